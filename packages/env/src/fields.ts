@@ -1,0 +1,50 @@
+import { z } from 'zod';
+
+/** An environment variable that holds a whole number, within bounds. */
+export function integer(min: number, max: number) {
+  return z
+    .string()
+    .regex(/^-?\d+$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
+}
+
+/** A TCP port, 0 for any free one. */
+export const port = integer(0, 65_535).describe('the TCP port to listen on, 0 for any free one');
+
+/** A span of time in milliseconds. */
+export const milliseconds = integer(1, 86_400_000);
+
+/** A URL with one of these schemes, kept as text. The value is never repeated in a fault, because it may hold a password. */
+export function url(...schemes: string[]) {
+  return z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && schemes.includes(new URL(text).protocol.replace(/:$/, '')),
+      `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
+    );
+}
+
+export const httpUrl = url('http', 'https');
+export const postgresUrl = url('postgres', 'postgresql').describe(
+  'a URL such as postgres://login:password@host:5432/database',
+);
+export const amqpUrl = url('amqp', 'amqps').describe('a URL such as amqp://login:password@host:5672/vhost');
+export const smtpUrl = url('smtp', 'smtps').describe('a URL such as smtp://host:1025');
+
+export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
+
+/** A JSON document inside one variable. */
+export function json<S extends z.ZodType>(schema: S) {
+  return z
+    .string()
+    .transform((text, context): unknown => {
+      try {
+        return JSON.parse(text);
+      } catch {
+        context.addIssue({ code: 'custom', message: 'must be JSON' });
+        return z.NEVER;
+      }
+    })
+    .pipe(schema);
+}

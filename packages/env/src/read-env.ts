@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/** The environment does not fit: `message` lists every fault at once, each with the variable's name and the remedy. */
+export class EnvError extends Error {
+  override readonly name = 'EnvError';
+  readonly faults: readonly string[];
+  constructor(faults: readonly string[]) {
+    super(`The environment is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    this.faults = faults;
+  }
+}
+
+/**
+ * Parses the environment once, at the start of a process. Variables that the schema does not name are ignored; an empty
+ * string counts as not set, as in a compose file with `${NAME:-}`. Values never appear in the faults, because they may be secrets.
+ * @throws EnvError with all faults.
+ */
+export function readEnv<S extends z.ZodObject>(
+  schema: S,
+  source: Readonly<Record<string, string | undefined>>,
+): z.infer<S> {
+  const given = Object.fromEntries(Object.entries(source).filter(([, value]) => value !== undefined && value !== ''));
+  const result = schema.safeParse(given, { reportInput: false });
+  if (result.success) return result.data;
+  throw new EnvError(
+    result.error.issues.map((issue) => {
+      const name = issue.path.join('.');
+      const missing = issue.path.length === 1 && !(String(issue.path[0]) in given);
+      return missing ? `${name} is not set: ${describe(schema, name)}` : `${name}: ${issue.message}`;
+    }),
+  );
+}
+
+function describe(schema: z.ZodObject, name: string): string {
+  const field: unknown = schema.shape[name];
+  return (field instanceof z.ZodType ? field.description : undefined) ?? 'it is required';
+}

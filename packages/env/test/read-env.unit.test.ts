@@ -1,0 +1,41 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { EnvError, fields, readEnv } from '../src/index.ts';
+
+const schema = z.object({
+  PORT: fields.port,
+  DATABASE_URL: fields.postgresUrl,
+  SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8000),
+  CLIENTS: fields.json(z.array(z.object({ id: z.string() }))).optional(),
+});
+
+function faults(source: Record<string, string>): readonly string[] {
+  try {
+    readEnv(schema, source);
+  } catch (error) {
+    if (error instanceof EnvError) return error.faults;
+    throw error;
+  }
+  throw new Error('the environment was accepted');
+}
+
+describe('Reading the environment', () => {
+  it('gives typed values with defaults filled in', () => {
+    const env = readEnv(schema, { PORT: '3001', DATABASE_URL: 'postgres://a:b@c/d', OTHER: 'x' });
+    expect(env).to.deep.equal({ PORT: 3001, DATABASE_URL: 'postgres://a:b@c/d', SHUTDOWN_TIMEOUT_MS: 8000 });
+  });
+
+  it('lists all faults at once, each with the name of its variable', () => {
+    const all = faults({ PORT: '70000', SHUTDOWN_TIMEOUT_MS: 'soon' });
+    expect(all.map((fault) => fault.split(/[ :]/)[0])).to.have.members(['PORT', 'DATABASE_URL', 'SHUTDOWN_TIMEOUT_MS']);
+  });
+
+  it('takes an empty variable as one that is not set', () => {
+    expect(faults({ PORT: '1', DATABASE_URL: '' })[0]).to.match(/^DATABASE_URL is not set: a URL such as/);
+  });
+
+  it('never repeats a value, because it may be a secret', () => {
+    const all = faults({ PORT: '1', DATABASE_URL: 'hunter2', CLIENTS: '{"hunter2"' });
+    expect(all.join()).not.to.contain('hunter2');
+  });
+});

@@ -1,0 +1,60 @@
+/**
+ * Every problem that a Taskwire service can answer with: its stable `code` for programs, the HTTP status and the
+ * title for people. A code never changes its meaning; new ones are only added.
+ *
+ * Statuses follow RFC 9110 and RFC 6585: https://www.rfc-editor.org/rfc/rfc9110 https://www.rfc-editor.org/rfc/rfc6585
+ */
+export const problemTypes = {
+  // the request cannot be read
+  malformed_json: { status: 400, title: 'The body is not valid JSON' },
+  bad_request: { status: 400, title: 'The request cannot be understood' },
+  bad_cursor: { status: 400, title: 'The cursor is not one that this list gave' },
+  bad_idempotency_key: { status: 400, title: 'The Idempotency-Key is not usable' },
+  bad_etag: { status: 400, title: 'If-Match is not an entity tag of this API' },
+  payload_too_large: { status: 413, title: 'The body is too large' },
+  uri_too_long: { status: 414, title: 'The address is too long' },
+  unsupported_media_type: { status: 415, title: 'The body must be application/json' },
+  headers_too_large: { status: 431, title: 'The request headers are too large' },
+  invalid_input: { status: 422, title: 'The input breaks a rule' },
+
+  // who is asking, may they, how often
+  unauthenticated: { status: 401, title: 'An access token is needed' },
+  invalid_token: { status: 401, title: 'The access token is not valid' },
+  token_expired: { status: 401, title: 'The access token has expired' },
+  access_revoked: { status: 401, title: 'Access of this user has ended' },
+  invalid_credentials: { status: 401, title: 'E-mail or password is wrong' },
+  invalid_refresh_token: { status: 401, title: 'The refresh token is not valid' },
+  invalid_client: { status: 401, title: 'Client authentication failed' },
+  invalid_grant: { status: 400, title: 'The grant is not valid' },
+  forbidden: { status: 403, title: 'This is not yours to do' },
+  email_not_verified: { status: 403, title: 'The e-mail address has to be verified first' },
+  insufficient_scope: { status: 403, title: 'The token lacks a scope' },
+  rate_limited: { status: 429, title: 'Too many requests' },
+
+  // the thing asked for
+  not_found: { status: 404, title: 'There is no such resource' },
+  method_not_allowed: { status: 405, title: 'The resource does not support this method' },
+  gone: { status: 410, title: 'The resource was deleted' },
+  conflict: { status: 409, title: 'The request conflicts with the state of the resource' },
+  email_taken: { status: 409, title: 'There is an account with this e-mail address' },
+  last_admin: { status: 409, title: 'The last admin cannot be removed' },
+  idempotency_in_progress: { status: 409, title: 'The first request with this Idempotency-Key is still running' },
+  precondition_failed: { status: 412, title: 'The resource has changed since it was read' },
+  precondition_required: { status: 428, title: 'If-Match is required' },
+
+  // rules of tasks
+  idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
+  illegal_transition: { status: 422, title: 'The task cannot go from its state to that one' },
+  unknown_assignee: { status: 422, title: 'There is no such user to assign to' },
+  ineligible_assignee: { status: 422, title: 'This user cannot carry out tasks' },
+  no_performers: { status: 422, title: 'Nobody is there to carry out the task' },
+
+  // not the caller's fault; nothing of the inside is shown
+  internal: { status: 500, title: 'Something went wrong' },
+  bad_gateway: { status: 502, title: 'A service gave no usable answer' },
+  unavailable: { status: 503, title: 'The service cannot answer now' },
+  timeout: { status: 504, title: 'A service took too long to answer' },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+/** The stable, public codes of problems, as one union. */
+export type ProblemCode = keyof typeof problemTypes;

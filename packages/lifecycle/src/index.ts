@@ -1,0 +1,2 @@
+export { createLoop, type Loop, type LoopOptions, type Progress } from './loop.ts';
+export { runProcess, type Component, type ProcessOptions } from './process.ts';

@@ -1,0 +1,94 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '@taskwire/errors';
+import type { Logger } from '@taskwire/telemetry';
+import type { Component } from './process.ts';
+
+/** What one round of a loop found: `more` runs the next at once, `idle` waits for the interval or a wake-up. */
+export type Progress = 'more' | 'idle';
+
+/** A component that does rounds of work until it is stopped. */
+export type Loop = Component & {
+  /** A hint that there is work: the next round starts at once, or right after the one that is running. Never waits, never throws. */
+  wake(): void;
+  /** Runs one round now, for tests and commands; waits for a round that is already running first. Passes on what it throws. */
+  tick(): Promise<Progress>;
+};
+
+export type LoopOptions = {
+  name: string;
+  /** One round. `signal` is aborted when the loop stops; what it then rejects with is not an error. */
+  tick(signal: AbortSignal): Promise<Progress>;
+  /** The longest rest between two rounds, in milliseconds; each rest is drawn from 80 to 120 % of it, so that replicas drift apart. */
+  intervalMs: number;
+  logger: Logger;
+  /** The longest pause after repeated failures, in milliseconds. */
+  maxBackOffMs?: number;
+};
+
+/**
+ * A loop in which one round runs at a time. Wake-ups are hints and may be lost with the process; the interval is the guarantee.
+ * A round that fails is logged, and the next waits with exponential back-off and full jitter
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); wake-ups do not shorten that pause, so that a storm of them
+ * cannot hammer a part that is down.
+ */
+export function createLoop(options: LoopOptions): Loop {
+  const { name, intervalMs, logger } = options;
+  const maxBackOffMs = options.maxBackOffMs ?? 15_000;
+  let stopping = new AbortController();
+  let running: Promise<void> | undefined;
+  let round: Promise<unknown> = Promise.resolve();
+  let woken = false;
+  let rest: AbortController | undefined;
+
+  async function tick(): Promise<Progress> {
+    const next = round.then(async () => await options.tick(stopping.signal));
+    round = next.catch(() => undefined);
+    return await next;
+  }
+
+  async function pause(ms: number, signal: AbortSignal): Promise<void> {
+    await delay(ms, undefined, { signal }).catch(() => undefined);
+  }
+
+  async function run(): Promise<void> {
+    const { signal } = stopping;
+    let failures = 0;
+    while (!signal.aborted) {
+      woken = false;
+      try {
+        const progress = await tick();
+        if (failures > 0) logger.info(`${name} works again`, { failures });
+        failures = 0;
+        if (progress === 'more' || woken || signal.aborted) continue;
+        rest = new AbortController();
+        await pause(intervalMs * (0.8 + 0.4 * Math.random()), AbortSignal.any([rest.signal, signal]));
+        rest = undefined;
+      } catch (error) {
+        if (signal.aborted) return;
+        failures += 1;
+        logger.warn(`${name} failed, will try again`, { failures, error: errorText(error) });
+        await pause(Math.random() * Math.min(maxBackOffMs, 100 * 2 ** failures), signal);
+      }
+    }
+  }
+
+  return {
+    name,
+    tick,
+    wake() {
+      woken = true;
+      rest?.abort();
+    },
+    async start() {
+      if (running !== undefined) return;
+      stopping = new AbortController();
+      running = run();
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+      await round;
+      running = undefined;
+    },
+  };
+}

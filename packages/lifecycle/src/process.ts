@@ -1,0 +1,79 @@
+import { errorText } from '@taskwire/errors';
+import type { Logger } from '@taskwire/telemetry';
+
+/** A long-lived part of a process. `start` resolves when it does its work; `stop` drains it and is safe to call at any time, also twice. */
+export type Component = { name: string; start(): Promise<void>; stop(): Promise<void> };
+
+export type ProcessOptions = {
+  /** In the order of their start; they stop in reverse, so that what others need goes last. */
+  components: readonly Component[];
+  logger: Logger;
+  /** How long all stops together may take, in milliseconds; after that the process ends with code 1, whatever still runs. */
+  shutdownTimeoutMs: number;
+  /** Where SIGTERM and SIGINT, and errors that nobody caught, come from; injected by tests. */
+  signals?: Pick<NodeJS.EventEmitter, 'on'>;
+  exit?: (code: number) => void;
+};
+
+/**
+ * Runs the components until a signal. A start that fails stops what had started and ends the process with code 1. An error that nobody
+ * caught means that the state of the process is unknown: it is logged, everything is stopped, and the code is 1.
+ * A second signal ends the process at once.
+ */
+export async function runProcess(options: ProcessOptions): Promise<void> {
+  const { components, logger, shutdownTimeoutMs } = options;
+  const signals = options.signals ?? process;
+  const exit = options.exit ?? ((code: number) => process.exit(code));
+  const started: Component[] = [];
+  let stopping: Promise<void> | undefined;
+
+  async function stopAll(code: number): Promise<void> {
+    const timer = setTimeout(() => {
+      logger.error('did not stop in time', { shutdown_timeout_ms: shutdownTimeoutMs });
+      exit(1);
+    }, shutdownTimeoutMs);
+    let result = code;
+    for (const component of started.toReversed()) {
+      try {
+        await component.stop();
+      } catch (error) {
+        result = 1;
+        logger.error(`${component.name} did not stop cleanly`, { error: errorText(error) });
+      }
+    }
+    clearTimeout(timer);
+    logger.info('stopped');
+    exit(result);
+  }
+
+  function stop(code: number, why: string): Promise<void> {
+    if (stopping !== undefined) {
+      exit(1);
+      return stopping;
+    }
+    logger.info(`stopping: ${why}`);
+    stopping = stopAll(code);
+    return stopping;
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => void stop(0, signal));
+  for (const kind of ['uncaughtException', 'unhandledRejection']) {
+    signals.on(kind, (error: unknown) => {
+      logger.error(`nobody caught this (${kind})`, { error });
+      if (stopping === undefined) void stop(1, kind);
+    });
+  }
+
+  for (const component of components) {
+    if (stopping !== undefined) return;
+    try {
+      started.push(component);
+      await component.start();
+    } catch (error) {
+      logger.error(`${component.name} cannot start`, { error: errorText(error) });
+      await stop(1, `${component.name} cannot start`);
+      return;
+    }
+  }
+  if (stopping === undefined) logger.info('started', { components: components.map((component) => component.name) });
+}

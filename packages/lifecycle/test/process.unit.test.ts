@@ -1,0 +1,69 @@
+import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
+import { createTelemetry } from '@taskwire/telemetry';
+import { runProcess, type Component } from '../src/index.ts';
+
+const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
+
+function recorded(log: string[], name: string, faults: { start?: Error; stop?: Error } = {}): Component {
+  return {
+    name,
+    async start() {
+      log.push(`start ${name}`);
+      if (faults.start) throw faults.start;
+    },
+    async stop() {
+      log.push(`stop ${name}`);
+      if (faults.stop) throw faults.stop;
+    },
+  };
+}
+
+async function run(
+  components: Component[],
+  then?: (signals: EventEmitter) => void,
+  shutdownTimeoutMs = 1000,
+): Promise<number> {
+  const signals = new EventEmitter();
+  return await new Promise((resolve) => {
+    void runProcess({ components, logger, shutdownTimeoutMs, signals, exit: resolve }).then(() => then?.(signals));
+  });
+}
+
+describe('A process', () => {
+  it('starts its parts in order and stops them in reverse on SIGTERM', async () => {
+    const log: string[] = [];
+    const code = await run([recorded(log, 'a'), recorded(log, 'b')], (signals) => signals.emit('SIGTERM'));
+    expect(log).to.deep.equal(['start a', 'start b', 'stop b', 'stop a']);
+    expect(code).to.equal(0);
+  });
+
+  it('stops what had started when a part cannot start, and says so with its code', async () => {
+    const log: string[] = [];
+    const code = await run([recorded(log, 'a'), recorded(log, 'b', { start: new Error('no') }), recorded(log, 'c')]);
+    expect(log).to.deep.equal(['start a', 'start b', 'stop b', 'stop a']);
+    expect(code).to.equal(1);
+  });
+
+  it('stops the other parts when one of them fails to stop', async () => {
+    const log: string[] = [];
+    const code = await run([recorded(log, 'a'), recorded(log, 'b', { stop: new Error('no') })], (signals) =>
+      signals.emit('SIGINT'),
+    );
+    expect(log).to.include('stop a');
+    expect(code).to.equal(1);
+  });
+
+  it('ends with code 1 when a part does not stop in time', async () => {
+    const stuck: Component = { name: 'stuck', start: async () => undefined, stop: () => new Promise(() => undefined) };
+    expect(await run([stuck], (signals) => signals.emit('SIGTERM'), 5)).to.equal(1);
+  });
+
+  it('stops everything, with code 1, after an error that nobody caught', async () => {
+    const log: string[] = [];
+    const code = await run([recorded(log, 'a')], (signals) => signals.emit('uncaughtException', new Error('lost')));
+    expect(log).to.deep.equal(['start a', 'stop a']);
+    expect(code).to.equal(1);
+  });
+});

@@ -1,0 +1,4 @@
+export { addLogFields, logContext, withLogContext, type LogFields } from './log-context.ts';
+export { redact } from './redact.ts';
+export { createTelemetry, type Logger, type Telemetry } from './telemetry.ts';
+export { injectTrace, SpanKind, traceId, withExtractedTrace, withSpan, type TraceCarrier } from './tracing.ts';

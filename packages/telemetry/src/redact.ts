@@ -1,0 +1,43 @@
+/** Names of fields whose values never reach a log: the whole name, or its last word, in snake, kebab or camel case. */
+const secretName = /(^|[_-])(password|secret|token|authorization|cookie|credentials?|private[_-]?key|api[_-]?key)$/i;
+/** What tokens and passwords look like inside of free text: JWTs, bearer headers, and the password of a URL. */
+const secretText = /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\b(bearer|basic) [\w.~+/=-]{8,}|(?<=:\/\/[^\s:/@]*:)[^\s@/]+(?=@)/gi;
+
+const redacted = '[redacted]';
+
+/**
+ * A copy of a log value without its secrets. Depth and length are bounded (6 levels, 100 entries, 8 KiB of text), so that a line stays
+ * a line whatever somebody logs. Errors become `{name, message, code, stack, cause}`.
+ */
+export function redact(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return cut(value).replaceAll(secretText, redacted);
+  if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? value.toString() : value;
+  if (depth >= 6) return '[too deep]';
+  if (value instanceof Error) return redactError(value, depth);
+  if (value instanceof Date) return value.toISOString();
+  if (Buffer.isBuffer(value)) return `[${value.length} bytes]`;
+  if (Array.isArray(value)) return value.slice(0, 100).map((entry) => redact(entry, depth + 1));
+  const entries = Object.entries(value).slice(0, 100);
+  return Object.fromEntries(
+    entries.map(([name, entry]) => [name, isSecretName(name) ? redacted : redact(entry, depth + 1)]),
+  );
+}
+
+function isSecretName(name: string): boolean {
+  return secretName.test(name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));
+}
+
+function redactError(error: Error, depth: number): unknown {
+  const code: unknown = 'code' in error ? error.code : undefined;
+  return {
+    name: error.name,
+    message: redact(error.message, depth + 1),
+    ...(code === undefined ? {} : { code: redact(code, depth + 1) }),
+    stack: redact(error.stack, depth + 1),
+    ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
+  };
+}
+
+function cut(text: string): string {
+  return text.length > 8192 ? `${text.slice(0, 8192)}… (${text.length} characters)` : text;
+}
