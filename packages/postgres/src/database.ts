@@ -1,0 +1,88 @@
+import { Gauge } from 'prom-client';
+import type { Pool } from 'pg';
+import { DataSource, type EntitySchema } from 'typeorm';
+import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
+import type { Telemetry } from '@taskwire/telemetry';
+import type { Tx } from './query.ts';
+
+/** One service's database: a TypeORM data source and the pg pool under it, which share their connections. */
+export type Database = {
+  url: string;
+  pool: Pool;
+  orm: DataSource;
+  /** Runs `fn` in one READ COMMITTED transaction, committed when it resolves and rolled back when it rejects. No network call belongs inside. */
+  transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  /** Rejects unless the database answers. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+};
+
+export type DatabaseOptions = {
+  url: string;
+  /** The most connections that this process holds. */
+  poolSize: number;
+  /** Shown in `pg_stat_activity`. */
+  applicationName: string;
+  entities?: EntitySchema[];
+  telemetry: Telemetry;
+};
+
+/** How long a request may wait for a connection; a longer queue only makes every answer late. */
+const connectionTimeoutMs = 5_000;
+/** No statement of a service is meant to run longer; one that does is a fault, and must not hold its locks for ever. */
+const statementTimeoutMs = 15_000;
+/** A transaction that sits idle has lost its owner (a bug, or a frozen process); its locks go after this. */
+const idleInTransactionTimeoutMs = 10_000;
+
+/** Opens the pool. Resolves when the first connection stands; rejects when the database cannot be reached. Connections lost later are replaced. */
+export async function createDatabase(options: DatabaseOptions): Promise<Database> {
+  const { url, telemetry } = options;
+  const orm = new DataSource({
+    type: 'postgres',
+    url,
+    entities: options.entities ?? [],
+    applicationName: options.applicationName,
+    poolSize: options.poolSize,
+    connectTimeoutMS: connectionTimeoutMs,
+    // an idle connection that breaks (the server restarts) is an event of the pool, not of a query; the pool replaces it
+    poolErrorHandler: (error: unknown) => telemetry.logger.warn('a database connection broke', { error }),
+    extra: {
+      statement_timeout: statementTimeoutMs,
+      idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
+      keepAlive: true,
+    },
+    logging: false,
+    synchronize: false,
+  });
+  await orm.initialize();
+  const pool: Pool = (orm.driver as PostgresDriver).master;
+  observePool(pool, telemetry);
+  return {
+    url,
+    pool,
+    orm,
+    transaction: async (fn) => await orm.transaction('READ COMMITTED', fn),
+    ping: async () => {
+      await pool.query('SELECT 1');
+    },
+    close: async () => {
+      if (orm.isInitialized) await orm.destroy();
+    },
+  };
+}
+
+function observePool(pool: Pool, { metrics }: Telemetry): void {
+  const name = 'db_pool_connections';
+  if (metrics.getSingleMetric(name) !== undefined) return;
+  new Gauge({
+    name,
+    help: 'Connections of the database pool by state; waiting are requests without one.',
+    labelNames: ['state'],
+    registers: [metrics],
+    collect() {
+      this.set({ state: 'total' }, pool.totalCount);
+      this.set({ state: 'idle' }, pool.idleCount);
+      this.set({ state: 'waiting' }, pool.waitingCount);
+    },
+  });
+}

@@ -1,0 +1,12 @@
+export { decodeCursor, encodeCursor } from './cursor.ts';
+export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
+export {
+  migrate,
+  migrationStatus,
+  requireMigrated,
+  type Applied,
+  type MigrationSource,
+  type MigrationStatus,
+} from './migrate.ts';
+export { query, type Queryable, type Statement, type Tx } from './query.ts';
+export { isoMicros, isSqlState, sqlState } from './sql.ts';

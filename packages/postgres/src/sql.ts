@@ -1,0 +1,21 @@
+/** SQL that shows a timestamptz as ISO 8601 UTC with microseconds, which JavaScript's Date would cut to milliseconds. */
+export function isoMicros(column: string): string {
+  return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+}
+
+/** SQLSTATEs that code tells apart: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+export const sqlState = {
+  uniqueViolation: '23505',
+  foreignKeyViolation: '23503',
+  serializationFailure: '40001',
+  deadlockDetected: '40P01',
+  lockNotAvailable: '55P03',
+} as const;
+
+/** Whether an error is PostgreSQL's, with this SQLSTATE, and (where given) about this constraint. */
+export function isSqlState(error: unknown, state: string, constraint?: string): boolean {
+  if (!(error instanceof Error)) return false;
+  const cause: unknown = 'driverError' in error ? error.driverError : error;
+  if (!(cause instanceof Error) || !('code' in cause) || cause.code !== state) return false;
+  return constraint === undefined || ('constraint' in cause && cause.constraint === constraint);
+}
