@@ -1,0 +1,61 @@
+import { z } from 'zod';
+
+/** A UUID in its canonical form. Any version is read, since ids may come from elsewhere; Taskwire itself makes version 7. */
+export const uuid = z.guid().toLowerCase();
+
+/** An instant as ISO 8601 in UTC with up to microseconds, made in the database. */
+export const instant = z.iso.datetime();
+
+const userEvent = z.object({
+  user_id: uuid.describe('the user'),
+  timestamp: instant.describe('when it was committed; strictly increasing for each user'),
+});
+
+const taskFact = {
+  task_uuid: uuid.describe('the task'),
+  timestamp: instant.describe('when it happened'),
+  actor: uuid.nullable().describe('the user who did it; null for the system itself'),
+};
+
+const taskEvent = z.object(taskFact);
+const endedEvent = z.object({ ...taskFact, assigned_to: uuid.nullable().describe('the last performer, if there was one') });
+const dueEvent = z.object({ ...taskFact, assigned_to: uuid.nullable(), due_at: instant });
+
+/**
+ * Every event of the suite by its routing key. Unknown fields of a received event are dropped, not refused: within a
+ * version events only gain optional fields.
+ */
+export const events = {
+  'auth.user.created': userEvent.describe('A user was created.'),
+  'auth.user.changed': userEvent.describe('A user changed; fetch the state to know how.'),
+  'auth.user.deleted': userEvent.describe('A user was deleted.'),
+  'tasks.task.created': taskEvent.describe('A task was created.'),
+  'tasks.task.changed': taskEvent.describe('A field of a task changed; also for a new task, after created.'),
+  'tasks.task.deleted': taskEvent.describe('A task was deleted.'),
+  'tasks.task.assigned': z
+    .object({ ...taskFact, assigned_to: uuid.describe('the new performer') })
+    .describe('A task was given to a performer; also for a new task.'),
+  'tasks.task.unassigned': z
+    .object({ ...taskFact, unassigned_from: uuid.describe('the performer it was taken from') })
+    .describe('A task was taken from a performer.'),
+  'tasks.task.started': endedEvent.describe('The performer started a task.'),
+  'tasks.task.completed': endedEvent.describe('The performer completed a task.'),
+  'tasks.task.cancelled': endedEvent.describe('A task was cancelled.'),
+  'tasks.task.due_soon': dueEvent.describe('A task is due soon.'),
+  'tasks.task.overdue': dueEvent.describe('A task is past its due date.'),
+  'tasks.comment.added': z
+    .object({ ...taskFact, comment_uuid: uuid, author: uuid, mentions: z.array(uuid) })
+    .describe('Somebody commented on a task.'),
+} as const;
+
+/** The routing key of an event, which is also its AMQP `type`. */
+export type EventType = keyof typeof events;
+
+/** The payload of an event. */
+export type EventPayload<T extends EventType> = z.output<(typeof events)[T]>;
+
+/** The version of the payload schemas, sent as the header `schema_version`. A new version is a new routing-key-compatible schema set. */
+export const eventSchemaVersion = 1;
+
+/** The one exchange that all events go through. */
+export const eventExchange = 'taskwire.events';

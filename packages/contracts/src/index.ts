@@ -1,0 +1,6 @@
+export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
+export { authRoutes, tokenResponse } from './rest/auth.ts';
+export { notificationsRoutes } from './rest/notifications.ts';
+export { defineRoute, type Access, type IfMatch, type Role, type Route } from './rest/route.ts';
+export * as schemas from './rest/schemas.ts';
+export { tasksRoutes } from './rest/tasks.ts';

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { defineRoute } from './route.ts';
+import { idParams, listOf, notification, page } from './schemas.ts';
+
+/** Notifications' REST API. Everybody sees their own only. */
+export const notificationsRoutes = {
+  listNotifications: defineRoute({
+    method: 'get',
+    path: '/api/v1/notifications',
+    operationId: 'listNotifications',
+    summary: "The caller's notifications, newest first",
+    tag: 'Notifications',
+    access: { kind: 'user' },
+    query: z.strictObject({ ...page, unread: z.enum(['true', 'false']).optional() }),
+    responses: { 200: listOf(notification) },
+    problems: ['bad_cursor'],
+  }),
+  countUnread: defineRoute({
+    method: 'get',
+    path: '/api/v1/notifications/unread_count',
+    operationId: 'countUnread',
+    summary: 'How many notifications are unread',
+    tag: 'Notifications',
+    access: { kind: 'user' },
+    responses: { 200: z.object({ unread_count: z.int() }) },
+  }),
+  readNotification: defineRoute({
+    method: 'post',
+    path: '/api/v1/notifications/{id}/read',
+    operationId: 'readNotification',
+    summary: 'Mark a notification as read',
+    tag: 'Notifications',
+    access: { kind: 'user' },
+    params: idParams,
+    responses: { 200: notification },
+    problems: ['not_found'],
+  }),
+  readAllNotifications: defineRoute({
+    method: 'post',
+    path: '/api/v1/notifications/read_all',
+    operationId: 'readAllNotifications',
+    summary: 'Mark all notifications as read',
+    tag: 'Notifications',
+    access: { kind: 'user' },
+    responses: { 200: z.object({ read: z.int().describe('how many were unread') }) },
+  }),
+};

@@ -1,0 +1,44 @@
+import type { z } from 'zod';
+
+/** Who may call a route: anybody, a logged-in user, or a service with a machine-to-machine token of this scope. */
+export type Access = { kind: 'anyone' } | { kind: 'user'; roles?: readonly Role[] } | { kind: 'service'; scope: string };
+
+/** What a user may be. */
+export type Role = 'admin' | 'manager' | 'member';
+
+/** What a write expects in the header If-Match: nothing, a version or `*`, or the same but never missing (428). */
+export type IfMatch = 'optional' | 'required';
+
+/**
+ * One operation of a REST API: what is validated, documented, and given types from. A part that is absent is not accepted: a route
+ * without `query` refuses query parameters, one without `body` refuses a body.
+ */
+export type Route = {
+  method: 'get' | 'post' | 'patch' | 'delete';
+  /** OpenAPI style, for example `/api/v1/tasks/{id}`. */
+  path: string;
+  operationId: string;
+  summary: string;
+  description?: string;
+  tag: string;
+  access: Access;
+  params?: z.ZodObject;
+  query?: z.ZodObject;
+  body?: z.ZodType;
+  ifMatch?: IfMatch;
+  /** Whether the route takes an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
+  idempotent?: boolean;
+  /** Statuses of success, each with the schema of its body, or null for none. */
+  responses: Readonly<Record<number, z.ZodType | null>>;
+  /** Whether the answer has an ETag. */
+  etag?: boolean;
+  /** Codes of problems beyond those that every route of its kind can answer. */
+  problems?: readonly string[];
+  /** The media type of the body, where it is not JSON. */
+  bodyType?: 'application/x-www-form-urlencoded';
+};
+
+/** Declares a route, keeping its literal types. */
+export function defineRoute<const R extends Route>(route: R): R {
+  return route;
+}

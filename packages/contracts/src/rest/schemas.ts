@@ -1,0 +1,147 @@
+import { z } from 'zod';
+import { instant, uuid } from '../events/events.ts';
+
+/** Roles in the order of what they may do. */
+export const roles = ['admin', 'manager', 'member'] as const;
+export const role = z.enum(roles);
+
+/** States of a task. */
+export const taskStates = ['draft', 'assigned', 'in_progress', 'completed', 'cancelled'] as const;
+export const taskState = z.enum(taskStates);
+
+/** Importance of a task, from least to most. */
+export const priorities = ['low', 'normal', 'high', 'urgent'] as const;
+export const priority = z.enum(priorities);
+
+/** Text without control characters (a NUL cannot be stored, others break mail headers and terminals) and without spaces around it. */
+const line = z
+  .string()
+  .trim()
+  // eslint-disable-next-line no-control-regex -- control characters are what is refused here
+  .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not have control characters');
+const prose = z
+  .string()
+  // eslint-disable-next-line no-control-regex -- as above, but new lines and tabs belong to prose
+  .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/u, 'must not have control characters');
+
+/** RFC 5321 allows 254 characters; case is folded for comparison by Auth, not here. */
+export const email = z
+  .string()
+  .trim()
+  .max(254)
+  .pipe(z.email({ pattern: z.regexes.html5Email }));
+export const personName = line.min(1).max(100);
+/** NIST SP 800-63B 3.1.1: at least 8 characters, long ones allowed, no composition rules. The upper bound keeps hashing cheap. */
+export const newPassword = z.string().min(8).max(256);
+export const givenPassword = z.string().min(1).max(256);
+
+export const title = line.min(1).max(200);
+export const description = prose.max(10_000);
+export const label = line.min(1).max(50);
+export const labels = z
+  .array(label)
+  .max(20)
+  .refine((list) => new Set(list).size === list.length, 'must not repeat a label');
+/** A due date is any instant with an offset; it is answered in UTC. */
+export const dueAt = z.iso.datetime({ offset: true });
+
+export const user = z.object({
+  id: uuid,
+  email: z.string(),
+  name: z.string(),
+  role,
+  email_verified: z.boolean(),
+  version: z.int(),
+  created_at: instant,
+  updated_at: instant,
+});
+
+/** What services see of a user, also of a deleted one. */
+export const internalUser = user.extend({
+  is_deleted: z.boolean(),
+  tokens_valid_after: instant.nullable().describe('access tokens issued before this are refused'),
+});
+
+const person = z.object({ id: uuid, name: z.string() });
+
+export const task = z.object({
+  id: uuid,
+  title: z.string(),
+  description: z.string(),
+  state: taskState,
+  priority,
+  due_at: instant.nullable(),
+  labels: z.array(z.string()),
+  creator_id: uuid,
+  assignee_id: uuid.nullable(),
+  creator: person,
+  assignee: person.nullable(),
+  version: z.int(),
+  created_at: instant,
+  updated_at: instant,
+});
+
+export const activity = z.object({
+  id: uuid,
+  task_id: uuid,
+  action: z.string().describe('for example created, changed, assigned, unassigned, started, completed, cancelled'),
+  actor: person.nullable().describe('null for the system itself'),
+  field: z.string().nullable(),
+  from: z.unknown(),
+  to: z.unknown(),
+  reason: z.string().nullable().describe('why, in a sentence'),
+  created_at: instant,
+});
+
+/** Types of notifications that this version sends. */
+export const notificationTypes = [
+  'task.assigned',
+  'task.unassigned',
+  'task.started',
+  'task.completed',
+  'task.cancelled',
+  'user.welcome',
+] as const;
+
+export const notification = z.object({
+  id: uuid,
+  type: z.string().describe(`for example ${notificationTypes.join(', ')}`),
+  title: z.string(),
+  body: z.string(),
+  task_id: uuid.nullable(),
+  seen_at: instant.nullable(),
+  read_at: instant.nullable(),
+  archived_at: instant.nullable(),
+  created_at: instant,
+});
+
+export const fieldError = z.object({ field: z.string(), code: z.string(), message: z.string() });
+
+/** RFC 9457, with Taskwire's members: https://www.rfc-editor.org/rfc/rfc9457 */
+export const problem = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  code: z.string(),
+  errors: z.array(fieldError).optional(),
+  request_id: z.string(),
+});
+
+/** A page of a list. */
+export function listOf<S extends z.ZodType>(item: S) {
+  return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+}
+
+/** A whole number in a query parameter. */
+function queryInteger(min: number, max: number) {
+  return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
+}
+
+/** The query parameters of every list. */
+export const page = {
+  cursor: z.string().min(1).max(1000).optional().describe('the next_cursor of the page before'),
+  limit: queryInteger(1, 100).default(50).describe('how many, 1 to 100; 50 when left out'),
+};
+
+export const idParams = z.strictObject({ id: uuid });
