@@ -1,0 +1,100 @@
+import { readFileSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
+
+/** Where the gateway listens, what it stands in front of, and how much it lets through. */
+export type GatewayOptions = {
+  /** The address to listen on; default 127.0.0.1. */
+  host?: string;
+  port: number;
+  /** `host:port` of each service. */
+  upstreams: { auth: string; tasks: string; notifications: string };
+  /** The folder that `assembleDocs` filled. */
+  docsRoot: string;
+  /** An existing folder for the pid file, the access log and temporary files. */
+  prefixDir: string;
+  /** Origins of browsers that may call with credentials, such as `http://localhost:5173`; default none. */
+  corsOrigins?: readonly string[];
+  /** Requests for each caller's address: steady rate and how many may come at once. */
+  requestsPerSecond?: number;
+  burst?: number;
+  /** The same for log-in, register, refresh and token requests. */
+  loginsPerMinute?: number;
+  loginBurst?: number;
+  maxBodyBytes?: number;
+  /** How long a service may take to send something; seconds. */
+  readTimeoutSeconds?: number;
+  /** Where access log lines go; default `access.log` in `prefixDir`. */
+  accessLog?: string;
+  workers?: number | 'auto';
+  /** An address or CIDR whose X-Forwarded-For is believed; default none. */
+  trustedProxy?: string;
+};
+
+/**
+ * The defaults of limits, also those of the container image (a test compares). One office behind one address must be
+ * able to work: 100 requests a second are some 50 busy people; 60 log-ins a minute are a morning, and still too few to
+ * guess passwords with, which the accounts' own limits guard as well.
+ */
+export const gatewayDefaults = {
+  requestsPerSecond: 100,
+  burst: 200,
+  loginsPerMinute: 60,
+  loginBurst: 20,
+  maxBodyBytes: 1024 * 1024,
+  readTimeoutSeconds: 30,
+} as const;
+
+const template = new URL('nginx.conf.template', import.meta.url);
+
+/**
+ * The configuration of nginx for these options, as text. Start it with `nginx -e stderr -g 'daemon off;' -c <file>`.
+ * Throws when a value cannot be written into the configuration safely.
+ */
+export function renderGateway(options: GatewayOptions): string {
+  return fillIn(readFileSync(template, 'utf8'), variables(options));
+}
+
+/** The value of each `${GATEWAY_…}` of the template. */
+export function variables(options: GatewayOptions): Record<string, string> {
+  const o = { ...gatewayDefaults, host: '127.0.0.1', workers: 2 as const, trustedProxy: 'unix:', ...options };
+  for (const folder of [o.docsRoot, o.prefixDir]) {
+    if (!isAbsolute(folder)) throw new Error(`nginx needs an absolute path, not ${folder}`);
+  }
+  for (const origin of o.corsOrigins ?? []) {
+    if (URL.parse(origin)?.origin !== origin) throw new Error(`${origin} is no origin (scheme://host[:port])`);
+  }
+  return {
+    // root's nginx would run its workers as nobody, who cannot read a checkout under /root; local use only
+    GATEWAY_USER: process.getuid?.() === 0 ? 'user root;' : '',
+    GATEWAY_WORKERS: String(o.workers),
+    GATEWAY_RUN_DIR: o.prefixDir,
+    GATEWAY_ACCESS_LOG: o.accessLog ?? `${o.prefixDir}/access.log`,
+    GATEWAY_TRUSTED_PROXY: o.trustedProxy,
+    GATEWAY_LISTEN: `${o.host}:${o.port}`,
+    GATEWAY_AUTH: o.upstreams.auth,
+    GATEWAY_TASKS: o.upstreams.tasks,
+    GATEWAY_NOTIFICATIONS: o.upstreams.notifications,
+    // addresses on a developer's machine do not move; containers set both (resolve needs nginx 1.27.3)
+    GATEWAY_RESOLVER: '',
+    GATEWAY_UPSTREAM_OPTIONS: '',
+    GATEWAY_DOCS_ROOT: o.docsRoot,
+    GATEWAY_CORS_ORIGINS: (o.corsOrigins ?? []).join(','),
+    GATEWAY_RATE: `${o.requestsPerSecond}r/s`,
+    GATEWAY_BURST: String(o.burst),
+    GATEWAY_LOGIN_RATE: `${o.loginsPerMinute}r/m`,
+    GATEWAY_LOGIN_BURST: String(o.loginBurst),
+    GATEWAY_LOGIN_RETRY_AFTER: String(Math.ceil(60 / o.loginsPerMinute)),
+    GATEWAY_MAX_BODY_BYTES: String(o.maxBodyBytes),
+    GATEWAY_READ_TIMEOUT: `${o.readTimeoutSeconds}s`,
+  };
+}
+
+/** Does what envsubst does in the container, but refuses a value that would change the meaning of the text around it. */
+export function fillIn(text: string, values: Record<string, string>): string {
+  return text.replaceAll(/\$\{(GATEWAY_[A-Z_]+)\}/g, (_, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new Error(`The template of the gateway names ${name}, which has no value`);
+    if (/["\\$\n{}]/.test(value)) throw new Error(`${name} has a character that nginx would take as syntax: ${value}`);
+    return value;
+  });
+}
