@@ -1,0 +1,9 @@
+export { startPostgres, disposableSettings, type PostgresOptions, type PostgresServer } from './postgres.ts';
+export { provisionDatabase, dropDatabase, databaseUrl, type DatabaseLogin } from './postgres-provision.ts';
+export { startRabbit, findRabbit, type RabbitOptions, type RabbitServer } from './rabbit.ts';
+export { rabbitDefinitions, type RabbitTopology, type RabbitUser } from './rabbit-definitions.ts';
+export { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
+export { freePorts, isPortFree, isAlive, answers } from './ports.ts';
+export { guardFolder, releaseFolder } from './guard.ts';
+export { lastLines } from './log-tail.ts';
+export { startPart, inheritedEnv, describeEnd, StartError, type Part, type PartOptions, type Death } from './part.ts';

@@ -1,0 +1,147 @@
+import { spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { guardGroup, releaseGroup } from './guard.ts';
+import { lastLines } from './log-tail.ts';
+
+export type Death = {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** true when stop() was called before */
+  expected: boolean;
+  lastLines: string;
+};
+
+/** A running child process that is its own process group, so that a Ctrl-C in the terminal reaches only the launcher. */
+export type Part = {
+  name: string;
+  pid: number;
+  logFile: string;
+  /** Resolves, never rejects, once the process has ended. */
+  died: Promise<Death>;
+  /** Resolves once the process and its group are gone: asked to stop first, killed after the stop timeout. May be called more than once. */
+  stop(): Promise<void>;
+  /** Kills the process (not its whole group) at once, as `kill -9` does; `died` tells when it is gone. */
+  kill(signal?: NodeJS.Signals): void;
+};
+
+export type PartOptions = {
+  name: string;
+  command: string;
+  args: string[];
+  /** The whole environment of the child; nothing else is inherited. See `inheritedEnv`. */
+  env: NodeJS.ProcessEnv;
+  logFile: string;
+  cwd?: string;
+  uid?: number;
+  gid?: number;
+  stopSignal?: NodeJS.Signals;
+  /** milliseconds between the stop signal and KILL */
+  stopTimeoutMs?: number;
+  /** true once the part serves; an error counts as not yet */
+  ready: () => Promise<boolean>;
+  readyTimeoutMs: number;
+};
+
+/** A part that could not be started; the message has the reason and the last lines of its log. */
+export class StartError extends Error {
+  override name = 'StartError';
+}
+
+const passedOn =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|OTEL_.*)$/;
+
+/** What a child may see of our own environment: where programs and the home folder are, locale and Node's own settings, no secrets. */
+export function inheritedEnv(source: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(source).filter(([name]) => passedOn.test(name)));
+}
+
+/**
+ * Starts a process, sends its output to `logFile` (appended) and waits until it is ready.
+ * @throws StartError when it ends or stays not ready for `readyTimeoutMs`; nothing is left running then.
+ */
+export async function startPart(o: PartOptions): Promise<Part> {
+  const part = await spawnPart(o);
+  const deadline = performance.now() + o.readyTimeoutMs;
+  let death: Death | undefined;
+  void part.died.then((found) => (death = found));
+  while (!(await o.ready().catch(() => false))) {
+    if (death) throw startError(o, `ended ${describeEnd(death)} before it was ready`);
+    if (performance.now() > deadline) {
+      await part.stop();
+      throw startError(o, `was not ready within ${Math.round(o.readyTimeoutMs / 1000)} s`);
+    }
+    await Promise.race([delay(50), part.died]);
+  }
+  // a probe can be answered by a stranger on the same port while our process has already given up
+  await Promise.race([part.died, delay(0)]);
+  if (death) throw startError(o, `ended ${describeEnd(death)} while starting`);
+  return part;
+}
+
+async function spawnPart(o: PartOptions): Promise<Part> {
+  mkdirSync(dirname(o.logFile), { recursive: true });
+  const log = openSync(o.logFile, 'a', 0o600);
+  const { stopSignal = 'SIGTERM', stopTimeoutMs = 8000 } = o;
+  // output goes straight to the file: it is there even when this process is killed, and costs it nothing
+  const child = spawn(o.command, o.args, {
+    env: o.env,
+    stdio: ['ignore', log, log],
+    detached: true,
+    ...(o.cwd !== undefined && { cwd: o.cwd }),
+    ...(o.uid !== undefined && { uid: o.uid }),
+    ...(o.gid !== undefined && { gid: o.gid }),
+  });
+  closeSync(log);
+  const pid = child.pid;
+  if (pid === undefined) {
+    const reason = await new Promise<Error>((resolve) => child.once('error', resolve));
+    throw startError(o, `could not be run: ${reason.message}`);
+  }
+  guardGroup(pid, stopSignal);
+  child.on('error', () => undefined);
+
+  let stopping: Promise<void> | undefined;
+  const died = new Promise<Death>((resolve) => {
+    child.once('exit', (code, signal) => {
+      // whatever the process left in its group (nginx workers, for example) goes with it
+      signalGroup(pid, 'SIGKILL');
+      releaseGroup(pid);
+      resolve({ code, signal, expected: stopping !== undefined, lastLines: lastLines(o.logFile) });
+    });
+  });
+  const end = async (): Promise<void> => {
+    child.kill(stopSignal);
+    const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), stopTimeoutMs);
+    await died;
+    clearTimeout(timer);
+  };
+  return {
+    name: o.name,
+    pid,
+    logFile: o.logFile,
+    died,
+    stop: () => (stopping ??= end()),
+    kill: (signal = 'SIGKILL') => void child.kill(signal),
+  };
+}
+
+function signalGroup(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // ESRCH: nothing is left of the group
+  }
+}
+
+/** `with exit code 1` or `by SIGKILL`. */
+export function describeEnd(death: Pick<Death, 'code' | 'signal'>): string {
+  return death.signal ? `by ${death.signal}` : `with exit code ${death.code}`;
+}
+
+function startError(o: PartOptions, reason: string): StartError {
+  const lines = lastLines(o.logFile);
+  const told = lines === '' ? 'Its log is empty' : `The last lines of its log`;
+  return new StartError(`${o.name} ${reason}. ${told} (${o.logFile})${lines && `:\n${lines.replace(/^/gm, '  | ')}`}`);
+}

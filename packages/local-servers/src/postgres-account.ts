@@ -1,0 +1,59 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chownSync, existsSync, statSync } from 'node:fs';
+
+/**
+ * How PostgreSQL's programs are to be run. PostgreSQL refuses to run as root, so root lends it another account: the owner of the
+ * existing data folder, else `postgres`, else `nobody`. No account is made on the machine.
+ */
+export type Account = {
+  uid?: number;
+  gid?: number;
+  /** put before the command line */
+  prefix: string[];
+};
+
+export function postgresAccount(dir: string, dataDir: string, programs: string[]): Account {
+  if (process.getuid?.() !== 0) return { prefix: [] };
+  const account = ownerOf(dataDir) ?? accountNamed('postgres') ?? accountNamed('nobody');
+  if (!account)
+    throw new Error(
+      'PostgreSQL does not run as root and there is neither a user postgres nor a user nobody to lend it to.',
+    );
+  chownSync(dir, account.uid, account.gid);
+  if (canReach(account, [dir, ...programs])) return { ...account, prefix: [] };
+  // The folder is out of that account's reach, typically because the clone is under /root (mode 0700). On Linux the capability that
+  // lets it pass is lent to it as well, instead of moving programs and data to another place.
+  const { uid, gid } = account;
+  const prefix = [
+    'setpriv',
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ];
+  if (spawnSync(prefix[0]!, [...prefix.slice(1), 'test', '-w', dir]).status === 0) return { prefix };
+  throw new Error(
+    `PostgreSQL does not run as root, and the user with id ${uid} cannot reach ${dir}. Run as a normal user, or put the folder where other users may look.`,
+  );
+}
+
+function ownerOf(dataDir: string): { uid: number; gid: number } | undefined {
+  if (!existsSync(dataDir)) return undefined;
+  const { uid, gid } = statSync(dataDir);
+  return uid === 0 ? undefined : { uid, gid };
+}
+
+function accountNamed(name: string): { uid: number; gid: number } | undefined {
+  try {
+    const id = (flag: string) =>
+      Number(execFileSync('id', [flag, name], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }));
+    return { uid: id('-u'), gid: id('-g') };
+  } catch {
+    return undefined;
+  }
+}
+
+function canReach(account: { uid: number; gid: number }, paths: string[]): boolean {
+  return paths.every((path) => spawnSync('test', ['-x', path], { ...account, cwd: '/' }).status === 0);
+}

@@ -1,0 +1,64 @@
+import { createHash, randomBytes } from 'node:crypto';
+
+export type RabbitUser = { name: string; password: string };
+
+export type RabbitTopology = {
+  vhost: string;
+  /** May do everything in the vhost and use the management page. */
+  operator: RabbitUser;
+  /** One user for each service; `service` names its queues. */
+  services: (RabbitUser & { service: string })[];
+};
+
+/**
+ * The operator's side of the broker, as a definitions file of RabbitMQ (3.10 and 4): vhost, users, permissions and the policy of
+ * each service queue. Exchanges, queues and bindings are declared by the services.
+ *
+ * A policy, not queue arguments: an operator can change it while queues live on, and a service cannot publish past it.
+ */
+export function rabbitDefinitions({ vhost, operator, services }: RabbitTopology) {
+  return {
+    vhosts: [{ name: vhost }],
+    users: [definedUser(operator, 'administrator'), ...services.map((user) => definedUser(user, ''))],
+    permissions: [
+      { user: operator.name, vhost, configure: '.*', write: '.*', read: '.*' },
+      ...services.map(({ name, service }) => ({ user: name, vhost, ...servicePermissions(service) })),
+    ],
+    policies: services.map(({ service }) => servicePolicy(vhost, service)),
+  };
+}
+
+/** What the user of a service may touch: the two exchanges and the queues that begin with its own name. */
+function servicePermissions(service: string) {
+  const own = `^(taskwire\\.(events|dead)|${service}\\..*)$`;
+  return { configure: own, write: own, read: own };
+}
+
+function servicePolicy(vhost: string, service: string) {
+  return {
+    vhost,
+    name: `${service}.events`,
+    pattern: `^${service}\\.events$`,
+    'apply-to': 'queues',
+    priority: 10,
+    definition: {
+      'dead-letter-exchange': 'taskwire.dead',
+      'dead-letter-routing-key': `${service}.events`,
+      // retries live in PostgreSQL; a message comes back this often only when its consumer dies with it
+      'delivery-limit': 5,
+      // at-least-once dead-lettering needs reject-publish: a queue that drops its head could not keep that promise
+      overflow: 'reject-publish',
+      'dead-letter-strategy': 'at-least-once',
+    },
+  };
+}
+
+function definedUser({ name, password }: RabbitUser, tags: string) {
+  return { name, password_hash: passwordHash(password), hashing_algorithm: 'rabbit_password_hashing_sha256', tags };
+}
+
+// RabbitMQ's format: base64 of a 4 byte salt followed by SHA-256 of salt and password
+function passwordHash(password: string): string {
+  const salt = randomBytes(4);
+  return Buffer.concat([salt, createHash('sha256').update(salt).update(password).digest()]).toString('base64');
+}

@@ -1,0 +1,176 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, join, resolve } from 'node:path';
+import { inheritedEnv, startPart, StartError, type Part } from './part.ts';
+import { answers, isPortFree } from './ports.ts';
+import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
+import { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
+
+export type RabbitOptions = {
+  /** Everything of the node lives here: data, cookie, configuration, and its log unless `logFile` is given. */
+  dir: string;
+  amqpPort: number;
+  managementPort: number;
+  epmdPort: number;
+  /** of the Erlang distribution, on 127.0.0.1 */
+  distPort: number;
+  topology: RabbitTopology;
+  logFile?: string;
+};
+
+export type RabbitServer = Part & {
+  /** the AMQP URL of a user of the topology, by its name; the operator's without a name */
+  url(user?: string): string;
+  management: RabbitManagement;
+};
+
+// 5 s on a free machine; several suites that start on two cores at once take five times that
+const readyTimeoutMs = 120_000;
+
+/**
+ * Starts the machine's `rabbitmq-server` as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing shared with a
+ * system service. The topology is imported at every start, so changed passwords and policies hold.
+ * @throws StartError with the last log lines when it does not serve within two minutes.
+ */
+export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
+  const dir = resolve(o.dir);
+  const logFile = o.logFile ?? join(dir, 'rabbitmq.log');
+  const program = findRabbit();
+  if (!program) throw new StartError('rabbitmq-server is not installed.');
+  for (const port of [o.amqpPort, o.managementPort, o.epmdPort, o.distPort]) {
+    if (!(await isPortFree(port)))
+      throw new StartError(`RabbitMQ cannot have port ${port}: another program listens on it.`);
+  }
+  prepareFolder(dir, o);
+
+  const epmd = await startPart({
+    name: 'epmd',
+    // RabbitMQ would start it as a daemon that outlives everything; here it is a part like the others
+    command: epmdProgram(),
+    args: ['-port', String(o.epmdPort), '-address', '127.0.0.1'],
+    env: inheritedEnv(),
+    logFile,
+    ready: () => answers(o.epmdPort),
+    readyTimeoutMs: 10_000,
+  });
+  const { vhost, operator, services } = o.topology;
+  const login = (user: { name: string; password: string }) =>
+    `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}`;
+  const management = rabbitManagement(`http://${login(operator)}@127.0.0.1:${o.managementPort}`);
+  try {
+    const part = await startPart({
+      name: 'RabbitMQ',
+      command: program,
+      args: [],
+      env: nodeEnv(dir, o),
+      cwd: dir,
+      logFile,
+      ready: async () => (await answers(o.amqpPort)) && Boolean(await management.call('GET', '/whoami')),
+      readyTimeoutMs,
+    });
+    void part.died.then(() => epmd.stop());
+    return {
+      ...part,
+      stop: async () => {
+        await part.stop();
+        await epmd.stop();
+      },
+      url(name = operator.name) {
+        const user = [operator, ...services].find((known) => known.name === name);
+        if (!user) throw new Error(`There is no RabbitMQ user ${name} in the topology.`);
+        return `amqp://${login(user)}@127.0.0.1:${o.amqpPort}/${encodeURIComponent(vhost)}`;
+      },
+      management,
+    };
+  } catch (error) {
+    await epmd.stop();
+    throw error;
+  }
+}
+
+function prepareFolder(dir: string, o: RabbitOptions): void {
+  mkdirSync(join(dir, 'data'), { recursive: true, mode: 0o700 });
+  const cookie = join(dir, '.erlang.cookie');
+  if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(20).toString('hex'), { mode: 0o400 });
+  chmodSync(cookie, 0o400);
+  // the data of a node belongs to its name, so the name is made once and stays when ports or the path of the folder change
+  const nameFile = join(dir, 'node-name');
+  if (!existsSync(nameFile)) writeFileSync(nameFile, `taskwire-${randomBytes(4).toString('hex')}@localhost`);
+  writeFileSync(join(dir, 'enabled_plugins'), '[rabbitmq_management].\n');
+  writeFileSync(join(dir, 'definitions.json'), JSON.stringify(rabbitDefinitions(o.topology), null, 2), { mode: 0o600 });
+  writeFileSync(
+    join(dir, 'rabbitmq.conf'),
+    [
+      `listeners.tcp.1 = 127.0.0.1:${o.amqpPort}`,
+      'management.tcp.ip = 127.0.0.1',
+      `management.tcp.port = ${o.managementPort}`,
+      `load_definitions = ${join(dir, 'definitions.json')}`,
+      'log.console = true',
+      'log.console.level = info',
+      'log.file = false',
+      // the default of 512 MB is for servers with many queues; a full log is what a restart has to read
+      'raft.wal_max_size_bytes = 67108864',
+      '',
+    ].join('\n'),
+  );
+  writeFileSync(join(dir, 'empty.conf'), '');
+}
+
+function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
+  return {
+    ...inheritedEnv(),
+    HOME: dir,
+    RABBITMQ_NODENAME: readFileSync(join(dir, 'node-name'), 'utf8').trim(),
+    RABBITMQ_CONFIG_FILE: join(dir, 'rabbitmq.conf'),
+    RABBITMQ_CONF_ENV_FILE: join(dir, 'empty.conf'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: join(dir, 'none.config'),
+    RABBITMQ_CONFIG_FILES: join(dir, 'none.d'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, 'enabled_plugins'),
+    RABBITMQ_MNESIA_BASE: join(dir, 'data'),
+    RABBITMQ_LOG_BASE: join(dir, 'log'),
+    RABBITMQ_LOGS: '-',
+    RABBITMQ_GENERATED_CONFIG_DIR: join(dir, 'generated'),
+    RABBITMQ_DIST_PORT: String(o.distPort),
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    ERL_EPMD_PORT: String(o.epmdPort),
+    ERL_EPMD_ADDRESS: '127.0.0.1',
+    ERL_CRASH_DUMP: join(dir, 'erl_crash.dump'),
+    // makes the start script replace itself by the Erlang VM: one process that a signal reaches, instead of a shell that waits for it
+    RUNNING_UNDER_SYSTEMD: 'true',
+  };
+}
+
+// Debian's /usr/sbin/rabbitmq-server changes to the user and folder of the system service; the program behind it does not.
+const places = [
+  '/usr/lib/rabbitmq/bin',
+  '/opt/homebrew/opt/rabbitmq/sbin',
+  '/usr/local/opt/rabbitmq/sbin',
+  '/opt/rabbitmq/sbin',
+  ...(process.env.PATH ?? '').split(delimiter),
+];
+
+/** The path of the machine's RabbitMQ start script, if it has one. */
+export function findRabbit(): string | undefined {
+  return places.map((place) => join(place, 'rabbitmq-server')).find(isExecutable);
+}
+
+function epmdProgram(): string {
+  const onPath = (process.env.PATH ?? '').split(delimiter).map((place) => join(place, 'epmd'));
+  const found = [...onPath, '/usr/bin/epmd', '/opt/homebrew/bin/epmd', '/usr/local/bin/epmd'].find(isExecutable);
+  if (found) return found;
+  // where an Erlang that is not linked into PATH keeps it
+  const root = execFileSync('erl', ['-noshell', '-eval', 'io:format("~s",[code:root_dir()]),halt().'], {
+    encoding: 'utf8',
+  });
+  return execFileSync('sh', ['-c', 'ls "$0"/erts-*/bin/epmd | tail -1', root], { encoding: 'utf8' }).trim();
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { rabbitDefinitions, rabbitManagement, type RabbitManagement } from '@taskwire/local-servers';
+import { fromRunner } from './environment.ts';
+
+export type TestBroker = {
+  vhost: string;
+  /** AMQP URL of the user of a service, with that service's permissions; of one that may do everything without a name. */
+  url(service?: TestService): string;
+  /** with the broker's administrator; paths of the vhost need it encoded: `/queues/${encodeURIComponent(vhost)}` */
+  management: RabbitManagement;
+  /** Closes the connections of the vhost and removes it with its users. */
+  drop(): Promise<void>;
+};
+
+const testServices = ['auth', 'tasks', 'notifications'] as const;
+
+/** Services that a test broker has a user for. */
+export type TestService = (typeof testServices)[number];
+
+/** A fresh vhost with the users, permissions and policies of the suite, on the broker that the test runner started. */
+export async function testBroker(): Promise<TestBroker> {
+  const broker = new URL(fromRunner('TASKWIRE_TEST_AMQP_URL'));
+  const management = rabbitManagement(fromRunner('TASKWIRE_TEST_RABBIT_MANAGEMENT_URL'));
+  const vhost = `test-${randomBytes(6).toString('hex')}`;
+  const password = randomBytes(12).toString('hex');
+  const operator = { name: vhost, password };
+  const services = testServices.map((service) => ({ service, name: `${vhost}-${service}`, password }));
+  await management.call('POST', '/definitions', rabbitDefinitions({ vhost, operator, services }));
+  return {
+    vhost,
+    url: (service) =>
+      `amqp://${service === undefined ? vhost : `${vhost}-${service}`}:${password}@${broker.host}/${vhost}`,
+    management,
+    async drop() {
+      await management.call('DELETE', `/vhosts/${vhost}`);
+      const users = [operator, ...services].map(({ name }) => name);
+      await management.call('POST', '/users/bulk-delete', { users });
+    },
+  };
+}

@@ -1,0 +1,34 @@
+import { randomBytes } from 'node:crypto';
+import { databaseUrl, dropDatabase, provisionDatabase } from '@taskwire/local-servers';
+import { createDatabase, migrate, type Database, type MigrationSource } from '@taskwire/postgres';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent } from './silent.ts';
+import { fromRunner } from './environment.ts';
+
+export type TestDatabase = {
+  /** of the login that owns the database, as a service has it */
+  url: string;
+  db: Database;
+  /** Closes `db`, ends whatever connections are left, and drops the database with its login. */
+  drop(): Promise<void>;
+};
+
+/** A fresh migrated database with a random name and a login of its own, on the server that the test runner started. */
+export async function testDatabase(sources: readonly MigrationSource[]): Promise<TestDatabase> {
+  const server = fromRunner('TASKWIRE_TEST_POSTGRES_URL');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  const login = { database: name, login: name, password: randomBytes(12).toString('hex') };
+  await provisionDatabase(server, login);
+  const url = databaseUrl(server, login);
+  await migrate(url, sources);
+  const telemetry = createTelemetry({ service: 'test', stream: silent() });
+  const db = await createDatabase({ url, poolSize: 10, applicationName: 'test', telemetry });
+  return {
+    url,
+    db,
+    async drop() {
+      await db.close();
+      await dropDatabase(server, login);
+    },
+  };
+}

@@ -1,0 +1,5 @@
+export { testDatabase, type TestDatabase } from './database.ts';
+export { testBroker, type TestBroker, type TestService } from './broker.ts';
+export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
+export { waitFor, type WaitOptions } from './wait-for.ts';
+export { silent } from './silent.ts';

@@ -1,0 +1,67 @@
+import type { AddressInfo } from 'node:net';
+import { simpleParser } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+import { waitFor, type WaitOptions } from './wait-for.ts';
+
+export type Mail = {
+  messageId: string | undefined;
+  from: string;
+  /** the envelope's recipients, which is who gets it */
+  to: string[];
+  subject: string;
+  text: string;
+  html: string;
+};
+
+/** What the server says to a message: nothing to take it, an SMTP code and text to refuse it (4xx for now, 5xx for good). */
+export type MailVerdict = { code: number; text: string } | undefined;
+
+export type TestMail = {
+  url: string;
+  /** taken so far, oldest first */
+  received: readonly Mail[];
+  /** The first taken mail that matches, waiting for it if need be (5 s by default). */
+  waitFor(matches: (mail: Mail) => boolean, options?: WaitOptions): Promise<Mail>;
+  /** Decides about every message from now on. */
+  answer(verdict: (mail: Mail) => MailVerdict): void;
+  stop(): Promise<void>;
+};
+
+/** An SMTP server on a free port of 127.0.0.1 that keeps what it is sent. */
+export async function testMail(): Promise<TestMail> {
+  const received: Mail[] = [];
+  let verdict: (mail: Mail) => MailVerdict = () => undefined;
+  const server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ['STARTTLS'],
+    onData(stream, session, done) {
+      const take = async (): Promise<Error | undefined> => {
+        const parsed = await simpleParser(stream);
+        const mail: Mail = {
+          messageId: parsed.messageId,
+          from: parsed.from?.text ?? '',
+          to: session.envelope.rcptTo.map(({ address }) => address),
+          subject: parsed.subject ?? '',
+          text: parsed.text ?? '',
+          html: parsed.html === false ? '' : parsed.html,
+        };
+        const refused = verdict(mail);
+        if (refused) return Object.assign(new Error(refused.text), { responseCode: refused.code });
+        received.push(mail);
+        return undefined;
+      };
+      take().then(done, done);
+    },
+  });
+  // a client that goes away in the middle is the client's affair
+  server.on('error', () => undefined);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.server.address() as AddressInfo;
+  return {
+    url: `smtp://127.0.0.1:${port}`,
+    received,
+    waitFor: (matches, options) => waitFor(() => received.find(matches), { what: 'a mail', ...options }),
+    answer: (decide) => void (verdict = decide),
+    stop: () => new Promise((resolve) => server.close(() => resolve())),
+  };
+}

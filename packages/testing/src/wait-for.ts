@@ -1,0 +1,39 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { inspect } from 'node:util';
+
+export type WaitOptions = {
+  /** default 5000 */
+  timeoutMs?: number;
+  /** completes "Waited 5000 ms for …" */
+  what?: string;
+};
+
+/**
+ * Asks again every 20 ms until the condition gives something truthy, and gives that. A condition that throws is not met yet, so
+ * assertions may be used in it.
+ * @throws after `timeoutMs`, with what the condition gave or threw last.
+ */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  { timeoutMs = 5000, what = condition.toString() }: WaitOptions = {},
+): Promise<Exclude<Awaited<T>, false | null | undefined | 0 | ''>> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    let last: { value: unknown } | { error: unknown };
+    try {
+      const value = await condition();
+      if (value) return value as Exclude<Awaited<T>, false | null | undefined | 0 | ''>;
+      last = { value };
+    } catch (error) {
+      last = { error };
+    }
+    if (performance.now() >= deadline) {
+      const seen = 'error' in last ? `it threw ${String(last.error)}` : `it gave ${inspect(last.value)}`;
+      throw new Error(
+        `Waited ${timeoutMs} ms for ${what}; at last ${seen}.`,
+        'error' in last ? { cause: last.error } : {},
+      );
+    }
+    await delay(20);
+  }
+}
