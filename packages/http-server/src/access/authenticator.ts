@@ -1,0 +1,132 @@
+import { problem, type Problem } from '@taskwire/errors';
+import { schemas, uuid, type Role } from '@taskwire/contracts';
+import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { LRUCache } from 'lru-cache';
+import { z } from 'zod';
+import type { Actor } from './actor.ts';
+import type { KeySource } from './keys.ts';
+
+/** Tells who sends an `Authorization` header. @throws Problem with status 401 when nobody can be told, 503 when nothing can be checked. */
+export type Authenticator = { authenticate(authorization: string | undefined): Promise<Actor> };
+
+/** What an access token says of a user. */
+export type UserClaims = { userId: string; role: Role; sessionId: string | undefined; issuedAt: Date };
+
+export type JwtAuthenticatorOptions = {
+  issuer: string;
+  /** This service's own audience (RFC 8707); tokens for another are refused. */
+  audience: string;
+  keys: KeySource;
+  /**
+   * What the service itself knows of the user, asked for each request: the role now, or that access has ended. It may fall back
+   * on the claims for a user that it does not know yet.
+   */
+  checkUser(claims: UserClaims): Promise<{ role: Role } | 'revoked'>;
+};
+
+/** Clocks of two machines may differ by this much, in seconds. */
+const clockTolerance = 5;
+/** Verified tokens that are remembered, so that a signature is checked once and not for every request (about 1 kB each). */
+const remembered = 5_000;
+/** How long a verified token is remembered, in milliseconds: a key that was withdrawn is noticed after this. */
+const rememberedMs = 60_000;
+/** Longer texts are not tokens of ours (about 700 characters) and are not worth parsing. */
+const longestToken = 4_096;
+
+const userClaims = z.object({ sub: uuid, role: schemas.role, sid: z.string().optional(), iat: z.number() });
+const serviceClaims = z.object({ sub: z.string().min(1), client_id: z.string().min(1), scope: z.string().default('') });
+
+/**
+ * Checks bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068): type `at+jwt`, an asymmetric algorithm that fits the key,
+ * issuer, audience, times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
+ */
+export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticator {
+  const verified = new LRUCache<string, JWTPayload>({ max: remembered, ttl: rememberedMs });
+
+  async function verify(token: string): Promise<JWTPayload> {
+    const known = verified.get(token);
+    if (known?.exp !== undefined && known.exp * 1000 > Date.now()) return known;
+    const { payload } = await jwtVerify(token, (header) => verificationKey(options.keys, header.kid), {
+      issuer: options.issuer,
+      audience: options.audience,
+      typ: 'at+jwt',
+      algorithms: ['ES256', 'EdDSA'],
+      requiredClaims: ['sub', 'exp', 'iat'],
+      clockTolerance,
+    });
+    verified.set(token, payload);
+    return payload;
+  }
+
+  return {
+    async authenticate(authorization) {
+      const payload = await verify(bearerToken(authorization)).catch((error: unknown) => {
+        throw refusal(error);
+      });
+      if (payload.sub === payload['client_id']) return serviceActor(payload);
+      return await userActor(payload, options.checkUser);
+    },
+  };
+}
+
+async function verificationKey(keys: KeySource, kid: string | undefined) {
+  // a key id is a name, not a place: nothing but a listed key is ever used
+  const key = kid === undefined || kid.length > 200 ? undefined : await keys.keyFor(kid);
+  if (key === undefined) throw new errors.JWKSNoMatchingKey();
+  return key;
+}
+
+function bearerToken(authorization: string | undefined): string {
+  if (authorization === undefined) throw unauthenticated();
+  const match = /^Bearer +([\w-]+\.[\w-]+\.[\w-]+) *$/i.exec(authorization);
+  if (match?.[1] === undefined || match[1].length > longestToken)
+    throw invalid('The Authorization header must be: Bearer <access token>.');
+  return match[1];
+}
+
+function serviceActor(payload: JWTPayload): Actor {
+  const claims = serviceClaims.safeParse(payload);
+  if (!claims.success) throw invalid('The access token lacks a claim.');
+  return {
+    kind: 'service',
+    clientId: claims.data.client_id,
+    scopes: new Set(claims.data.scope.split(' ').filter(Boolean)),
+  };
+}
+
+async function userActor(payload: JWTPayload, checkUser: JwtAuthenticatorOptions['checkUser']): Promise<Actor> {
+  const parsed = userClaims.safeParse(payload);
+  if (!parsed.success) throw invalid('The access token lacks a claim.');
+  const { sub: userId, role, sid: sessionId, iat } = parsed.data;
+  const now = await checkUser({ userId, role, sessionId, issuedAt: new Date(iat * 1000) });
+  if (now === 'revoked') {
+    throw problem('access_revoked', 'Log in again.', { headers: challenge('invalid_token', 'access has ended') });
+  }
+  return { kind: 'user', id: userId, role: now.role, sessionId };
+}
+
+function unauthenticated(): Problem {
+  return problem('unauthenticated', 'Send an access token: Authorization: Bearer <access token>.', {
+    headers: { 'WWW-Authenticate': 'Bearer' },
+  });
+}
+
+function invalid(detail: string, cause?: unknown): Problem {
+  return problem('invalid_token', detail, { cause, headers: challenge('invalid_token', 'not valid') });
+}
+
+function refusal(error: unknown): unknown {
+  if (error instanceof errors.JWTExpired) {
+    return problem('token_expired', 'Get a new one with the refresh token.', {
+      headers: challenge('invalid_token', 'expired'),
+    });
+  }
+  return error instanceof errors.JOSEError || error instanceof TypeError
+    ? invalid('The access token is not one for this service.', error)
+    : error;
+}
+
+/** RFC 6750 section 3. */
+function challenge(error: string, description: string): Record<string, string> {
+  return { 'WWW-Authenticate': `Bearer error="${error}", error_description="${description}"` };
+}

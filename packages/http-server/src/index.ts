@@ -1,0 +1,12 @@
+export type { Actor, ServiceActor, UserActor } from './access/actor.ts';
+export {
+  jwtAuthenticator,
+  type Authenticator,
+  type JwtAuthenticatorOptions,
+  type UserClaims,
+} from './access/authenticator.ts';
+export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
+export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
+export type { ReadinessCheck } from './operations.ts';
+export { accepts, requireMatch, type IfMatch } from './preconditions.ts';
+export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';

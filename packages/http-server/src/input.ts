@@ -1,0 +1,35 @@
+import { problem, type FieldError } from '@taskwire/errors';
+import type { z } from 'zod';
+
+/** How many faults one answer lists; a hostile body must not become a huge answer. */
+const mostErrors = 50;
+
+/**
+ * Parses one part of a request. @throws Problem `invalid_input` that names every field at fault, without repeating what was sent.
+ */
+export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const errors = result.error.issues.flatMap(toFieldErrors).slice(0, mostErrors);
+  const fields = [...new Set(errors.map((error) => error.field || 'the body'))].slice(0, 5);
+  throw problem('invalid_input', `Not acceptable: ${fields.join(', ')}.`, { errors });
+}
+
+function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+  const path = issue.path.map((part) => String(part).slice(0, 100));
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({
+      field: [...path, key.slice(0, 100)].join('.'),
+      code: 'unknown_field',
+      message: 'is not a field of this request',
+    }));
+  }
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    // the branch with the fewest faults is what the caller most likely meant
+    const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
+    return closest.flatMap((inner) =>
+      toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] } as z.core.$ZodIssue),
+    );
+  }
+  return [{ field: path.join('.'), code: issue.code, message: issue.message }];
+}

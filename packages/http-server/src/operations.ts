@@ -1,0 +1,59 @@
+import { Router, type Response } from 'express';
+import { errorText } from '@taskwire/errors';
+import { redact, type Telemetry } from '@taskwire/telemetry';
+
+/** A check of something that the service needs; rejects with the reason while it is not usable. */
+export type ReadinessCheck = () => Promise<void>;
+
+/** How long one check may take, in milliseconds: probes ask every few seconds and must hear a no in time. */
+const checkTimeoutMs = 2_000;
+
+/** `/health`: the process answers. `/ready`: it can do its work. `/metrics`: Prometheus text. For operators, not routed by the gateway. */
+export function operations(
+  telemetry: Telemetry,
+  checks: Readonly<Record<string, ReadinessCheck>>,
+  isStopping: () => boolean,
+): Router {
+  const router = Router();
+
+  router.get('/health', (_request, response) => {
+    sendJson(response, 200, { status: 'ok' });
+  });
+
+  router.get('/ready', async (_request, response) => {
+    const results = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, await run(check)] as const),
+    );
+    const ready = !isStopping() && results.every(([, result]) => result.ok);
+    const status = isStopping() ? 'stopping' : ready ? 'ready' : 'not ready';
+    sendJson(response, ready ? 200 : 503, { status, checks: Object.fromEntries(results) });
+  });
+
+  router.get('/metrics', async (_request, response) => {
+    const text = await telemetry.metrics.metrics();
+    response.setHeader('Content-Type', telemetry.metrics.contentType);
+    response.end(text);
+  });
+
+  return router;
+}
+
+async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unknown }> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs);
+  });
+  try {
+    await Promise.race([check(), late]);
+    return { ok: true };
+  } catch (error) {
+    return { ok: false, detail: redact(errorText(error)) };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function sendJson(response: Response, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', 'cache-control': 'no-store' });
+  response.end(JSON.stringify(body));
+}

@@ -1,0 +1,127 @@
+import express, { type Request, type RequestHandler, type Response } from 'express';
+import type { Route } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import { addLogFields } from '@taskwire/telemetry';
+import type { Actor } from './access/actor.ts';
+import type { Authenticator } from './access/authenticator.ts';
+import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
+import { parseInput } from './input.ts';
+import { entityTag, isNotModified, parseIdempotencyKey, parseIfMatch, type IfMatch } from './preconditions.ts';
+import { stateOf } from './request.ts';
+
+/** The largest body, in bytes; the gateway has the same bound. */
+const largestBody = 1024 * 1024;
+
+const readJson = express.json({ limit: largestBody, strict: false, type: ['application/json', 'application/*+json'] });
+const readForm = express.urlencoded({ limit: largestBody, extended: false });
+
+/**
+ * The steps of one operation, in the order in which their faults are answered: who is it, may they, is the request sound, do it.
+ */
+export function routeHandlers({ route, handle }: BoundRoute, authenticator: Authenticator): RequestHandler[] {
+  return [
+    identify(route, authenticator),
+    ...(route.body === undefined ? [] : [readBody(route)]),
+    async (request, response) => {
+      const input = readRequest(route, request, response);
+      send(route, request, response, await handle(input as never));
+    },
+  ];
+}
+
+const actors = new WeakMap<Request, Actor>();
+
+function identify(route: Route, authenticator: Authenticator): RequestHandler {
+  return async (request, _response, next) => {
+    stateOf(request).route = route.path;
+    if (route.access.kind !== 'anyone') {
+      const actor = await authenticator.authenticate(request.headers.authorization);
+      addLogFields(actor.kind === 'user' ? { user_id: actor.id } : { client_id: actor.clientId });
+      allow(route.access, actor);
+      actors.set(request, actor);
+    }
+    next();
+  };
+}
+
+function allow(access: Route['access'], actor: Actor): void {
+  if (access.kind === 'user') {
+    if (actor.kind !== 'user') throw problem('forbidden', 'This is for users; services have their own operations.');
+    if (access.roles !== undefined && !access.roles.includes(actor.role)) {
+      throw problem('forbidden', `This is for the roles ${access.roles.join(', ')}.`);
+    }
+  } else if (access.kind === 'service') {
+    if (actor.kind === 'service' && actor.scopes.has(access.scope)) return;
+    throw problem('insufficient_scope', `A machine-to-machine token with the scope ${access.scope} is needed.`, {
+      headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${access.scope}"` },
+    });
+  }
+}
+
+function readBody(route: Route): RequestHandler {
+  const mediaType = route.bodyType ?? 'application/json';
+  const read = route.bodyType === undefined ? readJson : readForm;
+  return (request, response, next) => {
+    const hasBody =
+      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+    if (!hasBody) throw problem('malformed_json', `The request has no body; send ${mediaType}.`);
+    if (request.is(route.bodyType === undefined ? ['json', '+json'] : [route.bodyType]) === false) {
+      throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);
+    }
+    read(request, response, next);
+  };
+}
+
+function readRequest(route: Route, request: Request, response: Response): unknown {
+  return {
+    params: route.params && parseInput(route.params, request.params),
+    query: route.query && parseInput(route.query, request.query),
+    body: route.body && parseInput(route.body, request.body),
+    ifMatch: route.ifMatch && readIfMatch(route, request),
+    idempotencyKey: route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined,
+    actor: actors.get(request),
+    ip: request.ip ?? '',
+    headers: request.headers,
+    requestId: stateOf(request).requestId,
+    get signal() {
+      return hangUpSignal(response);
+    },
+  };
+}
+
+function readIfMatch(route: Route, request: Request): IfMatch | undefined {
+  const ifMatch = parseIfMatch(request.get('if-match'));
+  if (ifMatch === undefined && route.ifMatch === 'required') {
+    throw problem(
+      'precondition_required',
+      'Send If-Match with the ETag that you read, or * to change whatever there is.',
+    );
+  }
+  return ifMatch;
+}
+
+/** Made only for handlers that ask for it. */
+function hangUpSignal(response: Response): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+function send(route: Route, request: Request, response: Response, answer: LooseAnswer): void {
+  const { headers = {}, etag, body } = answer;
+  response.statusCode = Number(answer.status);
+  response.setHeader('Cache-Control', etag === undefined ? 'no-store' : 'private, no-cache');
+  if (etag !== undefined) response.setHeader('ETag', entityTag(etag));
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (etag !== undefined && route.method === 'get' && isNotModified(request.get('if-none-match'), etag)) {
+    response.statusCode = 304;
+    response.end();
+  } else if (body === undefined) {
+    response.end();
+  } else {
+    response.setHeader('Content-Type', 'application/json; charset=utf-8');
+    response.end(body instanceof RawJson ? body.text : JSON.stringify(body));
+  }
+}

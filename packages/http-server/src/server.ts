@@ -1,0 +1,146 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import express, { type ErrorRequestHandler, type Express } from 'express';
+import helmet from 'helmet';
+import { problem } from '@taskwire/errors';
+import type { Component } from '@taskwire/lifecycle';
+import type { Telemetry } from '@taskwire/telemetry';
+import type { Authenticator } from './access/authenticator.ts';
+import type { BoundRoute } from './bind.ts';
+import { operations, type ReadinessCheck } from './operations.ts';
+import { problemDocument } from './problem-response.ts';
+import { answerError, observeRequests } from './request.ts';
+import { routeHandlers } from './route-handler.ts';
+
+export type HttpServerOptions = {
+  telemetry: Telemetry;
+  host: string;
+  /** 0 for any free port. */
+  port: number;
+  /** Proxies whose X-Forwarded-For is believed, as Express names them (`loopback`, `uniquelocal`, addresses, subnets). */
+  trustedProxies: readonly string[];
+  routes: readonly BoundRoute[];
+  authenticator: Authenticator;
+  readiness: Readonly<Record<string, ReadinessCheck>>;
+};
+
+export type HttpServer = Component & {
+  app: Express;
+  /** Where it listens, once started. */
+  url(): string;
+};
+
+/** A request that takes longer than this to arrive is cut off (slow loris). */
+const requestTimeoutMs = 30_000;
+/** Longer than the 60 s that nginx keeps idle upstream connections, so that the gateway never writes into a socket that closes. */
+const keepAliveTimeoutMs = 75_000;
+/** While stopping, connections that became idle are closed this often. */
+const closeIdleEveryMs = 50;
+
+/**
+ * Serves the routes of a contract: identity, rights, validation and problem documents in one place, so that a handler only has the
+ * case that is right. `stop` ends listening, lets running requests finish, then resolves.
+ */
+export function createHttpServer(options: HttpServerOptions): HttpServer {
+  const { telemetry } = options;
+  let stopping = false;
+  const app = buildApp(options, () => stopping);
+  const server = createServer(
+    { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
+    app,
+  );
+  server.on('clientError', answerUnreadable);
+
+  return {
+    name: 'http server',
+    app,
+    url: () => {
+      const { address, port, family } = server.address() as AddressInfo;
+      return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    },
+    async start() {
+      await listen(server, options.port, options.host);
+      telemetry.logger.info('listening', { port: (server.address() as AddressInfo).port });
+    },
+    async stop() {
+      if (!server.listening) return;
+      stopping = true;
+      const closed = new Promise((resolve) => server.close(resolve));
+      const sweep = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs);
+      await closed;
+      clearInterval(sweep);
+    },
+  };
+}
+
+function buildApp(options: HttpServerOptions, isStopping: () => boolean): Express {
+  const { telemetry } = options;
+  const app = express();
+  app.set('etag', false);
+  app.set('trust proxy', [...options.trustedProxies]);
+  // an API has no pages: nothing may be framed, run or loaded from its answers
+  app.use(
+    helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+    }),
+  );
+  app.use((_request, response, next) => {
+    if (isStopping()) response.setHeader('Connection', 'close');
+    next();
+  });
+  app.use(observeRequests(telemetry));
+  app.use(operations(telemetry, options.readiness, isStopping));
+  for (const [path, bound] of byPath(options.routes)) {
+    const route = app.route(path);
+    for (const one of bound) route[one.route.method](...routeHandlers(one, options.authenticator));
+    const methods = bound.map((one) => one.route.method.toUpperCase());
+    route.all(() => {
+      throw problem('method_not_allowed', `Use ${methods.join(', ')}.`, { headers: { Allow: methods.join(', ') } });
+    });
+  }
+  app.use(() => {
+    throw problem('not_found', 'There is nothing at this address.');
+  });
+  const onError: ErrorRequestHandler = (error, request, response, _next) =>
+    answerError(telemetry, request, response, error);
+  app.use(onError);
+  return app;
+}
+
+/** Routes by Express path, those with literal segments before those with parameters at the same place. */
+function byPath(routes: readonly BoundRoute[]): [string, BoundRoute[]][] {
+  const groups = Map.groupBy(routes, (bound) => bound.route.path);
+  const sorted = [...groups].toSorted(([a], [b]) =>
+    a.replaceAll('{', '\uffff') < b.replaceAll('{', '\uffff') ? -1 : 1,
+  );
+  return sorted.map(([path, bound]) => [path.replaceAll(/\{(\w+)\}/g, ':$1'), bound]);
+}
+
+async function listen(server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** What is not HTTP, or has headers that are too large, is answered as a problem too, and the connection is closed. */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent === true) {
+    socket.destroy();
+    return;
+  }
+  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
+  const document = problemDocument(problem(code), randomUUID());
+  const body = JSON.stringify(document.body);
+  const headers = Object.entries({
+    ...document.headers,
+    connection: 'close',
+    'content-length': Buffer.byteLength(body),
+  });
+  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+  socket.end(`HTTP/1.1 ${document.status} ${document.body['title']}\r\n${head}\r\n${body}`);
+}

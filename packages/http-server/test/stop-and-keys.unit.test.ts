@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
+import { exportJWK, generateKeyPair } from 'jose';
+import { defineRoute } from '@taskwire/contracts';
+import { createTelemetry } from '@taskwire/telemetry';
+import { answer, bind, createHttpServer, remoteKeys } from '../src/index.ts';
+
+function quiet() {
+  return createTelemetry({ service: 'test', stream: new PassThrough().resume() });
+}
+
+describe('Stopping the HTTP server', () => {
+  it('lets running requests finish and takes no new ones', async () => {
+    const entered = Promise.withResolvers<void>();
+    const release = Promise.withResolvers<void>();
+    const slow = defineRoute({
+      method: 'get',
+      path: '/api/v1/slow',
+      operationId: 'slow',
+      summary: '',
+      tag: '',
+      access: { kind: 'anyone' },
+      responses: { 204: null },
+    });
+    const server = createHttpServer({
+      telemetry: quiet(),
+      host: '127.0.0.1',
+      port: 0,
+      trustedProxies: [],
+      readiness: {},
+      authenticator: { authenticate: async () => Promise.reject(new Error('not asked')) },
+      routes: [
+        bind(slow, async () => {
+          entered.resolve();
+          await release.promise;
+          return answer(204);
+        }),
+      ],
+    });
+    await server.start();
+    const url = server.url();
+    const running = fetch(`${url}/api/v1/slow`);
+    await entered.promise;
+    const stopped = server.stop();
+    const refused = await fetch(`${url}/health`).catch((error: unknown) => error);
+    release.resolve();
+    expect((await running).status).to.equal(204);
+    await stopped;
+    expect(refused).to.be.instanceOf(TypeError);
+  });
+});
+
+describe('Keys of a JWKS endpoint', () => {
+  type Endpoint = { status: number; kids: string[]; requests: number };
+
+  async function endpoint(state: Endpoint) {
+    const { publicKey } = await generateKeyPair('ES256', { extractable: true });
+    const jwk = await exportJWK(publicKey);
+    const server = createServer((_request, response) => {
+      state.requests += 1;
+      response.writeHead(state.status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ keys: state.kids.map((kid) => ({ ...jwk, kid })) }));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, close: () => server.close() };
+  }
+
+  async function using(
+    state: Endpoint,
+    test: (keys: ReturnType<typeof remoteKeys>, clock: { ms: number }) => Promise<void>,
+  ) {
+    const { url, close } = await endpoint(state);
+    const clock = { ms: 0 };
+    try {
+      await test(remoteKeys({ url, telemetry: quiet(), now: () => clock.ms }), clock);
+    } finally {
+      close();
+    }
+  }
+
+  it('are fetched once, however many ask at the same time', async () => {
+    const state = { status: 200, kids: ['a'], requests: 0 };
+    await using(state, async (keys) => {
+      await Promise.all(Array.from({ length: 50 }, async () => await keys.keyFor('a')));
+      expect(state.requests).to.equal(1);
+    });
+  });
+
+  it('stay usable through an outage, for a day at most', async () => {
+    const state = { status: 200, kids: ['a'], requests: 0 };
+    await using(state, async (keys, clock) => {
+      await keys.keyFor('a');
+      state.status = 503;
+      clock.ms = 23 * 3_600_000;
+      expect(await keys.keyFor('a')).not.to.equal(undefined);
+      clock.ms = 25 * 3_600_000;
+      const failure: unknown = await keys.keyFor('a').catch((error: unknown) => error);
+      expect(failure).to.include({ code: 'unavailable' });
+    });
+  });
+
+  it('follow a rotation as soon as a token names a new one', async () => {
+    const state = { status: 200, kids: ['a'], requests: 0 };
+    await using(state, async (keys, clock) => {
+      await keys.keyFor('a');
+      state.kids = ['a', 'b'];
+      clock.ms = 10_000;
+      expect(await keys.keyFor('b')).not.to.equal(undefined);
+    });
+  });
+
+  it('are not asked for again by a stream of invented ids', async () => {
+    const state = { status: 200, kids: ['a'], requests: 0 };
+    await using(state, async (keys) => {
+      await keys.keyFor('a');
+      for (let i = 0; i < 100; i++) expect(await keys.keyFor(`x${i}`)).to.equal(undefined);
+      expect(state.requests).to.equal(1);
+    });
+  });
+
+  it('are a problem of availability, not of the token, when there never were any', async () => {
+    await using({ status: 500, kids: [], requests: 0 }, async (keys) => {
+      expect(await keys.keyFor('a').catch((error: unknown) => error)).to.include({ code: 'unavailable' });
+    });
+  });
+});
