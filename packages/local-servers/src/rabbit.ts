@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { accessSync, chmodSync, constants, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { inheritedEnv, startPart, StartError, type Part } from './part.ts';
 import { answers, isPortFree } from './ports.ts';
+import { findProgram } from './programs.ts';
 import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
 import { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
 
@@ -27,6 +28,10 @@ export type RabbitServer = Part & {
 
 // 5 s on a free machine; several suites that start on two cores at once take five times that
 const readyTimeoutMs = 120_000;
+
+// On SIGTERM RabbitMQ 3.10 closes its connections and stores within a moment, and then waits 5 s for itself: the statistics handler of
+// the management plugin calls the process that is ending it. Nothing is written by then, and quorum queues survive a kill anyway.
+const stopTimeoutMs = 2000;
 
 /**
  * Starts the machine's `rabbitmq-server` as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing shared with a
@@ -66,6 +71,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
       env: nodeEnv(dir, o),
       cwd: dir,
       logFile,
+      stopTimeoutMs,
       ready: async () => (await answers(o.amqpPort)) && Boolean(await management.call('GET', '/whoami')),
       readyTimeoutMs,
     });
@@ -141,36 +147,22 @@ function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
   };
 }
 
-// Debian's /usr/sbin/rabbitmq-server changes to the user and folder of the system service; the program behind it does not.
-const places = [
-  '/usr/lib/rabbitmq/bin',
-  '/opt/homebrew/opt/rabbitmq/sbin',
-  '/usr/local/opt/rabbitmq/sbin',
-  '/opt/rabbitmq/sbin',
-  ...(process.env.PATH ?? '').split(delimiter),
-];
-
 /** The path of the machine's RabbitMQ start script, if it has one. */
 export function findRabbit(): string | undefined {
-  return places.map((place) => join(place, 'rabbitmq-server')).find(isExecutable);
+  return findProgram('rabbitmq-server', [
+    // Debian's /usr/sbin/rabbitmq-server changes to the user and folder of the system service; the program behind it does not
+    '/usr/lib/rabbitmq/bin',
+    '/opt/homebrew/opt/rabbitmq/sbin',
+    '/usr/local/opt/rabbitmq/sbin',
+  ]);
 }
 
 function epmdProgram(): string {
-  const onPath = (process.env.PATH ?? '').split(delimiter).map((place) => join(place, 'epmd'));
-  const found = [...onPath, '/usr/bin/epmd', '/opt/homebrew/bin/epmd', '/usr/local/bin/epmd'].find(isExecutable);
-  if (found) return found;
+  const found = findProgram('epmd', ['/usr/bin', '/opt/homebrew/bin', '/usr/local/bin']);
+  if (found !== undefined) return found;
   // where an Erlang that is not linked into PATH keeps it
   const root = execFileSync('erl', ['-noshell', '-eval', 'io:format("~s",[code:root_dir()]),halt().'], {
     encoding: 'utf8',
   });
   return execFileSync('sh', ['-c', 'ls "$0"/erts-*/bin/epmd | tail -1', root], { encoding: 'utf8' }).trim();
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
