@@ -1,2 +1,3 @@
+export { fullJitter, type BackOff } from './back-off.ts';
 export { createLoop, type Loop, type LoopOptions, type Progress } from './loop.ts';
 export { runProcess, type Component, type ProcessOptions } from './process.ts';

@@ -1,0 +1,162 @@
+import type { ConsumeMessage, MessageProperties, XDeath } from 'amqplib';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '@taskwire/errors';
+import type { Telemetry } from '@taskwire/telemetry';
+import { answer, closeChannel, declareTopology, openChannel, type OpenChannel, type Topology } from './channel.ts';
+import type { Connection } from './connection.ts';
+import type { Link } from './link.ts';
+import { rabbitMetrics } from './metrics.ts';
+import { supervise, untilAborted } from './supervise.ts';
+
+/** A message as it came, nothing of it checked. */
+export type Delivery = {
+  messageId: string | undefined;
+  type: string | undefined;
+  routingKey: string;
+  body: Buffer;
+  headers: Record<string, unknown>;
+  /** Seconds since the epoch. */
+  timestamp: number | undefined;
+  correlationId: string | undefined;
+  appId: string | undefined;
+  contentType: string | undefined;
+  redelivered: boolean;
+  /** How often a quorum queue has handed it out before, in vain; each lost connection of a consumer counts for all that it held. */
+  deliveryCount: number;
+  /** Where it has been before, when it comes from a dead-letter exchange. */
+  deaths: XDeath[];
+  /** Aborted when the channel that it came on is gone: its ack cannot arrive any more, and it will be delivered again. */
+  signal: AbortSignal;
+};
+
+export type ConsumeOptions = {
+  queue: string;
+  /** Messages held at a time. */
+  prefetch: number;
+  /** Resolves: acked. Rejects: after a pause the message goes back to the queue, and that counts against the queue's delivery limit. */
+  onMessage(delivery: Delivery): Promise<void>;
+  /** Asked before consuming starts, and before it starts again; nothing is consumed while it rejects. For example a ping of the database. */
+  ready?: () => Promise<void>;
+};
+
+export type Consumer = {
+  /** Takes no more messages, waits at most 5 s for those that are being handled, and gives the others back. */
+  stop(): Promise<void>;
+};
+
+/** Long enough to keep a message from spinning, short enough that the queue's order is not held up for long. */
+const requeuePauseMs = 1_000;
+const drainTimeoutMs = 5_000;
+
+export function createConsumer(
+  { queue, prefetch, onMessage, ready }: ConsumeOptions,
+  { link, topology, telemetry }: { link: Link; topology: Topology; telemetry: Telemetry },
+): Consumer & { queue: string; start(): void; up(): boolean } {
+  const { logger } = telemetry;
+  const metrics = rabbitMetrics(telemetry.metrics);
+  const label = { channel: queue };
+  const inProgress = new Set<Promise<void>>();
+  let supervisor: { stop(): Promise<void> } | undefined;
+  let stopping = false;
+  let up = false;
+
+  async function handle({ channel, ended }: OpenChannel, message: ConsumeMessage): Promise<void> {
+    try {
+      await onMessage(toDelivery(message, ended));
+      if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
+      channel.ack(message);
+      metrics.deliveries.inc({ queue, outcome: 'acked' });
+    } catch (error) {
+      if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
+      logger.error(`a message of ${queue} was neither handled nor recorded; it goes back to the queue`, {
+        message_id: message.properties.messageId,
+        error: errorText(error),
+      });
+      metrics.deliveries.inc({ queue, outcome: 'requeued' });
+      await delay(requeuePauseMs * (0.5 + Math.random()), undefined, { signal: ended });
+      channel.nack(message, false, true);
+    }
+  }
+
+  function take(open: OpenChannel, message: ConsumeMessage): void {
+    // what arrives while stopping stays unacked: it returns to the queue, in order, with the end of the channel
+    if (stopping) return;
+    // what can still reject is an ack or a nack on a channel that closed a moment ago
+    const handled = handle(open, message)
+      .catch(() => metrics.deliveries.inc({ queue, outcome: 'lost' }))
+      .finally(() => inProgress.delete(handled));
+    inProgress.add(handled);
+  }
+
+  async function consume(connection: Connection, open: OpenChannel, cancelled: AbortController): Promise<void> {
+    await answer(connection, 'prefetch', (done) => open.channel.prefetch(prefetch, false, done));
+    const onDelivery = (message: ConsumeMessage | null): void => {
+      // the broker cancels a consumer when its queue is deleted or moves; amqplib says so with null
+      if (message === null) cancelled.abort(new Error('the broker cancelled the consumer'));
+      else take(open, message);
+    };
+    await answer(connection, `consuming of ${queue}`, (done) => open.channel.consume(queue, onDelivery, {}, done));
+  }
+
+  async function session(signal: AbortSignal): Promise<void> {
+    await ready?.();
+    const connection = await link.connection(signal);
+    await declareTopology(connection, topology);
+    const open = await openChannel(connection);
+    const cancelled = new AbortController();
+    await consume(connection, open, cancelled);
+    metrics.channelUp.set(label, 1);
+    up = true;
+    try {
+      await untilAborted(open.ended, cancelled.signal, signal);
+    } finally {
+      up = false;
+      metrics.channelUp.set(label, 0);
+      // also after a cancel: what is unacked on the old channel would stay there
+      if (!open.ended.aborted) await closeChannel(connection, open.channel).catch(() => undefined);
+    }
+  }
+
+  return {
+    queue,
+    up: () => up,
+    start() {
+      metrics.channelUp.set(label, 0);
+      supervisor ??= supervise({ what: `consumer of ${queue}`, session, logger });
+    },
+    async stop() {
+      // No cancel first: with a single active consumer the next one would start at once, beside the messages that are still handled
+      // here, and overtake them. Closing the channel hands over messages and activity together.
+      stopping = true;
+      const timeout = delay(drainTimeoutMs, undefined, { ref: false });
+      await Promise.race([Promise.allSettled(inProgress), timeout]);
+      await supervisor?.stop();
+      supervisor = undefined;
+    },
+  };
+}
+
+function toDelivery({ content, fields, properties }: ConsumeMessage, signal: AbortSignal): Delivery {
+  const headers: Record<string, unknown> = properties.headers ?? {};
+  const count = headers['x-delivery-count'];
+  const deaths = properties.headers?.['x-death'];
+  return {
+    messageId: text(properties.messageId),
+    type: text(properties.type),
+    routingKey: fields.routingKey,
+    body: content,
+    headers,
+    timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
+    correlationId: text(properties.correlationId),
+    appId: text(properties.appId),
+    contentType: text(properties.contentType),
+    redelivered: fields.redelivered,
+    deliveryCount: typeof count === 'number' ? count : 0,
+    deaths: Array.isArray(deaths) ? deaths : [],
+    signal,
+  };
+}
+
+function text(value: MessageProperties['messageId']): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}

@@ -1,0 +1,59 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+export type RabbitMetrics = ReturnType<typeof createMetrics>;
+
+const made = new WeakMap<Registry, RabbitMetrics>();
+
+/** The package's metrics in this registry, made once. */
+export function rabbitMetrics(registry: Registry): RabbitMetrics {
+  let metrics = made.get(registry);
+  if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
+  return metrics;
+}
+
+function createMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    connectionUp: new Gauge({
+      name: 'rabbit_connection_up',
+      help: 'Whether the connection stands.',
+      labelNames: ['connection'],
+      registers,
+    }),
+    connectionBlocked: new Gauge({
+      name: 'rabbit_connection_blocked',
+      help: 'Whether the broker has stopped reading from the connection.',
+      labelNames: ['connection'],
+      registers,
+    }),
+    connectionsLost: new Counter({
+      name: 'rabbit_connections_lost_total',
+      help: 'Connections that were lost, or that could not be made.',
+      labelNames: ['connection'],
+      registers,
+    }),
+    channelUp: new Gauge({
+      name: 'rabbit_channel_up',
+      help: 'Whether the channel works: `publish`, or a queue that is consumed.',
+      labelNames: ['channel'],
+      registers,
+    }),
+    published: new Counter({
+      name: 'rabbit_published_total',
+      help: 'Publishes by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    publishesInFlight: new Gauge({
+      name: 'rabbit_publishes_in_flight',
+      help: 'Messages written and not yet confirmed.',
+      registers,
+    }),
+    deliveries: new Counter({
+      name: 'rabbit_deliveries_total',
+      help: 'Deliveries by queue and by what became of them.',
+      labelNames: ['queue', 'outcome'],
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,288 @@
+import type amqp from 'amqplib/callback_api';
+import { errorText } from '@taskwire/errors';
+import type { Telemetry } from '@taskwire/telemetry';
+import { declareTopology, openConfirmChannel, type Topology } from './channel.ts';
+import type { Connection } from './connection.ts';
+import type { Link } from './link.ts';
+import { rabbitMetrics } from './metrics.ts';
+import { PublishError } from './publish-error.ts';
+import { supervise, untilAborted } from './supervise.ts';
+
+export type OutgoingMessage = {
+  /** Unique among messages; the same id may be published again, but only once at a time. */
+  messageId: string;
+  /** Also sent as the AMQP `type`. */
+  routingKey: string;
+  /** JSON, in UTF-8. */
+  body: Buffer;
+  headers: Record<string, string | number>;
+  /** Seconds since the epoch. */
+  timestamp: number;
+  correlationId?: string;
+  /** Name of the publishing service. */
+  appId: string;
+};
+
+export type Publisher = {
+  /**
+   * Publishes persistently and `mandatory`. Resolves with `confirmed` once every queue that it was routed to has it safely, with `returned`
+   * when it was routed to none (it is then nowhere). While there is no connection, no room, or the broker is blocked, it waits in the order
+   * of the calls, for at most `waitTimeoutMs`; `signal` gives up that wait, and does not take back what was written.
+   * @throws PublishError
+   */
+  publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<'confirmed' | 'returned'>;
+  /** Messages that were written and are not yet settled. */
+  inFlight(): number;
+};
+
+export type PublisherLimits = {
+  /** Messages written and not yet confirmed. RabbitMQ's quorum queues confirm in batches of their log: some thousands keep it busy, more only wait in memory. */
+  maxInFlight: number;
+  /** Above the largest event (64 KiB of payload) with its headers; far above RabbitMQ's frame, far below what would close the channel. */
+  maxBodyBytes: number;
+  /** How long a message may wait to be written. */
+  waitTimeoutMs: number;
+  /** A broker that confirms nothing for this long has lost its quorum or hangs: the connection is made anew. */
+  confirmTimeoutMs: number;
+};
+
+export const publisherLimits: PublisherLimits = {
+  maxInFlight: 4_000,
+  maxBodyBytes: 1_048_576,
+  waitTimeoutMs: 30_000,
+  confirmTimeoutMs: 30_000,
+};
+
+/** How long a stop waits for confirms; within the time that a process has to end (8 s). */
+const drainTimeoutMs = 3_000;
+
+type Entry = {
+  message: OutgoingMessage;
+  resolve(outcome: 'confirmed' | 'returned'): void;
+  reject(error: PublishError): void;
+  returned: boolean;
+  /** When it was asked for, then when it was written, by the monotonic clock. */
+  since: number;
+  cancelWait: (() => void) | undefined;
+};
+
+type Open = { channel: amqp.ConfirmChannel; connection: Connection; writable: boolean; unblockedAt: number };
+
+export type PublisherOptions = {
+  link: Link;
+  topology: Topology;
+  exchange: string;
+  telemetry: Telemetry;
+  limits: PublisherLimits;
+};
+
+export function createPublisher(options: PublisherOptions): Publisher & {
+  start(): void;
+  up(): boolean;
+  stop(): Promise<void>;
+} {
+  const { link, topology, exchange, telemetry, limits } = options;
+  const metrics = rabbitMetrics(telemetry.metrics);
+  const label = { channel: 'publish' };
+  /** Everything that was asked for and is not settled, in the order of the calls: what `return` and the check of ids look up. */
+  const pending = new Map<string, Entry>();
+  const written = new Set<Entry>();
+  const waiting = new Set<Entry>();
+  let open: Open | undefined;
+  let supervisor: { stop(): Promise<void> } | undefined;
+  let onDrained: (() => void) | undefined;
+  let stopped = false;
+
+  function publish(
+    message: OutgoingMessage,
+    { signal }: { signal?: AbortSignal } = {},
+  ): Promise<'confirmed' | 'returned'> {
+    const refusal = refuse(message, signal);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return new Promise((resolve, reject) => {
+      const entry: Entry = {
+        message,
+        resolve,
+        reject,
+        returned: false,
+        since: performance.now(),
+        cancelWait: undefined,
+      };
+      pending.set(message.messageId, entry);
+      if (waiting.size === 0 && hasRoom(open)) return write(entry, open);
+      waiting.add(entry);
+      if (signal === undefined) return;
+      const abandon = (): void =>
+        fail(entry, new PublishError('not_sent', 'given up before it was sent', signal.reason));
+      signal.addEventListener('abort', abandon, { once: true });
+      entry.cancelWait = () => signal.removeEventListener('abort', abandon);
+    });
+  }
+
+  function refuse({ messageId, body }: OutgoingMessage, signal: AbortSignal | undefined): PublishError | undefined {
+    if (stopped) return new PublishError('not_sent', 'the publisher is stopped');
+    if (signal?.aborted === true) return new PublishError('not_sent', 'given up before it was sent', signal.reason);
+    if (pending.has(messageId)) return new PublishError('in_flight', `message ${messageId} is under way already`);
+    if (body.length > limits.maxBodyBytes)
+      return new PublishError('invalid', `the body has ${body.length} bytes, ${limits.maxBodyBytes} are allowed`);
+    return undefined;
+  }
+
+  function hasRoom(to: Open | undefined): to is Open {
+    return to !== undefined && to.writable && !to.connection.blocked() && written.size < limits.maxInFlight;
+  }
+
+  function write(entry: Entry, to: Open): void {
+    const { messageId, routingKey, body, headers, timestamp, correlationId, appId } = entry.message;
+    leaveQueue(entry);
+    entry.since = performance.now();
+    written.add(entry);
+    try {
+      to.writable = to.channel.publish(
+        exchange,
+        routingKey,
+        body,
+        {
+          mandatory: true,
+          persistent: true,
+          messageId,
+          type: routingKey,
+          timestamp,
+          appId,
+          contentType: 'application/json',
+          ...(correlationId === undefined ? {} : { correlationId }),
+          headers,
+        },
+        (error: Error | null) => {
+          if (error === null) confirm(entry);
+          else if (error.message === 'message nacked') fail(entry, new PublishError('nacked', 'the broker refused it'));
+          else fail(entry, new PublishError('unknown', 'the channel was lost before the confirm', error));
+        },
+      );
+    } catch (error) {
+      // a RangeError or TypeError comes from the encoding of this message; anything else says that the channel closed a moment ago
+      const invalid = error instanceof RangeError || error instanceof TypeError;
+      fail(entry, new PublishError(invalid ? 'invalid' : 'not_sent', errorText(error), error));
+    }
+  }
+
+  function confirm(entry: Entry): void {
+    if (!settle(entry)) return;
+    const outcome = entry.returned ? 'returned' : 'confirmed';
+    metrics.published.inc({ outcome });
+    entry.resolve(outcome);
+    pump();
+  }
+
+  function fail(entry: Entry, error: PublishError): void {
+    if (!settle(entry)) return;
+    metrics.published.inc({ outcome: error.code });
+    entry.reject(error);
+    pump();
+  }
+
+  function settle(entry: Entry): boolean {
+    leaveQueue(entry);
+    if (written.delete(entry) && written.size === 0) onDrained?.();
+    return pending.delete(entry.message.messageId);
+  }
+
+  function leaveQueue(entry: Entry): void {
+    if (!waiting.delete(entry)) return;
+    entry.cancelWait?.();
+    entry.cancelWait = undefined;
+  }
+
+  function pump(): void {
+    if (waiting.size === 0) return;
+    for (const entry of waiting) {
+      if (!hasRoom(open)) return;
+      write(entry, open);
+    }
+  }
+
+  async function session(signal: AbortSignal): Promise<void> {
+    const connection = await link.connection(signal);
+    await declareTopology(connection, topology);
+    const { channel, ended } = await openConfirmChannel(connection);
+    const opened: Open = { channel, connection, writable: true, unblockedAt: 0 };
+    // the broker sends the return of a message before its confirm, on the same channel
+    channel.on('return', (message) => {
+      const entry = pending.get(String(message.properties.messageId));
+      if (entry !== undefined) entry.returned = true;
+    });
+    channel.on('drain', () => {
+      opened.writable = true;
+      pump();
+    });
+    connection.onBlockedChange((blocked) => {
+      opened.unblockedAt = performance.now();
+      if (!blocked) pump();
+    });
+    const watchdog = setInterval(() => watch(opened), 1_000);
+    open = opened;
+    metrics.channelUp.set(label, 1);
+    pump();
+    try {
+      await untilAborted(ended, signal);
+    } finally {
+      clearInterval(watchdog);
+      open = undefined;
+      metrics.channelUp.set(label, 0);
+      if (!signal.aborted) abandonWritten();
+    }
+  }
+
+  /** amqplib calls back for each of them when a channel closes; this is for those that it would forget. */
+  function abandonWritten(): void {
+    for (const entry of [...written])
+      fail(entry, new PublishError('unknown', 'the channel was lost before the confirm'));
+  }
+
+  function watch({ connection, unblockedAt }: Open): void {
+    const now = performance.now();
+    const [oldest] = written;
+    if (oldest === undefined || connection.blocked()) return;
+    if (now - Math.max(oldest.since, unblockedAt) > limits.confirmTimeoutMs)
+      connection.destroy(new Error(`RabbitMQ confirmed nothing for ${limits.confirmTimeoutMs} ms`));
+  }
+
+  function everySecond(): void {
+    metrics.publishesInFlight.set(written.size);
+    const since = performance.now() - limits.waitTimeoutMs;
+    for (const entry of waiting) {
+      if (entry.since > since) return;
+      fail(entry, new PublishError('not_sent', `could not be sent within ${limits.waitTimeoutMs} ms`));
+    }
+  }
+
+  /** Resolves when all that was written is settled, or when waiting for it has taken too long. */
+  async function drained(): Promise<void> {
+    if (written.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    onDrained = resolve;
+    const timer = setTimeout(resolve, drainTimeoutMs);
+    await promise;
+    clearTimeout(timer);
+  }
+
+  let expiry: NodeJS.Timeout | undefined;
+  return {
+    publish,
+    inFlight: () => written.size,
+    up: () => open !== undefined,
+    start() {
+      metrics.channelUp.set(label, 0);
+      expiry ??= setInterval(everySecond, 1_000);
+      supervisor ??= supervise({ what: 'publish channel', session, logger: telemetry.logger });
+    },
+    async stop() {
+      stopped = true;
+      for (const entry of [...waiting]) fail(entry, new PublishError('not_sent', 'the publisher is stopped'));
+      await drained();
+      await supervisor?.stop();
+      abandonWritten();
+      clearInterval(expiry);
+    },
+  };
+}

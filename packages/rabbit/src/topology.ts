@@ -1,0 +1,39 @@
+import { eventExchange } from '@taskwire/contracts';
+import type { Topology } from './channel.ts';
+
+/** Where queues send what they give up on; bound to each service's dead queue by the name of its queue. */
+export const deadExchange = 'taskwire.dead';
+
+/** The queue that holds a service's events. Its dead-letter exchange and delivery limit are a policy, set by the operator. */
+export function eventQueue(service: string): string {
+  return `${service}.events`;
+}
+
+/** The queue of what `eventQueue` gave up on. */
+export function deadQueue(service: string): string {
+  return `${service}.events.dead`;
+}
+
+/** Declares the exchange alone, for a service that only publishes. */
+export const publishOnlyTopology: Topology = async (channel) => {
+  await channel.assertExchange(eventExchange, 'topic', { durable: true });
+};
+
+/**
+ * Declares what a consuming service needs: the exchanges, its queue with these bindings, and its dead queue. Quorum queues; one active
+ * consumer at a time, so that the order of a key survives replicas. Bindings that are no longer listed stay: unbind them in a topology of
+ * your own after this one.
+ */
+export function serviceTopology({ service, bindings }: { service: string; bindings: readonly string[] }): Topology {
+  return async (channel) => {
+    await publishOnlyTopology(channel);
+    await channel.assertExchange(deadExchange, 'direct', { durable: true });
+    await channel.assertQueue(deadQueue(service), { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    await channel.bindQueue(deadQueue(service), deadExchange, eventQueue(service));
+    await channel.assertQueue(eventQueue(service), {
+      durable: true,
+      arguments: { 'x-queue-type': 'quorum', 'x-single-active-consumer': true },
+    });
+    for (const routingKey of bindings) await channel.bindQueue(eventQueue(service), eventExchange, routingKey);
+  };
+}
