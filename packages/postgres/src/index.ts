@@ -3,6 +3,7 @@ export { createDatabase, type Database, type DatabaseOptions } from './database.
 export {
   migrate,
   migrationStatus,
+  refuseNewerDatabase,
   requireMigrated,
   type Applied,
   type MigrationSource,

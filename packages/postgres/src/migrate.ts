@@ -74,15 +74,19 @@ export async function migrationStatus(db: Queryable, sources: readonly Migration
   };
 }
 
-/**
- * The readiness check of a service: rejects while migrations are missing, and when the database is newer than this build, since a
- * newer schema may mean what this build would misread.
- */
+/** The readiness check of a service: rejects while migrations are missing. */
 export async function requireMigrated(db: Queryable, sources: readonly MigrationSource[]): Promise<void> {
-  const { pending, unknown } = await migrationStatus(db, sources);
-  refuseNewer(unknown);
+  const { pending } = await migrationStatus(db, sources);
   if (pending.length > 0)
     throw new Error(`the database lacks ${pending.join(', ')}; run the service's migrate command`);
+}
+
+/**
+ * The check before a service starts: rejects when the database is newer than this build, since a newer schema may mean what this build
+ * would misread. Not for readiness: the replicas of the version before go on working while a deploy migrates under them.
+ */
+export async function refuseNewerDatabase(db: Queryable, sources: readonly MigrationSource[]): Promise<void> {
+  refuseNewer((await migrationStatus(db, sources)).unknown);
 }
 
 function refuseNewer(unknown: string[]): void {

@@ -1,0 +1,165 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { testDatabase, type TestDatabase } from '@taskwire/testing';
+import {
+  decodeCursor,
+  encodeCursor,
+  isoMicros,
+  isSqlState,
+  migrate,
+  migrationStatus,
+  query,
+  refuseNewerDatabase,
+  requireMigrated,
+  sqlState,
+  type MigrationSource,
+} from '../src/index.ts';
+
+async function failureOf(promise: Promise<unknown>): Promise<unknown> {
+  return await promise.then(
+    () => expect.fail('it succeeded'),
+    (error: unknown) => error,
+  );
+}
+
+describe('Migrations', () => {
+  let folder: string;
+  let test: TestDatabase;
+  let source: MigrationSource;
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'taskwire-migrations-'));
+    source = { name: 'things', directory: pathToFileURL(`${folder}/`) };
+    await writeFile(join(folder, '0001_things.sql'), 'CREATE TABLE things (id integer PRIMARY KEY);');
+    test = await testDatabase([]);
+  });
+
+  afterEach(async () => {
+    await test.drop();
+    await rm(folder, { recursive: true });
+  });
+
+  it('run once, in order, also when replicas start them at the same time', async () => {
+    await writeFile(join(folder, '0002_more.sql'), 'ALTER TABLE things ADD title text; INSERT INTO things VALUES (1);');
+    const all = await Promise.all([1, 2, 3].map(async () => await migrate(test.url, [source])));
+    expect(all.flat().toSorted()).to.deep.equal(['things/0001_things', 'things/0002_more']);
+    expect(await query(test.db.pool, 'SELECT id FROM things')).to.have.length(1);
+  });
+
+  it('leave nothing of a file that fails, and keep those before it', async () => {
+    await writeFile(join(folder, '0002_bad.sql'), 'CREATE TABLE half (id integer); SELECT nonsense;');
+    expect(String(await failureOf(migrate(test.url, [source])))).to.contain(
+      'things/0002_bad failed and was rolled back',
+    );
+    const tables = await query<{ half: string | null; things: string | null }>(
+      test.db.pool,
+      "SELECT to_regclass('half')::text AS half, to_regclass('things')::text AS things",
+    );
+    expect(tables).to.deep.equal([{ half: null, things: 'things' }]);
+  });
+
+  it('refuse a file that was changed after it ran', async () => {
+    await migrate(test.url, [source]);
+    await writeFile(join(folder, '0001_things.sql'), 'CREATE TABLE other (id integer);');
+    expect(String(await failureOf(migrate(test.url, [source])))).to.contain('was changed after it ran');
+  });
+
+  it('refuse a database that is newer than the build', async () => {
+    const newer = await mkdtemp(join(tmpdir(), 'taskwire-migrations-'));
+    await cp(folder, newer, { recursive: true });
+    await writeFile(join(newer, '0002_newer.sql'), 'SELECT 1;');
+    await migrate(test.url, [{ ...source, directory: pathToFileURL(`${newer}/`) }]);
+    await rm(newer, { recursive: true });
+    expect(String(await failureOf(migrate(test.url, [source])))).to.contain('newer than this build');
+    expect(String(await failureOf(refuseNewerDatabase(test.db.pool, [source])))).to.contain('things/0002_newer');
+    await requireMigrated(test.db.pool, [source]);
+  });
+
+  it('are not ready while one is missing', async () => {
+    expect(await migrationStatus(test.db.pool, [source])).to.deep.equal({
+      pending: ['things/0001_things'],
+      unknown: [],
+    });
+    expect(String(await failureOf(requireMigrated(test.db.pool, [source])))).to.contain('lacks things/0001_things');
+    await migrate(test.url, [source]);
+    await requireMigrated(test.db.pool, [source]);
+  });
+
+  it('must be numbered without gaps', async () => {
+    await writeFile(join(folder, '0003_gap.sql'), 'SELECT 1;');
+    expect(String(await failureOf(migrate(test.url, [source])))).to.contain(
+      '0003_gap.sql must be named 0002_<name>.sql',
+    );
+  });
+});
+
+describe('The database', () => {
+  let test: TestDatabase;
+
+  before(async () => {
+    test = await testDatabase([]);
+    await query(test.db.pool, 'CREATE TABLE things (id integer PRIMARY KEY, at timestamptz)');
+  });
+  after(async () => await test.drop());
+
+  it('gives rows for every command, on the pool and in a transaction', async () => {
+    const statement = 'INSERT INTO things VALUES ($1) RETURNING id';
+    expect(await query(test.db.pool, statement, [1])).to.deep.equal([{ id: 1 }]);
+    await test.db.transaction(async (tx) => {
+      expect(await query(tx, { name: 'insert thing', text: statement, values: [2] })).to.deep.equal([{ id: 2 }]);
+      expect(await query(tx, 'UPDATE things SET id = id RETURNING id')).to.have.length(2);
+      expect(await query(tx, 'DELETE FROM things')).to.deep.equal([]);
+    });
+  });
+
+  it('rolls back a transaction that rejects', async () => {
+    await failureOf(
+      test.db.transaction(async (tx) => {
+        await query(tx, 'INSERT INTO things VALUES (3)');
+        throw new Error('no');
+      }),
+    );
+    expect(await query(test.db.pool, 'SELECT FROM things WHERE id = 3')).to.have.length(0);
+  });
+
+  it('tells the constraint that an error is about', async () => {
+    await query(test.db.pool, 'INSERT INTO things VALUES (4)');
+    const error = await failureOf(query(test.db.pool, 'INSERT INTO things VALUES (4)'));
+    expect(isSqlState(error, sqlState.uniqueViolation, 'things_pkey')).to.equal(true);
+    expect(isSqlState(error, sqlState.uniqueViolation, 'other')).to.equal(false);
+    expect(isSqlState(error, sqlState.deadlockDetected)).to.equal(false);
+  });
+
+  it('shows instants with all their microseconds', async () => {
+    const text = `SELECT ${isoMicros("'2026-11-20 17:57:51.123456+02'::timestamptz")} AS at`;
+    expect(await query(test.db.pool, text)).to.deep.equal([{ at: '2026-11-20T15:57:51.123456Z' }]);
+  });
+
+  it('goes on after its connections were cut', async () => {
+    await query(
+      test.db.pool,
+      'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
+    );
+    await test.db.ping();
+  });
+});
+
+describe('A cursor', () => {
+  const position = z.tuple([z.string(), z.number()]);
+
+  it('comes back as it was', () => {
+    expect(decodeCursor(position, encodeCursor(['a', 1]))).to.deep.equal(['a', 1]);
+  });
+
+  for (const bad of ['', 'x', '%%%', encodeCursor({ id: 1 }), encodeCursor(['a', 'b'])]) {
+    it(`is refused when no list gave it: ${JSON.stringify(bad)}`, () => {
+      expect(() => decodeCursor(position, bad))
+        .to.throw()
+        .with.property('code', 'bad_cursor');
+    });
+  }
+});
