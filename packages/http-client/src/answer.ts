@@ -1,0 +1,38 @@
+/**
+ * Why there was no usable answer:
+ * - `breaker_open`: the service failed too often; it was not asked
+ * - `overloaded`: too many calls of this process wait for the service already; it was not asked
+ * - `deadline`: the time of the call ran out
+ * - `cancelled`: the caller's signal was aborted
+ * - `network`: no connection, or it broke
+ * - `status`: an answer that means "not now" (408, 429, 5xx), or one that is not part of the contract
+ * - `bad_answer`: a success whose body is not what the contract says, or too large
+ * - `no_token`: no access token could be had
+ * - `unauthorized`: the service refused a fresh token, or the token lacks a right (401, 403)
+ */
+export type UnavailableReason =
+  | 'breaker_open'
+  | 'overloaded'
+  | 'deadline'
+  | 'cancelled'
+  | 'network'
+  | 'status'
+  | 'bad_answer'
+  | 'no_token'
+  | 'unauthorized';
+
+export type Unavailable = {
+  kind: 'unavailable';
+  reason: UnavailableReason;
+  /** A sentence for logs and `last_error` columns, without secrets. */
+  detail: string;
+  /** When asking again makes sense, in milliseconds from now, where that is known. */
+  retryAfterMs?: number;
+};
+
+/** What a read of another service came to. Only programming errors are thrown. */
+export type Answer<T> = { kind: 'ok'; value: T } | { kind: 'not_found' } | { kind: 'gone' } | Unavailable;
+
+export function unavailable(reason: UnavailableReason, detail: string, retryAfterMs?: number): Unavailable {
+  return { kind: 'unavailable', reason, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+}

@@ -1,0 +1,64 @@
+/** Gives back the place that a call took; safe to call twice. */
+export type Release = () => void;
+
+export type ConcurrencyLimit = {
+  /**
+   * A place among the running calls, in the order of asking. `undefined` when the queue is full. A signal that is aborted while
+   * waiting takes the caller out of the queue and rejects with the signal's reason.
+   */
+  take(signal: AbortSignal): Promise<Release | undefined>;
+  readonly running: number;
+  readonly waiting: number;
+};
+
+/**
+ * Bounds how many calls run and how many wait. It stands outside of the breaker on purpose: opossum counts calls over its `capacity` as
+ * failures of the service, so that a burst here would open the breaker of a service that is well.
+ */
+export function createConcurrencyLimit(maxRunning: number, maxWaiting: number): ConcurrencyLimit {
+  // a Set keeps the order of insertion, and lets a caller leave from the middle
+  const queue = new Set<() => void>();
+  let running = 0;
+
+  function place(): Release {
+    running += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      running -= 1;
+      const [next] = queue;
+      next?.();
+    };
+  }
+
+  return {
+    get running() {
+      return running;
+    },
+    get waiting() {
+      return queue.size;
+    },
+    async take(signal) {
+      signal.throwIfAborted();
+      if (running < maxRunning && queue.size === 0) return place();
+      if (queue.size >= maxWaiting) return undefined;
+      return await new Promise<Release>((resolve, reject) => {
+        const enter = () => {
+          leave();
+          resolve(place());
+        };
+        const giveUp = () => {
+          leave();
+          reject(signal.reason as Error);
+        };
+        const leave = () => {
+          queue.delete(enter);
+          signal.removeEventListener('abort', giveUp);
+        };
+        queue.add(enter);
+        signal.addEventListener('abort', giveUp, { once: true });
+      });
+    },
+  };
+}

@@ -1,0 +1,51 @@
+/** The time that one call has, and whether its caller still wants it. */
+export type Deadline = {
+  /** Aborted when the time is up (reason: a TimeoutError) or the caller gives up (the caller's reason). */
+  signal: AbortSignal;
+  remainingMs(): number;
+  /** Whether time ran out, rather than the caller losing interest; callers' own `AbortSignal.timeout` count as time. */
+  timedOut(): boolean;
+  /** Resolves after `ms`. @throws the signal's reason when it is aborted before. */
+  pause(ms: number): Promise<void>;
+  /** Lets go of the timer and of the caller's signal. */
+  release(): void;
+};
+
+/**
+ * A signal of its own for each call. (`AbortSignal.any` would do, but keeps every call registered with a signal that lives as long as
+ * the process, such as that of a loop.)
+ */
+export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined): Deadline {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const endsAt = performance.now() + timeoutMs;
+  const timeUp = () => controller.abort(new DOMException('The time of the call ran out', 'TimeoutError'));
+  const giveUp = () => controller.abort(caller?.reason);
+  const timer = setTimeout(timeUp, timeoutMs);
+  if (caller?.aborted === true) giveUp();
+  caller?.addEventListener('abort', giveUp, { once: true });
+  return {
+    signal,
+    remainingMs: () => Math.max(0, endsAt - performance.now()),
+    timedOut: () => signal.aborted && signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError',
+    pause: async (ms) => await pause(ms, signal),
+    release() {
+      clearTimeout(timer);
+      caller?.removeEventListener('abort', giveUp);
+    },
+  };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const finish = (settle: () => void) => () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', aborted);
+      settle();
+    };
+    const aborted = finish(() => reject(signal.reason as Error));
+    const timer = setTimeout(finish(resolve), ms);
+    signal.addEventListener('abort', aborted, { once: true });
+  });
+}

@@ -1,0 +1,96 @@
+import { errorText } from '@taskwire/errors';
+import type { Pool } from 'undici';
+import type { z } from 'zod';
+import { unavailable, type Answer, type Unavailable } from './answer.ts';
+import type { Verdict } from './breaker.ts';
+import { retryAfterMs } from './retry.ts';
+
+/** What came back on the wire, and what it says about the service's health. */
+export type Reading =
+  | { kind: 'answered'; status: number; retryAfter: number | undefined; text: string; health: Verdict }
+  | { kind: 'too_large'; health: Verdict }
+  | { kind: 'broken'; detail: string; health: Verdict };
+
+/** What an answer means by its status and body. */
+type Meaning<T> =
+  | { kind: 'answer'; answer: Answer<T> }
+  | { kind: 'unauthenticated'; answer: Unavailable }
+  | { kind: 'passing'; answer: Unavailable };
+
+/** Sends one GET and reads the body to its end. Redirects are not followed: a service does not answer with any. */
+export async function sendGet(
+  pool: Pool,
+  path: string,
+  signal: AbortSignal,
+  headers: Record<string, string>,
+): Promise<Reading> {
+  try {
+    const response = await pool.request({ method: 'GET', path, signal, headers });
+    const status = response.statusCode;
+    return {
+      kind: 'answered',
+      status,
+      retryAfter: retryAfterMs(response.headers['retry-after']),
+      text: await response.body.text(),
+      health: healthOf(status),
+    };
+  } catch (error) {
+    if (isCode(error, 'UND_ERR_RES_EXCEEDED_MAX_SIZE')) return { kind: 'too_large', health: 'neutral' };
+    return { kind: 'broken', detail: errorText(error), health: 'failure' };
+  }
+}
+
+/**
+ * A service that says no is well. 429 is neutral: it is about this caller. A body that breaks the contract is told apart later, and is no
+ * matter for the breaker either: it would shut off all users because of one odd row.
+ */
+function healthOf(status: number): Verdict {
+  if (status >= 500 || status === 408) return 'failure';
+  return status === 429 ? 'neutral' : 'success';
+}
+
+export function read<S extends z.ZodType>(
+  name: string,
+  reading: Exclude<Reading, { kind: 'broken' }>,
+  schema: S,
+): Meaning<z.output<S>> {
+  if (reading.kind === 'too_large') return bad(`${name} answered with too large a body`);
+  const { status, text } = reading;
+  const said = `${name} answered ${status}`;
+  switch (status) {
+    case 200:
+      return parse(name, text, schema);
+    case 401:
+      return { kind: 'unauthenticated', answer: unavailable('unauthorized', said) };
+    case 403:
+      return { kind: 'answer', answer: unavailable('unauthorized', said) };
+    case 404:
+      return { kind: 'answer', answer: { kind: 'not_found' } };
+    case 410:
+      return { kind: 'answer', answer: { kind: 'gone' } };
+  }
+  const passes = status === 408 || status === 429 || (status >= 500 && status !== 501);
+  const answer = unavailable('status', said, reading.retryAfter);
+  return passes ? { kind: 'passing', answer } : { kind: 'answer', answer };
+}
+
+function parse<S extends z.ZodType>(name: string, text: string, schema: S): Meaning<z.output<S>> {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return bad(`${name} answered 200 without JSON`);
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return { kind: 'answer', answer: { kind: 'ok', value: parsed.data } };
+  const faults = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  return bad(`${name} answered what its contract does not say: ${faults.join('; ')}`);
+}
+
+function bad(detail: string): Meaning<never> {
+  return { kind: 'answer', answer: unavailable('bad_answer', detail) };
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}

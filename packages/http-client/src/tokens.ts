@@ -1,0 +1,246 @@
+import { tokenResponse } from '@taskwire/contracts';
+import { errorText } from '@taskwire/errors';
+import type { Telemetry } from '@taskwire/telemetry';
+import { Counter } from 'prom-client';
+import { Agent, request, type Dispatcher } from 'undici';
+import { clientSecretBasic, type ClientAuthentication } from './client-authentication.ts';
+import { backOffMs, retryAfterMs } from './retry.ts';
+
+/** What a token is for: one audience (RFC 8707), and scopes separated by spaces. */
+export type TokenWanted = { audience: string; scope: string };
+
+/** No token can be had now; asking before `retryAfterMs` (milliseconds) gives the same error without a request. */
+export class TokenUnavailable extends Error {
+  override readonly name = 'TokenUnavailable';
+  readonly retryAfterMs: number;
+  constructor(detail: string, pauseMs: number, cause?: unknown) {
+    super(detail, { cause });
+    this.retryAfterMs = pauseMs;
+  }
+}
+
+/** Access tokens of this service for calls to others. One instance for a process. */
+export type TokenSource = {
+  /**
+   * A token that has not expired. Any number of callers at once cause one request for each audience and scope; a caller's signal ends its
+   * own wait only.
+   * @throws TokenUnavailable, or the signal's reason.
+   */
+  get(wanted: TokenWanted, signal?: AbortSignal): Promise<string>;
+  /** Says that a service refused this token with 401, so that the next `get` fetches another. At most one a second for each audience and scope takes effect. */
+  invalidate(token: string): void;
+  /** Ends renewals and connections; `get` is not to be called any more. */
+  close(): Promise<void>;
+};
+
+export type M2mTokensOptions = { tokenUrl: string; telemetry: Telemetry } & (
+  { clientId: string; clientSecret: string } | { authentication: ClientAuthentication }
+);
+
+/** A token request that takes longer has hung: the answer is one signature away. */
+const requestTimeoutMs = 5_000;
+/** A token is not handed out in its last seconds: it must last for the call, and clocks differ a little. A tenth of its life, if that is less. */
+const expiryMarginMs = 10_000;
+/** The first pause after a failure, and the longest. Callers fail fast in between. */
+const failurePauseMs = { base: 200, max: 10_000 };
+/** A service that refuses every token (a wrong audience, a lost key) must not make every call a token request. */
+const invalidationPauseMs = 1_000;
+
+type Entry = {
+  wanted: TokenWanted;
+  token?: string;
+  expiresAt: number;
+  renewAt: number;
+  fetching?: Promise<string>;
+  failures: number;
+  failedWith?: Error;
+  notBefore: number;
+  usedSinceFetch: boolean;
+  invalidatedAt: number;
+  timer?: NodeJS.Timeout;
+};
+
+/**
+ * Tokens by `client_credentials`, kept until they expire: while Auth is away, the token in hand goes on being used. Renewed at a random point between 75
+ * and 85 % of its life, in the background, as long as it is in use; so in an outage there is at least 15 % of a life left.
+ */
+export function createM2mTokens(options: M2mTokensOptions): TokenSource {
+  const { tokenUrl, telemetry } = options;
+  const { logger } = telemetry;
+  const authentication =
+    'authentication' in options ? options.authentication : clientSecretBasic(options.clientId, options.clientSecret);
+  const agent = new Agent({
+    connect: { timeout: 2_000 },
+    headersTimeout: requestTimeoutMs,
+    bodyTimeout: requestTimeoutMs,
+  });
+  const closing = new AbortController();
+  const entries = new Map<string, Entry>();
+  const fetches = counter(telemetry);
+
+  function entryOf(wanted: TokenWanted): Entry {
+    const key = `${wanted.audience} ${wanted.scope}`;
+    const known = entries.get(key);
+    if (known !== undefined) return known;
+    const entry: Entry = {
+      wanted,
+      expiresAt: 0,
+      renewAt: 0,
+      failures: 0,
+      notBefore: 0,
+      usedSinceFetch: false,
+      invalidatedAt: Number.NEGATIVE_INFINITY,
+    };
+    entries.set(key, entry);
+    return entry;
+  }
+
+  async function fetchToken(entry: Entry): Promise<string> {
+    const askedAt = performance.now();
+    const { audience } = entry.wanted;
+    try {
+      const { access_token: token, expires_in: lifeSeconds } = await requestToken(
+        { tokenUrl, authentication, agent, signal: closing.signal },
+        entry.wanted,
+      );
+      const lifeMs = lifeSeconds * 1000;
+      entry.token = token;
+      entry.expiresAt = askedAt + lifeMs - Math.min(expiryMarginMs, lifeMs / 10);
+      entry.renewAt = askedAt + lifeMs * (0.75 + 0.1 * Math.random());
+      entry.usedSinceFetch = false;
+      if (entry.failures > 0) logger.info('access tokens can be had again', { audience, failures: entry.failures });
+      entry.failures = 0;
+      fetches.inc({ audience, outcome: 'ok' });
+      renewAtTime(entry, entry.renewAt);
+      return token;
+    } catch (cause) {
+      entry.failures += 1;
+      const pauseMs = cause instanceof Refused && cause.pauseMs !== undefined ? cause.pauseMs : 0;
+      entry.notBefore =
+        performance.now() + Math.max(pauseMs, backOffMs(entry.failures, failurePauseMs.base, failurePauseMs.max));
+      entry.failedWith = cause as Error;
+      fetches.inc({ audience, outcome: 'failed' });
+      if (!closing.signal.aborted) {
+        logger.warn('no access token', { audience, failures: entry.failures, error: errorText(cause) });
+        renewAtTime(entry, entry.notBefore);
+      }
+      throw tokenUnavailable(entry);
+    }
+  }
+
+  function tokenUnavailable(entry: Entry): TokenUnavailable {
+    const pauseMs = Math.max(1, Math.ceil(entry.notBefore - performance.now()));
+    return new TokenUnavailable(`no access token for ${entry.wanted.audience}`, pauseMs, entry.failedWith);
+  }
+
+  function startFetch(entry: Entry): Promise<string> {
+    entry.fetching ??= fetchToken(entry).finally(() => {
+      delete entry.fetching;
+    });
+    return entry.fetching;
+  }
+
+  /** The timer matters when calls are rare: without it the token would be old, or gone, just when Auth goes away. */
+  function renewAtTime(entry: Entry, at: number): void {
+    clearTimeout(entry.timer);
+    // timers fire up to a millisecond early, and this one is not set again when it finds nothing due
+    entry.timer = setTimeout(() => renewIfDue(entry), Math.ceil(at - performance.now()) + 1).unref();
+  }
+
+  function renewIfDue(entry: Entry): void {
+    const now = performance.now();
+    if (!entry.usedSinceFetch || now < entry.renewAt || now < entry.notBefore || closing.signal.aborted) return;
+    startFetch(entry).catch(() => undefined);
+  }
+
+  return {
+    async get(wanted, signal) {
+      signal?.throwIfAborted();
+      const entry = entryOf(wanted);
+      entry.usedSinceFetch = true;
+      if (entry.token !== undefined && performance.now() < entry.expiresAt) {
+        renewIfDue(entry);
+        return entry.token;
+      }
+      if (entry.fetching === undefined && performance.now() < entry.notBefore) throw tokenUnavailable(entry);
+      const token = await unless(signal, startFetch(entry));
+      entry.usedSinceFetch = true;
+      return token;
+    },
+    invalidate(token) {
+      const now = performance.now();
+      for (const entry of entries.values()) {
+        if (entry.token !== token || now - entry.invalidatedAt < invalidationPauseMs) continue;
+        entry.invalidatedAt = now;
+        delete entry.token;
+      }
+    },
+    async close() {
+      closing.abort();
+      for (const entry of entries.values()) clearTimeout(entry.timer);
+      await agent.destroy();
+    },
+  };
+}
+
+/** Auth answered, and it was no. */
+class Refused extends Error {
+  override readonly name = 'Refused';
+  readonly pauseMs: number | undefined;
+  constructor(message: string, pauseMs: number | undefined) {
+    super(message);
+    this.pauseMs = pauseMs;
+  }
+}
+
+type Endpoint = { tokenUrl: string; authentication: ClientAuthentication; agent: Dispatcher; signal: AbortSignal };
+
+async function requestToken(
+  { tokenUrl, authentication, agent, signal }: Endpoint,
+  { audience, scope }: TokenWanted,
+): Promise<{ access_token: string; expires_in: number }> {
+  const proof = await authentication(tokenUrl);
+  const form = { grant_type: 'client_credentials', resource: audience, scope, ...proof.parameters };
+  const response = await request(tokenUrl, {
+    dispatcher: agent,
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded', ...proof.headers },
+    body: new URLSearchParams(form).toString(),
+    signal: AbortSignal.any([signal, AbortSignal.timeout(requestTimeoutMs)]),
+  });
+  const text = await response.body.text();
+  if (response.statusCode !== 200) {
+    throw new Refused(
+      `the token endpoint answered ${response.statusCode} ${oauthError(text)}`.trim(),
+      retryAfterMs(response.headers['retry-after']),
+    );
+  }
+  return tokenResponse.pick({ access_token: true, token_type: true, expires_in: true }).parse(JSON.parse(text));
+}
+
+/** The `error` member of an OAuth error answer (RFC 6749 section 5.2), such as invalid_client. */
+function oauthError(text: string): string {
+  return /"error"\s*:\s*"([a-z_]{1,50})"/.exec(text)?.[1] ?? '';
+}
+
+async function unless<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
+  if (signal === undefined) return await promise;
+  return await new Promise<T>((resolve, reject) => {
+    const aborted = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
+  });
+}
+
+function counter({ metrics }: Telemetry): Counter<'audience' | 'outcome'> {
+  const name = 'm2m_token_requests_total';
+  return (
+    (metrics.getSingleMetric(name) as Counter<'audience' | 'outcome'> | undefined) ??
+    new Counter({
+      name,
+      help: 'Requests for m2m access tokens by audience and outcome.',
+      labelNames: ['audience', 'outcome'],
+      registers: [metrics],
+    })
+  );
+}

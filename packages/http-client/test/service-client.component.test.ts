@@ -1,0 +1,240 @@
+import { expect } from 'chai';
+import { silent, waitFor } from '@taskwire/testing';
+import { createTelemetry, withExtractedTrace, withLogContext } from '@taskwire/telemetry';
+import { z } from 'zod';
+import { createServiceClient, TokenUnavailable, type ServiceClient, type ServiceClientTuning } from '../src/index.ts';
+import { answeringServer, cut, hang, inTurn, json, type AnsweringServer } from './answering-server.ts';
+
+const schema = z.object({ id: z.string() });
+const ok = json(200, { id: 'a', later: 'a field that this version does not know' });
+
+describe('A client of another service', () => {
+  let server: AnsweringServer;
+  const clients: ServiceClient[] = [];
+  const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
+
+  /** Tokens that count up with each invalidation. */
+  function countingTokens() {
+    let number = 1;
+    return {
+      get: async () => `token ${number}`,
+      invalidate: (token: string) => void (token === `token ${number}` && (number += 1)),
+      close: async () => undefined,
+    };
+  }
+
+  function client(tuning: Partial<ServiceClientTuning> = {}, tokens = countingTokens()): ServiceClient {
+    const created = createServiceClient({
+      name: 'auth',
+      baseUrl: server.url,
+      audience: 'urn:taskwire:auth',
+      scope: 'users:read',
+      tokens,
+      telemetry,
+      tuning: { retryPauseMs: 5, ...tuning },
+    });
+    clients.push(created);
+    return created;
+  }
+
+  beforeEach(async () => {
+    server = await answeringServer(ok);
+  });
+
+  afterEach(async () => {
+    await server.stop();
+    await Promise.all(clients.splice(0).map(async (created) => await created.close()));
+  });
+
+  it('gives what the schema knows of an answer', async () => {
+    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'ok', value: { id: 'a' } });
+  });
+
+  it('sends the token, the request id, the trace, the time that is left', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await withExtractedTrace({ traceparent }, 'test', async () => {
+      await withLogContext(
+        { request_id: 'request 1' },
+        async () => await client().get('/users/a', schema, { timeoutMs: 900 }),
+      );
+    });
+    const headers = server.requests[0]?.headers;
+    expect(headers?.authorization).to.equal('Bearer token 1');
+    expect(headers?.['x-request-id']).to.equal('request 1');
+    expect(headers?.['traceparent']).to.match(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
+    expect(Number(headers?.['x-timeout-ms'])).to.be.within(1, 900);
+  });
+
+  it('tells 404 and 410 apart, asks once', async () => {
+    server.answer(inTurn(json(404, {}), json(410, {})));
+    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'not_found' });
+    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone' });
+    expect(server.requests).to.have.length(2);
+  });
+
+  for (const status of [400, 403, 409, 422, 301, 204, 501]) {
+    it(`does not repeat a request that was answered ${status}`, async () => {
+      server.answer(json(status, {}));
+      const answer = await client().get('/users/a', schema);
+      expect(answer).to.include({ kind: 'unavailable', reason: status === 403 ? 'unauthorized' : 'status' });
+      expect(server.requests).to.have.length(1);
+    });
+  }
+
+  for (const status of [408, 500, 502, 503, 504]) {
+    it(`repeats a request that was answered ${status}`, async () => {
+      server.answer(inTurn(json(status, {}), ok));
+      expect((await client().get('/users/a', schema)).kind).to.equal('ok');
+      expect(server.requests).to.have.length(2);
+    });
+  }
+
+  it('repeats a request whose connection broke', async () => {
+    server.answer(inTurn(cut, ok));
+    expect((await client().get('/users/a', schema)).kind).to.equal('ok');
+  });
+
+  it('repeats a request that was answered 401 once, at once, with a fresh token', async () => {
+    server.answer((request, response) =>
+      (request.headers.authorization === 'Bearer token 2' ? ok : json(401, {}))(request, response),
+    );
+    expect((await client().get('/users/a', schema)).kind).to.equal('ok');
+    server.answer(json(401, {}));
+    expect(await client().get('/users/a', schema)).to.include({ kind: 'unavailable', reason: 'unauthorized' });
+    expect(server.requests.map(({ headers }) => headers.authorization)).to.deep.equal([
+      'Bearer token 1',
+      'Bearer token 2',
+      'Bearer token 1',
+      'Bearer token 2',
+    ]);
+  });
+
+  it('does not repeat a 401 when there is no fresher token', async () => {
+    server.answer(json(401, {}));
+    const tokens = { ...countingTokens(), invalidate: () => undefined };
+    expect(await client({}, tokens).get('/users/a', schema)).to.include({ reason: 'unauthorized' });
+    expect(server.requests).to.have.length(1);
+  });
+
+  it('waits for Retry-After before it repeats a request', async () => {
+    server.answer(inTurn(json(503, {}, { 'retry-after': '1' }), ok));
+    const startedAt = performance.now();
+    expect((await client().get('/users/a', schema)).kind).to.equal('ok');
+    expect(performance.now() - startedAt).to.be.at.least(990);
+  });
+
+  it('gives up at once when Retry-After is beyond the deadline, and says when to come back', async () => {
+    server.answer(json(503, {}, { 'retry-after': '20' }));
+    const startedAt = performance.now();
+    const answer = await client().get('/users/a', schema);
+    expect(answer).to.include({ kind: 'unavailable', reason: 'status', retryAfterMs: 20_000 });
+    expect(performance.now() - startedAt).to.be.below(1_000);
+  });
+
+  it('keeps all calls away while the service has asked for that with 429', async () => {
+    server.answer(json(429, {}, { 'retry-after': '20' }));
+    const auth = client();
+    await auth.get('/users/a', schema);
+    expect(auth.open).to.equal(true);
+    const answer = await auth.get('/users/b', schema);
+    expect(answer).to.include({ kind: 'unavailable', reason: 'status' });
+    expect(server.requests).to.have.length(1);
+  });
+
+  it('repeats no more than its budget allows, however many calls fail', async () => {
+    server.answer(json(500, {}));
+    const auth = client({ retryShare: 0.1, retryReserve: 5, volumeThreshold: 10_000 });
+    for (let call = 0; call < 50; call++) await auth.get('/users/a', schema);
+    // 50 calls, 5 retries in reserve, 5 earned by the calls; the earned ones never exceed the reserve
+    expect(server.requests.length).to.be.within(55, 60);
+  });
+
+  it('ends at its deadline with all retries, pauses, waiting inside of it', async () => {
+    server.answer(hang);
+    const auth = client({ maxRunning: 1 });
+    const startedAt = performance.now();
+    const answers = await Promise.all([1, 2].map(async () => await auth.get('/users/a', schema, { timeoutMs: 200 })));
+    expect(performance.now() - startedAt).to.be.within(190, 1_000);
+    expect(answers.map((answer) => 'reason' in answer && answer.reason)).to.deep.equal(['deadline', 'deadline']);
+    expect(server.requests).to.have.length(1);
+  });
+
+  it('ends when its caller gives up, and ends the request with it', async () => {
+    let closed = false;
+    server.answer((request) => void request.socket.on('close', () => (closed = true)));
+    const controller = new AbortController();
+    const answer = client().get('/users/a', schema, { signal: controller.signal });
+    await waitFor(() => server.requests.length === 1);
+    controller.abort();
+    expect(await answer).to.include({ kind: 'unavailable', reason: 'cancelled' });
+    await waitFor(() => closed);
+  });
+
+  it('is not harmed by a call that was cancelled: each has a signal of its own', async () => {
+    const controller = new AbortController();
+    controller.abort();
+    const auth = client();
+    expect(await auth.get('/users/a', schema, { signal: controller.signal })).to.include({ reason: 'cancelled' });
+    expect((await auth.get('/users/a', schema)).kind).to.equal('ok');
+  });
+
+  it('refuses an answer that breaks the contract, is not JSON, or is too large, without a retry', async () => {
+    const auth = client({ maxBodyBytes: 1_000 });
+    server.answer(json(200, { id: 1 }));
+    expect(await auth.get('/users/a', schema)).to.include({ kind: 'unavailable', reason: 'bad_answer' });
+    server.answer((_request, response) => void response.end('<html>'));
+    expect(await auth.get('/users/a', schema)).to.include({ kind: 'unavailable', reason: 'bad_answer' });
+    server.answer(json(200, { id: 'x'.repeat(2_000) }));
+    expect(await auth.get('/users/a', schema)).to.include({ kind: 'unavailable', reason: 'bad_answer' });
+    expect(server.requests).to.have.length(3);
+  });
+
+  it('runs a bounded number of requests, lets a bounded number wait, refuses the rest', async () => {
+    const answers: (() => void)[] = [];
+    server.answer((request, response) => void answers.push(() => ok(request, response)));
+    const auth = client({ maxRunning: 2, maxWaiting: 3, volumeThreshold: 1 });
+    const calls = Array.from({ length: 7 }, async () => await auth.get('/users/a', schema));
+    await waitFor(() => server.requests.length === 2);
+    const refused = await Promise.race(calls);
+    expect(refused).to.include({ kind: 'unavailable', reason: 'overloaded' });
+    for (let done = 0; done < 5; done++) {
+      await waitFor(() => answers.length > 0);
+      expect(server.requests.length - done).to.be.at.most(2);
+      answers.shift()?.();
+    }
+    const kinds = (await Promise.all(calls)).map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'ok')).to.have.length(5);
+    expect(auth.open, 'a burst of this process opens no breaker').to.equal(false);
+  });
+
+  it('says so when there is no token, without harm to the breaker', async () => {
+    const tokens = {
+      ...countingTokens(),
+      get: async (): Promise<string> => {
+        throw new TokenUnavailable('Auth is away', 250);
+      },
+    };
+    const auth = client({ volumeThreshold: 1 }, tokens);
+    const answer = await auth.get('/users/a', schema);
+    expect(answer).to.include({ kind: 'unavailable', reason: 'no_token', retryAfterMs: 250 });
+    expect(auth.open).to.equal(false);
+  });
+
+  it('shows outcomes, durations, retries, the breaker as metrics', async () => {
+    telemetry.metrics.resetMetrics();
+    server.answer(inTurn(json(500, {}), ok, json(404, {}), json(400, {})));
+    const auth = client();
+    for (let call = 0; call < 3; call++) await auth.get('/users/a', schema);
+    const text = await telemetry.metrics.metrics();
+    for (const line of [
+      'http_client_calls_total{client="auth",outcome="ok",service="tasks"} 1',
+      'http_client_calls_total{client="auth",outcome="not_found",service="tasks"} 1',
+      'http_client_calls_total{client="auth",outcome="status",service="tasks"} 1',
+      'http_client_call_duration_seconds_count{service="tasks",client="auth"} 3',
+      'http_client_retries_total{client="auth",service="tasks"} 1',
+      'http_client_breaker_state{client="auth",service="tasks"} 0',
+    ]) {
+      expect(text).to.contain(line);
+    }
+  });
+});

@@ -1,0 +1,153 @@
+import { expect } from 'chai';
+import { silent, waitFor } from '@taskwire/testing';
+import { createTelemetry } from '@taskwire/telemetry';
+import { createM2mTokens, TokenUnavailable, type TokenSource } from '../src/index.ts';
+import { answeringServer, cut, hang, inTurn, json, type AnsweringServer, type Handle } from './answering-server.ts';
+
+const wanted = { audience: 'urn:taskwire:auth', scope: 'users:read' };
+
+describe('Tokens for calls between services', () => {
+  let auth: AnsweringServer;
+  let tokens: TokenSource;
+  let issued: number;
+
+  function issue(lifeSeconds: number): Handle {
+    return (request, response) => {
+      issued += 1;
+      const token = {
+        access_token: `token ${issued}`,
+        token_type: 'Bearer',
+        expires_in: lifeSeconds,
+        scope: wanted.scope,
+      };
+      json(200, token)(request, response);
+    };
+  }
+
+  beforeEach(async () => {
+    issued = 0;
+    auth = await answeringServer(issue(600));
+    tokens = createM2mTokens({
+      tokenUrl: `${auth.url}/oidc/token`,
+      clientId: 'tasks:1',
+      clientSecret: 'a secret+with%odd&signs',
+      telemetry: createTelemetry({ service: 'test', stream: silent() }),
+    });
+  });
+
+  afterEach(async () => {
+    await tokens.close();
+    await auth.stop();
+  });
+
+  async function failure(promise: Promise<unknown>): Promise<unknown> {
+    return await promise.then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+  }
+
+  it('are asked for with form-encoded Basic credentials, one audience, a scope', async () => {
+    await tokens.get(wanted);
+    const [request] = auth.requests;
+    expect(request?.method).to.equal('POST');
+    expect(request?.url).to.equal('/oidc/token');
+    const credentials = Buffer.from(request?.headers.authorization?.replace('Basic ', '') ?? '', 'base64').toString();
+    expect(credentials).to.equal('tasks%3A1:a+secret%2Bwith%25odd%26signs');
+    expect(Object.fromEntries(new URLSearchParams(request?.body))).to.deep.equal({
+      grant_type: 'client_credentials',
+      resource: 'urn:taskwire:auth',
+      scope: 'users:read',
+    });
+  });
+
+  it('are fetched once for any number of callers', async () => {
+    const all = await Promise.all(Array.from({ length: 100 }, () => tokens.get(wanted)));
+    expect(new Set(all)).to.deep.equal(new Set(['token 1']));
+    expect(await tokens.get(wanted)).to.equal('token 1');
+    expect(auth.requests).to.have.length(1);
+  });
+
+  it('are kept apart by audience', async () => {
+    const other = { audience: 'urn:taskwire:tasks', scope: 'tasks:read' };
+    expect(await tokens.get(wanted)).not.to.equal(await tokens.get(other));
+    expect(auth.requests).to.have.length(2);
+  });
+
+  it('are renewed in the background before they expire, so that no call waits', async () => {
+    auth.answer(issue(1));
+    expect(await tokens.get(wanted)).to.equal('token 1');
+    await waitFor(() => auth.requests.length === 2);
+    await waitFor(async () => (await tokens.get(wanted)) === 'token 2');
+  });
+
+  it('are not renewed when nobody used them since', async () => {
+    auth.answer(issue(1));
+    const other = { audience: 'urn:taskwire:tasks', scope: 'tasks:read' };
+    await tokens.get(wanted);
+    await waitFor(() => auth.requests.length === 2, { what: 'the renewal of the token that was used once' });
+    // a token that is in use outlives two more renewals of its own; the unused one must have asked for none meanwhile
+    await waitFor(async () => (await tokens.get(other)) === 'token 5', { timeoutMs: 10_000 });
+    const asked = auth.requests.filter(({ body }) => body.includes('taskwire%3Aauth'));
+    expect(asked).to.have.length(2);
+  });
+
+  it('stay in use while Auth is away, until they expire', async () => {
+    auth.answer(inTurn(issue(3), cut));
+    expect(await tokens.get(wanted)).to.equal('token 1');
+    await waitFor(() => auth.requests.length >= 2, { what: 'a renewal that fails' });
+    expect(await tokens.get(wanted)).to.equal('token 1');
+    const error = await waitFor(() => failure(tokens.get(wanted)));
+    expect(error).to.be.instanceOf(TokenUnavailable);
+  });
+
+  it('fail fast between tries while Auth is away', async () => {
+    auth.answer(json(503, {}, { 'retry-after': '30' }));
+    const first = await failure(tokens.get(wanted));
+    const second = await failure(tokens.get(wanted));
+    expect(first).to.be.instanceOf(TokenUnavailable);
+    expect((second as TokenUnavailable).retryAfterMs).to.be.within(29_000, 30_000);
+    expect(auth.requests).to.have.length(1);
+  });
+
+  it('come back without a call when Auth is back', async () => {
+    auth.answer(inTurn(cut, issue(600)));
+    await failure(tokens.get(wanted));
+    await waitFor(() => auth.requests.length === 2);
+    expect(await waitFor(() => tokens.get(wanted))).to.equal('token 1');
+  });
+
+  it('tell the OAuth error, but nothing else, of a refusal', async () => {
+    auth.answer(json(401, { error: 'invalid_client', error_description: 'a secret+with%odd&signs' }));
+    const error = (await failure(tokens.get(wanted))) as Error;
+    expect(String((error.cause as Error).message)).to.equal('the token endpoint answered 401 invalid_client');
+  });
+
+  it('are fetched anew after a service refused one, once for all who were refused', async () => {
+    const token = await tokens.get(wanted);
+    for (let caller = 0; caller < 10; caller++) tokens.invalidate(token);
+    const fresh = await Promise.all(Array.from({ length: 10 }, () => tokens.get(wanted)));
+    expect(new Set(fresh)).to.deep.equal(new Set(['token 2']));
+  });
+
+  it('are not fetched again and again for a service that refuses every one', async () => {
+    tokens.invalidate(await tokens.get(wanted));
+    const fresh = await tokens.get(wanted);
+    tokens.invalidate(fresh);
+    expect(await tokens.get(wanted)).to.equal(fresh);
+    expect(auth.requests).to.have.length(2);
+  });
+
+  it('end the wait of a caller whose signal is aborted, and of no other', async () => {
+    auth.answer(hang);
+    const controller = new AbortController();
+    const impatient = failure(tokens.get(wanted, controller.signal));
+    const patient = failure(tokens.get(wanted));
+    await waitFor(() => auth.requests.length === 1);
+    controller.abort(new Error('not any more'));
+    expect(((await impatient) as Error).message).to.equal('not any more');
+    await tokens.close();
+    expect(await patient).to.be.instanceOf(TokenUnavailable);
+    expect(auth.requests).to.have.length(1);
+  });
+});
