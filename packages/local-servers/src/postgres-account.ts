@@ -24,15 +24,16 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
   // The folder is out of that account's reach, typically because the clone is under /root (mode 0700). On Linux the capability that
   // lets it pass is lent to it as well, instead of moving programs and data to another place.
   const { uid, gid } = account;
-  const prefix = [
-    'setpriv',
+  const lend = [
     `--reuid=${uid}`,
     `--regid=${gid}`,
     '--clear-groups',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
+    // without it access(2), with which PostgreSQL looks at its own programs, leaves capabilities out of account
+    '--securebits=+no_setuid_fixup',
   ];
-  if (spawnSync(prefix[0]!, [...prefix.slice(1), 'test', '-w', dir]).status === 0) return { prefix };
+  if (spawnSync('setpriv', [...lend, 'test', '-w', dir]).status === 0) return { prefix: ['setpriv', ...lend] };
   throw new Error(
     `PostgreSQL does not run as root, and the user with id ${uid} cannot reach ${dir}. Run as a normal user, or put the folder where other users may look.`,
   );

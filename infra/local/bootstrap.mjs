@@ -1,0 +1,122 @@
+// node infra/local/bootstrap.mjs <script.ts> [arguments]
+//
+// Runs on whatever Node (20 or later) the machine has: installs the dependencies when they are not in step with the lockfile, then
+// runs the script with the Node that is among them. Plain JavaScript without dependencies, since nothing is there yet.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const node = join(root, 'node_modules/node/bin/node');
+const [script, ...args] = process.argv.slice(2);
+
+const major = Number(process.versions.node.split('.', 1)[0]);
+if (major < 20) fail(`Taskwire needs Node 20 or later to begin with; this is ${process.version}.`);
+if (script === undefined) fail('Usage: node infra/local/bootstrap.mjs <script> [arguments]');
+
+let child;
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+// in a terminal Ctrl-C has reached the child already; it takes the second one for the same wish
+for (const signal of signals) process.on(signal, () => child?.kill(signal) ?? process.exit(1));
+// npm killed with -9 tells nobody; its child is handed to another parent
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event !== undefined) {
+  setInterval(() => process.ppid !== parent && child?.kill('SIGTERM'), 500).unref();
+}
+
+if (!inStep()) await withLock(async () => inStep() || (await install()));
+const { code, signal } = await run(node, [join(root, script), ...args], {
+  stdio: 'inherit',
+  cwd: root,
+  env: { ...process.env, TASKWIRE_BOOTSTRAP: String(process.pid) },
+});
+if (signal) {
+  signals.forEach((name) => process.removeAllListeners(name));
+  process.kill(process.pid, signal);
+} else process.exit(code ?? 1);
+
+/** pnpm writes its copy of the lockfile when an install is complete. */
+function inStep() {
+  try {
+    const wanted = readFileSync(join(root, 'pnpm-lock.yaml'));
+    return existsSync(node) && wanted.equals(readFileSync(join(root, 'node_modules/.pnpm/lock.yaml')));
+  } catch {
+    return false;
+  }
+}
+
+async function install() {
+  const began = performance.now();
+  const seconds = () => `${((performance.now() - began) / 1000).toFixed(1)} s`;
+  console.log('dependencies  installing …');
+  const progress = setInterval(() => console.log(`dependencies  installing … ${seconds()}`), 10_000);
+  const output = [];
+  const command = ['--yes', 'pnpm@12', 'install', '--frozen-lockfile', '--reporter=append-only'];
+  const result = await run('npx', command, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: root,
+    onOutput: (chunk) => output.push(chunk),
+  });
+  clearInterval(progress);
+  if (result.code !== 0 || !existsSync(node)) {
+    console.error(Buffer.concat(output).toString('utf8').trimEnd().split('\n').slice(-25).join('\n'));
+    fail(
+      `\nThe dependencies could not be installed (npx ${command.join(' ')}). Is the npm registry within reach, and is there room on the disk?`,
+    );
+  }
+  console.log(`dependencies  installed in ${seconds()}`);
+}
+
+function run(command, commandArgs, { onOutput, ...options }) {
+  return new Promise((resolve) => {
+    child = spawn(command, commandArgs, options);
+    child.stdout?.on('data', onOutput);
+    child.stderr?.on('data', onOutput);
+    child.once('error', (error) => fail(`${command} could not be run: ${error.message}`));
+    child.once('close', (exitCode, endSignal) => resolve({ code: exitCode, signal: endSignal }));
+  });
+}
+
+/** `npm start` and `npm test` in the same clone take turns with the installing. */
+async function withLock(work) {
+  const lock = join(root, '.local/install.lock');
+  mkdirSync(join(root, '.local'), { recursive: true });
+  for (let told = false; !take(lock); told = true) {
+    if (!told) console.log('dependencies  another start is installing them, waiting …');
+    await delay(500);
+  }
+  try {
+    await work();
+  } finally {
+    rmSync(lock, { force: true });
+  }
+}
+
+function take(lock) {
+  try {
+    writeFileSync(lock, String(process.pid), { flag: 'wx' });
+    return true;
+  } catch {
+    if (!isHeld(lock)) rmSync(lock, { force: true });
+    return false;
+  }
+}
+
+function isHeld(lock) {
+  try {
+    // empty for a moment between its making and its writing
+    const holder = Number(readFileSync(lock, 'utf8'));
+    if (holder === 0) return Date.now() - statSync(lock).mtimeMs < 5000;
+    process.kill(holder, 0);
+    return true;
+  } catch (error) {
+    return error.code === 'EPERM';
+  }
+}
+
+function fail(message) {
+  console.error(message);
+  process.exit(1);
+}

@@ -1,0 +1,18 @@
+/**
+ * Calls `stop` once, at the first SIGINT, SIGTERM or SIGHUP, or when the process that started this one has gone without a word (-9). Later
+ * signals change nothing: a Ctrl-C reaches every process of the terminal and is passed on besides.
+ */
+export function onStopSignal(stop: (reason: string) => void): void {
+  let stopped = false;
+  const once = (reason: string) => {
+    if (stopped) return;
+    stopped = true;
+    stop(reason);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => once(signal));
+  const starter = process.env.TASKWIRE_BOOTSTRAP;
+  if (starter === undefined) return;
+  setInterval(() => {
+    if (process.ppid !== Number(starter)) once('the process that started it is gone');
+  }, 500).unref();
+}

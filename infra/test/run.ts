@@ -1,0 +1,81 @@
+// npm test [-- <part of a path> …] [-- --grep <text>]
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText } from '@taskwire/errors';
+import { guardFolder, releaseFolder } from '@taskwire/local-servers';
+import { installPrograms } from '../local/install-programs.ts';
+import { onStopSignal } from '../local/stop-signal.ts';
+import { runStage, type StageResult } from './run-stage.ts';
+import { startTestServers, type TestServers } from './servers.ts';
+import { filesOf, stages } from './stages.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const { filters, mochaArgs } = readArguments(process.argv.slice(2));
+const began = performance.now();
+const say = (text: string) => console.log(`[${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s] ${text}`);
+
+const dir = mkdtempSync(join(tmpdir(), 'taskwire-test-'));
+chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who has to pass
+guardFolder(dir);
+const stopping = new AbortController();
+onStopSignal(() => stopping.abort());
+
+const results: (StageResult & { stage: string })[] = [];
+let servers: Promise<TestServers> | undefined;
+try {
+  await runAll();
+} catch (error) {
+  results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)] });
+} finally {
+  await servers?.then((started) => started.stop()).catch(() => undefined);
+  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  releaseFolder(dir);
+}
+report();
+
+async function runAll(): Promise<void> {
+  const planned = stages
+    .map((stage) => ({ stage, files: filesOf(stage, root, filters) }))
+    .filter((o) => o.files.length > 0);
+  if (planned.length === 0)
+    throw new Error(`No test file${filters.length > 0 ? ` has ${filters.join(' or ')} in its path` : ''}.`);
+  if (planned.some(({ stage }) => stage.needs !== 'nothing')) await installPrograms(say);
+  if (planned.some(({ stage }) => stage.needs === 'servers')) {
+    say('PostgreSQL and RabbitMQ are starting');
+    servers = startTestServers(dir);
+    // looked at where they are needed first; until then their failure is no unhandled rejection
+    servers.then(() => say('PostgreSQL and RabbitMQ are ready')).catch(() => undefined);
+  }
+  for (const { stage, files } of planned) {
+    if (stopping.signal.aborted) throw new Error('interrupted');
+    const env = stage.needs === 'servers' ? ((await servers)?.env ?? {}) : {};
+    say(`${stage.name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
+    const result = await runStage(stage, files, { root, dir, env, mochaArgs, signal: stopping.signal });
+    results.push({ stage: stage.name, ...result });
+  }
+}
+
+function report(): void {
+  const passed = results.reduce((sum, result) => sum + result.passed, 0);
+  const failures = results.flatMap(({ stage, failed }) => failed.map((title) => `  ${stage}: ${title}`));
+  for (const { stage, passed: ok, failed } of results) say(`${stage}: ${ok} passed, ${failed.length} failed`);
+  if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}\n`);
+  process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0;
+  console.log(`${passed} passed, ${failures.length} failed`);
+}
+
+// options of mocha that narrow what runs; everything else is part of a path
+function readArguments(args: string[]): { filters: string[]; mochaArgs: string[] } {
+  const narrowing = new Set(['--grep', '-g', '--fgrep', '-f']);
+  const paths: string[] = [];
+  const passed: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    if (narrowing.has(arg)) passed.push(arg, args[++i] ?? '');
+    else if (arg.startsWith('-')) passed.push(arg);
+    else paths.push(arg);
+  }
+  return { filters: paths, mochaArgs: passed };
+}
