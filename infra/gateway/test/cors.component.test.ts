@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
+
+const origin = 'https://app.example.com';
+
+describe('the gateway: browsers of other origins', () => {
+  let gateway: GatewayOnTrial;
+  before(
+    async () =>
+      (gateway = await startGateway({ corsOrigins: ['http://localhost:5173', origin, 'https://last.example'] })),
+  );
+  after(() => gateway.stop());
+
+  const preflight = (from: string) =>
+    gateway.send({
+      method: 'OPTIONS',
+      path: '/api/v1/tasks/018f',
+      headers: { Origin: from, 'Access-Control-Request-Method': 'PATCH', 'Access-Control-Request-Headers': 'if-match' },
+    });
+
+  for (const from of ['http://localhost:5173', origin, 'https://last.example']) {
+    it(`lets ${from} ask first, and say who it is`, async () => {
+      const answer = await preflight(from);
+      expect(answer).to.include({ status: 204, text: '' });
+      expect(answer.headers).to.include({
+        'access-control-allow-origin': from,
+        'access-control-allow-credentials': 'true',
+        'access-control-max-age': '600',
+      });
+      expect(answer.headers['access-control-allow-methods']).to.include('PATCH');
+      expect(answer.headers['access-control-allow-headers']).to.include('If-Match').and.include('Idempotency-Key');
+    });
+  }
+
+  const strangers = [
+    'https://evil.example',
+    'https://app.example.co',
+    'https://appXexample.com',
+    `${origin}.evil.example`,
+    `${origin},https://last.example`,
+    'https://app.example.com:8443',
+    'http://app.example.com',
+    'null',
+    'https://',
+  ];
+  for (const from of strangers) {
+    it(`gives ${from} no permission`, async () => {
+      for (const answer of [
+        await preflight(from),
+        await gateway.send({ path: '/api/v1/tasks', headers: { Origin: from } }),
+      ]) {
+        expect(corsHeaders(answer)).to.deep.equal([]);
+      }
+    });
+  }
+
+  it('lets scripts read the headers that the API speaks with', async () => {
+    const answer = await gateway.send({ path: '/api/v1/tasks', headers: { Origin: origin } });
+    expect(answer.headers).to.include({
+      'access-control-allow-origin': origin,
+      'access-control-allow-credentials': 'true',
+      'access-control-expose-headers': 'ETag, X-Request-Id, Retry-After, Location',
+      vary: 'Origin',
+    });
+  });
+
+  it('lets scripts read its own problems too', async () => {
+    const answer = await gateway.send({ path: '/nowhere', headers: { Origin: origin } });
+    expect(answer.status).to.equal(404);
+    expect(answer.headers).to.include({ 'access-control-allow-origin': origin });
+  });
+
+  it('says it once when a service says it as well', async () => {
+    const both = await startGateway({
+      corsOrigins: [origin],
+      services: { tasks: (_, response) => response.setHeader('Access-Control-Allow-Origin', '*').end() },
+    });
+    const answer = await both.send({ path: '/api/v1/tasks', headers: { Origin: origin } });
+    await both.stop();
+    expect(answer.headers['access-control-allow-origin']).to.equal(origin);
+  });
+
+  it('gives nobody permission when no origin is configured', async () => {
+    const closed = await startGateway();
+    const answers = [await closed.send({ path: '/api/v1/tasks', headers: { Origin: origin } })];
+    answers.push(await closed.send({ path: '/api/v1/tasks', headers: { Origin: '' } }));
+    await closed.stop();
+    for (const answer of answers) expect(corsHeaders(answer)).to.deep.equal([]);
+  });
+
+  it('sends an OPTIONS request that is no preflight on to the service', async () => {
+    expect(await gateway.seen({ method: 'OPTIONS', path: '/api/v1/tasks' })).to.include({ method: 'OPTIONS' });
+  });
+});
+
+function corsHeaders(answer: Answer): string[] {
+  return Object.keys(answer.headers).filter((name) => name.startsWith('access-control-'));
+}

@@ -1,0 +1,133 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import {
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { answers, freePorts, inheritedEnv, startPart, type Part } from '@taskwire/local-servers';
+import { renderGateway, type GatewayOptions } from '../render.ts';
+
+export type Answer = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; text: string };
+export type Sent = {
+  method?: string;
+  path: string;
+  headers?: Record<string, string | string[]>;
+  body?: string | Buffer;
+};
+/** What an upstream saw of a request. */
+export type Seen = { service: string; method: string; path: string; headers: IncomingHttpHeaders };
+
+/** A real nginx with the rendered configuration in front of three servers that answer what they saw. */
+export type GatewayOnTrial = {
+  port: number;
+  send(sent: Sent): Promise<Answer>;
+  /** like send, for an answer of a service: what it saw */
+  seen(sent: Sent): Promise<Seen>;
+  log(): Promise<Record<string, unknown>[]>;
+  stop(): Promise<void>;
+};
+
+type Trial = Partial<Omit<GatewayOptions, 'port' | 'prefixDir'>> & {
+  /** takes the place of the server that answers what it saw */
+  services?: Partial<Record<'auth' | 'tasks' | 'notifications', RequestListener>>;
+};
+
+export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
+  const { services = {}, ...options } = trial;
+  const prefixDir = await mkdtemp(join(tmpdir(), 'taskwire-gateway-'));
+  const servers = {
+    auth: await listen(services.auth ?? echo('auth')),
+    tasks: await listen(services.tasks ?? echo('tasks')),
+    notifications: await listen(services.notifications ?? echo('notifications')),
+  };
+  const [port] = (await freePorts(1)) as [number];
+  const upstreams = {
+    auth: address(servers.auth),
+    tasks: address(servers.tasks),
+    notifications: address(servers.notifications),
+  };
+  const configuration = join(prefixDir, 'nginx.conf');
+  await writeFile(
+    configuration,
+    renderGateway({ upstreams, docsRoot: prefixDir, workers: 1, ...options, port, prefixDir }),
+  );
+  const closeServices = () => {
+    for (const server of Object.values(servers)) server.close().closeAllConnections();
+  };
+  const nginx: Part = await startPart({
+    name: 'gateway',
+    command: 'nginx',
+    args: ['-e', 'stderr', '-g', 'daemon off;', '-c', configuration],
+    env: { ...inheritedEnv(), PATH: `${process.env['PATH']}:/usr/sbin:/usr/local/sbin` },
+    logFile: join(prefixDir, 'nginx.log'),
+    ready: () => answers(port),
+    readyTimeoutMs: 10_000,
+  }).catch((error: unknown) => {
+    closeServices(); // they would keep the test process alive
+    throw error;
+  });
+  const send = (sent: Sent) => exchange(port, sent);
+  return {
+    port,
+    send,
+    seen: async (sent) => JSON.parse((await send(sent)).text) as Seen,
+    log: async () => {
+      // a line is written after its answer; the one worker has written it before it turns to another request
+      await send({ path: '/health' });
+      const lines = (await readFile(join(prefixDir, 'access.log'), 'utf8')).trim().split('\n');
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    },
+    stop: async () => {
+      await nginx.stop();
+      closeServices();
+      await rm(prefixDir, { recursive: true });
+    },
+  };
+}
+
+/** Sends the path as it is written, which `fetch` would not. */
+function exchange(port: number, { method = 'GET', path, headers = {}, body }: Sent): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      { host: '127.0.0.1', port, method, path, headers, agent: false },
+      (response: IncomingMessage) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            rawHeaders: response.rawHeaders,
+            text: Buffer.concat(chunks).toString(),
+          }),
+        );
+      },
+    );
+    sent.on('error', reject);
+    sent.end(body);
+  });
+}
+
+function echo(service: string): RequestListener {
+  return (request_, response) => {
+    const { method = '', url = '', headers } = request_;
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ service, method, path: url, headers } satisfies Seen));
+  };
+}
+
+async function listen(listener: RequestListener): Promise<Server> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+function address(server: Server): string {
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}

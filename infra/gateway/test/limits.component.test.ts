@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
+
+describe('the gateway: how much it lets through', () => {
+  let gateway: GatewayOnTrial;
+  afterEach(() => gateway.stop());
+
+  const send = (path: string, count: number): Promise<Answer[]> =>
+    Promise.all(Array.from({ length: count }, () => gateway.send({ method: 'POST', path, body: '{}' })));
+  const statuses = (answers: Answer[]) => answers.map(({ status }) => status).sort();
+
+  it('answers 429 as a problem with Retry-After beyond the rate and burst of an address', async () => {
+    gateway = await startGateway({ requestsPerSecond: 1, burst: 3 });
+    const answers = await send('/api/v1/tasks', 8);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(statuses(answers).slice(0, 4)).to.deep.equal([200, 200, 200, 200]);
+    expect(refused.length).to.be.within(3, 4); // one more may have come in when a second passed
+    expect(refused[0]?.headers).to.include({ 'retry-after': '1', 'content-type': 'application/problem+json' });
+    expect(JSON.parse(refused[0]?.text ?? '')).to.deep.equal({
+      type: '/docs/problems#rate_limited',
+      title: 'Too many requests',
+      status: 429,
+      detail: 'Wait as long as Retry-After says, then go on.',
+      code: 'rate_limited',
+      request_id: refused[0]?.headers['x-request-id'],
+    });
+  });
+
+  const guessable = [
+    '/api/v1/auth/login',
+    '/api/v1/auth/register',
+    '/api/v1/auth/refresh',
+    '/oidc/token',
+    // Express takes these for the same
+    '/api/v1/auth/LOGIN',
+    '/api/v1/auth/login/',
+    '/api/v1/auth/lo%67in',
+  ];
+  for (const path of guessable) {
+    it(`is stricter with ${path}`, async () => {
+      gateway = await startGateway({ loginsPerMinute: 6, loginBurst: 2 });
+      const answers = await send(path, 5);
+      expect(statuses(answers)).to.deep.equal([200, 200, 200, 429, 429]);
+      expect(answers.find(({ status }) => status === 429)?.headers).to.include({ 'retry-after': '10' });
+    });
+  }
+
+  it('goes on with other requests of an address that has logged in too often', async () => {
+    gateway = await startGateway({ loginsPerMinute: 6, loginBurst: 1 });
+    expect(statuses(await send('/api/v1/auth/login', 3))).to.deep.equal([200, 200, 429]);
+    expect(statuses(await send('/api/v1/tasks', 10))).to.deep.equal(Array(10).fill(200));
+  });
+
+  it('leaves a Retry-After that a service answered as it is', async () => {
+    gateway = await startGateway({
+      services: { tasks: (_, response) => response.writeHead(429, { 'Retry-After': '77' }).end('{"code":"own"}') },
+    });
+    const [answer] = await send('/api/v1/tasks', 1);
+    expect(answer).to.include({ status: 429, text: '{"code":"own"}' });
+    expect(answer?.headers['retry-after']).to.equal('77');
+  });
+
+  it('takes a body of 1 MiB and refuses a larger one, announced or in chunks', async () => {
+    gateway = await startGateway();
+    const body = Buffer.alloc(1024 * 1024, 'a');
+    const path = '/api/v1/tasks';
+    expect((await gateway.send({ method: 'POST', path, body })).status).to.equal(200);
+    for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
+      const answer = await gateway.send({
+        method: 'POST',
+        path,
+        headers,
+        body: Buffer.concat([body, Buffer.from('b')]),
+      });
+      expect(answer.status).to.equal(413);
+      expect(JSON.parse(answer.text)).to.include({ code: 'payload_too_large', status: 413 });
+    }
+  });
+});

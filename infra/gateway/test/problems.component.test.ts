@@ -1,0 +1,104 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { problemTypes, type ProblemCode } from '@taskwire/errors';
+import { freePorts } from '@taskwire/local-servers';
+import { expect } from 'chai';
+import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
+
+describe('the gateway: problems of its own', () => {
+  let gateway: GatewayOnTrial;
+  afterEach(() => gateway.stop());
+
+  function expectProblem(answer: Answer, code: ProblemCode) {
+    const { status, title } = problemTypes[code];
+    expect(answer.status).to.equal(status);
+    expect(answer.headers).to.include({
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      server: 'nginx',
+    });
+    const { detail, ...rest } = JSON.parse(answer.text) as Record<string, unknown>;
+    const request_id = answer.headers['x-request-id'];
+    expect(rest).to.deep.equal({ type: `/docs/problems#${code}`, title, status, code, request_id });
+    expect(detail)
+      .to.be.a('string')
+      .and.match(/^[A-Z].*\.$/);
+  }
+
+  it('says 502 when nothing listens at a service, and sends a request that is safe or not once', async () => {
+    const [port] = await freePorts(1);
+    const nobody = `127.0.0.1:${port}`;
+    gateway = await startGateway({ upstreams: { auth: nobody, tasks: nobody, notifications: nobody } });
+    for (const method of ['GET', 'POST']) {
+      expectProblem(await gateway.send({ method, path: '/api/v1/tasks' }), 'bad_gateway');
+    }
+  });
+
+  it('says 502 when a service hangs up on a POST, and does not send it again', async () => {
+    const bodies: string[] = [];
+    gateway = await startGateway({
+      services: {
+        tasks: (request) => {
+          bodies.push(request.method ?? '');
+          request.socket.destroy();
+        },
+      },
+    });
+    expectProblem(await gateway.send({ method: 'POST', path: '/api/v1/tasks', body: '{}' }), 'bad_gateway');
+    expect(bodies).to.deep.equal(['POST']);
+  });
+
+  it('says 504 when a service does not answer in time', async () => {
+    gateway = await startGateway({ readTimeoutSeconds: 1, services: { tasks: () => undefined } });
+    expectProblem(await gateway.send({ path: '/api/v1/tasks' }), 'timeout');
+  });
+
+  it('leaves the problems of a service as they are', async () => {
+    gateway = await startGateway({
+      services: {
+        tasks: (_, response) =>
+          response.writeHead(503, { 'Content-Type': 'application/problem+json' }).end('{"code":"mine"}'),
+      },
+    });
+    expect(await gateway.send({ path: '/api/v1/tasks' })).to.include({ status: 503, text: '{"code":"mine"}' });
+  });
+
+  it('says 414 when the address is too long', async () => {
+    gateway = await startGateway();
+    expectProblem(await gateway.send({ path: `/api/v1/tasks?q=${'a'.repeat(17_000)}` }), 'uri_too_long');
+  });
+
+  it('says 431 when a header is too large', async () => {
+    gateway = await startGateway();
+    expectProblem(
+      await gateway.send({ path: '/api/v1/tasks', headers: { 'X-Large': 'a'.repeat(17_000) } }),
+      'headers_too_large',
+    );
+  });
+
+  it('says 405 when the docs are not read but written', async () => {
+    gateway = await startGateway();
+    expectProblem(await gateway.send({ method: 'DELETE', path: '/docs/index.html' }), 'method_not_allowed');
+  });
+
+  for (const line of [
+    'GET /api/v1/tasks HTTP/1.1\r\n',
+    'NONSENSE\r\n',
+    'GET /api/v1/tasks HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n',
+  ]) {
+    it(`says 400 to what is no HTTP: ${JSON.stringify(line)}`, async () => {
+      gateway = await startGateway();
+      const answer = await sendRaw(gateway.port, `${line}\r\n`);
+      expect(answer)
+        .to.include('application/problem+json')
+        .and.include('"code":"bad_request"')
+        .and.include('"status":400');
+    });
+  }
+});
+
+async function sendRaw(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(bytes);
+  return await text(socket);
+}

@@ -1,0 +1,154 @@
+import { expect } from 'chai';
+import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
+
+const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+
+describe('the gateway: what a request carries', () => {
+  let gateway: GatewayOnTrial;
+  before(async () => (gateway = await startGateway()));
+  after(() => gateway.stop());
+
+  it('makes a request id, tells the service and answers with it', async () => {
+    const answer = await gateway.send({ path: '/api/v1/tasks' });
+    const id = answer.headers['x-request-id'];
+    expect(id).to.match(/^[0-9a-f]{32}$/);
+    expect(JSON.parse(answer.text).headers).to.include({ 'x-request-id': id });
+  });
+
+  for (const id of ['0', 'order-7:retry.2_a', 'a'.repeat(64)]) {
+    it(`keeps the caller's request id ${id}`, async () => {
+      const answer = await gateway.send({ path: '/api/v1/tasks', headers: { 'X-Request-Id': id } });
+      expect(answer.headers['x-request-id']).to.equal(id);
+      expect(JSON.parse(answer.text).headers).to.include({ 'x-request-id': id });
+    });
+  }
+
+  for (const id of ['a'.repeat(65), 'a b', '"}', 'ä', '-a', '<script>', '${jndi:x}']) {
+    it(`replaces the request id ${id}`, async () => {
+      const answer = await gateway.send({
+        path: '/nowhere',
+        headers: { 'X-Request-Id': Buffer.from(id).toString('latin1') },
+      });
+      expect(answer.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
+      expect(JSON.parse(answer.text)).to.include({ request_id: answer.headers['x-request-id'] });
+    });
+  }
+
+  it('answers one request id when the service answers one too', async () => {
+    const other = await startGateway({
+      services: { tasks: (_, response) => response.setHeader('X-Request-Id', 'other').end() },
+    });
+    const answer = await other.send({ path: '/api/v1/tasks', headers: { 'X-Request-Id': 'mine' } });
+    await other.stop();
+    expect(answer.headers['x-request-id']).to.equal('mine');
+  });
+
+  it('passes the trace context on', async () => {
+    const seen = await gateway.seen({ path: '/api/v1/tasks', headers: { traceparent, tracestate: 'a=b' } });
+    expect(seen.headers).to.include({ traceparent, tracestate: 'a=b' });
+  });
+
+  it('tells the service the address that it saw, whatever the caller says of itself', async () => {
+    const headers = {
+      'X-Forwarded-For': '203.0.113.9, 10.0.0.1',
+      'X-Real-IP': '203.0.113.9',
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'evil.example',
+      Forwarded: 'for=203.0.113.9',
+    };
+    const seen = await gateway.seen({ path: '/api/v1/tasks', headers });
+    expect(seen.headers).to.include({
+      'x-forwarded-for': '127.0.0.1',
+      'x-real-ip': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': `127.0.0.1:${gateway.port}`,
+    });
+    expect(seen.headers).not.to.have.property('forwarded');
+  });
+
+  it('believes a trusted load balancer, up to the first address that is not one', async () => {
+    const behind = await startGateway({ trustedProxy: '127.0.0.0/8' });
+    const headers = { 'X-Forwarded-For': '198.51.100.1, 203.0.113.9, 127.0.0.2', 'X-Forwarded-Proto': 'https' };
+    const seen = await behind.seen({ path: '/api/v1/tasks', headers });
+    await behind.stop();
+    expect(seen.headers).to.include({ 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' });
+  });
+
+  it('takes the weak mark, which its own gzip puts on, off an entity tag that comes back', async () => {
+    const tagged = await startGateway({
+      services: {
+        tasks: (request, response) => {
+          response.setHeader('ETag', '"7"').setHeader('Content-Type', 'application/json');
+          response.setHeader('If-Match-Seen', request.headers['if-match'] ?? 'none').end('x'.repeat(2000));
+        },
+      },
+    });
+    const first = await tagged.send({ path: '/api/v1/tasks', headers: { 'Accept-Encoding': 'gzip' } });
+    expect(first.headers).to.include({ 'content-encoding': 'gzip', etag: 'W/"7"' });
+    const tag = first.headers.etag as string;
+    const second = await tagged.send({ path: '/api/v1/tasks', headers: { 'If-Match': tag } });
+    const third = await tagged.send({ path: '/api/v1/tasks', headers: { 'If-Match': '*' } });
+    await tagged.stop();
+    expect(second.headers).to.include({ 'if-match-seen': '"7"' });
+    expect(third.headers).to.include({ 'if-match-seen': '*' });
+  });
+
+  it('does not compress answers of log-in, which carry tokens', async () => {
+    const long = await startGateway({
+      services: { auth: (_, response) => response.setHeader('Content-Type', 'application/json').end('x'.repeat(2000)) },
+    });
+    const headers = { 'Accept-Encoding': 'gzip' };
+    const login = await long.send({ path: '/api/v1/auth/login', headers });
+    const users = await long.send({ path: '/api/v1/users', headers });
+    await long.stop();
+    expect(login.headers).not.to.have.property('content-encoding');
+    expect(users.headers).to.include({ 'content-encoding': 'gzip' });
+  });
+
+  it('uses one connection to a service for many requests', async () => {
+    const ports = new Set<number | undefined>();
+    const counted = await startGateway({
+      services: {
+        tasks: (request, response) => {
+          ports.add(request.socket.remotePort);
+          response.end();
+        },
+      },
+    });
+    for (let sent = 0; sent < 5; sent++) await counted.send({ path: '/api/v1/tasks' });
+    await counted.stop();
+    expect(ports.size).to.equal(1);
+  });
+
+  it('logs a request as JSON with its id and trace, and nothing of query, headers or body', async () => {
+    const secret = 'sEcReT';
+    await gateway.send({
+      method: 'POST',
+      path: `/api/v1/auth/login?token=${secret}`,
+      headers: {
+        'X-Request-Id': 'logged',
+        Authorization: `Bearer ${secret}`,
+        Cookie: secret,
+        Referer: `http://a/?${secret}`,
+        traceparent,
+      },
+      body: JSON.stringify({ password: secret }),
+    });
+    await gateway.send({ method: 'DELETE', path: `/nowhere?token=${secret}`, headers: { 'X-Request-Id': 'missed' } });
+    const lines = await gateway.log();
+    expect(lines.find((line) => line['request_id'] === 'logged')).to.deep.include({
+      service: 'gateway',
+      method: 'POST',
+      path: '/api/v1/auth/login',
+      status: 200,
+      ip: '127.0.0.1',
+      trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
+    });
+    expect(lines.find((line) => line['request_id'] === 'missed')).to.deep.include({
+      method: 'DELETE',
+      path: '/nowhere',
+      status: 404,
+    });
+    expect(JSON.stringify(lines)).not.to.include(secret);
+  });
+});

@@ -1,0 +1,74 @@
+import { expect } from 'chai';
+import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
+
+describe('the gateway: what goes where', () => {
+  let gateway: GatewayOnTrial;
+  before(async () => (gateway = await startGateway()));
+  after(() => gateway.stop());
+
+  const routes = {
+    auth: [
+      '/api/v1/auth/login',
+      '/api/v1/users',
+      '/api/v1/users/me',
+      '/oidc/.well-known/openid-configuration',
+      '/oidc/jwks',
+      '/.well-known/oauth-authorization-server/oidc',
+      '/.well-known/openid-configuration/oidc',
+    ],
+    tasks: ['/api/v1/tasks', '/api/v1/tasks/018f/transition', '/api/v1/tasks?state=draft&cursor=a%2Bb'],
+    notifications: ['/api/v1/notifications', '/api/v1/notifications/read_all', '/api/v1/notifications/stream'],
+  };
+  for (const [service, paths] of Object.entries(routes)) {
+    for (const path of paths) {
+      it(`sends ${path} to ${service}, unchanged`, async () => {
+        const seen = await gateway.seen({ path, method: 'POST', body: '{}' });
+        expect(seen).to.include({ service, path, method: 'POST' });
+      });
+    }
+  }
+
+  const hidden = [
+    '/',
+    '/users',
+    '/users/018f',
+    '/users?updated_since=2026-01-01T00:00:00Z',
+    '/tasks/018f',
+    '/metrics',
+    '/ready',
+    '/health/x',
+    '/api/v1',
+    '/api/v1/tasksy',
+    '/api/v2/tasks',
+    '/API/V1/tasks',
+    '/.problem',
+    '/.well-known/openid-configuration',
+    '/api/v1/tasks/../../../users/018f',
+    '/api/v1/tasks/..%2f..%2F../metrics',
+    '/api/v1/tasks/%2e%2e/%2e%2e/%2e%2e/tasks/018f',
+    '//users/018f',
+  ];
+  for (const path of hidden) {
+    it(`answers 404 for ${path}, and no service hears of it`, async () => {
+      const answer = await gateway.send({ path });
+      expect(answer.status).to.equal(404);
+      expect(answer.headers['content-type']).to.equal('application/problem+json');
+      expect(JSON.parse(answer.text)).to.include({ code: 'not_found', type: '/docs/problems#not_found', status: 404 });
+    });
+  }
+
+  it('shows a service the path that it judged by, not another spelling of it', async () => {
+    const seen = await gateway.seen({ path: '/tasks/..%2fapi%2fv1%2ftasks' });
+    expect(seen).to.include({ service: 'tasks', path: '/api/v1/tasks' });
+  });
+
+  it('keeps characters of a path escaped that have a meaning in addresses', async () => {
+    const seen = await gateway.seen({ path: '/api/v1/tasks/a%3Fb%20c%23d%25?q=%20x' });
+    expect(seen.path).to.equal('/api/v1/tasks/a%3Fb%20c%23d%25?q=%20x');
+  });
+
+  it('answers its own health without asking anyone', async () => {
+    const answer = await gateway.send({ path: '/health' });
+    expect(answer).to.include({ status: 200, text: '{"status":"ok"}' });
+  });
+});
