@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { instant } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { email, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, role, user } from './schemas.ts';
+import { email, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, role, searchText, user } from './schemas.ts';
 
 const session = z.object({
   access_token: z.string(),
@@ -18,6 +18,15 @@ export const tokenResponse = z.object({
   expires_in: z.int(),
   scope: z.string(),
 });
+
+/** RFC 6749 section 5.2, which is not a problem document. */
+const tokenError = z.object({
+  error: z.enum(['invalid_request', 'invalid_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_target']),
+  error_description: z.string(),
+});
+
+/** A form field; one that is sent twice is read as a list, and refused with the error that RFC 6749 has for it. */
+const formField = z.union([z.string(), z.array(z.string())]).optional();
 
 const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) });
 
@@ -87,7 +96,7 @@ export const authRoutes = {
     query: z.strictObject({
       ...page,
       role: role.optional(),
-      q: z.string().trim().min(1).max(100).optional().describe('part of a name or an e-mail address'),
+      q: searchText.optional().describe('part of a name or an e-mail address'),
     }),
     responses: { 200: listOf(user) },
     problems: ['bad_cursor'],
@@ -161,12 +170,19 @@ export const authRoutes = {
     path: '/oidc/token',
     operationId: 'issueToken',
     summary: 'OAuth 2.0 token endpoint: client_credentials',
-    description: 'Client authentication by HTTP Basic. `resource` names the one audience (RFC 8707). Errors follow RFC 6749 section 5.2.',
+    description:
+      'Client authentication by HTTP Basic, or by client_id and client_secret in the body. `resource` names the one audience (RFC 8707). Errors follow RFC 6749 section 5.2.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     bodyType: 'application/x-www-form-urlencoded',
-    body: z.object({ grant_type: z.string(), scope: z.string().optional(), resource: z.string().optional() }),
-    responses: { 200: tokenResponse },
+    body: z.object({
+      grant_type: formField.describe('client_credentials'),
+      scope: formField,
+      resource: formField,
+      client_id: formField,
+      client_secret: formField,
+    }),
+    responses: { 200: tokenResponse, 400: tokenError, 401: tokenError },
   }),
   getInternalUser: defineRoute({
     method: 'get',

@@ -1,0 +1,63 @@
+import { schemas, type Role } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import { emailTaken } from './create-user.ts';
+import type { InternalUser, User, UserChange, Users } from './ports.ts';
+import { existing, toUser, type Caller } from './read-user.ts';
+
+/** Throws unless the caller knows this version of what it changes. */
+export type RequireVersion = (version: number) => void;
+
+type Wanted = { name?: string | undefined; email?: string | undefined; role?: Role | undefined };
+
+/** Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. */
+export function changeUser({ users }: { users: Users }) {
+  return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
+    requireSelfOrAdmin(caller, id);
+    if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
+    const changed = await users.change(id, async (user, isThereAnotherAdmin) => {
+      existing(user);
+      requireVersion(user.version);
+      const change = differences(user, wanted);
+      if (change.role === undefined || !isDemotion(user.role, change.role)) return change;
+      if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
+      return { ...change, endsSessions: 'user_demoted' };
+    });
+    if (changed === 'email_taken') throw emailTaken();
+    return toUser(existing(changed));
+  };
+}
+
+/** Deletes a user: oneself, or anybody for admins. A tombstone stays. */
+export function deleteUser({ users }: { users: Users }) {
+  return async (caller: Caller, id: string, requireVersion: RequireVersion): Promise<void> => {
+    requireSelfOrAdmin(caller, id);
+    const deleted = await users.change(id, async (user, isThereAnotherAdmin) => {
+      existing(user);
+      requireVersion(user.version);
+      if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
+      return { deleted: true, endsSessions: 'user_deleted' };
+    });
+    if (deleted === undefined) existing(deleted);
+  };
+}
+
+function requireSelfOrAdmin(caller: Caller, id: string): void {
+  if (caller.id !== id && caller.role !== 'admin') throw problem('forbidden', 'Only admins change other users.');
+}
+
+async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise<void> {
+  if (!(await isThereAnotherAdmin())) throw problem('last_admin', 'Make another user an admin first.');
+}
+
+/** Roles are listed in the order of what they may do. */
+function isDemotion(before: Role, after: Role): boolean {
+  return schemas.roles.indexOf(after) > schemas.roles.indexOf(before);
+}
+
+function differences(user: InternalUser, wanted: Wanted): UserChange {
+  return {
+    ...(wanted.name === undefined || wanted.name === user.name ? {} : { name: wanted.name }),
+    ...(wanted.email === undefined || wanted.email === user.email ? {} : { email: wanted.email }),
+    ...(wanted.role === undefined || wanted.role === user.role ? {} : { role: wanted.role }),
+  };
+}

@@ -1,0 +1,22 @@
+import type { Role } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import type { Passwords, User, Users } from './ports.ts';
+
+type Account = { email: string; password: string; name: string; role: Role; emailVerified: boolean };
+
+/** Makes an account. @throws Problem `email_taken`. */
+export function createUser({ users, passwords }: { users: Users; passwords: Passwords }) {
+  return async ({ password, ...account }: Account): Promise<User> => {
+    // asked first because hashing is dear; the unique index decides
+    if (await users.isEmailTaken(account.email)) throw emailTaken();
+    const created = await users.create({ ...account, passwordHash: await passwords.hash(password) });
+    if (created === 'email_taken') throw emailTaken();
+    return created;
+  };
+}
+
+export function emailTaken() {
+  return problem('email_taken', 'Log in, or use another e-mail address.', {
+    errors: [{ field: 'email', code: 'email_taken', message: 'has an account already' }],
+  });
+}

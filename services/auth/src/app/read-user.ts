@@ -1,0 +1,31 @@
+import type { Role } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import type { InternalUser, User, Users } from './ports.ts';
+
+/** The logged-in user that asks. */
+export type Caller = { id: string; role: Role };
+
+/** Reads a user: oneself, or anybody for admins and managers. */
+export function readUser({ users }: { users: Users }) {
+  return async (caller: Caller, id: string): Promise<User> => {
+    if (caller.id !== id && caller.role === 'member') throw problem('forbidden', 'Members read themselves only.');
+    return toUser(existing(await users.find(id)));
+  };
+}
+
+/** Reads a user for a service. */
+export function readInternalUser({ users }: { users: Users }) {
+  return async (id: string): Promise<InternalUser> => existing(await users.find(id));
+}
+
+/** The user. @throws Problem `not_found` for one that never was, `gone` for a deleted one. */
+export function existing(user: InternalUser | undefined): InternalUser {
+  if (user === undefined) throw problem('not_found', 'There is no user with this id.');
+  if (user.is_deleted) throw problem('gone', 'The user was deleted.');
+  return user;
+}
+
+/** What the public API shows of a user. */
+export function toUser({ is_deleted: _, tokens_valid_after: __, ...user }: InternalUser): User {
+  return user;
+}

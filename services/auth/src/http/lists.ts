@@ -1,0 +1,34 @@
+import { instant, uuid, type authRoutes } from '@taskwire/contracts';
+import type { HandlerOf } from '@taskwire/http-server';
+import { decodeCursor, encodeCursor } from '@taskwire/postgres';
+import { z } from 'zod';
+import type { Users } from '../app/ports.ts';
+
+const afterUser = z.tuple([uuid]);
+const afterChange = z.tuple([instant, uuid]);
+
+/** Users, oldest first; pages are stable while users are added, changed or deleted. */
+export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
+  return async ({ query: { cursor, limit, role, q } }) => {
+    const [after] = cursor === undefined ? [] : decodeCursor(afterUser, cursor);
+    // one more than asked for tells whether there is a next page
+    const found = await users.list({ role, text: q, after, limit: limit + 1 });
+    return { status: 200, body: page(found, limit, (user) => [user.id]) };
+  };
+}
+
+/** All users by the time of their last change, for the directories of other services. */
+export function listChangedUsers(users: Users): HandlerOf<typeof authRoutes.listInternalUsers> {
+  return async ({ query: { cursor, limit, updated_since: since } }) => {
+    const [updatedAt, id] = cursor === undefined ? [] : decodeCursor(afterChange, cursor);
+    const after = updatedAt === undefined || id === undefined ? undefined : { updatedAt, id };
+    const found = await users.listChanged({ since, after, limit: limit + 1 });
+    return { status: 200, body: page(found, limit, (user) => [user.updated_at, user.id]) };
+  };
+}
+
+function page<T>(found: T[], limit: number, position: (item: T) => unknown[]) {
+  const data = found.slice(0, limit);
+  const last = data.at(-1);
+  return { data, next_cursor: found.length > limit && last !== undefined ? encodeCursor(position(last)) : null };
+}

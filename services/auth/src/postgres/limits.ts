@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { isIPv4, isIPv6 } from 'node:net';
+import { problem } from '@taskwire/errors';
+import type { Database } from '@taskwire/postgres';
+import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import type { Limits } from '../app/ports.ts';
+import { foldEmail } from './user-rows.ts';
+
+/** How many attempts within a span of time. */
+export type LimitSettings = {
+  /** Failed log-ins of one account from one address. */
+  failuresPerAccountAndIp: number;
+  /** Failed log-ins from one address, whatever the account. */
+  failuresPerIp: number;
+  failureWindowMs: number;
+  /** Registrations from one address, successful or not. */
+  registrationsPerIp: number;
+  registrationWindowMs: number;
+};
+
+/**
+ * Limits that all replicas share. A log-in counts before it is checked, so that many guesses at once are not all let through, and
+ * is forgiven when it was right. Nothing counts against an account alone: then anybody could lock its owner out.
+ */
+export function createLimits(pool: Database['pool'], settings: LimitSettings): Limits {
+  const perAccountAndIp = limiter(pool, 'login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
+  const perIp = limiter(pool, 'login-ip', settings.failuresPerIp, settings.failureWindowMs);
+  const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
+
+  return {
+    async login(ip, email) {
+      const network = networkOf(ip);
+      // hashed, because the table is no place for addresses
+      const account = createHash('sha256')
+        .update(`${foldEmail(email)} ${network}`)
+        .digest('base64url');
+      await consume(perIp, network);
+      await consume(perAccountAndIp, account);
+      return {
+        async forgive() {
+          await Promise.all([perIp.reward(network), perAccountAndIp.delete(account)]);
+        },
+      };
+    },
+    async register(ip) {
+      await consume(registrations, networkOf(ip));
+    },
+  };
+}
+
+function limiter(pool: Database['pool'], keyPrefix: string, points: number, windowMs: number): RateLimiterPostgres {
+  return new RateLimiterPostgres({
+    storeClient: pool,
+    storeType: 'pool',
+    tableName: 'rate_limits',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix,
+    points,
+    duration: windowMs / 1000,
+    // who is over the limit already costs no query
+    inMemoryBlockOnConsumed: points + 1,
+  });
+}
+
+async function consume(limit: RateLimiterPostgres, key: string): Promise<void> {
+  try {
+    await limit.consume(key);
+  } catch (refused) {
+    if (!(refused instanceof RateLimiterRes)) throw refused;
+    const seconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
+    throw problem('rate_limited', `Try again in ${seconds} s.`, { headers: { 'Retry-After': String(seconds) } });
+  }
+}
+
+/** What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, which is what one customer has at least. */
+export function networkOf(ip: string): string {
+  const mapped = /^::ffff:([\d.]+)$/i.exec(ip)?.[1];
+  if (mapped !== undefined && isIPv4(mapped)) return mapped;
+  if (!isIPv6(ip)) return ip;
+  const [head = '', tail] = (ip.split('%')[0] ?? '').split('::');
+  const before = head.split(':').filter(Boolean);
+  const after = tail === undefined ? [] : tail.split(':').filter(Boolean);
+  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0');
+  const groups = tail === undefined ? before : [...before, ...zeros, ...after];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}

@@ -1,0 +1,32 @@
+import { query, type Queryable } from '@taskwire/postgres';
+
+/** Rows of a round, so that no statement runs long or holds many locks. */
+const batch = 1_000;
+
+/**
+ * Deletes a batch of what can have no use any more: tokens that expired (using one of those again tells nothing), and sessions a week
+ * after they expired, and counts of attempts that are over. Tells whether there may be more.
+ */
+export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
+  const tokens = await query(db, deleteTokens, [batch]);
+  const sessions = await query(db, deleteSessions, [batch]);
+  const limits = await query(db, deleteLimits, [Date.now(), batch]);
+  return [tokens, sessions, limits].some(({ length }) => length === batch) ? 'more' : 'idle';
+}
+
+const deleteTokens = `
+  DELETE FROM refresh_tokens WHERE hash IN (
+    SELECT hash FROM refresh_tokens WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;
+
+const deleteSessions = `
+  DELETE FROM sessions WHERE id IN (
+    SELECT id FROM sessions WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY expires_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;
+
+const deleteLimits = `
+  DELETE FROM rate_limits WHERE key IN (
+    SELECT key FROM rate_limits WHERE expire < $1 ORDER BY expire LIMIT $2 FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;

@@ -1,0 +1,59 @@
+import { query, type Queryable } from '@taskwire/postgres';
+import type { ChangedFilter, InternalUser, User, UserFilter } from '../app/ports.ts';
+import { internalUserColumns, userColumns } from './user-rows.ts';
+
+/** Users that are not deleted, by id, which is by time of creation: a row never moves, so pages are stable. */
+export async function listUsers(db: Queryable, filter: UserFilter): Promise<User[]> {
+  const pattern = filter.text === undefined ? null : `%${filter.text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  return await query<User>(
+    db,
+    `SELECT ${userColumns} FROM users
+     WHERE deleted_at IS NULL
+       AND ($1::uuid IS NULL OR id > $1)
+       AND ($2::text IS NULL OR role = $2)
+       AND ($3::text IS NULL OR name ILIKE $3 OR email ILIKE $3)
+     ORDER BY id LIMIT $4`,
+    [filter.after ?? null, filter.role ?? null, pattern, filter.limit],
+  );
+}
+
+/**
+ * Users by (updated_at, id), deleted ones too. A reader that goes on from the last row it saw misses nothing, although rows are
+ * not committed in the order of their times: a change that is stamped but not yet committed would be passed by. So only changes
+ * older than every transaction that runs are given; the rest is for the next call, a moment later.
+ *
+ * Why this holds: a change is stamped after its transaction began, so with the horizon at the earliest begin (or now, if nothing
+ * runs) each change below it was committed when the horizon was read, and the second statement, with a later snapshot, sees it.
+ * That is why it has to be two statements. (Rows would slip through if the server's clock were set back; full sweeps find those.)
+ */
+export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Promise<InternalUser[]> {
+  const [horizon] = await query<{ at: string }>(db, oldestTransaction);
+  return await query<InternalUser>(
+    db,
+    `SELECT ${internalUserColumns} FROM users
+     WHERE updated_at < $1::timestamptz
+       AND ($2::timestamptz IS NULL OR updated_at >= $2)
+       AND ($3::timestamptz IS NULL OR (updated_at, id) > ($3, $4::uuid))
+     ORDER BY updated_at, id LIMIT $5`,
+    [
+      horizon?.at,
+      toTimestamp(filter.since),
+      toTimestamp(filter.after?.updatedAt),
+      filter.after?.id ?? null,
+      filter.limit,
+    ],
+  );
+}
+
+// now() is when this statement arrived, before it looked at the others. Text, because a Date would lose the microseconds.
+// The service's own log-in makes all changes, and sees the transactions of its own log-in.
+const oldestTransaction = `
+  SELECT least(now(), min(xact_start))::text AS at
+  FROM pg_stat_activity
+  WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
+
+/** ISO text for PostgreSQL, which has no year 0 and refuses very long fractions. */
+function toTimestamp(instant: string | undefined): string | null {
+  if (instant === undefined) return null;
+  return instant.startsWith('0000') ? '-infinity' : instant.replace(/(\.\d{6})\d+/, '$1');
+}
