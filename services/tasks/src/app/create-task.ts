@@ -1,0 +1,45 @@
+import type { tasksRoutes } from '@taskwire/contracts';
+import type { z } from 'zod';
+import { normalised } from '../domain/content.ts';
+import { explainChoice } from '../domain/fairness.ts';
+import { requireMay } from '../domain/permissions.ts';
+import type { Person } from '../domain/task.ts';
+import { ineligible, noPerformers, requirePerformer } from './performers.ts';
+import type { Answer, IdempotentRequest, NewTask, People, TaskStore } from './ports.ts';
+
+type Command = {
+  actor: Person;
+  input: z.output<typeof tasksRoutes.createTask.body>;
+  request: IdempotentRequest | undefined;
+};
+
+/** Creates a task, as a draft or assigned at once. */
+export function createTask({ tasks, people }: { tasks: TaskStore; people: People }) {
+  return async ({ actor, input, request }: Command): Promise<Answer> => {
+    const { assignee_id = null, assign, ...fields } = input;
+    const task: NewTask = { ...normalised(fields), creator_id: actor.id, assignee_id };
+    if (assign === 'random' || assignee_id !== null) requireMay('assign', actor, task);
+    return assign === 'random'
+      ? await createForAnybody(tasks, task, request)
+      : await create(tasks, people, task, request);
+  };
+}
+
+async function create(tasks: TaskStore, people: People, task: NewTask, request: Command['request']): Promise<Answer> {
+  const created = await tasks.create(task, request);
+  if (created !== 'no performer') return created;
+  // one that the directory does not know yet is asked for, and then this is tried again
+  if (task.assignee_id !== null) await requirePerformer(people, task.assignee_id);
+  const createdNow = await tasks.create(task, request);
+  if (createdNow === 'no performer') throw ineligible();
+  return createdNow;
+}
+
+async function createForAnybody(tasks: TaskStore, task: NewTask, request: Command['request']): Promise<Answer> {
+  return await tasks.once(request, async (tx) => {
+    await tx.takeTurn();
+    const choice = await tx.chooseFairly(null);
+    if (choice === undefined) throw noPerformers();
+    return await tx.create({ ...task, assignee_id: choice.performer_id }, explainChoice(choice));
+  });
+}

@@ -1,0 +1,25 @@
+import { assign } from '../domain/assignment.ts';
+import type { Change } from '../domain/change.ts';
+import { deal } from '../domain/fairness.ts';
+import type { Person, Task } from '../domain/task.ts';
+import { noPerformers } from './performers.ts';
+import type { Answer, IdempotentRequest, TaskStore } from './ports.ts';
+
+type Command = { actor: Person; request: IdempotentRequest | undefined };
+
+/** Deals all open tasks anew, so that everybody has as many as everybody else. A task that comes back to whoever had it is left alone. */
+export function shuffleTasks({ tasks }: { tasks: TaskStore }) {
+  return async ({ actor, request }: Command): Promise<Answer> =>
+    await tasks.once(request, async (tx) => {
+      await tx.takeTurn();
+      const open = await tx.lockOpen();
+      const performers = await tx.lockPerformers();
+      if (performers.length === 0) throw noPerformers();
+      const reason = `all open tasks were dealt anew to ${performers.length} performers`;
+      const moves = [...deal(open, performers, Math.random)]
+        .filter(([task, performerId]) => task.assignee_id !== performerId)
+        .map(([task, performerId]): [Task, Change] => [task, assign(task, performerId, reason)]);
+      await tx.applyAll(moves, actor.id);
+      return { text: JSON.stringify({ open: open.length, reassigned: moves.length }) };
+    });
+}

@@ -1,0 +1,48 @@
+import { take } from './assignment.ts';
+import { noChange, type Change, type LogEntry } from './change.ts';
+import { utcInstant } from './instant.ts';
+import { isOpen, type Task, type TaskFields } from './task.ts';
+
+const fieldNames = ['title', 'description', 'priority', 'due_at', 'labels'] as const satisfies (keyof TaskFields)[];
+
+/** What a person wrote, in the one form in which it is stored and compared: well-formed Unicode, instants in UTC. */
+export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] | undefined }>(fields: F): F {
+  const result = { ...fields };
+  if (fields.title !== undefined) result.title = fields.title.toWellFormed();
+  if (fields.description !== undefined) result.description = fields.description.toWellFormed();
+  if (fields.due_at !== undefined && fields.due_at !== null) result.due_at = utcInstant(fields.due_at);
+  if (fields.labels !== undefined) result.labels = fields.labels.map((label) => label.toWellFormed());
+  return result;
+}
+
+/** Changes what differs: one event, and an entry for each field. Fields that are not named stay. */
+export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K] | undefined }): Change {
+  const fields = normalised(given);
+  const differing = fieldNames.filter((name) => fields[name] !== undefined && !same(fields[name], task[name]));
+  if (differing.length === 0) return noChange;
+  return {
+    set: Object.fromEntries(differing.map((name) => [name, fields[name]])),
+    events: [{ type: 'tasks.task.changed' }],
+    log: differing.map((name): LogEntry => {
+      return { action: 'changed', field: name, from: task[name], to: fields[name], reason: null };
+    }),
+  };
+}
+
+/** Deletes; an open task is taken from its performer first, who is told so, and would come back as a draft. */
+export function remove(task: Task): Change {
+  const taken = isOpen(task.state) ? take(task, 'the task was deleted') : { events: [], log: [] };
+  return {
+    set: {
+      is_deleted: true,
+      awaiting_performer: false,
+      ...(isOpen(task.state) ? { state: 'draft', assignee_id: null } : {}),
+    },
+    events: [...taken.events, { type: 'tasks.task.deleted' }],
+    log: [...taken.log, { action: 'deleted', field: null, from: null, to: null, reason: null }],
+  };
+}
+
+function same(a: unknown, b: unknown): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

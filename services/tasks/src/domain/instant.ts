@@ -1,0 +1,19 @@
+import { problem } from '@taskwire/errors';
+
+/**
+ * An ISO 8601 instant with any offset, as UTC with microseconds, the way the database shows it. Finer digits are cut.
+ * @throws Problem `invalid_input` for field `due_at` when the year in UTC is not from 0001 to 9999.
+ */
+export function utcInstant(text: string): string {
+  // Date would cut to milliseconds; a fraction is the same at every offset, so it can be carried over
+  const fraction = /\.(\d+)/.exec(text)?.[1] ?? '';
+  const seconds = new Date(text.replace(/\.\d+/, ''));
+  const year = seconds.getUTCFullYear();
+  if (!(year >= 1 && year <= 9999)) {
+    const message = 'must be an instant in the years 1 to 9999';
+    throw problem('invalid_input', 'Not acceptable: due_at.', {
+      errors: [{ field: 'due_at', code: 'invalid_date', message }],
+    });
+  }
+  return `${seconds.toISOString().slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
+}

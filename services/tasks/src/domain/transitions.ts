@@ -1,0 +1,46 @@
+import { problem } from '@taskwire/errors';
+import type { Change, LogEntry, TaskEvent } from './change.ts';
+import { requireMay, type Action } from './permissions.ts';
+import type { Person, Task, TaskState } from './task.ts';
+
+type Transition = {
+  action: Action;
+  from: readonly TaskState[];
+  event: Extract<TaskEvent, { assigned_to: string | null }>['type'];
+  logged: LogEntry['action'];
+};
+
+/** The ways that a person takes a task, by where they lead. Into `assigned` leads assigning; back to `draft` the system alone. */
+const transitions: Readonly<Partial<Record<TaskState, Transition>>> = {
+  in_progress: { action: 'start', from: ['assigned'], event: 'tasks.task.started', logged: 'started' },
+  completed: { action: 'complete', from: ['in_progress'], event: 'tasks.task.completed', logged: 'completed' },
+  cancelled: {
+    action: 'cancel',
+    from: ['draft', 'assigned', 'in_progress'],
+    event: 'tasks.task.cancelled',
+    logged: 'cancelled',
+  },
+};
+
+/** @throws Problem `forbidden` when there is such a transition, but not for this person. */
+export function requireMayTransition(person: Person, task: Task, to: TaskState): void {
+  const transition = transitions[to];
+  if (transition !== undefined) requireMay(transition.action, person, task);
+}
+
+/** Starts, completes or cancels. @throws Problem `illegal_transition` when the task cannot go there from where it is. */
+export function transition(task: Task, to: TaskState): Change {
+  const way = transitions[to];
+  if (way === undefined || !way.from.includes(task.state)) throw illegal(task.state, to);
+  const told = { type: way.event, assigned_to: task.assignee_id } as TaskEvent;
+  return {
+    set: { state: to, awaiting_performer: false },
+    events: [told],
+    log: [{ action: way.logged, field: 'state', from: task.state, to, reason: null }],
+  };
+}
+
+function illegal(from: TaskState, to: TaskState) {
+  const hint = to === 'assigned' ? ' Use the operation assign.' : '';
+  return problem('illegal_transition', `A task that is ${from} cannot become ${to}.${hint}`);
+}

@@ -1,0 +1,52 @@
+import { uuid, type tasksRoutes } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import { RawJson, type HandlerOf } from '@taskwire/http-server';
+import { decodeCursor, encodeCursor } from '@taskwire/postgres';
+import { z } from 'zod';
+import type { Page, TaskStore } from '../app/ports.ts';
+import { noSuchTask } from '../app/existing-task.ts';
+import { toBody } from './body.ts';
+
+const taskPosition = z.tuple([uuid]);
+/** Digits of a positive bigint. */
+const activityPosition = z.tuple([z.string().regex(/^\d{1,18}$/)]);
+
+export function listTasks(tasks: TaskStore): HandlerOf<typeof tasksRoutes.listTasks> {
+  return async ({ actor, query: { cursor, limit, state, assignee, creator, mine } }) => {
+    const [position] = cursor === undefined ? [] : decodeCursor(taskPosition, cursor);
+    const assignees = [...(assignee === undefined ? [] : [assignee]), ...(mine === 'true' ? [actor.id] : [])];
+    return { status: 200, body: pageBody(await tasks.list({ state, assignees, creator }, position, limit)) };
+  };
+}
+
+export function getTask(tasks: TaskStore): HandlerOf<typeof tasksRoutes.getTask> {
+  return async ({ params }) => {
+    const task = await tasks.read(params.id);
+    if (task === undefined || task.isDeleted) throw noSuchTask();
+    return { status: 200, ...toBody(task) };
+  };
+}
+
+/** Services are told the difference between a task that was deleted and one that never was. */
+export function getInternalTask(tasks: TaskStore): HandlerOf<typeof tasksRoutes.getInternalTask> {
+  return async ({ params }) => {
+    const task = await tasks.read(params.id);
+    if (task === undefined) throw noSuchTask();
+    if (task.isDeleted) throw problem('gone', 'The task was deleted.');
+    return { status: 200, ...toBody(task) };
+  };
+}
+
+export function listActivity(tasks: TaskStore): HandlerOf<typeof tasksRoutes.listActivity> {
+  return async ({ params, query: { cursor, limit } }) => {
+    const [position] = cursor === undefined ? [] : decodeCursor(activityPosition, cursor);
+    const page = await tasks.listActivity(params.id, position, limit);
+    if (page === undefined) throw noSuchTask();
+    return { status: 200, body: pageBody(page) };
+  };
+}
+
+function pageBody({ items, next }: Page<string>): RawJson {
+  const cursor = next === null ? null : encodeCursor([next]);
+  return new RawJson(`{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`);
+}

@@ -1,0 +1,97 @@
+import { eventHeaders } from '@taskwire/outbox';
+import { query, type Queryable } from '@taskwire/postgres';
+import type { Document, IdempotentRequest, NewTask } from '../app/ports.ts';
+import { creation } from '../domain/creation.ts';
+import { recordChangeSql } from './record-change.ts';
+import { joinPeople, taskJson } from './task-json.ts';
+
+/**
+ * Stores a task with its events and entries in one statement, the hottest of the service; with a request also the answer to it.
+ * Undefined when nothing was stored: the assignee is no performer, or the key was taken before. While another transaction that took
+ * the key still runs, this waits for its end. `reason` is why the assignee was chosen.
+ */
+export async function insertTask(
+  db: Queryable,
+  task: NewTask,
+  reason: string | null,
+  request: IdempotentRequest | undefined,
+): Promise<Document | undefined> {
+  const { events, log } = creation(task.assignee_id, reason);
+  const values = [
+    task.title,
+    task.description,
+    task.priority,
+    task.due_at,
+    task.labels,
+    task.creator_id,
+    JSON.stringify(events),
+    JSON.stringify(log),
+    eventHeaders(),
+    ...(task.assignee_id === null ? [] : [task.assignee_id]),
+    ...(request === undefined ? [] : [request.key, request.fingerprint]),
+  ];
+  const statement =
+    statements[task.assignee_id === null ? 'draft' : 'assigned'][request === undefined ? 'each' : 'once'];
+  const [row] = await query<{ json: string }>(db, { ...statement, values });
+  return row && { text: row.json, etag: 1 };
+}
+
+function columns(state: string, assigneeId: string): string {
+  return `
+    uuidv7() AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
+    $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
+    1 AS version, clock.now AS created_at, clock.now AS updated_at`;
+}
+
+const clock = '(SELECT clock_timestamp() AS now) AS clock';
+
+const draft = `SELECT ${columns("'draft'", 'NULL')} FROM ${clock}`;
+
+/** No row unless the assignee is a performer, who then stays one until this is committed. */
+const assigned = `
+  SELECT ${columns("'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
+  WHERE performer.id = $10 AND performer.role = 'member' AND NOT performer.is_deleted
+  FOR SHARE OF performer`;
+
+/** The key goes first: who does not get it stores nothing else. */
+function claim(key: string, fingerprint: string): string {
+  return `
+  claimed AS (
+    INSERT INTO idempotency_keys (actor_id, key, fingerprint, answer, etag)
+    SELECT $6::uuid, ${key}, ${fingerprint}, json, 1 FROM shown
+    ON CONFLICT DO NOTHING RETURNING key
+  ),`;
+}
+
+function insertSql(row: string, claimed: { part: string; join: string }): string {
+  return `
+  WITH draft AS MATERIALIZED (${row}
+  ), shown AS MATERIALIZED (
+    SELECT task.id, ${taskJson('task', 'creator', 'assignee')} AS json FROM draft task ${joinPeople('task')}
+  ), ${claimed.part}
+  stored AS (
+    INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
+    SELECT draft.* FROM draft ${claimed.join}
+    RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
+  ), ${recordChangeSql('stored', '$6::uuid', '$9::json')}
+  SELECT shown.json FROM shown JOIN stored USING (id)`;
+}
+
+const each = { part: '', join: '' };
+
+const statements = {
+  draft: {
+    each: { name: 'create draft', text: insertSql(draft, each) },
+    once: {
+      name: 'create draft once',
+      text: insertSql(draft, { part: claim('$10', '$11'), join: 'CROSS JOIN claimed' }),
+    },
+  },
+  assigned: {
+    each: { name: 'create assigned', text: insertSql(assigned, each) },
+    once: {
+      name: 'create assigned once',
+      text: insertSql(assigned, { part: claim('$11', '$12'), join: 'CROSS JOIN claimed' }),
+    },
+  },
+} as const;

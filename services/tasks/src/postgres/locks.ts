@@ -1,0 +1,42 @@
+import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import type { Task } from '../domain/task.ts';
+
+const taskColumns = `
+  task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.labels,
+  task.creator_id, task.assignee_id, task.awaiting_performer, task.version`;
+
+const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
+
+/** The task, locked until the end of the transaction; undefined for one that is deleted or never was. */
+export async function lockTask(tx: Queryable, id: string): Promise<Task | undefined> {
+  const text = `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`;
+  const [task] = await query<Task>(tx, { name: 'lock task', text, values: [id] });
+  return task;
+}
+
+/** All open tasks, in the order of their ids, so that two of these cannot wait for one another. */
+export async function lockOpen(tx: Queryable): Promise<Task[]> {
+  return await query<Task>(tx, `SELECT ${taskColumns} FROM tasks task WHERE ${isOpen} ORDER BY task.id FOR UPDATE`);
+}
+
+/** Open tasks whose assignee is deleted or has another role now. */
+export async function lockStranded(tx: Queryable, limit: number): Promise<(Task & { assignee_is_deleted: boolean })[]> {
+  return await query<Task & { assignee_is_deleted: boolean }>(
+    tx,
+    `SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted
+     FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
+     WHERE ${isOpen} AND (assignee.is_deleted OR assignee.role <> 'member')
+     ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`,
+    [limit],
+  );
+}
+
+/** Drafts that wait for a performer. */
+export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]> {
+  return await query<Task>(
+    tx,
+    `SELECT ${taskColumns} FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL
+     ORDER BY task.id LIMIT $1 FOR UPDATE SKIP LOCKED`,
+    [limit],
+  );
+}

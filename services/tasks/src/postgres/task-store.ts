@@ -1,0 +1,93 @@
+import { problem } from '@taskwire/errors';
+import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import type { IdempotentRequest, TaskStore, TaskTransaction } from '../app/ports.ts';
+import { applyChange, applyChanges } from './apply.ts';
+import { chooseFairest, lockPerformers, lockStanding, takeTurn } from './choice.ts';
+import { insertTask } from './create.ts';
+import { claimKey, earlierAnswer, keepAnswer, purgeAnswers } from './idempotency.ts';
+import { lockAwaiting, lockOpen, lockStranded, lockTask } from './locks.ts';
+import { taskReads } from './reads.ts';
+
+/** How long a transaction waits for one lock: a task that is being moved, the turn, a first request with the same key. */
+const lockTimeoutMs = 5_000;
+
+/** The tasks in PostgreSQL. `onCommit` is called after each commit that may have left events in the outbox. */
+export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
+  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    try {
+      const result = await db.transaction(async (tx) => {
+        await query(tx, `SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+        return await work(tx);
+      });
+      onCommit();
+      return result;
+    } catch (error) {
+      if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;
+      throw problem('unavailable', 'Somebody else is at work on this.', {
+        headers: { 'Retry-After': '1' },
+        cause: error,
+      });
+    }
+  }
+
+  return {
+    ...taskReads(db.pool),
+
+    create: async (task, request) => {
+      const created = await insertTask(db.pool, task, null, request);
+      if (created !== undefined) {
+        onCommit();
+        return { ...created, replayed: false };
+      }
+      const earlier = request && (await earlierAnswer(db.pool, request));
+      return earlier ?? 'no performer';
+    },
+
+    once: async (request, work) =>
+      await transaction(async (tx) => {
+        if (request === undefined) return { ...(await work(taskTransaction(tx))), replayed: false };
+        const earlier = await claimOrRead(tx, request);
+        if (earlier !== undefined) return earlier;
+        const answer = await work(taskTransaction(tx));
+        await keepAnswer(tx, request, answer);
+        return { ...answer, replayed: false };
+      }),
+
+    transaction: async (work) => await transaction(async (tx) => await work(taskTransaction(tx))),
+    purgeAnswers: async (limit) => await purgeAnswers(db.pool, limit),
+  };
+}
+
+/** Undefined when the key is this transaction's now. */
+async function claimOrRead(tx: Tx, request: IdempotentRequest) {
+  try {
+    if (await claimKey(tx, request)) return undefined;
+  } catch (error) {
+    if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;
+    throw problem('idempotency_in_progress', 'Try again in a moment.', {
+      headers: { 'Retry-After': '1' },
+      cause: error,
+    });
+  }
+  return await earlierAnswer(tx, request);
+}
+
+function taskTransaction(tx: Tx): TaskTransaction {
+  return {
+    lock: async (id) => await lockTask(tx, id),
+    lockOpen: async () => await lockOpen(tx),
+    lockStranded: async (limit) => await lockStranded(tx, limit),
+    lockAwaiting: async (limit) => await lockAwaiting(tx, limit),
+    create: async (task, reason) => {
+      const created = await insertTask(tx, task, reason, undefined);
+      if (created === undefined) throw new Error('the chosen performer is locked and yet none');
+      return created;
+    },
+    apply: async (task, change, actorId) => await applyChange(tx, task, change, actorId),
+    applyAll: async (changes, actorId) => await applyChanges(tx, changes, actorId),
+    takeTurn: async () => await takeTurn(tx),
+    chooseFairly: async (taskId) => await chooseFairest(tx, taskId),
+    lockPerformers: async () => await lockPerformers(tx),
+    lockStanding: async (userId) => await lockStanding(tx, userId),
+  };
+}

@@ -1,0 +1,252 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { Problem } from '@taskwire/errors';
+import { assign, awaitPerformer } from '../src/domain/assignment.ts';
+import { edit, remove } from '../src/domain/content.ts';
+import type { Change } from '../src/domain/change.ts';
+import { creation } from '../src/domain/creation.ts';
+import { mayDo, type Action } from '../src/domain/permissions.ts';
+import { isOpen, type Person, type Role, type Task, type TaskState } from '../src/domain/task.ts';
+import { requireMayTransition, transition } from '../src/domain/transitions.ts';
+
+const states: TaskState[] = ['draft', 'assigned', 'in_progress', 'completed', 'cancelled'];
+const draft: Task = {
+  id: 'task',
+  title: 'Paint the fence',
+  description: '',
+  state: 'draft',
+  priority: 'normal',
+  due_at: null,
+  labels: [],
+  creator_id: 'cora',
+  assignee_id: null,
+  awaiting_performer: false,
+  version: 1,
+};
+
+function inState(state: TaskState): Task {
+  return { ...draft, state, assignee_id: state === 'draft' ? null : 'ann' };
+}
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+    return 'allowed';
+  } catch (error) {
+    return (error as Problem).code;
+  }
+}
+
+describe('the states of a task', () => {
+  it('lead draft → assigned → in_progress → completed, and to cancelled from all but the last', () => {
+    const legal = new Set(
+      ['assigned>in_progress', 'in_progress>completed'].concat(
+        ['draft', 'assigned', 'in_progress'].map((state) => `${state}>cancelled`),
+      ),
+    );
+    for (const from of states) {
+      for (const to of states) {
+        const expected = legal.has(`${from}>${to}`) ? 'allowed' : 'illegal_transition';
+        expect(
+          codeOf(() => transition(inState(from), to)),
+          `${from} > ${to}`,
+        ).to.equal(expected);
+      }
+    }
+  });
+
+  it('allow assigning until the task has ended, and take begun work back to assigned', () => {
+    for (const state of states) {
+      const expected = ['completed', 'cancelled'].includes(state) ? 'illegal_transition' : 'allowed';
+      expect(
+        codeOf(() => assign(inState(state), 'ben', null)),
+        state,
+      ).to.equal(expected);
+    }
+    expect(assign(inState('in_progress'), 'ben', null).set.state).to.equal('assigned');
+  });
+});
+
+describe('who may do what', () => {
+  const people: Record<string, Person> = {
+    admin: { id: 'adam', role: 'admin' },
+    manager: { id: 'mona', role: 'manager' },
+    creator: { id: 'cora', role: 'member' },
+    assignee: { id: 'ann', role: 'member' },
+    'other member': { id: 'otto', role: 'member' },
+  };
+  const table: Record<Action, string[]> = {
+    change: ['admin', 'manager', 'creator'],
+    delete: ['admin', 'manager', 'creator'],
+    assign: ['admin', 'manager'],
+    start: ['assignee'],
+    complete: ['assignee'],
+    cancel: ['admin', 'manager', 'creator'],
+  };
+  for (const [action, allowed] of Object.entries(table) as [Action, string[]][]) {
+    it(`lets ${allowed.join(', ')} ${action} a task, and nobody else`, () => {
+      const task = inState('assigned');
+      const found = Object.keys(people).filter((who) => mayDo(action, people[who] as Person, task));
+      expect(found).to.have.members(allowed);
+    });
+  }
+
+  it('refuses a transition to the wrong person before it looks at the state', () => {
+    const person: Person = { id: 'otto', role: 'member' };
+    expect(codeOf(() => requireMayTransition(person, inState('completed'), 'in_progress'))).to.equal('forbidden');
+    expect(codeOf(() => requireMayTransition(person, inState('draft'), 'assigned'))).to.equal('allowed');
+  });
+});
+
+describe('what is told of a task', () => {
+  it('is created, changed and then assigned for a new task with a performer', () => {
+    const { events, log } = creation('ann', null);
+    expect(events).to.deep.equal([
+      { type: 'tasks.task.created' },
+      { type: 'tasks.task.changed' },
+      { type: 'tasks.task.assigned', assigned_to: 'ann' },
+    ]);
+    expect(log.map((entry) => entry.action)).to.deep.equal(['created', 'assigned']);
+  });
+
+  it('is unassigned and then assigned when it goes from one performer to another', () => {
+    expect(assign(inState('assigned'), 'ben', 'why').events).to.deep.equal([
+      { type: 'tasks.task.unassigned', unassigned_from: 'ann' },
+      { type: 'tasks.task.assigned', assigned_to: 'ben' },
+    ]);
+  });
+
+  it('is nothing when it goes to whoever has it', () => {
+    expect(assign(inState('in_progress'), 'ann', null)).to.deep.equal({ set: {}, events: [], log: [] });
+  });
+
+  it('is unassigned and then deleted for an open task, and only deleted for one that has ended', () => {
+    expect(remove(inState('in_progress')).events.map((event) => event.type)).to.deep.equal([
+      'tasks.task.unassigned',
+      'tasks.task.deleted',
+    ]);
+    expect(remove(inState('completed')).events).to.deep.equal([{ type: 'tasks.task.deleted' }]);
+  });
+
+  it('is one event for any number of changed fields, with an entry for each that differs', () => {
+    const change = edit(draft, { title: 'Paint the gate', priority: 'high', description: '' });
+    expect(change.events).to.deep.equal([{ type: 'tasks.task.changed' }]);
+    expect(change.log.map(({ field, from, to }) => ({ field, from, to }))).to.deep.equal([
+      { field: 'title', from: 'Paint the fence', to: 'Paint the gate' },
+      { field: 'priority', from: 'normal', to: 'high' },
+    ]);
+  });
+
+  it('names the last performer of a cancelled task, or null', () => {
+    expect(transition(draft, 'cancelled').events).to.deep.equal([{ type: 'tasks.task.cancelled', assigned_to: null }]);
+    expect(transition(inState('assigned'), 'cancelled').events).to.deep.equal([
+      { type: 'tasks.task.cancelled', assigned_to: 'ann' },
+    ]);
+  });
+});
+
+describe('any history of a task', () => {
+  type Step = (task: Task) => Change;
+  const performer = fc.constantFrom('ann', 'ben', 'cas');
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    performer.map(
+      (id): Step =>
+        (task) =>
+          assign(task, id, null),
+    ),
+    fc.constantFrom(...states).map(
+      (to): Step =>
+        (task) =>
+          transition(task, to),
+    ),
+    fc.string().map(
+      (title): Step =>
+        (task) =>
+          edit(task, { title }),
+    ),
+    fc.constant<Step>((task) => (isOpen(task.state) ? awaitPerformer(task, 'nobody is left') : edit(task, {}))),
+  );
+
+  function play(steps: readonly Step[]) {
+    let task = draft;
+    const done: Change[] = [];
+    for (const one of steps) {
+      try {
+        const change = one(task);
+        task = { ...task, ...change.set };
+        done.push(change);
+      } catch (error) {
+        expect(error).to.be.instanceOf(Problem);
+      }
+    }
+    return { task, done };
+  }
+
+  it('has a performer exactly as long as it is not a draft, save when it was cancelled as one', () => {
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const { task } = play(steps);
+        if (task.state === 'draft') expect(task.assignee_id).to.equal(null);
+        if (isOpen(task.state) || task.state === 'completed') expect(task.assignee_id).not.to.equal(null);
+        if (task.awaiting_performer) expect(task.state).to.equal('draft');
+      }),
+    );
+  });
+
+  it('can be told from its events: whoever got it last and did not lose it has it', () => {
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const { task, done } = play(steps);
+        let holder: string | null = null;
+        for (const event of done.flatMap((change) => change.events)) {
+          if (event.type === 'tasks.task.unassigned') {
+            expect(event.unassigned_from).to.equal(holder);
+            holder = null;
+          } else if (event.type === 'tasks.task.assigned') {
+            expect(holder).to.equal(null);
+            holder = event.assigned_to;
+          } else if ('assigned_to' in event) {
+            expect(event.assigned_to).to.equal(holder);
+          }
+        }
+        expect(holder).to.equal(task.assignee_id);
+      }),
+    );
+  });
+
+  it('has an entry in the activity log for every event, in the same order', () => {
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const { done } = play(steps);
+        const told = done.flatMap((change) => change.events.map((event) => event.type.replace('tasks.task.', '')));
+        expect(done.flatMap((change) => change.log.map((entry) => entry.action))).to.deep.equal(told);
+      }),
+    );
+  });
+
+  it('never leaves an ended state', () => {
+    fc.assert(
+      fc.property(fc.constantFrom<TaskState>('completed', 'cancelled'), step, (state, one) => {
+        const task = inState(state);
+        let change: Change | undefined;
+        try {
+          change = one(task);
+        } catch (error) {
+          expect(error).to.be.instanceOf(Problem);
+        }
+        expect(change?.set.state).to.equal(undefined);
+      }),
+    );
+  });
+
+  it('is open to no role but those of the table', () => {
+    const roles: Role[] = ['admin', 'manager', 'member'];
+    fc.assert(
+      fc.property(fc.constantFrom(...roles), fc.string(), (role, id) => {
+        fc.pre(id !== draft.creator_id);
+        expect(mayDo('change', { id, role }, draft)).to.equal(role !== 'member');
+        expect(mayDo('start', { id, role }, draft)).to.equal(false);
+      }),
+    );
+  });
+});
