@@ -6,6 +6,16 @@ export { rabbitManagement, type RabbitManagement } from './rabbit-management.ts'
 export { freePorts, isPortFree, isAlive, answers } from './ports.ts';
 export { guardFolder, releaseFolder } from './guard.ts';
 export { lastLines } from './log-tail.ts';
-export { startPart, inheritedEnv, describeEnd, StartError, type Part, type PartOptions, type Death } from './part.ts';
+export {
+  startPart,
+  runToEnd,
+  stopAllParts,
+  inheritedEnv,
+  describeEnd,
+  StartError,
+  type Part,
+  type PartOptions,
+  type Death,
+} from './part.ts';
 export { startNginx, findNginx, type NginxOptions, type NginxServer } from './nginx.ts';
 export { startMailCatcher, type MailCatcher, type MailCatcherOptions } from './mail-catcher.ts';

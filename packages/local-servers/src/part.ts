@@ -80,7 +80,33 @@ export async function startPart(o: PartOptions): Promise<Part> {
   return part;
 }
 
-async function spawnPart(o: PartOptions): Promise<Part> {
+/**
+ * Runs a program to its end.
+ * @throws StartError when it does not end with code 0 within `timeoutMs`.
+ */
+export async function runToEnd(
+  o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'> & { timeoutMs: number },
+): Promise<void> {
+  const part = await spawnPart(o);
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    void part.stop();
+  }, o.timeoutMs);
+  const death = await part.died;
+  clearTimeout(timer);
+  if (late) throw startError(o, `took longer than ${Math.round(o.timeoutMs / 1000)} s`);
+  if (death.code !== 0) throw startError(o, `ended ${describeEnd(death)}`);
+}
+
+const alive = new Set<Part>();
+
+/** Stops every part that this process has running or starting, all at once. A start that is under way fails by that. */
+export async function stopAllParts(): Promise<void> {
+  await Promise.all([...alive].map((part) => part.stop()));
+}
+
+async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Promise<Part> {
   mkdirSync(dirname(o.logFile), { recursive: true });
   const log = openSync(o.logFile, 'a', 0o600);
   const { stopSignal = 'SIGTERM', stopTimeoutMs = 8000 } = o;
@@ -117,7 +143,7 @@ async function spawnPart(o: PartOptions): Promise<Part> {
     await died;
     clearTimeout(timer);
   };
-  return {
+  const part: Part = {
     name: o.name,
     pid,
     logFile: o.logFile,
@@ -125,6 +151,9 @@ async function spawnPart(o: PartOptions): Promise<Part> {
     stop: () => (stopping ??= end()),
     kill: (signal = 'SIGKILL') => void child.kill(signal),
   };
+  alive.add(part);
+  void died.then(() => alive.delete(part));
+  return part;
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
@@ -140,7 +169,7 @@ export function describeEnd(death: Pick<Death, 'code' | 'signal'>): string {
   return death.signal ? `by ${death.signal}` : `with exit code ${death.code}`;
 }
 
-function startError(o: PartOptions, reason: string): StartError {
+function startError(o: Pick<PartOptions, 'name' | 'logFile'>, reason: string): StartError {
   const lines = lastLines(o.logFile);
   const told = lines === '' ? 'Its log is empty' : `The last lines of its log`;
   return new StartError(`${o.name} ${reason}. ${told} (${o.logFile})${lines && `:\n${lines.replace(/^/gm, '  | ')}`}`);

@@ -85,6 +85,7 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
       logFile,
       // fast shutdown: clients are disconnected, a checkpoint is written
       stopSignal: 'SIGINT',
+      stopTimeoutMs: 3000,
       ready: () => serves(url),
       readyTimeoutMs,
     });

@@ -75,9 +75,13 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
       ready: async () => (await answers(o.amqpPort)) && Boolean(await management.call('GET', '/whoami')),
       readyTimeoutMs,
     });
-    void part.died.then(() => epmd.stop());
     return {
       ...part,
+      // over when its epmd is gone too, so that the next start finds all ports free
+      died: part.died.then(async (death) => {
+        await epmd.stop();
+        return death;
+      }),
       stop: async () => {
         await part.stop();
         await epmd.stop();

@@ -1,0 +1,88 @@
+import { relative } from 'node:path';
+import { demoPeople } from './people.ts';
+import type { Progress } from './part-graph.ts';
+import type { Suite } from './suite.ts';
+import type { PartNews } from './supervised-part.ts';
+
+/** Writes lines with the seconds since the start before them. */
+export type Say = (text: string) => void;
+
+export function timedSay(): Say {
+  const began = performance.now();
+  return (text) => {
+    const seconds = ((performance.now() - began) / 1000).toFixed(1).padStart(6);
+    for (const line of text.split('\n')) console.log(`[${seconds} s] ${line}`);
+  };
+}
+
+export function sayProgress(say: Say): (progress: Progress) => void {
+  return ({ name, state, tookMs }) => {
+    say(state === 'starting' ? `${name.padEnd(22)} …` : `${name.padEnd(22)} ready  (${(tookMs / 1000).toFixed(1)} s)`);
+  };
+}
+
+export function sayNews(say: Say, cwd: string): (news: PartNews) => void {
+  return (news) => {
+    switch (news.kind) {
+      case 'died':
+        say(`${news.part} died: it ended ${news.how}. The last lines of ${relative(cwd, news.logFile)}:`);
+        say(news.lastLines.replace(/^/gm, '  | '));
+        break;
+      case 'restarting':
+        say(`${news.part} is started again in ${(news.inMs / 1000).toFixed(1)} s`);
+        break;
+      case 'restarted':
+        say(`${news.part} is back  (${(news.tookMs / 1000).toFixed(1)} s)`);
+        break;
+      case 'failed':
+        say(`${news.part} did not start: ${news.reason}`);
+        break;
+    }
+  };
+}
+
+/** Where everything is, who can log in, and what to try. */
+export function welcome(
+  suite: Suite,
+  dir: string,
+  cwd: string,
+  own: { postgres: boolean; rabbitmq: boolean; mail: boolean },
+): string {
+  const at = (database: URL) => `${database.host}${database.pathname}`;
+  const rows: [string, string, string][] = [
+    ['gateway', suite.url, 'the API is under /api/v1'],
+    ['API reference', `${suite.url}/docs`, ''],
+    ['auth', suite.serviceUrl('auth'), '/health /ready /metrics'],
+    ['tasks', suite.serviceUrl('tasks'), '/health /ready /metrics'],
+    ['notifications', suite.serviceUrl('notifications'), '/health /ready /metrics'],
+    ['mail', own.mail ? suite.mailPageUrl : 'outside', own.mail ? `SMTP at ${new URL(suite.smtpUrl).host}` : ''],
+    [
+      'RabbitMQ',
+      new URL(suite.amqpUrl('operator')).host,
+      own.rabbitmq ? `page: ${new URL(suite.managementUrl).origin}` : 'outside',
+    ],
+    [
+      'PostgreSQL',
+      at(new URL(suite.databaseUrl('auth'))),
+      own.postgres ? 'taskwire_tasks, taskwire_notifications' : 'outside',
+    ],
+    ['logs', `${relative(cwd, dir)}/logs/`, 'or start with: npm start -- --logs'],
+    ['passwords', `${relative(cwd, dir)}/secrets.json`, "databases and RabbitMQ's page (login taskwire)"],
+  ];
+  const people = demoPeople.map(({ email, role }) => `  ${email.padEnd(24)} ${role}`);
+  return [
+    '',
+    ...rows.map(([name, where, note]) => `  ${name.padEnd(15)} ${where.padEnd(40)} ${note}`.trimEnd()),
+    '',
+    `Demo logins, all with the password ${demoPeople[0]?.password}:`,
+    ...people,
+    '',
+    'Try in another terminal:',
+    `  npm run demo`,
+    `  curl -s ${suite.url}/api/v1/auth/login -H 'content-type: application/json' -d '{"email":"manager@taskwire.test","password":"taskwire-demo"}'`,
+    `  curl -s ${suite.serviceUrl('tasks')}/ready`,
+    '',
+    'Ctrl-C stops everything.',
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,84 @@
+import { stopAllParts, type Part } from '@taskwire/local-servers';
+import { supervise, type PartNews, type Restarts, type SupervisedPart } from './supervised-part.ts';
+
+/** One node of the suite: a process that runs on, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */
+export type Node = { name: string; after: string[] } & ({ start: () => Promise<Part> } | { run: () => Promise<void> });
+
+export type Progress = { name: string; state: 'starting' | 'ready'; tookMs: number };
+
+export type PartGraph = {
+  part(name: string): SupervisedPart;
+  parts: SupervisedPart[];
+  /** Stops the parts, those first that others do not build on. */
+  stop(): Promise<void>;
+};
+
+/** Starts every node as early as its `after` allows. @throws the first failure, with everything stopped again. */
+export async function startGraph(
+  nodes: Node[],
+  o: {
+    restarts: Restarts;
+    tell: (news: PartNews) => void;
+    progress: (progress: Progress) => void;
+    signal?: AbortSignal;
+  },
+): Promise<PartGraph> {
+  const parts = new Map<string, SupervisedPart>();
+  const ready = new Map<string, Promise<void>>();
+  let failed = false;
+
+  async function begin(node: Node): Promise<void> {
+    await Promise.all(node.after.map((name) => ready.get(name)));
+    if (failed || o.signal?.aborted) throw new Error('The start was interrupted.');
+    const began = performance.now();
+    o.progress({ name: node.name, state: 'starting', tookMs: 0 });
+    if ('run' in node) await node.run();
+    else {
+      const part = supervise({ name: node.name, start: node.start, restarts: o.restarts, tell: o.tell });
+      parts.set(node.name, part);
+      await part.start();
+    }
+    o.progress({ name: node.name, state: 'ready', tookMs: performance.now() - began });
+  }
+
+  // nodes are written down in an order in which each comes after what it builds on
+  for (const node of nodes) ready.set(node.name, begin(node));
+  const stopNow = () => void stopAllParts();
+  o.signal?.addEventListener('abort', stopNow);
+  try {
+    await Promise.all(ready.values());
+  } catch (error) {
+    failed = true;
+    const stopStarted = () => Promise.all([...parts.values()].map((part) => part.stop()));
+    await Promise.all([stopStarted(), stopAllParts()]);
+    await Promise.allSettled(ready.values());
+    throw error;
+  } finally {
+    o.signal?.removeEventListener('abort', stopNow);
+  }
+  return {
+    part(name) {
+      const part = parts.get(name);
+      if (!part) throw new Error(`The suite runs no ${name} of its own.`);
+      return part;
+    },
+    parts: [...parts.values()],
+    async stop() {
+      for (const layer of layersFromTop(nodes)) await Promise.all(layer.map((name) => parts.get(name)?.stop()));
+    },
+  };
+}
+
+/** The names in layers: first those that nothing is built on, last those that build on nothing. */
+export function layersFromTop(nodes: Node[]): string[][] {
+  const layers: string[][] = [];
+  const left = new Map(nodes.map((node) => [node.name, node]));
+  while (left.size > 0) {
+    const needed = new Set([...left.values()].flatMap((node) => node.after));
+    const top = [...left.keys()].filter((name) => !needed.has(name));
+    if (top.length === 0) throw new Error(`These parts wait for one another: ${[...left.keys()].join(', ')}.`);
+    top.forEach((name) => left.delete(name));
+    layers.push(top);
+  }
+  return layers;
+}

@@ -1,0 +1,65 @@
+import { execFileSync } from 'node:child_process';
+import { statfsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isPortFree } from '@taskwire/local-servers';
+import type { OutsideServers } from './outside.ts';
+import type { SuitePorts } from './ports.ts';
+import { serviceNames } from './secrets.ts';
+
+// a fresh PostgreSQL and RabbitMQ take about 90 MB; RabbitMQ stops taking messages below 50 MB
+const neededMb = 300;
+
+/** @throws when the disk has too little room for data and logs. */
+export function requireRoom(dir: string): void {
+  const { bavail, bsize } = statfsSync(dir);
+  const freeMb = Math.floor((bavail * bsize) / 1024 ** 2);
+  if (freeMb >= neededMb) return;
+  throw new Error(
+    `The disk of ${dir} is full: ${freeMb} MB are free, and PostgreSQL and RabbitMQ need ${neededMb} MB.`,
+  );
+}
+
+/** The ports that this start is going to listen on. */
+export function neededPorts(ports: SuitePorts, outside: OutsideServers): Partial<SuitePorts> {
+  const { postgres, amqp, management, epmd, erlang, mailPage, smtp, ...services } = ports;
+  return {
+    ...services,
+    ...(serviceNames.some((name) => outside.databases[name] === undefined) && { postgres }),
+    ...(outside.amqpUrl === undefined && { amqp, management, epmd, erlang }),
+    ...(outside.smtpUrl === undefined && { mailPage, smtp }),
+  };
+}
+
+/** @throws with the names of all ports that other programs listen on. */
+export async function requirePorts(ports: Partial<SuitePorts>): Promise<void> {
+  const taken = await takenPorts(ports);
+  if (taken.length === 0) return;
+  const list = taken.map(([name, port]) => `${port} (${name})${holder(port)}`).join(', ');
+  throw new Error(
+    `${taken.length === 1 ? 'A port is' : 'Ports are'} taken: ${list}.\n` +
+      'Stop what listens there, or use other ports: TASKWIRE_PORT_BASE=18000 npm start',
+  );
+}
+
+/** Waits until the ports of a start that was killed are free: its guard takes up to five seconds to end the parts. */
+export async function waitForPorts(ports: Partial<SuitePorts>, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while ((await takenPorts(ports)).length > 0 && performance.now() < deadline) await delay(200);
+}
+
+async function takenPorts(ports: Partial<SuitePorts>): Promise<[string, number][]> {
+  const free = await Promise.all(Object.values(ports).map(isPortFree));
+  return Object.entries(ports).filter((_, index) => !free[index]);
+}
+
+function holder(port: number): string {
+  try {
+    const output = execFileSync('lsof', ['-nP', '-t', `-iTCP:${port}`, '-sTCP:LISTEN'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    return ` by process ${output.trim().split('\n').join(', ')}`;
+  } catch {
+    return '';
+  }
+}

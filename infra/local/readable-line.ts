@@ -1,0 +1,22 @@
+const known = new Set(['timestamp', 'level', 'service', 'message', 'trace_id']);
+
+/** A log line for people: the JSON of a service as time, part, level, message and the fields that are left; others as they are. */
+export function readableLine(part: string, line: string): string {
+  const name = part.padEnd(13);
+  const entry = asObject(line);
+  if (entry === undefined) return `${name} ${line}`;
+  const time = String(entry.timestamp ?? '').slice(11, 23);
+  const fields = Object.entries(entry)
+    .filter(([key, value]) => !known.has(key) && value !== undefined)
+    .map(([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return [name, time, String(entry.level ?? '').padEnd(5), String(entry.message ?? ''), ...fields].join(' ');
+}
+
+function asObject(line: string): Record<string, unknown> | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}

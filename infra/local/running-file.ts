@@ -1,0 +1,61 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { isAlive } from '@taskwire/local-servers';
+
+/** What a start leaves in its folder for as long as it runs: the lock against a second start, and what other commands need to find it. */
+export type Running = {
+  pid: number;
+  url: string;
+  /** present once everything is ready */
+  ready?: { mailPageUrl: string; operatorAmqpUrl: string; readyAt: string };
+};
+
+/** `taken`: another start runs in this folder. `free` and `left`: the file is ours now; an earlier start has ended without tidying up. */
+export function takeFolder(
+  file: string,
+  mine: Running,
+): { kind: 'free' } | { kind: 'left' } | { kind: 'taken'; by: Running } {
+  mkdirSync(dirname(file), { recursive: true });
+  const text = JSON.stringify(mine);
+  try {
+    writeFileSync(file, text, { flag: 'wx', mode: 0o600 });
+    return { kind: 'free' };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+  const before = readRunning(file);
+  if (before !== undefined) return { kind: 'taken', by: before };
+  writeFileSync(file, text, { mode: 0o600 });
+  return { kind: 'left' };
+}
+
+/** The start that runs in this folder, if one does. */
+export function readRunning(file: string): Running | undefined {
+  try {
+    const found = JSON.parse(readFileSync(file, 'utf8')) as Running;
+    return isLauncher(found.pid) ? found : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function writeRunning(file: string, mine: Running): void {
+  writeFileSync(file, JSON.stringify(mine), { mode: 0o600 });
+}
+
+export function leaveFolder(file: string): void {
+  rmSync(file, { force: true });
+}
+
+// the id of a process that was killed may belong to another program by now
+function isLauncher(pid: number): boolean {
+  if (!isAlive(pid)) return false;
+  try {
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(
+      'infra/local/start',
+    );
+  } catch {
+    return false;
+  }
+}

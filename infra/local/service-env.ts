@@ -1,0 +1,59 @@
+import type { Secrets, ServiceName } from './secrets.ts';
+
+/** Addresses and secrets that the services of one suite are wired with. */
+export type Wiring = {
+  secrets: Secrets;
+  publicUrl: string;
+  ports: Record<ServiceName, number>;
+  databaseUrl: (service: ServiceName) => string;
+  amqpUrl: (service: ServiceName) => string;
+  smtpUrl: string;
+  logLevel: string;
+};
+
+// the launcher kills a service half a second after this; all of the suite has to be gone within 10 s
+export const shutdownTimeoutMs = 4500;
+
+/** What each service reads from its environment; its src/env.ts says what the names mean. */
+export function serviceEnv(service: ServiceName, w: Wiring): Record<string, string> {
+  const internalUrl = (name: ServiceName) => `http://127.0.0.1:${w.ports[name]}`;
+  const everyone = {
+    HOST: '127.0.0.1',
+    PORT: String(w.ports[service]),
+    DATABASE_URL: w.databaseUrl(service),
+    AMQP_URL: w.amqpUrl(service),
+    ISSUER: `${w.publicUrl}/oidc`,
+    PUBLIC_URL: w.publicUrl,
+    LOG_LEVEL: w.logLevel,
+    SHUTDOWN_TIMEOUT_MS: String(shutdownTimeoutMs),
+  };
+  const caller = (name: 'tasks' | 'notifications') => ({
+    AUTH_INTERNAL_URL: internalUrl('auth'),
+    CLIENT_ID: name,
+    CLIENT_SECRET: w.secrets.m2m[name],
+  });
+  switch (service) {
+    case 'auth':
+      return {
+        ...everyone,
+        KEY_ENCRYPTION_SECRET: w.secrets.keyEncryption,
+        M2M_CLIENTS: JSON.stringify([
+          { client_id: 'tasks', client_secret: w.secrets.m2m.tasks, grants: [readUsers] },
+          { client_id: 'notifications', client_secret: w.secrets.m2m.notifications, grants: [readUsers, readTasks] },
+        ]),
+      };
+    case 'tasks':
+      return { ...everyone, ...caller('tasks') };
+    case 'notifications':
+      return {
+        ...everyone,
+        ...caller('notifications'),
+        TASKS_INTERNAL_URL: internalUrl('tasks'),
+        SMTP_URL: w.smtpUrl,
+        MAIL_FROM: 'Taskwire <no-reply@taskwire.test>',
+      };
+  }
+}
+
+const readUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
+const readTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };

@@ -1,0 +1,120 @@
+// npm start [-- --fresh] [-- --logs]
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText } from '@taskwire/errors';
+import { stopAllParts } from '@taskwire/local-servers';
+import { sayNews, sayProgress, timedSay, welcome } from './console.ts';
+import { followLogs, turnLogs } from './follow-logs.ts';
+import { installPrograms } from './install-programs.ts';
+import { outsideServers } from './outside.ts';
+import { demoPeople } from './people.ts';
+import { configuredPorts } from './ports.ts';
+import { neededPorts, requirePorts, requireRoom, waitForPorts } from './preflight.ts';
+import { leaveFolder, takeFolder, writeRunning } from './running-file.ts';
+import { keptSecrets } from './secrets.ts';
+import { onStopSignal } from './stop-signal.ts';
+import { startSuite, type Suite } from './suite.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const dir = join(root, '.local');
+const runningFile = join(dir, 'running.json');
+const seededFile = join(dir, 'seeded');
+
+const say = timedSay();
+const stopping = new AbortController();
+let suite: Suite | undefined;
+let holdsFolder = false;
+
+onStopSignal((reason) => void stop(reason));
+try {
+  await start();
+} catch (error) {
+  if (!stopping.signal.aborted) {
+    console.error(`\nTaskwire did not start.\n${error instanceof Error ? error.message : errorText(error)}\n`);
+    await end(1);
+  }
+}
+
+async function start(): Promise<void> {
+  const { fresh, logs } = readArguments(process.argv.slice(2));
+  if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
+  const ports = configuredPorts(process.env.TASKWIRE_PORT_BASE);
+  const outside = outsideServers(process.env);
+  const needed = neededPorts(ports, outside);
+  const url = `http://localhost:${ports.gateway}`;
+
+  mkdirSync(dir, { recursive: true });
+  chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who has to pass; what is secret in it has its own mode
+  const folder = takeFolder(runningFile, { pid: process.pid, url });
+  if (folder.kind === 'taken') {
+    throw new Error(
+      `It is running already: process ${folder.by.pid}, ${folder.by.url}. Stop that one first; a second copy needs a clone of its own and TASKWIRE_PORT_BASE.`,
+    );
+  }
+  holdsFolder = true;
+  if (folder.kind === 'left') {
+    say('the last start was killed; waiting for what is left of it to end');
+    await waitForPorts(needed, 10_000);
+  }
+  requireRoom(dir);
+  await requirePorts(needed);
+  await installPrograms(say);
+  if (fresh) dropData();
+  turnLogs(join(dir, 'logs'));
+  if (logs) followLogs(join(dir, 'logs'), (line) => console.log(line));
+
+  const started = await startSuite({
+    ...{ dir, ports, outside },
+    secrets: keptSecrets(join(dir, 'secrets.json')),
+    restarts: 'automatic',
+    ...(!existsSync(seededFile) && { people: demoPeople }),
+    tell: sayNews(say, root),
+    progress: sayProgress(say),
+    logLevel: process.env.LOG_LEVEL ?? 'info',
+    signal: stopping.signal,
+  });
+  suite = started;
+  writeFileSync(seededFile, '');
+  writeRunning(runningFile, {
+    ...{ pid: process.pid, url },
+    ready: {
+      mailPageUrl: started.mailPageUrl,
+      operatorAmqpUrl: started.amqpUrl('operator'),
+      readyAt: new Date().toISOString(),
+    },
+  });
+  say('everything is ready');
+  const own = {
+    postgres: needed.postgres !== undefined,
+    rabbitmq: needed.amqp !== undefined,
+    mail: needed.smtp !== undefined,
+  };
+  console.log(welcome(started, dir, root, own));
+}
+
+async function stop(reason: string): Promise<void> {
+  say(`stopping (${reason})`);
+  stopping.abort();
+  await end(reason === 'SIGINT' || reason === 'SIGTERM' ? 0 : 1);
+}
+
+async function end(code: number): Promise<void> {
+  await suite?.stop();
+  await stopAllParts();
+  if (holdsFolder) leaveFolder(runningFile);
+  if (suite !== undefined) say('everything is stopped');
+  process.exit(code);
+}
+
+function dropData(): void {
+  // the lock of this start and of an install stay, everything else is made anew
+  const kept = new Set(['running.json', 'install.lock']);
+  for (const name of readdirSync(dir)) if (!kept.has(name)) rmSync(join(dir, name), { recursive: true, force: true });
+}
+
+function readArguments(args: string[]): { fresh: boolean; logs: boolean } {
+  const unknown = args.filter((arg) => arg !== '--fresh' && arg !== '--logs');
+  if (unknown.length > 0) throw new Error(`There is no ${unknown.join(' ')}; npm start knows --fresh and --logs.`);
+  return { fresh: args.includes('--fresh'), logs: args.includes('--logs') };
+}

@@ -1,0 +1,249 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  databaseUrl,
+  inheritedEnv,
+  isPortFree,
+  provisionDatabase,
+  rabbitDefinitions,
+  rabbitManagement,
+  runToEnd,
+  startMailCatcher,
+  startNginx,
+  startPart,
+  startPostgres,
+  startRabbit,
+  StartError,
+  type Part,
+} from '@taskwire/local-servers';
+import { assembleDocs } from '../gateway/docs.ts';
+import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
+import type { OutsideServers } from './outside.ts';
+import { startGraph, type Node, type PartGraph, type Progress } from './part-graph.ts';
+import type { SuitePorts } from './ports.ts';
+import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
+import { serviceEnv, shutdownTimeoutMs } from './service-env.ts';
+import type { PartNews, Restarts } from './supervised-part.ts';
+import { addPeople, type Person } from './people.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+export type SuiteOptions = {
+  /** Data, configuration and logs; nothing is written elsewhere. */
+  dir: string;
+  ports: SuitePorts;
+  secrets: Secrets;
+  outside?: OutsideServers;
+  restarts: Restarts;
+  /** People to add; those who exist stay as they are. */
+  people?: readonly Person[];
+  tell?: (news: PartNews) => void;
+  progress?: (progress: Progress) => void;
+  logLevel?: string;
+  /** Variables of a service that differ from the usual. */
+  env?: Partial<Record<ServiceName, Record<string, string>>>;
+  gateway?: Partial<GatewayOptions>;
+  postgresSettings?: Record<string, string>;
+  /** Aborts the start; what has started by then is stopped. */
+  signal?: AbortSignal;
+};
+
+export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
+  /** the gateway's, as a front end sees it */
+  url: string;
+  /** a service's own address, past the gateway */
+  serviceUrl(service: ServiceName): string;
+  /** with the login that owns the database */
+  databaseUrl(service: ServiceName): string;
+  /** with the login of a service, or of the operator, who may read and bind everything */
+  amqpUrl(user: ServiceName | 'operator'): string;
+  managementUrl: string;
+  smtpUrl: string;
+  /** the mail catcher's page; its API is under /api/email */
+  mailPageUrl: string;
+};
+
+/**
+ * The whole of Taskwire on one machine: every part, and what it builds on. This page is what `npm start`, the end-to-end tests, the
+ * demo and the benchmarks run.
+ */
+export async function startSuite(o: SuiteOptions): Promise<Suite> {
+  const { ports, secrets, outside = { databases: {} } } = o;
+  const url = `http://localhost:${ports.gateway}`;
+  const logFile = (part: string) => join(o.dir, 'logs', `${part}.log`);
+  const wiring = {
+    ...{ secrets, ports },
+    publicUrl: url,
+    logLevel: o.logLevel ?? 'info',
+    databaseUrl: (service: ServiceName) =>
+      outside.databases[service] ?? databaseUrl(postgresUrl, ownDatabase(service, secrets)),
+    amqpUrl: (user: ServiceName | 'operator') => outside.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
+    smtpUrl: outside.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
+  };
+  const postgresUrl = `postgres://postgres:${secrets.database.superuser}@127.0.0.1:${ports.postgres}/postgres`;
+  const managementUrl =
+    outside.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
+  const envOf = (service: ServiceName) => ({ ...inheritedEnv(), ...serviceEnv(service, wiring), ...o.env?.[service] });
+
+  const postgres: Node = {
+    name: 'postgres',
+    after: [],
+    start: () =>
+      startPostgres({
+        dir: join(o.dir, 'postgres'),
+        port: ports.postgres,
+        password: secrets.database.superuser,
+        logFile: logFile('postgres'),
+        ...(o.postgresSettings && { settings: o.postgresSettings }),
+      }),
+  };
+  const rabbitmq: Node = {
+    name: 'rabbitmq',
+    after: [],
+    start: () =>
+      startRabbit({
+        dir: join(o.dir, 'rabbitmq'),
+        amqpPort: ports.amqp,
+        managementPort: ports.management,
+        epmdPort: ports.epmd,
+        distPort: ports.erlang,
+        topology: ownTopology(secrets),
+        logFile: logFile('rabbitmq'),
+      }),
+  };
+  const policies: Node = {
+    name: 'rabbitmq',
+    after: [],
+    run: () => applyPolicies(wiring.amqpUrl('operator'), outside.managementUrl),
+  };
+  const mail: Node = {
+    name: 'mail',
+    after: [],
+    start: () =>
+      startMailCatcher({
+        dir: join(o.dir, 'mail'),
+        smtpPort: ports.smtp,
+        webPort: ports.mailPage,
+        logFile: logFile('mail'),
+      }),
+  };
+  const migrated = (service: ServiceName): Node => ({
+    name: `${service} database`,
+    after: outside.databases[service] === undefined ? ['postgres'] : [],
+    async run() {
+      if (outside.databases[service] === undefined) await provisionDatabase(postgresUrl, ownDatabase(service, secrets));
+      await runToEnd({
+        name: `the migration of ${service}`,
+        command: process.execPath,
+        args: [join(root, 'services', service, 'src/migrate.ts')],
+        env: envOf(service),
+        logFile: logFile(`${service}-migrate`),
+        timeoutMs: 60_000,
+      });
+    },
+  });
+  const people: Node = {
+    name: 'people',
+    after: ['auth database'],
+    run: () => addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people') }),
+  };
+  const service = (name: ServiceName, ...after: string[]): Node => ({
+    name,
+    after: [`${name} database`, 'rabbitmq', ...after],
+    start: () => startService(name, ports[name], envOf(name), logFile(name)),
+  });
+  const gateway: Node = {
+    name: 'gateway',
+    after: [...serviceNames],
+    async start() {
+      const docsRoot = join(o.dir, 'docs');
+      const prefixDir = join(o.dir, 'nginx');
+      mkdirSync(prefixDir, { recursive: true });
+      await assembleDocs(docsRoot);
+      const { auth, tasks, notifications } = ports;
+      const upstreams = {
+        auth: `127.0.0.1:${auth}`,
+        tasks: `127.0.0.1:${tasks}`,
+        notifications: `127.0.0.1:${notifications}`,
+      };
+      const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, ...o.gateway });
+      return startNginx({ dir: prefixDir, conf, port: ports.gateway, logFile: logFile('gateway') });
+    },
+  };
+
+  const ownPostgres = serviceNames.some((name) => outside.databases[name] === undefined);
+  const graph = await startGraph(
+    [
+      ...(ownPostgres ? [postgres] : []),
+      outside.amqpUrl === undefined ? rabbitmq : policies,
+      ...(outside.smtpUrl === undefined ? [mail] : []),
+      ...serviceNames.map(migrated),
+      ...(o.people === undefined ? [] : [people]),
+      service('auth'),
+      service('tasks'),
+      service('notifications', ...(outside.smtpUrl === undefined ? ['mail'] : [])),
+      gateway,
+    ],
+    {
+      restarts: o.restarts,
+      tell: o.tell ?? (() => undefined),
+      progress: o.progress ?? (() => undefined),
+      ...(o.signal && { signal: o.signal }),
+    },
+  );
+  return {
+    ...graph,
+    url,
+    serviceUrl: (name) => `http://127.0.0.1:${ports[name]}`,
+    databaseUrl: wiring.databaseUrl,
+    amqpUrl: wiring.amqpUrl,
+    managementUrl,
+    smtpUrl: wiring.smtpUrl,
+    mailPageUrl: `http://localhost:${ports.mailPage}`,
+  };
+}
+
+async function startService(name: ServiceName, port: number, env: NodeJS.ProcessEnv, logFile: string): Promise<Part> {
+  if (!(await isPortFree(port)))
+    throw new StartError(`${name} cannot have port ${port}: another program listens on it.`);
+  return startPart({
+    name,
+    command: process.execPath,
+    args: [join(root, 'services', name, 'src/main.ts')],
+    env,
+    logFile,
+    stopTimeoutMs: shutdownTimeoutMs + 500,
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) })).ok,
+    readyTimeoutMs: 60_000,
+  });
+}
+
+const operator = 'taskwire';
+const vhost = 'taskwire';
+
+function ownDatabase(service: ServiceName, secrets: Secrets) {
+  return { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
+}
+
+function ownTopology({ amqp }: Secrets) {
+  const services = serviceNames.map((service) => ({ service, name: service, password: amqp[service] }));
+  return { vhost, operator: { name: operator, password: amqp.operator }, services };
+}
+
+function ownAmqpUrl(user: ServiceName | 'operator', ports: SuitePorts, { amqp }: Secrets): string {
+  return `amqp://${user === 'operator' ? operator : user}:${amqp[user]}@127.0.0.1:${ports.amqp}/${vhost}`;
+}
+
+/** On a broker of somebody else, the policies are all that is set, and only where its management API was named. */
+async function applyPolicies(amqpUrl: string, managementUrl: string | undefined): Promise<void> {
+  if (managementUrl === undefined) return;
+  const outsideVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
+  const topology = { vhost: outsideVhost, operator: { name: '', password: '' } };
+  const services = serviceNames.map((service) => ({ service, name: service, password: '' }));
+  const { policies } = rabbitDefinitions({ ...topology, services });
+  const management = rabbitManagement(managementUrl);
+  for (const { vhost: where, name, ...policy } of policies) {
+    await management.call('PUT', `/policies/${encodeURIComponent(where)}/${encodeURIComponent(name)}`, policy);
+  }
+}

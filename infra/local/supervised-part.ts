@@ -1,0 +1,98 @@
+import { describeEnd, type Part } from '@taskwire/local-servers';
+import { errorText } from '@taskwire/errors';
+
+export type SupervisedPart = {
+  name: string;
+  /** of the running process */
+  pid(): number | undefined;
+  logFile(): string | undefined;
+  /** Resolves once it serves. @throws StartError */
+  start(): Promise<void>;
+  /** Asks it to stop; it stays stopped until start(). */
+  stop(): Promise<void>;
+  /** Resolves once the process is gone, by -9 unless told otherwise. What happens then is up to `restarts`. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+};
+
+/** `automatic`: a part that dies is started again, with back-off. `manual`: it stays down until start(), which tests decide. */
+export type Restarts = 'automatic' | 'manual';
+
+export type PartNews =
+  | { kind: 'died'; part: string; how: string; lastLines: string; logFile: string }
+  | { kind: 'restarting'; part: string; inMs: number }
+  | { kind: 'restarted'; part: string; tookMs: number }
+  | { kind: 'failed'; part: string; reason: string };
+
+const firstPauseMs = 500;
+const longestPauseMs = 30_000;
+// a part that ran this long is healthy; what happens to it then is a new fault
+const healthyMs = 60_000;
+
+/** Keeps one part running. Nothing is thrown at the caller once it has started: what happens later goes to `tell`. */
+export function supervise(o: {
+  name: string;
+  start: () => Promise<Part>;
+  restarts: Restarts;
+  tell: (news: PartNews) => void;
+}): SupervisedPart {
+  let running: Part | undefined;
+  let wanted = false;
+  let pauseMs = firstPauseMs;
+  let timer: NodeJS.Timeout | undefined;
+
+  async function start(): Promise<void> {
+    wanted = true;
+    const part = await o.start();
+    const since = performance.now();
+    running = part;
+    void part.died.then((death) => {
+      running = undefined;
+      if (performance.now() - since > healthyMs) pauseMs = firstPauseMs;
+      if (!wanted || death.expected) return;
+      o.tell({
+        kind: 'died',
+        part: o.name,
+        how: describeEnd(death),
+        lastLines: death.lastLines,
+        logFile: part.logFile,
+      });
+      if (o.restarts === 'automatic') restartLater();
+    });
+  }
+
+  function restartLater(): void {
+    o.tell({ kind: 'restarting', part: o.name, inMs: pauseMs });
+    timer = setTimeout(() => void restart(), pauseMs);
+    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+  }
+
+  async function restart(): Promise<void> {
+    if (!wanted) return;
+    const began = performance.now();
+    try {
+      await start();
+      o.tell({ kind: 'restarted', part: o.name, tookMs: performance.now() - began });
+    } catch (error) {
+      if (!wanted) return;
+      o.tell({ kind: 'failed', part: o.name, reason: errorText(error) });
+      restartLater();
+    }
+  }
+
+  return {
+    name: o.name,
+    pid: () => running?.pid,
+    logFile: () => running?.logFile,
+    start,
+    async stop() {
+      wanted = false;
+      clearTimeout(timer);
+      await running?.stop();
+    },
+    async kill(signal) {
+      const part = running;
+      part?.kill(signal);
+      await part?.died;
+    },
+  };
+}
