@@ -1,0 +1,63 @@
+import { query, type MigrationSource, type Queryable } from '@taskwire/postgres';
+import { injectTrace, logContext } from '@taskwire/telemetry';
+
+export const outboxMigrations: MigrationSource = {
+  name: 'outbox',
+  directory: new URL('../migrations/', import.meta.url),
+};
+
+/** An event that is to be published once the caller's transaction commits. */
+export type NewEvent = {
+  /** Routing key, `<service>.<entity>.<event>`. */
+  type: string;
+  /** What the event is about: events of one aggregate reach each consumer in the order of their ids. */
+  aggregateId: string;
+  payload: object;
+};
+
+/** Events carry ids, not documents; larger ones would let a few thousand rows that the relay reads ahead fill its memory. */
+const maxPayloadBytes = 65_536;
+
+const appendSql = `
+  INSERT INTO outbox (type, aggregate_id, payload, headers)
+  SELECT type, aggregate_id, payload::json, $4::json
+  FROM unnest($1::text[], $2::text[], $3::text[]) AS event (type, aggregate_id, payload)`;
+
+/**
+ * Adds events to the outbox, in one statement, in the transaction of the change that they tell of; ids follow the order of the array. Lock
+ * the aggregate's row first (by changing it, or FOR UPDATE), so that rows of one aggregate commit in the order of their ids. Message id,
+ * trace context and correlation id (the request's id) are filled in.
+ * @throws RangeError for a payload above 64 KiB.
+ */
+export async function appendEvents(db: Queryable, events: readonly NewEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  const payloads = events.map(({ type, payload }) => encodePayload(type, payload));
+  await query(db, {
+    name: 'outbox append',
+    text: appendSql,
+    values: [events.map((e) => e.type), events.map((e) => e.aggregateId), payloads, eventHeaders()],
+  });
+}
+
+/**
+ * The same for a statement that changes and tells in one: `WITH task AS (UPDATE …), told AS (${outboxInsertSql(select)}) …`, where `select`
+ * yields type, aggregate_id, payload (json) and headers (json, from `eventHeaders()` as a parameter), and reads from the part that changes
+ * the aggregate, which makes PostgreSQL run that first.
+ */
+export function outboxInsertSql(select: string): string {
+  return `INSERT INTO outbox (type, aggregate_id, payload, headers) ${select}`;
+}
+
+/** Trace context and correlation id of the running work, as JSON text for the outbox' column `headers`. */
+export function eventHeaders(): string {
+  const { request_id } = logContext();
+  return JSON.stringify({ ...injectTrace(), ...(request_id === undefined ? {} : { correlation_id: request_id }) });
+}
+
+function encodePayload(type: string, payload: object): string {
+  const text = JSON.stringify(payload);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > maxPayloadBytes)
+    throw new RangeError(`the payload of ${type} has ${bytes} bytes, ${maxPayloadBytes} are allowed`);
+  return text;
+}

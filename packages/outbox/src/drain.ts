@@ -1,0 +1,220 @@
+import { fullJitter, type BackOff } from '@taskwire/lifecycle';
+import type { Publisher } from '@taskwire/rabbit';
+import type { Telemetry } from '@taskwire/telemetry';
+import { createHeldRows } from './held-rows.ts';
+import { outboxMetrics } from './metrics.ts';
+import type { OwnerConnection } from './owner-connection.ts';
+import { createReader } from './reader.ts';
+import { createWindow } from './window.ts';
+
+export type RelayLimits = {
+  /** Rows held in memory: enough for seconds of work at full speed, and 64 MB if every one were of the largest size allowed (1,000 × 64 KiB). */
+  window: number;
+  /** Publishes that wait for their confirm. RabbitMQ confirms a quorum queue by batches of its log; more in flight only makes them older. */
+  inFlight: number;
+  /** Rows that one statement reads or deletes: a few milliseconds of PostgreSQL's time. */
+  batch: number;
+  /** Between two attempts of a row that cannot be published; an operator who mends a binding waits no longer than the cap. */
+  retry: BackOff;
+};
+
+export type DrainStats = { rows: number; held: number; oldestAgeSeconds: number };
+
+/** One ownership of the outbox, from the lock to its loss. */
+export type Drain = {
+  /** Publishes what there is; resolves when nothing is left to do now, or when `signal` is aborted and what was sent is settled. */
+  round(signal: AbortSignal): Promise<void>;
+  wake(): void;
+  stats(): DrainStats;
+  /** Sends nothing more. */
+  close(): void;
+};
+
+export type DrainOptions = {
+  connection: OwnerConnection;
+  publisher: Publisher;
+  appId: string;
+  limits: RelayLimits;
+  telemetry: Telemetry;
+};
+
+/** Rows are deleted this long after their confirm at the latest, together with those confirmed since: one statement for many. */
+const deleteAfterMs = 10;
+/** Due retries, late rows and figures are looked at this often, also while there is much to do. */
+const pollEveryMs = 1_000;
+/** How long a stop waits for confirms. What comes later is published again by the next owner, with the same id. */
+const settleTimeoutMs = 3_000;
+
+const deleteSql = { name: 'outbox delete', text: 'DELETE FROM outbox WHERE id = ANY ($1::bigint[])' };
+
+export function createDrain({ connection, publisher, appId, limits, telemetry }: DrainOptions): Drain {
+  const { logger } = telemetry;
+  const metrics = outboxMetrics(telemetry.metrics);
+  const window = createWindow({ publisher, appId, maxInFlight: limits.inFlight, onProgress: () => pokeIfDue() });
+  const reader = createReader({ connection, known: window.known });
+  const heldRows = createHeldRows(connection);
+  let followers: number[] = [];
+  let more = true;
+  let polledAt = -Infinity;
+  let lastId = 0;
+  let poke: (() => void) | undefined;
+
+  const room = (): number => limits.window - window.size();
+  const now = (): number => performance.now();
+
+  function flushDue(): boolean {
+    if (window.hasHeld() || followers.length > 0) return true;
+    const { count, since } = window.confirmed();
+    return count >= limits.batch || (count > 0 && now() - since >= deleteAfterMs);
+  }
+
+  function readDue(): boolean {
+    return (more && room() >= limits.batch) || (reader.sweepIn() === 0 && room() > 0);
+  }
+
+  function pokeIfDue(): void {
+    if (poke !== undefined && (window.unpublished() === 0 || flushDue() || readDue())) poke();
+  }
+
+  /** In this order: a row marked as a follower must be in the database before the question whether an aggregate has any left. */
+  async function flush(): Promise<void> {
+    const confirmed = window.takeConfirmed();
+    if (confirmed.length > 0) {
+      await connection.run(deleteSql, [confirmed]);
+      window.forget(confirmed);
+      metrics.published.inc(confirmed.length);
+    }
+    if (window.hasHeld() || followers.length > 0) await hold();
+    const toRelease = window.takeToRelease();
+    if (toRelease.length > 0) await release(toRelease);
+  }
+
+  async function hold(): Promise<void> {
+    const failed = window.takeHeld();
+    const behind = failed.flatMap((entry) => entry.followers).concat(followers);
+    followers = [];
+    for (const { head, reason, error } of failed) {
+      if (reason === 'returned') metrics.returned.inc();
+      metrics.failures.inc({ reason });
+      logger.error('an event cannot be published; its aggregate waits', {
+        message_id: head.messageId,
+        type: head.type,
+        aggregate_id: head.aggregateId,
+        attempts: head.attempts + 1,
+        reason,
+        error,
+      });
+    }
+    reader.setHeldExists(true);
+    await heldRows.hold(
+      failed.map(({ head, error }) => ({ id: head.id, error, waitMs: fullJitter(head.attempts + 1, limits.retry) })),
+      behind,
+    );
+    window.forget([...failed.map(({ head }) => head.id), ...behind]);
+  }
+
+  async function release(aggregateIds: string[]): Promise<void> {
+    const rows = await heldRows.behind(aggregateIds, Math.max(1, Math.floor(room() / aggregateIds.length)));
+    for (const id of aggregateIds) {
+      const next = rows.get(id);
+      if (next === undefined) window.released(id);
+      else window.addReleased(id, next);
+    }
+  }
+
+  async function read(): Promise<void> {
+    const found = await reader.read(Math.min(limits.batch, room()));
+    more = found.more;
+    const fresh = found.rows.filter((row) => !row.behindHeld);
+    followers.push(...found.rows.filter((row) => row.behindHeld).map((row) => row.id));
+    window.add(fresh);
+  }
+
+  async function poll(): Promise<void> {
+    polledAt = now();
+    more = true;
+    reader.expectLate();
+    lastId = await reader.lastId();
+    const exists = await heldRows.exists();
+    reader.setHeldExists(exists);
+    if (exists) {
+      const due = await heldRows.claimDue(Math.min(limits.batch, room()));
+      for (const row of due) if (!window.known(row.id)) window.addReleased(row.aggregateId, [row]);
+    }
+    show(stats());
+  }
+
+  function stats(): DrainStats {
+    const { cursor } = reader.position();
+    const oldest = Math.min(window.oldestCreatedAtMs() ?? Infinity, heldRows.oldestCreatedAtMs() ?? Infinity);
+    return {
+      rows: window.unpublished() + Math.max(0, lastId - cursor) + heldRows.count(),
+      held: heldRows.count(),
+      oldestAgeSeconds: oldest === Infinity ? 0 : Math.max(0, (Date.now() - oldest) / 1000),
+    };
+  }
+
+  function show({ rows, held: heldCount, oldestAgeSeconds }: DrainStats): void {
+    metrics.rows.set(rows);
+    metrics.held.set(heldCount);
+    metrics.oldestAge.set(oldestAgeSeconds);
+  }
+
+  async function nap(): Promise<void> {
+    if (flushDue()) return;
+    const waits = [polledAt + pollEveryMs - now(), reader.sweepIn() ?? Infinity];
+    const { count, since } = window.confirmed();
+    if (count > 0) waits.push(since + deleteAfterMs - now());
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, Math.max(0, Math.min(...waits)));
+      poke = () => {
+        poke = undefined;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Nothing new is sent; what is confirmed within the time is deleted. */
+  async function settle(): Promise<void> {
+    window.close();
+    const deadline = now() + settleTimeoutMs;
+    while (window.inFlight() > 0 && now() < deadline) await nap();
+    await flush();
+  }
+
+  connection.lost.addEventListener('abort', () => {
+    window.close();
+    poke?.();
+  });
+
+  return {
+    async round(signal) {
+      const onAbort = (): void => poke?.();
+      signal.addEventListener('abort', onAbort);
+      try {
+        polledAt = -Infinity;
+        for (;;) {
+          connection.lost.throwIfAborted();
+          if (signal.aborted) return await settle();
+          if (now() - polledAt >= pollEveryMs) await poll();
+          if (flushDue()) await flush();
+          if (readDue()) await read();
+          else if (window.unpublished() === 0 && !more && reader.sweepIn() === undefined) {
+            await flush();
+            if (window.size() === 0 && !more) return show(stats());
+          } else await nap();
+        }
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+      }
+    },
+    wake() {
+      more = true;
+      reader.expectLate();
+      poke?.();
+    },
+    stats,
+    close: window.close,
+  };
+}

@@ -1,0 +1,4 @@
+export { appendEvents, eventHeaders, outboxInsertSql, outboxMigrations, type NewEvent } from './append.ts';
+export { type DrainStats as RelayStats, type RelayLimits } from './drain.ts';
+export { createRelay, type Relay, type RelayOptions } from './relay.ts';
+export { createWaker, type Waker, type WakerOptions } from './waker.ts';

@@ -1,0 +1,25 @@
+import { eventSchemaVersion } from '@taskwire/contracts';
+import type { OutgoingMessage } from '@taskwire/rabbit';
+import type { Row } from './rows.ts';
+
+type StoredHeaders = { traceparent?: string; tracestate?: string; correlation_id?: string };
+
+/** The AMQP message of a row. Its id never changes, however often it is published. */
+export function toMessage(row: Row, appId: string): OutgoingMessage {
+  const { correlation_id, traceparent, tracestate }: StoredHeaders = JSON.parse(row.headers);
+  const headers: Record<string, string | number> = {
+    schema_version: eventSchemaVersion,
+    aggregate_id: row.aggregateId,
+  };
+  if (traceparent !== undefined) headers['traceparent'] = traceparent;
+  if (tracestate !== undefined) headers['tracestate'] = tracestate;
+  return {
+    messageId: row.messageId,
+    routingKey: row.type,
+    body: Buffer.from(row.payload),
+    headers,
+    timestamp: Math.floor(row.createdAtMs / 1000),
+    ...(correlation_id === undefined ? {} : { correlationId: correlation_id }),
+    appId,
+  };
+}

@@ -1,0 +1,50 @@
+import { Counter, Gauge, type Registry } from 'prom-client';
+
+export type OutboxMetrics = ReturnType<typeof createMetrics>;
+
+const made = new WeakMap<Registry, OutboxMetrics>();
+
+/** The package's metrics in this registry, made once. */
+export function outboxMetrics(registry: Registry): OutboxMetrics {
+  let metrics = made.get(registry);
+  if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
+  return metrics;
+}
+
+function createMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    owner: new Gauge({
+      name: 'outbox_relay_owner',
+      help: 'Whether this process relays the outbox. Alert when the sum over all processes is not 1.',
+      registers,
+    }),
+    rows: new Gauge({
+      name: 'outbox_rows',
+      help: 'Rows to be published, about; told by the owner, 0 elsewhere.',
+      registers,
+    }),
+    held: new Gauge({
+      name: 'outbox_held_rows',
+      help: 'Rows that could not be published, or wait behind one that could not; counted up to 10,000. Alert when not 0.',
+      registers,
+    }),
+    oldestAge: new Gauge({
+      name: 'outbox_oldest_age_seconds',
+      help: 'Age of the oldest row that is not published.',
+      registers,
+    }),
+    published: new Counter({ name: 'outbox_published_total', help: 'Rows published and confirmed.', registers }),
+    returned: new Counter({
+      name: 'outbox_returned_total',
+      help: 'Publishes that were routed to no queue. Alert when it rises: a binding is missing.',
+      registers,
+    }),
+    failures: new Counter({
+      name: 'outbox_failures_total',
+      help: 'Publishes after which a row was held back.',
+      labelNames: ['reason'],
+      registers,
+    }),
+  };
+}

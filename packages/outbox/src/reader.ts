@@ -1,0 +1,167 @@
+import type { OwnerConnection } from './owner-connection.ts';
+import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.ts';
+
+/**
+ * Reads rows to publish, each once, and misses none although ids commit out of order.
+ *
+ * Two positions. Below `cursor` rows have been read, save those that were not committed yet when the scan passed them. Below `floor` there
+ * is nothing left to read, for ever. The scan goes on from the cursor; a sweep between floor and cursor finds what was committed late. A row
+ * is never found by "id > last seen" alone.
+ *
+ * Why the floor may rise. A transaction that writes an outbox row gets its xid before the row's id, because `xid` is the first column and
+ * defaults are evaluated in the order of the columns. Now read, one after the other,
+ *   M, the last value that the sequence gave out, then
+ *   X, a transaction id taken for this purpose (pg_current_xact_id() of an otherwise empty statement).
+ * Ids are given out one at a time (CACHE 1), so whoever has an id up to M got it before M was read, had its xid before that, and xids
+ * rise: its xid is below X. Once pg_snapshot_xmin of a later snapshot has reached X, every transaction below X has ended. Any statement
+ * after that sees all rows up to M that were ever committed; ids up to M that it does not see were rolled back or deleted. So a sweep made
+ * then is the last one that M needs: the floor rises to M, or to the cursor where that is lower.
+ *   (pg_snapshot_xmax in place of X would be wrong: it is one past the last xid that *ended*, and a writer that still runs can be above it.)
+ * Rows that were read are in memory (`known`) until they are deleted; rows that are held are found by their own index. Neither needs
+ * the floor. A new owner starts at 0.
+ *
+ * Why there is a floor. As long as any snapshot in the database is older than their deletion, deleted rows stay in the index, and each scan
+ * from the start walks over all of them. A floor that follows the cursor keeps that walk to what was deleted in the last fraction of a
+ * second, however old the snapshot. What can hold the floor back is a writing transaction that stays open, of any database of the
+ * server: then the sweep grows, and takes its share of the time and no more.
+ */
+export type Reader = {
+  /** Up to `room` rows in the order of their ids. `more`: there may be more right now. */
+  read(room: number): Promise<{ rows: Row[]; more: boolean }>;
+  /** Something may have been committed: the next read sweeps. */
+  expectLate(): void;
+  /** When the sweep that is wanted may run, in milliseconds from now; undefined when none is wanted. */
+  sweepIn(): number | undefined;
+  /** From now on rows may be held in the database, and scans must ask. */
+  setHeldExists(exists: boolean): void;
+  position(): { floor: number; cursor: number };
+  /** The last id that was given out. */
+  lastId(): Promise<number>;
+};
+
+type Mark = { lastId: number; xid: bigint; settled: boolean };
+
+export type ReaderOptions = {
+  connection: OwnerConnection;
+  /** Whether a row is in memory already. */
+  known(id: number): boolean;
+  /** Monotonic, in milliseconds. */
+  now?: () => number;
+};
+
+/** The sweep's share of the time: late rows are rare, and must not slow the others by more than this. */
+const sweepShare = 0.05;
+/** How often the floor rises: each time costs three small statements and one xid, and leaves a quarter of a second of deleted rows to sweep. */
+const markEveryMs = 250;
+/** Ids that one sweep brings over; what is in flight is among them. */
+const sweepLimit = 20_000;
+
+const scanOf = (behindHeld: string): string => `
+  SELECT ${rowColumns(behindHeld)} FROM outbox o
+  WHERE o.id > $1 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $2`;
+const fetchOf = (behindHeld: string): string => `
+  SELECT ${rowColumns(behindHeld)} FROM outbox o
+  WHERE o.id = ANY ($1::bigint[]) AND o.next_attempt_at IS NULL ORDER BY o.id`;
+
+const sql = {
+  scan: { name: 'outbox scan', text: scanOf('false') },
+  scanBesideHeld: { name: 'outbox scan beside held', text: scanOf(isBehindHeld) },
+  fetch: { name: 'outbox fetch', text: fetchOf('false') },
+  fetchBesideHeld: { name: 'outbox fetch beside held', text: fetchOf(isBehindHeld) },
+  sweep: {
+    name: 'outbox sweep',
+    text: 'SELECT id FROM outbox WHERE id > $1 AND id <= $2 AND next_attempt_at IS NULL ORDER BY id LIMIT $3',
+  },
+  lastId: { name: 'outbox last id', text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq' },
+  newXid: { name: 'outbox new xid', text: 'SELECT pg_current_xact_id()' },
+  xmin: { name: 'outbox xmin', text: 'SELECT pg_snapshot_xmin(pg_current_snapshot())' },
+};
+
+export function createReader({ connection, known, now = () => performance.now() }: ReaderOptions): Reader {
+  let floor = 0;
+  let cursor = 0;
+  let mark: Mark | undefined;
+  let markedAt = -Infinity;
+  let heldExists = true;
+  let sweepWanted = true;
+  let nextSweepAt = -Infinity;
+
+  /** Must come before the sweep and the scan: they may only count on what was settled before their snapshots. */
+  async function settleMark(): Promise<void> {
+    if (mark === undefined) {
+      if (floor === cursor || now() - markedAt < markEveryMs) return;
+      markedAt = now();
+      const lastId = Number(await value(sql.lastId));
+      mark = { lastId, xid: BigInt(await value(sql.newXid)), settled: false };
+    } else if (!mark.settled) {
+      mark.settled = BigInt(await value(sql.xmin)) >= mark.xid;
+    }
+  }
+
+  function raiseFloor(to: number): void {
+    if (mark?.settled !== true) return;
+    floor = Math.max(floor, Math.min(to, mark.lastId));
+    if (floor >= mark.lastId) mark = undefined;
+  }
+
+  async function sweep(room: number): Promise<Row[]> {
+    const startedAt = now();
+    sweepWanted = false;
+    const ids = (await connection.run<[string]>(sql.sweep, [floor, cursor, sweepLimit])).map(([id]) => Number(id));
+    const late = ids.filter((id) => !known(id));
+    const taken = late.slice(0, room);
+    const rows = taken.length === 0 ? [] : await fetchRows(taken);
+    if (taken.length < late.length) raiseFloor(taken.at(-1) ?? floor);
+    else if (ids.length === sweepLimit) raiseFloor(ids.at(-1) ?? floor);
+    else raiseFloor(cursor);
+    sweepWanted = taken.length < late.length || ids.length === sweepLimit;
+    const endedAt = now();
+    nextSweepAt = endedAt + (endedAt - startedAt) * (1 / sweepShare - 1);
+    return rows;
+  }
+
+  async function fetchRows(ids: number[]): Promise<Row[]> {
+    return (await connection.run<RawRow>(heldExists ? sql.fetchBesideHeld : sql.fetch, [ids])).map(toRow);
+  }
+
+  async function scan(limit: number): Promise<Row[]> {
+    const complete = floor === cursor;
+    const rows = (await connection.run<RawRow>(heldExists ? sql.scanBesideHeld : sql.scan, [cursor, limit])).map(toRow);
+    cursor = rows.at(-1)?.id ?? cursor;
+    if (complete && mark?.settled === true) {
+      // the scan saw all there is up to M, so M needs no sweep; where it found the end it even passed ids that were rolled back
+      if (rows.length < limit) cursor = Math.max(cursor, mark.lastId);
+      raiseFloor(cursor);
+    }
+    return rows;
+  }
+
+  async function value(statement: { name: string; text: string }): Promise<string> {
+    const [row] = await connection.run<[string]>(statement);
+    if (row === undefined) throw new Error(`${statement.name} gave nothing`);
+    return row[0];
+  }
+
+  const sweepIn = (): number | undefined =>
+    sweepWanted && floor < cursor ? Math.max(0, nextSweepAt - now()) : undefined;
+
+  return {
+    async read(room) {
+      await settleMark();
+      const late = sweepIn() === 0 ? await sweep(room) : [];
+      const limit = room - late.length;
+      const fresh = limit > 0 ? await scan(limit) : [];
+      if (fresh.length > 0) sweepWanted = true;
+      return { rows: [...late, ...fresh], more: fresh.length === limit };
+    },
+    expectLate() {
+      sweepWanted = true;
+    },
+    sweepIn,
+    setHeldExists(exists) {
+      heldExists = exists;
+    },
+    position: () => ({ floor, cursor }),
+    lastId: async () => Number(await value(sql.lastId)),
+  };
+}

@@ -1,0 +1,218 @@
+import { setMaxListeners } from 'node:events';
+import { errorText } from '@taskwire/errors';
+import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/rabbit';
+import { toMessage } from './message.ts';
+import type { Row } from './rows.ts';
+
+/** A row that could not be published: it, and all that is behind it in its aggregate, goes back to the database. */
+export type Held = { head: Row; reason: string; error: string; followers: number[] };
+
+/**
+ * The rows that the relay holds in memory, published side by side across aggregates and one after the other within one: the next row of an
+ * aggregate is sent only when the one before is confirmed, so that a return or a nack cannot let it pass.
+ */
+export type Window = {
+  add(rows: readonly Row[]): void;
+  /** Appends rows that come after a held row which is published by now. */
+  addReleased(aggregateId: string, rows: readonly Row[]): void;
+  /** Also true for rows that are confirmed and not yet deleted. */
+  known(id: number): boolean;
+  size(): number;
+  /** Rows that are being published or wait for one of their aggregate. */
+  unpublished(): number;
+  inFlight(): number;
+  /** How many rows are confirmed and not yet taken, and since when (monotonic) there is one. */
+  confirmed(): { count: number; since: number };
+  takeConfirmed(): number[];
+  hasHeld(): boolean;
+  /** To be recorded before anything is added: only then does a further row of the aggregate find it held in the database. */
+  takeHeld(): Held[];
+  /** Aggregates whose held rows, as far as they were read, are published: there may be more of them in the database. */
+  takeToRelease(): string[];
+  /** The rows are deleted, or recorded as held. */
+  forget(ids: readonly number[]): void;
+  /** Ends an aggregate's release: no held rows are left. */
+  released(aggregateId: string): void;
+  oldestCreatedAtMs(): number | undefined;
+  /** Sends nothing more. What was sent is still settled. */
+  close(): void;
+};
+
+type Chain = {
+  aggregateId: string;
+  rows: Row[];
+  /** Its rows come from behind a held one. */
+  recovering: boolean;
+  held: { reason: string; error: string } | undefined;
+  /** How often in a row the channel was lost under its first row. */
+  unknown: number;
+};
+
+export type WindowOptions = {
+  publisher: Publisher;
+  appId: string;
+  maxInFlight: number;
+  /** Something can be taken, or there is room. */
+  onProgress(): void;
+};
+
+/**
+ * A lost channel is nobody's fault, mostly, and its rows are sent again. A row that sees it this often in a row may be the cause (something
+ * that the broker closes channels for), and is held back, so that others get through.
+ */
+const maxUnknown = 5;
+/** The publisher waits for its channel by itself; this only keeps a publisher that refuses at once from being asked in a circle. */
+const retryAfterMs = 50;
+
+export function createWindow({ publisher, appId, maxInFlight, onProgress }: WindowOptions): Window {
+  const chains = new Map<string, Chain>();
+  const known = new Map<number, Row>();
+  const closing = new AbortController();
+  // one for each message that waits for the broker
+  setMaxListeners(0, closing.signal);
+  let ready: Chain[] = [];
+  let next = 0;
+  let inFlight = 0;
+  let unpublished = 0;
+  let confirmed: number[] = [];
+  let confirmedSince = 0;
+  let heldChains: Chain[] = [];
+  let toRelease: string[] = [];
+
+  function chainOf(aggregateId: string): Chain {
+    let chain = chains.get(aggregateId);
+    if (chain === undefined) {
+      chain = { aggregateId, rows: [], recovering: false, held: undefined, unknown: 0 };
+      chains.set(aggregateId, chain);
+    }
+    return chain;
+  }
+
+  function append(chain: Chain, row: Row): void {
+    known.set(row.id, row);
+    unpublished += 1;
+    chain.rows.push(row);
+    if (chain.rows.length === 1 && chain.held === undefined) ready.push(chain);
+  }
+
+  function pump(): void {
+    while (inFlight < maxInFlight && next < ready.length && !closing.signal.aborted) {
+      const chain = ready[next++];
+      if (chain !== undefined) send(chain);
+    }
+    // the part that was sent is cut off now and then, instead of moving the array for each
+    if (next > 1_000 || next === ready.length) {
+      ready = ready.slice(next);
+      next = 0;
+    }
+  }
+
+  function send(chain: Chain): void {
+    const row = chain.rows[0];
+    if (row === undefined) return;
+    let message: OutgoingMessage;
+    try {
+      message = toMessage(row, appId);
+    } catch (error) {
+      return hold(chain, 'invalid', errorText(error));
+    }
+    inFlight += 1;
+    publisher.publish(message, { signal: closing.signal }).then(
+      (outcome) => {
+        inFlight -= 1;
+        if (outcome === 'confirmed') confirm(chain, row);
+        else hold(chain, 'returned', `no queue is bound for ${row.type}`);
+        pump();
+      },
+      (error: unknown) => {
+        inFlight -= 1;
+        failed(chain, error);
+        pump();
+      },
+    );
+  }
+
+  function confirm(chain: Chain, row: Row): void {
+    chain.rows.shift();
+    chain.unknown = 0;
+    unpublished -= 1;
+    if (confirmed.length === 0) confirmedSince = performance.now();
+    confirmed.push(row.id);
+    if (chain.rows.length > 0) ready.push(chain);
+    else if (chain.recovering) toRelease.push(chain.aggregateId);
+    else chains.delete(chain.aggregateId);
+    onProgress();
+  }
+
+  function failed(chain: Chain, error: unknown): void {
+    if (closing.signal.aborted) return;
+    const code = error instanceof PublishError ? error.code : 'invalid';
+    if (code === 'unknown') chain.unknown += 1;
+    const again = code === 'not_sent' || code === 'in_flight' || (code === 'unknown' && chain.unknown < maxUnknown);
+    if (again) setTimeout(() => retry(chain), retryAfterMs);
+    else hold(chain, code, errorText(error));
+  }
+
+  function retry(chain: Chain): void {
+    ready.push(chain);
+    pump();
+  }
+
+  function hold(chain: Chain, reason: string, error: string): void {
+    chain.held = { reason, error };
+    heldChains.push(chain);
+    onProgress();
+  }
+
+  return {
+    add(rows) {
+      for (const row of rows) append(chainOf(row.aggregateId), row);
+      pump();
+    },
+    addReleased(aggregateId, rows) {
+      const chain = chainOf(aggregateId);
+      chain.recovering = true;
+      for (const row of rows) append(chain, row);
+      pump();
+    },
+    known: (id) => known.has(id),
+    size: () => known.size,
+    unpublished: () => unpublished,
+    inFlight: () => inFlight,
+    confirmed: () => ({ count: confirmed.length, since: confirmedSince }),
+    hasHeld: () => heldChains.length > 0,
+    takeConfirmed() {
+      const taken = confirmed;
+      confirmed = [];
+      return taken;
+    },
+    takeHeld() {
+      const taken = heldChains.flatMap(({ aggregateId, rows: [head, ...followers], held }) => {
+        chains.delete(aggregateId);
+        if (head === undefined || held === undefined) return [];
+        unpublished -= 1 + followers.length;
+        return [{ head, ...held, followers: followers.map((row) => row.id) }];
+      });
+      heldChains = [];
+      return taken;
+    },
+    takeToRelease() {
+      const taken = toRelease;
+      toRelease = [];
+      return taken;
+    },
+    forget(ids) {
+      for (const id of ids) known.delete(id);
+    },
+    released(aggregateId) {
+      chains.delete(aggregateId);
+    },
+    oldestCreatedAtMs() {
+      const [oldest] = known.values();
+      return oldest?.createdAtMs;
+    },
+    close() {
+      closing.abort(new Error('the relay stopped'));
+    },
+  };
+}
