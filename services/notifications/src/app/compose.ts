@@ -1,0 +1,22 @@
+import type { Channel } from './channel.ts';
+import type { Facts, NotificationType } from './notification-types.ts';
+import type { NewNotification } from './ports.ts';
+import { classes } from './rules.ts';
+
+/** The words of a notification in the app. */
+export type Words = (type: NotificationType, facts: Facts) => { title: string; body: string };
+
+export type Compose = (about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'facts'>) => NewNotification;
+
+/** Puts a notification into words and onto the channels that carry its type. */
+export function composer(words: Words, channels: readonly Channel[]): Compose {
+  return (about) => ({
+    ...about,
+    ...words(about.type, about.facts),
+    taskId: about.facts.task?.id ?? null,
+    class: classes[about.type],
+    channels: channels
+      .filter((channel) => channel.carries(about.type))
+      .map(({ name, deliver }) => ({ name, state: deliver === undefined ? 'sent' : 'pending' })),
+  });
+}

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '@taskwire/errors';
+import { createLoop, fullJitter, type BackOff, type Loop, type Progress } from '@taskwire/lifecycle';
+import type { Logger } from '@taskwire/telemetry';
+import type { Channel, Verdict } from './channel.ts';
+import type { Claimed, DeliveryLog, Recorded } from './delivery-log.ts';
+import { openHandover } from './handover.ts';
+import { sentAgainWhenUnknown } from './notification-types.ts';
+
+/** How long an attempt may take to get to the handover; after that another worker may have it, so also how long a killed one holds it up. */
+const claimMs = 15_000;
+/** How long the answer to a handover may take: longer than any channel's own limit (e-mail: 60 s), so that only a dead process is caught. */
+const answerMs = 90_000;
+/** What came of a handover is written down within the rest of that time, also when the database restarts in between. */
+const recordTries = 8;
+const recordBackOff: BackOff = { baseMs: 200, capMs: 5_000 };
+/** RFC 5321 section 4.5.4.1: retries go on for at least 4 days; the first ones come soon, later ones every half hour. */
+const giveUpAfterMs = 4 * 24 * 3_600_000;
+const retryBackOff: BackOff = { baseMs: 5_000, capMs: 30 * 60_000 };
+/** Before an unknown delivery is sent once more: time for the other side to have come back. */
+const sendAgainMs = 60_000;
+
+export type DeliveryTelemetry = {
+  logger: Logger;
+  /** Called once for each attempt; `seconds` is the age of the delivery. */
+  ended(channel: string, outcome: Verdict['kind'] | 'claim_lost', seconds: number): void;
+};
+
+export type DeliveryLoopOptions = {
+  log: DeliveryLog;
+  channel: Channel & Required<Pick<Channel, 'deliver'>>;
+  /** The most attempts at a time. */
+  concurrency: number;
+  /** The longest that a delivery waits to be noticed, in milliseconds. */
+  intervalMs: number;
+  telemetry: DeliveryTelemetry;
+};
+
+/**
+ * The loop that delivers on one channel, so that a slow channel holds up no other. While the channel is away one delivery at a time is tried,
+ * with the loop's own growing pauses (that is why such a round rejects), and nothing that waits is given up for it.
+ */
+export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
+  const { logger } = telemetry;
+  let away = false;
+
+  async function round(stopping: AbortSignal): Promise<Progress> {
+    const lost = await log.markLost(channel.name, sentAgainWhenUnknown, sendAgainMs);
+    if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
+    const limit = away ? 1 : concurrency;
+    const claimed = await log.claim(channel.name, limit, claimMs);
+    const ends = await Promise.allSettled(claimed.map((one) => deliverOne(one, stopping)));
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+    const failure = ends.find((end) => end.status === 'fulfilled' && end.value.kind === 'away');
+    if (claimed.length > 0) away = failure !== undefined;
+    if (away) throw new Error(`${channel.name} is away`);
+    return claimed.length === limit ? 'more' : 'idle';
+  }
+
+  async function deliverOne(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
+    const verdict = await attempt(claimed, stopping);
+    const kept = await recordSurely(claimed, recordOf(claimed, verdict));
+    telemetry.ended(channel.name, kept ? verdict.kind : 'claim_lost', (Date.now() - claimed.createdAt) / 1000);
+    logger.info(`delivery attempt: ${verdict.kind}`, {
+      channel: channel.name,
+      delivery_id: claimed.id,
+      notification_id: claimed.notificationId,
+      user_id: claimed.userId,
+      attempt: claimed.attempt,
+      detail: verdict.detail,
+    });
+    return verdict;
+  }
+
+  async function attempt(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
+    const handover = openHandover(() => log.beginSending(claimed, answerMs), claimMs, stopping);
+    try {
+      const verdict = await channel.deliver(claimed, handover);
+      const interrupted = stopping.aborted && !handover.begun() && verdict.kind === 'away';
+      return interrupted ? { kind: 'again', detail: 'the process stopped', afterMs: 0 } : verdict;
+    } catch (error) {
+      return { kind: handover.begun() ? 'unknown' : 'again', detail: errorText(error) };
+    } finally {
+      handover.close();
+    }
+  }
+
+  async function recordSurely(claimed: Claimed, recorded: Recorded): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await log.record(claimed, recorded);
+      } catch (error) {
+        if (tries === recordTries) throw error;
+        logger.warn('an attempt cannot be recorded, will try again', {
+          delivery_id: claimed.id,
+          error: errorText(error),
+        });
+        await delay(fullJitter(tries, recordBackOff));
+      }
+    }
+  }
+
+  return createLoop({ name: `${channel.name} delivery`, tick: round, intervalMs, logger });
+}
+
+/** What the end of an attempt means for its delivery. `now` is in milliseconds since the epoch. */
+export function recordOf(claimed: Claimed, verdict: Verdict, now = Date.now()): Recorded {
+  const end = { outcome: verdict.kind, detail: verdict.detail };
+  // one that may have arrived before stays unknown until it is known to be sent: nothing else in between makes it less so
+  const mayHaveArrived = claimed.unknowns > 0;
+  switch (verdict.kind) {
+    case 'sent':
+      return { ...end, state: 'sent', dueInMs: null };
+    case 'refused':
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
+    case 'unknown': {
+      const again = !mayHaveArrived && sentAgainWhenUnknown.some((one) => one === claimed.class);
+      return { ...end, state: 'unknown', dueInMs: again ? sendAgainMs : null };
+    }
+    case 'away':
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', dueInMs: 0 };
+    case 'again': {
+      if (now - claimed.createdAt > giveUpAfterMs) {
+        return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
+      }
+      const dueInMs = verdict.afterMs ?? fullJitter(claimed.attempt, retryBackOff);
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', dueInMs };
+    }
+  }
+}

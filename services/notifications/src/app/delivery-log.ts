@@ -1,0 +1,32 @@
+import type { Delivery, Verdict } from './channel.ts';
+
+/** A delivery that this process has claimed. */
+export type Claimed = Delivery & {
+  /** What this attempt has to show to write anything. */
+  claim: string;
+  /** When the delivery was made, in milliseconds since the epoch. */
+  createdAt: number;
+  /** How many attempts before this one ended without an answer after the handover. */
+  unknowns: number;
+  class: string;
+};
+
+/** What becomes of the delivery after an attempt. `dueInMs` null ends it. */
+export type Recorded = {
+  state: 'pending' | 'sent' | 'failed' | 'unknown';
+  outcome: Verdict['kind'];
+  detail: string;
+  dueInMs: number | null;
+};
+
+/** The state of deliveries and the log of their attempts. Every write is fenced by the claim. */
+export type DeliveryLog = {
+  /** Takes up to `limit` that are due, oldest first, for `claimMs`; each is a new attempt. Others skip them meanwhile. */
+  claim(channel: string, limit: number, claimMs: number): Promise<Claimed[]>;
+  /** Commits the state `sending`, in which a crash counts as unknown after `answerMs`. False when the claim was lost. */
+  beginSending(claimed: Claimed, answerMs: number): Promise<boolean>;
+  /** False when the claim was lost. */
+  record(claimed: Claimed, recorded: Recorded): Promise<boolean>;
+  /** Turns what was being sent by a process that is gone into `unknown`; the classes given are due again after `againInMs`, once. */
+  markLost(channel: string, classesSentAgain: readonly string[], againInMs: number): Promise<number>;
+};

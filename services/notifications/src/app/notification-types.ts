@@ -1,0 +1,25 @@
+import type { schemas } from '@taskwire/contracts';
+
+/** Types of notifications; the contract has the list. */
+export type NotificationType = (typeof schemas.notificationTypes)[number];
+
+/**
+ * What a delivery whose outcome is unknown calls for:
+ * - `notice`: left as it is. The in-app notification says the same and is exactly once, and a person who is told twice by e-mail stops
+ *   reading them.
+ * - `account`: sent once more, under the same Message-ID, because there is no second way to the person.
+ */
+export type DeliveryClass = 'notice' | 'account';
+
+/** Classes that are sent once more when the outcome is unknown. */
+export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
+
+/** What happened, as every template is filled with it; kept with the notification. */
+export type Facts = {
+  /** Null where it is not about a task. The title is null when the task was deleted before this service ever saw it. */
+  task: { id: string; title: string | null; isDeleted: boolean } | null;
+  /** The name of who did it; null for the system itself. */
+  actor: string | null;
+  /** The name of who is told. */
+  recipient: string;
+};

@@ -1,0 +1,44 @@
+import type { DeliveryClass, Facts, NotificationType } from './notification-types.ts';
+
+/** Another service cannot be asked at the moment. */
+export type Unavailable = { kind: 'unavailable'; detail: string; retryAfterMs?: number };
+
+/** What is known of a task, at least as new as was asked for. */
+export type TaskAnswer =
+  | { kind: 'task'; id: string; title: string; creatorId: string }
+  /** Title and creator are null when this service never saw the task before it was deleted. */
+  | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null }
+  | { kind: 'unheard_of' }
+  | Unavailable;
+
+/** A task that has everything that happened to it up to `asOf` (ISO 8601, microseconds). */
+export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promise<TaskAnswer>;
+
+export type Person = { kind: 'person'; id: string; name: string; email: string };
+
+/** A person as the directory knows them; asks Auth for one that it does not know. */
+export type FindPerson = (
+  id: string,
+  signal: AbortSignal,
+) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
+
+/** A notification to be written, with the deliveries that it calls for. */
+export type NewNotification = {
+  /** The id of the message that it comes from. */
+  eventId: string;
+  userId: string;
+  type: NotificationType;
+  taskId: string | null;
+  facts: Facts;
+  title: string;
+  body: string;
+  class: DeliveryClass;
+  channels: readonly { name: string; state: 'pending' | 'sent' }[];
+};
+
+/** What an event calls for. */
+export type Plan =
+  | { kind: 'tell'; notifications: readonly NewNotification[] }
+  | { kind: 'later'; reason: string; afterMs?: number }
+  /** It can never be carried out; somebody has to look at it. */
+  | { kind: 'impossible'; reason: string };

@@ -1,0 +1,54 @@
+import type { EventPayload } from '@taskwire/contracts';
+import type { DeliveryClass, NotificationType } from './notification-types.ts';
+
+/** Events of tasks that people are told of. */
+export type ToldEventType =
+  | 'tasks.task.assigned'
+  | 'tasks.task.unassigned'
+  | 'tasks.task.started'
+  | 'tasks.task.completed'
+  | 'tasks.task.cancelled';
+
+/** Who may be told of a task: the user named in the event, or its creator. */
+type Audience = 'named' | 'creator';
+
+type Rule = {
+  type: NotificationType;
+  tell: readonly Audience[];
+  /** Whether it is still worth telling when the task was deleted in the meantime: what was taken or ended is, what is to be done is not. */
+  whenDeleted: 'tell' | 'skip';
+};
+
+/** Who is told what. Whoever did it is never told. */
+export const rules: Readonly<Record<ToldEventType, Rule>> = {
+  'tasks.task.assigned': { type: 'task.assigned', tell: ['named'], whenDeleted: 'skip' },
+  'tasks.task.unassigned': { type: 'task.unassigned', tell: ['named'], whenDeleted: 'tell' },
+  'tasks.task.started': { type: 'task.started', tell: ['creator'], whenDeleted: 'skip' },
+  'tasks.task.completed': { type: 'task.completed', tell: ['creator'], whenDeleted: 'tell' },
+  'tasks.task.cancelled': { type: 'task.cancelled', tell: ['creator', 'named'], whenDeleted: 'tell' },
+};
+
+/** The class of each type, which says what an unknown outcome calls for. */
+export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
+  'task.assigned': 'notice',
+  'task.unassigned': 'notice',
+  'task.started': 'notice',
+  'task.completed': 'notice',
+  'task.cancelled': 'notice',
+  'user.welcome': 'account',
+};
+
+/** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */
+export function audienceOf<T extends ToldEventType>(
+  eventType: T,
+  event: EventPayload<T>,
+  creatorId: string | undefined,
+): string[] {
+  const people: Readonly<Record<Audience, string | null | undefined>> = { named: namedIn(event), creator: creatorId };
+  const told = new Set(rules[eventType].tell.map((audience) => people[audience]));
+  return [...told].filter((id): id is string => typeof id === 'string' && id !== event.actor);
+}
+
+function namedIn(event: EventPayload<ToldEventType>): string | null {
+  return 'unassigned_from' in event ? event.unassigned_from : event.assigned_to;
+}

@@ -1,0 +1,118 @@
+import { createTransport } from 'nodemailer';
+import addressparser from 'nodemailer/lib/addressparser';
+import type { Channel, Delivery, Handover, Verdict } from '../app/channel.ts';
+import type { FindPerson, Person } from '../app/ports.ts';
+import { layOut } from '../templates/layout.ts';
+import { templates } from '../templates/templates.ts';
+import type { Mail } from '../templates/template.ts';
+import { holdEnd } from './hold-end.ts';
+import { verdictOf } from './smtp-verdict.ts';
+
+export type EmailOptions = {
+  smtpUrl: string;
+  /** An address with or without a name, such as `Taskwire <no-reply@example.com>`. */
+  from: string;
+  /** Where links lead to. */
+  publicUrl: string;
+  findPerson: FindPerson;
+  /** The most SMTP connections at a time. */
+  connections: number;
+};
+
+/** A server that cannot be reached is noticed well before the claim of the attempt ends. */
+const connectMs = 5_000;
+const greetingMs = 8_000;
+/** How long a server may be silent. RFC 5321 section 4.5.3.2.6 grants it 10 minutes after the data; a relay of one's own is not that slow. */
+const silenceMs = 60_000;
+/** Below what servers allow an idle session (Postfix: 5 min), so that a message rarely meets a connection that the other side has closed. */
+const idleMs = 30_000;
+
+/** E-mail over SMTP: at least once as far as it is known, with an explicit unknown where it is not. */
+export function email(options: EmailOptions): Required<Channel> & { close(): void } {
+  const transport = createTransport({
+    url: options.smtpUrl,
+    pool: true,
+    maxConnections: options.connections,
+    connectionTimeout: connectMs,
+    greetingTimeout: greetingMs,
+    dnsTimeout: connectMs,
+    socketTimeout: silenceMs,
+    idleTimeout: idleMs,
+    // by default the pool sends a message again when its connection closes, also after the server may have taken it; whether to is the loop's decision
+    maxRequeues: 0,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  // nodemailer's plugin step `stream` has the finished message: https://nodemailer.com/plugins/create
+  transport.use('stream', (mail, done) => {
+    const begin = begins.get(mail.data.messageId);
+    if (begin === undefined || mail.message === null) throw new Error('a message without a handover');
+    mail.message.processFunc((message) => holdEnd(message, begin));
+    done();
+  });
+  /** By Message-ID; the loop has one attempt of a delivery at a time. */
+  const begins = new Map<string | undefined, () => Promise<void>>();
+
+  async function send(delivery: Delivery, person: Person, mail: Mail, handover: Handover): Promise<Verdict> {
+    let handedOver = false;
+    const message = {
+      from: options.from,
+      to: { name: person.name, address: person.email },
+      ...layOut(mail, options.publicUrl),
+      messageId: `<${delivery.notificationId}@${domainOf(options.from)}>`,
+      headers: headersOf(options),
+      signal: handover.signal,
+    };
+    begins.set(message.messageId, async () => {
+      await handover.begin();
+      handedOver = true;
+    });
+    try {
+      const { response } = await transport.sendMail(message);
+      return { kind: 'sent', detail: response };
+    } catch (error) {
+      return verdictOf(error, handedOver);
+    } finally {
+      begins.delete(message.messageId);
+    }
+  }
+
+  return {
+    name: 'email',
+    carries: (type) => templates[type].mail !== undefined,
+    async deliver(delivery, handover) {
+      const mail = templates[delivery.type].mail?.(delivery.facts);
+      if (mail === undefined) return { kind: 'refused', detail: `${delivery.type} has no e-mail` };
+      const person = await options.findPerson(delivery.userId, handover.signal);
+      switch (person.kind) {
+        case 'person':
+          return await send(delivery, person, mail, handover);
+        case 'deleted':
+          return { kind: 'refused', detail: 'the user was deleted' };
+        case 'unheard_of':
+          return { kind: 'refused', detail: 'Auth does not know the user' };
+        case 'unavailable':
+          return {
+            kind: 'again',
+            detail: person.detail,
+            ...(person.retryAfterMs === undefined ? {} : { afterMs: person.retryAfterMs }),
+          };
+      }
+    },
+    close: () => transport.close(),
+  };
+}
+
+/** RFC 3834 (no answers from machines), RFC 2919 (one id to sort by). */
+function headersOf(options: EmailOptions): Record<string, string> {
+  return {
+    'Auto-Submitted': 'auto-generated',
+    'X-Auto-Response-Suppress': 'All',
+    'List-Id': `Taskwire notifications <notifications.${domainOf(options.from)}>`,
+  };
+}
+
+function domainOf(from: string): string {
+  const [address] = addressparser(from, { flatten: true });
+  return address?.address.split('@').at(-1) || 'localhost';
+}

@@ -1,0 +1,4 @@
+import type { Channel } from '../app/channel.ts';
+
+/** The inbox in the app: the committed notification is the delivery. */
+export const inApp: Channel = { name: 'in_app', carries: () => true };

@@ -1,0 +1,49 @@
+import { notificationsRoutes } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import { bind, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
+import { decodeCursor, encodeCursor } from '@taskwire/postgres';
+import { z } from 'zod';
+import type { Inbox } from '../app/inbox.ts';
+
+/** The public API. */
+export function routes(inbox: Inbox): BoundRoute[] {
+  return [
+    bind(notificationsRoutes.listNotifications, list(inbox)),
+    bind(notificationsRoutes.countUnread, countUnread(inbox)),
+    bind(notificationsRoutes.readNotification, read(inbox)),
+    bind(notificationsRoutes.readAllNotifications, readAll(inbox)),
+  ];
+}
+
+// PostgreSQL has no year 0
+const position = z.tuple([z.iso.datetime().refine((instant) => !instant.startsWith('0000')), z.guid()]);
+
+function list(inbox: Inbox): HandlerOf<typeof notificationsRoutes.listNotifications> {
+  return async ({ actor, query: { cursor, limit, unread } }) => {
+    const [createdAt, id] = cursor === undefined ? [] : decodeCursor(position, cursor);
+    const after = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
+    // one more than asked for tells whether there is a next page
+    const found = await inbox.list({ userId: actor.id, unread: unread === 'true', after, limit: limit + 1 });
+    const data = found.slice(0, limit);
+    const last = data.at(-1);
+    const more = found.length > limit && last !== undefined;
+    return { status: 200, body: { data, next_cursor: more ? encodeCursor([last.created_at, last.id]) : null } };
+  };
+}
+
+function countUnread(inbox: Inbox): HandlerOf<typeof notificationsRoutes.countUnread> {
+  return async ({ actor }) => ({ status: 200, body: { unread_count: await inbox.countUnread(actor.id) } });
+}
+
+function read(inbox: Inbox): HandlerOf<typeof notificationsRoutes.readNotification> {
+  return async ({ actor, params: { id } }) => {
+    const notification = await inbox.read(actor.id, id);
+    // another's notification is as unknown as one that never was
+    if (notification === undefined) throw problem('not_found', 'You have no notification with this id.');
+    return { status: 200, body: notification };
+  };
+}
+
+function readAll(inbox: Inbox): HandlerOf<typeof notificationsRoutes.readAllNotifications> {
+  return async ({ actor }) => ({ status: 200, body: { read: await inbox.readAll(actor.id) } });
+}

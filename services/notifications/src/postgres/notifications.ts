@@ -1,0 +1,109 @@
+import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import type { NewNotification } from '../app/ports.ts';
+import type { Inbox, NotificationView } from '../app/inbox.ts';
+
+// A conflict means that this person was told of this event before: then nothing of it is written, no delivery either.
+// A channel without a worker has delivered with the commit; it is logged as every other.
+const writeAll = `
+  WITH given AS (
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
+      event_id text, user_id uuid, type text, task_id uuid, facts jsonb, title text, body text, class text, channels jsonb)
+  ), told AS (
+    INSERT INTO notifications (event_id, user_id, type, task_id, facts, title, body)
+    SELECT event_id, user_id, type, task_id, facts, title, body FROM given
+    ON CONFLICT (event_id, user_id, type) DO NOTHING
+    RETURNING id, event_id, user_id, type
+  ), planned AS (
+    INSERT INTO deliveries (notification_id, channel, class, state, attempts, due_at)
+    SELECT told.id, c.name, given.class, c.state,
+      CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
+      CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
+    FROM told JOIN given USING (event_id, user_id, type)
+    CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
+    RETURNING id, state
+  ), logged AS (
+    INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
+    SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
+  )
+  SELECT id FROM told`;
+
+/** Writes notifications with their deliveries, in one statement; those that were written before are left as they are. */
+export async function writeNotifications(db: Queryable, notifications: readonly NewNotification[]): Promise<void> {
+  if (notifications.length === 0) return;
+  const given = notifications.map((one) => ({
+    event_id: one.eventId,
+    user_id: one.userId,
+    type: one.type,
+    task_id: one.taskId,
+    facts: one.facts,
+    title: one.title,
+    body: one.body,
+    class: one.class,
+    channels: one.channels,
+  }));
+  await query(db, { name: 'write_notifications', text: writeAll, values: [JSON.stringify(given)] });
+}
+
+const view = `
+  id, type, title, body, task_id,
+  ${isoMicros('seen_at')} AS seen_at, ${isoMicros('read_at')} AS read_at, ${isoMicros('archived_at')} AS archived_at,
+  ${isoMicros('created_at')} AS created_at`;
+
+const page = (onlyUnread: string) => `
+  SELECT ${view} FROM notifications
+  WHERE user_id = $1 ${onlyUnread}
+    AND (created_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+  ORDER BY created_at DESC, id DESC LIMIT $4`;
+
+const lists = {
+  all: { name: 'list_notifications', text: page('') },
+  unread: { name: 'list_unread_notifications', text: page('AND read_at IS NULL') },
+};
+
+const countUnread = {
+  name: 'count_unread',
+  text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL',
+};
+
+// the first time stands, however often it is said
+const read = {
+  name: 'read_notification',
+  text: `
+    UPDATE notifications
+    SET read_at = coalesce(read_at, clock_timestamp()), seen_at = coalesce(seen_at, clock_timestamp())
+    WHERE id = $1 AND user_id = $2
+    RETURNING ${view}`,
+};
+
+// rows are locked in the order of their ids, so that two of these at once cannot deadlock
+const readAll = `
+  WITH unread AS (
+    SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL ORDER BY id FOR UPDATE
+  ), done AS (
+    UPDATE notifications n SET read_at = clock_timestamp(), seen_at = coalesce(seen_at, clock_timestamp())
+    FROM unread WHERE n.id = unread.id AND n.read_at IS NULL
+    RETURNING n.id
+  )
+  SELECT count(*)::int AS read FROM done`;
+
+/** The in-app inbox. */
+export function notificationInbox(db: Queryable): Inbox {
+  return {
+    async list({ userId, unread, after, limit }) {
+      const values = [userId, after?.createdAt ?? null, after?.id ?? null, limit];
+      return await query<NotificationView>(db, { ...(unread ? lists.unread : lists.all), values });
+    },
+    async countUnread(userId) {
+      const [row] = await query<{ unread: number }>(db, { ...countUnread, values: [userId] });
+      return row?.unread ?? 0;
+    },
+    async read(userId, id) {
+      const [row] = await query<NotificationView>(db, { ...read, values: [id, userId] });
+      return row;
+    },
+    async readAll(userId) {
+      const [row] = await query<{ read: number }>(db, readAll, [userId]);
+      return row?.read ?? 0;
+    },
+  };
+}

@@ -1,0 +1,55 @@
+import { query, type Queryable } from '@taskwire/postgres';
+import type { TaskCache } from '../app/find-task.ts';
+import type { TaskAnswer } from '../app/ports.ts';
+
+type Row = { title: string | null; creator_id: string | null; is_deleted: boolean };
+
+const readFresh = `
+  SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz`;
+
+// The version of the fetched state decides, here and not in the service, because two workers may have fetched at once. A state from
+// before a deletion does not bring the task back; one from after it (a task that was restored) does.
+const storeFetched = `
+  INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of)
+  VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, $6::timestamptz))
+  ON CONFLICT (id) DO UPDATE SET
+    title = excluded.title,
+    creator_id = excluded.creator_id,
+    version = excluded.version,
+    is_deleted = false,
+    fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
+    fetched_at = clock_timestamp()
+  WHERE (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
+    AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz)`;
+
+const storeTombstone = `
+  INSERT INTO task_cache (id, version, is_deleted, fresh_as_of) VALUES ($1, 0, true, $2::timestamptz)
+  ON CONFLICT (id) DO UPDATE SET is_deleted = true, fresh_as_of = excluded.fresh_as_of, fetched_at = clock_timestamp()
+  WHERE task_cache.fresh_as_of < excluded.fresh_as_of`;
+
+const readAny = 'SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1';
+
+/** Tasks' state in this service's own database. */
+export function taskCache(db: Queryable): TaskCache {
+  return {
+    async read(id, asOf) {
+      const [row] = await query<Row>(db, { name: 'read_fresh_task', text: readFresh, values: [id, asOf] });
+      return row && toAnswer(id, row);
+    },
+    async store(task, asOf) {
+      const values = [task.id, task.title, task.creatorId, task.version, task.updatedAt, asOf];
+      await query(db, { name: 'store_fetched_task', text: storeFetched, values });
+    },
+    async storeDeleted(id, asOf) {
+      await query(db, storeTombstone, [id, asOf]);
+      const [row] = await query<Row>(db, readAny, [id]);
+      return { kind: 'deleted', id, title: row?.title ?? null, creatorId: row?.creator_id ?? null };
+    },
+  };
+}
+
+function toAnswer(id: string, { title, creator_id: creatorId, is_deleted: isDeleted }: Row): TaskAnswer {
+  return isDeleted || title === null || creatorId === null
+    ? { kind: 'deleted', id, title, creatorId }
+    : { kind: 'task', id, title, creatorId };
+}

@@ -1,0 +1,18 @@
+import type { NotificationType } from '../app/notification-types.ts';
+import { taskAssigned } from './task-assigned.ts';
+import { taskCancelled } from './task-cancelled.ts';
+import { taskCompleted } from './task-completed.ts';
+import { taskStarted } from './task-started.ts';
+import { taskUnassigned } from './task-unassigned.ts';
+import type { Template } from './template.ts';
+import { userWelcome } from './user-welcome.ts';
+
+/** How each type of notification is said. */
+export const templates: Readonly<Record<NotificationType, Template>> = {
+  'task.assigned': taskAssigned,
+  'task.unassigned': taskUnassigned,
+  'task.started': taskStarted,
+  'task.completed': taskCompleted,
+  'task.cancelled': taskCancelled,
+  'user.welcome': userWelcome,
+};

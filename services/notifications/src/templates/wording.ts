@@ -1,0 +1,19 @@
+import type { Facts } from '../app/notification-types.ts';
+import type { Mail } from './template.ts';
+
+/** The task in a sentence: its title in quotes, where it is known. */
+export function taskIn({ task }: Facts): string {
+  return task === null || task.title === null ? 'a task that was deleted' : `“${task.title}”`;
+}
+
+/** Who did it, at the start of a sentence. */
+export function actorIn({ actor }: Facts): string {
+  return actor ?? 'Taskwire';
+}
+
+/** A link to the task, or to the tasks where it is gone. */
+export function linkToTask({ task }: Facts): Mail['link'] {
+  return task === null || task.isDeleted
+    ? { label: 'Open Taskwire', path: '/' }
+    : { label: 'Open the task', path: `/tasks/${task.id}` };
+}

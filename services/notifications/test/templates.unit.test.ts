@@ -1,0 +1,74 @@
+import { schemas } from '@taskwire/contracts';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { Facts } from '../src/app/notification-types.ts';
+import { layOut } from '../src/templates/layout.ts';
+import { templates } from '../src/templates/templates.ts';
+
+const facts: Facts = { task: { id: 't1', title: 'Paint the fence', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+const publicUrl = 'https://taskwire.example/app';
+
+function mailOf(type: keyof typeof templates, changed: Partial<Facts> = {}) {
+  const mail = templates[type].mail?.({ ...facts, ...changed });
+  if (mail === undefined) throw new Error(`${type} has no mail`);
+  return layOut(mail, publicUrl);
+}
+
+describe('Templates', () => {
+  for (const type of schemas.notificationTypes) {
+    it(`say ${type} in the app, in at most a few lines`, () => {
+      const { title, body } = templates[type].inApp(facts);
+      expect(title).to.have.length.within(5, 60);
+      expect(body).to.have.length.within(5, 200);
+      if (type !== 'user.welcome') expect(body).to.include('Mia').and.to.include('Paint the fence');
+    });
+  }
+
+  for (const type of schemas.notificationTypes.filter((one) => templates[one].mail !== undefined)) {
+    it(`say the same in text and HTML in the mail of ${type}, with a link`, () => {
+      const { text, html } = mailOf(type);
+      expect(text).to.include('Hello Ann');
+      expect(html).to.include('Hello Ann');
+      expect(text).to.include('https://taskwire.example/app/');
+      expect(html).to.include('href="https://taskwire.example/app/');
+    });
+  }
+
+  it('do not send a mail when a task is started', () => {
+    expect(templates['task.started'].mail).to.equal(undefined);
+  });
+
+  it('name Taskwire as the one who did what no person did', () => {
+    expect(mailOf('task.unassigned', { actor: null }).text).to.include('Taskwire took “Paint the fence” from you');
+  });
+
+  it('link to the task, and not to one that was deleted', () => {
+    expect(mailOf('task.assigned').text).to.include('https://taskwire.example/app/tasks/t1');
+    const deleted = mailOf('task.cancelled', { task: { id: 't1', title: null, isDeleted: true } });
+    expect(deleted.text).to.include('a task that was deleted').and.not.to.include('/tasks/t1');
+  });
+
+  it('never make HTML or a second header line of what people wrote', () => {
+    const hostile = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom(
+        '<script>alert(1)</script>',
+        '"><img src=x onerror=alert(1)>',
+        'a\r\nBcc: x@y.z',
+        '</title>',
+        '&lt;b&gt;',
+      ),
+    );
+    const shape = (html: string) => html.match(/<[^>]*>/g)?.map((tag) => tag.replace(/href="[^"]*"/, 'href'));
+    const harmless = shape(mailOf('task.assigned').html);
+    fc.assert(
+      fc.property(hostile, hostile, hostile, (title, actor, recipient) => {
+        const task = { id: 't1', title, isDeleted: false };
+        const { subject, html } = mailOf('task.assigned', { task, actor, recipient });
+        expect(shape(html)).to.deep.equal(harmless);
+        expect(subject).to.match(/^[^\p{Cc}\p{Zl}\p{Zp}]*$/u);
+        expect([...subject].length).to.be.at.most(150);
+      }),
+    );
+  });
+});
