@@ -1,0 +1,148 @@
+import { randomBytes } from 'node:crypto';
+import { Writable } from 'node:stream';
+import { readEnv } from '@taskwire/env';
+import { createTelemetry } from '@taskwire/telemetry';
+import { testBroker, testDatabase, type TestBroker, type TestDatabase } from '@taskwire/testing';
+import { env } from '../../src/env.ts';
+import { migrations } from '../../src/migrations.ts';
+import { hashPassword } from '../../src/passwords/argon2id.ts';
+import { createUsers } from '../../src/postgres/users.ts';
+import { wire } from '../../src/wire.ts';
+import { createApi, type Api } from './api.ts';
+
+type Overrides = Parameters<typeof wire>[1];
+export type Wired = Awaited<ReturnType<typeof wire>>;
+
+/** The wired service on a free port, with a database and a broker of its own. */
+export type AuthWorld = {
+  database: TestDatabase;
+  broker: TestBroker;
+  service: Wired;
+  api: Api;
+  /** The environment that the service was wired with. */
+  settings: Record<string, string>;
+  /** Every line that was logged. */
+  logLines: string[];
+  /** Starts another replica on the same database and broker. */
+  replica(settings?: Record<string, string>, overrides?: Overrides): Promise<{ service: Wired; api: Api }>;
+  stop(): Promise<void>;
+};
+
+export const m2mClients = [
+  {
+    client_id: 'tasks',
+    client_secret: 'a-secret-of-tasks-with-32-characters',
+    grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }],
+  },
+  {
+    client_id: 'notifications+co:%41',
+    client_secret: 'p%c+ a:n&d=äöü-with-more-than-32-characters',
+    grants: [
+      { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
+      { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:list'] },
+    ],
+  },
+  {
+    client_id: 'narrow',
+    client_secret: 'a-secret-of-narrow-with-32-characters',
+    grants: [{ audience: 'urn:taskwire:auth', scopes: [] }],
+  },
+];
+
+export async function authWorld(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<AuthWorld> {
+  const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
+  const base = {
+    PORT: '0',
+    DATABASE_URL: database.url,
+    AMQP_URL: broker.url('auth'),
+    KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),
+    M2M_CLIENTS: JSON.stringify(m2mClients),
+    LOG_LEVEL: 'debug',
+    ...settings,
+  };
+  const logLines: string[] = [];
+  const started: Wired[] = [];
+
+  async function start(more: Record<string, string> = {}, replaced: Overrides = {}) {
+    const stream = new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        logLines.push(chunk.toString());
+        done();
+      },
+    });
+    const telemetry = createTelemetry({ service: 'auth', level: 'debug', stream });
+    const service = await wire(readEnv(env, { ...base, ...more }), { telemetry, ...overrides, ...replaced });
+    for (const component of service.components) await component.start();
+    started.push(service);
+    return { service, api: createApi(service.http.url()) };
+  }
+
+  const first = await start();
+  return {
+    ...first,
+    database,
+    broker,
+    settings: base,
+    logLines,
+    replica: start,
+    async stop() {
+      for (const service of started) {
+        for (const component of service.components.toReversed()) await component.stop();
+      }
+      await Promise.all([database.drop(), broker.drop()]);
+    },
+  };
+}
+
+/** The password of everybody that `addUser` makes. */
+export const password = 'correct horse battery';
+
+let people = 0;
+
+/** A user straight into the tables (through the real writer, so with their event), as the command line does. */
+export async function addUser(
+  world: AuthWorld,
+  role: 'admin' | 'manager' | 'member',
+  more: { email?: string; name?: string } = {},
+) {
+  people += 1;
+  const users = createUsers(world.database.db, () => undefined);
+  // cheap: what a hash costs is no matter of most tests, and a log-in makes it a proper one
+  const passwordHash = await hashPassword(password, { memory: 64, passes: 1, parallelism: 1 });
+  const user = await users.create({
+    email: `${role}-${people}@example.org`,
+    name: `${role} ${people}`,
+    role,
+    emailVerified: false,
+    passwordHash,
+    ...more,
+  });
+  if (user === 'email_taken') throw new Error('the address is taken');
+  return user;
+}
+
+/** A logged-in user. */
+export async function logIn(world: AuthWorld, email: string) {
+  const answer = await world.api.call('login', { body: { email, password } });
+  if (answer.status !== 200) throw new Error(`log-in answered ${answer.status}: ${answer.text}`);
+  return answer.body as { access_token: string; refresh_token: string; user: { id: string; version: number } };
+}
+
+/** A user of this role with their token. */
+export async function loggedIn(world: AuthWorld, role: 'admin' | 'manager' | 'member') {
+  const user = await addUser(world, role);
+  const session = await logIn(world, user.email);
+  return { ...user, token: session.access_token, refreshToken: session.refresh_token };
+}
+
+/** A machine-to-machine token with users:read. */
+export async function serviceToken(world: AuthWorld): Promise<string> {
+  const [client] = m2mClients;
+  if (client === undefined) throw new Error('there is no client');
+  const answer = await world.api.form('/oidc/token', {
+    grant_type: 'client_credentials',
+    client_id: client.client_id,
+    client_secret: client.client_secret,
+  });
+  return (answer.body as { access_token: string }).access_token;
+}
