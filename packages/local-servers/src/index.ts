@@ -19,3 +19,5 @@ export {
 } from './part.ts';
 export { startNginx, findNginx, type NginxOptions, type NginxServer } from './nginx.ts';
 export { startMailCatcher, type MailCatcher, type MailCatcherOptions } from './mail-catcher.ts';
+export { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.ts';
+export type { LinkFault } from './fault-line.ts';

@@ -1,0 +1,90 @@
+import type { Socket } from 'node:net';
+
+/** What is wrong with a link. */
+export type LinkFault =
+  /** Connections are reset; new ones too. */
+  | { kind: 'cut' }
+  /** Bytes arrive this much later, in order, in both directions. */
+  | { kind: 'delay'; ms: number }
+  /** Not more than this arrives in each direction. */
+  | { kind: 'throttle'; bytesPerSecond: number }
+  /**
+   * Bytes vanish in both directions and nobody is told: no FIN, no RST. New connections are accepted and lead nowhere. Connections that this
+   * befell stay dead when the link heals: to the client for ever, to the server until then (a server's own keep-alive would have found
+   * it out by that time, but those probes end at this proxy).
+   */
+  | { kind: 'half_open' }
+  /** For HTTP: the proxy answers every request itself. Connections that are open are reset first. */
+  | { kind: 'answer'; status: number; retryAfterSeconds?: number };
+
+/** One direction of a proxied connection. */
+export type Line = { set(fault: LinkFault | undefined): void };
+
+type Parcel = { bytes: Buffer | undefined; due: number };
+
+/** More than this under way and the sender has to wait, as with a full network. */
+const longestQueueBytes = 1024 * 1024;
+
+/** Carries bytes, and the end of the stream, from one socket to the other, as fast and as late as the fault lets them. */
+export function openLine(from: Socket, to: Socket): Line {
+  const queue: Parcel[] = [];
+  let queuedBytes = 0;
+  let fault: LinkFault | undefined;
+  let freeAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  /** `bytes` undefined is the end of the stream. */
+  function accept(bytes: Buffer | undefined): void {
+    if (fault?.kind === 'half_open') return;
+    queue.push({ bytes, due: dueTime(bytes?.length ?? 0) });
+    queuedBytes += bytes?.length ?? 0;
+    if (queuedBytes > longestQueueBytes) from.pause();
+    deliver();
+  }
+
+  function dueTime(length: number): number {
+    const now = performance.now();
+    if (fault?.kind === 'delay') freeAt = Math.max(freeAt, now + fault.ms);
+    else if (fault?.kind === 'throttle') freeAt = Math.max(freeAt, now) + (length / fault.bytesPerSecond) * 1000;
+    else freeAt = Math.max(freeAt, now);
+    return freeAt;
+  }
+
+  function deliver(): void {
+    clearTimeout(timer);
+    for (let parcel = queue[0]; parcel !== undefined; parcel = queue[0]) {
+      const waitMs = parcel.due - performance.now();
+      if (waitMs > 0) {
+        timer = setTimeout(deliver, waitMs);
+        return;
+      }
+      queue.shift();
+      hand(parcel.bytes);
+    }
+    if (queuedBytes <= longestQueueBytes && !to.writableNeedDrain) from.resume();
+  }
+
+  function hand(bytes: Buffer | undefined): void {
+    if (bytes === undefined) return void to.end();
+    queuedBytes -= bytes.length;
+    if (!to.destroyed && !to.write(bytes)) from.pause();
+  }
+
+  from.on('data', accept);
+  from.on('end', () => accept(undefined));
+  to.on('drain', () => {
+    if (queuedBytes <= longestQueueBytes) from.resume();
+  });
+  for (const socket of [from, to]) socket.once('close', () => clearTimeout(timer));
+  return {
+    set(next) {
+      fault = next;
+      if (next?.kind !== 'half_open') return;
+      queue.length = 0;
+      queuedBytes = 0;
+      clearTimeout(timer);
+      // what was held up flows again, to be swallowed
+      from.resume();
+    },
+  };
+}

@@ -1,0 +1,127 @@
+import { createServer as createHttpServer, type Server as HttpServer } from 'node:http';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { openLine, type Line, type LinkFault } from './fault-line.ts';
+
+/** A TCP proxy on 127.0.0.1 whose link can be broken. */
+export type FaultProxy = {
+  port: number;
+  /** Breaks the link this way, in the place of any other fault. */
+  set(fault: LinkFault): void;
+  heal(): void;
+  /** Resets the connections that are open; new ones are fine. */
+  reset(): void;
+  /** How many connections are open at the client's side. */
+  connections(): number;
+  /** Resolves once nothing is left open. */
+  stop(): Promise<void>;
+};
+
+export type FaultProxyOptions = {
+  /** Of the server on 127.0.0.1 that it leads to; it need not listen yet. */
+  targetPort: number;
+  /** To listen on; a free one by default. */
+  port?: number;
+};
+
+type Connection = { client: Socket; server: Socket | undefined; lines: Line[]; lost: boolean };
+
+/** Starts a proxy with a healthy link. @throws when the port is taken */
+export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
+  const connections = new Set<Connection>();
+  let fault: LinkFault | undefined;
+  const answering = answeringServer(() => fault);
+
+  const listener = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+    // whatever happens to a socket ends in its close
+    client.on('error', () => undefined);
+    if (fault?.kind === 'cut') return void client.resetAndDestroy();
+    client.setNoDelay(true);
+    const connection: Connection = { client, server: undefined, lines: [], lost: fault?.kind === 'half_open' };
+    connections.add(connection);
+    client.once('close', () => {
+      // nobody tells the server behind a half-open link
+      if (!connection.lost) connection.server?.destroy();
+      forget(connection);
+    });
+    client.resume();
+    if (fault?.kind === 'answer') answering.emit('connection', client);
+    else if (!connection.lost) join(connection);
+  });
+
+  function join(connection: Connection): void {
+    const { client } = connection;
+    const server = connect({ port: targetPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    connection.server = server;
+    server.on('error', () => undefined);
+    server.once('close', () => {
+      if (!connection.lost) reset(client);
+      forget(connection);
+    });
+    const lines = [openLine(client, server), openLine(server, client)];
+    connection.lines = lines;
+    for (const line of lines) line.set(fault);
+  }
+
+  function forget(connection: Connection): void {
+    if (connection.client.destroyed && connection.server?.destroyed !== false) connections.delete(connection);
+  }
+
+  function apply(): void {
+    for (const connection of connections) {
+      if (fault?.kind === 'half_open') connection.lost = true;
+      for (const line of connection.lines) line.set(connection.lost ? { kind: 'half_open' } : fault);
+    }
+  }
+
+  function resetOpen(): void {
+    for (const { client, server, lost } of connections) if (!lost) [client, server].forEach(reset);
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen({ port, host: '127.0.0.1' }, () => resolve());
+  });
+  return {
+    port: (listener.address() as AddressInfo).port,
+    set(next) {
+      fault = next;
+      if (next.kind === 'cut' || next.kind === 'answer') resetOpen();
+      apply();
+    },
+    heal() {
+      fault = undefined;
+      for (const { server, lost } of connections) if (lost) reset(server);
+      apply();
+    },
+    reset: resetOpen,
+    connections: () => [...connections].filter(({ client }) => !client.destroyed).length,
+    async stop() {
+      for (const { client, server } of connections) [client, server].forEach(reset);
+      answering.close();
+      await new Promise<void>((resolve) => listener.close(() => resolve()));
+    },
+  };
+}
+
+function reset(socket: Socket | undefined): void {
+  // one that is still connecting cannot send a RST
+  if (socket?.connecting === true) socket.destroy();
+  else socket?.resetAndDestroy();
+}
+
+/** Not listening: it is given connections. */
+function answeringServer(fault: () => LinkFault | undefined): HttpServer {
+  return createHttpServer((request, response) => {
+    request.resume();
+    const answer = fault();
+    if (answer?.kind !== 'answer') return void request.socket.destroy();
+    const { status, retryAfterSeconds } = answer;
+    response.writeHead(status, {
+      'content-type': 'application/problem+json',
+      // the next request has to find the way that the link leads then
+      connection: 'close',
+      ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
+    });
+    response.end(JSON.stringify({ type: 'about:blank', title: 'Fault proxy', status, code: 'unavailable' }));
+  });
+}

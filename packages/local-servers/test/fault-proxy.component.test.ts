@@ -1,0 +1,159 @@
+import { expect } from 'chai';
+import { once } from 'node:events';
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { startFaultProxy, type FaultProxy } from '../src/index.ts';
+
+describe('the fault proxy', () => {
+  let echo: Server;
+  let accepted: Socket[];
+  let proxy: FaultProxy;
+
+  beforeEach(async () => {
+    accepted = [];
+    echo = createServer((socket) => {
+      accepted.push(socket.on('error', () => undefined));
+      socket.on('data', (bytes) => socket.write(bytes));
+    });
+    proxy = await startFaultProxy({ targetPort: await listening(echo) });
+  });
+  afterEach(async () => {
+    await proxy.stop();
+    accepted.forEach((socket) => socket.destroy());
+    await new Promise((resolve) => echo.close(resolve));
+  });
+
+  it('carries a megabyte both ways unchanged, and the end of a stream', async () => {
+    const sent = Buffer.alloc(3 * 1024 * 1024, 'abcdefg');
+    const client = await open(proxy);
+    const received: Buffer[] = [];
+    client.on('data', (bytes: Buffer) => received.push(bytes));
+    client.end(sent);
+    await once(client, 'end');
+    expect(Buffer.concat(received).equals(sent)).equal(true);
+  });
+
+  it('resets open connections and new ones while the link is cut, and lets new ones through when it is healed', async () => {
+    const before = await open(proxy);
+    await echoed(before, 'hello');
+    proxy.set({ kind: 'cut' });
+    expect(await failure(before)).equal('ECONNRESET');
+    expect(await failure(connect(proxy.port, '127.0.0.1'))).equal('ECONNRESET');
+    proxy.heal();
+    await echoed(await open(proxy), 'again');
+  });
+
+  it('delays each direction', async () => {
+    const client = await open(proxy);
+    await echoed(client, 'warm');
+    proxy.set({ kind: 'delay', ms: 60 });
+    const began = performance.now();
+    await echoed(client, 'late');
+    expect(performance.now() - began).above(110);
+  });
+
+  it('keeps the order of what was sent before and after the link healed', async () => {
+    const client = await open(proxy);
+    proxy.set({ kind: 'delay', ms: 60 });
+    const answer = read(client, 'late, early');
+    client.write('late, ');
+    // the proxy has it by the time that it has carried something for another connection
+    await echoed(await open(proxy), 'hello');
+    client.write('early');
+    proxy.heal();
+    await answer;
+  });
+
+  it('throttles each direction', async () => {
+    proxy.set({ kind: 'throttle', bytesPerSecond: 100_000 });
+    const began = performance.now();
+    const text = 'x'.repeat(10_000);
+    const client = await open(proxy);
+    const answer = read(client, text);
+    client.write(text);
+    await answer;
+    expect(performance.now() - began).above(180);
+  });
+
+  it('swallows both directions of a half-open link without telling either side', async () => {
+    const client = await open(proxy);
+    await echoed(client, 'hello');
+    const server = accepted[0]!;
+    const events: string[] = [];
+    for (const [name, socket] of Object.entries({ client, server }))
+      for (const event of ['data', 'end', 'close', 'error']) socket.on(event, () => events.push(`${name} ${event}`));
+    proxy.set({ kind: 'half_open' });
+    client.write('lost');
+    server.write('lost too');
+    const late = await open(proxy);
+    late.write('into the dark');
+    late.on('data', () => events.push('late data'));
+    // a healthy proxy beside it has carried bytes there and back by the time that this one has not
+    const healthy = await startFaultProxy({ targetPort: (echo.address() as AddressInfo).port });
+    await echoed(await open(healthy), 'hello');
+    await healthy.stop();
+    expect(events).deep.equal([]);
+
+    const serverEnd = failure(server);
+    proxy.heal();
+    expect(await serverEnd).equal('ECONNRESET');
+    await echoed(await open(proxy), 'new ones work');
+    expect(events.filter((event) => event.startsWith('client'))).deep.equal([]);
+    late.destroy();
+    client.destroy();
+  });
+
+  it('answers HTTP requests itself, to connections that were kept alive too, until it is healed', async () => {
+    const server = createHttpServer((_request, response) => response.end('fine'));
+    const http = await startFaultProxy({ targetPort: await listening(server) });
+    const url = `http://127.0.0.1:${http.port}/`;
+    expect(await (await fetch(url)).text()).equal('fine');
+    http.set({ kind: 'answer', status: 503, retryAfterSeconds: 2 });
+    const refused = await fetch(url);
+    expect([refused.status, refused.headers.get('retry-after')]).deep.equal([503, '2']);
+    await refused.body?.cancel();
+    http.heal();
+    expect((await fetch(url)).status).equal(200);
+    await http.stop();
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it('resets the client when nothing listens behind it', async () => {
+    accepted.forEach((socket) => socket.destroy());
+    await new Promise((resolve) => echo.close(resolve));
+    expect(await failure(connect(proxy.port, '127.0.0.1'))).equal('ECONNRESET');
+    echo.listen(0, '127.0.0.1');
+  });
+});
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
+async function open(proxy: FaultProxy): Promise<Socket> {
+  const client = connect({ port: proxy.port, host: '127.0.0.1', noDelay: true });
+  await once(client, 'connect');
+  return client.on('error', () => undefined);
+}
+
+async function echoed(client: Socket, text: string): Promise<void> {
+  client.write(text);
+  await read(client, text);
+}
+
+async function read(client: Socket, expected: string): Promise<void> {
+  let received = '';
+  while (received.length < expected.length) received += String((await once(client, 'data'))[0]);
+  expect(received).equal(expected);
+}
+
+async function failure(socket: Socket): Promise<string | undefined> {
+  return await new Promise((resolve) => {
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code));
+    socket.once('close', () => resolve(undefined));
+    socket.on('data', () => undefined);
+  });
+}
