@@ -1,4 +1,5 @@
 import { query, type Queryable } from '@taskwire/postgres';
+import type { OpenDeliveries } from '../app/metrics.ts';
 import type { Claimed, DeliveryLog } from '../app/delivery-log.ts';
 
 // An attempt that never ended belongs to a process that died, or lost its claim, before it handed anything over: it is safe to go again.
@@ -64,6 +65,21 @@ const markLost = `
   UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $4
   FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
   RETURNING a.number`;
+
+// what is over is left out, so that a scrape never counts all that was ever sent
+const readOpen = `
+  SELECT channel, state, count(*)::int AS count, extract(epoch FROM now() - min(created_at))::float8 AS "oldestSeconds"
+  FROM (
+    SELECT channel, state, created_at FROM deliveries WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT channel, state, created_at FROM deliveries WHERE state = 'unknown' AND due_at IS NULL
+  ) AS open
+  GROUP BY channel, state`;
+
+/** What waits, is under way or has an unknown outcome. */
+export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[]> {
+  return await query<OpenDeliveries>(db, readOpen);
+}
 
 /** Deliveries in PostgreSQL; each method is one statement, so nothing is held while something is sent. */
 export function deliveryLog(db: Queryable): DeliveryLog {

@@ -1,0 +1,51 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { DeliveryTelemetry } from './deliver.ts';
+
+/** What waits, by channel and state. `oldestSeconds` is the age of the oldest of them. */
+export type OpenDeliveries = { channel: string; state: string; count: number; oldestSeconds: number };
+
+/** The metrics of deliveries; `readOpen` is asked at each scrape. While it fails the gauges have no values, and the rest is still told. */
+export function deliveryMetrics(
+  metrics: Registry,
+  readOpen: () => Promise<readonly OpenDeliveries[]>,
+): DeliveryTelemetry['ended'] {
+  const attempts = new Counter({
+    name: 'notifications_delivery_attempts_total',
+    help: 'Attempts to deliver, by channel and outcome.',
+    labelNames: ['channel', 'outcome'],
+    registers: [metrics],
+  });
+  const seconds = new Histogram({
+    name: 'notifications_delivery_seconds',
+    help: 'Time from the event being handled to the delivery being sent.',
+    labelNames: ['channel'],
+    // from at once to hours of an outage
+    buckets: [0.1, 0.5, 1, 5, 30, 120, 600, 3600, 14_400],
+    registers: [metrics],
+  });
+  const oldest = new Gauge({
+    name: 'notifications_deliveries_oldest_seconds',
+    help: 'Age of the oldest delivery that is not over, by channel and state.',
+    labelNames: ['channel', 'state'],
+    registers: [metrics],
+  });
+  new Gauge({
+    name: 'notifications_deliveries',
+    help: 'Deliveries that are not over or whose outcome is unknown, by channel and state.',
+    labelNames: ['channel', 'state'],
+    registers: [metrics],
+    async collect() {
+      const open = await readOpen().catch(() => []);
+      this.reset();
+      oldest.reset();
+      for (const { channel, state, count, oldestSeconds } of open) {
+        this.set({ channel, state }, count);
+        oldest.set({ channel, state }, oldestSeconds);
+      }
+    },
+  });
+  return (channel, outcome, age) => {
+    attempts.inc({ channel, outcome });
+    if (outcome === 'sent') seconds.observe({ channel }, age);
+  };
+}

@@ -1,0 +1,111 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { testDatabase, type TestDatabase } from '@taskwire/testing';
+import { expect } from 'chai';
+import { findTask, type FetchTask, type FetchedTask } from '../src/app/find-task.ts';
+import type { FindTask } from '../src/app/ports.ts';
+import { taskCache } from '../src/postgres/task-cache.ts';
+
+const source = { name: 'notifications', directory: new URL('../migrations/', import.meta.url) };
+const at = (second: number, micros = 0) =>
+  `2026-11-20T10:00:${String(second).padStart(2, '0')}.${String(micros).padStart(6, '0')}Z`;
+const never = new AbortController().signal;
+
+describe('The task cache', () => {
+  let database: TestDatabase;
+  let id: string;
+  const creatorId = randomUUIDv7();
+  let answer: Awaited<ReturnType<FetchTask>>;
+  let fetches: number;
+  let find: FindTask;
+
+  before(async () => {
+    database = await testDatabase([source]);
+  });
+  after(async () => {
+    await database.drop();
+  });
+  beforeEach(() => {
+    id = randomUUIDv7();
+    fetches = 0;
+    const fetchTask: FetchTask = async () => {
+      fetches += 1;
+      return answer;
+    };
+    find = findTask({ cache: taskCache(database.db.pool), fetchTask });
+  });
+
+  const state = (version: number, title: string, updatedAt: string): FetchedTask => ({
+    id,
+    title,
+    creatorId,
+    version,
+    updatedAt,
+  });
+  const known = (title: string) => ({ kind: 'task', id, title, creatorId });
+
+  it('asks once for all events that were committed before the answer', async () => {
+    answer = { kind: 'ok', value: state(3, 'Paint', at(9)) };
+    for (const second of [1, 2, 5, 9]) expect(await find(id, at(second), never)).to.deep.equal(known('Paint'));
+    expect(fetches).to.equal(1);
+  });
+
+  it('asks again for an event that is newer than what it has, by a microsecond', async () => {
+    answer = { kind: 'ok', value: state(3, 'Paint', at(9, 1)) };
+    await find(id, at(9, 1), never);
+    answer = { kind: 'ok', value: state(4, 'Paint it black', at(9, 2)) };
+    expect(await find(id, at(9, 2), never)).to.deep.equal(known('Paint it black'));
+    expect(fetches).to.equal(2);
+  });
+
+  it('does not ask twice for one event whose time is later than that of the state', async () => {
+    answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+    await find(id, at(1, 2), never);
+    await find(id, at(1, 2), never);
+    expect(fetches).to.equal(1);
+  });
+
+  it('never goes back to an older version, whichever answer comes last', async () => {
+    const cache = taskCache(database.db.pool);
+    await cache.store(state(5, 'New', at(5)), at(5));
+    await cache.store(state(4, 'Old', at(4)), at(6));
+    expect(await cache.read(id, at(5))).to.deep.equal(known('New'));
+    expect(await cache.read(id, at(6))).to.equal(undefined);
+  });
+
+  it('keeps the title of a task that was deleted', async () => {
+    answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+    await find(id, at(1), never);
+    answer = { kind: 'gone' };
+    const deleted = { kind: 'deleted', id, title: 'Paint', creatorId };
+    expect(await find(id, at(2), never)).to.deep.equal(deleted);
+    expect(await find(id, at(2), never)).to.deep.equal(deleted);
+    expect(fetches).to.equal(2);
+  });
+
+  it('remembers the deletion of a task that it never saw', async () => {
+    answer = { kind: 'gone' };
+    const deleted = { kind: 'deleted', id, title: null, creatorId: null };
+    expect(await find(id, at(2), never)).to.deep.equal(deleted);
+    expect(await find(id, at(1), never)).to.deep.equal(deleted);
+    expect(fetches).to.equal(1);
+  });
+
+  it('is not revived by a state from before the deletion, and is by one from after it', async () => {
+    const cache = taskCache(database.db.pool);
+    await cache.store(state(1, 'Paint', at(1)), at(1));
+    await cache.storeDeleted(id, at(5));
+    await cache.store(state(2, 'Late', at(2)), at(2));
+    expect(await cache.read(id, at(5))).to.include({ kind: 'deleted', title: 'Paint' });
+    await cache.store(state(4, 'Restored', at(7)), at(7));
+    expect(await cache.read(id, at(7))).to.deep.equal(known('Restored'));
+  });
+
+  it('keeps nothing of an answer that did not come', async () => {
+    answer = { kind: 'unavailable', detail: 'tasks is down', retryAfterMs: 500 };
+    expect(await find(id, at(1), never)).to.deep.equal(answer);
+    answer = { kind: 'not_found' };
+    expect(await find(id, at(1), never)).to.deep.equal({ kind: 'unheard_of' });
+    answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+    expect(await find(id, at(1), never)).to.deep.equal(known('Paint'));
+  });
+});
