@@ -1,0 +1,30 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { json } from 'node:stream/consumers';
+import pg from 'pg';
+import { insertTask } from '../../services/tasks/src/postgres/create.ts';
+
+/**
+ * The ceiling of the write path: node:http and a pg pool that run the statement of Tasks' POST, with nothing around it (no token, no
+ * validation, no rules, no logs, no metrics, no relay beside it). Started as a process of its own; says its port on stdout.
+ */
+const [databaseUrl, creatorId] = process.argv.slice(2);
+if (databaseUrl === undefined || creatorId === undefined)
+  throw new Error('usage: bare-server.ts <database url> <creator>');
+const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
+
+const server = createServer(async (request, response) => {
+  const body = (await json(request)) as { title: string };
+  const task = {
+    title: body.title,
+    description: '',
+    priority: 'normal',
+    due_at: null,
+    labels: [],
+    creator_id: creatorId,
+    assignee_id: null,
+  } as const;
+  const stored = await insertTask(pool, { ...task, labels: [] }, null, undefined);
+  response.writeHead(201, { 'content-type': 'application/json' }).end(stored?.text);
+});
+server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));

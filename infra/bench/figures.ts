@@ -1,0 +1,29 @@
+/** A line of a result: what, how much, and its share of the ceiling where there is one. */
+export type Figure = { what: string; value: string; ratio?: number };
+
+/** Prints a table; ratios, not absolute figures, are what may be compared between machines. */
+export function printFigures(title: string, figures: readonly Figure[]): void {
+  const width = Math.max(...figures.map(({ what }) => what.length));
+  const values = Math.max(...figures.map(({ value }) => value.length));
+  console.log(`\n${title}`);
+  for (const { what, value, ratio } of figures) {
+    const share = ratio === undefined ? '' : `   ${ratio.toFixed(2)} of the ceiling`;
+    console.log(`  ${what.padEnd(width)}  ${value.padStart(values)}${share}`);
+  }
+}
+
+/** A rate as text, without digits that mean nothing. */
+export function perSecond(rate: number, unit: string): string {
+  return `${Math.round(rate).toLocaleString('en-US')} ${unit}/s`;
+}
+
+/** The value below which this share of the samples lies; samples need not be sorted. */
+export function percentile(samples: readonly number[], share: number): number {
+  const sorted = samples.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}
+
+/** The middle one of several runs; a single run on a shared machine says little. */
+export function median(samples: readonly number[]): number {
+  return percentile(samples, 0.5);
+}
