@@ -1,0 +1,105 @@
+type Canary = {
+  /** the rule that has to be reported, exactly once; undefined: nothing may be reported */
+  breaks?: string;
+  files: { path: string; source: string }[];
+};
+
+const breaks = (rule: string, path: string, source: string): Canary => ({ breaks: rule, files: [{ path, source }] });
+const fine = (path: string, source: string): Canary => ({ files: [{ path, source }] });
+
+/**
+ * Small sources that each break one boundary, and neighbours of them that break none. The check runs over them first: when
+ * a rule has gone blind (a parser that changed, a pattern that matches nothing), this is what notices.
+ */
+export const canary: readonly Canary[] = [
+  breaks('domain', 'services/tasks/src/domain/task.ts', "import { z } from 'zod';"),
+  breaks('domain', 'services/tasks/src/domain/task.ts', "import { randomInt } from 'node:crypto';"),
+  breaks('domain', 'services/tasks/src/domain/task.ts', "import type { Task } from '@taskwire/contracts';"),
+  breaks('domain', 'services/tasks/src/domain/task.ts', "import type { Tasks } from '../app/ports.ts';"),
+  fine(
+    'services/tasks/src/domain/task.ts',
+    "import { problem } from '@taskwire/errors'; import { a } from './state.ts';",
+  ),
+
+  breaks('app', 'services/tasks/src/app/create.ts', "import { query } from '@taskwire/postgres';"),
+  breaks('app', 'services/tasks/src/app/create.ts', "import { insert } from '../postgres/tasks.ts';"),
+  breaks('app', 'services/tasks/src/app/create.ts', "import type { Row } from '../postgres/tasks.ts';"),
+  breaks('app', 'services/tasks/src/app/create.ts', "import express from 'express';"),
+  breaks('app', 'services/tasks/src/app/create.ts', "import { wire } from '../wire.ts';"),
+  breaks('app', 'services/tasks/src/app/create.ts', "const pg = await import('pg');"),
+  fine(
+    'services/tasks/src/app/create.ts',
+    "import type { Logger } from '@taskwire/telemetry'; import { a } from '../domain/task.ts';",
+  ),
+  fine(
+    'services/tasks/src/app/create.ts',
+    "import { task } from '@taskwire/contracts'; import type { Tasks } from './ports.ts';",
+  ),
+
+  breaks('adapters', 'services/tasks/src/http/routes.ts', "import { insert } from '../postgres/tasks.ts';"),
+  breaks('adapters', 'services/tasks/src/http/routes.ts', "import type { Row } from '../postgres/tasks.ts';"),
+  breaks('adapters', 'services/tasks/src/messaging/handlers.ts', "export { client } from '../clients/auth.ts';"),
+  breaks('adapters', 'services/tasks/src/postgres/tasks.ts', "import { env } from '../env.ts';"),
+  fine(
+    'services/tasks/src/http/routes.ts',
+    "import { create } from '../app/create.ts'; import { bind } from '@taskwire/http-server';",
+  ),
+
+  breaks('env', 'services/tasks/src/env.ts', "import { a } from './app/create.ts';"),
+  breaks('root', 'services/tasks/src/main.ts', "import { insert } from './postgres/tasks.ts';"),
+  breaks('root', 'services/tasks/src/cli.ts', "import { create } from './app/create.ts';"),
+  fine('services/tasks/src/main.ts', "import { wire } from './wire.ts'; import { env } from './env.ts';"),
+  fine('services/tasks/src/wire.ts', "import { a } from './http/routes.ts'; import { b } from './postgres/tasks.ts';"),
+
+  breaks('service-apart', 'services/tasks/src/wire.ts', "import { wire } from '@taskwire/service-auth';"),
+  breaks('service-apart', 'services/tasks/src/wire.ts', "import { wire } from '../../auth/src/wire.ts';"),
+  breaks('service-apart', 'services/tasks/test/a.unit.test.ts', "import { wire } from '../../auth/src/wire.ts';"),
+  breaks('service-apart', 'packages/inbox/src/index.ts', "import { wire } from '../../../services/auth/src/wire.ts';"),
+
+  breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import { createRelay } from '@taskwire/outbox';"),
+  breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import type { Relay } from '@taskwire/outbox';"),
+  breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import { a } from '@taskwire/not-in-the-order';"),
+  breaks('package-order', 'packages/rabbit/test/a.unit.test.ts', "import { createRelay } from '@taskwire/outbox';"),
+  fine('packages/outbox/src/relay.ts', "import { createRabbit } from '@taskwire/rabbit';"),
+  breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '@taskwire/rabbit/src/link.ts';"),
+  breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '../../rabbit/src/link.ts';"),
+
+  breaks('test-only', 'packages/outbox/src/relay.ts', "import { waitFor } from '@taskwire/testing';"),
+  breaks('test-only', 'services/auth/src/main.ts', "import { startPostgres } from '@taskwire/local-servers';"),
+  breaks('test-only', 'services/auth/src/main.ts', "import { expect } from 'chai';"),
+  breaks('test-only', 'services/auth/src/http/routes.ts', "import { fake } from '../../test/fake.ts';"),
+  fine(
+    'services/auth/test/a.unit.test.ts',
+    "import { waitFor } from '@taskwire/testing'; import { a } from '../src/app/a.ts';",
+  ),
+  fine(
+    'packages/errors/test/a.unit.test.ts',
+    "import { expect } from 'chai'; import { waitFor } from '@taskwire/testing';",
+  ),
+
+  breaks('environment', 'packages/rabbit/src/rabbit.ts', 'const url = process.env.AMQP_URL;'),
+  breaks('environment', 'services/auth/src/http/routes.ts', "const url = process['env'];"),
+  breaks('environment', 'services/auth/src/wire.ts', 'const { env } = process;'),
+  breaks('environment', 'services/auth/src/postgres/users.ts', "import { env } from 'node:process';"),
+  breaks('environment', 'services/auth/src/postgres/users.ts', 'const { PATH } = globalThis.process.env;'),
+  fine('services/auth/src/main.ts', 'start(process.env); const { pid } = { pid: process.pid };'),
+
+  breaks('names', 'packages/rabbit/src/utils.ts', ''),
+  breaks('names', 'services/auth/src/shared/dates.ts', ''),
+  fine('packages/rabbit/src/utility-belt.ts', ''),
+
+  {
+    breaks: 'cycles',
+    files: [
+      { path: 'packages/rabbit/src/a.ts', source: "import { b } from './b.ts';" },
+      { path: 'packages/rabbit/src/b.ts', source: "export { c } from './c.ts';" },
+      { path: 'packages/rabbit/src/c.ts', source: "import { a } from './a.ts';" },
+    ],
+  },
+  {
+    files: [
+      { path: 'packages/rabbit/src/a.ts', source: "import { b } from './b.ts';" },
+      { path: 'packages/rabbit/src/b.ts', source: "import type { A } from './a.ts';" },
+    ],
+  },
+];
