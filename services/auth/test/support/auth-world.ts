@@ -105,13 +105,13 @@ export async function addUser(
   role: 'admin' | 'manager' | 'member',
   more: { email?: string; name?: string } = {},
 ) {
-  people += 1;
+  const number = (people += 1);
   const users = createUsers(world.database.db, () => undefined);
   // cheap: what a hash costs is no matter of most tests, and a log-in makes it a proper one
   const passwordHash = await hashPassword(password, { memory: 64, passes: 1, parallelism: 1 });
   const user = await users.create({
-    email: `${role}-${people}@example.org`,
-    name: `${role} ${people}`,
+    email: `${role}-${number}@example.org`,
+    name: `${role} ${number}`,
     role,
     emailVerified: false,
     passwordHash,

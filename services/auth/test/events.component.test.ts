@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { events } from '@taskwire/contracts';
+import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, waitFor } from '@taskwire/testing';
+import { addUser, authWorld, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+
+type Heard = { delivery: Delivery; payload: { user_id: string; timestamp: string } };
+
+describe('events of Auth', () => {
+  let world: AuthWorld;
+  let listener: Rabbit;
+  const heard: Heard[] = [];
+
+  before(async () => {
+    world = await authWorld();
+    listener = createRabbit({
+      url: world.broker.url('tasks'),
+      name: 'listener',
+      telemetry: createTelemetry({ service: 'listener', stream: silent() }),
+      topology: serviceTopology({ service: 'tasks', bindings: ['#'] }),
+    });
+    listener.consume({
+      queue: eventQueue('tasks'),
+      prefetch: 100,
+      onMessage: async (delivery) => {
+        heard.push({ delivery, payload: JSON.parse(delivery.body.toString()) as Heard['payload'] });
+      },
+    });
+    await listener.start();
+    await waitFor(async () => {
+      await listener.ping();
+      return true;
+    });
+  });
+  after(async () => {
+    await listener.stop();
+    await world.stop();
+  });
+
+  /** The events of a user, once there are as many as expected. */
+  async function eventsOf(id: string, count: number): Promise<Heard[]> {
+    return await waitFor(() => {
+      const found = heard.filter(({ payload }) => payload.user_id === id);
+      return found.length >= count && found;
+    });
+  }
+
+  it('tell of registering, changing and deleting, in order, with the time of the version', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const made = await world.api.call('register', {
+      body: { email: 'told@example.org', password, name: 'Told' },
+      headers: { 'x-request-id': 'request-of-told' },
+    });
+    const { id, updated_at: createdAt } = made.body as { id: string; updated_at: string };
+    const one = await world.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'manager' } });
+    const two = await world.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'member' } });
+    await world.api.call('deleteUser', { token: admin.token, params: { id } });
+    const told = await eventsOf(id, 4);
+    expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal([
+      'auth.user.created',
+      'auth.user.changed',
+      'auth.user.changed',
+      'auth.user.deleted',
+    ]);
+    const times = told.map(({ payload }) => payload.timestamp);
+    const updatedAt = [one, two].map(({ body }) => (body as { updated_at: string }).updated_at);
+    expect(times.slice(0, 3)).to.deep.equal([createdAt, ...updatedAt]);
+    expect(times).to.deep.equal(times.toSorted());
+    for (const { delivery, payload } of told) {
+      const type = delivery.routingKey;
+      expect(events[type as 'auth.user.created'].strict().parse(payload)).to.deep.equal(payload);
+      expect(delivery).to.include({ type, appId: 'auth', contentType: 'application/json' });
+      expect(delivery.headers).to.include({ schema_version: 1, aggregate_id: id });
+      expect(delivery.headers['traceparent']).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-\d\d$/);
+    }
+    expect(told[0]?.delivery.correlationId).to.equal('request-of-told');
+  });
+
+  it('are not made by what changes nothing, or is refused', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const user = await addUser(world, 'member');
+    const params = { id: user.id };
+    const { token } = admin;
+    await world.api.call('changeUser', { token, params, body: { name: user.name } });
+    await world.api.call('changeUser', { token, params, body: { name: 'X' }, headers: { 'if-match': '"9"' } });
+    await world.api.call('changeUser', { token, params, body: { email: admin.email } });
+    await world.api.call('register', { body: { email: user.email, password, name: 'Y' } });
+    await world.api.call('login', { body: { email: user.email, password } });
+    // what would have been published is published before this
+    await world.api.call('changeUser', { token, params, body: { name: 'Z' } });
+    const told = await eventsOf(user.id, 2);
+    expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal(['auth.user.created', 'auth.user.changed']);
+  });
+
+  it('say no more than who and when: neither names nor addresses nor secrets', async () => {
+    const user = await loggedIn(world, 'member');
+    const [created] = await eventsOf(user.id, 1);
+    expect(Object.keys(created?.payload ?? {}).toSorted()).to.deep.equal(['timestamp', 'user_id']);
+  });
+
+  it('wait while the broker is away, and requests still succeed', async () => {
+    const away = await world.replica({ AMQP_URL: 'amqp://auth:auth@127.0.0.1:1/%2F', PROCESS_ROLE: 'api' });
+    const made = await away.api.call('register', {
+      body: { email: 'waiting@example.org', password, name: 'Waiting' },
+    });
+    expect(made.status).to.equal(201);
+    // the first replica's relay publishes it
+    await eventsOf((made.body as { id: string }).id, 1);
+  });
+});

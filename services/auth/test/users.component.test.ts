@@ -1,0 +1,294 @@
+import { expect } from 'chai';
+import { expectProblem } from './support/api.ts';
+import { addUser, authWorld, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
+
+const unknownId = '01999999-0000-7000-8000-000000000000';
+
+type User = { id: string; email: string; name: string; role: string; version: number; updated_at: string };
+type Page = { data: User[]; next_cursor: string | null };
+type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
+
+describe('users of Auth', () => {
+  let world: AuthWorld;
+  let admin: LoggedIn;
+  let manager: LoggedIn;
+  let member: LoggedIn;
+
+  beforeEach(async () => {
+    admin = await loggedIn(world, 'admin');
+    manager = await loggedIn(world, 'manager');
+    member = await loggedIn(world, 'member');
+  });
+  before(async () => {
+    world = await authWorld();
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const get = async (token: string, id: string) => await world.api.call('getUser', { token, params: { id } });
+  const change = async (token: string, id: string, body: object, headers: Record<string, string> = {}) =>
+    await world.api.call('changeUser', { token, params: { id }, body, headers });
+  const remove = async (token: string, id: string, headers: Record<string, string> = {}) =>
+    await world.api.call('deleteUser', { token, params: { id }, headers });
+
+  describe('reading', () => {
+    it('shows oneself to everybody, and others to admins and managers only', async () => {
+      expect((await get(member.token, member.id)).body).to.include({ id: member.id, version: 1 });
+      expect((await get(manager.token, member.id)).status).to.equal(200);
+      expect((await get(admin.token, member.id)).status).to.equal(200);
+      expectProblem(await get(member.token, admin.id), 'forbidden');
+      expectProblem(await get(member.token, unknownId), 'forbidden');
+    });
+
+    it('answers 304 to who has the version already', async () => {
+      const answer = await world.api.call('getUser', {
+        token: admin.token,
+        params: { id: member.id },
+        headers: { 'if-none-match': '"1"' },
+      });
+      expect(answer.status).to.equal(304);
+    });
+
+    it('tells a deleted user (410) from one that never was (404)', async () => {
+      await remove(admin.token, member.id);
+      expect((await get(admin.token, member.id)).status).to.equal(410);
+      expectProblem(await get(manager.token, member.id), 'gone');
+      expectProblem(await get(admin.token, unknownId), 'not_found');
+    });
+  });
+
+  describe('the list', () => {
+    async function pages(query: Record<string, string>): Promise<User[]> {
+      const found: User[] = [];
+      let cursor: string | null = null;
+      do {
+        const answer = await world.api.call('listUsers', {
+          token: manager.token,
+          query: { ...query, ...(cursor === null ? {} : { cursor }) },
+        });
+        expect(answer.status).to.equal(200, answer.text);
+        const page = answer.body as Page;
+        found.push(...page.data);
+        cursor = page.next_cursor;
+      } while (cursor !== null);
+      return found;
+    }
+
+    it('is for admins and managers', async () => {
+      expect((await world.api.call('listUsers', { token: admin.token })).status).to.equal(200);
+      expect((await world.api.call('listUsers', { token: manager.token })).status).to.equal(200);
+      expectProblem(await world.api.call('listUsers', { token: member.token }), 'forbidden');
+    });
+
+    it('gives each user once, in pages, without the deleted', async () => {
+      await remove(admin.token, member.id);
+      const found = await pages({ limit: '2' });
+      const ids = found.map(({ id }) => id);
+      expect(new Set(ids).size).to.equal(ids.length);
+      expect(ids).to.deep.equal(ids.toSorted());
+      expect(ids).to.include.members([admin.id, manager.id]);
+      expect(ids).not.to.include(member.id);
+      expect(found).to.deep.equal(await pages({ limit: '100' }));
+    });
+
+    it('stays stable while users change', async () => {
+      const first = (await world.api.call('listUsers', { token: admin.token, query: { limit: '1' } })).body as Page;
+      await change(admin.token, first.data[0]?.id ?? '', { name: 'Moved' });
+      const rest = await world.api.call('listUsers', {
+        token: admin.token,
+        query: { cursor: first.next_cursor ?? '', limit: '100' },
+      });
+      expect((rest.body as Page).data.map(({ id }) => id)).not.to.include(first.data[0]?.id);
+    });
+
+    it('can be cut down to a role, and to part of a name or an address', async () => {
+      await addUser(world, 'member', { name: '100%_Zoë \\ O’Hara', email: 'zoe.under_score@example.org' });
+      expect(new Set((await pages({ role: 'manager' })).map(({ role }) => role))).to.deep.equal(new Set(['manager']));
+      for (const q of ['zoë', '100%', '%_z', ' \\ o', 'ZOE.UNDER_SCORE@']) {
+        expect((await pages({ q })).map(({ email }) => email)).to.deep.equal(['zoe.under_score@example.org'], q);
+      }
+      expect(await pages({ q: 'zoe_under' })).to.deep.equal([]);
+      expect(await pages({ q: "'; DROP TABLE users; --" })).to.deep.equal([]);
+    });
+  });
+
+  describe('creating', () => {
+    it('is for admins, who choose the role', async () => {
+      const body = { email: 'made@example.org', password, name: 'Made', role: 'manager' };
+      expectProblem(await world.api.call('createUser', { token: manager.token, body }), 'forbidden');
+      expectProblem(await world.api.call('createUser', { token: member.token, body }), 'forbidden');
+      const made = await world.api.call('createUser', { token: admin.token, body });
+      expect(made.status).to.equal(201);
+      expect(made.headers.get('etag')).to.equal('"1"');
+      expect(made.body).to.include({ email: 'made@example.org', role: 'manager', email_verified: false });
+      expect((await logIn(world, 'made@example.org')).user.id).to.equal((made.body as User).id);
+      expectProblem(await world.api.call('createUser', { token: admin.token, body }), 'email_taken');
+    });
+  });
+
+  describe('changing', () => {
+    it('is for oneself and admins', async () => {
+      expect((await change(member.token, member.id, { name: 'By myself' })).status).to.equal(200);
+      expect((await change(admin.token, member.id, { name: 'By an admin' })).status).to.equal(200);
+      expectProblem(await change(manager.token, member.id, { name: 'By a manager' }), 'forbidden');
+      expectProblem(await change(member.token, manager.id, { name: 'By another' }), 'forbidden');
+      expect((await get(admin.token, member.id)).body).to.include({ name: 'By an admin', version: 3 });
+    });
+
+    it('of roles is for admins only, even of the own one', async () => {
+      expectProblem(await change(member.token, member.id, { role: 'admin' }), 'forbidden');
+      expectProblem(await change(manager.token, manager.id, { name: 'X', role: 'member' }), 'forbidden');
+      expect((await get(admin.token, manager.id)).body).to.include({ role: 'manager', version: 1 });
+    });
+
+    it('makes a new version with a later time, however fast the changes come', async () => {
+      const names = Array.from({ length: 20 }, (_, index) => `Name ${index}`);
+      const answers = await Promise.all(names.map(async (name) => await change(admin.token, member.id, { name })));
+      const versions = answers.map(({ body }) => body as User).toSorted((a, b) => a.version - b.version);
+      expect(versions.map(({ version }) => version)).to.deep.equal(names.map((_, index) => index + 2));
+      const times = versions.map(({ updated_at }) => updated_at);
+      expect(times).to.deep.equal([...new Set(times)].toSorted());
+    });
+
+    it('to what is so already makes no version', async () => {
+      const same = { name: member.name, email: member.email, role: 'member' };
+      const answer = await change(admin.token, member.id, same);
+      expect(answer.status).to.equal(200);
+      expect(answer.body).to.include({ version: 1, updated_at: member.updated_at });
+    });
+
+    it('needs the version that one has read', async () => {
+      expect((await change(admin.token, member.id, { name: 'New' }, { 'if-match': '"1"' })).status).to.equal(200);
+      const stale = await change(admin.token, member.id, { name: 'Newer' }, { 'if-match': '"1"' });
+      expect(stale.status).to.equal(412);
+      expect(stale.headers.get('etag')).to.equal('"2"');
+      expect((await change(admin.token, member.id, { name: 'Newer' }, { 'if-match': 'W/"2"' })).status).to.equal(412);
+      expect((await remove(admin.token, member.id, { 'if-match': '"1"' })).status).to.equal(412);
+      const path = `/api/v1/users/${member.id}`;
+      const authorization = `Bearer ${admin.token}`;
+      const missing = await world.api.raw(path, {
+        method: 'PATCH',
+        headers: { authorization, 'content-type': 'application/json' },
+        body: '{"name":"Newest"}',
+      });
+      expect(missing.status).to.equal(428);
+      expect((await world.api.raw(path, { method: 'DELETE', headers: { authorization } })).status).to.equal(428);
+      expect((await get(admin.token, member.id)).body).to.include({ name: 'New', version: 2 });
+    });
+
+    it('lets one of many changes of the same version win', async () => {
+      const answers = await Promise.all(
+        Array.from(
+          { length: 10 },
+          async (_, index) => await change(admin.token, member.id, { name: `Racer ${index}` }, { 'if-match': '"1"' }),
+        ),
+      );
+      expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([200, ...Array<number>(9).fill(412)]);
+    });
+
+    it('of the address keeps addresses unique, and is the new log-in', async () => {
+      expectProblem(await change(member.token, member.id, { email: admin.email.toUpperCase() }), 'email_taken');
+      expect((await change(member.token, member.id, { email: 'moved@example.org' })).status).to.equal(200);
+      expect((await logIn(world, 'MOVED@example.org')).user.id).to.equal(member.id);
+      const old = await world.api.call('login', { body: { email: member.email, password } });
+      expectProblem(old, 'invalid_credentials');
+    });
+
+    it('answers 404 for a user that never was, 410 for a deleted one', async () => {
+      await remove(admin.token, member.id);
+      expectProblem(await change(admin.token, unknownId, { name: 'X' }), 'not_found');
+      expectProblem(await change(admin.token, member.id, { name: 'X' }), 'gone');
+      expectProblem(await remove(admin.token, unknownId), 'not_found');
+      expectProblem(await remove(admin.token, member.id), 'gone');
+    });
+  });
+
+  describe('the end of access', () => {
+    it('comes with a demotion: at once for the old tokens, not for a new log-in', async () => {
+      expect((await change(admin.token, manager.id, { role: 'member' })).status).to.equal(200);
+      expectProblem(await world.api.call('me', { token: manager.token }), 'access_revoked');
+      expectProblem(await world.api.call('listUsers', { token: manager.token }), 'access_revoked');
+      expectProblem(
+        await world.api.call('refresh', { body: { refresh_token: manager.refreshToken } }),
+        'invalid_refresh_token',
+      );
+      const again = await logIn(world, manager.email);
+      expect((await world.api.call('me', { token: again.access_token })).body).to.include({ role: 'member' });
+    });
+
+    it('comes with deletion', async () => {
+      expect((await remove(member.token, member.id)).status).to.equal(204);
+      expectProblem(await world.api.call('me', { token: member.token }), 'access_revoked');
+      expectProblem(
+        await world.api.call('refresh', { body: { refresh_token: member.refreshToken } }),
+        'invalid_refresh_token',
+      );
+      expectProblem(await world.api.call('login', { body: { email: member.email, password } }), 'invalid_credentials');
+    });
+
+    it('does not come with a promotion, whose role holds at once', async () => {
+      await change(admin.token, member.id, { role: 'manager' });
+      expect((await world.api.call('listUsers', { token: member.token })).status).to.equal(200);
+    });
+
+    it('spares no log-in or refresh that runs at the same time', async () => {
+      const people = await Promise.all(Array.from({ length: 6 }, async () => await loggedIn(world, 'manager')));
+      const tokens = await Promise.all(
+        people.map(async (person) => {
+          const body = { email: person.email, password };
+          const [one, two, three] = await Promise.all([
+            world.api.call('login', { body }),
+            world.api.call('refresh', { body: { refresh_token: person.refreshToken } }),
+            world.api.call('login', { body }),
+            change(admin.token, person.id, { role: 'member' }),
+          ]);
+          return [one, two, three].filter(({ status }) => status === 200).map((answer) => answer.body);
+        }),
+      );
+      // whatever got a token from before the demotion has lost it; whoever came after it is a member
+      for (const { access_token: token, user } of tokens.flat() as { access_token: string; user: User }[]) {
+        const answer = await world.api.call('me', { token });
+        if (user.role === 'member') expect(answer.body).to.include({ role: 'member' });
+        else expectProblem(answer, 'access_revoked');
+      }
+    });
+  });
+
+  describe('the last admin', () => {
+    async function onlyAdmins(count: number): Promise<LoggedIn[]> {
+      const admins = await Promise.all(Array.from({ length: count }, async () => await loggedIn(world, 'admin')));
+      await world.database.db.pool.query(
+        "UPDATE users SET role = 'member' WHERE role = 'admin' AND NOT id = ANY($1::uuid[])",
+        [admins.map(({ id }) => id)],
+      );
+      return admins;
+    }
+
+    it('can be neither demoted nor deleted, but changed otherwise', async () => {
+      const [last] = await onlyAdmins(1);
+      const { token = '', id = '' } = last ?? {};
+      expectProblem(await change(token, id, { role: 'member' }), 'last_admin');
+      expectProblem(await remove(token, id), 'last_admin');
+      expect((await change(token, id, { name: 'Still here', role: 'admin' })).body).to.include({ role: 'admin' });
+    });
+
+    it('stays when all admins go at the same time, whoever sends whom', async () => {
+      for (let round = 0; round < 5; round++) {
+        const admins = await onlyAdmins(4);
+        const answers = await Promise.all(
+          admins.map(async ({ token }, index) => {
+            const target = admins[(index + round) % admins.length]?.id ?? '';
+            return index % 2 === 0 ? await remove(token, target) : await change(token, target, { role: 'manager' });
+          }),
+        );
+        const { rows } = await world.database.db.pool.query<{ admins: number }>(
+          "SELECT count(*)::int AS admins FROM users WHERE role = 'admin' AND deleted_at IS NULL",
+        );
+        expect(rows[0]?.admins).to.be.at.least(1);
+        for (const { status } of answers) expect(status).to.be.oneOf([200, 204, 401, 409]);
+        if (round === 0) expect(answers.map(({ status }) => status)).to.include(409);
+      }
+    });
+  });
+});
