@@ -2,7 +2,7 @@
 //
 // Runs on whatever Node (20 or later) the machine has: installs the dependencies when they are not in step with the lockfile, then
 // runs the script with the Node that is among them. Plain JavaScript without dependencies, since nothing is there yet.
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -20,11 +20,7 @@ let child;
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 // in a terminal Ctrl-C has reached the child already; it takes the second one for the same wish
 for (const signal of signals) process.on(signal, () => child?.kill(signal) ?? process.exit(1));
-// npm killed with -9 tells nobody; its child is handed to another parent
-const parent = process.ppid;
-if (process.env.npm_lifecycle_event !== undefined) {
-  setInterval(() => process.ppid !== parent && child?.kill('SIGTERM'), 500).unref();
-}
+if (process.env.npm_lifecycle_event !== undefined) watchNpm();
 
 if (!inStep()) await withLock(async () => inStep() || (await install()));
 const { code, signal } = await run(node, [join(root, script), ...args], {
@@ -36,6 +32,32 @@ if (signal) {
   signals.forEach((name) => process.removeAllListeners(name));
   process.kill(process.pid, signal);
 } else process.exit(code ?? 1);
+
+/** npm killed with -9 tells nobody: its child, which is this process or a shell before it, is handed to another parent. */
+function watchNpm() {
+  const parent = process.ppid;
+  const grandparent = parentOf(parent);
+  setInterval(() => {
+    if (process.ppid !== parent || parentOf(parent) !== grandparent) child?.kill('SIGTERM');
+  }, 1000).unref();
+}
+
+function parentOf(pid) {
+  try {
+    // Linux; the second field is the name in parentheses, which may hold anything
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).split(' ')[2];
+  } catch {
+    return process.platform === 'linux' ? undefined : ask('ps', ['-o', 'ppid=', '-p', String(pid)]);
+  }
+}
+
+function ask(command, commandArgs) {
+  try {
+    return execFileSync(command, commandArgs, { encoding: 'utf8' }).trim();
+  } catch {
+    return undefined;
+  }
+}
 
 /** pnpm writes its copy of the lockfile when an install is complete. */
 function inStep() {
@@ -87,11 +109,9 @@ async function withLock(work) {
     if (!told) console.log('dependencies  another start is installing them, waiting …');
     await delay(500);
   }
-  try {
-    await work();
-  } finally {
-    rmSync(lock, { force: true });
-  }
+  process.once('exit', () => rmSync(lock, { force: true }));
+  await work();
+  rmSync(lock, { force: true });
 }
 
 function take(lock) {

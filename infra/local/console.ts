@@ -1,5 +1,5 @@
 import { relative } from 'node:path';
-import { demoPeople } from './people.ts';
+import { demoPassword, demoPeople } from './people.ts';
 import type { Progress } from './part-graph.ts';
 import type { Suite } from './suite.ts';
 import type { PartNews } from './supervised-part.ts';
@@ -74,12 +74,12 @@ export function welcome(
     '',
     ...rows.map(([name, where, note]) => `  ${name.padEnd(15)} ${where.padEnd(40)} ${note}`.trimEnd()),
     '',
-    `Demo logins, all with the password ${demoPeople[0]?.password}:`,
+    `Demo logins, all with the password ${demoPassword}:`,
     ...people,
     '',
     'Try in another terminal:',
     `  npm run demo`,
-    `  curl -s ${suite.url}/api/v1/auth/login -H 'content-type: application/json' -d '{"email":"manager@taskwire.test","password":"taskwire-demo"}'`,
+    `  curl -s ${suite.url}/api/v1/auth/login -H 'content-type: application/json' -d '{"email":"manager@taskwire.test","password":"${demoPassword}"}'`,
     `  curl -s ${suite.serviceUrl('tasks')}/ready`,
     '',
     'Ctrl-C stops everything.',

@@ -28,7 +28,7 @@ export async function startGraph(
   let failed = false;
 
   async function begin(node: Node): Promise<void> {
-    await Promise.all(node.after.map((name) => ready.get(name)));
+    for (const name of node.after) await ready.get(name);
     if (failed || o.signal?.aborted) throw new Error('The start was interrupted.');
     const began = performance.now();
     o.progress({ name: node.name, state: 'starting', tookMs: 0 });
@@ -64,7 +64,8 @@ export async function startGraph(
     },
     parts: [...parts.values()],
     async stop() {
-      for (const layer of layersFromTop(nodes)) await Promise.all(layer.map((name) => parts.get(name)?.stop()));
+      for (const layer of layersFromTop(nodes))
+        await Promise.all(layer.map((name) => parts.get(name)?.stop() ?? Promise.resolve()));
     },
   };
 }

@@ -5,6 +5,9 @@ import { StartError } from '@taskwire/local-servers';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
+/** Of all demo people. */
+export const demoPassword = 'taskwire-demo';
+
 /** Who can log in to a local suite after its first start. Never made by a service on its own. */
 export const demoPeople: readonly Person[] = [
   { email: 'admin@taskwire.test', name: 'Ada Admin', role: 'admin' as const },
@@ -12,7 +15,7 @@ export const demoPeople: readonly Person[] = [
   { email: 'ann@taskwire.test', name: 'Ann', role: 'member' as const },
   { email: 'ben@taskwire.test', name: 'Ben', role: 'member' as const },
   { email: 'cas@taskwire.test', name: 'Cas', role: 'member' as const },
-].map((person) => ({ ...person, password: 'taskwire-demo' }));
+].map((person) => ({ ...person, password: demoPassword }));
 
 const cli = fileURLToPath(new URL('../../services/auth/src/cli.ts', import.meta.url));
 

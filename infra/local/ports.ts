@@ -44,7 +44,7 @@ export function configuredPorts(base: string | undefined): SuitePorts {
 /** Ports that nobody uses, for a suite beside others. */
 export async function freeSuitePorts(): Promise<SuitePorts> {
   const free = await freePorts(names.length);
-  return numbered((index) => free[index]!);
+  return numbered((index) => free[index] ?? 0);
 }
 
 function numbered(port: (index: number) => number): SuitePorts {

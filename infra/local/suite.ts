@@ -58,6 +58,8 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   databaseUrl(service: ServiceName): string;
   /** with the login of a service, or of the operator, who may read and bind everything */
   amqpUrl(user: ServiceName | 'operator'): string;
+  /** what a service authenticates with when it calls others */
+  m2mClient(service: 'tasks' | 'notifications'): { id: string; secret: string };
   managementUrl: string;
   smtpUrl: string;
   /** the mail catcher's page; its API is under /api/email */
@@ -198,6 +200,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     serviceUrl: (name) => `http://127.0.0.1:${ports[name]}`,
     databaseUrl: wiring.databaseUrl,
     amqpUrl: wiring.amqpUrl,
+    m2mClient: (service) => ({ id: service, secret: secrets.m2m[service] }),
     managementUrl,
     smtpUrl: wiring.smtpUrl,
     mailPageUrl: `http://localhost:${ports.mailPage}`,

@@ -32,6 +32,7 @@ export async function runStage(
       // the CI's own variables are of use to pact and to mocha's colours, and hold nothing that a test may depend on
       ...pick(process.env, ['CI', 'FORCE_COLOR', 'NO_COLOR', 'TERM', 'PACT_BROKER_BASE_URL', 'PACT_BROKER_TOKEN']),
       ...o.env,
+      TASKWIRE_TEST_DIR: o.dir,
       TASKWIRE_TEST_RESULT: resultFile,
     },
   });

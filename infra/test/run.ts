@@ -30,7 +30,8 @@ try {
   results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)] });
 } finally {
   await servers?.then((started) => started.stop()).catch(() => undefined);
-  rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+  // parts of a suite whose tests were interrupted may still be writing while their guard ends them
+  rmSync(dir, { recursive: true, force: true, maxRetries: 12, retryDelay: 100 });
   releaseFolder(dir);
 }
 report();

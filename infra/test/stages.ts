@@ -15,7 +15,12 @@ export const stages: Stage[] = [
   { name: 'unit', pattern: '*.unit.test.ts', needs: 'nothing', mochaArgs: [] },
   { name: 'component', pattern: '*.component.test.ts', needs: 'servers', mochaArgs: ['--parallel', '--jobs', '2'] },
   { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [] },
-  { name: 'end to end', pattern: '*.e2e.test.ts', needs: 'suite', mochaArgs: [] },
+  {
+    name: 'end to end',
+    pattern: '*.e2e.test.ts',
+    needs: 'suite',
+    mochaArgs: ['--require', './infra/test/e2e-suite.ts'],
+  },
 ];
 
 const folders = '{packages/*/test,services/*/test,infra/*/test,e2e}';

@@ -6,8 +6,8 @@ import { chownSync, existsSync, statSync } from 'node:fs';
  * existing data folder, else `postgres`, else `nobody`. No account is made on the machine.
  */
 export type Account = {
-  uid?: number;
-  gid?: number;
+  /** what to start them as */
+  user?: { uid: number; gid: number };
   /** put before the command line */
   prefix: string[];
 };
@@ -20,7 +20,7 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
       'PostgreSQL does not run as root and there is neither a user postgres nor a user nobody to lend it to.',
     );
   chownSync(dir, account.uid, account.gid);
-  if (canReach(account, [dir, ...programs])) return { ...account, prefix: [] };
+  if (canReach(account, [dir, ...programs])) return { user: account, prefix: [] };
   // The folder is out of that account's reach, typically because the clone is under /root (mode 0700). On Linux the capability that
   // lets it pass is lent to it as well, instead of moving programs and data to another place.
   const { uid, gid } = account;

@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -81,7 +81,7 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
       args,
       env: programEnv(),
       cwd: '/',
-      ...(account.uid !== undefined && { uid: account.uid, gid: account.gid! }),
+      ...account.user,
       logFile,
       // fast shutdown: clients are disconnected, a checkpoint is written
       stopSignal: 'SIGINT',
@@ -154,10 +154,9 @@ async function initialise(
     // the start that follows syncs what it writes; syncing the template first takes seconds on slow disks
     '--no-sync',
   ];
-  const { uid, gid } = account;
-  if (uid !== undefined && gid !== undefined) execFileSync('chown', [`${uid}:${gid}`, passwordFile]);
+  if (account.user) chownSync(passwordFile, account.user.uid, account.user.gid);
   try {
-    await run(command, args, { env: programEnv(), cwd: '/', ...(uid !== undefined && { uid, gid: gid! }) });
+    await run(command, args, { env: programEnv(), cwd: '/', ...account.user });
     renameSync(making, dataDir);
   } catch (error) {
     rmSync(making, { recursive: true, force: true });

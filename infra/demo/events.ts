@@ -1,0 +1,57 @@
+import { connect } from 'amqplib';
+
+export type SeenEvent = { key: string; payload: Record<string, unknown> };
+
+export type EventWatch = {
+  /** The first event, past or to come, that matches. */
+  next(key: string, matches: (payload: Record<string, unknown>) => boolean): Promise<SeenEvent>;
+  close(): Promise<void>;
+};
+
+// two orders of magnitude above what an event takes on a machine that is not overloaded
+const patienceMs = 15_000;
+
+/** Listens to everything that the suite publishes, with a queue that goes away with the connection. */
+export async function watchEvents(amqpUrl: string, seen: (event: SeenEvent) => void): Promise<EventWatch> {
+  const connection = await connect(amqpUrl);
+  const channel = await connection.createChannel();
+  const { queue } = await channel.assertQueue('', { exclusive: true });
+  await channel.bindQueue(queue, 'taskwire.events', '#');
+  const events: SeenEvent[] = [];
+  const arrivals = new EventTarget();
+  await channel.consume(
+    queue,
+    (message) => {
+      if (message === null) return;
+      const payload = JSON.parse(message.content.toString('utf8')) as Record<string, unknown>;
+      const event = { key: message.fields.routingKey, payload };
+      events.push(event);
+      seen(event);
+      arrivals.dispatchEvent(new Event('event'));
+    },
+    { noAck: true },
+  );
+  return {
+    next(key, matches) {
+      const find = () => events.find((event) => event.key === key && matches(event.payload));
+      return new Promise((resolve, reject) => {
+        const timer = setTimeout(
+          () => finish(() => reject(new Error(`No ${key} came within ${patienceMs} ms.`))),
+          patienceMs,
+        );
+        const look = () => {
+          const found = find();
+          if (found !== undefined) finish(() => resolve(found));
+        };
+        const finish = (settle: () => void) => {
+          clearTimeout(timer);
+          arrivals.removeEventListener('event', look);
+          settle();
+        };
+        arrivals.addEventListener('event', look);
+        look();
+      });
+    },
+    close: () => connection.close(),
+  };
+}

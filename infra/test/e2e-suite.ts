@@ -1,0 +1,51 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { disposableSettings } from '@taskwire/local-servers';
+import { demoPeople } from '../local/people.ts';
+import { freeSuitePorts } from '../local/ports.ts';
+import { newSecrets } from '../local/secrets.ts';
+import { startSuite, type Suite } from '../local/suite.ts';
+
+let started: Promise<Suite> | undefined;
+
+// servers from nothing and three services on two busy cores
+const startTimeoutMs = 180_000;
+
+/**
+ * The suite of the end-to-end tests: every part on free ports, with the demo people, one for all test files. Parts that die stay down
+ * until a test starts them again with `suite.part(name).start()`; a test leaves all of them running.
+ */
+export function e2eSuite(): Promise<Suite> {
+  return (started ??= start());
+}
+
+async function start(): Promise<Suite> {
+  const base = process.env.TASKWIRE_TEST_DIR;
+  if (base === undefined)
+    throw new Error('TASKWIRE_TEST_DIR is not set. Run the test with: npm test -- <path of the test file>');
+  const dir = join(base, 'suite');
+  mkdirSync(dir, { recursive: true });
+  return startSuite({
+    dir,
+    ports: await freeSuitePorts(),
+    secrets: newSecrets(),
+    restarts: 'manual',
+    people: demoPeople,
+    logLevel: 'debug',
+    postgresSettings: disposableSettings,
+    // all tests come from one address; the limits have tests of their own
+    gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 100 },
+  });
+}
+
+/** mocha runs these because run.ts requires this file. */
+export const mochaHooks = {
+  async beforeAll(this: Mocha.Context) {
+    this.timeout(startTimeoutMs);
+    await e2eSuite();
+  },
+  async afterAll(this: Mocha.Context) {
+    this.timeout(20_000);
+    await (await started)?.stop();
+  },
+};
