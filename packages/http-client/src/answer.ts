@@ -28,11 +28,24 @@ export type Unavailable = {
   detail: string;
   /** When asking again makes sense, in milliseconds from now, where that is known. */
   retryAfterMs?: number;
+  /** The HTTP status, where there was one. */
+  status?: number;
 };
 
 /** What a read of another service came to. Only programming errors are thrown. */
 export type Answer<T> = { kind: 'ok'; value: T } | { kind: 'not_found' } | { kind: 'gone' } | Unavailable;
 
-export function unavailable(reason: UnavailableReason, detail: string, retryAfterMs?: number): Unavailable {
-  return { kind: 'unavailable', reason, detail, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+export function unavailable(
+  reason: UnavailableReason,
+  detail: string,
+  known: { retryAfterMs?: number | undefined; status?: number } = {},
+): Unavailable {
+  const { retryAfterMs, status } = known;
+  return {
+    kind: 'unavailable',
+    reason,
+    detail,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(status === undefined ? {} : { status }),
+  };
 }

@@ -61,16 +61,16 @@ export function read<S extends z.ZodType>(
     case 200:
       return parse(name, text, schema);
     case 401:
-      return { kind: 'unauthenticated', answer: unavailable('unauthorized', said) };
+      return { kind: 'unauthenticated', answer: unavailable('unauthorized', said, { status }) };
     case 403:
-      return { kind: 'answer', answer: unavailable('unauthorized', said) };
+      return { kind: 'answer', answer: unavailable('unauthorized', said, { status }) };
     case 404:
       return { kind: 'answer', answer: { kind: 'not_found' } };
     case 410:
       return { kind: 'answer', answer: { kind: 'gone' } };
   }
   const passes = status === 408 || status === 429 || (status >= 500 && status !== 501);
-  const answer = unavailable('status', said, reading.retryAfter);
+  const answer = unavailable('status', said, { status, retryAfterMs: reading.retryAfter });
   return passes ? { kind: 'passing', answer } : { kind: 'answer', answer };
 }
 

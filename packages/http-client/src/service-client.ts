@@ -143,7 +143,10 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     if (breaker.refusesForMs() > 0) return { kind: 'final', answer: refused() };
     const awayMs = Math.ceil(stayAwayMs());
     if (awayMs >= deadline.remainingMs()) {
-      return { kind: 'final', answer: unavailable('status', `${name} asked to stay away (429)`, awayMs) };
+      return {
+        kind: 'final',
+        answer: unavailable('status', `${name} asked to stay away (429)`, { retryAfterMs: awayMs }),
+      };
     }
     let release: (() => void) | undefined;
     try {
@@ -163,7 +166,10 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       return conclude(reading, schema, token, deadline);
     } catch (error) {
       if (error instanceof TokenUnavailable) {
-        return { kind: 'final', answer: unavailable('no_token', errorText(error), error.retryAfterMs) };
+        return {
+          kind: 'final',
+          answer: unavailable('no_token', errorText(error), { retryAfterMs: error.retryAfterMs }),
+        };
       }
       if (!deadline.signal.aborted) throw error;
       return { kind: 'final', answer: abandoned(deadline, 'before it was sent') };
@@ -213,7 +219,9 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   }
 
   function refused(): Unavailable {
-    return unavailable('breaker_open', `${name} failed too often and is not asked`, breaker.refusesForMs());
+    return unavailable('breaker_open', `${name} failed too often and is not asked`, {
+      retryAfterMs: breaker.refusesForMs(),
+    });
   }
 
   function abandoned(deadline: Deadline, when: string): Unavailable {

@@ -1,0 +1,113 @@
+import { events } from '@taskwire/contracts';
+import { defineHandler, done, type Handler } from '@taskwire/inbox';
+import type { Loop } from '@taskwire/lifecycle';
+import type { Database, Tx } from '@taskwire/postgres';
+import type { Telemetry } from '@taskwire/telemetry';
+import { applyDeletion, type OnApplied } from './apply.ts';
+import { createUserCache } from './cache.ts';
+import { createCheckUser } from './check-user.ts';
+import { noteChange, type UserEvent, type UserEventType } from './events.ts';
+import { createDirectoryMetrics } from './metrics.ts';
+import { createReadThrough, type ReadThrough } from './read-through.ts';
+import { createRefresher, type RefresherTuning } from './refresher.ts';
+import { createSweeper, type Sweeper, type SweeperTuning } from './sweeper.ts';
+import type { DirectoryUser } from './user.ts';
+import type { UsersClient } from './users-client.ts';
+
+export type UserDirectoryOptions = {
+  db: Database;
+  users: UsersClient;
+  telemetry: Telemetry;
+  /**
+   * Called in the transaction in which a user became another, with their row locked; only when something changed that services act on. Also
+   * for each user of the first fill (without `before`), so it is not the place to greet new users.
+   */
+  onApplied?: OnApplied;
+  refresh?: Partial<RefresherTuning>;
+  sweep?: Partial<SweeperTuning>;
+};
+
+export type UserDirectory = {
+  /** For the inbox: `auth.user.*`. In no order, since every step can be repeated and overtaken. */
+  handlers: Handler[];
+  /** What the handlers do, for a service that does more with such an event: in its own transaction. */
+  note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
+  /** A user as they are held, at most half a second old; `undefined` for one who is not known (yet). */
+  get(id: string): Promise<DirectoryUser | undefined>;
+  /** The same, but asks Auth about one who is not known. */
+  readThrough(id: string): Promise<ReadThrough>;
+  /** For `jwtAuthenticator`: what a token is worth by the directory. */
+  checkUser: ReturnType<typeof createCheckUser>;
+  /** Fetches users that events made stale. */
+  refresher: Loop;
+  /** Compares with Auth's list: at once on the first start, then on a schedule. `rebuild` does it from nothing. */
+  sweeper: Sweeper;
+};
+
+const refreshDefaults: RefresherTuning = {
+  // a fifth of the second in which a demotion must take effect
+  pollMs: 200,
+  concurrency: 4,
+  // 10,000 changed users after an outage are there within four minutes, for a few percent of what one Auth process can serve
+  perSecond: 50,
+  leaseMs: 30_000,
+  gapMs: 250,
+  backOffBaseMs: 200,
+  backOffMaxMs: 60_000,
+  // about 6 s: more than a read replica lags when it is well
+  behindTries: 6,
+  // about 10 minutes
+  unknownTries: 15,
+};
+
+const sweepDefaults: SweeperTuning = {
+  pollMs: 5_000,
+  // an event that was lost is made good within this
+  everyMs: 5 * 60_000,
+  fullEveryMs: 24 * 3_600_000,
+  overlapMs: 10 * 60_000,
+  leaseMs: 30_000,
+};
+
+/** An effect ends shortly before its commit. A hint that comes too early is made good by the poll. */
+const commitMs = 20;
+
+/** One service's copy of Auth's users. One instance for a process; any number of processes share the tables. */
+export function createUserDirectory(options: UserDirectoryOptions): UserDirectory {
+  const { db, users, telemetry, onApplied } = options;
+  const cache = createUserCache(db);
+  const metrics = createDirectoryMetrics(db, telemetry);
+  const parts = { db, users, telemetry, metrics, cache, onApplied };
+  const refreshTuning = { ...refreshDefaults, ...options.refresh };
+  const refresher = createRefresher({ ...parts, tuning: refreshTuning });
+
+  async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
+    if (type === 'auth.user.deleted') await applyDeletion(tx, event.user_id, event.timestamp, onApplied);
+    else await noteChange(tx, event, refreshTuning.gapMs);
+    setTimeout(() => {
+      cache.forget(event.user_id);
+      refresher.wake();
+    }, commitMs).unref();
+  }
+
+  function handler(type: UserEventType): Handler {
+    return defineHandler({
+      type,
+      // a service may have a handler of its own for the same event
+      name: `user-directory ${type}`,
+      schema: events[type],
+      order: 'none',
+      handle: async (event) => done(async (tx) => await note(tx, type, event)),
+    });
+  }
+
+  return {
+    handlers: [handler('auth.user.created'), handler('auth.user.changed'), handler('auth.user.deleted')],
+    note,
+    get: cache.get,
+    readThrough: createReadThrough(parts),
+    checkUser: createCheckUser(cache),
+    refresher,
+    sweeper: createSweeper({ ...parts, tuning: { ...sweepDefaults, ...options.sweep } }),
+  };
+}

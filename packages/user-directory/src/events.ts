@@ -1,0 +1,29 @@
+import { query, type Tx } from '@taskwire/postgres';
+import type { EventPayload } from '@taskwire/contracts';
+
+/** The events that a directory lives by. */
+export type UserEventType = 'auth.user.created' | 'auth.user.changed' | 'auth.user.deleted';
+export type UserEvent = EventPayload<UserEventType>;
+
+/**
+ * An event of a user who is not known makes a row; one that is newer than the state that is held, and than any event before, makes the row stale; an
+ * older one is ignored. A tombstone stays. A row that is stale already keeps its place in the queue (and its back-off): a storm of events is one fetch.
+ * After a fetch the next one waits for the gap, so that a storm that goes on is a few fetches a second.
+ */
+const markStale = `
+  INSERT INTO directory_users AS held (id, event_at, stale_since, next_fetch_at)
+  VALUES ($1, $2::timestamptz, clock_timestamp(), clock_timestamp())
+  ON CONFLICT (id) DO UPDATE SET
+    event_at = excluded.event_at,
+    stale_since = coalesce(held.stale_since, excluded.stale_since),
+    next_fetch_at = coalesce(
+      held.next_fetch_at,
+      greatest(excluded.next_fetch_at, held.fetched_at + $3::integer * interval '1 millisecond'))
+  WHERE NOT held.is_deleted
+    AND excluded.event_at > coalesce(held.event_at, '-infinity')
+    AND excluded.event_at > coalesce(held.updated_at, '-infinity')`;
+
+/** Notes in the caller's transaction that a user changed, so that they will be fetched. */
+export async function noteChange(tx: Tx, event: UserEvent, fetchGapMs: number): Promise<void> {
+  await query(tx, markStale, [event.user_id, event.timestamp, fetchGapMs]);
+}

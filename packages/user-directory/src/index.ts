@@ -1,0 +1,8 @@
+export type { Change, OnApplied } from './apply.ts';
+export { createUserDirectory, type UserDirectory, type UserDirectoryOptions } from './directory.ts';
+export type { UserEvent, UserEventType } from './events.ts';
+export { userDirectoryMigrations } from './migrations.ts';
+export type { ReadThrough } from './read-through.ts';
+export type { Rebuilt, Sweeper } from './sweeper.ts';
+export type { DirectoryUser, UserState } from './user.ts';
+export { createUsersClient, type UsersClient, type UsersPage } from './users-client.ts';

@@ -1,0 +1,7 @@
+import type { MigrationSource } from '@taskwire/postgres';
+
+/** The tables of the directory: `directory_users`, which services may join, and `directory_sweep`. */
+export const userDirectoryMigrations: MigrationSource = {
+  name: 'user-directory',
+  directory: new URL('../migrations/', import.meta.url),
+};

@@ -1,0 +1,37 @@
+import type { Unavailable } from '@taskwire/http-client';
+import type { Database } from '@taskwire/postgres';
+import { applyDeletion, applyStates, type OnApplied } from './apply.ts';
+import type { UserCache } from './cache.ts';
+import type { DirectoryUser } from './user.ts';
+import type { UsersClient } from './users-client.ts';
+
+/** A user as the directory, or else Auth, knows them; a deleted one is `ok` with `isDeleted`. */
+export type ReadThrough = { kind: 'ok'; user: DirectoryUser } | { kind: 'not_found' } | Unavailable;
+
+type Parts = { db: Database; users: UsersClient; cache: UserCache; onApplied: OnApplied | undefined };
+
+/** Reads of users who may not have arrived yet. Any number of callers at once who ask for one unknown user cause one request. */
+export function createReadThrough({ db, users, cache, onApplied }: Parts) {
+  const fetching = new Map<string, Promise<ReadThrough>>();
+
+  async function fetchUser(id: string): Promise<ReadThrough> {
+    const answer = await users.getUser(id);
+    if (answer.kind === 'not_found' || answer.kind === 'unavailable') return answer;
+    await db.transaction(async (tx) => {
+      if (answer.kind === 'ok') await applyStates(tx, [answer.value], onApplied);
+      else await applyDeletion(tx, id, null, onApplied);
+    });
+    cache.forget(id);
+    const user = await cache.get(id);
+    // only for an answer about somebody else than who was asked for
+    return user === undefined ? { kind: 'not_found' } : { kind: 'ok', user };
+  }
+
+  return async (id: string): Promise<ReadThrough> => {
+    const held = await cache.get(id);
+    if (held !== undefined) return { kind: 'ok', user: held };
+    const running = fetching.get(id) ?? fetchUser(id).finally(() => fetching.delete(id));
+    fetching.set(id, running);
+    return await running;
+  };
+}

@@ -1,0 +1,120 @@
+import { createLoop, type Loop } from '@taskwire/lifecycle';
+import type { Database } from '@taskwire/postgres';
+import { errorText } from '@taskwire/errors';
+import type { Telemetry } from '@taskwire/telemetry';
+import type { OnApplied } from './apply.ts';
+import type { UserCache } from './cache.ts';
+import { claimStale, finishFetch, type Claim, type FetchTuning } from './fetching.ts';
+import type { DirectoryMetrics } from './metrics.ts';
+import type { UsersClient } from './users-client.ts';
+
+export type RefresherTuning = FetchTuning & {
+  /** How often the table is looked at when nothing wakes the refresher, in milliseconds. */
+  pollMs: number;
+  /** Fetches at the same time. */
+  concurrency: number;
+  /** Fetches a second of this process, at most: the pace at which a backlog drains after an outage. */
+  perSecond: number;
+  /** How long a claim lasts, in milliseconds; longer than a fetch can take with its retries. */
+  leaseMs: number;
+};
+
+export type RefresherParts = {
+  db: Database;
+  users: UsersClient;
+  telemetry: Telemetry;
+  metrics: DirectoryMetrics;
+  cache: UserCache;
+  onApplied: OnApplied | undefined;
+  tuning: RefresherTuning;
+};
+
+/**
+ * Fetches stale rows. A round claims what there is room and pace for, and starts the fetches; a fetch that hangs keeps one place only. `tick` and `stop`
+ * wait for the fetches that run. While Auth is not asked (its breaker is open) nothing is claimed; after a fetch that failed
+ * rows are claimed one by one until one succeeds.
+ */
+export function createRefresher(parts: RefresherParts): Loop {
+  const { db, users, telemetry, metrics, cache, onApplied, tuning } = parts;
+  const { logger } = telemetry;
+  const pace = createPace(tuning.perSecond, Math.max(tuning.concurrency, tuning.perSecond * (tuning.pollMs / 1000)));
+  const running = new Set<Promise<void>>();
+  let probing = false;
+
+  const loop = createLoop({
+    name: 'user directory refresher',
+    logger,
+    intervalMs: tuning.pollMs,
+    async tick(signal) {
+      const room = (probing ? 1 : tuning.concurrency) - running.size;
+      const limit = Math.min(room, pace.available());
+      if (limit < 1 || users.open) return 'idle';
+      const claims = await claimStale(db.pool, limit, tuning.leaseMs);
+      pace.spend(claims.length);
+      for (const claimed of claims) {
+        const fetching = fetchClaimed(claimed, signal).finally(() => {
+          running.delete(fetching);
+          loop.wake();
+        });
+        running.add(fetching);
+      }
+      // there may be more than fitted; the end of each fetch wakes the loop for it
+      return 'idle';
+    },
+  });
+
+  /** Never rejects: a row whose result could not be written comes back when its lease ends. */
+  async function fetchClaimed(claimed: Claim, signal: AbortSignal): Promise<void> {
+    try {
+      const answer = await users.getUser(claimed.id, signal);
+      probing = answer.kind === 'unavailable' && answer.reason !== 'bad_answer';
+      const { outcome, advance } = await db.transaction(
+        async (tx) => await finishFetch(tx, claimed, answer, tuning, onApplied),
+      );
+      if (advance !== undefined) cache.forget(claimed.id);
+      metrics.fetched(outcome);
+      if (outcome === 'unknown')
+        logger.warn('Auth does not know a user of the directory', { directory_user_id: claimed.id });
+    } catch (error) {
+      metrics.fetched('failed');
+      logger.warn('a fetched user could not be written', { directory_user_id: claimed.id, error: errorText(error) });
+    }
+  }
+
+  async function settled(): Promise<void> {
+    while (running.size > 0) await Promise.all(running);
+  }
+
+  return {
+    name: loop.name,
+    start: loop.start,
+    wake: loop.wake,
+    async tick() {
+      await loop.tick();
+      const found = running.size > 0;
+      await settled();
+      return found ? 'more' : 'idle';
+    },
+    async stop() {
+      await loop.stop();
+      await settled();
+    },
+  };
+}
+
+/** A bucket that fills with `perSecond` and holds `burst`. */
+function createPace(perSecond: number, burst: number) {
+  let level = burst;
+  let at = performance.now();
+  return {
+    available(): number {
+      const now = performance.now();
+      level = Math.min(burst, level + ((now - at) / 1000) * perSecond);
+      at = now;
+      return Math.floor(level);
+    },
+    spend(count: number): void {
+      level -= count;
+    },
+  };
+}

@@ -1,0 +1,121 @@
+import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
+
+/**
+ * Why users are being listed:
+ * - `fill`: the directory has never been complete
+ * - `catch_up`: what changed since the last sweep, in case an event was lost
+ * - `full`: all users, in case something was lost before
+ * - `rebuild`: all users, and what is held is mended too
+ */
+export type SweepKind = 'fill' | 'catch_up' | 'full' | 'rebuild';
+
+/** The place of the sweep that this process holds. Times are text with microseconds. */
+export type Sweep = {
+  kind: SweepKind;
+  updatedSince: string | null;
+  cursor: string | null;
+  /** This database's time when the sweep was taken for one page, before Auth is asked for it. */
+  now: string;
+};
+
+export type SweepSchedule = {
+  /** Milliseconds from the end of one sweep to the start of the next, and from one full sweep to the next. */
+  everyMs: number;
+  fullEveryMs: number;
+  /** A sweep begins this much before the newest change that the last one saw, since changes become visible later than their time says. */
+  overlapMs: number;
+  /** A process that dies in a sweep is replaced after this. */
+  leaseMs: number;
+};
+
+const findSweep = `
+  SELECT CASE
+      WHEN kind IS NOT NULL THEN kind
+      WHEN completed_at IS NULL THEN 'fill'
+      WHEN coalesce(full_completed_at, '-infinity') < clock_timestamp() - $2::bigint * interval '1 millisecond' THEN 'full'
+      WHEN completed_at < clock_timestamp() - $3::bigint * interval '1 millisecond' THEN 'catch_up'
+    END AS due,
+    kind IS NOT NULL AS running
+  FROM directory_sweep
+  WHERE holder = $1 OR held_until < clock_timestamp()
+  FOR UPDATE SKIP LOCKED`;
+
+const startSweep = `
+  UPDATE directory_sweep
+  SET kind = $1, cursor = NULL, seen_up_to = NULL, started_at = clock_timestamp(),
+    updated_since = CASE WHEN $1 = 'catch_up' THEN caught_up_to - $2::bigint * interval '1 millisecond' END`;
+
+const holdSweep = `
+  UPDATE directory_sweep
+  SET holder = $1, held_until = clock_timestamp() + $2::integer * interval '1 millisecond'
+  RETURNING kind, ${isoMicros('updated_since')} AS "updatedSince", cursor, clock_timestamp()::text AS now`;
+
+/** The sweep that is due or under way, held by this process for one lease; `undefined` when there is none, or another process has it. */
+export async function takeSweep(tx: Tx, holder: string, schedule: SweepSchedule): Promise<Sweep | undefined> {
+  const [found] = await query<{ due: SweepKind | null; running: boolean }>(tx, findSweep, [
+    holder,
+    schedule.fullEveryMs,
+    schedule.everyMs,
+  ]);
+  if (found === undefined || found.due === null) return undefined;
+  if (!found.running) await query(tx, startSweep, [found.due, schedule.overlapMs]);
+  const [sweep] = await query<Sweep>(tx, holdSweep, [holder, schedule.leaseMs]);
+  return sweep;
+}
+
+/** Starts a rebuild, whatever sweep is under way and whoever holds it. */
+export async function startRebuild(tx: Tx, holder: string, schedule: SweepSchedule): Promise<void> {
+  await query(tx, startSweep, ['rebuild', 0]);
+  await query(tx, holdSweep, [holder, schedule.leaseMs]);
+}
+
+const advanceSweep = `
+  UPDATE directory_sweep
+  SET cursor = $2, seen_up_to = greatest(seen_up_to, $3::timestamptz),
+    held_until = clock_timestamp() + $4::integer * interval '1 millisecond'
+  WHERE holder = $1 RETURNING true AS held`;
+
+const completeSweep = `
+  UPDATE directory_sweep
+  SET kind = NULL, cursor = NULL, updated_since = NULL, holder = NULL, held_until = '-infinity',
+    caught_up_to = greatest(caught_up_to, seen_up_to, $2::timestamptz),
+    completed_at = clock_timestamp(),
+    full_completed_at = CASE WHEN kind = 'catch_up' THEN full_completed_at ELSE clock_timestamp() END
+  WHERE holder = $1 RETURNING true AS held`;
+
+/** Writes down how far the sweep is; without a cursor it is complete. False when another process has taken it over: the page is to be dropped. */
+export async function moveSweep(
+  tx: Tx,
+  holder: string,
+  place: { cursor: string | null; seenUpTo: string | null },
+  { leaseMs }: SweepSchedule,
+): Promise<boolean> {
+  const rows =
+    place.cursor === null
+      ? await query(tx, completeSweep, [holder, place.seenUpTo])
+      : await query(tx, advanceSweep, [holder, place.cursor, place.seenUpTo, leaseMs]);
+  return rows.length > 0;
+}
+
+/** Begins the sweep from its start: Auth did not take the cursor, which an upgrade may have made unreadable. */
+export async function restartSweep(db: Queryable, holder: string): Promise<void> {
+  await query(db, 'UPDATE directory_sweep SET cursor = NULL WHERE holder = $1', [holder]);
+}
+
+/** Lets others go on at once, when this process stops. */
+export async function releaseSweep(db: Queryable, holder: string): Promise<void> {
+  await query(db, "UPDATE directory_sweep SET holder = NULL, held_until = '-infinity' WHERE holder = $1", [holder]);
+}
+
+/** Users who are held but were not listed by a rebuild are asked for one by one: Auth says gone, or does not know them. */
+export async function markUnlisted(tx: Tx): Promise<number> {
+  const rows = await query(
+    tx,
+    `UPDATE directory_users
+     SET stale_since = clock_timestamp(), next_fetch_at = clock_timestamp(), attempts = 0
+     WHERE NOT is_deleted AND stale_since IS NULL
+       AND fetched_at < (SELECT started_at FROM directory_sweep)
+     RETURNING id`,
+  );
+  return rows.length;
+}

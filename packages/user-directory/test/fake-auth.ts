@@ -1,0 +1,125 @@
+import type { Answer } from '@taskwire/http-client';
+import type { UserEvent, UserEventType, UsersClient, UsersPage, UserState } from '../src/index.ts';
+
+export type Told = { type: UserEventType; event: UserEvent };
+
+/** Auth's users, kept in memory by the rules that Auth keeps them by; its REST API answers from them. */
+export type FakeAuth = {
+  users: UsersClient;
+  create(id: string, fields?: Partial<UserState>): Told;
+  change(id: string, fields?: Partial<UserState>): Told;
+  remove(id: string): Told;
+  /** Takes a user back to an earlier state, or out of existence, as a backup would. */
+  restore(id: string, state: UserState | undefined): void;
+  state(id: string): UserState | undefined;
+  states(): UserState[];
+  /** GET /users/{id} as it is now. */
+  read(id: string): Answer<UserState>;
+  /** Ids and places that were asked for, oldest first. */
+  asked: string[];
+  listed: { updatedSince: string | null; cursor: string | null }[];
+  /** Replaces the answers to GET /users/{id}; without one they are real again. */
+  answer(by?: (id: string) => Answer<UserState> | Promise<Answer<UserState>>): void;
+  answerList(by?: () => Answer<UsersPage>): void;
+  setOpen(open: boolean): void;
+};
+
+export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): FakeAuth {
+  const { pageSize = 100, ageMs = 0 } = options;
+  const held = new Map<string, UserState>();
+  const asked: string[] = [];
+  const listed: FakeAuth['listed'] = [];
+  let microseconds = 0;
+  const beginning = Date.now() - ageMs;
+  let answerGet: ((id: string) => Answer<UserState> | Promise<Answer<UserState>>) | undefined;
+  let answerPage: (() => Answer<UsersPage>) | undefined;
+  let open = false;
+
+  function stamp(): string {
+    microseconds += 1;
+    const at = new Date(beginning + Math.floor(microseconds / 1000)).toISOString();
+    return at.replace('Z', `${String(microseconds % 1000).padStart(3, '0')}Z`);
+  }
+
+  function put(state: UserState, type: UserEventType): Told {
+    held.set(state.id, state);
+    return { type, event: { user_id: state.id, timestamp: state.updated_at } };
+  }
+
+  function living(id: string): UserState {
+    const state = held.get(id);
+    if (state === undefined || state.is_deleted) throw new Error(`${id} is not alive`);
+    return state;
+  }
+
+  function read(id: string): Answer<UserState> {
+    const state = held.get(id);
+    if (state === undefined) return { kind: 'not_found' };
+    return state.is_deleted ? { kind: 'gone' } : { kind: 'ok', value: state };
+  }
+
+  function list({ updatedSince, cursor }: FakeAuth['listed'][number]): Answer<UsersPage> {
+    const place = (state: UserState) => `${state.updated_at} ${state.id}`;
+    const found = [...held.values()]
+      .filter((state) => updatedSince === null || state.updated_at >= updatedSince)
+      .filter((state) => cursor === null || place(state) > cursor)
+      .sort((a, b) => (place(a) < place(b) ? -1 : 1));
+    const data = found.slice(0, pageSize);
+    const last = data.at(-1);
+    const next = found.length > pageSize && last !== undefined ? place(last) : null;
+    return { kind: 'ok', value: { data, next_cursor: next } };
+  }
+
+  return {
+    asked,
+    listed,
+    read,
+    users: {
+      get open() {
+        return open;
+      },
+      async getUser(id) {
+        asked.push(id);
+        return await (answerGet ?? read)(id);
+      },
+      async listUsers({ updatedSince, cursor }) {
+        listed.push({ updatedSince, cursor });
+        return answerPage === undefined ? list({ updatedSince, cursor }) : answerPage();
+      },
+    },
+    create(id, fields = {}) {
+      const state: UserState = {
+        id,
+        email: `${id}@taskwire.test`,
+        name: 'Ann',
+        role: 'member',
+        version: 1,
+        updated_at: stamp(),
+        is_deleted: false,
+        tokens_valid_after: null,
+        ...fields,
+      };
+      return put(state, 'auth.user.created');
+    },
+    change(id, fields = { name: `Ann ${microseconds}` }) {
+      const before = living(id);
+      return put({ ...before, ...fields, version: before.version + 1, updated_at: stamp() }, 'auth.user.changed');
+    },
+    remove(id) {
+      const before = living(id);
+      return put(
+        { ...before, is_deleted: true, version: before.version + 1, updated_at: stamp() },
+        'auth.user.deleted',
+      );
+    },
+    restore(id, state) {
+      if (state === undefined) held.delete(id);
+      else held.set(id, state);
+    },
+    state: (id) => held.get(id),
+    states: () => [...held.values()],
+    answer: (by) => void (answerGet = by),
+    answerList: (by) => void (answerPage = by),
+    setOpen: (now) => void (open = now),
+  };
+}
