@@ -25,8 +25,8 @@ COMMENT ON COLUMN tasks.deleted_at IS 'soft delete: hidden from the public API, 
 CREATE INDEX tasks_by_assignee ON tasks (assignee_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_creator ON tasks (creator_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_state ON tasks (state, id) WHERE deleted_at IS NULL;
--- how much everybody has to do (fair choice), and whose tasks must move: small, since most tasks have ended
-CREATE INDEX tasks_open ON tasks (assignee_id) WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL;
+-- how much everybody has to do (fair choice, counted from the index alone), and whose tasks must move: small, since most tasks have ended
+CREATE INDEX tasks_open ON tasks (assignee_id, id) WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL;
 CREATE INDEX tasks_awaiting ON tasks (id) WHERE awaiting_performer;
 
 CREATE TABLE task_activity (

@@ -52,8 +52,8 @@ export type TaskStore = {
   list(filter: TaskFilter, position: string | undefined, limit: number): Promise<Page<string>>;
   /** Oldest first, from after `position`; undefined when there is no such task. */
   listActivity(taskId: string, position: string | undefined, limit: number): Promise<Page<string> | undefined>;
-  /** Forgets answers that were given more than a day ago, some of them; tells how many. */
-  purgeAnswers(limit: number): Promise<number>;
+  /** Whether some task lost its performer, or waits for one although there are some. Locks nothing. */
+  needSettling(): Promise<boolean>;
 };
 
 /** What can be done in one transaction. Rows are locked in this order: the turn, tasks, directory. */

@@ -13,21 +13,35 @@ const batch = 20;
  * lost wake-up or a crash in the middle costs time only.
  */
 export function settleTasks({ tasks }: { tasks: TaskStore }) {
-  return async (): Promise<Progress> =>
-    await tasks.transaction(async (tx) => {
+  return async (): Promise<Progress> => {
+    if (!(await tasks.needSettling())) return 'idle';
+    return await tasks.transaction(async (tx) => {
       await tx.takeTurn();
-      const stranded = await tx.lockStranded(batch);
-      for (const task of stranded) await moveOn(tx, task, task.assignee_is_deleted);
-      const awaiting = stranded.length === batch ? [] : await tx.lockAwaiting(batch - stranded.length);
-      for (const task of awaiting) if (!(await giveToAnybody(tx, task, 'a performer appeared'))) return 'idle';
-      return stranded.length + awaiting.length === batch ? 'more' : 'idle';
+      const moved = await moveStranded(tx);
+      const given = await giveAwaiting(tx, batch - moved);
+      return moved + given === batch ? 'more' : 'idle';
     });
+  };
 }
 
-async function moveOn(tx: TaskTransaction, task: Task, assigneeIsDeleted: boolean): Promise<void> {
-  const why = assigneeIsDeleted ? 'the performer was deleted' : 'the performer has another role now';
-  if (await giveToAnybody(tx, task, why)) return;
-  await tx.apply(task, awaitPerformer(task, `${why}; nobody else is there`), null);
+async function moveStranded(tx: TaskTransaction): Promise<number> {
+  const stranded = await tx.lockStranded(batch);
+  for (const task of stranded) {
+    const why = task.assignee_is_deleted ? 'the performer was deleted' : 'the performer has another role now';
+    if (await giveToAnybody(tx, task, why)) continue;
+    await tx.apply(task, awaitPerformer(task, `${why}; nobody else is there`), null);
+  }
+  return stranded.length;
+}
+
+async function giveAwaiting(tx: TaskTransaction, limit: number): Promise<number> {
+  const awaiting = await tx.lockAwaiting(limit);
+  let given = 0;
+  for (const task of awaiting) {
+    if (!(await giveToAnybody(tx, task, 'a performer is there again'))) break;
+    given += 1;
+  }
+  return given;
 }
 
 async function giveToAnybody(tx: TaskTransaction, task: Task, why: string): Promise<boolean> {

@@ -40,7 +40,7 @@ function columns(state: string, assigneeId: string): string {
   return `
     uuidv7() AS id, $1::text AS title, $2::text AS description, ${state}::text AS state, $3::text AS priority,
     $4::timestamptz AS due_at, $5::text[] AS labels, $6::uuid AS creator_id, ${assigneeId}::uuid AS assignee_id,
-    1 AS version, clock.now AS created_at, clock.now AS updated_at`;
+    1 AS version, clock.now AS created_at, clock.now + (jsonb_array_length($7::jsonb) - 1) * interval '1 microsecond' AS updated_at`;
 }
 
 const clock = '(SELECT clock_timestamp() AS now) AS clock';

@@ -4,6 +4,8 @@ import type { Answer, Document, IdempotentRequest } from '../app/ports.ts';
 
 /** How long an answer is kept, at least. */
 const keptFor = '24 hours';
+/** Some 10 ms of work. */
+const purgeBatch = 1_000;
 
 /**
  * Takes the key for the running transaction; false when it was taken before. While another transaction that took it still runs, this waits
@@ -43,15 +45,14 @@ export async function earlierAnswer(db: Queryable, request: IdempotentRequest): 
   return { text: kept.answer, ...(kept.etag === null ? {} : { etag: kept.etag }), replayed: true };
 }
 
-/** Forgets old answers, at most `limit` of them; tells how many. */
-export async function purgeAnswers(db: Queryable, limit: number): Promise<number> {
+/** Forgets some old answers; `more` when there may be others. In batches, so that none of these transactions holds many locks for long. */
+export async function purgeAnswers(db: Queryable): Promise<'more' | 'idle'> {
   const purged = await query(
     db,
     `DELETE FROM idempotency_keys WHERE (actor_id, key) IN (
        SELECT actor_id, key FROM idempotency_keys WHERE created_at < now() - interval '${keptFor}'
-       ORDER BY created_at LIMIT $1 FOR UPDATE SKIP LOCKED
+       ORDER BY created_at LIMIT ${purgeBatch} FOR UPDATE SKIP LOCKED
      ) RETURNING key`,
-    [limit],
   );
-  return purged.length;
+  return purged.length === purgeBatch ? 'more' : 'idle';
 }

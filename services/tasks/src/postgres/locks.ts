@@ -5,6 +5,9 @@ const taskColumns = `
   task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.labels,
   task.creator_id, task.assignee_id, task.awaiting_performer, task.version`;
 
+/** The assignee cannot carry out the task any more. */
+const isStranded = "(assignee.is_deleted OR assignee.role <> 'member')";
+
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
 /** The task, locked until the end of the transaction; undefined for one that is deleted or never was. */
@@ -25,7 +28,7 @@ export async function lockStranded(tx: Queryable, limit: number): Promise<(Task 
     tx,
     `SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted
      FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-     WHERE ${isOpen} AND (assignee.is_deleted OR assignee.role <> 'member')
+     WHERE ${isOpen} AND ${isStranded}
      ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`,
     [limit],
   );
@@ -40,3 +43,18 @@ export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]
     [limit],
   );
 }
+
+/** Whether one of the two would find something that can be helped. */
+export async function needSettling(db: Queryable): Promise<boolean> {
+  const [row] = await query<{ needed: boolean }>(db, { name: 'need settling', text: needed });
+  return row?.needed === true;
+}
+
+const needed = `
+  SELECT EXISTS (
+      SELECT FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
+      WHERE ${isOpen} AND ${isStranded}
+    ) OR (
+      EXISTS (SELECT FROM tasks WHERE awaiting_performer AND deleted_at IS NULL)
+      AND EXISTS (SELECT FROM directory_users WHERE role = 'member' AND NOT is_deleted)
+    ) AS needed`;

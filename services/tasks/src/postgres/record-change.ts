@@ -2,8 +2,8 @@ import { outboxInsertSql } from '@taskwire/outbox';
 import { isoMicros } from '@taskwire/postgres';
 
 /**
- * One change of a task takes this much of its time, so that each of its events (at most four) has an instant of its own, a microsecond after
- * the one before, and the next change comes later than all of them, even when the clock was set back.
+ * Each event of a change has an instant of its own, a microsecond after the one before; `updated_at` is that of the last. A change comes this
+ * much later than the one before it, so that there is room for its events (four at most) even when the clock was set back.
  */
 export const changeSpan = "interval '10 microseconds'";
 
@@ -32,5 +32,7 @@ export function recordChangeSql(changed: string, actor: string, headers: string)
 }
 
 function eventTime(changed: string): string {
-  return isoMicros(`(${changed}.updated_at + (place - 1) * interval '1 microsecond')`);
+  return isoMicros(
+    `(${changed}.updated_at - (jsonb_array_length(${changed}.events) - place) * interval '1 microsecond')`,
+  );
 }

@@ -4,8 +4,8 @@ import type { IdempotentRequest, TaskStore, TaskTransaction } from '../app/ports
 import { applyChange, applyChanges } from './apply.ts';
 import { chooseFairest, lockPerformers, lockStanding, takeTurn } from './choice.ts';
 import { insertTask } from './create.ts';
-import { claimKey, earlierAnswer, keepAnswer, purgeAnswers } from './idempotency.ts';
-import { lockAwaiting, lockOpen, lockStranded, lockTask } from './locks.ts';
+import { claimKey, earlierAnswer, keepAnswer } from './idempotency.ts';
+import { lockAwaiting, lockOpen, lockStranded, lockTask, needSettling } from './locks.ts';
 import { taskReads } from './reads.ts';
 
 /** How long a transaction waits for one lock: a task that is being moved, the turn, a first request with the same key. */
@@ -54,7 +54,7 @@ export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
       }),
 
     transaction: async (work) => await transaction(async (tx) => await work(taskTransaction(tx))),
-    purgeAnswers: async (limit) => await purgeAnswers(db.pool, limit),
+    needSettling: async () => await needSettling(db.pool),
   };
 }
 

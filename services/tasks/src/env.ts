@@ -1,0 +1,28 @@
+import { fields } from '@taskwire/env';
+import { z } from 'zod';
+
+/** What migrating needs of the environment. */
+export const databaseEnv = z.object({ DATABASE_URL: fields.postgresUrl });
+
+export const env = databaseEnv.extend({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: fields.port.default(3002),
+  /** A request needs one connection for some milliseconds: ten carry the thousands a second that one process serves. */
+  DATABASE_POOL_SIZE: fields.integer(2, 200).default(10),
+  AMQP_URL: fields.amqpUrl,
+  LOG_LEVEL: fields.logLevel.default('info'),
+  ISSUER: fields.httpUrl.describe('the issuer of access tokens, such as https://taskwire.example.com/oidc'),
+  AUTH_INTERNAL_URL: fields.httpUrl.describe('where Auth serves other services, such as http://127.0.0.1:3001'),
+  CLIENT_ID: z.string().min(1).describe('the id of this service as a client of Auth'),
+  CLIENT_SECRET: z.string().min(1).describe('the secret of this service as a client of Auth'),
+  TRUSTED_PROXIES: z
+    .string()
+    .default('loopback')
+    .transform((list) => list.split(',').map((proxy) => proxy.trim())),
+  /** Kubernetes grants 30 s, docker compose 10 s. */
+  SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
+  /** api: serves requests; worker: relays and consumes events, moves tasks on, purges; all: both. */
+  PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
+});
+
+export type Env = z.output<typeof env>;

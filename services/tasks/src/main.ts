@@ -1,0 +1,8 @@
+import { readEnv } from '@taskwire/env';
+import { runProcess } from '@taskwire/lifecycle';
+import { env } from './env.ts';
+import { wire } from './wire.ts';
+
+const settings = readEnv(env, process.env);
+const { components, telemetry } = await wire(settings);
+await runProcess({ components, logger: telemetry.logger, shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS });

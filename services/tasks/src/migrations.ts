@@ -1,0 +1,12 @@
+import { inboxMigrations } from '@taskwire/inbox';
+import { outboxMigrations } from '@taskwire/outbox';
+import type { MigrationSource } from '@taskwire/postgres';
+import { userDirectoryMigrations } from '@taskwire/user-directory';
+
+/** Everything that the database of Tasks has. */
+export const migrations: readonly MigrationSource[] = [
+  { name: 'tasks', directory: new URL('../migrations/', import.meta.url) },
+  userDirectoryMigrations,
+  outboxMigrations,
+  inboxMigrations,
+];

@@ -1,0 +1,137 @@
+import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
+import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
+import { createInbox } from '@taskwire/inbox';
+import { createLoop, type Component } from '@taskwire/lifecycle';
+import { createRelay, createWaker } from '@taskwire/outbox';
+import { createDatabase, requireMigrated } from '@taskwire/postgres';
+import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
+import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
+import { createPerformerChanges } from './app/performer-changes.ts';
+import { settleTasks } from './app/settle-tasks.ts';
+import { createPeople } from './clients/people.ts';
+import type { Env } from './env.ts';
+import { routes } from './http/routes.ts';
+import { migrations } from './migrations.ts';
+import { directoryCommit } from './postgres/directory-commit.ts';
+import { purgeAnswers } from './postgres/idempotency.ts';
+import { createTaskStore } from './postgres/task-store.ts';
+
+/** Tasks' own audience, and its name as the owner of a queue. */
+const audience = 'urn:taskwire:tasks';
+const service = 'tasks';
+const bindings = ['auth.user.*'];
+
+/** A task whose performer is gone waits at most this long for a new one when the wake-up was lost; the look is two index probes. */
+const settlePollMs = 1_000;
+/** Answers to requests with an Idempotency-Key are kept for a day; ten minutes more or less are in nobody's way. */
+const purgeIntervalMs = 600_000;
+
+/** Puts Tasks together; nothing runs until its components are started. `overrides` are for tests. */
+export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) {
+  const telemetry = overrides.telemetry ?? createTelemetry({ service, level: env.LOG_LEVEL });
+  const { logger } = telemetry;
+  const db = await createDatabase({
+    url: env.DATABASE_URL,
+    poolSize: env.DATABASE_POOL_SIZE,
+    applicationName: 'taskwire tasks',
+    telemetry,
+  });
+  const servesRequests = env.PROCESS_ROLE !== 'worker';
+  const works = env.PROCESS_ROLE !== 'api';
+
+  // events out
+  const rabbit = createRabbit({
+    url: env.AMQP_URL,
+    name: service,
+    telemetry,
+    topology: serviceTopology({ service, bindings }),
+  });
+  const relay = createRelay({
+    databaseUrl: env.DATABASE_URL,
+    publisher: rabbit.publisher(),
+    telemetry,
+    appId: service,
+  });
+  const waker = createWaker({ db: db.pool, logger, ...(works ? { relay } : {}) });
+  const tasks = createTaskStore(db, waker.wake);
+
+  // performers who come and go
+  const changes = createPerformerChanges();
+  const settle = settleTasks({ tasks });
+  const settler = createLoop({
+    name: 'settler',
+    tick: async () => {
+      await directoryCommit(db.pool, changes.take());
+      return await settle();
+    },
+    intervalMs: settlePollMs,
+    logger,
+  });
+
+  // users in
+  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = env;
+  const tokens = createM2mTokens({
+    tokenUrl: `${env.AUTH_INTERNAL_URL}/oidc/token`,
+    clientId,
+    clientSecret,
+    telemetry,
+  });
+  const auth = createServiceClient({
+    name: 'auth',
+    baseUrl: env.AUTH_INTERNAL_URL,
+    audience: 'urn:taskwire:auth',
+    scope: 'users:read',
+    tokens,
+    telemetry,
+  });
+  const directory = createUserDirectory({
+    db,
+    users: createUsersClient(auth),
+    telemetry,
+    onApplied: async (_tx, change) => {
+      if (changes.note(change)) settler.wake();
+    },
+  });
+  const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers: directory.handlers, telemetry });
+
+  const http = createHttpServer({
+    telemetry,
+    host: env.HOST,
+    port: env.PORT,
+    trustedProxies: env.TRUSTED_PROXIES,
+    routes: servesRequests ? routes({ tasks, people: createPeople(directory) }) : [],
+    authenticator: jwtAuthenticator({
+      issuer: env.ISSUER,
+      audience,
+      keys: remoteKeys({ url: `${env.AUTH_INTERNAL_URL}/oidc/jwks`, telemetry }),
+      checkUser: directory.checkUser,
+    }),
+    readiness: {
+      database: db.ping,
+      migrations: async () => await requireMigrated(db.pool, migrations),
+      ...(works ? { broker: rabbit.ping } : {}),
+    },
+  });
+  const purge = createLoop({
+    name: 'purge',
+    tick: async () => await purgeAnswers(db.pool),
+    intervalMs: purgeIntervalMs,
+    logger,
+  });
+
+  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.sweeper, settler, purge];
+  const components: Component[] = [
+    stopping('database', db.close),
+    stopping('clients of Auth', async () => void (await Promise.all([auth.close(), tokens.close()]))),
+    waker,
+    ...(works ? workers : []),
+    // last to start, so first to stop: no request comes once the rest goes
+    http,
+  ];
+  return { components, telemetry, http, relay, inbox, directory, settler, purge, db };
+}
+
+function stopping(name: string, stop: () => Promise<void>): Component {
+  return { name, start: async () => undefined, stop };
+}

@@ -1,0 +1,62 @@
+import { schemas, tasksRoutes, type Route } from '@taskwire/contracts';
+import { expect } from 'chai';
+import { z } from 'zod';
+
+type Operation = keyof typeof tasksRoutes;
+export type Task = z.output<typeof schemas.task>;
+export type Activity = z.output<typeof schemas.activity>;
+
+export type Call = {
+  token?: string;
+  params?: Record<string, string>;
+  query?: Record<string, string>;
+  /** Sent as JSON; text as it is. */
+  body?: unknown;
+  headers?: Record<string, string>;
+};
+
+export type Answer = { status: number; headers: Headers; body: unknown };
+
+/** Calls an operation of a running Tasks. Whatever it answers is checked against the contract. */
+export async function call(baseUrl: string, operation: Operation, given: Call): Promise<Answer> {
+  const route: Route = tasksRoutes[operation];
+  const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => given.params?.[name] ?? '');
+  const response = await fetch(`${baseUrl}${path}?${new URLSearchParams(given.query)}`.replace(/\?$/, ''), {
+    method: route.method.toUpperCase(),
+    headers: {
+      ...(given.token === undefined ? {} : { authorization: `Bearer ${given.token}` }),
+      ...(given.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...given.headers,
+    },
+    ...(given.body === undefined
+      ? {}
+      : { body: typeof given.body === 'string' ? given.body : JSON.stringify(given.body) }),
+  });
+  const text = await response.text();
+  const answer = {
+    status: response.status,
+    headers: response.headers,
+    body: text === '' ? undefined : JSON.parse(text),
+  };
+  expectContract(route, answer);
+  return answer;
+}
+
+function expectContract(route: Route, { status, headers, body }: Answer): void {
+  if (status === 304) return;
+  const schema = status < 300 ? route.responses[status] : schemas.problem;
+  if (schema === undefined) expect.fail(`${route.operationId} does not answer ${status}`);
+  if (schema === null) expect(body).to.equal(undefined);
+  else {
+    // strict: what is not in the contract must not be answered
+    expect(schema.parse(body)).to.deep.equal(body);
+    const type = status < 300 ? 'application/json' : 'application/problem+json';
+    expect(headers.get('content-type')).to.equal(`${type}; charset=utf-8`);
+  }
+  if (status < 300 && route.etag === true) expect(headers.get('etag')).to.match(/^"\d+"$/);
+}
+
+/** The code of the problem that was answered. */
+export function codeOf({ body }: Answer): string {
+  return schemas.problem.parse(body).code;
+}

@@ -1,0 +1,105 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import type { Role } from '@taskwire/contracts';
+
+const issuer = 'http://auth.test/oidc';
+export const audience = 'urn:taskwire:tasks';
+
+export type StandInUser = { id: string; name: string; role: Role; version: number; is_deleted: boolean };
+
+export type AuthStandIn = {
+  url: string;
+  issuer: string;
+  /** What `GET /users` knows. */
+  users: Map<string, StandInUser>;
+  /** Changes a user; gives the time of the change, as the event has it. */
+  change(id: string, change: Partial<Pick<StandInUser, 'role' | 'name' | 'is_deleted'>>): string;
+  /** What it answers to everything but its keys, instead of serving; undefined to serve. */
+  outage: number | undefined;
+  /** An access token of a user. */
+  userToken(user: { id: string; role: Role }, overrides?: TokenOverrides): Promise<string>;
+  /** An access token of a service. */
+  serviceToken(scope: string, overrides?: TokenOverrides): Promise<string>;
+  stop(): Promise<void>;
+};
+
+type TokenOverrides = { audience?: string; expiresIn?: number };
+
+/** Stands in for Auth at its seams: signing keys, tokens for services, users. The rest of Auth is not known here. */
+export async function startAuthStandIn(): Promise<AuthStandIn> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
+  const users = new Map<string, StandInUser>();
+  const standIn = { outage: undefined as number | undefined };
+
+  async function token(claims: Record<string, unknown>, { audience: aud = audience, expiresIn = 600 }: TokenOverrides) {
+    const now = Math.floor(Date.now() / 1000);
+    return await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'at+jwt' })
+      .setIssuer(issuer)
+      .setAudience(aud)
+      .setIssuedAt(now)
+      .setExpirationTime(now + expiresIn)
+      .setJti(crypto.randomUUID())
+      .sign(privateKey);
+  }
+
+  const shown = (user: StandInUser) => ({
+    ...user,
+    email: `${user.name.toLowerCase()}@taskwire.test`,
+    email_verified: true,
+    tokens_valid_after: null,
+    created_at: '2026-01-01T00:00:00.000000Z',
+    updated_at: changedAt(user),
+  });
+
+  async function answer(path: string): Promise<[number, unknown]> {
+    if (path === '/oidc/jwks') return [200, jwks];
+    if (standIn.outage !== undefined) return [standIn.outage, {}];
+    if (path === '/oidc/token') {
+      const access_token = await token({ sub: 'tasks', client_id: 'tasks', scope: 'users:read' }, {});
+      return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'users:read' }];
+    }
+    if (path === '/users') return [200, { data: [...users.values()].map(shown), next_cursor: null }];
+    const user = users.get(path.replace('/users/', ''));
+    if (user === undefined) return [404, {}];
+    return user.is_deleted ? [410, {}] : [200, shown(user)];
+  }
+
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://auth.test');
+    void answer(pathname).then(([status, body]) => {
+      response.writeHead(status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+
+  return Object.assign(standIn, {
+    url: `http://127.0.0.1:${port}`,
+    issuer,
+    users,
+    change: (id: string, change: Partial<StandInUser>) => {
+      const before = users.get(id);
+      if (before === undefined) throw new Error(`there is no user ${id}`);
+      const user = { ...before, ...change, version: before.version + 1 };
+      users.set(id, user);
+      return changedAt(user);
+    },
+    userToken: async (user: { id: string; role: Role }, overrides: TokenOverrides = {}) =>
+      await token({ sub: user.id, role: user.role, client_id: 'first-party', scope: '', sid: user.id }, overrides),
+    serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
+      await token({ sub: 'notifications', client_id: 'notifications', scope }, overrides),
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  });
+}
+
+/** A second for each version. */
+function changedAt(user: StandInUser): string {
+  return new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString();
+}

@@ -1,0 +1,113 @@
+import { expect } from 'chai';
+import type { Role } from '@taskwire/contracts';
+import { readEnv } from '@taskwire/env';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testBroker, testDatabase, type TestDatabase } from '@taskwire/testing';
+import { env } from '../../src/env.ts';
+import { migrations } from '../../src/migrations.ts';
+import { wire } from '../../src/wire.ts';
+import { call, type Activity, type Answer, type Call, type Task } from './api.ts';
+import { startAuthStandIn, type AuthStandIn } from './auth-stand-in.ts';
+import { observeEvents, type EventObserver } from './event-observer.ts';
+
+export type Person = { id: string; name: string; role: Role; token: string };
+export type Service = Awaited<ReturnType<typeof wire>>;
+
+/** The wired service on a free port, with a database and a broker of its own, and somebody who stands in for Auth. */
+export type TasksWorld = {
+  service: Service;
+  auth: AuthStandIn;
+  database: TestDatabase;
+  amqpUrl: string;
+  observer: EventObserver;
+  call(operation: Parameters<typeof call>[1], given: Call): Promise<Answer>;
+  /** Somebody whom Auth and the user directory know. */
+  join(name: string, role: Role): Promise<Person>;
+  /** Somebody changes in Auth, and the directory hears of it; resolves when it holds the change. */
+  become(person: Person, role: Role | 'deleted'): Promise<void>;
+  createTask(person: Person, body?: Record<string, unknown>): Promise<Task>;
+  assign(actor: Person, task: { id: string }, performer: Person): Promise<Task>;
+  transition(actor: Person, task: { id: string }, state: string): Promise<Task>;
+  read(person: Person, task: { id: string }): Promise<Task>;
+  activity(person: Person, task: { id: string }): Promise<Activity[]>;
+  /** Another process on the same database and broker. */
+  replica(settings?: Record<string, string>): Promise<Service>;
+  stop(): Promise<void>;
+};
+
+export async function tasksWorld(settings: Record<string, string> = {}): Promise<TasksWorld> {
+  const [database, broker, auth] = await Promise.all([testDatabase(migrations), testBroker(), startAuthStandIn()]);
+  const observer = await observeEvents(broker.url());
+  const started: Service[] = [];
+
+  async function replica(more: Record<string, string> = {}): Promise<Service> {
+    const source = {
+      PORT: '0',
+      DATABASE_URL: database.url,
+      AMQP_URL: broker.url('tasks'),
+      ISSUER: auth.issuer,
+      AUTH_INTERNAL_URL: auth.url,
+      CLIENT_ID: 'tasks',
+      CLIENT_SECRET: 'a secret',
+      ...more,
+    };
+    const service = await wire(readEnv(env, source), {
+      telemetry: createTelemetry({ service: 'tasks', stream: silent() }),
+    });
+    for (const component of service.components) await component.start();
+    started.push(service);
+    return service;
+  }
+
+  const service = await replica(settings);
+  const baseUrl = service.http.url();
+
+  async function ask(operation: Parameters<typeof call>[1], given: Call): Promise<unknown> {
+    const answer = await call(baseUrl, operation, given);
+    expect(answer.status, JSON.stringify(answer.body)).to.be.below(300);
+    return answer.body;
+  }
+
+  return {
+    service,
+    auth,
+    database,
+    amqpUrl: broker.url(),
+    observer,
+    replica,
+    call: async (operation, given) => await call(baseUrl, operation, given),
+
+    async join(name, role) {
+      const id = crypto.randomUUID();
+      auth.users.set(id, { id, name, role, version: 1, is_deleted: false });
+      expect(await service.directory.readThrough(id)).to.have.property('kind', 'ok');
+      return { id, name, role, token: await auth.userToken({ id, role }) };
+    },
+
+    async become(person, change) {
+      const timestamp = auth.change(person.id, change === 'deleted' ? { is_deleted: true } : { role: change });
+      const type = change === 'deleted' ? 'auth.user.deleted' : 'auth.user.changed';
+      await database.db.transaction(
+        async (tx) => await service.directory.note(tx, type, { user_id: person.id, timestamp }),
+      );
+      await service.directory.refresher.tick();
+    },
+
+    createTask: async ({ token }, body = {}) =>
+      (await ask('createTask', { token, body: { title: 'Paint the fence', ...body } })) as Task,
+    assign: async ({ token }, { id }, performer) =>
+      (await ask('assignTask', { token, params: { id }, body: { assignee_id: performer.id } })) as Task,
+    transition: async ({ token }, { id }, state) =>
+      (await ask('transitionTask', { token, params: { id }, body: { state } })) as Task,
+    read: async ({ token }, { id }) => (await ask('getTask', { token, params: { id } })) as Task,
+    activity: async ({ token }, { id }) =>
+      ((await ask('listActivity', { token, params: { id } })) as { data: Activity[] }).data,
+
+    async stop() {
+      for (const one of started) for (const component of one.components.toReversed()) await component.stop();
+      await observer.stop();
+      await auth.stop();
+      await Promise.all([database.drop(), broker.drop()]);
+    },
+  };
+}

@@ -1,0 +1,319 @@
+import { expect } from 'chai';
+import { codeOf, type Task } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('tasks', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  before(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mona', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  after(async () => await world.stop());
+
+  describe('creating', () => {
+    it('makes a draft with the defaults of the contract, for every user', async () => {
+      const answer = await world.call('createTask', { token: ann.token, body: { title: '  Paint the fence ' } });
+      expect(answer.status).to.equal(201);
+      expect(answer.headers.get('etag')).to.equal('"1"');
+      expect(answer.body).to.deep.include({
+        title: 'Paint the fence',
+        description: '',
+        state: 'draft',
+        priority: 'normal',
+        due_at: null,
+        labels: [],
+        creator_id: ann.id,
+        assignee_id: null,
+        creator: { id: ann.id, name: 'Ann' },
+        assignee: null,
+        version: 1,
+      });
+    });
+
+    it('keeps what is given, due dates in UTC to the microsecond', async () => {
+      const body = {
+        title: 'Größe "prüfen" \u{1f44b} \\',
+        description: 'first line\n\tsecond line',
+        priority: 'urgent',
+        due_at: '2026-12-24T18:30:00.123456+01:00',
+        labels: ['a,b', '{"c"}', 'NULL', ''.padEnd(50, 'd')],
+      };
+      const task = await world.createTask(ann, body);
+      expect(task).to.deep.include({ ...body, due_at: '2026-12-24T17:30:00.123456Z' });
+      expect(await world.read(ben, task)).to.deep.equal(task);
+    });
+
+    it('assigns at once for managers', async () => {
+      const task = await world.createTask(manager, { assignee_id: ann.id });
+      expect(task).to.deep.include({ state: 'assigned', assignee_id: ann.id, assignee: { id: ann.id, name: 'Ann' } });
+    });
+
+    it('does not let members assign, and writes nothing then', async () => {
+      for (const body of [{ assignee_id: ann.id }, { assign: 'random' }]) {
+        const title = crypto.randomUUID();
+        const answer = await world.call('createTask', { token: ann.token, body: { title, ...body } });
+        expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'forbidden']);
+        expect(await titles()).not.to.include(title);
+      }
+    });
+
+    it('stores halves of surrogate pairs as what they are not', async () => {
+      const body = '{"title": "half \\ud83d", "description": "\\udc00", "labels": ["\\ud800"]}';
+      const answer = await world.call('createTask', { token: ann.token, body });
+      expect(answer.status).to.equal(201);
+      expect(answer.body).to.deep.include({ title: 'half \ufffd', description: '\ufffd', labels: ['\ufffd'] });
+    });
+
+    async function titles(): Promise<string[]> {
+      const answer = await world.call('listTasks', { token: ann.token });
+      return (answer.body as { data: Task[] }).data.map((task) => task.title);
+    }
+  });
+
+  describe('reading', () => {
+    it('answers 404 for a task that never was, and 304 for a version that is known', async () => {
+      const task = await world.createTask(ann);
+      const missing = await world.call('getTask', { token: ann.token, params: { id: crypto.randomUUID() } });
+      expect([missing.status, codeOf(missing)]).to.deep.equal([404, 'not_found']);
+      const known = { token: ann.token, params: { id: task.id }, headers: { 'if-none-match': '"1"' } };
+      expect((await world.call('getTask', known)).status).to.equal(304);
+    });
+
+    it('takes an id in capitals', async () => {
+      const task = await world.createTask(ann);
+      expect(await world.read(ann, { id: task.id.toUpperCase() })).to.deep.equal(task);
+    });
+
+    it('shows the names of people as they are now, and none of those who were deleted', async () => {
+      const eve = await world.join('Eve', 'member');
+      const task = await world.createTask(eve);
+      await world.become(eve, 'deleted');
+      expect((await world.read(ann, task)).creator).to.deep.equal({ id: eve.id, name: 'Deleted user' });
+    });
+
+    it('shows an empty name for a person whom the directory has not heard of yet', async () => {
+      const id = crypto.randomUUID();
+      const stranger: Person = {
+        id,
+        name: '',
+        role: 'member',
+        token: await world.auth.userToken({ id, role: 'member' }),
+      };
+      expect((await world.createTask(stranger)).creator).to.deep.equal({ id, name: '' });
+    });
+  });
+
+  describe('changing', () => {
+    it('takes the named fields, raises the version, and leaves the rest', async () => {
+      const task = await world.createTask(ann, { labels: ['home'], due_at: '2026-12-24T00:00:00Z' });
+      const changed = await change(ann, task, { title: 'Paint the gate', due_at: null, labels: [] }, '"1"');
+      expect(changed.status).to.equal(200);
+      expect(changed.headers.get('etag')).to.equal('"2"');
+      const { updated_at, ...rest } = changed.body as Task;
+      expect(rest).to.deep.equal({ ...without(task), title: 'Paint the gate', due_at: null, labels: [], version: 2 });
+      expect(updated_at > task.updated_at).to.equal(true);
+    });
+
+    it('is for the creator, managers and admins', async () => {
+      const admin = await world.join('Ada', 'admin');
+      const task = await world.createTask(ann);
+      const refused = await change(ben, task, { title: 'mine' }, '*');
+      expect([refused.status, codeOf(refused)]).to.deep.equal([403, 'forbidden']);
+      for (const person of [ann, manager, admin]) {
+        expect((await change(person, task, { title: `by ${person.name}` }, '*')).status).to.equal(200);
+      }
+    });
+
+    it('makes no version and no entry when everything is so already', async () => {
+      const task = await world.createTask(ann, { due_at: '2026-12-24T12:00:00Z' });
+      const same = await change(ann, task, { title: task.title, due_at: '2026-12-24T13:00:00+01:00' }, '"1"');
+      expect(same.body).to.deep.equal(task);
+      expect(same.headers.get('etag')).to.equal('"1"');
+      expect(await world.activity(ann, task)).to.have.length(1);
+    });
+
+    it('needs If-Match (428), the version that is (412), or *', async () => {
+      const task = await world.createTask(ann);
+      const missing = await change(ann, task, { title: 'a' });
+      expect([missing.status, codeOf(missing)]).to.deep.equal([428, 'precondition_required']);
+      expect((await change(ann, task, { title: 'a' }, '"1"')).status).to.equal(200);
+      for (const stale of ['"1"', 'W/"2"', '"other"']) {
+        const refused = await change(ann, task, { title: 'b' }, stale);
+        expect([refused.status, codeOf(refused)], stale).to.deep.equal([412, 'precondition_failed']);
+        expect(refused.headers.get('etag')).to.equal('"2"');
+      }
+      const unreadable = await change(ann, task, { title: 'b' }, '2');
+      expect([unreadable.status, codeOf(unreadable)]).to.deep.equal([400, 'bad_etag']);
+      expect((await change(ann, task, { title: 'b' }, '"7", "2"')).status).to.equal(200);
+      expect((await change(ann, task, { title: 'c' }, '*')).status).to.equal(200);
+      expect((await world.read(ann, task)).version).to.equal(4);
+    });
+
+    it('lets one of two through who change the same version at once', async () => {
+      const task = await world.createTask(ann);
+      const answers = await Promise.all(
+        ['x', 'y', 'z'].map(async (title) => await change(ann, task, { title }, '"1"')),
+      );
+      expect(answers.map((answer) => answer.status).toSorted()).to.deep.equal([200, 412, 412]);
+    });
+
+    async function change(person: Person, { id }: Task, body: unknown, ifMatch?: string) {
+      const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
+      return await world.call('changeTask', { token: person.token, params: { id }, body, headers });
+    }
+  });
+
+  describe('deleting', () => {
+    it('hides the task from everything public, and tells services that it is gone', async () => {
+      const task = await world.createTask(ann);
+      expect((await remove(ann, task, '*')).status).to.equal(204);
+      const read = { token: ann.token, params: { id: task.id } };
+      expect((await world.call('getTask', read)).status).to.equal(404);
+      expect((await world.call('listActivity', read)).status).to.equal(404);
+      expect((await remove(ann, task, '*')).status).to.equal(404);
+      expect((await list({ creator: ann.id })).map((one) => one.id)).not.to.include(task.id);
+      const internal = { token: await world.auth.serviceToken('tasks:read'), params: { id: task.id } };
+      expect((await world.call('getInternalTask', internal)).status).to.equal(410);
+    });
+
+    it('needs If-Match, and is for the creator, managers and admins', async () => {
+      const task = await world.createTask(ann);
+      expect((await remove(ann, task)).status).to.equal(428);
+      expect((await remove(ann, task, '"7"')).status).to.equal(412);
+      expect((await remove(ben, task, '*')).status).to.equal(403);
+      expect((await remove(manager, task, '"1"')).status).to.equal(204);
+    });
+
+    async function remove(person: Person, { id }: Task, ifMatch?: string) {
+      const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
+      return await world.call('deleteTask', { token: person.token, params: { id }, headers });
+    }
+  });
+
+  describe('listing', () => {
+    it('filters by state, performer, creator and mine', async () => {
+      const cas = await world.join('Cas', 'member');
+      const draft = await world.createTask(cas);
+      const assigned = await world.createTask(manager, { assignee_id: cas.id });
+      const started = await world.transition(
+        cas,
+        await world.createTask(manager, { assignee_id: cas.id }),
+        'in_progress',
+      );
+      const ids = async (query: Record<string, string>) => (await list(query, cas)).map((task) => task.id);
+      expect(await ids({ creator: cas.id })).to.deep.equal([draft.id]);
+      expect(await ids({ creator: cas.id, assignee: 'none' })).to.deep.equal([draft.id]);
+      expect(await ids({ assignee: cas.id })).to.deep.equal([started.id, assigned.id]);
+      expect(await ids({ mine: 'true' })).to.deep.equal([started.id, assigned.id]);
+      expect(await ids({ mine: 'true', state: 'in_progress' })).to.deep.equal([started.id]);
+      expect(await ids({ mine: 'true', assignee: ann.id })).to.deep.equal([]);
+      expect(await ids({ mine: 'false', state: 'assigned', assignee: cas.id, creator: manager.id })).to.deep.equal([
+        assigned.id,
+      ]);
+    });
+
+    it('is paged without gaps or repeats while others write', async () => {
+      const dan = await world.join('Dan', 'member');
+      const made = [];
+      for (let count = 0; count < 7; count++) made.push((await world.createTask(dan)).id);
+      const seen: string[] = [];
+      let cursor: string | null | undefined;
+      while (cursor !== null) {
+        const query = { creator: dan.id, limit: '2', ...(cursor === undefined ? {} : { cursor }) };
+        const { body } = await world.call('listTasks', { token: dan.token, query });
+        const page = body as { data: Task[]; next_cursor: string | null };
+        seen.push(...page.data.map((task) => task.id));
+        cursor = page.next_cursor;
+        await world.createTask(dan);
+      }
+      expect(seen).to.deep.equal(made.toReversed());
+    });
+
+    it('ends with a null cursor when the last page is full', async () => {
+      const fay = await world.join('Fay', 'member');
+      await world.createTask(fay);
+      const { body } = await world.call('listTasks', { token: fay.token, query: { creator: fay.id, limit: '1' } });
+      expect(body).to.have.property('next_cursor', null);
+    });
+  });
+
+  describe('the activity log', () => {
+    it('has who, what, from, to and when of every change, oldest first', async () => {
+      const task = await world.createTask(ann);
+      await world.call('changeTask', {
+        token: manager.token,
+        params: { id: task.id },
+        headers: { 'if-match': '*' },
+        body: { title: 'Paint the gate', labels: ['home'] },
+      });
+      await world.assign(manager, task, ann);
+      await world.transition(ann, task, 'in_progress');
+      const entries = await world.activity(ben, task);
+      const by = (person: Person) => ({ id: person.id, name: person.name });
+      expect(
+        entries.map(({ action, actor, field, from, to, reason }) => ({ action, actor, field, from, to, reason })),
+      ).to.deep.equal([
+        { action: 'created', actor: by(ann), field: null, from: null, to: null, reason: null },
+        {
+          action: 'changed',
+          actor: by(manager),
+          field: 'title',
+          from: 'Paint the fence',
+          to: 'Paint the gate',
+          reason: null,
+        },
+        { action: 'changed', actor: by(manager), field: 'labels', from: [], to: ['home'], reason: null },
+        { action: 'assigned', actor: by(manager), field: 'assignee_id', from: null, to: ann.id, reason: null },
+        { action: 'started', actor: by(ann), field: 'state', from: 'assigned', to: 'in_progress', reason: null },
+      ]);
+      const times = entries.map((entry) => entry.created_at);
+      expect(times).to.deep.equal(times.toSorted());
+    });
+
+    it('is paged', async () => {
+      const task = await world.createTask(manager, { assignee_id: ann.id });
+      const first = await world.call('listActivity', {
+        token: ann.token,
+        params: { id: task.id },
+        query: { limit: '1' },
+      });
+      const page = first.body as { data: unknown[]; next_cursor: string };
+      const query = { limit: '1', cursor: page.next_cursor };
+      const second = await world.call('listActivity', { token: ann.token, params: { id: task.id }, query });
+      expect(second.body).to.deep.include({ next_cursor: null }).and.to.have.property('data').with.length(1);
+      expect([page.data, (second.body as { data: unknown[] }).data].flat()).to.deep.equal(
+        await world.activity(ann, task),
+      );
+    });
+
+    it('cannot be rewritten, not even by the service', async () => {
+      for (const statement of [
+        "UPDATE task_activity SET reason = 'x'",
+        'DELETE FROM task_activity',
+        'TRUNCATE task_activity',
+      ]) {
+        const outcome = await world.database.db.pool.query(statement).then(
+          () => 'done',
+          (error: Error) => error.message,
+        );
+        expect(outcome).to.equal('task_activity is append-only');
+      }
+    });
+  });
+
+  async function list(query: Record<string, string>, person = ann): Promise<Task[]> {
+    const answer = await world.call('listTasks', { token: person.token, query });
+    expect(answer.status).to.equal(200);
+    return (answer.body as { data: Task[] }).data;
+  }
+});
+
+function without({ updated_at: _, ...task }: Task): Omit<Task, 'updated_at'> {
+  return task;
+}
