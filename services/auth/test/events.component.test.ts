@@ -3,7 +3,7 @@ import { events } from '@taskwire/contracts';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, waitFor } from '@taskwire/testing';
-import { addUser, authWorld, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
 
 type Heard = { delivery: Delivery; payload: { user_id: string; timestamp: string } };
 
@@ -13,7 +13,7 @@ describe('events of Auth', () => {
   const heard: Heard[] = [];
 
   before(async () => {
-    world = await authWorld();
+    world = await authWorld({}, { passwords: cheapPasswords() });
     listener = createRabbit({
       url: world.broker.url('tasks'),
       name: 'listener',

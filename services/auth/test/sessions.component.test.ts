@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { expectProblem } from './support/api.ts';
-import { addUser, authWorld, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
 
 type Session = {
   access_token: string;
@@ -13,7 +13,7 @@ type Session = {
 describe('sessions of Auth', () => {
   let world: AuthWorld;
   before(async () => {
-    world = await authWorld();
+    world = await authWorld({}, { passwords: cheapPasswords() });
   });
   after(async () => {
     await world.stop();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { expectProblem } from './support/api.ts';
-import { addUser, authWorld, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
 
 const unknownId = '01999999-0000-7000-8000-000000000000';
 
@@ -20,7 +20,7 @@ describe('users of Auth', () => {
     member = await loggedIn(world, 'member');
   });
   before(async () => {
-    world = await authWorld();
+    world = await authWorld({}, { passwords: cheapPasswords() });
   });
   after(async () => {
     await world.stop();

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { Role } from '@taskwire/contracts';
+import { uuid, type Role } from '@taskwire/contracts';
 import type { SessionGrant, Sessions, User } from '../app/ports.ts';
 import { userColumns } from './user-rows.ts';
 
@@ -31,10 +31,11 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     },
 
     async checkAccess({ userId, sessionId, issuedAt }) {
+      if (!uuid.safeParse(sessionId).success) return 'revoked';
       const [access] = await query<{ role: Role }>(db.pool, {
         name: 'check_access',
         text: checkAccess,
-        values: [userId, sessionId ?? null, issuedAt.getTime() / 1000],
+        values: [userId, sessionId, issuedAt.getTime() / 1000],
       });
       return access ?? 'revoked';
     },

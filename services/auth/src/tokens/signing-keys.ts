@@ -23,7 +23,6 @@ type Ring = {
   active: { kid: string; privateKey: KeyObject };
   publicJwks: PublicJwk[];
   verifiers: Map<string, CryptoKey>;
-  at: number;
 };
 
 export type SigningKeys = KeySource & {
@@ -34,9 +33,15 @@ export type SigningKeys = KeySource & {
 };
 
 /** The keys of access tokens. The first one is made when it is first asked for. Known keys outlive an outage of the database. */
-export function createSigningKeys(stored: SealedKeys, secret: Buffer): SigningKeys {
+export function createSigningKeys(
+  stored: SealedKeys,
+  secret: Buffer,
+  /** Milliseconds, monotonic; injected by tests. */
+  now: () => number = () => performance.now(),
+): SigningKeys {
   let ring: Ring | undefined;
   let loading: Promise<Ring> | undefined;
+  let askedAt = -Infinity;
 
   async function load(): Promise<Ring> {
     let keys = await stored.all();
@@ -48,6 +53,7 @@ export function createSigningKeys(stored: SealedKeys, secret: Buffer): SigningKe
   }
 
   async function reload(): Promise<Ring> {
+    askedAt = now();
     loading ??= load().finally(() => {
       loading = undefined;
     });
@@ -58,7 +64,7 @@ export function createSigningKeys(stored: SealedKeys, secret: Buffer): SigningKe
   async function current(): Promise<Ring> {
     if (ring === undefined) return await reload();
     // in the background: nobody waits for keys while there are some, and a failure leaves those
-    if (performance.now() - ring.at >= freshMs) reload().catch(() => undefined);
+    if (now() - askedAt >= freshMs) reload().catch(() => undefined);
     return ring;
   }
 
@@ -92,7 +98,6 @@ async function openRing(keys: SealedKey[], secret: Buffer): Promise<Ring> {
     active: { kid: active.kid, privateKey: openPrivateKey(active, secret) },
     publicJwks: keys.map((key) => key.publicJwk),
     verifiers,
-    at: performance.now(),
   };
 }
 

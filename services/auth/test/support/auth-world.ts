@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { readEnv } from '@taskwire/env';
+import { Registry } from 'prom-client';
 import { createTelemetry } from '@taskwire/telemetry';
 import { testBroker, testDatabase, type TestBroker, type TestDatabase } from '@taskwire/testing';
 import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { hashPassword } from '../../src/passwords/argon2id.ts';
+import { createPasswords } from '../../src/passwords/passwords.ts';
 import { createUsers } from '../../src/postgres/users.ts';
 import { wire } from '../../src/wire.ts';
 import { createApi, type Api } from './api.ts';
@@ -28,26 +30,27 @@ export type AuthWorld = {
   stop(): Promise<void>;
 };
 
-export const m2mClients = [
-  {
-    client_id: 'tasks',
-    client_secret: 'a-secret-of-tasks-with-32-characters',
-    grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }],
-  },
-  {
-    client_id: 'notifications+co:%41',
-    client_secret: 'p%c+ a:n&d=äöü-with-more-than-32-characters',
-    grants: [
-      { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
-      { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:list'] },
-    ],
-  },
-  {
-    client_id: 'narrow',
-    client_secret: 'a-secret-of-narrow-with-32-characters',
-    grants: [{ audience: 'urn:taskwire:auth', scopes: [] }],
-  },
-];
+export const tasksClient = {
+  client_id: 'tasks',
+  client_secret: 'a-secret-of-tasks-with-32-characters',
+  grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }],
+};
+/** With all that has to be encoded in HTTP Basic, and two audiences. */
+export const notificationsClient = {
+  client_id: 'notifications+co:%41',
+  client_secret: 'p%c+ a:n&d=äöü-with-more-than-32-characters',
+  grants: [
+    { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
+    { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:list'] },
+  ],
+};
+/** May ask Auth for a token, but not for a scope. */
+export const scopelessClient = {
+  client_id: 'scopeless',
+  client_secret: 'a-secret-of-scopeless-with-32-characters',
+  grants: [{ audience: 'urn:taskwire:auth', scopes: [] }],
+};
+const m2mClients = [tasksClient, notificationsClient, scopelessClient];
 
 export async function authWorld(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<AuthWorld> {
   const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
@@ -94,6 +97,14 @@ export async function authWorld(settings: Record<string, string> = {}, overrides
   };
 }
 
+/** What a hash costs is no matter of most tests. */
+const cheap = { memory: 64, passes: 1, parallelism: 1 };
+
+/** Argon2id at next to no cost. */
+export function cheapPasswords() {
+  return createPasswords({ cost: cheap, concurrency: 2, queue: 1_000, metrics: new Registry() });
+}
+
 /** The password of everybody that `addUser` makes. */
 export const password = 'correct horse battery';
 
@@ -107,8 +118,7 @@ export async function addUser(
 ) {
   const number = (people += 1);
   const users = createUsers(world.database.db, () => undefined);
-  // cheap: what a hash costs is no matter of most tests, and a log-in makes it a proper one
-  const passwordHash = await hashPassword(password, { memory: 64, passes: 1, parallelism: 1 });
+  const passwordHash = await hashPassword(password, cheap);
   const user = await users.create({
     email: `${role}-${number}@example.org`,
     name: `${role} ${number}`,
@@ -136,13 +146,12 @@ export async function loggedIn(world: AuthWorld, role: 'admin' | 'manager' | 'me
 }
 
 /** A machine-to-machine token with users:read. */
-export async function serviceToken(world: AuthWorld): Promise<string> {
-  const [client] = m2mClients;
-  if (client === undefined) throw new Error('there is no client');
+export async function serviceToken(world: AuthWorld, client = tasksClient): Promise<string> {
   const answer = await world.api.form('/oidc/token', {
     grant_type: 'client_credentials',
     client_id: client.client_id,
     client_secret: client.client_secret,
+    resource: 'urn:taskwire:auth',
   });
   return (answer.body as { access_token: string }).access_token;
 }

@@ -1,0 +1,338 @@
+import { expect } from 'chai';
+import { authRoutes, type Route } from '@taskwire/contracts';
+import { decodeJwt, SignJWT } from 'jose';
+import { expectProblem, type Answer } from './support/api.ts';
+import { authWorld, cheapPasswords, loggedIn, password, serviceToken, type AuthWorld } from './support/auth-world.ts';
+import { signed } from './support/stand-in-tokens.ts';
+
+type Operation = keyof typeof authRoutes;
+type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
+
+const operations = Object.keys(authRoutes) as Operation[];
+const contract = (operation: Operation): Route => authRoutes[operation];
+const withJson = operations.filter((operation) => {
+  const { body, bodyType } = contract(operation);
+  return body !== undefined && bodyType === undefined;
+});
+const guarded = operations.filter((operation) => contract(operation).access.kind !== 'anyone');
+const forUsers = operations.filter((operation) => contract(operation).access.kind === 'user');
+const forServices = operations.filter((operation) => contract(operation).access.kind === 'service');
+const withId = operations.filter((operation) => contract(operation).params !== undefined);
+const lists = ['listUsers', 'listInternalUsers'] as const;
+
+/** A body that each operation takes. */
+const good: Partial<Record<Operation, Record<string, unknown>>> = {
+  register: { email: 'good@example.org', password, name: 'Good' },
+  login: { email: 'good@example.org', password },
+  refresh: { refresh_token: 'twr_x' },
+  createUser: { email: 'good@example.org', password, name: 'Good', role: 'member' },
+  changeUser: { name: 'Good', email: 'good@example.org', role: 'member' },
+};
+
+describe('bad input to Auth', () => {
+  let world: AuthWorld;
+  let admin: LoggedIn;
+  let service: string;
+  let untouched: string;
+
+  async function everything(): Promise<string> {
+    const { rows } = await world.database.db.pool.query<{ text: string }>(
+      `SELECT t::text AS text FROM (SELECT * FROM users ORDER BY id) t
+       UNION ALL SELECT s::text FROM (SELECT * FROM sessions ORDER BY id) s
+       UNION ALL SELECT r::text FROM (SELECT * FROM refresh_tokens ORDER BY hash) r`,
+    );
+    return rows.map(({ text }) => text).join('\n');
+  }
+
+  before(async () => {
+    world = await authWorld({}, { passwords: cheapPasswords() });
+    admin = await loggedIn(world, 'admin');
+    service = await serviceToken(world);
+  });
+  beforeEach(async () => {
+    untouched = await everything();
+  });
+  afterEach('nothing was written', async () => {
+    expect(await everything()).to.equal(untouched);
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const tokenFor = (operation: Operation): string | undefined =>
+    ({ anyone: undefined, user: admin.token, service })[contract(operation).access.kind];
+
+  async function send(
+    operation: Operation,
+    given: { body?: string; headers?: Record<string, string>; id?: string; query?: string },
+  ): Promise<Answer> {
+    const route = contract(operation);
+    const token = tokenFor(operation);
+    const path = route.path.replace('{id}', given.id ?? admin.id);
+    return await world.api.raw(`${path}${given.query ?? ''}`, {
+      method: route.method.toUpperCase(),
+      headers: {
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+        ...(given.body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(route.ifMatch === undefined ? {} : { 'if-match': '*' }),
+        ...given.headers,
+      },
+      ...(given.body === undefined ? {} : { body: given.body }),
+    });
+  }
+
+  describe('in a body', () => {
+    for (const operation of withJson) {
+      const body = good[operation] ?? {};
+      const fields = Object.keys(body);
+
+      it(`of ${operation}: what is not JSON is 400`, async () => {
+        for (const broken of ['{', '{"a":}', 'name=x', '{"name":"\u0001"}']) {
+          const answer = await send(operation, { body: broken });
+          expect(answer.status).to.equal(400, broken);
+          expectProblem(answer, 'malformed_json');
+        }
+        expect((await send(operation, {})).status).to.equal(400);
+      });
+
+      it(`of ${operation}: JSON that is not an object, or empty, is 422`, async () => {
+        for (const shape of ['null', '[]', '"text"', '1', 'true', '{}']) {
+          expectProblem(await send(operation, { body: shape }), 'invalid_input');
+        }
+      });
+
+      it(`of ${operation}: a wrong type, an empty or a far too long text is 422 and names the field`, async () => {
+        for (const field of fields) {
+          for (const wrong of [null, 1, true, {}, [], '', 'x'.repeat(5_000)]) {
+            const answer = await send(operation, { body: JSON.stringify({ ...body, [field]: wrong }) });
+            expect(answer.status).to.equal(422, `${field}: ${JSON.stringify(wrong)?.slice(0, 20)}`);
+            const faults = expectProblem(answer, 'invalid_input').errors ?? [];
+            expect(faults.map((fault) => fault.field)).to.include(field);
+          }
+        }
+      });
+
+      it(`of ${operation}: an unknown field is 422, also one that means something to JavaScript`, async () => {
+        for (const field of ['is_admin', '__proto__', 'constructor', 'toString']) {
+          const text = `{${JSON.stringify(body).slice(1, -1)},${JSON.stringify(field)}:{"role":"admin"}}`;
+          expectProblem(await send(operation, { body: text }), 'invalid_input');
+        }
+      });
+
+      it(`of ${operation}: another media type is 415`, async () => {
+        for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+          const answer = await send(operation, { body: JSON.stringify(body), headers: { 'content-type': type } });
+          expect(answer.status).to.equal(415, type);
+          expectProblem(answer, 'unsupported_media_type');
+        }
+        const zipped = await send(operation, { body: JSON.stringify(body), headers: { 'content-encoding': 'zip' } });
+        expectProblem(zipped, 'unsupported_media_type');
+      });
+
+      it(`of ${operation}: more than a mebibyte is 413`, async () => {
+        const answer = await send(operation, { body: JSON.stringify({ ...body, name: 'x'.repeat(1_100_000) }) });
+        expect(answer.status).to.equal(413);
+        expectProblem(answer, 'payload_too_large');
+      });
+    }
+
+    it('that breaks a rule of a field is 422', async () => {
+      const { register: account } = good;
+      const rules: [string, unknown][] = [
+        ['email', 'no-at-sign'],
+        ['email', 'two@@example.org'],
+        ['email', 'a@b@c.org'],
+        ['email', 'new\nline@example.org'],
+        ['email', `${'x'.repeat(250)}@example.org`],
+        ['password', 'seven77'],
+        ['password', 'x'.repeat(257)],
+        ['name', '   '],
+        ['name', 'nul\u0000'],
+        ['name', 'bell\u0007'],
+        ['name', 'x'.repeat(101)],
+      ];
+      for (const [field, value] of rules) {
+        const answer = await send('register', { body: JSON.stringify({ ...account, [field]: value }) });
+        expect(expectProblem(answer, 'invalid_input').errors?.[0]?.field).to.equal(field, JSON.stringify(value));
+      }
+      const role = await send('changeUser', { body: JSON.stringify({ role: 'accountant' }) });
+      expectProblem(role, 'invalid_input');
+    });
+
+    it('is not repeated in the answer', async () => {
+      const secret = 'my-secret-that-is-7';
+      const answer = await send('login', { body: JSON.stringify({ email: 1, password: secret, [secret]: secret }) });
+      expect(
+        answer.text.replaceAll(`"field":"${secret}"`, '').replaceAll(`acceptable: email, ${secret}`, ''),
+      ).not.to.contain(secret);
+    });
+  });
+
+  describe('in an address', () => {
+    for (const operation of withId) {
+      it(`of ${operation}: an id that is not a UUID is 422`, async () => {
+        for (const id of ['1', 'null', `${admin.id}0`, 'x'.repeat(36), '%27%20OR%201', '%00']) {
+          const body = good[operation];
+          const answer = await send(operation, { id, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+          expect(answer.status).to.equal(422, id);
+          expectProblem(answer, 'invalid_input');
+        }
+        const undecodable = await send(operation, { id: '%ff' });
+        expect(undecodable.status).to.equal(400);
+        expectProblem(undecodable, 'bad_request');
+      });
+    }
+
+    for (const operation of lists) {
+      it(`of ${operation}: a cursor that is none is 400`, async () => {
+        const made = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+        const foreign = [made([1]), made(['x']), made({}), made([['a']]), made(null), made(['2020-01-01', admin.id])];
+        for (const cursor of ['x', '%00', 'ä', '..', ...foreign]) {
+          const answer = await send(operation, { query: `?cursor=${encodeURIComponent(cursor)}` });
+          expect(answer.status).to.equal(400, cursor);
+          expectProblem(answer, 'bad_cursor');
+        }
+      });
+
+      it(`of ${operation}: a query parameter that is wrong, unknown or sent twice is 422`, async () => {
+        const wrong = ['limit=0', 'limit=101', 'limit=-1', 'limit=1.5', 'limit=x', 'limit=', 'limit=1e1', 'cursor='];
+        for (const query of [...wrong, `cursor=${'x'.repeat(1_001)}`, 'page=2', 'limit=1&limit=2', 'limit[a]=1']) {
+          expectProblem(await send(operation, { query: `?${query}` }), 'invalid_input');
+        }
+      });
+    }
+
+    it('of listUsers: a role or a search that cannot be is 422', async () => {
+      for (const query of ['role=boss', 'role=', 'q=', `q=${'x'.repeat(101)}`, 'q=%00', 'q=%20']) {
+        expectProblem(await send('listUsers', { query: `?${query}` }), 'invalid_input');
+      }
+    });
+
+    it('of listInternalUsers: a time that is none is 422', async () => {
+      for (const time of ['yesterday', '2020-01-01', '2020-02-30T00:00:00Z', '2020-01-01T00:00:00', '1', '']) {
+        expectProblem(await send('listInternalUsers', { query: `?updated_since=${time}` }), 'invalid_input');
+      }
+    });
+
+    it('that is none is 404, and another method is 405', async () => {
+      expectProblem(await world.api.raw('/api/v1/nothing'), 'not_found');
+      const answer = await world.api.raw('/api/v1/users/me', { method: 'PUT' });
+      expect(answer.status).to.equal(405);
+      expectProblem(answer, 'method_not_allowed');
+      expect(answer.headers.get('allow')).to.contain('GET');
+    });
+  });
+
+  describe('in If-Match', () => {
+    for (const operation of ['changeUser', 'deleteUser'] as const) {
+      it(`of ${operation}: what is not an entity tag is 400`, async () => {
+        for (const tag of ['1', '"1', 'W/1', 'x'.repeat(2_000)]) {
+          const body = good[operation];
+          const answer = await send(operation, {
+            headers: { 'if-match': tag },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          });
+          expect(answer.status).to.equal(400, tag);
+          expectProblem(answer, 'bad_etag');
+        }
+      });
+    }
+  });
+
+  describe('in Authorization', () => {
+    async function expectRefused(operation: Operation, authorization: string | undefined, code: string): Promise<void> {
+      const body = good[operation];
+      const answer = await world.api.raw(contract(operation).path.replace('{id}', admin.id), {
+        method: contract(operation).method.toUpperCase(),
+        headers: {
+          ...(authorization === undefined ? {} : { authorization }),
+          'if-match': '*',
+          'content-type': 'application/json',
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      expect(answer.status).to.equal(401, `${operation} ${authorization?.slice(0, 40)}`);
+      expectProblem(answer, code);
+      expect(answer.headers.get('www-authenticate')).to.match(/^Bearer/);
+    }
+
+    it('nothing is 401 on every operation that needs a token', async () => {
+      for (const operation of guarded) await expectRefused(operation, undefined, 'unauthenticated');
+    });
+
+    it('what is not a token of ours is 401 on every one', async () => {
+      const now = Math.floor(Date.now() / 1000);
+      const claims = { sub: admin.id, client_id: 'first-party', aud: 'urn:taskwire:auth', role: 'admin' as const };
+      const sid = String(decodeJwt(admin.token)['sid']);
+      const [header = '', payload = '', signature = ''] = admin.token.split('.');
+      const none = `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${payload}.`;
+      const hmac = await new SignJWT({ ...claims, sid })
+        .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt' })
+        .setIssuer('http://localhost:8080/oidc')
+        .setIssuedAt()
+        .setExpirationTime('5m')
+        .sign(Buffer.from(JSON.stringify((await world.api.call('jwks')).body)));
+      const bad = [
+        'x',
+        'a.b.c',
+        none,
+        hmac,
+        `${header}.${payload}.${signature.slice(0, -4)}AAAA`,
+        `${header}.${Buffer.from(JSON.stringify({ ...decodeJwt(admin.token), role: 'admin', x: 1 })).toString('base64url')}.${signature}`,
+        `${header}.${payload}.${'A'.repeat(10_000)}`,
+        await signed(world, { ...claims, sid, aud: 'urn:taskwire:tasks' }),
+        await signed(world, { ...claims, sid, iss: 'https://elsewhere.example' }),
+        await signed(world, { ...claims, sid }, { typ: 'JWT' }),
+        await signed(world, { ...claims, sid }, { kid: 'unknown' }),
+        await signed(world, { ...claims, sub: 'not-a-uuid' }),
+      ];
+      const expired = await signed(world, { ...claims, sid, iat: now - 700, exp: now - 60 });
+      for (const operation of guarded) {
+        for (const token of bad) await expectRefused(operation, `Bearer ${token}`, 'invalid_token');
+        await expectRefused(operation, `Bearer ${expired}`, 'token_expired');
+        await expectRefused(operation, 'Basic dGFza3M6c2VjcmV0', 'invalid_token');
+      }
+    });
+
+    it('a token of a user that never was, or of a session of somebody else, is 401', async () => {
+      const other = await loggedIn(world, 'member');
+      untouched = await everything();
+      const claims = { client_id: 'first-party', aud: 'urn:taskwire:auth', role: 'admin' as const };
+      const sid = String(decodeJwt(other.token)['sid']);
+      for (const token of [
+        await signed(world, { ...claims, sub: '01999999-0000-7000-8000-000000000000', sid }),
+        await signed(world, { ...claims, sub: admin.id, sid }),
+        await signed(world, { ...claims, sub: admin.id }),
+        await signed(world, { ...claims, sub: admin.id, sid: 'not-a-uuid' }),
+      ]) {
+        for (const operation of forUsers) await expectRefused(operation, `Bearer ${token}`, 'access_revoked');
+      }
+    });
+
+    it("the role in a token is not believed: the table's holds", async () => {
+      const member = await loggedIn(world, 'member');
+      untouched = await everything();
+      const { sid } = decodeJwt(member.token);
+      const forged = { sub: member.id, client_id: 'first-party', aud: 'urn:taskwire:auth', sid: String(sid) };
+      const token = await signed(world, { ...forged, role: 'admin' });
+      expectProblem(await world.api.call('listUsers', { token }), 'forbidden');
+    });
+
+    it("a service's token is 403 where users belong, and the reverse", async () => {
+      for (const operation of forUsers) {
+        const body = good[operation];
+        const headers = { authorization: `Bearer ${service}` };
+        const answer = await send(operation, {
+          headers,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        });
+        expect(answer.status).to.equal(403, operation);
+        expectProblem(answer, 'forbidden');
+      }
+      for (const operation of forServices) {
+        const answer = await send(operation, { headers: { authorization: `Bearer ${admin.token}` } });
+        expectProblem(answer, 'insufficient_scope');
+      }
+    });
+  });
+});

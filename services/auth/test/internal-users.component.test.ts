@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { expectProblem } from './support/api.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
+
+type InternalUser = { id: string; updated_at: string; is_deleted: boolean; tokens_valid_after: string | null };
+type Page = { data: InternalUser[]; next_cursor: string | null };
+
+describe('users for services', () => {
+  let world: AuthWorld;
+  let token: string;
+  before(async () => {
+    world = await authWorld({}, { passwords: cheapPasswords() });
+    token = await serviceToken(world);
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const get = async (id: string) => await world.api.call('getInternalUser', { token, params: { id } });
+
+  async function list(given: Record<string, string> = {}): Promise<Page> {
+    const answer = await world.api.call('listInternalUsers', { token, query: given });
+    expect(answer.status).to.equal(200, answer.text);
+    return answer.body as Page;
+  }
+
+  async function all(given: Record<string, string> = {}): Promise<InternalUser[]> {
+    const page = await list({ limit: '3', ...given });
+    if (page.next_cursor === null) return page.data;
+    return [...page.data, ...(await all({ ...given, cursor: page.next_cursor }))];
+  }
+
+  it('are told apart: one that is there (200, with ETag), a deleted one (410), one that never was (404)', async () => {
+    const user = await loggedIn(world, 'member');
+    const found = await get(user.id);
+    expect(found.status).to.equal(200);
+    expect(found.headers.get('etag')).to.equal('"1"');
+    expect(found.body).to.include({ id: user.id, role: 'member', is_deleted: false, tokens_valid_after: null });
+    await world.api.call('deleteUser', { token: user.token, params: { id: user.id } });
+    expectProblem(await get(user.id), 'gone');
+    expectProblem(await get('01999999-0000-7000-8000-000000000000'), 'not_found');
+  });
+
+  it('say since when tokens are valid, after a demotion', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const user = await addUser(world, 'manager');
+    const params = { id: user.id };
+    const changed = await world.api.call('changeUser', { token: admin.token, params, body: { role: 'member' } });
+    const { updated_at: demotedAt } = changed.body as InternalUser;
+    expect((await get(user.id)).body).to.include({ tokens_valid_after: demotedAt, role: 'member' });
+  });
+
+  it('come by time of change, each once, the deleted too', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const users = await Promise.all(Array.from({ length: 7 }, async () => await addUser(world, 'member')));
+    const [first, second] = users;
+    await world.api.call('changeUser', {
+      token: admin.token,
+      params: { id: first?.id ?? '' },
+      body: { name: 'Changed' },
+    });
+    await world.api.call('deleteUser', { token: admin.token, params: { id: second?.id ?? '' } });
+    const found = await all();
+    const ids = found.map(({ id }) => id);
+    expect(ids).to.include.members(users.map(({ id }) => id));
+    expect(new Set(ids).size).to.equal(ids.length);
+    expect(found.map(({ updated_at }) => updated_at)).to.deep.equal(found.map((user) => user.updated_at).toSorted());
+    expect(found.slice(-2).map(({ id }) => id)).to.deep.equal([first?.id, second?.id]);
+    expect(found.at(-1)).to.include({ is_deleted: true });
+  });
+
+  it('can be asked for from a time on, which is included, to the microsecond', async () => {
+    const user = await addUser(world, 'member');
+    const next = await addUser(world, 'member');
+    expect((await all({ updated_since: user.updated_at })).map(({ id }) => id)).to.deep.equal([user.id, next.id]);
+    const sooner = user.updated_at.replace(/.Z$/, '0Z');
+    expect((await all({ updated_since: sooner })).map(({ id }) => id)).to.include(user.id);
+  });
+
+  it('take any time that the contract allows', async () => {
+    const everybody = (await all()).length;
+    for (const updated_since of [
+      '0000-01-01T00:00:00Z',
+      '0001-01-01T00:00:00Z',
+      `2020-01-01T00:00:00.${'9'.repeat(300)}Z`,
+    ]) {
+      expect((await all({ updated_since })).length).to.equal(everybody, updated_since);
+    }
+    expect(await all({ updated_since: '9999-12-31T23:59:59.999999Z' })).to.deep.equal([]);
+  });
+
+  it('are never passed by: a change that is stamped early and committed late holds back what is later', async () => {
+    const [late, after] = [await addUser(world, 'member'), await addUser(world, 'member')];
+    const { updated_at: seenUntil } = after;
+    const admin = await loggedIn(world, 'admin');
+    const rename = async (id: string) =>
+      await world.api.call('changeUser', { token: admin.token, params: { id }, body: { name: 'Renamed' } });
+
+    let inBetween: string[] = [];
+    await world.database.db.transaction(async (tx) => {
+      await query(tx, 'UPDATE users SET name = $2, updated_at = clock_timestamp() WHERE id = $1', [late.id, 'Late']);
+      await rename(after.id);
+      const page = await list({ updated_since: seenUntil, limit: '100' });
+      inBetween = page.data.map(({ id }) => id);
+    });
+    // had the reader been given `after`, it would go on from there, and `late` has an earlier time
+    expect(inBetween).not.to.include(after.id);
+    const found = (await all({ updated_since: seenUntil })).map(({ id }) => id);
+    expect(found.indexOf(late.id)).to.be.within(0, found.indexOf(after.id) - 1);
+  });
+
+  it('lets a reader that pages on while many write see every change in the end', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const users = await Promise.all(Array.from({ length: 5 }, async () => await addUser(world, 'member')));
+    const since = users.map(({ updated_at }) => updated_at).toSorted()[0] ?? '';
+    const held = new Map<string, string>();
+    let position = since;
+    async function read(): Promise<void> {
+      for (const { id, updated_at } of await all({ updated_since: position })) {
+        held.set(id, updated_at);
+        position = updated_at;
+      }
+    }
+    await Promise.all(
+      Array.from({ length: 40 }, async (_, index) => {
+        const id = users[index % users.length]?.id ?? '';
+        await world.api.call('changeUser', { token: admin.token, params: { id }, body: { name: `Name ${index}` } });
+        await read();
+      }),
+    );
+    await read();
+    for (const { id } of users) expect(held.get(id)).to.equal(((await get(id)).body as InternalUser).updated_at);
+  });
+});

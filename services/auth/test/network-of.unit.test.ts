@@ -1,0 +1,21 @@
+import { expect } from 'chai';
+import { networkOf } from '../src/postgres/limits.ts';
+
+describe('what counts as one address', () => {
+  const cases: [string, string][] = [
+    ['203.0.113.7', '203.0.113.7'],
+    ['::ffff:203.0.113.7', '203.0.113.7'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+    ['2001:db8:1:2::6', '2001:db8:1:2::/64'],
+    ['2001:0DB8:0001:0002::', '2001:db8:1:2::/64'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['', ''],
+  ];
+  for (const [ip, network] of cases) {
+    it(`for ${ip || 'a socket without one'} is ${network || 'nothing'}`, () => {
+      expect(networkOf(ip)).to.equal(network);
+    });
+  }
+});

@@ -1,0 +1,212 @@
+import { expect } from 'chai';
+import { Registry } from 'prom-client';
+import { waitFor } from '@taskwire/testing';
+import type { Passwords } from '../src/app/ports.ts';
+import { owaspCost } from '../src/passwords/argon2id.ts';
+import { createPasswords } from '../src/passwords/passwords.ts';
+import { expectProblem, type Api } from './support/api.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+
+describe('protection of accounts', () => {
+  const verified: boolean[] = [];
+  const cheap = cheapPasswords();
+  const counting: Passwords = {
+    hash: cheap.hash,
+    async verify(text, hash) {
+      verified.push(hash !== undefined);
+      return await cheap.verify(text, hash);
+    },
+  };
+  const limits = {
+    LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3',
+    LOGIN_FAILURES_PER_IP: '10',
+    REGISTRATIONS_PER_IP: '4',
+  };
+  let world: AuthWorld;
+  before(async () => {
+    world = await authWorld(limits, { passwords: counting });
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  let network = 0;
+  /** An address that no test has used. */
+  const freshIp = () => `198.51.100.${(network += 1)}`;
+
+  async function attempt(email: string, given: { ip: string; password?: string; api?: Api }) {
+    return await (given.api ?? world.api).call('login', {
+      body: { email, password: given.password ?? 'a wrong password' },
+      headers: { 'x-forwarded-for': given.ip },
+    });
+  }
+
+  it('does the same work for an account that is there and one that is not', async () => {
+    const user = await addUser(world, 'member');
+    verified.length = 0;
+    const [ip, other] = [freshIp(), freshIp()];
+    await attempt(user.email, { ip });
+    await attempt('nobody@example.org', { ip: other });
+    await attempt('not an address', { ip: other });
+    expect(verified).to.deep.equal([true, false, false]);
+  });
+
+  it('limits failed log-ins of one account from one address, and says when to come back', async () => {
+    const user = await addUser(world, 'member');
+    const ip = freshIp();
+    for (let count = 0; count < 3; count++) expect((await attempt(user.email, { ip })).status).to.equal(401);
+    const answer = await attempt(user.email.toUpperCase(), { ip, password });
+    expect(answer.status).to.equal(429);
+    expectProblem(answer, 'rate_limited');
+    expect(Number(answer.headers.get('retry-after'))).to.be.within(800, 900);
+  });
+
+  it('lets the owner in from elsewhere while somebody guesses', async () => {
+    const user = await addUser(world, 'member');
+    const attacker = freshIp();
+    for (let count = 0; count < 6; count++) await attempt(user.email, { ip: attacker });
+    expect((await attempt(user.email, { ip: attacker, password })).status).to.equal(429);
+    expect((await attempt(user.email, { ip: freshIp(), password })).status).to.equal(200);
+  });
+
+  it('answers the limit alike for an account that is not there', async () => {
+    const ip = freshIp();
+    for (let count = 0; count < 3; count++) expect((await attempt('no@example.org', { ip })).status).to.equal(401);
+    expect((await attempt('no@example.org', { ip })).status).to.equal(429);
+  });
+
+  it('does not let many guesses at once slip through', async () => {
+    const user = await addUser(world, 'member');
+    const ip = freshIp();
+    const answers = await Promise.all(Array.from({ length: 20 }, async () => await attempt(user.email, { ip })));
+    expect(answers.filter(({ status }) => status === 401)).to.have.length(3);
+    expect(answers.filter(({ status }) => status === 429)).to.have.length(17);
+  });
+
+  it('limits failures of one address over all accounts, and over all replicas', async () => {
+    const ip = freshIp();
+    const second = await world.replica();
+    for (let count = 0; count < 10; count++) {
+      const api = count % 2 === 0 ? world.api : second.api;
+      expect((await attempt(`guess-${count}@example.org`, { ip, api })).status).to.equal(401);
+    }
+    for (const api of [world.api, second.api]) {
+      expect((await attempt('guess-x@example.org', { ip, api })).status).to.equal(429);
+    }
+  });
+
+  it('does not count log-ins that were right', async () => {
+    const user = await addUser(world, 'member');
+    const ip = freshIp();
+    for (let count = 0; count < 15; count++) {
+      expect((await attempt(user.email, { ip, password })).status).to.equal(200);
+    }
+    for (let round = 0; round < 3; round++) {
+      await attempt(user.email, { ip });
+      await attempt(user.email, { ip });
+      expect((await attempt(user.email, { ip, password })).status).to.equal(200);
+    }
+  });
+
+  it('counts a whole IPv6 network as one address', async () => {
+    const user = await addUser(world, 'member');
+    for (let host = 1; host <= 3; host++) await attempt(user.email, { ip: `2001:db8:0:7::${host}` });
+    expect((await attempt(user.email, { ip: '2001:db8:0:7:ffff::1' })).status).to.equal(429);
+    expect((await attempt(user.email, { ip: '2001:db8:0:8::1' })).status).to.equal(401);
+  });
+
+  it('limits registrations of one address', async () => {
+    const ip = freshIp();
+    const register = async (count: number) =>
+      await world.api.call('register', {
+        body: { email: `many-${count}@example.org`, password, name: 'Many' },
+        headers: { 'x-forwarded-for': ip },
+      });
+    for (let count = 0; count < 4; count++) expect((await register(count)).status).to.equal(201);
+    const answer = await register(4);
+    expect(answer.status).to.equal(429);
+    expect(Number(answer.headers.get('retry-after'))).to.be.within(1, 3600);
+  });
+
+  it('keeps no addresses of accounts in the table of limits', async () => {
+    const { rows } = await world.database.db.pool.query<{ key: string }>('SELECT key FROM rate_limits');
+    expect(rows.map(({ key }) => key).join(' ')).not.to.contain('@');
+  });
+
+  it('refuses at once what is too much to hash, and goes on with the rest', async () => {
+    const flooded = await world.replica(
+      { LOGIN_FAILURES_PER_IP: '1000', LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '1000' },
+      { passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 3, metrics: new Registry() }) },
+    );
+    const user = await addUser(world, 'member');
+    const ip = freshIp();
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, async () => await attempt(user.email, { ip, password, api: flooded.api })),
+    );
+    const busy = answers.filter(({ status }) => status === 503);
+    expect(busy).not.to.have.length(0);
+    for (const answer of busy) {
+      expectProblem(answer, 'unavailable');
+      expect(answer.headers.get('retry-after')).to.equal('2');
+    }
+    expect(answers.filter(({ status }) => status === 200)).not.to.have.length(0);
+    expect((await attempt(user.email, { ip, password, api: flooded.api })).status).to.equal(200);
+  });
+
+  it('makes a stronger hash when the parameters have changed, without a new version', async () => {
+    const user = await addUser(world, 'member');
+    const hashOf = async () => {
+      const { rows } = await world.database.db.pool.query<{ password_hash: string; version: number }>(
+        'SELECT password_hash, version FROM users WHERE id = $1',
+        [user.id],
+      );
+      return rows[0];
+    };
+    const before = await hashOf();
+    const strong = await world.replica(
+      {},
+      { passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 3, metrics: new Registry() }) },
+    );
+    const logIn = async () => await attempt(user.email, { ip: freshIp(), password, api: strong.api });
+    expect((await logIn()).status).to.equal(200);
+    const after = await hashOf();
+    expect(before?.password_hash).to.match(/^\$argon2id\$v=19\$m=64,t=1,p=1\$/);
+    expect(after?.password_hash).to.match(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
+    expect(after?.version).to.equal(1);
+    expect((await logIn()).status).to.equal(200);
+    expect((await hashOf())?.password_hash).to.equal(after?.password_hash);
+  });
+
+  it('asks for a verified address only where the operator wants that', async () => {
+    const user = await addUser(world, 'member');
+    const strict = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
+    const answer = await attempt(user.email, { ip: freshIp(), password, api: strict.api });
+    expect(answer.status).to.equal(403);
+    expectProblem(answer, 'email_not_verified');
+    expect((await attempt(user.email, { ip: freshIp(), password })).status).to.equal(200);
+  });
+
+  it('writes no password, token, hash or address of an account to the logs', async () => {
+    const user = await loggedIn(world, 'admin');
+    await attempt(user.email, { ip: freshIp(), password: 'a-password-mistyped' });
+    await world.api.call('refresh', { body: { refresh_token: user.refreshToken } });
+    await world.api.call('refresh', { body: { refresh_token: user.refreshToken } });
+    await world.api.call('login', { body: { email: user.email, password: 'a-password-mistyped', extra: 'x' } });
+    const { rows } = await world.database.db.pool.query<{ password_hash: string }>('SELECT password_hash FROM users');
+    await waitFor(() => world.logLines.some((line) => line.includes('a refresh token came a second time')));
+    const logged = world.logLines.join('\n');
+    expect(logged).to.contain('/api/v1/auth/login');
+    const secrets = [
+      password,
+      'a-password-mistyped',
+      user.token,
+      user.refreshToken,
+      user.email,
+      ...rows.map((row) => row.password_hash),
+    ];
+    for (const secret of secrets) expect(logged).not.to.contain(secret);
+    for (const secret of ['KEY_ENCRYPTION_SECRET', 'DATABASE_URL']) {
+      expect(logged).not.to.contain(world.settings[secret]);
+    }
+  });
+});

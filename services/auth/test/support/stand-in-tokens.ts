@@ -1,0 +1,30 @@
+import type { Role } from '@taskwire/contracts';
+import { SignJWT } from 'jose';
+import { createSealedKeys } from '../../src/postgres/signing-key-rows.ts';
+import { createSigningKeys } from '../../src/tokens/signing-keys.ts';
+import type { AuthWorld } from './auth-world.ts';
+
+type Claims = {
+  sub: string;
+  client_id: string;
+  aud: string;
+  iss?: string;
+  role?: Role;
+  sid?: string;
+  scope?: string;
+  iat?: number;
+  exp?: number;
+};
+
+/** Signs whatever claims a test needs with the key that the service signs with. */
+export async function signed(
+  world: AuthWorld,
+  { iat = Math.floor(Date.now() / 1000), exp = iat + 600, iss = 'http://localhost:8080/oidc', ...claims }: Claims,
+  header: Record<string, unknown> = {},
+): Promise<string> {
+  const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+  const { kid, privateKey } = await createSigningKeys(createSealedKeys(world.database.db.pool), secret).active();
+  return await new SignJWT({ ...claims, iss, iat, exp })
+    .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid, ...header })
+    .sign(privateKey);
+}

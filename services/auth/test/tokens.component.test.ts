@@ -1,0 +1,148 @@
+import { expect } from 'chai';
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+import {
+  authWorld,
+  cheapPasswords,
+  loggedIn,
+  notificationsClient,
+  scopelessClient,
+  serviceToken,
+  tasksClient,
+  type AuthWorld,
+} from './support/auth-world.ts';
+
+/** RFC 6749 section 2.3.1: form-encoded, joined, base64. */
+function basic(id: string, secret: string): { authorization: string } {
+  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
+  return { authorization: `Basic ${Buffer.from(`${encode(id)}:${encode(secret)}`).toString('base64')}` };
+}
+
+describe('tokens for services', () => {
+  let world: AuthWorld;
+  before(async () => {
+    world = await authWorld({}, { passwords: cheapPasswords() });
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const grant = { grant_type: 'client_credentials' };
+  const ask = async (
+    fields: Record<string, string> | string,
+    headers: Record<string, string> = basic(tasksClient.client_id, tasksClient.client_secret),
+  ) => await world.api.form('/oidc/token', fields, headers);
+
+  it('are JWTs of RFC 9068 that verify against the JWKS, for one audience', async () => {
+    const answer = await ask({ ...grant, scope: 'users:read', resource: 'urn:taskwire:auth' });
+    expect(answer.status).to.equal(200);
+    expect(answer.headers.get('cache-control')).to.equal('no-store');
+    const body = answer.body as { access_token: string };
+    expect(body).to.include({ token_type: 'Bearer', expires_in: 600, scope: 'users:read' });
+    const keys = createRemoteJWKSet(new URL(`${world.api.baseUrl}/oidc/jwks`));
+    const { payload } = await jwtVerify(body.access_token, keys, {
+      issuer: 'http://localhost:8080/oidc',
+      audience: 'urn:taskwire:auth',
+      typ: 'at+jwt',
+    });
+    expect(payload).to.include({ sub: 'tasks', client_id: 'tasks', aud: 'urn:taskwire:auth', scope: 'users:read' });
+    expect(payload).not.to.have.any.keys('role', 'sid');
+  });
+
+  it('are given by Basic with encoded credentials, and by credentials in the form', async () => {
+    const { client_id, client_secret } = notificationsClient;
+    const resource = 'urn:taskwire:tasks';
+    expect((await ask({ ...grant, resource }, basic(client_id, client_secret))).status).to.equal(200);
+    expect((await ask({ ...grant, resource, client_id, client_secret }, {})).status).to.equal(200);
+    expect((await ask({ ...grant, resource, client_id }, basic(client_id, client_secret))).status).to.equal(200);
+  });
+
+  it('have the scopes that were asked for, or all that are granted', async () => {
+    const by = basic(notificationsClient.client_id, notificationsClient.client_secret);
+    const resource = 'urn:taskwire:tasks';
+    const scopes = async (fields: object) =>
+      ((await ask({ ...grant, resource, ...fields }, by)).body as { scope: string }).scope;
+    expect(await scopes({})).to.equal('tasks:read tasks:list');
+    expect(await scopes({ scope: 'tasks:list tasks:list' })).to.equal('tasks:list');
+    const { body } = await ask({ ...grant, resource, scope: 'tasks:read' }, by);
+    const claims = decodeJwt((body as { access_token: string }).access_token);
+    expect(claims).to.include({ aud: 'urn:taskwire:tasks', scope: 'tasks:read' });
+  });
+
+  const refusals: [string, string | Record<string, string>, Record<string, string> | undefined, number, string][] = [
+    ['a wrong secret', grant, basic('tasks', 'wrong'), 401, 'invalid_client'],
+    ['an unknown client', grant, basic('nobody', tasksClient.client_secret), 401, 'invalid_client'],
+    ['the secret of another client', grant, basic('tasks', notificationsClient.client_secret), 401, 'invalid_client'],
+    ['no authentication', grant, {}, 401, 'invalid_client'],
+    ['a client id alone', { ...grant, client_id: 'tasks' }, {}, 401, 'invalid_client'],
+    ['a scheme other than Basic', grant, { authorization: 'Bearer x' }, 401, 'invalid_client'],
+    ['Basic that is not base64', grant, { authorization: 'Basic %%%' }, 401, 'invalid_client'],
+    ['Basic without a colon', grant, { authorization: 'Basic YWJj' }, 401, 'invalid_client'],
+    ['Basic with broken encoding', grant, { authorization: `Basic ${btoa('%zz:%')}` }, 401, 'invalid_client'],
+    ['two ways of authentication', { ...grant, client_secret: 'x' }, undefined, 400, 'invalid_request'],
+    ['a client id that is not the one of Basic', { ...grant, client_id: 'other' }, undefined, 400, 'invalid_request'],
+    ['no grant type', { scope: 'users:read' }, undefined, 400, 'invalid_request'],
+    ['a parameter sent twice', 'grant_type=client_credentials&scope=a&scope=b', undefined, 400, 'invalid_request'],
+    ['another grant type', { grant_type: 'password' }, undefined, 400, 'unsupported_grant_type'],
+    ['a scope that is not granted', { ...grant, scope: 'users:read users:write' }, undefined, 400, 'invalid_scope'],
+    ['an audience that is not granted', { ...grant, resource: 'urn:taskwire:tasks' }, undefined, 400, 'invalid_target'],
+    [
+      'no audience where there are several',
+      grant,
+      basic(notificationsClient.client_id, notificationsClient.client_secret),
+      400,
+      'invalid_target',
+    ],
+    [
+      'a scope that is granted for another audience',
+      { ...grant, resource: 'urn:taskwire:auth', scope: 'tasks:read' },
+      basic(notificationsClient.client_id, notificationsClient.client_secret),
+      400,
+      'invalid_scope',
+    ],
+  ];
+  for (const [what, fields, headers, status, error] of refusals) {
+    it(`are refused as RFC 6749 has it: ${what} is ${error}`, async () => {
+      const answer = await ask(fields, headers);
+      expect(answer.status).to.equal(status, answer.text);
+      expect(answer.body).to.have.all.keys('error', 'error_description');
+      expect(answer.body).to.include({ error });
+      expect(answer.headers.get('cache-control')).to.equal('no-store');
+      expect(answer.headers.get('www-authenticate')).to.equal(status === 401 ? 'Basic realm="taskwire"' : null);
+    });
+  }
+
+  it('are refused as a problem when the request is not a form', async () => {
+    const answer = await world.api.raw('/oidc/token', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...basic('tasks', tasksClient.client_secret) },
+      body: JSON.stringify(grant),
+    });
+    expect(answer.status).to.equal(415);
+  });
+
+  describe('and tokens of users', () => {
+    it('each open their own paths only', async () => {
+      const service = await serviceToken(world);
+      const user = await loggedIn(world, 'admin');
+      const params = { id: user.id };
+      for (const operation of ['me', 'listUsers', 'logout'] as const) {
+        const answer = await world.api.call(operation, { token: service });
+        expect(answer.status).to.equal(403);
+        expect(answer.body).to.include({ code: 'forbidden' });
+      }
+      for (const operation of ['getInternalUser', 'listInternalUsers'] as const) {
+        const answer = await world.api.call(operation, { token: user.token, params });
+        expect(answer.status).to.equal(403);
+        expect(answer.body).to.include({ code: 'insufficient_scope' });
+      }
+      expect((await world.api.call('getInternalUser', { token: service, params })).status).to.equal(200);
+    });
+
+    it('without the scope open nothing', async () => {
+      const token = await serviceToken(world, scopelessClient);
+      const answer = await world.api.call('listInternalUsers', { token });
+      expect(answer.status).to.equal(403);
+      expect(answer.headers.get('www-authenticate')).to.match(/insufficient_scope.*users:read/);
+    });
+  });
+});
