@@ -1,0 +1,39 @@
+/**
+ * Runs items together: what arrives while a batch runs makes up the next one, so a single item waits for nobody and many share a round trip.
+ * `run` gives one result for each item, in their order; when it rejects, so do all items of the batch.
+ */
+export function createBatches<I, R>(options: {
+  maxItems: number;
+  run: (items: I[]) => Promise<R[]>;
+}): (item: I) => Promise<R> {
+  type Waiting = { item: I; resolve: (result: R) => void; reject: (error: unknown) => void };
+  let waiting: Waiting[] = [];
+  let running = false;
+
+  async function runAll(): Promise<void> {
+    running = true;
+    // what is delivered in the same turn of the event loop goes together
+    await new Promise((resolve) => setImmediate(resolve));
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, options.maxItems);
+      waiting = waiting.slice(options.maxItems);
+      try {
+        const results = await options.run(batch.map(({ item }) => item));
+        for (const [place, { resolve, reject }] of batch.entries()) {
+          const result = results[place];
+          if (result === undefined) reject(new Error('the batch gave no result for this item'));
+          else resolve(result);
+        }
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    running = false;
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject });
+      if (!running) void runAll();
+    });
+}

@@ -1,0 +1,69 @@
+import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import { createBatches } from './batches.ts';
+import { takeJobs, type Job } from './store.ts';
+
+export type Effect = ((tx: Tx) => Promise<void>) | undefined;
+
+/** `committed`, or `refused`: the message was taken over before, or an earlier one of its key is not settled. Nothing was done then. */
+export type CommitResult = 'committed' | 'refused';
+
+/** Beyond this a transaction holds the locks of its first effects for too long. */
+const maxTogether = 50;
+/** A transaction that lost a deadlock, alone, wins the next time or the one after; more is a bug of the effect. */
+const maxConflicts = 3;
+
+/**
+ * Commits effects together with the rows that remember their messages. Those that are ready at the same time share one transaction, since a
+ * commit costs more than most effects; when that fails, each runs alone, so that nobody pays for another's error.
+ * @returns a function that rejects with the error of this effect.
+ */
+export function createCommitter(db: Database): (job: Job, effect: Effect) => Promise<CommitResult> {
+  type Item = { job: Job; effect: Effect };
+
+  async function commit(items: readonly Item[]): Promise<CommitResult[]> {
+    return await db.transaction(async (tx) => {
+      const taken = await takeJobs(
+        tx,
+        items.map(({ job }) => job),
+      );
+      for (const place of taken) await items[place]?.effect?.(tx);
+      return [...items.keys()].map((place) => (taken.has(place) ? 'committed' : 'refused'));
+    });
+  }
+
+  async function commitAlone(item: Item): Promise<CommitResult | { error: unknown }> {
+    for (let conflicts = 1; ; conflicts++) {
+      try {
+        const [result] = await commit([item]);
+        return result ?? 'refused';
+      } catch (error) {
+        if (conflicts < maxConflicts && isConflict(error)) continue;
+        return { error };
+      }
+    }
+  }
+
+  async function run(items: Item[]): Promise<(CommitResult | { error: unknown })[]> {
+    if (items.length > 1) {
+      try {
+        return await commit(items);
+      } catch {
+        // told below, by the one whose fault it was
+      }
+    }
+    const results: (CommitResult | { error: unknown })[] = [];
+    for (const item of items) results.push(await commitAlone(item));
+    return results;
+  }
+
+  const enqueue = createBatches<Item, CommitResult | { error: unknown }>({ maxItems: maxTogether, run });
+  return async (job, effect) => {
+    const result = await enqueue({ job, effect });
+    if (typeof result === 'object') throw result.error;
+    return result;
+  };
+}
+
+export function isConflict(error: unknown): boolean {
+  return isSqlState(error, sqlState.deadlockDetected) || isSqlState(error, sqlState.serializationFailure);
+}

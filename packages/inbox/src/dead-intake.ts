@@ -1,0 +1,49 @@
+import type { Database } from '@taskwire/postgres';
+import type { Delivery } from '@taskwire/rabbit';
+import type { Logger } from '@taskwire/telemetry';
+import type { Handlers } from './handler.ts';
+import { isMessageId, orderKey, storable, toMessage } from './message.ts';
+import type { InboxMetrics } from './metrics.ts';
+import type { SurviveOutage } from './outage.ts';
+import { recordDead } from './store.ts';
+
+/**
+ * Takes what the queue gave up on: a message that killed its consumer before it could even be recorded. It becomes a dead letter for each of
+ * its handlers that had not settled it.
+ */
+export function createDeadIntake(options: {
+  db: Database;
+  handlers: Handlers;
+  survive: SurviveOutage;
+  metrics: InboxMetrics;
+  logger: Logger;
+}): (delivery: Delivery) => Promise<void> {
+  const { db, handlers, survive, metrics, logger } = options;
+
+  return async (delivery) => {
+    const [death] = delivery.deaths;
+    const reason = storable(death?.reason ?? 'unknown');
+    const error = storable(`${delivery.routingKey} gave it up: ${reason}`);
+    const attempts = delivery.deliveryCount;
+    // the routing key is that of the dead queue by now; the type is still the event's
+    const message = toMessage(delivery);
+    const wanted = handlers.of(message.type);
+    const known = isMessageId(message.id);
+    if (!known || wanted.length === 0) {
+      const job = { message, handler: undefined, orderKey: undefined };
+      await survive(() => recordDead(db, job, { attempts, error, reason, holdsBack: false }), delivery.signal);
+    }
+    for (const handler of known ? wanted : []) {
+      const key = orderKey(message, handler);
+      const job = { message, handler: handler.name, orderKey: key };
+      const holdsBack = handler.order === 'through_dead_letters' && key !== undefined;
+      await survive(() => recordDead(db, job, { attempts, error, reason, holdsBack }), delivery.signal);
+    }
+    metrics.messages.inc({ handler: wanted[0]?.name ?? 'none', outcome: 'dead' });
+    logger.error('a message that its queue gave up on is a dead letter', {
+      message_id: message.id,
+      event: message.type,
+      reason,
+    });
+  };
+}

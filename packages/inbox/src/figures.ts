@@ -1,0 +1,34 @@
+import { createLoop, type Loop } from '@taskwire/lifecycle';
+import { query, type Database } from '@taskwire/postgres';
+import type { Logger } from '@taskwire/telemetry';
+import type { InboxMetrics } from './metrics.ts';
+
+/** As often as metrics are scraped, commonly. */
+const everyMs = 15_000;
+
+const countUnsettled = `
+  SELECT state, count(*)::integer AS count FROM (SELECT state FROM inbox_retries LIMIT 10000) some GROUP BY state`;
+const countDead = `
+  SELECT count(*)::integer AS count FROM (SELECT FROM dead_letters WHERE state = 'dead' LIMIT 10000) some`;
+
+/** Keeps the gauges of what is recorded. */
+export function createFigures({ db, metrics, logger }: { db: Database; metrics: InboxMetrics; logger: Logger }): Loop {
+  return createLoop({
+    name: 'inbox figures',
+    intervalMs: everyMs,
+    logger,
+    async tick() {
+      const counts = new Map([
+        ['retry', 0],
+        ['waiting', 0],
+        ['dead', 0],
+      ]);
+      for (const row of await query<{ state: string; count: number }>(db.pool, countUnsettled))
+        counts.set(row.state, row.count);
+      for (const [state, count] of counts) metrics.unsettled.set({ state }, count);
+      const [dead] = await query<{ count: number }>(db.pool, countDead);
+      metrics.deadLetters.set(dead?.count ?? 0);
+      return 'idle';
+    },
+  });
+}

@@ -1,0 +1,84 @@
+import type { Component, Progress } from '@taskwire/lifecycle';
+import { query, type Database, type MigrationSource } from '@taskwire/postgres';
+import type { Consumer, Rabbit } from '@taskwire/rabbit';
+import type { Telemetry } from '@taskwire/telemetry';
+import { createDeadIntake } from './dead-intake.ts';
+import { indexHandlers, type Handler } from './handler.ts';
+import { createIntake } from './intake.ts';
+import { inboxLimits, type InboxLimits } from './limits.ts';
+import { inboxMetrics } from './metrics.ts';
+import { createSurviveOutage } from './outage.ts';
+import { createRetention } from './retention.ts';
+import { createRetryLoop } from './retry-loop.ts';
+import { createHandlerRunner } from './run-handler.ts';
+import { createFigures } from './figures.ts';
+
+export const inboxMigrations: MigrationSource = {
+  name: 'inbox',
+  directory: new URL('../migrations/', import.meta.url),
+};
+
+export type Inbox = Component & {
+  /** Tries what is due once, for tests. */
+  tick(): Promise<Progress>;
+};
+
+export type InboxOptions = {
+  db: Database;
+  rabbit: Rabbit;
+  /** `<service>.events`; what it gave up on is taken from `<queue>.dead`. */
+  queue: string;
+  handlers: readonly Handler[];
+  telemetry: Telemetry;
+  /** Asked before recorded messages are tried: say no while what handlers call is known to be away (an open breaker). */
+  claimWhile?: () => boolean;
+  limits?: Partial<InboxLimits>;
+};
+
+/**
+ * Takes messages from a queue and settles each once for each of its handlers: the effect and the memory of the message commit together, and
+ * only then it is acked. What fails is recorded and tried again; what fails for good becomes a dead letter.
+ */
+export function createInbox(options: InboxOptions): Inbox {
+  const { db, rabbit, queue, telemetry } = options;
+  const { logger } = telemetry;
+  const limits = { ...inboxLimits, ...options.limits };
+  const metrics = inboxMetrics(telemetry.metrics);
+  const handlers = indexHandlers(options.handlers);
+  const stopping = new AbortController();
+  const runner = createHandlerRunner({ concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs });
+  const survive = createSurviveOutage({ db, logger, stopping: stopping.signal });
+  const claimWhile = options.claimWhile ?? (() => true);
+  const retries = createRetryLoop({ db, handlers, runner, limits, claimWhile, metrics, logger });
+  const loops = [
+    retries,
+    createRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
+    createFigures({ db, metrics, logger }),
+  ];
+  const onRecorded = (): void => retries.wake();
+  const intake = createIntake({ db, handlers, runner, survive, limits, metrics, logger, onRecorded });
+  const deadIntake = createDeadIntake({ db, handlers, survive, metrics, logger });
+  // a database that lacks the tables is no more ready than one that is away
+  const ready = async (): Promise<void> => void (await query(db.pool, 'SELECT FROM inbox LIMIT 0'));
+  let consumers: Consumer[] = [];
+
+  return {
+    name: 'inbox',
+    tick: retries.tick,
+    async start() {
+      await Promise.all(loops.map((loop) => loop.start()));
+      consumers = [
+        rabbit.consume({ queue, prefetch: limits.prefetch, ready, onMessage: intake }),
+        rabbit.consume({ queue: `${queue}.dead`, prefetch: limits.prefetch, ready, onMessage: deadIntake }),
+      ];
+    },
+    async stop() {
+      // handlers that are slow get half of the time that a consumer waits for them
+      const impatience = setTimeout(() => runner.stop(new Error('the process stops')), 2_500);
+      await Promise.all([...consumers.map((consumer) => consumer.stop()), ...loops.map((loop) => loop.stop())]);
+      clearTimeout(impatience);
+      stopping.abort(new Error('the inbox stopped'));
+      consumers = [];
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { errorText } from '@taskwire/errors';
+import { fullJitter } from '@taskwire/lifecycle';
+import type { Database } from '@taskwire/postgres';
+import type { Delivery } from '@taskwire/rabbit';
+import type { Logger } from '@taskwire/telemetry';
+import { createBatches } from './batches.ts';
+import { createCommitter } from './commit.ts';
+import type { Handlers, NamedHandler } from './handler.ts';
+import { createKeyChains } from './key-chains.ts';
+import type { InboxLimits } from './limits.ts';
+import { checkMessage, orderKey, readEvent, toMessage, type Invalid, type Message } from './message.ts';
+import type { InboxMetrics } from './metrics.ts';
+import { retry, type Outcome } from './outcome.ts';
+import type { SurviveOutage } from './outage.ts';
+import type { Decision, HandlerRunner } from './run-handler.ts';
+import { admitJobs, recordDead, recordRetry, type Admission, type Job } from './store.ts';
+
+export type IntakeOptions = {
+  db: Database;
+  handlers: Handlers;
+  runner: HandlerRunner;
+  survive: SurviveOutage;
+  limits: InboxLimits;
+  metrics: InboxMetrics;
+  logger: Logger;
+  /** A message was recorded that can be tried at once. */
+  onRecorded: () => void;
+};
+
+/** Statements look up this many messages at a time; the prefetch is of that order. */
+const maxAdmitted = 200;
+
+/**
+ * Settles what comes from the queue: resolves when a message can be acked, which is when its effect is committed or its failure recorded. Within a
+ * handler's key one message is at work at a time, in the order of the queue.
+ */
+export function createIntake(options: IntakeOptions): (delivery: Delivery) => Promise<void> {
+  const { db, handlers, runner, survive, limits, metrics, logger } = options;
+  const chains = createKeyChains();
+  const admit = createBatches<Job, Admission>({ maxItems: maxAdmitted, run: (jobs) => admitJobs(db, jobs) });
+  const commit = createCommitter(db);
+
+  function count(handler: string, outcome: string): void {
+    metrics.messages.inc({ handler, outcome });
+  }
+
+  async function settle(handler: NamedHandler, message: Message, signal: AbortSignal): Promise<void> {
+    const job: Job = { message, handler: handler.name, orderKey: orderKey(message, handler) };
+    const { seen, blocked } = await survive(() => admit(job), signal);
+    if (seen) return count(handler.name, 'duplicate');
+    const read = readEvent(message, handler);
+    if ('reason' in read) return await bury(job, handler, read, signal);
+    if (blocked) return await wait(job, 'waiting', signal);
+
+    const stopTimer = metrics.duration.startTimer({ handler: handler.name });
+    const { outcome, inContext } = await runner.run(handler, message, read.event, 1);
+    stopTimer();
+    await conclude(job, handler, await afterCommit(job, { outcome, inContext }, signal), signal);
+  }
+
+  /** Commits a handled message. An effect that fails is a retry; one that may not be taken yet waits. */
+  async function afterCommit(
+    job: Job,
+    { outcome, inContext }: Decision,
+    signal: AbortSignal,
+  ): Promise<Outcome | 'committed' | 'refused'> {
+    if (outcome.kind !== 'done') return outcome;
+    const { effect } = outcome;
+    try {
+      return await survive(
+        () => commit(job, effect === undefined ? undefined : (tx) => inContext(() => effect(tx))),
+        signal,
+      );
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return retry(errorText(error));
+    }
+  }
+
+  async function conclude(
+    job: Job,
+    handler: NamedHandler,
+    outcome: Outcome | 'committed' | 'refused',
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (outcome === 'committed') return done(job);
+    // taken over by another process meanwhile, or held up by what that one recorded; the record tells which
+    if (outcome === 'refused') return await wait(job, 'waiting', signal);
+    switch (outcome.kind) {
+      case 'done':
+        return done(job);
+      case 'retry':
+        return await retryLater(job, outcome, signal);
+      case 'dead':
+        return await bury(job, handler, { reason: 'refused', error: outcome.reason }, signal);
+    }
+  }
+
+  function done({ handler, message }: Job): void {
+    count(handler, 'done');
+    if (message.sentAt !== undefined) metrics.lag.observe({ handler }, Math.max(0, Date.now() / 1000 - message.sentAt));
+  }
+
+  /** Stored untried, to run when those before it are settled; at once, if they are by now. */
+  async function wait(job: Job, outcome: 'waiting' | 'suspect', signal: AbortSignal): Promise<void> {
+    const failure = { attempts: 0, error: undefined, waitMs: 0 };
+    const recorded = await survive(() => recordRetry(db, job, failure), signal);
+    count(job.handler, recorded ? outcome : 'duplicate');
+    options.onRecorded();
+  }
+
+  async function retryLater(job: Job, outcome: Outcome & { kind: 'retry' }, signal: AbortSignal): Promise<void> {
+    const waitMs = Math.max(fullJitter(1, limits.backOff), outcome.afterMs ?? 0);
+    const failure = { attempts: 1, error: outcome.reason, waitMs };
+    await survive(() => recordRetry(db, job, failure), signal);
+    count(job.handler, 'retry');
+    logger.warn('a message will be tried again', { ...describe(job), reason: outcome.reason });
+  }
+
+  async function bury(
+    job: Omit<Job, 'handler'> & { handler: string | undefined },
+    handler: NamedHandler | undefined,
+    { reason, error }: { reason: Invalid['reason'] | 'refused'; error: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const holdsBack = handler?.order === 'through_dead_letters' && job.orderKey !== undefined;
+    const death = { attempts: 1, error, reason, holdsBack };
+    await survive(() => recordDead(db, job, death), signal);
+    count(job.handler ?? 'none', 'dead');
+    logger.error('a message is a dead letter', { ...describe(job), reason, error });
+  }
+
+  return async (delivery) => {
+    const { signal } = delivery;
+    const message = toMessage(delivery);
+    const wanted = handlers.of(message.type);
+    const invalid = checkMessage(message, delivery.headers['schema_version'], wanted.length);
+    if (invalid !== undefined)
+      return await bury({ message, handler: undefined, orderKey: undefined }, undefined, invalid, signal);
+    const suspect = delivery.deliveryCount >= limits.suspectAfterDeliveries;
+    await Promise.all(
+      wanted.map((handler) => {
+        const key = orderKey(message, handler);
+        const job: Job = { message, handler: handler.name, orderKey: key };
+        const run = (): Promise<void> =>
+          // handed out again and again: this message may be what kills the process, so it is recorded before it is tried
+          suspect ? wait(job, 'suspect', signal) : settle(handler, message, signal);
+        return key === undefined ? run() : chains.after(`${handler.name} ${key}`, run, signal);
+      }),
+    );
+  };
+}
+
+function describe({ message, handler }: { message: Message; handler: string | undefined }): Record<string, unknown> {
+  return { message_id: message.id, event: message.type, handler, aggregate_id: message.aggregateId };
+}

@@ -1,0 +1,111 @@
+import type { Delivery } from '@taskwire/rabbit';
+import type { NamedHandler } from './handler.ts';
+
+/** A message in the form in which it is stored; everything fits into its column, whatever was sent. */
+export type Message = {
+  /** As it came; a lower-case uuid, unless the message is invalid. */
+  id: string | undefined;
+  type: string;
+  aggregateId: string | undefined;
+  correlationId: string | undefined;
+  appId: string | undefined;
+  /** Seconds since the epoch. */
+  sentAt: number | undefined;
+  /** JSON text. */
+  headers: string;
+  payload: Buffer;
+};
+
+/** Why a message cannot be handled as it is. Codes are stable: operators search by them. */
+export type InvalidReason =
+  | 'bad_message_id'
+  | 'unknown_type'
+  | 'too_large'
+  | 'unknown_schema_version'
+  | 'no_aggregate_id'
+  | 'not_json'
+  | 'bad_schema';
+
+export type Invalid = { reason: InvalidReason; error: string };
+
+/** The versions of event payloads that this build reads. */
+const schemaVersions: readonly unknown[] = [1];
+/** Several times what an outbox accepts (64 KiB); a dead letter of this size still fits through psql. */
+const maxPayloadBytes = 262_144;
+
+/** Whether an id can be remembered. */
+export function isMessageId(id: string | undefined): id is string {
+  return id !== undefined && uuidPattern.test(id);
+}
+
+const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+export function toMessage(delivery: Delivery): Message {
+  const { messageId, headers } = delivery;
+  const aggregateId = headers['aggregate_id'];
+  return {
+    id: storable(isMessageId(messageId) ? messageId.toLowerCase() : messageId),
+    type: storable(delivery.type ?? delivery.routingKey) ?? '',
+    aggregateId: typeof aggregateId === 'string' ? storable(aggregateId) : undefined,
+    correlationId: storable(delivery.correlationId),
+    appId: storable(delivery.appId),
+    sentAt: delivery.timestamp,
+    headers: encodeHeaders(headers),
+    payload: delivery.body,
+  };
+}
+
+/** What is wrong with a message whoever handles it. */
+export function checkMessage(message: Message, schemaVersion: unknown, handlerCount: number): Invalid | undefined {
+  const { id, type, payload } = message;
+  if (!isMessageId(id)) return invalid('bad_message_id', 'the message id is not a uuid');
+  if (handlerCount === 0) return invalid('unknown_type', `nothing here handles ${type}`);
+  if (payload.length > maxPayloadBytes)
+    return invalid('too_large', `the payload has ${payload.length} bytes, ${maxPayloadBytes} are allowed`);
+  if (!schemaVersions.includes(schemaVersion))
+    return invalid(
+      'unknown_schema_version',
+      `schema_version is ${JSON.stringify(schemaVersion)}, not one of ${schemaVersions.join(', ')}`,
+    );
+  return undefined;
+}
+
+/** The event that a handler gets. */
+export function readEvent(message: Message, handler: NamedHandler): { event: unknown } | Invalid {
+  if (handler.order !== 'none' && message.aggregateId === undefined)
+    return invalid('no_aggregate_id', 'the header aggregate_id is missing, and the handler needs order');
+  let json: unknown;
+  try {
+    json = JSON.parse(message.payload.toString('utf8'));
+  } catch (error) {
+    return invalid('not_json', String(error));
+  }
+  const result = handler.schema.safeParse(json);
+  if (result.success) return { event: result.data };
+  const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`);
+  return invalid('bad_schema', issues.join('; '));
+}
+
+/** The key that a handler keeps in order; undefined when it asks for none. */
+export function orderKey(message: Message, handler: NamedHandler): string | undefined {
+  return handler.order === 'none' ? undefined : message.aggregateId;
+}
+
+/** Text as PostgreSQL takes it: NUL is the one character that it refuses; and bounded, since some columns are indexed. */
+export function storable(text: string): string;
+export function storable(text: string | undefined): string | undefined;
+export function storable(text: string | undefined): string | undefined {
+  return text?.replaceAll('\0', '\uFFFD').slice(0, 2_000);
+}
+
+function invalid(reason: InvalidReason, error: string): Invalid {
+  return { reason, error: storable(error) };
+}
+
+function encodeHeaders(headers: Record<string, unknown>): string {
+  try {
+    return JSON.stringify(headers, (_name, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+  } catch (error) {
+    return JSON.stringify({ unreadable: String(error) });
+  }
+}

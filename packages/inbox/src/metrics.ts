@@ -1,0 +1,55 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+
+export type InboxMetrics = ReturnType<typeof createMetrics>;
+
+const made = new WeakMap<Registry, InboxMetrics>();
+
+/** The package's metrics in this registry, made once. */
+export function inboxMetrics(registry: Registry): InboxMetrics {
+  let metrics = made.get(registry);
+  if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
+  return metrics;
+}
+
+function createMetrics(registry: Registry) {
+  const registers = [registry];
+  return {
+    messages: new Counter({
+      name: 'inbox_messages_total',
+      help: 'Messages by handler and outcome: done, duplicate, waiting, retry, dead, suspect.',
+      labelNames: ['handler', 'outcome'],
+      registers,
+    }),
+    duration: new Histogram({
+      name: 'inbox_handle_seconds',
+      help: 'How long handlers take, each attempt.',
+      labelNames: ['handler'],
+      // from a statement to the time after which a handler is given up
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
+      registers,
+    }),
+    lag: new Histogram({
+      name: 'inbox_lag_seconds',
+      help: 'From the time of the event to the time when its handler was done. Events are stamped in whole seconds.',
+      labelNames: ['handler'],
+      buckets: [1, 2, 5, 15, 60, 300, 1800, 7200],
+      registers,
+    }),
+    unsettled: new Gauge({
+      name: 'inbox_unsettled_messages',
+      help: 'Recorded messages by state: retry, waiting, dead (holding back others); counted up to 10,000.',
+      labelNames: ['state'],
+      registers,
+    }),
+    deadLetters: new Gauge({
+      name: 'inbox_dead_letters',
+      help: 'Dead letters that nobody has settled, counted up to 10,000. Alert when it rises.',
+      registers,
+    }),
+    expired: new Counter({
+      name: 'inbox_expired_total',
+      help: 'Message ids forgotten because of their age.',
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,69 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '@taskwire/errors';
+import { fullJitter } from '@taskwire/lifecycle';
+import type { Database } from '@taskwire/postgres';
+import type { Logger } from '@taskwire/telemetry';
+
+/** Between two questions whether the database is back. */
+const probe = { baseMs: 100, capMs: 2_000 };
+/** What fails this often although the database answers will fail again. */
+const maxFailures = 3;
+
+/**
+ * Runs work that needs nothing but the database until it is done: while the database is away it waits, and tries again when it is back. The
+ * work must be safe to repeat, since a commit whose answer was lost may have taken place.
+ * @throws the work's error when it fails although the database is there, and the signal's reason.
+ */
+export type SurviveOutage = <T>(work: () => Promise<T>, signal: AbortSignal) => Promise<T>;
+
+export function createSurviveOutage(options: {
+  db: Pick<Database, 'ping'>;
+  logger: Logger;
+  /** Ends the probing. */
+  stopping: AbortSignal;
+}): SurviveOutage {
+  const { db, logger, stopping } = options;
+  let away: Promise<void> | undefined;
+
+  /** All who wait share one probe, which goes on until the database answers. */
+  async function untilBack(): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      try {
+        await db.ping();
+        if (failures > 1) logger.info('the database is back; the inbox goes on');
+        return;
+      } catch (error) {
+        if (failures === 1) logger.warn('the database is away; the inbox waits', { error: errorText(error) });
+        await delay(fullJitter(failures, probe), undefined, { signal: stopping });
+      }
+    }
+  }
+
+  return async (work, signal) => {
+    for (let failures = 1; ; failures++) {
+      try {
+        return await work();
+      } catch (error) {
+        const startedAt = performance.now();
+        away ??= untilBack().finally(() => (away = undefined));
+        await abortable(away, signal);
+        // an answer at once: the database is not what is wrong
+        const wasAway = performance.now() - startedAt > probe.baseMs;
+        if (wasAway) failures = 0;
+        else if (failures >= maxFailures) throw error;
+      }
+    }
+  };
+}
+
+async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,25 @@
+import type { Tx } from '@taskwire/postgres';
+
+/** What became of a message. */
+export type Outcome =
+  | { kind: 'done'; effect?: (tx: Tx) => Promise<void> }
+  | { kind: 'retry'; reason: string; afterMs?: number }
+  | { kind: 'dead'; reason: string };
+
+/**
+ * Handled. `effect` runs in the transaction that remembers the message, so it takes place exactly once; it may run more than once (after a
+ * deadlock, or when a transaction that it shared failed), each time from the start of a new transaction. No network call belongs in it.
+ */
+export function done(effect?: (tx: Tx) => Promise<void>): Outcome {
+  return effect === undefined ? { kind: 'done' } : { kind: 'done', effect };
+}
+
+/** Not now: tried again after the inbox' back-off, or after `afterMs` (a `Retry-After`) if that is longer. */
+export function retry(reason: string, afterMs?: number): Outcome {
+  return afterMs === undefined ? { kind: 'retry', reason } : { kind: 'retry', reason, afterMs };
+}
+
+/** Never: becomes a dead letter. */
+export function dead(reason: string): Outcome {
+  return { kind: 'dead', reason };
+}

@@ -1,0 +1,153 @@
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type { Message } from './message.ts';
+import { errorHistory, lockOrder } from './store.ts';
+
+/** A recorded message that this process is at, until its lease runs out. */
+export type Claim = {
+  seq: string;
+  lease: string;
+  message: Message;
+  handler: string;
+  orderKey: string | undefined;
+  /** This one included. */
+  attempts: number;
+  crashes: number;
+};
+
+type ClaimRow = {
+  seq: string;
+  lease: string;
+  message_id: string;
+  handler: string;
+  order_key: string | null;
+  type: string;
+  attempts: number;
+  crashes: number;
+  aggregate_id: string | null;
+  correlation_id: string | null;
+  app_id: string | null;
+  sent_at: number | null;
+  headers: string;
+  payload: Buffer;
+};
+
+// The attempt counts from here, before anything is tried: a message that kills the process has used one up. A lease that is still there has
+// run out, so whoever had it died or hung.
+const claimWhere = (condition: string): string => `
+  UPDATE inbox_retries r
+  SET attempts = attempts + 1, crashes = crashes + (lease IS NOT NULL)::integer, lease = $1::uuid,
+    next_attempt_at = now() + $2::float8 * interval '1 millisecond'
+  WHERE seq IN (
+    SELECT seq FROM inbox_retries WHERE state = 'retry' AND next_attempt_at <= now() AND ${condition}
+    ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+  RETURNING seq, lease, message_id, handler, order_key, type, attempts, crashes, aggregate_id, correlation_id, app_id,
+    extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
+
+const claimDueSql = claimWhere('lease IS NULL');
+const claimSuspectSql = claimWhere('lease IS NOT NULL');
+
+const remove = 'DELETE FROM inbox_retries WHERE seq = $1 AND lease = $2 RETURNING true AS done';
+
+const promoteNext = `
+  UPDATE inbox_retries SET state = 'retry', next_attempt_at = now()
+  WHERE state = 'waiting' AND seq = (
+    SELECT seq FROM inbox_retries WHERE handler = $1 AND order_key = $2 ORDER BY seq LIMIT 1)`;
+
+const putBack = `
+  UPDATE inbox_retries
+  SET lease = NULL, next_attempt_at = now() + $3::float8 * interval '1 millisecond', last_error = $4, errors = errors || $5::jsonb
+  WHERE seq = $1 AND lease = $2`;
+
+const bury = `
+  INSERT INTO dead_letters (
+    message_id, handler, type, order_key, seq, reason, error, attempts, errors, aggregate_id, correlation_id, app_id, sent_at, headers,
+    payload, received_at)
+  SELECT message_id, handler, type, order_key, seq, $3, $4, attempts, errors || $5::jsonb, aggregate_id, correlation_id, app_id, sent_at,
+    headers, payload, received_at
+  FROM inbox_retries WHERE seq = $1 AND lease = $2
+  RETURNING true AS done`;
+
+const holdBack = `
+  UPDATE inbox_retries SET state = 'dead', lease = NULL, next_attempt_at = NULL, last_error = $3, errors = errors || $4::jsonb
+  WHERE seq = $1 AND lease = $2`;
+
+/** Due messages, first those that were never left behind by a process. */
+export async function claimDue(db: Database, limit: number, leaseMs: number): Promise<Claim[]> {
+  return await claim(db, { name: 'inbox claim due', text: claimDueSql }, limit, leaseMs);
+}
+
+/** One message under which a process died or hung: to be handled alone, so that it can take nobody with it if it was the cause. */
+export async function claimSuspect(db: Database, leaseMs: number): Promise<Claim | undefined> {
+  const [suspect] = await claim(db, { name: 'inbox claim suspect', text: claimSuspectSql }, 1, leaseMs);
+  return suspect;
+}
+
+/**
+ * Settles a claim, in the caller's transaction, and lets the next message of its key go ahead.
+ * @returns false when the lease had run out and another process has it: the caller must roll back.
+ */
+export async function settle(tx: Tx, { seq, lease, handler, orderKey }: Claim): Promise<boolean> {
+  if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
+  const rows = await query(tx, { name: 'inbox settle', text: remove, values: [seq, lease] });
+  if (rows.length === 0) return false;
+  if (orderKey !== undefined)
+    await query(tx, { name: 'inbox promote', text: promoteNext, values: [handler, orderKey] });
+  return true;
+}
+
+export async function retryLater(db: Database, claimed: Claim, error: string, waitMs: number): Promise<void> {
+  const { seq, lease, attempts } = claimed;
+  await query(db.pool, {
+    name: 'inbox put back',
+    text: putBack,
+    values: [seq, lease, waitMs, error, errorHistory(attempts, error)],
+  });
+}
+
+/** Makes a claim a dead letter; with `holdsBack` those behind it go on waiting. */
+export async function giveUp(
+  db: Database,
+  claimed: Claim,
+  { reason, error, holdsBack }: { reason: string; error: string; holdsBack: boolean },
+): Promise<void> {
+  const { seq, lease, attempts, handler, orderKey } = claimed;
+  const errors = errorHistory(attempts, error);
+  await db.transaction(async (tx) => {
+    if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
+    const buried = await query(tx, { text: bury, values: [seq, lease, reason, error, errors] });
+    if (buried.length === 0) return;
+    if (holdsBack) await query(tx, { text: holdBack, values: [seq, lease, error, errors] });
+    else await settle(tx, claimed);
+  });
+}
+
+async function claim(
+  db: Database,
+  statement: { name: string; text: string },
+  limit: number,
+  leaseMs: number,
+): Promise<Claim[]> {
+  const rows = await query<ClaimRow>(db.pool, { ...statement, values: [crypto.randomUUID(), leaseMs, limit] });
+  return rows.map(toClaim);
+}
+
+function toClaim(row: ClaimRow): Claim {
+  return {
+    seq: row.seq,
+    lease: row.lease,
+    handler: row.handler,
+    orderKey: row.order_key ?? undefined,
+    attempts: row.attempts,
+    crashes: row.crashes,
+    message: {
+      id: row.message_id,
+      type: row.type,
+      aggregateId: row.aggregate_id ?? undefined,
+      correlationId: row.correlation_id ?? undefined,
+      appId: row.app_id ?? undefined,
+      sentAt: row.sent_at ?? undefined,
+      headers: row.headers,
+      payload: row.payload,
+    },
+  };
+}

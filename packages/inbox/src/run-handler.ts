@@ -1,0 +1,102 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { errorText } from '@taskwire/errors';
+import { withExtractedTrace, withLogContext, type TraceCarrier } from '@taskwire/telemetry';
+import type { NamedHandler } from './handler.ts';
+import { storable, type Message } from './message.ts';
+import { retry, type Outcome } from './outcome.ts';
+
+/** What a handler decided, and a way back into its trace and log context for what is still to be done. */
+export type Decision = { outcome: Outcome; inContext: <T>(fn: () => T) => T };
+
+export type HandlerRunner = {
+  /** Never rejects: what a handler throws, or does not decide in time, is a retry. Waits for its turn when many run. */
+  run(handler: NamedHandler, message: Message, event: unknown, attempt: number): Promise<Decision>;
+  /** Aborts the signals of those that run, and of those to come. */
+  stop(reason: Error): void;
+};
+
+/** `concurrency`: handlers that run at a time. `timeoutMs`: after that a handler is given up; what it still does is in vain. */
+export function createHandlerRunner({
+  concurrency,
+  timeoutMs,
+}: {
+  concurrency: number;
+  timeoutMs: number;
+}): HandlerRunner {
+  const running = new Set<AbortController>();
+  const turns: (() => void)[] = [];
+  let active = 0;
+  let stopped: Error | undefined;
+
+  async function turn(): Promise<void> {
+    if (active < concurrency) active += 1;
+    else await new Promise<void>((resolve) => turns.push(resolve));
+  }
+
+  function pass(): void {
+    const next = turns.shift();
+    if (next === undefined) active -= 1;
+    else next();
+  }
+
+  async function decide(handler: NamedHandler, message: Message, event: unknown, attempt: number): Promise<Decision> {
+    const controller = new AbortController();
+    const timedOut = Promise.withResolvers<Outcome>();
+    const timer = setTimeout(() => {
+      controller.abort(new Error(`not decided within ${timeoutMs} ms`));
+      timedOut.resolve(retry(`not decided within ${timeoutMs} ms`));
+    }, timeoutMs);
+    running.add(controller);
+    if (stopped !== undefined) controller.abort(stopped);
+    const context = {
+      messageId: message.id ?? '',
+      type: message.type,
+      aggregateId: message.aggregateId,
+      attempt,
+      signal: controller.signal,
+    };
+    const handled = handler.handle(event, context).catch((error: unknown) => retry(errorText(error)));
+    const outcome = await Promise.race([handled, timedOut.promise]);
+    clearTimeout(timer);
+    running.delete(controller);
+    return { outcome: withStorableReason(outcome), inContext: AsyncLocalStorage.snapshot() };
+  }
+
+  return {
+    async run(handler, message, event, attempt) {
+      await turn();
+      try {
+        return await inContextOf(message, handler, () => decide(handler, message, event, attempt));
+      } finally {
+        pass();
+      }
+    },
+    stop(reason) {
+      stopped = reason;
+      for (const controller of running) controller.abort(reason);
+    },
+  };
+}
+
+/** Continues the trace of the request that caused the event, and names message and request in every log line. */
+async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () => Promise<T>): Promise<T> {
+  const { id, type, correlationId } = message;
+  const fields = {
+    event: type,
+    ...(id === undefined ? {} : { message_id: id }),
+    ...(correlationId === undefined ? {} : { request_id: correlationId }),
+  };
+  return await withLogContext(fields, () => withExtractedTrace(traceOf(message), `handle ${handler.name}`, fn));
+}
+
+function traceOf({ headers }: Message): TraceCarrier {
+  const { traceparent, tracestate } = JSON.parse(headers) as Record<string, unknown>;
+  return {
+    ...(typeof traceparent === 'string' ? { traceparent } : {}),
+    ...(typeof tracestate === 'string' ? { tracestate } : {}),
+  };
+}
+
+function withStorableReason(outcome: Outcome): Outcome {
+  return outcome.kind === 'done' ? outcome : { ...outcome, reason: storable(outcome.reason) };
+}

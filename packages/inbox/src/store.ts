@@ -1,0 +1,153 @@
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type { Message } from './message.ts';
+
+/** A message as one handler has it. */
+export type Job = { message: Message; handler: string; orderKey: string | undefined };
+
+export type Admission = {
+  /** Taken over before: done, or recorded. */
+  seen: boolean;
+  /** An earlier message of its key is not settled. */
+  blocked: boolean;
+};
+
+/** Another transaction that settles or records a message of the same handler and key waits for this one. */
+const lockKey = { name: 'inbox lock key', text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))' };
+
+const isBlocked = `
+  job.order_key IS NOT NULL AND EXISTS (
+    SELECT FROM inbox_retries r WHERE r.handler = job.handler AND r.order_key = job.order_key)`;
+
+const jobs = 'unnest($1::uuid[], $2::text[], $3::text[]) AS job (message_id, handler, order_key)';
+
+const admit = `
+  SELECT EXISTS (SELECT FROM inbox i WHERE i.message_id = job.message_id AND i.handler = job.handler) AS seen,
+    ${isBlocked} AS blocked
+  FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS job (message_id, handler, order_key, place)
+  ORDER BY job.place`;
+
+const take = `
+  INSERT INTO inbox (message_id, handler)
+  SELECT job.message_id, job.handler FROM ${jobs} WHERE NOT (${isBlocked})
+  ON CONFLICT DO NOTHING
+  RETURNING message_id, handler`;
+
+const takeForRecord = `
+  INSERT INTO inbox (message_id, handler) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true AS taken`;
+
+const messageColumns = 'type, aggregate_id, correlation_id, app_id, sent_at, headers, payload';
+const messageValues = '$4::text, $5::text, $6::text, $7::text, to_timestamp($8::float8), $9::json, $10::bytea';
+
+const recordUnsettled = `
+  INSERT INTO inbox_retries (
+    message_id, handler, order_key, ${messageColumns}, state, attempts, next_attempt_at, last_error, errors)
+  SELECT job.message_id, job.handler, job.order_key, ${messageValues},
+    CASE WHEN blocked THEN 'waiting' ELSE 'retry' END, $11::integer,
+    CASE WHEN blocked THEN NULL ELSE now() + $12::float8 * interval '1 millisecond' END, $13::text, $14::jsonb
+  FROM (VALUES ($1::uuid, $2::text, $3::text)) AS job (message_id, handler, order_key)
+  CROSS JOIN LATERAL (SELECT ${isBlocked} AS blocked) AS earlier`;
+
+const recordBlocking = `
+  INSERT INTO inbox_retries (message_id, handler, order_key, ${messageColumns}, state, attempts, last_error, errors)
+  VALUES ($1::uuid, $2::text, $3::text, ${messageValues}, 'dead', $11::integer, $12::text, $13::jsonb)
+  RETURNING seq`;
+
+const insertDeadLetter = `
+  INSERT INTO dead_letters (message_id, handler, order_key, ${messageColumns}, attempts, error, errors, reason, seq, received_at)
+  VALUES ($1::text, $2::text, $3::text, ${messageValues}, $11::integer, $12::text, $13::jsonb, $14::text, $15::bigint, now())`;
+
+export async function admitJobs(db: Database, batch: readonly Job[]): Promise<Admission[]> {
+  return await query<Admission>(db.pool, { name: 'inbox admit', text: admit, values: jobArrays(batch) });
+}
+
+/** Takes over those that are new and free to run, in the caller's transaction; gives their places in the batch. */
+export async function takeJobs(tx: Tx, batch: readonly Job[]): Promise<Set<number>> {
+  const taken = await query<{ message_id: string; handler: string }>(tx, {
+    name: 'inbox take',
+    text: take,
+    values: jobArrays(batch),
+  });
+  const left = new Set(taken.map((row) => `${row.message_id} ${row.handler}`));
+  // a message that came twice in one batch is taken once
+  return new Set([...batch.keys()].filter((place) => left.delete(jobId(batch[place]))));
+}
+
+export type Failure = { attempts: number; error: string };
+
+/** Records a message that is to be tried (again) later. @returns false when it was taken over before. */
+export async function recordRetry(
+  db: Database,
+  job: Job,
+  { attempts, error, waitMs }: { attempts: number; error: string | undefined; waitMs: number },
+): Promise<boolean> {
+  return await db.transaction(async (tx) => {
+    if (!(await takeAlone(tx, job))) return false;
+    const errors = error === undefined ? '[]' : errorHistory(attempts, error);
+    const values = [...jobValues(job), attempts, waitMs, error, errors];
+    await query(tx, { name: 'inbox record', text: recordUnsettled, values });
+    return true;
+  });
+}
+
+export type Death = Failure & { reason: string; holdsBack: boolean };
+
+/** Records a message that failed for good. @returns false when it was taken over before. */
+export async function recordDead(
+  db: Database,
+  job: Omit<Job, 'handler'> & { handler: string | undefined },
+  { attempts, error, reason, holdsBack }: Death,
+): Promise<boolean> {
+  return await db.transaction(async (tx) => {
+    const { handler } = job;
+    const errors = errorHistory(attempts, error);
+    let seq: string | undefined;
+    if (handler !== undefined) {
+      const named: Job = { ...job, handler };
+      if (!(await takeAlone(tx, named))) return false;
+      if (holdsBack) {
+        const values = [...jobValues(named), attempts, error, errors];
+        const [row] = await query<{ seq: string }>(tx, { text: recordBlocking, values });
+        seq = row?.seq;
+      }
+    }
+    await query(tx, { text: insertDeadLetter, values: [...jobValues(job), attempts, error, errors, reason, seq] });
+    return true;
+  });
+}
+
+/** The lock comes first, in a statement of its own: what follows must see what others did before they let go of it. */
+async function takeAlone(tx: Tx, job: Job): Promise<boolean> {
+  if (job.orderKey !== undefined) await lockOrder(tx, job.handler, job.orderKey);
+  const rows = await query(tx, {
+    name: 'inbox take for record',
+    text: takeForRecord,
+    values: [job.message.id, job.handler],
+  });
+  return rows.length > 0;
+}
+
+export async function lockOrder(tx: Tx, handler: string, key: string): Promise<void> {
+  await query(tx, { ...lockKey, values: [`inbox ${handler} ${key}`] });
+}
+
+/** One entry of the history of errors, as JSON. */
+export function errorHistory(attempt: number, error: string): string {
+  return JSON.stringify([{ at: new Date().toISOString(), attempt, error }]);
+}
+
+function jobId(job: Job | undefined): string {
+  return `${job?.message.id} ${job?.handler}`;
+}
+
+function jobArrays(batch: readonly Job[]): unknown[] {
+  return [
+    batch.map(({ message }) => message.id),
+    batch.map(({ handler }) => handler),
+    batch.map(({ orderKey }) => orderKey ?? null),
+  ];
+}
+
+function jobValues({ message, handler, orderKey }: Omit<Job, 'handler'> & { handler: string | undefined }): unknown[] {
+  const { id, type, aggregateId, correlationId, appId, sentAt, headers, payload } = message;
+  return [id, handler, orderKey, type, aggregateId, correlationId, appId, sentAt, headers, payload];
+}
