@@ -19,6 +19,8 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
     throw new Error(
       'PostgreSQL does not run as root and there is neither a user postgres nor a user nobody to lend it to.',
     );
+  // a data folder that root copied belongs to root
+  if (existsSync(dataDir)) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, dataDir]);
   chownSync(dir, account.uid, account.gid);
   if (canReach(account, [dir, ...programs])) return { user: account, prefix: [] };
   // The folder is out of that account's reach, typically because the clone is under /root (mode 0700). On Linux the capability that

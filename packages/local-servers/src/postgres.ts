@@ -30,8 +30,8 @@ export type PostgresServer = Part & {
 // crash recovery of a large data folder takes its time; a healthy start is well under a second
 const readyTimeoutMs = 60_000;
 
-/** For data that is thrown away: survives the death of the server, but not of the machine. */
-export const disposableSettings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
+/** For data that is thrown away: what is committed survives a kill of the server, but not of the machine. */
+export const disposableSettings = { fsync: 'off', full_page_writes: 'off' };
 
 const defaultSettings = {
   listen_addresses: '127.0.0.1',
@@ -92,7 +92,7 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
     return { ...part, url };
   } catch (error) {
     throw new StartError(
-      `${errorText(error)}\nIf its data in ${dataDir} is broken for good, start afresh without it.`,
+      `${error instanceof StartError ? error.message : errorText(error)}\nIf its data in ${dataDir} is broken for good, start afresh without it.`,
       { cause: error },
     );
   }

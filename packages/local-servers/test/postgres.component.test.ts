@@ -1,0 +1,126 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import pg from 'pg';
+import {
+  databaseUrl,
+  disposableSettings,
+  dropDatabase,
+  freePorts,
+  provisionDatabase,
+  startPostgres,
+  type PostgresServer,
+} from '../src/index.ts';
+import { scratchFolder } from './scratch.ts';
+
+describe('A local PostgreSQL', function () {
+  this.timeout(60_000);
+  const scratch = scratchFolder();
+  const dir = join(scratch.dir, 'postgres');
+  const password = 'pass/word';
+  let port: number;
+  let server: PostgresServer | undefined;
+
+  const start = async () => (server = await startPostgres({ dir, port, password, settings: disposableSettings }));
+
+  before(async () => {
+    [port = 0] = await freePorts(1);
+  });
+  afterEach(async () => {
+    await server?.stop();
+    server = undefined;
+  });
+  after(() => scratch.remove());
+
+  it('serves version 18 and keeps its data over a restart', async () => {
+    const first = await start();
+    await query(first.url, 'create table kept (id int)');
+    await first.stop();
+    const second = await start();
+    expect(await query(second.url, "select to_regclass('kept')::text as name")).to.deep.equal([{ name: 'kept' }]);
+    expect(await query(second.url, "select current_setting('server_version_num')::int / 10000 as major")).to.deep.equal(
+      [{ major: 18 }],
+    );
+  });
+
+  it('recovers from -9', async () => {
+    const first = await start();
+    await query(first.url, 'create table committed as select 1 as id');
+    first.kill('SIGKILL');
+    await first.died;
+    const second = await start();
+    expect(await query(second.url, 'select id from committed')).to.deep.equal([{ id: 1 }]);
+  });
+
+  it('starts although postmaster.pid names a process that is another program by now', async () => {
+    const pidFile = join(dir, 'data', 'postmaster.pid');
+    writeFileSync(pidFile, `${process.pid}\n${join(dir, 'data')}\n1700000000\n${port}\n\n127.0.0.1\n\n`);
+    await start();
+    expect(readFileSync(pidFile, 'utf8')).not.to.match(new RegExp(`^${process.pid}\n`));
+  });
+
+  it('takes the place of one that an earlier run left on the same folder', async () => {
+    const left = await start();
+    const second = await start();
+    await left.died;
+    expect(await query(second.url, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
+  });
+
+  it('says which port it cannot have', async () => {
+    const stranger = createServer();
+    await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
+    const error = await start().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    await new Promise((resolve) => stranger.close(resolve));
+    expect(String(error)).to.include(`PostgreSQL cannot have port ${port}`);
+  });
+
+  it('says what is wrong with a data folder that does not start', async () => {
+    const broken = join(scratch.dir, 'broken');
+    mkdirSync(join(broken, 'data'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(broken, 'data', 'PG_VERSION'), '9.6\n');
+    const starting = startPostgres({ dir: broken, port, password });
+    const error = await starting.then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(String(error)).to.match(/PostgreSQL ended with exit code \d[^]*\n {2}\| .*\n[^]*start afresh without it/);
+  });
+
+  it('gives each login its own database and no other', async () => {
+    const { url } = await start();
+    const auth = { database: 'taskwire_auth', login: 'auth', password: 'a' };
+    const tasks = { database: 'taskwire_tasks', login: 'tasks', password: 't' };
+    await provisionDatabase(url, auth);
+    await provisionDatabase(url, tasks);
+    await provisionDatabase(url, { ...tasks, password: 'changed' });
+
+    const own = databaseUrl(url, { ...tasks, password: 'changed' });
+    await query(own, 'create table mine (id int)');
+    const other = databaseUrl(url, { ...tasks, database: 'taskwire_auth', password: 'changed' });
+    expect(await fault(other)).to.match(/permission denied for database "taskwire_auth"/);
+    expect(await fault(databaseUrl(url, tasks))).to.match(/password authentication failed/);
+    expect(await fault(own, 'create database more')).to.match(/permission denied/);
+    expect(await fault(own, 'create role more')).to.match(/permission denied/);
+
+    await dropDatabase(url, tasks);
+    expect(await query(url, "select rolname from pg_roles where rolname = 'tasks'")).to.deep.equal([]);
+  });
+});
+
+async function query(url: string, text: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<Record<string, unknown>>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+function fault(url: string, text = 'select 1'): Promise<string> {
+  return query(url, text).then(() => 'it worked', String);
+}

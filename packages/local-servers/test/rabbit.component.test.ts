@@ -1,0 +1,70 @@
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { freePorts, isAlive, isPortFree, startRabbit, type RabbitServer } from '../src/index.ts';
+import { scratchFolder } from './scratch.ts';
+
+describe('A local RabbitMQ', function () {
+  this.timeout(120_000);
+  const scratch = scratchFolder();
+  const ports = { amqpPort: 0, managementPort: 0, epmdPort: 0, distPort: 0 };
+  let server: RabbitServer | undefined;
+
+  const start = async () => {
+    const topology = {
+      vhost: 'taskwire',
+      operator: { name: 'operator', password: 'op' },
+      services: [{ service: 'tasks', name: 'tasks', password: 'pa/ss' }],
+    };
+    server = await startRabbit({ dir: join(scratch.dir, 'rabbitmq'), ...ports, topology });
+    return server;
+  };
+
+  before(async () => {
+    const [amqpPort = 0, managementPort = 0, epmdPort = 0, distPort = 0] = await freePorts(4);
+    Object.assign(ports, { amqpPort, managementPort, epmdPort, distPort });
+  });
+  after(async () => {
+    await server?.stop();
+    scratch.remove();
+  });
+
+  it('has the users, permissions and policies of its topology, and keeps its data over -9', async () => {
+    const first = await start();
+    const queue = '/queues/taskwire/tasks.events';
+    await first.management.call('PUT', queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    first.kill();
+    await first.died;
+    expect(await isPortFree(ports.epmdPort), 'its epmd is gone with it').to.equal(true);
+
+    const { management } = await start();
+    expect(await management.call('GET', queue)).to.include({ name: 'tasks.events', durable: true });
+    const policy = await management.call<{ definition: object }>('GET', '/policies/taskwire/tasks.events');
+    expect(policy).to.include({ pattern: '^tasks\\.events$', priority: 10 });
+    expect(policy.definition).to.include({ 'delivery-limit': 5, 'dead-letter-exchange': 'taskwire.dead' });
+    const [permission] = await management.call<{ write: string }[]>('GET', '/users/tasks/permissions');
+    expect('tasks.events').to.match(new RegExp(permission?.write ?? ''));
+    expect('taskwire.events').to.match(new RegExp(permission?.write ?? ''));
+    expect('auth.events').not.to.match(new RegExp(permission?.write ?? ''));
+  });
+
+  it('is gone within 5 s when it is asked to stop', async () => {
+    const { pid } = server!;
+    const began = performance.now();
+    await server?.stop();
+    expect(performance.now() - began).to.be.below(5000);
+    expect(isAlive(pid)).to.equal(false);
+    expect(await isPortFree(ports.epmdPort)).to.equal(true);
+  });
+
+  it('says which port it cannot have', async () => {
+    const stranger = createServer();
+    await new Promise<void>((resolve) => stranger.listen(ports.amqpPort, '127.0.0.1', resolve));
+    const error = await start().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    await new Promise((resolve) => stranger.close(resolve));
+    expect(String(error)).to.include(`RabbitMQ cannot have port ${ports.amqpPort}`);
+  });
+});
