@@ -1,25 +1,20 @@
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { schemas } from '@taskwire/contracts';
 import { EnvError, readEnv } from '@taskwire/env';
 import { errorText, Problem } from '@taskwire/errors';
-import { createDatabase, requireMigrated } from '@taskwire/postgres';
-import { createTelemetry } from '@taskwire/telemetry';
 import { z } from 'zod';
-import { createUser } from './app/create-user.ts';
 import { databaseEnv } from './env.ts';
-import { migrations } from './migrations.ts';
-import { owaspCost } from './passwords/argon2id.ts';
-import { createPasswords } from './passwords/passwords.ts';
-import { createUsers } from './postgres/users.ts';
+import { wireCommands } from './wire.ts';
 
 /** What a command has of its process. */
 export type CommandProcess = {
   args: string[];
   env: Readonly<Record<string, string | undefined>>;
-  stdin: NodeJS.ReadableStream;
-  stdout: NodeJS.WritableStream;
-  stderr: NodeJS.WritableStream;
+  stdin: Readable;
+  stdout: Writable;
+  stderr: Writable;
 };
 
 const usage = `Usage: node services/auth/src/cli.ts user add --email <address> --name <name> --role <admin|manager|member>
@@ -51,8 +46,8 @@ export async function runCommand({ args, env, stdin, stdout, stderr }: CommandPr
       return 0;
     }
     const user = await readUser(args, stdin);
-    const { DATABASE_URL } = readEnv(databaseEnv, env);
-    stdout.write(`${await addUser(DATABASE_URL, user, stderr)}\n`);
+    const settings = readEnv(databaseEnv, env);
+    stdout.write(`${await addUser(settings, user, stderr)}\n`);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
@@ -64,7 +59,7 @@ export async function runCommand({ args, env, stdin, stdout, stderr }: CommandPr
   }
 }
 
-async function readUser(args: string[], stdin: NodeJS.ReadableStream): Promise<z.output<typeof newUser>> {
+async function readUser(args: string[], stdin: Readable): Promise<z.output<typeof newUser>> {
   const given = parse(args);
   // the line that a terminal or echo ends is not part of the password
   const password = (await text(stdin)).replace(/\r?\n$/, '');
@@ -93,27 +88,17 @@ function parse(args: string[]): { email?: string; name?: string; role?: string }
   throw new UsageError(args.length === 0 ? 'A command is missing.' : 'There is no such command.');
 }
 
-async function addUser(
-  databaseUrl: string,
-  user: z.output<typeof newUser>,
-  stderr: NodeJS.WritableStream,
-): Promise<string> {
-  const telemetry = createTelemetry({ service: 'auth', level: 'error', stream: stderr as NodeJS.WriteStream });
-  const db = await createDatabase({ url: databaseUrl, poolSize: 1, applicationName: 'taskwire auth cli', telemetry });
+async function addUser(env: { DATABASE_URL: string }, user: z.output<typeof newUser>, logs: Writable): Promise<string> {
+  const commands = await wireCommands(env, logs);
   try {
-    await requireMigrated(db.pool, migrations);
-    const create = createUser({
-      // the relay of the running service finds the event by its poll
-      users: createUsers(db, () => undefined),
-      passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
-    });
+    await commands.requireMigrated();
     // whoever runs this command vouches for the address
-    const created = await create({ ...user, emailVerified: true });
+    const created = await commands.createUser({ ...user, emailVerified: true });
     return `made ${created.role} ${created.email} with id ${created.id}`;
   } catch (error) {
     if (error instanceof Problem && error.code === 'email_taken') return `${user.email} exists already`;
     throw error;
   } finally {
-    await db.close();
+    await commands.close();
   }
 }

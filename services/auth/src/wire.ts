@@ -1,7 +1,8 @@
+import type { Writable } from 'node:stream';
 import { createHttpServer, jwtAuthenticator } from '@taskwire/http-server';
 import { createLoop, type Component } from '@taskwire/lifecycle';
 import { createRelay, createWaker } from '@taskwire/outbox';
-import { createDatabase, requireMigrated } from '@taskwire/postgres';
+import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { changeUser, deleteUser } from './app/change-user.ts';
@@ -99,7 +100,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
     readiness: {
       database: db.ping,
-      broker: rabbit.ping,
+      ...(works ? { broker: rabbit.ping } : {}),
       migrations: async () => await requireMigrated(db.pool, migrations),
       signing_key: async () => void (await keys.active()),
     },
@@ -110,15 +111,33 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     intervalMs: purgeIntervalMs,
     logger,
   });
-  const database: Component = { name: 'database', start: async () => undefined, stop: db.close };
+  const database: Component = {
+    name: 'database',
+    start: async () => await refuseNewerDatabase(db.pool, migrations),
+    stop: db.close,
+  };
 
   const components: Component[] = [
     database,
-    rabbit,
     waker,
-    ...(works ? [relay, purge] : []),
+    ...(works ? [rabbit, relay, purge] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
   ];
   return { components, telemetry, http, relay, purge, db };
+}
+
+/** What the command line does, without a running service: `close` ends its connection. */
+export async function wireCommands({ DATABASE_URL: url }: Pick<Env, 'DATABASE_URL'>, logs: Writable) {
+  const telemetry = createTelemetry({ service: 'auth', level: 'error', stream: logs });
+  const db = await createDatabase({ url, poolSize: 1, applicationName: 'taskwire auth command', telemetry });
+  return {
+    requireMigrated: async () => await requireMigrated(db.pool, migrations),
+    createUser: createUser({
+      // the relay of the running service finds the event by its poll
+      users: createUsers(db, () => undefined),
+      passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
+    }),
+    close: db.close,
+  };
 }

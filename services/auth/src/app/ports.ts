@@ -149,3 +149,16 @@ export type ServiceClient = {
 export type ServiceClients = {
   authenticate(clientId: string, clientSecret: string): ServiceClient | undefined;
 };
+
+/** The public part of a key, as the JWKS shows it (RFC 7517). */
+export type PublicJwk = { kid: string; kty: string; use: 'sig'; alg: 'ES256'; crv: string; x: string; y: string };
+
+/** A signing key as it is stored. */
+export type SealedKey = { kid: string; publicJwk: PublicJwk; sealedPrivateKey: Buffer; isActive: boolean };
+
+/** Where signing keys are stored, for all replicas. */
+export type SealedKeys = {
+  all(): Promise<SealedKey[]>;
+  /** Adds the first key; does nothing when another replica was faster. */
+  addFirst(key: Omit<SealedKey, 'isActive'>): Promise<void>;
+};

@@ -4,11 +4,10 @@ import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.
 import type { createUser } from '../app/create-user.ts';
 import type { grantServiceToken } from '../app/grant-service-token.ts';
 import type { logIn } from '../app/log-in.ts';
-import type { Sessions, User, Users } from '../app/ports.ts';
+import type { PublicJwk, Sessions, User, Users } from '../app/ports.ts';
 import type { readInternalUser, readUser } from '../app/read-user.ts';
 import type { refresh } from '../app/refresh.ts';
 import type { register } from '../app/register.ts';
-import type { SigningKeys } from '../tokens/signing-keys.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
 import { tokenEndpoint } from './token-endpoint.ts';
 
@@ -24,7 +23,7 @@ export type UseCases = {
   deleteUser: ReturnType<typeof deleteUser>;
   readInternalUser: ReturnType<typeof readInternalUser>;
   grantServiceToken: ReturnType<typeof grantServiceToken>;
-  publicJwks: SigningKeys['publicJwks'];
+  publicJwks: () => Promise<PublicJwk[]>;
 };
 
 /** How long others may keep the keys, in seconds: a key is known to all long before it first signs. */

@@ -1,5 +1,5 @@
 import { query, type Queryable } from '@taskwire/postgres';
-import type { PublicJwk, SealedKey, SealedKeys } from '../tokens/signing-keys.ts';
+import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
 
 /** The signing keys as the database has them, private parts sealed. */
 export function createSealedKeys(db: Queryable): SealedKeys {

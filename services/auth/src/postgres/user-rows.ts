@@ -1,5 +1,4 @@
 import { isoMicros } from '@taskwire/postgres';
-import type { InternalUser, User } from '../app/ports.ts';
 
 /** The columns of a `User`, of the table or alias `users`. */
 export const userColumns = `
@@ -17,6 +16,3 @@ export const foldedEmail = 'lower(users.email COLLATE "C")';
 export function foldEmail(email: string): string {
   return email.trim().toLowerCase();
 }
-
-export type UserRow = User;
-export type InternalUserRow = InternalUser;

@@ -1,20 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toVerificationKey, type KeySource } from '@taskwire/http-server';
 import { calculateJwkThumbprint, type CryptoKey } from 'jose';
+import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
 import { seal, unseal } from './sealing.ts';
-
-/** The public part of a key, as the JWKS shows it (RFC 7517). */
-export type PublicJwk = { kid: string; kty: string; use: 'sig'; alg: 'ES256'; crv: string; x: string; y: string };
-
-/** A signing key as it is stored. */
-export type SealedKey = { kid: string; publicJwk: PublicJwk; sealedPrivateKey: Buffer; isActive: boolean };
-
-/** Where signing keys are stored, for all replicas. */
-export type SealedKeys = {
-  all(): Promise<SealedKey[]>;
-  /** Adds the first key; does nothing when another replica was faster. */
-  addFirst(key: Omit<SealedKey, 'isActive'>): Promise<void>;
-};
 
 /** How long keys are used before the database is asked again: a key that another replica brought is known after this. */
 const freshMs = 10_000;
