@@ -2,7 +2,7 @@
 -- inbox (whose rows are forgotten after a while), is what keeps a notification from being doubled.
 CREATE TABLE notifications (
   id          uuid        PRIMARY KEY DEFAULT uuidv7(),
-  event_id    text        NOT NULL,
+  event_id    uuid        NOT NULL,
   user_id     uuid        NOT NULL,
   type        text        NOT NULL,
   task_id     uuid,

@@ -30,7 +30,7 @@ describe('What an SMTP failure means', () => {
   ];
   for (const [what, error, handedOver, verdict] of cases) {
     it(`${what} (${verdict})`, () => {
-      expect(verdictOf(error, handedOver).kind).to.equal(verdict);
+      expect(verdictOf(error, { handedOver }).kind).to.equal(verdict);
     });
   }
 });

@@ -42,3 +42,10 @@ export type Channel = {
   /** Absent where the committed notification itself is the delivery. Rejects only for what is not the channel's fault. */
   deliver?(delivery: Delivery, handover: Handover): Promise<Verdict>;
 };
+
+/** A channel that has to send something. */
+export type SendingChannel = Channel & Required<Pick<Channel, 'deliver'>>;
+
+export function sends(channel: Channel): channel is SendingChannel {
+  return channel.deliver !== undefined;
+}

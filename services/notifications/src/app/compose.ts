@@ -1,4 +1,4 @@
-import type { Channel } from './channel.ts';
+import { sends, type Channel } from './channel.ts';
 import type { Facts, NotificationType } from './notification-types.ts';
 import type { NewNotification } from './ports.ts';
 import { classes } from './rules.ts';
@@ -17,6 +17,6 @@ export function composer(words: Words, channels: readonly Channel[]): Compose {
     class: classes[about.type],
     channels: channels
       .filter((channel) => channel.carries(about.type))
-      .map(({ name, deliver }) => ({ name, state: deliver === undefined ? 'sent' : 'pending' })),
+      .map((channel) => ({ name: channel.name, state: sends(channel) ? 'pending' : 'sent' })),
   });
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import { createLoop, fullJitter, type BackOff, type Loop, type Progress } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
-import type { Channel, Verdict } from './channel.ts';
+import type { SendingChannel, Verdict } from './channel.ts';
 import type { Claimed, DeliveryLog, Recorded } from './delivery-log.ts';
 import { openHandover } from './handover.ts';
 import { sentAgainWhenUnknown } from './notification-types.ts';
@@ -28,7 +28,7 @@ export type DeliveryTelemetry = {
 
 export type DeliveryLoopOptions = {
   log: DeliveryLog;
-  channel: Channel & Required<Pick<Channel, 'deliver'>>;
+  channel: SendingChannel;
   /** The most attempts at a time. */
   concurrency: number;
   /** The longest that a delivery waits to be noticed, in milliseconds. */

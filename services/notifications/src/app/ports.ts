@@ -17,10 +17,7 @@ export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promis
 export type Person = { kind: 'person'; id: string; name: string; email: string };
 
 /** A person as the directory knows them; asks Auth for one that it does not know. */
-export type FindPerson = (
-  id: string,
-  signal: AbortSignal,
-) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
+export type FindPerson = (id: string) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
 
 /** A notification to be written, with the deliveries that it calls for. */
 export type NewNotification = {

@@ -26,14 +26,14 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
 
     const recipients: Person[] = [];
     for (const id of audienceOf(eventType, event, task.creatorId ?? undefined)) {
-      const person = await findPerson(id, signal);
+      const person = await findPerson(id);
       if (person.kind === 'unavailable') return later(person);
       // the deleted are not told, nor are those whom Auth never had
       if (person.kind === 'person') recipients.push(person);
     }
     if (recipients.length === 0) return { kind: 'tell', notifications: [] };
 
-    const actor = event.actor === null ? null : await nameOf(event.actor, findPerson, signal);
+    const actor = event.actor === null ? null : await nameOf(event.actor, findPerson);
     return {
       kind: 'tell',
       notifications: recipients.map((recipient) =>
@@ -49,8 +49,8 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
 }
 
 /** A name is an ornament: that Auth cannot be asked for it does not hold the message back. */
-async function nameOf(id: string, findPerson: FindPerson, signal: AbortSignal): Promise<string> {
-  const person = await findPerson(id, signal);
+async function nameOf(id: string, findPerson: FindPerson): Promise<string> {
+  const person = await findPerson(id);
   return person.kind === 'person' ? person.name : 'Somebody';
 }
 

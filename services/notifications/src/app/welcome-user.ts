@@ -5,8 +5,8 @@ type Needs = { findPerson: FindPerson; compose: Compose };
 
 /** Plans the welcome of a new user. One who was deleted before it could be said is not welcomed. */
 export function welcomeUser({ findPerson, compose }: Needs) {
-  return async (userId: string, eventId: string, signal: AbortSignal): Promise<Plan> => {
-    const person = await findPerson(userId, signal);
+  return async (userId: string, eventId: string): Promise<Plan> => {
+    const person = await findPerson(userId);
     switch (person.kind) {
       case 'unavailable':
         return {

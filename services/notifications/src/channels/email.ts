@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
-import type { Channel, Delivery, Handover, Verdict } from '../app/channel.ts';
+import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
 import type { FindPerson, Person } from '../app/ports.ts';
 import { layOut } from '../templates/layout.ts';
 import { templates } from '../templates/templates.ts';
@@ -28,7 +28,7 @@ const silenceMs = 60_000;
 const idleMs = 30_000;
 
 /** E-mail over SMTP: at least once as far as it is known, with an explicit unknown where it is not. */
-export function email(options: EmailOptions): Required<Channel> & { close(): void } {
+export function email(options: EmailOptions): SendingChannel & { close(): void } {
   const transport = createTransport({
     url: options.smtpUrl,
     pool: true,
@@ -71,7 +71,7 @@ export function email(options: EmailOptions): Required<Channel> & { close(): voi
       const { response } = await transport.sendMail(message);
       return { kind: 'sent', detail: response };
     } catch (error) {
-      return verdictOf(error, handedOver);
+      return verdictOf(error, { handedOver });
     } finally {
       begins.delete(message.messageId);
     }
@@ -83,7 +83,7 @@ export function email(options: EmailOptions): Required<Channel> & { close(): voi
     async deliver(delivery, handover) {
       const mail = templates[delivery.type].mail?.(delivery.facts);
       if (mail === undefined) return { kind: 'refused', detail: `${delivery.type} has no e-mail` };
-      const person = await options.findPerson(delivery.userId, handover.signal);
+      const person = await options.findPerson(delivery.userId);
       switch (person.kind) {
         case 'person':
           return await send(delivery, person, mail, handover);

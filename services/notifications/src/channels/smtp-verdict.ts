@@ -11,7 +11,7 @@ const aboutTheMessage: readonly string[] = ['EENVELOPE', 'EMESSAGE'];
  * What a failed attempt means. RFC 5321 section 4.2.1: 4xx is for now, 5xx for good. An answer to the greeting or to the login, and 421 at any
  * time, is about the whole channel. Without an answer the handover decides: before it nothing can have arrived, after it anything may have.
  */
-export function verdictOf(thrown: unknown, handedOver: boolean): Verdict {
+export function verdictOf(thrown: unknown, { handedOver }: { handedOver: boolean }): Verdict {
   const error: SmtpError = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code = '', responseCode } = error;
   const detail = errorText(error);

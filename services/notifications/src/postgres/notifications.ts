@@ -7,7 +7,7 @@ import type { Inbox, NotificationView } from '../app/inbox.ts';
 const writeAll = `
   WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-      event_id text, user_id uuid, type text, task_id uuid, facts jsonb, title text, body text, class text, channels jsonb)
+      event_id uuid, user_id uuid, type text, task_id uuid, facts jsonb, title text, body text, class text, channels jsonb)
   ), told AS (
     INSERT INTO notifications (event_id, user_id, type, task_id, facts, title, body)
     SELECT event_id, user_id, type, task_id, facts, title, body FROM given

@@ -1,0 +1,75 @@
+import { events, type EventPayload } from '@taskwire/contracts';
+import { dead, defineHandler, done, retry, type Handler, type Outcome } from '@taskwire/inbox';
+import type { Tx } from '@taskwire/postgres';
+import { z } from 'zod';
+import type { NewNotification, Plan } from '../app/ports.ts';
+import { rules, type ToldEventType } from '../app/rules.ts';
+
+export type UseCases = {
+  tellAboutTask<T extends ToldEventType>(
+    eventType: T,
+    event: EventPayload<T>,
+    eventId: string,
+    signal: AbortSignal,
+  ): Promise<Plan>;
+  welcomeUser(userId: string, eventId: string): Promise<Plan>;
+  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<void>;
+};
+
+/**
+ * What this service does with the events that it hears, beside keeping its user directory. Both take whole families of events, so that one of a
+ * type that nobody here wants, or that is newer than this build, is done and not a dead letter.
+ */
+export function handlers(useCases: UseCases): Handler[] {
+  return [tell(useCases), welcome(useCases)];
+}
+
+/** One handler for all of Tasks' events, because order is kept within a handler: people read what happened to a task as it happened. */
+function tell(useCases: UseCases): Handler {
+  return defineHandler({
+    type: 'tasks.#',
+    name: 'tell',
+    // each type has its own schema, below
+    schema: z.unknown(),
+    // a message that is dead must not silence the rest of its task
+    order: 'through_retry',
+    async handle(event, { type, messageId, signal }) {
+      if (!isTold(type)) return done();
+      const parsed = events[type].safeParse(event);
+      if (!parsed.success) return dead(`not a ${type}: ${z.prettifyError(parsed.error)}`);
+      return outcomeOf(await useCases.tellAboutTask(type, parsed.data, messageId, signal), useCases);
+    },
+  });
+}
+
+function isTold(type: string): type is ToldEventType {
+  return Object.hasOwn(rules, type);
+}
+
+function welcome(useCases: UseCases): Handler {
+  return defineHandler({
+    type: 'auth.user.*',
+    name: 'welcome',
+    schema: z.unknown(),
+    order: 'none',
+    async handle(event, { type, messageId }) {
+      if (type !== 'auth.user.created') return done();
+      const parsed = events[type].safeParse(event);
+      if (!parsed.success) return dead(`not a ${type}: ${z.prettifyError(parsed.error)}`);
+      return outcomeOf(await useCases.welcomeUser(parsed.data.user_id, messageId), useCases);
+    },
+  });
+}
+
+function outcomeOf(plan: Plan, { writeNotifications }: UseCases): Outcome {
+  switch (plan.kind) {
+    case 'tell':
+      return plan.notifications.length === 0
+        ? done()
+        : done(async (tx) => await writeNotifications(tx, plan.notifications));
+    case 'later':
+      return retry(plan.reason, plan.afterMs);
+    case 'impossible':
+      return dead(plan.reason);
+  }
+}

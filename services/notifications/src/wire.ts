@@ -1,0 +1,165 @@
+import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
+import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
+import { createInbox } from '@taskwire/inbox';
+import type { Component } from '@taskwire/lifecycle';
+import { createDatabase, requireMigrated } from '@taskwire/postgres';
+import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
+import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
+import { sends, type Channel } from './app/channel.ts';
+import { composer } from './app/compose.ts';
+import { deliveryLoop } from './app/deliver.ts';
+import { findTask } from './app/find-task.ts';
+import { deliveryMetrics } from './app/metrics.ts';
+import { tellAboutTask } from './app/tell-about-task.ts';
+import { welcomeUser } from './app/welcome-user.ts';
+import { email } from './channels/email.ts';
+import { inApp } from './channels/in-app.ts';
+import { findPerson } from './clients/people.ts';
+import { fetchTask } from './clients/tasks.ts';
+import type { Env } from './env.ts';
+import { routes } from './http/routes.ts';
+import { handlers } from './messaging/handlers.ts';
+import { migrations } from './migrations.ts';
+import { deliveryLog, readOpenDeliveries } from './postgres/deliveries.ts';
+import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
+import { taskCache } from './postgres/task-cache.ts';
+import { templates } from './templates/templates.ts';
+
+/** Notifications' own audience, and its name as the owner of a queue. */
+const audience = 'urn:taskwire:notifications';
+const service = 'notifications';
+const bindings = ['auth.user.*', 'tasks.#'];
+
+/** Handlers here are tried again for one reason, that Auth or Tasks is away: with ten minutes between two tries this is an outage of two days. */
+const maxAttempts = 600;
+/** A delivery is at most this late, in milliseconds: a second is soon for an e-mail, and the look is one index probe. */
+const deliveryPollMs = 1_000;
+/** An effect ends shortly before its commit, which is when deliveries can be seen. A wake-up that comes too early is made good by the poll. */
+const commitMs = 20;
+
+/** Puts Notifications together; nothing runs until its components are started. `overrides` are for tests. */
+export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) {
+  const telemetry = overrides.telemetry ?? createTelemetry({ service, level: env.LOG_LEVEL });
+  const db = await createDatabase({
+    url: env.DATABASE_URL,
+    poolSize: env.DATABASE_POOL_SIZE,
+    applicationName: 'taskwire notifications',
+    telemetry,
+  });
+  const servesRequests = env.PROCESS_ROLE !== 'worker';
+  const works = env.PROCESS_ROLE !== 'api';
+
+  // other services
+  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = env;
+  const tokenUrl = `${env.AUTH_INTERNAL_URL}/oidc/token`;
+  const tokens = createM2mTokens({ tokenUrl, clientId, clientSecret, telemetry });
+  const auth = createServiceClient({
+    name: 'auth',
+    baseUrl: env.AUTH_INTERNAL_URL,
+    audience: 'urn:taskwire:auth',
+    scope: 'users:read',
+    tokens,
+    telemetry,
+  });
+  const tasks = createServiceClient({
+    name: 'tasks',
+    baseUrl: env.TASKS_INTERNAL_URL,
+    audience: 'urn:taskwire:tasks',
+    scope: 'tasks:read',
+    tokens,
+    telemetry,
+  });
+  const directory = createUserDirectory({ db, users: createUsersClient(auth), telemetry });
+  const people = findPerson(directory);
+
+  // a channel is a file and its place in this list
+  const mail = email({
+    smtpUrl: env.SMTP_URL,
+    from: env.MAIL_FROM,
+    publicUrl: env.PUBLIC_URL,
+    findPerson: people,
+    connections: env.SMTP_CONNECTIONS,
+  });
+  const channels: readonly Channel[] = [inApp, mail];
+
+  // from event to notification
+  const compose = composer((type, facts) => templates[type].inApp(facts), channels);
+  const cachedTask = findTask({ cache: taskCache(db.pool), fetchTask: fetchTask(tasks) });
+  const rabbit = createRabbit({
+    url: env.AMQP_URL,
+    name: service,
+    telemetry,
+    topology: serviceTopology({ service, bindings }),
+  });
+  const inbox = createInbox({
+    db,
+    rabbit,
+    queue: eventQueue(service),
+    handlers: [
+      ...directory.handlers,
+      ...handlers({
+        tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
+        welcomeUser: welcomeUser({ findPerson: people, compose }),
+        async writeNotifications(tx, notifications) {
+          await writeNotifications(tx, notifications);
+          setTimeout(() => deliveries.forEach((loop) => loop.wake()), commitMs).unref();
+        },
+      }),
+    ],
+    telemetry,
+    claimWhile: () => !auth.open && !tasks.open,
+    limits: { maxAttempts },
+  });
+
+  // from notification to person
+  const log = deliveryLog(db.pool);
+  const ended = deliveryMetrics(telemetry.metrics, async () => await readOpenDeliveries(db.pool));
+  const deliveries = channels.filter(sends).map((channel) =>
+    deliveryLoop({
+      log,
+      channel,
+      concurrency: env.SMTP_CONNECTIONS,
+      intervalMs: deliveryPollMs,
+      telemetry: { logger: telemetry.logger, ended },
+    }),
+  );
+
+  const http = createHttpServer({
+    telemetry,
+    host: env.HOST,
+    port: env.PORT,
+    trustedProxies: env.TRUSTED_PROXIES,
+    routes: servesRequests ? routes(notificationInbox(db.pool)) : [],
+    authenticator: jwtAuthenticator({
+      issuer: env.ISSUER,
+      audience,
+      keys: remoteKeys({ url: `${env.AUTH_INTERNAL_URL}/oidc/jwks`, telemetry }),
+      checkUser: directory.checkUser,
+    }),
+    readiness: {
+      database: db.ping,
+      migrations: async () => await requireMigrated(db.pool, migrations),
+      ...(works ? { broker: rabbit.ping } : {}),
+    },
+  });
+
+  const workers: Component[] = [directory.refresher, directory.sweeper, rabbit, inbox, ...deliveries];
+  const components: Component[] = [
+    closing('database', db.close),
+    closing('clients', async () => {
+      mail.close();
+      await Promise.all([auth.close(), tasks.close()]);
+      await tokens.close();
+    }),
+    ...(works ? workers : []),
+    // last to start, so first to stop: no request comes once the rest goes
+    http,
+  ];
+  return { components, telemetry, http, inbox, directory, deliveries, db };
+}
+
+/** Something that is open from the start and has to be closed at the end. */
+function closing(name: string, stop: () => Promise<void>): Component {
+  return { name, start: async () => undefined, stop };
+}

@@ -1,0 +1,154 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Role } from '@taskwire/contracts';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+
+export const issuer = 'http://auth.test/oidc';
+export const audience = 'urn:taskwire:notifications';
+
+export type StandInUser = { id: string; name: string; email: string; role: Role; version: number; isDeleted: boolean };
+export type StandInTask = { id: string; title: string; creatorId: string; version: number; updatedAt: string };
+
+type TokenOverrides = { audience?: string; expiresIn?: number };
+
+export type OtherServices = {
+  authUrl: string;
+  tasksUrl: string;
+  users: Map<string, StandInUser>;
+  tasks: Map<string, StandInTask | 'deleted'>;
+  /** Services that answer 503 to everything (Auth: save its keys). */
+  down: Set<'auth' | 'tasks'>;
+  /** What was asked for, as `GET /tasks/…`, oldest first. */
+  requests: string[];
+  addUser(name: string, role?: Role): StandInUser;
+  addTask(creator: StandInUser, title: string): StandInTask;
+  userToken(user: { id: string; role: Role }, overrides?: TokenOverrides): Promise<string>;
+  serviceToken(overrides?: TokenOverrides): Promise<string>;
+  stop(): Promise<void>;
+};
+
+/** Stands in for Auth and Tasks at their seams: keys, tokens for services, `GET /users`, `GET /tasks/{id}`. */
+export async function startOtherServices(): Promise<OtherServices> {
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
+  const users: OtherServices['users'] = new Map();
+  const tasks: OtherServices['tasks'] = new Map();
+  const down: OtherServices['down'] = new Set();
+  const requests: string[] = [];
+
+  async function token(claims: Record<string, unknown>, { audience: aud = audience, expiresIn = 600 }: TokenOverrides) {
+    const now = Math.floor(Date.now() / 1000);
+    return await new SignJWT(claims)
+      .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'at+jwt' })
+      .setIssuer(issuer)
+      .setAudience(aud)
+      .setIssuedAt(now)
+      .setExpirationTime(now + expiresIn)
+      .setJti(randomUUIDv7())
+      .sign(privateKey);
+  }
+
+  async function auth(path: string): Promise<[number, unknown]> {
+    if (path === '/oidc/jwks') return [200, jwks];
+    if (down.has('auth')) return [503, {}];
+    if (path === '/oidc/token') {
+      const access_token = await token({ sub: 'notifications', client_id: 'notifications', scope: 'any' }, {});
+      return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'any' }];
+    }
+    if (path === '/users') return [200, { data: [...users.values()].map(shownUser), next_cursor: null }];
+    const user = users.get(path.replace('/users/', ''));
+    if (user === undefined) return [404, {}];
+    return user.isDeleted ? [410, {}] : [200, shownUser(user)];
+  }
+
+  async function tasksAnswer(path: string): Promise<[number, unknown]> {
+    if (down.has('tasks')) return [503, {}];
+    const task = tasks.get(path.replace('/tasks/', ''));
+    if (task === undefined) return [404, {}];
+    return task === 'deleted' ? [410, {}] : [200, shownTask(task)];
+  }
+
+  async function serve(answer: (path: string) => Promise<[number, unknown]>) {
+    const server = createServer((request, response) => {
+      const { pathname } = new URL(request.url ?? '/', 'http://other.test');
+      requests.push(`${request.method} ${pathname}`);
+      void answer(pathname).then(([status, body]) => {
+        response.writeHead(status, { 'content-type': 'application/json' });
+        response.end(JSON.stringify(body));
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const stop = async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    };
+    return { url: `http://127.0.0.1:${port}`, stop };
+  }
+
+  const [authServer, tasksServer] = [await serve(auth), await serve(tasksAnswer)];
+  return {
+    authUrl: authServer.url,
+    tasksUrl: tasksServer.url,
+    users,
+    tasks,
+    down,
+    requests,
+    addUser(name, role = 'member') {
+      const id = randomUUIDv7();
+      // nobody has the mailbox of another, so that each test finds its own mail
+      const user = { id, name, email: `${name.toLowerCase()}-${id}@taskwire.test`, role, version: 1, isDeleted: false };
+      users.set(id, user);
+      return user;
+    },
+    addTask(creator, title) {
+      const task = {
+        id: randomUUIDv7(),
+        title,
+        creatorId: creator.id,
+        version: 1,
+        updatedAt: new Date().toISOString(),
+      };
+      tasks.set(task.id, task);
+      return task;
+    },
+    userToken: async ({ id, role }, overrides = {}) =>
+      await token({ sub: id, role, client_id: 'first-party', scope: '', sid: id }, overrides),
+    serviceToken: async (overrides = {}) => await token({ sub: 'tasks', client_id: 'tasks', scope: 'any' }, overrides),
+    async stop() {
+      await Promise.all([authServer.stop(), tasksServer.stop()]);
+    },
+  };
+}
+
+function shownUser({ isDeleted, ...user }: StandInUser) {
+  return {
+    ...user,
+    is_deleted: isDeleted,
+    email_verified: true,
+    tokens_valid_after: null,
+    created_at: '2026-01-01T00:00:00.000000Z',
+    // a second for each version
+    updated_at: new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString(),
+  };
+}
+
+function shownTask(task: StandInTask) {
+  return {
+    id: task.id,
+    title: task.title,
+    description: '',
+    state: 'assigned',
+    priority: 'normal',
+    due_at: null,
+    labels: [],
+    creator_id: task.creatorId,
+    assignee_id: null,
+    creator: { id: task.creatorId, name: 'Mia' },
+    assignee: null,
+    version: task.version,
+    created_at: task.updatedAt,
+    updated_at: task.updatedAt,
+  };
+}

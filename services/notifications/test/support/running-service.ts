@@ -1,0 +1,117 @@
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
+import type { EventPayload, EventType } from '@taskwire/contracts';
+import { createRabbit, publishOnlyTopology, type Publisher } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDatabase } from '@taskwire/testing';
+import { env, type Env } from '../../src/env.ts';
+import { migrations } from '../../src/migrations.ts';
+import { wire } from '../../src/wire.ts';
+import { issuer, startOtherServices, type OtherServices } from './other-services.ts';
+
+export type Answer = { status: number; headers: Headers; body: unknown };
+
+/** A database and a broker of one's own, and the services around. */
+export type Surroundings = {
+  database: TestDatabase;
+  broker: TestBroker;
+  others: OtherServices;
+  /** Publishes as the other services do, and waits until the broker has it in the queue. */
+  publish<T extends EventType>(type: T, payload: EventPayload<T>, messageId?: string): Promise<string>;
+  /** Publishes what no service would. */
+  publishRaw(type: string, body: string, messageId?: string): Promise<string>;
+  stop(): Promise<void>;
+};
+
+export async function startSurroundings(): Promise<Surroundings> {
+  const [database, broker, others] = await Promise.all([testDatabase(migrations), testBroker(), startOtherServices()]);
+  const telemetry = createTelemetry({ service: 'publisher', stream: silent() });
+  const rabbit = createRabbit({ url: broker.url(), name: 'publisher', telemetry, topology: publishOnlyTopology });
+  const publisher: Publisher = rabbit.publisher();
+  await rabbit.start();
+
+  async function publishRaw(type: string, body: string, messageId: string = randomUUIDv7()): Promise<string> {
+    const aggregateId = /"(?:\w+_uuid|user_id)":"([^"]+)"/.exec(body)?.[1];
+    // returned: the queue is not bound yet, because the service has never run
+    await waitFor(async () => {
+      const result = await publisher.publish({
+        messageId,
+        routingKey: type,
+        body: Buffer.from(body),
+        headers: { schema_version: 1, ...(aggregateId === undefined ? {} : { aggregate_id: aggregateId }) },
+        timestamp: Math.floor(Date.now() / 1000),
+        appId: type.split('.')[0] ?? '',
+      });
+      return result === 'confirmed';
+    });
+    return messageId;
+  }
+
+  return {
+    database,
+    broker,
+    others,
+    publishRaw,
+    publish: async (type, payload, messageId) => await publishRaw(type, JSON.stringify(payload), messageId),
+    async stop() {
+      await rabbit.stop();
+      await others.stop();
+      await broker.drop();
+      await database.drop();
+    },
+  };
+}
+
+export type RunningService = {
+  parts: Awaited<ReturnType<typeof wire>>;
+  url: string;
+  call(
+    method: string,
+    path: string,
+    options?: { token?: string; body?: string; headers?: Record<string, string> },
+  ): Promise<Answer>;
+  stop(): Promise<void>;
+};
+
+/** The service as main.ts runs it, in this process. */
+export async function startService(
+  { database, broker, others }: Surroundings,
+  overrides: Partial<Env> & { SMTP_URL: string },
+): Promise<RunningService> {
+  const settings = env.parse({
+    PORT: '0',
+    DATABASE_URL: database.url,
+    AMQP_URL: broker.url('notifications'),
+    ISSUER: issuer,
+    AUTH_INTERNAL_URL: others.authUrl,
+    TASKS_INTERNAL_URL: others.tasksUrl,
+    CLIENT_ID: 'notifications',
+    CLIENT_SECRET: randomBytes(16).toString('hex'),
+    SMTP_URL: overrides.SMTP_URL,
+    MAIL_FROM: 'Taskwire <no-reply@taskwire.test>',
+  });
+  const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
+  const parts = await wire({ ...settings, ...overrides }, { telemetry });
+  for (const component of parts.components) await component.start();
+  const url = parts.http.url();
+  return {
+    parts,
+    url,
+    async call(method, path, { token, body, headers } = {}) {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: { ...(token === undefined ? {} : { authorization: `Bearer ${token}` }), ...headers },
+        ...(body === undefined ? {} : { body }),
+      });
+      const text = await response.text();
+      const isJson = /json/.test(response.headers.get('content-type') ?? '');
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: isJson ? (JSON.parse(text) as unknown) : text,
+      };
+    },
+    async stop() {
+      for (const component of parts.components.toReversed()) await component.stop();
+    },
+  };
+}
