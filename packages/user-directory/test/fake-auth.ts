@@ -3,6 +3,8 @@ import type { UserEvent, UserEventType, UsersClient, UsersPage, UserState } from
 
 export type Told = { type: UserEventType; event: UserEvent };
 
+type GetAnswer = (id: string, signal: AbortSignal | undefined) => Answer<UserState> | Promise<Answer<UserState>>;
+
 /** Auth's users, kept in memory by the rules that Auth keeps them by; its REST API answers from them. */
 export type FakeAuth = {
   users: UsersClient;
@@ -19,7 +21,7 @@ export type FakeAuth = {
   asked: string[];
   listed: { updatedSince: string | null; cursor: string | null }[];
   /** Replaces the answers to GET /users/{id}; without one they are real again. */
-  answer(by?: (id: string) => Answer<UserState> | Promise<Answer<UserState>>): void;
+  answer(by?: GetAnswer): void;
   answerList(by?: () => Answer<UsersPage>): void;
   setOpen(open: boolean): void;
 };
@@ -31,7 +33,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
   const listed: FakeAuth['listed'] = [];
   let microseconds = 0;
   const beginning = Date.now() - ageMs;
-  let answerGet: ((id: string) => Answer<UserState> | Promise<Answer<UserState>>) | undefined;
+  let answerGet: GetAnswer | undefined;
   let answerPage: (() => Answer<UsersPage>) | undefined;
   let open = false;
 
@@ -78,9 +80,9 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
       get open() {
         return open;
       },
-      async getUser(id) {
+      async getUser(id, signal) {
         asked.push(id);
-        return await (answerGet ?? read)(id);
+        return answerGet === undefined ? read(id) : await answerGet(id, signal);
       },
       async listUsers({ updatedSince, cursor }) {
         listed.push({ updatedSince, cursor });

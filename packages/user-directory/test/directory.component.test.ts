@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { expect } from 'chai';
+import { waitFor } from '@taskwire/testing';
+import { createWorld, type World } from './world.ts';
+
+describe('A user directory', () => {
+  let world: World;
+  let id: string;
+
+  beforeEach(async () => {
+    world = await createWorld();
+    id = randomUUID();
+  });
+  afterEach(async () => {
+    await world.directory.refresher.stop();
+    await world.drop();
+  });
+
+  it('fetches a user that an event tells of', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id, { name: 'Ann', role: 'manager' }));
+    expect(await directory.get(id), 'nothing is known yet').to.equal(undefined);
+    await directory.refresher.tick();
+    expect(await waitFor(async () => await directory.get(id))).to.deep.equal({
+      id,
+      version: 1,
+      isDeleted: false,
+      email: `${id}@taskwire.test`,
+      name: 'Ann',
+      role: 'manager',
+      tokensValidAfter: null,
+    });
+  });
+
+  it('fetches by itself, within a poll of the event', async () => {
+    await world.directory.refresher.start();
+    await world.deliver(world.auth.create(id));
+    await waitFor(async () => await world.directory.get(id), { timeoutMs: 1_000 });
+  });
+
+  it('makes one fetch of a storm of events of one user', async () => {
+    const { auth, directory } = world;
+    const storm = [auth.create(id)];
+    for (let change = 0; change < 100; change++) storm.push(auth.change(id));
+    await world.deliver(...storm, ...storm);
+    await directory.refresher.tick();
+    await directory.refresher.tick();
+    expect(auth.asked).to.deep.equal([id]);
+    expect((await world.row(id))?.version).to.equal(101);
+  });
+
+  it('leaves a gap between two fetches of a user, so that a storm that goes on is a few fetches a second', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    await directory.refresher.tick();
+    await world.deliver(auth.change(id));
+    const row = await world.row(id);
+    expect(row?.next_fetch_at?.getTime() ?? 0).to.be.greaterThan(row?.stale_since?.getTime() ?? 0);
+    await directory.refresher.tick();
+    expect(auth.asked).to.have.length(1);
+  });
+
+  it('does not fetch for an event that is older than what it holds', async () => {
+    const { auth, directory } = world;
+    const created = auth.create(id);
+    await world.deliver(auth.change(id));
+    await directory.refresher.tick();
+    await world.deliver(created);
+    expect((await world.row(id))?.stale_since).to.equal(null);
+  });
+
+  it('leaves a tombstone for a deletion that arrives first, which a later event does not revive', async () => {
+    const { auth, directory } = world;
+    const events = [auth.create(id), auth.change(id)];
+    await world.deliver(auth.remove(id), ...events);
+    await directory.refresher.tick();
+    expect(auth.asked).to.deep.equal([]);
+    expect(await directory.get(id)).to.include({ isDeleted: true, name: null });
+  });
+
+  it('keeps what it knew of a deleted user', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id, { name: 'Ann' }));
+    await directory.refresher.tick();
+    await world.deliver(auth.remove(id));
+    expect(await directory.get(id)).to.include({ isDeleted: true, name: 'Ann' });
+  });
+
+  it('leaves a tombstone when a fetch is answered 410', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    auth.remove(id);
+    await directory.refresher.tick();
+    expect(await directory.get(id)).to.include({ isDeleted: true });
+    expect(await world.metric('user_directory_fetches_total', { outcome: 'deleted' })).to.equal(1);
+  });
+
+  it('does not let a slow fetch bring back a user who was deleted meanwhile', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    const before = auth.read(id);
+    let answer: (() => void) | undefined;
+    auth.answer(async () => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return before;
+    });
+    const round = directory.refresher.tick();
+    await waitFor(() => answer);
+    await world.deliver(auth.remove(id));
+    answer?.();
+    await round;
+    expect(await directory.get(id)).to.include({ isDeleted: true });
+  });
+
+  it('fetches again when an event came during a fetch that is newer than what was fetched', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id, { name: 'Ann' }));
+    const before = auth.read(id);
+    auth.answer(async () => {
+      await world.deliver(auth.change(id, { name: 'Bea' }));
+      return before;
+    });
+    await directory.refresher.tick();
+    expect(await directory.get(id)).to.include({ name: 'Ann' });
+    auth.answer();
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    expect(await directory.get(id)).to.include({ name: 'Bea' });
+    expect((await world.row(id))?.stale_since).to.equal(null);
+  });
+
+  it('asks a few times when Auth answers with a state from before the event, then leaves it to the sweep', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    await directory.refresher.tick();
+    const lagging = auth.read(id);
+    await world.deliver(auth.change(id));
+    auth.answer(() => lagging);
+    for (let round = 0; round < 20; round++) {
+      await world.skipBackOff();
+      await directory.refresher.tick();
+    }
+    expect(auth.asked).to.have.length(1 + 6);
+    expect(await world.row(id)).to.include({ stale_since: null, version: 1 });
+  });
+
+  it('asks again with back-off for a user whom Auth does not know yet, and gives up in the end', async () => {
+    const { auth, directory } = world;
+    await world.deliver({ type: 'auth.user.created', event: { user_id: id, timestamp: new Date().toISOString() } });
+    await directory.refresher.tick();
+    const row = await world.row(id);
+    expect(row).to.include({ attempts: 1, last_error: 'Auth does not know this user' });
+    expect(row?.next_fetch_at?.getTime()).to.be.greaterThan(Date.now() - 1_000);
+    for (let round = 0; round < 20; round++) {
+      await world.skipBackOff();
+      await directory.refresher.tick();
+    }
+    expect(auth.asked).to.have.length(15);
+    expect(await world.row(id)).to.include({ stale_since: null, last_error: 'Auth does not know this user' });
+    expect(await directory.get(id)).to.equal(undefined);
+    expect(await world.metric('user_directory_users', { state: 'unknown' })).to.equal(1);
+  });
+
+  it('keeps a user whom Auth suddenly does not know: not found is not deleted', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    await directory.refresher.tick();
+    await world.deliver(auth.change(id));
+    auth.answer(() => ({ kind: 'not_found' }));
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    expect(await directory.get(id)).to.include({ isDeleted: false });
+  });
+
+  it('claims nothing while the breaker is open', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    auth.setOpen(true);
+    await directory.refresher.tick();
+    expect((await world.row(id))?.attempts).to.equal(0);
+    auth.setOpen(false);
+    await directory.refresher.tick();
+    expect(auth.asked).to.deep.equal([id]);
+  });
+
+  it('backs off a row whose fetch failed, and does not blame it when Auth could not be asked', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    auth.answer(() => ({ kind: 'unavailable', reason: 'status', detail: 'auth answered 500' }));
+    await directory.refresher.tick();
+    expect(await world.row(id)).to.include({ attempts: 1, last_error: 'auth answered 500' });
+    auth.answer(() => ({ kind: 'unavailable', reason: 'no_token', detail: 'no token', retryAfterMs: 60_000 }));
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    const row = await world.row(id);
+    expect(row).to.include({ attempts: 1, last_error: 'no token' });
+    expect(row?.next_fetch_at?.getTime()).to.be.greaterThan(Date.now() + 25_000);
+  });
+
+  it('asks for one user at a time after a failure, until one fetch succeeds', async () => {
+    const { auth, directory } = world;
+    const ids = Array.from({ length: 6 }, () => randomUUID());
+    for (const each of ids) await world.deliver(auth.create(each));
+    auth.answer(() => ({ kind: 'unavailable', reason: 'network', detail: 'away' }));
+    await directory.refresher.tick();
+    expect(auth.asked, 'as many as may run at once').to.have.length(4);
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    expect(auth.asked).to.have.length(5);
+    auth.answer();
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    expect(auth.asked).to.have.length(6);
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    expect(auth.asked).to.have.length(10);
+  });
+
+  it('hands a row that a dead process had claimed to another one, when the lease ends', async () => {
+    await world.drop();
+    world = await createWorld({ refresh: { leaseMs: 50 } });
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    auth.answer(async (_id, signal) => {
+      await once(signal as AbortSignal, 'abort');
+      return { kind: 'unavailable', reason: 'cancelled', detail: 'the process ends' };
+    });
+    void directory.refresher.tick();
+    await waitFor(() => auth.asked.length === 1);
+    auth.answer();
+    const other = world.another();
+    await waitFor(async () => (await other.refresher.tick()) === 'more');
+    expect(await other.get(id)).to.include({ id });
+  });
+
+  it('drains a backlog at its pace', async () => {
+    await world.drop();
+    world = await createWorld({ refresh: { perSecond: 20, pollMs: 50 } });
+    const { auth, directory } = world;
+    for (let user = 0; user < 24; user++) await world.deliver(auth.create(randomUUID()));
+    const startedAt = performance.now();
+    await directory.refresher.start();
+    await waitFor(() => auth.asked.length === 24);
+    // 4 at once from the bucket, 20 more at 20 a second
+    expect(performance.now() - startedAt).to.be.within(800, 2_500);
+  });
+
+  it('shows how many users wait and for how long', async () => {
+    const { auth } = world;
+    await world.deliver(auth.create(id), auth.create(randomUUID()));
+    expect(await world.metric('user_directory_stale_users')).to.equal(2);
+    expect(await world.metric('user_directory_oldest_stale_seconds')).to.be.greaterThan(0);
+  });
+});

@@ -1,0 +1,224 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { fakeAuth } from './fake-auth.ts';
+import { createWorld, type World } from './world.ts';
+
+const hourMs = 3_600_000;
+
+describe('The sweeper of a user directory', () => {
+  let world: World;
+
+  async function start(options: { pageSize?: number; sweep?: { everyMs?: number; leaseMs?: number } } = {}) {
+    const auth = fakeAuth({ pageSize: options.pageSize ?? 100, ageMs: hourMs });
+    world = await createWorld({ auth, sweep: options.sweep ?? {} });
+    return world;
+  }
+  afterEach(async () => await world.drop());
+
+  async function sweepOnce(): Promise<void> {
+    while ((await world.directory.sweeper.tick()) === 'more');
+  }
+
+  /** As if the last sweep had ended two hours ago. */
+  async function letTimePass(): Promise<void> {
+    await query(world.db.pool, "UPDATE directory_sweep SET completed_at = completed_at - interval '2 hours'");
+  }
+
+  const ids = (count: number) => Array.from({ length: count }, () => randomUUID());
+
+  it('fills a directory from nothing, page by page, deleted users too, and then rests', async () => {
+    const { auth, directory, changes } = await start({ pageSize: 3 });
+    const [gone = '', ...others] = ids(8);
+    for (const id of [gone, ...others]) auth.create(id);
+    auth.remove(gone);
+    await sweepOnce();
+    expect(await directory.get(gone)).to.include({ isDeleted: true, name: 'Ann' });
+    for (const id of others) expect(await directory.get(id)).to.include({ isDeleted: false });
+    expect(changes).to.have.length(8);
+    expect(auth.asked).to.have.length(0);
+    const pages = auth.listed.length;
+    await sweepOnce();
+    expect(auth.listed).to.have.length(pages);
+    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+    expect(await world.metric('user_directory_sweep_age_seconds')).to.be.within(0, 10);
+  });
+
+  it('asks for what changed since the last sweep, with an overlap', async () => {
+    const { auth } = await start();
+    const [id = ''] = ids(1);
+    auth.create(id);
+    await sweepOnce();
+    await letTimePass();
+    await sweepOnce();
+    const newest = Date.parse(auth.state(id)?.updated_at ?? '');
+    const [, second] = auth.listed;
+    expect(Date.parse(second?.updatedSince ?? '')).to.be.within(newest - 600_001, newest - 599_999);
+  });
+
+  it('makes good a change and a deletion whose events were lost, and counts them as drift', async () => {
+    const { auth, directory } = await start();
+    const [changed = '', removed = '', untouched = ''] = ids(3);
+    for (const id of [changed, removed, untouched]) auth.create(id);
+    await sweepOnce();
+    auth.change(changed, { role: 'manager' });
+    auth.remove(removed);
+    await letTimePass();
+    await sweepOnce();
+    expect(await directory.get(changed)).to.include({ role: 'manager' });
+    expect(await directory.get(removed)).to.include({ isDeleted: true });
+    expect(await world.metric('user_directory_drift_total')).to.equal(2);
+  });
+
+  it('does not count a change as drift whose event has arrived', async () => {
+    const { auth } = await start();
+    const [id = ''] = ids(1);
+    auth.create(id);
+    await sweepOnce();
+    await world.deliver(auth.change(id));
+    await letTimePass();
+    await sweepOnce();
+    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+    expect((await world.row(id))?.stale_since, 'and no fetch is needed').to.equal(null);
+  });
+
+  it('does not count a change as drift whose event may still be on its way', async () => {
+    world = await createWorld({ auth: fakeAuth() });
+    const [id = ''] = ids(1);
+    world.auth.create(id);
+    await sweepOnce();
+    world.auth.change(id);
+    await letTimePass();
+    await sweepOnce();
+    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+  });
+
+  it('lists everybody again once a day', async () => {
+    const { auth, db } = await start();
+    auth.create(randomUUID());
+    await sweepOnce();
+    await query(db.pool, "UPDATE directory_sweep SET full_completed_at = full_completed_at - interval '25 hours'");
+    await sweepOnce();
+    expect(auth.listed.at(-1)).to.deep.equal({ updatedSince: null, cursor: null });
+    expect(auth.listed).to.have.length(2);
+  });
+
+  it('goes on where it stopped when its process ends in the middle', async () => {
+    const { auth, directory } = await start({ pageSize: 2 });
+    for (const id of ids(5)) auth.create(id);
+    await directory.sweeper.tick();
+    await directory.sweeper.stop();
+    const again = world.another();
+    while ((await again.sweeper.tick()) === 'more');
+    expect(auth.listed.map(({ cursor }) => cursor === null)).to.deep.equal([true, false, false]);
+  });
+
+  it('runs in one process at a time, and in another when the lease ends', async () => {
+    const { auth, directory } = await start({ pageSize: 2, sweep: { leaseMs: 300 } });
+    for (const id of ids(5)) auth.create(id);
+    await directory.sweeper.tick();
+    const other = world.another();
+    expect(await other.sweeper.tick()).to.equal('idle');
+    expect(auth.listed).to.have.length(1);
+    await query(world.db.pool, 'UPDATE directory_sweep SET held_until = clock_timestamp()');
+    expect(await other.sweeper.tick()).to.equal('more');
+  });
+
+  it('drops a page that took so long that another process has taken the sweep over', async () => {
+    const { auth, directory, db } = await start();
+    const [id = ''] = ids(1);
+    auth.create(id);
+    auth.answerList(() => ({ kind: 'ok', value: { data: auth.states(), next_cursor: null } }));
+    const { users } = auth;
+    const slow = { ...users, open: false };
+    slow.listUsers = async (place) => {
+      await query(db.pool, 'UPDATE directory_sweep SET holder = $1', [randomUUID()]);
+      return await users.listUsers(place);
+    };
+    const late = world.another(slow);
+    await late.sweeper.tick();
+    expect(await directory.get(id)).to.equal(undefined);
+  });
+
+  it('starts its list again when Auth does not take the cursor', async () => {
+    const { auth, directory } = await start({ pageSize: 2 });
+    for (const id of ids(3)) auth.create(id);
+    await directory.sweeper.tick();
+    auth.answerList(() => ({ kind: 'unavailable', reason: 'status', status: 400, detail: 'bad cursor' }));
+    await directory.sweeper.tick().catch(() => undefined);
+    auth.answerList();
+    await sweepOnce();
+    expect(auth.listed.map(({ cursor }) => cursor === null)).to.deep.equal([true, false, true, false]);
+  });
+
+  it('asks for nothing while the breaker is open', async () => {
+    const { auth, directory } = await start();
+    auth.setOpen(true);
+    expect(await directory.sweeper.tick()).to.equal('idle');
+    expect(auth.listed).to.have.length(0);
+  });
+
+  describe('in a rebuild', () => {
+    it('mends rows that were damaged here, also where the version is right, without reviving anybody', async () => {
+      const { auth, directory, db } = await start({ pageSize: 2 });
+      const [damaged = '', lost = '', gone = ''] = ids(3);
+      for (const id of [damaged, lost, gone]) auth.create(id, { name: 'Ann' });
+      await sweepOnce();
+      await query(db.pool, "UPDATE directory_users SET name = 'garbage' WHERE id = $1", [damaged]);
+      await query(db.pool, 'DELETE FROM directory_users WHERE id = $1', [lost]);
+      await world.deliver({ type: 'auth.user.deleted', event: { user_id: gone, timestamp: new Date().toISOString() } });
+      expect(await directory.sweeper.rebuild()).to.deep.equal({ users: 3, changed: 2, unlisted: 0 });
+      expect(await directory.get(damaged)).to.include({ name: 'Ann' });
+      expect(await directory.get(lost)).to.include({ name: 'Ann' });
+      expect(await directory.get(gone)).to.include({ isDeleted: true });
+    });
+
+    it('follows an Auth that has gone back to a backup', async () => {
+      const { auth, directory } = await start();
+      const [id = '', never = ''] = ids(2);
+      auth.create(id, { name: 'Ann' });
+      const backup = auth.state(id);
+      auth.change(id, { name: 'Bea' });
+      auth.create(never);
+      await sweepOnce();
+      auth.restore(id, backup);
+      auth.restore(never, undefined);
+      expect(await directory.sweeper.rebuild()).to.deep.equal({ users: 1, changed: 1, unlisted: 1 });
+      expect(await directory.get(id)).to.include({ name: 'Ann', version: 1 });
+      await directory.refresher.tick();
+      expect(auth.asked, 'who was not listed is asked for').to.deep.equal([never]);
+      expect((await world.row(never))?.last_error).to.equal('Auth does not know this user');
+    });
+
+    it('is safe while events arrive: what is fetched meanwhile is not undone by an older page', async () => {
+      const { auth, directory } = await start();
+      const [id = ''] = ids(1);
+      auth.create(id, { name: 'Ann' });
+      await sweepOnce();
+      const oldPage = auth.states();
+      const { users } = auth;
+      const slow = { ...users, open: false };
+      slow.listUsers = async () => {
+        await world.deliver(auth.change(id, { name: 'Bea' }));
+        await world.skipBackOff();
+        await directory.refresher.tick();
+        return { kind: 'ok', value: { data: oldPage, next_cursor: null } };
+      };
+      const rebuilder = world.another(slow);
+      await rebuilder.sweeper.rebuild();
+      expect((await world.row(id))?.name).to.equal('Bea');
+    });
+
+    it('waits through an outage of Auth', async () => {
+      const { auth, directory } = await start();
+      auth.create(randomUUID());
+      let answers = 0;
+      auth.answerList(() => {
+        answers += 1;
+        if (answers === 3) auth.answerList();
+        return { kind: 'unavailable', reason: 'network', detail: 'away', retryAfterMs: 1 };
+      });
+      expect(await directory.sweeper.rebuild()).to.include({ users: 1 });
+    });
+  });
+});
