@@ -1,15 +1,15 @@
 // npm run demo: the main flow against the running suite, one line for each thing that happens
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { demoPassword } from '../local/people.ts';
-import { readRunning } from '../local/running-file.ts';
+import { localFolder, readRunning } from '../local/running-file.ts';
 import { apiOf, type Notification, type Session, type Task, type User } from './api.ts';
 import { watchEvents } from './events.ts';
 import { mailsTo } from './mails.ts';
 
 const patienceMs = 15_000;
 
-const running = readRunning(fileURLToPath(new URL('../../.local/running.json', import.meta.url)));
+const running = readRunning(join(localFolder(), 'running.json'));
 if (running?.ready === undefined) {
   console.error(
     running
@@ -106,11 +106,16 @@ async function logIn(email: string): Promise<Session> {
   return session;
 }
 
-async function request<T>(by: Session, method: string, path: string, body: unknown): Promise<T> {
-  say('request', `${method} ${path} (${by.user.name}) ${JSON.stringify(body)}`);
+async function request<T extends Task | User>(by: Session, method: string, path: string, body: object): Promise<T> {
+  say('request', `${method} ${path} (${by.user.name}) ${JSON.stringify({ ...body, password: undefined })}`);
   const answer = await call<T>(method, path, { token: by.access_token, body });
-  say('answer', JSON.stringify(answer));
+  say('answer', summary(answer));
   return answer;
+}
+
+function summary(answer: Task | User): string {
+  if (!('state' in answer)) return `user ${answer.id}: ${answer.name}, ${answer.role}`;
+  return `task ${answer.id}: ${answer.state}, assignee ${answer.assignee?.name ?? 'none'}`;
 }
 
 async function about(key: string, task: Task): Promise<void> {

@@ -41,20 +41,30 @@ export async function startGraph(
     o.progress({ name: node.name, state: 'ready', tookMs: performance.now() - began });
   }
 
+  const stop = async () => {
+    for (const layer of layersFromTop(nodes)) {
+      await Promise.all(layer.map((name) => parts.get(name)?.stop() ?? Promise.resolve()));
+    }
+  };
+  /** Also ends what is still starting, and with it the wait for it. */
+  const giveUp = async () => {
+    failed = true;
+    await stop();
+    await stopAllParts();
+  };
+
   // nodes are written down in an order in which each comes after what it builds on
   for (const node of nodes) ready.set(node.name, begin(node));
-  const stopNow = () => void stopAllParts();
-  o.signal?.addEventListener('abort', stopNow);
+  const onAbort = () => void giveUp();
+  o.signal?.addEventListener('abort', onAbort);
   try {
     await Promise.all(ready.values());
   } catch (error) {
-    failed = true;
-    const stopStarted = () => Promise.all([...parts.values()].map((part) => part.stop()));
-    await Promise.all([stopStarted(), stopAllParts()]);
+    await giveUp();
     await Promise.allSettled(ready.values());
     throw error;
   } finally {
-    o.signal?.removeEventListener('abort', stopNow);
+    o.signal?.removeEventListener('abort', onAbort);
   }
   return {
     part(name) {
@@ -63,10 +73,7 @@ export async function startGraph(
       return part;
     },
     parts: [...parts.values()],
-    async stop() {
-      for (const layer of layersFromTop(nodes))
-        await Promise.all(layer.map((name) => parts.get(name)?.stop() ?? Promise.resolve()));
-    },
+    stop,
   };
 }
 

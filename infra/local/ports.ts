@@ -25,8 +25,9 @@ const defaultPorts: SuitePorts = {
   postgres: 54320,
   amqp: 56720,
   management: 56721,
-  epmd: 56722,
-  erlang: 56723,
+  // below the range that Linux takes ports of outgoing connections from
+  epmd: 26720,
+  erlang: 26721,
 };
 
 const names = Object.keys(defaultPorts) as (keyof SuitePorts)[];

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { isPortFree } from '@taskwire/local-servers';
+import { answers, isPortFree } from '@taskwire/local-servers';
 import type { OutsideServers } from './outside.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames } from './secrets.ts';
@@ -30,9 +30,23 @@ export function neededPorts(ports: SuitePorts, outside: OutsideServers): Partial
   };
 }
 
-/** @throws with the names of all ports that other programs listen on. */
-export async function requirePorts(ports: Partial<SuitePorts>): Promise<void> {
-  const taken = await takenPorts(ports);
+// Linux keeps the port of an outgoing connection for 60 s after its end, and some default ports are in the range that it takes such
+// ports from.
+const closingMs = 65_000;
+
+/**
+ * Waits while ports are held by nothing but connections that are closing.
+ * @throws with the names of all ports that other programs have.
+ */
+export async function requirePorts(ports: Partial<SuitePorts>, say: (text: string) => void): Promise<void> {
+  let taken = await takenPorts(ports);
+  if (taken.length > 0 && !(await anyAnswers(taken))) {
+    say(
+      `an outgoing connection has port ${taken.map(([, port]) => port).join(', ')}; waiting up to a minute for its end`,
+    );
+    await waitForPorts(ports, closingMs);
+    taken = await takenPorts(ports);
+  }
   if (taken.length === 0) return;
   const list = taken.map(([name, port]) => `${port} (${name})${holder(port)}`).join(', ');
   throw new Error(
@@ -50,6 +64,10 @@ export async function waitForPorts(ports: Partial<SuitePorts>, timeoutMs: number
 async function takenPorts(ports: Partial<SuitePorts>): Promise<[string, number][]> {
   const free = await Promise.all(Object.values(ports).map(isPortFree));
   return Object.entries(ports).filter((_, index) => !free[index]);
+}
+
+async function anyAnswers(taken: [string, number][]): Promise<boolean> {
+  return (await Promise.all(taken.map(([, port]) => answers(port)))).includes(true);
 }
 
 function holder(port: number): string {

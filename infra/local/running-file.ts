@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isAlive } from '@taskwire/local-servers';
 
 /** What a start leaves in its folder for as long as it runs: the lock against a second start, and what other commands need to find it. */
@@ -10,6 +11,11 @@ export type Running = {
   /** present once everything is ready */
   ready?: { mailPageUrl: string; operatorAmqpUrl: string; readyAt: string };
 };
+
+/** Where a start keeps its data, its logs and that file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */
+export function localFolder(): string {
+  return resolve(process.env.TASKWIRE_LOCAL_DIR || fileURLToPath(new URL('../../.local', import.meta.url)));
+}
 
 /** `taken`: another start runs in this folder. `free` and `left`: the file is ours now; an earlier start has ended without tidying up. */
 export function takeFolder(

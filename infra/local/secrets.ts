@@ -16,7 +16,8 @@ export type Secrets = {
 };
 
 export function newSecrets(): Secrets {
-  const secret = () => randomBytes(18).toString('base64url');
+  // 32 characters, the least that Auth takes for a client secret
+  const secret = () => randomBytes(24).toString('base64url');
   return {
     database: { superuser: secret(), auth: secret(), tasks: secret(), notifications: secret() },
     amqp: { operator: secret(), auth: secret(), tasks: secret(), notifications: secret() },

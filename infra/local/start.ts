@@ -1,5 +1,5 @@
 // npm start [-- --fresh] [-- --logs]
-import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
@@ -11,13 +11,13 @@ import { outsideServers } from './outside.ts';
 import { demoPeople } from './people.ts';
 import { configuredPorts } from './ports.ts';
 import { neededPorts, requirePorts, requireRoom, waitForPorts } from './preflight.ts';
-import { leaveFolder, takeFolder, writeRunning } from './running-file.ts';
+import { leaveFolder, localFolder, takeFolder, writeRunning } from './running-file.ts';
 import { keptSecrets } from './secrets.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { startSuite, type Suite } from './suite.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const dir = join(root, '.local');
+const dir = localFolder();
 const runningFile = join(dir, 'running.json');
 const seededFile = join(dir, 'seeded');
 
@@ -58,7 +58,7 @@ async function start(): Promise<void> {
     await waitForPorts(needed, 10_000);
   }
   requireRoom(dir);
-  await requirePorts(needed);
+  await requirePorts(needed, say);
   await installPrograms(say);
   if (fresh) dropData();
   turnLogs(join(dir, 'logs'));
@@ -108,9 +108,9 @@ async function end(code: number): Promise<void> {
 }
 
 function dropData(): void {
-  // the lock of this start and of an install stay, everything else is made anew
-  const kept = new Set(['running.json', 'install.lock']);
-  for (const name of readdirSync(dir)) if (!kept.has(name)) rmSync(join(dir, name), { recursive: true, force: true });
+  for (const name of ['postgres', 'rabbitmq', 'mail', 'nginx', 'docs', 'logs', 'secrets.json', 'seeded']) {
+    rmSync(join(dir, name), { recursive: true, force: true });
+  }
 }
 
 function readArguments(args: string[]): { fresh: boolean; logs: boolean } {

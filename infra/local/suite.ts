@@ -183,8 +183,9 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       ...serviceNames.map(migrated),
       ...(o.people === undefined ? [] : [people]),
       service('auth'),
-      service('tasks'),
-      service('notifications', ...(outside.smtpUrl === undefined ? ['mail'] : [])),
+      // both get on without Auth, but have nothing to do before it is there than to log that it is not
+      service('tasks', 'auth'),
+      service('notifications', 'auth', ...(outside.smtpUrl === undefined ? ['mail'] : [])),
       gateway,
     ],
     {
