@@ -3,3 +3,4 @@ export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { silent } from './silent.ts';
+export { testProxy, type TestProxy } from './proxy.ts';

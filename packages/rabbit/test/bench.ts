@@ -1,0 +1,75 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testBroker, testProxy, type TestBroker, type TestProxy } from '@taskwire/testing';
+import { createRabbit, serviceTopology } from '@taskwire/rabbit';
+import type { Delivery, OutgoingMessage, PublisherLimits, Rabbit, Topology } from '@taskwire/rabbit';
+
+/** A fresh vhost, reached through a network that can fail. */
+export type Bench = {
+  broker: TestBroker;
+  proxy: TestProxy;
+  /** A process of the service `tasks`, started, bound to `auth.user.*`. */
+  rabbit(options?: {
+    topology?: Topology;
+    limits?: Partial<PublisherLimits>;
+    heartbeatSeconds?: number;
+  }): Promise<Rabbit>;
+  /** Closes the connections of the vhost as an operator would; gives their number. */
+  closeConnections(): Promise<number>;
+  drop(): Promise<void>;
+};
+
+export const topology = serviceTopology({ service: 'tasks', bindings: ['auth.user.*'] });
+
+export async function createBench(): Promise<Bench> {
+  const broker = await testBroker();
+  const proxy = await testProxy(broker.url('tasks'));
+  const rabbits: Rabbit[] = [];
+  return {
+    broker,
+    proxy,
+    async rabbit({ topology: own = topology, limits = {}, heartbeatSeconds = 5 } = {}) {
+      const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
+      const url = `${proxy.through(broker.url('tasks'))}?heartbeat=${heartbeatSeconds}`;
+      const rabbit = createRabbit({ url, name: 'test', telemetry, topology: own, limits });
+      rabbits.push(rabbit);
+      await rabbit.start();
+      return rabbit;
+    },
+    async closeConnections() {
+      const open = await broker.management.call<{ name: string }[]>('GET', `/vhosts/${broker.vhost}/connections`);
+      for (const { name } of open)
+        await broker.management.call('DELETE', `/connections/${encodeURIComponent(name)}`).catch(() => undefined);
+      return open.length;
+    },
+    async drop() {
+      proxy.heal();
+      proxy.cutAfter(undefined);
+      await Promise.all(rabbits.map((rabbit) => rabbit.stop()));
+      await proxy.stop();
+      await broker.drop();
+    },
+  };
+}
+
+export function aMessage(message: Partial<OutgoingMessage> = {}): OutgoingMessage {
+  return {
+    messageId: randomUUIDv7(),
+    routingKey: 'auth.user.created',
+    body: Buffer.from('{"n":1}'),
+    headers: { schema_version: 1 },
+    timestamp: Math.floor(Date.now() / 1000),
+    appId: 'auth',
+    ...message,
+  };
+}
+
+/** Collects deliveries by message id. */
+export function collector() {
+  const received: Delivery[] = [];
+  return {
+    received,
+    ids: () => received.map((delivery) => delivery.messageId),
+    onMessage: async (delivery: Delivery): Promise<void> => void received.push(delivery),
+  };
+}
