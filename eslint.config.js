@@ -72,7 +72,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/testing/**/*.ts'],
+    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/testing/**/*.ts', 'infra/chaos/**/*.ts'],
     rules: {
       'no-restricted-syntax': ['error', ...habits, sleeping],
       // answers are read as they come; a wrong guess of their shape fails the test

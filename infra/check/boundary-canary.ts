@@ -56,10 +56,15 @@ export const canary: readonly Canary[] = [
   breaks('service-apart', 'services/tasks/test/a.unit.test.ts', "import { wire } from '../../auth/src/wire.ts';"),
   breaks('service-apart', 'packages/inbox/src/index.ts', "import { wire } from '../../../services/auth/src/wire.ts';"),
 
+  breaks('service-apart', 'infra/local/suite.ts', "import { wire } from '../../services/auth/src/wire.ts';"),
+  fine('infra/bench/write.ts', "import { insertTask } from '../../services/tasks/src/postgres/create.ts';"),
+
   breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import { createRelay } from '@taskwire/outbox';"),
   breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import type { Relay } from '@taskwire/outbox';"),
   breaks('package-order', 'packages/rabbit/src/rabbit.ts', "import { a } from '@taskwire/not-in-the-order';"),
   breaks('package-order', 'packages/rabbit/test/a.unit.test.ts', "import { createRelay } from '@taskwire/outbox';"),
+  fine('packages/outbox/test/a.unit.test.ts', "import { createRelay } from '@taskwire/outbox';"),
+  breaks('package-order', 'packages/outbox/src/relay.ts', "import { createRelay } from '@taskwire/outbox';"),
   fine('packages/outbox/src/relay.ts', "import { createRabbit } from '@taskwire/rabbit';"),
   breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '@taskwire/rabbit/src/link.ts';"),
   breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '../../rabbit/src/link.ts';"),

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import {
   createServer,
   request,
@@ -10,7 +10,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { answers, freePorts, inheritedEnv, startPart, type Part } from '@taskwire/local-servers';
+import { freePorts, startNginx } from '@taskwire/local-servers';
 import { renderGateway, type GatewayOptions } from '../render.ts';
 
 export type Answer = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; text: string };
@@ -52,23 +52,12 @@ export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
     tasks: address(servers.tasks),
     notifications: address(servers.notifications),
   };
-  const configuration = join(prefixDir, 'nginx.conf');
-  await writeFile(
-    configuration,
-    renderGateway({ upstreams, docsRoot: prefixDir, workers: 1, ...options, port, prefixDir }),
-  );
   const closeServices = () => {
     for (const server of Object.values(servers)) server.close().closeAllConnections();
   };
-  const nginx: Part = await startPart({
-    name: 'gateway',
-    command: 'nginx',
-    args: ['-e', 'stderr', '-g', 'daemon off;', '-c', configuration],
-    env: { ...inheritedEnv(), PATH: `${process.env['PATH']}:/usr/sbin:/usr/local/sbin` },
-    logFile: join(prefixDir, 'nginx.log'),
-    ready: () => answers(port),
-    readyTimeoutMs: 10_000,
-  }).catch((error: unknown) => {
+  const conf = renderGateway({ upstreams, docsRoot: prefixDir, workers: 1, ...options, port, prefixDir });
+  const logFile = join(prefixDir, 'nginx.log');
+  const nginx = await startNginx({ dir: prefixDir, conf, port, logFile }).catch((error: unknown) => {
     closeServices(); // they would keep the test process alive
     throw error;
   });

@@ -1,0 +1,67 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The repository's folder. */
+export const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');
+
+/** One thing that `npm run check` looks at. `faults` gives what to show; none means that all is well. */
+export type Step = { name: string; faults: () => Promise<string[]>; note?: () => string | undefined };
+
+/** What a step found and how long it took. */
+export type Finding = { name: string; faults: string[]; seconds: number; note: string | undefined };
+
+/** Runs the steps, at most `width` at once, in their order; tells of each when it is done. An error in a step is a fault of it. */
+export async function runSteps(
+  steps: readonly Step[],
+  width: number,
+  tell: (finding: Finding) => void,
+): Promise<Finding[]> {
+  const waiting = [...steps];
+  const findings: Finding[] = [];
+  const lane = async (): Promise<void> => {
+    for (let step = waiting.shift(); step !== undefined; step = waiting.shift()) {
+      const began = performance.now();
+      const faults = await step
+        .faults()
+        .catch((error: unknown) => [error instanceof Error ? error.message : String(error)]);
+      const finding = { name: step.name, faults, seconds: (performance.now() - began) / 1000, note: step.note?.() };
+      findings.push(finding);
+      tell(finding);
+    }
+  };
+  await Promise.all(Array.from({ length: width }, lane));
+  return findings;
+}
+
+/** A step that runs a program from node_modules; what it prints is shown when it fails. */
+export function tool(name: string, packageName: string, args: string[]): Step {
+  return { name, faults: () => output(process.execPath, [programOf(packageName), ...args]) };
+}
+
+/** Runs a program of ours to its end: nothing when it succeeds, else what it said. */
+export function output(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
+  return new Promise((resolve) => {
+    // colours are for terminals, and eslint's and knip's would hide the lines from editors that look for them
+    execFile(
+      command,
+      args,
+      { cwd: root, maxBuffer: 64 * 1024 * 1024, env: { ...env, NO_COLOR: '1' } },
+      (error, stdout, stderr) => {
+        const said = `${stdout}\n${stderr}`.trim();
+        resolve(error === null ? [] : [said === '' ? error.message : said]);
+      },
+    );
+  });
+}
+
+function programOf(packageName: string): string {
+  const folder = join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    bin: string | Record<string, string>;
+  };
+  const file = typeof bin === 'string' ? bin : bin[packageName === 'typescript' ? 'tsc' : packageName];
+  if (file === undefined) throw new Error(`${packageName} has no program of its name`);
+  return join(folder, file);
+}

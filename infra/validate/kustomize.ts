@@ -1,0 +1,40 @@
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import type { KubernetesObject } from './kubernetes-objects.ts';
+
+const run = promisify(execFile);
+
+/** What `kubectl kustomize` makes of a folder. @throws with kustomize's own words. */
+export async function buildWithKustomize(folder: string): Promise<KubernetesObject[]> {
+  const { stdout, stderr } = await run('kubectl', ['kustomize', folder], { maxBuffer: 64 * 1024 * 1024 });
+  // kustomize warns of what it will no longer take
+  if (stderr.trim() !== '') throw new Error(`kubectl kustomize ${folder}: ${stderr.trim()}`);
+  return readObjects(stdout, folder);
+}
+
+/**
+ * Whether the machine's kubectl has kustomize 5, which it has from 1.27 on. That of Debian 12 is 1.20 with kustomize 2, which
+ * cannot read today's kustomizations.
+ */
+export async function hasKustomize(): Promise<boolean> {
+  const { stdout } = await run('kubectl', ['version', '--client', '--output', 'json']).catch(() => ({ stdout: '{}' }));
+  const { kustomizeVersion = '' } = JSON.parse(stdout) as { kustomizeVersion?: string };
+  return Number(/^v(\d+)\./.exec(kustomizeVersion)?.[1] ?? 0) >= 5;
+}
+
+/** The objects that stand in the files of a folder as they are, without patches and overlays. */
+export function readPlainObjects(folder: string): KubernetesObject[] {
+  const files = readdirSync(folder).filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml');
+  return files.flatMap((file) => readObjects(readFileSync(join(folder, file), 'utf8'), file));
+}
+
+function readObjects(text: string, source: string): KubernetesObject[] {
+  return parseAllDocuments(text).map((document) => {
+    const [error] = document.errors;
+    if (error) throw new Error(`${source}: ${error.message}`);
+    return document.toJS() as KubernetesObject;
+  });
+}
