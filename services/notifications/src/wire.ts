@@ -144,7 +144,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     },
   });
 
-  const workers: Component[] = [directory.refresher, directory.sweeper, rabbit, inbox, ...deliveries];
+  // stopped in reverse: what may wait for an SMTP server goes last
+  const workers: Component[] = [...deliveries, directory.refresher, directory.sweeper, rabbit, inbox];
   const components: Component[] = [
     closing('database', db.close),
     closing('clients', async () => {

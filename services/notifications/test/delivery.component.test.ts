@@ -133,6 +133,26 @@ describe('Delivery by e-mail', () => {
     expect(sent.html).to.include('&lt;script&gt;').and.not.to.include('<script');
   });
 
+  it('makes one notification with its deliveries of one event and person, however many write it at the same time', async () => {
+    const compose = composer((kind, facts) => templates[kind].inApp(facts), [inApp, channelAt('smtp://127.0.0.1:1')]);
+    const facts = { task: null, actor: null, recipient: 'Ann' };
+    const about = { eventId: randomUUIDv7(), userId: randomUUIDv7(), type: 'user.welcome', facts } as const;
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        await database.db.transaction(async (tx) => await writeNotifications(tx, [compose(about)]));
+      }),
+    );
+    const rows = await query<{ channel: string; state: string }>(
+      database.db.pool,
+      'SELECT channel, state FROM deliveries ORDER BY channel',
+    );
+    expect(rows).to.deep.equal([
+      { channel: 'email', state: 'pending' },
+      { channel: 'in_app', state: 'sent' },
+    ]);
+    expect(await query(database.db.pool, 'SELECT 1 FROM notifications')).to.have.length(1);
+  });
+
   it('does not mail what is for the app alone', async () => {
     const id = await notify('task.started');
     expect(await delivery(id)).to.equal(undefined);
@@ -154,6 +174,33 @@ describe('Delivery by e-mail', () => {
     expect(attempts).to.deep.equal(['away', 'away', 'away', 'away']);
     await loopAt(mail.url).tick();
     for (const id of ids) expect((await delivery(id)).state).to.equal('sent');
+  });
+
+  it('is calm when it was away and there is nothing left to try', async () => {
+    await notify('task.assigned');
+    const loop = loopAt('smtp://127.0.0.1:1');
+    await loop.tick().catch(() => undefined);
+    await query(database.db.pool, 'TRUNCATE notifications CASCADE');
+    expect(await loop.tick()).to.equal('idle');
+  });
+
+  it('does not try unseen: one attempt is one try', async () => {
+    const id = await notify('task.assigned');
+    smtp.follow({ greeting: 'cut' });
+    const loop = loopAt(smtp.url);
+    await loop.tick().catch(() => undefined);
+    expect(await outcomes(id)).to.deep.equal(['away']);
+    expect(smtp.connections()).to.equal(1);
+  });
+
+  it('waits when the server will not have us: the greeting or the log-in is refused', async () => {
+    const id = await notify('task.assigned');
+    smtp.follow({ greeting: '554 not you' });
+    await loopAt(smtp.url)
+      .tick()
+      .catch(() => undefined);
+    expect((await delivery(id)).state).to.equal('pending');
+    expect(await outcomes(id)).to.deep.equal(['away']);
   });
 
   it('tries again after a 4xx, later each time, under the same Message-ID', async () => {

@@ -51,8 +51,9 @@ export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry 
     const claimed = await log.claim(channel.name, limit, claimMs);
     const ends = await Promise.allSettled(claimed.map((one) => deliverOne(one, stopping)));
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    const failure = ends.find((end) => end.status === 'fulfilled' && end.value.kind === 'away');
-    if (claimed.length > 0) away = failure !== undefined;
+    // with nothing to try, what was known last still holds
+    if (claimed.length === 0) return 'idle';
+    away = ends.some((end) => end.status === 'fulfilled' && end.value.kind === 'away');
     if (away) throw new Error(`${channel.name} is away`);
     return claimed.length === limit ? 'more' : 'idle';
   }

@@ -38,7 +38,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     dnsTimeout: connectMs,
     socketTimeout: silenceMs,
     idleTimeout: idleMs,
-    // by default the pool sends a message again when its connection closes, also after the server may have taken it; whether to is the loop's decision
+    // what is tried again, and when, is the loop's decision; the pool would do it unseen, and the log of attempts would not tell
     maxRequeues: 0,
     disableFileAccess: true,
     disableUrlAccess: true,

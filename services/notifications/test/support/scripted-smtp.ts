@@ -18,6 +18,7 @@ export type ScriptedSmtp = {
   arrived: readonly string[];
   /** How often DATA was asked for. */
   dataCommands(): number;
+  connections(): number;
   follow(script: Script): void;
   stop(): Promise<void>;
 };
@@ -26,6 +27,7 @@ export type ScriptedSmtp = {
 export async function scriptedSmtp(first: Script = {}): Promise<ScriptedSmtp> {
   let script = first;
   let dataCommands = 0;
+  let connections = 0;
   const arrived: string[] = [];
   const sockets = new Set<Socket>();
 
@@ -36,6 +38,7 @@ export async function scriptedSmtp(first: Script = {}): Promise<ScriptedSmtp> {
 
   const server = createServer((socket) => {
     sockets.add(socket);
+    connections += 1;
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => undefined);
     let buffer = '';
@@ -77,6 +80,7 @@ export async function scriptedSmtp(first: Script = {}): Promise<ScriptedSmtp> {
     url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`,
     arrived,
     dataCommands: () => dataCommands,
+    connections: () => connections,
     follow: (next) => void (script = next),
     async stop() {
       for (const socket of sockets) socket.destroy();
