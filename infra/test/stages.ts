@@ -4,8 +4,8 @@ import { isAbsolute, relative } from 'node:path';
 export type Stage = {
   name: string;
   pattern: string;
-  /** what has to run before it: PostgreSQL and RabbitMQ, or the whole suite */
-  needs: 'nothing' | 'servers' | 'suite';
+  /** what has to be there before it: rabbitmq-server and nginx installed, or PostgreSQL and RabbitMQ running */
+  needs: 'nothing' | 'programs' | 'servers';
   mochaArgs: string[];
 };
 
@@ -18,9 +18,10 @@ export const stages: Stage[] = [
   {
     name: 'end to end',
     pattern: '*.e2e.test.ts',
-    needs: 'suite',
+    needs: 'programs',
     mochaArgs: ['--require', './infra/test/e2e-suite.ts'],
   },
+  { name: 'launcher', pattern: '*.launcher.test.ts', needs: 'programs', mochaArgs: [] },
 ];
 
 const folders = '{packages/*/test,services/*/test,infra/*/test,e2e}';
