@@ -10,7 +10,7 @@ import { sends, type Channel } from './app/channel.ts';
 import { composer } from './app/compose.ts';
 import { deliveryLoop } from './app/deliver.ts';
 import { findTask } from './app/find-task.ts';
-import { deliveryMetrics } from './app/metrics.ts';
+import { deliveryMetrics } from './metrics/delivery-metrics.ts';
 import { tellAboutTask } from './app/tell-about-task.ts';
 import { welcomeUser } from './app/welcome-user.ts';
 import { email } from './channels/email.ts';
@@ -24,7 +24,7 @@ import { migrations } from './migrations.ts';
 import { deliveryLog, readOpenDeliveries } from './postgres/deliveries.ts';
 import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
 import { taskCache } from './postgres/task-cache.ts';
-import { templates } from './templates/templates.ts';
+import { templates } from './app/templates/templates.ts';
 
 /** Notifications' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';

@@ -11,7 +11,7 @@ import { email } from '../src/channels/email.ts';
 import { inApp } from '../src/channels/in-app.ts';
 import { deliveryLog } from '../src/postgres/deliveries.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
-import { templates } from '../src/templates/templates.ts';
+import { templates } from '../src/app/templates/templates.ts';
 import { scriptedSmtp, type ScriptedSmtp } from './support/scripted-smtp.ts';
 
 const source = { name: 'notifications', directory: new URL('../migrations/', import.meta.url) };

@@ -2,8 +2,8 @@ import { schemas } from '@taskwire/contracts';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Facts } from '../src/app/notification-types.ts';
-import { layOut } from '../src/templates/layout.ts';
-import { templates } from '../src/templates/templates.ts';
+import { layOut } from '../src/app/templates/layout.ts';
+import { templates } from '../src/app/templates/templates.ts';
 
 const facts: Facts = { task: { id: 't1', title: 'Paint the fence', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
 const publicUrl = 'https://taskwire.example/app';

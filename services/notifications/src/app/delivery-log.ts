@@ -30,3 +30,6 @@ export type DeliveryLog = {
   /** Turns what was being sent by a process that is gone into `unknown`; the classes given are due again after `againInMs`, once. */
   markLost(channel: string, classesSentAgain: readonly string[], againInMs: number): Promise<number>;
 };
+
+/** What waits, by channel and state. `oldestSeconds` is the age of the oldest of them. */
+export type OpenDeliveries = { channel: string; state: string; count: number; oldestSeconds: number };

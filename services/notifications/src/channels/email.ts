@@ -2,9 +2,9 @@ import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
 import type { FindPerson, Person } from '../app/ports.ts';
-import { layOut } from '../templates/layout.ts';
-import { templates } from '../templates/templates.ts';
-import type { Mail } from '../templates/template.ts';
+import { layOut } from '../app/templates/layout.ts';
+import { templates } from '../app/templates/templates.ts';
+import type { Mail } from '../app/templates/template.ts';
 import { holdEnd } from './hold-end.ts';
 import { verdictOf } from './smtp-verdict.ts';
 

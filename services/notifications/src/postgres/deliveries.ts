@@ -1,6 +1,5 @@
 import { query, type Queryable } from '@taskwire/postgres';
-import type { OpenDeliveries } from '../app/metrics.ts';
-import type { Claimed, DeliveryLog } from '../app/delivery-log.ts';
+import type { Claimed, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
 
 // An attempt that never ended belongs to a process that died, or lost its claim, before it handed anything over: it is safe to go again.
 // `now()` and not `clock_timestamp()` in the condition, because an index does not serve a volatile one.

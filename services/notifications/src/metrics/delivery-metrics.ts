@@ -1,8 +1,6 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { DeliveryTelemetry } from './deliver.ts';
-
-/** What waits, by channel and state. `oldestSeconds` is the age of the oldest of them. */
-export type OpenDeliveries = { channel: string; state: string; count: number; oldestSeconds: number };
+import type { DeliveryTelemetry } from '../app/deliver.ts';
+import type { OpenDeliveries } from '../app/delivery-log.ts';
 
 /** The metrics of deliveries; `readOpen` is asked at each scrape. While it fails the gauges have no values, and the rest is still told. */
 export function deliveryMetrics(

@@ -1,4 +1,4 @@
-import type { NotificationType } from '../app/notification-types.ts';
+import type { NotificationType } from '../notification-types.ts';
 import { taskAssigned } from './task-assigned.ts';
 import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';

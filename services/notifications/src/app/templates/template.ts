@@ -1,4 +1,4 @@
-import type { Facts } from '../app/notification-types.ts';
+import type { Facts } from '../notification-types.ts';
 
 /** An e-mail before it is laid out: plain text throughout, which the layout escapes for HTML. */
 export type Mail = {

@@ -1,4 +1,4 @@
-import type { Facts } from '../app/notification-types.ts';
+import type { Facts } from '../notification-types.ts';
 import type { Mail } from './template.ts';
 
 /** The task in a sentence: its title in quotes, where it is known. */
