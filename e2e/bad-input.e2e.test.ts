@@ -1,0 +1,166 @@
+import { expect } from 'chai';
+import { authRoutes, notificationsRoutes, schemas, tasksRoutes, type Route } from '@taskwire/contracts';
+import { demoPerson, send, type Answer, type Person } from './front-end.ts';
+import { useSuite } from './suite.ts';
+
+const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes].flatMap((table) => Object.values(table));
+const publicRoutes = routes.filter(({ path }) => path.startsWith('/api/v1/'));
+const internalRoutes = routes.filter(({ access }) => access.kind === 'service');
+const unknownId = '019aa1b2-0000-7000-8000-0000000000ff';
+
+/** The service that a route belongs to, for calls that do not go through the gateway. */
+function serviceOf(route: Route): 'auth' | 'tasks' | 'notifications' {
+  if (Object.values(authRoutes).some((own) => own === route)) return 'auth';
+  return Object.values(tasksRoutes).some((own) => own === route) ? 'tasks' : 'notifications';
+}
+
+describe('Bad input, at every public endpoint', () => {
+  const suite = useSuite();
+  let admin: Person;
+  let serviceToken: string;
+
+  before(async () => {
+    admin = await demoPerson(suite(), 'admin');
+    serviceToken = await clientCredentials('urn:taskwire:tasks', 'tasks:read');
+  });
+
+  async function clientCredentials(resource: string, scope: string): Promise<string> {
+    const { id, secret } = suite().m2mClient('notifications');
+    const response = await fetch(`${suite().serviceUrl('auth')}/oidc/token`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${btoa(`${id}:${secret}`)}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: new URLSearchParams({ grant_type: 'client_credentials', resource, scope }),
+    });
+    expect(response.status).to.equal(200);
+    return ((await response.json()) as { access_token: string }).access_token;
+  }
+
+  async function call(
+    route: Route,
+    init: Parameters<typeof send>[3] & { id?: string; query?: string } = {},
+  ): Promise<Answer> {
+    const { id = unknownId, query = '', ...rest } = init;
+    const path = route.path.replace('{id}', id) + query;
+    return await send(suite().url, route.method.toUpperCase(), path, rest);
+  }
+
+  function expectProblem(answer: Answer, status: number, code?: string): void {
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(status);
+    expect(answer.headers.get('content-type')).to.match(/^application\/problem\+json/);
+    const body = schemas.problem.parse(answer.body);
+    expect(body.status).to.equal(status);
+    expect(body.request_id).to.equal(answer.headers.get('x-request-id'));
+    if (code !== undefined) expect(body.code).to.equal(code);
+  }
+
+  for (const route of publicRoutes) {
+    describe(`${route.method.toUpperCase()} ${route.path}`, () => {
+      const token = (): string | undefined => (route.access.kind === 'user' ? admin.token : undefined);
+      const headers = route.ifMatch === 'required' ? { 'if-match': '*' } : {};
+
+      if (route.access.kind === 'user') {
+        it('refuses a request without a token', async () =>
+          expectProblem(await call(route, route.method === 'get' ? {} : { body: '{}' }), 401, 'unauthenticated'));
+        it('refuses a token that is not one', async () =>
+          expectProblem(await call(route, { token: 'a.b.c' }), 401, 'invalid_token'));
+        it('refuses the token of a service', async () => {
+          // to Tasks it is a token for services, to the others one for another audience
+          const status = serviceOf(route) === 'tasks' ? 403 : 401;
+          expectProblem(await call(route, { token: serviceToken }), status);
+        });
+      }
+      if (route.body !== undefined) {
+        const sent = (body: string, extra: Record<string, string> = {}) => ({
+          token: token(),
+          body,
+          headers: { ...headers, ...extra },
+        });
+        it('refuses malformed JSON', async () =>
+          expectProblem(await call(route, sent('{"title":')), 400, 'malformed_json'));
+        it('refuses another media type', async () =>
+          expectProblem(
+            await call(route, sent('<a/>', { 'content-type': 'application/xml' })),
+            415,
+            'unsupported_media_type',
+          ));
+        it('refuses a body that is too large', async () =>
+          expectProblem(
+            await call(route, sent(JSON.stringify({ title: 'x'.repeat(1_200_000) }))),
+            413,
+            'payload_too_large',
+          ));
+        it('refuses a body that is no object', async () =>
+          expectProblem(await call(route, sent('[1]')), 422, 'invalid_input'));
+        it('refuses unknown fields and wrong types, naming them', async () => {
+          const answer = await call(route, sent('{"is_admin":true}'));
+          expectProblem(answer, 422, 'invalid_input');
+          expect(answer.body.errors).to.be.an('array').that.is.not.empty;
+        });
+      }
+      if (route.params !== undefined) {
+        const sound = { token: token, body: route.body === undefined ? undefined : validBody(route) };
+        it('refuses an id that is no uuid', async () =>
+          expectProblem(
+            await call(route, { id: 'seven', headers, token: sound.token(), body: sound.body }),
+            422,
+            'invalid_input',
+          ));
+        it('knows no resource with an id that never was', async () =>
+          expectProblem(await call(route, { headers, token: sound.token(), body: sound.body }), 404, 'not_found'));
+        if (route.ifMatch === 'required') {
+          it('wants If-Match', async () =>
+            expectProblem(await call(route, { token: sound.token(), body: sound.body }), 428, 'precondition_required'));
+        }
+      }
+      if (route.query !== undefined && route.params === undefined) {
+        it('refuses a cursor that it did not give', async () =>
+          expectProblem(await call(route, { token: token(), query: '?cursor=bm9uc2Vuc2U' }), 400, 'bad_cursor'));
+        it('refuses an unknown parameter', async () =>
+          expectProblem(await call(route, { token: token(), query: '?colour=red' }), 422, 'invalid_input'));
+        it('refuses a limit that is no number', async () =>
+          expectProblem(await call(route, { token: token(), query: '?limit=all' }), 422, 'invalid_input'));
+      }
+    });
+  }
+
+  function validBody(route: Route): unknown {
+    if (route.path.endsWith('/assign')) return { assign: 'random' };
+    if (route.path.endsWith('/transition')) return { state: 'cancelled' };
+    return route.path.includes('/users') ? { name: 'Somebody' } : { title: 'Something' };
+  }
+
+  describe('Internal REST', () => {
+    for (const route of internalRoutes) {
+      it(`is not reachable through the gateway: ${route.path}`, async () => {
+        expectProblem(await call(route, { token: serviceToken }), 404, 'not_found');
+      });
+
+      it(`is for services with the scope only: ${route.path}`, async () => {
+        const own = suite().serviceUrl(serviceOf(route));
+        const path = route.path.replace('{id}', unknownId);
+        expectProblem(await send(own, 'GET', path), 401, 'unauthenticated');
+        expectProblem(await send(own, 'GET', path, { token: admin.token }), 403, 'insufficient_scope');
+        if (serviceOf(route) === 'auth')
+          expectProblem(await send(own, 'GET', path, { token: serviceToken }), 401, 'invalid_token');
+        else expectProblem(await send(own, 'GET', path, { token: serviceToken }), 404, 'not_found');
+      });
+    }
+
+    for (const path of [
+      '/metrics',
+      '/ready',
+      '/api/v2/tasks',
+      '/users',
+      '/%2e%2e/etc/passwd',
+      '/api/v1/..%2f..%2fusers',
+    ]) {
+      it(`has no other way in: ${path}`, async () => {
+        const answer = await send(suite().url, 'GET', path, { token: serviceToken });
+        expect([400, 404]).to.include(answer.status);
+      });
+    }
+  });
+});

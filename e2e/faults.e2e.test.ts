@@ -1,0 +1,140 @@
+import { expect } from 'chai';
+import pg from 'pg';
+import { waitFor } from '@taskwire/testing';
+import { demoPerson, mailsTo, newMember, send, toldAbout, type Person, type Task } from './front-end.ts';
+import { useSuite } from './suite.ts';
+
+const recovery = { timeoutMs: 30_000 };
+
+describe('When parts are down, what was acknowledged', function () {
+  this.timeout(120_000);
+  const suite = useSuite();
+  let manager: Person;
+  let performer: Person;
+
+  before(async () => {
+    manager = await demoPerson(suite(), 'manager');
+    performer = await newMember(suite(), 'Fay Fault');
+    await waitFor(async () => (await mailsTo(suite(), performer.user.email)).length === 1);
+  });
+
+  afterEach('every part runs', async () => {
+    for (const part of suite().parts) if (part.pid() === undefined) await part.start();
+    await waitFor(
+      async () => (await send(suite().url, 'GET', '/api/v1/tasks', { token: manager.token })).status === 200,
+      recovery,
+    );
+  });
+
+  async function assign(title: string): Promise<Task> {
+    const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', {
+      title,
+      assignee_id: performer.user.id,
+    });
+    expect(status, JSON.stringify(body)).to.equal(201);
+    return body;
+  }
+
+  /** Each task has exactly one notification for its performer, and exactly one mail. */
+  async function expectToldOnce(tasks: readonly Task[]): Promise<void> {
+    await waitFor(async () => {
+      const mails = await mailsTo(suite(), performer.user.email);
+      return tasks.every(({ title }) => mails.some(({ subject }) => subject.includes(title)));
+    }, recovery);
+    for (const task of tasks) {
+      const told = await toldAbout(performer, task.id);
+      expect(
+        told.map(({ type }) => type),
+        task.title,
+      ).to.deep.equal(['task.assigned']);
+      const mails = (await mailsTo(suite(), performer.user.email)).filter(({ subject }) =>
+        subject.includes(task.title),
+      );
+      expect(mails, task.title).to.have.length(1);
+    }
+  }
+
+  async function waitingInOutbox(): Promise<number> {
+    const client = new pg.Client({ connectionString: suite().databaseUrl('tasks') });
+    await client.connect();
+    const { rowCount } = await client.query('SELECT FROM outbox');
+    await client.end();
+    return rowCount ?? 0;
+  }
+
+  it('waits in the outbox while the broker is down, and goes out when it is back', async () => {
+    await suite().part('rabbitmq').kill();
+    const tasks = [await assign('Broker down 1'), await assign('Broker down 2')];
+    expect(await waitingInOutbox()).to.be.at.least(6);
+    await suite().part('rabbitmq').start();
+    await expectToldOnce(tasks);
+    await waitFor(async () => (await waitingInOutbox()) === 0);
+  });
+
+  it('waits in the queue while Notifications is down', async () => {
+    await suite().part('notifications').stop();
+    const tasks = [await assign('Notifications down 1'), await assign('Notifications down 2')];
+    await suite().part('notifications').start();
+    await expectToldOnce(tasks);
+  });
+
+  it('goes on without Auth for who is logged in, and copies catch up later', async () => {
+    const newcomer = await newMember(suite(), 'Neo Newcomer');
+    await suite().part('auth').kill();
+    const task = await assign('Auth down');
+    await expectToldOnce([task]);
+    expect(
+      (await send(suite().url, 'POST', '/api/v1/auth/login', { body: { email: 'a@b.test', password: 'x' } })).status,
+    ).to.be.oneOf([502, 503]);
+    await suite().part('auth').start();
+    await waitFor(
+      async () =>
+        (await manager.call('POST', `/api/v1/tasks/${task.id}/assign`, { assignee_id: newcomer.user.id })).status ===
+        200,
+      recovery,
+    );
+    await waitFor(async () => (await toldAbout(newcomer, task.id)).length === 1, recovery);
+  });
+
+  it('survives PostgreSQL killed under all services', async () => {
+    const first = await assign('Before PostgreSQL died');
+    await suite().part('postgres').kill();
+    const refused = await manager.call('POST', '/api/v1/tasks', { title: 'Never acknowledged' });
+    expect(refused.status).to.be.oneOf([500, 502, 503, 504]);
+    await suite().part('postgres').start();
+    const second = await waitFor(async () => {
+      const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', {
+        title: 'After PostgreSQL came back',
+        assignee_id: performer.user.id,
+      });
+      return status === 201 && body;
+    }, recovery);
+    await expectToldOnce([first, second]);
+  });
+
+  for (const victim of ['tasks', 'notifications'] as const) {
+    it(`is told once although ${victim} is killed with -9 in the middle of it, again and again`, async () => {
+      const tasks: Task[] = [];
+      for (let round = 0; round < 3; round++) {
+        tasks.push(await assign(`${victim} killed ${round} a`), await assign(`${victim} killed ${round} b`));
+        await suite().part(victim).kill();
+        await suite().part(victim).start();
+        await waitFor(async () => (await manager.call('GET', '/api/v1/tasks?limit=1')).status === 200, recovery);
+      }
+      await expectToldOnce(tasks);
+    });
+  }
+
+  it('is not lost while no mail can be sent', async () => {
+    await suite().part('mail').stop();
+    const task = await assign('Mail down');
+    await waitFor(async () => (await toldAbout(performer, task.id)).length === 1, recovery);
+    await suite().part('mail').start();
+    await waitFor(
+      async () => (await mailsTo(suite(), performer.user.email)).some(({ subject }) => subject.includes('Mail down')),
+      {
+        timeoutMs: 60_000,
+      },
+    );
+  });
+});

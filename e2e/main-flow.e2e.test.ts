@@ -1,0 +1,151 @@
+import { expect } from 'chai';
+import { schemas } from '@taskwire/contracts';
+import { waitFor } from '@taskwire/testing';
+import { demoPerson, mailsTo, newMember, toldAbout, type Person, type Task } from './front-end.ts';
+import { useSuite } from './suite.ts';
+
+describe('The main flow, through the gateway', () => {
+  const suite = useSuite();
+  let manager: Person;
+  let admin: Person;
+  let performer: Person;
+
+  before(async () => {
+    manager = await demoPerson(suite(), 'manager');
+    admin = await demoPerson(suite(), 'admin');
+    performer = await newMember(suite(), 'Pia Performer');
+  });
+
+  async function assigned(title: string, to: Person): Promise<Task> {
+    const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', { title, assignee_id: to.user.id });
+    expect(status).to.equal(201);
+    return body;
+  }
+
+  it('welcomes who registers, by e-mail', async () => {
+    const [mail] = await waitFor(async () => {
+      const mails = await mailsTo(suite(), performer.user.email);
+      return mails.length > 0 && mails;
+    });
+    expect(mail?.text).to.contain('Pia Performer');
+  });
+
+  it('carries a task from its creator to the performer and back', async () => {
+    const task = await assigned('Water the plants', performer);
+    expect(schemas.task.parse(task)).to.deep.include({
+      state: 'assigned',
+      assignee: { id: performer.user.id, name: 'Pia Performer' },
+    });
+
+    const [told] = await waitFor(async () => {
+      const list = await toldAbout(performer, task.id);
+      return list.length > 0 && list;
+    });
+    expect(schemas.notification.parse(told)).to.include({ type: 'task.assigned', read_at: null });
+    const mail = await waitFor(async () =>
+      (await mailsTo(suite(), performer.user.email)).find(({ subject }) => subject.includes('Water the plants')),
+    );
+    expect(mail.headers['message-id']).to.contain(told?.id);
+    expect(mail.html).to.contain('Water the plants');
+
+    const path = `/api/v1/tasks/${task.id}/transition`;
+    const started = await performer.call<Task>('POST', path, { state: 'in_progress' }, { 'if-match': '"1"' });
+    expect([started.status, started.body.state, started.headers.get('etag')]).to.deep.equal([
+      200,
+      'in_progress',
+      '"2"',
+    ]);
+    expect((await performer.call('POST', path, { state: 'completed' })).status).to.equal(200);
+
+    const types = await waitFor(async () => {
+      const list = await toldAbout(manager, task.id);
+      return list.length === 2 && list.map(({ type }) => type);
+    });
+    expect(types).to.deep.equal(['task.completed', 'task.started']);
+
+    const { body: activity } = await manager.call('GET', `/api/v1/tasks/${task.id}/activity`);
+    const actions = activity.data.map((entry: { action: string }) => entry.action);
+    expect(actions).to.include.members(['created', 'assigned', 'started', 'completed']);
+  });
+
+  it('counts what is unread, and reads it one by one or all at once', async () => {
+    const reader = await newMember(suite());
+    // the welcome is the first thing to read
+    await waitFor(async () => (await reader.call('POST', '/api/v1/notifications/read_all')).body.read === 1);
+    const tasks = [await assigned('One', reader), await assigned('Two', reader), await assigned('Three', reader)];
+    await waitFor(
+      async () => (await reader.call('GET', '/api/v1/notifications/unread_count')).body.unread_count === 3 || undefined,
+    );
+    const [first] = await toldAbout(reader, tasks[0]?.id ?? '');
+    const read = await reader.call('POST', `/api/v1/notifications/${first?.id}/read`);
+    expect(read.body.read_at).to.be.a('string');
+    expect((await reader.call('GET', '/api/v1/notifications?unread=true')).body.data).to.have.length(2);
+    expect((await reader.call('POST', '/api/v1/notifications/read_all')).body).to.deep.equal({ read: 2 });
+    expect((await reader.call('GET', '/api/v1/notifications/unread_count')).body.unread_count).to.equal(0);
+    expect((await performer.call('POST', `/api/v1/notifications/${first?.id}/read`)).status).to.equal(404);
+  });
+
+  it('gives a random task to a performer, and says why', async () => {
+    const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', { title: 'Anybody', assign: 'random' });
+    expect([status, body.state]).to.deep.equal([201, 'assigned']);
+    const { body: activity } = await manager.call('GET', `/api/v1/tasks/${body.id}/activity`);
+    const entry = activity.data.find(({ action }: { action: string }) => action === 'assigned');
+    expect(entry.reason).to.match(/fewest/);
+  });
+
+  it('does once what is asked twice with one Idempotency-Key', async () => {
+    const create = async () =>
+      await manager.call<Task>('POST', '/api/v1/tasks', { title: 'Once' }, { 'idempotency-key': performer.user.id });
+    const [a, b] = await Promise.all([create(), create()]);
+    const c = await create();
+    const created = [a, b, c].filter(({ status }) => status === 201).map(({ body }) => body.id);
+    expect(new Set(created).size).to.equal(1);
+    expect(c.headers.get('idempotency-replayed')).to.equal('true');
+  });
+
+  for (const [what, end] of [
+    [
+      'demoted',
+      async (person: Person) =>
+        (await admin.call('PATCH', `/api/v1/users/${person.user.id}`, { role: 'manager' }, { 'if-match': '*' }))
+          .status === 200,
+    ],
+    [
+      'deleted',
+      async (person: Person) =>
+        (await admin.call('DELETE', `/api/v1/users/${person.user.id}`, undefined, { 'if-match': '*' })).status === 204,
+    ],
+  ] as const) {
+    it(`moves the open tasks of a performer who is ${what} to others, and tells both`, async () => {
+      const leaving = await newMember(suite(), 'Lea Leaving');
+      const task = await assigned(`Hand over (${what})`, leaving);
+      await waitFor(async () =>
+        (await mailsTo(suite(), leaving.user.email)).some(({ subject }) => subject.includes(task.title)),
+      );
+      expect(await end(leaving)).to.equal(true);
+      const moved = await waitFor(async () => {
+        const { body } = await manager.call<Task>('GET', `/api/v1/tasks/${task.id}`);
+        return body.assignee_id !== leaving.user.id && body;
+      });
+      expect(moved.state).to.equal('assigned');
+      const { body: people } = await admin.call('GET', `/api/v1/users/${moved.assignee_id}`);
+      await waitFor(async () =>
+        (await mailsTo(suite(), people.email)).some(({ subject }) => subject.includes(task.title)),
+      );
+    });
+  }
+
+  it('ends the access of a deleted user everywhere within a second', async () => {
+    const leaving = await newMember(suite());
+    await waitFor(async () => (await leaving.call('GET', '/api/v1/notifications')).status === 200);
+    expect(
+      (await admin.call('DELETE', `/api/v1/users/${leaving.user.id}`, undefined, { 'if-match': '*' })).status,
+    ).to.equal(204);
+    for (const path of ['/api/v1/users/me', '/api/v1/tasks', '/api/v1/notifications']) {
+      await waitFor(async () => (await leaving.call('GET', path)).status === 401, {
+        timeoutMs: 1500,
+        what: `401 at ${path}`,
+      });
+    }
+  });
+});
