@@ -226,6 +226,17 @@ describe('The API of notifications', () => {
     }
   });
 
+  it('is not served by a worker, which says whether it can hear events', async () => {
+    const worker = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:1', PROCESS_ROLE: 'worker' });
+    try {
+      expect((await worker.call('GET', base, { token })).status).to.equal(404);
+      await waitFor(async () => (await worker.call('GET', '/ready')).status === 200);
+      expect((await worker.call('GET', '/ready')).body).to.have.nested.property('checks.broker.ok', true);
+    } finally {
+      await worker.stop();
+    }
+  });
+
   it('is ready when its database is there and migrated, and says that it lives', async () => {
     expect(await service.call('GET', '/health')).to.deep.include({ status: 200, body: { status: 'ok' } });
     const ready = await service.call('GET', '/ready');

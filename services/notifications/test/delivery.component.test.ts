@@ -278,6 +278,19 @@ describe('Delivery by e-mail', () => {
     expect((await delivery(id)).state).to.equal('sent');
   });
 
+  it('waits with its stop for the answer to what was handed over', async () => {
+    const id = await notify('task.assigned');
+    const answer = Promise.withResolvers<string>();
+    smtp.follow({ end: () => answer.promise });
+    const loop = loopAt(smtp.url);
+    await loop.start();
+    await waitFor(() => smtp.arrived.length === 1);
+    const stopped = loop.stop();
+    answer.resolve('250 taken');
+    await stopped;
+    expect((await delivery(id)).state).to.equal('sent');
+  });
+
   it('leaves a task mail unknown, and does not double it, when the connection is cut before the answer', async () => {
     const id = await notify('task.assigned');
     smtp.follow({ end: () => 'cut' });
