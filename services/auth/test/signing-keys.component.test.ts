@@ -20,7 +20,24 @@ describe('signing keys', () => {
   const replica = (itsSecret = secret) => createSigningKeys(createSealedKeys(database.db.pool), itsSecret);
 
   it('are made once, although many replicas first need one at the same time', async () => {
-    const replicas = Array.from({ length: 8 }, () => replica());
+    const rows = createSealedKeys(database.db.pool);
+    const count = 8;
+    let looked = 0;
+    const { promise: allLooked, resolve } = Promise.withResolvers<void>();
+    // all have seen that there is none before one makes it
+    const replicas = Array.from({ length: count }, () =>
+      createSigningKeys(
+        {
+          ...rows,
+          addFirst: async (key) => {
+            if (++looked === count) resolve();
+            await allLooked;
+            await rows.addFirst(key);
+          },
+        },
+        secret,
+      ),
+    );
     const kids = await Promise.all(replicas.map(async (keys) => (await keys.active()).kid));
     expect(new Set(kids).size).to.equal(1);
     const stored = await database.db.pool.query('SELECT FROM signing_keys');

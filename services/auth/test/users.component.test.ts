@@ -1,6 +1,10 @@
 import { expect } from 'chai';
+import { decodeJwt } from 'jose';
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
 import { expectProblem } from './support/api.ts';
 import { addUser, authWorld, cheapPasswords, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
+import { signed } from './support/stand-in-tokens.ts';
 
 const unknownId = '01999999-0000-7000-8000-000000000000';
 
@@ -230,6 +234,55 @@ describe('users of Auth', () => {
     it('does not come with a promotion, whose role holds at once', async () => {
       await change(admin.token, member.id, { role: 'manager' });
       expect((await world.api.call('listUsers', { token: member.token })).status).to.equal(200);
+    });
+
+    it('takes the tokens that are older than tokens_valid_after, and no others', async () => {
+      const second = Math.floor(Date.now() / 1000) - 5;
+      const sid = String(decodeJwt(member.token)['sid']);
+      const claims = {
+        sub: member.id,
+        client_id: 'first-party',
+        aud: 'urn:taskwire:auth',
+        role: 'member' as const,
+        sid,
+      };
+      const codeAt = async (iat: number, validAfter: number) => {
+        await world.database.db.pool.query(
+          "UPDATE users SET tokens_valid_after = to_timestamp($2) + interval '1 microsecond' * $3 WHERE id = $1",
+          [member.id, second, validAfter],
+        );
+        return (await world.api.call('me', { token: await signed(world, { ...claims, iat }) })).status;
+      };
+      expect(await codeAt(second - 1, 0)).to.equal(401);
+      expect(await codeAt(second, 0)).to.equal(200);
+      expect(await codeAt(second, 1)).to.equal(401);
+      expect(await codeAt(second + 1, 1)).to.equal(200);
+    });
+
+    it('is waited for by a log-in and a refresh that come while it is being written', async () => {
+      const waiting = async () => {
+        const { rows } = await world.database.db.pool.query<{ count: number }>(
+          "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        );
+        return rows[0]?.count === 2;
+      };
+      const answers = await world.database.db.transaction(async (tx) => {
+        await query(
+          tx,
+          "UPDATE users SET role = 'member', tokens_valid_after = clock_timestamp(), version = version + 1 WHERE id = $1",
+          [manager.id],
+        );
+        await query(tx, "UPDATE sessions SET ended_at = now(), end_reason = 'user_demoted' WHERE user_id = $1", [
+          manager.id,
+        ]);
+        const started = [
+          world.api.call('login', { body: { email: manager.email, password } }),
+          world.api.call('refresh', { body: { refresh_token: manager.refreshToken } }),
+        ];
+        await waitFor(waiting, { what: 'both to wait for the demotion' });
+        return started;
+      });
+      expect((await Promise.all(answers)).map(({ status }) => status)).to.deep.equal([401, 401]);
     });
 
     it('spares no log-in or refresh that runs at the same time', async () => {
