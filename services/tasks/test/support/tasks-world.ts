@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Role } from '@taskwire/contracts';
 import { readEnv } from '@taskwire/env';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testBroker, testDatabase, type TestDatabase } from '@taskwire/testing';
+import { silent, testBroker, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { wire } from '../../src/wire.ts';
@@ -36,7 +36,8 @@ export type TasksWorld = {
 };
 
 export async function tasksWorld(settings: Record<string, string> = {}): Promise<TasksWorld> {
-  const [database, broker, auth] = await Promise.all([testDatabase(migrations), testBroker(), startAuthStandIn()]);
+  const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
+  const auth = await startAuthStandIn();
   const observer = await observeEvents(broker.url());
   const started: Service[] = [];
 
@@ -90,7 +91,14 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
       await database.db.transaction(
         async (tx) => await service.directory.note(tx, type, { user_id: person.id, timestamp }),
       );
-      await service.directory.refresher.tick();
+      await waitFor(
+        async () => {
+          await service.directory.refresher.tick();
+          const held = await service.directory.get(person.id);
+          return change === 'deleted' ? held?.isDeleted : held?.role === change;
+        },
+        { what: `the directory to hold that ${person.name} is ${change}` },
+      );
     },
 
     createTask: async ({ token }, body = {}) =>

@@ -1,0 +1,318 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
+import { codeOf, type Task } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('assigning', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  beforeEach(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mona', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  afterEach(async () => await world.stop());
+
+  const assign = async (actor: Person, task: { id: string }, body: unknown, headers: Record<string, string> = {}) =>
+    await world.call('assignTask', { token: actor.token, params: { id: task.id }, body, headers });
+
+  describe('to a person', () => {
+    it('gives a draft to a performer, and takes begun work back to assigned when it goes to another', async () => {
+      const task = await world.createTask(ann);
+      expect(await world.assign(manager, task, ann)).to.include({ state: 'assigned', assignee_id: ann.id, version: 2 });
+      await world.transition(ann, task, 'in_progress');
+      expect(await world.assign(manager, task, ben)).to.include({ state: 'assigned', assignee_id: ben.id, version: 4 });
+      await world.observer.expectAbout(task.id, [
+        'created',
+        'changed',
+        'assigned',
+        'started',
+        'unassigned',
+        'assigned',
+      ]);
+    });
+
+    it('changes nothing for whoever has it', async () => {
+      const task = await world.createTask(manager, { assignee_id: ann.id });
+      const begun = await world.transition(ann, task, 'in_progress');
+      expect(await world.assign(manager, task, ann)).to.deep.equal(begun);
+    });
+
+    it('is for managers and admins only', async () => {
+      const task = await world.createTask(ann);
+      expect((await assign(ann, task, { assignee_id: ann.id })).status).to.equal(403);
+    });
+
+    it('refuses people who do not carry out tasks, were deleted, or never were', async () => {
+      const gone = await world.join('Gus', 'member');
+      await world.become(gone, 'deleted');
+      const task = await world.createTask(ann);
+      const expected: [string, string][] = [
+        [manager.id, 'ineligible_assignee'],
+        [gone.id, 'ineligible_assignee'],
+        [crypto.randomUUID(), 'unknown_assignee'],
+      ];
+      for (const [assignee_id, code] of expected) {
+        const refused = await assign(manager, task, { assignee_id });
+        expect([refused.status, codeOf(refused)]).to.deep.equal([422, code]);
+        const notCreated = await world.call('createTask', { token: manager.token, body: { title: 'x', assignee_id } });
+        expect([notCreated.status, codeOf(notCreated)]).to.deep.equal([422, code]);
+      }
+      expect(await world.read(ann, task)).to.deep.equal(task);
+    });
+
+    it('refuses tasks that have ended, and honours If-Match', async () => {
+      const task = await world.createTask(ann);
+      const stale = await assign(manager, task, { assignee_id: ann.id }, { 'if-match': '"9"' });
+      expect([stale.status, codeOf(stale)]).to.deep.equal([412, 'precondition_failed']);
+      await world.transition(ann, task, 'cancelled');
+      const ended = await assign(manager, task, { assignee_id: ann.id });
+      expect([ended.status, codeOf(ended)]).to.deep.equal([422, 'illegal_transition']);
+      const missing = await assign(manager, { id: crypto.randomUUID() }, { assignee_id: ann.id });
+      expect(missing.status).to.equal(404);
+    });
+
+    it('asks Auth about a person who has not arrived in the directory, for a new task too', async () => {
+      for (const name of ['Fay', 'Gil']) {
+        const id = crypto.randomUUID();
+        world.auth.users.set(id, { id, name, role: 'member', version: 1, is_deleted: false });
+        const made =
+          name === 'Fay'
+            ? await world.createTask(manager, { assignee_id: id })
+            : ((await assign(manager, await world.createTask(ann), { assignee_id: id })).body as Task);
+        expect(made.assignee).to.deep.equal({ id, name });
+      }
+    });
+
+    it('answers 503 with Retry-After when Auth has to be asked and cannot be', async () => {
+      world.auth.outage = 503;
+      const refused = await assign(manager, await world.createTask(ann), { assignee_id: crypto.randomUUID() });
+      expect([refused.status, codeOf(refused)]).to.deep.equal([503, 'unavailable']);
+      expect(Number(refused.headers.get('retry-after'))).to.be.within(1, 60);
+      // those who are known do not depend on it
+      expect((await assign(manager, await world.createTask(ann), { assignee_id: ben.id })).status).to.equal(200);
+    });
+  });
+
+  describe('at random', () => {
+    it('chooses whoever has the fewest open tasks, and the activity log says so', async () => {
+      await world.createTask(manager, { assignee_id: ann.id });
+      const task = await world.createTask(manager, { assign: 'random' });
+      expect(task.assignee_id).to.equal(ben.id);
+      const [, assigned] = await world.activity(ann, task);
+      expect(assigned).to.deep.include({
+        action: 'assigned',
+        to: ben.id,
+        reason: 'fewest open tasks (1 of 2 performers had 0)',
+      });
+      const next = await world.createTask(ann);
+      await assign(manager, next, { assign: 'random' });
+      expect((await world.activity(ann, next)).at(-1)?.reason).to.equal(
+        'fewest open tasks (2 of 2 performers had 1), drawn by chance',
+      );
+    });
+
+    it('counts neither ended nor deleted tasks, nor the task itself', async () => {
+      const ended = await world.createTask(manager, { assignee_id: ann.id });
+      await world.transition(manager, ended, 'cancelled');
+      const deleted = await world.createTask(manager, { assignee_id: ann.id });
+      await world.call('deleteTask', {
+        token: manager.token,
+        params: { id: deleted.id },
+        headers: { 'if-match': '*' },
+      });
+      await world.createTask(manager, { assignee_id: ben.id });
+      expect(await world.createTask(manager, { assign: 'random' })).to.include({ assignee_id: ann.id });
+      const own = await world.createTask(manager, { assignee_id: ann.id });
+      await assign(manager, own, { assign: 'random' });
+      expect((await world.activity(ann, own)).at(-1)?.reason).not.to.include('had 2');
+    });
+
+    it('stays fair among many at once', async () => {
+      await world.join('Cas', 'member');
+      await Promise.all(Array.from({ length: 30 }, async () => await world.createTask(manager, { assign: 'random' })));
+      const counts = await query<{ count: number }>(
+        world.database.db.pool,
+        'SELECT count(*)::integer AS count FROM tasks GROUP BY assignee_id',
+      );
+      expect(counts.map((row) => row.count)).to.deep.equal([10, 10, 10]);
+    });
+
+    it('says that nobody is there when nobody is, and writes nothing', async () => {
+      for (const person of [ann, ben]) await world.become(person, 'manager');
+      const task = await world.createTask(ann);
+      const refused = await assign(manager, task, { assign: 'random' });
+      expect([refused.status, codeOf(refused)]).to.deep.equal([422, 'no_performers']);
+      const notCreated = await world.call('createTask', {
+        token: manager.token,
+        body: { title: 'x', assign: 'random' },
+      });
+      expect([notCreated.status, codeOf(notCreated)]).to.deep.equal([422, 'no_performers']);
+      expect((await world.call('shuffleTasks', { token: manager.token })).status).to.equal(422);
+      expect(await world.read(ann, task)).to.deep.equal(task);
+    });
+  });
+
+  describe('all open tasks anew', () => {
+    it('deals them evenly, with the events of each task that moved and nothing of the others', async () => {
+      const open: Task[] = [];
+      for (let count = 0; count < 6; count++) open.push(await world.createTask(manager, { assignee_id: ann.id }));
+      await world.transition(ann, open[0] as Task, 'in_progress');
+      const draft = await world.createTask(ann);
+      const answer = await world.call('shuffleTasks', { token: manager.token });
+      expect(answer.body).to.deep.equal({ open: 6, reassigned: 3 });
+      const after = await Promise.all(open.map(async (task) => await world.read(ann, task)));
+      expect(after.filter((task) => task.assignee_id === ben.id && task.state === 'assigned')).to.have.length(3);
+      for (const task of after) {
+        const [, , , ...since] = (
+          await world.observer.expectAbout(task.id, expectedEvents(task, open[0] as Task, ben))
+        ).map((event) => event.type);
+        expect(since.includes('tasks.task.unassigned')).to.equal(task.assignee_id === ben.id);
+      }
+      expect(await world.read(ann, draft)).to.deep.equal(draft);
+    });
+
+    it('is for managers and admins only', async () => {
+      expect((await world.call('shuffleTasks', { token: ann.token })).status).to.equal(403);
+    });
+
+    function expectedEvents(task: Task, begun: Task, receiver: Person): string[] {
+      const started = task.id === begun.id ? ['started'] : [];
+      const moved = task.assignee_id === receiver.id ? ['unassigned', 'assigned'] : [];
+      return ['created', 'changed', 'assigned', ...started, ...moved];
+    }
+  });
+
+  describe('when a performer is deleted or gets another role', () => {
+    for (const change of ['deleted', 'manager'] as const) {
+      it(`moves their open tasks to others, and leaves what has ended (${change})`, async () => {
+        const begun = await world.createTask(manager, { assignee_id: ann.id });
+        await world.transition(ann, begun, 'in_progress');
+        const waiting = await world.createTask(manager, { assignee_id: ann.id });
+        const done = await world.createTask(manager, { assignee_id: ann.id });
+        await world.transition(ann, done, 'in_progress');
+        const completed = await world.transition(ann, done, 'completed');
+
+        await world.become(ann, change);
+        for (const task of [begun, waiting]) {
+          const moved = await waitFor(async () => {
+            const now = await world.read(ben, task);
+            return now.assignee_id === ben.id && now;
+          });
+          expect(moved.state).to.equal('assigned');
+          const [unassigned, assigned] = (await world.activity(ben, task)).slice(-2);
+          const why = change === 'deleted' ? 'the performer was deleted' : 'the performer has another role now';
+          expect(unassigned).to.include({
+            action: 'unassigned',
+            from: ann.id,
+            actor: null,
+            reason: `${why}; the only performer`,
+          });
+          expect(assigned).to.include({ action: 'assigned', to: ben.id, actor: null });
+        }
+        expect((await world.read(ben, completed)).assignee_id).to.equal(ann.id);
+        const events = await world.observer.expectAbout(waiting.id, [
+          'created',
+          'changed',
+          'assigned',
+          'unassigned',
+          'assigned',
+        ]);
+        expect(events.slice(-2).map((event) => event.payload['actor'])).to.deep.equal([null, null]);
+      });
+    }
+
+    it('keeps their tasks as drafts when nobody is left, and assigns those to the first who appears', async () => {
+      await world.become(ben, 'manager');
+      const task = await world.createTask(manager, { assignee_id: ann.id });
+      const untouched = await world.createTask(manager);
+      await world.become(ann, 'deleted');
+      const draft = await waitFor(async () => {
+        const now = await world.read(manager, task);
+        return now.state === 'draft' && now;
+      });
+      expect(draft).to.include({ assignee_id: null });
+      expect((await world.activity(manager, task)).at(-1)).to.include({
+        action: 'unassigned',
+        reason: 'the performer was deleted; nobody else is there',
+      });
+      expect(await world.service.settler.tick()).to.equal('idle');
+
+      const cas = await world.join('Cas', 'member');
+      await waitFor(async () => (await world.read(manager, task)).assignee_id === cas.id);
+      expect((await world.activity(manager, task)).at(-1)).to.include({
+        action: 'assigned',
+        reason: 'a performer is there again; the only performer',
+      });
+      expect(await world.read(manager, untouched)).to.deep.equal(untouched);
+      await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
+    });
+
+    it('spreads many tasks fairly, more than fit one round', async () => {
+      const cas = await world.join('Cas', 'member');
+      await Promise.all(
+        Array.from({ length: 50 }, async () => await world.createTask(manager, { assignee_id: ann.id })),
+      );
+      await world.become(ann, 'deleted');
+      const counts = await waitFor(async () => {
+        const rows = await query<{ assignee_id: string; count: number }>(
+          world.database.db.pool,
+          'SELECT assignee_id, count(*)::integer AS count FROM tasks GROUP BY assignee_id ORDER BY count',
+        );
+        return rows.every((row) => row.assignee_id !== ann.id) && rows;
+      });
+      expect(counts.map((row) => row.count)).to.deep.equal([25, 25]);
+      expect(counts.map((row) => row.assignee_id)).to.have.members([ben.id, cas.id]);
+    });
+
+    it('leaves no task with them, however many are assigned in the same moment', async () => {
+      for (let round = 0; round < 5; round++) {
+        const eve = await world.join(`Eve ${round}`, 'member');
+        const changing = world.become(eve, 'manager');
+        const body = { title: 'Paint the fence', assignee_id: eve.id };
+        const untilRefused = async (): Promise<number> => {
+          for (let made = 0; ; made++) {
+            const task = await world.createTask(manager);
+            const answers = [
+              await assign(manager, task, { assignee_id: eve.id }),
+              await world.call('createTask', { token: manager.token, body }),
+            ];
+            if (answers.some((answer) => answer.status === 422)) return made;
+          }
+        };
+        const made = await Promise.all([untilRefused(), untilRefused()]);
+        await changing;
+        expect(Math.max(...made)).to.be.above(0);
+        await waitFor(async () => {
+          const left = await query(
+            world.database.db.pool,
+            "SELECT FROM tasks WHERE assignee_id = $1 AND state IN ('assigned', 'in_progress')",
+            [eve.id],
+          );
+          return left.length === 0;
+        });
+      }
+    });
+
+    it('does not stop for a task that somebody else has locked', async () => {
+      const locked = await world.createTask(manager, { assignee_id: ann.id });
+      const free = await world.createTask(manager, { assignee_id: ann.id });
+      const release = Promise.withResolvers<void>();
+      const holding = world.database.db.transaction(async (tx) => {
+        await query(tx, 'SELECT FROM tasks WHERE id = $1 FOR UPDATE', [locked.id]);
+        await release.promise;
+      });
+      await world.become(ann, 'deleted');
+      await waitFor(async () => (await world.read(ben, free)).assignee_id === ben.id);
+      expect((await world.read(ben, locked)).assignee_id).to.equal(ann.id);
+      release.resolve();
+      await holding;
+      await waitFor(async () => (await world.read(ben, locked)).assignee_id === ben.id);
+    });
+  });
+});
