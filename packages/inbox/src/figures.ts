@@ -7,9 +7,9 @@ import type { InboxMetrics } from './metrics.ts';
 const everyMs = 15_000;
 
 const countUnsettled = `
-  SELECT state, count(*)::integer AS count FROM (SELECT state FROM inbox_retries LIMIT 10000) some GROUP BY state`;
+  SELECT state, count(*)::integer AS count FROM (SELECT state FROM inbox_retries LIMIT 10000) AS bounded GROUP BY state`;
 const countDead = `
-  SELECT count(*)::integer AS count FROM (SELECT FROM dead_letters WHERE state = 'dead' LIMIT 10000) some`;
+  SELECT count(*)::integer AS count FROM (SELECT FROM dead_letters WHERE state = 'dead' LIMIT 10000) AS bounded`;
 
 /** Keeps the gauges of what is recorded. */
 export function createFigures({ db, metrics, logger }: { db: Database; metrics: InboxMetrics; logger: Logger }): Loop {
