@@ -1,0 +1,50 @@
+import { authRoutes } from '../rest/auth.ts';
+import { notificationsRoutes } from '../rest/notifications.ts';
+import type { Route } from '../rest/route.ts';
+import { tasksRoutes } from '../rest/tasks.ts';
+import { asyncApiDocument, eventSchema, eventTypes } from './events.ts';
+import { openApiDocument } from './openapi.ts';
+
+const services: Readonly<Record<string, { title: string; port: number; routes: Readonly<Record<string, Route>> }>> = {
+  auth: { title: 'Taskwire Auth', port: 3001, routes: authRoutes },
+  tasks: { title: 'Taskwire Tasks', port: 3002, routes: tasksRoutes },
+  notifications: { title: 'Taskwire Notifications', port: 3003, routes: notificationsRoutes },
+};
+
+/** The form of a document in its file. */
+export type Document = { path: string; content: unknown };
+
+/**
+ * All generated documents with their paths below `contracts/`. Routes for services are in documents of their own, because the gateway does not have
+ * them, and front ends should not see what they cannot call.
+ */
+export function allDocuments(): Document[] {
+  return [
+    ...Object.entries(services).flatMap(([name, service]) => openApiDocuments(name, service)),
+    { path: 'asyncapi.yaml', content: asyncApiDocument() },
+    ...eventTypes.map((type) => ({ path: `events/${type}.schema.json`, content: eventSchema(type) })),
+  ];
+}
+
+function openApiDocuments(name: string, { title, port, routes }: (typeof services)[string]): Document[] {
+  const isInternal = (route: Route) => route.access.kind === 'service';
+  const publicRoutes = Object.values(routes).filter((route) => !isInternal(route));
+  const internalRoutes = Object.values(routes).filter(isInternal);
+  const open = openApiDocument({
+    title,
+    description: 'JSON in snake_case, times in ISO 8601 UTC. Lists have pages by cursor. Errors are problem documents (RFC 9457).',
+    serverUrl: '/',
+    routes: publicRoutes,
+  });
+  if (internalRoutes.length === 0) return [{ path: `openapi/${name}.json`, content: open }];
+  const internal = openApiDocument({
+    title: `${title}, for services`,
+    description: 'With machine-to-machine tokens only; the gateway does not route these.',
+    serverUrl: `http://127.0.0.1:${port}`,
+    routes: internalRoutes,
+  });
+  return [
+    { path: `openapi/${name}.json`, content: open },
+    { path: `openapi/${name}.internal.json`, content: internal },
+  ];
+}

@@ -1,0 +1,105 @@
+import { eventExchange, events, eventSchemaVersion, type EventType } from '../events/events.ts';
+import { exampleOf } from './example.ts';
+import { outputSchema, type JsonSchema } from './json-schema.ts';
+
+type Json = { [key: string]: unknown };
+
+/** The types of all events, sorted. */
+export const eventTypes = (Object.keys(events) as EventType[]).sort();
+
+/** The JSON Schema of an event's payload, which stands by itself. */
+export function eventSchema(type: EventType): JsonSchema {
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    $id: `urn:taskwire:event:${type}:${eventSchemaVersion}`,
+    title: type,
+    ...outputSchema(events[type]),
+  };
+}
+
+const headers: JsonSchema = {
+  type: 'object',
+  properties: {
+    traceparent: { type: 'string', description: 'W3C trace context of the change' },
+    tracestate: { type: 'string' },
+    schema_version: { type: 'integer', const: eventSchemaVersion, description: 'the version of the payload schema' },
+    aggregate_id: { type: 'string', format: 'uuid', description: 'what the event is about; events of one are in order' },
+  },
+  required: ['schema_version', 'aggregate_id'],
+};
+
+const properties = `AMQP properties of every message:
+
+| property | value |
+|---|---|
+| message_id | UUID, minted with the change; the same in every copy of the message |
+| type | the routing key |
+| timestamp | seconds, of the change |
+| app_id | the service that publishes |
+| content_type | application/json |
+| correlation_id | the request that caused it, where there was one |
+| delivery_mode | 2 (persistent) |
+
+A message may come more than once, and late: remember message ids. Fields may be added to payloads and headers within a schema version.`;
+
+/** An AsyncAPI 3 document of all events: one topic exchange, one channel for each routing key. */
+export function asyncApiDocument(): Json {
+  return {
+    asyncapi: '3.0.0',
+    info: {
+      title: 'Taskwire events',
+      version: '1.0.0',
+      description: `Facts, published to the topic exchange \`${eventExchange}\` once they are committed.\n\n${properties}`,
+      license: { name: 'MIT' },
+    },
+    defaultContentType: 'application/json',
+    channels: Object.fromEntries(eventTypes.map((type) => [type, channel(type)])),
+    operations: Object.fromEntries(eventTypes.map((type) => [`publish.${type}`, operation(type)])),
+    components: {
+      schemas: {
+        ...Object.fromEntries(eventTypes.map((type) => [type, outputSchema(events[type])])),
+        headers,
+      },
+      messages: Object.fromEntries(eventTypes.map((type) => [type, message(type)])),
+    },
+  };
+}
+
+function channel(type: EventType): Json {
+  return {
+    address: type,
+    messages: { [type]: { $ref: `#/components/messages/${type}` } },
+    bindings: {
+      amqp: {
+        is: 'routingKey',
+        exchange: { name: eventExchange, type: 'topic', durable: true, autoDelete: false },
+        bindingVersion: '0.3.0',
+      },
+    },
+  };
+}
+
+function operation(type: EventType): Json {
+  const [service = ''] = type.split('.');
+  return {
+    action: 'send',
+    channel: { $ref: `#/channels/${type}` },
+    summary: events[type].description,
+    tags: [{ name: service }],
+    messages: [{ $ref: `#/channels/${type}/messages/${type}` }],
+    bindings: { amqp: { deliveryMode: 2, mandatory: true, timestamp: true, bindingVersion: '0.3.0' } },
+  };
+}
+
+function message(type: EventType): Json {
+  return {
+    name: type,
+    title: type,
+    summary: events[type].description,
+    contentType: 'application/json',
+    headers: { $ref: '#/components/schemas/headers' },
+    payload: { $ref: `#/components/schemas/${type}` },
+    bindings: { amqp: { messageType: type, bindingVersion: '0.3.0' } },
+    examples: [{ headers: exampleOf(headers), payload: exampleOf(outputSchema(events[type])) }],
+  };
+}

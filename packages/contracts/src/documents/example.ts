@@ -1,0 +1,53 @@
+import type { JsonSchema } from './json-schema.ts';
+
+const uuid = '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42';
+const instant = '2026-11-20T15:57:51.123456Z';
+
+/** Values that read better than what their schema alone would give. */
+const byName: Readonly<Record<string, unknown>> = {
+  email: 'ann@example.com',
+  name: 'Ann Example',
+  password: 'a long password',
+  title: 'Count the chairs',
+  label: 'office',
+  grant_type: 'client_credentials',
+  scope: 'users:read',
+  resource: 'urn:taskwire:auth',
+};
+
+/** A value that fits the schema, always the same; optional properties are in it, unless their value would be the default. */
+export function exampleOf(schema: JsonSchema, name = ''): unknown {
+  if (schema['const'] !== undefined) return schema['const'];
+  const options = schema['enum'];
+  if (Array.isArray(options)) return options[0];
+  const branches = schema['anyOf'];
+  if (Array.isArray(branches)) return exampleOf(branches[0] as JsonSchema, name);
+  switch (schema['type']) {
+    case 'object':
+      return exampleObject(schema);
+    case 'array':
+      return [exampleOf((schema['items'] ?? {}) as JsonSchema, name.replace(/s$/, ''))];
+    case 'integer':
+    case 'number':
+      return schema['minimum'] ?? 1;
+    case 'boolean':
+      return true;
+    case 'null':
+      return null;
+  }
+  if (schema['format'] === 'uuid') return uuid;
+  if (schema['format'] === 'date-time') return instant;
+  return byName[name] ?? 'text';
+}
+
+function exampleObject(schema: JsonSchema): unknown {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>);
+  const wanted = properties.filter(([name, property]) => property['default'] === undefined && !isExclusive(name, schema));
+  return Object.fromEntries(wanted.map(([name, property]) => [name, exampleOf(property, name)]));
+}
+
+/** Of `assign` and `assignee_id` a request has one at most; client credentials are in the header. */
+function isExclusive(name: string, schema: JsonSchema): boolean {
+  const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
+  return (name === 'assign' && 'assignee_id' in properties) || name.startsWith('client_');
+}

@@ -1,0 +1,222 @@
+import { problemTypes, type ProblemCode } from '@taskwire/errors';
+import type { Route } from '../rest/route.ts';
+import { exampleOf } from './example.ts';
+import { componentsOf, inputSchema, outputSchema, referringSchema, type JsonSchema } from './json-schema.ts';
+import { problemExample, problemsByStatus } from './problems.ts';
+
+type Json = { [key: string]: unknown };
+
+export type OpenApiOptions = {
+  title: string;
+  description: string;
+  /** Where the paths are; `/` is wherever the document was read from. */
+  serverUrl: string;
+  routes: readonly Route[];
+};
+
+/** An OpenAPI 3.1 document of these routes. The same routes give the same document, key by key. */
+export function openApiDocument({ title, description, serverUrl, routes }: OpenApiOptions): Json {
+  const paths: Record<string, Json> = {};
+  for (const route of routes) (paths[route.path] ??= {})[route.method] = operation(route);
+  const problem = { $ref: '#/components/schemas/Problem' };
+  return {
+    openapi: '3.1.1',
+    info: { title, version: '1.0.0', description, license: { name: 'MIT', identifier: 'MIT' } },
+    servers: [{ url: serverUrl }],
+    tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: componentsOf([paths, problem]),
+      examples: Object.fromEntries(
+        codesOf(routes).map((code) => [code, { summary: problemTypes[code].title, value: problemExample(code) }]),
+      ),
+      headers,
+      securitySchemes: securitySchemes(routes),
+    },
+  };
+}
+
+function operation(route: Route): Json {
+  return {
+    operationId: route.operationId,
+    summary: route.summary,
+    ...(route.description === undefined ? {} : { description: route.description }),
+    tags: [route.tag],
+    ...security(route),
+    ...listed('parameters', [...parametersIn('path', route.params), ...parametersIn('query', route.query), ...headersOf(route)]),
+    ...requestBody(route),
+    responses: { ...successes(route), ...notModified(route), ...problems(route) },
+  };
+}
+
+function listed(name: string, items: readonly Json[]): Json {
+  return items.length === 0 ? {} : { [name]: items };
+}
+
+// ---- who may call -------------------------------------------------------------------------------------------------------------
+
+function security(route: Route): Json {
+  if (route.access.kind === 'user') return { security: [{ user: [] }] };
+  if (route.access.kind === 'service') return { security: [{ service: [route.access.scope] }] };
+  // the one form is OAuth's token endpoint, where the client may also be named in the body
+  return route.bodyType === undefined ? {} : { security: [{ client: [] }, {}] };
+}
+
+function securitySchemes(routes: readonly Route[]): Json {
+  const scopes = routes.flatMap(({ access }) => (access.kind === 'service' ? [access.scope] : []));
+  return {
+    ...(routes.some(({ access }) => access.kind === 'user')
+      ? { user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of a log-in.' } }
+      : {}),
+    ...(routes.some(({ bodyType }) => bodyType !== undefined)
+      ? { client: { type: 'http', scheme: 'basic', description: 'The id and the secret of a service.' } }
+      : {}),
+    ...(scopes.length === 0
+      ? {}
+      : {
+          service: {
+            type: 'oauth2',
+            description: 'A machine-to-machine token.',
+            flows: {
+              clientCredentials: {
+                tokenUrl: '/oidc/token',
+                scopes: Object.fromEntries(scopes.map((scope) => [scope, `Read ${scope.split(':')[0] ?? scope}.`])),
+              },
+            },
+          },
+        }),
+  };
+}
+
+// ---- what is sent -------------------------------------------------------------------------------------------------------------
+
+function parametersIn(place: 'path' | 'query', schema: Route['query']): Json[] {
+  if (schema === undefined) return [];
+  const required = (inputSchema(schema)['required'] ?? []) as string[];
+  const asSent = propertiesOf(inputSchema(schema));
+  return Object.entries(propertiesOf(outputSchema(schema))).map(([name, made]) => {
+    // a number is text in a URL, but callers think of it as a number; where the schema makes something that has no schema, text it is
+    const { description, ...rest } = Object.keys(made).some((keyword) => keyword === 'type' || keyword === 'anyOf')
+      ? made
+      : (asSent[name] ?? made);
+    return {
+      name,
+      in: place,
+      required: place === 'path' || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
+  });
+}
+
+function propertiesOf(schema: JsonSchema): Record<string, JsonSchema> {
+  return (schema['properties'] ?? {}) as Record<string, JsonSchema>;
+}
+
+function headersOf(route: Route): Json[] {
+  const found: Json[] = [];
+  if (route.ifMatch !== undefined) {
+    found.push({
+      name: 'If-Match',
+      in: 'header',
+      required: route.ifMatch === 'required',
+      description: 'The ETag of the version that is to be changed, or `*` for whatever there is.',
+      schema: { type: 'string' },
+      example: '"3"',
+    });
+  }
+  if (route.idempotent === true) {
+    found.push({
+      name: 'Idempotency-Key',
+      in: 'header',
+      required: false,
+      description: 'A key of the caller for this request, such as a UUID. The same request with the same key is answered again, not done again.',
+      schema: { type: 'string', minLength: 1, maxLength: 255 },
+    });
+  }
+  if (route.etag === true && route.method === 'get') {
+    found.push({
+      name: 'If-None-Match',
+      in: 'header',
+      required: false,
+      description: 'The ETag of the version that the caller has.',
+      schema: { type: 'string' },
+      example: '"3"',
+    });
+  }
+  return found;
+}
+
+function requestBody(route: Route): Json {
+  if (route.body === undefined) return {};
+  const schema = inputSchema(route.body);
+  const mediaType = route.bodyType ?? 'application/json';
+  return { requestBody: { required: true, content: { [mediaType]: { schema, example: exampleOf(schema) } } } };
+}
+
+// ---- what is answered -----------------------------------------------------------------------------------------------------------
+
+const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` });
+
+const headers: Json = {
+  'X-Request-Id': { description: 'Finds the request in the logs.', schema: { type: 'string' } },
+  ETag: { description: 'The version of the resource, for If-Match and If-None-Match.', schema: { type: 'string' }, example: '"3"' },
+  'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
+  'WWW-Authenticate': { description: 'What kind of token is missing, or what is wrong with it.', schema: { type: 'string' } },
+  'Idempotency-Replayed': {
+    description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.',
+    schema: { type: 'string', enum: ['true'] },
+  },
+};
+
+const meaning: Readonly<Record<number, string>> = { 200: 'Done', 201: 'Created', 204: 'Done; there is nothing to say' };
+
+function successes(route: Route): Json {
+  return Object.fromEntries(
+    Object.entries(route.responses).map(([status, schema]) => [
+      status,
+      {
+        description: meaning[Number(status)] ?? 'Refused',
+        headers: {
+          'X-Request-Id': header('X-Request-Id'),
+          ...(route.etag === true ? { ETag: header('ETag') } : {}),
+          ...(route.idempotent === true ? { 'Idempotency-Replayed': header('Idempotency-Replayed') } : {}),
+        },
+        ...(schema === null ? {} : { content: { 'application/json': { schema: referringSchema(schema) } } }),
+      },
+    ]),
+  );
+}
+
+function notModified(route: Route): Json {
+  if (route.etag !== true || route.method !== 'get') return {};
+  return { 304: { description: 'The caller has this version', headers: { ETag: header('ETag') } } };
+}
+
+function problems(route: Route): Json {
+  const found = [...problemsByStatus(route)].filter(([status]) => !(status in route.responses));
+  return Object.fromEntries(found.map(([status, codes]) => [status, problemResponse(status, codes)]));
+}
+
+function problemResponse(status: number, codes: readonly ProblemCode[]): Json {
+  return {
+    description: codes.map((code) => `\`${code}\`: ${problemTypes[code].title}`).join('\n\n'),
+    headers: {
+      'X-Request-Id': header('X-Request-Id'),
+      ...(status === 401 ? { 'WWW-Authenticate': header('WWW-Authenticate') } : {}),
+      ...(status === 412 ? { ETag: header('ETag') } : {}),
+      ...(status === 429 || status === 503 ? { 'Retry-After': header('Retry-After') } : {}),
+    },
+    content: {
+      'application/problem+json': {
+        schema: { $ref: '#/components/schemas/Problem' },
+        examples: Object.fromEntries(codes.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+      },
+    },
+  };
+}
+
+function codesOf(routes: readonly Route[]): ProblemCode[] {
+  const used = new Set(routes.flatMap((route) => [...problemsByStatus(route).values()].flat()));
+  return (Object.keys(problemTypes) as ProblemCode[]).filter((code) => used.has(code));
+}

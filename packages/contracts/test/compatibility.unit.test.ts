@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { eventBreaks, openApiBreaks } from '../src/documents/compatibility.ts';
+import { allDocuments } from '../src/documents/documents.ts';
+import { openApiDocument } from '../src/documents/openapi.ts';
+import { defineRoute, type Route } from '../src/index.ts';
+
+type Json = Record<string, unknown>;
+
+const change = defineRoute({
+  method: 'patch',
+  path: '/things/{id}',
+  operationId: 'changeThing',
+  summary: 'Change a thing',
+  tag: 'Things',
+  access: { kind: 'user' },
+  params: z.strictObject({ id: z.guid() }),
+  query: z.strictObject({ dry: z.enum(['true', 'false']).optional() }),
+  body: z.strictObject({
+    name: z.string().max(100),
+    color: z.enum(['red', 'blue']).optional(),
+    owner: z.union([z.guid(), z.literal('me')]).optional(),
+  }),
+  ifMatch: 'optional',
+  responses: { 200: z.object({ id: z.string(), name: z.string(), size: z.int().nullable(), tags: z.array(z.string()) }) },
+});
+
+const document = (...routes: Route[]) =>
+  openApiDocument({ title: 'Things', description: '', serverUrl: '/', routes });
+const { body, query, responses } = change;
+const breaks = (changed: Partial<Route>) => openApiBreaks(document(change), document({ ...change, ...changed }));
+
+describe('The check of compatibility', () => {
+  const where = 'PATCH /things/{id}';
+
+  it('lets through what only adds', () => {
+    const added = breaks({
+      summary: 'Other words',
+      query: query.extend({ force: z.string().optional() }),
+      body: body.extend({ note: z.string().optional(), color: z.enum(['red', 'blue', 'green']).optional() }),
+      responses: { 200: responses[200].extend({ age: z.int() }), 202: null },
+      problems: ['conflict'],
+    });
+    expect(added).to.deep.equal([]);
+    expect(openApiBreaks(document(change), document(change, { ...change, path: '/others/{id}' }))).to.deep.equal([]);
+  });
+
+  const refused: [string, Partial<Route>, string][] = [
+    ['a required field', { body: body.extend({ note: z.string() }) }, `${where} body.note: became required`],
+    ['a field that became required', { body: body.required({ color: true }) }, `${where} body.color: became required`],
+    ['a field that is no longer taken', { body: body.omit({ color: true }) }, `${where} body.color: was removed`],
+    ['a value that is no longer taken', { body: body.extend({ color: z.enum(['red']).optional() }) }, `${where} body.color: no longer takes blue`],
+    ['a tighter bound', { body: body.extend({ name: z.string().max(50) }) }, `${where} body.name: maxLength became 50`],
+    ['another type', { body: body.extend({ name: z.int() }) }, `${where} body.name: is integer instead of string`],
+    ['a branch that is no longer taken', { body: body.extend({ owner: z.guid().optional() }) }, `${where} body.owner: is no longer taken as me`],
+    ['a required parameter', { query: query.required() }, `${where} query dry: became required`],
+    ['a parameter that is gone', { query: z.strictObject({}) }, `${where} query dry: was removed`],
+    ['a required header', { ifMatch: 'required' }, `${where} header If-Match: became required`],
+    ['a field that is gone from an answer', { responses: { 200: responses[200].omit({ name: true }) } }, `${where} 200.name: was removed`],
+    ['a field that may be missing', { responses: { 200: responses[200].partial({ name: true }) } }, `${where} 200.name: may be missing now`],
+    ['a field that may be null', { responses: { 200: responses[200].extend({ name: z.string().nullable() }) } }, `${where} 200.name: may now be null`],
+    ['other items', { responses: { 200: responses[200].extend({ tags: z.array(z.int()) }) } }, `${where} 200.tags[]: is integer instead of string`],
+    ['another status', { responses: { 204: null } }, `${where} 200: was removed`],
+    ['another media type', { bodyType: 'application/x-www-form-urlencoded' }, `${where} body: is application/x-www-form-urlencoded instead of application/json`],
+  ];
+  for (const [what, changed, fault] of refused) {
+    it(`refuses ${what}`, () => expect(breaks(changed)).to.deep.equal([fault]));
+  }
+
+  it('refuses a route that is gone', () => {
+    expect(openApiBreaks(document(change), document())).to.deep.equal([`${where}: was removed`]);
+  });
+
+  it('refuses an event that tells less, not one that tells more', () => {
+    const event = { title: 'things.thing.made', ...z.toJSONSchema(z.object({ id: z.string(), by: z.string().nullable() })) };
+    const told = (schema: z.ZodType) => eventBreaks(event, z.toJSONSchema(schema));
+    expect(told(z.object({ id: z.string(), by: z.string().nullable(), at: z.string() }))).to.deep.equal([]);
+    expect(told(z.object({ id: z.string() }))).to.deep.equal(['things.thing.made.by: was removed']);
+    expect(told(z.object({ id: z.string().optional(), by: z.string() }))).to.deep.equal(['things.thing.made.id: may be missing now']);
+  });
+});
+
+/** Breaks that were decided on, each with its reason; a break that is listed here is let through. */
+const accepted = new Map(
+  Object.entries(JSON.parse(readFileSync(new URL('../accepted-breaks.json', import.meta.url), 'utf8')) as Json),
+);
+
+describe('What the services say to the world', () => {
+  for (const { path, content } of allDocuments()) {
+    if (path.endsWith('.yaml')) continue;
+    it(`breaks nobody who was written for the version before: ${path}`, () => {
+      const before = versionBefore(`contracts/${path}`, content);
+      if (before === undefined) return;
+      const compare = path.startsWith('events/') ? eventBreaks : openApiBreaks;
+      const found = compare(before, content as Json).filter((each) => !accepted.has(`${path} ${each}`));
+      expect(found).to.deep.equal([]);
+    });
+  }
+
+  it('still has every event and every document of the version before', () => {
+    const now = allDocuments().map(({ path }) => `contracts/${path}`);
+    const before = git('ls-tree', '-r', '--name-only', 'HEAD', '--', 'contracts/events', 'contracts/openapi');
+    const gone = before.split('\n').filter((file) => file !== '' && !now.includes(file));
+    expect(gone.filter((file) => !accepted.has(`${file.replace('contracts/', '')} was removed`))).to.deep.equal([]);
+  });
+});
+
+/**
+ * The committed version of a document that is not the one of now: that of HEAD while a change is being made, the last different one once it is
+ * committed. `undefined` for a new document, and where there is no history (a tarball).
+ */
+function versionBefore(file: string, now: unknown): Json | undefined {
+  const text = JSON.stringify(now);
+  for (const commit of git('log', '-5', '--format=%H', '--', file).split('\n')) {
+    const committed = commit === '' ? '' : git('show', `${commit}:${file}`);
+    if (committed === '') continue;
+    const version = JSON.parse(committed) as Json;
+    if (JSON.stringify(version) !== text) return version;
+  }
+  return undefined;
+}
+
+function git(...args: string[]): string {
+  const cwd = fileURLToPath(new URL('../../../', import.meta.url));
+  try {
+    return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+  } catch {
+    return '';
+  }
+}
