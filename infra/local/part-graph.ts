@@ -1,8 +1,10 @@
-import { stopAllParts, type Part } from '@taskwire/local-servers';
+import type { Part } from '@taskwire/local-servers';
 import { supervise, type PartNews, type Restarts, type SupervisedPart } from './supervised-part.ts';
 
 /** One node of the suite: a process that runs on, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */
-export type Node = { name: string; after: string[] } & ({ start: () => Promise<Part> } | { run: () => Promise<void> });
+export type Node = { name: string; after: string[] } & (
+  { start: (signal: AbortSignal) => Promise<Part> } | { run: (signal: AbortSignal) => Promise<void> }
+);
 
 export type Progress = { name: string; state: 'starting' | 'ready'; tookMs: number };
 
@@ -25,14 +27,14 @@ export async function startGraph(
 ): Promise<PartGraph> {
   const parts = new Map<string, SupervisedPart>();
   const ready = new Map<string, Promise<void>>();
-  let failed = false;
+  const interrupt = new AbortController();
 
   async function begin(node: Node): Promise<void> {
     for (const name of node.after) await ready.get(name);
-    if (failed || o.signal?.aborted) throw new Error('The start was interrupted.');
+    if (interrupt.signal.aborted) throw new Error('The start was interrupted.');
     const began = performance.now();
     o.progress({ name: node.name, state: 'starting', tookMs: 0 });
-    if ('run' in node) await node.run();
+    if ('run' in node) await node.run(interrupt.signal);
     else {
       const part = supervise({ name: node.name, start: node.start, restarts: o.restarts, tell: o.tell });
       parts.set(node.name, part);
@@ -46,13 +48,12 @@ export async function startGraph(
       await Promise.all(layer.map((name) => parts.get(name)?.stop() ?? Promise.resolve()));
     }
   };
-  /** Also ends what is still starting, and with it the wait for it. */
   const giveUp = async () => {
-    failed = true;
+    interrupt.abort();
     await stop();
-    await stopAllParts();
   };
 
+  if (o.signal?.aborted) interrupt.abort();
   // nodes are written down in an order in which each comes after what it builds on
   for (const node of nodes) ready.set(node.name, begin(node));
   const onAbort = () => void giveUp();

@@ -22,18 +22,23 @@ const cli = fileURLToPath(new URL('../../services/auth/src/cli.ts', import.meta.
 /** Adds people with Auth's own command, which is how an operator adds the first admin too. Who exists already stays as they are. */
 export async function addPeople(
   people: readonly Person[],
-  o: { env: NodeJS.ProcessEnv; logFile: string },
+  o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
 ): Promise<void> {
   for (const person of people) await addPerson(person, o);
 }
 
 function addPerson(
   { email, name, role, password }: Person,
-  o: { env: NodeJS.ProcessEnv; logFile: string },
+  o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const args = [cli, 'user', 'add', '--email', email, '--name', name, '--role', role];
-    const child = spawn(process.execPath, args, { env: o.env, stdio: ['pipe', 'pipe', 'pipe'], timeout: 30_000 });
+    const child = spawn(process.execPath, args, {
+      env: o.env,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      timeout: 30_000,
+      signal: o.signal,
+    });
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -1,9 +1,9 @@
 // npm start [-- --fresh] [-- --logs]
 import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { stopAllParts } from '@taskwire/local-servers';
 import { sayNews, sayProgress, timedSay, welcome } from './console.ts';
 import { followLogs, turnLogs } from './follow-logs.ts';
 import { installPrograms } from './install-programs.ts';
@@ -21,14 +21,17 @@ const dir = localFolder();
 const runningFile = join(dir, 'running.json');
 const seededFile = join(dir, 'seeded');
 
+const longestStopMs = 8000;
+
 const say = timedSay();
 const stopping = new AbortController();
 let suite: Suite | undefined;
 let holdsFolder = false;
 
+const starting = start();
 onStopSignal((reason) => void stop(reason));
 try {
-  await start();
+  await starting;
 } catch (error) {
   if (!stopping.signal.aborted) {
     console.error(`\nTaskwire did not start.\n${error instanceof Error ? error.message : errorText(error)}\n`);
@@ -96,14 +99,15 @@ async function start(): Promise<void> {
 async function stop(reason: string): Promise<void> {
   say(`stopping (${reason})`);
   stopping.abort();
+  // what cannot be interrupted, apt for one, is left behind; the guard ends the parts
+  await Promise.race([starting.catch(() => undefined), delay(longestStopMs)]);
   await end(reason === 'SIGINT' || reason === 'SIGTERM' ? 0 : 1);
 }
 
 async function end(code: number): Promise<void> {
   await suite?.stop();
-  await stopAllParts();
   if (holdsFolder) leaveFolder(runningFile);
-  if (suite !== undefined) say('everything is stopped');
+  say('everything is stopped');
   process.exit(code);
 }
 

@@ -91,8 +91,9 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const postgres: Node = {
     name: 'postgres',
     after: [],
-    start: () =>
+    start: (signal) =>
       startPostgres({
+        signal,
         dir: join(o.dir, 'postgres'),
         port: ports.postgres,
         password: secrets.database.superuser,
@@ -103,8 +104,9 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const rabbitmq: Node = {
     name: 'rabbitmq',
     after: [],
-    start: () =>
+    start: (signal) =>
       startRabbit({
+        signal,
         dir: join(o.dir, 'rabbitmq'),
         amqpPort: ports.amqp,
         managementPort: ports.management,
@@ -122,8 +124,9 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const mail: Node = {
     name: 'mail',
     after: [],
-    start: () =>
+    start: (signal) =>
       startMailCatcher({
+        signal,
         dir: join(o.dir, 'mail'),
         smtpPort: ports.smtp,
         webPort: ports.mailPage,
@@ -133,7 +136,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const migrated = (service: ServiceName): Node => ({
     name: `${service} database`,
     after: outside.databases[service] === undefined ? ['postgres'] : [],
-    async run() {
+    async run(signal) {
       if (outside.databases[service] === undefined) await provisionDatabase(postgresUrl, ownDatabase(service, secrets));
       await runToEnd({
         name: `the migration of ${service}`,
@@ -142,23 +145,24 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         env: envOf(service),
         logFile: logFile(`${service}-migrate`),
         timeoutMs: 60_000,
+        signal,
       });
     },
   });
   const people: Node = {
     name: 'people',
     after: ['auth database'],
-    run: () => addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people') }),
+    run: (signal) => addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people'), signal }),
   };
   const service = (name: ServiceName, ...after: string[]): Node => ({
     name,
     after: [`${name} database`, 'rabbitmq', ...after],
-    start: () => startService(name, ports[name], envOf(name), logFile(name)),
+    start: (signal) => startService(name, { port: ports[name], env: envOf(name), logFile: logFile(name), signal }),
   });
   const gateway: Node = {
     name: 'gateway',
     after: [...serviceNames],
-    async start() {
+    async start(signal) {
       const docsRoot = join(o.dir, 'docs');
       const prefixDir = join(o.dir, 'nginx');
       mkdirSync(prefixDir, { recursive: true });
@@ -170,7 +174,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         notifications: `127.0.0.1:${notifications}`,
       };
       const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, ...o.gateway });
-      return startNginx({ dir: prefixDir, conf, port: ports.gateway, logFile: logFile('gateway') });
+      return startNginx({ dir: prefixDir, conf, port: ports.gateway, logFile: logFile('gateway'), signal });
     },
   };
 
@@ -208,15 +212,18 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   };
 }
 
-async function startService(name: ServiceName, port: number, env: NodeJS.ProcessEnv, logFile: string): Promise<Part> {
+async function startService(
+  name: ServiceName,
+  o: { port: number; env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
+): Promise<Part> {
+  const { port, ...rest } = o;
   if (!(await isPortFree(port)))
     throw new StartError(`${name} cannot have port ${port}: another program listens on it.`);
   return startPart({
+    ...rest,
     name,
     command: process.execPath,
     args: [join(root, 'services', name, 'src/main.ts')],
-    env,
-    logFile,
     stopTimeoutMs: shutdownTimeoutMs + 500,
     ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) })).ok,
     readyTimeoutMs: 60_000,

@@ -8,7 +8,7 @@ export type SupervisedPart = {
   logFile(): string | undefined;
   /** Resolves once it serves. @throws StartError */
   start(): Promise<void>;
-  /** Asks it to stop; it stays stopped until start(). */
+  /** Asks it to stop, and gives up a start that is under way; it stays stopped until start(). */
   stop(): Promise<void>;
   /** Resolves once the process is gone, by -9 unless told otherwise. What happens then is up to `restarts`. */
   kill(signal?: NodeJS.Signals): Promise<void>;
@@ -31,7 +31,7 @@ const healthyMs = 60_000;
 /** Keeps one part running. Nothing is thrown at the caller once it has started: what happens later goes to `tell`. */
 export function supervise(o: {
   name: string;
-  start: () => Promise<Part>;
+  start: (signal: AbortSignal) => Promise<Part>;
   restarts: Restarts;
   tell: (news: PartNews) => void;
 }): SupervisedPart {
@@ -39,10 +39,17 @@ export function supervise(o: {
   let wanted = false;
   let pauseMs = firstPauseMs;
   let timer: NodeJS.Timeout | undefined;
+  let attempt = { interrupt: new AbortController(), over: Promise.resolve() };
 
-  async function start(): Promise<void> {
+  function start(): Promise<void> {
     wanted = true;
-    const part = await o.start();
+    const interrupt = new AbortController();
+    attempt = { interrupt, over: run(interrupt.signal) };
+    return attempt.over;
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    const part = await o.start(signal);
     const since = performance.now();
     running = part;
     void part.died.then((death) => {
@@ -87,6 +94,8 @@ export function supervise(o: {
     async stop() {
       wanted = false;
       clearTimeout(timer);
+      attempt.interrupt.abort();
+      await attempt.over.catch(() => undefined);
       await running?.stop();
     },
     async kill(signal) {

@@ -3,7 +3,14 @@ import { fileURLToPath } from 'node:url';
 import { inheritedEnv, startPart, StartError, type Part } from './part.ts';
 import { answers, isPortFree } from './ports.ts';
 
-export type MailCatcherOptions = { dir: string; smtpPort: number; webPort: number; logFile?: string };
+export type MailCatcherOptions = {
+  dir: string;
+  smtpPort: number;
+  webPort: number;
+  logFile?: string;
+  /** Gives up the start. */
+  signal?: AbortSignal;
+};
 
 export type MailCatcher = Part & {
   smtpUrl: string;
@@ -32,6 +39,7 @@ export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatch
     stopTimeoutMs: 2000,
     ready: async () => (await answers(o.smtpPort)) && (await answers(o.webPort)),
     readyTimeoutMs: 30_000,
+    ...(o.signal && { signal: o.signal }),
   });
   return { ...part, smtpUrl: `smtp://127.0.0.1:${o.smtpPort}`, webUrl: `http://127.0.0.1:${o.webPort}` };
 }

@@ -16,6 +16,8 @@ export type NginxOptions = {
   /** the one that the configuration listens on */
   port: number;
   logFile?: string;
+  /** Gives up the start. */
+  signal?: AbortSignal;
 };
 
 export type NginxServer = Part & { url: string };
@@ -50,6 +52,7 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
     stopTimeoutMs: 2000,
     ready: () => answers(o.port),
     readyTimeoutMs: 10_000,
+    ...(o.signal && { signal: o.signal }),
   });
   return { ...part, url: `http://127.0.0.1:${o.port}` };
 }

@@ -42,6 +42,8 @@ export type PartOptions = {
   /** true once the part serves; an error counts as not yet */
   ready: () => Promise<boolean>;
   readyTimeoutMs: number;
+  /** Gives up the start; of no effect once the part is ready. */
+  signal?: AbortSignal;
 };
 
 /** A part that could not be started; the message has the reason and the last lines of its log. */
@@ -67,6 +69,10 @@ export async function startPart(o: PartOptions): Promise<Part> {
   let death: Death | undefined;
   void part.died.then((found) => (death = found));
   while (!(await o.ready().catch(() => false))) {
+    if (o.signal?.aborted) {
+      await part.stop();
+      throw new StartError(`The start of ${o.name} was interrupted.`);
+    }
     if (death) throw startError(o, `ended ${describeEnd(death)} before it was ready`);
     if (performance.now() > deadline) {
       await part.stop();
@@ -93,20 +99,25 @@ export async function runToEnd(
     late = true;
     void part.stop();
   }, o.timeoutMs);
+  const stop = () => void part.stop();
+  o.signal?.addEventListener('abort', stop);
   const death = await part.died;
+  o.signal?.removeEventListener('abort', stop);
   clearTimeout(timer);
+  if (o.signal?.aborted) throw new StartError(`${o.name} was interrupted.`);
   if (late) throw startError(o, `took longer than ${Math.round(o.timeoutMs / 1000)} s`);
   if (death.code !== 0) throw startError(o, `ended ${describeEnd(death)}`);
 }
 
 const alive = new Set<Part>();
 
-/** Stops every part that this process has running or starting, all at once. A start that is under way fails by that. */
+/** Stops every part that this process has running at this moment, all at once. */
 export async function stopAllParts(): Promise<void> {
   await Promise.all([...alive].map((part) => part.stop()));
 }
 
 async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Promise<Part> {
+  if (o.signal?.aborted) throw new StartError(`The start of ${o.name} was interrupted.`);
   mkdirSync(dirname(o.logFile), { recursive: true });
   const log = openSync(o.logFile, 'a', 0o600);
   const { stopSignal = 'SIGTERM', stopTimeoutMs = 8000 } = o;

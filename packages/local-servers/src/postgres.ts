@@ -20,6 +20,8 @@ export type PostgresOptions = {
   password: string;
   logFile?: string;
   settings?: Record<string, string>;
+  /** Gives up the start. */
+  signal?: AbortSignal;
 };
 
 export type PostgresServer = Part & {
@@ -88,6 +90,7 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
       stopTimeoutMs: 3000,
       ready: () => serves(url),
       readyTimeoutMs,
+      ...(o.signal && { signal: o.signal }),
     });
     return { ...part, url };
   } catch (error) {

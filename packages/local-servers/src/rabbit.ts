@@ -18,6 +18,8 @@ export type RabbitOptions = {
   distPort: number;
   topology: RabbitTopology;
   logFile?: string;
+  /** Gives up the start. */
+  signal?: AbortSignal;
 };
 
 export type RabbitServer = Part & {
@@ -58,6 +60,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
     logFile,
     ready: () => answers(o.epmdPort),
     readyTimeoutMs: 10_000,
+    ...(o.signal && { signal: o.signal }),
   });
   const { vhost, operator, services } = o.topology;
   const login = (user: { name: string; password: string }) =>
@@ -74,6 +77,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
       stopTimeoutMs,
       ready: async () => (await answers(o.amqpPort)) && Boolean(await management.call('GET', '/whoami')),
       readyTimeoutMs,
+      ...(o.signal && { signal: o.signal }),
     });
     return {
       ...part,
