@@ -48,7 +48,7 @@ export function isNotModified(header: string | undefined, version: number): bool
  */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
-  const key = /^"([\x20\x21\x23-\x5b\x5d-\x7e]+)"$/.exec(header)?.[1] ?? header;
+  const key = /^"([\x20\x21\x23-\x5b\x5d-\x7e]*)"$/.exec(header)?.[1] ?? header;
   if (!/^[\x21-\x7e]([\x20-\x7e]{0,253}[\x21-\x7e])?$/.test(key)) {
     throw problem('bad_idempotency_key', 'Send 1 to 255 visible ASCII characters, for example a UUID.');
   }

@@ -10,18 +10,21 @@ describe('assigning', () => {
   let ann: Person;
   let ben: Person;
 
-  beforeEach(async () => {
+  async function begin(): Promise<void> {
     world = await tasksWorld();
     manager = await world.join('Mona', 'manager');
     ann = await world.join('Ann', 'member');
     ben = await world.join('Ben', 'member');
-  });
-  afterEach(async () => await world.stop());
+  }
+  const end = async (): Promise<void> => await world.stop();
 
   const assign = async (actor: Person, task: { id: string }, body: unknown, headers: Record<string, string> = {}) =>
     await world.call('assignTask', { token: actor.token, params: { id: task.id }, body, headers });
 
   describe('to a person', () => {
+    before(begin);
+    after(end);
+
     it('gives a draft to a performer, and takes begun work back to assigned when it goes to another', async () => {
       const task = await world.createTask(ann);
       expect(await world.assign(manager, task, ann)).to.include({ state: 'assigned', assignee_id: ann.id, version: 2 });
@@ -96,10 +99,14 @@ describe('assigning', () => {
       expect(Number(refused.headers.get('retry-after'))).to.be.within(1, 60);
       // those who are known do not depend on it
       expect((await assign(manager, await world.createTask(ann), { assignee_id: ben.id })).status).to.equal(200);
+      world.auth.outage = undefined;
     });
   });
 
   describe('at random', () => {
+    beforeEach(begin);
+    afterEach(end);
+
     it('chooses whoever has the fewest open tasks, and the activity log says so', async () => {
       await world.createTask(manager, { assignee_id: ann.id });
       const task = await world.createTask(manager, { assign: 'random' });
@@ -159,6 +166,9 @@ describe('assigning', () => {
   });
 
   describe('all open tasks anew', () => {
+    beforeEach(begin);
+    afterEach(end);
+
     it('deals them evenly, with the events of each task that moved and nothing of the others', async () => {
       const open: Task[] = [];
       for (let count = 0; count < 6; count++) open.push(await world.createTask(manager, { assignee_id: ann.id }));
@@ -189,6 +199,9 @@ describe('assigning', () => {
   });
 
   describe('when a performer is deleted or gets another role', () => {
+    beforeEach(begin);
+    afterEach(end);
+
     for (const change of ['deleted', 'manager'] as const) {
       it(`moves their open tasks to others, and leaves what has ended (${change})`, async () => {
         const begun = await world.createTask(manager, { assignee_id: ann.id });

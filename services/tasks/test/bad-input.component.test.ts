@@ -1,0 +1,257 @@
+import { expect } from 'chai';
+import { tasksRoutes } from '@taskwire/contracts';
+import { query } from '@taskwire/postgres';
+import { codeOf, type Call } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+type Operation = keyof typeof tasksRoutes;
+const operations = Object.keys(tasksRoutes) as Operation[];
+const publicOperations = operations.filter((name) => name !== 'getInternalTask');
+const withBody = {
+  createTask: { title: 'x' },
+  changeTask: { title: 'x' },
+  assignTask: { assign: 'random' },
+  transitionTask: { state: 'cancelled' },
+};
+const withId = operations.filter((name) => tasksRoutes[name].path.includes('{id}'));
+
+describe('bad input', () => {
+  let world: TasksWorld;
+  let admin: Person;
+  let taskId: string;
+  let before_: unknown;
+
+  before(async () => {
+    world = await tasksWorld();
+    admin = await world.join('Ada', 'admin');
+    await world.join('Ann', 'member');
+    taskId = (await world.createTask(admin)).id;
+    before_ = await everything();
+  });
+  afterEach('nothing was written', async () => expect(await everything()).to.deep.equal(before_));
+  after(async () => await world.stop());
+
+  async function everything(): Promise<unknown> {
+    const [row] = await query(
+      world.database.db.pool,
+      `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
+         (SELECT count(*) FROM idempotency_keys) AS keys`,
+    );
+    return row;
+  }
+
+  /** A call that would succeed. */
+  function good(operation: Operation): Call {
+    const body = (withBody as Partial<Record<Operation, unknown>>)[operation];
+    return {
+      token: admin.token,
+      params: { id: taskId },
+      headers: { 'if-match': '*', 'idempotency-key': crypto.randomUUID() },
+      ...(body === undefined ? {} : { body }),
+    };
+  }
+
+  async function expectRefusal(operation: Operation, call: Call, status: number, code: string): Promise<void> {
+    const answer = await world.call(operation, call);
+    expect([answer.status, codeOf(answer)], `${operation} ${JSON.stringify(call)}`).to.deep.equal([status, code]);
+  }
+
+  describe('of who is asking', () => {
+    it('no token, nonsense, an expired one, one for another audience: 401', async () => {
+      const bad: [string | undefined, string][] = [
+        [undefined, 'unauthenticated'],
+        ['nonsense', 'invalid_token'],
+        [await world.auth.userToken(admin, { expiresIn: -60 }), 'token_expired'],
+        [await world.auth.userToken(admin, { audience: 'urn:taskwire:auth' }), 'invalid_token'],
+        [`${admin.token.slice(0, -4)}AAAA`, 'invalid_token'],
+      ];
+      for (const operation of operations) {
+        for (const [token, code] of bad) {
+          const { token: _, ...call } = good(operation);
+          await expectRefusal(operation, { ...call, ...(token === undefined ? {} : { token }) }, 401, code);
+        }
+      }
+    });
+
+    it('the token of a service on a public path, and that of a user or of the wrong scope on an internal one: 403', async () => {
+      const service = await world.auth.serviceToken('tasks:read');
+      for (const operation of publicOperations) {
+        await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
+      }
+      const [wrong, none] = [await world.auth.serviceToken('users:read'), await world.auth.serviceToken('')];
+      for (const token of [admin.token, wrong, none]) {
+        await expectRefusal('getInternalTask', { ...good('getInternalTask'), token }, 403, 'insufficient_scope');
+      }
+    });
+
+    it('a user who was deleted, although the token has not expired: 401', async () => {
+      const gone = await world.join('Gus', 'admin');
+      await world.become(gone, 'deleted');
+      for (const operation of publicOperations) {
+        await expectRefusal(operation, { ...good(operation), token: gone.token }, 401, 'access_revoked');
+      }
+    });
+
+    it('a user who was demoted is what they are now, not what the token says: 403', async () => {
+      const demoted = await world.join('Dora', 'admin');
+      await world.become(demoted, 'member');
+      const call = { ...good('assignTask'), token: demoted.token };
+      await expectRefusal('assignTask', call, 403, 'forbidden');
+    });
+  });
+
+  describe('of bodies', () => {
+    for (const operation of Object.keys(withBody) as (keyof typeof withBody)[]) {
+      const refused = async (body: unknown, status: number, code: string, headers: Record<string, string> = {}) => {
+        const call = good(operation);
+        await expectRefusal(operation, { ...call, body, headers: { ...call.headers, ...headers } }, status, code);
+      };
+
+      it(`${operation}: what is not JSON is 400, not said to be JSON 415, too large 413`, async () => {
+        await refused('{"title": ', 400, 'malformed_json');
+        await refused('', 400, 'malformed_json');
+        await refused('title=x', 415, 'unsupported_media_type', {
+          'content-type': 'application/x-www-form-urlencoded',
+        });
+        await refused('{}', 415, 'unsupported_media_type', { 'content-type': 'text/plain' });
+        await refused({ title: 'x'.repeat(1024 * 1024) }, 413, 'payload_too_large');
+      });
+
+      it(`${operation}: JSON of another shape, and unknown fields, are 422`, async () => {
+        for (const body of ['null', '[]', '"text"', '7', '{}', [withBody[operation]]]) {
+          await refused(body, 422, 'invalid_input');
+        }
+        await refused({ ...withBody[operation], creator_id: admin.id }, 422, 'invalid_input');
+        await refused('{"__proto__": {"title": "x"}}', 422, 'invalid_input');
+      });
+    }
+
+    const badFields: [string, unknown][] = [
+      ['title', 7],
+      ['title', ''],
+      ['title', '   '],
+      ['title', 'x'.repeat(201)],
+      ['title', 'two\nlines'],
+      ['title', 'nul\u0000'],
+      ['description', 'nul\u0000'],
+      ['description', 'x'.repeat(10_001)],
+      ['description', null],
+      ['priority', 'highest'],
+      ['due_at', 'tomorrow'],
+      ['due_at', '2026-02-30T00:00:00Z'],
+      ['due_at', '2026-12-24T18:00:00'],
+      ['due_at', '0000-01-01T00:00:00Z'],
+      ['due_at', '9999-12-31T23:59:59-01:00'],
+      ['due_at', 1_700_000_000],
+      ['labels', 'home'],
+      ['labels', ['a', 'a']],
+      ['labels', ['']],
+      ['labels', Array.from({ length: 21 }, (_, index) => String(index))],
+      ['labels', [['a']]],
+    ];
+    for (const operation of ['createTask', 'changeTask'] as const) {
+      it(`${operation}: fields that break a rule are 422, and named`, async () => {
+        for (const [field, value] of badFields) {
+          const answer = await world.call(operation, { ...good(operation), body: { title: 'x', [field]: value } });
+          expect([answer.status, codeOf(answer)], `${field}: ${JSON.stringify(value)}`).to.deep.equal([
+            422,
+            'invalid_input',
+          ]);
+          const { errors } = answer.body as { errors: { field: string }[] };
+          expect(errors.map((error) => error.field.split('.')[0])).to.deep.equal([field]);
+        }
+      });
+    }
+
+    it('an assignee that is not a uuid, or together with a random choice, is 422', async () => {
+      for (const operation of ['createTask', 'assignTask'] as const) {
+        const title = operation === 'createTask' ? { title: 'x' } : {};
+        for (const body of [
+          { assignee_id: 'ann' },
+          { assignee_id: null },
+          { assign: 'chance' },
+          { assignee_id: admin.id, assign: 'random' },
+        ]) {
+          await expectRefusal(operation, { ...good(operation), body: { ...title, ...body } }, 422, 'invalid_input');
+        }
+      }
+    });
+
+    it('a state that is none is 422', async () => {
+      for (const state of ['done', '', 7, null, ['draft']]) {
+        await expectRefusal('transitionTask', { ...good('transitionTask'), body: { state } }, 422, 'invalid_input');
+      }
+    });
+  });
+
+  describe('of paths and queries', () => {
+    it('an id that is not a uuid is 422, one that is unknown 404', async () => {
+      for (const operation of withId) {
+        const call = {
+          ...good(operation),
+          ...(operation === 'getInternalTask' ? { token: await world.auth.serviceToken('tasks:read') } : {}),
+        };
+        for (const id of ['7', 'x'.repeat(500), '%00', `${taskId}'--`]) {
+          await expectRefusal(operation, { ...call, params: { id } }, 422, 'invalid_input');
+        }
+        await expectRefusal(operation, { ...call, params: { id: crypto.randomUUID() } }, 404, 'not_found');
+      }
+    });
+
+    it('a path that cannot be decoded is 400', async () => {
+      await expectRefusal('getTask', { ...good('getTask'), params: { id: '%ff' } }, 400, 'bad_request');
+    });
+
+    it('unknown and unusable query parameters are 422', async () => {
+      const bad: Record<string, string>[] = [
+        { limit: '0' },
+        { limit: '101' },
+        { limit: '1e1' },
+        { limit: '-1' },
+        { state: 'open' },
+        { assignee: 'me' },
+        { creator: 'none' },
+        { mine: 'yes' },
+        { sort: 'title' },
+        { cursor: '' },
+        { cursor: 'x'.repeat(1001) },
+      ];
+      for (const parameters of bad) {
+        await expectRefusal('listTasks', { ...good('listTasks'), query: parameters }, 422, 'invalid_input');
+      }
+    });
+
+    it('a cursor that the list did not give is 400', async () => {
+      const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+      const cursors = [
+        'nonsense',
+        '!',
+        encode(null),
+        encode([]),
+        encode(['x']),
+        encode([7]),
+        encode([taskId, 1]),
+        encode(['9'.repeat(19)]),
+      ];
+      for (const cursor of cursors) {
+        await expectRefusal('listTasks', { ...good('listTasks'), query: { cursor } }, 400, 'bad_cursor');
+      }
+      for (const cursor of [...cursors, encode([taskId]), encode(['-1'])]) {
+        await expectRefusal('listActivity', { ...good('listActivity'), query: { cursor } }, 400, 'bad_cursor');
+      }
+    });
+
+    it('a method that a path does not have is 405, an unknown path 404', async () => {
+      const send = async (method: string, path: string) => {
+        const response = await fetch(`${world.service.http.url()}${path}`, {
+          method,
+          headers: { authorization: `Bearer ${admin.token}` },
+        });
+        return [response.status, ((await response.json()) as { code: string }).code];
+      };
+      expect(await send('PUT', `/api/v1/tasks/${taskId}`)).to.deep.equal([405, 'method_not_allowed']);
+      expect(await send('DELETE', '/api/v1/tasks')).to.deep.equal([405, 'method_not_allowed']);
+      expect(await send('GET', '/api/v1/taskss')).to.deep.equal([404, 'not_found']);
+    });
+  });
+});

@@ -1,0 +1,190 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { codeOf, type Answer, type Task } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('a request with an Idempotency-Key', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  before(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mona', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  after(async () => await world.stop());
+
+  const create = async (key: string, body: Record<string, unknown>, person = manager) =>
+    await world.call('createTask', { token: person.token, body, headers: { 'idempotency-key': key } });
+
+  const countTasks = async (title: string): Promise<number> => {
+    const rows = await query(world.database.db.pool, 'SELECT FROM tasks WHERE title = $1', [title]);
+    return rows.length;
+  };
+
+  /** Each way to create, which are statements of their own. */
+  const ways: [string, () => Record<string, unknown>][] = [
+    ['a draft', () => ({})],
+    ['a task for a person', () => ({ assignee_id: ann.id })],
+    ['a task for anybody', () => ({ assign: 'random' })],
+  ];
+  for (const [what, more] of ways) {
+    it(`creates ${what} once, and gives the first answer again with its ETag`, async () => {
+      const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
+      const first = await create(key, { title, ...more() });
+      expect(first.status).to.equal(201);
+      expect(first.headers.get('idempotency-replayed')).to.equal(null);
+      const { id } = first.body as Task;
+      // what happens to the task later does not change the answer
+      await world.transition(manager, { id }, 'cancelled');
+      expectReplay(first, await create(key, { title, ...more() }));
+      expect(await countTasks(title)).to.equal(1);
+      const told = what === 'a draft' ? [] : ['assigned'];
+      await world.observer.expectAbout(id, ['created', 'changed', ...told, 'cancelled']);
+    });
+
+    it(`creates ${what} once when it comes many times at once`, async () => {
+      const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
+      const body = { title, ...more() };
+      const answers = await Promise.all(Array.from({ length: 12 }, async () => await create(key, body)));
+      expect(answers.map((answer) => answer.status)).to.deep.equal(answers.map(() => 201));
+      expect(new Set(answers.map((answer) => (answer.body as Task).id)).size).to.equal(1);
+      expect(answers.filter((answer) => answer.headers.get('idempotency-replayed') === null)).to.have.length(1);
+      expect(await countTasks(title)).to.equal(1);
+    });
+  }
+
+  it('is recognised by what it asks for, not by how it is written', async () => {
+    const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
+    const first = await create(key, { title, labels: ['a'] });
+    expectReplay(first, await create(key, { priority: 'normal', labels: ['a'], title: ` ${title} ` }));
+    expectReplay(first, await create(`"${key}"`, { title, labels: ['a'] }));
+  });
+
+  it('is refused when the key was used for another, whether body, path or operation differ', async () => {
+    const key = crypto.randomUUID();
+    const headers = { 'idempotency-key': key };
+    const [task, other] = [await world.createTask(manager), await world.createTask(manager)];
+    const assign = async (id: string, assignee_id: string) =>
+      await world.call('assignTask', { token: manager.token, params: { id }, body: { assignee_id }, headers });
+    expect((await assign(task.id, ann.id)).status).to.equal(200);
+    const refusals = [
+      await assign(task.id, ben.id),
+      await assign(other.id, ann.id),
+      await create(key, { title: 'x' }),
+      await create(key, { title: 'x', assign: 'random' }),
+      await world.call('shuffleTasks', { token: manager.token, headers }),
+    ];
+    for (const refused of refusals) {
+      expect([refused.status, codeOf(refused)]).to.deep.equal([422, 'idempotency_key_reused']);
+    }
+    expect(await world.read(ann, other)).to.deep.equal(other);
+    expect(await world.read(ann, task)).to.include({ assignee_id: ann.id });
+  });
+
+  it('has a key of its own sender: somebody else may use the same', async () => {
+    const key = crypto.randomUUID();
+    const mine = await create(key, { title: 'mine' });
+    const theirs = await create(key, { title: 'theirs' }, ann);
+    expect([mine.status, theirs.status]).to.deep.equal([201, 201]);
+    expect((theirs.body as Task).creator_id).to.equal(ann.id);
+  });
+
+  it('is carried out once for assign, transition and shuffle too', async () => {
+    const task = await world.createTask(manager);
+    const twice = async (
+      operation: 'assignTask' | 'transitionTask' | 'shuffleTasks',
+      person: Person,
+      body?: unknown,
+    ) => {
+      const headers = { 'idempotency-key': crypto.randomUUID() };
+      const given = { token: person.token, headers, ...(body === undefined ? {} : { params: { id: task.id }, body }) };
+      expectReplay(await world.call(operation, given), await world.call(operation, given));
+    };
+    await twice('assignTask', manager, { assignee_id: ann.id });
+    await twice('transitionTask', ann, { state: 'in_progress' });
+    await twice('assignTask', manager, { assign: 'random' });
+    await twice('transitionTask', manager, { state: 'cancelled' });
+    await twice('shuffleTasks', manager);
+    const { version } = await world.read(ann, task);
+    expect((await world.activity(ann, task)).filter((entry) => entry.action === 'started')).to.have.length(1);
+    expect(version).to.be.within(4, 5);
+  });
+
+  it('is answered again even when it would not be allowed any more', async () => {
+    const eve = await world.join('Eve', 'member');
+    const key = crypto.randomUUID();
+    const first = await create(key, { title: 'x', assignee_id: eve.id });
+    await world.become(eve, 'deleted');
+    expectReplay(first, await create(key, { title: 'x', assignee_id: eve.id }));
+  });
+
+  it('may be tried again under the same key after it was refused', async () => {
+    const key = crypto.randomUUID();
+    expect((await create(key, { title: 'x', assignee_id: manager.id })).status).to.equal(422);
+    expect((await create(key, { title: 'x', assignee_id: ann.id })).status).to.equal(201);
+  });
+
+  it('is told to wait when the first one does not end', async () => {
+    const key = crypto.randomUUID();
+    const release = Promise.withResolvers<void>();
+    const taken = Promise.withResolvers<void>();
+    const first = world.database.db.transaction(async (tx) => {
+      await query(tx, 'INSERT INTO idempotency_keys (actor_id, key, fingerprint) VALUES ($1, $2, $3)', [
+        manager.id,
+        key,
+        Buffer.alloc(32),
+      ]);
+      taken.resolve();
+      await release.promise;
+      throw new Error('rolled back');
+    });
+    await taken.promise;
+    const refused = await create(key, { title: 'x', assign: 'random' });
+    expect([refused.status, codeOf(refused)]).to.deep.equal([409, 'idempotency_in_progress']);
+    expect(refused.headers.get('retry-after')).to.equal('1');
+    const waiting = create(key, { title: 'x' });
+    release.resolve();
+    await first.catch(() => undefined);
+    expect((await waiting).status).to.equal(201);
+  });
+
+  it('needs a key of 1 to 255 visible characters', async () => {
+    for (const key of ['', '   ', 'x'.repeat(256), 'tab\there', 'umläut', '""']) {
+      const refused = await create(key, { title: 'x' });
+      expect([refused.status, codeOf(refused)], JSON.stringify(key)).to.deep.equal([400, 'bad_idempotency_key']);
+    }
+    expect((await create('x'.repeat(255), { title: 'x' })).status).to.equal(201);
+  });
+
+  it('is remembered for a day, then forgotten in batches', async () => {
+    const { pool } = world.database.db;
+    const [kept, old] = [crypto.randomUUID(), crypto.randomUUID()];
+    await create(kept, { title: 'x' });
+    await create(old, { title: 'x' });
+    const age = 'UPDATE idempotency_keys SET created_at = now() - $2::interval WHERE key = $1';
+    await query(pool, age, [kept, '23 hours 59 minutes']);
+    await query(pool, age, [old, '24 hours 1 minute']);
+    await query(
+      pool,
+      `INSERT INTO idempotency_keys (actor_id, key, fingerprint, created_at)
+       SELECT $1, 'old ' || number, '', now() - interval '2 days' FROM generate_series(1, 1500) AS number`,
+      [manager.id],
+    );
+    expect(await world.service.purge.tick()).to.equal('more');
+    expect(await world.service.purge.tick()).to.equal('idle');
+    expect((await create(kept, { title: 'x' })).headers.get('idempotency-replayed')).to.equal('true');
+    expect((await create(old, { title: 'y' })).status).to.equal(201);
+    expect(await query(pool, "SELECT FROM idempotency_keys WHERE key LIKE 'old %'")).to.have.length(0);
+  });
+
+  function expectReplay(first: Answer, again: Answer): void {
+    expect(again.headers.get('idempotency-replayed')).to.equal('true');
+    expect(again.status).to.equal(first.status);
+    expect(again.body).to.deep.equal(first.body);
+    expect(again.headers.get('etag')).to.equal(first.headers.get('etag'));
+  }
+});
