@@ -24,7 +24,7 @@ export async function addPeople(
   people: readonly Person[],
   o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
 ): Promise<void> {
-  for (const person of people) await addPerson(person, o);
+  await Promise.all(people.map((person) => addPerson(person, o)));
 }
 
 function addPerson(

@@ -151,7 +151,8 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   });
   const people: Node = {
     name: 'people',
-    after: ['auth database'],
+    // Auth's first events find the queues of the others in place; before that they would come back and be tried again
+    after: [...serviceNames],
     run: (signal) => addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people'), signal }),
   };
   const service = (name: ServiceName, ...after: string[]): Node => ({
@@ -185,12 +186,12 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       outside.amqpUrl === undefined ? rabbitmq : policies,
       ...(outside.smtpUrl === undefined ? [mail] : []),
       ...serviceNames.map(migrated),
-      ...(o.people === undefined ? [] : [people]),
       service('auth'),
       // both get on without Auth, but have nothing to do before it is there than to log that it is not
       service('tasks', 'auth'),
       service('notifications', 'auth', ...(outside.smtpUrl === undefined ? ['mail'] : [])),
       gateway,
+      ...(o.people === undefined ? [] : [people]),
     ],
     {
       restarts: o.restarts,
