@@ -16,6 +16,7 @@ import { migrations } from './migrations.ts';
 import { directoryCommit } from './postgres/directory-commit.ts';
 import { purgeAnswers } from './postgres/idempotency.ts';
 import { createTaskStore } from './postgres/task-store.ts';
+import { observeUnsettled } from './postgres/unsettled-gauge.ts';
 
 /** Tasks' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:tasks';
@@ -68,6 +69,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     intervalMs: settlePollMs,
     logger,
   });
+  observeUnsettled(db.pool, telemetry);
 
   // users in
   const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = env;

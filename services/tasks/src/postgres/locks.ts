@@ -58,3 +58,9 @@ const needed = `
       EXISTS (SELECT FROM tasks WHERE awaiting_performer AND deleted_at IS NULL)
       AND EXISTS (SELECT FROM directory_users WHERE role = 'member' AND NOT is_deleted)
     ) AS needed`;
+
+export const countUnsettled = `
+  SELECT
+    (SELECT count(*)::integer FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
+     WHERE ${isOpen} AND ${isStranded}) AS stranded,
+    (SELECT count(*)::integer FROM tasks WHERE awaiting_performer AND deleted_at IS NULL) AS awaiting`;

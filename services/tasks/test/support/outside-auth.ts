@@ -1,0 +1,46 @@
+import { eventExchange, type EventType } from '@taskwire/contracts';
+import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent } from '@taskwire/testing';
+import type { StandInUser } from './auth-stand-in.ts';
+import type { Person, TasksWorld } from './tasks-world.ts';
+
+/** Auth as Tasks sees it from outside: what its REST answers and what it publishes. */
+export type OutsideAuth = {
+  created(name: string, role: StandInUser['role']): Promise<{ id: string }>;
+  changed(person: Person, role: StandInUser['role']): Promise<void>;
+  deleted(person: Person): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Publishes through the real broker, to whatever queue is bound. */
+export async function createOutsideAuth(world: TasksWorld): Promise<OutsideAuth> {
+  const telemetry = createTelemetry({ service: 'auth', stream: silent() });
+  const rabbit = createRabbit({ url: world.amqpUrl, name: 'auth', telemetry, topology: publishOnlyTopology });
+  const publisher = rabbit.publisher();
+  await rabbit.start();
+
+  async function publish(type: EventType, user_id: string, timestamp: string): Promise<void> {
+    const outcome = await publisher.publish({
+      messageId: crypto.randomUUID(),
+      routingKey: type,
+      body: Buffer.from(JSON.stringify({ user_id, timestamp })),
+      headers: { schema_version: 1, aggregate_id: user_id },
+      timestamp: Math.floor(Date.now() / 1000),
+      appId: 'auth',
+    });
+    if (outcome !== 'confirmed') throw new Error(`${type} on ${eventExchange} was ${outcome}`);
+  }
+
+  return {
+    async created(name, role) {
+      const id = crypto.randomUUID();
+      world.auth.users.set(id, { id, name, role, version: 0, is_deleted: false });
+      await publish('auth.user.created', id, world.auth.change(id, {}));
+      return { id };
+    },
+    changed: async ({ id }, role) => await publish('auth.user.changed', id, world.auth.change(id, { role })),
+    deleted: async ({ id }) => await publish('auth.user.deleted', id, world.auth.change(id, { is_deleted: true })),
+    stop: async () => await rabbit.stop(),
+  };
+}
