@@ -10,7 +10,10 @@ import { scriptedSmtp, type ScriptedSmtp } from './support/scripted-smtp.ts';
 
 const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
 
-describe('Notifications, killed with SIGKILL and started again', () => {
+describe('Notifications, killed with SIGKILL and started again', function () {
+  // each test starts two processes, which takes its time on a busy machine
+  this.timeout(60_000);
+
   let around: Surroundings;
   let smtp: ScriptedSmtp;
   let running: ChildProcess | undefined;

@@ -64,6 +64,17 @@ describe('Telling people', () => {
     await around.publish('tasks.task.unassigned', { ...fact(mia), unassigned_from: marker.id });
     await waitFor(async () => (await typesTold(marker)).length === 1);
   }
+  /** Resolves once these messages are done. */
+  async function handled(ids: string[]): Promise<void> {
+    await waitFor(async () => {
+      const rows = await query(
+        around.database.db.pool,
+        `SELECT 1 FROM inbox WHERE message_id = ANY ($1) AND handler IN ('tell', 'welcome')`,
+        [ids],
+      );
+      return rows.length === ids.length;
+    });
+  }
   const deadLetters = async () =>
     await query<{ message_id: string; error: string }>(
       around.database.db.pool,
@@ -131,7 +142,8 @@ describe('Telling people', () => {
     const id = await around.publish('auth.user.created', payload);
     await mail.waitFor(({ to }) => to.includes(ann.email));
     await around.publish('auth.user.created', payload, id);
-    await settled();
+    const duplicate = /inbox_messages_total\{.*handler="welcome",outcome="duplicate".*\} [1-9]/;
+    await waitFor(async () => duplicate.test(await service.parts.telemetry.metrics.metrics()));
     expect(await typesTold(ann)).to.deep.equal(['user.welcome']);
     expect(mailsTo(ann).map(({ subject }) => subject)).to.deep.equal(['Welcome to Taskwire']);
   });
@@ -265,14 +277,7 @@ describe('Telling people', () => {
       await around.publish('tasks.task.created', fact(mia)),
       await around.publish('tasks.task.changed', fact(mia)),
     ];
-    await waitFor(async () => {
-      const [row] = await query<{ n: number }>(
-        around.database.db.pool,
-        `SELECT count(*)::int AS n FROM inbox WHERE message_id = ANY ($1) AND handler IN ('tell', 'welcome')`,
-        [ids],
-      );
-      return row?.n === ids.length;
-    });
+    await handled(ids);
     expect(await deadLetters()).to.deep.equal([]);
     expect(around.others.requests).not.to.include(`GET /tasks/${task.id}`);
   });
@@ -310,6 +315,16 @@ describe('Telling people', () => {
     await waitFor(async () => (await typesTold(ann)).length === 2);
     expect((await told(ann))[0]!.body).to.include('“Paint the fence”');
     expect(await told(ben)).to.deep.equal([]);
+  });
+
+  it('tells nothing of a task that was made and deleted before anybody was told of it', async () => {
+    around.others.tasks.set(task.id, 'deleted');
+    await handled([
+      await around.publish('tasks.task.assigned', assigned()),
+      await around.publish('tasks.task.unassigned', { ...fact(mia), unassigned_from: ann.id }),
+      await around.publish('tasks.task.cancelled', { ...fact(mia), assigned_to: ann.id }),
+    ]);
+    expect(await told(ann)).to.deep.equal([]);
   });
 
   it('tells nothing to a user who was deleted', async () => {

@@ -44,8 +44,8 @@ describe('Templates', () => {
 
   it('link to the task, and not to one that was deleted', () => {
     expect(mailOf('task.assigned').text).to.include('https://taskwire.example/app/tasks/t1');
-    const deleted = mailOf('task.cancelled', { task: { id: 't1', title: null, isDeleted: true } });
-    expect(deleted.text).to.include('a task that was deleted').and.not.to.include('/tasks/t1');
+    const deleted = mailOf('task.cancelled', { task: { id: 't1', title: 'Paint', isDeleted: true } });
+    expect(deleted.text).to.include('“Paint”').and.not.to.include('/tasks/t1');
   });
 
   it('never make HTML or a second header line of what people wrote', () => {

@@ -16,8 +16,8 @@ export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
 
 /** What happened, as every template is filled with it; kept with the notification. */
 export type Facts = {
-  /** Null where it is not about a task. The title is null when the task was deleted before this service ever saw it. */
-  task: { id: string; title: string | null; isDeleted: boolean } | null;
+  /** Null where it is not about a task. */
+  task: { id: string; title: string; isDeleted: boolean } | null;
   /** The name of who did it; null for the system itself. */
   actor: string | null;
   /** The name of who is told. */

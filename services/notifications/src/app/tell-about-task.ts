@@ -1,6 +1,6 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { Compose } from './compose.ts';
-import type { FindPerson, FindTask, Person, Plan, TaskAnswer } from './ports.ts';
+import type { FindPerson, FindTask, Person, Plan } from './ports.ts';
 import { audienceOf, rules, type ToldEventType } from './rules.ts';
 
 type Needs = { findTask: FindTask; findPerson: FindPerson; compose: Compose };
@@ -22,7 +22,10 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
     // its event came through Tasks' outbox, so Tasks had it: a restored backup or a wrong address, and not for this service to guess
     if (task.kind === 'unheard_of')
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
-    if (task.kind === 'deleted' && rule.whenDeleted === 'skip') return { kind: 'tell', notifications: [] };
+    // a task that was deleted before this service ever saw it is one that nobody was told of: its end is no news either
+    const { title } = task;
+    if (title === null || (task.kind === 'deleted' && rule.whenDeleted === 'skip'))
+      return { kind: 'tell', notifications: [] };
 
     const recipients: Person[] = [];
     for (const id of audienceOf(eventType, event, task.creatorId ?? undefined)) {
@@ -41,7 +44,11 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
           eventId,
           userId: recipient.id,
           type: rule.type,
-          facts: { task: taskFacts(task), actor, recipient: recipient.name },
+          facts: {
+            task: { id: task.id, title, isDeleted: task.kind === 'deleted' },
+            actor,
+            recipient: recipient.name,
+          },
         }),
       ),
     };
@@ -52,10 +59,6 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
 async function nameOf(id: string, findPerson: FindPerson): Promise<string> {
   const person = await findPerson(id);
   return person.kind === 'person' ? person.name : 'Somebody';
-}
-
-function taskFacts(task: Extract<TaskAnswer, { kind: 'task' | 'deleted' }>) {
-  return { id: task.id, title: task.title, isDeleted: task.kind === 'deleted' };
 }
 
 function later({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number }): Plan {

@@ -1,9 +1,9 @@
 import type { Facts } from '../notification-types.ts';
 import type { Mail } from './template.ts';
 
-/** The task in a sentence: its title in quotes, where it is known. */
+/** The task in a sentence: its title in quotes. */
 export function taskIn({ task }: Facts): string {
-  return task === null || task.title === null ? 'a task that was deleted' : `“${task.title}”`;
+  return `“${task?.title ?? 'a task'}”`;
 }
 
 /** Who did it, at the start of a sentence. */
