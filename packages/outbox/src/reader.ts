@@ -8,6 +8,11 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
  * is nothing left to read, for ever. The scan goes on from the cursor; a sweep between floor and cursor finds what was committed late. A row
  * is never found by "id > last seen" alone.
  *
+ * Why the scan has an end. A late row and a row of the same aggregate that comes after it may be committed in the same instant: the scan would
+ * find the second, above the cursor, before a sweep finds the first, below it. So the scan goes no further than `covered`: the last value of
+ * the sequence, read before the snapshot of a complete sweep. A row up to there has an id from before that sweep. The one before it in its
+ * aggregate was committed before that id was given out (its lock was held until then), so the sweep has seen it, or this scan will.
+ *
  * Why the floor may rise. A transaction that writes an outbox row gets its xid before the row's id, because `xid` is the first column and
  * defaults are evaluated in the order of the columns. Now read, one after the other,
  *   M, the last value that the sequence gave out, then
@@ -28,7 +33,7 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
 export type Reader = {
   /** Up to `room` rows in the order of their ids. `more`: there may be more right now. */
   read(room: number): Promise<{ rows: Row[]; more: boolean }>;
-  /** Something may have been committed: the next read sweeps. */
+  /** Something may have been committed: the next read looks for it. */
   expectLate(): void;
   /** When the sweep that is wanted may run, in milliseconds from now; undefined when none is wanted. */
   sweepIn(): number | undefined;
@@ -49,8 +54,10 @@ export type ReaderOptions = {
   now?: () => number;
 };
 
-/** The sweep's share of the time: late rows are rare, and must not slow the others by more than this. */
-const sweepShare = 0.05;
+/** A sweep as short as this runs whenever it is wanted: new rows wait for it. */
+const shortSweepMs = 5;
+/** The share of the time that longer ones may take, so that what was covered can be published meanwhile. */
+const sweepShare = 0.2;
 /** How often the floor rises: each time costs three small statements and one xid, and leaves a quarter of a second of deleted rows to sweep. */
 const markEveryMs = 250;
 /** Ids that one sweep brings over; what is in flight is among them. */
@@ -58,7 +65,7 @@ const sweepLimit = 20_000;
 
 const scanOf = (behindHeld: string): string => `
   SELECT ${rowColumns(behindHeld)} FROM outbox o
-  WHERE o.id > $1 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $2`;
+  WHERE o.id > $1 AND o.id <= $2 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $3`;
 const fetchOf = (behindHeld: string): string => `
   SELECT ${rowColumns(behindHeld)} FROM outbox o
   WHERE o.id = ANY ($1::bigint[]) AND o.next_attempt_at IS NULL ORDER BY o.id`;
@@ -80,6 +87,7 @@ const sql = {
 export function createReader({ connection, known, now = () => performance.now() }: ReaderOptions): Reader {
   let floor = 0;
   let cursor = 0;
+  let covered = 0;
   let mark: Mark | undefined;
   let markedAt = -Infinity;
   let heldExists = true;
@@ -104,19 +112,30 @@ export function createReader({ connection, known, now = () => performance.now() 
     if (floor >= mark.lastId) mark = undefined;
   }
 
+  /** Looks for late rows; once none is left it covers what was given out before it looked. */
   async function sweep(room: number): Promise<Row[]> {
     const startedAt = now();
     sweepWanted = false;
+    const lastId = Number(await value(sql.lastId));
+    if (floor === cursor) {
+      covered = lastId;
+      return [];
+    }
     const ids = (await connection.run<[string]>(sql.sweep, [floor, cursor, sweepLimit])).map(([id]) => Number(id));
     const late = ids.filter((id) => !known(id));
     const taken = late.slice(0, room);
     const rows = taken.length === 0 ? [] : await fetchRows(taken);
-    if (taken.length < late.length) raiseFloor(taken.at(-1) ?? floor);
-    else if (ids.length === sweepLimit) raiseFloor(ids.at(-1) ?? floor);
-    else raiseFloor(cursor);
-    sweepWanted = taken.length < late.length || ids.length === sweepLimit;
+    const complete = taken.length === late.length && ids.length < sweepLimit;
+    if (complete) {
+      covered = lastId;
+      raiseFloor(cursor);
+    } else {
+      raiseFloor((taken.length < late.length ? taken.at(-1) : ids.at(-1)) ?? floor);
+      sweepWanted = true;
+    }
     const endedAt = now();
-    nextSweepAt = endedAt + (endedAt - startedAt) * (1 / sweepShare - 1);
+    const tookMs = endedAt - startedAt;
+    nextSweepAt = tookMs <= shortSweepMs ? endedAt : endedAt + tookMs * (1 / sweepShare - 1);
     return rows;
   }
 
@@ -126,11 +145,12 @@ export function createReader({ connection, known, now = () => performance.now() 
 
   async function scan(limit: number): Promise<Row[]> {
     const complete = floor === cursor;
-    const rows = (await connection.run<RawRow>(heldExists ? sql.scanBesideHeld : sql.scan, [cursor, limit])).map(toRow);
-    cursor = rows.at(-1)?.id ?? cursor;
+    const found = await connection.run<RawRow>(heldExists ? sql.scanBesideHeld : sql.scan, [cursor, covered, limit]);
+    const rows = found.map(toRow);
+    // where it found the end, it passed ids that were rolled back or are not committed yet
+    cursor = rows.length < limit ? Math.max(cursor, covered) : (rows.at(-1)?.id ?? cursor);
     if (complete && mark?.settled === true) {
-      // the scan saw all there is up to M, so M needs no sweep; where it found the end it even passed ids that were rolled back
-      if (rows.length < limit) cursor = Math.max(cursor, mark.lastId);
+      // the scan saw all there is up to M, so M needs no sweep
       raiseFloor(cursor);
     }
     return rows;
@@ -143,15 +163,15 @@ export function createReader({ connection, known, now = () => performance.now() 
   }
 
   const sweepIn = (): number | undefined =>
-    sweepWanted && floor < cursor ? Math.max(0, nextSweepAt - now()) : undefined;
+    sweepWanted ? (floor === cursor ? 0 : Math.max(0, nextSweepAt - now())) : undefined;
 
   return {
     async read(room) {
       await settleMark();
       const late = sweepIn() === 0 ? await sweep(room) : [];
       const limit = room - late.length;
-      const fresh = limit > 0 ? await scan(limit) : [];
-      if (fresh.length > 0) sweepWanted = true;
+      const fresh = limit > 0 && cursor < covered ? await scan(limit) : [];
+      if (fresh.length + late.length > 0) sweepWanted = true;
       return { rows: [...late, ...fresh], more: fresh.length === limit };
     },
     expectLate() {
