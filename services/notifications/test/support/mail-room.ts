@@ -1,0 +1,137 @@
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import type { Loop } from '@taskwire/lifecycle';
+import { query } from '@taskwire/postgres';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testDatabase, testMail, type TestDatabase, type TestMail } from '@taskwire/testing';
+import { composer, type Compose } from '../../src/app/compose.ts';
+import { deliveryLoop } from '../../src/app/deliver.ts';
+import type { DeliveryLog } from '../../src/app/delivery-log.ts';
+import type { NotificationType } from '../../src/app/notification-types.ts';
+import type { FindPerson } from '../../src/app/ports.ts';
+import { templates } from '../../src/app/templates/templates.ts';
+import { email } from '../../src/channels/email.ts';
+import { inApp } from '../../src/channels/in-app.ts';
+import { deliveryLog } from '../../src/postgres/deliveries.ts';
+import { writeNotifications } from '../../src/postgres/notifications.ts';
+import { scriptedSmtp, type ScriptedSmtp } from './scripted-smtp.ts';
+
+const source = { name: 'notifications', directory: new URL('../../migrations/', import.meta.url) };
+const { logger } = createTelemetry({ service: 'test', stream: silent() });
+
+export type DeliveryRow = { id: string; state: string; due_at: Date | null; last_error: string | null };
+
+export type MailRoom = {
+  readonly database: TestDatabase;
+  readonly log: DeliveryLog;
+  /** Misbehaves as it is told; new for each test. */
+  readonly smtp: ScriptedSmtp;
+  /** Behaves. */
+  readonly mail: TestMail;
+  /** Whom the directory has as everybody; Ann at the start of each test. */
+  person: Awaited<ReturnType<FindPerson>>;
+  compose: Compose;
+  loopAt(smtpUrl: string): Loop;
+  /** Writes one notification and gives its id. */
+  notify(type: NotificationType, title?: string): Promise<string>;
+  /** Its delivery by e-mail. */
+  delivery(notificationId: string): Promise<DeliveryRow>;
+  /** How the attempts to mail it ended, in their order. */
+  outcomes(notificationId: string): Promise<(string | null)[]>;
+  /** As if the time until deliveries are due again had passed. */
+  makeDue(): Promise<void>;
+};
+
+/** Deliveries in a database of their own, for the tests of the describe that it is called in. */
+export function mailRoom(): MailRoom {
+  let database: TestDatabase;
+  let smtp: ScriptedSmtp;
+  let mail: TestMail;
+  const closing: (() => void)[] = [];
+
+  before(async () => {
+    database = await testDatabase([source]);
+    mail = await testMail();
+  });
+  after(async () => {
+    await mail.stop();
+    await database.drop();
+  });
+  beforeEach(async () => {
+    smtp = await scriptedSmtp();
+    room.person = { kind: 'person', id: randomUUIDv7(), name: 'Ann', email: 'ann@taskwire.test' };
+    await query(database.db.pool, 'TRUNCATE notifications CASCADE');
+  });
+  afterEach(async () => {
+    for (const close of closing.splice(0)) close();
+    await smtp.stop();
+  });
+
+  function channelAt(smtpUrl: string) {
+    const channel = email({
+      smtpUrl,
+      from: 'Taskwire <no-reply@taskwire.test>',
+      publicUrl: 'http://localhost:8080',
+      findPerson: async () => room.person,
+      connections: 3,
+    });
+    closing.push(channel.close);
+    return channel;
+  }
+
+  const room: MailRoom = {
+    get database() {
+      return database;
+    },
+    get log() {
+      return deliveryLog(database.db.pool);
+    },
+    get smtp() {
+      return smtp;
+    },
+    get mail() {
+      return mail;
+    },
+    person: { kind: 'deleted' },
+    compose: (about) =>
+      composer((type, facts) => templates[type].inApp(facts), [inApp, channelAt('smtp://127.0.0.1:1')])(about),
+    loopAt: (smtpUrl) =>
+      deliveryLoop({
+        log: room.log,
+        channel: channelAt(smtpUrl),
+        concurrency: 3,
+        intervalMs: 60_000,
+        telemetry: { logger, ended: () => undefined },
+      }),
+    async notify(type, title = 'Paint the fence') {
+      const eventId = randomUUID();
+      const facts = { task: { id: randomUUIDv7(), title, isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+      const notification = room.compose({ eventId, userId: randomUUIDv7(), type, facts });
+      await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
+      const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [
+        eventId,
+      ]);
+      return rows[0]!.id;
+    },
+    async delivery(notificationId) {
+      const rows = await query<DeliveryRow>(
+        database.db.pool,
+        `SELECT id, state, due_at, last_error FROM deliveries WHERE notification_id = $1 AND channel = 'email'`,
+        [notificationId],
+      );
+      return rows[0]!;
+    },
+    async outcomes(notificationId) {
+      const rows = await query<{ outcome: string | null }>(
+        database.db.pool,
+        `SELECT outcome FROM delivery_attempts a JOIN deliveries d ON d.id = a.delivery_id
+         WHERE d.notification_id = $1 AND d.channel = 'email' ORDER BY a.number`,
+        [notificationId],
+      );
+      return rows.map((row) => row.outcome);
+    },
+    async makeDue() {
+      await query(database.db.pool, 'UPDATE deliveries SET due_at = clock_timestamp() WHERE due_at IS NOT NULL');
+    },
+  };
+  return room;
+}

@@ -1,0 +1,120 @@
+import { notificationsRoutes, type EventPayload } from '@taskwire/contracts';
+import { query } from '@taskwire/postgres';
+import { testMail, waitFor, type Mail, type TestMail } from '@taskwire/testing';
+import type { NotificationView } from '../../src/app/inbox.ts';
+import type { StandInTask, StandInUser } from './other-services.ts';
+import { startService, startSurroundings, type RunningService, type Surroundings } from './running-service.ts';
+
+const list = notificationsRoutes.listNotifications.responses[200];
+
+/** How long anything may take on a busy machine. */
+const patience = { timeoutMs: 20_000 };
+
+/** waitFor, with that patience. */
+export const eventually = async <T>(condition: () => T | Promise<T>) => await waitFor(condition, patience);
+
+/** A running service, and for each test new people and a new task of Mia's. */
+export type Office = {
+  readonly around: Surroundings;
+  readonly service: RunningService;
+  readonly mail: TestMail;
+  readonly mia: StandInUser;
+  readonly ann: StandInUser;
+  readonly ben: StandInUser;
+  task: StandInTask;
+  /** The fields that every event of the task has; each one is a bit later than the one before. */
+  fact(actor: StandInUser | null): { task_uuid: string; timestamp: string; actor: string | null };
+  /** Mia assigns the task; to Ann, if not said otherwise. */
+  assigned(performer?: StandInUser): EventPayload<'tasks.task.assigned'>;
+  /** Somebody's notifications, newest first. */
+  told(user: StandInUser): Promise<NotificationView[]>;
+  typesTold(user: StandInUser): Promise<string[]>;
+  /** The first mail that matches, once it is there. */
+  mailed(matches: (mail: Mail) => boolean): Promise<Mail>;
+  mailsTo(user: StandInUser): TestMail['received'];
+  /** Resolves once all events of the task that were published before are dealt with. */
+  settled(): Promise<void>;
+  /** Resolves once these messages are done. */
+  handled(messageIds: string[]): Promise<void>;
+  /** Rows of a query on the service's database. */
+  rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
+};
+
+/** For the tests of the describe that it is called in. */
+export function office(): Office {
+  let around: Surroundings;
+  let service: RunningService;
+  let mail: TestMail;
+  let [mia, ann, ben]: StandInUser[] = [];
+  let clock = Date.parse('2026-11-20T10:00:00Z');
+
+  before(async () => {
+    around = await startSurroundings();
+    mail = await testMail();
+    service = await startService(around, { SMTP_URL: mail.url });
+  });
+  after(async () => {
+    await service.stop();
+    await mail.stop();
+    await around.stop();
+  });
+  beforeEach(() => {
+    mia = around.others.addUser('Mia', 'manager');
+    ann = around.others.addUser('Ann');
+    ben = around.others.addUser('Ben');
+    room.task = around.others.addTask(mia, 'Paint the fence');
+  });
+  afterEach(() => {
+    around.others.down.clear();
+    mail.answer(() => undefined);
+  });
+
+  const room: Office = {
+    get around() {
+      return around;
+    },
+    get service() {
+      return service;
+    },
+    get mail() {
+      return mail;
+    },
+    get mia() {
+      return mia!;
+    },
+    get ann() {
+      return ann!;
+    },
+    get ben() {
+      return ben!;
+    },
+    // made anew before each test
+    task: { id: '', title: '', creatorId: '', version: 0, updatedAt: '' },
+    fact: (actor) => ({
+      task_uuid: room.task.id,
+      timestamp: new Date((clock += 10)).toISOString(),
+      actor: actor?.id ?? null,
+    }),
+    assigned: (performer = room.ann) => ({ ...room.fact(room.mia), assigned_to: performer.id }),
+    async told(user) {
+      const token = await around.others.userToken(user);
+      const { body } = await service.call('GET', '/api/v1/notifications', { token });
+      return list.parse(body).data;
+    },
+    typesTold: async (user) => (await room.told(user)).map(({ type }) => type),
+    mailed: async (matches) => await mail.waitFor(matches, patience),
+    mailsTo: (user) => mail.received.filter(({ to }) => to.includes(user.email)),
+    async settled() {
+      const marker = around.others.addUser('Marker');
+      await around.publish('tasks.task.unassigned', { ...room.fact(room.mia), unassigned_from: marker.id });
+      await eventually(async () => (await room.typesTold(marker)).length === 1);
+    },
+    async handled(messageIds) {
+      const text = `SELECT 1 FROM inbox WHERE message_id = ANY ($1) AND handler IN ('tell', 'welcome')`;
+      await eventually(async () => (await room.rows(text, [messageIds])).length === messageIds.length);
+    },
+    rows: async <R extends object>(text: string, values: unknown[] = []) =>
+      await query<R>(around.database.db.pool, text, values),
+  };
+  return room;
+}
