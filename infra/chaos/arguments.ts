@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto';
+import { parseArgs } from 'node:util';
+import { bugNames, type BugName } from './bugs.ts';
+
+export type Arguments = {
+  minutes: number;
+  seed: string;
+  bug: BugName | undefined;
+  /** Leaves the folder of the suite, with its logs and data, and tells where it is. */
+  keep: boolean;
+  /** A history whose faults and requests are to be repeated at the same times. */
+  replay: string | undefined;
+  /** A history that is only to be checked again. */
+  check: string | undefined;
+};
+
+export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--bug ${bugNames.join('|')}] [--keep]
+npm run chaos -- --replay <history>     the same faults and requests at the same times
+npm run chaos -- --check <history>      nothing is run, the checker looks again`;
+
+/** @throws Error with what is wrong */
+export function readArguments(args: string[]): Arguments {
+  const { values } = parseArgs({
+    args,
+    options: {
+      minutes: { type: 'string', default: '2' },
+      seed: { type: 'string' },
+      bug: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      replay: { type: 'string' },
+      check: { type: 'string' },
+    },
+  });
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes ${values.minutes} is no number of minutes.`);
+  const bug = bugNames.find((name) => name === values.bug);
+  if (values.bug !== undefined && bug === undefined) throw new Error(`There is no bug ${values.bug}.`);
+  const seed = values.seed ?? randomBytes(4).toString('hex');
+  return { minutes, seed, bug, keep: values.keep, replay: values.replay, check: values.check };
+}

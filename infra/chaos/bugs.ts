@@ -1,0 +1,68 @@
+/**
+ * Deliberate bugs, to see the checker find them. Each is a patch of the text of one file of the product, applied when a service loads it; the
+ * product has no switch for it. A patch whose text is not found stops the service, so none can rot unnoticed.
+ */
+export type Bug = {
+  what: string;
+  patches: { file: string; find: string; put: string }[];
+};
+
+export const bugNames = ['ack-before-commit', 'delete-before-confirm', 'event-time-instead-of-version'] as const;
+export type BugName = (typeof bugNames)[number];
+
+export const bugs: Record<BugName, Bug> = {
+  'ack-before-commit': {
+    what: 'The consumer acks a message before its effect is committed.',
+    patches: [
+      {
+        file: 'packages/rabbit/src/consumer.ts',
+        find: `      await onMessage(toDelivery(message, ended));
+      if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
+      channel.ack(message);`,
+        put: `      channel.ack(message);
+      // what fails now has nowhere to go back to
+      await onMessage(toDelivery(message, ended)).catch(() => undefined);`,
+      },
+    ],
+  },
+  'delete-before-confirm': {
+    what: 'The relay deletes the rows of the outbox before the broker has confirmed their messages.',
+    patches: [
+      {
+        file: 'packages/outbox/src/window.ts',
+        find: `      (outcome) => {
+        inFlight -= 1;
+        if (outcome === 'confirmed') confirm(chain, row);
+        else hold(chain, 'returned', \`no queue is bound for \${row.type}\`);
+        pump();
+      },
+      (error: unknown) => {
+        inFlight -= 1;
+        failed(chain, error);
+        pump();
+      },
+    );`,
+        put: `      () => {
+        inFlight -= 1;
+        pump();
+      },
+      () => {
+        inFlight -= 1;
+        pump();
+      },
+    );
+    confirm(chain, row);`,
+      },
+    ],
+  },
+  'event-time-instead-of-version': {
+    what: 'The user directory takes a fetched state on by the time of the newest event, not by its version.',
+    patches: [
+      {
+        file: 'packages/user-directory/src/apply.ts',
+        find: 'held.version < excluded.version',
+        put: "coalesce(held.event_at, '-infinity') < excluded.updated_at",
+      },
+    ],
+  },
+};

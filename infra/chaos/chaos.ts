@@ -1,0 +1,93 @@
+// npm run chaos -- [--minutes 2] [--seed text] [--bug name] [--keep] [--replay history] [--check history]
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText } from '@taskwire/errors';
+import { guardFolder, releaseFolder } from '@taskwire/local-servers';
+import { timedSay } from '../local/console.ts';
+import { installPrograms } from '../local/install-programs.ts';
+import { onStopSignal } from '../local/stop-signal.ts';
+import { readArguments, usage, type Arguments } from './arguments.ts';
+import { bugs } from './bugs.ts';
+import { check } from './check/check.ts';
+import { createHistory, evidenceOf, only, readHistory } from './history.ts';
+import { createRandom } from './random.ts';
+import { report } from './report.ts';
+import { run } from './run.ts';
+import { planFaults } from './schedule.ts';
+import { startUnderTest } from './suite/under-test.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const say = timedSay();
+const stopping = new AbortController();
+onStopSignal((reason) => stopping.abort(new Error(reason)));
+
+try {
+  process.exitCode = await main(readArguments(process.argv.slice(2)));
+} catch (error) {
+  console.error(stopping.signal.aborted ? `interrupted (${errorText(stopping.signal.reason)})` : errorText(error));
+  if (error instanceof TypeError || String(error).includes('--')) console.error(usage);
+  process.exitCode = 2;
+}
+// a connection that a fault left half-open would keep the process
+process.exit();
+
+/** The exit code: 0 for none, 1 for violations. */
+async function main(o: Arguments): Promise<number> {
+  if (o.check !== undefined) return conclude(readHistory(o.check), o.check);
+  const replayed = o.replay === undefined ? undefined : readHistory(o.replay);
+  const first = replayed === undefined ? undefined : only(replayed, 'run')[0];
+  const { seed, minutes } = first ?? o;
+  await installPrograms(say);
+
+  const historyDir = join(root, '.local/chaos');
+  mkdirSync(historyDir, { recursive: true });
+  const history = createHistory(join(historyDir, `${seed}.jsonl`));
+  const bug = o.bug ?? null;
+  history.add({ line: 'run', seed, minutes, bug, startedAt: new Date().toISOString() });
+  const durationMs = minutes * 60_000;
+  const plan = replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs) : only(replayed, 'plan');
+  for (const { at, fault } of plan) history.add({ line: 'plan', at, fault });
+  say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${o.bug ? `, with a bug: ${bugs[o.bug].what}` : ''}`);
+
+  const dir = mkdtempSync(join(tmpdir(), 'taskwire-chaos-'));
+  chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who has to pass
+  if (!o.keep) guardFolder(dir);
+  try {
+    let epoch = performance.now();
+    const now = () => performance.now() - epoch;
+    const { underTest, stage } = await startUnderTest({
+      ...{ dir, say, signal: stopping.signal, bug: o.bug },
+      onEvent: (event) => history.add({ line: 'event', at: now(), event }),
+    });
+    try {
+      say('the suite is up; traffic and faults begin');
+      epoch = performance.now();
+      await run({
+        ...{ underTest, stage, seed, durationMs, plan, history, replayed, now, say },
+        signal: stopping.signal,
+      });
+    } finally {
+      await history.close();
+      await underTest.stop();
+    }
+    return conclude(history.lines, history.file);
+  } finally {
+    if (o.keep) say(`the suite's data and logs are in ${dir}`);
+    else {
+      rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+      releaseFolder(dir);
+    }
+  }
+}
+
+function conclude(lines: Parameters<typeof evidenceOf>[0], file: string): number {
+  const evidence = evidenceOf(lines);
+  const violations = check(evidence);
+  console.log(`\n${report(lines, evidence, violations)}\n`);
+  const [first] = only(lines, 'run');
+  console.log(`seed         ${first?.seed} (npm run chaos -- --minutes ${first?.minutes} --seed ${first?.seed})`);
+  console.log(`history      ${file} (npm run chaos -- --replay ${file})`);
+  return violations.length === 0 ? 0 : 1;
+}

@@ -1,0 +1,184 @@
+import type { Answer, Evidence, Operation } from '../evidence.ts';
+import { dealer } from '../workload/cast.ts';
+import type { Intent } from '../workload/intent.ts';
+import { taskHistories, type TaskHistory, type TaskVersion } from './task-history.ts';
+import { broken, type Violation } from './violation.ts';
+
+type Of<K extends Intent['kind']> = Operation & { intent: Extract<Intent, { kind: K }> };
+
+/** Every change of a task that was acknowledged is in its activity log and in its state, once; what got no answer is there once or not at all. */
+export function checkTasks(evidence: Evidence): Violation[] {
+  const histories = taskHistories(evidence);
+  return [
+    ...broken('an acknowledged change is there', [...histories.values()].map(storedState)),
+    ...checkAnswers(evidence, histories),
+    ...checkCreations(evidence),
+    ...checkEffects(evidence, histories),
+    ...checkClaims(evidence),
+    ...checkDealing(evidence, histories),
+  ];
+}
+
+/** The state in the table is what the activity log comes to. */
+function storedState({ task, versions }: TaskHistory): string | undefined {
+  const last = versions.at(-1);
+  if (last === undefined) return `task ${task.id} (${task.title}) has no activity`;
+  const [stored, logged] = [task, { version: last.version, state: last.state, assignee_id: last.assigneeId }];
+  if (stored.version === logged.version && stored.state === logged.state && stored.assignee_id === logged.assignee_id)
+    return undefined;
+  return `task ${task.id} is ${show(stored)}, its activity log comes to ${show(logged)}`;
+}
+
+/** What an answer said of a task was so, at the version that it named. */
+function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
+  return operations.flatMap((operation): Violation[] => {
+    if (operation.outcome !== 'acknowledged' || !('task' in operation.intent)) return [];
+    const answers = [operation.answer, ...operation.replays].filter((answer) => answer?.version !== undefined);
+    const rule = operation.intent.kind === 'read_task' ? 'what was read was so' : 'an acknowledged change is there';
+    const wrong = answers.map((answer) => answer && wrongAnswer(operation, answer, histories));
+    const differing = answers.find(
+      (answer) => answer?.id !== answers[0]?.id || answer?.version !== answers[0]?.version,
+    );
+    return [
+      ...broken(rule, wrong),
+      ...broken('nothing happens twice', [
+        operation.intent.kind !== 'read_task' &&
+          differing !== undefined &&
+          `${name(operation)} was answered with ${show(answers[0])} and, with the same Idempotency-Key, with ${show(differing)}`,
+      ]),
+    ];
+  });
+}
+
+function wrongAnswer(operation: Operation, answer: Answer, histories: Map<string, TaskHistory>): string | undefined {
+  const history = histories.get(answer.id ?? '');
+  if (history === undefined) return `${name(operation)} was answered with task ${answer.id}, which is not there`;
+  const version = history.versions.find((one) => one.version === answer.version);
+  if (version === undefined)
+    return `${name(operation)} was answered with version ${answer.version} of task ${answer.id}, which has ${history.versions.length}`;
+  const agrees =
+    version.state === answer.state &&
+    version.assigneeId === answer.assignee_id &&
+    version.title === answer.title &&
+    version.at === answer.updated_at;
+  return agrees
+    ? undefined
+    : `${name(operation)} was answered with ${show(answer)}; then it was ${show(shown(version))}`;
+}
+
+/** One task for each creation that was acknowledged, one or none where no answer came, none where it was refused. */
+function checkCreations({ operations, world }: Evidence): Violation[] {
+  const byName = Map.groupBy(world.tasks, ({ title }) => title.split(' ')[0]);
+  return operations.filter(isOf('create_task')).flatMap((operation) => {
+    const count = byName.get(operation.intent.task)?.length ?? 0;
+    const text = `${name(operation)}: ${operation.outcome}, and there are ${count} tasks of it`;
+    return [
+      ...broken('an acknowledged change is there', [operation.outcome === 'acknowledged' && count === 0 && text]),
+      ...broken('nothing happens twice', [count > 1 && text]),
+      ...broken('what was refused did not happen', [operation.outcome === 'refused' && count > 0 && text]),
+    ];
+  });
+}
+
+const actions = { in_progress: 'started', completed: 'completed', cancelled: 'cancelled' } as const;
+
+type Effect = { what: string; matches(version: TaskVersion): boolean; everyTime: boolean };
+
+/** What an operation leaves in the activity log. Assigning to whoever has the task leaves nothing: it is not there every time. */
+function effectOf({ intent }: Operation): Effect | undefined {
+  const logs = (test: (entry: TaskVersion['entries'][number]) => boolean) => (version: TaskVersion) =>
+    version.version > 1 && version.entries.some(test);
+  switch (intent.kind) {
+    case 'transition': {
+      const action = actions[intent.state];
+      return { what: action, matches: logs((entry) => entry.action === action), everyTime: true };
+    }
+    case 'edit_task':
+      return {
+        what: `title ${intent.title}`,
+        matches: logs(({ field, to }) => field === 'title' && to === intent.title),
+        everyTime: true,
+      };
+    case 'delete_task':
+      return { what: 'deleted', matches: logs(({ action }) => action === 'deleted'), everyTime: true };
+    case 'assign':
+      return { what: 'assigned', matches: logs(({ action }) => action === 'assigned'), everyTime: false };
+    default:
+      return undefined;
+  }
+}
+
+/** Of each task, person and kind of change: at least as many entries as were acknowledged, at most those and the ones without an answer. */
+function checkEffects({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
+  const groups = Map.groupBy(operations, (operation) => {
+    const effect = effectOf(operation);
+    return effect && `${operation.subjectId} ${operation.actorId} ${effect.what}`;
+  });
+  groups.delete(undefined);
+  return [...groups.values()].flatMap((group) => {
+    const [first] = group as [Operation];
+    const effect = effectOf(first)!;
+    const versions = histories.get(first.subjectId ?? '')?.versions ?? [];
+    const count = versions.filter((one) => one.actor === first.actorId && effect.matches(one)).length;
+    const acknowledged = group.filter(({ outcome }) => outcome === 'acknowledged').length;
+    const unknown = group.filter(({ outcome }) => outcome === 'unknown').length;
+    const text = `task ${first.subjectId}: ${effect.what} by ${first.actorId} ${acknowledged} times acknowledged, ${unknown} times without an answer, ${count} times in the activity log (${group.map(name).join(', ')})`;
+    const refusedOnly = acknowledged + unknown === 0;
+    return [
+      ...broken('an acknowledged change is there', [effect.everyTime && count < acknowledged && text]),
+      ...broken(refusedOnly ? 'what was refused did not happen' : 'nothing happens twice', [
+        count > acknowledged + unknown && text,
+      ]),
+    ];
+  });
+}
+
+/** No two requests were told of one and the same change as theirs. */
+function checkClaims({ operations }: Evidence): Violation[] {
+  const changes = operations.filter(
+    ({ intent, outcome, answer }) =>
+      outcome === 'acknowledged' &&
+      answer?.version !== undefined &&
+      (intent.kind === 'transition' || intent.kind === 'edit_task'),
+  );
+  const claims = Map.groupBy(changes, ({ answer }) => `${answer?.id} version ${answer?.version}`);
+  return broken(
+    'an acknowledged change is there',
+    [...claims].map(
+      ([what, group]) => group.length > 1 && `${group.map(name).join(' and ')} were all answered with task ${what}`,
+    ),
+  );
+}
+
+/** Tasks were dealt anew as often as it was acknowledged, or, where answers are missing, at least as often. */
+function checkDealing({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
+  const dealings = operations.filter(isOf('shuffle'));
+  const dealerId = world.users.find(({ email }) => email.startsWith(`${dealer}@`))?.id;
+  const dealt = [...histories.values()]
+    .flatMap(({ versions }) => versions)
+    .filter(({ actor }) => actor !== null && actor === dealerId).length;
+  const told = dealings.reduce((sum, { answer }) => sum + (answer?.reassigned ?? 0), 0);
+  const open = dealings.filter(({ outcome }) => outcome === 'unknown').length;
+  const text = `${told} tasks were dealt anew by what was acknowledged, ${dealt} by the activity log; ${open} dealings had no answer`;
+  return [
+    ...broken('an acknowledged change is there', [dealt < told && text]),
+    ...broken('nothing happens twice', [open === 0 && dealt > told && text]),
+  ];
+}
+
+function isOf<K extends Intent['kind']>(kind: K): (operation: Operation) => operation is Of<K> {
+  return (operation): operation is Of<K> => operation.intent.kind === kind;
+}
+
+function name({ n, intent }: Operation): string {
+  return `request ${n} (${Object.values(intent).join(' ')})`;
+}
+
+function shown({ state, assigneeId, title, at }: TaskVersion) {
+  return { state, assignee_id: assigneeId, title, updated_at: at };
+}
+
+function show(value: unknown): string {
+  const { version, state, assignee_id, title, updated_at } = value as Answer;
+  return JSON.stringify({ version, state, assignee_id, title, updated_at });
+}

@@ -1,0 +1,63 @@
+import type { Evidence, Operation, UserRow } from '../evidence.ts';
+import { broken, type Violation } from './violation.ts';
+
+/** Every change of a user that was acknowledged is there, once; what got no answer is there once or not at all. */
+export function checkUsers({ operations, world }: Evidence): Violation[] {
+  const byId = new Map(world.users.map((user) => [user.id, user]));
+  const byEmail = Map.groupBy(world.users, ({ email }) => email);
+  return [
+    ...operations.flatMap((operation) => checkCreation(operation, byEmail)),
+    ...operations.flatMap((operation) => checkChange(operation, byId)),
+    ...checkVersions(operations, byId),
+  ];
+}
+
+function checkCreation({ n, intent, outcome, answer }: Operation, byEmail: Map<string, UserRow[]>): Violation[] {
+  if (intent.kind !== 'register' && intent.kind !== 'create_user') return [];
+  const found = byEmail.get(`${intent.user}@chaos.test`) ?? [];
+  const text = `request ${n} (${intent.kind} ${intent.user}): ${outcome}, and there are ${found.length} such users`;
+  return [
+    ...broken('an acknowledged change is there', [
+      outcome === 'acknowledged' && !found.some(({ id }) => answer?.id === undefined || id === answer.id) && text,
+    ]),
+    ...broken('nothing happens twice', [found.length > 1 && text]),
+    ...broken('what was refused did not happen', [outcome === 'refused' && found.length > 0 && text]),
+  ];
+}
+
+function checkChange({ n, intent, outcome, answer, subjectId }: Operation, byId: Map<string, UserRow>): Violation[] {
+  if (outcome !== 'acknowledged' || !isChange(intent.kind)) return [];
+  const user = byId.get(subjectId ?? '');
+  const text = `request ${n} (${Object.values(intent).join(' ')}) was acknowledged, and the user is ${JSON.stringify(user)}`;
+  if (user === undefined || (intent.kind === 'delete_user' && !user.is_deleted))
+    return broken('an acknowledged change is there', [text]);
+  const version = answer?.version ?? 0;
+  const isLast = version === user.version;
+  const differs = answer?.name !== user.name || answer?.role !== user.role;
+  return broken('an acknowledged change is there', [(version > user.version || (isLast && differs)) && text]);
+}
+
+/** Each change is one version: no more than were asked for, no fewer than were acknowledged and cannot have been so already. */
+function checkVersions(operations: readonly Operation[], byId: Map<string, UserRow>): Violation[] {
+  const changes = Map.groupBy(
+    operations.filter(({ intent }) => isChange(intent.kind)),
+    ({ subjectId }) => subjectId,
+  );
+  return [...changes].flatMap(([id, group]) => {
+    const user = byId.get(id ?? '');
+    if (user === undefined) return [];
+    const open = group.filter(({ outcome }) => outcome !== 'refused').length;
+    const sure = group.filter(
+      ({ intent, outcome }) => outcome === 'acknowledged' && intent.kind !== 'change_role',
+    ).length;
+    const text = `user ${id} has version ${user.version} after ${sure} to ${open} changes`;
+    return [
+      ...broken('an acknowledged change is there', [user.version < 1 + sure && text]),
+      ...broken('nothing happens twice', [user.version > 1 + open && text]),
+    ];
+  });
+}
+
+function isChange(kind: string): boolean {
+  return kind === 'rename_user' || kind === 'change_role' || kind === 'delete_user';
+}

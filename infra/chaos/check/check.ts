@@ -1,0 +1,37 @@
+import type { Evidence } from '../evidence.ts';
+import { checkTasks } from './acknowledged-tasks.ts';
+import { checkUsers } from './acknowledged-users.ts';
+import { checkConsumption } from './consumption.ts';
+import {
+  checkAccess,
+  checkDeadLetters,
+  checkDirectories,
+  checkLeftovers,
+  checkListings,
+  checkPerformers,
+} from './end-state.ts';
+import { checkEvents } from './events.ts';
+import { checkMails } from './mails.ts';
+import { checkReads } from './reads.ts';
+import { checkTold } from './told.ts';
+import type { Violation } from './violation.ts';
+
+/** Everything that the evidence shows to be broken; the same evidence gives the same violations. */
+export function check(evidence: Evidence): Violation[] {
+  const checks = [
+    checkTasks,
+    checkUsers,
+    checkReads,
+    checkEvents,
+    checkConsumption,
+    checkTold,
+    checkMails,
+    checkDirectories,
+    checkPerformers,
+    checkLeftovers,
+    checkDeadLetters,
+    checkAccess,
+    checkListings,
+  ];
+  return checks.flatMap((one) => one(evidence));
+}

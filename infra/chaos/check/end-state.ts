@@ -1,0 +1,115 @@
+import type { Evidence } from '../evidence.ts';
+import { broken, type Violation } from './violation.ts';
+
+/** Every directory has every user as Auth has them; of a deleted one only that. */
+export function checkDirectories({ world }: Evidence): Violation[] {
+  const services = ['tasks', 'notifications'] as const;
+  return services.flatMap((service) => {
+    const rows = new Map(world.directory.filter((row) => row.service === service).map((row) => [row.id, row]));
+    const strangers = [...rows.keys()].filter((id) => !world.users.some((user) => user.id === id));
+    return broken('directories equal the users of Auth', [
+      ...strangers.map((id) => `${service} knows a user ${id}, whom Auth never had`),
+      ...world.users.map((user) => {
+        const row = rows.get(user.id);
+        const text = `${service} has ${JSON.stringify(row)}, Auth has ${JSON.stringify(user)}`;
+        if (row === undefined || row.is_deleted !== user.is_deleted || row.is_stale) return text;
+        if (user.is_deleted) return undefined;
+        const isSame =
+          row.version === user.version && row.email === user.email && row.name === user.name && row.role === user.role;
+        return !isSame && text;
+      }),
+    ]);
+  });
+}
+
+/** Whoever has an open task can carry it out; a draft that waits for somebody waits only while there is nobody. */
+export function checkPerformers({ world }: Evidence): Violation[] {
+  const performers = new Set(
+    world.users.filter((user) => user.role === 'member' && !user.is_deleted).map(({ id }) => id),
+  );
+  const living = world.tasks.filter((task) => !task.is_deleted);
+  return broken('open tasks have performers', [
+    ...living.map(
+      ({ id, title, state, assignee_id }) =>
+        (state === 'assigned' || state === 'in_progress') &&
+        !performers.has(assignee_id ?? '') &&
+        `task ${id} (${title}) is ${state}, and ${assignee_id} is no performer`,
+    ),
+    ...living.map(
+      ({ id, title, awaiting_performer }) =>
+        awaiting_performer &&
+        performers.size > 0 &&
+        `task ${id} (${title}) waits for a performer, and there are ${performers.size}`,
+    ),
+  ]);
+}
+
+/** Everything came to rest: outboxes and queues are empty, nothing waits to be tried again. */
+export function checkLeftovers({ unsettled, world }: Evidence): Violation[] {
+  return broken('nothing is left over', [
+    ...unsettled,
+    ...Object.entries(world.outbox).map(([service, rows]) => rows > 0 && `${rows} rows in the outbox of ${service}`),
+    ...world.queues.map(({ name, messages }) => messages > 0 && `${messages} messages in the queue ${name}`),
+  ]);
+}
+
+/** What was injected as impossible to handle is a dead letter, and nothing else is. */
+export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
+  const poison = injections.filter((one) => one.kind === 'poison');
+  const idless = poison.filter(({ form }) => form === 'no_message_id');
+  const injected = new Set(poison.filter(({ form }) => form !== 'no_message_id').map(({ messageId }) => messageId));
+  const isIdless = (reason: string) => reason === 'bad_message_id';
+  const buried = new Set(world.deadLetters.map(({ message_id }) => message_id));
+  const idlessBuried = world.deadLetters.filter(({ reason }) => isIdless(reason)).length;
+  return [
+    ...broken(
+      'no dead letter that was not injected',
+      world.deadLetters.map(
+        ({ service, message_id, type, reason, error }) =>
+          !injected.has(message_id ?? '') &&
+          !isIdless(reason) &&
+          `${service}: ${type} (message ${message_id}) is dead: ${reason}, ${error}`,
+      ),
+    ),
+    ...broken('no dead letter that was not injected', [
+      idlessBuried > idless.length &&
+        `${idlessBuried} dead letters without a message id, ${idless.length} were injected`,
+    ]),
+    ...broken('every event is consumed', [
+      ...[...injected].map((id) => !buried.has(id) && `poison ${id} is no dead letter`),
+      idlessBuried < idless.length &&
+        `${idless.length} messages without an id were injected, ${idlessBuried} are dead letters`,
+    ]),
+  ];
+}
+
+/** A token of somebody who was deleted is refused, although it has not expired. */
+export function checkAccess({ world }: Evidence): Violation[] {
+  return broken(
+    'the deleted have no access',
+    world.deletedAccess.map(
+      ({ userId, path, status }) => status !== 401 && `${userId} was answered with ${status} at ${path}`,
+    ),
+  );
+}
+
+/** What the public API lists is what the tables have. */
+export function checkListings({ world }: Evidence): Violation[] {
+  const view = ({ id, title, state, assignee_id, version }: (typeof world.listedTasks)[number]) =>
+    JSON.stringify([id, title, state, assignee_id, version]);
+  const stored = new Set(world.tasks.filter((task) => !task.is_deleted).map(view));
+  const listed = world.listedTasks.map(view);
+  const listedOnce = new Set(listed);
+  const byUser = Map.groupBy(world.notifications, ({ user_id }) => user_id);
+  return broken('the API shows what is stored', [
+    ...[...stored].map((task) => !listedOnce.has(task) && `GET /tasks does not list ${task}`),
+    ...[...listedOnce].map((task) => !stored.has(task) && `GET /tasks lists ${task}, which is not stored`),
+    listed.length !== listedOnce.size && `GET /tasks lists ${listed.length - listedOnce.size} tasks twice`,
+    ...world.listedNotifications.map(({ userId, ids }) => {
+      const own = (byUser.get(userId) ?? []).map(({ id }) => id).sort();
+      return (
+        ids.toSorted().join() !== own.join() && `${userId} is shown ${ids.length} notifications and has ${own.length}`
+      );
+    }),
+  ]);
+}

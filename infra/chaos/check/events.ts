@@ -1,0 +1,90 @@
+import type { Evidence, RecordedEvent, UserRow } from '../evidence.ts';
+import { taskHistories, type TaskHistory } from './task-history.ts';
+import { broken, type Violation } from './violation.ts';
+
+/** Every committed change was published, with one message id for each of its events, in the order of its aggregate. */
+export function checkEvents(evidence: Evidence): Violation[] {
+  const { world } = evidence;
+  const published = Map.groupBy(firstOccurrences(evidence.events), ({ aggregateId }) => aggregateId);
+  const known = new Set([...world.tasks, ...world.users].map(({ id }) => id));
+  const strangers = [...published.keys()].filter((id) => !known.has(id));
+  return [
+    ...broken('every change is told once', changedCopies(evidence.events)),
+    ...broken(
+      'every change is told once',
+      strangers.map((id) => `events tell of ${id}, which is not there`),
+    ),
+    ...[...taskHistories(evidence).values()].flatMap((history) =>
+      checkTask(history, published.get(history.task.id) ?? []),
+    ),
+    ...world.users.flatMap((user) => checkUser(user, published.get(user.id) ?? [])),
+    ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
+  ];
+}
+
+/** In the order in which they were published first. */
+export function firstOccurrences(events: readonly RecordedEvent[]): RecordedEvent[] {
+  const first = new Map<string, RecordedEvent>();
+  for (const event of events) if (!first.has(event.messageId)) first.set(event.messageId, event);
+  return [...first.values()];
+}
+
+function changedCopies(events: readonly RecordedEvent[]): (string | false)[] {
+  return [...Map.groupBy(events, ({ messageId }) => messageId)].map(
+    ([id, copies]) =>
+      new Set(copies.map((copy) => JSON.stringify(copy))).size > 1 && `message ${id} was published with two contents`,
+  );
+}
+
+function outOfOrder([id, events]: [string, RecordedEvent[]]): string | false {
+  const at = events.findIndex(({ timestamp }, index) => index > 0 && timestamp <= events[index - 1]!.timestamp);
+  return at > 0 && `of ${id}, ${label(events[at]!)} was published after ${label(events[at - 1]!)}`;
+}
+
+/** The events by their times, side by side with what the activity log calls for. */
+function checkTask({ task, versions }: TaskHistory, published: readonly RecordedEvent[]): Violation[] {
+  const expected = versions.flatMap(({ version, actor, tells, at }) =>
+    tells.map((told) => ({ ...told, version, actor, at })),
+  );
+  const told = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
+  const same = (one: (typeof expected)[number] | undefined, other: RecordedEvent | undefined) =>
+    one?.type === other?.type && one?.named === other?.named && one?.actor === other?.actor;
+  const longest = Math.max(expected.length, told.length);
+  const place = Array.from({ length: longest }, (_, index) => index).find((i) => !same(expected[i], told[i]));
+  if (place !== undefined) {
+    const [wanted, got] = [expected[place], told[place]];
+    const text = `task ${task.id}: event ${place + 1} of ${expected.length} should be ${wanted ? `${wanted.type} (version ${wanted.version})` : 'none'}, it is ${got ? label(got) : 'missing'}`;
+    return broken('every change is told once', [text]);
+  }
+  const apart = expected.findIndex(({ at }, i) => Math.abs(Date.parse(told[i]!.timestamp) - Date.parse(at)) > 1);
+  return broken('every change is told once', [
+    apart >= 0 && `task ${task.id}: ${label(told[apart]!)} is not of the time of its change (${expected[apart]!.at})`,
+  ]);
+}
+
+/** A user's version counts the changes, of which each is told: first the creation, at last a deletion. */
+function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violation[] {
+  const told = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
+  const expected = Array.from({ length: user.version }, (_, index) => {
+    if (index === 0) return 'auth.user.created';
+    return user.is_deleted && index === user.version - 1 ? 'auth.user.deleted' : 'auth.user.changed';
+  });
+  const got = told.map(({ type }) => type);
+  const text = `user ${user.id} (${user.email}), version ${user.version}: events ${got.join(', ')}`;
+  return broken('every change is told once', [
+    got.join() !== expected.join() && text,
+    got.join() === expected.join() &&
+      told.at(-1)!.timestamp !== user.updated_at &&
+      `${text}; the last is of another time`,
+  ]);
+}
+
+export function label({ messageId, type, timestamp }: RecordedEvent): string {
+  return `${type} of ${timestamp} (message ${messageId})`;
+}
+
+/** ISO 8601 in UTC with microseconds sorts as text. */
+export function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}

@@ -1,0 +1,26 @@
+import type { Evidence } from '../evidence.ts';
+import { broken, type Violation } from './violation.ts';
+
+/**
+ * A notification is mailed at most once, and once more for each attempt of which nobody knows how it ended; what counts as sent has arrived. The
+ * Message-ID is the notification's id.
+ */
+export function checkMails({ mails, world }: Evidence): Violation[] {
+  const arrived = Map.groupBy(mails, ({ id }) => id);
+  const deliveries = world.deliveries.filter(({ channel }) => channel === 'email');
+  const deleted = new Set(world.users.filter((user) => user.is_deleted).map(({ id }) => id));
+  const known = new Set(deliveries.map(({ notification_id }) => notification_id));
+  const strays = [...arrived.keys()].filter((id) => !known.has(id));
+  // one that is being sent has not yet counted an attempt whose process died
+  return broken('mails are not doubled', [
+    ...strays.map((id) => `a mail with the Message-ID ${id} belongs to no delivery`),
+    ...deliveries.map(({ notification_id: id, user_id, state, unknowns, last_error }) => {
+      const count = arrived.get(id)?.length ?? 0;
+      const text = `notification ${id}: ${count} mails, ${state}, ${unknowns} attempts with an unknown end`;
+      if (count > 1 + unknowns) return text;
+      if (state === 'sent' && count === 0) return text;
+      if (state === 'failed' && !deleted.has(user_id)) return `${text}; ${last_error}`;
+      return state === 'unknown' && unknowns === 0 && text;
+    }),
+  ]);
+}

@@ -1,0 +1,39 @@
+import type { Evidence } from '../evidence.ts';
+import { broken, type Violation } from './violation.ts';
+
+type Seen = { n: number; began: number; ended: number; version: number };
+
+/** Once a version of a task was answered, nobody who asks after that is answered with an older one: tasks are read where they are written. */
+export function checkReads({ operations }: Evidence): Violation[] {
+  const seen = operations.flatMap(({ n, intent, outcome, answer, attempts }) => {
+    const last = attempts.at(-1);
+    if (outcome !== 'acknowledged' || answer?.version === undefined || last === undefined) return [];
+    if (!('task' in intent)) return [];
+    // the answer to a repeated request is that of its first try, which may be older than the question
+    const began = attempts.length === 1 ? last.began : Infinity;
+    return [{ task: answer.id, n, began, ended: last.ended, version: answer.version }];
+  });
+  return [...Map.groupBy(seen, ({ task }) => task)].flatMap(([task, answers]) =>
+    broken(
+      'what was read was so',
+      staleAnswers(answers).map((text) => `task ${task}: ${text}`),
+    ),
+  );
+}
+
+function staleAnswers(answers: readonly Seen[]): string[] {
+  const byEnd = answers.toSorted((a, b) => a.ended - b.ended);
+  const stale: string[] = [];
+  let next = 0;
+  let newest: Seen | undefined;
+  for (const asked of answers.filter(({ began }) => began !== Infinity).toSorted((a, b) => a.began - b.began)) {
+    for (let ended = byEnd[next]; ended !== undefined && ended.ended < asked.began; ended = byEnd[++next]) {
+      if (newest === undefined || ended.version > newest.version) newest = ended;
+    }
+    if (newest !== undefined && asked.version < newest.version)
+      stale.push(
+        `request ${asked.n} was answered with version ${asked.version} after request ${newest.n} was answered with ${newest.version}`,
+      );
+  }
+  return stale;
+}

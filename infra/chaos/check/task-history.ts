@@ -1,0 +1,88 @@
+import type { ActivityRow, Evidence, TaskRow } from '../evidence.ts';
+
+/** An event that a change calls for. */
+export type Told = { type: string; named: string | null };
+
+/** A task at one of its versions, and what made it so. */
+export type TaskVersion = {
+  version: number;
+  /** When it became so. */
+  at: string;
+  actor: string | null;
+  entries: ActivityRow[];
+  title: unknown;
+  state: string;
+  assigneeId: string | null;
+  /** The events of this change, in order. */
+  tells: Told[];
+};
+
+export type TaskHistory = { task: TaskRow; versions: TaskVersion[] };
+
+/**
+ * What every task went through, told by its activity log alone. All entries of one change have one time and every change has entries, so the n-th
+ * time is that of version n.
+ */
+export function taskHistories({ world }: Pick<Evidence, 'world'>): Map<string, TaskHistory> {
+  const entries = Map.groupBy(world.activity, ({ task_id }) => task_id);
+  return new Map(
+    world.tasks.map((task) => [task.id, { task, versions: versionsOf(task, entries.get(task.id) ?? []) }]),
+  );
+}
+
+function versionsOf(task: TaskRow, entries: ActivityRow[]): TaskVersion[] {
+  const inOrder = entries.toSorted((a, b) => a.seq - b.seq);
+  const firstTitle = inOrder.find(({ field }) => field === 'title')?.from ?? task.title;
+  let now = { title: firstTitle, state: 'draft', assigneeId: null as string | null };
+  return [...Map.groupBy(inOrder, ({ created_at }) => created_at)].map(([at, changes], index) => {
+    for (const entry of changes) now = after(now, entry);
+    const actor = changes[0]?.actor_id ?? null;
+    return { version: index + 1, at, actor, entries: changes, ...now, tells: eventsOf(changes, now.assigneeId) };
+  });
+}
+
+function after<S extends Pick<TaskVersion, 'title' | 'state' | 'assigneeId'>>(
+  now: S,
+  { action, field, to }: ActivityRow,
+): S {
+  switch (action) {
+    case 'changed':
+      return field === 'title' ? { ...now, title: to } : now;
+    case 'assigned':
+      return { ...now, state: 'assigned', assigneeId: to as string };
+    case 'unassigned':
+      return { ...now, state: 'draft', assigneeId: null };
+    case 'started':
+      return { ...now, state: 'in_progress' };
+    case 'completed':
+    case 'cancelled':
+      return { ...now, state: action };
+    default:
+      return now;
+  }
+}
+
+/** PRODUCT section 4: a new task tells `created` and `changed`; a change of several fields tells one `changed`. */
+function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): Told[] {
+  const fieldChanges = changes.filter(({ action }) => action === 'changed');
+  return changes.flatMap((entry): Told[] => {
+    switch (entry.action) {
+      case 'created':
+        return [told('created', null), told('changed', null)];
+      case 'changed':
+        return entry === fieldChanges[0] ? [told('changed', null)] : [];
+      case 'assigned':
+        return [told('assigned', entry.to as string)];
+      case 'unassigned':
+        return [told('unassigned', entry.from as string)];
+      case 'deleted':
+        return [told('deleted', null)];
+      default:
+        return [told(entry.action, assigneeId)];
+    }
+  });
+}
+
+function told(action: string, named: string | null): Told {
+  return { type: `tasks.task.${action}`, named };
+}

@@ -1,0 +1,122 @@
+import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
+import { compare, firstOccurrences, label } from './events.ts';
+import { broken, type Violation } from './violation.ts';
+
+/** `may`: there are circumstances in which nobody needs to be told. */
+type Expected = { type: string; userId: string; need: 'must' | 'may' };
+
+type Audience = 'named' | 'creator';
+
+/**
+ * PRODUCT section 5, who is told of what. When the task was deleted before that could be told, some of it is no news any more: what was to be done,
+ * and everything of a task that nobody had been told of before.
+ */
+const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
+  'tasks.task.assigned': { tell: ['named'], ofDeletedToo: [] },
+  'tasks.task.unassigned': { tell: ['named'], ofDeletedToo: ['named'] },
+  'tasks.task.started': { tell: ['creator'], ofDeletedToo: [] },
+  'tasks.task.completed': { tell: ['creator'], ofDeletedToo: [] },
+  'tasks.task.cancelled': { tell: ['creator', 'named'], ofDeletedToo: ['named'] },
+};
+
+/** Exactly one notification in the app for each event and person; none for whoever did it; in the order of the task. */
+export function checkTold({ events, injections, world }: Evidence): Violation[] {
+  const tasks = new Map(world.tasks.map((task) => [task.id, task]));
+  const isDeleted = new Map(world.users.map((user) => [user.id, user.is_deleted]));
+  const published = firstOccurrences(events);
+  const byEvent = Map.groupBy(world.notifications, ({ event_id }) => event_id);
+  const poison = new Set(injections.flatMap((one) => (one.kind === 'poison' ? [one.messageId] : [])));
+  const publishedIds = new Set(published.map(({ messageId }) => messageId));
+  const strays = world.notifications.filter(({ event_id }) => !publishedIds.has(event_id) && !poison.has(event_id));
+
+  const receivedAt = new Map(world.inbox.map((row) => [`${row.service} ${row.message_id}`, row.received_at]));
+  const toldOf = Map.groupBy(world.notifications, ({ task_id }) => task_id);
+
+  /** Whether somebody had been told of the task by the time that the event came in. */
+  function isKnown(event: RecordedEvent): boolean {
+    const received = receivedAt.get(`notifications ${event.messageId}`) ?? '';
+    return (toldOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
+  }
+
+  function expected(event: RecordedEvent): Expected[] {
+    const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
+    if (event.type === 'auth.user.created')
+      return [{ type: 'user.welcome', userId: event.aggregateId, need: need(event.aggregateId, true) }];
+    const rule = rules[event.type];
+    const task = tasks.get(event.aggregateId);
+    if (rule === undefined || task === undefined) return [];
+    const people = { named: event.named, creator: task.creator_id };
+    const sure = (audience: Audience) => !task.is_deleted || (rule.ofDeletedToo.includes(audience) && isKnown(event));
+    const told = new Map<string, Expected>();
+    for (const audience of rule.tell) {
+      const userId = people[audience];
+      if (userId === null || userId === event.actor) continue;
+      const one = { type: event.type.replace('tasks.', ''), userId, need: need(userId, sure(audience)) } as const;
+      if (told.get(userId)?.need !== 'must') told.set(userId, one);
+    }
+    return [...told.values()];
+  }
+
+  return [
+    ...broken(
+      'everybody is told once',
+      strays.map(
+        (one) => `notification ${one.id} (${one.type}) tells of message ${one.event_id}, which nobody published`,
+      ),
+    ),
+    ...published.flatMap((event) =>
+      broken('everybody is told once', compareTold(event, expected(event), byEvent.get(event.messageId) ?? [])),
+    ),
+    ...broken(
+      'an inbox has the order of the activity log',
+      outOfOrder(published, world.notifications, movedBy(injections)),
+    ),
+  ];
+}
+
+function compareTold(
+  event: RecordedEvent,
+  expected: readonly Expected[],
+  written: readonly NotificationRow[],
+): (string | false)[] {
+  const count = (type: string, userId: string) =>
+    written.filter((one) => one.type === type && one.user_id === userId).length;
+  const uncalledFor = written.filter(
+    (one) => !expected.some(({ type, userId }) => type === one.type && userId === one.user_id),
+  );
+  return [
+    ...expected.map(({ type, userId, need }) => {
+      const found = count(type, userId);
+      const isRight = found === 1 || (found === 0 && need === 'may');
+      return !isRight && `${userId} was told ${found} times (${type}) of ${label(event)}`;
+    }),
+    ...uncalledFor.map((one) => `${one.user_id} should not be told (${one.type}) of ${label(event)}`),
+  ];
+}
+
+function movedBy(injections: Evidence['injections']): Set<string> {
+  return new Set(
+    injections.flatMap((one) => (one.kind === 'reorder' && one.to === 'notifications' ? one.messageIds : [])),
+  );
+}
+
+/** Of each person, what they read of one task stands in the order in which it happened. */
+function outOfOrder(
+  published: readonly RecordedEvent[],
+  notifications: readonly NotificationRow[],
+  moved: ReadonlySet<string>,
+): (string | false)[] {
+  const eventOf = new Map(published.map((event) => [event.messageId, event]));
+  const told = notifications.flatMap((one) => {
+    const event = eventOf.get(one.event_id);
+    return event === undefined || one.task_id === null || moved.has(one.event_id) ? [] : [{ ...one, event }];
+  });
+  return [...Map.groupBy(told, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) => {
+    const asHappened = list.toSorted((a, b) => compare(a.event.timestamp, b.event.timestamp));
+    const at = asHappened.findIndex(({ created_at }, i) => i > 0 && created_at < asHappened[i - 1]!.created_at);
+    return (
+      at > 0 &&
+      `${asHappened[at]!.user_id} reads ${label(asHappened[at]!.event)} before ${label(asHappened[at - 1]!.event)}`
+    );
+  });
+}

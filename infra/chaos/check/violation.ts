@@ -1,0 +1,26 @@
+/** What may not happen. */
+export type Rule =
+  | 'an acknowledged change is there'
+  | 'nothing happens twice'
+  | 'what was refused did not happen'
+  | 'what was read was so'
+  | 'every change is told once'
+  | 'events of one aggregate are published in order'
+  | 'every event is consumed'
+  | 'everybody is told once'
+  | 'mails are not doubled'
+  | 'an inbox has the order of the activity log'
+  | 'directories equal the users of Auth'
+  | 'open tasks have performers'
+  | 'nothing is left over'
+  | 'no dead letter that was not injected'
+  | 'the deleted have no access'
+  | 'the API shows what is stored';
+
+/** Something that a run shows to be broken. */
+export type Violation = { rule: Rule; what: string };
+
+/** Collects the violations of one rule. */
+export function broken(rule: Rule, found: readonly (string | false | undefined)[]): Violation[] {
+  return found.filter((what): what is string => typeof what === 'string').map((what) => ({ rule, what }));
+}

@@ -1,0 +1,190 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '@taskwire/errors';
+import { rabbitManagement } from '@taskwire/local-servers';
+import pg from 'pg';
+import type { Injection } from '../evidence.ts';
+import type { LinkName } from '../links.ts';
+import type { Random } from '../random.ts';
+import type { Consumer, Fault } from '../schedule.ts';
+import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
+import type { RawMessage } from '../suite/recorder.ts';
+import type { SuiteUnderTest } from '../suite/under-test.ts';
+import { brokerCommand } from './broker-command.ts';
+
+export type FaultTools = {
+  underTest: SuiteUnderTest;
+  operator: Operator;
+  /** For what is drawn while a fault happens; the schedule does not depend on it. */
+  random: Random;
+  onInjection(injection: Injection): void;
+  /** The traffic has ended: faults are over sooner. What they broke is mended all the same. */
+  ending: AbortSignal;
+  /** The run is given up. */
+  signal: AbortSignal;
+};
+
+/** A fault as something that is done: resolves once it is over, with what there is to say about it. */
+export type Inject = (fault: Fault) => Promise<string | undefined>;
+
+export function createInject(tools: FaultTools): Inject {
+  const { underTest, operator, random, onInjection, ending, signal } = tools;
+  const { suite, proxies, recorder } = underTest;
+  const inTurn = createTurns();
+  const current = new Map<LinkName, object>();
+  const wait = (ms: number) => delay(ms, undefined, { signal: ending }).catch(() => undefined);
+
+  /** Two faults of one part come one after the other: what is down already cannot be killed. */
+  const bringDown = (part: string, how: () => Promise<void>, downMs: number) =>
+    inTurn(part, async () => {
+      await how();
+      await wait(downMs);
+      return await startAgain(part);
+    });
+
+  async function startAgain(part: string): Promise<string | undefined> {
+    let note: string | undefined;
+    // ports may be taken for a moment after a kill, and what it needs may be away for longer than a start waits
+    for (let tries = 0; tries < 5; tries++) {
+      try {
+        await suite.part(part).start();
+        return note;
+      } catch (error) {
+        note = errorText(error);
+        await delay(500);
+      }
+    }
+    return `${part} did not start: ${note}`;
+  }
+
+  async function breakLink({ link, fault, ms }: Extract<Fault, { kind: 'link' }>): Promise<undefined> {
+    const mine = {};
+    current.set(link, mine);
+    proxies[link].set(fault);
+    await wait(ms);
+    // unless another fault has taken its place
+    if (current.get(link) === mine) proxies[link].heal();
+  }
+
+  async function freeze({ service, ms }: Extract<Fault, { kind: 'freeze_service' }>): Promise<string | undefined> {
+    const pid = suite.part(service).pid();
+    if (pid === undefined) return 'not running';
+    process.kill(pid, 'SIGSTOP');
+    await wait(ms);
+    if (suite.part(service).pid() === pid) process.kill(pid, 'SIGCONT');
+    return undefined;
+  }
+
+  async function closeBrokerConnections(of: string): Promise<string> {
+    const management = rabbitManagement(suite.managementUrl);
+    const open = await management.call<{ name: string; user: string }[]>('GET', '/connections');
+    const theirs = open.filter(({ user }) => user === of);
+    await Promise.all(
+      theirs.map(({ name }) => management.call('DELETE', `/connections/${encodeURIComponent(name)}`).catch(() => 0)),
+    );
+    return `${theirs.length} connections`;
+  }
+
+  async function closeDatabaseConnections(of: Parameters<SuiteUnderTest['databaseUrl']>[0]): Promise<string> {
+    const client = new pg.Client({ connectionString: underTest.databaseUrl(of), connectionTimeoutMillis: 5_000 });
+    client.on('error', () => undefined);
+    await client.connect();
+    try {
+      const { rowCount } = await client.query(
+        'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1',
+        [of],
+      );
+      return `${rowCount} connections`;
+    } finally {
+      await client.end();
+    }
+  }
+
+  async function duplicate(to: Consumer, count: number): Promise<string> {
+    const theirs = recorder.messages.filter(({ routingKey }) => isFor(to, routingKey));
+    const copies = random.shuffled(theirs).slice(0, count);
+    await operator.deliver(to, copies);
+    onInjection({ kind: 'duplicate', to, messageIds: copies.map(({ id }) => id) });
+    return `${copies.length} messages`;
+  }
+
+  /** The queue misses what is published for a while, and is given it afterwards, shuffled. What it got all the same it gets twice. */
+  const reorder = (to: Consumer, ms: number) =>
+    inTurn(`routing to ${to}`, async () => {
+      const from = recorder.messages.length;
+      await operator.route(to, 'off');
+      await wait(ms);
+      await operator.route(to, 'on');
+      await recorder.caughtUp(signal);
+      const missed = recorder.messages.slice(from).filter(({ routingKey }) => isFor(to, routingKey));
+      const messages: RawMessage[] = random.shuffled(missed);
+      await operator.deliver(to, messages);
+      onInjection({ kind: 'reorder', to, messageIds: messages.map(({ id }) => id) });
+      return `${messages.length} messages`;
+    });
+
+  async function memoryAlarm(ms: number): Promise<undefined> {
+    await brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.00001');
+    await wait(ms);
+    await brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.4');
+  }
+
+  async function inject(fault: Fault): Promise<string | undefined> {
+    switch (fault.kind) {
+      case 'kill_service':
+        return await bringDown(fault.service, () => suite.part(fault.service).kill(), fault.downMs);
+      case 'freeze_service':
+        return await freeze(fault);
+      case 'kill_broker':
+        return await bringDown('rabbitmq', () => suite.part('rabbitmq').kill(), fault.downMs);
+      case 'restart_broker':
+        return await bringDown('rabbitmq', () => suite.part('rabbitmq').stop(), fault.downMs);
+      case 'kill_postgres':
+        return await bringDown('postgres', () => suite.part('postgres').kill(), fault.downMs);
+      case 'close_broker_connections':
+        return await closeBrokerConnections(fault.of);
+      case 'close_database_connections':
+        return await closeDatabaseConnections(fault.of);
+      case 'link':
+        return await breakLink(fault);
+      case 'clock':
+        return void underTest.setClock(fault.service, fault.offsetMs);
+      case 'duplicate':
+        return await duplicate(fault.to, fault.count);
+      case 'reorder':
+        return await reorder(fault.to, fault.ms);
+      case 'poison': {
+        const message = poison(fault.to, fault.form);
+        await operator.deliver(fault.to, [message]);
+        return void onInjection({ kind: 'poison', to: fault.to, form: fault.form, messageId: message.id });
+      }
+      case 'memory_alarm':
+        return await memoryAlarm(fault.ms);
+    }
+  }
+
+  return async (fault) => {
+    try {
+      return await inject(fault);
+    } catch (error) {
+      // what it is about may be down for another reason
+      return errorText(error);
+    }
+  };
+}
+
+function isFor(to: Consumer, routingKey: string): boolean {
+  return bindingKeys[to].some((key) => routingKey.startsWith(key.slice(0, -1)));
+}
+
+/** Runs one thing at a time for each name. */
+function createTurns() {
+  const last = new Map<string, Promise<unknown>>();
+  return async function inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const turn = (last.get(name) ?? Promise.resolve()).then(work);
+    last.set(
+      name,
+      turn.catch(() => undefined),
+    );
+    return await turn;
+  };
+}

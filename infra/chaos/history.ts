@@ -1,0 +1,72 @@
+import { createWriteStream, readFileSync } from 'node:fs';
+import type { Evidence, Line, World } from './evidence.ts';
+
+/** What happened in a run, in memory and, a line for each thing, in a file. */
+export type History = {
+  file: string;
+  lines: readonly Line[];
+  add(line: Line): void;
+  /** Resolves once the file has everything. */
+  close(): Promise<void>;
+};
+
+export function createHistory(file: string): History {
+  const stream = createWriteStream(file, { mode: 0o600 });
+  const lines: Line[] = [];
+  return {
+    file,
+    lines,
+    add(line) {
+      lines.push(line);
+      stream.write(`${JSON.stringify(line)}\n`);
+    },
+    close: () =>
+      new Promise((resolve, reject) => stream.end((error?: Error | null) => (error ? reject(error) : resolve()))),
+  };
+}
+
+/** @throws when the file is no history */
+export function readHistory(file: string): Line[] {
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    // the last line of a run that was killed may be half a line; the rest is still of use
+    .filter((text) => text.endsWith('}'))
+    .map((text) => JSON.parse(text) as Line);
+  if (lines[0]?.line !== 'run') throw new Error(`${file} is not the history of a run.`);
+  return lines;
+}
+
+/** What the checker needs of a history. @throws when the run did not come to its end */
+export function evidenceOf(lines: readonly Line[]): Evidence {
+  const world = only(lines, 'world')[0]?.world;
+  if (world === undefined) throw new Error('The history ends before the state at the end was read.');
+  return {
+    operations: only(lines, 'operation').map(({ operation }) => operation),
+    events: only(lines, 'event').map(({ event }) => event),
+    injections: only(lines, 'injection').map(({ injection }) => injection),
+    mails: only(lines, 'mail').map(({ mail }) => mail),
+    unsettled: only(lines, 'settled').flatMap(({ unsettled }) => unsettled),
+    world,
+  };
+}
+
+/** The lines of one kind. */
+export function only<K extends Line['line']>(lines: readonly Line[], kind: K): Extract<Line, { line: K }>[] {
+  return lines.filter((line): line is Extract<Line, { line: K }> => line.line === kind);
+}
+
+export const emptyWorld: World = {
+  users: [],
+  tasks: [],
+  activity: [],
+  directory: [],
+  inbox: [],
+  deadLetters: [],
+  outbox: {},
+  notifications: [],
+  deliveries: [],
+  queues: [],
+  listedTasks: [],
+  listedNotifications: [],
+  deletedAccess: [],
+};

@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { World } from '../evidence.ts';
+import { admin, type CastMember, type Stage } from '../workload/cast.ts';
+
+type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess'>;
+
+/** Paths of each service that anybody who is logged in may read. */
+const openPaths = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
+
+/** What people see through the gateway at the end. */
+export async function readPublicApi(url: string, stage: Stage): Promise<Listed> {
+  const users = [...stage.users.values()];
+  const boss = stage.users.get(admin)!;
+  const listedNotifications: World['listedNotifications'] = [];
+  for (const user of users) {
+    if (user.isDeleted || user.id === undefined || !(await logIn(url, user))) continue;
+    const list = await readPages<{ id: string }>(url, user, '/api/v1/notifications');
+    listedNotifications.push({ userId: user.id, ids: list.map(({ id }) => id) });
+  }
+  const deletedAccess: World['deletedAccess'] = [];
+  for (const user of users) {
+    if (!user.isDeleted || user.id === undefined || user.token === undefined) continue;
+    // a deletion without an answer may not have happened
+    if ((await request(url, boss, `/api/v1/users/${user.id}`)).status !== 410) continue;
+    for (const path of openPaths) {
+      const { status } = await request(url, user, path);
+      deletedAccess.push({ userId: user.id, path, status });
+    }
+  }
+  return { listedTasks: await readPages(url, boss, '/api/v1/tasks'), listedNotifications, deletedAccess };
+}
+
+async function readPages<T>(url: string, user: CastMember, path: string): Promise<T[]> {
+  const items: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const next: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const { status, body } = await request(url, user, `${path}?limit=100${next}`);
+    if (status !== 200) throw new Error(`GET ${path} answered ${status} to ${user.name}`);
+    const page = body as { data: T[]; next_cursor: string | null };
+    items.push(...page.data);
+    cursor = page.next_cursor;
+  } while (cursor !== null);
+  return items;
+}
+
+/** False for somebody who cannot log in: who asked to be deleted, and got no answer. */
+async function logIn(url: string, user: CastMember): Promise<boolean> {
+  if (user.token !== undefined && (await request(url, user, '/api/v1/users/me')).status === 200) return true;
+  const { email, password, ip } = user;
+  const response = await fetch(`${url}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-forwarded-for': ip },
+    body: JSON.stringify({ email, password }),
+  });
+  if (response.status !== 200) return false;
+  user.token = ((await response.json()) as { access_token: string }).access_token;
+  return true;
+}
+
+async function request(url: string, user: CastMember, path: string): Promise<{ status: number; body: unknown }> {
+  for (let tries = 1; ; tries++) {
+    const response = await fetch(`${url}${path}`, {
+      headers: { authorization: `Bearer ${user.token}`, 'x-forwarded-for': user.ip },
+      signal: AbortSignal.timeout(10_000),
+    });
+    const body: unknown = await response.json();
+    // one address may ask 100 times a second
+    if (response.status !== 429 || tries === 20) return { status: response.status, body };
+    await delay(500);
+  }
+}

@@ -1,0 +1,21 @@
+// Loaded into a service with --import: puts one deliberate bug into the product's source text as it is loaded.
+import { registerHooks } from 'node:module';
+import { bugs, type BugName } from '../bugs.ts';
+
+const root = new URL('../../../', import.meta.url).href;
+const name = process.env['TASKWIRE_CHAOS_BUG'] as BugName;
+const { patches } = bugs[name];
+
+registerHooks({
+  load(url, context, nextLoad) {
+    const loaded = nextLoad(url, context);
+    const wanted = patches.filter(({ file }) => url === root + file);
+    if (wanted.length === 0) return loaded;
+    let source = String(loaded.source);
+    for (const { file, find, put } of wanted) {
+      if (source.split(find).length !== 2) throw new Error(`The bug ${name} does not find its place in ${file} once.`);
+      source = source.replace(find, () => put);
+    }
+    return { ...loaded, source };
+  },
+});

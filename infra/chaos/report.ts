@@ -1,0 +1,86 @@
+import type { Violation } from './check/violation.ts';
+import { firstOccurrences } from './check/events.ts';
+import type { Evidence, Line } from './evidence.ts';
+import { only } from './history.ts';
+import { describeFault, faultLabel } from './schedule.ts';
+
+const shownOfEachRule = 5;
+
+/** The run in a page of text. */
+export function report(lines: readonly Line[], evidence: Evidence, violations: readonly Violation[]): string {
+  return [
+    table('faults', ['times', 'longest recovery'], faultRows(lines)),
+    table('operations', ['acknowledged', 'refused', 'unknown'], operationRows(evidence)),
+    figures(lines, evidence),
+    violationText(violations),
+  ].join('\n\n');
+}
+
+function faultRows(lines: readonly Line[]): string[][] {
+  const slowest = new Map<string, number>();
+  for (const { fault, ms } of only(lines, 'recovery')) {
+    slowest.set(faultLabel(fault), Math.max(ms, slowest.get(faultLabel(fault)) ?? 0));
+  }
+  const byLabel = Map.groupBy(only(lines, 'fault'), ({ fault }) => faultLabel(fault));
+  return [...byLabel].sort().map(([label, faults]) => [label, String(faults.length), seconds(slowest.get(label) ?? 0)]);
+}
+
+function operationRows({ operations }: Evidence): string[][] {
+  const byKind = Map.groupBy(operations, ({ intent }) => intent.kind.replaceAll('_', ' '));
+  const rows = [...byKind].sort().map(([kind, group]) => [kind, ...outcomes(group)]);
+  return [...rows, ['all', ...outcomes(operations)]];
+}
+
+function outcomes(operations: Evidence['operations']): string[] {
+  return (['acknowledged', 'refused', 'unknown'] as const).map((one) =>
+    String(operations.filter(({ outcome }) => outcome === one).length),
+  );
+}
+
+function figures(lines: readonly Line[], { events, mails, world }: Evidence): string {
+  const slowest = only(lines, 'recovery').toSorted((a, b) => b.ms - a.ms)[0];
+  const lags = eventLags(events, world);
+  const at = (share: number) => seconds(lags[Math.floor(lags.length * share)] ?? 0);
+  const settled = only(lines, 'settled').at(-1);
+  return [
+    `events       ${firstOccurrences(events).length} published, ${events.length - firstOccurrences(events).length} of them again`,
+    `consumed     after ${at(0.5)} (half of them), ${at(0.99)} (99 of 100), ${seconds(lags.at(-1) ?? 0)} (the last)`,
+    `told         ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknowns }) => unknowns > 0).length} deliveries with an unknown end`,
+    `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
+    `settled      ${settled ? `after ${seconds(settled.tookMs)}` : 'not at all'}`,
+  ].join('\n');
+}
+
+/** Milliseconds from each event to its arrival in each inbox, ascending; both by the clock of the databases. */
+function eventLags(events: Evidence['events'], world: Evidence['world']): number[] {
+  const times = new Map(events.map(({ messageId, timestamp }) => [messageId, Date.parse(timestamp)]));
+  return world.inbox
+    .flatMap(({ message_id, received_at }) => {
+      const happened = times.get(message_id);
+      return happened === undefined ? [] : [Date.parse(received_at) - happened];
+    })
+    .sort((a, b) => a - b);
+}
+
+function violationText(violations: readonly Violation[]): string {
+  if (violations.length === 0) return 'violations   none';
+  const byRule = [...Map.groupBy(violations, ({ rule }) => rule)];
+  const parts = byRule.map(([rule, found]) => {
+    const shown = found.slice(0, shownOfEachRule).map(({ what }) => `  - ${what}`);
+    const more = found.length > shownOfEachRule ? [`  … and ${found.length - shownOfEachRule} more`] : [];
+    return [`✘ ${rule}: ${found.length}`, ...shown, ...more].join('\n');
+  });
+  return [`violations   ${violations.length}`, ...parts].join('\n');
+}
+
+function table(title: string, heads: string[], rows: string[][]): string {
+  const all = [[title, ...heads], ...rows];
+  const widths = heads.map((_, column) => Math.max(...all.map((row) => row[column + 1]?.length ?? 0)));
+  return all
+    .map(([name = '', ...cells]) => name.padEnd(30) + cells.map((cell, i) => cell.padStart(widths[i]! + 3)).join(''))
+    .join('\n');
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,163 @@
+import type { LinkFault } from '@taskwire/local-servers';
+import { serviceNames, type ServiceName } from '../local/secrets.ts';
+import { linkNames, links, type LinkName } from './links.ts';
+import type { Random } from './random.ts';
+
+/** A service that has a queue. */
+export type Consumer = 'tasks' | 'notifications';
+
+/** Ways in which a message can be impossible to handle. */
+export const poisonForms = ['not_json', 'wrong_schema', 'unknown_version', 'no_message_id'] as const;
+export type PoisonForm = (typeof poisonForms)[number];
+
+/** Something that goes wrong, and for how long. Times in milliseconds. */
+export type Fault =
+  /** kill -9; started again after `downMs`. */
+  | { kind: 'kill_service'; service: ServiceName; downMs: number }
+  /** SIGSTOP, SIGCONT: a process that everybody believes to be there. */
+  | { kind: 'freeze_service'; service: ServiceName; ms: number }
+  | { kind: 'kill_broker'; downMs: number }
+  | { kind: 'restart_broker'; downMs: number }
+  | { kind: 'kill_postgres'; downMs: number }
+  /** By the operator, through the management API. */
+  | { kind: 'close_broker_connections'; of: ServiceName }
+  | { kind: 'close_database_connections'; of: ServiceName }
+  | { kind: 'link'; link: LinkName; fault: LinkFault; ms: number }
+  /** The wall clock of a service jumps, and stays there until it jumps again. */
+  | { kind: 'clock'; service: ServiceName; offsetMs: number }
+  /** Messages that were published before are delivered once more. */
+  | { kind: 'duplicate'; to: Consumer; count: number }
+  /** What is published for `ms` reaches the queue in another order. */
+  | { kind: 'reorder'; to: Consumer; ms: number }
+  | { kind: 'poison'; to: Consumer; form: PoisonForm }
+  | { kind: 'memory_alarm'; ms: number };
+
+/** `at` counts from the begin of the traffic. */
+export type PlannedFault = { at: number; fault: Fault };
+
+/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Thirty faults fill two minutes. */
+const shortestGapMs = 1_500;
+const longestGapMs = 6_000;
+/** At the end, for the last faults to pass while there is traffic. */
+const quietEndMs = 5_000;
+
+/**
+ * The faults of a run. They come from decks that have every kind, each shuffled, so that a run of two minutes has seen them all. The same seed
+ * gives the same faults; a longer run begins like a shorter one.
+ */
+export function planFaults(random: Random, durationMs: number): PlannedFault[] {
+  const planned: PlannedFault[] = [];
+  let cards: Fault[] = [];
+  for (let at = longestGapMs / 2; at < durationMs - quietEndMs; at += random.between(shortestGapMs, longestGapMs)) {
+    if (cards.length === 0) cards = random.shuffled(deck(random));
+    planned.push({ at, fault: cards.pop()! });
+  }
+  return planned;
+}
+
+function deck(random: Random): Fault[] {
+  const [anyService, otherService, thirdService] = random.shuffled(serviceNames) as [
+    ServiceName,
+    ServiceName,
+    ServiceName,
+  ];
+  const down = () => random.between(0, 3_000);
+  return [
+    ...serviceNames.map((service): Fault => ({ kind: 'kill_service', service, downMs: down() })),
+    { kind: 'kill_service', service: random.pick(['tasks', 'notifications']), downMs: 0 },
+    { kind: 'freeze_service', service: anyService, ms: random.between(1_000, 6_000) },
+    { kind: 'kill_broker', downMs: down() },
+    { kind: 'restart_broker', downMs: down() },
+    { kind: 'kill_postgres', downMs: down() },
+    { kind: 'close_broker_connections', of: anyService },
+    { kind: 'close_broker_connections', of: otherService },
+    { kind: 'close_database_connections', of: otherService },
+    { kind: 'close_database_connections', of: thirdService },
+    ...linkFaults(random),
+    { kind: 'clock', service: anyService, offsetMs: random.between(-90_000, 90_000) },
+    { kind: 'clock', service: otherService, offsetMs: random.between(-90_000, 90_000) },
+    { kind: 'duplicate', to: 'tasks', count: random.between(5, 30) },
+    { kind: 'duplicate', to: 'notifications', count: random.between(20, 80) },
+    { kind: 'reorder', to: 'tasks', ms: random.between(1_000, 3_000) },
+    { kind: 'reorder', to: 'notifications', ms: random.between(500, 2_000) },
+    { kind: 'poison', to: random.pick(['tasks', 'notifications']), form: random.pick(poisonForms) },
+    { kind: 'memory_alarm', ms: random.between(1_000, 5_000) },
+  ];
+}
+
+function linkFaults(random: Random): Fault[] {
+  const speaking = (...protocols: string[]) => linkNames.filter((name) => protocols.includes(links[name].speaks));
+  const toAuth = linkNames.filter((name) => links[name].to === 'auth');
+  const ms = () => random.between(1_500, 6_000);
+  const on = (among: readonly LinkName[], fault: LinkFault): Fault => ({
+    kind: 'link',
+    link: random.pick(among),
+    fault,
+    ms: ms(),
+  });
+  const away = (status: number): LinkFault => ({ kind: 'answer', status, retryAfterSeconds: random.between(1, 3) });
+  return [
+    on(speaking('http', 'smtp'), { kind: 'cut' }),
+    on(speaking('postgres', 'amqp'), { kind: 'cut' }),
+    on(linkNames, { kind: 'delay', ms: random.between(50, 800) }),
+    on(toAuth, { kind: 'delay', ms: random.between(200, 1_500) }),
+    on(linkNames, { kind: 'throttle', bytesPerSecond: random.between(2_000, 40_000) }),
+    on(speaking('postgres', 'amqp'), { kind: 'half_open' }),
+    on(speaking('http', 'smtp'), { kind: 'half_open' }),
+    on(toAuth, away(503)),
+    on(toAuth, away(429)),
+    on(['notifications-tasks'], away(503)),
+  ];
+}
+
+/** A fault in a few words, for people. */
+export function describeFault(fault: Fault): string {
+  switch (fault.kind) {
+    case 'kill_service':
+      return `kill -9 ${fault.service}`;
+    case 'freeze_service':
+      return `freeze ${fault.service} for ${fault.ms} ms`;
+    case 'kill_broker':
+      return 'kill -9 broker';
+    case 'restart_broker':
+      return 'restart broker';
+    case 'kill_postgres':
+      return 'kill -9 PostgreSQL';
+    case 'close_broker_connections':
+      return `close broker connections of ${fault.of}`;
+    case 'close_database_connections':
+      return `close database connections of ${fault.of}`;
+    case 'link':
+      return `${fault.link}: ${describeLinkFault(fault.fault)} for ${fault.ms} ms`;
+    case 'clock':
+      return `clock of ${fault.service} ${fault.offsetMs > 0 ? '+' : ''}${(fault.offsetMs / 1000).toFixed(0)} s`;
+    case 'duplicate':
+      return `duplicate ${fault.count} messages to ${fault.to}`;
+    case 'reorder':
+      return `reorder what goes to ${fault.to} for ${fault.ms} ms`;
+    case 'poison':
+      return `poison for ${fault.to}: ${fault.form}`;
+    case 'memory_alarm':
+      return `memory alarm for ${fault.ms} ms`;
+  }
+}
+
+function describeLinkFault(fault: LinkFault): string {
+  switch (fault.kind) {
+    case 'delay':
+      return `delay ${fault.ms} ms`;
+    case 'throttle':
+      return `throttle to ${fault.bytesPerSecond} B/s`;
+    case 'answer':
+      return `answers ${fault.status}`;
+    default:
+      return fault.kind;
+  }
+}
+
+/** What faults are counted under in the report. */
+export function faultLabel(fault: Fault): string {
+  return fault.kind === 'link'
+    ? `link ${fault.fault.kind === 'answer' ? `answers ${fault.fault.status}` : fault.fault.kind}`
+    : fault.kind.replaceAll('_', ' ');
+}

@@ -1,0 +1,134 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import amqp, { type Channel, type ChannelModel, type ConsumeMessage } from 'amqplib';
+import { eventExchange } from '@taskwire/contracts';
+import { serviceTopology, type TopologyChannel } from '@taskwire/rabbit';
+import type { RecordedEvent } from '../evidence.ts';
+import { bindingKeys } from './operator.ts';
+
+/** A message as the broker had it, to be put into a queue again. */
+export type RawMessage = { id: string; routingKey: string; content: Buffer; properties: ConsumeMessage['properties'] };
+
+/**
+ * The operator's own queue of all events, which tells what was published, whatever the services say. It survives restarts of the broker, as they do.
+ */
+export type Recorder = {
+  /** Everything so far, in the order of its arrival; the same message may be there more than once. */
+  messages: readonly RawMessage[];
+  /** Resolves once it has recorded what had been published by then. */
+  caughtUp(signal: AbortSignal): Promise<void>;
+  stop(): Promise<void>;
+};
+
+export const recorderQueue = 'chaos.recorder';
+const reconnectMs = 200;
+
+/**
+ * Starts recording as soon as there is a broker. `onBound` is called when this queue is there, and the queues of all services, so that from then on
+ * every event is recorded and has somewhere to go.
+ */
+export function startRecorder(o: {
+  url: string;
+  onBound: () => void;
+  onEvent: (event: RecordedEvent) => void;
+}): Recorder {
+  const messages: RawMessage[] = [];
+  let connection: ChannelModel | undefined;
+  let stopped = false;
+  let bound = false;
+
+  async function record(): Promise<void> {
+    const opened = await amqp.connect(`${o.url}?heartbeat=5`, { timeout: 5_000 });
+    connection = opened;
+    const closed = new Promise<void>((resolve) => opened.once('close', () => resolve()));
+    opened.on('error', () => undefined);
+    try {
+      const channel = await opened.createChannel();
+      channel.on('error', () => undefined);
+      if (!bound) await declareServices(channel);
+      await channel.assertQueue(recorderQueue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+      await channel.bindQueue(recorderQueue, eventExchange, '#');
+      await channel.prefetch(500);
+      await channel.consume(recorderQueue, (message) => {
+        // the queue was deleted under us: that is somebody's fault, and shows as missing events
+        if (message === null) return;
+        take(message);
+        channel.ack(message);
+      });
+      if (!bound) o.onBound();
+      bound = true;
+      await closed;
+    } finally {
+      connection = undefined;
+      await opened.close().catch(() => undefined);
+    }
+  }
+
+  function take({ content, fields, properties }: ConsumeMessage): void {
+    const id = String(properties.messageId);
+    messages.push({ id, routingKey: fields.routingKey, content, properties });
+    o.onEvent(toEvent(id, fields.routingKey, content, properties));
+  }
+
+  const ended = (async () => {
+    while (!stopped) {
+      await record().catch(() => undefined);
+      if (!stopped) await delay(reconnectMs);
+    }
+  })();
+
+  return {
+    messages,
+    async caughtUp(signal) {
+      for (;;) {
+        signal.throwIfAborted();
+        if (await isEmpty(connection)) return;
+        await delay(50);
+      }
+    },
+    async stop() {
+      stopped = true;
+      await connection?.close().catch(() => undefined);
+      await ended;
+    },
+  };
+}
+
+/** The service's own declarations, before the services. */
+async function declareServices(channel: Channel): Promise<void> {
+  const declare: TopologyChannel = {
+    assertExchange: async (...args) => void (await channel.assertExchange(...args)),
+    assertQueue: async (...args) => void (await channel.assertQueue(...args)),
+    bindQueue: async (...args) => void (await channel.bindQueue(...args)),
+    unbindQueue: async (...args) => void (await channel.unbindQueue(...args)),
+  };
+  for (const [service, bindings] of Object.entries(bindingKeys)) await serviceTopology({ service, bindings })(declare);
+}
+
+async function isEmpty(connection: ChannelModel | undefined): Promise<boolean> {
+  if (connection === undefined) return false;
+  try {
+    const channel = await connection.createChannel();
+    channel.on('error', () => undefined);
+    const { messageCount } = await channel.checkQueue(recorderQueue);
+    await channel.close();
+    return messageCount === 0;
+  } catch {
+    return false;
+  }
+}
+
+function toEvent(
+  messageId: string,
+  type: string,
+  content: Buffer,
+  properties: ConsumeMessage['properties'],
+): RecordedEvent {
+  const payload = JSON.parse(content.toString('utf8')) as Record<string, string | null>;
+  return {
+    ...{ messageId, type },
+    aggregateId: String(properties.headers?.['aggregate_id']),
+    timestamp: String(payload['timestamp']),
+    actor: payload['actor'] ?? null,
+    named: payload['assigned_to'] ?? payload['unassigned_from'] ?? null,
+  };
+}

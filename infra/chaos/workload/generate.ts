@@ -1,0 +1,174 @@
+import type { Random } from '../random.ts';
+import { admin, dealer, type CastMember, type KnownTask, type Stage } from './cast.ts';
+import type { Intent, Twist } from './intent.ts';
+
+/** Enough people that random assignment has a choice, few enough that each has work. */
+const fewestMembers = 6;
+const mostMembers = 14;
+const fewestManagers = 2;
+
+export type Generated = { intent: Intent; twist: Twist };
+
+/** What people do next: mostly work on tasks, now and then the moves that unsettle it. `now` in milliseconds since the begin of the traffic. */
+export function createGenerator(random: Random, stage: Stage): (now: number) => Generated {
+  let number = 0;
+  const living = () => [...stage.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
+  const ordinary = () => living().filter((user) => user.name !== admin && user.name !== dealer);
+  const members = () => ordinary().filter((user) => user.role === 'member');
+  const managers = () => ordinary().filter((user) => user.role === 'manager');
+  const tasks = (...states: string[]) => [...stage.tasks.values()].filter((task) => states.includes(task.state));
+  const pick = <T>(list: readonly T[]): T | undefined => (list.length === 0 ? undefined : random.pick(list));
+  const newName = (letter: string) => `${letter}${++number}`;
+
+  function leaderOf(task: KnownTask): CastMember | undefined {
+    const creator = stage.userById(task.creatorId);
+    const leader = pick(managers()) ?? stage.users.get(admin);
+    return creator !== undefined && !creator.isDeleted && random.chance(0.5) ? creator : leader;
+  }
+
+  const aboutTask = (
+    states: string[],
+    make: (task: KnownTask, leader: CastMember) => Intent | undefined,
+  ): Intent | undefined => {
+    const task = pick(tasks(...states));
+    const leader = task && leaderOf(task);
+    return task && leader && make(task, leader);
+  };
+
+  const kinds: { weight: number; make(): Intent | undefined }[] = [
+    { weight: 20, make: createTask },
+    { weight: 10, make: assign },
+    { weight: 26, make: work },
+    {
+      weight: 2,
+      make: () =>
+        aboutTask(['draft', 'assigned', 'in_progress'], ({ name }, leader) => {
+          return { kind: 'transition', actor: leader.name, task: name, state: 'cancelled' };
+        }),
+    },
+    {
+      weight: 6,
+      make: () =>
+        aboutTask(['draft', 'assigned', 'in_progress', 'completed'], ({ name }, leader) => {
+          return { kind: 'edit_task', actor: leader.name, task: name, title: `${name} ${newName('edit')}` };
+        }),
+    },
+    {
+      weight: 3,
+      make: () =>
+        aboutTask(['draft', 'assigned', 'in_progress', 'completed'], ({ name }, leader) => {
+          return { kind: 'delete_task', actor: leader.name, task: name };
+        }),
+    },
+    { weight: 8, make: readTask },
+    { weight: 3, make: () => byAnybody((actor) => ({ kind: 'list_tasks', actor })) },
+    { weight: 4, make: () => byAnybody((actor) => ({ kind: 'read_notifications', actor })) },
+    { weight: 0.15, make: () => ({ kind: 'shuffle', actor: dealer }) },
+    { weight: 2, make: () => (members().length < mostMembers ? register() : undefined) },
+    {
+      weight: 0.5,
+      make: () =>
+        managers().length < fewestManagers + 2
+          ? { kind: 'create_user', actor: admin, user: newName('u'), role: 'manager' }
+          : undefined,
+    },
+    { weight: 3, make: findOut },
+    { weight: 2, make: rename },
+    { weight: 2, make: changeRole },
+    { weight: 1, make: deleteUser },
+  ];
+  const total = kinds.reduce((sum, { weight }) => sum + weight, 0);
+
+  function register(): Intent {
+    return { kind: 'register', user: newName('u') };
+  }
+
+  /** Whether a registration that got no answer was carried out: then one can log in. */
+  function findOut(): Intent | undefined {
+    const user = pick([...stage.users.values()].filter(({ id, isDeleted }) => id === undefined && !isDeleted));
+    return user && { kind: 'login', user: user.name };
+  }
+
+  function byAnybody(make: (actor: string) => Intent): Intent | undefined {
+    const actor = pick(ordinary());
+    return actor && make(actor.name);
+  }
+
+  function createTask(): Intent | undefined {
+    const task = newName('t');
+    // everybody may write a draft; whom it is for is said by managers
+    const manager = random.chance(0.8) ? pick(managers()) : undefined;
+    if (manager === undefined) return byAnybody((actor) => ({ kind: 'create_task', actor, task }));
+    const to = random.chance(0.4) ? 'random' : pick(members())?.name;
+    return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }) };
+  }
+
+  function assign(): Intent | undefined {
+    const task = pick(tasks('draft', 'assigned', 'in_progress'));
+    const manager = pick(managers());
+    const to = random.chance(0.4) ? 'random' : pick(members())?.name;
+    return task && manager && to ? { kind: 'assign', actor: manager.name, task: task.name, to } : undefined;
+  }
+
+  /** The one who has it starts it, and completes it. */
+  function work(): Intent | undefined {
+    const task = pick(tasks('assigned', 'in_progress'));
+    const assignee = stage.userById(task?.assigneeId ?? null);
+    if (task === undefined || assignee === undefined || assignee.isDeleted) return undefined;
+    const state = task.state === 'assigned' ? 'in_progress' : 'completed';
+    return { kind: 'transition', actor: assignee.name, task: task.name, state };
+  }
+
+  function readTask(): Intent | undefined {
+    const task = pick([...stage.tasks.values()]);
+    return task && byAnybody((actor) => ({ kind: 'read_task', actor, task: task.name }));
+  }
+
+  function rename(): Intent | undefined {
+    const user = pick(ordinary());
+    const actor = random.chance(0.5) ? user?.name : admin;
+    return user && actor ? { kind: 'rename_user', actor, user: user.name, name: newName('Name ') } : undefined;
+  }
+
+  function changeRole(): Intent | undefined {
+    const demoted = managers().length > fewestManagers ? pick(managers()) : undefined;
+    if (demoted !== undefined && random.chance(0.6)) {
+      return { kind: 'change_role', actor: admin, user: demoted.name, role: 'member' };
+    }
+    const promoted = members().length > fewestMembers ? pick(members()) : undefined;
+    return promoted && { kind: 'change_role', actor: admin, user: promoted.name, role: 'manager' };
+  }
+
+  function deleteUser(): Intent | undefined {
+    const user = members().length > fewestMembers ? pick(members()) : undefined;
+    const actor = random.chance(0.3) ? user?.name : admin;
+    return user && actor ? { kind: 'delete_user', actor, user: user.name } : undefined;
+  }
+
+  function drawIntent(): Intent {
+    if (members().length < fewestMembers) return register();
+    for (;;) {
+      let left = random.next() * total;
+      const kind = kinds.find(({ weight }) => (left -= weight) < 0);
+      const intent = kind?.make();
+      if (intent !== undefined) return intent;
+    }
+  }
+
+  function drawTwist(): Twist {
+    const drawn = random.next();
+    if (drawn < 0.04) return { kind: 'impatient', ms: random.between(1, 60) };
+    if (drawn < 0.07) return { kind: 'twice_at_once' };
+    if (drawn < 0.12) return { kind: 'again' };
+    return { kind: 'none' };
+  }
+
+  return (now) => {
+    const [intent, twist] = [drawIntent(), drawTwist()];
+    const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
+    if (actor === undefined || actor.token !== undefined) return { intent, twist };
+    // who is not logged in does that first; who could not a moment ago lets others go ahead
+    if (actor.loginAfter > now) return { intent: { kind: 'read_notifications', actor: admin }, twist };
+    return { intent: { kind: 'login', user: actor.name }, twist: { kind: 'none' } };
+  };
+}

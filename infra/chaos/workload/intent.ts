@@ -1,0 +1,35 @@
+/**
+ * What somebody wants to do. Users and tasks are called by names that are the same in a replay (`u3`, `t17`); their ids are not known before they
+ * exist.
+ */
+export type Intent =
+  | { kind: 'register'; user: string }
+  | { kind: 'login'; user: string }
+  | { kind: 'create_user'; actor: string; user: string; role: Role }
+  | { kind: 'rename_user'; actor: string; user: string; name: string }
+  | { kind: 'change_role'; actor: string; user: string; role: Role }
+  | { kind: 'delete_user'; actor: string; user: string }
+  /** `to`: a user's name, or `random`; nothing for a draft. */
+  | { kind: 'create_task'; actor: string; task: string; to?: string }
+  | { kind: 'assign'; actor: string; task: string; to: string }
+  | { kind: 'transition'; actor: string; task: string; state: 'in_progress' | 'completed' | 'cancelled' }
+  | { kind: 'edit_task'; actor: string; task: string; title: string }
+  | { kind: 'delete_task'; actor: string; task: string }
+  | { kind: 'shuffle'; actor: string }
+  | { kind: 'read_task'; actor: string; task: string }
+  | { kind: 'list_tasks'; actor: string }
+  | { kind: 'read_notifications'; actor: string };
+
+export type Role = 'admin' | 'manager' | 'member';
+
+export type IntentKind = Intent['kind'];
+
+/** Something beside the request itself, to make outcomes unknown or to send it twice. */
+export type Twist =
+  | { kind: 'none' }
+  /** The caller gives the first try up after so many milliseconds. */
+  | { kind: 'impatient'; ms: number }
+  /** Two requests at the same time, with one Idempotency-Key. */
+  | { kind: 'twice_at_once' }
+  /** Sent again after it was acknowledged, with the same Idempotency-Key. */
+  | { kind: 'again' };

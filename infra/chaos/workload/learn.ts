@@ -1,0 +1,55 @@
+import type { Operation } from '../evidence.ts';
+import type { CastMember, Stage } from './cast.ts';
+import type { Role } from './intent.ts';
+
+/** After a log-in that did not work; Auth may be away, or the account gone. */
+const loginPauseMs = 1_500;
+
+/** Takes note of what an operation told. */
+export function learn(stage: Stage, operation: Operation, now: number): void {
+  const { intent, outcome } = operation;
+  const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
+  // access has ended, or the token is too old: log in again
+  if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
+  if ('user' in intent) learnOfUser(stage.users.get(intent.user), operation, now);
+  if ('task' in intent) learnOfTask(stage, intent.task, operation);
+  if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
+    // whose task is whose now is found out by being refused and by reading
+    for (const task of stage.tasks.values()) if (task.state === 'in_progress') task.state = 'assigned';
+  }
+}
+
+function learnOfUser(
+  user: CastMember | undefined,
+  { intent, outcome, answer, attempts }: Operation,
+  now: number,
+): void {
+  if (user === undefined) return;
+  if (intent.kind === 'login') {
+    const session = answer as { access_token?: string; user?: { id: string; role: Role } } | undefined;
+    if (outcome === 'acknowledged' && session?.access_token !== undefined && session.user !== undefined) {
+      user.token = session.access_token;
+      user.id = session.user.id;
+      user.role = session.user.role;
+    } else user.loginAfter = now + loginPauseMs;
+    return;
+  }
+  const status = attempts.at(-1)?.status;
+  // one whose deletion is not known to have happened is left alone too
+  if (intent.kind === 'delete_user' && outcome !== 'refused') user.isDeleted = true;
+  if (status === 404 || status === 410) user.isDeleted = true;
+  if (answer?.id !== undefined) user.id = answer.id;
+  if (answer?.role !== undefined) user.role = answer.role as Role;
+}
+
+function learnOfTask(stage: Stage, name: string, { intent, outcome, answer, attempts }: Operation): void {
+  const known = stage.tasks.get(name);
+  if (attempts.at(-1)?.status === 404 || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
+    stage.tasks.delete(name);
+    return;
+  }
+  const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
+  if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
+  if (known !== undefined && known.version > version) return;
+  stage.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null });
+}

@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '@taskwire/errors';
+import type { Answer, Attempt, Operation } from '../evidence.ts';
+import type { Intent, Twist } from './intent.ts';
+import { requestOf, type WireRequest } from './requests.ts';
+import type { Stage } from './cast.ts';
+
+/** What one try came to, with the body where it was answered. */
+type Try = Attempt & { body?: Answer };
+
+export type Caller = {
+  /** the gateway's */
+  url: string;
+  stage: Stage;
+  /** Milliseconds since the begin of the traffic. */
+  now(): number;
+  /** No further tries after this. */
+  ending: AbortSignal;
+};
+
+/** People wait about as long, and a link that swallows is noticed within a run. */
+const patienceMs = 6_000;
+const mostTries = 6;
+const pausesMs = [150, 300, 600, 1_200, 2_000];
+
+/** Carries an intent out, with tries until it is known how it ended, and tells how. Undefined when it cannot be asked for (any more). */
+export async function perform(caller: Caller, n: number, intent: Intent, twist: Twist): Promise<Operation | undefined> {
+  const request = requestOf(intent, caller.stage);
+  if (request === undefined) return undefined;
+  const at = caller.now();
+  const tries: Try[] = [];
+  const firstPatience = twist.kind === 'impatient' ? twist.ms : patienceMs;
+  if (twist.kind === 'twice_at_once' && request.repeatable) {
+    tries.push(...(await Promise.all([send(caller, request), send(caller, request)])));
+  } else tries.push(await send(caller, request, firstPatience));
+
+  while (wantsAnother(request, tries) && tries.length < mostTries && !caller.ending.aborted) {
+    await delay(pausesMs[tries.length - 1], undefined, { signal: caller.ending }).catch(() => undefined);
+    tries.push(await send(caller, request));
+  }
+  if (twist.kind === 'again' && request.headers['idempotency-key'] !== undefined && tries.some(isAcknowledged)) {
+    tries.push(await send(caller, request));
+  }
+  return { n, at, intent, actorId: request.as?.id ?? null, subjectId: request.subjectId, ...conclude(intent, tries) };
+}
+
+/** How it ended, from all its tries. */
+export function conclude(
+  intent: Intent,
+  tries: readonly Try[],
+): Pick<Operation, 'attempts' | 'outcome' | 'answer' | 'replays'> {
+  const attempts = tries.map(({ body: _body, ...attempt }) => attempt);
+  const [first, ...others] = tries.filter(isAcknowledged);
+  if (first !== undefined) {
+    const replays = others.flatMap(({ body }) => (body === undefined ? [] : [body]));
+    return { attempts, outcome: 'acknowledged', ...(first.body && { answer: first.body }), replays };
+  }
+  const isUnknown = tries.some(isOpen);
+  // somebody has the address: nobody but the try before that got no answer
+  const makesUser = intent.kind === 'register' || intent.kind === 'create_user';
+  if (isUnknown && makesUser && tries.some(({ problem }) => problem === 'email_taken')) {
+    return { attempts, outcome: 'acknowledged', replays: [] };
+  }
+  return { attempts, outcome: isUnknown ? 'unknown' : 'refused', replays: [] };
+}
+
+function wantsAnother(request: WireRequest, tries: readonly Try[]): boolean {
+  const last = tries.at(-1);
+  if (!request.repeatable || last === undefined || tries.some(isAcknowledged)) return false;
+  return isOpen(last) || last.status === 429;
+}
+
+function isAcknowledged({ status }: Attempt): boolean {
+  return status !== null && status >= 200 && status < 300;
+}
+
+/** A 5xx promises nothing: the change may have been committed before something broke. */
+function isOpen({ status, problem }: Attempt): boolean {
+  return status === null || status >= 500 || status === 408 || problem === 'idempotency_in_progress';
+}
+
+async function send({ url, now }: Caller, request: WireRequest, patience = patienceMs): Promise<Try> {
+  const began = now();
+  try {
+    const response = await fetch(`${url}${request.path}`, {
+      method: request.method,
+      headers: {
+        ...request.headers,
+        'x-forwarded-for': request.ip,
+        ...(request.body && { 'content-type': 'application/json' }),
+        ...(request.as?.token !== undefined && { authorization: `Bearer ${request.as.token}` }),
+      },
+      ...(request.body && { body: JSON.stringify(request.body) }),
+      signal: AbortSignal.timeout(patience),
+    });
+    const text = await response.text();
+    const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>;
+    const attempt = { began, ended: now(), status: response.status };
+    if (response.status >= 400) return { ...attempt, problem: String(body['code']) };
+    return { ...attempt, body: trimmed(body) };
+  } catch (error) {
+    return { began, ended: now(), status: null, error: errorText(error) };
+  }
+}
+
+const kept = ['id', 'title', 'state', 'creator_id', 'assignee_id', 'version', 'updated_at', 'email', 'name', 'role'];
+const alsoKept = ['open', 'reassigned', 'access_token', 'user'];
+
+/** Of a list the ids, of everything else what the checker and the stage read. */
+function trimmed(body: Record<string, unknown>): Answer {
+  const { data } = body;
+  if (Array.isArray(data)) return { ids: data.map((item: { id: string }) => item.id) };
+  const fields = [...kept, ...alsoKept].filter((name) => name in body);
+  return Object.fromEntries(fields.map((name) => [name, body[name]])) as Answer;
+}

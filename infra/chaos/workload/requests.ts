@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import type { CastMember, Stage } from './cast.ts';
+import type { Intent } from './intent.ts';
+
+/** A request as it goes through the gateway. */
+export type WireRequest = {
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  path: string;
+  body?: object;
+  as: CastMember | undefined;
+  ip: string;
+  subjectId: string | null;
+  headers: Record<string, string>;
+  /** Sending it again cannot do it again. */
+  repeatable: boolean;
+};
+
+/** The request of an intent; undefined when somebody or something in it is not known (any more). */
+export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined {
+  const as = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
+  if ('actor' in intent && as === undefined) return undefined;
+  const get = (path: string): WireRequest => ({ ...base(as), method: 'GET', path, repeatable: true });
+  const once = (path: string, body?: object): WireRequest => ({
+    ...base(as),
+    ...{ method: 'POST', path, repeatable: true },
+    ...(body !== undefined && { body }),
+    headers: { 'idempotency-key': randomUUID() },
+  });
+  const task = 'task' in intent ? stage.tasks.get(intent.task) : undefined;
+  const user = 'user' in intent ? stage.users.get(intent.user) : undefined;
+
+  switch (intent.kind) {
+    case 'register': {
+      const { email, password, name, ip } = user ?? stage.addUser(intent.user, 'member');
+      // a second one finds the address taken
+      return {
+        ...base(undefined),
+        ip,
+        method: 'POST',
+        path: '/api/v1/auth/register',
+        body: { email, password, name },
+        repeatable: true,
+      };
+    }
+    case 'login':
+      return user && loginRequest(user);
+    case 'create_user': {
+      const { email, password, name, role } = user ?? stage.addUser(intent.user, intent.role);
+      return {
+        ...base(as),
+        method: 'POST',
+        path: '/api/v1/users',
+        body: { email, password, name, role },
+        repeatable: true,
+      };
+    }
+    case 'rename_user':
+      return user?.id === undefined ? undefined : onUser(as, user.id, 'PATCH', { name: intent.name });
+    case 'change_role':
+      return user?.id === undefined ? undefined : onUser(as, user.id, 'PATCH', { role: intent.role });
+    case 'delete_user':
+      return user?.id === undefined ? undefined : onUser(as, user.id, 'DELETE');
+    case 'create_task': {
+      const whom = assignment(intent.to, stage);
+      return whom && once('/api/v1/tasks', { title: intent.task, ...whom });
+    }
+    case 'assign': {
+      const whom = assignment(intent.to, stage);
+      return task && whom && { ...once(`/api/v1/tasks/${task.id}/assign`, whom), subjectId: task.id };
+    }
+    case 'transition':
+      return task && { ...once(`/api/v1/tasks/${task.id}/transition`, { state: intent.state }), subjectId: task.id };
+    case 'edit_task':
+      return task && onTask(as, task, 'PATCH', { title: intent.title });
+    case 'delete_task':
+      return task && onTask(as, task, 'DELETE');
+    case 'shuffle':
+      return once('/api/v1/tasks/shuffle');
+    case 'read_task':
+      return task && { ...get(`/api/v1/tasks/${task.id}`), subjectId: task.id };
+    case 'list_tasks':
+      return get('/api/v1/tasks?limit=20');
+    case 'read_notifications':
+      return get('/api/v1/notifications?limit=20');
+  }
+}
+
+function loginRequest(user: CastMember): WireRequest {
+  const { email, password, ip } = user;
+  return {
+    ...base(undefined),
+    ip,
+    method: 'POST',
+    path: '/api/v1/auth/login',
+    body: { email, password },
+    repeatable: true,
+  };
+}
+
+function base(as: CastMember | undefined): Pick<WireRequest, 'as' | 'ip' | 'subjectId' | 'headers'> {
+  return { as, ip: as?.ip ?? '10.9.9.9', subjectId: null, headers: {} };
+}
+
+function onUser(as: CastMember | undefined, id: string, method: 'PATCH' | 'DELETE', body?: object): WireRequest {
+  return {
+    ...base(as),
+    ...{ method, path: `/api/v1/users/${id}`, subjectId: id, repeatable: false },
+    ...(body && { body }),
+    headers: { 'if-match': '*' },
+  };
+}
+
+/** Every other change insists on the version that was seen last. */
+function onTask(
+  as: CastMember | undefined,
+  task: { id: string; version: number },
+  method: 'PATCH' | 'DELETE',
+  body?: object,
+): WireRequest {
+  return {
+    ...base(as),
+    ...{ method, path: `/api/v1/tasks/${task.id}`, subjectId: task.id, repeatable: false },
+    ...(body && { body }),
+    headers: { 'if-match': task.version % 2 === 0 ? '*' : `"${task.version}"` },
+  };
+}
+
+function assignment(to: string | undefined, stage: Stage): object | undefined {
+  if (to === undefined) return {};
+  if (to === 'random') return { assign: 'random' };
+  const id = stage.users.get(to)?.id;
+  return id === undefined ? undefined : { assignee_id: id };
+}
