@@ -137,7 +137,7 @@ describe('assigning', () => {
       expect(await world.createTask(manager, { assign: 'random' })).to.include({ assignee_id: ann.id });
       const own = await world.createTask(manager, { assignee_id: ann.id });
       await assign(manager, own, { assign: 'random' });
-      expect((await world.activity(ann, own)).at(-1)?.reason).not.to.include('had 2');
+      expect(JSON.stringify(await world.activity(ann, own))).not.to.include('had 2');
     });
 
     it('stays fair among many at once', async () => {

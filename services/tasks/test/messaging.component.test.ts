@@ -164,6 +164,8 @@ describe('processes of the service', () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
     await world.become(ann, 'deleted');
+    // this process heard of it, and the worker polls
+    await worker.settler.tick();
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
 
     const ready = async (url: string) => {

@@ -56,12 +56,15 @@ export type TaskStore = {
   needSettling(): Promise<boolean>;
 };
 
+/** As much of a task as moving it needs, which matters when there are many. */
+export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
+
 /** What can be done in one transaction. Rows are locked in this order: the turn, tasks, directory. */
 export type TaskTransaction = {
   /** The task, locked; undefined for one that is deleted or never was. */
   lock(id: string): Promise<Task | undefined>;
   /** All open tasks, locked. */
-  lockOpen(): Promise<Task[]>;
+  lockOpen(): Promise<OpenTask[]>;
   /** Some open tasks whose assignee is deleted or has another role now, locked; those that somebody else has locked are left out. */
   lockStranded(limit: number): Promise<(Task & { assignee_is_deleted: boolean })[]>;
   /** Some drafts that wait for a performer, locked likewise. */
@@ -70,7 +73,7 @@ export type TaskTransaction = {
   /** Stores the change of a locked task with its events and entries; `actorId` null for the system. Tells how the task is now. */
   apply(task: Task, change: Change, actorId: string | null): Promise<Document>;
   /** Many at once. */
-  applyAll(changes: readonly [Task, Change][], actorId: string | null): Promise<void>;
+  applyAll(changes: readonly [OpenTask, Change][], actorId: string | null): Promise<void>;
   /** Waits for the turn to choose fairly and keeps it until the end: choices that cannot see one another would choose the same person. */
   takeTurn(): Promise<void>;
   /** The performer with the fewest open tasks, ties by chance, locked against losing the role. A task that is being moved does not count. */

@@ -1,9 +1,9 @@
 import { assign } from '../domain/assignment.ts';
 import type { Change } from '../domain/change.ts';
 import { deal } from '../domain/fairness.ts';
-import type { Person, Task } from '../domain/task.ts';
+import type { Person } from '../domain/task.ts';
 import { noPerformers } from './performers.ts';
-import type { Answer, IdempotentRequest, TaskStore } from './ports.ts';
+import type { Answer, IdempotentRequest, OpenTask, TaskStore } from './ports.ts';
 
 type Command = { actor: Person; request: IdempotentRequest | undefined };
 
@@ -18,7 +18,7 @@ export function shuffleTasks({ tasks }: { tasks: TaskStore }) {
       const reason = `all open tasks were dealt anew to ${performers.length} performers`;
       const moves = [...deal(open, performers, Math.random)]
         .filter(([task, performerId]) => task.assignee_id !== performerId)
-        .map(([task, performerId]): [Task, Change] => [task, assign(task, performerId, reason)]);
+        .map(([task, performerId]): [OpenTask, Change] => [task, assign(task, performerId, reason)]);
       await tx.applyAll(moves, actor.id);
       return { text: JSON.stringify({ open: open.length, reassigned: moves.length }) };
     });

@@ -2,22 +2,21 @@ import { eventHeaders } from '@taskwire/outbox';
 import { query, type Queryable } from '@taskwire/postgres';
 import type { Document } from '../app/ports.ts';
 import type { Change } from '../domain/change.ts';
-import type { Task } from '../domain/task.ts';
 import { changeSpan, recordChangeSql } from './record-change.ts';
 import { joinPeople, taskJson } from './task-json.ts';
 
+/** What a change may set; what it does not name stays. */
+const fields = 'title, description, state, priority, due_at, labels, assignee_id, awaiting_performer';
+
 const changedPart = `
   change AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (
-      id uuid, title text, description text, state text, priority text, due_at timestamptz, labels text[], assignee_id uuid,
-      awaiting_performer boolean, is_deleted boolean, events jsonb, log jsonb)
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb)
   ), stored AS (
     UPDATE tasks task SET
-      title = change.title, description = change.description, state = change.state, priority = change.priority,
-      due_at = change.due_at, labels = change.labels, assignee_id = change.assignee_id,
-      awaiting_performer = change.awaiting_performer, version = task.version + 1,
+      (${fields}) = (SELECT ${fields} FROM jsonb_populate_record(task, change.set)),
+      version = task.version + 1,
       updated_at = greatest(clock_timestamp(), task.updated_at + ${changeSpan}),
-      deleted_at = CASE WHEN change.is_deleted THEN clock_timestamp() END
+      deleted_at = CASE WHEN change.set ? 'is_deleted' THEN clock_timestamp() END
     FROM change WHERE task.id = change.id
     RETURNING task.*, change.events, change.log
   ), ${recordChangeSql('stored', '$2::uuid', '$3::json')}`;
@@ -28,6 +27,8 @@ const applyOne = `
 
 const applyMany = `WITH ${changedPart} SELECT count(*) FROM stored`;
 
+type Locked = { id: string };
+
 const readOne = `
   SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM tasks task ${joinPeople('task')}
   WHERE task.id = $1`;
@@ -35,7 +36,7 @@ const readOne = `
 /** Stores the change of a task that this transaction has locked, with its events and entries. */
 export async function applyChange(
   tx: Queryable,
-  task: Task,
+  task: Locked,
   change: Change,
   actorId: string | null,
 ): Promise<Document> {
@@ -49,21 +50,25 @@ export async function applyChange(
   return { text: row.json, etag: row.version };
 }
 
+/** Some half a second of work, and a parameter of some MB. */
+const batch = 5_000;
+
 /** The same for many. */
 export async function applyChanges(
   tx: Queryable,
-  changes: readonly (readonly [Task, Change])[],
+  changes: readonly (readonly [Locked, Change])[],
   actorId: string | null,
 ): Promise<void> {
   const some = changes.filter(([, change]) => !isNothing(change));
-  if (some.length > 0) await query(tx, applyMany, [rows(some), actorId, eventHeaders()]);
+  for (let from = 0; from < some.length; from += batch) {
+    await query(tx, applyMany, [rows(some.slice(from, from + batch)), actorId, eventHeaders()]);
+  }
 }
 
 function isNothing(change: Change): boolean {
   return change.events.length === 0;
 }
 
-/** What each task is afterwards, whole, so that one statement fits every kind of change. */
-function rows(changes: readonly (readonly [Task, Change])[]): string {
-  return JSON.stringify(changes.map(([task, { set, events, log }]) => ({ ...task, ...set, events, log })));
+function rows(changes: readonly (readonly [Locked, Change])[]): string {
+  return JSON.stringify(changes.map(([{ id }, change]) => ({ id, ...change })));
 }

@@ -1,4 +1,5 @@
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import type { OpenTask } from '../app/ports.ts';
 import type { Task } from '../domain/task.ts';
 
 const taskColumns = `
@@ -18,8 +19,11 @@ export async function lockTask(tx: Queryable, id: string): Promise<Task | undefi
 }
 
 /** All open tasks, in the order of their ids, so that two of these cannot wait for one another. */
-export async function lockOpen(tx: Queryable): Promise<Task[]> {
-  return await query<Task>(tx, `SELECT ${taskColumns} FROM tasks task WHERE ${isOpen} ORDER BY task.id FOR UPDATE`);
+export async function lockOpen(tx: Queryable): Promise<OpenTask[]> {
+  return await query<OpenTask>(
+    tx,
+    `SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} ORDER BY task.id FOR UPDATE`,
+  );
 }
 
 /** Open tasks whose assignee is deleted or has another role now. */
