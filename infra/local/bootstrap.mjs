@@ -2,11 +2,12 @@
 //
 // Runs on whatever Node (20 or later) the machine has: installs the dependencies when they are not in step with the lockfile, then
 // runs the script with the Node that is among them. Plain JavaScript without dependencies, since nothing is there yet.
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { installSystemPackages } from './system-packages.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const node = join(root, 'node_modules/node/bin/node');
@@ -23,6 +24,7 @@ for (const signal of signals) process.on(signal, () => child?.kill(signal) ?? pr
 if (process.env.npm_lifecycle_event !== undefined) watchNpm();
 
 if (!inStep()) await withLock(async () => inStep() || (await install()));
+await requireWorkingNode();
 const { code, signal } = await run(node, [join(root, script), ...args], {
   stdio: 'inherit',
   cwd: root,
@@ -94,6 +96,23 @@ async function install() {
     );
   }
   console.log(`dependencies  installed in ${seconds()}`);
+}
+
+/** A small Debian lacks a library that Node 26 is linked with; larger ones have it with their compiler. */
+async function requireWorkingNode() {
+  const fault = nodeFault();
+  if (fault === undefined) return;
+  if (!fault.includes('libatomic.so.1')) fail(`The Node of the dependencies does not run here:\n${fault}`);
+  try {
+    await installSystemPackages(['libatomic1'], (text) => console.log(`dependencies  ${text}`));
+  } catch (error) {
+    fail(error.message);
+  }
+}
+
+function nodeFault() {
+  const { status, stderr, error } = spawnSync(node, ['--version'], { encoding: 'utf8' });
+  return status === 0 ? undefined : stderr || String(error);
 }
 
 function run(command, commandArgs, { onOutput, ...options }) {
