@@ -107,7 +107,7 @@ async function stop(reason: string): Promise<void> {
 async function end(code: number): Promise<void> {
   await suite?.stop();
   if (holdsFolder) leaveFolder(runningFile);
-  say('everything is stopped');
+  if (stopping.signal.aborted) say('everything is stopped');
   process.exit(code);
 }
 
