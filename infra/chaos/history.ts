@@ -1,5 +1,5 @@
 import { createWriteStream, readFileSync } from 'node:fs';
-import type { Evidence, Line, World } from './evidence.ts';
+import type { Evidence, Line } from './evidence.ts';
 
 /** What happened in a run, in memory and, a line for each thing, in a file. */
 export type History = {
@@ -54,19 +54,3 @@ export function evidenceOf(lines: readonly Line[]): Evidence {
 export function only<K extends Line['line']>(lines: readonly Line[], kind: K): Extract<Line, { line: K }>[] {
   return lines.filter((line): line is Extract<Line, { line: K }> => line.line === kind);
 }
-
-export const emptyWorld: World = {
-  users: [],
-  tasks: [],
-  activity: [],
-  directory: [],
-  inbox: [],
-  deadLetters: [],
-  outbox: {},
-  notifications: [],
-  deliveries: [],
-  queues: [],
-  listedTasks: [],
-  listedNotifications: [],
-  deletedAccess: [],
-};

@@ -7,9 +7,9 @@ import { learn } from './learn.ts';
 import { perform, type Caller } from './perform.ts';
 
 /** So many people act at the same time. With their pauses that is some 60 requests a second: enough for every fault to meet some on their way. */
-const people = 8;
+const people = 12;
 const shortestPauseMs = 20;
-const longestPauseMs = 160;
+const longestPauseMs = 280;
 
 export type Drive = { caller: Caller; onOperation(operation: Operation): void };
 

@@ -19,9 +19,10 @@ export type Caller = {
 };
 
 /** People wait about as long, and a link that swallows is noticed within a run. */
-const patienceMs = 6_000;
-const mostTries = 6;
-const pausesMs = [150, 300, 600, 1_200, 2_000];
+const patienceMs = 4_000;
+/** Who waits for a service that is away does nothing else meanwhile. */
+const mostTries = 4;
+const pausesMs = [150, 500, 1_500];
 
 /** Carries an intent out, with tries until it is known how it ended, and tells how. Undefined when it cannot be asked for (any more). */
 export async function perform(caller: Caller, n: number, intent: Intent, twist: Twist): Promise<Operation | undefined> {
@@ -111,5 +112,5 @@ function trimmed(body: Record<string, unknown>): Answer {
   const { data } = body;
   if (Array.isArray(data)) return { ids: data.map((item: { id: string }) => item.id) };
   const fields = [...kept, ...alsoKept].filter((name) => name in body);
-  return Object.fromEntries(fields.map((name) => [name, body[name]])) as Answer;
+  return Object.fromEntries(fields.map((name) => [name, body[name]]));
 }

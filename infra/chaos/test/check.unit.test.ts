@@ -1,0 +1,384 @@
+import { expect } from 'chai';
+import { check } from '../check/check.ts';
+import type { Rule } from '../check/violation.ts';
+import type { Evidence } from '../evidence.ts';
+import { ann, ids, mia, smallRun, task } from './small-run.ts';
+
+/** The rules that a run breaks once it was changed like this. */
+function brokenBy(change: (run: Evidence) => void): Rule[] {
+  const run = smallRun();
+  change(run);
+  return [...new Set(check(run).map(({ rule }) => rule))];
+}
+
+describe('the checker of chaos runs', () => {
+  it('finds nothing in a run in which nothing went wrong', () => {
+    expect(check(smallRun())).deep.equal([]);
+  });
+
+  describe('finds that an acknowledged change is not there:', () => {
+    const rule = 'an acknowledged change is there';
+
+    it('a task that was answered with and is gone', () => {
+      const rules = brokenBy(({ world }) => {
+        world.tasks = [];
+        world.activity = [];
+      });
+      expect(rules).include(rule);
+    });
+
+    it('a transition that the activity log does not have', () => {
+      const rules = brokenBy((run) => {
+        run.world.activity.pop();
+        run.world.tasks[0]!.version = 1;
+        run.world.tasks[0]!.state = 'assigned';
+      });
+      expect(rules).include(rule);
+    });
+
+    it('a state that its activity log does not come to', () => {
+      expect(brokenBy(({ world }) => void (world.tasks[0]!.assignee_id = mia))).include(rule);
+    });
+
+    it('an account', () => {
+      expect(brokenBy(({ world }) => void world.users.pop())).include(rule);
+    });
+
+    it('a deletion of a user', () => {
+      const rules = brokenBy(({ operations }) => {
+        operations.push({
+          ...operations[2]!,
+          n: 9,
+          subjectId: ann,
+          intent: { kind: 'delete_user', actor: 'admin', user: 'u1' },
+        });
+      });
+      expect(rules).include(rule);
+    });
+
+    it('two requests that were answered with one change', () => {
+      const rules = brokenBy(({ operations }) => void operations.push({ ...operations[2]!, n: 9 }));
+      expect(rules).include(rule);
+    });
+
+    it('tasks that were dealt anew', () => {
+      const rules = brokenBy(({ operations }) => {
+        operations.push({
+          ...operations[2]!,
+          n: 9,
+          intent: { kind: 'shuffle', actor: 'dealer' },
+          answer: { reassigned: 3 },
+        });
+      });
+      expect(rules).include(rule);
+    });
+  });
+
+  it('finds one creation that made two tasks', () => {
+    const rules = brokenBy(({ world }) => void world.tasks.push({ ...world.tasks[0]!, id: 'task-2' }));
+    expect(rules).include('nothing happens twice');
+  });
+
+  it('takes a creation without an answer as made or not made', () => {
+    const unanswered = (run: Evidence) => {
+      const { answer: _none, ...rest } = run.operations[1]!;
+      run.operations[1] = { ...rest, outcome: 'unknown' };
+    };
+    expect(brokenBy(unanswered)).deep.equal([]);
+    const notMade = brokenBy((run) => {
+      unanswered(run);
+      run.operations.splice(1);
+      run.events = run.events.slice(0, 2);
+      run.mails = [];
+      const { world } = run;
+      [world.tasks, world.activity, world.listedTasks, world.deliveries] = [[], [], [], []];
+      world.inbox = world.inbox.slice(0, 4);
+      world.notifications = world.notifications.slice(0, 2);
+      world.listedNotifications = [];
+      run.operations = run.operations.slice(0, 1);
+    });
+    expect(notMade).deep.equal([]);
+  });
+
+  it('finds a transition that happened more often than it was asked for', () => {
+    const rules = brokenBy(({ world }) => {
+      world.activity.push({ ...world.activity[2]!, seq: 4, created_at: '2026-11-20T10:00:05.000000Z' });
+      world.tasks[0]!.version = 3;
+    });
+    expect(rules).include('nothing happens twice');
+  });
+
+  it('finds a repeated request that was answered with something else', () => {
+    const rules = brokenBy(
+      ({ operations }) => void operations[1]!.replays.push({ ...operations[1]!.answer, id: 'task-2' }),
+    );
+    expect(rules).include('nothing happens twice');
+  });
+
+  it('finds a refused creation that was carried out', () => {
+    const rules = brokenBy(({ operations }) => {
+      const { answer: _none, ...rest } = operations[1]!;
+      operations[1] = { ...rest, outcome: 'refused' };
+    });
+    expect(rules).include('what was refused did not happen');
+  });
+
+  it('finds a read of what never was', () => {
+    const rules = brokenBy(
+      ({ operations }) => void (operations[3]!.answer = { ...operations[3]!.answer, state: 'completed' }),
+    );
+    expect(rules).deep.equal(['what was read was so']);
+  });
+
+  it('finds an old version that was read after a newer one had been answered', () => {
+    const rules = brokenBy(({ operations }) => {
+      const [, created, , read] = operations;
+      read!.answer = created!.answer!;
+    });
+    expect(rules).deep.equal(['what was read was so']);
+  });
+
+  describe('finds of events', () => {
+    it('one that was never published', () => {
+      const rules = brokenBy((run) => {
+        run.events = run.events.filter(({ messageId }) => messageId !== ids.changed);
+        run.world.inbox = run.world.inbox.filter(({ message_id }) => message_id !== ids.changed);
+      });
+      expect(rules).deep.equal(['every change is told once']);
+    });
+
+    it('one that was published under two ids', () => {
+      const rules = brokenBy(({ events }) => void events.push({ ...events[5]!, messageId: 'another' }));
+      expect(rules).include('every change is told once');
+    });
+
+    it('nothing wrong with one that was published again under its id', () => {
+      expect(brokenBy(({ events }) => void events.push({ ...events[3]! }))).deep.equal([]);
+    });
+
+    it('one that names somebody else', () => {
+      expect(brokenBy(({ events }) => void (events[4]!.named = mia))).include('every change is told once');
+    });
+
+    it('a change of a user that was not told', () => {
+      expect(brokenBy(({ world }) => void (world.users[1]!.version = 2))).include('every change is told once');
+    });
+
+    it('two of one task in the wrong order', () => {
+      const rules = brokenBy(({ events }) => void events.push(...events.splice(3, 1)));
+      expect(rules).deep.equal(['events of one aggregate are published in order']);
+    });
+  });
+
+  describe('finds of consumers', () => {
+    const lose = (id: string) => (run: Evidence) => {
+      run.world.inbox = run.world.inbox.filter(({ message_id }) => message_id !== id);
+    };
+
+    it('an event that is in no inbox', () => {
+      expect(brokenBy(lose(ids.changed))).deep.equal(['every event is consumed']);
+    });
+
+    it('an event that one service has and the other has not', () => {
+      const rules = brokenBy(({ world }) => void world.inbox.shift());
+      expect(rules).deep.equal(['every event is consumed']);
+    });
+
+    it('an event that one of two handlers has missed', () => {
+      const rules = brokenBy(({ events, world }) => {
+        events.push({ ...events[5]!, messageId: 'another', timestamp: '2026-11-20T10:00:06.000000Z' });
+        world.inbox.push({ ...world.inbox.at(-1)!, message_id: 'another', handler: 'tell' });
+        world.inbox.push({ ...world.inbox.at(-1)!, message_id: 'another', handler: 'audit' });
+      });
+      expect(rules).include('every event is consumed');
+    });
+
+    const swap = ({ world }: Evidence) => {
+      const [a, b] = world.inbox.slice(-2);
+      [a!.received_at, b!.received_at] = [b!.received_at, a!.received_at];
+    };
+
+    it('two events of one task in the wrong order', () => {
+      expect(brokenBy(swap)).deep.equal(['an inbox has the order of the activity log']);
+    });
+
+    it('nothing wrong with an order that the operator itself has made', () => {
+      const rules = brokenBy((run) => {
+        swap(run);
+        run.injections.push({ kind: 'reorder', to: 'notifications', messageIds: [ids.started] });
+      });
+      expect(rules).deep.equal([]);
+    });
+  });
+
+  describe('finds of notifications', () => {
+    const rule = 'everybody is told once';
+
+    it('one that is missing', () => {
+      expect(brokenBy(({ world }) => void world.notifications.splice(2, 1))).include(rule);
+    });
+
+    it('one that is there twice', () => {
+      const rules = brokenBy(({ world }) => void world.notifications.push({ ...world.notifications[2]!, id: 'again' }));
+      expect(rules).include(rule);
+    });
+
+    it('one for somebody whom it does not concern', () => {
+      expect(brokenBy(({ world }) => void (world.notifications[2]!.user_id = mia))).include(rule);
+    });
+
+    it('one for whoever did it', () => {
+      const rules = brokenBy(({ world }) => {
+        world.notifications.push({ ...world.notifications[3]!, id: 'again', user_id: ann });
+      });
+      expect(rules).include(rule);
+    });
+
+    it('one of an event that nobody published', () => {
+      expect(brokenBy(({ world }) => void (world.notifications[0]!.event_id = 'stray'))).include(rule);
+    });
+
+    it('nothing wrong with one that is missing for somebody who was deleted', () => {
+      const rules = brokenBy(({ events, world }) => {
+        world.notifications.splice(1, 1);
+        world.users[1] = {
+          ...world.users[1]!,
+          is_deleted: true,
+          version: 2,
+          updated_at: '2026-11-20T10:00:09.000000Z',
+        };
+        events.push({
+          ...events[0]!,
+          messageId: 'gone',
+          type: 'auth.user.deleted',
+          timestamp: '2026-11-20T10:00:09.000000Z',
+        });
+      });
+      expect(rules).not.include(rule);
+    });
+
+    it('two that stand in the wrong order', () => {
+      const rules = brokenBy(({ world }) => {
+        world.notifications[3]!.user_id = ann;
+        world.notifications[3]!.created_at = '2026-11-20T10:00:03.500000Z';
+      });
+      expect(rules).include('an inbox has the order of the activity log');
+    });
+  });
+
+  describe('finds of mails', () => {
+    const rule = 'mails are not doubled';
+
+    it('a second one that no unknown outcome explains', () => {
+      expect(brokenBy(({ mails }) => void mails.push({ ...mails[0]! }))).deep.equal([rule]);
+    });
+
+    it('nothing wrong with a second one after an unknown outcome', () => {
+      const rules = brokenBy(({ mails, world }) => {
+        mails.push({ ...mails[0]! });
+        world.deliveries[0]!.unknowns = 1;
+      });
+      expect(rules).deep.equal([]);
+    });
+
+    it('one that counts as sent and has not arrived', () => {
+      expect(brokenBy((run) => void (run.mails = []))).deep.equal([rule]);
+    });
+
+    it('one that was given up', () => {
+      const rules = brokenBy((run) => {
+        run.mails = [];
+        run.world.deliveries[0]!.state = 'failed';
+      });
+      expect(rules).deep.equal([rule]);
+    });
+
+    it('one that belongs to no notification', () => {
+      expect(brokenBy(({ mails }) => void mails.push({ id: 'stray', to: '' }))).deep.equal([rule]);
+    });
+  });
+
+  describe('finds of directories', () => {
+    const rule = 'directories equal the users of Auth';
+
+    it('a user who is missing', () => {
+      expect(brokenBy(({ world }) => void world.directory.pop())).deep.equal([rule]);
+    });
+
+    it('a user who has another role there', () => {
+      expect(brokenBy(({ world }) => void (world.directory[1]!.role = 'manager'))).deep.equal([rule]);
+    });
+
+    it('a deleted user who lives on there', () => {
+      const rules = brokenBy(({ world }) => void (world.users[0]!.is_deleted = true));
+      expect(rules).include(rule);
+    });
+
+    it('a user who is still to be fetched', () => {
+      expect(brokenBy(({ world }) => void (world.directory[0]!.is_stale = true))).deep.equal([rule]);
+    });
+  });
+
+  it('finds an open task whose performer cannot carry it out', () => {
+    const rules = brokenBy(({ world }) => {
+      for (const row of [world.users[1]!, world.directory[1]!, world.directory[3]!]) row.role = 'manager';
+    });
+    expect(rules).deep.equal(['open tasks have performers']);
+  });
+
+  it('finds a draft that waits although there is a performer', () => {
+    const rules = brokenBy(({ world }) => void (world.tasks[0]!.awaiting_performer = true));
+    expect(rules).deep.equal(['open tasks have performers']);
+  });
+
+  it('finds what is left over in an outbox, in a queue, or did not settle', () => {
+    const rule = ['nothing is left over'];
+    expect(brokenBy(({ world }) => void (world.outbox['auth'] = 1))).deep.equal(rule);
+    expect(brokenBy(({ world }) => void (world.queues[0]!.messages = 1))).deep.equal(rule);
+    expect(brokenBy(({ unsettled }) => void unsettled.push('tasks: 1 messages to try again'))).deep.equal(rule);
+  });
+
+  describe('finds of dead letters', () => {
+    const dead = { service: 'tasks', message_id: 'poison', type: 'auth.user.changed', reason: 'not_json', error: '' };
+    const poison = { kind: 'poison', to: 'tasks', form: 'not_json', messageId: 'poison' } as const;
+
+    it('one that nobody injected', () => {
+      expect(brokenBy(({ world }) => void world.deadLetters.push(dead))).deep.equal([
+        'no dead letter that was not injected',
+      ]);
+    });
+
+    it('nothing wrong with one that was injected', () => {
+      const rules = brokenBy(({ injections, world }) => {
+        injections.push(poison);
+        world.deadLetters.push(dead);
+      });
+      expect(rules).deep.equal([]);
+    });
+
+    it('poison that vanished', () => {
+      expect(brokenBy(({ injections }) => void injections.push(poison))).deep.equal(['every event is consumed']);
+    });
+
+    it('one without an id too many', () => {
+      const rules = brokenBy(({ world }) => {
+        world.deadLetters.push({ ...dead, message_id: null, reason: 'bad_message_id' });
+      });
+      expect(rules).deep.equal(['no dead letter that was not injected']);
+    });
+  });
+
+  it('finds a deleted user whose token still works', () => {
+    const rules = brokenBy(({ world }) => {
+      world.deletedAccess.push({ userId: ann, path: '/api/v1/tasks', status: 200 });
+    });
+    expect(rules).deep.equal(['the deleted have no access']);
+  });
+
+  it('finds lists that do not show what is stored', () => {
+    const rule = ['the API shows what is stored'];
+    expect(brokenBy(({ world }) => void (world.listedTasks = []))).deep.equal(rule);
+    expect(brokenBy(({ world }) => void world.listedTasks.push(world.listedTasks[0]!))).deep.equal(rule);
+    expect(brokenBy(({ world }) => void (world.listedNotifications[0]!.ids = [task]))).deep.equal(rule);
+  });
+});

@@ -1,0 +1,36 @@
+import { expect } from 'chai';
+import { conclude } from '../workload/perform.ts';
+import type { Intent } from '../workload/intent.ts';
+
+const create: Intent = { kind: 'create_task', actor: 'u1', task: 't1' };
+const register: Intent = { kind: 'register', user: 'u1' };
+const attempt = (status: number | null, problem?: string) => ({
+  ...{ began: 0, ended: 1, status },
+  ...(problem !== undefined && { problem }),
+  ...(status === 201 && { body: { id: 'made' } }),
+});
+
+describe('how a request ended', () => {
+  it('is acknowledged by the first answer of success, however many tries had none', () => {
+    const { outcome, answer, replays } = conclude(create, [attempt(null), attempt(503), attempt(201), attempt(201)]);
+    expect({ outcome, answer, replays }).deep.equal({
+      ...{ outcome: 'acknowledged', answer: { id: 'made' } },
+      replays: [{ id: 'made' }],
+    });
+  });
+
+  it('is refused only when every try was', () => {
+    expect(conclude(create, [attempt(429), attempt(403)]).outcome).equal('refused');
+  });
+
+  it('is unknown as soon as one try had no answer, or an answer that promises nothing, even if another was refused', () => {
+    expect(conclude(create, [attempt(null), attempt(403)]).outcome).equal('unknown');
+    expect(conclude(create, [attempt(502)]).outcome).equal('unknown');
+    expect(conclude(create, [attempt(409, 'idempotency_in_progress')]).outcome).equal('unknown');
+  });
+
+  it('is acknowledged for an account whose address is taken after a try without an answer', () => {
+    expect(conclude(register, [attempt(null), attempt(409, 'email_taken')]).outcome).equal('acknowledged');
+    expect(conclude(register, [attempt(409, 'email_taken')]).outcome).equal('refused');
+  });
+});
