@@ -9,7 +9,7 @@ export type Running = {
   pid: number;
   url: string;
   /** present once everything is ready */
-  ready?: { mailPageUrl: string; operatorAmqpUrl: string; readyAt: string };
+  ready?: { mailPageUrl?: string; operatorAmqpUrl: string; readyAt: string };
 };
 
 /** Where a start keeps its data, its logs and that file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */

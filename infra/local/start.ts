@@ -82,7 +82,7 @@ async function start(): Promise<void> {
   writeRunning(runningFile, {
     ...{ pid: process.pid, url },
     ready: {
-      mailPageUrl: started.mailPageUrl,
+      ...(needed.smtp !== undefined && { mailPageUrl: started.mailPageUrl }),
       operatorAmqpUrl: started.amqpUrl('operator'),
       readyAt: new Date().toISOString(),
     },
