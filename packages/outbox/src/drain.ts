@@ -79,13 +79,14 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   /** In this order: a row marked as a follower must be in the database before the question whether an aggregate has any left. */
   async function flush(): Promise<void> {
     const confirmed = window.takeConfirmed();
+    // taken together: an aggregate is asked for its next held rows only after the last one is deleted, else that would come again
+    const toRelease = window.takeToRelease();
     if (confirmed.length > 0) {
       await connection.run(deleteSql, [confirmed]);
       window.forget(confirmed);
       metrics.published.inc(confirmed.length);
     }
     if (window.hasHeld() || followers.length > 0) await hold();
-    const toRelease = window.takeToRelease();
     if (toRelease.length > 0) await release(toRelease);
   }
 
@@ -138,8 +139,9 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     const exists = await heldRows.exists();
     reader.setHeldExists(exists);
     if (exists) {
-      const due = await heldRows.claimDue(Math.min(limits.batch, room()));
-      for (const row of due) if (!window.known(row.id)) window.addReleased(row.aggregateId, [row]);
+      const due = await heldRows.due(limits.batch + window.size());
+      const untried = due.filter((row) => !window.known(row.id)).slice(0, Math.max(0, room()));
+      for (const row of untried) window.addReleased(row.aggregateId, [row]);
     }
     show(stats());
   }

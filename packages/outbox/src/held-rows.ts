@@ -5,8 +5,8 @@ import { rowColumns, toRow, type RawRow, type Row } from './rows.ts';
 export type HeldRows = {
   /** Records failed heads with the time of their next attempt, and the rows behind them. */
   hold(heads: readonly { id: number; error: string; waitMs: number }[], followers: readonly number[]): Promise<void>;
-  /** Heads whose time has come, at most `limit`; each is given again a minute later if nothing becomes of it. */
-  claimDue(limit: number): Promise<Row[]>;
+  /** Heads whose time has come, those that are being tried included, at most `limit`. */
+  due(limit: number): Promise<Row[]>;
   /** The first rows of these aggregates, at most `limit` of each; an aggregate that has none is left out. */
   behind(aggregateIds: readonly string[], limit: number): Promise<Map<string, Row[]>>;
   /** Asks the database; `count` and `oldestCreatedAtMs` tell what it answered. */
@@ -40,11 +40,9 @@ const sql = {
             WHERE next_attempt_at IS NOT NULL ORDER BY aggregate_id, id) AS head
       WHERE o.id = head.id AND head.next_attempt_at = 'infinity'`,
   },
-  claimDue: {
-    name: 'outbox claim due',
-    text: `UPDATE outbox o SET next_attempt_at = now() + interval '1 minute'
-      WHERE o.id IN (SELECT id FROM outbox WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1)
-      RETURNING ${rowColumns('false')}`,
+  due: {
+    name: 'outbox due',
+    text: `SELECT ${rowColumns('false')} FROM outbox o WHERE next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1`,
   },
   behind: {
     name: 'outbox behind',
@@ -70,9 +68,8 @@ export function createHeldRows(connection: OwnerConnection): HeldRows {
         await connection.run(sql.hold, [heads.map((h) => h.id), heads.map((h) => h.error), heads.map((h) => h.waitMs)]);
       if (followers.length > 0) await connection.run(sql.holdFollowers, [followers]);
     },
-    async claimDue(limit) {
-      if (limit <= 0) return [];
-      return (await connection.run<RawRow>(sql.claimDue, [limit])).map(toRow);
+    async due(limit) {
+      return (await connection.run<RawRow>(sql.due, [limit])).map(toRow);
     },
     async behind(aggregateIds, limit) {
       const rows = (await connection.run<RawRow>(sql.behind, [aggregateIds, limit])).map(toRow);

@@ -57,6 +57,8 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
   async function connect(): Promise<OwnerConnection> {
     if (connection !== undefined) return connection;
     const opened = await openOwnerConnection({ url: databaseUrl, name: `${appId} relay`, onNotify: wake });
+    // whoever is told of its end must be there before it: these checks stand directly before what relies on being told
+    opened.lost.throwIfAborted();
     connection = opened;
     opened.lost.addEventListener('abort', () => {
       if (connection === opened) connection = undefined;
@@ -78,6 +80,7 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
     const current = await connect();
     if (drain === undefined) {
       if (!(await current.tryLock())) return 'idle';
+      current.lost.throwIfAborted();
       drain = createDrain({
         connection: current,
         publisher,

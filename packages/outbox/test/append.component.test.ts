@@ -1,0 +1,75 @@
+import { expect } from 'chai';
+import { appendEvents, eventHeaders, outboxInsertSql } from '@taskwire/outbox';
+import { query } from '@taskwire/postgres';
+import { withExtractedTrace, withLogContext } from '@taskwire/telemetry';
+import { anEvent, createBench, type Bench } from './bench.ts';
+
+describe('appendEvents', () => {
+  let bench: Bench;
+  beforeEach(async () => (bench = await createBench()));
+  afterEach(async () => await bench.drop());
+
+  it('commits and rolls back with the change', async () => {
+    const { db } = bench.database;
+    await db.transaction(async (tx) => await appendEvents(tx, [anEvent(1), anEvent(2)]));
+    await db
+      .transaction(async (tx) => {
+        await appendEvents(tx, [anEvent(3)]);
+        throw new Error('the change failed');
+      })
+      .catch(() => undefined);
+    expect((await bench.rows()).map((row) => row['payload'])).to.deep.equal([{ n: 1 }, { n: 2 }]);
+  });
+
+  it('gives ids in the order of the events, also many at once', async () => {
+    await appendEvents(
+      bench.database.db.pool,
+      Array.from({ length: 5_000 }, (_, n) => anEvent(n)),
+    );
+    const payloads = (await bench.rows()).map((row) => (row['payload'] as { n: number }).n);
+    expect(payloads).to.deep.equal(payloads.toSorted((a, b) => a - b));
+  });
+
+  it('keeps the trace and the request that caused the event', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    await withLogContext({ request_id: 'request-1' }, () =>
+      withExtractedTrace({ traceparent }, 'test', () => appendEvents(bench.database.db.pool, [anEvent(1)])),
+    );
+    const [row] = await bench.rows();
+    const headers = row?.['headers'] as Record<string, string>;
+    expect(headers['correlation_id']).to.equal('request-1');
+    expect(headers['traceparent']).to.match(/^00-0af7651916cd43dd8448eb211c80319c-/);
+  });
+
+  it('refuses a payload that is a document rather than an event', async () => {
+    const large = { type: 'tasks.task.changed', aggregateId: 'a', payload: { text: 'x'.repeat(70_000) } };
+    const error: unknown = await appendEvents(bench.database.db.pool, [large]).catch((e: unknown) => e);
+    expect(error).to.be.instanceOf(RangeError);
+  });
+
+  it('is part of a statement that changes and tells in one', async () => {
+    const { pool } = bench.database.db;
+    await query(pool, 'CREATE TABLE task (id text PRIMARY KEY)');
+    const told = outboxInsertSql(
+      `SELECT 'tasks.task.created', id, json_build_object('task_uuid', id), $2::json FROM changed`,
+    );
+    const sql = `WITH changed AS (INSERT INTO task VALUES ($1) RETURNING id), told AS (${told}) SELECT id FROM changed`;
+    await query(pool, sql, ['t1', eventHeaders()]);
+    const [row] = await bench.rows();
+    expect(row).to.deep.include({ type: 'tasks.task.created', aggregate_id: 't1', payload: { task_uuid: 't1' } });
+  });
+
+  it('has the transaction id before the row id, whichever way a row is written: the relay counts on it', async () => {
+    const { pool } = bench.database.db;
+    const writers = [
+      outboxInsertSql(`VALUES ('t', 'a', '{}', '{}')`),
+      outboxInsertSql(`SELECT 't', 'a', '{}'::json, '{}'::json FROM unnest(ARRAY[1, 2]) AS e (n)`),
+      `WITH changed AS (SELECT 'a' AS id), told AS (${outboxInsertSql(`SELECT 't', id, '{}'::json, '{}'::json FROM changed`)}) SELECT 1`,
+    ];
+    for (const writer of writers) {
+      const plan = await query<{ 'QUERY PLAN': string }>(pool, `EXPLAIN (VERBOSE, COSTS OFF) ${writer}`);
+      const output = plan.map((line) => line['QUERY PLAN']).find((line) => line.includes('nextval'));
+      expect(output).to.match(/Output: pg_current_xact_id\(\), nextval\(/);
+    }
+  });
+});

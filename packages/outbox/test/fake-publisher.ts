@@ -1,0 +1,40 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/rabbit';
+
+export type Answer = 'confirmed' | 'returned' | 'nacked' | 'unknown' | 'unknown but taken' | 'invalid';
+
+/** A publisher that answers as it is told, and remembers what it was asked. */
+export type FakePublisher = Publisher & {
+  /** What a consumer would have got, in its order, duplicates included. */
+  taken: OutgoingMessage[];
+  asked: OutgoingMessage[];
+};
+
+export function fakePublisher(
+  answer: (message: OutgoingMessage, attempt: number) => Answer | Promise<Answer>,
+  delayMs: () => number = () => 0,
+): FakePublisher {
+  const attempts = new Map<string, number>();
+  const taken: OutgoingMessage[] = [];
+  const asked: OutgoingMessage[] = [];
+  let inFlight = 0;
+
+  async function publish(message: OutgoingMessage): Promise<'confirmed' | 'returned'> {
+    const attempt = (attempts.get(message.messageId) ?? 0) + 1;
+    attempts.set(message.messageId, attempt);
+    asked.push(message);
+    inFlight += 1;
+    try {
+      const outcome = await answer(message, attempt);
+      // the broker takes messages in the order in which they were sent; only its confirm may be late
+      if (outcome === 'confirmed' || outcome === 'unknown but taken') taken.push(message);
+      await delay(delayMs());
+      if (outcome === 'confirmed' || outcome === 'returned') return outcome;
+      throw new PublishError(outcome === 'unknown but taken' ? 'unknown' : outcome, outcome);
+    } finally {
+      inFlight -= 1;
+    }
+  }
+
+  return { publish, inFlight: () => inFlight, taken, asked };
+}

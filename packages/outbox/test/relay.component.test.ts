@@ -1,0 +1,178 @@
+import { expect } from 'chai';
+import { appendEvents } from '@taskwire/outbox';
+import { query } from '@taskwire/postgres';
+import type { OutgoingMessage } from '@taskwire/rabbit';
+import { waitFor } from '@taskwire/testing';
+import { anEvent, createBench, smallLimits, type Bench } from './bench.ts';
+import { fakePublisher, type Answer } from './fake-publisher.ts';
+
+const numberOf = (message: OutgoingMessage): number => (JSON.parse(message.body.toString()) as { n: number }).n;
+
+describe('relay', () => {
+  let bench: Bench;
+  beforeEach(async () => (bench = await createBench()));
+  afterEach(async () => await bench.drop());
+
+  const append = async (count: number, aggregateOf: (n: number) => string = () => 'a', from = 0): Promise<void> =>
+    await appendEvents(
+      bench.database.db.pool,
+      Array.from({ length: count }, (_, i) => anEvent(from + i, aggregateOf(from + i))),
+    );
+
+  it('publishes what is committed, with its id, key and context, and deletes it', async () => {
+    const publisher = fakePublisher(() => 'confirmed');
+    await append(1);
+    const [row] = await bench.rows();
+    await bench.relay(publisher).tick();
+    expect(publisher.taken).to.have.length(1);
+    expect(publisher.taken[0]).to.deep.include({
+      messageId: row?.['message_id'],
+      routingKey: 'tasks.task.changed',
+      appId: 'tasks',
+      headers: { schema_version: 1, aggregate_id: 'a' },
+    });
+    expect(await bench.rows()).to.deep.equal([]);
+  });
+
+  it('sends the next event of an aggregate only when the one before is confirmed, and others beside it', async () => {
+    const underWay = new Set<string>();
+    let most = 0;
+    const publisher = fakePublisher(async ({ headers }): Promise<Answer> => {
+      const aggregate = String(headers['aggregate_id']);
+      expect(underWay.has(aggregate)).to.equal(false);
+      underWay.add(aggregate);
+      most = Math.max(most, underWay.size);
+      await new Promise((resolve) => setImmediate(resolve));
+      underWay.delete(aggregate);
+      return 'confirmed';
+    });
+    await append(200, (n) => `a${n % 7}`);
+    await bench.relay(publisher).tick();
+    expect(most).to.equal(7);
+    for (let a = 0; a < 7; a++) {
+      const numbers = publisher.taken.map(numberOf).filter((n) => n % 7 === a);
+      expect(numbers).to.deep.equal(numbers.toSorted((x, y) => x - y));
+    }
+  });
+
+  for (const failure of ['returned', 'nacked', 'invalid'] as const) {
+    it(`holds back the aggregate of an event that is ${failure}, only that one, and sends it in order afterwards`, async () => {
+      let broken = true;
+      const publisher = fakePublisher((message) => (broken && numberOf(message) === 0 ? failure : 'confirmed'));
+      await append(40, (n) => (n % 4 === 0 ? 'broken' : 'sound'));
+      const relay = bench.relay(publisher, { ...smallLimits, retry: { baseMs: 3_600_000, capMs: 3_600_000 } });
+      await relay.tick();
+      expect(publisher.taken.map(numberOf)).to.deep.equal(
+        Array.from({ length: 40 }, (_, n) => n).filter((n) => n % 4 !== 0),
+      );
+      const [head, ...followers] = await bench.rows();
+      expect(head).to.include({ attempts: 1 });
+      expect(head?.['last_error']).to.be.a('string');
+      expect(followers).to.have.length(9);
+
+      // later events of the aggregate go behind them, also for a relay that knows nothing of them
+      await append(4, () => 'broken', 40);
+      await relay.stop();
+      broken = false;
+      await query(bench.database.db.pool, 'UPDATE outbox SET next_attempt_at = now() WHERE attempts > 0');
+      await bench.relay(publisher).tick();
+      const ofBroken = publisher.taken.slice(30).map(numberOf);
+      expect(ofBroken).to.deep.equal([0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40, 41, 42, 43]);
+      expect(await bench.rows()).to.deep.equal([]);
+    });
+  }
+
+  it('tries a held event again after a pause that grows up to its cap', async () => {
+    const publisher = fakePublisher((_message, attempt) => (attempt < 6 ? 'returned' : 'confirmed'));
+    await append(3);
+    const relay = bench.relay(publisher);
+    await waitFor(async () => (await relay.tick(), (await bench.rows()).length === 0));
+    expect(publisher.asked.filter((message) => numberOf(message) === 0)).to.have.length(6);
+    expect(publisher.taken.map(numberOf)).to.deep.equal([0, 1, 2]);
+  });
+
+  it('sends an event again, with the same id, when it cannot know whether the broker has it', async () => {
+    const publisher = fakePublisher((message, attempt) =>
+      numberOf(message) % 2 === 0 && attempt === 1 ? 'unknown but taken' : 'confirmed',
+    );
+    await append(10, (n) => `a${n % 3}`);
+    await bench.relay(publisher).tick();
+    const ids = publisher.taken.map((message) => message.messageId);
+    expect(new Set(ids).size).to.equal(10);
+    expect(ids).to.have.length(15);
+    expect(await bench.rows()).to.deep.equal([]);
+  });
+
+  it('holds back an event under which the channel is lost again and again, so that others get through', async () => {
+    const publisher = fakePublisher((message) => (numberOf(message) === 0 ? 'unknown' : 'confirmed'));
+    await append(5, (n) => `a${n}`);
+    await bench.relay(publisher, { ...smallLimits, retry: { baseMs: 3_600_000, capMs: 3_600_000 } }).tick();
+    expect(publisher.taken.map(numberOf)).to.deep.equal([1, 2, 3, 4]);
+    expect(await bench.rows()).to.have.length(1);
+  });
+
+  it('finds a row that was committed late, below those that it has sent', async () => {
+    const publisher = fakePublisher(() => 'confirmed');
+    const relay = bench.relay(publisher);
+    const writer = await bench.database.db.pool.connect();
+    await writer.query('BEGIN');
+    await appendEvents(writer, [anEvent(0, 'late')]);
+    await append(30, () => 'a', 1);
+    for (let i = 0; i < 3; i++) await relay.tick();
+    expect(publisher.taken).to.have.length(30);
+    await writer.query('COMMIT');
+    writer.release();
+    await relay.tick();
+    expect(numberOf(publisher.taken[30] as OutgoingMessage)).to.equal(0);
+    expect(await bench.rows()).to.deep.equal([]);
+  });
+
+  it('deletes nothing that was not confirmed, when it loses its connection', async () => {
+    const confirm = Promise.withResolvers<'confirmed'>();
+    const publisher = fakePublisher(async () => await confirm.promise);
+    const relay = bench.relay(publisher);
+    await append(3, (n) => `a${n}`);
+    const round = relay.tick().catch((error: unknown) => error);
+    await waitFor(() => publisher.asked.length === 3);
+    expect(await bench.killOwnerConnections()).to.equal(1);
+    await waitFor(() => !relay.owner());
+    confirm.resolve('confirmed');
+    expect(await round).to.be.instanceOf(Error);
+    expect(await bench.rows()).to.have.length(3);
+    await relay.tick();
+    expect(await bench.rows()).to.deep.equal([]);
+    expect(new Set(publisher.taken.map((message) => message.messageId)).size).to.equal(3);
+  });
+
+  it('settles what it has sent when it stops, and leaves the rest', async () => {
+    const publisher = fakePublisher(
+      () => 'confirmed',
+      () => 20,
+    );
+    await append(1_000);
+    const relay = bench.relay(publisher);
+    await relay.start();
+    await waitFor(() => publisher.taken.length > 3);
+    await relay.stop();
+    expect(await bench.rows()).to.have.length(1_000 - publisher.taken.length);
+    expect(publisher.inFlight()).to.equal(0);
+  });
+
+  it('tells how much waits, and for how long', async () => {
+    const relay = bench.relay(
+      fakePublisher(() => 'returned'),
+      {
+        ...smallLimits,
+        retry: { baseMs: 3_600_000, capMs: 3_600_000 },
+      },
+    );
+    expect(relay.stats()).to.deep.equal({ rows: 0, held: 0, oldestAgeSeconds: 0 });
+    await append(3);
+    await query(bench.database.db.pool, `UPDATE outbox SET created_at = now() - interval '1 hour'`);
+    await relay.tick();
+    await relay.tick();
+    const stats = relay.stats();
+    expect(stats).to.include({ rows: 3, held: 3 });
+    expect(stats.oldestAgeSeconds).to.be.within(3_600, 3_660);
+  });
+});
