@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import type { Task } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('lists', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  before(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mona', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  after(async () => await world.stop());
+
+  describe('of tasks', () => {
+    it('filters by state, performer, creator and mine', async () => {
+      const cas = await world.join('Cas', 'member');
+      const draft = await world.createTask(cas);
+      const assigned = await world.createTask(manager, { assignee_id: cas.id });
+      const started = await world.transition(
+        cas,
+        await world.createTask(manager, { assignee_id: cas.id }),
+        'in_progress',
+      );
+      const ids = async (query: Record<string, string>) => (await list(query, cas)).map((task) => task.id);
+      expect(await ids({ creator: cas.id })).to.deep.equal([draft.id]);
+      expect(await ids({ creator: cas.id, assignee: 'none' })).to.deep.equal([draft.id]);
+      expect(await ids({ assignee: cas.id })).to.deep.equal([started.id, assigned.id]);
+      expect(await ids({ mine: 'true' })).to.deep.equal([started.id, assigned.id]);
+      expect(await ids({ mine: 'true', state: 'in_progress' })).to.deep.equal([started.id]);
+      expect(await ids({ mine: 'true', assignee: ann.id })).to.deep.equal([]);
+      expect(await ids({ mine: 'false', state: 'assigned', assignee: cas.id, creator: manager.id })).to.deep.equal([
+        assigned.id,
+      ]);
+    });
+
+    it('is paged without gaps or repeats while others write', async () => {
+      const dan = await world.join('Dan', 'member');
+      const made = [];
+      for (let count = 0; count < 7; count++) made.push((await world.createTask(dan)).id);
+      const seen: string[] = [];
+      let cursor: string | null | undefined;
+      while (cursor !== null) {
+        const query = { creator: dan.id, limit: '2', ...(cursor === undefined ? {} : { cursor }) };
+        const { body } = await world.call('listTasks', { token: dan.token, query });
+        const page = body as { data: Task[]; next_cursor: string | null };
+        seen.push(...page.data.map((task) => task.id));
+        cursor = page.next_cursor;
+        await world.createTask(dan);
+      }
+      expect(seen).to.deep.equal(made.toReversed());
+    });
+
+    it('ends with a null cursor when the last page is full', async () => {
+      const fay = await world.join('Fay', 'member');
+      await world.createTask(fay);
+      const { body } = await world.call('listTasks', { token: fay.token, query: { creator: fay.id, limit: '1' } });
+      expect(body).to.have.property('next_cursor', null);
+    });
+  });
+
+  describe('of what happened', () => {
+    it('has who, what, from, to and when of every change, oldest first', async () => {
+      const task = await world.createTask(ann);
+      await world.call('changeTask', {
+        token: manager.token,
+        params: { id: task.id },
+        headers: { 'if-match': '*' },
+        body: { title: 'Paint the gate', labels: ['home'] },
+      });
+      await world.assign(manager, task, ann);
+      await world.transition(ann, task, 'in_progress');
+      const entries = await world.activity(ben, task);
+      const by = (person: Person) => ({ id: person.id, name: person.name });
+      expect(
+        entries.map(({ action, actor, field, from, to, reason }) => ({ action, actor, field, from, to, reason })),
+      ).to.deep.equal([
+        { action: 'created', actor: by(ann), field: null, from: null, to: null, reason: null },
+        {
+          action: 'changed',
+          actor: by(manager),
+          field: 'title',
+          from: 'Paint the fence',
+          to: 'Paint the gate',
+          reason: null,
+        },
+        { action: 'changed', actor: by(manager), field: 'labels', from: [], to: ['home'], reason: null },
+        { action: 'assigned', actor: by(manager), field: 'assignee_id', from: null, to: ann.id, reason: null },
+        { action: 'started', actor: by(ann), field: 'state', from: 'assigned', to: 'in_progress', reason: null },
+      ]);
+      const times = entries.map((entry) => entry.created_at);
+      expect(times).to.deep.equal(times.toSorted());
+    });
+
+    it('is paged', async () => {
+      const task = await world.createTask(manager, { assignee_id: ann.id });
+      const first = await world.call('listActivity', {
+        token: ann.token,
+        params: { id: task.id },
+        query: { limit: '1' },
+      });
+      const page = first.body as { data: unknown[]; next_cursor: string };
+      const query = { limit: '1', cursor: page.next_cursor };
+      const second = await world.call('listActivity', { token: ann.token, params: { id: task.id }, query });
+      expect(second.body).to.deep.include({ next_cursor: null }).and.to.have.property('data').with.length(1);
+      expect([page.data, (second.body as { data: unknown[] }).data].flat()).to.deep.equal(
+        await world.activity(ann, task),
+      );
+    });
+
+    it('cannot be rewritten, not even by the service', async () => {
+      for (const statement of [
+        "UPDATE task_activity SET reason = 'x'",
+        'DELETE FROM task_activity',
+        'TRUNCATE task_activity',
+      ]) {
+        const outcome = await world.database.db.pool.query(statement).then(
+          () => 'done',
+          (error: Error) => error.message,
+        );
+        expect(outcome).to.equal('task_activity is append-only');
+      }
+    });
+  });
+
+  async function list(query: Record<string, string>, person = ann): Promise<Task[]> {
+    const answer = await world.call('listTasks', { token: person.token, query });
+    expect(answer.status).to.equal(200);
+    return (answer.body as { data: Task[] }).data;
+  }
+});

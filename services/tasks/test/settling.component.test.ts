@@ -1,0 +1,156 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('when a performer is deleted or gets another role, the service', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  beforeEach(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mona', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  afterEach(async () => await world.stop());
+
+  const assign = async (actor: Person, task: { id: string }, body: unknown) =>
+    await world.call('assignTask', { token: actor.token, params: { id: task.id }, body });
+
+  for (const change of ['deleted', 'manager'] as const) {
+    it(`moves their open tasks to others, and leaves what has ended (${change})`, async () => {
+      const begun = await world.createTask(manager, { assignee_id: ann.id });
+      await world.transition(ann, begun, 'in_progress');
+      const waiting = await world.createTask(manager, { assignee_id: ann.id });
+      const done = await world.createTask(manager, { assignee_id: ann.id });
+      await world.transition(ann, done, 'in_progress');
+      const completed = await world.transition(ann, done, 'completed');
+
+      await world.become(ann, change);
+      for (const task of [begun, waiting]) {
+        const moved = await waitFor(async () => {
+          const now = await world.read(ben, task);
+          return now.assignee_id === ben.id && now;
+        });
+        expect(moved.state).to.equal('assigned');
+        const [unassigned, assigned] = (await world.activity(ben, task)).slice(-2);
+        const why = change === 'deleted' ? 'the performer was deleted' : 'the performer has another role now';
+        expect(unassigned).to.include({
+          action: 'unassigned',
+          from: ann.id,
+          actor: null,
+          reason: `${why}; the only performer`,
+        });
+        expect(assigned).to.include({ action: 'assigned', to: ben.id, actor: null });
+      }
+      expect((await world.read(ben, completed)).assignee_id).to.equal(ann.id);
+      const events = await world.observer.expectAbout(waiting.id, [
+        'created',
+        'changed',
+        'assigned',
+        'unassigned',
+        'assigned',
+      ]);
+      expect(events.slice(-2).map((event) => event.payload['actor'])).to.deep.equal([null, null]);
+    });
+  }
+
+  it('keeps their tasks as drafts when nobody is left, and assigns those to the first who appears', async () => {
+    await world.become(ben, 'manager');
+    const task = await world.createTask(manager, { assignee_id: ann.id });
+    const untouched = await world.createTask(manager);
+    await world.become(ann, 'deleted');
+    const draft = await waitFor(async () => {
+      const now = await world.read(manager, task);
+      return now.state === 'draft' && now;
+    });
+    expect(draft).to.include({ assignee_id: null });
+    expect((await world.activity(manager, task)).at(-1)).to.include({
+      action: 'unassigned',
+      reason: 'the performer was deleted; nobody else is there',
+    });
+    expect(await world.service.settler.tick()).to.equal('idle');
+
+    const cas = await world.join('Cas', 'member');
+    await waitFor(async () => (await world.read(manager, task)).assignee_id === cas.id);
+    expect((await world.activity(manager, task)).at(-1)).to.include({
+      action: 'assigned',
+      reason: 'a performer is there again; the only performer',
+    });
+    expect(await world.read(manager, untouched)).to.deep.equal(untouched);
+    await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
+  });
+
+  it('spreads many tasks fairly, more than fit one round', async () => {
+    const cas = await world.join('Cas', 'member');
+    await Promise.all(Array.from({ length: 50 }, async () => await world.createTask(manager, { assignee_id: ann.id })));
+    await world.become(ann, 'deleted');
+    const counts = await waitFor(async () => {
+      const rows = await query<{ assignee_id: string; count: number }>(
+        world.database.db.pool,
+        'SELECT assignee_id, count(*)::integer AS count FROM tasks GROUP BY assignee_id ORDER BY count',
+      );
+      return rows.every((row) => row.assignee_id !== ann.id) && rows;
+    });
+    expect(counts.map((row) => row.count)).to.deep.equal([25, 25]);
+    expect(counts.map((row) => row.assignee_id)).to.have.members([ben.id, cas.id]);
+  });
+
+  it('leaves no task with them, however many are assigned in the same moment', async () => {
+    for (let round = 0; round < 5; round++) {
+      const eve = await world.join(`Eve ${round}`, 'member');
+      const changing = world.become(eve, 'manager');
+      const body = { title: 'Paint the fence', assignee_id: eve.id };
+      const untilRefused = async (): Promise<number> => {
+        for (let made = 0; ; made++) {
+          const task = await world.createTask(manager);
+          const answers = [
+            await assign(manager, task, { assignee_id: eve.id }),
+            await world.call('createTask', { token: manager.token, body }),
+          ];
+          if (answers.some((answer) => answer.status === 422)) return made;
+        }
+      };
+      const made = await Promise.all([untilRefused(), untilRefused()]);
+      await changing;
+      expect(Math.max(...made)).to.be.above(0);
+      await waitFor(async () => {
+        const left = await query(
+          world.database.db.pool,
+          "SELECT FROM tasks WHERE assignee_id = $1 AND state IN ('assigned', 'in_progress')",
+          [eve.id],
+        );
+        return left.length === 0;
+      });
+    }
+  });
+
+  it('does not stop for a task that somebody else has locked', async () => {
+    const locked = await world.createTask(manager, { assignee_id: ann.id });
+    const free = await world.createTask(manager, { assignee_id: ann.id });
+    const release = Promise.withResolvers<void>();
+    const holding = world.database.db.transaction(async (tx) => {
+      await query(tx, 'SELECT FROM tasks WHERE id = $1 FOR UPDATE', [locked.id]);
+      await release.promise;
+    });
+    await world.become(ann, 'deleted');
+    await waitFor(async () => (await world.read(ben, free)).assignee_id === ben.id);
+    expect((await world.read(ben, locked)).assignee_id).to.equal(ann.id);
+    release.resolve();
+    await holding;
+    await waitFor(async () => (await world.read(ben, locked)).assignee_id === ben.id);
+  });
+
+  it('finds their tasks without any wake-up, as after a crash in between', async () => {
+    const tasks = [
+      await world.createTask(manager, { assignee_id: ann.id }),
+      await world.createTask(manager, { assignee_id: ann.id }),
+    ];
+    await query(world.database.db.pool, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
+    expect(await world.service.settler.tick()).to.equal('idle');
+    for (const task of tasks) expect(await world.read(ben, task)).to.include({ assignee_id: ben.id });
+  });
+});

@@ -1,0 +1,161 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+/** What somebody tries; most of it is refused, depending on what the others were faster with. */
+type Step =
+  | { kind: 'create'; performer: number }
+  | { kind: 'assign'; task: number; performer: number }
+  | { kind: 'random'; task: number }
+  | { kind: 'transition'; task: number; performer: number; state: string }
+  | { kind: 'change'; task: number; title: string }
+  | { kind: 'delete'; task: number }
+  | { kind: 'shuffle' }
+  | { kind: 'demote'; performer: number };
+
+const performer = fc.nat(5);
+const task = fc.nat(9);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('create' as const), performer }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('assign' as const), task, performer }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('random' as const), task }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('transition' as const),
+      task,
+      performer,
+      state: fc.constantFrom('in_progress', 'completed', 'cancelled'),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('change' as const), task, title: fc.constantFrom('a', 'b') }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), task }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('shuffle' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('demote' as const), performer }) },
+);
+
+type Row = {
+  id: string;
+  state: string;
+  assignee_id: string | null;
+  version: number;
+  is_deleted: boolean;
+  actions: string[];
+  changes: number;
+};
+
+describe('whatever people do at the same time', function () {
+  this.timeout(120_000);
+  let world: TasksWorld;
+  let manager: Person;
+
+  before(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mona', 'manager');
+  });
+  after(async () => await world.stop());
+
+  it('every task has one history, told as it was logged, and nobody keeps a task that they cannot do', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 30, maxLength: 60 }), async (steps) => {
+        const people = await Promise.all(
+          Array.from({ length: 6 }, async (_, index) => await world.join(`P${index}`, 'member')),
+        );
+        const tasks = await Promise.all(
+          Array.from(
+            { length: 10 },
+            async (_, index) => (await world.createTask(manager, { assignee_id: people[index % 6]?.id })).id,
+          ),
+        );
+        await eachInOneOf(8, steps, async (one) => await take(one, people, tasks));
+        await waitFor(async () => (await world.service.settler.tick()) === 'idle' && (await stranded()) === 0);
+        for (const row of await histories(tasks)) await expectOneHistory(row);
+        for (const person of people) await world.become(person, 'deleted');
+        await waitFor(async () => (await stranded()) === 0);
+      }),
+      { numRuns: 5, endOnFailure: true },
+    );
+  });
+
+  async function take(one: Step, people: readonly Person[], tasks: string[]): Promise<void> {
+    const token = manager.token;
+    const headers = { 'if-match': '*' };
+    const assignee_id = 'performer' in one ? people[one.performer]?.id : undefined;
+    const params = { id: 'task' in one ? (tasks[one.task] ?? '') : '' };
+    switch (one.kind) {
+      case 'create':
+        return void (await world.call('createTask', { token, body: { title: 'x', assignee_id } }));
+      case 'assign':
+        return void (await world.call('assignTask', { token, params, body: { assignee_id } }));
+      case 'random':
+        return void (await world.call('assignTask', { token, params, body: { assign: 'random' } }));
+      case 'transition': {
+        const actor = one.state === 'cancelled' ? manager : people[one.performer];
+        return void (await world.call('transitionTask', {
+          token: actor?.token ?? '',
+          params,
+          body: { state: one.state },
+        }));
+      }
+      case 'change':
+        return void (await world.call('changeTask', { token, params, headers, body: { title: one.title } }));
+      case 'delete':
+        return void (await world.call('deleteTask', { token, params, headers }));
+      case 'shuffle':
+        return void (await world.call('shuffleTasks', { token }));
+      case 'demote':
+        return await world.become(people[one.performer] as Person, 'manager');
+    }
+  }
+
+  async function histories(ids: readonly string[]): Promise<Row[]> {
+    return await query<Row>(
+      world.database.db.pool,
+      `SELECT id, state, assignee_id, version, deleted_at IS NOT NULL AS is_deleted,
+         (SELECT array_agg(action ORDER BY seq) FROM task_activity WHERE task_id = tasks.id) AS actions,
+         (SELECT count(DISTINCT created_at)::integer FROM task_activity WHERE task_id = tasks.id) AS changes
+       FROM tasks WHERE id = ANY($1)`,
+      [ids],
+    );
+  }
+
+  async function expectOneHistory({ id, version, state, assignee_id, actions, changes }: Row): Promise<void> {
+    expect(changes, 'a version for each change').to.equal(version);
+    const told = actions.flatMap((action) => (action === 'created' ? ['created', 'changed'] : [action]));
+    const seen = await world.observer.expectAbout(id, told);
+    const times = seen.map((event) => String(event.payload['timestamp']));
+    expect(times).to.deep.equal([...new Set(times)].toSorted());
+    let holder: unknown = null;
+    for (const { type, payload } of seen) {
+      if (type === 'tasks.task.unassigned') {
+        expect(payload['unassigned_from']).to.equal(holder);
+        holder = null;
+      } else if (type === 'tasks.task.assigned') {
+        expect(holder).to.equal(null);
+        holder = payload['assigned_to'];
+      }
+    }
+    expect(holder, `who holds a task that is ${state}`).to.equal(assignee_id);
+  }
+
+  async function stranded(): Promise<number> {
+    const rows = await query(
+      world.database.db.pool,
+      `SELECT FROM tasks JOIN directory_users person ON person.id = assignee_id
+       WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL AND (person.is_deleted OR person.role <> 'member')`,
+    );
+    return rows.length;
+  }
+});
+
+/** Several workers take from one list, each the next as soon as it is done with the one before. */
+async function eachInOneOf<T>(workers: number, list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const rest = list.values();
+  await Promise.all(
+    Array.from({ length: workers }, async () => {
+      for (const item of rest) await work(item);
+    }),
+  );
+}
