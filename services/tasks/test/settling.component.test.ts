@@ -1,6 +1,8 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
+import { assign as assignTo } from '../src/domain/assignment.ts';
+import { createTaskStore } from '../src/postgres/task-store.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
 describe('when a performer is deleted or gets another role, the service', () => {
@@ -153,4 +155,67 @@ describe('when a performer is deleted or gets another role, the service', () => 
     expect(await world.service.settler.tick()).to.equal('idle');
     for (const task of tasks) expect(await world.read(ben, task)).to.include({ assignee_id: ben.id });
   });
+
+  it('is woken inside of the transaction that deletes the performer, and looks when that has committed', async () => {
+    const task = await world.createTask(manager, { assignee_id: ann.id });
+    await world.database.db.transaction(async (tx) => {
+      const timestamp = world.auth.change(ann.id, { is_deleted: true });
+      await world.service.directory.note(tx, 'auth.user.deleted', { user_id: ann.id, timestamp });
+      await waitFor(async () => (await waiting()).some((text) => text.includes('FOR SHARE')));
+    });
+    const committed = performance.now();
+    await waitFor(async () => (await world.read(ben, task)).assignee_id === ben.id);
+    expect(performance.now() - committed, 'sooner than the poll').to.be.below(2000);
+  });
+
+  it('lets no assignment through beside a change of the role that has not committed yet', async () => {
+    const task = await world.createTask(manager);
+    const answers = await world.database.db.transaction(async (tx) => {
+      await query(tx, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
+      const asked = [
+        assign(manager, task, { assignee_id: ann.id }),
+        world.call('createTask', { token: manager.token, body: { title: 'x', assignee_id: ann.id } }),
+      ];
+      await waitFor(async () => (await waiting()).length === asked.length);
+      return asked;
+    });
+    for (const answer of await Promise.all(answers)) expect(answer.status).to.equal(422);
+    expect((await world.read(ben, task)).assignee_id).to.equal(null);
+  });
+
+  it('chooses somebody else when the one who was drawn is losing the role', async () => {
+    await world.createTask(manager, { assignee_id: ben.id });
+    const answer = await world.database.db.transaction(async (tx) => {
+      await query(tx, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
+      const asked = world.createTask(manager, { assign: 'random' });
+      await waitFor(async () => (await waiting()).length === 1);
+      return { asked };
+    });
+    expect(await answer.asked).to.include({ assignee_id: ben.id });
+  });
+
+  it('makes a change of the role wait for an assignment that has not committed yet', async () => {
+    const task = await world.createTask(manager, { assignee_id: ben.id });
+    const store = createTaskStore(world.database.db, () => undefined);
+    const change = await store.transaction(async (tx) => {
+      const locked = await tx.lock(task.id);
+      if (locked === undefined) throw new Error('the task is gone');
+      expect(await tx.lockStanding(ann.id)).to.equal('performer');
+      const changing = world.become(ann, 'manager');
+      await waitFor(async () => (await waiting()).length > 0);
+      await tx.apply(locked, assignTo(locked, ann.id, null), manager.id);
+      return { changing };
+    });
+    await change.changing;
+    await waitFor(async () => (await world.read(ben, task)).assignee_id === ben.id);
+  });
+
+  /** The statements that wait for a lock. */
+  async function waiting(): Promise<string[]> {
+    const rows = await query<{ query: string }>(
+      world.database.db.pool,
+      "SELECT query FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+    return rows.map((row) => row.query);
+  }
 });
