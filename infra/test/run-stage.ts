@@ -52,16 +52,18 @@ export async function runStage(
   );
   clearInterval(watch);
   o.signal.removeEventListener('abort', kill);
-  const result = resultOf(resultFile) ?? { passed: 0, failed: [] };
+  const result: StageResult & { complete?: boolean } = resultOf(resultFile) ?? { passed: 0, failed: [] };
   // mocha's exit code is the number of failures
   if (end.code !== 0 && result.failed.length === 0) fault ??= `ended ${describeEnd(end)}`;
+  if (result.complete === false) fault ??= 'ended early, because one of its processes crashed (see above)';
   if (fault === undefined && result.passed + result.failed.length === 0) fault = 'ran no test';
-  return fault === undefined ? result : { ...result, failed: [...result.failed, `the stage ${fault}`] };
+  const { passed, failed } = result;
+  return { passed, failed: fault === undefined ? failed : [...failed, `the stage ${fault}`] };
 }
 
-function resultOf(file: string): StageResult | undefined {
+function resultOf(file: string): (StageResult & { complete: boolean }) | undefined {
   try {
-    return JSON.parse(readFileSync(file, 'utf8')) as StageResult;
+    return JSON.parse(readFileSync(file, 'utf8')) as StageResult & { complete: boolean };
   } catch {
     return undefined;
   }
