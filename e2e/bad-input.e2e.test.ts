@@ -101,7 +101,7 @@ describe('Bad input, at every public endpoint', () => {
         });
       }
       if (route.params !== undefined) {
-        const sound = { token: token, body: route.body === undefined ? undefined : validBody(route) };
+        const sound = { token, body: route.body === undefined ? undefined : validBody(route) };
         it('refuses an id that is no uuid', async () =>
           expectProblem(
             await call(route, { id: 'seven', headers, token: sound.token(), body: sound.body }),

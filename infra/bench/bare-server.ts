@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import pg from 'pg';
@@ -13,7 +13,7 @@ if (databaseUrl === undefined || creatorId === undefined)
   throw new Error('usage: bare-server.ts <database url> <creator>');
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
 
-const server = createServer(async (request, response) => {
+async function answer(request: IncomingMessage, response: ServerResponse, creator: string): Promise<void> {
   const body = (await json(request)) as { title: string };
   const task = {
     title: body.title,
@@ -21,10 +21,12 @@ const server = createServer(async (request, response) => {
     priority: 'normal',
     due_at: null,
     labels: [],
-    creator_id: creatorId,
+    creator_id: creator,
     assignee_id: null,
   } as const;
   const stored = await insertTask(pool, { ...task, labels: [] }, null, undefined);
   response.writeHead(201, { 'content-type': 'application/json' }).end(stored?.text);
-});
+}
+
+const server = createServer((request, response) => void answer(request, response, creatorId));
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));

@@ -16,8 +16,20 @@ describe('the gateway: what goes where', () => {
       '/.well-known/oauth-authorization-server/oidc',
       '/.well-known/openid-configuration/oidc',
     ],
-    tasks: ['/api/v1/tasks', '/api/v1/tasks/018f/transition', '/api/v1/tasks?state=draft&cursor=a%2Bb'],
-    notifications: ['/api/v1/notifications', '/api/v1/notifications/read_all', '/api/v1/notifications/stream'],
+    tasks: [
+      '/api/v1/tasks',
+      '/api/v1/tasks/018f/transition',
+      '/api/v1/tasks?state=draft&cursor=a%2Bb',
+      '/api/v1/admin/dead_letters/tasks?type=auth.user.*',
+      '/api/v1/admin/dead_letters/tasks/018f/replay',
+    ],
+    notifications: [
+      '/api/v1/notifications',
+      '/api/v1/notifications/read_all',
+      '/api/v1/notifications/stream',
+      '/api/v1/admin/dead_letters/notifications',
+      '/api/v1/admin/dead_letters/notifications/018f/drop',
+    ],
   };
   for (const [service, paths] of Object.entries(routes)) {
     for (const path of paths) {
@@ -39,6 +51,9 @@ describe('the gateway: what goes where', () => {
     '/health/x',
     '/api/v1',
     '/api/v1/tasksy',
+    '/api/v1/admin/dead_letters',
+    '/api/v1/admin/dead_letters/auth',
+    '/api/v1/admin/dead_letters/tasksy',
     '/api/v2/tasks',
     '/API/V1/tasks',
     '/.problem',

@@ -78,7 +78,7 @@ export type LooseAnswer = {
 
 /** Binds a contract's route to its handler, so that a table of binds is the API of a service. */
 export function bind<R extends Route>(route: R, handle: HandlerOf<R>): BoundRoute {
-  return { route, handle: handle as BoundRoute['handle'] };
+  return { route, handle };
 }
 
 export type { Actor };

@@ -26,9 +26,8 @@ export function createTelemetry(options: { service: string; level?: string; stre
   const { service } = options;
   const line = winston.format((info) => {
     const { level, message, ...fields } = info;
-    return Object.assign(info, redact(fields), { level, message: redact(message) }, logContext(), {
-      trace_id: traceId(),
-    });
+    const shown = { ...logContext(), trace_id: traceId() };
+    return Object.assign(info, redact(fields), { level, message: redact(message) }, shown);
   });
   const logger = winston.createLogger({
     level: options.level ?? 'info',
