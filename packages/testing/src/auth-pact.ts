@@ -1,0 +1,221 @@
+import type { MatchersV3, PactV3, PactV4 } from '@pact-foundation/pact';
+import { expect } from 'chai';
+import { exampleToken } from './pacts.ts';
+
+const id = '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42';
+const at = '2026-11-20T15:57:51.123456Z';
+const clientSecret = 'the-secret-of-the-pact-0123456789';
+const authorization = `Bearer ${exampleToken}`;
+const since = '2020-01-01T00:00:00.000000Z';
+
+/** The user that the examples are about. */
+export const exampleUserId = id;
+/** What consumers authenticate with at the token endpoint; a provider must give its clients this secret. */
+export const exampleClientSecret = clientSecret;
+
+type Answer = { kind: string };
+
+/** The consumer's own code, which its expectations are tried with. */
+export type AuthConsumer = {
+  name: string;
+  getUser(baseUrl: string, id: string): Promise<Answer>;
+  listUsers(baseUrl: string, place: { updatedSince: string | null; cursor: string | null }): Promise<Answer>;
+  /** A token for calls of this service, or what asking for it failed with. */
+  token(baseUrl: string, wanted: { secret: string; audience: string; scope: string }): Promise<string | Error>;
+  /** Whether a verification key of this name was found. */
+  hasKey(baseUrl: string, kid: string): Promise<boolean>;
+};
+
+export type AuthExpectations = {
+  consumer: AuthConsumer;
+  /** Tokens that the consumer asks for, by audience. */
+  scopes: Readonly<Record<string, string>>;
+  pact: () => PactV4;
+  formPact: () => PactV3;
+  is: typeof MatchersV3;
+};
+
+/**
+ * Declares what a service with a user directory expects of Auth's REST API (mocha): users, tokens, keys. Its services have the same packages,
+ * and so the same expectations; each has a pact of its own, because they are deployed apart.
+ */
+export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpectations): void {
+  const instant = exampleInstant(is);
+  /** What the user directory reads of a user. */
+  const user = {
+    id: is.fromProviderState('${id}', id),
+    email: is.string('ann@example.com'),
+    name: is.string('Ann'),
+    role: is.string('member'),
+    version: is.integer(1),
+    updated_at: instant,
+    is_deleted: false,
+    tokens_valid_after: null,
+  };
+  /** The same in a list, where it is not said which users there are. */
+  const listed = { ...user, id: is.uuid(id) };
+  const userPath = is.fromProviderState('/users/${id}', `/users/${id}`);
+
+  const aRequestForTheUser = (state: string) =>
+    pact()
+      .addInteraction()
+      .given(state)
+      .uponReceiving('a request for the user')
+      .withRequest('GET', userPath, (request) => request.headers({ authorization }));
+
+  it('reads a user', async () => {
+    await aRequestForTheUser('a user')
+      .willRespondWith(200, (response) => response.jsonBody(user))
+      .executeTest(async ({ url }) => {
+        const answer = await consumer.getUser(url, id);
+        expect(answer).to.have.nested.property('value.tokens_valid_after', null);
+      });
+  });
+
+  it('reads from when on the tokens of a user count', async () => {
+    await aRequestForTheUser('a user whose sessions were ended')
+      .willRespondWith(200, (response) => response.jsonBody({ ...user, tokens_valid_after: instant }))
+      .executeTest(async ({ url }) => {
+        const answer = await consumer.getUser(url, id);
+        expect(answer).to.have.nested.property('value.tokens_valid_after', at);
+      });
+  });
+
+  it('hears that a user was deleted', async () => {
+    await aRequestForTheUser('a user who was deleted')
+      .willRespondWith(410)
+      .executeTest(async ({ url }) => {
+        expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'gone' });
+      });
+  });
+
+  it('hears that there is no such user', async () => {
+    await pact()
+      .addInteraction()
+      .uponReceiving('a request for a user who never was')
+      .withRequest('GET', `/users/${id}`, (request) => request.headers({ authorization }))
+      .willRespondWith(404)
+      .executeTest(async ({ url }) => {
+        expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'not_found' });
+      });
+  });
+
+  it('is refused with 401 without a usable token, so that it gets another', async () => {
+    await pact()
+      .addInteraction()
+      .given('a user')
+      .uponReceiving('a request for the user with a token that is none')
+      .withRequest('GET', userPath, (request) => request.headers({ authorization: 'Bearer none' }))
+      .willRespondWith(401)
+      .executeTest(async ({ url }) => {
+        const response = await fetch(`${url}/users/${id}`, { headers: { authorization: 'Bearer none' } });
+        expect(response.status).to.equal(401);
+      });
+  });
+
+  it('lists users, the deleted too', async () => {
+    const deleted = { ...listed, is_deleted: true, tokens_valid_after: instant };
+    await pact()
+      .addInteraction()
+      .given('a user and one who was deleted')
+      .uponReceiving('a request for all users')
+      .withRequest('GET', '/users', (request) => request.headers({ authorization }).query({ limit: '100' }))
+      .willRespondWith(200, (response) =>
+        response.jsonBody({ data: is.arrayContaining(listed, deleted), next_cursor: null }),
+      )
+      .executeTest(async ({ url }) => {
+        const answer = await consumer.listUsers(url, { updatedSince: null, cursor: null });
+        expect(answer).to.have.nested.property('value.data.1.is_deleted', true);
+      });
+  });
+
+  it('goes on with a list where a page ended', async () => {
+    const page = (cursor: string | undefined) => ({ limit: '100', updated_since: since, ...(cursor && { cursor }) });
+    await pact()
+      .addInteraction()
+      .given('more users than fit on a page')
+      .uponReceiving('a request for the users that changed')
+      .withRequest('GET', '/users', (request) => request.headers({ authorization }).query(page(undefined)))
+      .willRespondWith(200, (response) =>
+        response.jsonBody({ data: is.arrayContaining(listed), next_cursor: is.string('a cursor') }),
+      )
+      .executeTest(async ({ url }) => {
+        const answer = await consumer.listUsers(url, { updatedSince: since, cursor: null });
+        expect(answer).to.have.nested.property('value.next_cursor', 'a cursor');
+      });
+    await pact()
+      .addInteraction()
+      .given('more users than fit on a page')
+      .uponReceiving('a request for the next page')
+      .withRequest('GET', '/users', (request) =>
+        request
+          .headers({ authorization })
+          .query({ ...page(undefined), cursor: is.fromProviderState('${cursor}', 'cursor') }),
+      )
+      .willRespondWith(200, (response) => response.jsonBody({ data: is.arrayContaining(listed), next_cursor: null }))
+      .executeTest(async ({ url }) => {
+        const answer = await consumer.listUsers(url, { updatedSince: since, cursor: 'cursor' });
+        expect(answer).to.have.nested.property('value.next_cursor', null);
+      });
+  });
+
+  const tokenRequest = (secret: string, audience: string, scope: string) => ({
+    method: 'POST',
+    path: '/oidc/token',
+    headers: { authorization: `Basic ${Buffer.from(`${consumer.name}:${secret}`).toString('base64')}` },
+    contentType: 'application/x-www-form-urlencoded',
+    body: new URLSearchParams({ grant_type: 'client_credentials', resource: audience, scope }).toString(),
+  });
+
+  for (const [audience, scope] of Object.entries(scopes)) {
+    it(`gets a token for ${audience}`, async () => {
+      await formPact()
+        .given(`${consumer.name} is a client`)
+        .uponReceiving(`a request for a token for ${audience}`)
+        .withRequest(tokenRequest(clientSecret, audience, scope))
+        .willRespondWith({
+          status: 200,
+          body: { access_token: is.string('a token'), token_type: 'Bearer', expires_in: is.integer(600) },
+        })
+        .executeTest(async ({ url }) => {
+          expect(await consumer.token(url, { secret: clientSecret, audience, scope })).to.equal('a token');
+        });
+    });
+  }
+
+  it('hears that its secret is wrong', async () => {
+    const [audience, scope] = Object.entries(scopes)[0] ?? ['', ''];
+    await formPact()
+      .given(`${consumer.name} is a client`)
+      .uponReceiving('a request for a token with a wrong secret')
+      .withRequest(tokenRequest('wrong', audience, scope))
+      .willRespondWith({ status: 401, body: { error: 'invalid_client' } })
+      .executeTest(async ({ url }) => {
+        expect(await consumer.token(url, { secret: 'wrong', audience, scope })).to.be.instanceOf(Error);
+      });
+  });
+
+  it('reads the keys that tokens are signed with', async () => {
+    const key = {
+      kid: is.string('key'),
+      kty: 'EC',
+      crv: 'P-256',
+      // RFC 7515 appendix A.3
+      x: is.string('f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU'),
+      y: is.string('x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'),
+    };
+    await pact()
+      .addInteraction()
+      .uponReceiving('a request for the keys')
+      .withRequest('GET', '/oidc/jwks')
+      .willRespondWith(200, (response) => response.jsonBody({ keys: is.eachLike(key) }))
+      .executeTest(async ({ url }) => {
+        expect(await consumer.hasKey(url, 'key')).to.equal(true);
+      });
+  });
+}
+
+/** An instant in UTC with microseconds. */
+export function exampleInstant(is: typeof MatchersV3) {
+  return is.regex('^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{6}Z$', at);
+}

@@ -1,0 +1,216 @@
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { PactV3, PactV4 } from '@pact-foundation/pact';
+import { z } from 'zod';
+import { brokerFromEnvironment, brokerSelection, publishPacts } from './pact-broker.ts';
+
+/** Where pacts are committed. */
+const pactsFolder = fileURLToPath(new URL('../../../contracts/pacts/', import.meta.url));
+
+// the native library reports its use to an analytics service otherwise
+process.env['PACT_DO_NOT_TRACK'] = 'true';
+
+/**
+ * Declares the tests of what one service expects of another (mocha). They write `contracts/pacts/<consumer>-<provider>.json` when all of them
+ * have passed; the same expectations give the same file, byte by byte. A run of some of them (--grep) leaves the file as it is. Pact keeps one native
+ * handle for a pair, so all expectations of a pair belong into one call.
+ *
+ * `formPact` is for requests whose body is a form: the builders of PactV4 know JSON, XML and binary bodies only. It writes into the same pact.
+ */
+export function describePact(
+  consumer: string,
+  provider: string,
+  define: (pact: () => PactV4, formPact: () => PactV3) => void,
+): void {
+  describe(`${consumer}, as a consumer of ${provider}`, () => {
+    let folder = '';
+    let pact: PactV4 | undefined;
+    let formPact: PactV3 | undefined;
+
+    before(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'taskwire-pact-'));
+      const { PactV3, PactV4, SpecificationVersion } = await import('@pact-foundation/pact');
+      const options = { consumer, provider, dir: folder, logLevel: 'error' } as const;
+      pact = new PactV4(options);
+      formPact = new PactV3({ ...options, spec: SpecificationVersion.SPECIFICATION_VERSION_V4 });
+    });
+
+    after(function () {
+      const written = join(folder, `${consumer}-${provider}.json`);
+      const tests = this.test?.parent === undefined ? [] : testsOf(this.test.parent);
+      if (existsSync(written) && tests.every((test) => test.state === 'passed')) {
+        mkdirSync(pactsFolder, { recursive: true });
+        writeFileSync(join(pactsFolder, `${consumer}-${provider}.json`), normalized(readFileSync(written, 'utf8')));
+      }
+      rmSync(folder, { recursive: true });
+    });
+
+    define(
+      () => present(pact),
+      () => present(formPact),
+    );
+  });
+}
+
+function present<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error('a pact is there in tests and hooks only');
+  return value;
+}
+
+function testsOf(suite: Mocha.Suite): Mocha.Test[] {
+  return [...suite.tests, ...suite.suites.flatMap(testsOf)];
+}
+
+type PactFile = { interactions: { description: string; type: string }[]; metadata: Record<string, unknown> };
+
+/** The pact without the versions of the tools that wrote it, its interactions sorted. */
+function normalized(text: string): string {
+  const pact = JSON.parse(text) as PactFile;
+  const { pactSpecification } = pact.metadata;
+  const interactions = pact.interactions.toSorted((a, b) => compare(sortKey(a), sortKey(b)));
+  return `${JSON.stringify(sorted({ ...pact, interactions, metadata: { pactSpecification } }), null, 2)}\n`;
+}
+
+function sortKey({ type, description, ...rest }: { type: string; description: string }): string {
+  return [type, description, JSON.stringify(sorted(rest))].join('\n');
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => compare(a, b));
+  return Object.fromEntries(entries.map(([name, entry]) => [name, sorted(entry)]));
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** A message as a provider published it: the payload as it was parsed, AMQP properties and headers as text. */
+export type ProvidedMessage = { payload: unknown; metadata: Record<string, string> };
+
+const formType = 'application/x-www-form-urlencoded';
+
+type Json = Record<string, string | number | boolean | null>;
+
+export type Verification = {
+  provider: string;
+  /** Where the real provider listens. */
+  baseUrl: string;
+  /** Bring the provider into a state; what they give fills the consumers' `fromProviderState` expressions. */
+  states: Readonly<Record<string, (parameters: unknown) => Promise<Json | undefined>>>;
+  /** By the description of the interaction: make the provider publish, and give what arrived. */
+  messages: Readonly<Record<string, () => Promise<ProvidedMessage>>>;
+  /** The access token that takes the place of `exampleToken` in requests. */
+  token: () => Promise<string>;
+  /** Files of pacts, in place of those of `contracts/pacts` or the broker. */
+  pactUrls?: string[];
+};
+
+/** The access token that consumers send in their tests. */
+export const exampleToken = 'a-token-of-this-service';
+
+/**
+ * Holds a running provider to all pacts with it: those in `contracts/pacts`, or, where PACT_BROKER_BASE_URL is set, those of the broker for
+ * this branch and for what is deployed, whose results it publishes there. Pact itself only warns of a state without a handler, and answers a
+ * handler that failed with 200: here both fail.
+ * @throws with every difference.
+ */
+export async function verifyPacts(verification: Verification): Promise<void> {
+  const { provider, baseUrl, states, messages, token } = verification;
+  const { Verifier } = await import('@pact-foundation/pact');
+  const faults: string[] = [];
+  const access = await token();
+
+  /** Runs what the provider's test gives for a name; what fails, or is missing, is a fault whatever Pact makes of it. */
+  async function run<T>(what: string, handler: (() => Promise<T>) | undefined): Promise<T> {
+    try {
+      if (handler === undefined) throw new Error('the test of the provider has nothing for it');
+      return await handler();
+    } catch (error) {
+      faults.push(`${what}: ${String(error)}`);
+      throw error;
+    }
+  }
+  const stateHandlers = handlersByName(states, (state, handler) => async (parameters: unknown) => {
+    return (await run(`state "${state}"`, handler && (() => handler(parameters)))) ?? {};
+  });
+  const messageProviders = handlersByName(messages, (description, provide) => async () => {
+    const { payload, metadata } = await run(`message "${description}"`, provide);
+    return { __pactMessageMetadata: metadata, message: payload };
+  });
+
+  const verifier = new Verifier({
+    provider,
+    providerBaseUrl: baseUrl,
+    stateHandlers,
+    messageProviders,
+    requestFilter: (request, _response, next) => {
+      const { headers } = request;
+      if (headers.authorization === `Bearer ${exampleToken}`) headers.authorization = `Bearer ${access}`;
+      // Pact's proxy parses a form, and would send it on as JSON
+      if (request.is(formType) !== false) request.body = Buffer.from(new URLSearchParams(request.body).toString());
+      next();
+    },
+    logLevel: 'error',
+    failIfNoPactsFound: true,
+    ...(verification.pactUrls === undefined ? await pactsOf(provider) : { pactUrls: verification.pactUrls }),
+  });
+  try {
+    await verifier.verifyProvider();
+  } catch (error) {
+    faults.push(...differences(error));
+  }
+  if (faults.length > 0) throw new Error(`${provider} does not keep its pacts:\n  ${faults.join('\n  ')}`);
+}
+
+/** What Pact's verifier rejects with: a JSON text of everything, or a plain message. */
+const failedVerification = z.object({
+  errors: z.array(
+    z.object({
+      interaction: z.string(),
+      mismatch: z.object({ mismatches: z.array(z.object({ mismatch: z.string() })).default([]) }).loose(),
+    }),
+  ),
+});
+
+function differences(error: unknown): string[] {
+  const message = error instanceof Error ? error.message : String(error);
+  const parsed = failedVerification.safeParse(message.startsWith('{') ? JSON.parse(message) : undefined);
+  if (!parsed.success) return [message];
+  return parsed.data.errors.map(
+    ({ interaction, mismatch }) =>
+      `${interaction}: ${mismatch.mismatches.map((each) => each.mismatch).join('; ') || JSON.stringify(mismatch)}`,
+  );
+}
+
+/** A table that has an entry for every name, whether the given one has it or not. */
+function handlersByName<H, R>(
+  given: Readonly<Record<string, H>>,
+  entry: (name: string, handler: H | undefined) => R,
+): Record<string, R> {
+  return new Proxy<Record<string, R>>(
+    {},
+    {
+      get(_target, name) {
+        // an interaction without a state asks for the one without a name; `toJSON` is what a log of the options looks for
+        if (typeof name === 'symbol' || name === '' || name === 'toJSON') return undefined;
+        return entry(name, Object.hasOwn(given, name) ? given[name] : undefined);
+      },
+    },
+  );
+}
+
+async function pactsOf(provider: string) {
+  const broker = brokerFromEnvironment();
+  if (broker !== undefined) {
+    await publishPacts(broker, pactsFolder);
+    return brokerSelection(broker);
+  }
+  const pactUrls = globSync(`*-${provider}.json`, { cwd: pactsFolder }).map((file) => join(pactsFolder, file));
+  if (pactUrls.length === 0) throw new Error(`contracts/pacts has none with ${provider} as the provider`);
+  return { pactUrls: pactUrls.sort() };
+}

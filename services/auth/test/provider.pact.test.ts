@@ -1,0 +1,123 @@
+import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import {
+  exampleClientSecret as secret,
+  silent,
+  toProvidedMessage,
+  verifyPacts,
+  waitFor,
+  type ProvidedMessage,
+} from '@taskwire/testing';
+import { addUser, authWorld, cheapPasswords, loggedIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
+
+const readsUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
+const tasks = { client_id: 'tasks', client_secret: secret, grants: [readsUsers] };
+const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
+const notifications = { client_id: 'notifications', client_secret: secret, grants: [readsUsers, readsTasks] };
+
+describe('Auth, as a provider', () => {
+  let world: AuthWorld;
+  let listener: Rabbit;
+  let admin: { id: string; token: string };
+  const heard: Delivery[] = [];
+
+  before(async () => {
+    world = await authWorld({ M2M_CLIENTS: JSON.stringify([tasks, notifications]) }, { passwords: cheapPasswords() });
+    listener = createRabbit({
+      url: world.broker.url('tasks'),
+      name: 'listener',
+      telemetry: createTelemetry({ service: 'listener', stream: silent() }),
+      topology: serviceTopology({ service: 'tasks', bindings: ['#'] }),
+    });
+    listener.consume({
+      queue: eventQueue('tasks'),
+      prefetch: 100,
+      onMessage: async (delivery) => void heard.push(delivery),
+    });
+    await listener.start();
+    await waitFor(async () => {
+      await listener.ping();
+      return true;
+    });
+    admin = await loggedIn(world, 'admin');
+  });
+  after(async () => {
+    await listener.stop();
+    await world.stop();
+  });
+
+  async function change(id: string, body: Record<string, string>): Promise<void> {
+    await world.api.call('changeUser', { token: admin.token, params: { id }, body });
+  }
+
+  async function remove(id: string): Promise<void> {
+    await world.api.call('deleteUser', { token: admin.token, params: { id } });
+  }
+
+  /** The message about this user as it came from the broker: through the outbox, the relay, and AMQP. */
+  async function published(type: string, id: string): Promise<ProvidedMessage> {
+    const delivery = await waitFor(() =>
+      heard.find((each) => each.type === type && each.headers['aggregate_id'] === id),
+    );
+    return toProvidedMessage(delivery);
+  }
+
+  /** One page holds a hundred users. */
+  async function moreThanAPage(): Promise<string> {
+    const { rows } = await world.database.db.pool.query<{ count: number }>('SELECT count(*)::integer FROM users');
+    for (let count = rows[0]?.count ?? 0; count < 110; count++) await addUser(world, 'member');
+    const query = { limit: '100', updated_since: '2020-01-01T00:00:00.000000Z' };
+    // users are listed once no older transaction runs
+    return await waitFor(async () => {
+      const page = await world.api.call('listInternalUsers', { token: await serviceToken(world, tasks), query });
+      return (page.body as { next_cursor: string | null }).next_cursor;
+    });
+  }
+
+  it('keeps its pacts', async () => {
+    await verifyPacts({
+      provider: 'auth',
+      baseUrl: world.api.baseUrl,
+      token: async () => await serviceToken(world, tasks),
+      states: {
+        'a user': async () => ({ id: (await addUser(world, 'member')).id }),
+        'a user whose sessions were ended': async () => {
+          const { id } = await addUser(world, 'manager');
+          await change(id, { role: 'member' });
+          return { id };
+        },
+        'a user who was deleted': async () => {
+          const { id } = await addUser(world, 'member');
+          await remove(id);
+          return { id };
+        },
+        'a user and one who was deleted': async () => {
+          // so few that they are on the first page, whatever was verified before
+          await world.database.db.pool.query('DELETE FROM users WHERE id <> $1', [admin.id]);
+          await addUser(world, 'member');
+          await remove((await addUser(world, 'member')).id);
+          return undefined;
+        },
+        'more users than fit on a page': async () => ({ cursor: await moreThanAPage() }),
+        'tasks is a client': async () => undefined,
+        'notifications is a client': async () => undefined,
+      },
+      messages: {
+        'an event auth.user.created': async () => {
+          const { id } = await addUser(world, 'member');
+          return await published('auth.user.created', id);
+        },
+        'an event auth.user.changed': async () => {
+          const { id } = await addUser(world, 'member');
+          await change(id, { name: 'Bea' });
+          return await published('auth.user.changed', id);
+        },
+        'an event auth.user.deleted': async () => {
+          const { id } = await addUser(world, 'member');
+          await remove(id);
+          return await published('auth.user.deleted', id);
+        },
+      },
+    });
+  }).timeout(120_000);
+});

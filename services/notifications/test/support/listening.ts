@@ -1,0 +1,51 @@
+import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testMail, waitFor, type ExampleMessage } from '@taskwire/testing';
+import type { StandInTask } from './other-services.ts';
+import { startService, startSurroundings, type RunningService } from './running-service.ts';
+
+/** The running service, for messages that tests make as a whole. */
+export type Listening = {
+  service: RunningService;
+  publish(message: ExampleMessage): Promise<void>;
+  /** Auth knows this user from now on. */
+  know(user: { id: string; name: string; version?: number }): void;
+  /** Tasks knows this task from now on. */
+  knowTask(task: StandInTask): void;
+  /** Types of what a person was told, newest first. */
+  told(userId: string): Promise<string[]>;
+  stop(): Promise<void>;
+};
+
+export async function startListening(): Promise<Listening> {
+  const [around, mail] = [await startSurroundings(), await testMail()];
+  const service = await startService(around, { SMTP_URL: mail.url });
+  const telemetry = createTelemetry({ service: 'publisher', stream: silent() });
+  const rabbit = createRabbit({ url: around.broker.url(), name: 'examples', telemetry, topology: publishOnlyTopology });
+  const publisher = rabbit.publisher();
+  await rabbit.start();
+
+  return {
+    service,
+    async publish(message) {
+      // returned: the queue is not bound yet, because the service has only just been started
+      await waitFor(async () => (await publisher.publish(message)) === 'confirmed');
+    },
+    know({ id, name, version = 1 }) {
+      const email = `${name.toLowerCase()}@taskwire.test`;
+      around.others.users.set(id, { id, name, email, role: 'member', version, isDeleted: false });
+    },
+    knowTask: (task) => void around.others.tasks.set(task.id, task),
+    async told(userId) {
+      const token = await around.others.userToken({ id: userId, role: 'member' });
+      const { body } = await service.call('GET', '/api/v1/notifications', { token });
+      return (body as { data: { type: string }[] }).data.map(({ type }) => type);
+    },
+    async stop() {
+      await service.stop();
+      await rabbit.stop();
+      await mail.stop();
+      await around.stop();
+    },
+  };
+}

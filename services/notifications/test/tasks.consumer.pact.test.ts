@@ -1,0 +1,147 @@
+import { MatchersV3 as is } from '@pact-foundation/pact';
+import { createServiceClient } from '@taskwire/http-client';
+import { createTelemetry } from '@taskwire/telemetry';
+import { describePact, exampleInstant, exampleToken, expectEvent, silent, waitFor } from '@taskwire/testing';
+import { expect } from 'chai';
+import type { FetchTask } from '../src/app/find-task.ts';
+import { fetchTask } from '../src/clients/tasks.ts';
+import { startListening, type Listening } from './support/listening.ts';
+
+const taskId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
+const creatorId = '019a9d5e-82bb-7c4d-9e5f-6a7b8c9d0e1f';
+const performerId = '019a9d5e-93cc-7d5e-8f6a-7b8c9d0e1f2a';
+const at = '2026-11-20T15:57:51.123456Z';
+const headers = { authorization: `Bearer ${exampleToken}` };
+
+describePact('notifications', 'tasks', (pact) => {
+  const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
+
+  /** The client that wire.ts makes for Tasks. */
+  async function ask(baseUrl: string): ReturnType<FetchTask> {
+    const client = createServiceClient({
+      name: 'tasks',
+      baseUrl,
+      audience: 'urn:taskwire:tasks',
+      scope: 'tasks:read',
+      tokens: { get: async () => exampleToken, invalidate: () => undefined, close: async () => undefined },
+      telemetry,
+    });
+    try {
+      return await fetchTask(client)(taskId, AbortSignal.timeout(5_000));
+    } finally {
+      await client.close();
+    }
+  }
+
+  const path = is.fromProviderState('/tasks/${id}', `/tasks/${taskId}`);
+
+  it('reads a task', async () => {
+    await pact()
+      .addInteraction()
+      .given('a task')
+      .uponReceiving('a request for the task')
+      .withRequest('GET', path, (request) => request.headers(headers))
+      .willRespondWith(200, (response) =>
+        response.jsonBody({
+          id: is.fromProviderState('${id}', taskId),
+          title: is.string('Paint the fence'),
+          creator_id: is.uuid(creatorId),
+          version: is.integer(1),
+          updated_at: exampleInstant(is),
+        }),
+      )
+      .executeTest(async ({ url }) => {
+        const value = { id: taskId, title: 'Paint the fence', creatorId, version: 1, updatedAt: at };
+        expect(await ask(url)).to.deep.equal({ kind: 'ok', value });
+      });
+  });
+
+  it('hears that a task was deleted', async () => {
+    await pact()
+      .addInteraction()
+      .given('a task that was deleted')
+      .uponReceiving('a request for the task')
+      .withRequest('GET', path, (request) => request.headers(headers))
+      .willRespondWith(410)
+      .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'gone' }));
+  });
+
+  it('hears that there is no such task', async () => {
+    await pact()
+      .addInteraction()
+      .uponReceiving('a request for a task that never was')
+      .withRequest('GET', `/tasks/${taskId}`, (request) => request.headers(headers))
+      .willRespondWith(404)
+      .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'not_found' }));
+  });
+
+  describe('of events', () => {
+    let listening: Listening;
+    const fact = { task_uuid: is.uuid(taskId), timestamp: exampleInstant(is), actor: is.uuid(creatorId) };
+    const named = is.uuid(performerId);
+
+    before(async () => {
+      listening = await startListening();
+      listening.know({ id: creatorId, name: 'Mia' });
+      listening.know({ id: performerId, name: 'Ann' });
+      listening.knowTask({ id: taskId, title: 'Paint the fence', creatorId, version: 1, updatedAt: at });
+    });
+    after(async () => await listening.stop());
+
+    type Example = { type: string; variant?: string; payload: Record<string, unknown>; tells: [string, string] };
+
+    async function receives({ type, variant, payload, tells: [userId, what] }: Example): Promise<void> {
+      const count = async () => (await listening.told(userId)).filter((told) => told === what).length;
+      const before = await count();
+      await expectEvent({
+        pact: pact(),
+        is,
+        type,
+        ...(variant === undefined ? {} : { variant }),
+        aggregateId: taskId,
+        payload,
+        async receive(message) {
+          await listening.publish(message);
+          await waitFor(async () => (await count()) === before + 1);
+        },
+      });
+    }
+
+    it('tells the performer of an assignment, by a person or by the system', async () => {
+      const type = 'tasks.task.assigned';
+      const tells: [string, string] = [performerId, 'task.assigned'];
+      await receives({ type, payload: { ...fact, assigned_to: named }, tells });
+      const bySystem = { ...fact, actor: null, assigned_to: named };
+      await receives({ type, variant: 'by the system', payload: bySystem, tells });
+    });
+
+    it('tells the performer that a task was taken from them', async () => {
+      const type = 'tasks.task.unassigned';
+      const tells: [string, string] = [performerId, 'task.unassigned'];
+      await receives({ type, payload: { ...fact, unassigned_from: named }, tells });
+      const bySystem = { ...fact, actor: null, unassigned_from: named };
+      await receives({ type, variant: 'by the system', payload: bySystem, tells });
+    });
+
+    for (const what of ['started', 'completed']) {
+      it(`tells the creator that a task was ${what}`, async () => {
+        await receives({
+          type: `tasks.task.${what}`,
+          payload: { ...fact, actor: named, assigned_to: named },
+          tells: [creatorId, `task.${what}`],
+        });
+      });
+    }
+
+    it('tells the performer of a cancellation, and the creator when there was no performer', async () => {
+      const type = 'tasks.task.cancelled';
+      await receives({ type, payload: { ...fact, assigned_to: named }, tells: [performerId, 'task.cancelled'] });
+      await receives({
+        type,
+        variant: 'without a performer',
+        payload: { ...fact, actor: is.uuid(performerId), assigned_to: null },
+        tells: [creatorId, 'task.cancelled'],
+      });
+    });
+  });
+});

@@ -1,0 +1,73 @@
+import { MatchersV3 as is } from '@pact-foundation/pact';
+import { createRabbit, publishOnlyTopology, type Rabbit } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import {
+  describePact,
+  exampleInstant,
+  exampleUserId as id,
+  expectAuth,
+  expectEvent,
+  silent,
+  waitFor,
+} from '@taskwire/testing';
+import { expect } from 'chai';
+import { authConsumer } from './support/auth-consumer.ts';
+import { tasksWorld, type TasksWorld } from './support/tasks-world.ts';
+
+describePact('tasks', 'auth', (pact, formPact) => {
+  const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
+
+  expectAuth({
+    consumer: authConsumer('tasks', telemetry),
+    scopes: { 'urn:taskwire:auth': 'users:read' },
+    pact,
+    formPact,
+    is,
+  });
+
+  describe('of events', () => {
+    let world: TasksWorld;
+    let publisher: Rabbit;
+
+    before(async () => {
+      world = await tasksWorld();
+      publisher = createRabbit({ url: world.amqpUrl, name: 'publisher', telemetry, topology: publishOnlyTopology });
+      await publisher.start();
+      // bound, once the service is ready
+      await waitFor(async () => (await fetch(`${world.service.http.url()}/ready`)).ok);
+    });
+    after(async () => {
+      await publisher.stop();
+      await world.stop();
+    });
+
+    async function receives(type: string, isTrue: () => Promise<unknown>): Promise<void> {
+      await expectEvent({
+        pact: pact(),
+        is,
+        type,
+        aggregateId: id,
+        payload: { user_id: is.uuid(id), timestamp: exampleInstant(is) },
+        async receive(message) {
+          expect(await publisher.publisher().publish(message)).to.equal('confirmed');
+          await waitFor(isTrue);
+        },
+      });
+    }
+    const held = async () => await world.service.directory.get(id);
+
+    it('takes up a user who was created', async () => {
+      world.auth.users.set(id, { id, name: 'Ann', role: 'member', version: 1, is_deleted: false });
+      await receives('auth.user.created', held);
+    });
+
+    it('takes up a change of a user', async () => {
+      world.auth.change(id, { role: 'manager' });
+      await receives('auth.user.changed', async () => (await held())?.role === 'manager');
+    });
+
+    it('ends the access of a user who was deleted', async () => {
+      await receives('auth.user.deleted', async () => (await held())?.isDeleted);
+    });
+  });
+});

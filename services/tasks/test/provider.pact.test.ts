@@ -1,0 +1,84 @@
+import { toProvidedMessage, verifyPacts, waitFor, type ProvidedMessage } from '@taskwire/testing';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('Tasks, as a provider', () => {
+  let world: TasksWorld;
+  let manager: Person;
+
+  before(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mia', 'manager');
+  });
+  after(async () => await world.stop());
+
+  /** The message about this task as it came from the broker: through the outbox, the relay, and AMQP. */
+  async function published(type: string, taskId: string): Promise<ProvidedMessage> {
+    const found = await waitFor(() => world.observer.about(taskId).findLast((event) => event.type === type));
+    return toProvidedMessage(found.delivery);
+  }
+
+  /** A task of a new performer, so that nobody else is chosen by chance. */
+  async function assigned() {
+    const performer = await world.join('Ann', 'member');
+    const task = await world.assign(manager, await world.createTask(manager), performer);
+    return { task, performer };
+  }
+
+  async function transitioned(...states: string[]): Promise<string> {
+    const { task, performer } = await assigned();
+    for (const state of states) await world.transition(state === 'cancelled' ? manager : performer, task, state);
+    return task.id;
+  }
+
+  /** The performer is demoted: the system takes the task from them, and gives it to another. */
+  async function reassignedBySystem(): Promise<string> {
+    const { task, performer } = await assigned();
+    await world.join('Ben', 'member');
+    await world.become(performer, 'manager');
+    return task.id;
+  }
+
+  it('keeps its pacts', async () => {
+    await verifyPacts({
+      provider: 'tasks',
+      baseUrl: world.service.http.url(),
+      token: async () => await world.auth.serviceToken('tasks:read'),
+      states: {
+        'a task': async () => ({ id: (await world.createTask(manager)).id }),
+        'a task that was deleted': async () => {
+          const { id } = await world.createTask(manager);
+          await world.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
+          return { id };
+        },
+      },
+      messages: {
+        'an event tasks.task.assigned': async () => await published('tasks.task.assigned', (await assigned()).task.id),
+        'an event tasks.task.assigned by the system': async () => {
+          const id = await reassignedBySystem();
+          await waitFor(
+            () => world.observer.about(id).filter(({ type }) => type === 'tasks.task.assigned').length === 2,
+          );
+          return await published('tasks.task.assigned', id);
+        },
+        'an event tasks.task.unassigned': async () => {
+          const { task } = await assigned();
+          await world.assign(manager, task, await world.join('Cas', 'member'));
+          return await published('tasks.task.unassigned', task.id);
+        },
+        'an event tasks.task.unassigned by the system': async () =>
+          await published('tasks.task.unassigned', await reassignedBySystem()),
+        'an event tasks.task.started': async () =>
+          await published('tasks.task.started', await transitioned('in_progress')),
+        'an event tasks.task.completed': async () =>
+          await published('tasks.task.completed', await transitioned('in_progress', 'completed')),
+        'an event tasks.task.cancelled': async () =>
+          await published('tasks.task.cancelled', await transitioned('cancelled')),
+        'an event tasks.task.cancelled without a performer': async () => {
+          const task = await world.createTask(manager);
+          await world.transition(manager, task, 'cancelled');
+          return await published('tasks.task.cancelled', task.id);
+        },
+      },
+    });
+  }).timeout(120_000);
+});
