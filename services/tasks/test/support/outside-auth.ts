@@ -1,7 +1,7 @@
 import { eventExchange, type EventType } from '@taskwire/contracts';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent } from '@taskwire/testing';
+import { silent, waitFor } from '@taskwire/testing';
 import type { StandInUser } from './auth-stand-in.ts';
 import type { Person, TasksWorld } from './tasks-world.ts';
 
@@ -19,6 +19,8 @@ export async function createOutsideAuth(world: TasksWorld): Promise<OutsideAuth>
   const rabbit = createRabbit({ url: world.amqpUrl, name: 'auth', telemetry, topology: publishOnlyTopology });
   const publisher = rabbit.publisher();
   await rabbit.start();
+  // before its queue is bound, events would be returned
+  await waitFor(async () => (await fetch(`${world.service.http.url()}/ready`)).status === 200);
 
   async function publish(type: EventType, user_id: string, timestamp: string): Promise<void> {
     const outcome = await publisher.publish({
