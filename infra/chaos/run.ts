@@ -46,7 +46,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   try {
     await breakAndUse({ ...o, operator });
     say('the traffic has ended; waiting for everything to settle');
-    const settling = await settle({ underTest, operator, allReady: readiness.allReady, say });
+    const settling = await settle({ underTest, operator, notReady: readiness.missing, say });
     history.add({ line: 'settled', ...settling });
     for (const recovery of recoveries(history.lines, readiness.outages())) history.add(recovery);
     await underTest.recorder.caughtUp(AbortSignal.timeout(30_000));

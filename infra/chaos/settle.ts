@@ -7,6 +7,7 @@ import type { SuiteUnderTest } from './suite/under-test.ts';
 /** The longest back-off after outages as short as these, a lease that a killed process left behind (60 s), and its handling. */
 const longestMs = 150_000;
 const lookEveryMs = 400;
+const sayEveryMs = 3_000;
 /** Between two looks nothing may have moved: messages that are being handled are in no table. */
 const looksInARow = 3;
 
@@ -16,12 +17,13 @@ export type Settling = { tookMs: number; unsettled: string[] };
 export async function settle(o: {
   underTest: SuiteUnderTest;
   operator: Operator;
-  allReady: () => boolean;
+  notReady: () => string[];
   say: (text: string) => void;
 }): Promise<Settling> {
   const began = performance.now();
   const tookMs = () => performance.now() - began;
   let quiet = 0;
+  let saidMs = -Infinity;
   let before = '';
   for (;;) {
     const unfinished = await look(o).catch((error: unknown) => [`it could not be read: ${errorText(error)}`]);
@@ -29,16 +31,19 @@ export async function settle(o: {
     quiet = unfinished.length === 0 && state === before ? quiet + 1 : 0;
     if (quiet === looksInARow) return { tookMs: tookMs(), unsettled: [] };
     if (tookMs() > longestMs) return { tookMs: tookMs(), unsettled: unfinished };
-    if (state !== before && unfinished.length > 0) o.say(`settling: ${unfinished.join('; ')}`);
+    if (unfinished.length > 0 && tookMs() > saidMs + sayEveryMs) {
+      saidMs = tookMs();
+      o.say(`settling: ${unfinished.join('; ')}`);
+    }
     before = state;
     await delay(lookEveryMs);
   }
 }
 
-async function look({ underTest, operator, allReady }: Parameters<typeof settle>[0]): Promise<string[]> {
+async function look({ underTest, operator, notReady }: Parameters<typeof settle>[0]): Promise<string[]> {
   const queues = await operator.queueLengths();
   return [
-    ...(allReady() ? [] : ['services are not ready']),
+    ...notReady(),
     ...queues.flatMap(({ name, messages }) => (messages > 0 ? [`${messages} messages in ${name}`] : [])),
     ...(await readUnfinished(underTest)),
   ];

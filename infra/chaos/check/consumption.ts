@@ -3,16 +3,16 @@ import type { Consumer } from '../schedule.ts';
 import { firstOccurrences, label } from './events.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** What each service has asked the broker for. */
+/** What each service takes of what it hears; the rest it lets pass without a trace. */
 const bindings: Record<Consumer, RegExp> = {
   tasks: /^auth\.user\./,
-  notifications: /^(auth\.user|tasks)\./,
+  notifications: /^(auth\.user\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
 };
 
 const consumers = Object.keys(bindings) as Consumer[];
 
 /**
- * Every event is in the inbox of every service that is bound to it, for each handler that has seen any event of that type; and in the order of its
+ * Every event is in the inbox of every service that takes it, for each handler that has seen any event of that type; and in the order of its
  * aggregate, save what the operator itself had put in another order.
  */
 export function checkConsumption({ events, injections, world }: Evidence): Violation[] {

@@ -122,10 +122,14 @@ export function createInject(tools: FaultTools): Inject {
       return `${messages.length} messages`;
     });
 
+  /** Taken back for as long as it takes: the alarm would go on, and a broker that is down has forgotten it by the time that it is back. */
   async function memoryAlarm(ms: number): Promise<undefined> {
     await brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.00001');
     await wait(ms);
-    await brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.4');
+    while (!(await succeeds(brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.4')))) {
+      signal.throwIfAborted();
+      await delay(500);
+    }
   }
 
   async function inject(fault: Fault): Promise<string | undefined> {
@@ -174,6 +178,13 @@ export function createInject(tools: FaultTools): Inject {
 
 function isFor(to: Consumer, routingKey: string): boolean {
   return bindingKeys[to].some((key) => routingKey.startsWith(key.slice(0, -1)));
+}
+
+async function succeeds(work: Promise<void>): Promise<boolean> {
+  return await work.then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Runs one thing at a time for each name. */

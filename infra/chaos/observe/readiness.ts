@@ -1,10 +1,11 @@
+import { errorText } from '@taskwire/errors';
 import { serviceNames, type ServiceName } from '../../local/secrets.ts';
 
 /** Watches from outside whether the services say that they are ready. */
 export type ReadinessWatch = {
-  /** Whether all were, when it was looked last. */
-  allReady(): boolean;
-  /** Spans in which a service was not ready, the last one open (`to` Infinity) if it is not now. */
+  /** What was missing when it was looked last, in words; empty when all were ready. */
+  missing(): string[];
+  /** Spans in which a service was not ready; one that lasts ends now. */
   outages(): readonly Outage[];
   stop(): Promise<void>;
 };
@@ -16,17 +17,15 @@ const everyMs = 250;
 export function watchReadiness(serviceUrl: (service: ServiceName) => string, now: () => number): ReadinessWatch {
   const outages: Outage[] = [];
   const open = new Map<ServiceName, Outage>();
+  const missing = new Map<ServiceName, string>();
   let busy: Promise<unknown> = Promise.resolve();
 
   async function look(service: ServiceName): Promise<void> {
     const at = now();
-    const ready = await fetch(`${serviceUrl(service)}/ready`, { signal: AbortSignal.timeout(2_000) }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.ok;
-      },
-      () => false,
-    );
+    const lack = await lackOf(`${serviceUrl(service)}/ready`);
+    const ready = lack === undefined;
+    if (ready) missing.delete(service);
+    else missing.set(service, lack);
     const outage = open.get(service);
     if (ready && outage !== undefined) {
       outage.to = now();
@@ -45,13 +44,25 @@ export function watchReadiness(serviceUrl: (service: ServiceName) => string, now
     busy = Promise.all(serviceNames.map(look)).finally(() => (looking = false));
   }, everyMs);
   return {
-    allReady: () => open.size === 0,
-    outages: () => outages,
+    missing: () => [...missing].map(([service, lack]) => `${service} is not ready: ${lack}`),
+    outages: () => outages.map((outage) => ({ ...outage, to: Math.min(outage.to, now()) })),
     async stop() {
       clearInterval(timer);
       await busy;
     },
   };
+}
+
+async function lackOf(url: string): Promise<string | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    const { checks } = (await response.json()) as { checks?: Record<string, { ok: boolean; detail?: string }> };
+    if (response.ok) return undefined;
+    const failed = Object.entries(checks ?? {}).filter(([, { ok }]) => !ok);
+    return failed.map(([name, { detail }]) => `${name} (${detail})`).join(', ');
+  } catch (error) {
+    return errorText(error);
+  }
 }
 
 /**
