@@ -4,6 +4,7 @@ import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Tx } from './query.ts';
+import { watchSilence } from './silence.ts';
 
 /** One service's database: a TypeORM data source and the pg pool under it, which share their connections. */
 export type Database = {
@@ -30,13 +31,16 @@ export type DatabaseOptions = {
 /** How long a request may wait for a connection; a longer queue only makes every answer late. */
 const connectionTimeoutMs = 5_000;
 /** No statement of a service is meant to run longer; one that does is a fault, and must not hold its locks for ever. */
-const statementTimeoutMs = 15_000;
+const statementTimeoutMs = 5_000;
+/** After this a server that was asked something, and has not even said that the time is up, is taken for unreachable. */
+const silenceTimeoutMs = 6_000;
 /** A transaction that sits idle has lost its owner (a bug, or a frozen process); its locks go after this. */
 const idleInTransactionTimeoutMs = 10_000;
 
 /** Opens the pool. Resolves when the first connection stands; rejects when the database cannot be reached. Connections lost later are replaced. */
 export async function createDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, telemetry } = options;
+  const silence = watchSilence(silenceTimeoutMs, telemetry.logger);
   const orm = new DataSource({
     type: 'postgres',
     url,
@@ -50,6 +54,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
       keepAlive: true,
+      onConnect: silence.watch,
     },
     logging: false,
     synchronize: false,
@@ -66,6 +71,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       await pool.query('SELECT 1');
     },
     close: async () => {
+      silence.stop();
       if (orm.isInitialized) await orm.destroy();
     },
   };

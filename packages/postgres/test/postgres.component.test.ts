@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { testDatabase, type TestDatabase } from '@taskwire/testing';
+import { startFaultProxy } from '@taskwire/local-servers';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import {
+  createDatabase,
   decodeCursor,
   encodeCursor,
   isoMicros,
@@ -145,6 +148,34 @@ describe('The database', () => {
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
     );
     await test.db.ping();
+  });
+});
+
+describe('A database that stops answering without closing a socket', () => {
+  it('makes queries fail within seconds, and is used again as soon as it answers', async function () {
+    this.timeout(30_000);
+    const test = await testDatabase([]);
+    const proxy = await startFaultProxy({ targetPort: Number(new URL(test.url).port) });
+    const url = new URL(test.url);
+    url.port = String(proxy.port);
+    const telemetry = createTelemetry({ service: 'test', stream: silent() });
+    const db = await createDatabase({ url: url.href, poolSize: 4, applicationName: 'test', telemetry });
+    try {
+      // several connections, of which each would have to find out for itself
+      await Promise.all([1, 2, 3, 4].map(async () => await query(db.pool, 'SELECT pg_sleep(0.05)')));
+      proxy.set({ kind: 'half_open' });
+      const began = performance.now();
+      await failureOf(db.transaction(async (tx) => await query(tx, 'SELECT 1')));
+      expect(performance.now() - began).to.be.below(10_000);
+      proxy.heal();
+      const healed = performance.now();
+      await Promise.all([1, 2, 3, 4].map(async () => await db.ping()));
+      expect(performance.now() - healed).to.be.below(2_000);
+    } finally {
+      await db.close();
+      await proxy.stop();
+      await test.drop();
+    }
   });
 });
 
