@@ -27,9 +27,7 @@ function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
     // the branch with the fewest faults is what the caller most likely meant
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
-    return closest.flatMap((inner) =>
-      toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }),
-    );
+    return closest.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }));
   }
   return [{ field: path.join('.'), code: issue.code, message: issue.message }];
 }
