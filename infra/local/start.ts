@@ -63,6 +63,11 @@ async function start(): Promise<void> {
   requireRoom(dir);
   await requirePorts(needed, say);
   await installPrograms(say);
+  if (outside.amqpUrl !== undefined && outside.managementUrl === undefined) {
+    say(
+      'the policies of the queues at AMQP_URL are up to you (infra/rabbitmq/README.md), as RABBITMQ_MANAGEMENT_URL is not set',
+    );
+  }
   if (fresh) dropData();
   turnLogs(join(dir, 'logs'));
   if (logs) followLogs(join(dir, 'logs'), (line) => console.log(line));

@@ -4,26 +4,21 @@ import { fileURLToPath } from 'node:url';
 import {
   databaseUrl,
   inheritedEnv,
-  isPortFree,
   provisionDatabase,
-  rabbitDefinitions,
-  rabbitManagement,
   runToEnd,
   startMailCatcher,
   startNginx,
-  startPart,
   startPostgres,
   startRabbit,
-  StartError,
-  type Part,
 } from '@taskwire/local-servers';
 import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
 import type { OutsideServers } from './outside.ts';
+import { applyPolicies, operator, ownAmqpUrl, ownDatabase, ownTopology, startService } from './own-servers.ts';
 import { startGraph, type Node, type PartGraph, type Progress } from './part-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
-import { serviceEnv, shutdownTimeoutMs } from './service-env.ts';
+import { serviceEnv } from './service-env.ts';
 import type { PartNews, Restarts } from './supervised-part.ts';
 import { addPeople, type Person } from './people.ts';
 
@@ -211,51 +206,4 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     smtpUrl: wiring.smtpUrl,
     mailPageUrl: `http://localhost:${ports.mailPage}`,
   };
-}
-
-async function startService(
-  name: ServiceName,
-  o: { port: number; env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
-): Promise<Part> {
-  const { port, ...rest } = o;
-  if (!(await isPortFree(port)))
-    throw new StartError(`${name} cannot have port ${port}: another program listens on it.`);
-  return startPart({
-    ...rest,
-    name,
-    command: process.execPath,
-    args: [join(root, 'services', name, 'src/main.ts')],
-    stopTimeoutMs: shutdownTimeoutMs + 500,
-    ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) })).ok,
-    readyTimeoutMs: 60_000,
-  });
-}
-
-const operator = 'taskwire';
-const vhost = 'taskwire';
-
-function ownDatabase(service: ServiceName, secrets: Secrets) {
-  return { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
-}
-
-function ownTopology({ amqp }: Secrets) {
-  const services = serviceNames.map((service) => ({ service, name: service, password: amqp[service] }));
-  return { vhost, operator: { name: operator, password: amqp.operator }, services };
-}
-
-function ownAmqpUrl(user: ServiceName | 'operator', ports: SuitePorts, { amqp }: Secrets): string {
-  return `amqp://${user === 'operator' ? operator : user}:${amqp[user]}@127.0.0.1:${ports.amqp}/${vhost}`;
-}
-
-/** On a broker of somebody else, the policies are all that is set, and only where its management API was named. */
-async function applyPolicies(amqpUrl: string, managementUrl: string | undefined): Promise<void> {
-  if (managementUrl === undefined) return;
-  const outsideVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
-  const topology = { vhost: outsideVhost, operator: { name: '', password: '' } };
-  const services = serviceNames.map((service) => ({ service, name: service, password: '' }));
-  const { policies } = rabbitDefinitions({ ...topology, services });
-  const management = rabbitManagement(managementUrl);
-  for (const { vhost: where, name, ...policy } of policies) {
-    await management.call('PUT', `/policies/${encodeURIComponent(where)}/${encodeURIComponent(name)}`, policy);
-  }
 }

@@ -1,0 +1,68 @@
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  isPortFree,
+  rabbitDefinitions,
+  rabbitManagement,
+  startPart,
+  StartError,
+  type DatabaseLogin,
+  type Part,
+  type RabbitTopology,
+} from '@taskwire/local-servers';
+import type { SuitePorts } from './ports.ts';
+import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
+import { shutdownTimeoutMs } from './service-env.ts';
+
+const services = fileURLToPath(new URL('../../services/', import.meta.url));
+
+/** Starts a service with this environment and waits for its /ready. */
+export async function startService(
+  name: ServiceName,
+  o: { port: number; env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
+): Promise<Part> {
+  const { port, ...rest } = o;
+  if (!(await isPortFree(port)))
+    throw new StartError(`${name} cannot have port ${port}: another program listens on it.`);
+  return startPart({
+    ...rest,
+    name,
+    command: process.execPath,
+    args: [join(services, name, 'src/main.ts')],
+    stopTimeoutMs: shutdownTimeoutMs + 500,
+    ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2000) })).ok,
+    readyTimeoutMs: 60_000,
+  });
+}
+
+export const operator = 'taskwire';
+const vhost = 'taskwire';
+
+export function ownDatabase(service: ServiceName, secrets: Secrets): DatabaseLogin {
+  return { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
+}
+
+export function ownTopology({ amqp }: Secrets): RabbitTopology {
+  return {
+    vhost,
+    operator: { name: operator, password: amqp.operator },
+    services: serviceNames.map((service) => ({ service, name: service, password: amqp[service] })),
+  };
+}
+
+export function ownAmqpUrl(user: ServiceName | 'operator', ports: SuitePorts, { amqp }: Secrets): string {
+  return `amqp://${user === 'operator' ? operator : user}:${amqp[user]}@127.0.0.1:${ports.amqp}/${vhost}`;
+}
+
+/** On a broker of somebody else, the policies are all that is set, and only where its management API was named. */
+export async function applyPolicies(amqpUrl: string, managementUrl: string | undefined): Promise<void> {
+  if (managementUrl === undefined) return;
+  const outsideVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
+  const topology = { vhost: outsideVhost, operator: { name: '', password: '' } };
+  const services = serviceNames.map((service) => ({ service, name: service, password: '' }));
+  const { policies } = rabbitDefinitions({ ...topology, services });
+  const management = rabbitManagement(managementUrl);
+  for (const { vhost: where, name, ...policy } of policies) {
+    await management.call('PUT', `/policies/${encodeURIComponent(where)}/${encodeURIComponent(name)}`, policy);
+  }
+}
