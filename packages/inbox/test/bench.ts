@@ -1,108 +1,138 @@
-import { defineHandler, createInbox, done, inboxMigrations } from '@taskwire/inbox';
-import type { Handler, Inbox, InboxLimits, Order, Outcome } from '@taskwire/inbox';
-import { query } from '@taskwire/postgres';
+import { randomUUIDv7 } from 'node:crypto';
+import { z } from 'zod';
+import { createInbox, defineHandler, done, inboxMigrations } from '@taskwire/inbox';
+import type { Handler, HandlerContext, Inbox, InboxOptions, Order, Outcome } from '@taskwire/inbox';
+import { createDatabase, query, type Database } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import type { OutgoingMessage, Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDatabase } from '@taskwire/testing';
-import { randomUUIDv7 } from 'node:crypto';
-import { z } from 'zod';
+import { silent, testBroker, testDatabase, testProxy, waitFor } from '@taskwire/testing';
+import type { TestBroker, TestDatabase, TestProxy } from '@taskwire/testing';
 
-/** A consumer on a fresh database and vhost. */
+export type Decide = (context: HandlerContext) => Outcome | Promise<Outcome>;
+
+/** A consuming service on a fresh database and vhost; its database is reached through a network that can fail. */
 export type Bench = {
   database: TestDatabase;
+  /** Between the consumer and its database. */
+  network: TestProxy;
   broker: TestBroker;
-  rabbit: Rabbit;
-  inbox(): Inbox;
-  /** A handler that by default notes the message in the table `effects`. */
-  counting(options: {
-    type: string;
-    order?: Order;
-    outcome?: (messageId: string, type: string) => Outcome | Promise<Outcome>;
-  }): Handler;
-  start(handlers: Handler[], limits?: Partial<InboxLimits>): Promise<void>;
-  publish(event: OutgoingMessage): Promise<void>;
-  /** Each of these is done, or recorded. */
+  /** Starts a consumer process, as it were. */
+  start(handlers: Handler[], options?: Pick<InboxOptions, 'limits' | 'claimWhile'>): Promise<Inbox>;
+  publish(...events: OutgoingMessage[]): Promise<void>;
+  /** Resolves when each of these is done, or recorded. */
   taken(...events: OutgoingMessage[]): Promise<void>;
   /** Message ids in the order of their effects. */
   effects(): Promise<string[]>;
   rows(table: 'inbox' | 'inbox_retries' | 'dead_letters'): Promise<Record<string, unknown>[]>;
+  /** Makes everything that is to be tried again due now. */
+  makeDue(): Promise<void>;
   drop(): Promise<void>;
 };
 
 const service = 'notifications';
+/** Nothing is tried again unless a test says so. */
+export const never = { backOff: { baseMs: 3_600_000_000, capMs: 3_600_000_000 } };
+export const atOnce = { backOff: { baseMs: 1, capMs: 1 } };
 
 export async function createBench(): Promise<Bench> {
   const database = await testDatabase([inboxMigrations]);
   const broker = await testBroker();
-  const { db } = database;
-  await query(db.pool, 'CREATE TABLE effects (place serial PRIMARY KEY, message_id uuid NOT NULL)');
+  const network = await testProxy(database.url);
+  await query(database.db.pool, 'CREATE TABLE effects (place serial PRIMARY KEY, message_id uuid NOT NULL)');
   const telemetry = createTelemetry({ service, stream: silent() });
-  const topology = serviceTopology({ service, bindings: ['tasks.#'] });
-  const rabbit = createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
-  const publisher = rabbit.publisher();
-  await rabbit.start();
-  let inbox: Inbox | undefined;
-
-  const noteEffect = (messageId: string): Outcome =>
-    done(async (tx) => void (await query(tx, 'INSERT INTO effects (message_id) VALUES ($1)', [messageId])));
+  const topology = serviceTopology({ service, bindings: ['tasks.#', 'auth.user.*'] });
+  const connect = (): Rabbit => createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
+  const publishing = connect();
+  await publishing.start();
+  const stops: (() => Promise<void>)[] = [];
 
   return {
     database,
+    network,
     broker,
-    rabbit,
-    inbox() {
-      if (inbox === undefined) throw new Error('not started');
-      return inbox;
-    },
-    counting: ({ type, order = 'through_retry', outcome = noteEffect }) =>
-      defineHandler({
-        type,
-        order,
-        schema: z.object({ n: z.number() }),
-        handle: async (_event, context) => await outcome(context.messageId, context.type),
-      }),
-    async start(handlers, limits = {}) {
-      inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers, telemetry, limits });
+    async start(handlers, options = {}) {
+      const db: Database = await createDatabase({
+        url: network.through(database.url),
+        poolSize: 10,
+        applicationName: 'consumer',
+        telemetry: createTelemetry({ service, stream: silent() }),
+      });
+      const rabbit = connect();
+      await rabbit.start();
+      const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers, telemetry, ...options });
       await inbox.start();
+      let stopped = false;
+      const stop = async (): Promise<void> => {
+        if (stopped) return;
+        stopped = true;
+        await inbox.stop();
+        await rabbit.stop();
+        await db.close();
+      };
+      stops.push(stop);
+      return { ...inbox, stop };
     },
-    async publish(event) {
-      const outcome = await publisher.publish(event);
-      if (outcome !== 'confirmed') throw new Error(outcome);
+    async publish(...events) {
+      const publisher = publishing.publisher();
+      for (const event of events) {
+        const outcome = await publisher.publish(event);
+        if (outcome !== 'confirmed') throw new Error(outcome);
+      }
     },
     async taken(...events) {
       const ids = events.map((event) => event.messageId);
       await waitFor(
         async () => {
-          const found = await query(db.pool, 'SELECT FROM inbox WHERE message_id = ANY ($1::uuid[])', [ids]);
-          return found.length === ids.length;
+          const sql = 'SELECT DISTINCT message_id FROM inbox WHERE message_id = ANY ($1::uuid[])';
+          return (await query(database.db.pool, sql, [ids])).length === ids.length;
         },
         { timeoutMs: 15_000, what: `${ids.length} messages to be taken over` },
       );
     },
-    effects: async () =>
-      (await query<{ message_id: string }>(db.pool, 'SELECT message_id FROM effects ORDER BY place')).map(
-        (row) => row.message_id,
-      ),
-    rows: async (table) => await query(db.pool, `SELECT * FROM ${table}`),
+    async effects() {
+      const sql = 'SELECT message_id FROM effects ORDER BY place';
+      return (await query<{ message_id: string }>(database.db.pool, sql)).map((row) => row.message_id);
+    },
+    rows: async (table) => await query(database.db.pool, `SELECT * FROM ${table}`),
+    async makeDue() {
+      await query(database.db.pool, `UPDATE inbox_retries SET next_attempt_at = now() WHERE state = 'retry'`);
+    },
     async drop() {
-      await inbox?.stop();
-      await rabbit.stop();
+      network.heal();
+      for (const stop of stops) await stop();
+      await publishing.stop();
+      await network.stop();
       await database.drop();
       await broker.drop();
     },
   };
 }
 
-export function anEvent(event: Partial<OutgoingMessage> & { type: string; aggregateId?: string }): OutgoingMessage {
-  const { type, aggregateId = 'a', headers, ...rest } = event;
+/** Notes the message in the table `effects`. */
+export function noteEffect({ messageId }: HandlerContext): Outcome {
+  return done(async (tx) => void (await query(tx, 'INSERT INTO effects (message_id) VALUES ($1)', [messageId])));
+}
+
+export function aHandler(handler: { type?: string; name?: string; order?: Order; decide?: Decide } = {}): Handler {
+  const { type = 'tasks.#', name = type, order = 'through_retry', decide = noteEffect } = handler;
+  const schema = z.object({ n: z.number() });
+  return defineHandler({ type, name, order, schema, handle: async (_event, context) => await decide(context) });
+}
+
+export function anEvent(event: Partial<OutgoingMessage> & { aggregateId?: string } = {}): OutgoingMessage {
+  const { aggregateId = 'a', headers, ...rest } = event;
   return {
     messageId: randomUUIDv7(),
-    routingKey: type,
+    routingKey: 'tasks.task.created',
     body: Buffer.from('{"n":1}'),
     headers: { schema_version: 1, aggregate_id: aggregateId, ...headers },
     timestamp: Math.floor(Date.now() / 1000),
     appId: 'tasks',
     ...rest,
   };
+}
+
+export function someEvents(count: number, aggregateId = 'a'): OutgoingMessage[] {
+  return Array.from({ length: count }, () => anEvent({ aggregateId }));
 }
