@@ -22,8 +22,6 @@ export type Intent =
 
 export type Role = 'admin' | 'manager' | 'member';
 
-export type IntentKind = Intent['kind'];
-
 /** Something beside the request itself, to make outcomes unknown or to send it twice. */
 export type Twist =
   | { kind: 'none' }

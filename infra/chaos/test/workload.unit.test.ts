@@ -1,0 +1,98 @@
+import { expect } from 'chai';
+import { createRandom } from '../random.ts';
+import { admin, createStage, dealer, type Stage } from '../workload/cast.ts';
+import { createGenerator } from '../workload/generate.ts';
+import { learn } from '../workload/learn.ts';
+import { requestOf } from '../workload/requests.ts';
+import type { Operation } from '../evidence.ts';
+import type { Intent } from '../workload/intent.ts';
+
+function newStage(): Stage {
+  const stage = createStage();
+  stage.addUser(admin, 'admin');
+  stage.addUser(dealer, 'manager');
+  return stage;
+}
+
+/** Answers as a suite would in which nothing goes wrong. */
+function answerTo(stage: Stage, n: number, intent: Intent): Operation {
+  const user = 'user' in intent ? (stage.users.get(intent.user) ?? stage.addUser(intent.user, 'member')) : undefined;
+  const known = 'task' in intent ? stage.tasks.get(intent.task) : undefined;
+  const id = user?.id ?? known?.id ?? `id-${n}`;
+  const role = 'role' in intent ? intent.role : user?.role;
+  const answer =
+    intent.kind === 'login'
+      ? { access_token: 'token', user: { id, role } }
+      : { id, version: (known?.version ?? 0) + 1, state: 'assigned', creator_id: 'id-1', assignee_id: null, role };
+  const attempts = [{ began: n, ended: n, status: 200 }];
+  const body = answer as NonNullable<Operation['answer']>;
+  return {
+    ...{ n, at: n, intent, attempts, answer: body },
+    actorId: null,
+    subjectId: null,
+    outcome: 'acknowledged',
+    replays: [],
+  };
+}
+
+function firstIntents(seed: string, count: number): Intent[] {
+  const stage = newStage();
+  const generate = createGenerator(createRandom(seed), stage);
+  return Array.from({ length: count }, (_, n) => {
+    const { intent } = generate(n);
+    learn(stage, answerTo(stage, n, intent), n);
+    return intent;
+  });
+}
+
+describe('the traffic', () => {
+  it('is the same for the same seed and the same answers', () => {
+    expect(firstIntents('a', 300)).deep.equal(firstIntents('a', 300));
+    expect(firstIntents('a', 300)).not.deep.equal(firstIntents('b', 300));
+  });
+
+  it('does everything that there is to do', () => {
+    const kinds = new Set(firstIntents('a', 3_000).map(({ kind }) => kind));
+    expect([...kinds].toSorted()).deep.equal(
+      [
+        ...[
+          'assign',
+          'change_role',
+          'create_task',
+          'create_user',
+          'delete_task',
+          'delete_user',
+          'edit_task',
+          'list_tasks',
+          'login',
+        ],
+        ...['read_notifications', 'read_task', 'register', 'rename_user', 'shuffle', 'transition'],
+      ].toSorted(),
+    );
+  });
+
+  it('lets nobody act who is not logged in', () => {
+    const stage = newStage();
+    const generate = createGenerator(createRandom('a'), stage);
+    for (let n = 0; n < 500; n++) {
+      const { intent } = generate(n);
+      if ('actor' in intent) expect(stage.users.get(intent.actor)?.token, intent.kind).equal('token');
+      learn(stage, answerTo(stage, n, intent), n);
+    }
+  });
+
+  it('gives every change of tasks by POST an Idempotency-Key, and every other change a precondition', () => {
+    const stage = newStage();
+    stage.tasks.set('t1', { name: 't1', id: 'x', version: 3, state: 'draft', creatorId: 'y', assigneeId: null });
+    const headersOf = (intent: Intent) => Object.keys(requestOf(intent, stage)?.headers ?? {});
+    expect(headersOf({ kind: 'create_task', actor: admin, task: 't2' })).deep.equal(['idempotency-key']);
+    expect(headersOf({ kind: 'assign', actor: admin, task: 't1', to: 'random' })).deep.equal(['idempotency-key']);
+    expect(headersOf({ kind: 'edit_task', actor: admin, task: 't1', title: 'new' })).deep.equal(['if-match']);
+    expect(headersOf({ kind: 'delete_task', actor: admin, task: 't1' })).deep.equal(['if-match']);
+  });
+
+  it('leaves out what is about somebody who is not there', () => {
+    expect(requestOf({ kind: 'read_task', actor: admin, task: 't9' }, newStage())).equal(undefined);
+    expect(requestOf({ kind: 'rename_user', actor: admin, user: 'u9', name: 'x' }, newStage())).equal(undefined);
+  });
+});
