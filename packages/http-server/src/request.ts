@@ -1,7 +1,8 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { errorText } from '@taskwire/errors';
-import { SpanKind, withExtractedTrace, withLogContext, type Telemetry } from '@taskwire/telemetry';
+import { openExtractedTrace, withLogContext, type Telemetry } from '@taskwire/telemetry';
 import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
@@ -41,30 +42,26 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
     states.set(request, state);
     response.setHeader('X-Request-Id', state.requestId);
     const start = performance.now();
-    const carrier = traceCarrier(request);
-    void withLogContext({ request_id: state.requestId }, async () => {
-      await withExtractedTrace(
-        carrier,
-        `HTTP ${request.method}`,
-        async () => {
-          await new Promise<void>((resolve) => {
-            response.once('close', resolve);
-            next();
-          });
-          const seconds = (performance.now() - start) / 1000;
-          const status = response.writableFinished ? response.statusCode : 499;
-          duration.observe({ method: request.method, route: state.route, status }, seconds);
-          const level = state.route.startsWith('/api') || status >= 400 ? 'info' : 'debug';
-          const ms = Math.round(seconds * 1e5) / 100;
-          telemetry.logger.log(level, 'request', {
-            method: request.method,
-            route: state.route,
-            status,
-            duration_ms: ms,
-          });
-        },
-        SpanKind.SERVER,
-      );
+
+    function finish(): void {
+      const seconds = (performance.now() - start) / 1000;
+      const status = response.writableFinished ? response.statusCode : 499;
+      duration.observe({ method: request.method, route: state.route, status }, seconds);
+      const level = state.route.startsWith('/api') || status >= 400 ? 'info' : 'debug';
+      const ms = Math.round(seconds * 1e5) / 100;
+      telemetry.logger.log(level, 'request', { method: request.method, route: state.route, status, duration_ms: ms });
+    }
+
+    withLogContext({ request_id: state.requestId }, () => {
+      openExtractedTrace(traceCarrier(request), `HTTP ${request.method}`, (end) => {
+        // bound, because the event comes from the socket, outside of this context
+        const ended = AsyncLocalStorage.bind(() => {
+          finish();
+          end();
+        });
+        response.once('close', ended);
+        next();
+      });
     });
   };
 }

@@ -1,4 +1,12 @@
 export { addLogFields, logContext, withLogContext, type LogFields } from './log-context.ts';
 export { redact } from './redact.ts';
 export { createTelemetry, type Logger, type Telemetry } from './telemetry.ts';
-export { injectTrace, SpanKind, traceId, withExtractedTrace, withSpan, type TraceCarrier } from './tracing.ts';
+export {
+  injectTrace,
+  openExtractedTrace,
+  SpanKind,
+  traceId,
+  withExtractedTrace,
+  withSpan,
+  type TraceCarrier,
+} from './tracing.ts';

@@ -3,6 +3,9 @@ const secretName = /(^|[_-])(password|secret|token|authorization|cookie|credenti
 /** What tokens and passwords look like inside of free text: JWTs, bearer headers, and the password of a URL. */
 const secretText = /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\b(bearer|basic) [\w.~+/=-]{8,}|(?<=:\/\/[^\s:/@]*:)[^\s@/]+(?=@)/gi;
 
+/** No secret that `secretText` finds is shorter than this; most strings of a log line are. */
+const shortestSecret = 12;
+
 const redacted = '[redacted]';
 
 /**
@@ -10,7 +13,8 @@ const redacted = '[redacted]';
  * a line whatever somebody logs. Errors become `{name, message, code, stack, cause}`.
  */
 export function redact(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return cut(value).replaceAll(secretText, redacted);
+  if (typeof value === 'string')
+    return value.length < shortestSecret ? value : cut(value).replaceAll(secretText, redacted);
   if (value === null || typeof value !== 'object') return typeof value === 'bigint' ? value.toString() : value;
   if (depth >= 6) return '[too deep]';
   if (value instanceof Error) return redactError(value, depth);
@@ -23,8 +27,17 @@ export function redact(value: unknown, depth = 0): unknown {
   );
 }
 
+/** Verdicts on field names: a service logs the same few hundred all its life. Names from outside must not fill the memory. */
+const verdicts = new Map<string, boolean>();
+const mostVerdicts = 1_000;
+
 function isSecretName(name: string): boolean {
-  return secretName.test(name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));
+  let verdict = verdicts.get(name);
+  if (verdict === undefined) {
+    verdict = secretName.test(name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));
+    if (verdicts.size < mostVerdicts) verdicts.set(name, verdict);
+  }
+  return verdict;
 }
 
 function redactError(error: Error, depth: number): unknown {

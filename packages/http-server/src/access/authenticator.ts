@@ -3,7 +3,7 @@ import { schemas, uuid, type Role } from '@taskwire/contracts';
 import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { Actor } from './actor.ts';
+import type { Actor, ServiceActor } from './actor.ts';
 import type { KeySource } from './keys.ts';
 
 /** Tells who sends an `Authorization` header. @throws Problem with status 401 when nobody can be told, 503 when nothing can be checked. */
@@ -41,11 +41,9 @@ const serviceClaims = z.object({ sub: z.string().min(1), client_id: z.string().m
  * issuer, audience, times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
  */
 export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticator {
-  const verified = new LRUCache<string, JWTPayload>({ max: remembered, ttl: rememberedMs });
+  const verified = new LRUCache<string, Verified>({ max: remembered, ttl: rememberedMs });
 
-  async function verify(token: string): Promise<JWTPayload> {
-    const known = verified.get(token);
-    if (known?.exp !== undefined && known.exp * 1000 > Date.now()) return known;
+  async function verify(token: string): Promise<Verified> {
     const { payload } = await jwtVerify(token, (header) => verificationKey(options.keys, header.kid), {
       issuer: options.issuer,
       audience: options.audience,
@@ -54,19 +52,45 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticato
       requiredClaims: ['sub', 'exp', 'iat'],
       clockTolerance,
     });
-    verified.set(token, payload);
-    return payload;
+    return toVerified(payload);
   }
 
   return {
     async authenticate(authorization) {
-      const payload = await verify(bearerToken(authorization)).catch((error: unknown) => {
-        throw refusal(error);
-      });
-      if (payload.sub === payload['client_id']) return serviceActor(payload);
-      return await userActor(payload, options.checkUser);
+      const token = bearerToken(authorization);
+      let known = verified.get(token);
+      if (known === undefined || known.expiresAt <= Date.now()) {
+        known = await verify(token).catch((error: unknown) => {
+          throw refusal(error);
+        });
+        verified.set(token, known);
+      }
+      if ('actor' in known) return known.actor;
+      const { userId, sessionId } = known.claims;
+      const now = await options.checkUser(known.claims);
+      if (now === 'revoked') {
+        throw problem('access_revoked', 'Log in again.', { headers: challenge('invalid_token', 'access has ended') });
+      }
+      return { kind: 'user', id: userId, role: now.role, sessionId };
     },
   };
+}
+
+/** What a sound token says; what it says of a user is held against what is known now. */
+type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims });
+
+function toVerified(payload: JWTPayload): Verified {
+  const expiresAt = (payload.exp ?? 0) * 1000;
+  if (payload.sub === payload['client_id']) {
+    const claims = serviceClaims.safeParse(payload);
+    if (!claims.success) throw invalid('The access token lacks a claim.');
+    const { client_id: clientId, scope } = claims.data;
+    return { expiresAt, actor: { kind: 'service', clientId, scopes: new Set(scope.split(' ').filter(Boolean)) } };
+  }
+  const claims = userClaims.safeParse(payload);
+  if (!claims.success) throw invalid('The access token lacks a claim.');
+  const { sub: userId, role, sid: sessionId, iat } = claims.data;
+  return { expiresAt, claims: { userId, role, sessionId, issuedAt: new Date(iat * 1000) } };
 }
 
 async function verificationKey(keys: KeySource, kid: string | undefined) {
@@ -82,27 +106,6 @@ function bearerToken(authorization: string | undefined): string {
   if (match?.[1] === undefined || match[1].length > longestToken)
     throw invalid('The Authorization header must be: Bearer <access token>.');
   return match[1];
-}
-
-function serviceActor(payload: JWTPayload): Actor {
-  const claims = serviceClaims.safeParse(payload);
-  if (!claims.success) throw invalid('The access token lacks a claim.');
-  return {
-    kind: 'service',
-    clientId: claims.data.client_id,
-    scopes: new Set(claims.data.scope.split(' ').filter(Boolean)),
-  };
-}
-
-async function userActor(payload: JWTPayload, checkUser: JwtAuthenticatorOptions['checkUser']): Promise<Actor> {
-  const parsed = userClaims.safeParse(payload);
-  if (!parsed.success) throw invalid('The access token lacks a claim.');
-  const { sub: userId, role, sid: sessionId, iat } = parsed.data;
-  const now = await checkUser({ userId, role, sessionId, issuedAt: new Date(iat * 1000) });
-  if (now === 'revoked') {
-    throw problem('access_revoked', 'Log in again.', { headers: challenge('invalid_token', 'access has ended') });
-  }
-  return { kind: 'user', id: userId, role: now.role, sessionId };
 }
 
 function unauthenticated(): Problem {
