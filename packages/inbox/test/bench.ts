@@ -6,8 +6,8 @@ import { createDatabase, query, type Database } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import type { OutgoingMessage, Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testBroker, testDatabase, testProxy, waitFor } from '@taskwire/testing';
-import type { TestBroker, TestDatabase, TestProxy } from '@taskwire/testing';
+import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDatabase } from '@taskwire/testing';
 
 export type Decide = (context: HandlerContext) => Outcome | Promise<Outcome>;
 
@@ -15,7 +15,7 @@ export type Decide = (context: HandlerContext) => Outcome | Promise<Outcome>;
 export type Bench = {
   database: TestDatabase;
   /** Between the consumer and its database. */
-  network: TestProxy;
+  network: FaultProxy;
   broker: TestBroker;
   /** Starts a consumer process, as it were. */
   start(handlers: Handler[], options?: Pick<InboxOptions, 'limits' | 'claimWhile'>): Promise<Inbox>;
@@ -38,7 +38,9 @@ export const atOnce = { backOff: { baseMs: 1, capMs: 1 } };
 export async function createBench(): Promise<Bench> {
   const database = await testDatabase([inboxMigrations]);
   const broker = await testBroker();
-  const network = await testProxy(database.url);
+  const network = await startFaultProxy({ targetPort: Number(new URL(database.url).port) });
+  const databaseUrl = new URL(database.url);
+  databaseUrl.port = String(network.port);
   await query(database.db.pool, 'CREATE TABLE effects (place serial PRIMARY KEY, message_id uuid NOT NULL)');
   const telemetry = createTelemetry({ service, stream: silent() });
   const topology = serviceTopology({ service, bindings: ['tasks.#', 'auth.user.*'] });
@@ -53,7 +55,7 @@ export async function createBench(): Promise<Bench> {
     broker,
     async start(handlers, options = {}) {
       const db: Database = await createDatabase({
-        url: network.through(database.url),
+        url: databaseUrl.href,
         poolSize: 10,
         applicationName: 'consumer',
         telemetry: createTelemetry({ service, stream: silent() }),

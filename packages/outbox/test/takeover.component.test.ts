@@ -4,35 +4,45 @@ import { expect } from 'chai';
 import { appendEvents, createWaker } from '@taskwire/outbox';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testBroker, testProxy, waitFor, type TestBroker, type TestProxy } from '@taskwire/testing';
+import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import { silent, testBroker, waitFor, type TestBroker } from '@taskwire/testing';
 import { anEvent, createBench, type Bench } from './bench.ts';
 import { fakePublisher } from './fake-publisher.ts';
 
 const takeoverMs = 5_000;
 
+const networkTo = async (url: string): Promise<FaultProxy> =>
+  await startFaultProxy({ targetPort: Number(new URL(url).port) });
+
+function through({ port }: FaultProxy, target: string): string {
+  const url = new URL(target);
+  url.port = String(port);
+  return url.href;
+}
+
 describe('relays of one outbox', () => {
   let bench: Bench;
-  let proxy: TestProxy;
+  let network: FaultProxy;
   beforeEach(async () => {
     bench = await createBench();
-    proxy = await testProxy(bench.database.url);
+    network = await networkTo(bench.database.url);
   });
   afterEach(async () => {
-    proxy.heal();
+    network.heal();
     await bench.drop();
-    await proxy.stop();
+    await network.stop();
   });
 
   it('take over within 5 s from an owner that the network has cut off without a word', async () => {
     const [first, second] = [fakePublisher(() => 'confirmed'), fakePublisher(() => 'confirmed')];
-    const owner = bench.relay(first, {}, proxy.through(bench.database.url));
+    const owner = bench.relay(first, {}, through(network, bench.database.url));
     const standby = bench.relay(second);
     await owner.start();
     await waitFor(() => owner.owner());
     await standby.start();
     await appendEvents(bench.database.db.pool, [anEvent(1)]);
     await waitFor(() => first.taken.length === 1);
-    proxy.freeze();
+    network.set({ kind: 'half_open' });
     const cutAt = performance.now();
     await appendEvents(bench.database.db.pool, [anEvent(2)]);
     await waitFor(() => second.taken.length > 0, { timeoutMs: 15_000 });
@@ -41,13 +51,13 @@ describe('relays of one outbox', () => {
 
   it('stop publishing when they notice that they lost the lock', async () => {
     const publisher = fakePublisher(() => 'confirmed');
-    const relay = bench.relay(publisher, {}, proxy.through(bench.database.url));
+    const relay = bench.relay(publisher, {}, through(network, bench.database.url));
     await relay.start();
     await waitFor(() => relay.owner());
-    proxy.cut();
+    network.set({ kind: 'cut' });
     await waitFor(() => !relay.owner());
     await appendEvents(bench.database.db.pool, [anEvent(1)]);
-    proxy.heal();
+    network.heal();
     await waitFor(() => publisher.taken.length === 1, { timeoutMs: 10_000 });
   });
 
@@ -127,10 +137,10 @@ describe('relays of one outbox', () => {
     });
 
     it('go through broken connections to the broker without losing, doubling or reordering anything', async () => {
-      const network = await testProxy(broker.url('tasks'));
+      const toBroker = await networkTo(broker.url('tasks'));
       const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
       const topology = serviceTopology({ service: 'tasks', bindings: [] });
-      const url = network.through(broker.url('tasks'));
+      const url = through(toBroker, broker.url('tasks'));
       const publishing = createRabbit({ url, name: 'test', telemetry, topology });
       await publishing.start();
       const relay = bench.relay(publishing.publisher(), {});
@@ -138,13 +148,12 @@ describe('relays of one outbox', () => {
       await relay.start();
       for (let cut = 1; cut <= 3; cut++) {
         await waitFor(() => received.length > cut * 50, { timeoutMs: 10_000 });
-        network.cut();
-        network.heal();
+        toBroker.reset();
       }
       await expectAll(200);
       await relay.stop();
       await publishing.stop();
-      await network.stop();
+      await toBroker.stop();
     });
 
     it('hold an event that no queue is bound for, and send it in its place once one is', async () => {

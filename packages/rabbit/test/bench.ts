@@ -1,13 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testBroker, testProxy, type TestBroker, type TestProxy } from '@taskwire/testing';
+import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import { silent, testBroker, type TestBroker } from '@taskwire/testing';
+import { createTap, type Tap } from './tap.ts';
 import { createRabbit, serviceTopology } from '@taskwire/rabbit';
 import type { Delivery, OutgoingMessage, PublisherLimits, Rabbit, Topology } from '@taskwire/rabbit';
 
 /** A fresh vhost, reached through a network that can fail. */
 export type Bench = {
   broker: TestBroker;
-  proxy: TestProxy;
+  network: FaultProxy;
+  /** Between the network and the broker. */
+  tap: Tap;
   /** A process of the service `tasks`, started, bound to `auth.user.*`. */
   rabbit(options?: {
     topology?: Topology;
@@ -23,15 +27,19 @@ export const topology = serviceTopology({ service: 'tasks', bindings: ['auth.use
 
 export async function createBench(): Promise<Bench> {
   const broker = await testBroker();
-  const proxy = await testProxy(broker.url('tasks'));
+  const { port } = new URL(broker.url('tasks'));
+  const tap = await createTap(Number(port));
+  const network = await startFaultProxy({ targetPort: tap.port });
   const rabbits: Rabbit[] = [];
   return {
     broker,
-    proxy,
+    network,
+    tap,
     async rabbit({ topology: own = topology, limits = {}, heartbeatSeconds = 5 } = {}) {
       const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
-      const url = `${proxy.through(broker.url('tasks'))}?heartbeat=${heartbeatSeconds}`;
-      const rabbit = createRabbit({ url, name: 'test', telemetry, topology: own, limits });
+      const url = new URL(`${broker.url('tasks')}?heartbeat=${heartbeatSeconds}`);
+      url.port = String(network.port);
+      const rabbit = createRabbit({ url: url.href, name: 'test', telemetry, topology: own, limits });
       rabbits.push(rabbit);
       await rabbit.start();
       return rabbit;
@@ -43,10 +51,11 @@ export async function createBench(): Promise<Bench> {
       return open.length;
     },
     async drop() {
-      proxy.heal();
-      proxy.cutAfter(undefined);
+      network.heal();
+      tap.cutAfter(undefined);
       await Promise.all(rabbits.map((rabbit) => rabbit.stop()));
-      await proxy.stop();
+      await network.stop();
+      await tap.stop();
       await broker.drop();
     },
   };

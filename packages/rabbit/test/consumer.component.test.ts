@@ -54,8 +54,8 @@ describe('consumer', () => {
     });
     await rabbit.publisher().publish(aMessage());
     await waitFor(() => seen.length === 1);
-    bench.proxy.cut();
-    bench.proxy.heal();
+    bench.network.set({ kind: 'cut' });
+    bench.network.heal();
     await waitFor(() => seen.length === 2);
     release?.();
     expect(seen[0]?.signal.aborted).to.equal(true);
@@ -107,7 +107,7 @@ describe('consumer', () => {
     rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
     await rabbit.publisher().publish(aMessage());
     await waitFor(() => seen.received.length === 1);
-    bench.proxy.freeze();
+    bench.network.set({ kind: 'half_open' });
     await waitFor(
       () =>
         rabbit.ping().then(
@@ -116,7 +116,7 @@ describe('consumer', () => {
         ),
       { timeoutMs: 10_000 },
     );
-    bench.proxy.heal();
+    bench.network.heal();
     await waitFor(async () => (await rabbit.publisher().publish(aMessage())) === 'confirmed');
     await waitFor(() => seen.received.length === 2);
   });

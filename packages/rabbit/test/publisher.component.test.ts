@@ -70,8 +70,8 @@ describe('publisher', () => {
       }
     };
     const all = Promise.all(messages.map(untilConfirmed));
-    bench.proxy.cut();
-    bench.proxy.heal();
+    bench.network.set({ kind: 'cut' });
+    bench.network.heal();
     await all;
     expect(unknown).to.be.greaterThan(0);
     await waitFor(() => new Set(seen.ids()).size === messages.length + 1);
@@ -97,15 +97,15 @@ describe('publisher', () => {
     let cuts = 0;
     // handshake and topology are about 800 bytes of the broker's; the last rounds end in the middle of the confirm
     for (let bytes = 1; bytes < 900; bytes += 30) {
-      bench.proxy.cutAfter(bytes);
+      bench.tap.cutAfter(bytes);
       const rabbit = await bench.rabbit();
       const publisher = rabbit.publisher();
       const message = aMessage();
       const published = publisher.publish(message).catch(() => undefined);
-      const before = bench.proxy.cutOff();
-      await Promise.race([published, waitFor(() => bench.proxy.cutOff() > before)]);
-      cuts += bench.proxy.cutOff() - before;
-      bench.proxy.cutAfter(undefined);
+      const before = bench.tap.cutOff();
+      await Promise.race([published, waitFor(() => bench.tap.cutOff() > before)]);
+      cuts += bench.tap.cutOff() - before;
+      bench.tap.cutAfter(undefined);
       await published;
       expect(await publisher.publish(message)).to.equal('confirmed');
       await rabbit.stop();
@@ -129,18 +129,18 @@ describe('publisher', () => {
   it('notices a peer that is gone without a word', async () => {
     const publisher = (await bench.rabbit({ heartbeatSeconds: 1 })).publisher();
     await publisher.publish(aMessage());
-    bench.proxy.freeze();
+    bench.network.set({ kind: 'half_open' });
     expect(await failure(publisher.publish(aMessage()))).to.equal('unknown');
-    bench.proxy.heal();
+    bench.network.heal();
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
   });
 
   it('gives up a connection on which nothing is confirmed', async () => {
     const publisher = (await bench.rabbit({ heartbeatSeconds: 60, limits: { confirmTimeoutMs: 500 } })).publisher();
     await publisher.publish(aMessage());
-    bench.proxy.freeze();
+    bench.network.set({ kind: 'half_open' });
     expect(await failure(publisher.publish(aMessage()))).to.equal('unknown');
-    bench.proxy.heal();
+    bench.network.heal();
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
   });
 
@@ -148,7 +148,7 @@ describe('publisher', () => {
     const rabbit = await bench.rabbit();
     const publisher = rabbit.publisher();
     await publisher.publish(aMessage());
-    bench.proxy.inject(connectionBlocked);
+    bench.tap.inject(connectionBlocked);
     const given = new AbortController();
     await waitFor(async () => {
       const publish = publisher.publish(aMessage(), { signal: given.signal });
@@ -158,12 +158,12 @@ describe('publisher', () => {
     });
     const waiting = publisher.publish(aMessage());
     expect(publisher.inFlight()).to.equal(0);
-    bench.proxy.inject(connectionUnblocked);
+    bench.tap.inject(connectionUnblocked);
     expect(await waiting).to.equal('confirmed');
   });
 
   it('does not wait for ever', async () => {
-    bench.proxy.cut();
+    bench.network.set({ kind: 'cut' });
     const publisher = (await bench.rabbit({ limits: { waitTimeoutMs: 100 } })).publisher();
     expect(await failure(publisher.publish(aMessage()))).to.equal('not_sent');
   });

@@ -3,7 +3,6 @@ export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { silent } from './silent.ts';
-export { testProxy, type TestProxy } from './proxy.ts';
 export { describePact, exampleToken, verifyPacts, type ProvidedMessage, type Verification } from './pacts.ts';
 export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth, type AuthConsumer } from './auth-pact.ts';
 export { expectEvent, toProvidedMessage, type ExampleMessage } from './event-pact.ts';
