@@ -35,9 +35,9 @@ export type Fault =
 /** `at` counts from the begin of the traffic. */
 export type PlannedFault = { at: number; fault: Fault };
 
-/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Thirty faults fill two minutes. */
+/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Some 33 faults fill two minutes. */
 const shortestGapMs = 1_500;
-const longestGapMs = 6_000;
+const longestGapMs = 5_500;
 /** At the end, for the last faults to pass while there is traffic. */
 const quietEndMs = 5_000;
 
@@ -102,6 +102,9 @@ function linkFaults(random: Random): Fault[] {
     on(linkNames, { kind: 'delay', ms: random.between(50, 800) }),
     on(toAuth, { kind: 'delay', ms: random.between(200, 1_500) }),
     on(linkNames, { kind: 'throttle', bytesPerSecond: random.between(2_000, 40_000) }),
+    on(['notifications-mail'], { kind: 'delay', ms: random.between(200, 1_000) }),
+    on(speaking('postgres', 'amqp'), { kind: 'mute' }),
+    on(speaking('http', 'smtp'), { kind: 'mute' }),
     on(speaking('postgres', 'amqp'), { kind: 'half_open' }),
     on(speaking('http', 'smtp'), { kind: 'half_open' }),
     on(toAuth, away(503)),

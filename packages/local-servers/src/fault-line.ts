@@ -14,6 +14,8 @@ export type LinkFault =
    * it out by that time, but those probes end at this proxy).
    */
   | { kind: 'half_open' }
+  /** What the client sends arrives, and is carried out; the answers vanish. Connections that this befell are reset when the link heals. */
+  | { kind: 'mute' }
   /** For HTTP: the proxy answers every request itself. Connections that are open are reset first. */
   | { kind: 'answer'; status: number; retryAfterSeconds?: number };
 

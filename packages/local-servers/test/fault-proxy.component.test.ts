@@ -103,6 +103,25 @@ describe('the fault proxy', () => {
     client.destroy();
   });
 
+  it('carries what the client sends over a mute link, but no answer, and resets such connections in the end', async () => {
+    const client = await open(proxy);
+    await echoed(client, 'hello');
+    proxy.set({ kind: 'mute' });
+    const answers: unknown[] = [];
+    client.on('data', (bytes) => answers.push(bytes));
+    client.write('heard');
+    const late = await open(proxy);
+    late.on('data', (bytes) => answers.push(bytes));
+    late.write('heard too');
+    while (accepted.length < 2) await once(echo, 'connection');
+    await Promise.all(accepted.map(async (socket) => socket.bytesRead < 9 && (await once(socket, 'data'))));
+    const ends = Promise.all([failure(client), failure(late)]);
+    proxy.heal();
+    expect(await ends).deep.equal(['ECONNRESET', 'ECONNRESET']);
+    expect(answers).deep.equal([]);
+    await echoed(await open(proxy), 'new ones work');
+  });
+
   it('answers HTTP requests itself, to connections that were kept alive too, until it is healed', async () => {
     const server = createHttpServer((_request, response) => response.end('fine'));
     const http = await startFaultProxy({ targetPort: await listening(server) });
