@@ -1,2 +1,2 @@
-export { EnvError, readEnv } from './read-env.ts';
+export { EnvError, readEnv, readEnvOrExit } from './read-env.ts';
 export * as fields from './fields.ts';

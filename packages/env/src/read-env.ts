@@ -35,3 +35,20 @@ function describe(schema: z.ZodObject, name: string): string {
   const field: unknown = schema.shape[name];
   return (field instanceof z.ZodType ? field.description : undefined) ?? 'it is required';
 }
+
+/** sysexits.h EX_CONFIG: something was found in an unconfigured or misconfigured state. */
+const badConfiguration = 78;
+
+/** `readEnv` for the start of a process: faults go to stderr, without a stack that says nothing, and the process ends with code 78. */
+export function readEnvOrExit<S extends z.ZodObject>(
+  schema: S,
+  from: { env: NodeJS.ProcessEnv; stderr: Pick<NodeJS.WriteStream, 'write'>; exit(code: number): never },
+): z.infer<S> {
+  try {
+    return readEnv(schema, from.env);
+  } catch (error) {
+    if (!(error instanceof EnvError)) throw error;
+    from.stderr.write(`${error.message}\n`);
+    return from.exit(badConfiguration);
+  }
+}

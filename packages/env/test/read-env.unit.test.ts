@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { EnvError, fields, readEnv } from '../src/index.ts';
+import { EnvError, fields, readEnv, readEnvOrExit } from '../src/index.ts';
 
 const schema = z.object({
   PORT: fields.port,
@@ -37,5 +37,22 @@ describe('Reading the environment', () => {
   it('never repeats a value, because it may be a secret', () => {
     const all = faults({ PORT: '1', DATABASE_URL: 'hunter2', CLIENTS: '{"hunter2"' });
     expect(all.join()).not.to.contain('hunter2');
+  });
+});
+
+describe('A process with an environment that is not usable', () => {
+  it('says all faults and ends with the code for a bad configuration', () => {
+    const written: string[] = [];
+    const from = {
+      env: { PORT: 'x' },
+      stderr: { write: (text: string) => written.push(text) > 0 },
+      exit(code: number): never {
+        throw new Error(`exit ${code}`);
+      },
+    };
+    expect(() => readEnvOrExit(schema, from)).to.throw('exit 78');
+    expect(written.join('')).to.match(
+      /^The environment is not usable:\n {2}- PORT: .*\n {2}- DATABASE_URL is not set: .*\n$/,
+    );
   });
 });

@@ -1,6 +1,6 @@
 import type { Route } from '@taskwire/contracts';
 import type { z } from 'zod';
-import type { Actor, ServiceActor, UserActor } from './access/actor.ts';
+import type { ServiceActor, UserActor } from './access/actor.ts';
 import type { IfMatch } from './preconditions.ts';
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -80,5 +80,3 @@ export type LooseAnswer = {
 export function bind<R extends Route>(route: R, handle: HandlerOf<R>): BoundRoute {
   return { route, handle };
 }
-
-export type { Actor };

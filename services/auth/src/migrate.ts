@@ -1,8 +1,8 @@
-import { readEnv } from '@taskwire/env';
+import { readEnvOrExit } from '@taskwire/env';
 import { migrate } from '@taskwire/postgres';
 import { databaseEnv } from './env.ts';
 import { migrations } from './migrations.ts';
 
-const { DATABASE_URL } = readEnv(databaseEnv, process.env);
+const { DATABASE_URL } = readEnvOrExit(databaseEnv, process);
 const applied = await migrate(DATABASE_URL, migrations);
 console.log(applied.length === 0 ? 'auth: nothing to migrate' : `auth: migrated ${applied.join(', ')}`);

@@ -1,8 +1,8 @@
-import { readEnv } from '@taskwire/env';
+import { readEnvOrExit } from '@taskwire/env';
 import { runProcess } from '@taskwire/lifecycle';
 import { env } from './env.ts';
 import { wire } from './wire.ts';
 
-const settings = readEnv(env, process.env);
+const settings = readEnvOrExit(env, process);
 const { components, telemetry } = await wire(settings);
 await runProcess({ components, logger: telemetry.logger, shutdownTimeoutMs: settings.SHUTDOWN_TIMEOUT_MS });
