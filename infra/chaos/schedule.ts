@@ -1,6 +1,7 @@
 import type { LinkFault } from '@taskwire/local-servers';
 import { serviceNames, type ServiceName } from '../local/secrets.ts';
 import { linkNames, links, type LinkName } from './links.ts';
+import type { SecondWorker } from './suite/second-workers.ts';
 import type { Random } from './random.ts';
 
 /** A service that has a queue. */
@@ -13,9 +14,9 @@ export type PoisonForm = (typeof poisonForms)[number];
 /** Something that goes wrong, and for how long. Times in milliseconds. */
 export type Fault =
   /** kill -9; started again after `downMs`. */
-  | { kind: 'kill_service'; service: ServiceName; downMs: number }
+  | { kind: 'kill_service'; service: ServiceName | SecondWorker; downMs: number }
   /** SIGSTOP, SIGCONT: a process that everybody believes to be there. */
-  | { kind: 'freeze_service'; service: ServiceName; ms: number }
+  | { kind: 'freeze_service'; service: ServiceName | SecondWorker; ms: number }
   | { kind: 'kill_broker'; downMs: number }
   | { kind: 'restart_broker'; downMs: number }
   | { kind: 'kill_postgres'; downMs: number }
@@ -35,9 +36,9 @@ export type Fault =
 /** `at` counts from the begin of the traffic. */
 export type PlannedFault = { at: number; fault: Fault };
 
-/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Some 33 faults fill two minutes. */
+/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Some 36 faults fill two minutes. */
 const shortestGapMs = 1_500;
-const longestGapMs = 5_500;
+const longestGapMs = 5_000;
 /** At the end, for the last faults to pass while there is traffic. */
 const quietEndMs = 5_000;
 
@@ -64,8 +65,9 @@ function deck(random: Random): Fault[] {
   const down = () => random.between(0, 3_000);
   return [
     ...serviceNames.map((service): Fault => ({ kind: 'kill_service', service, downMs: down() })),
-    { kind: 'kill_service', service: random.pick(['tasks', 'notifications']), downMs: 0 },
+    ...serviceNames.map((service): Fault => ({ kind: 'kill_service', service: `second ${service}`, downMs: down() })),
     { kind: 'freeze_service', service: anyService, ms: random.between(1_000, 6_000) },
+    { kind: 'freeze_service', service: `second ${otherService}`, ms: random.between(1_000, 6_000) },
     { kind: 'kill_broker', downMs: down() },
     { kind: 'restart_broker', downMs: down() },
     { kind: 'kill_postgres', downMs: down() },

@@ -8,7 +8,7 @@ import type { Random } from '../random.ts';
 import type { Consumer, Fault } from '../schedule.ts';
 import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
 import type { RawMessage } from '../suite/recorder.ts';
-import type { SuiteUnderTest } from '../suite/under-test.ts';
+import type { PartName, SuiteUnderTest } from '../suite/under-test.ts';
 import { brokerCommand } from './broker-command.ts';
 
 export type FaultTools = {
@@ -34,19 +34,19 @@ export function createInject(tools: FaultTools): Inject {
   const wait = (ms: number) => delay(ms, undefined, { signal: ending }).catch(() => undefined);
 
   /** Two faults of one part come one after the other: what is down already cannot be killed. */
-  const bringDown = (part: string, how: () => Promise<void>, downMs: number) =>
+  const bringDown = (part: PartName, how: 'kill' | 'stop', downMs: number) =>
     inTurn(part, async () => {
-      await how();
+      await underTest.part(part)[how]();
       await wait(downMs);
       return await startAgain(part);
     });
 
-  async function startAgain(part: string): Promise<string | undefined> {
+  async function startAgain(part: PartName): Promise<string | undefined> {
     let note: string | undefined;
     // ports may be taken for a moment after a kill, and what it needs may be away for longer than a start waits
     for (let tries = 0; tries < 5; tries++) {
       try {
-        await suite.part(part).start();
+        await underTest.part(part).start();
         return note;
       } catch (error) {
         note = errorText(error);
@@ -66,11 +66,12 @@ export function createInject(tools: FaultTools): Inject {
   }
 
   async function freeze({ service, ms }: Extract<Fault, { kind: 'freeze_service' }>): Promise<string | undefined> {
-    const pid = suite.part(service).pid();
+    const part = underTest.part(service);
+    const pid = part.pid();
     if (pid === undefined) return 'not running';
     process.kill(pid, 'SIGSTOP');
     await wait(ms);
-    if (suite.part(service).pid() === pid) process.kill(pid, 'SIGCONT');
+    if (part.pid() === pid) process.kill(pid, 'SIGCONT');
     return undefined;
   }
 
@@ -135,15 +136,15 @@ export function createInject(tools: FaultTools): Inject {
   async function inject(fault: Fault): Promise<string | undefined> {
     switch (fault.kind) {
       case 'kill_service':
-        return await bringDown(fault.service, () => suite.part(fault.service).kill(), fault.downMs);
+        return await bringDown(fault.service, 'kill', fault.downMs);
       case 'freeze_service':
         return await freeze(fault);
       case 'kill_broker':
-        return await bringDown('rabbitmq', () => suite.part('rabbitmq').kill(), fault.downMs);
+        return await bringDown('rabbitmq', 'kill', fault.downMs);
       case 'restart_broker':
-        return await bringDown('rabbitmq', () => suite.part('rabbitmq').stop(), fault.downMs);
+        return await bringDown('rabbitmq', 'stop', fault.downMs);
       case 'kill_postgres':
-        return await bringDown('postgres', () => suite.part('postgres').kill(), fault.downMs);
+        return await bringDown('postgres', 'kill', fault.downMs);
       case 'close_broker_connections':
         return await closeBrokerConnections(fault.of);
       case 'close_database_connections':

@@ -1,0 +1,56 @@
+import { fileURLToPath } from 'node:url';
+import { databaseUrl, startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import type { SuitePorts } from '../../local/ports.ts';
+import type { Secrets, ServiceName } from '../../local/secrets.ts';
+import { serviceEnv } from '../../local/service-env.ts';
+import type { BugName } from '../bugs.ts';
+import { linkNames, links, type LinkName } from '../links.ts';
+
+export type Proxies = Record<LinkName, FaultProxy>;
+
+/** A proxy with a healthy link for each link between two parts. */
+export async function startProxies(ports: SuitePorts): Promise<Proxies> {
+  const { amqp: rabbitmq, smtp: mail } = ports;
+  const portOf = { ...ports, rabbitmq, mail };
+  const started = linkNames.map(
+    async (name) => [name, await startFaultProxy({ targetPort: portOf[links[name].to] })] as const,
+  );
+  return Object.fromEntries(await Promise.all(started)) as Proxies;
+}
+
+export async function stopProxies(proxies: Proxies): Promise<void> {
+  await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
+}
+
+const preload = (name: string) => fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url));
+
+/**
+ * What a service reads from its environment, as in production save for what has to be there to break it: addresses that lead through the proxies, a
+ * clock that can be moved, and, where asked for, one deliberate bug that is patched in as its file is loaded.
+ */
+export function proxiedEnv(
+  service: ServiceName,
+  o: { proxies: Proxies; ports: SuitePorts; secrets: Secrets; clockFile: string; bug: BugName | undefined },
+): Record<string, string> {
+  const { proxies, ports, secrets } = o;
+  const port = (to: string) => proxies[`${service}-${to}` as LinkName].port;
+  const http = (to: ServiceName) => `http://127.0.0.1:${port(to)}`;
+  const login = { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
+  const imports = [preload('clock'), ...(o.bug === undefined ? [] : [preload('bug')])];
+  const wiring = {
+    ...{ secrets, ports },
+    publicUrl: `http://localhost:${ports.gateway}`,
+    databaseUrl: () => databaseUrl(`postgres://127.0.0.1:${port('postgres')}/`, login),
+    amqpUrl: () => `amqp://${service}:${secrets.amqp[service]}@127.0.0.1:${port('rabbitmq')}/taskwire`,
+    smtpUrl: `smtp://127.0.0.1:${proxies['notifications-mail'].port}`,
+    logLevel: 'info',
+  };
+  return {
+    ...serviceEnv(service, wiring),
+    ...(service !== 'auth' && { AUTH_INTERNAL_URL: http('auth') }),
+    ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
+    NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),
+    TASKWIRE_CHAOS_CLOCK_FILE: o.clockFile,
+    ...(o.bug !== undefined && { TASKWIRE_CHAOS_BUG: o.bug }),
+  };
+}
