@@ -23,14 +23,7 @@ export type FaultProxyOptions = {
   port?: number;
 };
 
-type Connection = {
-  client: Socket;
-  server: Socket | undefined;
-  /** To the server, and to the client. */
-  lines: Line[];
-  lost: boolean;
-  muted: boolean;
-};
+type Connection = { client: Socket; server: Socket | undefined; lines: Line[]; lost: boolean };
 
 /** Starts a proxy with a healthy link. @throws when the port is taken */
 export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
@@ -43,17 +36,11 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     client.on('error', () => undefined);
     if (fault?.kind === 'cut') return void client.resetAndDestroy();
     client.setNoDelay(true);
-    const connection: Connection = {
-      client,
-      server: undefined,
-      lines: [],
-      lost: fault?.kind === 'half_open',
-      muted: false,
-    };
+    const connection: Connection = { client, server: undefined, lines: [], lost: fault?.kind === 'half_open' };
     connections.add(connection);
     client.once('close', () => {
       // nobody tells the server behind a half-open link
-      if (!connection.lost) connection.server?.destroy();
+      if (!connection.lost) destroy(connection.server);
       forget(connection);
     });
     client.resume();
@@ -70,17 +57,9 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
       if (!connection.lost) reset(client);
       forget(connection);
     });
-    connection.lines = [openLine(client, server), openLine(server, client)];
-    applyTo(connection);
-  }
-
-  function applyTo(connection: Connection): void {
-    const [toServer, toClient] = connection.lines;
-    if (fault?.kind === 'mute') connection.muted = true;
-    const gone: LinkFault = { kind: 'half_open' };
-    const flowing = fault?.kind === 'mute' ? undefined : fault;
-    toServer?.set(connection.lost ? gone : flowing);
-    toClient?.set(connection.lost || connection.muted ? gone : flowing);
+    const lines = [openLine(client, server), openLine(server, client)];
+    connection.lines = lines;
+    for (const line of lines) line.set(fault);
   }
 
   function forget(connection: Connection): void {
@@ -90,7 +69,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
   function apply(): void {
     for (const connection of connections) {
       if (fault?.kind === 'half_open') connection.lost = true;
-      applyTo(connection);
+      for (const line of connection.lines) line.set(connection.lost ? { kind: 'half_open' } : fault);
     }
   }
 
@@ -111,11 +90,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     },
     heal() {
       fault = undefined;
-      for (const { client, server, lost, muted } of connections) {
-        if (lost) reset(server);
-        // a part of the stream is missing
-        else if (muted) [client, server].forEach(reset);
-      }
+      for (const { server, lost } of connections) if (lost) reset(server);
       apply();
     },
     reset: resetOpen,
@@ -128,10 +103,19 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
   };
 }
 
+const resetting = new WeakSet<Socket>();
+
 function reset(socket: Socket | undefined): void {
-  // one that is still connecting cannot send a RST
-  if (socket?.connecting === true) socket.destroy();
-  else socket?.resetAndDestroy();
+  if (socket === undefined || resetting.has(socket)) return;
+  // one that is still connecting cannot send a RST, and one that has said its last cannot take it back
+  if (socket.connecting || socket.writableEnded) return void socket.destroy();
+  resetting.add(socket);
+  socket.resetAndDestroy();
+}
+
+/** A socket that is destroyed in the middle of its reset stays open, and keeps the process from ending: Node forgets to close the handle. */
+function destroy(socket: Socket | undefined): void {
+  if (socket !== undefined && !resetting.has(socket)) socket.destroy();
 }
 
 /** Not listening: it is given connections. */
