@@ -14,6 +14,7 @@ import { recordDead } from './store.ts';
 export function createDeadIntake(options: {
   db: Database;
   handlers: Handlers;
+  ignores: (type: string) => boolean;
   survive: SurviveOutage;
   metrics: InboxMetrics;
   logger: Logger;
@@ -28,6 +29,8 @@ export function createDeadIntake(options: {
     // the routing key is that of the dead queue by now; the type is still the event's
     const message = toMessage(delivery);
     const wanted = handlers.of(message.type);
+    if (wanted.length === 0 && options.ignores(message.type))
+      return metrics.messages.inc({ handler: 'none', outcome: 'ignored' });
     const known = isMessageId(message.id);
     if (!known || wanted.length === 0) {
       const job = { message, handler: undefined, orderKey: undefined };

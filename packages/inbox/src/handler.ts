@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { Outcome } from './outcome.ts';
+import { typeMatcher } from './type-pattern.ts';
 
 export type HandlerContext = {
   messageId: string;
@@ -21,9 +22,12 @@ export type HandlerContext = {
 export type Order = 'none' | 'through_retry' | 'through_dead_letters';
 
 export type Handler = {
-  /** Routing key, or a pattern as in a binding: `*` is one word, `#` any number of them. */
-  type: string;
-  /** Told apart from other handlers of the same messages, for as long as messages are remembered: renaming it forgets them. Default: `type`. */
+  /** Routing key, or a pattern as in a binding: `*` is one word, `#` any number of them. Or a list of these. */
+  type: string | readonly string[];
+  /**
+   * Told apart from other handlers of the same messages, for as long as messages are remembered: renaming it forgets them. Default: `type`,
+   * where that is one.
+   */
   name?: string;
   schema: z.ZodType;
   order: Order;
@@ -53,15 +57,15 @@ export type Handlers = {
   named(name: string): NamedHandler | undefined;
 };
 
-/** @throws when two have the same name. */
+/** @throws when two have the same name, or one has none. */
 export function indexHandlers(handlers: readonly Handler[]): Handlers {
   const named = new Map<string, NamedHandler>();
   for (const handler of handlers) {
-    const name = handler.name ?? handler.type;
+    const name = nameOf(handler);
     if (named.has(name)) throw new Error(`two handlers are named ${name}: give one of them a name of its own`);
     named.set(name, { ...handler, name });
   }
-  const candidates = [...named.values()].map((handler) => ({ handler, matches: matcher(handler.type) }));
+  const candidates = [...named.values()].map((handler) => ({ handler, matches: typeMatcher([handler.type].flat()) }));
   const byType = new Map<string, readonly NamedHandler[]>();
   return {
     of(type) {
@@ -77,13 +81,8 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
   };
 }
 
-function matcher(type: string): (type: string) => boolean {
-  const words = type.split('.').map((word) => {
-    if (word === '*') return '\\.[^.]+';
-    if (word === '#') return '(?:\\.[^.]+)*';
-    return `\\.${word.replaceAll(/[^\w-]/g, '\\$&')}`;
-  });
-  const pattern = new RegExp(`^${words.join('')}$`);
-  // with a dot in front, so that `#` may stand for no word at all
-  return (text) => pattern.test(`.${text}`);
+function nameOf({ name, type }: Handler): string {
+  if (name !== undefined) return name;
+  if (typeof type === 'string') return type;
+  throw new Error(`the handler of ${type.join(', ')} has no name: give it one that stays when its types change`);
 }

@@ -12,6 +12,8 @@ import { createRetention } from './retention.ts';
 import { createRetryLoop } from './retry-loop.ts';
 import { createHandlerRunner } from './run-handler.ts';
 import { createFigures } from './figures.ts';
+import { createReplayRouting } from './dead-letters/replay-routing.ts';
+import { typeMatcher } from './type-pattern.ts';
 
 export const inboxMigrations: MigrationSource = {
   name: 'inbox',
@@ -19,7 +21,7 @@ export const inboxMigrations: MigrationSource = {
 };
 
 export type Inbox = Component & {
-  /** Tries what is due once, for tests. */
+  /** Tries what is due once, replayed messages included, for tests. */
   tick(): Promise<Progress>;
 };
 
@@ -29,6 +31,11 @@ export type InboxOptions = {
   /** `<service>.events`; what it gave up on is taken from `<queue>.dead`. */
   queue: string;
   handlers: readonly Handler[];
+  /**
+   * Types, or patterns, that the queue is bound to but nothing here is done with: a message of them that no handler takes is acked, without a row
+   * and without a dead letter. Anything else that no handler takes is a dead letter.
+   */
+  ignore?: readonly string[];
   telemetry: Telemetry;
   /** Asked before recorded messages are tried: say no while what handlers call is known to be away (an open breaker). */
   claimWhile?: () => boolean;
@@ -50,21 +57,28 @@ export function createInbox(options: InboxOptions): Inbox {
   const survive = createSurviveOutage({ db, logger, stopping: stopping.signal });
   const claimWhile = options.claimWhile ?? (() => true);
   const retries = createRetryLoop({ db, handlers, runner, limits, claimWhile, metrics, logger });
+  const ignores = typeMatcher(options.ignore ?? []);
+  const onRecorded = (): void => retries.wake();
+  const routing = createReplayRouting({ db, handlers, ignores, metrics, logger, onRecorded });
   const loops = [
     retries,
+    routing,
     createRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
     createFigures({ db, metrics, logger }),
   ];
-  const onRecorded = (): void => retries.wake();
-  const intake = createIntake({ db, handlers, runner, survive, limits, metrics, logger, onRecorded });
-  const deadIntake = createDeadIntake({ db, handlers, survive, metrics, logger });
+  const intake = createIntake({ db, handlers, ignores, runner, survive, limits, metrics, logger, onRecorded });
+  const deadIntake = createDeadIntake({ db, handlers, ignores, survive, metrics, logger });
   // a database that lacks the tables is no more ready than one that is away
-  const ready = async (): Promise<void> => void (await query(db.pool, 'SELECT FROM inbox LIMIT 0'));
+  const ready = async (): Promise<void> => void (await query(db.pool, 'SELECT uncounted FROM inbox_retries LIMIT 0'));
   let consumers: Consumer[] = [];
 
   return {
     name: 'inbox',
-    tick: retries.tick,
+    async tick() {
+      const routed = await routing.tick();
+      const tried = await retries.tick();
+      return routed === 'more' ? routed : tried;
+    },
     async start() {
       await Promise.all(loops.map((loop) => loop.start()));
       consumers = [

@@ -13,11 +13,13 @@ import type { InboxMetrics } from './metrics.ts';
 import { retry, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
 import type { Decision, HandlerRunner } from './run-handler.ts';
-import { admitJobs, recordDead, recordRetry, type Admission, type Job } from './store.ts';
+import { admitJobs, errorHistory, recordDead, recordRetry, untried, type Admission, type Job } from './store.ts';
 
 export type IntakeOptions = {
   db: Database;
   handlers: Handlers;
+  /** Types that pass without a trace where no handler takes them. */
+  ignores: (type: string) => boolean;
   runner: HandlerRunner;
   survive: SurviveOutage;
   limits: InboxLimits;
@@ -103,16 +105,17 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
 
   /** Stored untried, to run when those before it are settled; at once, if they are by now. */
   async function wait(job: Job, outcome: 'waiting' | 'suspect', signal: AbortSignal): Promise<void> {
-    const failure = { attempts: 0, error: undefined, waitMs: 0 };
-    const recorded = await survive(() => recordRetry(db, job, failure), signal);
+    const recorded = await survive(() => db.transaction((tx) => recordRetry(tx, job, untried)), signal);
     count(job.handler, recorded ? outcome : 'duplicate');
     options.onRecorded();
   }
 
   async function retryLater(job: Job, outcome: Outcome & { kind: 'retry' }, signal: AbortSignal): Promise<void> {
     const waitMs = Math.max(fullJitter(1, limits.backOff), outcome.afterMs ?? 0);
-    const failure = { attempts: 1, error: outcome.reason, waitMs };
-    await survive(() => recordRetry(db, job, failure), signal);
+    const uncounted = outcome.uncounted === true ? 1 : 0;
+    const errors = errorHistory(1, outcome.reason);
+    const failure = { attempts: 1 - uncounted, uncounted, waitMs, lastError: outcome.reason, errors };
+    await survive(() => db.transaction((tx) => recordRetry(tx, job, failure)), signal);
     count(job.handler, 'retry');
     logger.warn('a message will be tried again', { ...describe(job), reason: outcome.reason });
   }
@@ -134,6 +137,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     const { signal } = delivery;
     const message = toMessage(delivery);
     const wanted = handlers.of(message.type);
+    if (wanted.length === 0 && options.ignores(message.type)) return count('none', 'ignored');
     const invalid = checkMessage(message, delivery.headers['schema_version'], wanted.length);
     if (invalid !== undefined)
       return await bury({ message, handler: undefined, orderKey: undefined }, undefined, invalid, signal);

@@ -9,8 +9,10 @@ export type InboxLimits = {
   handleTimeoutMs: number;
   /** How long a process may be at a recorded message before another takes it: the handler's time, and time to commit. */
   leaseMs: number;
-  /** Attempts before a message is dead. With the back-off below the last comes 13 minutes after the first on average, 27 at most: longer than a deploy; outages of what handlers call are for `claimWhile`. */
+  /** Attempts before a message is dead. With the back-off below the last comes 13 minutes after the first on average, 27 at most: longer than a deploy; outages of what handlers call are for `claimWhile` and `unavailable`. */
   maxAttempts: number;
+  /** How long a message may find what its handler needs unavailable: longer than people let an outage last. After that it is a dead letter, for a replay. */
+  maxUnavailableMs: number;
   /** Processes that may die over a message: beyond a deploy, an eviction and an accident it is the message. */
   maxCrashes: number;
   backOff: BackOff;
@@ -26,6 +28,7 @@ export const inboxLimits: InboxLimits = {
   handleTimeoutMs: 30_000,
   leaseMs: 60_000,
   maxAttempts: 12,
+  maxUnavailableMs: 2 * 24 * 3_600_000,
   maxCrashes: 5,
   backOff: { baseMs: 1_000, capMs: 600_000 },
   suspectAfterDeliveries: 2,

@@ -55,6 +55,11 @@ export function toMessage(delivery: Delivery): Message {
   };
 }
 
+/** The header as it came, of a message that was stored. */
+export function schemaVersionOf({ headers }: Message): unknown {
+  return (JSON.parse(headers) as Record<string, unknown>)['schema_version'];
+}
+
 /** What is wrong with a message whoever handles it. */
 export function checkMessage(message: Message, schemaVersion: unknown, handlerCount: number): Invalid | undefined {
   const { id, type, payload } = message;

@@ -16,7 +16,7 @@ function createMetrics(registry: Registry) {
   return {
     messages: new Counter({
       name: 'inbox_messages_total',
-      help: 'Messages by handler and outcome: done, duplicate, waiting, retry, dead, suspect.',
+      help: 'Messages by handler and outcome: done, duplicate, ignored, waiting, retry, dead, suspect.',
       labelNames: ['handler', 'outcome'],
       registers,
     }),

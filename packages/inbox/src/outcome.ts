@@ -3,7 +3,7 @@ import type { Tx } from '@taskwire/postgres';
 /** What became of a message. */
 export type Outcome =
   | { kind: 'done'; effect?: (tx: Tx) => Promise<void> }
-  | { kind: 'retry'; reason: string; afterMs?: number }
+  | { kind: 'retry'; reason: string; afterMs?: number; uncounted?: true }
   | { kind: 'dead'; reason: string };
 
 /**
@@ -17,6 +17,14 @@ export function done(effect?: (tx: Tx) => Promise<void>): Outcome {
 /** Not now: tried again after the inbox' back-off, or after `afterMs` (a `Retry-After`) if that is longer. */
 export function retry(reason: string, afterMs?: number): Outcome {
   return afterMs === undefined ? { kind: 'retry', reason } : { kind: 'retry', reason, afterMs };
+}
+
+/**
+ * Not now, because what the handler needs is away, which is not this message's fault: tried again as with `retry`, but without using up an
+ * attempt. A message for which that goes on for too long (`InboxLimits.maxUnavailableMs`) becomes a dead letter, for a replay.
+ */
+export function unavailable(reason: string, afterMs?: number): Outcome {
+  return { ...retry(reason, afterMs), kind: 'retry', reason, uncounted: true };
 }
 
 /** Never: becomes a dead letter. */

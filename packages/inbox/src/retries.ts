@@ -1,5 +1,6 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Message } from './message.ts';
+import { toMessage, type MessageRow } from './stored-message.ts';
 import { errorHistory, lockOrder } from './store.ts';
 
 /** A recorded message that this process is at, until its lease runs out. */
@@ -11,24 +12,23 @@ export type Claim = {
   orderKey: string | undefined;
   /** This one included. */
   attempts: number;
+  /** Tries before this one that used up no attempt. */
+  uncounted: number;
+  /** Since it came, or was replayed. */
+  triedForMs: number;
   crashes: number;
 };
 
-type ClaimRow = {
+type ClaimRow = MessageRow & {
   seq: string;
   lease: string;
   message_id: string;
   handler: string;
   order_key: string | null;
-  type: string;
   attempts: number;
+  uncounted: number;
+  tried_for_ms: number;
   crashes: number;
-  aggregate_id: string | null;
-  correlation_id: string | null;
-  app_id: string | null;
-  sent_at: number | null;
-  headers: string;
-  payload: Buffer;
 };
 
 // The attempt counts from here, before anything is tried: a message that kills the process has used one up. A lease that is still there has
@@ -40,22 +40,27 @@ const claimWhere = (condition: string): string => `
   WHERE seq IN (
     SELECT seq FROM inbox_retries WHERE state = 'retry' AND next_attempt_at <= now() AND ${condition}
     ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-  RETURNING seq, lease, message_id, handler, order_key, type, attempts, crashes, aggregate_id, correlation_id, app_id,
-    extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
+  RETURNING seq, lease, message_id, handler, order_key, type, attempts, uncounted, crashes, aggregate_id, correlation_id, app_id,
+    extract(epoch FROM now() - tried_since)::float8 * 1000 AS tried_for_ms, extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
 
 const claimDueSql = claimWhere('lease IS NULL');
 const claimSuspectSql = claimWhere('lease IS NOT NULL');
 
 const remove = 'DELETE FROM inbox_retries WHERE seq = $1 AND lease = $2 RETURNING true AS done';
 
+// a replayed message may stand before one that is at work, and waits for that one
 const promoteNext = `
   UPDATE inbox_retries SET state = 'retry', next_attempt_at = now()
-  WHERE state = 'waiting' AND seq = (
-    SELECT seq FROM inbox_retries WHERE handler = $1 AND order_key = $2 ORDER BY seq LIMIT 1)`;
+  WHERE state = 'waiting'
+    AND seq = (SELECT seq FROM inbox_retries WHERE handler = $1 AND order_key = $2 ORDER BY seq LIMIT 1)
+    AND NOT EXISTS (SELECT FROM inbox_retries WHERE handler = $1 AND order_key = $2 AND state = 'retry')`;
 
+// Of many errors the first and the latest are kept: two days of an outage are hundreds. $6: 1 for a try that uses up no attempt.
 const putBack = `
   UPDATE inbox_retries
-  SET lease = NULL, next_attempt_at = now() + $3::float8 * interval '1 millisecond', last_error = $4, errors = errors || $5::jsonb
+  SET lease = NULL, next_attempt_at = now() + $3::float8 * interval '1 millisecond', last_error = $4,
+    errors = CASE WHEN jsonb_array_length(errors) < 30 THEN errors ELSE errors - 1 END || $5::jsonb,
+    attempts = attempts - $6::integer, uncounted = uncounted + $6::integer
   WHERE seq = $1 AND lease = $2`;
 
 const bury = `
@@ -90,17 +95,27 @@ export async function settle(tx: Tx, { seq, lease, handler, orderKey }: Claim): 
   if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
   const rows = await query(tx, { name: 'inbox settle', text: remove, values: [seq, lease] });
   if (rows.length === 0) return false;
-  if (orderKey !== undefined)
-    await query(tx, { name: 'inbox promote', text: promoteNext, values: [handler, orderKey] });
+  if (orderKey !== undefined) await letNextGoAhead(tx, handler, orderKey);
   return true;
 }
 
-export async function retryLater(db: Database, claimed: Claim, error: string, waitMs: number): Promise<void> {
-  const { seq, lease, attempts } = claimed;
+/** Makes the first message of a key due if it waits and none is at work. The caller's transaction has the lock of the key. */
+export async function letNextGoAhead(tx: Tx, handler: string, orderKey: string): Promise<void> {
+  await query(tx, { name: 'inbox promote', text: promoteNext, values: [handler, orderKey] });
+}
+
+/** Puts a claim back, to be tried again. `uncounted`: this try used up no attempt. */
+export async function retryLater(
+  db: Database,
+  claimed: Claim,
+  { error, waitMs, uncounted }: { error: string; waitMs: number; uncounted: boolean },
+): Promise<void> {
+  const { seq, lease } = claimed;
+  const errors = errorHistory(claimed.attempts + claimed.uncounted, error);
   await query(db.pool, {
     name: 'inbox put back',
     text: putBack,
-    values: [seq, lease, waitMs, error, errorHistory(attempts, error)],
+    values: [seq, lease, waitMs, error, errors, uncounted ? 1 : 0],
   });
 }
 
@@ -110,14 +125,16 @@ export async function giveUp(
   claimed: Claim,
   { reason, error, holdsBack }: { reason: string; error: string; holdsBack: boolean },
 ): Promise<void> {
-  const { seq, lease, attempts, handler, orderKey } = claimed;
-  const errors = errorHistory(attempts, error);
+  const { seq, lease, handler, orderKey } = claimed;
+  const errors = errorHistory(claimed.attempts + claimed.uncounted, error);
   await db.transaction(async (tx) => {
     if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
     const buried = await query(tx, { text: bury, values: [seq, lease, reason, error, errors] });
     if (buried.length === 0) return;
-    if (holdsBack) await query(tx, { text: holdBack, values: [seq, lease, error, errors] });
-    else await settle(tx, claimed);
+    if (!holdsBack) return void (await settle(tx, claimed));
+    await query(tx, { text: holdBack, values: [seq, lease, error, errors] });
+    // those before it, if any were replayed meanwhile
+    if (orderKey !== undefined) await letNextGoAhead(tx, handler, orderKey);
   });
 }
 
@@ -138,16 +155,9 @@ function toClaim(row: ClaimRow): Claim {
     handler: row.handler,
     orderKey: row.order_key ?? undefined,
     attempts: row.attempts,
+    uncounted: row.uncounted,
+    triedForMs: row.tried_for_ms,
     crashes: row.crashes,
-    message: {
-      id: row.message_id,
-      type: row.type,
-      aggregateId: row.aggregate_id ?? undefined,
-      correlationId: row.correlation_id ?? undefined,
-      appId: row.app_id ?? undefined,
-      sentAt: row.sent_at ?? undefined,
-      headers: row.headers,
-      payload: row.payload,
-    },
+    message: toMessage(row),
   };
 }

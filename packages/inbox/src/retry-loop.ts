@@ -4,7 +4,7 @@ import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handlers, NamedHandler } from './handler.ts';
 import type { InboxLimits } from './limits.ts';
-import { readEvent } from './message.ts';
+import { checkMessage, readEvent, schemaVersionOf } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { retry, type Outcome } from './outcome.ts';
 import { claimDue, claimSuspect, giveUp, retryLater, settle, type Claim } from './retries.ts';
@@ -45,11 +45,13 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
       return await bury(claimed, undefined, 'unknown_type', `no handler is named ${claimed.handler}`);
     if (claimed.crashes >= limits.maxCrashes)
       return await bury(claimed, handler, 'crashed', `${claimed.crashes} processes died or hung over this message`);
-    const read = readEvent(claimed.message, handler);
+    // one that its queue gave up on was recorded unread
+    const { message } = claimed;
+    const read = checkMessage(message, schemaVersionOf(message), 1) ?? readEvent(message, handler);
     if ('reason' in read) return await bury(claimed, handler, read.reason, read.error);
 
     const stopTimer = metrics.duration.startTimer({ handler: handler.name });
-    const { outcome, inContext } = await runner.run(handler, claimed.message, read.event, claimed.attempts);
+    const { outcome, inContext } = await runner.run(handler, message, read.event, claimed.attempts);
     stopTimer();
     const concluded = outcome.kind === 'done' ? await commit(claimed, outcome, inContext) : outcome;
     await conclude(claimed, handler, concluded);
@@ -81,11 +83,15 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
       return;
     }
     if (outcome.kind === 'dead') return await bury(claimed, handler, 'refused', outcome.reason);
-    if (claimed.attempts >= limits.maxAttempts)
+    const uncounted = outcome.uncounted === true;
+    if (uncounted && claimed.triedForMs >= limits.maxUnavailableMs)
+      return await bury(claimed, handler, 'unavailable', outcome.reason);
+    if (!uncounted && claimed.attempts >= limits.maxAttempts)
       return await bury(claimed, handler, 'attempts_exhausted', outcome.reason);
     metrics.messages.inc({ handler: handler.name, outcome: 'retry' });
-    const waitMs = Math.max(fullJitter(claimed.attempts, limits.backOff), outcome.afterMs ?? 0);
-    await retryLater(db, claimed, outcome.reason, waitMs);
+    const tries = claimed.attempts + claimed.uncounted;
+    const waitMs = Math.max(fullJitter(tries, limits.backOff), outcome.afterMs ?? 0);
+    await retryLater(db, claimed, { error: outcome.reason, waitMs, uncounted });
   }
 
   async function bury(claimed: Claim, handler: NamedHandler | undefined, reason: string, error: string): Promise<void> {

@@ -40,10 +40,10 @@ const messageValues = '$4::text, $5::text, $6::text, $7::text, to_timestamp($8::
 
 const recordUnsettled = `
   INSERT INTO inbox_retries (
-    message_id, handler, order_key, ${messageColumns}, state, attempts, next_attempt_at, last_error, errors)
+    message_id, handler, order_key, ${messageColumns}, state, attempts, next_attempt_at, last_error, errors, uncounted)
   SELECT job.message_id, job.handler, job.order_key, ${messageValues},
     CASE WHEN blocked THEN 'waiting' ELSE 'retry' END, $11::integer,
-    CASE WHEN blocked THEN NULL ELSE now() + $12::float8 * interval '1 millisecond' END, $13::text, $14::jsonb
+    CASE WHEN blocked THEN NULL ELSE now() + $12::float8 * interval '1 millisecond' END, $13::text, $14::jsonb, $15::integer
   FROM (VALUES ($1::uuid, $2::text, $3::text)) AS job (message_id, handler, order_key)
   CROSS JOIN LATERAL (SELECT ${isBlocked} AS blocked) AS earlier`;
 
@@ -52,9 +52,11 @@ const recordBlocking = `
   VALUES ($1::uuid, $2::text, $3::text, ${messageValues}, 'dead', $11::integer, $12::text, $13::jsonb)
   RETURNING seq`;
 
+// one that holds nothing back has a place within its key all the same, for a replay
 const insertDeadLetter = `
   INSERT INTO dead_letters (message_id, handler, order_key, ${messageColumns}, attempts, error, errors, reason, seq, received_at)
-  VALUES ($1::text, $2::text, $3::text, ${messageValues}, $11::integer, $12::text, $13::jsonb, $14::text, $15::bigint, now())`;
+  VALUES ($1::text, $2::text, $3::text, ${messageValues}, $11::integer, $12::text, $13::jsonb, $14::text,
+    CASE WHEN $2::text IS NOT NULL THEN coalesce($15::bigint, nextval(pg_get_serial_sequence('inbox_retries', 'seq'))) END, now())`;
 
 export async function admitJobs(db: Database, batch: readonly Job[]): Promise<Admission[]> {
   return await query<Admission>(db.pool, { name: 'inbox admit', text: admit, values: jobArrays(batch) });
@@ -74,19 +76,25 @@ export async function takeJobs(tx: Tx, batch: readonly Job[]): Promise<Set<numbe
 
 export type Failure = { attempts: number; error: string };
 
-/** Records a message that is to be tried (again) later. @returns false when it was taken over before. */
-export async function recordRetry(
-  db: Database,
-  job: Job,
-  { attempts, error, waitMs }: { attempts: number; error: string | undefined; waitMs: number },
-): Promise<boolean> {
-  return await db.transaction(async (tx) => {
-    if (!(await takeAlone(tx, job))) return false;
-    const errors = error === undefined ? '[]' : errorHistory(attempts, error);
-    const values = [...jobValues(job), attempts, waitMs, error, errors];
-    await query(tx, { name: 'inbox record', text: recordUnsettled, values });
-    return true;
-  });
+/** What is known of a message that is to be tried (again). `uncounted`: tries that used up no attempt. `errors`: JSON. */
+export type Unsettled = {
+  attempts: number;
+  uncounted: number;
+  waitMs: number;
+  lastError: string | undefined;
+  errors: string;
+};
+
+/** A message that was not tried yet. */
+export const untried: Unsettled = { attempts: 0, uncounted: 0, waitMs: 0, lastError: undefined, errors: '[]' };
+
+/** Records a message that is to be tried (again) later, in the caller's transaction. @returns false when it was taken over before. */
+export async function recordRetry(tx: Tx, job: Job, unsettled: Unsettled): Promise<boolean> {
+  if (!(await takeAlone(tx, job))) return false;
+  const { attempts, uncounted, waitMs, lastError, errors } = unsettled;
+  const values = [...jobValues(job), attempts, waitMs, lastError, errors, uncounted];
+  await query(tx, { name: 'inbox record', text: recordUnsettled, values });
+  return true;
 }
 
 export type Death = Failure & { reason: string; holdsBack: boolean };

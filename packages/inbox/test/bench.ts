@@ -18,13 +18,15 @@ export type Bench = {
   network: FaultProxy;
   broker: TestBroker;
   /** Starts a consumer process, as it were. */
-  start(handlers: Handler[], options?: Pick<InboxOptions, 'limits' | 'claimWhile'>): Promise<Inbox>;
+  start(handlers: Handler[], options?: Pick<InboxOptions, 'limits' | 'claimWhile' | 'ignore'>): Promise<Inbox>;
   publish(...events: OutgoingMessage[]): Promise<void>;
   /** Resolves when each of these is done, or recorded. */
   taken(...events: OutgoingMessage[]): Promise<void>;
   /** Message ids in the order of their effects. */
   effects(): Promise<string[]>;
   rows(table: 'inbox' | 'inbox_retries' | 'dead_letters'): Promise<Record<string, unknown>[]>;
+  /** Whether a process consumes, so that the queues and bindings are there. */
+  consuming(): Promise<boolean>;
   /** Makes everything that is to be tried again due now. */
   makeDue(): Promise<void>;
   drop(): Promise<void>;
@@ -47,6 +49,7 @@ export async function createBench(): Promise<Bench> {
   const connect = (): Rabbit => createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
   const publishing = connect();
   await publishing.start();
+  let latest: Rabbit | undefined;
   const stops: (() => Promise<void>)[] = [];
 
   return {
@@ -62,6 +65,7 @@ export async function createBench(): Promise<Bench> {
       });
       const rabbit = connect();
       await rabbit.start();
+      latest = rabbit;
       const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers, telemetry, ...options });
       await inbox.start();
       let stopped = false;
@@ -97,6 +101,10 @@ export async function createBench(): Promise<Bench> {
       return (await query<{ message_id: string }>(database.db.pool, sql)).map((row) => row.message_id);
     },
     rows: async (table) => await query(database.db.pool, `SELECT * FROM ${table}`),
+    consuming: async () => {
+      await latest?.ping();
+      return latest !== undefined;
+    },
     async makeDue() {
       await query(database.db.pool, `UPDATE inbox_retries SET next_attempt_at = now() WHERE state = 'retry'`);
     },

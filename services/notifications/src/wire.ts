@@ -1,6 +1,6 @@
 import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
-import { createInbox } from '@taskwire/inbox';
+import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import type { Component } from '@taskwire/lifecycle';
 import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
@@ -30,9 +30,9 @@ import { templates } from './app/templates/templates.ts';
 const audience = 'urn:taskwire:notifications';
 const service = 'notifications';
 const bindings = ['auth.user.*', 'tasks.#'];
+/** Of all that is heard, what nobody here is told of is no news, nor is a type that is newer than this build. */
+const ignore = bindings;
 
-/** Handlers here are tried again for one reason, that Auth or Tasks is away: with ten minutes between two tries this is an outage of two days. */
-const maxAttempts = 600;
 /** A delivery is at most this late, in milliseconds: a second is soon for an e-mail, and the look is one index probe. */
 const deliveryPollMs = 1_000;
 /** An effect ends shortly before its commit, which is when deliveries can be seen. A wake-up that comes too early is made good by the poll. */
@@ -108,8 +108,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       }),
     ],
     telemetry,
+    ignore,
     claimWhile: () => !auth.open && !tasks.open,
-    limits: { maxAttempts },
   });
 
   // from notification to person
@@ -130,7 +130,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     host: env.HOST,
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
-    routes: servesRequests ? routes(notificationInbox(db.pool)) : [],
+    routes: servesRequests ? routes({ inbox: notificationInbox(db.pool), deadLetters: createDeadLetters({ db }) }) : [],
     authenticator: jwtAuthenticator({
       issuer: env.ISSUER,
       audience,

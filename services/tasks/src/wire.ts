@@ -1,6 +1,6 @@
 import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
-import { createInbox } from '@taskwire/inbox';
+import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import { createLoop, type Component } from '@taskwire/lifecycle';
 import { createRelay, createWaker } from '@taskwire/outbox';
 import { createDatabase, requireMigrated } from '@taskwire/postgres';
@@ -105,7 +105,9 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     host: env.HOST,
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
-    routes: servesRequests ? routes({ tasks, people: createPeople(directory) }) : [],
+    routes: servesRequests
+      ? routes({ tasks, people: createPeople(directory), deadLetters: createDeadLetters({ db }) })
+      : [],
     authenticator: jwtAuthenticator({
       issuer: env.ISSUER,
       audience,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as schemas from '../rest/schemas.ts';
 import { tokenResponse } from '../rest/auth.ts';
+import { deadLetter, deadLetterDetail } from '../rest/dead-letters.ts';
 
 /** A JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it). */
 export type JsonSchema = { [keyword: string]: unknown };
@@ -12,6 +13,8 @@ const shared: Readonly<Record<string, z.ZodType>> = {
   Task: schemas.task,
   Activity: schemas.activity,
   Notification: schemas.notification,
+  DeadLetter: deadLetter,
+  DeadLetterDetail: deadLetterDetail,
   TokenResponse: tokenResponse,
   FieldError: schemas.fieldError,
   Problem: schemas.problem,

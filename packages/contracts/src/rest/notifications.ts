@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { deadLetterRoutes } from './dead-letters.ts';
 import { defineRoute } from './route.ts';
 import { idParams, listOf, notification, page } from './schemas.ts';
 
@@ -44,4 +45,5 @@ export const notificationsRoutes = {
     access: { kind: 'user' },
     responses: { 200: z.object({ read: z.int().describe('how many were unread') }) },
   }),
+  ...deadLetterRoutes('notifications'),
 };

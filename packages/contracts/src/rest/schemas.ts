@@ -31,6 +31,8 @@ export const email = z
   .max(254)
   .pipe(z.email({ pattern: z.regexes.html5Email }));
 export const searchText = line.min(1).max(100);
+/** Why somebody did what they did, for those who look later. */
+export const reasonText = line.min(1).max(500);
 export const personName = line.min(1).max(100);
 /** NIST SP 800-63B 3.1.1: at least 8 characters, long ones allowed, no composition rules. The upper bound keeps hashing cheap. */
 export const newPassword = z.string().min(8).max(256);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
+import { deadLetterRoutes } from './dead-letters.ts';
 import { defineRoute } from './route.ts';
 import { activity, description, dueAt, idParams, labels, listOf, page, priority, task, taskState, title } from './schemas.ts';
 
@@ -167,4 +168,5 @@ export const tasksRoutes = {
     etag: true,
     problems: ['not_found', 'gone'],
   }),
+  ...deadLetterRoutes('tasks'),
 };

@@ -1,17 +1,19 @@
 import { notificationsRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { bind, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
+import { bindDeadLetters, type DeadLetters } from '@taskwire/inbox';
 import { decodeCursor, encodeCursor } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { Inbox } from '../app/inbox.ts';
 
 /** The public API. */
-export function routes(inbox: Inbox): BoundRoute[] {
+export function routes({ inbox, deadLetters }: { inbox: Inbox; deadLetters: DeadLetters }): BoundRoute[] {
   return [
     bind(notificationsRoutes.listNotifications, list(inbox)),
     bind(notificationsRoutes.countUnread, countUnread(inbox)),
     bind(notificationsRoutes.readNotification, read(inbox)),
     bind(notificationsRoutes.readAllNotifications, readAll(inbox)),
+    ...bindDeadLetters(notificationsRoutes, deadLetters),
   ];
 }
 

@@ -1,5 +1,6 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bind, type BoundRoute } from '@taskwire/http-server';
+import { bindDeadLetters, type DeadLetters } from '@taskwire/inbox';
 import { assignTask } from '../app/assign-task.ts';
 import { changeTask } from '../app/change-task.ts';
 import { createTask } from '../app/create-task.ts';
@@ -11,7 +12,7 @@ import * as read from './reads.ts';
 import * as write from './writes.ts';
 
 /** The API of the service. */
-export function routes(ports: { tasks: TaskStore; people: People }): BoundRoute[] {
+export function routes(ports: { tasks: TaskStore; people: People; deadLetters: DeadLetters }): BoundRoute[] {
   return [
     bind(tasksRoutes.listTasks, read.listTasks(ports.tasks)),
     bind(tasksRoutes.createTask, write.createTask(createTask(ports))),
@@ -23,5 +24,6 @@ export function routes(ports: { tasks: TaskStore; people: People }): BoundRoute[
     bind(tasksRoutes.listActivity, read.listActivity(ports.tasks)),
     bind(tasksRoutes.shuffleTasks, write.shuffleTasks(shuffleTasks(ports))),
     bind(tasksRoutes.getInternalTask, read.getInternalTask(ports.tasks)),
+    ...bindDeadLetters(tasksRoutes, ports.deadLetters),
   ];
 }

@@ -1,0 +1,32 @@
+import type { DeadLetterDetail } from '@taskwire/contracts';
+import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { summaryColumns } from './search.ts';
+
+/** What is shown of a payload; one that was handled at all is no larger. */
+const shownBytes = 262_144;
+
+const read = `
+  SELECT ${summaryColumns}, app_id, correlation_id, ${isoMicros('sent_at')} AS sent_at, headers, errors,
+    substring(payload FOR ${shownBytes}) AS payload, length(payload) AS payload_bytes,
+    (SELECT coalesce(json_agg(json_build_object(
+        'action', entry.action, 'actor', entry.actor, 'reason', entry.reason, 'at', ${isoMicros('entry.at')}) ORDER BY entry.id), '[]')
+      FROM dead_letter_audit entry WHERE entry.dead_letter_id = dead_letters.id) AS audit
+  FROM dead_letters WHERE id = $1`;
+
+type Row = Omit<DeadLetterDetail, 'payload' | 'payload_encoding'> & { payload: Buffer };
+
+/** A dead letter with all that is known of it; undefined when there is none with this id. */
+export async function readDeadLetter(db: Queryable, id: string): Promise<DeadLetterDetail | undefined> {
+  const [row] = await query<Row>(db, read, [id]);
+  return row === undefined ? undefined : { ...row, ...shown(row.payload) };
+}
+
+function shown(payload: Buffer): Pick<DeadLetterDetail, 'payload' | 'payload_encoding'> {
+  try {
+    // as a stream, so that a character that was cut at the end is no fault
+    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload, { stream: true });
+    return { payload: text, payload_encoding: 'utf8' };
+  } catch {
+    return { payload: payload.toString('base64'), payload_encoding: 'base64' };
+  }
+}

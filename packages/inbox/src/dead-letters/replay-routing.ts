@@ -1,0 +1,85 @@
+import { createLoop, type Loop } from '@taskwire/lifecycle';
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type { Logger } from '@taskwire/telemetry';
+import type { Handlers } from '../handler.ts';
+import { checkMessage, orderKey, schemaVersionOf, type Invalid, type Message } from '../message.ts';
+import type { InboxMetrics } from '../metrics.ts';
+import { toMessage, type MessageRow } from '../stored-message.ts';
+import { errorHistory, recordRetry, untried } from '../store.ts';
+
+/** As often as recorded messages are looked at; a replay is nothing that a person waits for with a stopwatch. */
+const pollMs = 1_000;
+
+const findUnrouted = 'SELECT FROM dead_letters WHERE unrouted LIMIT 1';
+
+// one at a time in all processes, so that messages of one key keep their order
+const takeTurn = `SELECT pg_try_advisory_xact_lock(hashtextextended('inbox replay routing', 0)) AS mine`;
+
+const takeUnrouted = `
+  UPDATE dead_letters SET unrouted = false
+  WHERE id = (SELECT id FROM dead_letters WHERE unrouted ORDER BY id LIMIT 1 FOR UPDATE)
+  RETURNING id, message_id, type, aggregate_id, correlation_id, app_id, extract(epoch FROM sent_at)::float8 AS sent_at,
+    headers::text AS headers, payload, errors::text AS errors`;
+
+const failAgain = `
+  INSERT INTO dead_letters (
+    message_id, type, reason, error, attempts, errors, aggregate_id, correlation_id, app_id, sent_at, headers, payload, received_at)
+  SELECT message_id, type, $2, $3, 1, errors || $4::jsonb, aggregate_id, correlation_id, app_id, sent_at, headers, payload, received_at
+  FROM dead_letters WHERE id = $1`;
+
+type Unrouted = MessageRow & { id: string; errors: string };
+
+/**
+ * Finds handlers for replayed messages that never had one: nothing handled their type when they came, or they were not even messages. Where this
+ * build knows better they go the way of every message that is tried again; where it does not they are dead letters anew.
+ */
+export function createReplayRouting(options: {
+  db: Database;
+  handlers: Handlers;
+  ignores: (type: string) => boolean;
+  metrics: InboxMetrics;
+  logger: Logger;
+  /** A message was recorded that can be tried at once. */
+  onRecorded: () => void;
+}): Loop {
+  const { db, handlers, ignores, metrics, logger } = options;
+
+  async function route(tx: Tx, { id, errors, ...row }: Unrouted): Promise<void> {
+    const message = toMessage(row);
+    const wanted = handlers.of(message.type);
+    if (wanted.length === 0 && ignores(message.type)) return;
+    const invalid = checkMessage(message, schemaVersionOf(message), wanted.length);
+    if (invalid !== undefined) return await bury(tx, id, message, invalid);
+    for (const handler of wanted) {
+      const job = { message, handler: handler.name, orderKey: orderKey(message, handler) };
+      // false: a copy of it came meanwhile, and was taken
+      await recordRetry(tx, job, { ...untried, errors });
+    }
+  }
+
+  async function bury(tx: Tx, id: string, { id: messageId, type }: Message, invalid: Invalid): Promise<void> {
+    const { reason, error } = invalid;
+    await query(tx, failAgain, [id, reason, error, errorHistory(1, error)]);
+    metrics.messages.inc({ handler: 'none', outcome: 'dead' });
+    logger.error('a replayed message is a dead letter again', { message_id: messageId, event: type, reason, error });
+  }
+
+  return createLoop({
+    name: 'inbox replay routing',
+    intervalMs: pollMs,
+    logger,
+    async tick() {
+      const found = await query(db.pool, findUnrouted);
+      if (found.length === 0) return 'idle';
+      const routed = await db.transaction(async (tx) => {
+        const [turn] = await query<{ mine: boolean }>(tx, takeTurn);
+        if (turn?.mine !== true) return false;
+        const [unrouted] = await query<Unrouted>(tx, takeUnrouted);
+        if (unrouted !== undefined) await route(tx, unrouted);
+        return unrouted !== undefined;
+      });
+      if (routed) options.onRecorded();
+      return routed ? 'more' : 'idle';
+    },
+  });
+}

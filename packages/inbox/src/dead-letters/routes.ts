@@ -1,0 +1,35 @@
+import type { DeadLetterDetail, DeadLetterRoutes } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import { answer, bind, type BoundRoute } from '@taskwire/http-server';
+import type { DeadLetters } from './dead-letters.ts';
+import type { Settled } from './settle.ts';
+
+/** The operations of a service on its dead letters, bound. In the audit the caller is `user:<uuid>`. */
+export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLetters): BoundRoute[] {
+  async function read(id: string): Promise<DeadLetterDetail> {
+    const found = await deadLetters.read(id);
+    if (found === undefined) throw problem('not_found', 'There is no dead letter with this id.');
+    return found;
+  }
+
+  async function afterwards(id: string, settled: Settled): Promise<DeadLetterDetail> {
+    const letter = await read(id);
+    if (settled === 'conflict') throw problem('conflict', `It was ${letter.state} by ${letter.settled_by} already.`);
+    return letter;
+  }
+
+  return [
+    bind(routes.listDeadLetters, async ({ query }) => answer(200, await deadLetters.search(query))),
+    bind(routes.getDeadLetter, async ({ params }) => answer(200, await read(params.id))),
+    bind(routes.replayDeadLetters, async ({ actor, body: { filter, limit, reason } }) => {
+      const { settled, more } = await deadLetters.replayBatch({ filter, limit }, { actor: `user:${actor.id}`, reason });
+      return answer(200, { replayed: settled, more });
+    }),
+    bind(routes.replayDeadLetter, async ({ actor, params: { id } }) =>
+      answer(200, await afterwards(id, await deadLetters.replay(id, { actor: `user:${actor.id}` }))),
+    ),
+    bind(routes.dropDeadLetter, async ({ actor, params: { id }, body: { reason } }) =>
+      answer(200, await afterwards(id, await deadLetters.drop(id, { actor: `user:${actor.id}`, reason }))),
+    ),
+  ];
+}

@@ -1,0 +1,79 @@
+import type { DeadLetter, DeadLetterFilter, DeadLetterQuery } from '@taskwire/contracts';
+import { decodeCursor, encodeCursor, isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { z } from 'zod';
+import { typePattern } from '../type-pattern.ts';
+
+/** What lists show of a dead letter, under the names of the contract. */
+export const summaryColumns = `
+  id, message_id, handler, type, aggregate_id AS key, reason, error, attempts, state,
+  ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('settled_at')} AS settled_at,
+  settled_by, settled_reason`;
+
+const position = z.tuple([z.iso.datetime().refine((text) => !text.startsWith('0000')), z.guid()]);
+
+export type DeadLetterPage = { data: DeadLetter[]; next_cursor: string | null };
+
+/** A page of the dead letters that match, latest first. @throws Problem `bad_cursor`. */
+export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery): Promise<DeadLetterPage> {
+  const { cursor, limit, state, ...filter } = search;
+  const { conditions, values, add } = criteria(filter);
+  if (state !== 'any') add((place) => `state = ${place}`, state);
+  if (cursor !== undefined) {
+    const [deadAt, id] = decodeCursor(position, cursor);
+    add(
+      (place) => `(dead_at, id) < ((${place}::json ->> 0)::timestamptz, (${place}::json ->> 1)::uuid)`,
+      JSON.stringify([deadAt, id]),
+    );
+  }
+  const found = await query<DeadLetter>(
+    db,
+    `SELECT ${summaryColumns} FROM dead_letters ${where(conditions)}
+     ORDER BY dead_letters.dead_at DESC, dead_letters.id DESC LIMIT ${limit + 1}`,
+    values,
+  );
+  const data = found.slice(0, limit);
+  const last = data.at(-1);
+  const more = found.length > limit && last !== undefined;
+  return { data, next_cursor: more ? encodeCursor([last.dead_at, last.id]) : null };
+}
+
+/**
+ * The ids of those that match and are still dead, in the order in which they came; the place within a key is only known of messages that got to a
+ * handler. `diedBy`: what is dead later is left out.
+ */
+export async function findUnsettled(
+  db: Queryable,
+  { filter, diedBy, limit }: { filter: DeadLetterFilter; diedBy: string; limit: number },
+): Promise<string[]> {
+  const { conditions, values, add } = criteria(filter);
+  add((place) => `dead_at <= ${place}::timestamptz`, diedBy);
+  const rows = await query<{ id: string }>(
+    db,
+    `SELECT id FROM dead_letters ${where([...conditions, `state = 'dead'`])} ORDER BY seq NULLS FIRST, id LIMIT ${limit}`,
+    values,
+  );
+  return rows.map(({ id }) => id);
+}
+
+function criteria(filter: DeadLetterFilter) {
+  const conditions: string[] = [];
+  const values: unknown[] = [];
+  const add = (condition: (place: string) => string, value: unknown): void => {
+    if (value === undefined) return;
+    values.push(value);
+    conditions.push(condition(`$${values.length}`));
+  };
+  const { key, type, reason, message_id, from, until } = filter;
+  add((place) => `aggregate_id = ${place}`, key);
+  if (type !== undefined && /[*#]/.test(type)) add((place) => `('.' || type) ~ ${place}`, typePattern(type));
+  else add((place) => `type = ${place}`, type);
+  add((place) => `(reason = lower(${place}) OR strpos(lower(error), lower(${place})) > 0)`, reason);
+  add((place) => `message_id = ${place}`, message_id?.toLowerCase());
+  add((place) => `dead_at >= ${place}::timestamptz`, from);
+  add((place) => `dead_at <= ${place}::timestamptz`, until);
+  return { conditions, values, add };
+}
+
+function where(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+}

@@ -1,0 +1,95 @@
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import { letNextGoAhead } from '../retries.ts';
+import { lockOrder } from '../store.ts';
+
+/** Who settles a dead letter, and why. */
+export type Settlement = { actor: string; reason?: string | undefined };
+
+/** `conflict`: somebody settled it before. */
+export type Settled = 'done' | 'not_found' | 'conflict';
+
+type Letter = { message_id: string; handler: string | null; order_key: string | null };
+
+// the one place where a dead letter stops being dead, so that of any number of replays and drops at once one wins
+const settleLetter = `
+  UPDATE dead_letters
+  SET state = $2, settled_at = clock_timestamp(), settled_by = $3, settled_reason = $4,
+    unrouted = $2 = 'replayed' AND handler IS NULL
+  WHERE id = $1 AND state = 'dead'
+  RETURNING message_id, handler, order_key`;
+
+const audit = `
+  INSERT INTO dead_letter_audit (dead_letter_id, message_id, handler, type, action, actor, reason)
+  SELECT id, message_id, handler, type, $2, $3, $4 FROM dead_letters WHERE id = $1`;
+
+// its memory may have gone by its age; a copy that comes now must still find it
+const rememberAgain = `
+  INSERT INTO inbox (message_id, handler) VALUES ($1::uuid, $2) ON CONFLICT DO NOTHING`;
+
+// A letter that held back others is still in its place; any other gets back the place that it had.
+const putInPlace = `
+  INSERT INTO inbox_retries AS placed (
+    seq, message_id, handler, type, order_key, state, attempts, last_error, errors, aggregate_id, correlation_id, app_id, sent_at, headers,
+    payload, received_at)
+  SELECT coalesce(seq, nextval(pg_get_serial_sequence('inbox_retries', 'seq'))), message_id::uuid, handler, type, order_key, 'waiting', 0,
+    error, errors, aggregate_id, correlation_id, app_id, sent_at, headers, payload, received_at
+  FROM dead_letters WHERE id = $1
+  ON CONFLICT (message_id, handler) DO UPDATE
+  SET state = 'waiting', attempts = 0, uncounted = 0, crashes = 0, lease = NULL, next_attempt_at = NULL, tried_since = now()
+  WHERE placed.state = 'dead'`;
+
+// A later one of the key that rests between two tries steps back; one that is at work is left to end.
+const stepBack = `
+  UPDATE inbox_retries SET state = 'waiting', next_attempt_at = NULL
+  WHERE handler = $1 AND order_key = $2 AND state = 'retry' AND lease IS NULL
+    AND seq > (SELECT seq FROM inbox_retries WHERE message_id = $3::uuid AND handler = $1)`;
+
+const makeDue = `
+  UPDATE inbox_retries SET state = 'retry', next_attempt_at = now()
+  WHERE message_id = $1::uuid AND handler = $2 AND state = 'waiting'`;
+
+const removeHeldBack = `DELETE FROM inbox_retries WHERE message_id = $1::uuid AND handler = $2 AND state = 'dead'`;
+
+/** Has a dead letter tried again, from its first attempt, in its place within its key. Its history stays with it. */
+export async function replayOne(db: Database, id: string, settlement: Settlement): Promise<Settled> {
+  return await settle(db, id, { state: 'replayed', action: 'replay' }, settlement, async (tx, letter) => {
+    const { message_id, handler, order_key } = letter;
+    // without a handler there is no place to go to yet: src/dead-letters/replay-routing.ts
+    if (handler === null) return;
+    await query(tx, rememberAgain, [message_id, handler]);
+    await query(tx, putInPlace, [id]);
+    if (order_key === null) return void (await query(tx, makeDue, [message_id, handler]));
+    await query(tx, stepBack, [handler, order_key, message_id]);
+    await letNextGoAhead(tx, handler, order_key);
+  });
+}
+
+/** Gives a dead letter up for ever; what it held back goes on. */
+export async function dropOne(db: Database, id: string, settlement: Settlement): Promise<Settled> {
+  return await settle(db, id, { state: 'dropped', action: 'drop' }, settlement, async (tx, letter) => {
+    const { message_id, handler, order_key } = letter;
+    if (handler === null) return;
+    await query(tx, removeHeldBack, [message_id, handler]);
+    if (order_key !== null) await letNextGoAhead(tx, handler, order_key);
+  });
+}
+
+async function settle(
+  db: Database,
+  id: string,
+  { state, action }: { state: 'replayed' | 'dropped'; action: 'replay' | 'drop' },
+  { actor, reason }: Settlement,
+  release: (tx: Tx, letter: Letter) => Promise<void>,
+): Promise<Settled> {
+  return await db.transaction(async (tx) => {
+    const [letter] = await query<Letter>(tx, settleLetter, [id, state, actor, reason]);
+    if (letter === undefined) {
+      const known = await query(tx, 'SELECT FROM dead_letters WHERE id = $1', [id]);
+      return known.length > 0 ? 'conflict' : 'not_found';
+    }
+    await query(tx, audit, [id, action, actor, reason]);
+    if (letter.handler !== null && letter.order_key !== null) await lockOrder(tx, letter.handler, letter.order_key);
+    await release(tx, letter);
+    return 'done';
+  });
+}
