@@ -1,3 +1,5 @@
+import { measureConsume } from './consume.ts';
+import { measureLatency } from './latency.ts';
 import { measureRelay } from './relay.ts';
 import { measureWrite } from './write.ts';
 
@@ -5,6 +7,8 @@ import { measureWrite } from './write.ts';
 const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
   write: measureWrite,
   relay: measureRelay,
+  latency: measureLatency,
+  consume: measureConsume,
 };
 
 const names = process.argv.slice(2);
