@@ -23,7 +23,14 @@ export type FaultProxyOptions = {
   port?: number;
 };
 
-type Connection = { client: Socket; server: Socket | undefined; lines: Line[]; lost: boolean };
+type Connection = {
+  client: Socket;
+  server: Socket | undefined;
+  /** To the server, and to the client. */
+  lines: Line[];
+  lost: boolean;
+  muted: boolean;
+};
 
 /** Starts a proxy with a healthy link. @throws when the port is taken */
 export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
@@ -36,7 +43,13 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     client.on('error', () => undefined);
     if (fault?.kind === 'cut') return void client.resetAndDestroy();
     client.setNoDelay(true);
-    const connection: Connection = { client, server: undefined, lines: [], lost: fault?.kind === 'half_open' };
+    const connection: Connection = {
+      client,
+      server: undefined,
+      lines: [],
+      lost: fault?.kind === 'half_open',
+      muted: false,
+    };
     connections.add(connection);
     client.once('close', () => {
       // nobody tells the server behind a half-open link
@@ -57,9 +70,17 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
       if (!connection.lost) reset(client);
       forget(connection);
     });
-    const lines = [openLine(client, server), openLine(server, client)];
-    connection.lines = lines;
-    for (const line of lines) line.set(fault);
+    connection.lines = [openLine(client, server), openLine(server, client)];
+    applyTo(connection);
+  }
+
+  function applyTo(connection: Connection): void {
+    const [toServer, toClient] = connection.lines;
+    if (fault?.kind === 'mute') connection.muted = true;
+    const gone: LinkFault = { kind: 'half_open' };
+    const flowing = fault?.kind === 'mute' ? undefined : fault;
+    toServer?.set(connection.lost ? gone : flowing);
+    toClient?.set(connection.lost || connection.muted ? gone : flowing);
   }
 
   function forget(connection: Connection): void {
@@ -69,7 +90,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
   function apply(): void {
     for (const connection of connections) {
       if (fault?.kind === 'half_open') connection.lost = true;
-      for (const line of connection.lines) line.set(connection.lost ? { kind: 'half_open' } : fault);
+      applyTo(connection);
     }
   }
 
@@ -90,7 +111,11 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     },
     heal() {
       fault = undefined;
-      for (const { server, lost } of connections) if (lost) reset(server);
+      for (const { client, server, lost, muted } of connections) {
+        if (lost) reset(server);
+        // a part of the stream is missing
+        else if (muted) [client, server].forEach(reset);
+      }
       apply();
     },
     reset: resetOpen,
