@@ -3,7 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import amqp from 'amqplib';
 import { eventExchange } from '@taskwire/contracts';
 import { query } from '@taskwire/postgres';
-import { benchEvent, benchPayload, benchQueue, connected, createBenchInbox, createMessagingBench } from './messaging.ts';
+import {
+  benchEvent,
+  benchPayload,
+  benchQueue,
+  connected,
+  createBenchInbox,
+  createMessagingBench,
+} from './messaging.ts';
 import { median, perSecond, printFigures } from './figures.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
 
@@ -40,11 +47,16 @@ export async function measureConsume(): Promise<void> {
       );
     }
     const [stored] = await query<{ rows: number }>(db.pool, 'SELECT count(*)::int AS rows FROM effects');
-    if (stored?.rows !== 2 * rounds * events) throw new Error(`${stored?.rows} effects for ${2 * rounds * events} events`);
+    if (stored?.rows !== 2 * rounds * events)
+      throw new Error(`${stored?.rows} effects for ${2 * rounds * events} events`);
     const ceiling = median(rates.bare);
     printFigures('consume (median of the rounds)', [
       { what: `ceiling: bare amqplib consumer, the effect alone`, value: perSecond(ceiling, 'events') },
-      { what: 'inbox with the effect', value: perSecond(median(rates.inbox), 'events'), ratio: median(rates.inbox) / ceiling },
+      {
+        what: 'inbox with the effect',
+        value: perSecond(median(rates.inbox), 'events'),
+        ratio: median(rates.inbox) / ceiling,
+      },
     ]);
   } finally {
     await bench.stop();

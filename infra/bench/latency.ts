@@ -19,7 +19,12 @@ export async function measureLatency(): Promise<void> {
   const servers = await startBenchServers();
   const bench = await createMessagingBench(servers);
   const { db, rabbit, telemetry } = bench;
-  const relay = createRelay({ databaseUrl: servers.databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
+  const relay = createRelay({
+    databaseUrl: servers.databaseUrl,
+    publisher: rabbit.publisher(),
+    telemetry,
+    appId: 'bench',
+  });
   const waker = createWaker({ db: db.pool, relay, logger: telemetry.logger });
   const samples: number[] = [];
   const inbox = createBenchInbox(bench, (committedAt) => samples.push(performance.now() - committedAt));
@@ -34,7 +39,9 @@ export async function measureLatency(): Promise<void> {
       const dueAt = start + (sent * 1000) / rate;
       if (dueAt > performance.now()) await delay(dueAt - performance.now());
       // without waiting: a slow commit must not slow the rate down
-      void appendEvents(db.pool, [{ type: benchEvent, aggregateId: randomUUID(), payload: benchPayload() }]).then(waker.wake);
+      void appendEvents(db.pool, [{ type: benchEvent, aggregateId: randomUUID(), payload: benchPayload() }]).then(
+        waker.wake,
+      );
     }
     while (samples.length < total) await delay(10);
     const counted = samples.slice(warmUp);

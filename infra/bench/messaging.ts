@@ -26,7 +26,10 @@ export async function createMessagingBench(servers: BenchServers): Promise<Messa
   const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
   await migrate(servers.databaseUrl, [outboxMigrations, inboxMigrations]);
   const db = await createDatabase({ url: servers.databaseUrl, poolSize: 10, applicationName: 'bench', telemetry });
-  await query(db.pool, 'CREATE TABLE IF NOT EXISTS effects (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())');
+  await query(
+    db.pool,
+    'CREATE TABLE IF NOT EXISTS effects (id uuid PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())',
+  );
   const topology = serviceTopology({ service: 'bench', bindings: ['tasks.#'] });
   const rabbit = createRabbit({ url: servers.amqpUrl, name: 'bench', telemetry, topology });
   return {
@@ -41,7 +44,10 @@ export async function createMessagingBench(servers: BenchServers): Promise<Messa
 }
 
 /** An inbox whose handler writes one row, and tells when it was called. */
-export function createBenchInbox({ db, rabbit, telemetry }: MessagingBench, onHandled: (sentAt: number) => void): Inbox {
+export function createBenchInbox(
+  { db, rabbit, telemetry }: MessagingBench,
+  onHandled: (sentAt: number) => void,
+): Inbox {
   const handler = defineHandler({
     name: 'bench',
     type: 'tasks.#',

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { dead, retry, type HandlerContext, type Inbox } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
@@ -27,7 +28,8 @@ describe('order of the messages of one aggregate', () => {
     let most = 0;
     const decide = async (context: HandlerContext) => {
       most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+      // a handler takes its time
+      await delay(Math.random() * 3);
       running -= 1;
       return noteEffect(context);
     };
@@ -125,7 +127,8 @@ describe('order of the messages of one aggregate', () => {
     const decide = async (context: HandlerContext) => {
       const count = (attempts.get(context.messageId) ?? 0) + 1;
       attempts.set(context.messageId, count);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 3));
+      // a handler takes its time
+      await delay(Math.random() * 3);
       return count < 2 ? retry('not yet') : noteEffect(context);
     };
     const limits = { backOff: { baseMs: 5, capMs: 5 } };

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { appendEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
-import { createBench, smallLimits, type Bench } from './bench.ts';
+import { createBench, type Bench } from './bench.ts';
 import { fakePublisher, type Answer, type FakePublisher } from './fake-publisher.ts';
 
 type Change = { aggregate: number; events: number; pauseMs: number; commits: boolean };
