@@ -81,10 +81,9 @@ export async function createBench(): Promise<Bench> {
     },
     async publish(...events) {
       const publisher = publishing.publisher();
-      for (const event of events) {
-        const outcome = await publisher.publish(event);
-        if (outcome !== 'confirmed') throw new Error(outcome);
-      }
+      // a queue that was declared a moment ago may still refuse, or not be bound yet
+      const sent = async (event: OutgoingMessage): Promise<boolean> => (await publisher.publish(event)) === 'confirmed';
+      for (const event of events) await waitFor(() => sent(event), { what: 'the queue to take a message' });
     },
     async taken(...events) {
       const ids = events.map((event) => event.messageId);

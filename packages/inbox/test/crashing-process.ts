@@ -1,0 +1,24 @@
+// A consumer that dies at one message: crashing-process.ts <database URL> <AMQP URL> <message id>
+import { createInbox } from '@taskwire/inbox';
+import { createDatabase } from '@taskwire/postgres';
+import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { aHandler, noteEffect } from './bench.ts';
+
+const [url = '', amqpUrl = '', killer = ''] = process.argv.slice(2);
+const service = 'notifications';
+const telemetry = createTelemetry({ service });
+const db = await createDatabase({ url, poolSize: 5, applicationName: 'crashing', telemetry });
+const topology = serviceTopology({ service, bindings: ['tasks.#'] });
+const rabbit = createRabbit({ url: amqpUrl, name: 'crashing', telemetry, topology });
+const handler = aHandler({
+  decide: (context) => {
+    if (context.messageId === killer) process.kill(process.pid, 'SIGKILL');
+    return noteEffect(context);
+  },
+});
+// short, so that the deaths follow one another
+const limits = { leaseMs: 300, maxCrashes: 3, concurrency: 4 };
+const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers: [handler], telemetry, limits });
+await rabbit.start();
+await inbox.start();

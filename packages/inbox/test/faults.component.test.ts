@@ -1,0 +1,184 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { dead, retry, type HandlerContext } from '@taskwire/inbox';
+import { query } from '@taskwire/postgres';
+import type { OutgoingMessage } from '@taskwire/rabbit';
+import { waitFor } from '@taskwire/testing';
+import { aHandler, anEvent, atOnce, createBench, never, noteEffect, someEvents, type Bench } from './bench.ts';
+
+const idsOf = (events: OutgoingMessage[]): string[] => events.map((event) => event.messageId);
+
+describe('inbox among faults', () => {
+  let bench: Bench;
+  const children: ChildProcess[] = [];
+  beforeEach(async () => (bench = await createBench()));
+  afterEach(async () => {
+    for (const child of children.splice(0)) child.kill('SIGKILL');
+    await bench.drop();
+  });
+
+  it('stores whatever a message or a reason contains', async () => {
+    const nul = { body: Buffer.from('\0'), correlationId: 'a\0b', headers: { aggregate_id: 'x\0', other: '\0' } };
+    const decide = ({ aggregateId }: HandlerContext) => (aggregateId === 'a' ? dead('a\0b') : retry('\0'));
+    await bench.start([aHandler({ decide })], { limits: never });
+    const events = [anEvent(nul), anEvent({ aggregateId: 'a' }), anEvent({ aggregateId: 'b' })];
+    await bench.publish(...events);
+    await bench.taken(...events.slice(1));
+    await waitFor(async () => (await bench.rows('dead_letters')).length === 2);
+    expect(await bench.rows('inbox_retries')).to.have.length(1);
+  });
+
+  describe('while the database is away', () => {
+    it('keeps what it has, takes up where it was, and burns none of the attempts or deliveries', async () => {
+      let handled = 0;
+      const decide = (context: HandlerContext) => {
+        handled += 1;
+        if (handled === 3) bench.network.set({ kind: 'cut' });
+        return noteEffect(context);
+      };
+      await bench.start([aHandler({ decide })], { limits: never });
+      const events = someEvents(10);
+      await bench.publish(...events);
+      await waitFor(() => handled >= 3);
+      bench.network.heal();
+      await bench.taken(...events);
+      expect(await bench.effects()).to.deep.equal(idsOf(events));
+      expect(await bench.rows('inbox_retries')).to.deep.equal([]);
+      expect(await bench.rows('dead_letters')).to.deep.equal([]);
+    });
+
+    it('records a failure that came of that once the database is back', async () => {
+      let away = false;
+      const decide = (context: HandlerContext) => {
+        if (away) return noteEffect(context);
+        away = true;
+        bench.network.set({ kind: 'cut' });
+        return retry('the database cannot be asked');
+      };
+      await bench.start([aHandler({ decide })], { limits: atOnce });
+      const [event] = someEvents(1);
+      if (event === undefined) return;
+      await bench.publish(event);
+      await waitFor(() => away);
+      bench.network.heal();
+      await waitFor(async () => (await bench.effects()).length === 1);
+    });
+
+    it('hands messages to another process when it stops meanwhile', async () => {
+      const first = await bench.start([aHandler()]);
+      bench.network.set({ kind: 'cut' });
+      const events = someEvents(3);
+      await bench.publish(...events);
+      await first.stop();
+      bench.network.heal();
+      await bench.start([aHandler()]);
+      await bench.taken(...events);
+      expect(await bench.effects()).to.deep.equal(idsOf(events));
+    });
+  });
+
+  it('takes the effect of a commit whose answer was lost as done', async () => {
+    let cut = false;
+    const decide = (context: HandlerContext) => noteEffect(context);
+    await bench.start([aHandler({ decide })], { limits: never });
+    // the server commits, and the answer gets lost on the way
+    await query(
+      bench.database.db.pool,
+      `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$`,
+    );
+    await query(
+      bench.database.db.pool,
+      `CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON effects
+      DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`,
+    );
+    const event = anEvent();
+    await bench.publish(event);
+    await waitFor(async () => {
+      const committing = `SELECT FROM pg_stat_activity WHERE application_name = 'consumer' AND query ILIKE 'COMMIT%' AND state = 'active'`;
+      cut = (await query(bench.database.db.pool, committing)).length > 0;
+      return cut;
+    });
+    bench.network.set({ kind: 'cut' });
+    await bench.taken(event);
+    bench.network.heal();
+    const last = anEvent();
+    await bench.publish(last);
+    await bench.taken(last);
+    expect(await bench.effects()).to.deep.equal(idsOf([event, last]));
+  });
+
+  it('gives a message to another process when the one that was at it has died, and counts the attempt', async () => {
+    const { pool } = bench.database.db;
+    const first = await bench.start([aHandler({ decide: () => retry('not now') })], { limits: never });
+    const event = anEvent();
+    await bench.publish(event);
+    await bench.taken(event);
+    await first.stop();
+    // as a process leaves it that dies in the middle of its second attempt
+    await query(pool, `UPDATE inbox_retries SET lease = gen_random_uuid(), attempts = 2, next_attempt_at = now()`);
+    const attempts: number[] = [];
+    const decide = (context: HandlerContext) => {
+      attempts.push(context.attempt);
+      return noteEffect(context);
+    };
+    await bench.start([aHandler({ decide })]);
+    await waitFor(async () => (await bench.effects()).length === 1);
+    expect(attempts).to.deep.equal([3]);
+  });
+
+  it('does not commit what a process did after its lease had run out', async () => {
+    const { pool } = bench.database.db;
+    const first = await bench.start([aHandler({ decide: () => retry('not now') })], { limits: never });
+    const event = anEvent();
+    await bench.publish(event);
+    await bench.taken(event);
+    await first.stop();
+    const decide = async (context: HandlerContext) => {
+      // meanwhile another process has taken it over
+      await query(
+        pool,
+        `UPDATE inbox_retries SET lease = gen_random_uuid(), next_attempt_at = now() + interval '1 hour'`,
+      );
+      return noteEffect(context);
+    };
+    const second = await bench.start([aHandler({ decide })], { limits: never });
+    await bench.makeDue();
+    await second.tick();
+    expect(await bench.effects()).to.deep.equal([]);
+    expect(await bench.rows('inbox_retries')).to.have.length(1);
+  });
+
+  it('makes a message that kills every process that handles it a dead letter, and loses no other', async function () {
+    this.timeout(60_000);
+    const script = fileURLToPath(new URL('crashing-process.ts', import.meta.url));
+    const killer = anEvent({ aggregateId: 'killer' });
+    let crashes = 0;
+    let stopped = false;
+    const run = (): void => {
+      if (stopped) return;
+      const args = [script, bench.database.url, bench.broker.url('notifications'), killer.messageId];
+      const child = spawn(process.execPath, args, { stdio: 'ignore' });
+      children.push(child);
+      child.once('exit', () => {
+        crashes += 1;
+        run();
+      });
+    };
+    const others = Array.from({ length: 30 }, (_, i) => anEvent({ aggregateId: `a${i}` }));
+    // the queue must be there before anything is published
+    const declaring = await bench.start([aHandler()]);
+    await waitFor(() => bench.consuming());
+    await declaring.stop();
+    await bench.publish(...others.slice(0, 15), killer, ...others.slice(15));
+    run();
+    await waitFor(async () => (await bench.rows('dead_letters')).length === 1, { timeoutMs: 50_000 });
+    await waitFor(async () => (await bench.effects()).length === others.length, { timeoutMs: 10_000 });
+    stopped = true;
+    expect(new Set(await bench.effects())).to.deep.equal(new Set(idsOf(others)));
+    const [letter] = await bench.rows('dead_letters');
+    expect(letter).to.deep.include({ message_id: killer.messageId, reason: 'crashed' });
+    expect(crashes).to.be.greaterThan(2);
+  });
+});
