@@ -2,6 +2,7 @@ import type { ConsumeMessage, MessageProperties, XDeath } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import type { Telemetry } from '@taskwire/telemetry';
+import { createAcks, type Acks } from './acks.ts';
 import { answer, closeChannel, declareTopology, openChannel, type OpenChannel, type Topology } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
@@ -60,11 +61,11 @@ export function createConsumer(
   let stopping = false;
   let up = false;
 
-  async function handle({ channel, ended }: OpenChannel, message: ConsumeMessage): Promise<void> {
+  async function handle({ ended }: OpenChannel, acks: Acks, message: ConsumeMessage): Promise<void> {
     try {
       await onMessage(toDelivery(message, ended));
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
-      channel.ack(message);
+      acks.ack(message);
       metrics.deliveries.inc({ queue, outcome: 'acked' });
     } catch (error) {
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
@@ -74,26 +75,31 @@ export function createConsumer(
       });
       metrics.deliveries.inc({ queue, outcome: 'requeued' });
       await delay(requeuePauseMs * (0.5 + Math.random()), undefined, { signal: ended });
-      channel.nack(message, false, true);
+      acks.requeue(message);
     }
   }
 
-  function take(open: OpenChannel, message: ConsumeMessage): void {
+  function take(open: OpenChannel, acks: Acks, message: ConsumeMessage): void {
     // what arrives while stopping stays unacked: it returns to the queue, in order, with the end of the channel
     if (stopping) return;
-    // what can still reject is an ack or a nack on a channel that closed a moment ago
-    const handled = handle(open, message)
+    // what can still reject is a nack on a channel that closed a moment ago
+    const handled = handle(open, acks, message)
       .catch(() => metrics.deliveries.inc({ queue, outcome: 'lost' }))
       .finally(() => inProgress.delete(handled));
     inProgress.add(handled);
   }
 
-  async function consume(connection: Connection, open: OpenChannel, cancelled: AbortController): Promise<void> {
+  async function consume(
+    connection: Connection,
+    open: OpenChannel,
+    acks: Acks,
+    cancelled: AbortController,
+  ): Promise<void> {
     await answer(connection, 'prefetch', (done) => open.channel.prefetch(prefetch, false, done));
     const onDelivery = (message: ConsumeMessage | null): void => {
       // the broker cancels a consumer when its queue is deleted or moves; amqplib says so with null
       if (message === null) cancelled.abort(new Error('the broker cancelled the consumer'));
-      else take(open, message);
+      else take(open, acks, message);
     };
     await answer(connection, `consuming of ${queue}`, (done) => open.channel.consume(queue, onDelivery, {}, done));
   }
@@ -104,7 +110,8 @@ export function createConsumer(
     await declareTopology(connection, topology);
     const open = await openChannel(connection);
     const cancelled = new AbortController();
-    await consume(connection, open, cancelled);
+    const acks = createAcks(open.channel);
+    await consume(connection, open, acks, cancelled);
     metrics.channelUp.set(label, 1);
     up = true;
     try {
@@ -113,7 +120,7 @@ export function createConsumer(
       up = false;
       metrics.channelUp.set(label, 0);
       // also after a cancel: what is unacked on the old channel would stay there
-      if (!open.ended.aborted) await closeChannel(connection, open.channel).catch(() => undefined);
+      if (!open.ended.aborted) await close(connection, open, acks).catch(() => undefined);
     }
   }
 
@@ -134,6 +141,11 @@ export function createConsumer(
       supervisor = undefined;
     },
   };
+}
+
+async function close(connection: Connection, { channel }: OpenChannel, acks: Acks): Promise<void> {
+  acks.flush();
+  await closeChannel(connection, channel);
 }
 
 function toDelivery({ content, fields, properties }: ConsumeMessage, signal: AbortSignal): Delivery {
