@@ -181,7 +181,8 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   async function settle(): Promise<void> {
     window.close();
     const deadline = now() + settleTimeoutMs;
-    while (window.inFlight() > 0 && now() < deadline) await nap();
+    // a nap ends at once while a flush is due
+    while (window.inFlight() > 0 && now() < deadline) await (flushDue() ? flush() : nap());
     await flush();
   }
 

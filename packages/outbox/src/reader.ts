@@ -13,6 +13,10 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
  * the sequence, read before the snapshot of a complete sweep. A row up to there has an id from before that sweep. The one before it in its
  * aggregate was committed before that id was given out (its lock was held until then), so the sweep has seen it, or this scan will.
  *
+ * And why it leaves some rows to the sweep. The one before it may also be of the same transaction, and be committed with it after that sweep,
+ * below the cursor. So what the scan takes was committed before the sweep looked (`settledBy`, a snapshot from before its own). The cursor passes the
+ * rest, which the next sweep finds together with what belongs before it. Only when nothing is left below the cursor does the scan take all that it sees.
+ *
  * Why the floor may rise. A transaction that writes an outbox row gets its xid before the row's id, because `xid` is the first column and
  * defaults are evaluated in the order of the columns. Now read, one after the other,
  *   M, the last value that the sequence gave out, then
@@ -44,6 +48,8 @@ export type Reader = {
   lastId(): Promise<number>;
 };
 
+type ScannedRow = [...RawRow, string];
+
 type Mark = { lastId: number; xid: bigint; settled: boolean };
 
 export type ReaderOptions = {
@@ -64,7 +70,7 @@ const markEveryMs = 250;
 const sweepLimit = 20_000;
 
 const scanOf = (behindHeld: string): string => `
-  SELECT ${rowColumns(behindHeld)} FROM outbox o
+  SELECT ${rowColumns(behindHeld)}, pg_visible_in_snapshot(o.xid, $4::pg_snapshot) FROM outbox o
   WHERE o.id > $1 AND o.id <= $2 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $3`;
 const fetchOf = (behindHeld: string): string => `
   SELECT ${rowColumns(behindHeld)} FROM outbox o
@@ -79,6 +85,11 @@ const sql = {
     name: 'outbox sweep',
     text: 'SELECT id FROM outbox WHERE id > $1 AND id <= $2 AND next_attempt_at IS NULL ORDER BY id LIMIT $3',
   },
+  // the snapshot is older than the id: it is taken when the statement begins
+  lookAround: {
+    name: 'outbox look around',
+    text: `SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_current_snapshot()::text FROM outbox_id_seq`,
+  },
   lastId: { name: 'outbox last id', text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq' },
   newXid: { name: 'outbox new xid', text: 'SELECT pg_current_xact_id()' },
   xmin: { name: 'outbox xmin', text: 'SELECT pg_snapshot_xmin(pg_current_snapshot())' },
@@ -88,6 +99,7 @@ export function createReader({ connection, known, now = () => performance.now() 
   let floor = 0;
   let cursor = 0;
   let covered = 0;
+  let settledBy = '';
   let mark: Mark | undefined;
   let markedAt = -Infinity;
   let heldExists = true;
@@ -116,9 +128,9 @@ export function createReader({ connection, known, now = () => performance.now() 
   async function sweep(room: number): Promise<Row[]> {
     const startedAt = now();
     sweepWanted = false;
-    const lastId = Number(await value(sql.lastId));
+    const around = await lookAround();
     if (floor === cursor) {
-      covered = lastId;
+      ({ covered, settledBy } = around);
       return [];
     }
     const ids = (await connection.run<[string]>(sql.sweep, [floor, cursor, sweepLimit])).map(([id]) => Number(id));
@@ -127,7 +139,7 @@ export function createReader({ connection, known, now = () => performance.now() 
     const rows = taken.length === 0 ? [] : await fetchRows(taken);
     const complete = taken.length === late.length && ids.length < sweepLimit;
     if (complete) {
-      covered = lastId;
+      ({ covered, settledBy } = around);
       raiseFloor(cursor);
     } else {
       raiseFloor((taken.length < late.length ? taken.at(-1) : ids.at(-1)) ?? floor);
@@ -143,17 +155,26 @@ export function createReader({ connection, known, now = () => performance.now() 
     return (await connection.run<RawRow>(heldExists ? sql.fetchBesideHeld : sql.fetch, [ids])).map(toRow);
   }
 
-  async function scan(limit: number): Promise<Row[]> {
+  async function scan(limit: number): Promise<{ rows: Row[]; full: boolean }> {
     const complete = floor === cursor;
-    const found = await connection.run<RawRow>(heldExists ? sql.scanBesideHeld : sql.scan, [cursor, covered, limit]);
-    const rows = found.map(toRow);
+    const statement = heldExists ? sql.scanBesideHeld : sql.scan;
+    const found = await connection.run<ScannedRow>(statement, [cursor, covered, limit, settledBy]);
+    const taken = complete ? found : found.filter((row) => row.at(-1) === 't');
+    if (taken.length < found.length) sweepWanted = true;
+    const full = found.length === limit;
     // where it found the end, it passed ids that were rolled back or are not committed yet
-    cursor = rows.length < limit ? Math.max(cursor, covered) : (rows.at(-1)?.id ?? cursor);
+    cursor = full ? Number(found.at(-1)?.[0] ?? cursor) : Math.max(cursor, covered);
     if (complete && mark?.settled === true) {
       // the scan saw all there is up to M, so M needs no sweep
       raiseFloor(cursor);
     }
-    return rows;
+    return { rows: taken.map((row) => toRow(row)), full };
+  }
+
+  async function lookAround(): Promise<{ covered: number; settledBy: string }> {
+    const [row] = await connection.run<[string, string]>(sql.lookAround);
+    if (row === undefined) throw new Error('the sequence of the outbox is not there');
+    return { covered: Number(row[0]), settledBy: row[1] };
   }
 
   async function value(statement: { name: string; text: string }): Promise<string> {
@@ -170,9 +191,9 @@ export function createReader({ connection, known, now = () => performance.now() 
       await settleMark();
       const late = sweepIn() === 0 ? await sweep(room) : [];
       const limit = room - late.length;
-      const fresh = limit > 0 && cursor < covered ? await scan(limit) : [];
-      if (fresh.length + late.length > 0) sweepWanted = true;
-      return { rows: [...late, ...fresh], more: fresh.length === limit };
+      const fresh = limit > 0 && cursor < covered ? await scan(limit) : { rows: [], full: limit === 0 };
+      if (fresh.rows.length + late.length > 0) sweepWanted = true;
+      return { rows: [...late, ...fresh.rows], more: fresh.full };
     },
     expectLate() {
       sweepWanted = true;

@@ -27,7 +27,11 @@ export const isBehindHeld = `EXISTS (
     SELECT FROM outbox held
     WHERE held.aggregate_id = o.aggregate_id AND held.next_attempt_at IS NOT NULL AND held.id < o.id)`;
 
-export function toRow([id, messageId, type, aggregateId, payload, headers, createdAt, attempts, behind]: RawRow): Row {
+/** Columns after those of a `RawRow` are left aside. */
+export function toRow([id, messageId, type, aggregateId, payload, headers, createdAt, attempts, behind]: [
+  ...RawRow,
+  ...string[],
+]): Row {
   return {
     // safe as a number for 2^53 rows
     id: Number(id),

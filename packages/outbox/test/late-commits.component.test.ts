@@ -58,4 +58,33 @@ describe('what the relay reads of a transaction that commits late', () => {
       await pool.query('DELETE FROM outbox');
     });
   }
+
+  it('is in its own order when it commits between two looks, with some of its rows below what was read and some above', async () => {
+    const { pool } = bench.database.db;
+    let beforeScan: (() => Promise<unknown>) | undefined;
+    const interrupted: OwnerConnection = {
+      ...connection,
+      async run(statement, values) {
+        if (statement.name.startsWith('outbox scan')) await beforeScan?.();
+        return await connection.run(statement, values);
+      },
+    };
+    const clock = { ms: 0 };
+    const reader = createReader({ connection: interrupted, known: () => false, now: () => clock.ms });
+    await reader.read(100);
+    await slow.query('BEGIN');
+    await appendEvents(slow, [anEvent(1, 'k')]);
+    await appendEvents(pool, [anEvent(0, 'other')]);
+    reader.expectLate();
+    await reader.read(100);
+    await appendEvents(slow, [anEvent(2, 'k')]);
+    beforeScan = async () => {
+      beforeScan = undefined;
+      await slow.query('COMMIT');
+    };
+    reader.expectLate();
+    expect(await order(reader, clock)).to.deep.equal([1, 2]);
+    expect(beforeScan).to.equal(undefined);
+    await pool.query('DELETE FROM outbox');
+  });
 });

@@ -47,7 +47,7 @@ describe('relay', () => {
       return 'confirmed';
     });
     await append(200, (n) => `a${n % 7}`);
-    await bench.relay(publisher).tick();
+    await bench.relay(publisher, { ...smallLimits, batch: 20, window: 40 }).tick();
     expect(most).to.equal(7);
     for (let a = 0; a < 7; a++) {
       const numbers = publisher.taken.map(numberOf).filter((n) => n % 7 === a);
