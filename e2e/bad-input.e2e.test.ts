@@ -17,10 +17,12 @@ function serviceOf(route: Route): 'auth' | 'tasks' | 'notifications' {
 describe('Bad input, at every public endpoint', () => {
   const suite = useSuite();
   let admin: Person;
+  let member: Person;
   let serviceToken: string;
 
   before(async () => {
     admin = await demoPerson(suite(), 'admin');
+    member = await demoPerson(suite(), 'ann');
     serviceToken = await clientCredentials('urn:taskwire:tasks', 'tasks:read');
   });
 
@@ -70,6 +72,12 @@ describe('Bad input, at every public endpoint', () => {
           // to Tasks it is a token for services, to the others one for another audience
           const status = serviceOf(route) === 'tasks' ? 403 : 401;
           expectProblem(await call(route, { token: serviceToken }), status);
+        });
+      }
+      if (route.access.kind === 'user' && route.access.roles?.includes('member') === false) {
+        it('refuses a user whose role may not do it', async () => {
+          const body = route.body === undefined ? undefined : '{}';
+          expectProblem(await call(route, { token: member.token, body, headers }), 403, 'forbidden');
         });
       }
       if (route.body !== undefined) {
@@ -128,7 +136,9 @@ describe('Bad input, at every public endpoint', () => {
 
   function validBody(route: Route): unknown {
     if (route.path.endsWith('/assign')) return { assign: 'random' };
+    if (route.path.endsWith('/drop')) return { reason: 'a test' };
     if (route.path.endsWith('/transition')) return { state: 'cancelled' };
+    if (route.path.endsWith('/drop')) return { reason: 'Nobody misses it' };
     return route.path.includes('/users') ? { name: 'Somebody' } : { title: 'Something' };
   }
 

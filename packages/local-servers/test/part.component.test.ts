@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -23,7 +23,9 @@ describe('A part', () => {
   });
 
   it('is stopped with its signal, and killed when it does not listen', async () => {
-    const part = await startPart({ ...shell('trap "" TERM; while :; do sleep 0.1; done'), stopTimeoutMs: 300 });
+    const options = shell('trap "" TERM; echo deaf now; while :; do sleep 0.1; done');
+    const ready = async () => readFileSync(options.logFile, 'utf8').includes('deaf now');
+    const part = await startPart({ ...options, ready, stopTimeoutMs: 300 });
     await part.stop();
     expect(await part.died).to.include({ signal: 'SIGKILL', expected: true });
   });

@@ -10,6 +10,8 @@ export const sqlState = {
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
+  /** Also what `statement_timeout` gives. */
+  queryCanceled: '57014',
 } as const;
 
 /** Whether an error is PostgreSQL's, with this SQLSTATE, and (where given) about this constraint. */

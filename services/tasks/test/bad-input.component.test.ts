@@ -12,6 +12,7 @@ const withBody = {
   changeTask: { title: 'x' },
   assignTask: { assign: 'random' },
   transitionTask: { state: 'cancelled' },
+  dropDeadLetter: { reason: 'a test' },
 };
 const withId = operations.filter((name) => tasksRoutes[name].path.includes('{id}'));
 

@@ -176,7 +176,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
         assign(manager, task, { assignee_id: ann.id }),
         world.call('createTask', { token: manager.token, body: { title: 'x', assignee_id: ann.id } }),
       ];
-      await waitFor(async () => (await waiting()).length === asked.length);
+      await waitFor(async () => (await waiting()).length >= asked.length);
       return asked;
     });
     for (const answer of await Promise.all(answers)) expect(answer.status).to.equal(422);
@@ -188,7 +188,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     const answer = await world.database.db.transaction(async (tx) => {
       await query(tx, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
       const asked = world.createTask(manager, { assign: 'random' });
-      await waitFor(async () => (await waiting()).length === 1);
+      await waitFor(async () => (await waiting()).length >= 1);
       return { asked };
     });
     expect(await answer.asked).to.include({ assignee_id: ben.id });

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { problem, type Problem } from '@taskwire/errors';
 import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { IdempotentRequest, TaskStore, TaskTransaction } from '../app/ports.ts';
 import { applyChange, applyChanges } from './apply.ts';
@@ -9,7 +9,11 @@ import { lockAwaiting, lockOpen, lockStranded, lockTask, needSettling } from './
 import { taskReads } from './reads.ts';
 
 /** How long a transaction waits for one lock: a task that is being moved, the turn, a first request with the same key. */
-const lockTimeoutMs = 5_000;
+const lockTimeoutMs = 3_000;
+
+function busy(cause: unknown): Problem {
+  return problem('unavailable', 'Somebody else is at work on this.', { headers: { 'Retry-After': '1' }, cause });
+}
 
 /** The tasks in PostgreSQL. `onCommit` is called after each commit that may have left events in the outbox. */
 export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
@@ -23,10 +27,7 @@ export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
       return result;
     } catch (error) {
       if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;
-      throw problem('unavailable', 'Somebody else is at work on this.', {
-        headers: { 'Retry-After': '1' },
-        cause: error,
-      });
+      throw busy(error);
     }
   }
 
@@ -34,7 +35,10 @@ export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
     ...taskReads(db.pool),
 
     create: async (task, request) => {
-      const created = await insertTask(db.pool, task, null, request);
+      const created = await insertTask(db.pool, task, null, request).catch((error: unknown) => {
+        // the one thing that this statement waits for is the first request with the same key, or a performer who is being changed
+        throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
+      });
       if (created !== undefined) {
         onCommit();
         return { ...created, replayed: false };
