@@ -9,8 +9,22 @@ export type Running = {
   pid: number;
   url: string;
   /** present once everything is ready */
-  ready?: { mailPageUrl?: string; operatorAmqpUrl: string; readyAt: string };
+  ready?: {
+    mailPageUrl?: string;
+    operatorAmqpUrl: string;
+    authUrl: string;
+    consumers: Record<ConsumerName, ConsumerAccess>;
+    readyAt: string;
+  };
 };
+
+/** Services that hear events, and so have dead letters and a user directory. */
+export type ConsumerName = 'tasks' | 'notifications';
+
+export const consumerNames: readonly ConsumerName[] = ['tasks', 'notifications'];
+
+/** The database of a service, and what it authenticates with when it calls Auth. */
+export type ConsumerAccess = { databaseUrl: string; clientId: string; clientSecret: string };
 
 /** Where a start keeps its data, its logs and that file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */
 export function localFolder(): string {

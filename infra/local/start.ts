@@ -12,6 +12,7 @@ import { demoPeople } from './people.ts';
 import { configuredPorts } from './ports.ts';
 import { neededPorts, requirePorts, requireRoom, waitForPorts } from './preflight.ts';
 import { leaveFolder, localFolder, takeFolder, writeRunning } from './running-file.ts';
+import type { ConsumerAccess, ConsumerName } from './running-file.ts';
 import { keptSecrets } from './secrets.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { startSuite, type Suite } from './suite.ts';
@@ -91,6 +92,8 @@ async function start(): Promise<void> {
     ready: {
       ...(needed.smtp !== undefined && { mailPageUrl: started.mailPageUrl }),
       operatorAmqpUrl: started.amqpUrl('operator'),
+      authUrl: started.serviceUrl('auth'),
+      consumers: { tasks: consumerAccess(started, 'tasks'), notifications: consumerAccess(started, 'notifications') },
       readyAt: new Date().toISOString(),
     },
   });
@@ -101,6 +104,11 @@ async function start(): Promise<void> {
     mail: needed.smtp !== undefined,
   };
   console.log(welcome(started, dir, root, own));
+}
+
+function consumerAccess(of: Suite, service: ConsumerName): ConsumerAccess {
+  const { id, secret } = of.m2mClient(service);
+  return { databaseUrl: of.databaseUrl(service), clientId: id, clientSecret: secret };
 }
 
 async function stop(reason: string): Promise<void> {

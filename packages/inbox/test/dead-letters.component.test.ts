@@ -285,7 +285,7 @@ describe('dead letters', () => {
     expect(await audit()).to.have.length(12);
     // all of them fail again, later than `until`
     await waitFor(async () => (await search()).data.length === 12);
-    expect(await deadLetters.replayBatch(batch, by)).to.deep.equal({ settled: 0, more: false });
+    expect(await deadLetters.replayBatch(batch, by)).to.include({ settled: 0, more: false });
   });
 
   it('have an audit that nobody can rewrite', async () => {

@@ -68,7 +68,7 @@ describe('dead letters, over REST', () => {
   });
 
   it('are nobody else’s', async () => {
-    const { id } = await bury();
+    const { id, message_id } = await bury();
     const token = (await world.join('Mona', 'manager')).token;
     const calls = await Promise.all([
       world.call('listDeadLetters', { token }),
@@ -78,7 +78,7 @@ describe('dead letters, over REST', () => {
       world.call('dropDeadLetter', { token, params: { id }, body: { reason: 'mine' } }),
     ]);
     for (const answer of calls) expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'forbidden']);
-    expect(await list({ message_id: (await list({}))[0]!.message_id })).to.have.length(1);
+    expect(await list({ message_id })).to.have.length(1);
   });
 
   it('are replayed once, and fail again as a new one if nothing is mended', async () => {

@@ -117,7 +117,7 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
       operationId: `${named('replay')}s`,
       summary: 'Have many messages tried again, in the order in which they came',
       description:
-        'Admins. At most `limit` in one request; `more` tells whether there are others. Give `until` when you ask again, or what failed again meanwhile is replayed too.',
+        'Admins. At most `limit` in one request; `more` tells whether there are others. Give the answered `until` in the filter when you ask again, or what failed again meanwhile is replayed too.',
       tag,
       access,
       body: z.strictObject({
@@ -125,7 +125,11 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
         reason: settlementReason.optional(),
         limit: z.int().min(1).max(500).default(100),
       }),
-      responses: { 200: z.object({ replayed: z.int(), more: z.boolean() }) },
+      responses: { 200: z.object({
+          replayed: z.int(),
+          more: z.boolean().describe('there are others'),
+          until: instant.describe('what died later was left alone; give it in the filter of the next request'),
+        }) },
     }),
     dropDeadLetter: defineRoute({
       method: 'post',

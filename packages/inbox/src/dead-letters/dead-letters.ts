@@ -7,8 +7,8 @@ import { dropOne, replayOne, type Settled, type Settlement } from './settle.ts';
 /** Which dead letters are to be settled, and how many at most. */
 export type Batch = { filter: DeadLetterFilter; limit: number };
 
-/** `settled`: by this call. `more`: there are others that match. */
-export type BatchSettled = { settled: number; more: boolean };
+/** `settled`: by this call. `more`: there are others that match. `until`: give it in the filter of the next batch, to leave alone what dies meanwhile. */
+export type BatchSettled = { settled: number; more: boolean; until: string };
 
 /**
  * The messages of one service that failed for good. Needs nothing but the service's database, so that it serves an API and a command alike; the
@@ -30,17 +30,21 @@ export type DeadLetters = {
   dropBatch(batch: Batch, settlement: Settlement & { reason: string }): Promise<BatchSettled>;
 };
 
+const readBound = `SELECT ${isoMicros('least(clock_timestamp(), $1::timestamptz)')} AS until`;
+
 export function createDeadLetters({ db }: { db: Database }): DeadLetters {
   async function settleBatch(
     { filter, limit }: Batch,
     settleOne: (id: string) => Promise<Settled>,
   ): Promise<BatchSettled> {
-    const [clock] = await query<{ now: string }>(db.pool, `SELECT ${isoMicros('clock_timestamp()')} AS now`);
+    const [bound] = await query<{ until: string }>(db.pool, readBound, [filter.until]);
+    if (bound === undefined) throw new Error('the database has no time');
+    const { until } = bound;
     // one more than asked for tells whether there are others
-    const found = await findUnsettled(db.pool, { filter, diedBy: clock?.now ?? 'now', limit: limit + 1 });
+    const found = await findUnsettled(db.pool, { filter: { ...filter, until }, limit: limit + 1 });
     let settled = 0;
     for (const id of found.slice(0, limit)) if ((await settleOne(id)) === 'done') settled += 1;
-    return { settled, more: found.length > limit };
+    return { settled, more: found.length > limit, until };
   }
 
   return {

@@ -22,8 +22,11 @@ export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLette
     bind(routes.listDeadLetters, async ({ query }) => answer(200, await deadLetters.search(query))),
     bind(routes.getDeadLetter, async ({ params }) => answer(200, await read(params.id))),
     bind(routes.replayDeadLetters, async ({ actor, body: { filter, limit, reason } }) => {
-      const { settled, more } = await deadLetters.replayBatch({ filter, limit }, { actor: `user:${actor.id}`, reason });
-      return answer(200, { replayed: settled, more });
+      const { settled, ...rest } = await deadLetters.replayBatch(
+        { filter, limit },
+        { actor: `user:${actor.id}`, reason },
+      );
+      return answer(200, { replayed: settled, ...rest });
     }),
     bind(routes.replayDeadLetter, async ({ actor, params: { id } }) =>
       answer(200, await afterwards(id, await deadLetters.replay(id, { actor: `user:${actor.id}` }))),

@@ -39,14 +39,13 @@ export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery):
 
 /**
  * The ids of those that match and are still dead, in the order in which they came; the place within a key is only known of messages that got to a
- * handler. `diedBy`: what is dead later is left out.
+ * handler.
  */
 export async function findUnsettled(
   db: Queryable,
-  { filter, diedBy, limit }: { filter: DeadLetterFilter; diedBy: string; limit: number },
+  { filter, limit }: { filter: DeadLetterFilter; limit: number },
 ): Promise<string[]> {
-  const { conditions, values, add } = criteria(filter);
-  add((place) => `dead_at <= ${place}::timestamptz`, diedBy);
+  const { conditions, values } = criteria(filter);
   const rows = await query<{ id: string }>(
     db,
     `SELECT id FROM dead_letters ${where([...conditions, `state = 'dead'`])} ORDER BY seq NULLS FIRST, id LIMIT ${limit}`,

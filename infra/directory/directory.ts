@@ -1,0 +1,89 @@
+// npm run directory -- rebuild <service>: fills a service's copy of Auth's users again
+import { fields, readEnv } from '@taskwire/env';
+import { errorText } from '@taskwire/errors';
+import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
+import type { Telemetry } from '@taskwire/telemetry';
+import { createUserDirectory, createUsersClient, userDirectoryMigrations } from '@taskwire/user-directory';
+import { z } from 'zod';
+import type { ConsumerName } from '../local/running-file.ts';
+import { commandTelemetry, isOfRunningSuite, loadDotEnv, openDatabase, runningSuite } from '../operator/access.ts';
+import { CommandFault, exitCodes, readOptions, readService, runCommand, UsageError } from '../operator/command.ts';
+
+const help = `npm run directory -- rebuild <service>        <service>: tasks or notifications
+
+Reads all users from Auth, page by page, and mends what the service holds: users whom it lacks, states that are damaged or newer than a backup
+that Auth went back to. Safe while events arrive and while the service runs. Prints what it came to.
+
+It works on the suite that npm start runs, or on the database that TASKS_DATABASE_URL or NOTIFICATIONS_DATABASE_URL names, with
+AUTH_INTERNAL_URL, CLIENT_SECRET and CLIENT_ID (the service's name unless set). Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
+
+const outsideEnv = z.object({
+  AUTH_INTERNAL_URL: fields.httpUrl.describe('where Auth is, past the gateway'),
+  CLIENT_ID: z.string().optional(),
+  CLIENT_SECRET: z.string().describe('the secret of the service as a client of Auth'),
+});
+
+loadDotEnv();
+await runCommand(async () => {
+  const args = process.argv.slice(2);
+  if (args.length === 0 || args.includes('--help') || args[0] === 'help') {
+    console.log(help);
+    return exitCodes.done;
+  }
+  const { positionals } = readOptions(args, {});
+  const [command, service, extra] = positionals;
+  if (command !== 'rebuild') throw new UsageError(`There is no command ${JSON.stringify(command)}: it is rebuild.`);
+  if (extra !== undefined) throw new UsageError(`${JSON.stringify(extra)} is one argument too many; leave it out.`);
+  await rebuild(readService(service));
+  return exitCodes.done;
+}, 'npm run directory -- --help');
+
+async function rebuild(service: ConsumerName): Promise<void> {
+  const telemetry = commandTelemetry('directory');
+  const db = await openDatabase(service, telemetry, [userDirectoryMigrations]);
+  try {
+    const { client, close } = authClient(service, telemetry);
+    const stop = new AbortController();
+    const interrupt = (): void => stop.abort();
+    process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+    const began = performance.now();
+    const directory = createUserDirectory({ db, users: createUsersClient(client), telemetry });
+    try {
+      const { users, changed, unlisted } = await directory.sweeper.rebuild(stop.signal);
+      const seconds = ((performance.now() - began) / 1000).toFixed(1);
+      console.log(`${users} users read from Auth in ${seconds} s: ${changed} were missing or different.`);
+      if (unlisted > 0) console.log(`${unlisted} whom Auth did not list are asked for one by one, by the service.`);
+    } catch (error) {
+      if (stop.signal.aborted) throw new CommandFault('Interrupted; the service itself goes on with the rebuild.');
+      throw new CommandFault(`The rebuild did not end here: ${errorText(error)}.`);
+    } finally {
+      await close();
+    }
+  } finally {
+    await db.close();
+  }
+}
+
+function authClient(service: ConsumerName, telemetry: Telemetry) {
+  const { authUrl, clientId, clientSecret } = authAccess(service);
+  const tokens = createM2mTokens({ tokenUrl: `${authUrl}/oidc/token`, clientId, clientSecret, telemetry });
+  const audience = 'urn:taskwire:auth';
+  const client = createServiceClient({
+    name: 'auth',
+    baseUrl: authUrl,
+    audience,
+    scope: 'users:read',
+    tokens,
+    telemetry,
+  });
+  return { client, close: async () => void (await Promise.all([client.close(), tokens.close()])) };
+}
+
+function authAccess(service: ConsumerName) {
+  const running = runningSuite();
+  if (running !== undefined && isOfRunningSuite(service)) {
+    return { authUrl: running.authUrl, ...running.consumers[service] };
+  }
+  const { AUTH_INTERNAL_URL, CLIENT_ID, CLIENT_SECRET } = readEnv(outsideEnv, process.env);
+  return { authUrl: AUTH_INTERNAL_URL, clientId: CLIENT_ID ?? service, clientSecret: CLIENT_SECRET };
+}
