@@ -8,14 +8,11 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
  * is nothing left to read, for ever. The scan goes on from the cursor; a sweep between floor and cursor finds what was committed late. A row
  * is never found by "id > last seen" alone.
  *
- * Why the scan has an end. A late row and a row of the same aggregate that comes after it may be committed in the same instant: the scan would
- * find the second, above the cursor, before a sweep finds the first, below it. So the scan goes no further than `covered`: the last value of
- * the sequence, read before the snapshot of a complete sweep. A row up to there has an id from before that sweep. The one before it in its
- * aggregate was committed before that id was given out (its lock was held until then), so the sweep has seen it, or this scan will.
- *
- * And why it leaves some rows to the sweep. The one before it may also be of the same transaction, and be committed with it after that sweep,
- * below the cursor. So what the scan takes was committed before the sweep looked (`settledBy`, a snapshot from before its own). The cursor passes the
- * rest, which the next sweep finds together with what belongs before it. Only when nothing is left below the cursor does the scan take all that it sees.
+ * Why both are one statement. A late row and a row of its aggregate that comes after it may be committed in the same instant, or by the same
+ * transaction: a scan could find the second, above the cursor, before a sweep finds the first, below it. In one snapshot it cannot: whoever
+ * writes the second waits for the first's lock, so a snapshot that has the second has the first. Late rows are given first. Where the way from
+ * the floor is long (see below) a scan must do without a sweep at times. It then takes only what was committed before the last complete
+ * sweep looked (`Look`), so that this sweep has seen whatever belongs before; the cursor passes the rest, which the next sweep finds.
  *
  * Why the floor may rise. A transaction that writes an outbox row gets its xid before the row's id, because `xid` is the first column and
  * defaults are evaluated in the order of the columns. Now read, one after the other,
@@ -32,11 +29,11 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
  * Why there is a floor. As long as any snapshot in the database is older than their deletion, deleted rows stay in the index, and each scan
  * from the start walks over all of them. A floor that follows the cursor keeps that walk to what was deleted in the last fraction of a
  * second, however old the snapshot. What can hold the floor back is a writing transaction that stays open, of any database of the
- * server: then the sweep grows, and takes its share of the time and no more.
+ * server: then the way grows, and its sweeps take their share of the time and no more.
  */
 export type Reader = {
-  /** Up to `room` rows in the order of their ids. `more`: there may be more right now. */
-  read(room: number): Promise<{ rows: Row[]; more: boolean }>;
+  /** Up to `room` rows, within an aggregate in the order of their ids. `more`: there may be more right now. */
+  read(room: number): Promise<Found>;
   /** Something may have been committed: the next read looks for it. */
   expectLate(): void;
   /** When the sweep that is wanted may run, in milliseconds from now; undefined when none is wanted. */
@@ -48,7 +45,13 @@ export type Reader = {
   lastId(): Promise<number>;
 };
 
-type ScannedRow = [...RawRow, string];
+/** With whether it was committed before a `Look`. */
+type SeenRow = [...RawRow, string];
+
+export type Found = { rows: Row[]; more: boolean };
+
+/** What a sweep may have seen: ids that were given out, and transactions that had ended, before its own snapshot. */
+type Look = { lastId: number; snapshot: string };
 
 type Mark = { lastId: number; xid: bigint; settled: boolean };
 
@@ -58,11 +61,13 @@ export type ReaderOptions = {
   known(id: number): boolean;
   /** Monotonic, in milliseconds. */
   now?: () => number;
+  /** From floor to cursor: what is longer is swept only part of the time. */
+  shortWay?: number;
 };
 
-/** A sweep as short as this runs whenever it is wanted: new rows wait for it. */
-const shortSweepMs = 5;
-/** The share of the time that longer ones may take, so that what was covered can be published meanwhile. */
+/** So many ids are swept in a few milliseconds, whatever became of their rows. */
+const defaultShortWay = 20_000;
+/** The share of the time that sweeps of a longer way may take, so that what they covered can be published meanwhile. */
 const sweepShare = 0.2;
 /** How often the floor rises: each time costs three small statements and one xid, and leaves a quarter of a second of deleted rows to sweep. */
 const markEveryMs = 250;
@@ -70,36 +75,52 @@ const markEveryMs = 250;
 const sweepLimit = 20_000;
 
 const scanOf = (behindHeld: string): string => `
+  SELECT ${rowColumns(behindHeld)} FROM outbox o
+  WHERE o.id > $1 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $2`;
+const scanSeenOf = (behindHeld: string): string => `
   SELECT ${rowColumns(behindHeld)}, pg_visible_in_snapshot(o.xid, $4::pg_snapshot) FROM outbox o
   WHERE o.id > $1 AND o.id <= $2 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $3`;
 const fetchOf = (behindHeld: string): string => `
   SELECT ${rowColumns(behindHeld)} FROM outbox o
   WHERE o.id = ANY ($1::bigint[]) AND o.next_attempt_at IS NULL ORDER BY o.id`;
+// of a row that the sweep finds only the id: most are in memory
+const sweepAndScanOf = (behindHeld: string): string => `
+  (SELECT id, NULL::uuid, NULL, NULL, NULL::json, NULL::json, NULL::bigint, NULL::integer, NULL::boolean FROM outbox
+   WHERE id > $1 AND id <= $2 AND next_attempt_at IS NULL ORDER BY id LIMIT ${sweepLimit})
+  UNION ALL
+  (SELECT ${rowColumns(behindHeld)} FROM outbox o
+   WHERE o.id > $2 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $3)`;
+
+/** A statement for when nothing is held, and one that asks for each row whether it is behind a held one. */
+type Variants = Record<'plain' | 'besideHeld', { name: string; text: string }>;
+
+function variants(name: string, textOf: (behindHeld: string) => string): Variants {
+  return {
+    plain: { name: `outbox ${name}`, text: textOf('false') },
+    besideHeld: { name: `outbox ${name} beside held`, text: textOf(isBehindHeld) },
+  };
+}
 
 const sql = {
-  scan: { name: 'outbox scan', text: scanOf('false') },
-  scanBesideHeld: { name: 'outbox scan beside held', text: scanOf(isBehindHeld) },
-  fetch: { name: 'outbox fetch', text: fetchOf('false') },
-  fetchBesideHeld: { name: 'outbox fetch beside held', text: fetchOf(isBehindHeld) },
-  sweep: {
-    name: 'outbox sweep',
-    text: 'SELECT id FROM outbox WHERE id > $1 AND id <= $2 AND next_attempt_at IS NULL ORDER BY id LIMIT $3',
-  },
+  scan: variants('scan', scanOf),
+  scanSeen: variants('scan seen', scanSeenOf),
+  fetch: variants('fetch', fetchOf),
+  sweepAndScan: variants('sweep and scan', sweepAndScanOf),
   // the snapshot is older than the id: it is taken when the statement begins
-  lookAround: {
-    name: 'outbox look around',
-    text: `SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_current_snapshot()::text FROM outbox_id_seq`,
+  look: {
+    name: 'outbox look',
+    text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_current_snapshot() FROM outbox_id_seq',
   },
   lastId: { name: 'outbox last id', text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq' },
   newXid: { name: 'outbox new xid', text: 'SELECT pg_current_xact_id()' },
   xmin: { name: 'outbox xmin', text: 'SELECT pg_snapshot_xmin(pg_current_snapshot())' },
 };
 
-export function createReader({ connection, known, now = () => performance.now() }: ReaderOptions): Reader {
+export function createReader(options: ReaderOptions): Reader {
+  const { connection, known, now = () => performance.now(), shortWay = defaultShortWay } = options;
   let floor = 0;
   let cursor = 0;
-  let covered = 0;
-  let settledBy = '';
+  let seen: Look | undefined;
   let mark: Mark | undefined;
   let markedAt = -Infinity;
   let heldExists = true;
@@ -124,57 +145,67 @@ export function createReader({ connection, known, now = () => performance.now() 
     if (floor >= mark.lastId) mark = undefined;
   }
 
-  /** Looks for late rows; once none is left it covers what was given out before it looked. */
-  async function sweep(room: number): Promise<Row[]> {
-    const startedAt = now();
+  async function rows<R extends RawRow | SeenRow = RawRow>(statement: Variants, values: unknown[]): Promise<R[]> {
+    return await connection.run<R>(heldExists ? statement.besideHeld : statement.plain, values);
+  }
+
+  /** Nothing below the cursor can be missing. */
+  async function scan(room: number): Promise<Found> {
     sweepWanted = false;
-    const around = await lookAround();
-    if (floor === cursor) {
-      ({ covered, settledBy } = around);
-      return [];
-    }
-    const ids = (await connection.run<[string]>(sql.sweep, [floor, cursor, sweepLimit])).map(([id]) => Number(id));
-    const late = ids.filter((id) => !known(id));
+    const fresh = (await rows(sql.scan, [cursor, room])).map(toRow);
+    pass(fresh, room);
+    return { rows: fresh, more: fresh.length === room };
+  }
+
+  /** Between two sweeps of a long way. */
+  async function scanSeen(room: number): Promise<Found> {
+    // what it leaves is for the sweep
+    sweepWanted = true;
+    if (seen === undefined || cursor >= seen.lastId) return { rows: [], more: false };
+    const found = await rows<SeenRow>(sql.scanSeen, [cursor, seen.lastId, room, seen.snapshot]);
+    const more = found.length === room;
+    cursor = more ? Number(found.at(-1)?.[0] ?? cursor) : seen.lastId;
+    const taken = found.filter((row) => row[9] === 't');
+    return { rows: taken.map(toRow), more };
+  }
+
+  /** What is not in memory from floor to cursor, and what is above the cursor, as one snapshot has it. */
+  async function sweepAndScan(room: number): Promise<Found> {
+    const startedAt = now();
+    const isLong = cursor - floor > shortWay;
+    const look = isLong ? await lookNow() : undefined;
+    const found = await rows(sql.sweepAndScan, [floor, cursor, room]);
+    // only what the scan found has a message id
+    const swept = found.filter((row) => row[1] === null).map(([id]) => Number(id));
+    const late = swept.filter((id) => !known(id));
     const taken = late.slice(0, room);
-    const rows = taken.length === 0 ? [] : await fetchRows(taken);
-    const complete = taken.length === late.length && ids.length < sweepLimit;
-    if (complete) {
-      ({ covered, settledBy } = around);
-      raiseFloor(cursor);
-    } else {
-      raiseFloor((taken.length < late.length ? taken.at(-1) : ids.at(-1)) ?? floor);
-      sweepWanted = true;
+    const lateRows = taken.length === 0 ? [] : (await rows(sql.fetch, [taken])).map(toRow);
+    if (isLong) nextSweepAt = now() + (now() - startedAt) * (1 / sweepShare - 1);
+    sweepWanted = taken.length < late.length || swept.length === sweepLimit;
+    if (sweepWanted) {
+      // what was not taken may be before what the scan found
+      raiseFloor((taken.length < late.length ? taken : swept).at(-1) ?? floor);
+      return { rows: lateRows, more: true };
     }
-    const endedAt = now();
-    const tookMs = endedAt - startedAt;
-    nextSweepAt = tookMs <= shortSweepMs ? endedAt : endedAt + tookMs * (1 / sweepShare - 1);
-    return rows;
+    seen = look;
+    const limit = room - taken.length;
+    const fresh = found.filter((row) => row[1] !== null).slice(0, limit);
+    const freshRows = fresh.map(toRow);
+    pass(freshRows, limit);
+    return { rows: [...lateRows, ...freshRows], more: freshRows.length === limit };
   }
 
-  async function fetchRows(ids: number[]): Promise<Row[]> {
-    return (await connection.run<RawRow>(heldExists ? sql.fetchBesideHeld : sql.fetch, [ids])).map(toRow);
+  /** Moves on past what was found by a statement that missed nothing up to there; where it found the end, past all that is settled. */
+  function pass(fresh: Row[], limit: number): void {
+    cursor = fresh.at(-1)?.id ?? cursor;
+    if (mark?.settled !== true) return;
+    if (fresh.length < limit) cursor = Math.max(cursor, mark.lastId);
+    raiseFloor(cursor);
   }
 
-  async function scan(limit: number): Promise<{ rows: Row[]; full: boolean }> {
-    const complete = floor === cursor;
-    const statement = heldExists ? sql.scanBesideHeld : sql.scan;
-    const found = await connection.run<ScannedRow>(statement, [cursor, covered, limit, settledBy]);
-    const taken = complete ? found : found.filter((row) => row.at(-1) === 't');
-    if (taken.length < found.length) sweepWanted = true;
-    const full = found.length === limit;
-    // where it found the end, it passed ids that were rolled back or are not committed yet
-    cursor = full ? Number(found.at(-1)?.[0] ?? cursor) : Math.max(cursor, covered);
-    if (complete && mark?.settled === true) {
-      // the scan saw all there is up to M, so M needs no sweep
-      raiseFloor(cursor);
-    }
-    return { rows: taken.map((row) => toRow(row)), full };
-  }
-
-  async function lookAround(): Promise<{ covered: number; settledBy: string }> {
-    const [row] = await connection.run<[string, string]>(sql.lookAround);
-    if (row === undefined) throw new Error('the sequence of the outbox is not there');
-    return { covered: Number(row[0]), settledBy: row[1] };
+  async function lookNow(): Promise<Look | undefined> {
+    const [row] = await connection.run<[string, string]>(sql.look);
+    return row && { lastId: Number(row[0]), snapshot: row[1] };
   }
 
   async function value(statement: { name: string; text: string }): Promise<string> {
@@ -184,16 +215,13 @@ export function createReader({ connection, known, now = () => performance.now() 
   }
 
   const sweepIn = (): number | undefined =>
-    sweepWanted ? (floor === cursor ? 0 : Math.max(0, nextSweepAt - now())) : undefined;
+    sweepWanted && floor < cursor ? Math.max(0, nextSweepAt - now()) : undefined;
 
   return {
     async read(room) {
       await settleMark();
-      const late = sweepIn() === 0 ? await sweep(room) : [];
-      const limit = room - late.length;
-      const fresh = limit > 0 && cursor < covered ? await scan(limit) : { rows: [], full: limit === 0 };
-      if (fresh.rows.length + late.length > 0) sweepWanted = true;
-      return { rows: [...late, ...fresh.rows], more: fresh.full };
+      if (floor === cursor) return await scan(room);
+      return now() >= nextSweepAt ? await sweepAndScan(room) : await scanSeen(room);
     },
     expectLate() {
       sweepWanted = true;

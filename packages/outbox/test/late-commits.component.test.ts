@@ -42,7 +42,7 @@ describe('what the relay reads of a transaction that commits late', () => {
       const clock = { ms: 0 };
       // every look at the clock takes time: what is measured seems to take long
       const now = (): number => (clock.ms += tookMs);
-      const reader = createReader({ connection, known: () => false, now });
+      const reader = createReader({ connection, known: () => false, now, shortWay: 0 });
       await reader.read(100);
       await slow.query('BEGIN');
       await appendEvents(slow, [anEvent(1, 'k')]);
@@ -59,32 +59,32 @@ describe('what the relay reads of a transaction that commits late', () => {
     });
   }
 
-  it('is in its own order when it commits between two looks, with some of its rows below what was read and some above', async () => {
-    const { pool } = bench.database.db;
-    let beforeScan: (() => Promise<unknown>) | undefined;
-    const interrupted: OwnerConnection = {
-      ...connection,
-      async run(statement, values) {
-        if (statement.name.startsWith('outbox scan')) await beforeScan?.();
-        return await connection.run(statement, values);
-      },
-    };
-    const clock = { ms: 0 };
-    const reader = createReader({ connection: interrupted, known: () => false, now: () => clock.ms });
-    await reader.read(100);
-    await slow.query('BEGIN');
-    await appendEvents(slow, [anEvent(1, 'k')]);
-    await appendEvents(pool, [anEvent(0, 'other')]);
-    reader.expectLate();
-    await reader.read(100);
-    await appendEvents(slow, [anEvent(2, 'k')]);
-    beforeScan = async () => {
-      beforeScan = undefined;
-      await slow.query('COMMIT');
-    };
-    reader.expectLate();
-    expect(await order(reader, clock)).to.deep.equal([1, 2]);
-    expect(beforeScan).to.equal(undefined);
-    await pool.query('DELETE FROM outbox');
-  });
+  // a read is at most this many statements
+  for (let statements = 0; statements < 6; statements++) {
+    it(`is in its own order when it commits after ${statements} statements of a read, with rows below and above what was read`, async () => {
+      const { pool } = bench.database.db;
+      let left = Infinity;
+      const interrupted: OwnerConnection = {
+        ...connection,
+        async run(statement, values) {
+          if (left-- === 0) await slow.query('COMMIT');
+          return await connection.run(statement, values);
+        },
+      };
+      const clock = { ms: 0 };
+      const now = (): number => (clock.ms += 1_000);
+      const reader = createReader({ connection: interrupted, known: () => false, now, shortWay: 0 });
+      await reader.read(100);
+      await slow.query('BEGIN');
+      await appendEvents(slow, [anEvent(1, 'k')]);
+      await appendEvents(pool, [anEvent(0, 'other')]);
+      reader.expectLate();
+      await reader.read(100);
+      await appendEvents(slow, [anEvent(2, 'k')]);
+      left = statements;
+      reader.expectLate();
+      expect(await order(reader, clock)).to.deep.equal([1, 2]);
+      await pool.query('DELETE FROM outbox');
+    });
+  }
 });
