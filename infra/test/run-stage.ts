@@ -29,8 +29,17 @@ export async function runStage(
     stdio: 'inherit',
     env: {
       ...inheritedEnv(),
-      // the CI's own variables are of use to pact and to mocha's colours, and hold nothing that a test may depend on
-      ...pick(process.env, ['CI', 'FORCE_COLOR', 'NO_COLOR', 'TERM', 'PACT_BROKER_BASE_URL', 'PACT_BROKER_TOKEN']),
+      // the CI's own variables are of use to pact and to mocha's colours, and hold nothing that a test may depend on; a test that starts a
+      // RabbitMQ of its own starts the one that was chosen for all
+      ...pick(process.env, [
+        'CI',
+        'FORCE_COLOR',
+        'NO_COLOR',
+        'TERM',
+        'PACT_BROKER_BASE_URL',
+        'PACT_BROKER_TOKEN',
+        'TASKWIRE_RABBITMQ_PROGRAMS',
+      ]),
       ...o.env,
       TASKWIRE_TEST_DIR: o.dir,
       TASKWIRE_TEST_RESULT: resultFile,

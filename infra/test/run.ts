@@ -47,7 +47,7 @@ async function runAll(): Promise<void> {
     say('PostgreSQL and RabbitMQ are starting');
     servers = startTestServers(dir);
     // looked at where they are needed first; until then their failure is no unhandled rejection
-    servers.then(() => say('PostgreSQL and RabbitMQ are ready')).catch(() => undefined);
+    servers.then((o) => say(`PostgreSQL and RabbitMQ ${o.rabbitVersion} are ready`)).catch(() => undefined);
   }
   for (const { stage, files } of planned) {
     if (stopping.signal.aborted) throw new Error('interrupted');

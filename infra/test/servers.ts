@@ -5,6 +5,7 @@ import { disposableSettings, freePorts, startPostgres, startRabbit } from '@task
 export type TestServers = {
   /** what @taskwire/testing reads */
   env: Record<string, string>;
+  rabbitVersion: string;
   stop(): Promise<void>;
 };
 
@@ -30,7 +31,14 @@ export async function startTestServers(dir: string): Promise<TestServers> {
     await stop();
     throw postgres.status === 'rejected' ? postgres.reason : (rabbit as PromiseRejectedResult).reason;
   }
+  const overview = await rabbit.value.management
+    .call<{ rabbitmq_version: string }>('GET', '/overview')
+    .catch(async (error: unknown) => {
+      await stop();
+      throw error;
+    });
   return {
+    rabbitVersion: overview.rabbitmq_version,
     env: {
       TASKWIRE_TEST_POSTGRES_URL: postgres.value.url,
       TASKWIRE_TEST_AMQP_URL: rabbit.value.url(),

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path';
 import { inheritedEnv, startPart, StartError, type Part } from './part.ts';
 import { answers, isPortFree } from './ports.ts';
-import { findProgram } from './programs.ts';
+import { findProgram, isExecutable } from './programs.ts';
 import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
 import { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
 
@@ -36,8 +36,9 @@ const readyTimeoutMs = 120_000;
 const stopTimeoutMs = 2000;
 
 /**
- * Starts the machine's `rabbitmq-server` as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing shared with a
- * system service. The topology is imported at every start, so changed passwords and policies hold.
+ * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing
+ * shared with a system service. Where TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The
+ * topology is imported at every start, so changed passwords and policies hold.
  * @throws StartError with the last log lines when it does not serve within two minutes.
  */
 export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
@@ -155,8 +156,13 @@ function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
   };
 }
 
-/** The path of the machine's RabbitMQ start script, if it has one. */
+/**
+ * The path of the RabbitMQ start script, if the machine has one.
+ * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: another version than was asked for would be of no use.
+ */
 export function findRabbit(): string | undefined {
+  const chosen = chosenProgram('rabbitmq-server');
+  if (chosen !== undefined) return chosen;
   return findProgram('rabbitmq-server', [
     // Debian's /usr/sbin/rabbitmq-server changes to the user and folder of the system service; the program behind it does not
     '/usr/lib/rabbitmq/bin',
@@ -166,11 +172,20 @@ export function findRabbit(): string | undefined {
 }
 
 function epmdProgram(): string {
-  const found = findProgram('epmd', ['/usr/bin', '/opt/homebrew/bin', '/usr/local/bin']);
+  const found = chosenProgram('epmd') ?? findProgram('epmd', ['/usr/bin', '/opt/homebrew/bin', '/usr/local/bin']);
   if (found !== undefined) return found;
   // where an Erlang that is not linked into PATH keeps it
   const root = execFileSync('erl', ['-noshell', '-eval', 'io:format("~s",[code:root_dir()]),halt().'], {
     encoding: 'utf8',
   });
   return execFileSync('sh', ['-c', 'ls "$0"/erts-*/bin/epmd | tail -1', root], { encoding: 'utf8' }).trim();
+}
+
+function chosenProgram(name: string): string | undefined {
+  const folder = process.env['TASKWIRE_RABBITMQ_PROGRAMS'];
+  if (folder === undefined || folder === '') return undefined;
+  const program = join(folder, name);
+  if (!isExecutable(program))
+    throw new StartError(`TASKWIRE_RABBITMQ_PROGRAMS is ${folder}, which has no program ${name}.`);
+  return program;
 }
