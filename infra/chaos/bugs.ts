@@ -18,8 +18,8 @@ export const bugs: Record<BugName, Bug> = {
         file: 'packages/rabbit/src/consumer.ts',
         find: `      await onMessage(toDelivery(message, ended));
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
-      channel.ack(message);`,
-        put: `      channel.ack(message);
+      acks.ack(message);`,
+        put: `      acks.ack(message);
       // what fails now has nowhere to go back to
       await onMessage(toDelivery(message, ended)).catch(() => undefined);`,
       },
