@@ -15,10 +15,10 @@ export type WireRequest = {
   repeatable: boolean;
 };
 
-/** The request of an intent; undefined when somebody or something in it is not known (any more). */
+/** The request of an intent; undefined when somebody or something in it is not known (any more), or whoever asks is not logged in. */
 export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined {
   const as = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
-  if ('actor' in intent && as === undefined) return undefined;
+  if ('actor' in intent && as?.token === undefined) return undefined;
   const get = (path: string): WireRequest => ({ ...base(as), method: 'GET', path, repeatable: true });
   const once = (path: string, body?: object): WireRequest => ({
     ...base(as),
