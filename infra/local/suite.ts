@@ -18,6 +18,7 @@ import { applyPolicies, operator, ownAmqpUrl, ownDatabase, ownTopology, startSer
 import { startGraph, type Node, type PartGraph, type Progress } from './part-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
+import type { CallingService } from './service-clients.ts';
 import { serviceEnv } from './service-env.ts';
 import type { PartNews, Restarts } from './supervised-part.ts';
 import { addPeople, type Person } from './people.ts';
@@ -54,7 +55,7 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   /** with the login of a service, or of the operator, who may read and bind everything */
   amqpUrl(user: ServiceName | 'operator'): string;
   /** what a service authenticates with when it calls others */
-  m2mClient(service: 'tasks' | 'notifications'): { id: string; secret: string };
+  m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
   smtpUrl: string;
   /** the mail catcher's page; its API is under /api/email */
@@ -201,7 +202,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     serviceUrl: (name) => `http://127.0.0.1:${ports[name]}`,
     databaseUrl: wiring.databaseUrl,
     amqpUrl: wiring.amqpUrl,
-    m2mClient: (service) => ({ id: service, secret: secrets.m2m[service] }),
+    m2mClient: (service) => ({ id: service, privateKey: secrets.clientKeys[service], issuer: `${url}/oidc` }),
     managementUrl,
     smtpUrl: wiring.smtpUrl,
     mailPageUrl: `http://localhost:${ports.mailPage}`,
