@@ -31,7 +31,7 @@ export type AuthWorld = {
 };
 
 /** A client with a secret, as the configuration has it beside the secret itself. */
-function withSecret(client_id: string, client_secret: string, grants: { audience: string; scopes: string[] }[]) {
+export function withSecret(client_id: string, client_secret: string, grants: { audience: string; scopes: string[] }[]) {
   const secret_hash = createHash('sha256').update(client_secret).digest('base64url');
   return { client_id, client_secret, settings: { client_id, secret_hash, grants } };
 }
