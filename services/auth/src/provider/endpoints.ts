@@ -1,9 +1,6 @@
 import type { OwnPath } from '@taskwire/http-server';
 import type { Providers } from './provider.ts';
 
-/** How long others may keep the keys, in seconds: a key is known to all long before it first signs. */
-const jwksMaxAge = 300;
-
 /** The paths below the issuer that the provider answers itself. */
 const paths = [
   '/.well-known/openid-configuration',
@@ -40,7 +37,6 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
         request.headers['x-forwarded-host'] = host;
         request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
         response.setHeader('Content-Security-Policy', policy);
-        if (path === `${mount}/jwks`) response.setHeader('Cache-Control', `public, max-age=${jwksMaxAge}`);
         await provider.callback()(request, response);
       },
     };

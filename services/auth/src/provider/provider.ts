@@ -42,6 +42,8 @@ const assertionSeconds = 300;
 const codeSeconds = 60;
 /** How long somebody may take to log in and to consent. */
 const interactionSeconds = 1_800;
+/** How long others may keep the keys, in seconds: a key is known to all long before it first signs. */
+const jwksMaxAge = 300;
 const daySeconds = 86_400;
 /** How long a browser stays logged in without being used. */
 const browserSeconds = 14 * daySeconds;
@@ -59,6 +61,13 @@ function createProvider(options: ProviderOptions, ring: KeyRing): Provider {
       const rotated = Provider.ctx?.oidc.entities.RotatedRefreshToken;
       return rotated === undefined ? options.refreshTokens.create() : options.refreshTokens.successorOf(rotated.jti);
     },
+  });
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path !== '/jwks' || ctx.status !== 200) return;
+    // as our contracts have it, and as clients that know no other JSON type want it
+    ctx.type = 'application/json; charset=utf-8';
+    ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
   });
   const failed = (_ctx: unknown, error: unknown) =>
     logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
