@@ -13,7 +13,7 @@ const meanings: Readonly<Record<string, string>> = {
   openid: 'know who you are',
   profile: 'see your name',
   email: 'see your e-mail address',
-  offline_access: 'do this while you are away, until you log out or it is revoked',
+  offline_access: 'go on doing this while you are away, also after you log out',
   account: 'see and change your account as you can yourself',
   tasks: 'see and change tasks as you can yourself',
   notifications: 'read your notifications',
