@@ -22,6 +22,7 @@ import type { CallingService } from './service-clients.ts';
 import { serviceEnv } from './service-env.ts';
 import type { PartNews, Restarts } from './supervised-part.ts';
 import { addPeople, type Person } from './people.ts';
+import { gatewayUrl, ownPostgresUrl, suiteWiring } from './wiring.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -54,6 +55,8 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   databaseUrl(service: ServiceName): string;
   /** with the login of a service, or of the operator, who may read and bind everything */
   amqpUrl(user: ServiceName | 'operator'): string;
+  /** what a service, or its command line, is started with */
+  envOf(service: ServiceName): NodeJS.ProcessEnv;
   /** what a service authenticates with when it calls others */
   m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
@@ -68,18 +71,10 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
  */
 export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const { ports, secrets, outside = { databases: {} } } = o;
-  const url = `http://localhost:${ports.gateway}`;
+  const url = gatewayUrl(ports);
   const logFile = (part: string) => join(o.dir, 'logs', `${part}.log`);
-  const wiring = {
-    ...{ secrets, ports },
-    publicUrl: url,
-    logLevel: o.logLevel ?? 'info',
-    databaseUrl: (service: ServiceName) =>
-      outside.databases[service] ?? databaseUrl(postgresUrl, ownDatabase(service, secrets)),
-    amqpUrl: (user: ServiceName | 'operator') => outside.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
-    smtpUrl: outside.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
-  };
-  const postgresUrl = `postgres://postgres:${secrets.database.superuser}@127.0.0.1:${ports.postgres}/postgres`;
+  const wiring = suiteWiring({ ports, secrets, outside, logLevel: o.logLevel });
+  const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
     outside.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
   const envOf = (service: ServiceName) => ({ ...inheritedEnv(), ...serviceEnv(service, wiring), ...o.env?.[service] });
@@ -200,6 +195,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     ...graph,
     url,
     serviceUrl: (name) => `http://127.0.0.1:${ports[name]}`,
+    envOf,
     databaseUrl: wiring.databaseUrl,
     amqpUrl: wiring.amqpUrl,
     m2mClient: (service) => ({ id: service, privateKey: secrets.clientKeys[service], issuer: `${url}/oidc` }),

@@ -1,5 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Request, Response } from 'express';
+import type { OwnPath } from '@taskwire/http-server';
 import { problem, Problem } from '@taskwire/errors';
 import { errors, type Provider } from 'oidc-provider';
 import type { Authenticate } from '../app/authenticate.ts';
@@ -20,6 +20,8 @@ export type InteractionOptions = {
   formKey: Buffer;
 };
 
+type Request = Parameters<OwnPath['handle']>[0];
+type Response = Parameters<OwnPath['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
 
@@ -27,7 +29,7 @@ type Step = { provider: Provider; interaction: Interaction; request: Request; re
  * The pages between a client's request and its answer: log-in and consent. Which of them is shown, the provider decides. An interaction
  * belongs to the browser that has its signed cookie; a form counts only with the token of that interaction and from our own origin.
  */
-export function interactionPages(options: InteractionOptions) {
+export function interactionPages(options: InteractionOptions): OwnPath {
   const { issuer, formKey, sessions } = options;
 
   function formToken({ uid, prompt }: Interaction): string {
