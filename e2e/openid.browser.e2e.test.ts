@@ -195,11 +195,11 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     await page.keyboard.type(person.password);
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Allow The Portal?' }).waitFor();
-    await page.waitForLoadState();
-    await page.keyboard.press('Tab');
-    const focused = page.locator(':focus');
-    expect(await focused.innerText()).to.equal('Allow');
-    expect(await focused.evaluate('(button) => getComputedStyle(button).outlineStyle')).to.equal('solid');
+    await waitFor(async () => {
+      await page.keyboard.press('Tab');
+      return (await page.evaluate('document.activeElement.textContent')) === 'Allow';
+    });
+    expect(await page.evaluate('getComputedStyle(document.activeElement).outlineStyle')).to.equal('solid');
     await page.keyboard.press('Enter');
     await page.waitForURL(`${site.origin}/callback?*`);
   });
