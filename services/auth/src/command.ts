@@ -3,7 +3,7 @@ import { EnvError, readEnv } from '@taskwire/env';
 import { errorText, Problem } from '@taskwire/errors';
 import { clientCommands } from './command-client.ts';
 import { keyCommands } from './command-keys.ts';
-import { UsageError, type Command } from './command-line.ts';
+import { CommandFailed, UsageError, type Command } from './command-line.ts';
 import { addUser } from './command-user.ts';
 import { commandEnv } from './env.ts';
 import { wireCommands } from './wire-commands.ts';
@@ -55,7 +55,8 @@ export async function runCommand({ args, env, stdin, stdout, stderr }: CommandPr
       stderr.write(`${error.message}\n\n${usage}`);
       return 2;
     }
-    stderr.write(`${error instanceof EnvError || error instanceof Problem ? error.message : errorText(error)}\n`);
+    const isTold = error instanceof EnvError || error instanceof Problem || error instanceof CommandFailed;
+    stderr.write(`${isTold ? error.message : errorText(error)}\n`);
     return 1;
   }
 }
