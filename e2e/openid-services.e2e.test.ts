@@ -11,6 +11,7 @@ import { authCommand, cli as cliPath } from './auth-command.ts';
 import { demoPerson, send } from './front-end.ts';
 import { useSuite } from './suite.ts';
 
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
 const insecure = { [oauth.allowInsecureRequests]: true };
 
 describe('Tokens for services, by oauth4webapi through the gateway', () => {
@@ -23,7 +24,7 @@ describe('Tokens for services, by oauth4webapi through the gateway', () => {
   before(async function () {
     this.timeout(30_000);
     const pair = await generateKeyPair('ES256', { extractable: true });
-    key = pair.privateKey as oauth.CryptoKey;
+    key = pair.privateKey;
     writeFileSync(join(folder, 'jwks.json'), JSON.stringify({ keys: [await exportJWK(pair.publicKey)] }));
     const said = await authCommand(
       suite(),

@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  databaseUrl,
   inheritedEnv,
   provisionDatabase,
   runToEnd,
@@ -14,7 +13,7 @@ import {
 import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
 import type { OutsideServers } from './outside.ts';
-import { applyPolicies, operator, ownAmqpUrl, ownDatabase, ownTopology, startService } from './own-servers.ts';
+import { applyPolicies, operator, ownDatabase, ownTopology, startService } from './own-servers.ts';
 import { startGraph, type Node, type PartGraph, type Progress } from './part-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';

@@ -151,7 +151,7 @@ describe("Auth's command line", () => {
     const keys = async (...args: string[]) => await runHere(['keys', ...args], env);
     expect((await keys('rotate')).stdout).to.equal('the next key is there, and signs in 900 s\n');
     expect((await keys('rotate')).stdout).to.equal('a next key is waiting for its time already\n');
-    expect((await keys('list')).stdout).to.match(/^[\w-]{43}  signs in \d+ s\n$/);
+    expect((await keys('list')).stdout).to.match(/^[\w-]{43} {2}signs in \d+ s\n$/);
     const without = await runHere(['keys', 'rotate'], url);
     expect(without.code).to.equal(1);
     expect(without.stderr).to.contain('KEY_ENCRYPTION_SECRET is not set');
