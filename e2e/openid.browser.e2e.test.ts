@@ -191,6 +191,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
   it('can be used with the keyboard alone', async () => {
     const page = await context.newPage();
     await page.goto((await begin()).url.href);
+    await page.locator('#email:focus').waitFor();
     await page.keyboard.type(person.user.email);
     await page.keyboard.press('Tab');
     await page.keyboard.type(person.password);
