@@ -43,7 +43,9 @@ async function main(o: Arguments): Promise<number> {
 
   const historyDir = join(root, '.local/chaos');
   mkdirSync(historyDir, { recursive: true });
-  const history = createHistory(join(historyDir, `${seed}.jsonl`));
+  const history = createHistory(
+    join(historyDir, `${[seed, o.bug, replayed && 'replay'].filter(Boolean).join('-')}.jsonl`),
+  );
   const bug = o.bug ?? null;
   history.add({ line: 'run', seed, minutes, bug, startedAt: new Date().toISOString() });
   const durationMs = minutes * 60_000;

@@ -1,8 +1,8 @@
 -- Events that are committed and not yet confirmed by the broker. The relay deletes a row once RabbitMQ has it; nothing else does.
 CREATE TABLE outbox (
-  -- First, because defaults are evaluated in the order of the columns: the transaction has its xid before the row has its id. That is what
-  -- lets the relay know when no row below an id can appear any more (packages/outbox/src/reader.ts).
+  -- who wrote it: tells what had been committed when the relay looked (packages/outbox/src/reader.ts)
   xid             xid8        NOT NULL DEFAULT pg_current_xact_id(),
+  -- given out one at a time, which the relay counts on
   id              bigint      GENERATED ALWAYS AS IDENTITY (CACHE 1) PRIMARY KEY,
   message_id      uuid        NOT NULL DEFAULT uuidv7(),
   type            text        NOT NULL,

@@ -14,22 +14,22 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
  * the floor is long (see below) a scan must do without a sweep at times. It then takes only what was committed before the last complete
  * sweep looked (`Look`), so that this sweep has seen whatever belongs before; the cursor passes the rest, which the next sweep finds.
  *
- * Why the floor may rise. A transaction that writes an outbox row gets its xid before the row's id, because `xid` is the first column and
- * defaults are evaluated in the order of the columns. Now read, one after the other,
+ * Why the floor may rise. Whoever inserts into the outbox locks the table for that (ROW EXCLUSIVE, which keeps nobody out), before the row gets
+ * its id, and keeps the lock until the transaction has ended and can be seen. Now read, one after the other,
  *   M, the last value that the sequence gave out, then
- *   X, a transaction id taken for this purpose (pg_current_xact_id() of an otherwise empty statement).
- * Ids are given out one at a time (CACHE 1), so whoever has an id up to M got it before M was read, had its xid before that, and xids
- * rise: its xid is below X. Once pg_snapshot_xmin of a later snapshot has reached X, every transaction below X has ended. Any statement
- * after that sees all rows up to M that were ever committed; ids up to M that it does not see were rolled back or deleted. So a sweep made
- * then is the last one that M needs: the floor rises to M, or to the cursor where that is lower.
- *   (pg_snapshot_xmax in place of X would be wrong: it is one past the last xid that *ended*, and a writer that still runs can be above it.)
+ *   W, the transactions that have that lock.
+ * Ids are given out one at a time (CACHE 1), so whoever has an id up to M had it before M was read, and had the lock before that; it is in W, or it has
+ * ended. Once all of W have ended, any statement sees all rows up to M that were ever committed; ids up to M that it does not see were rolled
+ * back or deleted. So a sweep made then is the last one that M needs: the floor rises to M, or to the cursor where that is lower.
+ *   (Snapshots alone could tell it too, once all that ran when M was read have ended. But that would be the writers of all tables of all
+ *   databases of the server; this is those of the outbox.)
  * Rows that were read are in memory (`known`) until they are deleted; rows that are held are found by their own index. Neither needs
  * the floor. A new owner starts at 0.
  *
  * Why there is a floor. As long as any snapshot in the database is older than their deletion, deleted rows stay in the index, and each scan
  * from the start walks over all of them. A floor that follows the cursor keeps that walk to what was deleted in the last fraction of a
- * second, however old the snapshot. What can hold the floor back is a writing transaction that stays open, of any database of the
- * server: then the way grows, and its sweeps take their share of the time and no more.
+ * second, however old the snapshot. What can hold the floor back is a transaction that stays open after it wrote events: then the way
+ * grows, and its sweeps take their share of the time and no more.
  */
 export type Reader = {
   /** Up to `room` rows, within an aggregate in the order of their ids. `more`: there may be more right now. */
@@ -53,7 +53,7 @@ export type Found = { rows: Row[]; more: boolean };
 /** What a sweep may have seen: ids that were given out, and transactions that had ended, before its own snapshot. */
 type Look = { lastId: number; snapshot: string };
 
-type Mark = { lastId: number; xid: bigint; settled: boolean };
+type Mark = { lastId: number; writers: string[]; settled: boolean };
 
 export type ReaderOptions = {
   connection: OwnerConnection;
@@ -69,7 +69,7 @@ export type ReaderOptions = {
 const defaultShortWay = 20_000;
 /** The share of the time that sweeps of a longer way may take, so that what they covered can be published meanwhile. */
 const sweepShare = 0.2;
-/** How often the floor rises: each time costs three small statements and one xid, and leaves a quarter of a second of deleted rows to sweep. */
+/** How often the floor rises: each time costs two or three small statements, and leaves a quarter of a second of deleted rows to sweep. */
 const markEveryMs = 250;
 /** Ids that one sweep brings over; what is in flight is among them. */
 const sweepLimit = 20_000;
@@ -101,6 +101,12 @@ function variants(name: string, textOf: (behindHeld: string) => string): Variant
   };
 }
 
+const writing = `
+  SELECT virtualtransaction FROM pg_locks
+  WHERE locktype = 'relation' AND relation = 'outbox'::regclass AND mode = 'RowExclusiveLock' AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND pid IS DISTINCT FROM pg_backend_pid()`;
+
 const sql = {
   scan: variants('scan', scanOf),
   scanSeen: variants('scan seen', scanSeenOf),
@@ -112,8 +118,8 @@ const sql = {
     text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_current_snapshot() FROM outbox_id_seq',
   },
   lastId: { name: 'outbox last id', text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq' },
-  newXid: { name: 'outbox new xid', text: 'SELECT pg_current_xact_id()' },
-  xmin: { name: 'outbox xmin', text: 'SELECT pg_snapshot_xmin(pg_current_snapshot())' },
+  writers: { name: 'outbox writers', text: writing },
+  writersLeft: { name: 'outbox writers left', text: `${writing} AND virtualtransaction = ANY ($1) LIMIT 1` },
 };
 
 export function createReader(options: ReaderOptions): Reader {
@@ -133,9 +139,11 @@ export function createReader(options: ReaderOptions): Reader {
       if (floor === cursor || now() - markedAt < markEveryMs) return;
       markedAt = now();
       const lastId = Number(await value(sql.lastId));
-      mark = { lastId, xid: BigInt(await value(sql.newXid)), settled: false };
+      const writers = (await connection.run<[string]>(sql.writers)).map(([transaction]) => transaction);
+      mark = { lastId, writers, settled: writers.length === 0 };
     } else if (!mark.settled) {
-      mark.settled = BigInt(await value(sql.xmin)) >= mark.xid;
+      const [left] = await connection.run(sql.writersLeft, [mark.writers]);
+      mark.settled = left === undefined;
     }
   }
 

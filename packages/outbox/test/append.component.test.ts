@@ -58,18 +58,4 @@ describe('appendEvents', () => {
     const [row] = await bench.rows();
     expect(row).to.deep.include({ type: 'tasks.task.created', aggregate_id: 't1', payload: { task_uuid: 't1' } });
   });
-
-  it('has the transaction id before the row id, whichever way a row is written: the relay counts on it', async () => {
-    const { pool } = bench.database.db;
-    const writers = [
-      outboxInsertSql(`VALUES ('t', 'a', '{}', '{}')`),
-      outboxInsertSql(`SELECT 't', 'a', '{}'::json, '{}'::json FROM unnest(ARRAY[1, 2]) AS e (n)`),
-      `WITH changed AS (SELECT 'a' AS id), told AS (${outboxInsertSql(`SELECT 't', id, '{}'::json, '{}'::json FROM changed`)}) SELECT 1`,
-    ];
-    for (const writer of writers) {
-      const plan = await query<{ 'QUERY PLAN': string }>(pool, `EXPLAIN (VERBOSE, COSTS OFF) ${writer}`);
-      const output = plan.map((line) => line['QUERY PLAN']).find((line) => line.includes('nextval'));
-      expect(output).to.match(/Output: pg_current_xact_id\(\), nextval\(/);
-    }
-  });
 });
