@@ -85,7 +85,7 @@ export async function startService(
     AUTH_INTERNAL_URL: others.authUrl,
     TASKS_INTERNAL_URL: others.tasksUrl,
     CLIENT_ID: 'notifications',
-    CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey,
+    CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     SMTP_URL: overrides.SMTP_URL,
     MAIL_FROM: 'Taskwire <no-reply@taskwire.test>',
   });
