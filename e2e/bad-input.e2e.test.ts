@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { authRoutes, notificationsRoutes, schemas, tasksRoutes, type Route } from '@taskwire/contracts';
 import { demoPerson, send, type Answer, type Person } from './front-end.ts';
+import { serviceTokenOf } from './service-token.ts';
 import { useSuite } from './suite.ts';
 
 const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes].flatMap((table) => Object.values(table));
@@ -23,22 +24,8 @@ describe('Bad input, at every public endpoint', () => {
   before(async () => {
     admin = await demoPerson(suite(), 'admin');
     member = await demoPerson(suite(), 'ann');
-    serviceToken = await clientCredentials('urn:taskwire:tasks', 'tasks:read');
+    serviceToken = await serviceTokenOf(suite(), 'notifications', 'urn:taskwire:tasks', 'tasks:read');
   });
-
-  async function clientCredentials(resource: string, scope: string): Promise<string> {
-    const { id, secret } = suite().m2mClient('notifications');
-    const response = await fetch(`${suite().serviceUrl('auth')}/oidc/token`, {
-      method: 'POST',
-      headers: {
-        authorization: `Basic ${btoa(`${id}:${secret}`)}`,
-        'content-type': 'application/x-www-form-urlencoded',
-      },
-      body: new URLSearchParams({ grant_type: 'client_credentials', resource, scope }),
-    });
-    expect(response.status).to.equal(200);
-    return ((await response.json()) as { access_token: string }).access_token;
-  }
 
   async function call(
     route: Route,

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { rabbitDefinitions } from '@taskwire/local-servers';
+import { clientKeyAsJwk, newClientKey, serviceClients } from '../local/service-clients.ts';
 
 const services = ['auth', 'tasks', 'notifications'];
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -12,28 +13,18 @@ const secret = () => randomBytes(24).toString('base64url');
 const amqp = new Map(services.map((service) => [service, secret()]));
 const operatorPassword = secret();
 
-const m2m = { tasks: secret(), notifications: secret() };
-const clients = [
-  { client_id: 'tasks', client_secret: m2m.tasks, grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }] },
-  {
-    client_id: 'notifications',
-    client_secret: m2m.notifications,
-    grants: [
-      { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
-      { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] },
-    ],
-  },
-];
+const clientKeys = { tasks: newClientKey(), notifications: newClientKey() };
+// single quotes: docker compose then takes every character as it is
+const quoted = (json: string) => `'${json}'`;
 const variables = {
   POSTGRES_PASSWORD: secret(),
   ...Object.fromEntries(services.map((service) => [`${service.toUpperCase()}_DATABASE_PASSWORD`, secret()])),
   ...Object.fromEntries([...amqp].map(([service, password]) => [`${service.toUpperCase()}_AMQP_PASSWORD`, password])),
   RABBITMQ_OPERATOR_PASSWORD: operatorPassword,
   KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),
-  TASKS_CLIENT_SECRET: m2m.tasks,
-  NOTIFICATIONS_CLIENT_SECRET: m2m.notifications,
-  // single quotes: docker compose then takes every character as it is
-  M2M_CLIENTS: `'${JSON.stringify(clients)}'`,
+  TASKS_CLIENT_PRIVATE_KEY: quoted(clientKeyAsJwk(clientKeys.tasks)),
+  NOTIFICATIONS_CLIENT_PRIVATE_KEY: quoted(clientKeyAsJwk(clientKeys.notifications)),
+  OIDC_CLIENTS: quoted(JSON.stringify(serviceClients(clientKeys))),
 };
 const definitions = rabbitDefinitions({
   vhost: 'taskwire',

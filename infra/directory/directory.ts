@@ -1,7 +1,8 @@
 // npm run directory -- rebuild <service>: fills a service's copy of Auth's users again
+import { createPrivateKey } from 'node:crypto';
 import { fields, readEnv } from '@taskwire/env';
 import { errorText } from '@taskwire/errors';
-import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
+import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient, userDirectoryMigrations } from '@taskwire/user-directory';
 import { z } from 'zod';
@@ -15,12 +16,13 @@ Reads all users from Auth, page by page, and mends what the service holds: users
 that Auth went back to. Safe while events arrive and while the service runs. Prints what it came to.
 
 It works on the suite that npm start runs, or on the database that TASKS_DATABASE_URL or NOTIFICATIONS_DATABASE_URL names, with
-AUTH_INTERNAL_URL, CLIENT_SECRET and CLIENT_ID (the service's name unless set). Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
+AUTH_INTERNAL_URL, ISSUER, CLIENT_PRIVATE_KEY and CLIENT_ID (the service's name unless set). Exit codes: 0 done, 1 not done, 2 wrong arguments.`;
 
 const outsideEnv = z.object({
   AUTH_INTERNAL_URL: fields.httpUrl.describe('where Auth is, past the gateway'),
   CLIENT_ID: z.string().optional(),
-  CLIENT_SECRET: z.string().describe('the secret of the service as a client of Auth'),
+  ISSUER: fields.httpUrl.describe('the issuer of Auth, such as https://taskwire.example.com/oidc'),
+  CLIENT_PRIVATE_KEY: fields.privateKey,
 });
 
 loadDotEnv();
@@ -65,8 +67,9 @@ async function rebuild(service: ConsumerName): Promise<void> {
 }
 
 function authClient(service: ConsumerName, telemetry: Telemetry) {
-  const { authUrl, clientId, clientSecret } = authAccess(service);
-  const tokens = createM2mTokens({ tokenUrl: `${authUrl}/oidc/token`, clientId, clientSecret, telemetry });
+  const { authUrl, ...identity } = authAccess(service);
+  const authentication = privateKeyJwt(identity);
+  const tokens = createM2mTokens({ tokenUrl: `${authUrl}/oidc/token`, authentication, telemetry });
   const audience = 'urn:taskwire:auth';
   const client = createServiceClient({
     name: 'auth',
@@ -82,8 +85,14 @@ function authClient(service: ConsumerName, telemetry: Telemetry) {
 function authAccess(service: ConsumerName) {
   const running = runningSuite();
   if (running !== undefined && isOfRunningSuite(service)) {
-    return { authUrl: running.authUrl, ...running.consumers[service] };
+    const { issuer, clientId, privateKey } = running.consumers[service];
+    return { authUrl: running.authUrl, issuer, clientId, privateKey: createPrivateKey(privateKey) };
   }
-  const { AUTH_INTERNAL_URL, CLIENT_ID, CLIENT_SECRET } = readEnv(outsideEnv, process.env);
-  return { authUrl: AUTH_INTERNAL_URL, clientId: CLIENT_ID ?? service, clientSecret: CLIENT_SECRET };
+  const env = readEnv(outsideEnv, process.env);
+  return {
+    authUrl: env.AUTH_INTERNAL_URL,
+    issuer: env.ISSUER,
+    clientId: env.CLIENT_ID ?? service,
+    privateKey: env.CLIENT_PRIVATE_KEY,
+  };
 }

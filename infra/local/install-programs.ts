@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { findNginx, findRabbit } from '@taskwire/local-servers';
 import { installSystemPackages } from './system-packages.mjs';
 
@@ -15,4 +17,21 @@ export async function installPrograms(say: (text: string) => void): Promise<void
   if (findRabbit() === undefined || findNginx() === undefined) {
     throw new Error(`${missing.join(' and ')} were installed but cannot be found; use docker compose up instead.`);
   }
+}
+
+/** The browser of the end-to-end tests: Debian's, or the one that is there. */
+export function findBrowser(): string | undefined {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/snap/bin'];
+  const macOs = '/Applications/Chromium.app/Contents/MacOS/Chromium';
+  return [...folders.flatMap((folder) => names.map((name) => join(folder, name))), macOs].find((file) =>
+    existsSync(file),
+  );
+}
+
+/** Installs Chromium where no browser is. @throws with the one thing to do when that does not work. */
+export async function installBrowser(say: (text: string) => void): Promise<void> {
+  if (findBrowser() !== undefined) return;
+  await installSystemPackages(['chromium'], say, {});
+  if (findBrowser() === undefined) throw new Error('chromium was installed but cannot be found.');
 }

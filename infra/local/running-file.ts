@@ -24,7 +24,7 @@ export type ConsumerName = 'tasks' | 'notifications';
 export const consumerNames: readonly ConsumerName[] = ['tasks', 'notifications'];
 
 /** The database of a service, and what it authenticates with when it calls Auth. */
-export type ConsumerAccess = { databaseUrl: string; clientId: string; clientSecret: string };
+export type ConsumerAccess = { databaseUrl: string; issuer: string; clientId: string; privateKey: string };
 
 /** Where a start keeps its data, its logs and that file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */
 export function localFolder(): string {

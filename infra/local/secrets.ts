@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { newClientKey, type CallingService } from './service-clients.ts';
 
 export type ServiceName = 'auth' | 'tasks' | 'notifications';
 
@@ -9,36 +10,38 @@ export const serviceNames: readonly ServiceName[] = ['auth', 'tasks', 'notificat
 export type Secrets = {
   database: Record<ServiceName | 'superuser', string>;
   amqp: Record<ServiceName | 'operator', string>;
-  /** client secrets of the services that call others */
-  m2m: Record<'tasks' | 'notifications', string>;
+  /** private keys (PEM) of the services that call others; Auth gets the public parts */
+  clientKeys: Record<CallingService, string>;
   /** base64 of 32 bytes */
   keyEncryption: string;
 };
 
 export function newSecrets(): Secrets {
-  // 32 characters, the least that Auth takes for a client secret
   const secret = () => randomBytes(24).toString('base64url');
   return {
     database: { superuser: secret(), auth: secret(), tasks: secret(), notifications: secret() },
     amqp: { operator: secret(), auth: secret(), tasks: secret(), notifications: secret() },
-    m2m: { tasks: secret(), notifications: secret() },
+    clientKeys: { tasks: newClientKey(), notifications: newClientKey() },
     keyEncryption: randomBytes(32).toString('base64'),
   };
 }
 
-/** The secrets of a folder, made on the first call; the file is readable by its owner only. */
+/** The secrets of a folder, made on the first call; what a newer version needs beside them is added. Readable by its owner only. */
 export function keptSecrets(file: string): Secrets {
+  const kept = readSecrets(file);
+  const secrets = { ...newSecrets(), ...kept };
+  writeFileSync(file, JSON.stringify(secrets, null, 2), { mode: 0o600 });
+  return secrets;
+}
+
+function readSecrets(file: string): Partial<Secrets> {
   try {
     chmodSync(file, 0o600);
     return JSON.parse(readFileSync(file, 'utf8')) as Secrets;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new Error(`${file} cannot be read; npm start -- --fresh begins anew without it and without the data.`, {
-        cause: error,
-      });
-    }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
+    throw new Error(`${file} cannot be read; npm start -- --fresh begins anew without it and without the data.`, {
+      cause: error,
+    });
   }
-  const made = newSecrets();
-  writeFileSync(file, JSON.stringify(made, null, 2), { mode: 0o600 });
-  return made;
 }

@@ -1,4 +1,5 @@
 import type { Secrets, ServiceName } from './secrets.ts';
+import { serviceClients, type CallingService } from './service-clients.ts';
 
 /** Addresses and secrets that the services of one suite are wired with. */
 export type Wiring = {
@@ -27,20 +28,17 @@ export function serviceEnv(service: ServiceName, w: Wiring): Record<string, stri
     LOG_LEVEL: w.logLevel,
     SHUTDOWN_TIMEOUT_MS: String(shutdownTimeoutMs),
   };
-  const caller = (name: 'tasks' | 'notifications') => ({
+  const caller = (name: CallingService) => ({
     AUTH_INTERNAL_URL: internalUrl('auth'),
     CLIENT_ID: name,
-    CLIENT_SECRET: w.secrets.m2m[name],
+    CLIENT_PRIVATE_KEY: w.secrets.clientKeys[name],
   });
   switch (service) {
     case 'auth':
       return {
         ...everyone,
         KEY_ENCRYPTION_SECRET: w.secrets.keyEncryption,
-        M2M_CLIENTS: JSON.stringify([
-          { client_id: 'tasks', client_secret: w.secrets.m2m.tasks, grants: [readUsers] },
-          { client_id: 'notifications', client_secret: w.secrets.m2m.notifications, grants: [readUsers, readTasks] },
-        ]),
+        OIDC_CLIENTS: JSON.stringify(serviceClients(w.secrets.clientKeys)),
       };
     case 'tasks':
       return { ...everyone, ...caller('tasks') };
@@ -54,6 +52,3 @@ export function serviceEnv(service: ServiceName, w: Wiring): Record<string, stri
       };
   }
 }
-
-const readUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
-const readTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };

@@ -107,8 +107,8 @@ async function start(): Promise<void> {
 }
 
 function consumerAccess(of: Suite, service: ConsumerName): ConsumerAccess {
-  const { id, secret } = of.m2mClient(service);
-  return { databaseUrl: of.databaseUrl(service), clientId: id, clientSecret: secret };
+  const { id: clientId, privateKey, issuer } = of.m2mClient(service);
+  return { databaseUrl: of.databaseUrl(service), issuer, clientId, privateKey };
 }
 
 async function stop(reason: string): Promise<void> {

@@ -2,7 +2,6 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  databaseUrl,
   inheritedEnv,
   provisionDatabase,
   runToEnd,
@@ -14,13 +13,15 @@ import {
 import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
 import type { OutsideServers } from './outside.ts';
-import { applyPolicies, operator, ownAmqpUrl, ownDatabase, ownTopology, startService } from './own-servers.ts';
+import { applyPolicies, operator, ownDatabase, ownTopology, startService } from './own-servers.ts';
 import { startGraph, type Node, type PartGraph, type Progress } from './part-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
+import type { CallingService } from './service-clients.ts';
 import { serviceEnv } from './service-env.ts';
 import type { PartNews, Restarts } from './supervised-part.ts';
 import { addPeople, type Person } from './people.ts';
+import { gatewayUrl, ownPostgresUrl, suiteWiring } from './wiring.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -53,8 +54,10 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   databaseUrl(service: ServiceName): string;
   /** with the login of a service, or of the operator, who may read and bind everything */
   amqpUrl(user: ServiceName | 'operator'): string;
+  /** what a service, or its command line, is started with */
+  envOf(service: ServiceName): NodeJS.ProcessEnv;
   /** what a service authenticates with when it calls others */
-  m2mClient(service: 'tasks' | 'notifications'): { id: string; secret: string };
+  m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
   smtpUrl: string;
   /** the mail catcher's page; its API is under /api/email */
@@ -67,18 +70,10 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
  */
 export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const { ports, secrets, outside = { databases: {} } } = o;
-  const url = `http://localhost:${ports.gateway}`;
+  const url = gatewayUrl(ports);
   const logFile = (part: string) => join(o.dir, 'logs', `${part}.log`);
-  const wiring = {
-    ...{ secrets, ports },
-    publicUrl: url,
-    logLevel: o.logLevel ?? 'info',
-    databaseUrl: (service: ServiceName) =>
-      outside.databases[service] ?? databaseUrl(postgresUrl, ownDatabase(service, secrets)),
-    amqpUrl: (user: ServiceName | 'operator') => outside.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
-    smtpUrl: outside.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
-  };
-  const postgresUrl = `postgres://postgres:${secrets.database.superuser}@127.0.0.1:${ports.postgres}/postgres`;
+  const wiring = suiteWiring({ ports, secrets, outside, logLevel: o.logLevel });
+  const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
     outside.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
   const envOf = (service: ServiceName) => ({ ...inheritedEnv(), ...serviceEnv(service, wiring), ...o.env?.[service] });
@@ -199,9 +194,10 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     ...graph,
     url,
     serviceUrl: (name) => `http://127.0.0.1:${ports[name]}`,
+    envOf,
     databaseUrl: wiring.databaseUrl,
     amqpUrl: wiring.amqpUrl,
-    m2mClient: (service) => ({ id: service, secret: secrets.m2m[service] }),
+    m2mClient: (service) => ({ id: service, privateKey: secrets.clientKeys[service], issuer: `${url}/oidc` }),
     managementUrl,
     smtpUrl: wiring.smtpUrl,
     mailPageUrl: `http://localhost:${ports.mailPage}`,

@@ -42,3 +42,8 @@ function bySequence(a: string, b: string): number {
 function rank(file: string): number {
   return file.includes('provider') ? 1 : 0;
 }
+
+/** Tests with pages. */
+export function needsBrowser(file: string): boolean {
+  return file.includes('.browser.');
+}

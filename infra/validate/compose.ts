@@ -53,7 +53,8 @@ function faultsOfService(name: string, service: ComposeService, compose: Compose
       : []),
     ...Object.entries(service.environment ?? {})
       .filter(
-        ([variable, value]) => /(PASSWORD|SECRET|_URL|M2M_CLIENTS)$/.test(variable) && hasOpenSecret(String(value)),
+        ([variable, value]) =>
+          /(PASSWORD|SECRET|PRIVATE_KEY|_URL|OIDC_CLIENTS)$/.test(variable) && hasOpenSecret(String(value)),
       )
       .map(([variable]) => `${variable} has a secret in the file, or a default for one; use \${NAME:?what to do}`),
   ];

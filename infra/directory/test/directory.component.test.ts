@@ -4,6 +4,7 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import { userDirectoryMigrations } from '@taskwire/user-directory';
+import { newClientKey } from '../../local/service-clients.ts';
 import { runProgram } from '../../operator/test/run-program.ts';
 
 const pageSize = 100;
@@ -50,7 +51,8 @@ describe('npm run directory', function () {
     await runProgram('directory/directory.ts', args, {
       NOTIFICATIONS_DATABASE_URL: database.url,
       AUTH_INTERNAL_URL: `http://127.0.0.1:${(auth.address() as AddressInfo).port}`,
-      CLIENT_SECRET: 'a secret of the service',
+      ISSUER: 'http://localhost:8080/oidc',
+      CLIENT_PRIVATE_KEY: newClientKey(),
       ...env,
     });
 
@@ -79,8 +81,8 @@ describe('npm run directory', function () {
       expect(code).to.equal(2);
       expect(stderr).to.match(says);
     }
-    const { code, stderr } = await directory(['rebuild', 'notifications'], { CLIENT_SECRET: '' });
+    const { code, stderr } = await directory(['rebuild', 'notifications'], { CLIENT_PRIVATE_KEY: '' });
     expect(code).to.equal(1);
-    expect(stderr).to.include('CLIENT_SECRET');
+    expect(stderr).to.include('CLIENT_PRIVATE_KEY');
   });
 });

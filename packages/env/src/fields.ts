@@ -1,3 +1,5 @@
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** An environment variable that holds a whole number, within bounds. */
@@ -48,3 +50,25 @@ export function json<S extends z.ZodType>(schema: S) {
     })
     .pipe(schema);
 }
+
+/**
+ * A private key: a JWK or PEM, as it is or in a file (`file:///run/secrets/key`). A fault repeats neither key nor content.
+ */
+export const privateKey = z
+  .string()
+  .transform((text, context): KeyObject => {
+    try {
+      const content = text.startsWith('file://') ? readFileSync(new URL(text), 'utf8') : text;
+      // where a variable cannot have lines, PEM is written with \n
+      return content.trim().startsWith('{')
+        ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })
+        : createPrivateKey(content.replaceAll('\\n', '\n'));
+    } catch {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be a private key as JWK or PEM, or file:// with the path of one',
+      });
+      return z.NEVER;
+    }
+  })
+  .describe('a private key as JWK or PEM, or file:// with the path of one');

@@ -1,3 +1,6 @@
+import { randomUUID, type KeyObject } from 'node:crypto';
+import { SignJWT } from 'jose';
+
 /**
  * How a client proves to the token endpoint who it is: headers and form parameters to add to a token request. Called for each
  * request, since an assertion (`private_key_jwt`, RFC 7523) is good for one use.
@@ -10,6 +13,47 @@ export type ClientAuthentication = (
 export function clientSecretBasic(clientId: string, clientSecret: string): ClientAuthentication {
   const credentials = Buffer.from(`${formEncoded(clientId)}:${formEncoded(clientSecret)}`).toString('base64');
   return async () => ({ headers: { authorization: `Basic ${credentials}` } });
+}
+
+/** An assertion is used at once; the clocks of two machines may differ by less than this. */
+const assertionSeconds = 60;
+
+/**
+ * `private_key_jwt` (RFC 7523 section 2.2, OpenID Connect Core section 9): nothing that is sent, or that Auth keeps, lets anybody else be
+ * this client. The one audience is the issuer, so that no other server can use what it was sent.
+ * @throws when the key is neither of P-256 nor of Ed25519.
+ */
+export function privateKeyJwt(client: {
+  clientId: string;
+  issuer: string;
+  privateKey: KeyObject;
+}): ClientAuthentication {
+  const { clientId, issuer, privateKey } = client;
+  const alg = algorithmOf(privateKey);
+  return async () => {
+    const assertion = await new SignJWT()
+      .setProtectedHeader({ alg, typ: 'JWT' })
+      .setIssuer(clientId)
+      .setSubject(clientId)
+      .setAudience(issuer)
+      .setJti(randomUUID())
+      .setIssuedAt()
+      .setExpirationTime(`${assertionSeconds}s`)
+      .sign(privateKey);
+    return {
+      parameters: {
+        client_id: clientId,
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion: assertion,
+      },
+    };
+  };
+}
+
+function algorithmOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
+  if (asymmetricKeyType === 'ed25519') return 'EdDSA';
+  if (asymmetricKeyDetails?.namedCurve === 'prime256v1') return 'ES256';
+  throw new Error('the private key of a client must be of P-256 or Ed25519');
 }
 
 function formEncoded(text: string): string {

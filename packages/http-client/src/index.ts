@@ -1,5 +1,5 @@
 export type { Answer, Unavailable, UnavailableReason } from './answer.ts';
-export { clientSecretBasic, type ClientAuthentication } from './client-authentication.ts';
+export { clientSecretBasic, privateKeyJwt, type ClientAuthentication } from './client-authentication.ts';
 export {
   createServiceClient,
   type GetOptions,

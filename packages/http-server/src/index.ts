@@ -9,4 +9,4 @@ export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts'
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';
-export { createHttpServer, type HttpServer, type HttpServerOptions } from './server.ts';
+export { createHttpServer, type HttpServer, type HttpServerOptions, type OwnPath } from './server.ts';

@@ -1,7 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
-import express, { type ErrorRequestHandler, type Express } from 'express';
+import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
 import { problem } from '@taskwire/errors';
 import type { Component } from '@taskwire/lifecycle';
@@ -10,8 +10,18 @@ import type { Authenticator } from './access/authenticator.ts';
 import type { BoundRoute } from './bind.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
 import { problemDocument } from './problem-response.ts';
-import { answerError, observeRequests } from './request.ts';
+import { answerError, observeRequests, stateOf } from './request.ts';
 import { routeHandlers } from './route-handler.ts';
+
+/**
+ * A path of a protocol that a contract cannot tell, such as OpenID Connect: the handler reads the request and answers it by itself. What it
+ * throws is answered as a problem.
+ */
+export type OwnPath = {
+  /** As Express has it, for example `/oidc/authorize/:uid`. */
+  path: string;
+  handle: (request: Request, response: Response) => Promise<void>;
+};
 
 export type HttpServerOptions = {
   telemetry: Telemetry;
@@ -21,6 +31,7 @@ export type HttpServerOptions = {
   /** Proxies whose X-Forwarded-For is believed, as Express names them (`loopback`, `uniquelocal`, addresses, subnets). */
   trustedProxies: readonly string[];
   routes: readonly BoundRoute[];
+  ownPaths?: readonly OwnPath[];
   authenticator: Authenticator;
   readiness: Readonly<Record<string, ReadinessCheck>>;
 };
@@ -91,6 +102,12 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   });
   app.use(observeRequests(telemetry));
   app.use(operations(telemetry, options.readiness, isStopping));
+  for (const { path, handle } of options.ownPaths ?? []) {
+    app.all(path, async (request, response) => {
+      stateOf(request).route = path;
+      await handle(request, response);
+    });
+  }
   for (const [path, bound] of byPath(options.routes)) {
     const route = app.route(path);
     for (const one of bound) route[one.route.method](...routeHandlers(one, options.authenticator));

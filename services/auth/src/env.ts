@@ -10,38 +10,90 @@ const secret32 = z
   .transform((text) => Buffer.from(text, 'base64'))
   .describe('32 random bytes in base64 that the signing keys are sealed with, as from: openssl rand -base64 32');
 
-const m2mClients = fields
-  .json(
-    z
-      .array(
-        z.strictObject({
-          client_id: z.string().regex(/^[\x21-\x7e]{1,100}$/, 'must be visible ASCII characters'),
-          // guessing is not limited, so secrets must be beyond it: 128 bits in hex
-          client_secret: z.string().min(32, 'must have 32 characters or more'),
-          grants: z
-            .array(
-              z.strictObject({
-                audience: z.string().startsWith('urn:taskwire:'),
-                scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be a scope of RFC 6749')),
-              }),
-            )
-            .min(1),
-        }),
-      )
-      .refine((list) => new Set(list.map((client) => client.client_id)).size === list.length, {
-        message: 'must not name a client twice',
-      }),
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be a scope of RFC 6749');
+
+const publicJwk = z
+  .looseObject({ kty: z.enum(['EC', 'OKP', 'RSA']), kid: z.string().optional() })
+  .refine((jwk) => !('d' in jwk), 'must not have the private part of a key');
+
+/** Compared character by character later, so there are no patterns. An app's own scheme has a dot (RFC 8252 section 7.1). */
+const redirectUri = z.string().refine((text) => {
+  const url = URL.parse(text);
+  if (url === null || /[#*\s]/.test(text)) return false;
+  if (url.protocol === 'http:') return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  return url.protocol === 'https:' || url.protocol.includes('.');
+}, "must be https, http of this machine, or an app's own scheme such as org.example.app:/callback; without fragment or wildcard");
+
+/** A client, with its public keys or the hash of its secret; with neither it is public, and known by PKCE alone. */
+export const clientSettings = z
+  .strictObject({
+    client_id: z
+      .string()
+      .regex(/^[\x21-\x7e]{1,100}$/, 'must be visible ASCII characters')
+      // a token whose subject is its client is one of a service, so no client may be called as a user is
+      .refine(
+        (id) => !z.guid().safeParse(id).success && id !== 'first-party',
+        'must be neither a uuid nor first-party',
+      ),
+    client_name: z.string().min(1).max(100).optional(),
+    jwks: z.strictObject({ keys: z.array(publicJwk).min(1) }).optional(),
+    secret_hash: z.string().length(43).optional(),
+    grant_types: z
+      .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
+      .default(['client_credentials']),
+    grants: z
+      .array(z.strictObject({ audience: z.string().startsWith('urn:taskwire:'), scopes: z.array(scope) }))
+      .default([]),
+    redirect_uris: z.array(redirectUri).default([]),
+    post_logout_redirect_uris: z.array(redirectUri).default([]),
+    application_type: z.enum(['web', 'native']).default('web'),
+  })
+  .refine(
+    ({ jwks, secret_hash: secret }) => jwks === undefined || secret === undefined,
+    'must have keys or a secret, not both',
   )
-  .describe('JSON: [{"client_id","client_secret","grants":[{"audience","scopes":[]}]}]');
+  .refine(
+    ({ grant_types: types, redirect_uris: uris }) => types.includes('authorization_code') === uris.length > 0,
+    'must have redirect_uris for authorization_code, and only for it',
+  )
+  .refine(
+    ({ grant_types: types, jwks, secret_hash: secret }) =>
+      !types.includes('client_credentials') || jwks !== undefined || secret !== undefined,
+    'must have keys or a secret for client_credentials',
+  );
+
+const clients = fields
+  .json(
+    z.array(clientSettings).refine((list) => new Set(list.map(({ client_id: id }) => id)).size === list.length, {
+      message: 'must not name a client twice',
+    }),
+  )
+  .describe(
+    'JSON: [{"client_id","jwks":{"keys":[]},"grants":[{"audience","scopes":[]}]}], as npm run auth -- client add --help explains',
+  );
 
 function count(most: number) {
   return fields.integer(1, most);
 }
 
 /** What the command line needs of the environment. */
-export const databaseEnv = z.object({ DATABASE_URL: fields.postgresUrl });
+export const commandEnv = z.object({
+  DATABASE_URL: fields.postgresUrl,
 
-export const env = databaseEnv.extend({
+  /** NIST SP 800-57 allows a signing key years; a rotation that runs often is one that works when it must. */
+  KEY_ROTATION_DAYS: count(365).default(30),
+  /** Replicas look for keys every 10 s, services every 5 min, and the JWKS may be kept for 5 min: together less than this. */
+  KEY_OVERLAP_SECONDS: fields.integer(0, 86_400).default(900),
+  /** Tokens live for ten minutes; an ID token is a hint at log-out for as long as a browser stays logged in. */
+  KEY_RETIRED_DAYS: count(365).default(14),
+});
+
+export type CommandEnv = z.output<typeof commandEnv>;
+
+/** What a command needs beside that which makes a key. */
+export const keyCommandEnv = commandEnv.extend({ KEY_ENCRYPTION_SECRET: secret32 });
+
+export const env = commandEnv.extend({
   HOST: z.string().default('127.0.0.1'),
   PORT: fields.port.default(3001),
   DATABASE_POOL_SIZE: count(200).default(10),
@@ -58,7 +110,8 @@ export const env = databaseEnv.extend({
   PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
 
   KEY_ENCRYPTION_SECRET: secret32,
-  M2M_CLIENTS: m2mClients.default([]),
+  /** Clients beside those that the command registers; of two with one id, these count. */
+  OIDC_CLIENTS: clients.default([]),
   AUTH_REQUIRE_VERIFIED_EMAIL: z
     .enum(['true', 'false'])
     .default('false')
@@ -69,6 +122,8 @@ export const env = databaseEnv.extend({
   /** A person who comes back within this time does not have to log in again, up to the session's end. */
   REFRESH_TOKEN_DAYS: count(365).default(14),
   SESSION_DAYS: count(365).default(90),
+  /** Two tabs that refresh at once, or one whose answer was lost on a slow network; longer only helps a thief. */
+  REFRESH_GRACE_SECONDS: fields.integer(0, 60).default(10),
 
   /** Each running hash keeps one core busy for some 30 ms and holds 19 MiB; libuv's other two threads stay free for DNS and files. */
   PASSWORD_HASH_CONCURRENCY: count(64).default(2),

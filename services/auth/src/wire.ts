@@ -1,16 +1,16 @@
-import type { Writable } from 'node:stream';
 import { createHttpServer, jwtAuthenticator } from '@taskwire/http-server';
 import { createLoop, type Component } from '@taskwire/lifecycle';
 import { createRelay, createWaker } from '@taskwire/outbox';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { authenticate } from './app/authenticate.ts';
 import { changeUser, deleteUser } from './app/change-user.ts';
 import { createUser } from './app/create-user.ts';
-import { grantServiceToken } from './app/grant-service-token.ts';
 import { logIn } from './app/log-in.ts';
 import type { Passwords } from './app/ports.ts';
 import { readInternalUser, readUser } from './app/read-user.ts';
+import { refreshTokens as createRefreshTokens } from './app/refresh-tokens.ts';
 import { refresh } from './app/refresh.ts';
 import { register } from './app/register.ts';
 import type { Env } from './env.ts';
@@ -18,19 +18,29 @@ import { routes, type UseCases } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { owaspCost } from './passwords/argon2id.ts';
 import { createPasswords } from './passwords/passwords.ts';
+import { createStoredClients } from './postgres/client-rows.ts';
 import { createLimits } from './postgres/limits.ts';
+import { providerAdapter } from './postgres/provider-adapter.ts';
 import { purgeExpired } from './postgres/purge.ts';
 import { createSessions } from './postgres/sessions.ts';
 import { createSealedKeys } from './postgres/signing-key-rows.ts';
 import { createUsers } from './postgres/users.ts';
+import { clientMetadata } from './provider/client-metadata.ts';
+import { providerEndpoints } from './provider/endpoints.ts';
+import { interactionPages } from './provider/interaction.ts';
+import { createProviders } from './provider/provider.ts';
+import { derivedKey } from './tokens/derived-keys.ts';
 import { createJwtIssuer } from './tokens/jwt-issuer.ts';
-import { createServiceClients } from './tokens/service-clients.ts';
-import { createSigningKeys } from './tokens/signing-keys.ts';
+import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
+import { rotationSchedule } from './wire-commands.ts';
 
 /** Auth's own audience. */
 const audience = 'urn:taskwire:auth';
 /** What expired is in nobody's way; once in ten minutes keeps the tables small. */
 const purgeIntervalMs = 600_000;
+
+/** A rotation is a matter of days; a replica that was away for a while is not late by more than this. */
+const keyScheduleIntervalMs = 60_000;
 
 /** Puts Auth together; nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwords?: Passwords } = {}) {
@@ -57,6 +67,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const sessions = createSessions(db, {
     refreshTokenDays: env.REFRESH_TOKEN_DAYS,
     sessionDays: env.SESSION_DAYS,
+    graceSeconds: env.REFRESH_GRACE_SECONDS,
   });
   const passwords =
     overrides.passwords ??
@@ -73,23 +84,64 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     registrationsPerIp: env.REGISTRATIONS_PER_IP,
     registrationWindowMs: env.REGISTRATION_WINDOW_MS,
   });
-  const keys = createSigningKeys(createSealedKeys(db.pool), env.KEY_ENCRYPTION_SECRET);
+  const secret = env.KEY_ENCRYPTION_SECRET;
+  const sealedKeys = createSealedKeys(db);
+  const keys = createSigningKeys(sealedKeys, secret);
+  const rotation = rotateKeys(sealedKeys, secret, rotationSchedule(env));
   const tokens = createJwtIssuer({ issuer: env.ISSUER, lifetimeSeconds: env.ACCESS_TOKEN_SECONDS, keys });
-  const clients = createServiceClients(env.M2M_CLIENTS);
-  const requireVerifiedEmail = env.AUTH_REQUIRE_VERIFIED_EMAIL;
+  const refreshTokens = createRefreshTokens(derivedKey(secret, 'refresh tokens'));
+  const checkPassword = authenticate({
+    users,
+    passwords,
+    limits,
+    requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
+  });
+
+  const storedClients = createStoredClients(db.pool);
+  const configuredClients = new Map(env.OIDC_CLIENTS.map((client) => [client.client_id, client]));
+  const providers = createProviders({
+    issuer: env.ISSUER,
+    keys: keys.ring,
+    sessions,
+    refreshTokens,
+    cookieKey: derivedKey(secret, 'cookies'),
+    lifetimes: {
+      accessTokenSeconds: env.ACCESS_TOKEN_SECONDS,
+      refreshTokenDays: env.REFRESH_TOKEN_DAYS,
+      sessionDays: env.SESSION_DAYS,
+    },
+    logger,
+    adapter: providerAdapter({
+      db,
+      refreshTokens,
+      graceSeconds: env.REFRESH_GRACE_SECONDS,
+      clients: {
+        async find(id) {
+          const client = configuredClients.get(id) ?? (await storedClients.find(id));
+          return client && clientMetadata(client);
+        },
+      },
+      onReuse: (kind) => logger.warn('what works once came a second time; all that came from it ended', { kind }),
+    }),
+  });
+  const pages = interactionPages({
+    issuer: env.ISSUER,
+    providers,
+    authenticate: checkPassword,
+    sessions,
+    formKey: derivedKey(secret, 'forms'),
+  });
 
   const useCases: UseCases = {
     register: register({ users, passwords, limits }),
-    logIn: logIn({ users, sessions, passwords, tokens, limits, requireVerifiedEmail }),
-    refresh: refresh({ sessions, tokens, logger }),
+    logIn: logIn({ authenticate: checkPassword, sessions, refreshTokens, tokens }),
+    refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
     createUser: createUser({ users, passwords }),
     readUser: readUser({ users }),
     changeUser: changeUser({ users }),
     deleteUser: deleteUser({ users }),
     readInternalUser: readInternalUser({ users }),
-    grantServiceToken: grantServiceToken({ clients, tokens }),
-    publicJwks: keys.publicJwks,
   };
   const http = createHttpServer({
     telemetry,
@@ -97,18 +149,30 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
     routes: servesRequests ? routes(useCases, users) : [],
+    ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages] : [],
     authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
     readiness: {
       database: db.ping,
       ...(works ? { broker: rabbit.ping } : {}),
       migrations: async () => await requireMigrated(db.pool, migrations),
-      signing_key: async () => void (await keys.active()),
+      signing_key: async () => void (await keys.ring()),
     },
   });
   const purge = createLoop({
     name: 'purge',
     tick: async () => await purgeExpired(db.pool),
     intervalMs: purgeIntervalMs,
+    logger,
+  });
+  const keySchedule = createLoop({
+    name: 'key schedule',
+    async tick() {
+      const { added, removed } = await rotation.keepSchedule();
+      if (added) logger.info('the next signing key is there, and signs after the overlap');
+      if (removed.length > 0) logger.info('retired signing keys are gone', { kids: removed });
+      return 'idle';
+    },
+    intervalMs: keyScheduleIntervalMs,
     logger,
   });
   const database: Component = {
@@ -120,24 +184,9 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const components: Component[] = [
     database,
     waker,
-    ...(works ? [rabbit, relay, purge] : []),
+    ...(works ? [rabbit, relay, purge, keySchedule] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
   ];
-  return { components, telemetry, http, relay, purge, db };
-}
-
-/** What the command line does, without a running service: `close` ends its connection. */
-export async function wireCommands({ DATABASE_URL: url }: Pick<Env, 'DATABASE_URL'>, logs: Writable) {
-  const telemetry = createTelemetry({ service: 'auth', level: 'error', stream: logs });
-  const db = await createDatabase({ url, poolSize: 1, applicationName: 'taskwire auth command', telemetry });
-  return {
-    requireMigrated: async () => await requireMigrated(db.pool, migrations),
-    createUser: createUser({
-      // the relay of the running service finds the event by its poll
-      users: createUsers(db, () => undefined),
-      passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
-    }),
-    close: db.close,
-  };
+  return { components, telemetry, http, relay, purge, keySchedule, rotation, db };
 }

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
+import { runCommand } from '../src/command.ts';
 import { migrations } from '../src/migrations.ts';
 import { verifyPassword, owaspCost } from '../src/passwords/argon2id.ts';
 
@@ -18,6 +20,21 @@ async function run(script: string, args: string[], given: { stdin?: string; url?
   child.stdin.end(given.stdin ?? '');
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { code: child.exitCode, stdout, stderr };
+}
+
+/** The same within this process, for what starting one would only make slow. */
+async function runHere(args: string[], env: Record<string, string>) {
+  const said = { stdout: '', stderr: '' };
+  const writer = (name: keyof typeof said) =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        said[name] += chunk.toString();
+        done();
+      },
+    });
+  const stdin = Readable.from([]);
+  const code = await runCommand({ args, env, stdin, stdout: writer('stdout'), stderr: writer('stderr') });
+  return { code, ...said };
 }
 
 describe("Auth's command line", () => {
@@ -81,6 +98,63 @@ describe("Auth's command line", () => {
     const help = await run(cli, ['--help'], {});
     expect(help).to.include({ code: 0, stderr: '' });
     expect(help.stdout).to.contain('user add --email');
+  });
+
+  describe('for clients', () => {
+    const client = async (...args: string[]) => await runHere(['client', ...args], { DATABASE_URL: database.url });
+    const grant = ['--grant', 'urn:taskwire:auth=users:read'];
+
+    it('adds one with a secret that is shown once and stored as a hash, lists it, gives a new secret, removes it', async () => {
+      const added = await client('add', '--id', 'script', '--secret', ...grant);
+      const secret = /^added script with the secret ([\w-]{43})\n$/.exec(added.stdout)?.[1] ?? '';
+      expect(secret).to.have.length(43);
+      const stored = async () => JSON.stringify((await database.db.pool.query('SELECT settings FROM clients')).rows);
+      const before = await stored();
+      expect(before).to.contain('secret_hash').and.not.contain(secret);
+      expect((await client('list')).stdout).to.equal('script  secret  urn:taskwire:auth=users:read\n');
+      const again = await client('add', '--id', 'script', '--secret', ...grant);
+      expect(again).to.include({ code: 1, stderr: 'there is a client script already\n' });
+      expect((await client('rotate-secret', '--id', 'script')).stdout).to.match(
+        /^script has the new secret [\w-]{43}\n$/,
+      );
+      expect(await stored()).not.to.equal(before);
+      expect((await client('remove', '--id', 'script')).stdout).to.equal('removed script\n');
+      for (const args of [['remove'], ['rotate-secret']])
+        expect((await client(...args, '--id', 'script')).code).to.equal(1);
+    });
+
+    it('adds one for people with where they come back to, and says what is wrong with one', async () => {
+      const uri = ['--redirect-uri', 'https://portal.example.org/callback'];
+      const added = await client('add', '--id', 'portal', '--public', ...uri, '--grant', 'urn:taskwire:tasks=tasks');
+      expect(added.stdout).to.equal('added portal\n');
+      const { rows } = await database.db.pool.query<{ settings: object }>('SELECT settings FROM clients');
+      expect(rows[0]?.settings).to.deep.include({ grant_types: ['authorization_code', 'refresh_token'] });
+      const faults: [string, string[]][] = [
+        ['one of --secret, --jwks and --public', ['--id', 'x', ...uri]],
+        ['must be https', ['--id', 'x', '--public', '--redirect-uri', 'http://portal.example.org/']],
+        ['must be https', ['--id', 'x', '--public', '--redirect-uri', 'https://*.example.org/']],
+        ['keys or a secret for client_credentials', ['--id', 'x', '--public', ...grant]],
+        ['has no JSON Web Key Set', ['--id', 'x', '--jwks', '/nowhere', ...grant]],
+        ['client_id', ['--secret', ...grant]],
+      ];
+      for (const [fault, args] of faults) {
+        const refused = await client('add', ...args);
+        expect(refused.code, fault).to.equal(2);
+        expect(refused.stderr).to.contain(fault);
+      }
+    });
+  });
+
+  it('rotates the signing keys, one at a time', async () => {
+    const url = { DATABASE_URL: database.url };
+    const env = { ...url, KEY_ENCRYPTION_SECRET: Buffer.alloc(32, 7).toString('base64') };
+    const keys = async (...args: string[]) => await runHere(['keys', ...args], env);
+    expect((await keys('rotate')).stdout).to.equal('the next key is there, and signs in 900 s\n');
+    expect((await keys('rotate')).stdout).to.equal('a next key is waiting for its time already\n');
+    expect((await keys('list')).stdout).to.match(/^[\w-]{43} {2}signs in \d+ s\n$/);
+    const without = await runHere(['keys', 'rotate'], url);
+    expect(without.code).to.equal(1);
+    expect(without.stderr).to.contain('KEY_ENCRYPTION_SECRET is not set');
   });
 
   it('says what to do when it has no database, or one that is not migrated', async () => {

@@ -7,11 +7,8 @@ const good = {
   AMQP_URL: 'amqp://auth:secret@localhost',
   KEY_ENCRYPTION_SECRET: Buffer.alloc(32, 1).toString('base64'),
 };
-const client = {
-  client_id: 'tasks',
-  client_secret: 'x'.repeat(32),
-  grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }],
-};
+const grants = [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }];
+const client = { client_id: 'tasks', secret_hash: 'x'.repeat(43), grants };
 
 function faultsOf(more: Record<string, string>): string {
   try {
@@ -39,12 +36,24 @@ describe("Auth's environment", () => {
     }
   });
 
-  it('reads the clients of services, and refuses short secrets and doubles without repeating them', () => {
-    const clients = (list: unknown) => ({ M2M_CLIENTS: JSON.stringify(list) });
-    expect(readEnv(env, { ...good, ...clients([client]) }).M2M_CLIENTS).to.deep.equal([client]);
-    const short = faultsOf(clients([{ ...client, client_secret: 'short-secret' }]));
-    expect(short).to.contain('M2M_CLIENTS.0.client_secret').and.not.to.contain('short-secret');
-    expect(faultsOf(clients([client, client]))).to.contain('twice');
-    expect(faultsOf({ M2M_CLIENTS: 'x' })).to.contain('must be JSON');
+  it('reads clients, and refuses what is no client', () => {
+    const clients = (...list: unknown[]) => ({ OIDC_CLIENTS: JSON.stringify(list) });
+    expect(readEnv(env, { ...good, ...clients(client) }).OIDC_CLIENTS[0]).to.deep.include({
+      ...client,
+      grant_types: ['client_credentials'],
+      redirect_uris: [],
+    });
+    const jwks = { keys: [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y' }] };
+    const faults: [string, unknown][] = [
+      ['twice', [client, client]],
+      ['keys or a secret, not both', [{ ...client, jwks }]],
+      ['keys or a secret for client_credentials', [{ client_id: 'tasks', grants }]],
+      ['the private part', [{ client_id: 'tasks', grants, jwks: { keys: [{ ...jwks.keys[0], d: 'd' }] } }]],
+      ['neither a uuid nor first-party', [{ ...client, client_id: 'first-party' }]],
+      ['neither a uuid nor first-party', [{ ...client, client_id: '019aa1b2-0000-7000-8000-0000000000ff' }]],
+      ['redirect_uris for authorization_code', [{ ...client, grant_types: ['authorization_code'] }]],
+    ];
+    for (const [fault, list] of faults) expect(faultsOf(clients(...(list as unknown[])))).to.contain(fault);
+    expect(faultsOf({ OIDC_CLIENTS: 'x' })).to.contain('must be JSON');
   });
 });

@@ -8,12 +8,22 @@ import {
   waitFor,
   type ProvidedMessage,
 } from '@taskwire/testing';
-import { addUser, authWorld, cheapPasswords, loggedIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
+import {
+  addUser,
+  authWorld,
+  cheapPasswords,
+  loggedIn,
+  serviceToken,
+  withSecret,
+  type AuthWorld,
+} from './support/auth-world.ts';
 
 const readsUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
-const tasks = { client_id: 'tasks', client_secret: secret, grants: [readsUsers] };
+// A pact repeats what was sent, and an assertion is good once: so the clients of the pacts have secrets. The services' own keys are
+// proved by the end-to-end tests.
+const tasks = withSecret('tasks', secret, [readsUsers]);
 const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
-const notifications = { client_id: 'notifications', client_secret: secret, grants: [readsUsers, readsTasks] };
+const notifications = withSecret('notifications', secret, [readsUsers, readsTasks]);
 
 describe('Auth, as a provider', () => {
   let world: AuthWorld;
@@ -22,7 +32,8 @@ describe('Auth, as a provider', () => {
   const heard: Delivery[] = [];
 
   before(async () => {
-    world = await authWorld({ M2M_CLIENTS: JSON.stringify([tasks, notifications]) }, { passwords: cheapPasswords() });
+    const clients = [tasks, notifications].map(({ settings }) => settings);
+    world = await authWorld({ OIDC_CLIENTS: JSON.stringify(clients) }, { passwords: cheapPasswords() });
     listener = createRabbit({
       url: world.broker.url('tasks'),
       name: 'listener',

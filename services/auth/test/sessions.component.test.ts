@@ -173,9 +173,49 @@ describe('sessions of Auth', () => {
       expect((await refresh(other.refresh_token)).status).to.equal(200);
     });
 
-    it('lets one of a hundred uses of one token at the same time win, and ends the session', async () => {
+    it('gives two tabs that refresh at once, and a hundred, the one same successor, and all stay logged in', async () => {
       const user = await loggedIn(world, 'member');
-      const answers = await Promise.all(Array.from({ length: 100 }, async () => await refresh(user.refreshToken)));
+      const second = await world.replica();
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, async (_, index) => {
+          const api = index % 2 === 0 ? world.api : second.api;
+          return await api.call('refresh', { body: { refresh_token: user.refreshToken } });
+        }),
+      );
+      expect(answers.map(({ status }) => status)).to.deep.equal(Array(100).fill(200));
+      const sessions = answers.map(({ body }) => body as Session);
+      const [successor, ...others] = new Set(sessions.map(({ refresh_token: token }) => token));
+      expect(others).to.deep.equal([]);
+      for (const session of sessions) expect((await me(session.access_token)).status).to.equal(200);
+      expect((await refresh(successor ?? '')).status).to.equal(200);
+    });
+
+    it('gives a token that comes again no successor that was used, within the grace or not', async () => {
+      const user = await loggedIn(world, 'member');
+      const next = (await refresh(user.refreshToken)).body as Session;
+      const last = (await refresh(next.refresh_token)).body as Session;
+      expectProblem(await refresh(user.refreshToken), 'invalid_refresh_token');
+      expectProblem(await me(last.access_token), 'access_revoked');
+    });
+
+    it('ends the session when a token comes again after the grace', async () => {
+      const user = await loggedIn(world, 'member');
+      const next = (await refresh(user.refreshToken)).body as Session;
+      await world.database.db.pool.query(
+        `UPDATE refresh_tokens SET used_at = used_at - interval '11 seconds' FROM sessions
+         WHERE sessions.id = session_id AND sessions.user_id = $1 AND used_at IS NOT NULL`,
+        [user.id],
+      );
+      expectProblem(await refresh(user.refreshToken), 'invalid_refresh_token');
+      expectProblem(await refresh(next.refresh_token), 'invalid_refresh_token');
+      expectProblem(await me(next.access_token), 'access_revoked');
+    });
+
+    it('without a grace lets one of a hundred uses at the same time win, and ends the session', async () => {
+      const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });
+      const user = await loggedIn(world, 'member');
+      const use = async () => await strict.api.call('refresh', { body: { refresh_token: user.refreshToken } });
+      const answers = await Promise.all(Array.from({ length: 100 }, use));
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
       for (const answer of answers) if (answer !== won[0]) expectProblem(answer, 'invalid_refresh_token');

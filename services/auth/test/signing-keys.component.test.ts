@@ -4,7 +4,7 @@ import { decodeProtectedHeader } from 'jose';
 import { testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import { migrations } from '../src/migrations.ts';
 import { createSealedKeys } from '../src/postgres/signing-key-rows.ts';
-import { createSigningKeys } from '../src/tokens/signing-keys.ts';
+import { createSigningKeys, rotateKeys } from '../src/tokens/signing-keys.ts';
 import { authWorld, cheapPasswords, loggedIn, type AuthWorld } from './support/auth-world.ts';
 
 describe('signing keys', () => {
@@ -17,10 +17,12 @@ describe('signing keys', () => {
     await database.drop();
   });
 
-  const replica = (itsSecret = secret) => createSigningKeys(createSealedKeys(database.db.pool), itsSecret);
+  const publicJwks = async (keys: ReturnType<typeof replica>) =>
+    (await keys.ring()).keys.map(({ publicJwk }) => publicJwk);
+  const replica = (itsSecret = secret) => createSigningKeys(createSealedKeys(database.db), itsSecret);
 
   it('are made once, although many replicas first need one at the same time', async () => {
-    const rows = createSealedKeys(database.db.pool);
+    const rows = createSealedKeys(database.db);
     const count = 8;
     let looked = 0;
     const { promise: allLooked, resolve } = Promise.withResolvers<void>();
@@ -38,21 +40,21 @@ describe('signing keys', () => {
         secret,
       ),
     );
-    const kids = await Promise.all(replicas.map(async (keys) => (await keys.active()).kid));
+    const kids = await Promise.all(replicas.map(async (keys) => (await keys.ring()).active.kid));
     expect(new Set(kids).size).to.equal(1);
     const stored = await database.db.pool.query('SELECT FROM signing_keys');
     expect(stored.rowCount).to.equal(1);
   });
 
   it('show their public part only', async () => {
-    const [key, ...others] = await replica().publicJwks();
+    const [key, ...others] = await publicJwks(replica());
     expect(others).to.deep.equal([]);
     expect(key).to.have.all.keys('kid', 'kty', 'crv', 'x', 'y', 'use', 'alg');
     expect(key).to.include({ kty: 'EC', crv: 'P-256', use: 'sig', alg: 'ES256' });
   });
 
   it('are stored so that the database alone cannot sign', async () => {
-    const { privateKey } = await replica().active();
+    const { privateKey } = (await replica().ring()).active;
     const { rows } = await database.db.pool.query<{ private_key: Buffer }>('SELECT private_key FROM signing_keys');
     const stored = rows[0]?.private_key.toString('hex');
     expect(stored).not.to.contain(privateKey.export({ format: 'der', type: 'pkcs8' }).toString('hex'));
@@ -61,16 +63,16 @@ describe('signing keys', () => {
   });
 
   it('do not open with another secret, and say what is wrong', async () => {
-    await replica().active();
+    await replica().ring();
     const error = await replica(randomBytes(32))
-      .active()
+      .ring()
       .catch((reason: unknown) => reason);
     expect(String(error)).to.contain('KEY_ENCRYPTION_SECRET');
   });
 
   it('outlive an outage of the database', async () => {
     let isDown = false;
-    const rows = createSealedKeys(database.db.pool);
+    const rows = createSealedKeys(database.db);
     const flaky = {
       ...rows,
       all: async () => {
@@ -80,26 +82,58 @@ describe('signing keys', () => {
     };
     let now = 0;
     const keys = createSigningKeys(flaky, secret, () => now);
-    const { kid } = await keys.active();
+    const { kid } = (await keys.ring()).active;
     isDown = true;
     now += 60_000;
-    expect((await keys.active()).kid).to.equal(kid);
-    expect((await keys.active()).kid).to.equal(kid);
+    expect((await keys.ring()).active.kid).to.equal(kid);
+    expect((await keys.ring()).active.kid).to.equal(kid);
     expect(await keys.keyFor(kid)).not.to.equal(undefined);
   });
 
-  it('follow what another replica brings: old and new verify, the new one signs', async () => {
-    let now = 0;
-    const keys = createSigningKeys(createSealedKeys(database.db.pool), secret, () => now);
-    const { kid: old } = await keys.active();
-    await database.db.pool.query('UPDATE signing_keys SET retired_at = clock_timestamp()');
-    const { kid: next } = await replica().active();
-    expect(next).not.to.equal(old);
-    now += 60_000;
-    await waitFor(async () => (await keys.active()).kid === next);
-    expect((await keys.publicJwks()).map(({ kid }) => kid)).to.deep.equal([old, next]);
-    expect(await keys.keyFor(old)).not.to.equal(undefined);
-    expect(await keys.keyFor('unknown')).to.equal(undefined);
+  describe('when they are rotated', () => {
+    const minute = 60_000;
+    const schedule = { rotationSeconds: 3_600, overlapSeconds: 900, retiredSeconds: 7_200 };
+    const later = async (interval: string) =>
+      await database.db.pool.query('UPDATE signing_keys SET signs_from = signs_from - $1::interval', [interval]);
+
+    it('show the next one first, sign with it when its time has come, and verify with both, database or not', async () => {
+      let now = 0;
+      let isDown = false;
+      const rows = createSealedKeys(database.db);
+      const all = async () => (isDown ? await Promise.reject(new Error('the database is down')) : await rows.all());
+      const keys = createSigningKeys({ ...rows, all }, secret, () => now);
+      const { kid: old } = (await keys.ring()).active;
+      expect(await rotateKeys(rows, secret, schedule).addNext()).to.equal(true);
+      now += minute;
+      const next = await waitFor(async () => (await publicJwks(keys)).find(({ kid }) => kid !== old)?.kid);
+      isDown = true;
+      now += 14 * minute;
+      expect((await keys.ring()).active.kid).to.equal(old);
+      now += minute;
+      expect((await keys.ring()).active.kid).to.equal(next);
+      for (const kid of [old, next]) expect(await keys.keyFor(kid)).not.to.equal(undefined);
+      expect(await keys.keyFor('unknown')).to.equal(undefined);
+    });
+
+    it('follow the schedule: nothing before it is due, one next key when it is, old ones gone when nobody needs them', async () => {
+      const rows = createSealedKeys(database.db);
+      const rotation = rotateKeys(rows, secret, schedule);
+      const { kid: first } = (await replica().ring()).active;
+      expect(await rotation.keepSchedule()).to.deep.equal({ added: false, removed: [] });
+      await later('61 minutes');
+      const at = await Promise.all(Array.from({ length: 8 }, async () => await rotation.keepSchedule()));
+      expect(at.filter(({ added }) => added)).to.have.length(1);
+      expect(await rotation.addNext()).to.equal(false);
+      await later('16 minutes');
+      const { kid: second } = (await replica().ring()).active;
+      expect(second).not.to.equal(first);
+      expect((await rotation.keepSchedule()).removed).to.deep.equal([]);
+      await later('121 minutes');
+      expect((await rotation.keepSchedule()).removed).to.deep.equal([first]);
+      expect((await rows.all()).map(({ kid }) => kid))
+        .to.include(second)
+        .and.not.include(first);
+    });
   });
 
   describe('at the service', () => {

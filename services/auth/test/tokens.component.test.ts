@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import {
   authWorld,
+  basic,
   cheapPasswords,
   loggedIn,
   notificationsClient,
@@ -10,12 +11,6 @@ import {
   tasksClient,
   type AuthWorld,
 } from './support/auth-world.ts';
-
-/** RFC 6749 section 2.3.1: form-encoded, joined, base64. */
-function basic(id: string, secret: string): { authorization: string } {
-  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
-  return { authorization: `Basic ${Buffer.from(`${encode(id)}:${encode(secret)}`).toString('base64')}` };
-}
 
 describe('tokens for services', () => {
   let world: AuthWorld;
@@ -48,11 +43,10 @@ describe('tokens for services', () => {
     expect(payload).not.to.have.any.keys('role', 'sid');
   });
 
-  it('are given by Basic with encoded credentials, and by credentials in the form', async () => {
+  it('are given by Basic with encoded credentials, with the same client id in the form too', async () => {
     const { client_id, client_secret } = notificationsClient;
     const resource = 'urn:taskwire:tasks';
     expect((await ask({ ...grant, resource }, basic(client_id, client_secret))).status).to.equal(200);
-    expect((await ask({ ...grant, resource, client_id, client_secret }, {})).status).to.equal(200);
     expect((await ask({ ...grant, resource, client_id }, basic(client_id, client_secret))).status).to.equal(200);
   });
 
@@ -72,13 +66,20 @@ describe('tokens for services', () => {
     ['a wrong secret', grant, basic('tasks', 'wrong'), 401, 'invalid_client'],
     ['an unknown client', grant, basic('nobody', tasksClient.client_secret), 401, 'invalid_client'],
     ['the secret of another client', grant, basic('tasks', notificationsClient.client_secret), 401, 'invalid_client'],
-    ['no authentication', grant, {}, 401, 'invalid_client'],
+    ['no authentication', grant, {}, 400, 'invalid_request'],
     ['a client id alone', { ...grant, client_id: 'tasks' }, {}, 401, 'invalid_client'],
-    ['a scheme other than Basic', grant, { authorization: 'Bearer x' }, 401, 'invalid_client'],
-    ['Basic that is not base64', grant, { authorization: 'Basic %%%' }, 401, 'invalid_client'],
-    ['Basic without a colon', grant, { authorization: 'Basic YWJj' }, 401, 'invalid_client'],
-    ['Basic with broken encoding', grant, { authorization: `Basic ${btoa('%zz:%')}` }, 401, 'invalid_client'],
-    ['two ways of authentication', { ...grant, client_secret: 'x' }, undefined, 400, 'invalid_request'],
+    [
+      'a secret in the form',
+      { ...grant, client_id: 'tasks', client_secret: tasksClient.client_secret },
+      {},
+      401,
+      'invalid_client',
+    ],
+    ['a scheme other than Basic', grant, { authorization: 'Bearer x' }, 400, 'invalid_request'],
+    ['Basic that is not base64', grant, { authorization: 'Basic %%%' }, 400, 'invalid_request'],
+    ['Basic without a colon', grant, { authorization: 'Basic YWJj' }, 400, 'invalid_request'],
+    ['Basic with broken encoding', grant, { authorization: `Basic ${btoa('%zz:%')}` }, 400, 'invalid_request'],
+    ['two ways of authentication', { ...grant, client_assertion: 'x' }, undefined, 400, 'invalid_request'],
     ['a client id that is not the one of Basic', { ...grant, client_id: 'other' }, undefined, 400, 'invalid_request'],
     ['no grant type', { scope: 'users:read' }, undefined, 400, 'invalid_request'],
     ['a parameter sent twice', 'grant_type=client_credentials&scope=a&scope=b', undefined, 400, 'invalid_request'],
@@ -104,20 +105,22 @@ describe('tokens for services', () => {
     it(`are refused as RFC 6749 has it: ${what} is ${error}`, async () => {
       const answer = await ask(fields, headers);
       expect(answer.status).to.equal(status, answer.text);
-      expect(answer.body).to.have.all.keys('error', 'error_description');
+      expect(answer.body).to.include.keys('error', 'error_description');
       expect(answer.body).to.include({ error });
       expect(answer.headers.get('cache-control')).to.equal('no-store');
-      expect(answer.headers.get('www-authenticate')).to.equal(status === 401 ? 'Basic realm="taskwire"' : null);
+      const isBasicWrong = status === 401 && (headers === undefined || 'authorization' in headers);
+      expect(answer.headers.get('www-authenticate')?.startsWith('Basic realm=') ?? false).to.equal(isBasicWrong);
     });
   }
 
-  it('are refused as a problem when the request is not a form', async () => {
+  it('are refused when the request is not a form', async () => {
     const answer = await world.api.raw('/oidc/token', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...basic('tasks', tasksClient.client_secret) },
       body: JSON.stringify(grant),
     });
-    expect(answer.status).to.equal(415);
+    expect(answer.status).to.equal(400);
+    expect(answer.body).to.include({ error: 'invalid_request' });
   });
 
   describe('and tokens of users', () => {

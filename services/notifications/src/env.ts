@@ -21,7 +21,8 @@ export const env = databaseEnv.extend({
   AUTH_INTERNAL_URL: fields.httpUrl.default('http://127.0.0.1:3001'),
   TASKS_INTERNAL_URL: fields.httpUrl.default('http://127.0.0.1:3002'),
   CLIENT_ID: z.string().min(1).describe('the id of this service as a client of Auth'),
-  CLIENT_SECRET: z.string().min(1).describe('the secret of this service as a client of Auth'),
+  /** Auth has the public part (OIDC_CLIENTS). */
+  CLIENT_PRIVATE_KEY: fields.privateKey,
   TRUSTED_PROXIES: z
     .string()
     .default('loopback')

@@ -1,4 +1,4 @@
-import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
+import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import type { Component } from '@taskwire/lifecycle';
@@ -51,9 +51,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const works = env.PROCESS_ROLE !== 'api';
 
   // other services
-  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = env;
-  const tokenUrl = `${env.AUTH_INTERNAL_URL}/oidc/token`;
-  const tokens = createM2mTokens({ tokenUrl, clientId, clientSecret, telemetry });
+  const tokens = createM2mTokens({
+    tokenUrl: `${env.AUTH_INTERNAL_URL}/oidc/token`,
+    authentication: privateKeyJwt({
+      clientId: env.CLIENT_ID,
+      issuer: env.ISSUER,
+      privateKey: env.CLIENT_PRIVATE_KEY,
+    }),
+    telemetry,
+  });
   const auth = createServiceClient({
     name: 'auth',
     baseUrl: env.AUTH_INTERNAL_URL,

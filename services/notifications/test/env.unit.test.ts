@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { readEnv } from '@taskwire/env';
 import { expect } from 'chai';
 import { env } from '../src/env.ts';
@@ -6,7 +7,7 @@ const needed = {
   DATABASE_URL: 'postgres://notifications:secret@localhost/notifications',
   AMQP_URL: 'amqp://notifications:secret@localhost',
   CLIENT_ID: 'notifications',
-  CLIENT_SECRET: 'secret',
+  CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   SMTP_URL: 'smtp://localhost:1025',
   MAIL_FROM: 'Taskwire <no-reply@example.com>',
 };

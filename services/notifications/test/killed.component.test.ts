@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { query } from '@taskwire/postgres';
@@ -45,7 +46,9 @@ describe('Notifications, killed with SIGKILL and started again', function () {
         AUTH_INTERNAL_URL: around.others.authUrl,
         TASKS_INTERNAL_URL: around.others.tasksUrl,
         CLIENT_ID: 'notifications',
-        CLIENT_SECRET: 'secret-of-the-test',
+        CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519')
+          .privateKey.export({ type: 'pkcs8', format: 'pem' })
+          .toString(),
         SMTP_URL: smtp.url,
         MAIL_FROM: 'no-reply@taskwire.test',
       },

@@ -14,7 +14,8 @@ export const env = databaseEnv.extend({
   ISSUER: fields.httpUrl.describe('the issuer of access tokens, such as https://taskwire.example.com/oidc'),
   AUTH_INTERNAL_URL: fields.httpUrl.describe('where Auth serves other services, such as http://127.0.0.1:3001'),
   CLIENT_ID: z.string().min(1).describe('the id of this service as a client of Auth'),
-  CLIENT_SECRET: z.string().min(1).describe('the secret of this service as a client of Auth'),
+  /** Auth has the public part (OIDC_CLIENTS). */
+  CLIENT_PRIVATE_KEY: fields.privateKey,
   TRUSTED_PROXIES: z
     .string()
     .default('loopback')

@@ -1,4 +1,4 @@
-import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
+import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import { createLoop, type Component } from '@taskwire/lifecycle';
@@ -75,11 +75,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   observeUnsettled(db.pool, telemetry);
 
   // users in
-  const { CLIENT_ID: clientId, CLIENT_SECRET: clientSecret } = env;
   const tokens = createM2mTokens({
     tokenUrl: `${env.AUTH_INTERNAL_URL}/oidc/token`,
-    clientId,
-    clientSecret,
+    authentication: privateKeyJwt({
+      clientId: env.CLIENT_ID,
+      issuer: env.ISSUER,
+      privateKey: env.CLIENT_PRIVATE_KEY,
+    }),
     telemetry,
   });
   const auth = createServiceClient({

@@ -16,17 +16,33 @@ export const tokenResponse = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
   expires_in: z.int(),
-  scope: z.string(),
+  scope: z.string().optional().describe('absent when there is none'),
+  refresh_token: z.string().optional().describe('with the scope offline_access'),
+  id_token: z.string().optional().describe('with the scope openid'),
 });
 
 /** RFC 6749 section 5.2, which is not a problem document. */
-const tokenError = z.object({
-  error: z.enum(['invalid_request', 'invalid_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_target']),
-  error_description: z.string(),
-});
+const tokenError = z.object({ error: z.string(), error_description: z.string().optional() });
 
-/** A form field; one that is sent twice is read as a list, and refused with the error that RFC 6749 has for it. */
-const formField = z.union([z.string(), z.array(z.string())]).optional();
+const formField = z.string().optional();
+
+const clientAuthentication = {
+  client_id: formField.describe('of a public client'),
+  client_assertion_type: formField.describe('urn:ietf:params:oauth:client-assertion-type:jwt-bearer'),
+  client_assertion: formField.describe('private_key_jwt; its audience is the issuer'),
+};
+
+/** RFC 8414 and OpenID Connect Discovery; more members than these. */
+const discovery = z.looseObject({
+  issuer: z.url(),
+  authorization_endpoint: z.url(),
+  token_endpoint: z.url(),
+  jwks_uri: z.url(),
+  userinfo_endpoint: z.url(),
+  introspection_endpoint: z.url(),
+  revocation_endpoint: z.url(),
+  end_session_endpoint: z.url(),
+});
 
 const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) });
 
@@ -60,7 +76,8 @@ export const authRoutes = {
     path: '/api/v1/auth/refresh',
     operationId: 'refresh',
     summary: 'Exchange a refresh token for new tokens',
-    description: 'A refresh token works once. One that is used again ends its session.',
+    description:
+      'A refresh token works once. For some seconds it may come again for the same answer, so that two tabs do not part; used again later it ends its session.',
     tag: 'Sessions',
     access: { kind: 'anyone' },
     body: z.strictObject({ refresh_token: z.string().min(1).max(1000) }),
@@ -165,24 +182,70 @@ export const authRoutes = {
     access: { kind: 'anyone' },
     responses: { 200: jwks },
   }),
+  discovery: defineRoute({
+    method: 'get',
+    path: '/oidc/.well-known/openid-configuration',
+    operationId: 'getOpenIdConfiguration',
+    summary: 'What the OpenID provider can do, and where',
+    description:
+      'Also at /.well-known/oauth-authorization-server/oidc (RFC 8414). Log-in of people: authorization code with PKCE, at the authorization_endpoint.',
+    tag: 'OAuth',
+    access: { kind: 'anyone' },
+    responses: { 200: discovery },
+  }),
   token: defineRoute({
     method: 'post',
     path: '/oidc/token',
     operationId: 'issueToken',
-    summary: 'OAuth 2.0 token endpoint: client_credentials',
+    summary: 'OAuth 2.0 token endpoint: authorization_code, refresh_token, client_credentials',
     description:
-      'Client authentication by HTTP Basic, or by client_id and client_secret in the body. `resource` names the one audience (RFC 8707). Errors follow RFC 6749 section 5.2.',
+      'Client authentication by private_key_jwt or HTTP Basic; public clients give their client_id. `resource` names the one audience (RFC 8707). Errors follow RFC 6749 section 5.2.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     bodyType: 'application/x-www-form-urlencoded',
     body: z.object({
-      grant_type: formField.describe('client_credentials'),
+      grant_type: z.string().describe('authorization_code, refresh_token or client_credentials'),
       scope: formField,
       resource: formField,
-      client_id: formField,
-      client_secret: formField,
+      code: formField,
+      redirect_uri: formField,
+      code_verifier: formField.describe('RFC 7636'),
+      refresh_token: formField,
+      ...clientAuthentication,
     }),
     responses: { 200: tokenResponse, 400: tokenError, 401: tokenError },
+  }),
+  introspect: defineRoute({
+    method: 'post',
+    path: '/oidc/introspect',
+    operationId: 'introspectToken',
+    summary: 'Whether an opaque token of the client is good (RFC 7662)',
+    tag: 'OAuth',
+    access: { kind: 'anyone' },
+    bodyType: 'application/x-www-form-urlencoded',
+    body: z.object({ token: z.string(), token_type_hint: formField, ...clientAuthentication }),
+    responses: { 200: z.looseObject({ active: z.boolean() }), 400: tokenError, 401: tokenError },
+  }),
+  revoke: defineRoute({
+    method: 'post',
+    path: '/oidc/revoke',
+    operationId: 'revokeToken',
+    summary: 'End a token of the client, and all that came from the same consent (RFC 7009)',
+    tag: 'OAuth',
+    access: { kind: 'anyone' },
+    bodyType: 'application/x-www-form-urlencoded',
+    body: z.object({ token: z.string(), token_type_hint: formField, ...clientAuthentication }),
+    responses: { 200: null, 400: tokenError, 401: tokenError },
+  }),
+  userinfo: defineRoute({
+    method: 'get',
+    path: '/oidc/userinfo',
+    operationId: 'getUserinfo',
+    summary: 'Claims of the user of an opaque access token',
+    description: 'With a token of the scope openid that is for no resource. Scopes profile and email add their claims.',
+    tag: 'OAuth',
+    access: { kind: 'anyone' },
+    responses: { 200: z.looseObject({ sub: z.uuid() }), 401: tokenError },
   }),
   getInternalUser: defineRoute({
     method: 'get',

@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { schemas, Role } from '@taskwire/contracts';
 import type { z } from 'zod';
 
@@ -15,13 +16,17 @@ export type NewUser = {
   passwordHash: string;
 };
 
-/** What a log-in needs to know of an account. */
-export type Credentials = {
+/** Who a person turned out to be. */
+export type Authentication = {
   userId: string;
-  passwordHash: string;
-  emailVerified: boolean;
+  /** When their access last ended, as it was known at `at`. */
   tokensValidAfter: string | null;
+  /** Seconds since 1970, by the database's clock: never before `tokensValidAfter`. */
+  at: number;
 };
+
+/** What a log-in needs to know of an account. */
+export type Credentials = Authentication & { passwordHash: string; emailVerified: boolean };
 
 /** A change of a user: the fields that become different, and whether it ends the access that was given before. */
 export type UserChange = {
@@ -78,6 +83,9 @@ export type SessionGrant = {
   issuedAt: number;
 };
 
+/** What tokens say of a user. */
+export type Subject = { user: User; issuedAt: number };
+
 /** Where sessions and the hashes of their refresh tokens are kept. */
 export type Sessions = {
   /** Opens a session; undefined when access of the user has ended since `tokensValidAfter` was read. */
@@ -87,11 +95,14 @@ export type Sessions = {
     refreshTokenHash: Buffer;
   }): Promise<SessionGrant | undefined>;
   /**
-   * Replaces a refresh token by its successor. Of several uses of one token, however close, one gets the grant; any
-   * further use ends the session (`reused`). `unknown`: there is no such token, or it or its session has ended.
+   * Replaces a refresh token by its one successor. Within the grace, and while the successor is unused, the token may come again
+   * for the same successor; any other further use ends the session (`reused`). `unknown`: there is no such token, or it or its
+   * session has ended.
    */
   rotate(tokens: { used: Buffer; next: Buffer }): Promise<SessionGrant | 'reused' | 'unknown'>;
   end(sessionId: string): Promise<void>;
+  /** The user whose tokens are about to be made; undefined for a deleted one. */
+  subject(userId: string): Promise<Subject | undefined>;
   /** The user's role now, or that the access of a token with these claims has ended. */
   checkAccess(claims: {
     userId: string;
@@ -110,19 +121,18 @@ export type Passwords = {
   verify(password: string, hash: string | undefined): Promise<{ matches: boolean; outdated: boolean }>;
 };
 
-/** What an access token is to say. A service's subject is its client id (RFC 9068 section 2.2). */
+/** What an access token is to say. */
 export type AccessGrant = {
   subject: string;
   clientId: string;
-  audience: string | readonly string[];
-  scope: string;
+  audience: readonly string[];
   /** Seconds since 1970. */
   issuedAt: number;
-  /** Of a user only. */
-  session?: { role: Role; sessionId: string };
+  role: Role;
+  sessionId: string;
 };
 
-/** Makes access tokens, for users and services alike. */
+/** Makes the access tokens of the JSON API. Those of the provider are made by it, with the same keys and claims. */
 export type TokenIssuer = {
   issue(grant: AccessGrant): Promise<{ accessToken: string; expiresIn: number }>;
 };
@@ -139,26 +149,65 @@ export type Limits = {
   register(ip: string): Promise<void>;
 };
 
-/** A service that may ask for tokens of its own. */
-export type ServiceClient = {
-  clientId: string;
-  grants: readonly { audience: string; scopes: readonly string[] }[];
-};
-
-/** The services that are known. `authenticate` takes the same time for a wrong id and a wrong secret. */
-export type ServiceClients = {
-  authenticate(clientId: string, clientSecret: string): ServiceClient | undefined;
-};
-
 /** The public part of a key, as the JWKS shows it (RFC 7517). */
 export type PublicJwk = { kid: string; kty: string; use: 'sig'; alg: 'ES256'; crv: string; x: string; y: string };
 
+/** The signing keys at one moment. */
+export type KeyRing = {
+  /** Signs now. */
+  active: { kid: string; privateKey: KeyObject };
+  /** Verify: the one that signs first, then those that come and those that signed before. */
+  keys: readonly { publicJwk: PublicJwk; privateKey: KeyObject }[];
+};
+
 /** A signing key as it is stored. */
-export type SealedKey = { kid: string; publicJwk: PublicJwk; sealedPrivateKey: Buffer; isActive: boolean };
+export type SealedKey = {
+  kid: string;
+  publicJwk: PublicJwk;
+  sealedPrivateKey: Buffer;
+  /** When its time to sign comes, in milliseconds from now by the database's clock; not above 0 when it has come. */
+  signsInMs: number;
+};
 
 /** Where signing keys are stored, for all replicas. */
 export type SealedKeys = {
+  /** Newest first. */
   all(): Promise<SealedKey[]>;
   /** Adds the first key; does nothing when another replica was faster. */
-  addFirst(key: Omit<SealedKey, 'isActive'>): Promise<void>;
+  addFirst(key: Omit<SealedKey, 'signsInMs'>): Promise<void>;
+  /** Adds the key that is to sign after these seconds; false, and nothing done, while one is waiting for its time. */
+  addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number): Promise<boolean>;
+  /** Removes the keys whose successor has signed for longer than this. Gives their ids. */
+  removeRetired(retiredForSeconds: number): Promise<string[]>;
+};
+
+/** A program that may ask for tokens. With neither keys nor a secret it is public, and is known by PKCE alone. */
+export type RegisteredClient = {
+  client_id: string;
+  client_name?: string | undefined;
+  /** SHA-256 in base64url of a secret of 128 bits or more. */
+  secret_hash?: string | undefined;
+  /** Public keys that its assertions verify with. */
+  jwks?: { keys: readonly Record<string, unknown>[] } | undefined;
+  grant_types: readonly ('authorization_code' | 'refresh_token' | 'client_credentials')[];
+  /** What it may ask for, in its own name or in that of a user. */
+  grants: readonly { audience: string; scopes: readonly string[] }[];
+  redirect_uris: readonly string[];
+  post_logout_redirect_uris: readonly string[];
+  application_type: 'web' | 'native';
+};
+
+/** Where clients are looked up. */
+export type ClientDirectory = { find(id: string): Promise<object | undefined> };
+
+/** Clients that were registered by command. */
+export type StoredClients = {
+  find(id: string): Promise<RegisteredClient | undefined>;
+  list(): Promise<RegisteredClient[]>;
+  /** False when there is one with this id. */
+  add(client: RegisteredClient): Promise<boolean>;
+  /** The secret before it is worth nothing from then on. False when there is no such client with a secret. */
+  setSecret(id: string, secretHash: string): Promise<boolean>;
+  /** Removes a client and ends all that users allowed it. False when there is none with this id. */
+  remove(id: string): Promise<boolean>;
 };

@@ -1,18 +1,21 @@
 import { problem } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
 import type { Sessions, TokenIssuer } from './ports.ts';
-import { hashRefreshToken, newRefreshToken, sessionTokens, type SessionTokens } from './session-tokens.ts';
+import { hashToken, type RefreshTokens } from './refresh-tokens.ts';
+import { sessionTokens, type SessionTokens } from './session-tokens.ts';
+
+type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIssuer; logger: Logger };
 
 /**
- * Exchanges a refresh token for new tokens. A token that comes a second time was stolen, or its answer was lost: which of the two
- * cannot be told, so the session ends (RFC 9700 section 4.14.2).
+ * Exchanges a refresh token for new tokens. A token that comes again after the grace, or after its successor was used, was stolen, or an
+ * answer was lost for long: which of the two cannot be told, so the session ends (RFC 9700 section 4.14.2).
  */
-export function refresh({ sessions, tokens, logger }: { sessions: Sessions; tokens: TokenIssuer; logger: Logger }) {
+export function refresh({ sessions, refreshTokens, tokens, logger }: Parts) {
   return async (refreshToken: string): Promise<SessionTokens> => {
-    const next = newRefreshToken();
-    const grant = await sessions.rotate({ used: hashRefreshToken(refreshToken), next: next.hash });
+    const next = refreshTokens.successorOf(refreshToken);
+    const grant = await sessions.rotate({ used: hashToken(refreshToken), next: hashToken(next) });
     if (grant === 'reused') logger.warn('a refresh token came a second time; its session ended');
     if (grant === 'reused' || grant === 'unknown') throw problem('invalid_refresh_token', 'Log in again.');
-    return await sessionTokens(tokens, grant, next.token);
+    return await sessionTokens(tokens, grant, next);
   };
 }

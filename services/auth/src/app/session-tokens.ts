@@ -1,4 +1,3 @@
-import { createHash, randomBytes } from 'node:crypto';
 import type { SessionGrant, TokenIssuer, User } from './ports.ts';
 
 /** What a log-in or a refresh is answered with. */
@@ -13,19 +12,8 @@ export type SessionTokens = {
 /** Every service: front ends call all of them with one token. */
 const userAudiences = ['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications'];
 
-/** The client of tokens that the JSON API gives. */
-const firstParty = 'first-party';
-
-/** A new opaque refresh token with the hash that is stored of it. The prefix lets scanners for leaked secrets know it. */
-export function newRefreshToken(): { token: string; hash: Buffer } {
-  const token = `twr_${randomBytes(32).toString('base64url')}`;
-  return { token, hash: hashRefreshToken(token) };
-}
-
-/** A plain hash is enough for what has 256 random bits: it can be neither guessed nor looked up in a table. */
-export function hashRefreshToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
-}
+/** The client of tokens that the JSON API gives; no other client may be called so. */
+export const firstParty = 'first-party';
 
 export async function sessionTokens(
   tokens: TokenIssuer,
@@ -36,9 +24,9 @@ export async function sessionTokens(
     subject: user.id,
     clientId: firstParty,
     audience: userAudiences,
-    scope: '',
     issuedAt,
-    session: { role: user.role, sessionId },
+    role: user.role,
+    sessionId,
   });
   return {
     access_token: accessToken,

@@ -2,14 +2,12 @@ import { authRoutes } from '@taskwire/contracts';
 import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { createUser } from '../app/create-user.ts';
-import type { grantServiceToken } from '../app/grant-service-token.ts';
 import type { logIn } from '../app/log-in.ts';
-import type { PublicJwk, Sessions, User, Users } from '../app/ports.ts';
+import type { Sessions, User, Users } from '../app/ports.ts';
 import type { readInternalUser, readUser } from '../app/read-user.ts';
 import type { refresh } from '../app/refresh.ts';
 import type { register } from '../app/register.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
-import { tokenEndpoint } from './token-endpoint.ts';
 
 /** What the routes call. */
 export type UseCases = {
@@ -22,14 +20,9 @@ export type UseCases = {
   changeUser: ReturnType<typeof changeUser>;
   deleteUser: ReturnType<typeof deleteUser>;
   readInternalUser: ReturnType<typeof readInternalUser>;
-  grantServiceToken: ReturnType<typeof grantServiceToken>;
-  publicJwks: () => Promise<PublicJwk[]>;
 };
 
-/** How long others may keep the keys, in seconds: a key is known to all long before it first signs. */
-const jwksMaxAge = 300;
-
-/** Auth's REST API. */
+/** Auth's REST API; what is below /oidc is the provider's. */
 export function routes(app: UseCases, users: Users): BoundRoute[] {
   return [
     bind(authRoutes.register, async ({ body, ip }) => answer(201, await app.register(body, ip))),
@@ -54,11 +47,6 @@ export function routes(app: UseCases, users: Users): BoundRoute[] {
       await app.deleteUser(actor, params.id, requiring(ifMatch));
       return answer(204);
     }),
-
-    bind(authRoutes.jwks, async () =>
-      answer(200, { keys: await app.publicJwks() }, { headers: { 'Cache-Control': `public, max-age=${jwksMaxAge}` } }),
-    ),
-    bind(authRoutes.token, tokenEndpoint(app.grantServiceToken)),
 
     bind(authRoutes.getInternalUser, async ({ params }) => versioned(200, await app.readInternalUser(params.id))),
     bind(authRoutes.listInternalUsers, listChangedUsers(users)),

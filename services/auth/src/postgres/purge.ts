@@ -4,19 +4,26 @@ import { query, type Queryable } from '@taskwire/postgres';
 const batch = 1_000;
 
 /**
- * Deletes a batch of what can have no use any more: tokens that expired (using one of those again tells nothing), and sessions a week
- * after they expired, and counts of attempts that are over. Tells whether there may be more.
+ * Deletes a batch of what can have no use any more: tokens, codes and the like that expired (using one of those again tells
+ * nothing), sessions a week after they expired, and counts of attempts that are over. Tells whether there may be more.
  */
 export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
   const tokens = await query(db, deleteTokens, [batch]);
   const sessions = await query(db, deleteSessions, [batch]);
+  const artifacts = await query(db, deleteArtifacts, [batch]);
   const limits = await query(db, deleteLimits, [Date.now(), batch]);
-  return [tokens, sessions, limits].some(({ length }) => length === batch) ? 'more' : 'idle';
+  return [tokens, artifacts, sessions, limits].some(({ length }) => length === batch) ? 'more' : 'idle';
 }
 
 const deleteTokens = `
   DELETE FROM refresh_tokens WHERE hash IN (
     SELECT hash FROM refresh_tokens WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;
+
+const deleteArtifacts = `
+  DELETE FROM artifacts WHERE (kind, hash) IN (
+    SELECT kind, hash FROM artifacts WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 

@@ -2,10 +2,17 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import { uuid, type Role } from '@taskwire/contracts';
 import type { SessionGrant, Sessions, User } from '../app/ports.ts';
-import { userColumns } from './user-rows.ts';
+import { claimToken, endReused } from './refresh-token-rows.ts';
+import { secondsNow, userColumns } from './user-rows.ts';
 
-/** How long a refresh token can be used, and how long a session can go on at most, in days. */
-export type SessionLifetimes = { refreshTokenDays: number; sessionDays: number };
+export type SessionLifetimes = {
+  /** How long a refresh token can be used. */
+  refreshTokenDays: number;
+  /** How long a session can go on at most. */
+  sessionDays: number;
+  /** How long a refresh token may come again for its successor. */
+  graceSeconds: number;
+};
 
 export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessions {
   return {
@@ -22,12 +29,23 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     async rotate(tokens) {
       const grant = await db.transaction(async (tx) => await rotate(tx, tokens));
       if (grant !== undefined) return grant;
-      const ended = await query(db.pool, endReused, [tokens.used]);
+      const ended = await query(db.pool, endReused, [tokens.used, true]);
       return ended.length > 0 ? 'reused' : 'unknown';
     },
 
     async end(sessionId) {
       await query(db.pool, endSession, [sessionId]);
+    },
+
+    async subject(userId) {
+      const [row] = await query<Omit<GrantRow, 'session_id'>>(db.pool, {
+        name: 'find_subject',
+        text: findSubject,
+        values: [userId],
+      });
+      if (row === undefined) return undefined;
+      const { issued_at: issuedAt, ...user } = row;
+      return { user, issuedAt };
     },
 
     async checkAccess({ userId, sessionId, issuedAt }) {
@@ -46,7 +64,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     const [claimed] = await query<{ session_id: string }>(tx, {
       name: 'claim_token',
       text: claimToken,
-      values: [used],
+      values: [used, next, lifetimes.graceSeconds, true],
     });
     if (claimed === undefined) return undefined;
     const [row] = await query<GrantRow>(tx, {
@@ -68,14 +86,6 @@ function days({ refreshTokenDays, sessionDays }: SessionLifetimes): [number, num
   return [refreshTokenDays, sessionDays];
 }
 
-// A JWT counts in whole seconds. Rounded down, a token that is made right after tokens_valid_after would look older than it; so
-// iat is never before it. (Up to a second in the future then; verifiers allow for clocks that differ.)
-const issuedAt = `
-  greatest(
-    floor(extract(epoch FROM clock_timestamp())),
-    ceil(extract(epoch FROM users.tokens_valid_after))
-  )::float8 AS issued_at`;
-
 // FOR SHARE: a demotion or deletion either waits for this log-in and then ends its session, or is seen by it.
 const openSession = `
   WITH account AS (
@@ -91,14 +101,9 @@ const openSession = `
     INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
     SELECT $4, id, created_at, least(created_at + make_interval(days => $5), expires_at) FROM opened
   )
-  SELECT ${userColumns}, opened.id AS session_id, ${issuedAt} FROM account AS users, opened`;
+  SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at FROM account AS users, opened`;
 
-// of uses at the same time, the row lock lets one through; the others then find it used
-const claimToken = `
-  UPDATE refresh_tokens SET used_at = clock_timestamp()
-  WHERE hash = $1 AND used_at IS NULL AND expires_at > clock_timestamp()
-  RETURNING session_id`;
-
+// A successor that is there already (the token came again within the grace) is given again, unless it was used in the meantime.
 const continueSession = `
   WITH account AS (
     SELECT users.*, sessions.id AS session_id, sessions.expires_at
@@ -110,15 +115,13 @@ const continueSession = `
     INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
     SELECT $2, session_id, stamp.at, least(stamp.at + make_interval(days => $3), expires_at)
     FROM account, (SELECT clock_timestamp() AS at) stamp
+    ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash WHERE refresh_tokens.used_at IS NULL
+    RETURNING hash
   )
-  SELECT ${userColumns}, users.session_id, ${issuedAt} FROM account AS users`;
+  SELECT ${userColumns}, users.session_id, ${secondsNow} AS issued_at FROM account AS users, token`;
 
-const endReused = `
-  UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'refresh_token_reuse'
-  FROM refresh_tokens
-  WHERE refresh_tokens.hash = $1 AND refresh_tokens.used_at IS NOT NULL
-    AND sessions.id = refresh_tokens.session_id AND sessions.ended_at IS NULL
-  RETURNING sessions.id`;
+const findSubject = `
+  SELECT ${userColumns}, ${secondsNow} AS issued_at FROM users WHERE id = $1 AND deleted_at IS NULL`;
 
 const endSession = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'logout' WHERE id = $1 AND ended_at IS NULL`;

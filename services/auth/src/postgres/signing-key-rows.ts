@@ -1,28 +1,69 @@
-import { query, type Queryable } from '@taskwire/postgres';
+import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
 
+/** Keys are added one at a time: "taskkeys" as a bigint. */
+const keysLock = '8386110886709324147';
+
 /** The signing keys as the database has them, private parts sealed. */
-export function createSealedKeys(db: Queryable): SealedKeys {
+export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): SealedKeys {
+  async function locked<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
+    return await db.transaction(async (tx) => {
+      await query(tx, 'SELECT pg_advisory_xact_lock($1::bigint)', [keysLock]);
+      return await work(tx);
+    });
+  }
+
   return {
     async all() {
-      const rows = await query<{ kid: string; public_jwk: PublicJwk; private_key: Buffer; is_active: boolean }>(
-        db,
-        `SELECT kid, public_jwk, private_key, retired_at IS NULL AS is_active FROM signing_keys ORDER BY created_at`,
-      );
+      const rows = await query<KeyRow>(db.pool, selectKeys);
       return rows.map((row): SealedKey => ({
         kid: row.kid,
         publicJwk: row.public_jwk,
         sealedPrivateKey: row.private_key,
-        isActive: row.is_active,
+        signsInMs: row.signs_in_ms,
       }));
     },
     async addFirst(key) {
-      await query(
-        db,
-        `INSERT INTO signing_keys (kid, public_jwk, private_key) VALUES ($1, $2, $3)
-         ON CONFLICT ((true)) WHERE retired_at IS NULL DO NOTHING`,
-        [key.kid, key.publicJwk, key.sealedPrivateKey],
-      );
+      await locked(async (tx) => {
+        const values = [key.kid, key.publicJwk, key.sealedPrivateKey];
+        await query(tx, `${insertKey} clock_timestamp() WHERE NOT EXISTS (SELECT FROM signing_keys)`, values);
+      });
+    },
+    async addNext(key, afterSeconds) {
+      return await locked(async (tx) => {
+        const added = await query(tx, `${insertNext} RETURNING kid`, [
+          key.kid,
+          key.publicJwk,
+          key.sealedPrivateKey,
+          afterSeconds,
+        ]);
+        return added.length > 0;
+      });
+    },
+    async removeRetired(retiredForSeconds) {
+      const removed = await query<{ kid: string }>(db.pool, deleteRetired, [retiredForSeconds]);
+      return removed.map(({ kid }) => kid);
     },
   };
 }
+
+type KeyRow = { kid: string; public_jwk: PublicJwk; private_key: Buffer; signs_in_ms: number };
+
+const selectKeys = `
+  SELECT kid, public_jwk, private_key,
+    (extract(epoch FROM signs_from - clock_timestamp()) * 1000)::float8 AS signs_in_ms
+  FROM signing_keys ORDER BY signs_from DESC`;
+
+const insertKey = 'INSERT INTO signing_keys (kid, public_jwk, private_key, signs_from) SELECT $1, $2, $3,';
+
+// a key that waits already is the next one
+const insertNext = `
+  ${insertKey} clock_timestamp() + make_interval(secs => $4)
+  WHERE NOT EXISTS (SELECT FROM signing_keys WHERE signs_from > clock_timestamp())`;
+
+// retired since the next one's time came
+const deleteRetired = `
+  DELETE FROM signing_keys retired WHERE EXISTS (
+    SELECT FROM signing_keys next
+    WHERE next.signs_from > retired.signs_from AND next.signs_from < clock_timestamp() - make_interval(secs => $1)
+  ) RETURNING kid`;

@@ -16,3 +16,13 @@ export const foldedEmail = 'lower(users.email COLLATE "C")';
 export function foldEmail(email: string): string {
   return email.trim().toLowerCase();
 }
+
+/**
+ * The time, in whole seconds as a JWT counts them. Rounded down, a token that is made right after tokens_valid_after would look older than it; so iat is
+ * never before it. (Up to a second in the future then; verifiers allow for clocks that differ.)
+ */
+export const secondsNow = `
+  greatest(
+    floor(extract(epoch FROM clock_timestamp())),
+    ceil(extract(epoch FROM users.tokens_valid_after))
+  )::float8`;

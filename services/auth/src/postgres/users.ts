@@ -4,7 +4,7 @@ import { appendEvents } from '@taskwire/outbox';
 import { isoMicros, isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { Credentials, InternalUser, User, UserChange, Users } from '../app/ports.ts';
 import { listChangedUsers, listUsers } from './user-lists.ts';
-import { foldedEmail, foldEmail, internalUserColumns, userColumns } from './user-rows.ts';
+import { foldedEmail, foldEmail, internalUserColumns, secondsNow, userColumns } from './user-rows.ts';
 
 /** Admins go one at a time: "taskadmi" as a bigint. */
 const adminsLock = '8386110886541357417';
@@ -90,7 +90,7 @@ const insertUser = `
 
 const findCredentials = `
   SELECT users.id AS "userId", users.password_hash AS "passwordHash", users.email_verified AS "emailVerified",
-    ${isoMicros('users.tokens_valid_after')} AS "tokensValidAfter"
+    ${isoMicros('users.tokens_valid_after')} AS "tokensValidAfter", ${secondsNow} AS at
   FROM users WHERE ${foldedEmail} = $1 AND users.deleted_at IS NULL`;
 
 // The row is locked by an earlier statement: an UPDATE that had to wait for a log-in would have read the clock before it waited, and

@@ -1,69 +1,106 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toVerificationKey, type KeySource } from '@taskwire/http-server';
 import { calculateJwkThumbprint, type CryptoKey } from 'jose';
-import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
+import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
 import { seal, unseal } from './sealing.ts';
 
 /** How long keys are used before the database is asked again: a key that another replica brought is known after this. */
 const freshMs = 10_000;
 
-type Ring = {
-  active: { kid: string; privateKey: KeyObject };
-  publicJwks: PublicJwk[];
-  verifiers: Map<string, CryptoKey>;
-};
+type Key = { kid: string; publicJwk: PublicJwk; privateKey: KeyObject; verifier: CryptoKey; signsAt: number };
 
 export type SigningKeys = KeySource & {
-  /** The key that signs now. */
-  active(): Promise<{ kid: string; privateKey: KeyObject }>;
-  /** All keys that may have signed a token that still lives, public parts only. */
-  publicJwks(): Promise<PublicJwk[]>;
+  /** The same object as long as the same keys are there and the same one signs. */
+  ring(): Promise<KeyRing>;
 };
 
-/** The keys of access tokens. The first one is made when it is first asked for. Known keys outlive an outage of the database. */
+/**
+ * The keys of tokens. The first one is made when it is first asked for; which one signs follows from the clock, so that a rotation needs
+ * neither a restart nor an agreement of replicas. Known keys outlive an outage of the database.
+ */
 export function createSigningKeys(
   stored: SealedKeys,
   secret: Buffer,
   /** Milliseconds, monotonic; injected by tests. */
   now: () => number = () => performance.now(),
 ): SigningKeys {
-  let ring: Ring | undefined;
-  let loading: Promise<Ring> | undefined;
+  /** Newest first. */
+  let known: Key[] | undefined;
+  let ring: KeyRing | undefined;
+  let loading: Promise<Key[]> | undefined;
   let askedAt = -Infinity;
 
-  async function load(): Promise<Ring> {
+  async function load(): Promise<Key[]> {
     let keys = await stored.all();
-    if (!keys.some((key) => key.isActive)) {
+    if (keys.length === 0) {
       await stored.addFirst(await newKey(secret));
       keys = await stored.all();
     }
-    return await openRing(keys, secret);
+    return await Promise.all(keys.map(async (key) => await open(key, known, secret, now())));
   }
 
-  async function reload(): Promise<Ring> {
+  async function reload(): Promise<Key[]> {
     askedAt = now();
     loading ??= load().finally(() => {
       loading = undefined;
     });
-    ring = await loading;
-    return ring;
+    known = await loading;
+    return known;
   }
 
-  async function current(): Promise<Ring> {
-    if (ring === undefined) return await reload();
+  async function current(): Promise<Key[]> {
+    if (known === undefined) return await reload();
     // in the background: nobody waits for keys while there are some, and a failure leaves those
     if (now() - askedAt >= freshMs) reload().catch(() => undefined);
-    return ring;
+    return known;
   }
 
   return {
-    active: async () => (await current()).active,
-    publicJwks: async () => (await current()).publicJwks,
-    keyFor: async (kid) => (await current()).verifiers.get(kid),
+    async ring() {
+      const keys = await current();
+      const active = keys.find(({ signsAt }) => signsAt <= now()) ?? keys.at(-1);
+      if (active === undefined) throw new Error('there is no signing key');
+      const ordered = [active, ...keys.filter((key) => key !== active)];
+      const isSame =
+        ring?.keys.length === ordered.length &&
+        ring.keys.every(({ publicJwk }, index) => publicJwk.kid === ordered[index]?.kid);
+      if (!isSame || ring === undefined) ring = { active, keys: ordered };
+      return ring;
+    },
+    keyFor: async (kid) => (await current()).find((key) => key.kid === kid)?.verifier,
   };
 }
 
-async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'isActive'>> {
+/** Brings the next key when it is time, and removes those that have been retired for long. */
+export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: RotationSchedule) {
+  async function addNext(): Promise<boolean> {
+    return await stored.addNext(await newKey(secret), schedule.overlapSeconds);
+  }
+
+  return {
+    /** Brings the next key now; false when one is waiting for its time already. */
+    addNext,
+    /** What is due. Any number of replicas may do this at once. */
+    async keepSchedule(): Promise<{ added: boolean; removed: string[] }> {
+      const keys = await stored.all();
+      const newest = keys[0];
+      const isDue = newest !== undefined && newest.signsInMs <= -schedule.rotationSeconds * 1000;
+      const added = isDue && (await addNext());
+      return { added, removed: await stored.removeRetired(schedule.retiredSeconds) };
+    },
+  };
+}
+
+export type RotationSchedule = {
+  /** How long a key signs. */
+  rotationSeconds: number;
+  /** How long a key is shown before it signs: longer than anybody keeps the keys that they fetched. */
+  overlapSeconds: number;
+  /** How long a key is shown after it signed: longer than its tokens live, and than they are of use as a hint at log-out. */
+  retiredSeconds: number;
+};
+
+async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'signsInMs'>> {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { kty, crv, x, y } = publicKey.export({ format: 'jwk' }) as { kty: string; crv: string; x: string; y: string };
   const kid = await calculateJwkThumbprint({ kty, crv, x, y });
@@ -74,19 +111,15 @@ async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'isActive'>> {
   };
 }
 
-async function openRing(keys: SealedKey[], secret: Buffer): Promise<Ring> {
-  const active = keys.find((key) => key.isActive);
-  if (active === undefined) throw new Error('there is no active signing key');
-  const verifiers = new Map<string, CryptoKey>();
-  for (const { kid, publicJwk } of keys) {
-    const key = await toVerificationKey(publicJwk);
-    if (key !== undefined) verifiers.set(kid, key);
-  }
-  return {
-    active: { kid: active.kid, privateKey: openPrivateKey(active, secret) },
-    publicJwks: keys.map((key) => key.publicJwk),
-    verifiers,
-  };
+/** Opened once for each key: private keys do not change, times may (in tests, and when clocks are set). */
+async function open(sealed: SealedKey, known: Key[] | undefined, secret: Buffer, now: number): Promise<Key> {
+  const { kid, publicJwk } = sealed;
+  const signsAt = now + sealed.signsInMs;
+  const before = known?.find((key) => key.kid === kid);
+  if (before !== undefined) return { ...before, signsAt };
+  const verifier = await toVerificationKey(publicJwk);
+  if (verifier === undefined) throw new Error(`the signing key ${kid} is of a kind that is not used here`);
+  return { kid, publicJwk, privateKey: openPrivateKey(sealed, secret), verifier, signsAt };
 }
 
 function openPrivateKey({ kid, sealedPrivateKey }: SealedKey, secret: Buffer): KeyObject {

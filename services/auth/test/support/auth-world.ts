@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Writable } from 'node:stream';
 import { readEnv } from '@taskwire/env';
 import { Registry } from 'prom-client';
@@ -30,27 +30,25 @@ export type AuthWorld = {
   stop(): Promise<void>;
 };
 
-export const tasksClient = {
-  client_id: 'tasks',
-  client_secret: 'a-secret-of-tasks-with-32-characters',
-  grants: [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }],
-};
+/** A client with a secret, as the configuration has it beside the secret itself. */
+export function withSecret(client_id: string, client_secret: string, grants: { audience: string; scopes: string[] }[]) {
+  const secret_hash = createHash('sha256').update(client_secret).digest('base64url');
+  return { client_id, client_secret, settings: { client_id, secret_hash, grants } };
+}
+
+export const tasksClient = withSecret('tasks', 'a-secret-of-tasks-with-32-characters', [
+  { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
+]);
 /** With all that has to be encoded in HTTP Basic, and two audiences. */
-export const notificationsClient = {
-  client_id: 'notifications+co:%41',
-  client_secret: 'p%c+ a:n&d=äöü-with-more-than-32-characters',
-  grants: [
-    { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
-    { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:list'] },
-  ],
-};
+export const notificationsClient = withSecret('notifications+co:%41', 'p%c+ a:n&d=-with-more-than-32-characters', [
+  { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
+  { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:list'] },
+]);
 /** May ask Auth for a token, but not for a scope. */
-export const scopelessClient = {
-  client_id: 'scopeless',
-  client_secret: 'a-secret-of-scopeless-with-32-characters',
-  grants: [{ audience: 'urn:taskwire:auth', scopes: [] }],
-};
-const m2mClients = [tasksClient, notificationsClient, scopelessClient];
+export const scopelessClient = withSecret('scopeless', 'a-secret-of-scopeless-with-32-characters', [
+  { audience: 'urn:taskwire:auth', scopes: [] },
+]);
+const clients = [tasksClient, notificationsClient, scopelessClient].map(({ settings }) => settings);
 
 export async function authWorld(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<AuthWorld> {
   const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
@@ -59,7 +57,7 @@ export async function authWorld(settings: Record<string, string> = {}, overrides
     DATABASE_URL: database.url,
     AMQP_URL: broker.url('auth'),
     KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),
-    M2M_CLIENTS: JSON.stringify(m2mClients),
+    OIDC_CLIENTS: JSON.stringify(clients),
     LOG_LEVEL: 'debug',
     ...settings,
   };
@@ -147,11 +145,16 @@ export async function loggedIn(world: AuthWorld, role: 'admin' | 'manager' | 'me
 
 /** A machine-to-machine token with users:read. */
 export async function serviceToken(world: AuthWorld, client = tasksClient): Promise<string> {
-  const answer = await world.api.form('/oidc/token', {
-    grant_type: 'client_credentials',
-    client_id: client.client_id,
-    client_secret: client.client_secret,
-    resource: 'urn:taskwire:auth',
-  });
+  const answer = await world.api.form(
+    '/oidc/token',
+    { grant_type: 'client_credentials', resource: 'urn:taskwire:auth' },
+    basic(client.client_id, client.client_secret),
+  );
   return (answer.body as { access_token: string }).access_token;
+}
+
+/** HTTP Basic as RFC 6749 section 2.3.1 has it: form-encoded, joined, base64. */
+export function basic(id: string, secret: string): { authorization: string } {
+  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
+  return { authorization: `Basic ${Buffer.from(`${encode(id)}:${encode(secret)}`).toString('base64')}` };
 }

@@ -23,7 +23,8 @@ export async function signed(
   header: Record<string, unknown> = {},
 ): Promise<string> {
   const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
-  const { kid, privateKey } = await createSigningKeys(createSealedKeys(world.database.db.pool), secret).active();
+  const { active } = await createSigningKeys(createSealedKeys(world.database.db), secret).ring();
+  const { kid, privateKey } = active;
   return await new SignJWT({ ...claims, iss, iat, exp })
     .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid, ...header })
     .sign(privateKey);

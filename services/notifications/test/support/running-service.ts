@@ -1,4 +1,4 @@
-import { randomBytes, randomUUIDv7 } from 'node:crypto';
+import { generateKeyPairSync, randomUUIDv7 } from 'node:crypto';
 import type { EventPayload, EventType } from '@taskwire/contracts';
 import { createRabbit, publishOnlyTopology, type Publisher } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
@@ -85,7 +85,7 @@ export async function startService(
     AUTH_INTERNAL_URL: others.authUrl,
     TASKS_INTERNAL_URL: others.tasksUrl,
     CLIENT_ID: 'notifications',
-    CLIENT_SECRET: randomBytes(16).toString('hex'),
+    CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
     SMTP_URL: overrides.SMTP_URL,
     MAIL_FROM: 'Taskwire <no-reply@taskwire.test>',
   });

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import type { Role } from '@taskwire/contracts';
 import { readEnv } from '@taskwire/env';
@@ -49,7 +50,7 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
       ISSUER: auth.issuer,
       AUTH_INTERNAL_URL: auth.url,
       CLIENT_ID: 'tasks',
-      CLIENT_SECRET: 'a secret',
+      CLIENT_PRIVATE_KEY: generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
       ...more,
     };
     const service = await wire(readEnv(env, source), {

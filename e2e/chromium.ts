@@ -1,0 +1,55 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
+import { findBrowser } from '../infra/local/install-programs.ts';
+
+/** In a container there is no sandbox to be had, and the tests speak to one machine only. */
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export type TestBrowser = { fresh(options?: BrowserContextOptions): Promise<BrowserContext>; close(): Promise<void> };
+
+/** Chromium with nothing in it. `fresh` gives a person's browser: no cookies, and without scripts unless said otherwise. */
+export async function startChromium(): Promise<TestBrowser> {
+  const executablePath = findBrowser();
+  if (executablePath === undefined) throw new Error('there is no Chromium; npm test installs it');
+  const userData = mkdtempSync(join(tmpdir(), 'taskwire-chromium-'));
+  const first = await chromium.launchPersistentContext(userData, { executablePath, args: flags, headless: true });
+  const browser = first.browser();
+  return {
+    async fresh(options = {}) {
+      if (browser === null) throw new Error('Chromium has gone');
+      return await browser.newContext({ javaScriptEnabled: false, ...options });
+    },
+    async close() {
+      await first.close();
+      await browser?.close();
+      rmSync(userData, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    },
+  };
+}
+
+/** A client's own site: it only has to be there for the browser to come back to. */
+export async function startClientSite(): Promise<{ origin: string; close(): Promise<void> }> {
+  const server = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Client</title><h1>Back</h1>');
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}

@@ -1,0 +1,136 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { expect } from 'chai';
+import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair } from 'jose';
+import * as oauth from 'oauth4webapi';
+import { waitFor } from '@taskwire/testing';
+import { authCommand, cli as cliPath } from './auth-command.ts';
+import { demoPerson, send } from './front-end.ts';
+import { useSuite } from './suite.ts';
+
+// eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
+const insecure = { [oauth.allowInsecureRequests]: true };
+
+describe('Tokens for services, by oauth4webapi through the gateway', () => {
+  const suite = useSuite();
+  const folder = mkdtempSync(join(tmpdir(), 'taskwire-client-'));
+  let server: oauth.AuthorizationServer;
+  let key: oauth.CryptoKey;
+  const client: oauth.Client = { client_id: 'reporter' };
+
+  before(async function () {
+    this.timeout(30_000);
+    const pair = await generateKeyPair('ES256', { extractable: true });
+    key = pair.privateKey;
+    writeFileSync(join(folder, 'jwks.json'), JSON.stringify({ keys: [await exportJWK(pair.publicKey)] }));
+    const said = await authCommand(
+      suite(),
+      ...['client', 'add', '--id', 'reporter', '--jwks', join(folder, 'jwks.json')],
+      ...['--grant', 'urn:taskwire:auth=users:read', '--grant', 'urn:taskwire:tasks=tasks:read'],
+    );
+    expect(said).to.equal('added reporter');
+    const issuer = new URL(`${suite().url}/oidc`);
+    for (const algorithm of ['oidc', 'oauth2'] as const) {
+      const response = await oauth.discoveryRequest(issuer, { algorithm, ...insecure });
+      server = await oauth.processDiscoveryResponse(issuer, response);
+    }
+  });
+  after(() => {
+    rmSync(folder, { recursive: true });
+  });
+
+  async function grant(parameters: Record<string, string>): Promise<oauth.TokenEndpointResponse> {
+    const response = await oauth.clientCredentialsGrantRequest(
+      server,
+      client,
+      oauth.PrivateKeyJwt(key),
+      parameters,
+      insecure,
+    );
+    return await oauth.processClientCredentialsResponse(server, client, response);
+  }
+
+  it('are given for a key, for one service, with the scopes that were granted', async () => {
+    const { access_token: token, scope } = await grant({ resource: 'urn:taskwire:auth' });
+    expect(scope).to.equal('users:read');
+    expect(decodeJwt(token)).to.include({ sub: 'reporter', client_id: 'reporter', aud: 'urn:taskwire:auth' });
+    expect((await send(suite().serviceUrl('auth'), 'GET', '/users?limit=1', { token })).status).to.equal(200);
+    expect(
+      (await send(suite().serviceUrl('tasks'), 'GET', `/tasks/${crypto.randomUUID()}`, { token })).status,
+    ).to.equal(401);
+    expect((await send(suite().url, 'GET', '/api/v1/users/me', { token })).status).to.equal(403);
+  });
+
+  it('are checked as any resource server checks them (RFC 9068 section 4)', async () => {
+    const { access_token: token } = await grant({ resource: 'urn:taskwire:tasks' });
+    const request = new Request('http://tasks.test/', { headers: { authorization: `Bearer ${token}` } });
+    const claims = await oauth.validateJwtAccessToken(server, request, 'urn:taskwire:tasks', insecure);
+    expect(claims).to.include({ sub: 'reporter', scope: 'tasks:read' });
+    const wrong = await oauth
+      .validateJwtAccessToken(server, request, 'urn:taskwire:auth', insecure)
+      .catch((error: unknown) => error);
+    expect(wrong).to.be.instanceOf(Error);
+  });
+
+  it('are refused for another service, a further scope, and once the client is removed', async () => {
+    const refused = async (parameters: Record<string, string>) => {
+      const error = await grant(parameters).catch((reason: unknown) => reason);
+      return error instanceof oauth.ResponseBodyError ? error.error : error;
+    };
+    expect(await refused({ resource: 'urn:taskwire:notifications' })).to.equal('invalid_target');
+    expect(await refused({ resource: 'urn:taskwire:auth', scope: 'users:write' })).to.equal('invalid_scope');
+    expect(await authCommand(suite(), 'client', 'list')).to.contain('reporter  keys  urn:taskwire:auth=users:read');
+    await authCommand(suite(), 'client', 'remove', '--id', 'reporter');
+    const response = await oauth.clientCredentialsGrantRequest(
+      server,
+      client,
+      oauth.PrivateKeyJwt(key),
+      { resource: 'urn:taskwire:auth' },
+      insecure,
+    );
+    expect(response.status).to.equal(401);
+  });
+
+  it('of a client with a secret end with the secret: a new one works, the old one does not', async () => {
+    const args = ['--id', 'script', '--secret', '--grant', 'urn:taskwire:auth=users:read'];
+    const secretOf = (said: string) => said.split(' ').at(-1) ?? '';
+    const before = secretOf(await authCommand(suite(), 'client', 'add', ...args));
+    const ask = async (secret: string) => {
+      const script = { client_id: 'script' };
+      const by = oauth.ClientSecretBasic(secret);
+      return (await oauth.clientCredentialsGrantRequest(server, script, by, {}, insecure)).status;
+    };
+    expect(await ask(before)).to.equal(200);
+    const after = secretOf(await authCommand(suite(), 'client', 'rotate-secret', '--id', 'script'));
+    expect([await ask(before), await ask(after)]).to.deep.equal([401, 200]);
+  });
+
+  it('survive a rotation of the keys while the suite runs: no request fails, and the new key comes to sign', async () => {
+    const person = await demoPerson(suite(), 'manager');
+    const before = decodeProtectedHeader(person.token).kid;
+    await promisify(execFile)(process.execPath, [cliPath, 'keys', 'rotate'], {
+      env: { ...suite().envOf('auth'), KEY_OVERLAP_SECONDS: '15' },
+    });
+    expect(await authCommand(suite(), 'keys', 'list')).to.match(/signs in \d+ s/);
+    const statuses = new Map<string, number>();
+    const next = await waitFor(
+      async () => {
+        const someone = await demoPerson(suite(), 'ann');
+        for (const path of ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1']) {
+          for (const { token } of [person, someone]) {
+            const { status } = await send(suite().url, 'GET', path, { token });
+            statuses.set(`${status} ${path}`, (statuses.get(`${status} ${path}`) ?? 0) + 1);
+          }
+        }
+        const { kid } = decodeProtectedHeader(someone.token);
+        return kid !== before && kid;
+      },
+      { timeoutMs: 40_000 },
+    );
+    expect(await authCommand(suite(), 'keys', 'list')).to.match(new RegExp(`^${next}  signs\n${before}  retired`));
+    expect([...statuses.keys()].filter((one) => !one.startsWith('200'))).to.deep.equal([]);
+  }).timeout(60_000);
+});

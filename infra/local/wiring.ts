@@ -1,0 +1,35 @@
+import { databaseUrl } from '@taskwire/local-servers';
+import type { OutsideServers } from './outside.ts';
+import { ownAmqpUrl, ownDatabase } from './own-servers.ts';
+import type { SuitePorts } from './ports.ts';
+import type { Secrets, ServiceName } from './secrets.ts';
+import type { Wiring } from './service-env.ts';
+
+/** The suite as a front end sees it. */
+export function gatewayUrl(ports: SuitePorts): string {
+  return `http://localhost:${ports.gateway}`;
+}
+
+/** With the superuser of the suite's own PostgreSQL. */
+export function ownPostgresUrl(ports: SuitePorts, secrets: Secrets): string {
+  return `postgres://postgres:${secrets.database.superuser}@127.0.0.1:${ports.postgres}/postgres`;
+}
+
+/** Where the services of a suite find one another and their servers. */
+export function suiteWiring(o: {
+  ports: SuitePorts;
+  secrets: Secrets;
+  outside: OutsideServers;
+  logLevel: string | undefined;
+}): Omit<Wiring, 'amqpUrl'> & { amqpUrl(user: ServiceName | 'operator'): string } {
+  const { ports, secrets, outside } = o;
+  return {
+    ...{ secrets, ports },
+    publicUrl: gatewayUrl(ports),
+    logLevel: o.logLevel ?? 'info',
+    databaseUrl: (service) =>
+      outside.databases[service] ?? databaseUrl(ownPostgresUrl(ports, secrets), ownDatabase(service, secrets)),
+    amqpUrl: (user) => outside.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
+    smtpUrl: outside.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
+  };
+}

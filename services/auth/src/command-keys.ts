@@ -1,0 +1,40 @@
+import { readEnv } from '@taskwire/env';
+import { keyCommandEnv } from './env.ts';
+import { readOptions, type Command } from './command-line.ts';
+
+export const keyCommands: Readonly<Record<string, Command>> = {
+  'keys list': {
+    options: '',
+    does: 'shows the signing keys, newest first',
+    async read(args) {
+      readOptions(args, {});
+      return async ({ listKeys }) => {
+        const keys = await listKeys();
+        const active = keys.find(({ signsInMs }) => signsInMs <= 0);
+        return keys
+          .map(
+            (key) =>
+              `${key.kid}  ${key.signsInMs > 0 ? startsIn(key.signsInMs) : key === active ? 'signs' : 'retired'}`,
+          )
+          .join('\n');
+      };
+    },
+  },
+  'keys rotate': {
+    options: '',
+    does: `brings the next signing key: it is shown at once, and signs after KEY_OVERLAP_SECONDS. Nothing has to be restarted.
+KEY_ENCRYPTION_SECRET is needed too.`,
+    async read(args, { env }) {
+      readOptions(args, {});
+      const { KEY_ENCRYPTION_SECRET: secret, KEY_OVERLAP_SECONDS: overlap } = readEnv(keyCommandEnv, env);
+      return async ({ rotateKeys }) =>
+        (await rotateKeys(secret))
+          ? `the next key is there, and signs in ${overlap} s`
+          : 'a next key is waiting for its time already';
+    },
+  },
+};
+
+function startsIn(ms: number): string {
+  return `signs in ${Math.ceil(ms / 1000)} s`;
+}

@@ -1,0 +1,133 @@
+import { query, type Database } from '@taskwire/postgres';
+import { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import { hashToken } from '../app/refresh-tokens.ts';
+
+/** What an adapter does when a grant is to end. */
+export type Revocation = {
+  revokeByGrantId(grantId: string): Promise<void>;
+  /** Something that works once came again: all that came from it is to end (RFC 6749 section 4.1.2). */
+  onReused(grantId: string): Promise<void>;
+};
+
+type Row = { payload: AdapterPayload; consumed: number | null };
+
+/** Codes, opaque tokens, log-ins of browsers, interactions, used jti: rows of `artifacts` by kind and hash. */
+export function artifactAdapter(kind: string, db: Database, revocation: Revocation): Adapter {
+  const save = kind === 'ReplayDetection' ? insertArtifact : saveArtifact;
+  return {
+    async find(id) {
+      // the INSERT tells whether a jti was used
+      if (kind === 'ReplayDetection') return undefined;
+      const [row] = await query<Row>(db.pool, {
+        name: 'find_artifact',
+        text: findArtifact('artifacts.hash = $2'),
+        values: [kind, hashToken(id)],
+      });
+      return row && withId(toPayload(row), id);
+    },
+    async findByUid(uid) {
+      const [row] = await query<Row>(
+        db.pool,
+        `${findArtifact('artifacts.uid = $2')} ORDER BY created_at DESC LIMIT 1`,
+        [kind, uid],
+      );
+      return row && toPayload(row);
+    },
+    findByUserCode: async () => await Promise.reject(new Error('there is no device flow')),
+    async upsert(id, payload, expiresIn) {
+      const saved = await query(db.pool, {
+        name: `${kind === 'ReplayDetection' ? 'insert' : 'save'}_artifact`,
+        text: save,
+        values: [
+          kind,
+          hashToken(id),
+          withoutId(payload, id),
+          payload.grantId,
+          payload.accountId,
+          payload.loginTs ?? payload.authTime,
+          payload.uid,
+          expiresIn,
+        ],
+      });
+      if (saved.length === 0) throw taken(kind);
+    },
+    async consume(id) {
+      const [consumed] = await query(db.pool, consumeArtifact, [kind, hashToken(id)]);
+      if (consumed !== undefined) return;
+      const [row] = await query<{ session_id: string | null }>(
+        db.pool,
+        'SELECT session_id FROM artifacts WHERE kind = $1 AND hash = $2 AND consumed_at IS NOT NULL',
+        [kind, hashToken(id)],
+      );
+      if (typeof row?.session_id === 'string') await revocation.onReused(row.session_id);
+      throw new errors.InvalidGrant('it was used already');
+    },
+    async destroy(id) {
+      await query(db.pool, 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2', [kind, hashToken(id)]);
+    },
+    revokeByGrantId: revocation.revokeByGrantId,
+  };
+}
+
+function taken(kind: string): Error {
+  return kind === 'ReplayDetection'
+    ? new errors.InvalidClientAuth('client assertion tokens must only be used once')
+    : new errors.InvalidGrant('it was used already');
+}
+
+function toPayload({ payload, consumed }: Row): AdapterPayload {
+  return consumed === null ? payload : { ...payload, consumed };
+}
+
+/** The id opens what it names (a cookie, a code, a token), so no row has it: neither as jti nor in the address to return to. */
+function withoutId({ jti: _, ...payload }: AdapterPayload, id: string): AdapterPayload {
+  const { returnTo, session } = payload;
+  return {
+    ...payload,
+    ...(returnTo === undefined ? {} : { returnTo: returnTo.replace(id, '') }),
+    // the cookie of the browser's log-in, which nobody reads back
+    ...(session === undefined ? {} : { session: { ...session, cookie: '' } }),
+  };
+}
+
+function withId(payload: AdapterPayload, id: string): AdapterPayload {
+  return {
+    ...payload,
+    jti: id,
+    ...(payload.returnTo === undefined ? {} : { returnTo: `${payload.returnTo}${id}` }),
+  };
+}
+
+// what belongs to a grant that ended, to a deleted user or to a log-in from before access ended is not there
+const findArtifact = (condition: string) => `
+  SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM artifacts
+  WHERE kind = $1 AND ${condition} AND expires_at > clock_timestamp()
+    AND (session_id IS NULL OR EXISTS (
+      SELECT FROM sessions WHERE sessions.id = session_id AND ended_at IS NULL AND sessions.expires_at > clock_timestamp()
+    ))
+    AND (artifacts.user_id IS NULL OR EXISTS (
+      SELECT FROM users WHERE users.id = artifacts.user_id AND deleted_at IS NULL
+        AND (tokens_valid_after IS NULL OR authenticated_at IS NULL OR tokens_valid_after <= authenticated_at)
+    ))`;
+
+const insertArtifact = `
+  INSERT INTO artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
+  VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
+  ON CONFLICT (kind, hash) DO NOTHING
+  RETURNING kind`;
+
+// what was consumed stays so
+const saveArtifact = `
+  INSERT INTO artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
+  VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
+  ON CONFLICT (kind, hash) DO UPDATE SET
+    payload = excluded.payload, session_id = excluded.session_id, user_id = excluded.user_id,
+    authenticated_at = excluded.authenticated_at, uid = excluded.uid, expires_at = excluded.expires_at
+    WHERE artifacts.consumed_at IS NULL
+  RETURNING kind`;
+
+// expiry stays
+const consumeArtifact = `
+  UPDATE artifacts SET consumed_at = clock_timestamp()
+  WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()
+  RETURNING kind`;

@@ -1,0 +1,45 @@
+import { errors, type Account, type JWTStructured, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Sessions, Subject } from '../app/ports.ts';
+
+type KnownAccount = Account & { subject: Subject };
+
+/** Users as the provider sees them; deleted ones are not there. */
+export function findAccount(sessions: Sessions) {
+  return async (_ctx: unknown, id: string): Promise<KnownAccount | undefined> => {
+    const subject = await sessions.subject(id);
+    if (subject === undefined) return undefined;
+    const { user } = subject;
+    return {
+      accountId: user.id,
+      subject,
+      // which of these are shown is decided by scope and consent
+      claims: () => ({
+        sub: user.id,
+        email: user.email,
+        email_verified: user.email_verified,
+        name: user.name,
+        updated_at: Math.floor(Date.parse(user.updated_at) / 1000),
+      }),
+    };
+  };
+}
+
+type Token = { kind: string; grantId?: string | undefined; scope?: string | undefined };
+
+/**
+ * Makes a user's access token say what services read: the role, the session (the grant it comes from), and a time of issue that is never
+ * before `tokens_valid_after`. Tokens that a client gets in its own name stay as they are.
+ */
+export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
+  if (token.kind !== 'AccessToken') return;
+  const { subject } = ctx.oidc.account as KnownAccount;
+  // services do not look at the scopes of users, so none of them is let in without one that was consented to
+  if (token.scope === undefined || token.scope === '') {
+    throw new errors.InvalidScope('no scope of this resource was granted', '');
+  }
+  const issuedAt = Math.max(Number(payload['iat']), subject.issuedAt);
+  payload['exp'] = Number(payload['exp']) + issuedAt - Number(payload['iat']);
+  payload['iat'] = issuedAt;
+  payload['role'] = subject.user.role;
+  payload['sid'] = token.grantId;
+}

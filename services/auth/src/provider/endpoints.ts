@@ -1,0 +1,55 @@
+import type { OwnPath } from '@taskwire/http-server';
+import type { Providers } from './provider.ts';
+
+/** The paths below the issuer that the provider answers itself. */
+const paths = [
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/jwks',
+  '/authorize',
+  '/authorize/:uid',
+  '/token',
+  '/userinfo',
+  '/introspect',
+  '/revoke',
+  '/logout',
+  '/logout/confirm',
+  '/logout/success',
+];
+
+/**
+ * The provider's endpoints. It is made to believe that it is at its issuer, whatever host a request names: addresses that it shows or
+ * sends browsers to are never made from what a caller says.
+ */
+export function providerEndpoints(issuer: string, providers: Providers): OwnPath[] {
+  const { pathname, host, protocol } = new URL(issuer);
+  const mount = pathname.replace(/\/$/, '');
+
+  function endpoint(path: string, pathOf: (originalUrl: string) => string): OwnPath {
+    return {
+      path,
+      async handle(request, response) {
+        const provider = await providers();
+        const inside = pathOf(request.originalUrl);
+        request.url = inside;
+        request.originalUrl = mount + inside;
+        request.headers.host = host;
+        request.headers['x-forwarded-host'] = host;
+        request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+        response.setHeader('Content-Security-Policy', policy);
+        await provider.callback()(request, response);
+      },
+    };
+  }
+
+  return [
+    ...paths.map((path) => endpoint(mount + path, (url) => url.slice(mount.length))),
+    // RFC 8414 section 3 and its reading of OpenID Connect Discovery put the issuer's path behind
+    ...['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'].map((path) =>
+      endpoint(path + mount, () => path),
+    ),
+  ];
+}
+
+/** Of answers without a page of ours. `script-src` is there for the provider to name the one script of a form_post answer. */
+const policy = "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'";

@@ -1,0 +1,20 @@
+import type { IncomingMessage } from 'node:http';
+import { problem } from '@taskwire/errors';
+
+/** A log-in has some hundred bytes. */
+const largest = 16_384;
+
+/** The fields of a form that was sent. @throws Problem `payload_too_large`, `unsupported_media_type`. */
+export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) {
+    throw problem('unsupported_media_type', 'Send a form.');
+  }
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > largest) throw problem('payload_too_large', 'The form is too large.');
+    chunks.push(chunk);
+  }
+  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
+}

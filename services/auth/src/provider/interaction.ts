@@ -1,0 +1,173 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { OwnPath } from '@taskwire/http-server';
+import { problem, Problem } from '@taskwire/errors';
+import { errors, type Provider } from 'oidc-provider';
+import type { Authenticate } from '../app/authenticate.ts';
+import type { Sessions } from '../app/ports.ts';
+import type { Providers } from './provider.ts';
+import { readForm } from './form.ts';
+import { consentPage } from './pages/consent-page.ts';
+import { errorDocument } from './pages/error-page.ts';
+import { pageHeaders } from './pages/html.ts';
+import { loginPage } from './pages/login-page.ts';
+
+export type InteractionOptions = {
+  issuer: string;
+  providers: Providers;
+  authenticate: Authenticate;
+  sessions: Sessions;
+  /** Forms carry a token made with it. */
+  formKey: Buffer;
+};
+
+type Request = Parameters<OwnPath['handle']>[0];
+type Response = Parameters<OwnPath['handle']>[1];
+type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
+type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
+
+/**
+ * The pages between a client's request and its answer: log-in and consent. Which of them is shown, the provider decides. An interaction
+ * belongs to the browser that has its signed cookie; a form counts only with the token of that interaction and from our own origin.
+ */
+export function interactionPages(options: InteractionOptions): OwnPath {
+  const { issuer, formKey, sessions } = options;
+
+  function formToken({ uid, prompt }: Interaction): string {
+    return createHmac('sha256', formKey).update(`${prompt.name} ${uid}`).digest('base64url');
+  }
+
+  async function show(
+    { provider, interaction, response }: Step,
+    status: number,
+    login: { email: string; error?: string },
+  ) {
+    const { params, prompt } = interaction;
+    const client = await provider.Client.find(String(params['client_id']));
+    const common = {
+      action: interactionPath(issuer, interaction.uid),
+      formToken: formToken(interaction),
+      clientName: client?.clientName ?? String(params['client_id']),
+    };
+    const body =
+      prompt.name === 'consent'
+        ? consentPage({ ...common, email: await emailOf(interaction), scopes: wantedScopes(interaction) })
+        : loginPage({ ...common, email: login.email, error: login.error });
+    send(response, status, body, params['redirect_uri'] as string | undefined);
+  }
+
+  async function emailOf({ session }: Interaction): Promise<string> {
+    const subject = session === undefined ? undefined : await sessions.subject(session.accountId);
+    if (subject === undefined) throw new errors.SessionNotFound('the account is not there any more');
+    return subject.user.email;
+  }
+
+  async function logIn(step: Step, form: URLSearchParams): Promise<void> {
+    const { provider, request, response } = step;
+    const email = form.get('email') ?? '';
+    const password = form.get('password') ?? '';
+    try {
+      const { userId, at } = await options.authenticate({ email, password }, request.ip ?? '');
+      await provider.interactionFinished(request, response, { login: { accountId: userId, ts: at, amr: ['pwd'] } });
+    } catch (error) {
+      if (!(error instanceof Problem) || (error.status >= 500 && error.code !== 'unavailable')) throw error;
+      for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
+      await show(step, error.status, { email, error: `${error.title}. ${error.detail}` });
+    }
+  }
+
+  async function allow({ provider, interaction, request, response }: Step): Promise<void> {
+    const { grantId, params, prompt, session } = interaction;
+    if (session === undefined) throw new errors.SessionNotFound('nobody is logged in');
+    const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
+    const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: String(params['client_id']) });
+    const missing = missingOf(prompt.details);
+    if (missing.scopes.length > 0) grant.addOIDCScope(missing.scopes);
+    if (missing.claims.length > 0) grant.addOIDCClaims(missing.claims);
+    for (const [resource, scopes] of Object.entries(missing.resources)) grant.addResourceScope(resource, scopes);
+    await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
+  }
+
+  async function begin(request: Request, response: Response): Promise<Step> {
+    const provider = await options.providers();
+    const interaction = await provider.interactionDetails(request, response);
+    if (interaction.uid !== request.params['uid']) throw new errors.SessionNotFound('this is another log-in');
+    return { provider, interaction, request, response };
+  }
+
+  return {
+    path: `${new URL(issuer).pathname}/interaction/:uid`,
+    async handle(request: Request, response: Response): Promise<void> {
+      try {
+        const step = await begin(request, response);
+        if (request.method === 'GET') return await show(step, 200, { email: loginHint(step.interaction) });
+        if (request.method !== 'POST')
+          throw problem('method_not_allowed', 'Use GET, POST.', { headers: { Allow: 'GET, POST' } });
+        const form = await readForm(request);
+        requireOwnForm(request, form, { origin: new URL(issuer).origin, token: formToken(step.interaction) });
+        await decide(step, form);
+      } catch (error) {
+        if (!(error instanceof errors.OIDCProviderError)) throw error;
+        send(response, error.statusCode, errorDocument(error.error, explain(error)));
+      }
+    },
+  };
+
+  async function decide(step: Step, form: URLSearchParams): Promise<void> {
+    const { provider, interaction, request, response } = step;
+    const decision = form.get('decision');
+    if (decision === 'cancel') {
+      const refusal = { error: 'access_denied', error_description: 'the person said no' };
+      await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
+    } else if (interaction.prompt.name === 'login' && (decision === 'log_in' || decision === null)) {
+      await logIn(step, form);
+    } else if (interaction.prompt.name === 'consent' && decision === 'allow') {
+      await allow(step);
+    } else {
+      throw new errors.InvalidRequest('the form is not one of this step');
+    }
+  }
+}
+
+function interactionPath(issuer: string, uid: string): string {
+  return `${new URL(issuer).pathname}/interaction/${uid}`;
+}
+
+function loginHint({ params }: Interaction): string {
+  return typeof params['login_hint'] === 'string' ? params['login_hint'] : '';
+}
+
+/** RFC 9700 section 4.7 and OWASP's cheat sheet on CSRF: an unguessable token, and the origin that browsers name. */
+function requireOwnForm(request: Request, form: URLSearchParams, own: { origin: string; token: string }): void {
+  const { origin } = request.headers;
+  const given = Buffer.from(form.get('form_token') ?? '');
+  const token = Buffer.from(own.token);
+  const isOwn = (origin === undefined || origin === own.origin) && given.length === token.length;
+  if (!isOwn || !timingSafeEqual(given, token)) throw new errors.InvalidRequest('the form is not one of ours', 403);
+}
+
+type Missing = { scopes: string[]; claims: string[]; resources: Record<string, string[]> };
+
+function missingOf(details: Record<string, unknown>): Missing {
+  return {
+    scopes: (details['missingOIDCScope'] ?? []) as string[],
+    claims: (details['missingOIDCClaims'] ?? []) as string[],
+    resources: (details['missingResourceScopes'] ?? {}) as Record<string, string[]>,
+  };
+}
+
+function wantedScopes({ prompt, params }: Interaction): string[] {
+  const { scopes, resources } = missingOf(prompt.details);
+  const missing = [...scopes, ...Object.values(resources).flat()];
+  // a client that asks again (prompt=consent) asks for what was granted before
+  return missing.length > 0 ? missing : String(params['scope'] ?? '').split(' ');
+}
+
+function explain(error: errors.OIDCProviderError): string {
+  return error instanceof errors.SessionNotFound
+    ? 'This log-in has expired, or was begun in another browser.'
+    : (error.error_description ?? error.message);
+}
+
+function send(response: Response, status: number, body: string, leadsTo?: string): void {
+  response.writeHead(status, pageHeaders(leadsTo)).end(body);
+}

@@ -1,0 +1,19 @@
+import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
+import { html, page, pageHeaders } from './html.ts';
+
+/** What went wrong, where the client cannot be told: nobody is sent anywhere. */
+export function errorPage(ctx: KoaContextWithOIDC, out: ErrorOut): void {
+  ctx.set(pageHeaders());
+  ctx.body = errorDocument(out.error, out.error_description);
+}
+
+export function errorDocument(error: string, description: string | undefined): string {
+  return page(
+    'Something went wrong',
+    html`<h1>Something went wrong</h1>
+      <p role="alert">${description ?? 'The request could not be answered.'}</p>
+      <p class="quiet">
+        Go back to the application that you came from, and try again. If it happens again, tell its operators: ${error}
+      </p>`,
+  );
+}

@@ -1,0 +1,171 @@
+import { createHash, randomUUIDv7, timingSafeEqual } from 'node:crypto';
+import { Provider, errors, type Adapter, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Logger } from '@taskwire/telemetry';
+import { errorText } from '@taskwire/errors';
+import type { KeyRing, Sessions } from '../app/ports.ts';
+import type { RefreshTokens } from '../app/refresh-tokens.ts';
+import { completeAccessToken, findAccount } from './accounts.ts';
+import { errorPage } from './pages/error-page.ts';
+import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
+import { resourceIndicators } from './resources.ts';
+
+export type ProviderOptions = {
+  issuer: string;
+  adapter: (kind: string) => Adapter;
+  keys: () => Promise<KeyRing>;
+  sessions: Sessions;
+  refreshTokens: RefreshTokens;
+  /** Cookies are signed with it. */
+  cookieKey: Buffer;
+  lifetimes: { accessTokenSeconds: number; refreshTokenDays: number; sessionDays: number };
+  logger: Logger;
+};
+
+export type Providers = () => Promise<Provider>;
+
+/**
+ * The OpenID provider. It is made anew when the keys change, which takes some milliseconds: all that it remembers is in the database, so
+ * requests that run go on with the one that they began with.
+ */
+export function createProviders(options: ProviderOptions): Providers {
+  let made: { ring: KeyRing; provider: Provider } | undefined;
+  return async () => {
+    const ring = await options.keys();
+    if (made?.ring !== ring) made = { ring, provider: createProvider(options, ring) };
+    return made.provider;
+  };
+}
+
+/** The longest that a client's assertion may live: its jti is kept for as long. */
+const assertionSeconds = 300;
+/** OAuth 2.1 section 4.1.2 recommends a minute at most. */
+const codeSeconds = 60;
+/** How long somebody may take to log in and to consent. */
+const interactionSeconds = 1_800;
+/** How long others may keep the keys, in seconds: a key is known to all long before it first signs. */
+const jwksMaxAge = 300;
+const daySeconds = 86_400;
+/** How long a browser stays logged in without being used. */
+const browserSeconds = 14 * daySeconds;
+
+function createProvider(options: ProviderOptions, ring: KeyRing): Provider {
+  const { issuer, logger } = options;
+  const provider = new Provider(issuer, configuration(options, ring));
+  // what stands before it is nginx, and addresses are made from the issuer anyway
+  provider.proxy = true;
+  Object.assign(provider.Client.prototype, { compareClientSecret });
+  // a grant is a session, and has an id of the same kind
+  Object.assign(provider.Grant.prototype, { generateTokenId: () => randomUUIDv7() });
+  Object.assign(provider.RefreshToken.prototype, {
+    generateTokenId() {
+      const rotated = Provider.ctx?.oidc.entities.RotatedRefreshToken;
+      return rotated === undefined ? options.refreshTokens.create() : options.refreshTokens.successorOf(rotated.jti);
+    },
+  });
+  provider.use(async (ctx, next) => {
+    await next();
+    if (ctx.path !== '/jwks' || ctx.status !== 200) return;
+    // as our contracts have it, and as clients that know no other JSON type want it
+    ctx.type = 'application/json; charset=utf-8';
+    ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
+  });
+  const failed = (_ctx: unknown, error: unknown) =>
+    logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
+  provider.on('server_error', failed);
+  // what Koa itself reports, which its types leave out
+  (provider as NodeJS.EventEmitter).on('error', (error: unknown) => failed(undefined, error));
+  return provider;
+}
+
+function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
+  const { accessTokenSeconds, refreshTokenDays, sessionDays } = options.lifetimes;
+  return {
+    adapter: options.adapter,
+    jwks: {
+      keys: ring.keys.map(({ publicJwk, privateKey }) => ({ ...privateKey.export({ format: 'jwk' }), ...publicJwk })),
+    },
+    findAccount: findAccount(options.sessions),
+    routes: {
+      authorization: '/authorize',
+      token: '/token',
+      jwks: '/jwks',
+      userinfo: '/userinfo',
+      introspection: '/introspect',
+      revocation: '/revoke',
+      end_session: '/logout',
+    },
+    cookies: {
+      keys: [options.cookieKey.toString('base64url')],
+      names: { session: 'taskwire_session', interaction: 'taskwire_interaction', resume: 'taskwire_resume' },
+      long: { httpOnly: true, sameSite: 'lax', signed: true },
+      short: { httpOnly: true, sameSite: 'lax', signed: true },
+    },
+    responseTypes: ['code'],
+    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
+    pkce: { required: () => true },
+    clientAuthMethods: ['private_key_jwt', 'client_secret_basic', 'none'],
+    clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'private_key_jwt' },
+    extraClientMetadata: { properties: ['grants'] },
+    enabledJWA: {
+      clientAuthSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
+      idTokenSigningAlgValues: ['ES256'],
+    },
+    // RFC 9700 section 2.2.2: rotation for all; a reuse ends the family, see the adapter
+    rotateRefreshToken: true,
+    assertJwtClientAuthClaimsAndHeader,
+    allowOmittingSingleRegisteredRedirectUri: false,
+    // CORS is the gateway's
+    clientBasedCORS: () => false,
+    formats: { customizers: { jwt: completeAccessToken } },
+    ttl: {
+      AccessToken: accessTokenSeconds,
+      AuthorizationCode: codeSeconds,
+      ClientCredentials: accessTokenSeconds,
+      Grant: sessionDays * daySeconds,
+      IdToken: accessTokenSeconds,
+      Interaction: interactionSeconds,
+      RefreshToken: refreshTokenDays * daySeconds,
+      Session: browserSeconds,
+    },
+    interactions: { url: (_ctx, { uid }) => `${new URL(options.issuer).pathname}/interaction/${uid}` },
+    renderError: errorPage,
+    features: {
+      devInteractions: { enabled: false },
+      clientCredentials: { enabled: true },
+      // a token that is bound to a key would have to be checked by every service
+      dPoP: { enabled: false },
+      introspection: { enabled: true, allowedPolicy: isOwnToken },
+      revocation: { enabled: true, allowedPolicy: isOwnToken },
+      pushedAuthorizationRequests: { enabled: false },
+      resourceIndicators: resourceIndicators(accessTokenSeconds),
+      rpInitiatedLogout: { enabled: true, logoutSource: logoutPage, postLogoutSuccessSource: loggedOutPage },
+      userinfo: { enabled: true },
+    },
+  };
+}
+
+/** What a client does with tokens of others is none of its business; for it they do not exist. */
+function isOwnToken(_ctx: unknown, client: { clientId: string }, token: { clientId?: string | undefined }): boolean {
+  return token.clientId === client.clientId;
+}
+
+/** Digests have one length, whatever was sent. */
+function compareClientSecret(this: { clientSecret: string }, given: string): boolean {
+  const digest = createHash('sha256').update(given).digest();
+  const known = Buffer.from(this.clientSecret, 'base64url');
+  return known.length === digest.length && timingSafeEqual(known, digest);
+}
+
+/** The issuer is the one audience: an assertion that another server was meant to get is not good here (RFC 7523bis section 3). */
+function assertJwtClientAuthClaimsAndHeader(
+  ctx: KoaContextWithOIDC,
+  claims: Record<string, unknown>,
+  _header: unknown,
+): void {
+  const audience = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']];
+  if (!audience.includes(ctx.oidc.issuer)) throw new errors.InvalidClientAuth('audience must be the issuer');
+  if (Number(claims['exp']) > Date.now() / 1000 + assertionSeconds) {
+    throw new errors.InvalidClientAuth('the assertion lives too long');
+  }
+}

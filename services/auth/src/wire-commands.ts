@@ -1,0 +1,49 @@
+import type { Writable } from 'node:stream';
+import { createDatabase, requireMigrated } from '@taskwire/postgres';
+import { createTelemetry } from '@taskwire/telemetry';
+import { createUser } from './app/create-user.ts';
+import type { CommandEnv, Env } from './env.ts';
+import { migrations } from './migrations.ts';
+import { owaspCost } from './passwords/argon2id.ts';
+import { createPasswords } from './passwords/passwords.ts';
+import { createStoredClients } from './postgres/client-rows.ts';
+import { createSealedKeys } from './postgres/signing-key-rows.ts';
+import { createUsers } from './postgres/users.ts';
+import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
+
+export type Commands = Awaited<ReturnType<typeof wireCommands>>;
+
+/** What the command line does, without a running service: `close` ends its connection. */
+export async function wireCommands(env: CommandEnv, logs: Writable) {
+  const telemetry = createTelemetry({ service: 'auth', level: 'error', stream: logs });
+  const db = await createDatabase({
+    url: env.DATABASE_URL,
+    poolSize: 1,
+    applicationName: 'taskwire auth command',
+    telemetry,
+  });
+  const sealedKeys = createSealedKeys(db);
+  return {
+    requireMigrated: async () => await requireMigrated(db.pool, migrations),
+    createUser: createUser({
+      // the relay of the running service finds the event by its poll
+      users: createUsers(db, () => undefined),
+      passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
+    }),
+    clients: createStoredClients(db.pool),
+    listKeys: sealedKeys.all,
+    rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(),
+    close: db.close,
+  };
+}
+
+export function rotationSchedule(
+  env: Pick<Env, 'KEY_ROTATION_DAYS' | 'KEY_OVERLAP_SECONDS' | 'KEY_RETIRED_DAYS'>,
+): RotationSchedule {
+  const daySeconds = 86_400;
+  return {
+    rotationSeconds: env.KEY_ROTATION_DAYS * daySeconds,
+    overlapSeconds: env.KEY_OVERLAP_SECONDS,
+    retiredSeconds: env.KEY_RETIRED_DAYS * daySeconds,
+  };
+}

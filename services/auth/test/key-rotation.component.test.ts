@@ -1,0 +1,67 @@
+import { expect } from 'chai';
+import { decodeProtectedHeader } from 'jose';
+import { jwtAuthenticator, remoteKeys, type Authenticator } from '@taskwire/http-server';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, waitFor } from '@taskwire/testing';
+import { addUser, authWorld, cheapPasswords, logIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
+
+describe('a rotation of the signing keys under load', () => {
+  let world: AuthWorld;
+  before(async () => {
+    // the replicas look for keys every ten seconds, so they know the next one before it signs
+    world = await authWorld({ KEY_OVERLAP_SECONDS: '12' }, { passwords: cheapPasswords() });
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  /** How another service checks tokens: by the keys that it fetched from Auth. */
+  function service(name: string): Authenticator {
+    const telemetry = createTelemetry({ service: name, stream: silent() });
+    return jwtAuthenticator({
+      issuer: 'http://localhost:8080/oidc',
+      audience: 'urn:taskwire:auth',
+      keys: remoteKeys({ url: `${world.api.baseUrl}/oidc/jwks`, telemetry }),
+      checkUser: async ({ role }) => ({ role }),
+    });
+  }
+
+  it('fails no verification: tokens of two replicas, old and new, at two services, all the time', async () => {
+    const second = await world.replica();
+    const services = [service('tasks'), service('notifications')];
+    const user = await addUser(world, 'member');
+    const old = (await logIn(world, user.email)).access_token;
+    const before = decodeProtectedHeader(old).kid;
+    expect(await world.service.rotation.addNext()).to.equal(true);
+
+    const signers = new Set<string | undefined>();
+    const failures: unknown[] = [];
+    let verified = 0;
+    let turn = 0;
+    await waitFor(
+      async () => {
+        const api = (turn += 1) % 2 === 0 ? world.api : second.api;
+        const fresh = await Promise.all([
+          logIn({ ...world, api }, user.email).then((session) => session.access_token),
+          serviceToken({ ...world, api }),
+        ]);
+        for (const token of [old, ...fresh]) {
+          signers.add(decodeProtectedHeader(token).kid);
+          for (const one of services) {
+            await one.authenticate(`Bearer ${token}`).then(
+              () => (verified += 1),
+              (error: unknown) => failures.push(error),
+            );
+          }
+        }
+        // both replicas and both ways of making tokens have come to the next key
+        return turn % 2 === 0 && fresh.every((token) => decodeProtectedHeader(token).kid !== before);
+      },
+      { timeoutMs: 40_000 },
+    );
+    expect(failures).to.deep.equal([]);
+    expect(signers.size).to.equal(2);
+    expect(verified).to.be.above(100);
+    expect((await world.api.call('me', { token: old })).status).to.equal(200);
+  }).timeout(60_000);
+});

@@ -1,0 +1,223 @@
+import { expect } from 'chai';
+import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
+import { expectProblem } from './support/api.ts';
+import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
+
+const issuer = 'http://localhost:8080/oidc';
+const offline = { scope: 'openid offline_access', prompt: 'consent' };
+
+describe('the OpenID provider', () => {
+  let world: OidcWorld;
+  before(async () => {
+    world = await oidcWorld();
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const refresh = async (token: string) =>
+    await world.asPortal('/oidc/token', { grant_type: 'refresh_token', refresh_token: token });
+
+  it('says what it is at each place that the RFCs name, whatever host the request does', async () => {
+    const places = [
+      '/oidc/.well-known/openid-configuration',
+      '/oidc/.well-known/oauth-authorization-server',
+      '/.well-known/oauth-authorization-server/oidc',
+      '/.well-known/openid-configuration/oidc',
+    ];
+    for (const place of places) {
+      const answer = await world.api.raw(place, { headers: { 'x-forwarded-host': 'evil.example' } });
+      expect(answer.body, place).to.deep.include({
+        issuer,
+        token_endpoint: `${issuer}/token`,
+        authorization_endpoint: `${issuer}/authorize`,
+        jwks_uri: `${issuer}/jwks`,
+        userinfo_endpoint: `${issuer}/userinfo`,
+        revocation_endpoint: `${issuer}/revoke`,
+        introspection_endpoint: `${issuer}/introspect`,
+        end_session_endpoint: `${issuer}/logout`,
+        response_types_supported: ['code'],
+        grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+        code_challenge_methods_supported: ['S256'],
+        token_endpoint_auth_methods_supported: ['private_key_jwt', 'client_secret_basic', 'none'],
+        id_token_signing_alg_values_supported: ['ES256'],
+      });
+    }
+  });
+
+  it('logs somebody in for a client, which gets an ID token and the claims that were allowed', async () => {
+    const tokens = await world.tokens({ parameters: { scope: 'openid email profile', nonce: 'the nonce' } });
+    const keys = createRemoteJWKSet(new URL(`${world.api.baseUrl}/oidc/jwks`));
+    const { payload } = await jwtVerify(tokens.id_token, keys, { issuer, audience: 'portal', algorithms: ['ES256'] });
+    expect(payload).to.include({ sub: tokens.person.id, nonce: 'the nonce' });
+    const userinfo = await world.api.raw('/oidc/userinfo', {
+      headers: { authorization: `Bearer ${tokens.access_token}` },
+    });
+    expect(userinfo.body).to.include({ sub: tokens.person.id, email: tokens.person.email, email_verified: false });
+    expect(userinfo.body).to.have.all.keys('sub', 'email', 'email_verified', 'name', 'updated_at');
+  });
+
+  it('gives a token for one service, as services read it (RFC 9068, RFC 8707)', async () => {
+    const resource = 'urn:taskwire:auth';
+    const { access_token: token, person } = await world.tokens({
+      person: await world.person('manager'),
+      parameters: { scope: 'openid account', resource },
+    });
+    const claims = decodeJwt(token);
+    expect(claims).to.include({
+      iss: issuer,
+      sub: person.id,
+      aud: resource,
+      client_id: 'portal',
+      role: 'manager',
+      scope: 'account',
+    });
+    expect(claims['sid']).to.match(/^[0-9a-f-]{36}$/);
+    const me = await world.api.call('me', { token });
+    expect(me.status).to.equal(200);
+    expect(me.body).to.include({ id: person.id });
+  });
+
+  it('gives nobody a token for a service without a scope of it that was allowed', async () => {
+    const code = await world.code({ parameters: { scope: 'openid', resource: 'urn:taskwire:auth' } });
+    const answer = await world.exchange(code);
+    expect(answer.status).to.equal(400);
+    expect(answer.body).to.include({ error: 'invalid_scope' });
+  });
+
+  it('rotates refresh tokens, with the role of now in the next access token', async () => {
+    const parameters = { scope: 'openid offline_access account', resource: 'urn:taskwire:auth', prompt: 'consent' };
+    const first = await world.tokens({ parameters });
+    const second = (await refresh(first.refresh_token)).body as Tokens;
+    expect(second.refresh_token).to.match(/^twr_/).and.not.to.equal(first.refresh_token);
+    expect(decodeJwt(second.access_token)['sid']).to.equal(decodeJwt(first.access_token)['sid']);
+    const third = (await refresh(second.refresh_token)).body as Tokens;
+    expect((await world.api.call('me', { token: third.access_token })).status).to.equal(200);
+  });
+
+  it('gives no refresh token without offline_access', async () => {
+    const { body } = await world.exchange(await world.code());
+    expect(body).not.to.have.property('refresh_token');
+  });
+
+  it('tells a client about its own opaque tokens, and nobody else', async () => {
+    const tokens = await world.tokens({ parameters: offline });
+    for (const token of [tokens.access_token, tokens.refresh_token]) {
+      const { body } = await world.asPortal('/oidc/introspect', { token });
+      expect(body).to.include({ active: true, client_id: 'portal', sub: tokens.person.id });
+      const other = await world.api.form('/oidc/introspect', { token, client_id: 'spa' });
+      expect(other.body).to.deep.equal({ active: false });
+    }
+    const { body } = await world.asPortal('/oidc/introspect', { token: 'nonsense' });
+    expect(body).to.deep.equal({ active: false });
+  });
+
+  it('revokes all that came from one consent with one of its tokens (RFC 7009)', async () => {
+    for (const name of ['refresh_token', 'access_token'] as const) {
+      const tokens = await world.tokens({ parameters: offline });
+      expect((await world.asPortal('/oidc/revoke', { token: tokens[name] })).status).to.equal(200);
+      for (const token of [tokens.access_token, tokens.refresh_token]) {
+        expect((await world.asPortal('/oidc/introspect', { token })).body).to.deep.equal({ active: false });
+      }
+      expect((await refresh(tokens.refresh_token)).body).to.include({ error: 'invalid_grant' });
+    }
+  });
+
+  it('does not let a client revoke what another has', async () => {
+    const tokens = await world.tokens({ parameters: offline });
+    expect((await world.api.form('/oidc/revoke', { token: tokens.refresh_token, client_id: 'spa' })).status).to.equal(
+      200,
+    );
+    expect((await refresh(tokens.refresh_token)).status).to.equal(200);
+  });
+
+  it('remembers a browser: no second log-in, and no second consent for what was allowed', async () => {
+    const browser = world.browser();
+    const person = await world.person();
+    await world.code({ browser, person });
+    const page = await browser.open(world.authorizeUrl({ code_challenge: 'x'.repeat(43), prompt: 'none' }));
+    expect(page.url).to.match(/^https:\/\/portal\.example\.org\/callback\?code=/);
+  });
+
+  it('asks anew when a log-in is older than the client wants, and says login_required when it may not ask', async () => {
+    const page = await world.browser().open(world.authorizeUrl({ code_challenge: 'x'.repeat(43), prompt: 'none' }));
+    expect(new URL(page.url).searchParams.get('error')).to.equal('login_required');
+    const browser = world.browser();
+    await world.code({ browser });
+    const again = await browser.open(world.authorizeUrl({ code_challenge: 'x'.repeat(43), max_age: '0' }));
+    expect(again.text).to.contain('<h1>Log in</h1>');
+  });
+
+  it('logs out when the person says so, ends what was allowed until then, and goes back where the client registered', async () => {
+    const browser = world.browser();
+    const person = await world.person();
+    const tokens = await world.tokens({ browser, person });
+    const back = 'https://portal.example.org/bye';
+    const query = new URLSearchParams({ id_token_hint: tokens.id_token, post_logout_redirect_uri: back, state: 'bye' });
+    const isActive = async (token: string) =>
+      ((await world.asPortal('/oidc/introspect', { token })).body as { active: boolean }).active;
+    const asked = await browser.open(`/oidc/logout?${query.toString()}`);
+    expect(asked.text).to.contain('<h1>Log out?</h1>');
+    expect(await isActive(tokens.access_token)).to.equal(true);
+    const gone = await browser.submit(asked, { logout: 'yes' });
+    expect(gone.url).to.equal(`${back}?state=bye`);
+    expect(await isActive(tokens.access_token)).to.equal(false);
+    const page = await browser.open(world.authorizeUrl({ code_challenge: 'x'.repeat(43), prompt: 'none' }));
+    expect(new URL(page.url).searchParams.get('error')).to.equal('login_required');
+  });
+
+  it('lets a client go on after a log-out that was allowed to work while people are away (OpenID Connect Core section 11)', async () => {
+    const browser = world.browser();
+    const tokens = await world.tokens({ browser, parameters: offline });
+    await browser.submit(await browser.open('/oidc/logout'), { logout: 'yes' });
+    expect((await refresh(tokens.refresh_token)).status).to.equal(200);
+  });
+
+  for (const [what, end] of [
+    [
+      'a demotion',
+      async (id: string, admin: string) =>
+        await world.api.call('changeUser', { token: admin, params: { id }, body: { role: 'member' } }),
+    ],
+    [
+      'a deletion',
+      async (id: string, admin: string) => await world.api.call('deleteUser', { token: admin, params: { id } }),
+    ],
+  ] as const) {
+    it(`gives up everything at ${what}: tokens, codes, and the log-in of the browser`, async () => {
+      const { email, password } = await world.person('admin');
+      const { body } = await world.api.call('login', { body: { email, password } });
+      const person = await world.person('manager');
+      const browser = world.browser();
+      const parameters = { scope: 'openid offline_access account', resource: 'urn:taskwire:auth', prompt: 'consent' };
+      const tokens = await world.tokens({ person, browser, parameters });
+      const waiting = await world.code({ person, browser, parameters });
+      await end(person.id, (body as { access_token: string }).access_token);
+      expect((await refresh(tokens.refresh_token)).body).to.include({ error: 'invalid_grant' });
+      expectProblem(await world.api.call('me', { token: tokens.access_token }), 'access_revoked');
+      expect((await world.exchange(waiting)).body).to.include({ error: 'invalid_grant' });
+      const page = await browser.open(world.authorizeUrl({ code_challenge: 'x'.repeat(43), prompt: 'none' }));
+      expect(new URL(page.url).searchParams.get('error')).to.equal('login_required');
+    });
+  }
+
+  it('keeps hashes only: no code, token or cookie is anywhere in the database', async () => {
+    const browser = world.browser();
+    const open = await browser.open(
+      world.authorizeUrl({ code_challenge: 'x'.repeat(43), login_hint: 'a@example.org' }),
+    );
+    const code = await world.code({ browser, parameters: offline });
+    const tokens = (await world.exchange(code)).body as Tokens;
+    const { rows } = await world.database.db.pool.query<{ text: string }>(
+      `SELECT a::text AS text FROM artifacts a UNION ALL SELECT s::text FROM sessions s
+       UNION ALL SELECT r::text FROM refresh_tokens r UNION ALL SELECT c::text FROM clients c`,
+    );
+    const everything = rows.map(({ text }) => text).join('\n');
+    const cookies = [...browser.cookies.values()].map(({ value }) => value);
+    const secrets = [code.code, tokens.access_token, tokens.refresh_token, portal.client_secret, ...cookies];
+    for (const secret of [...secrets, new URL(open.url).pathname.split('/').at(-1) ?? '']) {
+      expect(secret).to.have.length.above(15);
+      expect(everything).not.to.contain(secret);
+    }
+  });
+});
