@@ -18,23 +18,32 @@ export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--bug ${bugN
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      nothing is run, the checker looks again`;
 
-/** @throws Error with what is wrong */
-export function readArguments(args: string[]): Arguments {
+/** What is wanted, or what is wrong with it. */
+export function readArguments(args: string[]): Arguments | Error {
+  try {
+    return parse(args);
+  } catch (error) {
+    return error as Error;
+  }
+}
+
+function parse(args: string[]): Arguments {
   const { values } = parseArgs({
     args,
     options: {
       minutes: { type: 'string', default: '2' },
-      seed: { type: 'string' },
+      seed: { type: 'string', default: randomBytes(4).toString('hex') },
       bug: { type: 'string' },
       keep: { type: 'boolean', default: false },
       replay: { type: 'string' },
       check: { type: 'string' },
     },
   });
+  const { seed, keep, replay, check } = values;
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes ${values.minutes} is no number of minutes.`);
+  if (!/^[\w.-]{1,60}$/.test(seed)) throw new Error(`--seed ${seed} cannot be the name of a file.`);
   const bug = bugNames.find((name) => name === values.bug);
   if (values.bug !== undefined && bug === undefined) throw new Error(`There is no bug ${values.bug}.`);
-  const seed = values.seed ?? randomBytes(4).toString('hex');
-  return { minutes, seed, bug, keep: values.keep, replay: values.replay, check: values.check };
+  return { minutes, seed, bug, keep, replay, check };
 }

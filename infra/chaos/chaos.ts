@@ -23,11 +23,15 @@ const say = timedSay();
 const stopping = new AbortController();
 onStopSignal((reason) => stopping.abort(new Error(reason)));
 
+const wanted = readArguments(process.argv.slice(2));
+if (wanted instanceof Error) {
+  console.error(`${wanted.message}\n\n${usage}`);
+  process.exit(2);
+}
 try {
-  process.exitCode = await main(readArguments(process.argv.slice(2)));
+  process.exitCode = await main(wanted);
 } catch (error) {
   console.error(stopping.signal.aborted ? `interrupted (${errorText(stopping.signal.reason)})` : errorText(error));
-  if (error instanceof TypeError || String(error).includes('--')) console.error(usage);
   process.exitCode = 2;
 }
 // a connection that a fault left half-open would keep the process
@@ -43,9 +47,8 @@ async function main(o: Arguments): Promise<number> {
 
   const historyDir = join(root, '.local/chaos');
   mkdirSync(historyDir, { recursive: true });
-  const history = createHistory(
-    join(historyDir, `${[seed, o.bug, replayed && 'replay'].filter(Boolean).join('-')}.jsonl`),
-  );
+  const name = [seed, o.bug, replayed && 'replay'].filter((part) => part !== undefined).join('-');
+  const history = createHistory(join(historyDir, `${name}.jsonl`));
   const bug = o.bug ?? null;
   history.add({ line: 'run', seed, minutes, bug, startedAt: new Date().toISOString() });
   const durationMs = minutes * 60_000;

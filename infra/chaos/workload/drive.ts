@@ -26,7 +26,7 @@ export async function driveTraffic(
       const operation = await perform(caller, ++n, intent, twist);
       if (operation !== undefined) {
         learn(caller.stage, operation, caller.now());
-        onOperation(operation);
+        onOperation(withoutToken(operation));
       }
       const pause = random.between(shortestPauseMs, longestPauseMs);
       await delay(pause, undefined, { signal: caller.ending }).catch(() => undefined);
@@ -48,10 +48,17 @@ export async function replayTraffic(
       .then((operation) => {
         if (operation === undefined) return;
         learn(caller.stage, operation, caller.now());
-        onOperation(operation);
+        onOperation(withoutToken(operation));
       })
       .finally(() => running.delete(one));
     running.add(one);
   }
   await Promise.all(running);
+}
+
+/** Histories are kept and passed on. */
+function withoutToken(operation: Operation): Operation {
+  if (operation.intent.kind !== 'login') return operation;
+  const { answer: _session, ...rest } = operation;
+  return { ...rest, replays: [] };
 }

@@ -1,0 +1,17 @@
+import { expect } from 'chai';
+import { readArguments } from '../arguments.ts';
+
+describe('the arguments of a chaos run', () => {
+  it('are two minutes and a seed of its own when nothing is said', () => {
+    const [one, other] = [readArguments([]), readArguments([])];
+    expect(one).include({ minutes: 2, bug: undefined, keep: false });
+    expect(one)
+      .property('seed')
+      .not.equal((other as { seed: string }).seed);
+  });
+
+  it('are refused with what is wrong', () => {
+    for (const args of [['--minutes', 'x'], ['--minutes', '0'], ['--seed', 'a/b'], ['--bug', 'nope'], ['--foo']])
+      expect(readArguments(args), args.join(' ')).instanceOf(Error);
+  });
+});
