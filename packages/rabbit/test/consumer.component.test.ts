@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { eventQueue, type Delivery } from '@taskwire/rabbit';
+import { deadQueue, eventQueue, type Delivery } from '@taskwire/rabbit';
 import { waitFor } from '@taskwire/testing';
 import { aMessage, collector, createBench, type Bench } from './bench.ts';
 
@@ -76,6 +76,18 @@ describe('consumer', () => {
     await rabbit.publisher().publish(aMessage());
     await waitFor(() => counts.length === 3, { timeoutMs: 10_000 });
     expect(counts).to.deep.equal([0, 1, 2]);
+  });
+
+  it('finds in the dead queue what the queue gave up on, with the reason', async () => {
+    const rabbit = await bench.rabbit();
+    const dead = collector();
+    rabbit.consume({ queue, prefetch: 10, onMessage: () => Promise.reject(new Error('kills its process')) });
+    rabbit.consume({ queue: deadQueue('tasks'), prefetch: 10, onMessage: dead.onMessage });
+    const message = aMessage();
+    await rabbit.publisher().publish(message);
+    await waitFor(() => dead.received.length === 1, { timeoutMs: 20_000 });
+    expect(dead.received[0]).to.include({ messageId: message.messageId, type: message.routingKey });
+    expect(dead.received[0]?.deaths[0]).to.include({ reason: 'delivery_limit', queue });
   });
 
   it('takes nothing until it is ready, and is not ready for /ready until then', async () => {
