@@ -26,8 +26,6 @@ export type RequestOf<R extends Route> = {
   /** The headers as Node gives them, for what the contract does not cover, such as `authorization` of the token endpoint. */
   headers: Readonly<Record<string, string | string[] | undefined>>;
   requestId: string;
-  /** Aborted when the caller hangs up before the answer. */
-  signal: AbortSignal;
 };
 
 /** A body that is JSON text already, as the database made it; sent as it is. */

@@ -10,7 +10,12 @@ import { problemDocument, toProblem } from './problem-response.ts';
 const saneRequestId = /^[\w.-]{1,64}$/;
 
 /** What the pipeline knows of a request. */
-export type RequestState = { requestId: string; route: string };
+export type RequestState = {
+  requestId: string;
+  route: string;
+  /** By this process's monotonic clock, in milliseconds. */
+  arrivedAt: number;
+};
 
 const states = new WeakMap<Request, RequestState>();
 
@@ -38,13 +43,13 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
     const state = {
       requestId: given !== undefined && saneRequestId.test(given) ? given : randomUUID(),
       route: 'unknown',
+      arrivedAt: performance.now(),
     };
     states.set(request, state);
     response.setHeader('X-Request-Id', state.requestId);
-    const start = performance.now();
 
     function finish(): void {
-      const seconds = (performance.now() - start) / 1000;
+      const seconds = (performance.now() - state.arrivedAt) / 1000;
       const status = response.writableFinished ? response.statusCode : 499;
       duration.observe({ method: request.method, route: state.route, status }, seconds);
       const level = state.route.startsWith('/api') || status >= 400 ? 'info' : 'debug';

@@ -23,7 +23,8 @@ export function routeHandlers({ route, handle }: BoundRoute, authenticator: Auth
     identify(route, authenticator),
     ...(route.body === undefined ? [] : [readBody(route)]),
     async (request, response) => {
-      const input = readRequest(route, request, response);
+      if (!isAwaited(request, response)) return;
+      const input = readRequest(route, request);
       send(route, request, response, await handle(input as never));
     },
   ];
@@ -72,7 +73,21 @@ function readBody(route: Route): RequestHandler {
   };
 }
 
-function readRequest(route: Route, request: Request, response: Response): unknown {
+/**
+ * Whether anybody waits for the answer. Work for a caller who hung up, or whose time (`X-Timeout-Ms`, how long it waits from when it called)
+ * ran out while the request stood in line, only makes the line longer for the others.
+ * @throws Problem `timeout`.
+ */
+function isAwaited(request: Request, response: Response): boolean {
+  if (response.destroyed) return false;
+  const waitsMs = /^\d{1,9}$/.exec(request.get('x-timeout-ms') ?? '')?.[0];
+  if (waitsMs !== undefined && performance.now() - stateOf(request).arrivedAt >= Number(waitsMs)) {
+    throw problem('timeout', 'X-Timeout-Ms ran out before the work began; nothing was done.');
+  }
+  return true;
+}
+
+function readRequest(route: Route, request: Request): unknown {
   return {
     params: route.params && parseInput(route.params, request.params),
     query: route.query && parseInput(route.query, request.query),
@@ -83,9 +98,6 @@ function readRequest(route: Route, request: Request, response: Response): unknow
     ip: request.ip ?? '',
     headers: request.headers,
     requestId: stateOf(request).requestId,
-    get signal() {
-      return hangUpSignal(response);
-    },
   };
 }
 
@@ -98,15 +110,6 @@ function readIfMatch(route: Route, request: Request): IfMatch | undefined {
     );
   }
   return ifMatch;
-}
-
-/** Made only for handlers that ask for it. */
-function hangUpSignal(response: Response): AbortSignal {
-  const controller = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) controller.abort();
-  });
-  return controller.signal;
 }
 
 function send(route: Route, request: Request, response: Response, answer: LooseAnswer): void {

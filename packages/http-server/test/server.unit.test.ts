@@ -13,6 +13,8 @@ const issuer = 'http://localhost:8080/oidc';
 const audience = 'urn:taskwire:test';
 const userId = '019aa1b2-0000-7000-8000-000000000001';
 const revokedId = '019aa1b2-0000-7000-8000-000000000002';
+/** Whoever has this id waits for `letIn` before the handler is called. */
+const heldId = '019aa1b2-0000-7000-8000-000000000003';
 
 const thing = z.object({ id: z.string(), title: z.string() });
 
@@ -96,6 +98,9 @@ describe('The HTTP server', () => {
   let keys: { privateKey: CryptoKey; publicKey: CryptoKey };
   let other: { privateKey: CryptoKey; publicKey: CryptoKey };
   let token: string;
+  const reads: string[] = [];
+  const held = Promise.withResolvers<void>();
+  const letIn = Promise.withResolvers<void>();
   const log = new PassThrough();
   const logged = text(log);
   const telemetry = createTelemetry({ service: 'test', stream: log });
@@ -142,10 +147,19 @@ describe('The HTTP server', () => {
         issuer,
         audience,
         keys: { keyFor: async (kid) => (kid === 'k1' ? known : undefined) },
-        checkUser: async (claims) => (claims.userId === revokedId ? 'revoked' : { role: claims.role }),
+        async checkUser(claims) {
+          if (claims.userId === heldId) {
+            held.resolve();
+            await letIn.promise;
+          }
+          return claims.userId === revokedId ? 'revoked' : { role: claims.role };
+        },
       }),
       routes: [
-        bind(routes.read, async ({ params }) => answer(200, { id: params.id, title: 'x' }, { etag: 7 })),
+        bind(routes.read, async ({ params, actor }) => {
+          reads.push(actor.id);
+          return answer(200, { id: params.id, title: 'x' }, { etag: 7 });
+        }),
         bind(routes.create, async ({ body, idempotencyKey }) =>
           answer(201, { id: idempotencyKey ?? '-', title: body.title }, { headers: { Location: '/x' } }),
         ),
@@ -178,6 +192,8 @@ describe('The HTTP server', () => {
     const body = await response.text();
     return { status: response.status, headers: response.headers, body: body === '' ? undefined : JSON.parse(body) };
   }
+
+  const metrics = async () => await (await fetch(`${server.url()}/metrics`)).text();
 
   const post = async (body: string, headers: Record<string, string> = { 'content-type': 'application/json' }) =>
     await call('/api/v1/things', { method: 'POST', body, headers });
@@ -334,6 +350,27 @@ describe('The HTTP server', () => {
     expect(JSON.stringify(body)).not.to.contain('inside');
   });
 
+  it('begins nothing for a caller whose time has run out', async () => {
+    const path = `/api/v1/things/${userId}`;
+    const late = await call(path, { headers: { 'x-timeout-ms': '0' } });
+    expect([late.status, late.body.code]).to.deep.equal([504, 'timeout']);
+    expect((await call(path, { headers: { 'x-timeout-ms': '60000' } })).status).to.equal(200);
+    expect((await call(path, { headers: { 'x-timeout-ms': 'soon' } })).status).to.equal(200);
+  });
+
+  it('begins nothing for a caller who has hung up', async () => {
+    const caller = new AbortController();
+    const asked = call(`/api/v1/things/${userId}`, { token: await sign({ sub: heldId }), signal: caller.signal });
+    await held.promise;
+    caller.abort();
+    await asked.catch(() => undefined);
+    // the server has noticed
+    while (!(await metrics()).includes('status="499"'));
+    letIn.resolve();
+    await call(`/api/v1/things/${userId}`);
+    expect(reads).to.include(userId).and.not.to.include(heldId);
+  });
+
   it('sends the headers that belong to a problem', async () => {
     expect((await call('/api/v1/limited')).headers.get('retry-after')).to.equal('3');
   });
@@ -353,8 +390,9 @@ describe('The HTTP server', () => {
 
   it('measures requests by the path of the contract', async () => {
     await call(`/api/v1/things/${userId}`);
-    const metrics = await (await fetch(`${server.url()}/metrics`)).text();
-    expect(metrics).to.match(/^http_request_duration_seconds_count\{.*route="\/api\/v1\/things\/\{id\}",status="200"/m);
+    expect(await metrics()).to.match(
+      /^http_request_duration_seconds_count\{.*route="\/api\/v1\/things\/\{id\}",status="200"/m,
+    );
     expect(metrics).not.to.contain(userId);
   });
 });
