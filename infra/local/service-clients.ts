@@ -25,6 +25,7 @@ export function serviceClients(keys: Readonly<Record<CallingService, string>>): 
     client_id: service,
     jwks: { keys: [publicJwk(keys[service])] },
     grants: grants[service],
+    introspects: [`urn:taskwire:${service}`],
   }));
 }
 

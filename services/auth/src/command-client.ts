@@ -12,7 +12,8 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     options: '--id <id> [--name <name>] (--secret | --jwks <file> | --public) --grant <audience>=<scope>,<scope> …',
     does: `registers a program that may ask for tokens; --secret prints a new secret, once.
 For people who log in: --redirect-uri <address> … [--post-logout-redirect-uri <address> …] [--native]
-For itself: without a redirect address, or with --own-name beside one.`,
+For itself: without a redirect address, or with --own-name beside one.
+To ask about tokens of others for the service that it is: --introspect <audience> …`,
     async read(args) {
       const given = readOptions(args, {
         id: option,
@@ -25,6 +26,7 @@ For itself: without a redirect address, or with --own-name beside one.`,
         'post-logout-redirect-uri': list,
         native: flag,
         'own-name': flag,
+        introspect: list,
       });
       if ([given.secret, given.public, given.jwks].filter(Boolean).length !== 1) {
         throw new UsageError('Give one of --secret, --jwks and --public.');
@@ -41,6 +43,7 @@ For itself: without a redirect address, or with --own-name beside one.`,
           ...(!isInteractive || given['own-name'] === true ? ['client_credentials'] : []),
         ],
         grants: (given.grant ?? []).map(readGrant),
+        introspects: given.introspect,
         redirect_uris: given['redirect-uri'] ?? [],
         post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? [],
         application_type: given.native === true ? 'native' : 'web',

@@ -44,6 +44,7 @@ export const clientSettings = z
     grants: z
       .array(z.strictObject({ audience: z.string().startsWith('urn:taskwire:'), scopes: z.array(scope) }))
       .default([]),
+    introspects: z.array(z.string().startsWith('urn:taskwire:')).optional(),
     redirect_uris: z.array(redirectUri).default([]),
     post_logout_redirect_uris: z.array(redirectUri).default([]),
     application_type: z.enum(['web', 'native']).default('web'),
@@ -60,6 +61,11 @@ export const clientSettings = z
     ({ grant_types: types, jwks, secret_hash: secret }) =>
       !types.includes('client_credentials') || jwks !== undefined || secret !== undefined,
     'must have keys or a secret for client_credentials',
+  )
+  .refine(
+    ({ introspects, jwks, secret_hash: secret }) =>
+      introspects === undefined || jwks !== undefined || secret !== undefined,
+    'must have keys or a secret to introspect the tokens of others',
   );
 
 const clients = fields

@@ -127,13 +127,19 @@ describe("Auth's command line", () => {
       const uri = ['--redirect-uri', 'https://portal.example.org/callback'];
       const added = await client('add', '--id', 'portal', '--public', ...uri, '--grant', 'urn:taskwire:tasks=tasks');
       expect(added.stdout).to.equal('added portal\n');
-      const { rows } = await database.db.pool.query<{ settings: object }>('SELECT settings FROM clients');
+      const server = await client('add', '--id', 'server', '--secret', '--introspect', 'urn:taskwire:tasks');
+      expect(server.code).to.equal(0);
+      const { rows } = await database.db.pool.query<{ settings: object }>(
+        'SELECT settings FROM clients ORDER BY client_id',
+      );
+      expect(rows[1]?.settings).to.deep.include({ introspects: ['urn:taskwire:tasks'] });
       expect(rows[0]?.settings).to.deep.include({ grant_types: ['authorization_code', 'refresh_token'] });
       const faults: [string, string[]][] = [
         ['one of --secret, --jwks and --public', ['--id', 'x', ...uri]],
         ['must be https', ['--id', 'x', '--public', '--redirect-uri', 'http://portal.example.org/']],
         ['must be https', ['--id', 'x', '--public', '--redirect-uri', 'https://*.example.org/']],
         ['keys or a secret for client_credentials', ['--id', 'x', '--public', ...grant]],
+        ['to introspect', ['--id', 'x', '--public', ...uri, '--introspect', 'urn:taskwire:tasks']],
         ['has no JSON Web Key Set', ['--id', 'x', '--jwks', '/nowhere', ...grant]],
         ['client_id', ['--secret', ...grant]],
       ];

@@ -192,6 +192,8 @@ export type RegisteredClient = {
   grant_types: readonly ('authorization_code' | 'refresh_token' | 'client_credentials')[];
   /** What it may ask for, in its own name or in that of a user. */
   grants: readonly { audience: string; scopes: readonly string[] }[];
+  /** Audiences that it serves: tokens of any client for them it may ask about (RFC 7662). */
+  introspects?: readonly string[] | undefined;
   redirect_uris: readonly string[];
   post_logout_redirect_uris: readonly string[];
   application_type: 'web' | 'native';

@@ -16,6 +16,7 @@ export function clientMetadata(client: RegisteredClient): object {
     post_logout_redirect_uris: client.post_logout_redirect_uris,
     application_type: client.application_type,
     grants: client.grants,
+    introspects: client.introspects,
   };
 }
 

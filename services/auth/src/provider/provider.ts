@@ -5,6 +5,7 @@ import { errorText } from '@taskwire/errors';
 import type { KeyRing, Sessions } from '../app/ports.ts';
 import type { RefreshTokens } from '../app/refresh-tokens.ts';
 import { completeAccessToken, findAccount } from './accounts.ts';
+import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
 import { resourceIndicators } from './resources.ts';
@@ -69,6 +70,7 @@ function createProvider(options: ProviderOptions, ring: KeyRing): Provider {
     ctx.type = 'application/json; charset=utf-8';
     ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
   });
+  answerForJwtAccessTokens({ provider, issuer, ring, sessions: options.sessions });
   const failed = (_ctx: unknown, error: unknown) =>
     logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
   provider.on('server_error', failed);
@@ -106,7 +108,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     pkce: { required: () => true },
     clientAuthMethods: ['private_key_jwt', 'client_secret_basic', 'none'],
     clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'private_key_jwt' },
-    extraClientMetadata: { properties: ['grants'] },
+    extraClientMetadata: { properties: ['grants', 'introspects'] },
     enabledJWA: {
       clientAuthSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
       idTokenSigningAlgValues: ['ES256'],

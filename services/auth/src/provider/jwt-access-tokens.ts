@@ -1,0 +1,114 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
+import { errors, type Client, type KoaContextWithOIDC, type Provider } from 'oidc-provider';
+import { z } from 'zod';
+import type { KeyRing, Sessions } from '../app/ports.ts';
+
+type Options = {
+  provider: Provider;
+  issuer: string;
+  ring: KeyRing;
+  sessions: Sessions;
+};
+
+/** A user's claims; a token whose subject is its client belongs to that client (RFC 9068 section 2.2). */
+const userClaims = z.object({ sub: z.string(), sid: z.string(), iat: z.number() });
+
+/**
+ * Introspection (RFC 7662) and revocation (RFC 7009) of our own JWT access tokens, which the provider refuses as
+ * `unsupported_token_type` once it knows the client. So all that it demands of a client is demanded here too.
+ */
+export function answerForJwtAccessTokens(options: Options): void {
+  const { provider, ring } = options;
+  const keys = new Map(ring.keys.map(({ publicJwk, privateKey }) => [publicJwk.kid, createPublicKey(privateKey)]));
+  const refused = new WeakMap<object, { context: KoaContextWithOIDC; answer: Answer }>();
+  const note = (answer: Answer) => (context: KoaContextWithOIDC, error: Error) => {
+    if (error instanceof errors.UnsupportedTokenType) refused.set(context, { context, answer });
+  };
+  provider.on('introspection.error', note(introspect));
+  provider.on('revocation.error', note(revoke));
+  provider.use(async (ctx, next) => {
+    await next();
+    const found = refused.get(ctx);
+    if (found === undefined) return;
+    const { client, params } = found.context.oidc;
+    if (client === undefined) return;
+    try {
+      const claims = await verify(String(params?.['token']), options.issuer, keys);
+      await found.answer(found.context, { ...options, client, claims });
+    } catch (error) {
+      // as the provider has it
+      ctx.status = 500;
+      ctx.body = { error: 'server_error', error_description: 'oops! something went wrong' };
+      provider.emit('server_error', found.context, error);
+    }
+  });
+}
+
+type Question = Options & { client: Client; claims: JWTPayload | undefined };
+type Answer = (ctx: KoaContextWithOIDC, question: Question) => Promise<void>;
+
+/** Whoever may not know gets the answer of a token that is not good (RFC 7662 section 2.2). */
+async function introspect(ctx: KoaContextWithOIDC, { client, claims, ...options }: Question): Promise<void> {
+  ctx.status = 200;
+  ctx.body = { active: false };
+  if (claims === undefined || !(isOwn(client, claims) || isForItsAudience(client, claims))) return;
+  const known = await ownerNow(claims, options);
+  if (known !== 'ended') ctx.body = { active: true, token_type: 'Bearer', ...claims, ...known };
+}
+
+/**
+ * The token of a user ends with all else that came from the same consent, as the provider has it for opaque ones. What is no good (any
+ * more), or another's, is answered alike (RFC 7009 section 2.2). A client's own token comes from no consent and cannot be revoked.
+ */
+async function revoke(ctx: KoaContextWithOIDC, { client, claims, provider }: Question): Promise<void> {
+  if (claims !== undefined && isOwn(client, claims)) {
+    const { data } = userClaims.safeParse(claims);
+    if (data === undefined) return;
+    await provider.Grant.adapter.destroy(data.sid);
+  }
+  ctx.status = 200;
+  // that of the refusal
+  ctx.remove('Content-Type');
+  ctx.body = '';
+}
+
+function isOwn(client: Client, claims: JWTPayload): boolean {
+  return claims['client_id'] === client.clientId;
+}
+
+/** The service that a token is for may look at it: RFC 7662 section 4 wants to know who asks. */
+function isForItsAudience(client: Client, { aud }: JWTPayload): boolean {
+  const served = client['introspects'];
+  return Array.isArray(served) && [aud].flat().some((audience) => served.includes(audience));
+}
+
+/** What is known now of whom the token belongs to. */
+async function ownerNow(claims: JWTPayload, { provider, sessions }: Options): Promise<object | 'ended'> {
+  if (claims.sub === claims['client_id']) return (await provider.Client.find(String(claims.sub))) ? {} : 'ended';
+  const { data } = userClaims.safeParse(claims);
+  if (data === undefined) return 'ended';
+  const issuedAt = new Date(data.iat * 1000);
+  const access = await sessions.checkAccess({ userId: data.sub, sessionId: data.sid, issuedAt });
+  return access === 'revoked' ? 'ended' : access;
+}
+
+/** The claims of an access token of ours that has not expired. */
+async function verify(
+  token: string,
+  issuer: string,
+  keys: ReadonlyMap<string, KeyObject>,
+): Promise<JWTPayload | undefined> {
+  const keyOf = ({ kid = '' }: { kid?: string | undefined }) => {
+    const key = keys.get(kid);
+    if (key === undefined) throw new joseErrors.JWKSNoMatchingKey();
+    return key;
+  };
+  const requiredClaims = ['sub', 'aud', 'exp', 'iat', 'client_id'];
+  const checks = { issuer, typ: 'at+jwt', algorithms: ['ES256'], requiredClaims };
+  const verified = await jwtVerify(token, keyOf, checks).catch((error: unknown) => {
+    if (error instanceof joseErrors.JOSEError || error instanceof TypeError) return undefined;
+    throw error;
+  });
+  return verified?.payload;
+}
