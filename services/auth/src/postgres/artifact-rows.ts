@@ -1,5 +1,6 @@
 import { query, type Database } from '@taskwire/postgres';
-import { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import { hashToken } from '../app/refresh-tokens.ts';
 
 /** What an adapter does when a grant is to end. */

@@ -1,6 +1,7 @@
 import { uuid } from '@taskwire/contracts';
 import { query, type Database } from '@taskwire/postgres';
-import { errors, type Adapter, type AdapterPayload } from 'oidc-provider';
+import type { Adapter, AdapterPayload } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { ClientDirectory } from '../app/ports.ts';
 import { hashToken, type RefreshTokens } from '../app/refresh-tokens.ts';
 import { artifactAdapter } from './artifact-rows.ts';

@@ -1,4 +1,5 @@
-import { errors, type Account, type JWTStructured, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports.ts';
 
 type KnownAccount = Account & { subject: Subject };

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
 import { problem, Problem } from '@taskwire/errors';
-import { errors, type Provider } from 'oidc-provider';
+import type { Provider } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Authenticate } from '../app/authenticate.ts';
 import type { Sessions } from '../app/ports.ts';
 import type { Providers } from './provider.ts';

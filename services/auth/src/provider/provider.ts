@@ -1,5 +1,7 @@
 import { createHash, randomUUIDv7, timingSafeEqual } from 'node:crypto';
-import { Provider, errors, type Adapter, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Adapter, Configuration, KoaContextWithOIDC } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import { Provider } from 'oidc-provider/lib/provider.js';
 import type { Logger } from '@taskwire/telemetry';
 import { errorText } from '@taskwire/errors';
 import type { KeyRing, Sessions } from '../app/ports.ts';
