@@ -1,23 +1,37 @@
 import { measureConsume } from './consume.ts';
 import { measureLatency } from './latency.ts';
-import { measureRelay } from './relay.ts';
+import { measureBacklog, measureSnapshot } from './relay-long.ts';
+import { measureDrain, onOutbox } from './relay.ts';
 import { measureWrite } from './write.ts';
 
+type Benchmark = { about: string; run: () => Promise<void> };
+
 /** `npm run bench -- <name>`: each prints what was measured beside its ceiling, from the same run on the same servers. */
-const benchmarks: Readonly<Record<string, () => Promise<void>>> = {
-  write: measureWrite,
-  relay: measureRelay,
-  latency: measureLatency,
-  consume: measureConsume,
+const benchmarks: Readonly<Record<string, Benchmark>> = {
+  write: { about: 'POST /api/v1/tasks against the bare statement; 2 minutes', run: measureWrite },
+  relay: {
+    about: 'all three below, one after the other; 6 minutes',
+    run: () =>
+      onOutbox(async (bench) => {
+        await measureDrain(bench);
+        await measureBacklog(bench);
+        await measureSnapshot(bench);
+      }),
+  },
+  'relay-drain': { about: 'a backlog, beside bare publishes, a plain loop, a peer', run: () => onOutbox(measureDrain) },
+  'relay-backlog': { about: 'a backlog of a million rows', run: () => onOutbox(measureBacklog) },
+  'relay-snapshot': { about: 'a million events while a snapshot is held', run: () => onOutbox(measureSnapshot) },
+  latency: { about: 'commit to handler at 500 events/s; 1 minute', run: measureLatency },
+  consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
 };
 
 const names = process.argv.slice(2);
 const unknown = names.filter((name) => !(name in benchmarks));
 if (names.length === 0 || unknown.length > 0) {
-  console.error(
-    `${unknown.length > 0 ? `There is no benchmark ${unknown.join(', ')}.\n` : ''}Usage: npm run bench -- ${Object.keys(benchmarks).join('|')}`,
-  );
+  if (unknown.length > 0) console.error(`There is no benchmark ${unknown.join(', ')}.`);
+  console.error('Usage: npm run bench -- <name> ...');
+  for (const [name, { about }] of Object.entries(benchmarks)) console.error(`  ${name.padEnd(14)}  ${about}`);
   process.exit(2);
 }
-for (const name of names) await benchmarks[name]?.();
+for (const name of names) await benchmarks[name]?.run();
 process.exit(0);

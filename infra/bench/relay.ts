@@ -1,165 +1,75 @@
-import { randomUUID } from 'node:crypto';
-import { PassThrough } from 'node:stream';
-import amqp from 'amqplib';
-import { eventExchange } from '@taskwire/contracts';
-import { createRelay, outboxMigrations } from '@taskwire/outbox';
-import { createDatabase, migrate, query, type Database } from '@taskwire/postgres';
-import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
-import { createTelemetry } from '@taskwire/telemetry';
-import { median, perSecond, printFigures } from './figures.ts';
-import { startBenchServers, type BenchServers } from './servers.ts';
+import { median, perSecond, printFigures, type Figure } from './figures.ts';
+import { watchMemory } from './memory.ts';
+import { bareBatch, bareInFlight, inBatches, pipelined, publishBare } from './bare-publish.ts';
+import { createOutboxBench, drainByRelay, fillOutbox, rateOf, type OutboxBench } from './outbox-bench.ts';
+import { drainByPeer, peerName } from './peer.ts';
+import { drainPlainly } from './plain-loop.ts';
 
 /** Long enough for a second or more of draining, short enough to be repeated. */
 const backlog = 50_000;
-/** Ceiling and relay take turns, so that a machine that slows down or speeds up does so for both. */
+/** All take turns, so that a machine that slows down or speeds up does so for each of them. */
 const rounds = 3;
-/** Bare publishes in batches, each followed by one wait for all its confirms, as most programs do it. */
-const bareBatch = 500;
-/** Bare publishes with as many in flight as the relay has, which is the most that this client and broker can do. */
-const bareInFlight = 2_000;
+/** At some hundreds a second. */
+const peerBacklog = 2_000;
 /** Events of one aggregate in a backlog: a new task that is assigned at once makes three, which must go one after the other. */
-const eventsPerAggregate = 3;
+export const eventsPerAggregate = 3;
 
-const queue = 'bench.events';
-
-/**
- * Events drained from a backlog, durable, confirmed and in order of their aggregate, against bare amqplib publishes with confirms of the same
- * messages to the same queue.
- */
-export async function measureRelay(): Promise<void> {
-  console.log(`relay: ${rounds} × ${backlog.toLocaleString('en-US')} events, quorum queue, synchronous commits`);
-  const servers = await startBenchServers();
-  const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
-  await migrate(servers.databaseUrl, [outboxMigrations]);
-  const db = await createDatabase({ url: servers.databaseUrl, poolSize: 4, applicationName: 'bench', telemetry });
-  const operator = await amqp.connect(servers.amqpUrl);
+/** Runs one of the relay's benchmarks on servers of its own. */
+export async function onOutbox(measure: (bench: OutboxBench) => Promise<void>): Promise<void> {
+  const bench = await createOutboxBench();
   try {
-    const channel = await operator.createChannel();
-    await channel.assertExchange(eventExchange, 'topic', { durable: true });
-    await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
-    await channel.bindQueue(queue, eventExchange, '#');
-
-    const bare: Record<'batches' | 'pipelined', number[]> = { batches: [], pipelined: [] };
-    const relayed: Record<'distinct' | 'three', number[]> = { distinct: [], three: [] };
-    for (let round = 0; round < rounds; round++) {
-      bare.batches.push(await drainBare(servers, inBatches));
-      await requireDelivered(servers, channel);
-      bare.pipelined.push(await drainBare(servers, pipelined));
-      await requireDelivered(servers, channel);
-      for (const [kind, events] of [
-        ['distinct', 1],
-        ['three', eventsPerAggregate],
-      ] as const) {
-        await fill(db, events);
-        relayed[kind].push(await drainRelay(db, servers));
-        await requireDelivered(servers, channel);
-      }
-    }
-    const ceiling = median(bare.pipelined);
-    printFigures('relay (median of the rounds)', [
-      { what: `ceiling: bare amqplib, ${bareInFlight} confirms in flight`, value: perSecond(ceiling, 'events') },
-      { what: `bare amqplib, batches of ${bareBatch}`, ...against(ceiling, median(bare.batches)) },
-      { what: 'relay, one event for each aggregate', ...against(ceiling, median(relayed.distinct)) },
-      { what: `relay, ${eventsPerAggregate} events for each aggregate`, ...against(ceiling, median(relayed.three)) },
-    ]);
+    await measure(bench);
   } finally {
-    await operator.close();
-    await db.close();
-    await servers.stop();
+    await bench.stop();
   }
 }
 
-function against(ceiling: number, rate: number): { value: string; ratio: number } {
+export function against(ceiling: number, rate: number): Pick<Figure, 'value' | 'ratio'> {
   return { value: perSecond(rate, 'events'), ratio: rate / ceiling };
 }
 
-function samplePayload(): string {
-  return JSON.stringify({
-    task_uuid: randomUUID(),
-    timestamp: '2026-01-01T00:00:00.000000Z',
-    actor: randomUUID(),
-    assigned_to: randomUUID(),
-  });
-}
-
-async function drainBare({ amqpUrl }: BenchServers, publishAll: PublishAll): Promise<number> {
-  const connection = await amqp.connect(amqpUrl, { noDelay: true });
-  const channel = await connection.createConfirmChannel();
-  const body = Buffer.from(samplePayload());
-  const start = performance.now();
-  await publishAll(channel, (onConfirm) => {
-    const properties = {
-      persistent: true,
-      mandatory: true,
-      messageId: randomUUID(),
-      type: 'tasks.task.assigned',
-      contentType: 'application/json',
-      appId: 'bench',
-      timestamp: 1,
-      headers: { schema_version: 1, aggregate_id: 'x' },
-    };
-    channel.publish(eventExchange, 'tasks.task.assigned', body, properties, onConfirm);
-  });
-  const rate = (backlog / (performance.now() - start)) * 1000;
-  await connection.close();
+/** Bare publishes with confirms of the same messages to the same queue. */
+export async function measureCeiling({ servers, queue }: OutboxBench): Promise<number> {
+  const rate = await publishBare(servers, backlog, pipelined);
+  await queue.arrived(backlog);
   return rate;
 }
 
-type PublishAll = (channel: amqp.ConfirmChannel, publishOne: (onConfirm?: () => void) => void) => Promise<void>;
-
-const inBatches: PublishAll = async (channel, publishOne) => {
-  for (let sent = 0; sent < backlog; sent += bareBatch) {
-    for (let i = 0; i < bareBatch; i++) publishOne();
-    await channel.waitForConfirms();
+/** Events drained from a backlog, durable, confirmed and in order of their aggregate. */
+export async function measureDrain(bench: OutboxBench): Promise<void> {
+  const { servers, db, queue } = bench;
+  console.log(`\nrelay: ${rounds} × ${backlog.toLocaleString('en-US')} events, quorum queue, synchronous commits`);
+  const rates: Record<'pipelined' | 'batches' | 'loop' | 'distinct' | 'three', number[]> = {
+    ...{ pipelined: [], batches: [], loop: [], distinct: [], three: [] },
+  };
+  const memory = watchMemory();
+  for (let round = 0; round < rounds; round++) {
+    rates.pipelined.push(await measureCeiling(bench));
+    rates.batches.push(await publishBare(servers, backlog, inBatches));
+    await queue.arrived(backlog);
+    await fillOutbox(db, backlog, 1);
+    rates.loop.push(rateOf(await drainPlainly(servers)));
+    await queue.arrived(backlog);
+    for (const [kind, events] of [
+      ['distinct', 1],
+      ['three', eventsPerAggregate],
+    ] as const) {
+      await fillOutbox(db, backlog, events);
+      rates[kind].push(rateOf(await memory.during(async () => await drainByRelay(bench))));
+      await queue.arrived(backlog);
+    }
   }
-};
-
-const pipelined: PublishAll = async (_channel, publishOne) => {
-  await new Promise<void>((resolve) => {
-    let sent = 0;
-    let confirmed = 0;
-    const onConfirm = (): void => {
-      confirmed += 1;
-      if (confirmed === backlog) resolve();
-      else if (sent < backlog) send();
-    };
-    const send = (): void => {
-      sent += 1;
-      publishOne(onConfirm);
-    };
-    while (sent < bareInFlight) send();
-  });
-};
-
-async function fill(db: Database, events: number): Promise<void> {
-  await query(
-    db.pool,
-    `INSERT INTO outbox (type, aggregate_id, payload, headers)
-     SELECT 'tasks.task.assigned', md5((n / $2)::text)::uuid, $3::json, '{"correlation_id":"bench"}'::json FROM generate_series(0, $1 - 1) n`,
-    [backlog, events, samplePayload()],
-  );
-  await query(db.pool, 'VACUUM ANALYZE outbox');
-}
-
-async function drainRelay(db: Database, { amqpUrl, databaseUrl }: BenchServers): Promise<number> {
-  const telemetry = createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
-  const rabbit = createRabbit({ url: amqpUrl, name: 'bench', telemetry, topology: publishOnlyTopology });
-  const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
-  await rabbit.start();
-  // connects and takes the lock outside of the measured time, as a running service has
-  while ((await rabbit.ping().catch(() => 'down')) === 'down') await new Promise((resolve) => setTimeout(resolve, 20));
-  const start = performance.now();
-  while (!relay.owner() || relay.stats().rows > 0) await relay.tick();
-  const [left] = await query<{ rows: number }>(db.pool, 'SELECT count(*)::int AS rows FROM outbox');
-  if (left?.rows !== 0) throw new Error(`${left?.rows} rows are left in the outbox`);
-  const rate = (backlog / (performance.now() - start)) * 1000;
-  await relay.stop();
-  await rabbit.stop();
-  return rate;
-}
-
-/** A figure counts only if the broker has every event. */
-async function requireDelivered({ vhost }: BenchServers, channel: amqp.Channel): Promise<void> {
-  const { messageCount } = await channel.purgeQueue(queue);
-  if (messageCount !== backlog) throw new Error(`${vhost}: ${messageCount} of ${backlog} events arrived`);
+  const peer = await drainByPeer(servers, peerBacklog);
+  await queue.arrived(peerBacklog);
+  // which of the two is faster depends on what else the machine has to do
+  const ceiling = Math.max(median(rates.pipelined), median(rates.batches));
+  printFigures('relay (median of the rounds)', [
+    { what: `bare amqplib, ${bareInFlight} confirms in flight`, ...against(ceiling, median(rates.pipelined)) },
+    { what: `bare amqplib, batches of ${bareBatch}`, ...against(ceiling, median(rates.batches)) },
+    { what: `plain loop: delete ${bareBatch}, publish, confirm, commit`, ...against(ceiling, median(rates.loop)) },
+    { what: `${peerName} (${peerBacklog} events, once)`, ...against(ceiling, peer) },
+    { what: 'relay, one event for each aggregate', ...against(ceiling, median(rates.distinct)) },
+    { what: `relay, ${eventsPerAggregate} events for each aggregate`, ...against(ceiling, median(rates.three)) },
+    ...memory.figures(),
+  ]);
 }

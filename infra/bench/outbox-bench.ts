@@ -1,0 +1,103 @@
+import { PassThrough } from 'node:stream';
+import { createRelay, outboxMigrations } from '@taskwire/outbox';
+import { createDatabase, migrate, query, type Database } from '@taskwire/postgres';
+import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
+import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { samplePayload } from './bare-publish.ts';
+import { createEventQueue, type EventQueue } from './event-queue.ts';
+import { connected } from './messaging.ts';
+import { startBenchServers, type BenchServers } from './servers.ts';
+
+/** A database with an outbox, and a queue that its events go to. */
+export type OutboxBench = { servers: BenchServers; db: Database; queue: EventQueue; stop(): Promise<void> };
+
+/** How many events were gone at what time (monotonic, in milliseconds). */
+export type Progress = readonly { rows: number; atMs: number }[];
+
+/** Rows that one statement of `fillOutbox` inserts: within the time that a statement may take. */
+const fillBatch = 100_000;
+const sampleEveryMs = 50;
+
+export async function createOutboxBench(): Promise<OutboxBench> {
+  const servers = await startBenchServers();
+  await migrate(servers.databaseUrl, [outboxMigrations]);
+  const db = await createDatabase({
+    url: servers.databaseUrl,
+    poolSize: 4,
+    applicationName: 'bench',
+    telemetry: quietTelemetry(),
+  });
+  const queue = await createEventQueue(servers);
+  return {
+    ...{ servers, db, queue },
+    async stop() {
+      await queue.close();
+      await db.close();
+      await servers.stop();
+    },
+  };
+}
+
+/** Leaves a backlog that was committed some time ago; neighbouring rows make up an aggregate. */
+export async function fillOutbox(db: Database, rows: number, eventsPerAggregate: number): Promise<void> {
+  for (let first = 0; first < rows; first += fillBatch) {
+    await query(
+      db.pool,
+      `INSERT INTO outbox (type, aggregate_id, payload, headers)
+       SELECT 'tasks.task.assigned', md5((n / $3)::text)::uuid, $4::json, '{"correlation_id":"bench"}'::json
+       FROM generate_series($1::integer, $2::integer - 1) n`,
+      [first, Math.min(rows, first + fillBatch), eventsPerAggregate, samplePayload()],
+    );
+  }
+  const client = await db.pool.connect();
+  try {
+    // a large table takes longer than a service's statements may
+    await client.query('SET statement_timeout = 0');
+    await client.query('VACUUM ANALYZE outbox');
+    await client.query('RESET statement_timeout');
+  } finally {
+    client.release();
+  }
+}
+
+/** Runs a relay until the outbox is empty. */
+export async function drainByRelay({ db, servers }: OutboxBench): Promise<Progress> {
+  const telemetry = quietTelemetry();
+  const rabbit = createRabbit({ url: servers.amqpUrl, name: 'bench', telemetry, topology: publishOnlyTopology });
+  const { databaseUrl } = servers;
+  const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
+  await rabbit.start();
+  // not of the measured time, as a running service has it behind itself
+  await connected(rabbit);
+  const progress = [{ rows: 0, atMs: performance.now() }];
+  const sample = async (): Promise<void> => {
+    const rows = await published(telemetry);
+    progress.push({ rows, atMs: performance.now() });
+  };
+  const timer = setInterval(() => void sample(), sampleEveryMs);
+  while (!relay.owner() || relay.stats().rows > 0) await relay.tick();
+  clearInterval(timer);
+  await sample();
+  const [left] = await query<{ rows: number }>(db.pool, 'SELECT count(*)::int AS rows FROM outbox');
+  if (left?.rows !== 0) throw new Error(`${left?.rows} rows are left in the outbox`);
+  await relay.stop();
+  await rabbit.stop();
+  return progress;
+}
+
+/** Events per second between two counts of events that were gone, as near as the samples are. */
+export function rateOf(progress: Progress, fromRows = 0, toRows = Infinity): number {
+  const from = progress.findLast(({ rows }) => rows <= fromRows);
+  const to = progress.find(({ rows }) => rows >= toRows) ?? progress.at(-1);
+  if (from === undefined || to === undefined) throw new Error('nothing was sampled');
+  return ((to.rows - from.rows) / (to.atMs - from.atMs)) * 1000;
+}
+
+async function published({ metrics }: Telemetry): Promise<number> {
+  const metric = await metrics.getSingleMetric('outbox_published_total')?.get();
+  return metric?.values[0]?.value ?? 0;
+}
+
+function quietTelemetry(): Telemetry {
+  return createTelemetry({ service: 'bench', level: 'error', stream: new PassThrough().resume() });
+}

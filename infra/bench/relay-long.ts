@@ -1,0 +1,87 @@
+import pg from 'pg';
+import { perSecond, printFigures } from './figures.ts';
+import { watchMemory } from './memory.ts';
+import { drainByRelay, fillOutbox, rateOf, type OutboxBench, type Progress } from './outbox-bench.ts';
+import { drainPlainly } from './plain-loop.ts';
+import { against, eventsPerAggregate, measureCeiling } from './relay.ts';
+
+const million = 1_000_000;
+/** What is compared with the rest of a long drain: its beginning, or its end. */
+const stretch = 100_000;
+/** What the plain loop drains beside a held snapshot; it slows down with each batch, and the million would take it half an hour. */
+const plainLoopBacklog = 200_000;
+const plainLoopStretch = 20_000;
+
+/** A backlog of a million rows, drained to its end. */
+export async function measureBacklog(bench: OutboxBench): Promise<void> {
+  console.log(`\nrelay, backlog of ${million.toLocaleString('en-US')} rows`);
+  const before = await measureCeiling(bench);
+  const memory = watchMemory();
+  const progress = await drainMillion(bench, memory);
+  const ceiling = (before + (await measureCeiling(bench))) / 2;
+  const first = rateOf(progress, 0, stretch);
+  printFigures('relay, backlog of a million rows', [
+    { what: 'ceiling: bare amqplib, mean of before and after', value: perSecond(ceiling, 'events') },
+    { what: 'all of it', ...against(ceiling, rateOf(progress)) },
+    { what: 'the first 100,000', ...against(ceiling, first) },
+    { what: 'the last 100,000', ...against(ceiling, rateOf(progress, million - stretch)) },
+    ...memory.figures(),
+  ]);
+}
+
+/**
+ * The same while another connection holds a snapshot that is older than all deletions: no deleted row can be removed from table or index until it lets
+ * go. Beside it the plain loop, which walks over all of them for each batch.
+ */
+export async function measureSnapshot(bench: OutboxBench): Promise<void> {
+  const { servers, db, queue } = bench;
+  console.log(`\nrelay, a snapshot held through ${million.toLocaleString('en-US')} events`);
+  await fillOutbox(db, 2 * stretch, eventsPerAggregate);
+  const plain = rateOf(await drainByRelay(bench));
+  await queue.arrived(2 * stretch);
+  await db.pool.query('TRUNCATE outbox');
+  const ceiling = await measureCeiling(bench);
+  const holder = await holdSnapshot(servers.databaseUrl);
+  const memory = watchMemory();
+  const progress = await drainMillion(bench, memory);
+  const last = rateOf(progress, million - stretch);
+
+  console.log(`  the plain loop drains ${plainLoopBacklog.toLocaleString('en-US')}`);
+  // in a file of its own, without the million
+  await db.pool.query('TRUNCATE outbox');
+  await fillOutbox(db, plainLoopBacklog, eventsPerAggregate);
+  const plainLoop = await drainPlainly(servers);
+  await queue.arrived(plainLoopBacklog);
+  await holder.end();
+  const loopFirst = rateOf(plainLoop, 0, plainLoopStretch);
+  const loopLast = rateOf(plainLoop, plainLoopBacklog - plainLoopStretch);
+  printFigures('relay, a snapshot held through a million drained events', [
+    { what: 'ceiling: bare amqplib', value: perSecond(ceiling, 'events') },
+    { what: 'without a snapshot, 200,000', ...against(ceiling, plain) },
+    { what: 'with it: all of the million', ...against(ceiling, rateOf(progress)) },
+    { what: 'with it: the last 100,000', ...against(ceiling, last) },
+    { what: '  of what it is without a snapshot', value: (last / plain).toFixed(2) },
+    { what: `plain loop with it: the first 20,000 of 200,000`, ...against(ceiling, loopFirst) },
+    { what: `plain loop with it: the last 20,000 of 200,000`, ...against(ceiling, loopLast) },
+    { what: '  of what the first were', value: (loopLast / loopFirst).toFixed(2) },
+    ...memory.figures(),
+  ]);
+}
+
+async function drainMillion(bench: OutboxBench, memory: ReturnType<typeof watchMemory>): Promise<Progress> {
+  console.log('  filling the outbox');
+  await fillOutbox(bench.db, million, eventsPerAggregate);
+  console.log('  draining it');
+  const progress = await memory.during(async () => await drainByRelay(bench));
+  await bench.queue.arrived(million);
+  return progress;
+}
+
+async function holdSnapshot(databaseUrl: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+  // the first statement takes the snapshot, whatever it reads
+  await client.query('SELECT 1');
+  return client;
+}
