@@ -58,17 +58,23 @@ export const privateKey = z
   .string()
   .transform((text, context): KeyObject => {
     try {
-      const content = text.startsWith('file://') ? readFileSync(new URL(text), 'utf8') : text;
-      // where a variable cannot have lines, PEM is written with \n
-      return content.trim().startsWith('{')
-        ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })
-        : createPrivateKey(content.replaceAll('\\n', '\n'));
-    } catch {
-      context.addIssue({
-        code: 'custom',
-        message: 'must be a private key as JWK or PEM, or file:// with the path of one',
-      });
+      return parsePrivateKey(text.startsWith('file://') ? readFileSync(new URL(text), 'utf8') : text);
+    } catch (error) {
+      // only what readFileSync says has both; a fault of the key could repeat it
+      const { syscall, code } = error as NodeJS.ErrnoException;
+      const message =
+        syscall === undefined
+          ? 'must be a private key as JWK or PEM, or file:// with the path of one'
+          : `names a file that cannot be read (${code}); put the key there, for the user that this runs as`;
+      context.addIssue({ code: 'custom', message });
       return z.NEVER;
     }
   })
   .describe('a private key as JWK or PEM, or file:// with the path of one');
+
+/** Where a variable cannot have lines, PEM is written with \\n. */
+function parsePrivateKey(content: string): KeyObject {
+  return content.trim().startsWith('{')
+    ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })
+    : createPrivateKey(content.replaceAll('\\n', '\n'));
+}

@@ -6,6 +6,7 @@ const schema = z.object({
   PORT: fields.port,
   DATABASE_URL: fields.postgresUrl,
   SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8000),
+  KEY: fields.privateKey.optional(),
   CLIENTS: fields.json(z.array(z.object({ id: z.string() }))).optional(),
 });
 
@@ -41,6 +42,13 @@ describe('Reading the environment', () => {
 });
 
 describe('A process with an environment that is not usable', () => {
+  it('tells a key file that cannot be read from one that has no key', () => {
+    const base = { PORT: '1', DATABASE_URL: 'postgres://a:b@c/d' };
+    expect(faults({ ...base, KEY: 'file:///nowhere/key' })).to.have.lengthOf(1);
+    expect(faults({ ...base, KEY: 'file:///nowhere/key' })[0]).to.match(/^KEY.* cannot be read \(ENOENT\)/);
+    expect(faults({ ...base, KEY: import.meta.url })[0]).to.match(/^KEY.* must be a private key/);
+  });
+
   it('says all faults and ends with the code for a bad configuration', () => {
     const written: string[] = [];
     const from = {
