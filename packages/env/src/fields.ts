@@ -72,7 +72,7 @@ export const privateKey = z
   })
   .describe('a private key as JWK or PEM, or file:// with the path of one');
 
-/** Where a variable cannot have lines, PEM is written with \\n. */
+/** Where a variable cannot have lines, PEM is written with \n. */
 function parsePrivateKey(content: string): KeyObject {
   return content.trim().startsWith('{')
     ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })
