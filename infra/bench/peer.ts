@@ -34,6 +34,16 @@ export async function drainByPeer(servers: BenchServers, count: number): Promise
   return rate;
 }
 
+/**
+ * Messages that are in its inbox already, handled with a one-row effect: how they get from the queue into that table is not counted.
+ * @returns messages per second
+ */
+export async function consumeByPeer(servers: BenchServers, count: number): Promise<number> {
+  return await run(servers, 'inbox', count, async (_message, client) => {
+    await client.query({ name: 'peer effect', text: 'INSERT INTO effects (id) VALUES (gen_random_uuid())' });
+  });
+}
+
 type Handle = GeneralMessageHandler['handle'];
 
 async function run(servers: BenchServers, box: OutboxOrInbox, count: number, handle: Handle): Promise<number> {
