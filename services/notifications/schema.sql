@@ -59,9 +59,9 @@ CREATE TABLE deliveries (
   CONSTRAINT deliveries_notification_id_channel_key UNIQUE (notification_id, channel),
   CONSTRAINT deliveries_notification_id_fkey FOREIGN KEY (notification_id) REFERENCES notifications(id) ON DELETE CASCADE,
   CONSTRAINT deliveries_pkey PRIMARY KEY (id),
-  CONSTRAINT deliveries_state_check CHECK (state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'unknown'::text])),
+  CONSTRAINT deliveries_state_check CHECK (state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'unknown'::text])),
   CONSTRAINT open_is_due CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text])) <= (due_at IS NOT NULL)),
-  CONSTRAINT over_is_not_due CHECK ((state = ANY (ARRAY['sent'::text, 'failed'::text])) <= (due_at IS NULL))
+  CONSTRAINT over_is_not_due CHECK ((state = ANY (ARRAY['sent'::text, 'failed'::text, 'skipped'::text])) <= (due_at IS NULL))
 );
 
 CREATE TABLE delivery_attempts (
@@ -73,7 +73,7 @@ CREATE TABLE delivery_attempts (
   outcome text,
   detail text,
   CONSTRAINT delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id) ON DELETE CASCADE,
-  CONSTRAINT delivery_attempts_outcome_check CHECK (outcome = ANY (ARRAY['sent'::text, 'refused'::text, 'again'::text, 'away'::text, 'unknown'::text, 'abandoned'::text])),
+  CONSTRAINT delivery_attempts_outcome_check CHECK (outcome = ANY (ARRAY['sent'::text, 'refused'::text, 'skipped'::text, 'again'::text, 'away'::text, 'unknown'::text, 'abandoned'::text])),
   CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, number),
   CONSTRAINT ended_has_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL))
 );
@@ -158,15 +158,16 @@ CREATE TABLE notifications (
   type text NOT NULL,
   task_id uuid,
   facts jsonb NOT NULL,
-  title text NOT NULL,
-  body text NOT NULL,
+  title text,
+  body text,
   seen_at timestamp with time zone,
   read_at timestamp with time zone,
   archived_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT notifications_event_id_user_id_type_key UNIQUE (event_id, user_id, type),
   CONSTRAINT notifications_pkey PRIMARY KEY (id),
-  CONSTRAINT read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL)
+  CONSTRAINT read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
+  CONSTRAINT words_or_none CHECK ((title IS NULL) = (body IS NULL))
 );
 
 CREATE TABLE schema_migrations (
@@ -207,8 +208,8 @@ CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch
 CREATE INDEX inbox_retries_due ON inbox_retries USING btree (next_attempt_at) WHERE state = 'retry'::text;
 CREATE INDEX inbox_retries_key ON inbox_retries USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
 
-CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC);
-CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL;
+CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
+CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL AND title IS NOT NULL;
 
 CREATE OR REPLACE FUNCTION public.refuse_dead_letter_audit_change()
  RETURNS trigger

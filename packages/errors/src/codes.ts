@@ -42,6 +42,10 @@ export const problemTypes = {
   precondition_failed: { status: 412, title: 'The resource has changed since it was read' },
   precondition_required: { status: 428, title: 'If-Match is required' },
 
+  // rules of accounts
+  wrong_password: { status: 422, title: 'The current password is wrong' },
+  link_not_valid: { status: 422, title: 'The link does not work, or not any more' },
+
   // rules of tasks
   idempotency_key_reused: { status: 422, title: 'The Idempotency-Key was used with another request' },
   illegal_transition: { status: 422, title: 'The task cannot go from its state to that one' },

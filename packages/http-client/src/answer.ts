@@ -33,7 +33,12 @@ export type Unavailable = {
 };
 
 /** What a read of another service came to. Only programming errors are thrown. */
-export type Answer<T> = { kind: 'ok'; value: T } | { kind: 'not_found' } | { kind: 'gone' } | Unavailable;
+export type Answer<T> =
+  | { kind: 'ok'; value: T }
+  | { kind: 'not_found' }
+  /** `detail` is what the problem document says, where there is one: a sentence without secrets. */
+  | { kind: 'gone'; detail?: string }
+  | Unavailable;
 
 export function unavailable(
   reason: UnavailableReason,

@@ -1,6 +1,6 @@
 import { errorText } from '@taskwire/errors';
 import type { Pool } from 'undici';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { unavailable, type Answer, type Unavailable } from './answer.ts';
 import type { Verdict } from './breaker.ts';
 import { retryAfterMs } from './retry.ts';
@@ -67,7 +67,7 @@ export function read<S extends z.ZodType>(
     case 404:
       return { kind: 'answer', answer: { kind: 'not_found' } };
     case 410:
-      return { kind: 'answer', answer: { kind: 'gone' } };
+      return { kind: 'answer', answer: gone(text) };
   }
   const passes = status === 408 || status === 429 || (status >= 500 && status !== 501);
   const answer = unavailable('status', said, { status, retryAfterMs: reading.retryAfter });
@@ -75,16 +75,28 @@ export function read<S extends z.ZodType>(
 }
 
 function parse<S extends z.ZodType>(name: string, text: string, schema: S): Meaning<z.output<S>> {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return bad(`${name} answered 200 without JSON`);
-  }
+  const json = toJson(text);
+  if (json === undefined) return bad(`${name} answered 200 without JSON`);
   const parsed = schema.safeParse(json);
   if (parsed.success) return { kind: 'answer', answer: { kind: 'ok', value: parsed.data } };
   const faults = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
   return bad(`${name} answered what its contract does not say: ${faults.join('; ')}`);
+}
+
+/** RFC 9457; other bodies of a 410 say nothing. */
+const problemDetail = z.object({ code: z.string(), detail: z.string().max(500) });
+
+function gone(text: string): Answer<never> {
+  const problem = problemDetail.safeParse(toJson(text));
+  return problem.success ? { kind: 'gone', detail: problem.data.detail } : { kind: 'gone' };
+}
+
+function toJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function bad(detail: string): Meaning<never> {

@@ -11,10 +11,11 @@ import { composer } from './app/compose.ts';
 import { deliveryLoop } from './app/deliver.ts';
 import { findTask } from './app/find-task.ts';
 import { deliveryMetrics } from './metrics/delivery-metrics.ts';
+import { tellAboutAccount } from './app/tell-about-account.ts';
 import { tellAboutTask } from './app/tell-about-task.ts';
-import { welcomeUser } from './app/welcome-user.ts';
 import { email } from './channels/email.ts';
 import { inApp } from './channels/in-app.ts';
+import { findLink } from './clients/links.ts';
 import { findPerson } from './clients/people.ts';
 import { fetchTask } from './clients/tasks.ts';
 import type { Env } from './env.ts';
@@ -29,7 +30,7 @@ import { templates } from './app/templates/templates.ts';
 /** Notifications' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';
 const service = 'notifications';
-const bindings = ['auth.user.*', 'tasks.#'];
+const bindings = ['auth.user.*', 'auth.account.*', 'tasks.#'];
 /** Of all that is heard, what nobody here is told of is no news, nor is a type that is newer than this build. */
 const ignore = bindings;
 
@@ -68,6 +69,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     tokens,
     telemetry,
   });
+  // of its own, so that what is wrong with links (a scope that Auth does not grant yet) is wrong with nothing else
+  const authLinks = createServiceClient({
+    name: 'auth links',
+    baseUrl: env.AUTH_INTERNAL_URL,
+    audience: 'urn:taskwire:auth',
+    scope: 'account_links:read',
+    tokens,
+    telemetry,
+  });
   const tasks = createServiceClient({
     name: 'tasks',
     baseUrl: env.TASKS_INTERNAL_URL,
@@ -85,12 +95,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     from: env.MAIL_FROM,
     publicUrl: env.PUBLIC_URL,
     findPerson: people,
+    findLink: findLink(authLinks),
     connections: env.SMTP_CONNECTIONS,
   });
   const channels: readonly Channel[] = [inApp, mail];
 
   // from event to notification
-  const compose = composer((type, facts) => templates[type].inApp(facts), channels);
+  const compose = composer((type, facts) => templates[type].inApp?.(facts) ?? null, channels);
   const cachedTask = findTask({ cache: taskCache(db.pool), fetchTask: fetchTask(tasks) });
   const rabbit = createRabbit({
     url: env.AMQP_URL,
@@ -106,7 +117,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...directory.handlers,
       ...handlers({
         tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
-        welcomeUser: welcomeUser({ findPerson: people, compose }),
+        tellAboutAccount: tellAboutAccount({ findPerson: people, compose }),
         async writeNotifications(tx, notifications) {
           await writeNotifications(tx, notifications);
           setTimeout(() => deliveries.forEach((loop) => loop.wake()), commitMs).unref();
@@ -156,7 +167,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     closing('database', db.close),
     closing('clients', async () => {
       mail.close();
-      await Promise.all([auth.close(), tasks.close()]);
+      await Promise.all([auth.close(), authLinks.close(), tasks.close()]);
       await tokens.close();
     }),
     ...(works ? workers : []),

@@ -41,8 +41,7 @@ describe('The API of notifications', () => {
         type: 'task.assigned',
         taskId: randomUUIDv7(),
         facts: { task: null, actor: null, recipient: user.name },
-        title: `Title ${n}`,
-        body: 'Body',
+        words: { title: `Title ${n}`, body: 'Body' },
         class: 'notice',
         channels: [{ name: 'in_app', state: 'sent' }],
       };

@@ -11,6 +11,13 @@ const userEvent = z.object({
   timestamp: instant.describe('when it was committed; strictly increasing for each user'),
 });
 
+/** What asks for a mail has the id of the link only; the link is made when the mail is sent, and is in no message. */
+const linkEvent = z.object({
+  user_id: uuid.describe('the user'),
+  link_id: uuid.describe('the link; GET /account_links/{id} has it'),
+  timestamp: instant.describe('when it was asked for'),
+});
+
 const taskFact = {
   task_uuid: uuid.describe('the task'),
   timestamp: instant.describe('when it happened'),
@@ -29,6 +36,11 @@ export const events = {
   'auth.user.created': userEvent.describe('A user was created.'),
   'auth.user.changed': userEvent.describe('A user changed; fetch the state to know how.'),
   'auth.user.deleted': userEvent.describe('A user was deleted.'),
+  'auth.account.verification_requested': linkEvent.describe('A link is to be mailed that verifies an e-mail address.'),
+  'auth.account.password_reset_requested': linkEvent.describe('A link is to be mailed that sets a new password.'),
+  'auth.account.password_changed': z
+    .object({ user_id: uuid.describe('the user'), timestamp: instant.describe('when it was committed') })
+    .describe('A user has another password; all access from before has ended.'),
   'tasks.task.created': taskEvent.describe('A task was created.'),
   'tasks.task.changed': taskEvent.describe('A field of a task changed; also for a new task, after created.'),
   'tasks.task.deleted': taskEvent.describe('A task was deleted.'),

@@ -104,6 +104,9 @@ export const notificationTypes = [
   'task.completed',
   'task.cancelled',
   'user.welcome',
+  'security.verify_email',
+  'security.reset_password',
+  'security.password_changed',
 ] as const;
 
 export const notification = z.object({

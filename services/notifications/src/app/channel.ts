@@ -16,6 +16,8 @@ export type Verdict =
   | { kind: 'sent'; detail: string }
   /** For good: nothing would change if it were tried again. */
   | { kind: 'refused'; detail: string }
+  /** There is no use in it any more, and nothing failed. */
+  | { kind: 'skipped'; detail: string }
   /** This one has to wait; others may go. */
   | { kind: 'again'; detail: string; afterMs?: number }
   /** The channel itself does not work at the moment; nothing goes. */

@@ -3,8 +3,8 @@ import type { Facts, NotificationType } from './notification-types.ts';
 import type { NewNotification } from './ports.ts';
 import { classes } from './rules.ts';
 
-/** The words of a notification in the app. */
-export type Words = (type: NotificationType, facts: Facts) => { title: string; body: string };
+/** The words of a notification in the app; null for one that is not told there. */
+export type Words = (type: NotificationType, facts: Facts) => NewNotification['words'];
 
 export type Compose = (about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'facts'>) => NewNotification;
 
@@ -12,7 +12,7 @@ export type Compose = (about: Pick<NewNotification, 'eventId' | 'userId' | 'type
 export function composer(words: Words, channels: readonly Channel[]): Compose {
   return (about) => ({
     ...about,
-    ...words(about.type, about.facts),
+    words: words(about.type, about.facts),
     taskId: about.facts.task?.id ?? null,
     class: classes[about.type],
     channels: channels

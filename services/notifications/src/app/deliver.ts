@@ -114,6 +114,8 @@ export function recordOf(claimed: Claimed, verdict: Verdict, now = Date.now()): 
       return { ...end, state: 'sent', dueInMs: null };
     case 'refused':
       return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
+    case 'skipped':
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'skipped', dueInMs: null };
     case 'unknown': {
       const again = !mayHaveArrived && sentAgainWhenUnknown.some((one) => one === claimed.class);
       return { ...end, state: 'unknown', dueInMs: again ? sendAgainMs : null };

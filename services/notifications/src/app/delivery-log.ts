@@ -13,7 +13,7 @@ export type Claimed = Delivery & {
 
 /** What becomes of the delivery after an attempt. `dueInMs` null ends it. */
 export type Recorded = {
-  state: 'pending' | 'sent' | 'failed' | 'unknown';
+  state: 'pending' | 'sent' | 'failed' | 'skipped' | 'unknown';
   outcome: Verdict['kind'];
   detail: string;
   dueInMs: number | null;

@@ -22,4 +22,6 @@ export type Facts = {
   actor: string | null;
   /** The name of who is told. */
   recipient: string;
+  /** The id of a link that is made when the mail is sent; never the link. */
+  linkId?: string;
 };

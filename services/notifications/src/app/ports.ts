@@ -19,6 +19,15 @@ export type Person = { kind: 'person'; id: string; name: string; email: string }
 /** A person as the directory knows them; asks Auth for one that it does not know. */
 export type FindPerson = (id: string) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
 
+/** A link of Auth's, as good as a password while it works: for one mail, and to be kept nowhere. */
+export type AccountLink = { email: string; link: string; expiresAt: string };
+
+/** Asks Auth for a link. `ended`: it does not work any more, and why. */
+export type FindLink = (
+  id: string,
+  signal: AbortSignal,
+) => Promise<({ kind: 'link' } & AccountLink) | { kind: 'ended'; reason: string } | Unavailable>;
+
 /** A notification to be written, with the deliveries that it calls for. */
 export type NewNotification = {
   /** The id of the message that it comes from. */
@@ -27,8 +36,8 @@ export type NewNotification = {
   type: NotificationType;
   taskId: string | null;
   facts: Facts;
-  title: string;
-  body: string;
+  /** Null where it is not told in the app. */
+  words: { title: string; body: string } | null;
   class: DeliveryClass;
   channels: readonly { name: string; state: 'pending' | 'sent' }[];
 };

@@ -36,6 +36,9 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'task.completed': 'notice',
   'task.cancelled': 'notice',
   'user.welcome': 'account',
+  'security.verify_email': 'account',
+  'security.reset_password': 'account',
+  'security.password_changed': 'account',
 };
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */

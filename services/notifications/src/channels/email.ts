@@ -1,10 +1,10 @@
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
-import type { FindPerson, Person } from '../app/ports.ts';
+import type { FindLink, FindPerson, Unavailable } from '../app/ports.ts';
 import { layOut } from '../app/templates/layout.ts';
 import { templates } from '../app/templates/templates.ts';
-import type { Mail } from '../app/templates/template.ts';
+import type { Mail, Template } from '../app/templates/template.ts';
 import { holdEnd } from './hold-end.ts';
 import { verdictOf } from './smtp-verdict.ts';
 
@@ -15,6 +15,7 @@ export type EmailOptions = {
   /** Where links lead to. */
   publicUrl: string;
   findPerson: FindPerson;
+  findLink: FindLink;
   /** The most SMTP connections at a time. */
   connections: number;
 };
@@ -26,6 +27,9 @@ const greetingMs = 8_000;
 const silenceMs = 60_000;
 /** Below what servers allow an idle session (Postfix: 5 min), so that a message rarely meets a connection that the other side has closed. */
 const idleMs = 30_000;
+
+type Recipient = { name: string; address: string };
+type LinkMail = NonNullable<Template['linkMail']>;
 
 /** E-mail over SMTP: at least once as far as it is known, with an explicit unknown where it is not. */
 export function email(options: EmailOptions): SendingChannel & { close(): void } {
@@ -53,11 +57,11 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   /** By Message-ID; the loop has one attempt of a delivery at a time. */
   const begins = new Map<string | undefined, () => Promise<void>>();
 
-  async function send(delivery: Delivery, person: Person, mail: Mail, handover: Handover): Promise<Verdict> {
+  async function send(delivery: Delivery, to: Recipient, mail: Mail, handover: Handover): Promise<Verdict> {
     let handedOver = false;
     const message = {
       from: options.from,
-      to: { name: person.name, address: person.email },
+      to,
       ...layOut(mail, options.publicUrl),
       messageId: `<${delivery.notificationId}@${domainOf(options.from)}>`,
       headers: headersOf(options),
@@ -77,30 +81,52 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     }
   }
 
+  async function sendToPerson(delivery: Delivery, mail: Mail, handover: Handover): Promise<Verdict> {
+    const person = await options.findPerson(delivery.userId);
+    switch (person.kind) {
+      case 'person':
+        return await send(delivery, { name: person.name, address: person.email }, mail, handover);
+      case 'deleted':
+        return { kind: 'refused', detail: 'the user was deleted' };
+      case 'unheard_of':
+        return { kind: 'refused', detail: 'Auth does not know the user' };
+      case 'unavailable':
+        return later(person);
+    }
+  }
+
+  /** The link is asked for now, and lives as long as this attempt; it goes to the address that it was made for. */
+  async function sendLink(delivery: Delivery, linkMail: LinkMail, handover: Handover): Promise<Verdict> {
+    const { facts } = delivery;
+    if (facts.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
+    const answer = await options.findLink(facts.linkId, handover.signal);
+    switch (answer.kind) {
+      case 'link': {
+        const to = { name: facts.recipient, address: answer.email };
+        return await send(delivery, to, linkMail(facts, answer), handover);
+      }
+      case 'ended':
+        return { kind: 'skipped', detail: answer.reason };
+      case 'unavailable':
+        return later(answer);
+    }
+  }
+
   return {
     name: 'email',
-    carries: (type) => templates[type].mail !== undefined,
+    carries: (type) => templates[type].mail !== undefined || templates[type].linkMail !== undefined,
     async deliver(delivery, handover) {
-      const mail = templates[delivery.type].mail?.(delivery.facts);
-      if (mail === undefined) return { kind: 'refused', detail: `${delivery.type} has no e-mail` };
-      const person = await options.findPerson(delivery.userId);
-      switch (person.kind) {
-        case 'person':
-          return await send(delivery, person, mail, handover);
-        case 'deleted':
-          return { kind: 'refused', detail: 'the user was deleted' };
-        case 'unheard_of':
-          return { kind: 'refused', detail: 'Auth does not know the user' };
-        case 'unavailable':
-          return {
-            kind: 'again',
-            detail: person.detail,
-            ...(person.retryAfterMs === undefined ? {} : { afterMs: person.retryAfterMs }),
-          };
-      }
+      const { mail, linkMail } = templates[delivery.type];
+      if (linkMail !== undefined) return await sendLink(delivery, linkMail, handover);
+      if (mail !== undefined) return await sendToPerson(delivery, mail(delivery.facts), handover);
+      return { kind: 'refused', detail: `${delivery.type} has no e-mail` };
     },
     close: () => transport.close(),
   };
+}
+
+function later({ detail, retryAfterMs }: Unavailable): Verdict {
+  return { kind: 'again', detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
 }
 
 /** RFC 3834 (no answers from machines), RFC 2919 (one id to sort by). */

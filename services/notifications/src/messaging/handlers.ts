@@ -3,6 +3,7 @@ import { dead, defineHandler, done, unavailable, type Handler, type Outcome } fr
 import type { Tx } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { NewNotification, Plan } from '../app/ports.ts';
+import type { AboutAccount } from '../app/tell-about-account.ts';
 import { rules, type ToldEventType } from '../app/rules.ts';
 
 export type UseCases = {
@@ -12,13 +13,13 @@ export type UseCases = {
     eventId: string,
     signal: AbortSignal,
   ): Promise<Plan>;
-  welcomeUser(userId: string, eventId: string): Promise<Plan>;
+  tellAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
   writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<void>;
 };
 
 /** What this service does with the events that it hears, beside keeping its user directory. */
 export function handlers(useCases: UseCases): Handler[] {
-  return [tell(useCases), welcome(useCases)];
+  return [tell(useCases), welcome(useCases), ...tellOfLinks(useCases), passwordChanged(useCases)];
 }
 
 /** One handler for all that people are told of tasks, because order is kept within a handler: people read what happened to a task as it happened. */
@@ -51,7 +52,37 @@ function welcome(useCases: UseCases): Handler {
     name: 'welcome',
     schema: events['auth.user.created'],
     order: 'none',
-    handle: async (event, { messageId }) => outcomeOf(await useCases.welcomeUser(event.user_id, messageId), useCases),
+    handle: async ({ user_id: userId }, { messageId }) =>
+      outcomeOf(await useCases.tellAboutAccount({ userId, type: 'user.welcome' }, messageId), useCases),
+  });
+}
+
+const linkTypes = {
+  'auth.account.verification_requested': 'security.verify_email',
+  'auth.account.password_reset_requested': 'security.reset_password',
+} as const;
+
+function tellOfLinks(useCases: UseCases): Handler[] {
+  return (['auth.account.verification_requested', 'auth.account.password_reset_requested'] as const).map((type) =>
+    defineHandler({
+      type,
+      schema: events[type],
+      order: 'none',
+      async handle({ user_id: userId, link_id: linkId }, { messageId }) {
+        const about = { userId, type: linkTypes[type], linkId };
+        return outcomeOf(await useCases.tellAboutAccount(about, messageId), useCases);
+      },
+    }),
+  );
+}
+
+function passwordChanged(useCases: UseCases): Handler {
+  return defineHandler({
+    type: 'auth.account.password_changed',
+    schema: events['auth.account.password_changed'],
+    order: 'none',
+    handle: async ({ user_id: userId }, { messageId }) =>
+      outcomeOf(await useCases.tellAboutAccount({ userId, type: 'security.password_changed' }, messageId), useCases),
   });
 }
 

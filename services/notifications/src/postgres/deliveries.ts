@@ -44,7 +44,7 @@ const record = `
     SET state = $3, due_at = clock_timestamp() + $6::float8 * interval '1 ms',
       unknowns = unknowns + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
       last_error = CASE $4 WHEN 'sent' THEN NULL ELSE $5 END, updated_at = clock_timestamp()
-    WHERE id = $1 AND claim = $2 AND state NOT IN ('sent', 'failed')
+    WHERE id = $1 AND claim = $2 AND state NOT IN ('sent', 'failed', 'skipped')
     RETURNING id, attempts
   )
   UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = $4, detail = $5

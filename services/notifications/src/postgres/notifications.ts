@@ -36,8 +36,8 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     type: one.type,
     task_id: one.taskId,
     facts: one.facts,
-    title: one.title,
-    body: one.body,
+    title: one.words?.title ?? null,
+    body: one.words?.body ?? null,
     class: one.class,
     channels: one.channels,
   }));
@@ -51,7 +51,7 @@ const view = `
 
 const page = (onlyUnread: string) => `
   SELECT ${view} FROM notifications
-  WHERE user_id = $1 ${onlyUnread}
+  WHERE user_id = $1 AND title IS NOT NULL ${onlyUnread}
     AND (created_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
   ORDER BY created_at DESC, id DESC LIMIT $4`;
 
@@ -62,7 +62,7 @@ const lists = {
 
 const countUnread = {
   name: 'count_unread',
-  text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL',
+  text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL',
 };
 
 // the first time stands, however often it is said
@@ -71,14 +71,14 @@ const read = {
   text: `
     UPDATE notifications
     SET read_at = coalesce(read_at, clock_timestamp()), seen_at = coalesce(seen_at, clock_timestamp())
-    WHERE id = $1 AND user_id = $2
+    WHERE id = $1 AND user_id = $2 AND title IS NOT NULL
     RETURNING ${view}`,
 };
 
 // rows are locked in the order of their ids, so that two of these at once cannot deadlock
 const readAll = `
   WITH unread AS (
-    SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL ORDER BY id FOR UPDATE
+    SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL ORDER BY id FOR UPDATE
   ), done AS (
     UPDATE notifications n SET read_at = clock_timestamp(), seen_at = coalesce(seen_at, clock_timestamp())
     FROM unread WHERE n.id = unread.id AND n.read_at IS NULL

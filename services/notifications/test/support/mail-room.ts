@@ -7,7 +7,7 @@ import { composer, type Compose } from '../../src/app/compose.ts';
 import { deliveryLoop } from '../../src/app/deliver.ts';
 import type { DeliveryLog } from '../../src/app/delivery-log.ts';
 import type { NotificationType } from '../../src/app/notification-types.ts';
-import type { FindPerson } from '../../src/app/ports.ts';
+import type { FindLink, FindPerson } from '../../src/app/ports.ts';
 import { templates } from '../../src/app/templates/templates.ts';
 import { email } from '../../src/channels/email.ts';
 import { inApp } from '../../src/channels/in-app.ts';
@@ -17,6 +17,14 @@ import { scriptedSmtp, type ScriptedSmtp } from './scripted-smtp.ts';
 
 const source = { name: 'notifications', directory: new URL('../../migrations/', import.meta.url) };
 const { logger } = createTelemetry({ service: 'test', stream: silent() });
+
+/** A link as Auth answers it. */
+export const openLink = {
+  kind: 'link',
+  email: 'ann.new@taskwire.test',
+  link: 'http://localhost:8080/oidc/account/verify?token=twl_the-token-of-the-link',
+  expiresAt: '2026-11-21T20:15:00.000000Z',
+} as const;
 
 export type DeliveryRow = { id: string; state: string; due_at: Date | null; last_error: string | null };
 
@@ -29,6 +37,8 @@ export type MailRoom = {
   readonly mail: TestMail;
   /** Whom the directory has as everybody; Ann at the start of each test. */
   person: Awaited<ReturnType<FindPerson>>;
+  /** How Auth answers when it is asked for a link; with an open one at the start of each test. */
+  link: (id: string) => ReturnType<FindLink>;
   compose: Compose;
   loopAt(smtpUrl: string): Loop;
   /** Writes one notification and gives its id. */
@@ -58,6 +68,7 @@ export function mailRoom(): MailRoom {
   });
   beforeEach(async () => {
     smtp = await scriptedSmtp();
+    room.link = async () => openLink;
     room.person = { kind: 'person', id: randomUUIDv7(), name: 'Ann', email: 'ann@taskwire.test' };
     await query(database.db.pool, 'TRUNCATE notifications CASCADE');
   });
@@ -72,6 +83,7 @@ export function mailRoom(): MailRoom {
       from: 'Taskwire <no-reply@taskwire.test>',
       publicUrl: 'http://localhost:8080',
       findPerson: async () => room.person,
+      findLink: async (id) => await room.link(id),
       connections: 3,
     });
     closing.push(channel.close);
@@ -92,8 +104,12 @@ export function mailRoom(): MailRoom {
       return mail;
     },
     person: { kind: 'deleted' },
+    link: async () => openLink,
     compose: (about) =>
-      composer((type, facts) => templates[type].inApp(facts), [inApp, channelAt('smtp://127.0.0.1:1')])(about),
+      composer(
+        (type, facts) => templates[type].inApp?.(facts) ?? null,
+        [inApp, channelAt('smtp://127.0.0.1:1')],
+      )(about),
     loopAt: (smtpUrl) =>
       deliveryLoop({
         log: room.log,
@@ -104,7 +120,8 @@ export function mailRoom(): MailRoom {
       }),
     async notify(type, title = 'Paint the fence') {
       const eventId = randomUUID();
-      const facts = { task: { id: randomUUIDv7(), title, isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+      const task = { id: randomUUIDv7(), title, isDeleted: false };
+      const facts = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
       const notification = room.compose({ eventId, userId: randomUUIDv7(), type, facts });
       await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
       const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [

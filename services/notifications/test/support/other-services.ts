@@ -10,6 +10,8 @@ export const audience = 'urn:taskwire:notifications';
 export type StandInUser = { id: string; name: string; email: string; role: Role; version: number; isDeleted: boolean };
 export type StandInTask = { id: string; title: string; creatorId: string; version: number; updatedAt: string };
 
+export type StandInLink = { email: string; link: string; expires_at: string };
+
 type TokenOverrides = { audience?: string; expiresIn?: number };
 
 export type OtherServices = {
@@ -17,6 +19,8 @@ export type OtherServices = {
   tasksUrl: string;
   users: Map<string, StandInUser>;
   tasks: Map<string, StandInTask | 'deleted'>;
+  /** Links of accounts, or why they have ended. */
+  links: Map<string, StandInLink | { ended: string }>;
   /** Services that answer 503 to everything (Auth: save its keys). */
   down: Set<'auth' | 'tasks'>;
   /** What was asked for, as `GET /tasks/…`, oldest first. */
@@ -34,6 +38,7 @@ export async function startOtherServices(): Promise<OtherServices> {
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
   const users: OtherServices['users'] = new Map();
   const tasks: OtherServices['tasks'] = new Map();
+  const links: OtherServices['links'] = new Map();
   const down: OtherServices['down'] = new Set();
   const requests: string[] = [];
 
@@ -57,6 +62,7 @@ export async function startOtherServices(): Promise<OtherServices> {
       return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'any' }];
     }
     if (path === '/users') return [200, { data: [...users.values()].map(shownUser), next_cursor: null }];
+    if (path.startsWith('/account_links/')) return linkAnswer(links.get(path.replace('/account_links/', '')));
     const user = users.get(path.replace('/users/', ''));
     if (user === undefined) return [404, {}];
     return user.isDeleted ? [410, {}] : [200, shownUser(user)];
@@ -93,6 +99,7 @@ export async function startOtherServices(): Promise<OtherServices> {
     tasksUrl: tasksServer.url,
     users,
     tasks,
+    links,
     down,
     requests,
     addUser(name, role = 'member') {
@@ -120,6 +127,11 @@ export async function startOtherServices(): Promise<OtherServices> {
       await Promise.all([authServer.stop(), tasksServer.stop()]);
     },
   };
+}
+
+function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {
+  if (link === undefined) return [404, {}];
+  return 'ended' in link ? [410, { code: 'gone', detail: link.ended }] : [200, link];
 }
 
 function shownUser({ isDeleted, ...user }: StandInUser) {

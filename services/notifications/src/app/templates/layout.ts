@@ -13,12 +13,16 @@ const longestSubject = 150;
  * here, once: no template makes HTML.
  */
 export function layOut(mail: Mail, publicUrl: string): LaidOutMail {
-  const href = new URL(mail.link.path.replace(/^\//, ''), publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`).href;
+  const href = 'href' in mail.link ? mail.link.href : under(publicUrl, mail.link.path);
   return {
     subject: toSubject(mail.subject),
     text: [...mail.paragraphs, `${mail.link.label}: ${href}`, `-- \n${footer}`].join('\n\n') + '\n',
     html: toHtml(mail, href),
   };
+}
+
+function under(publicUrl: string, path: string): string {
+  return new URL(path.replace(/^\//, ''), publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`).href;
 }
 
 const footer = 'Taskwire sent this because it concerns you. Answers to this address are not read.';

@@ -1,4 +1,6 @@
 import type { NotificationType } from '../notification-types.ts';
+import { passwordChanged } from './password-changed.ts';
+import { resetPassword } from './reset-password.ts';
 import { taskAssigned } from './task-assigned.ts';
 import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';
@@ -6,6 +8,7 @@ import { taskStarted } from './task-started.ts';
 import { taskUnassigned } from './task-unassigned.ts';
 import type { Template } from './template.ts';
 import { userWelcome } from './user-welcome.ts';
+import { verifyEmail } from './verify-email.ts';
 
 /** How each type of notification is said. */
 export const templates: Readonly<Record<NotificationType, Template>> = {
@@ -15,4 +18,7 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'task.completed': taskCompleted,
   'task.cancelled': taskCancelled,
   'user.welcome': userWelcome,
+  'security.verify_email': verifyEmail,
+  'security.reset_password': resetPassword,
+  'security.password_changed': passwordChanged,
 };

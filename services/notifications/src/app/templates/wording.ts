@@ -17,3 +17,8 @@ export function linkToTask({ task }: Facts): Mail['link'] {
     ? { label: 'Open Taskwire', path: '/' }
     : { label: 'Open the task', path: `/tasks/${task.id}` };
 }
+
+/** An instant for people, to the minute. Where they are is not known, so it is UTC and says so. */
+export function timeInWords(instant: string): string {
+  return `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}

@@ -1,0 +1,24 @@
+import type { ServiceClient } from '@taskwire/http-client';
+import { z } from 'zod';
+import type { FindLink } from '../app/ports.ts';
+
+const accountLink = z.object({ email: z.string(), link: z.url(), expires_at: z.iso.datetime() });
+
+/** `GET /account_links/{id}` of Auth. The answer is a secret: nothing here, or above, logs it or keeps it. */
+export function findLink(auth: ServiceClient): FindLink {
+  return async (id, signal) => {
+    const answer = await auth.get(`/account_links/${id}`, accountLink, { signal });
+    switch (answer.kind) {
+      case 'ok': {
+        const { email, link, expires_at: expiresAt } = answer.value;
+        return { kind: 'link', email, link, expiresAt };
+      }
+      case 'gone':
+        return { kind: 'ended', reason: answer.detail ?? 'The link does not work any more.' };
+      case 'not_found':
+        return { kind: 'ended', reason: 'Auth does not know the link.' };
+      case 'unavailable':
+        return answer;
+    }
+  };
+}

@@ -1,0 +1,138 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { mailRoom, openLink } from './support/mail-room.ts';
+import { eventually, office } from './support/office.ts';
+
+describe('Mails with links of accounts', () => {
+  describe('from the event on', () => {
+    const o = office();
+    const timestamp = '2026-11-20T10:00:00.000000Z';
+
+    function addLink(email: string) {
+      const id = randomUUIDv7();
+      const token = `twl_${randomUUIDv7()}`;
+      const link = `http://localhost:8080/oidc/account/verify?token=${token}`;
+      o.around.others.links.set(id, { email, link, expires_at: '2026-11-21T20:15:00.000000Z' });
+      return { id, token, link };
+    }
+
+    async function delivery(linkId: string) {
+      return await o.rows<{ state: string; last_error: string | null; outcome: string; detail: string }>(
+        `SELECT d.state, d.last_error, a.outcome, a.detail FROM notifications n JOIN deliveries d ON d.notification_id = n.id
+         JOIN delivery_attempts a ON a.delivery_id = d.id WHERE n.facts->>'linkId' = $1`,
+        [linkId],
+      );
+    }
+
+    it('go to the address of the link, with the link, which is in no row and not in the app', async () => {
+      const { id, token, link } = addLink('ann.elsewhere@taskwire.test');
+      const event = { user_id: o.ann.id, link_id: id, timestamp };
+      await o.around.publish('auth.account.verification_requested', event);
+      const mail = await o.mailed(({ to }) => to.includes('ann.elsewhere@taskwire.test'));
+      expect(mail.subject).to.equal('Verify your e-mail address');
+      expect(mail.text).to.include(`: ${link}\n`).and.include('until 2026-11-21 20:15 UTC');
+      await eventually(async () => (await delivery(id))[0]?.state === 'sent');
+      const tables = await o.rows<{ name: string }>(
+        `SELECT quote_ident(table_name) AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+      );
+      for (const { name } of tables) {
+        const found = await o.rows(`SELECT 1 FROM ${name} t WHERE strpos(t::text, $1) > 0`, [token]);
+        expect(found, name).to.deep.equal([]);
+      }
+      expect(await o.told(o.ann)).to.deep.equal([]);
+      const as = await o.around.others.userToken(o.ann);
+      const unread = await o.service.call('GET', '/api/v1/notifications/unread_count', { token: as });
+      expect(unread.body).to.deep.equal({ unread_count: 0 });
+      const all = await o.service.call('POST', '/api/v1/notifications/read_all', { token: as });
+      expect(all.body).to.deep.equal({ read: 0 });
+    });
+
+    it('are skipped when the link has ended before they were sent, and say why', async () => {
+      const id = randomUUIDv7();
+      o.around.others.links.set(id, { ended: 'A newer one was sent.' });
+      await o.around.publish('auth.account.password_reset_requested', { user_id: o.ann.id, link_id: id, timestamp });
+      await eventually(async () => (await delivery(id))[0]?.state === 'skipped');
+      const detail = 'A newer one was sent.';
+      expect(await delivery(id)).to.deep.equal([{ state: 'skipped', last_error: detail, outcome: 'skipped', detail }]);
+      expect(o.mailsTo(o.ann)).to.deep.equal([]);
+    });
+
+    it('come once, however often the event comes', async () => {
+      const { id } = addLink(o.ann.email);
+      const event = { user_id: o.ann.id, link_id: id, timestamp };
+      const messageId = await o.around.publish('auth.account.password_reset_requested', event);
+      await o.around.publish('auth.account.password_reset_requested', event, messageId);
+      await eventually(async () => (await delivery(id))[0]?.state === 'sent');
+      await o.settled();
+      expect(o.mailsTo(o.ann).map(({ subject }) => subject)).to.deep.equal(['Set a new password']);
+    });
+
+    it('and of a password that was changed people are told by mail and in the app', async () => {
+      await o.around.publish('auth.account.password_changed', { user_id: o.ann.id, timestamp });
+      const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
+      expect(mail.subject).to.equal('Your password was changed');
+      expect(mail.text).to.include('http://localhost:8080/oidc/account/forgot');
+      expect(await o.typesTold(o.ann)).to.deep.equal(['security.password_changed']);
+    });
+  });
+
+  describe('at the time of sending', () => {
+    const room = mailRoom();
+    const { loopAt, notify, delivery, outcomes, makeDue } = room;
+
+    it('wait while Auth is away, as long as it asks', async () => {
+      const id = await notify('security.verify_email');
+      room.link = async () => ({ kind: 'unavailable', detail: 'auth answered 503', retryAfterMs: 60_000 });
+      await loopAt(room.smtp.url).tick();
+      const waiting = await delivery(id);
+      expect(waiting).to.include({ state: 'pending', last_error: 'auth answered 503' });
+      expect(waiting.due_at!.getTime() - Date.now()).to.be.within(50_000, 61_000);
+      expect(room.smtp.dataCommands()).to.equal(0);
+    });
+
+    it('ask for the link again with every try, and say the same under the same Message-ID', async () => {
+      const id = await notify('security.reset_password');
+      const asked: string[] = [];
+      room.link = async (linkId) => {
+        asked.push(linkId);
+        return openLink;
+      };
+      room.smtp.follow({ end: (nth) => (nth === 1 ? '451 try later' : '250 taken') });
+      const loop = loopAt(room.smtp.url);
+      await loop.tick();
+      await makeDue();
+      await loop.tick();
+      expect(await outcomes(id)).to.deep.equal(['again', 'sent']);
+      expect(asked).to.have.length(2);
+      expect(new Set(asked).size).to.equal(1);
+      for (const message of room.smtp.arrived) {
+        expect(message).to.include(`Message-ID: <${id}@taskwire.test>`).and.include('ann.new@taskwire.test');
+      }
+    });
+
+    it('go out once more after an unknown outcome, because there is no second way to the person', async () => {
+      const id = await notify('security.verify_email');
+      room.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
+      const loop = loopAt(room.smtp.url);
+      await loop.tick();
+      expect((await delivery(id)).state).to.equal('unknown');
+      await makeDue();
+      await loop.tick();
+      expect(await outcomes(id)).to.deep.equal(['unknown', 'sent']);
+    });
+
+    it('stay unknown when the link has ended by then: it may have been used', async () => {
+      const id = await notify('security.verify_email');
+      room.smtp.follow({ end: () => 'cut' });
+      const loop = loopAt(room.smtp.url);
+      await loop.tick();
+      room.link = async () => ({ kind: 'ended', reason: 'It was used already.' });
+      await makeDue();
+      await loop.tick();
+      expect((await delivery(id)).state).to.equal('unknown');
+      expect(await outcomes(id)).to.deep.equal(['unknown', 'skipped']);
+      expect(await query(room.database.db.pool, 'SELECT 1 FROM deliveries WHERE due_at IS NOT NULL')).to.deep.equal([]);
+    });
+  });
+});
