@@ -11,6 +11,7 @@ describe('the gateway: what goes where', () => {
       '/api/v1/auth/login',
       '/api/v1/users',
       '/api/v1/users/me',
+      '/api/v1/admin/audit?action=login',
       '/oidc/.well-known/openid-configuration',
       '/oidc/jwks',
       '/.well-known/oauth-authorization-server/oidc',

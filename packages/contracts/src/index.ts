@@ -1,4 +1,5 @@
 export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
+export type { AuditAction, AuditEntry } from './rest/audit.ts';
 export { authRoutes, tokenResponse } from './rest/auth.ts';
 export {
   deadLetterFilter,

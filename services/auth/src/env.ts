@@ -92,6 +92,11 @@ export const commandEnv = z.object({
   KEY_OVERLAP_SECONDS: fields.integer(0, 86_400).default(900),
   /** Tokens live for ten minutes; an ID token is a hint at log-out for as long as a browser stays logged in. */
   KEY_RETIRED_DAYS: count(365).default(14),
+
+  /** A person may look into their mailbox once a day. */
+  EMAIL_VERIFICATION_SECONDS: fields.integer(60, 2_592_000).default(86_400),
+  /** OWASP's cheat sheet on forgotten passwords: as short as people can live with; mails wait in greylists for minutes. */
+  PASSWORD_RESET_SECONDS: fields.integer(60, 86_400).default(3_600),
 });
 
 export type CommandEnv = z.output<typeof commandEnv>;
@@ -144,6 +149,10 @@ export const env = commandEnv.extend({
   /** Generous, so that demos and tests may register their people; a public installation wants less. */
   REGISTRATIONS_PER_IP: count(1_000_000).default(2_000),
   REGISTRATION_WINDOW_MS: fields.milliseconds.default(3_600_000),
+  /** Asking for the mails of others: a nuisance to them, so few to one address; an office may be behind one network. */
+  MAIL_REQUESTS_PER_IP: count(1_000_000).default(100),
+  MAIL_REQUESTS_PER_ADDRESS: count(1_000_000).default(5),
+  MAIL_REQUEST_WINDOW_MS: fields.milliseconds.default(3_600_000),
 });
 
 export type Env = z.output<typeof env>;

@@ -1,6 +1,7 @@
 import type { Writable } from 'node:stream';
 import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
+import { byCommandLine } from './app/audit.ts';
 import { createUser } from './app/create-user.ts';
 import type { CommandEnv, Env } from './env.ts';
 import { migrations } from './migrations.ts';
@@ -9,6 +10,7 @@ import { createPasswords } from './passwords/passwords.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { createSealedKeys } from './postgres/signing-key-rows.ts';
 import { createUsers } from './postgres/users.ts';
+import { linkLifetimes } from './wire-account.ts';
 import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
@@ -27,12 +29,12 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
     createUser: createUser({
       // the relay of the running service finds the event by its poll
-      users: createUsers(db, () => undefined),
+      users: createUsers(db, () => undefined, linkLifetimes(env)),
       passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
     }),
-    clients: createStoredClients(db.pool),
+    clients: createStoredClients(db),
     listKeys: sealedKeys.all,
-    rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(),
+    rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(byCommandLine),
     close: db.close,
   };
 }

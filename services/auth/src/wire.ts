@@ -7,17 +7,19 @@ import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { authenticate } from './app/authenticate.ts';
 import { changeUser, deleteUser } from './app/change-user.ts';
 import { createUser } from './app/create-user.ts';
-import { logIn } from './app/log-in.ts';
+import { logIn, startSession as createStartSession } from './app/log-in.ts';
 import type { Passwords } from './app/ports.ts';
 import { readInternalUser, readUser } from './app/read-user.ts';
 import { refreshTokens as createRefreshTokens } from './app/refresh-tokens.ts';
 import { refresh } from './app/refresh.ts';
 import { register } from './app/register.ts';
 import type { Env } from './env.ts';
+import { accountRoutes } from './http/account-routes.ts';
 import { routes, type UseCases } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { owaspCost } from './passwords/argon2id.ts';
 import { createPasswords } from './passwords/passwords.ts';
+import { createAudit } from './postgres/audit.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { createLimits } from './postgres/limits.ts';
 import { providerAdapter } from './postgres/provider-adapter.ts';
@@ -28,10 +30,12 @@ import { createUsers } from './postgres/users.ts';
 import { clientMetadata } from './provider/client-metadata.ts';
 import { providerEndpoints } from './provider/endpoints.ts';
 import { interactionPages } from './provider/interaction.ts';
+import { requestInProgress } from './provider/origin.ts';
 import { createProviders } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import { createJwtIssuer } from './tokens/jwt-issuer.ts';
 import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
+import { linkLifetimes, wireAccount } from './wire-account.ts';
 import { rotationSchedule } from './wire-commands.ts';
 
 /** Auth's own audience. */
@@ -41,6 +45,11 @@ const purgeIntervalMs = 600_000;
 
 /** A rotation is a matter of days; a replica that was away for a while is not late by more than this. */
 const keyScheduleIntervalMs = 60_000;
+
+/** So that a flood is in the log while it lasts. */
+const auditPeriodMs = 60_000;
+/** A person mistypes fewer times in a minute; 120 a minute are some 50 MB of log a day, when an attack goes on all day. */
+const auditedRefusals = { perNetwork: 20, perPeriod: 120 };
 
 /** Puts Auth together; nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwords?: Passwords } = {}) {
@@ -63,7 +72,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   });
   const waker = createWaker({ db: db.pool, logger, ...(works ? { relay } : {}) });
 
-  const users = createUsers(db, waker.wake);
+  const audit = createAudit(db, auditedRefusals);
+  const users = createUsers(db, waker.wake, linkLifetimes(env));
   const sessions = createSessions(db, {
     refreshTokenDays: env.REFRESH_TOKEN_DAYS,
     sessionDays: env.SESSION_DAYS,
@@ -83,6 +93,9 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     failureWindowMs: env.LOGIN_FAILURE_WINDOW_MS,
     registrationsPerIp: env.REGISTRATIONS_PER_IP,
     registrationWindowMs: env.REGISTRATION_WINDOW_MS,
+    mailsPerIp: env.MAIL_REQUESTS_PER_IP,
+    mailsPerRecipient: env.MAIL_REQUESTS_PER_ADDRESS,
+    mailWindowMs: env.MAIL_REQUEST_WINDOW_MS,
   });
   const secret = env.KEY_ENCRYPTION_SECRET;
   const sealedKeys = createSealedKeys(db);
@@ -94,10 +107,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     users,
     passwords,
     limits,
+    audit,
     requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
   });
 
-  const storedClients = createStoredClients(db.pool);
+  const storedClients = createStoredClients(db);
   const configuredClients = new Map(env.OIDC_CLIENTS.map((client) => [client.client_id, client]));
   const providers = createProviders({
     issuer: env.ISSUER,
@@ -110,9 +124,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
       refreshTokenDays: env.REFRESH_TOKEN_DAYS,
       sessionDays: env.SESSION_DAYS,
     },
+    audit,
     logger,
     adapter: providerAdapter({
       db,
+      request: requestInProgress,
       refreshTokens,
       graceSeconds: env.REFRESH_GRACE_SECONDS,
       clients: {
@@ -129,12 +145,18 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     providers,
     authenticate: checkPassword,
     sessions,
+    audit,
     formKey: derivedKey(secret, 'forms'),
   });
 
+  const startSession = createStartSession({ sessions, refreshTokens, tokens });
+  const account = wireAccount(env, {
+    ...{ db, users, passwords, limits, audit, startSession, logger },
+    onEvents: waker.wake,
+  });
   const useCases: UseCases = {
-    register: register({ users, passwords, limits }),
-    logIn: logIn({ authenticate: checkPassword, sessions, refreshTokens, tokens }),
+    register: register({ users, passwords, limits, audit }),
+    logIn: logIn({ authenticate: checkPassword, startSession }),
     refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
     createUser: createUser({ users, passwords }),
@@ -148,7 +170,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     host: env.HOST,
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
-    routes: servesRequests ? routes(useCases, users) : [],
+    routes: servesRequests ? [...routes(useCases, users, audit), ...accountRoutes(account.useCases)] : [],
     ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages] : [],
     authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
     readiness: {
@@ -175,6 +197,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     intervalMs: keyScheduleIntervalMs,
     logger,
   });
+  const auditCounts = createLoop({
+    name: 'audit counts',
+    async tick() {
+      await audit.endPeriod();
+      return 'idle';
+    },
+    intervalMs: auditPeriodMs,
+    logger,
+  });
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),
@@ -184,9 +215,21 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const components: Component[] = [
     database,
     waker,
-    ...(works ? [rabbit, relay, purge, keySchedule] : []),
+    ...(works ? [rabbit, relay, purge, keySchedule, account.mailRequests] : []),
+    ...(servesRequests ? [auditCounts] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
   ];
-  return { components, telemetry, http, relay, purge, keySchedule, rotation, db };
+  return {
+    components,
+    telemetry,
+    http,
+    relay,
+    purge,
+    keySchedule,
+    auditCounts,
+    mailRequests: account.mailRequests,
+    rotation,
+    db,
+  };
 }

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { decodeJwt, generateKeyPair, SignJWT } from 'jose';
+import { bySystem } from '../src/app/audit.ts';
 import { createStoredClients } from '../src/postgres/client-rows.ts';
 import { basic, logIn, password, withSecret } from './support/auth-world.ts';
 import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
@@ -84,16 +85,19 @@ describe('access tokens that are JWTs', () => {
     it('of services are shown until their client is gone', async () => {
       const token = await ownToken(other);
       expect(await introspect(token)).to.include({ active: true, sub: 'other-server', scope: 'users:read' });
-      const stored = createStoredClients(world.database.db.pool);
+      const stored = createStoredClients(world.database.db);
       const leaving = withSecret('leaving', 'a-secret-that-leaves-with-32-characters', readUsers);
-      await stored.add({
-        ...leaving.settings,
-        grant_types: ['client_credentials'],
-        ...{ redirect_uris: [], post_logout_redirect_uris: [], application_type: 'web' },
-      });
+      await stored.add(
+        {
+          ...leaving.settings,
+          grant_types: ['client_credentials'],
+          ...{ redirect_uris: [], post_logout_redirect_uris: [], application_type: 'web' },
+        },
+        bySystem,
+      );
       const last = await ownToken(leaving);
       expect(await introspect(last)).to.include({ active: true });
-      await stored.remove('leaving');
+      await stored.remove('leaving', bySystem);
       expect(await introspect(last)).to.deep.equal(inactive);
     });
 

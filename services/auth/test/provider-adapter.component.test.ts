@@ -8,6 +8,7 @@ import { hashToken, refreshTokens } from '../src/app/refresh-tokens.ts';
 import { migrations } from '../src/migrations.ts';
 import { providerAdapter } from '../src/postgres/provider-adapter.ts';
 import { purgeExpired } from '../src/postgres/purge.ts';
+import { bySystem, noOrigin } from '../src/app/audit.ts';
 import { createUsers } from '../src/postgres/users.ts';
 
 const tokens = refreshTokens(Buffer.alloc(32, 1));
@@ -37,6 +38,7 @@ describe('the store of the provider', () => {
         graceSeconds: 0,
         clients: { find: async () => undefined },
         onReuse: (kind) => reused.push(kind),
+        request: { origin: () => noOrigin, ending: () => 'other' },
       }),
     );
   });
@@ -47,7 +49,10 @@ describe('the store of the provider', () => {
   beforeEach(async () => {
     const email = `${randomUUIDv7()}@example.org`;
     const account = { email, name: 'Ann', role: 'member', emailVerified: true, passwordHash: 'x' } as const;
-    const user = await createUsers(database.db, () => undefined).create(account);
+    const user = await createUsers(database.db, () => undefined, { verify_email: 86_400, reset_password: 3_600 }).create(account, {
+      ...bySystem,
+      action: 'user.create',
+    });
     if (user === 'email_taken') throw new Error('the address is taken');
     userId = user.id;
     reused.length = 0;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant } from '../events/events.ts';
+import { auditRoutes } from './audit.ts';
 import { defineRoute } from './route.ts';
 import { email, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, role, searchText, user } from './schemas.ts';
 
@@ -9,6 +10,16 @@ const session = z.object({
   expires_in: z.int().describe('seconds that the access token lives'),
   refresh_token: z.string(),
   user,
+});
+
+/** What stands behind `token=` in a link of a mail. */
+const linkToken = z.string().min(1).max(200);
+
+/** A link that is mailed; what it opens is the mail's own secret, so it is asked for when it is sent, and kept nowhere. */
+const accountLink = z.object({
+  email: z.string().describe('the address that it is for, and that alone'),
+  link: z.url(),
+  expires_at: instant,
 });
 
 /** The OAuth 2.0 token answer (RFC 6749 section 5.1). */
@@ -93,6 +104,76 @@ export const authRoutes = {
     access: { kind: 'user' },
     responses: { 204: null },
   }),
+  logoutEverywhere: defineRoute({
+    method: 'post',
+    path: '/api/v1/auth/logout_everywhere',
+    operationId: 'logoutEverywhere',
+    summary: 'End all sessions of the user, this one too',
+    description: 'Also log-ins of browsers, and what clients were allowed. Access tokens are refused by all services within a second.',
+    tag: 'Account',
+    access: { kind: 'user' },
+    responses: { 204: null },
+  }),
+  changePassword: defineRoute({
+    method: 'post',
+    path: '/api/v1/auth/change_password',
+    operationId: 'changePassword',
+    summary: 'Set another password',
+    description: 'All sessions end; the answer is a new one. A wrong current password counts as a failed log-in does.',
+    tag: 'Account',
+    access: { kind: 'user' },
+    body: z.strictObject({ current_password: givenPassword, new_password: newPassword }),
+    responses: { 200: session },
+    problems: ['wrong_password', 'conflict', 'rate_limited'],
+  }),
+  forgotPassword: defineRoute({
+    method: 'post',
+    path: '/api/v1/auth/forgot_password',
+    operationId: 'forgotPassword',
+    summary: 'Ask for a mail with a link that sets a new password',
+    description: 'The answer is the same whether there is an account or not.',
+    tag: 'Account',
+    access: { kind: 'anyone' },
+    body: z.strictObject({ email }),
+    responses: { 202: null },
+    problems: ['rate_limited'],
+  }),
+  resetPassword: defineRoute({
+    method: 'post',
+    path: '/api/v1/auth/reset_password',
+    operationId: 'resetPassword',
+    summary: 'Set a new password with the token of a mailed link',
+    description: 'All sessions end, and the address counts as verified. The token works once, for an hour.',
+    tag: 'Account',
+    access: { kind: 'anyone' },
+    body: z.strictObject({ token: linkToken, new_password: newPassword }),
+    responses: { 204: null },
+    problems: ['link_not_valid', 'rate_limited'],
+  }),
+  verifyEmail: defineRoute({
+    method: 'post',
+    path: '/api/v1/auth/verify_email',
+    operationId: 'verifyEmail',
+    summary: 'Verify an e-mail address with the token of a mailed link',
+    description: 'The token works once, for a day.',
+    tag: 'Account',
+    access: { kind: 'anyone' },
+    body: z.strictObject({ token: linkToken }),
+    responses: { 204: null },
+    problems: ['link_not_valid'],
+  }),
+  requestVerification: defineRoute({
+    method: 'post',
+    path: '/api/v1/auth/verify_email/request',
+    operationId: 'requestVerification',
+    summary: 'Ask for a mail with a link that verifies the address of an account',
+    description: 'The answer is the same whether there is an account or not, verified or not.',
+    tag: 'Account',
+    access: { kind: 'anyone' },
+    body: z.strictObject({ email }),
+    responses: { 202: null },
+    problems: ['rate_limited'],
+  }),
   me: defineRoute({
     method: 'get',
     path: '/api/v1/users/me',
@@ -173,6 +254,7 @@ export const authRoutes = {
     responses: { 204: null },
     problems: ['not_found', 'gone', 'last_admin'],
   }),
+  ...auditRoutes,
   jwks: defineRoute({
     method: 'get',
     path: '/oidc/jwks',
@@ -258,6 +340,18 @@ export const authRoutes = {
     params: idParams,
     responses: { 200: internalUser },
     etag: true,
+    problems: ['not_found', 'gone'],
+  }),
+  getAccountLink: defineRoute({
+    method: 'get',
+    path: '/account_links/{id}',
+    operationId: 'getAccountLink',
+    summary: 'The link of a mail that is about to be sent',
+    description: 'The same each time. A link that does not work any more is answered with 410, and why.',
+    tag: 'Internal',
+    access: { kind: 'service', scope: 'account_links:read' },
+    params: idParams,
+    responses: { 200: accountLink },
     problems: ['not_found', 'gone'],
   }),
   listInternalUsers: defineRoute({

@@ -1,25 +1,34 @@
 import { schemas } from '@taskwire/contracts';
-import { problem } from '@taskwire/errors';
+import { problem, Problem } from '@taskwire/errors';
+import type { Audit, Origin } from './audit.ts';
 import type { Authentication, Credentials, Limits, Passwords, Users } from './ports.ts';
 
 type Parts = {
   users: Users;
   passwords: Passwords;
   limits: Limits;
+  audit: Audit;
   /** Whether an address has to be verified before its account can be used. */
   requireVerifiedEmail: boolean;
 };
 
+type Given = { email: string; password: string };
+
 export type Authenticate = ReturnType<typeof authenticate>;
 
-/** Checks a password. An unknown account, a deleted one and a wrong password get the same answer after the same work. */
-export function authenticate({ users, passwords, limits, requireVerifiedEmail }: Parts) {
+export type CheckPassword = ReturnType<typeof checkPassword>;
+
+/**
+ * Checks a password. An unknown account, a deleted one and a wrong password take the same work; what is wrong counts against the limits.
+ * @throws Problem `rate_limited`.
+ */
+export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' | 'passwords' | 'limits'>) {
   async function findCredentials(email: string): Promise<Credentials | undefined> {
     // what is not an address cannot be an account's, and may hold what a database cannot read
     return schemas.email.safeParse(email).success ? await users.findCredentials(email) : undefined;
   }
 
-  return async ({ email, password }: { email: string; password: string }, ip: string): Promise<Authentication> => {
+  return async ({ email, password }: Given, ip: string): Promise<Checked> => {
     const attempt = await limits.login(ip, email);
     const account = await findCredentials(email);
     const { matches, outdated } = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
@@ -27,14 +36,46 @@ export function authenticate({ users, passwords, limits, requireVerifiedEmail }:
       await attempt.forgive();
       throw error;
     });
-    if (account === undefined || !matches) throw wrongCredentials();
+    if (account === undefined) return { matches: false, account };
+    if (!matches) return { matches, account };
     await attempt.forgive();
-    if (requireVerifiedEmail && !account.emailVerified) throw problem('email_not_verified');
-    if (outdated) {
-      await users.strengthenPasswordHash(account.userId, account.passwordHash, await passwords.hash(password));
+    return { matches, account, outdated };
+  };
+}
+
+/** Whose password it was meant to be, if that could be told, and whether it is. */
+type Checked =
+  { matches: false; account: Credentials | undefined } | { matches: true; account: Credentials; outdated: boolean };
+
+/**
+ * Lets somebody in, or answers alike whatever was wrong. Who is refused is in the audit log; who is let in, is put there by what then begins.
+ */
+export function authenticate({ audit, requireVerifiedEmail, ...parts }: Parts) {
+  const { users, passwords } = parts;
+  const check = checkPassword(parts);
+
+  async function recordRefusal(error: unknown, origin: Origin, account: Credentials | undefined): Promise<void> {
+    if (!(error instanceof Problem) || error.status >= 500) return;
+    const subject = account === undefined ? null : { kind: 'user' as const, id: account.userId };
+    await audit.recordRefusal({ actor: null, action: 'login', subject, origin, reason: error.code });
+  }
+
+  return async (given: Given, origin: Origin): Promise<Authentication> => {
+    let account: Credentials | undefined;
+    try {
+      const checked = await check(given, origin.ip ?? '');
+      account = checked.account;
+      if (!checked.matches) throw wrongCredentials();
+      const { userId, tokensValidAfter, at, passwordHash, emailVerified } = checked.account;
+      if (requireVerifiedEmail && !emailVerified) throw problem('email_not_verified');
+      if (checked.outdated) {
+        await users.strengthenPasswordHash(userId, passwordHash, await passwords.hash(given.password));
+      }
+      return { userId, tokensValidAfter, at };
+    } catch (error) {
+      await recordRefusal(error, origin, account);
+      throw error;
     }
-    const { userId, tokensValidAfter, at } = account;
-    return { userId, tokensValidAfter, at };
   };
 }
 

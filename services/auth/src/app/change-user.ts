@@ -2,7 +2,7 @@ import { schemas, type Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { emailTaken } from './create-user.ts';
 import type { InternalUser, User, UserChange, Users } from './ports.ts';
-import { existing, toUser, type Caller } from './read-user.ts';
+import { doneBy, existing, toUser, type Caller } from './read-user.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
 export type RequireVersion = (version: number) => void;
@@ -14,7 +14,7 @@ export function changeUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
     requireSelfOrAdmin(caller, id);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
-    const changed = await users.change(id, async (user, isThereAnotherAdmin) => {
+    const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
       const change = differences(user, wanted);
@@ -31,7 +31,7 @@ export function changeUser({ users }: { users: Users }) {
 export function deleteUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string, requireVersion: RequireVersion): Promise<void> => {
     requireSelfOrAdmin(caller, id);
-    const deleted = await users.change(id, async (user, isThereAnotherAdmin) => {
+    const deleted = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);

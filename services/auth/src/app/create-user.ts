@@ -1,15 +1,19 @@
 import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
+import type { Occasion } from './audit.ts';
 import type { Passwords, User, Users } from './ports.ts';
 
 type Account = { email: string; password: string; name: string; role: Role; emailVerified: boolean };
 
 /** Makes an account. @throws Problem `email_taken`. */
 export function createUser({ users, passwords }: { users: Users; passwords: Passwords }) {
-  return async ({ password, ...account }: Account): Promise<User> => {
+  return async (
+    { password, ...account }: Account,
+    by: Occasion & { action: 'register' | 'user.create' },
+  ): Promise<User> => {
     // asked first because hashing is dear; the unique index decides
     if (await users.isEmailTaken(account.email)) throw emailTaken();
-    const created = await users.create({ ...account, passwordHash: await passwords.hash(password) });
+    const created = await users.create({ ...account, passwordHash: await passwords.hash(password) }, by);
     if (created === 'email_taken') throw emailTaken();
     return created;
   };

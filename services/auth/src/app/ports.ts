@@ -1,6 +1,8 @@
 import type { KeyObject } from 'node:crypto';
 import type { schemas, Role } from '@taskwire/contracts';
 import type { z } from 'zod';
+import type { LinkPurpose } from './account-links.ts';
+import type { Occasion, Origin } from './audit.ts';
 
 /** A user as the API shows it. */
 export type User = z.output<typeof schemas.user>;
@@ -33,8 +35,11 @@ export type UserChange = {
   email?: string;
   name?: string;
   role?: Role;
+  /** By a link that was mailed to it. */
+  emailVerified?: true;
+  passwordHash?: string;
   deleted?: true;
-  endsSessions?: 'user_demoted' | 'user_deleted';
+  endsSessions?: 'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere';
 };
 
 /** Decides on a locked user. A throw undoes everything; no change leaves the user as it is, with its version. */
@@ -44,10 +49,10 @@ export type DecideChange = (
   isThereAnotherAdmin: () => Promise<boolean>,
 ) => Promise<UserChange | undefined>;
 
-/** Where users are kept. Each write and its event become true together, or not at all. */
+/** Where users are kept. Each write, its event and its entry in the audit log become true together, or not at all. */
 export type Users = {
   /** The new user, or `email_taken`; of several at once with one address, one wins. */
-  create(user: NewUser): Promise<User | 'email_taken'>;
+  create(user: NewUser, by: Occasion & { action: 'register' | 'user.create' }): Promise<User | 'email_taken'>;
   /** The user, a deleted one too; undefined for one that never was. */
   find(id: string): Promise<InternalUser | undefined>;
   isEmailTaken(email: string): Promise<boolean>;
@@ -55,7 +60,13 @@ export type Users = {
   /** Puts a stronger hash of the same password in the place of `before`, if it still stands. It is no change of the user. */
   strengthenPasswordHash(id: string, before: string, after: string): Promise<void>;
   /** Changes a user under a lock; undefined when there never was one. */
-  change(id: string, decide: DecideChange): Promise<InternalUser | 'email_taken' | undefined>;
+  change(id: string, by: Occasion, decide: DecideChange): Promise<InternalUser | 'email_taken' | undefined>;
+  /** Sets another password, and ends access; undefined, and nothing done, when `before` is not the hash of the present one. */
+  changePassword(
+    id: string,
+    hashes: { before: string; after: string },
+    by: Occasion,
+  ): Promise<InternalUser | undefined>;
   list(filter: UserFilter): Promise<User[]>;
   listChanged(filter: ChangedFilter): Promise<InternalUser[]>;
 };
@@ -86,21 +97,22 @@ export type SessionGrant = {
 /** What tokens say of a user. */
 export type Subject = { user: User; issuedAt: number };
 
-/** Where sessions and the hashes of their refresh tokens are kept. */
+/** Where sessions and the hashes of their refresh tokens are kept. What begins, goes on or ends is in the audit log with it. */
 export type Sessions = {
   /** Opens a session; undefined when access of the user has ended since `tokensValidAfter` was read. */
   open(session: {
     userId: string;
     tokensValidAfter: string | null;
     refreshTokenHash: Buffer;
+    origin: Origin;
   }): Promise<SessionGrant | undefined>;
   /**
    * Replaces a refresh token by its one successor. Within the grace, and while the successor is unused, the token may come again
    * for the same successor; any other further use ends the session (`reused`). `unknown`: there is no such token, or it or its
    * session has ended.
    */
-  rotate(tokens: { used: Buffer; next: Buffer }): Promise<SessionGrant | 'reused' | 'unknown'>;
-  end(sessionId: string): Promise<void>;
+  rotate(tokens: { used: Buffer; next: Buffer }, origin: Origin): Promise<SessionGrant | 'reused' | 'unknown'>;
+  end(sessionId: string, by: Occasion): Promise<void>;
   /** The user whose tokens are about to be made; undefined for a deleted one. */
   subject(userId: string): Promise<Subject | undefined>;
   /** The user's role now, or that the access of a token with these claims has ended. */
@@ -147,6 +159,8 @@ export type Attempt = {
 export type Limits = {
   login(ip: string, email: string): Promise<Attempt>;
   register(ip: string): Promise<void>;
+  /** Whether an address may be mailed: false when it was asked for too often. @throws Problem for a network that asks too much. */
+  mail(ip: string, email: string, purpose: LinkPurpose): Promise<boolean>;
 };
 
 /** The public part of a key, as the JWKS shows it (RFC 7517). */
@@ -176,7 +190,7 @@ export type SealedKeys = {
   /** Adds the first key; does nothing when another replica was faster. */
   addFirst(key: Omit<SealedKey, 'signsInMs'>): Promise<void>;
   /** Adds the key that is to sign after these seconds; false, and nothing done, while one is waiting for its time. */
-  addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number): Promise<boolean>;
+  addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number, by: Occasion): Promise<boolean>;
   /** Removes the keys whose successor has signed for longer than this. Gives their ids. */
   removeRetired(retiredForSeconds: number): Promise<string[]>;
 };
@@ -202,14 +216,14 @@ export type RegisteredClient = {
 /** Where clients are looked up. */
 export type ClientDirectory = { find(id: string): Promise<object | undefined> };
 
-/** Clients that were registered by command. */
+/** Clients that were registered by command. Each change and its entry in the audit log become true together. */
 export type StoredClients = {
   find(id: string): Promise<RegisteredClient | undefined>;
   list(): Promise<RegisteredClient[]>;
   /** False when there is one with this id. */
-  add(client: RegisteredClient): Promise<boolean>;
+  add(client: RegisteredClient, by: Occasion): Promise<boolean>;
   /** The secret before it is worth nothing from then on. False when there is no such client with a secret. */
-  setSecret(id: string, secretHash: string): Promise<boolean>;
+  setSecret(id: string, secretHash: string, by: Occasion): Promise<boolean>;
   /** Removes a client and ends all that users allowed it. False when there is none with this id. */
-  remove(id: string): Promise<boolean>;
+  remove(id: string, by: Occasion): Promise<boolean>;
 };

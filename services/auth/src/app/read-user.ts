@@ -1,9 +1,15 @@
 import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
+import type { Occasion, Origin } from './audit.ts';
 import type { InternalUser, User, Users } from './ports.ts';
 
 /** The logged-in user that asks. */
-export type Caller = { id: string; role: Role };
+export type Caller = { id: string; role: Role; origin: Origin };
+
+/** What they do, for the audit log. */
+export function doneBy({ id, origin }: Caller): Occasion {
+  return { actor: { kind: 'user', id }, origin };
+}
 
 /** Reads a user: oneself, or anybody for admins and managers. */
 export function readUser({ users }: { users: Users }) {

@@ -1,5 +1,6 @@
 import { problem } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
+import type { Origin } from './audit.ts';
 import type { Sessions, TokenIssuer } from './ports.ts';
 import { hashToken, type RefreshTokens } from './refresh-tokens.ts';
 import { sessionTokens, type SessionTokens } from './session-tokens.ts';
@@ -11,9 +12,9 @@ type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIs
  * answer was lost for long: which of the two cannot be told, so the session ends (RFC 9700 section 4.14.2).
  */
 export function refresh({ sessions, refreshTokens, tokens, logger }: Parts) {
-  return async (refreshToken: string): Promise<SessionTokens> => {
+  return async (refreshToken: string, origin: Origin): Promise<SessionTokens> => {
     const next = refreshTokens.successorOf(refreshToken);
-    const grant = await sessions.rotate({ used: hashToken(refreshToken), next: hashToken(next) });
+    const grant = await sessions.rotate({ used: hashToken(refreshToken), next: hashToken(next) }, origin);
     if (grant === 'reused') logger.warn('a refresh token came a second time; its session ended');
     if (grant === 'reused' || grant === 'unknown') throw problem('invalid_refresh_token', 'Log in again.');
     return await sessionTokens(tokens, grant, next);

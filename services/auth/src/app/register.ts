@@ -1,11 +1,21 @@
+import { Problem } from '@taskwire/errors';
+import type { Audit, Origin } from './audit.ts';
 import { createUser } from './create-user.ts';
 import type { Limits, Passwords, User, Users } from './ports.ts';
 
 /** Anybody makes an account; the role is always member. */
-export function register(parts: { users: Users; passwords: Passwords; limits: Limits }) {
+export function register(parts: { users: Users; passwords: Passwords; limits: Limits; audit: Audit }) {
   const create = createUser(parts);
-  return async (account: { email: string; password: string; name: string }, ip: string): Promise<User> => {
-    await parts.limits.register(ip);
-    return await create({ ...account, role: 'member', emailVerified: false });
+  return async (account: { email: string; password: string; name: string }, origin: Origin): Promise<User> => {
+    const by = { actor: null, origin, action: 'register' } as const;
+    try {
+      await parts.limits.register(origin.ip ?? '');
+      return await create({ ...account, role: 'member', emailVerified: false }, by);
+    } catch (error) {
+      if (error instanceof Problem && error.status < 500) {
+        await parts.audit.recordRefusal({ ...by, subject: null, reason: error.code });
+      }
+      throw error;
+    }
   };
 }

@@ -27,7 +27,7 @@ export function listChangedUsers(users: Users): HandlerOf<typeof authRoutes.list
   };
 }
 
-function page<T>(found: T[], limit: number, position: (item: T) => unknown[]) {
+export function page<T>(found: T[], limit: number, position: (item: T) => unknown[]) {
   const data = found.slice(0, limit);
   const last = data.at(-1);
   return { data, next_cursor: found.length > limit && last !== undefined ? encodeCursor(position(last)) : null };

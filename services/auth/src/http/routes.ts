@@ -4,10 +4,13 @@ import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.
 import type { createUser } from '../app/create-user.ts';
 import type { logIn } from '../app/log-in.ts';
 import type { Sessions, User, Users } from '../app/ports.ts';
-import type { readInternalUser, readUser } from '../app/read-user.ts';
+import { doneBy, type readInternalUser, type readUser } from '../app/read-user.ts';
 import type { refresh } from '../app/refresh.ts';
 import type { register } from '../app/register.ts';
+import type { AuditLog } from '../app/audit.ts';
+import { listAudit } from './audit.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
+import { callerOf, originOf } from './origin.ts';
 
 /** What the routes call. */
 export type UseCases = {
@@ -23,30 +26,43 @@ export type UseCases = {
 };
 
 /** Auth's REST API; what is below /oidc is the provider's. */
-export function routes(app: UseCases, users: Users): BoundRoute[] {
+export function routes(app: UseCases, users: Users, audit: AuditLog): BoundRoute[] {
   return [
-    bind(authRoutes.register, async ({ body, ip }) => answer(201, await app.register(body, ip))),
-    bind(authRoutes.login, async ({ body, ip }) => answer(200, await app.logIn(body, ip))),
-    bind(authRoutes.refresh, async ({ body }) => answer(200, await app.refresh(body.refresh_token))),
-    bind(authRoutes.logout, async ({ actor }) => {
+    bind(authRoutes.register, async ({ body, ...request }) => answer(201, await app.register(body, originOf(request)))),
+    bind(authRoutes.login, async ({ body, ...request }) => answer(200, await app.logIn(body, originOf(request)))),
+    bind(authRoutes.refresh, async ({ body, ...request }) =>
+      answer(200, await app.refresh(body.refresh_token, originOf(request))),
+    ),
+    bind(authRoutes.logout, async (request) => {
+      const { sessionId } = request.actor;
       // a token without a session is refused before it comes here
-      if (actor.sessionId !== undefined) await app.logOut(actor.sessionId);
+      if (sessionId !== undefined) await app.logOut(sessionId, doneBy(callerOf(request)));
       return answer(204);
     }),
 
-    bind(authRoutes.me, async ({ actor }) => versioned(200, await app.readUser(actor, actor.id))),
+    bind(authRoutes.me, async (request) => versioned(200, await app.readUser(callerOf(request), request.actor.id))),
     bind(authRoutes.listUsers, listUsers(users)),
-    bind(authRoutes.createUser, async ({ body }) =>
-      versioned(201, await app.createUser({ ...body, emailVerified: false })),
+    bind(authRoutes.createUser, async ({ body, ...request }) =>
+      versioned(
+        201,
+        await app.createUser(
+          { ...body, emailVerified: false },
+          { ...doneBy(callerOf(request)), action: 'user.create' },
+        ),
+      ),
     ),
-    bind(authRoutes.getUser, async ({ actor, params }) => versioned(200, await app.readUser(actor, params.id))),
-    bind(authRoutes.changeUser, async ({ actor, params, body, ifMatch }) =>
-      versioned(200, await app.changeUser(actor, params.id, body, requiring(ifMatch))),
+    bind(authRoutes.getUser, async ({ params, ...request }) =>
+      versioned(200, await app.readUser(callerOf(request), params.id)),
     ),
-    bind(authRoutes.deleteUser, async ({ actor, params, ifMatch }) => {
-      await app.deleteUser(actor, params.id, requiring(ifMatch));
+    bind(authRoutes.changeUser, async ({ params, body, ifMatch, ...request }) =>
+      versioned(200, await app.changeUser(callerOf(request), params.id, body, requiring(ifMatch))),
+    ),
+    bind(authRoutes.deleteUser, async ({ params, ifMatch, ...request }) => {
+      await app.deleteUser(callerOf(request), params.id, requiring(ifMatch));
       return answer(204);
     }),
+
+    bind(authRoutes.listAudit, listAudit(audit)),
 
     bind(authRoutes.getInternalUser, async ({ params }) => versioned(200, await app.readInternalUser(params.id))),
     bind(authRoutes.listInternalUsers, listChangedUsers(users)),

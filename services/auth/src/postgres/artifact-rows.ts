@@ -1,7 +1,19 @@
 import { query, type Database } from '@taskwire/postgres';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import type { NewAuditEntry, Origin } from '../app/audit.ts';
 import { hashToken } from '../app/refresh-tokens.ts';
+import { appendAudit } from './audit-rows.ts';
+
+/** What the adapter knows of the request that it works for: the provider does not pass it along. */
+export type RequestInProgress = {
+  origin(): Origin;
+  /**
+   * Why what ends in it ends: a person logs out of this browser; something that works once came a second time, and the provider noticed; or
+   * neither of these.
+   */
+  ending(): 'log_out' | 'code_reuse' | 'refresh_token_reuse' | 'other';
+};
 
 /** What an adapter does when a grant is to end. */
 export type Revocation = {
@@ -13,7 +25,12 @@ export type Revocation = {
 type Row = { payload: AdapterPayload; consumed: number | null };
 
 /** Codes, opaque tokens, log-ins of browsers, interactions, used jti: rows of `artifacts` by kind and hash. */
-export function artifactAdapter(kind: string, db: Database, revocation: Revocation): Adapter {
+export function artifactAdapter(
+  kind: string,
+  db: Database,
+  request: RequestInProgress,
+  revocation: Revocation,
+): Adapter {
   const save = kind === 'ReplayDetection' ? insertArtifact : saveArtifact;
   return {
     async find(id) {
@@ -53,8 +70,13 @@ export function artifactAdapter(kind: string, db: Database, revocation: Revocati
       if (saved.length === 0) throw taken(kind);
     },
     async consume(id) {
-      const [consumed] = await query(db.pool, consumeArtifact, [kind, hashToken(id)]);
-      if (consumed !== undefined) return;
+      const isFirst = await db.transaction(async (tx) => {
+        const [consumed] = await query<Consumed>(tx, consumeArtifact, [kind, hashToken(id)]);
+        if (consumed === undefined) return false;
+        if (kind === 'AuthorizationCode') await appendAudit(tx, exchanged(consumed, request.origin()));
+        return true;
+      });
+      if (isFirst) return;
       const [row] = await query<{ session_id: string | null }>(
         db.pool,
         'SELECT session_id FROM artifacts WHERE kind = $1 AND hash = $2 AND consumed_at IS NOT NULL',
@@ -64,10 +86,28 @@ export function artifactAdapter(kind: string, db: Database, revocation: Revocati
       throw new errors.InvalidGrant('it was used already');
     },
     async destroy(id) {
-      await query(db.pool, 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2', [kind, hashToken(id)]);
+      await db.transaction(async (tx) => {
+        const [removed] = await query<{ user_id: string | null }>(tx, deleteArtifact, [kind, hashToken(id)]);
+        if (kind !== 'Session' || typeof removed?.user_id !== 'string' || request.ending() !== 'log_out') return;
+        const user = { kind: 'user', id: removed.user_id } as const;
+        await appendAudit(tx, {
+          actor: user,
+          action: 'logout',
+          subject: user,
+          origin: request.origin(),
+          outcome: 'success',
+        });
+      });
     },
     revokeByGrantId: revocation.revokeByGrantId,
   };
+}
+
+type Consumed = { user_id: string; client_id: string };
+
+function exchanged({ user_id: id, client_id: client }: Consumed, origin: Origin): NewAuditEntry {
+  const actor = { kind: 'client', id: client } as const;
+  return { actor, action: 'code.exchange', subject: { kind: 'user', id }, origin, outcome: 'success' };
 }
 
 function taken(kind: string): Error {
@@ -127,8 +167,10 @@ const saveArtifact = `
     WHERE artifacts.consumed_at IS NULL
   RETURNING kind`;
 
+const deleteArtifact = 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id';
+
 // expiry stays
 const consumeArtifact = `
   UPDATE artifacts SET consumed_at = clock_timestamp()
   WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()
-  RETURNING kind`;
+  RETURNING user_id, payload->>'clientId' AS client_id`;

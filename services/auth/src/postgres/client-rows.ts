@@ -1,13 +1,31 @@
-import { query, type Queryable } from '@taskwire/postgres';
+import type { AuditAction } from '@taskwire/contracts';
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type { Occasion } from '../app/audit.ts';
 import type { RegisteredClient, StoredClients } from '../app/ports.ts';
+import { appendAudit } from './audit-rows.ts';
 
 /** The clients that the command registered. */
-export function createStoredClients(db: Queryable): StoredClients {
+export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>): StoredClients {
+  /** Gives whether there was something to change. */
+  async function audited(
+    id: string,
+    change: Occasion & { action: AuditAction },
+    statement: string,
+    values: unknown[],
+  ): Promise<boolean> {
+    return await db.transaction(async (tx: Tx) => {
+      const changed = await query(tx, statement, values);
+      if (changed.length === 0) return false;
+      await appendAudit(tx, { ...change, subject: { kind: 'client', id }, outcome: 'success' });
+      return true;
+    });
+  }
+
   return {
     async find(id) {
       // PostgreSQL takes no NUL, and no id is longer
       if (!/^[\x21-\x7e]{1,100}$/.test(id)) return undefined;
-      const [row] = await query<Row>(db, {
+      const [row] = await query<Row>(db.pool, {
         name: 'find_client',
         text: 'SELECT settings FROM clients WHERE client_id = $1',
         values: [id],
@@ -15,34 +33,25 @@ export function createStoredClients(db: Queryable): StoredClients {
       return row?.settings;
     },
     async list() {
-      const rows = await query<Row>(db, 'SELECT settings FROM clients ORDER BY client_id');
+      const rows = await query<Row>(db.pool, 'SELECT settings FROM clients ORDER BY client_id');
       return rows.map(({ settings }) => settings);
     },
-    async add(client) {
-      const added = await query(
-        db,
-        'INSERT INTO clients (client_id, settings) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING client_id',
-        [client.client_id, client],
-      );
-      return added.length > 0;
-    },
-    async setSecret(id, secretHash) {
-      const changed = await query(
-        db,
-        `UPDATE clients SET settings = settings || jsonb_build_object('secret_hash', $2::text), updated_at = clock_timestamp()
-         WHERE client_id = $1 AND settings ? 'secret_hash' RETURNING client_id`,
-        [id, secretHash],
-      );
-      return changed.length > 0;
-    },
-    async remove(id) {
-      const removed = await query(db, removeClient, [id]);
-      return removed.length > 0;
-    },
+    add: async (client, by) =>
+      await audited(client.client_id, { ...by, action: 'client.add' }, insertClient, [client.client_id, client]),
+    setSecret: async (id, secretHash, by) =>
+      await audited(id, { ...by, action: 'client.rotate_secret' }, updateSecret, [id, secretHash]),
+    remove: async (id, by) => await audited(id, { ...by, action: 'client.remove' }, removeClient, [id]),
   };
 }
 
 type Row = { settings: RegisteredClient };
+
+const insertClient =
+  'INSERT INTO clients (client_id, settings) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING client_id';
+
+const updateSecret = `
+  UPDATE clients SET settings = settings || jsonb_build_object('secret_hash', $2::text), updated_at = clock_timestamp()
+  WHERE client_id = $1 AND settings ? 'secret_hash' RETURNING client_id`;
 
 // what it was allowed ends with it
 const removeClient = `

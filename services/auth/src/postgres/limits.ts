@@ -16,6 +16,11 @@ export type LimitSettings = {
   /** Registrations from one address, successful or not. */
   registrationsPerIp: number;
   registrationWindowMs: number;
+  /** Mails with links that are asked for from one address. */
+  mailsPerIp: number;
+  /** Mails with links of one purpose that are asked for to one address. */
+  mailsPerRecipient: number;
+  mailWindowMs: number;
 };
 
 /**
@@ -26,14 +31,13 @@ export function createLimits(pool: Database['pool'], settings: LimitSettings): L
   const perAccountAndIp = limiter(pool, 'login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
   const perIp = limiter(pool, 'login-ip', settings.failuresPerIp, settings.failureWindowMs);
   const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
+  const mailsPerIp = limiter(pool, 'mail-ip', settings.mailsPerIp, settings.mailWindowMs);
+  const mailsPerRecipient = limiter(pool, 'mail-recipient', settings.mailsPerRecipient, settings.mailWindowMs);
 
   return {
     async login(ip, email) {
       const network = networkOf(ip);
-      // hashed, because the table is no place for addresses
-      const account = createHash('sha256')
-        .update(`${foldEmail(email)} ${network}`)
-        .digest('base64url');
+      const account = hashed(`${foldEmail(email)} ${network}`);
       await consume(perIp, network);
       await consume(perAccountAndIp, account);
       return {
@@ -44,6 +48,10 @@ export function createLimits(pool: Database['pool'], settings: LimitSettings): L
     },
     async register(ip) {
       await consume(registrations, networkOf(ip));
+    },
+    async mail(ip, email, purpose) {
+      await consume(mailsPerIp, networkOf(ip));
+      return (await take(mailsPerRecipient, hashed(`${foldEmail(email)} ${purpose}`))) === undefined;
     },
   };
 }
@@ -63,13 +71,25 @@ function limiter(pool: Database['pool'], keyPrefix: string, points: number, wind
   });
 }
 
+/** The table is no place for addresses. */
+function hashed(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
 async function consume(limit: RateLimiterPostgres, key: string): Promise<void> {
+  const seconds = await take(limit, key);
+  if (seconds === undefined) return;
+  throw problem('rate_limited', `Try again in ${seconds} s.`, { headers: { 'Retry-After': String(seconds) } });
+}
+
+/** Counts an attempt; gives the seconds until the next one is let through when there were too many. */
+async function take(limit: RateLimiterPostgres, key: string): Promise<number | undefined> {
   try {
     await limit.consume(key);
+    return undefined;
   } catch (refused) {
     if (!(refused instanceof RateLimiterRes)) throw refused;
-    const seconds = Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
-    throw problem('rate_limited', `Try again in ${seconds} s.`, { headers: { 'Retry-After': String(seconds) } });
+    return Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
   }
 }
 

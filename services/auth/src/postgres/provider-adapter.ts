@@ -1,10 +1,12 @@
 import { uuid } from '@taskwire/contracts';
-import { query, type Database } from '@taskwire/postgres';
+import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import type { Origin } from '../app/audit.ts';
 import type { ClientDirectory } from '../app/ports.ts';
 import { hashToken, type RefreshTokens } from '../app/refresh-tokens.ts';
-import { artifactAdapter } from './artifact-rows.ts';
+import { artifactAdapter, type RequestInProgress } from './artifact-rows.ts';
+import { appendAudit } from './audit-rows.ts';
 import { claimToken, endReused } from './refresh-token-rows.ts';
 
 export type ProviderAdapterOptions = {
@@ -15,43 +17,69 @@ export type ProviderAdapterOptions = {
   clients: ClientDirectory;
   /** Called when something that works once came again, and what it belongs to was ended. */
   onReuse: (what: string) => void;
+  request: RequestInProgress;
 };
 
 /**
- * Where the provider keeps things. Every conditional write is one statement whose row lock lets one of any number of replicas win; the
+ * Where the provider keeps things, with an entry in the audit log for what people and clients see of it. Every conditional write is one statement whose row lock lets one of any number of replicas win; the
  * others get the error of the protocol. A grant is a row of `sessions`, and all that came from it is found only while that row has not
  * ended: so one UPDATE revokes everything at once, also what a request that is running is about to store.
  */
 export function providerAdapter(options: ProviderAdapterOptions): (kind: string) => Adapter {
-  const { db, onReuse } = options;
-  const revokeByGrantId = async (grantId: string) => await endSession(db, grantId, 'revoked');
+  const { db, onReuse, request } = options;
+  const revokeByGrantId = async (grantId: string) => await endGrant(options, grantId);
   return (kind) => {
     switch (kind) {
       case 'Client':
         return findOnly(async (id) => await options.clients.find(id));
       case 'Grant':
-        return grantAdapter(db);
+        return grantAdapter(options);
       case 'RefreshToken':
         return { ...refreshTokenAdapter(options), revokeByGrantId };
       default:
-        return artifactAdapter(kind, db, {
+        return artifactAdapter(kind, db, request, {
           revokeByGrantId,
           async onReused(grantId) {
             onReuse(kind);
-            await endSession(db, grantId, 'code_reuse');
+            await endGrant(options, grantId, 'code_reuse');
           },
         });
     }
   };
 }
 
-async function endSession(db: Database, id: string, reason: 'revoked' | 'code_reuse'): Promise<void> {
-  await query(
-    db.pool,
-    'UPDATE sessions SET ended_at = clock_timestamp(), end_reason = $2 WHERE id = $1 AND ended_at IS NULL',
-    [id, reason],
-  );
+const endSession = `
+  UPDATE sessions SET ended_at = clock_timestamp(), end_reason = $2 WHERE id = $1 AND ended_at IS NULL
+  RETURNING user_id, client_id`;
+
+type Ended = { user_id: string; client_id: string };
+
+/** By a client that asks for it, a person who logs out, or because of a reuse that the provider noticed. It asks several times. */
+async function endGrant(
+  { db, request }: ProviderAdapterOptions,
+  grantId: string,
+  ending = request.ending(),
+): Promise<void> {
+  const isReuse = ending === 'code_reuse' || ending === 'refresh_token_reuse';
+  await db.transaction(async (tx) => {
+    const [ended] = await query<Ended>(tx, endSession, [grantId, isReuse ? ending : 'revoked']);
+    if (ended === undefined) return;
+    const origin = request.origin();
+    if (isReuse) return await appendReuse(tx, ending === 'code_reuse' ? 'code.reuse' : 'refresh.reuse', ended, origin);
+    const [user, client] = [byUser(ended.user_id), byClient(ended.client_id)];
+    const [actor, subject] = ending === 'log_out' ? [user, client] : [client, user];
+    await appendAudit(tx, { actor, action: 'consent.revoke', subject, origin, outcome: 'success' });
+  });
 }
+
+/** Everybody who has the code or token could have sent it, so it is nobody's act. */
+async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended: Ended, origin: Origin) {
+  const { user_id: id, client_id: reason } = ended;
+  await appendAudit(tx, { actor: null, action, subject: byUser(id), origin, outcome: 'failure', reason });
+}
+
+const byUser = (id: string) => ({ kind: 'user', id }) as const;
+const byClient = (id: string) => ({ kind: 'client', id }) as const;
 
 /** What an adapter of a kind does not have is never asked of it. */
 const never = async () => await Promise.reject(new Error('the provider does not do this with this kind'));
@@ -68,7 +96,8 @@ function findOnly(find: (id: string) => Promise<object | undefined>): Adapter {
   };
 }
 
-function grantAdapter(db: Database): Adapter {
+function grantAdapter(options: ProviderAdapterOptions): Adapter {
+  const { db, request } = options;
   return {
     ...findOnly(async (id) => {
       if (!uuid.safeParse(id).success) return undefined;
@@ -81,10 +110,20 @@ function grantAdapter(db: Database): Adapter {
     }),
     async upsert(id, payload, expiresIn) {
       const { jti: _, ...kept } = payload;
-      const saved = await query(db.pool, saveGrant, [id, payload.accountId, payload.clientId, kept, expiresIn]);
-      if (saved.length === 0) throw new errors.AccessDenied('access of the account has ended');
+      const { accountId, clientId } = payload;
+      await db.transaction(async (tx) => {
+        const saved = await query(tx, saveGrant, [id, accountId, clientId, kept, expiresIn]);
+        if (saved.length === 0) throw new errors.AccessDenied('access of the account has ended');
+        await appendAudit(tx, {
+          actor: byUser(String(accountId)),
+          action: 'consent',
+          subject: byClient(String(clientId)),
+          origin: request.origin(),
+          outcome: 'success',
+        });
+      });
     },
-    destroy: async (id) => await endSession(db, id, 'revoked'),
+    destroy: async (id) => await endGrant(options, id),
   };
 }
 
@@ -101,7 +140,7 @@ const saveGrant = `
     WHERE sessions.ended_at IS NULL AND sessions.user_id = excluded.user_id AND sessions.client_id = excluded.client_id
   RETURNING id`;
 
-function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse }: ProviderAdapterOptions): Adapter {
+function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request }: ProviderAdapterOptions): Adapter {
   const hashes = (token: string) => [hashToken(token), hashToken(refreshTokens.successorOf(token))];
   return {
     ...findOnly(async (token) => {
@@ -120,9 +159,21 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse }: Provi
       if (saved.length === 0) throw new errors.InvalidGrant('refresh token already used');
     },
     async consume(token) {
-      const claimed = await query(db.pool, claimToken, [...hashes(token), graceSeconds, false]);
-      if (claimed.length > 0) return;
-      await query(db.pool, endReused, [hashToken(token), false]);
+      const isFirst = await db.transaction(async (tx) => {
+        const origin = request.origin();
+        const values = [...hashes(token), graceSeconds, false];
+        const [claimed] = await query<{ session_id: string } & Ended>(tx, claimToken, values);
+        if (claimed !== undefined) {
+          const subject = byUser(claimed.user_id);
+          const actor = byClient(claimed.client_id);
+          await appendAudit(tx, { actor, action: 'refresh', subject, origin, outcome: 'success' });
+          return true;
+        }
+        const [ended] = await query<Ended>(tx, endReused, [hashToken(token), false]);
+        if (ended !== undefined) await appendReuse(tx, 'refresh.reuse', ended, origin);
+        return false;
+      });
+      if (isFirst) return;
       onReuse('RefreshToken');
       throw new errors.InvalidGrant('refresh token already used');
     },

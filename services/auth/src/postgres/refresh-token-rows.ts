@@ -16,7 +16,7 @@ export const claimToken = `
       OR refresh_tokens.used_at > clock_timestamp() - make_interval(secs => $3)
         AND NOT EXISTS (SELECT FROM refresh_tokens next WHERE next.hash = $2 AND next.used_at IS NOT NULL)
     )
-  RETURNING refresh_tokens.session_id`;
+  RETURNING refresh_tokens.session_id, sessions.user_id, sessions.client_id`;
 
 /** Ends the session of a token that was used before and came again. */
 export const endReused = `
@@ -24,4 +24,4 @@ export const endReused = `
   FROM refresh_tokens
   WHERE refresh_tokens.hash = $1 AND refresh_tokens.used_at IS NOT NULL AND refresh_tokens.expires_at > clock_timestamp()
     AND sessions.id = refresh_tokens.session_id AND (sessions.payload IS NULL) = $2 AND sessions.ended_at IS NULL
-  RETURNING sessions.id`;
+  RETURNING sessions.id, sessions.user_id, sessions.client_id`;

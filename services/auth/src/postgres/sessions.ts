@@ -1,7 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import { uuid, type Role } from '@taskwire/contracts';
+import type { Origin } from '../app/audit.ts';
 import type { SessionGrant, Sessions, User } from '../app/ports.ts';
+import { appendAudit } from './audit-rows.ts';
 import { claimToken, endReused } from './refresh-token-rows.ts';
 import { secondsNow, userColumns } from './user-rows.ts';
 
@@ -16,25 +18,48 @@ export type SessionLifetimes = {
 
 export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessions {
   return {
-    async open({ userId, tokensValidAfter, refreshTokenHash }) {
+    async open({ userId, tokensValidAfter, refreshTokenHash, origin }) {
       const sessionId = randomUUIDv7();
-      const [row] = await query<GrantRow>(db.pool, {
-        name: 'open_session',
-        text: openSession,
-        values: [userId, tokensValidAfter, sessionId, refreshTokenHash, ...days(lifetimes)],
+      return await db.transaction(async (tx) => {
+        const [row] = await query<GrantRow>(tx, {
+          name: 'open_session',
+          text: openSession,
+          values: [userId, tokensValidAfter, sessionId, refreshTokenHash, ...days(lifetimes)],
+        });
+        if (row === undefined) return undefined;
+        await appendAudit(tx, { ...byUser(userId, origin), action: 'login', outcome: 'success' });
+        return toGrant(row);
       });
-      return row && toGrant(row);
     },
 
-    async rotate(tokens) {
-      const grant = await db.transaction(async (tx) => await rotate(tx, tokens));
+    async rotate(tokens, origin) {
+      const grant = await db.transaction(async (tx) => {
+        const rotated = await rotate(tx, tokens);
+        if (rotated === undefined) return undefined;
+        await appendAudit(tx, { ...byUser(rotated.user.id, origin), action: 'refresh', outcome: 'success' });
+        return rotated;
+      });
       if (grant !== undefined) return grant;
-      const ended = await query(db.pool, endReused, [tokens.used, true]);
-      return ended.length > 0 ? 'reused' : 'unknown';
+      return await db.transaction(async (tx) => {
+        const [ended] = await query<{ user_id: string }>(tx, endReused, [tokens.used, true]);
+        if (ended === undefined) return 'unknown';
+        const subject = { kind: 'user' as const, id: ended.user_id };
+        await appendAudit(tx, { actor: null, action: 'refresh.reuse', subject, origin, outcome: 'failure' });
+        return 'reused';
+      });
     },
 
-    async end(sessionId) {
-      await query(db.pool, endSession, [sessionId]);
+    async end(sessionId, by) {
+      await db.transaction(async (tx) => {
+        const [ended] = await query<{ user_id: string }>(tx, endSession, [sessionId]);
+        if (ended === undefined) return;
+        await appendAudit(tx, {
+          ...by,
+          action: 'logout',
+          subject: { kind: 'user', id: ended.user_id },
+          outcome: 'success',
+        });
+      });
     },
 
     async subject(userId) {
@@ -74,6 +99,10 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     });
     return row && toGrant(row);
   }
+}
+
+function byUser(id: string, origin: Origin) {
+  return { actor: { kind: 'user', id }, subject: { kind: 'user', id }, origin } as const;
 }
 
 type GrantRow = User & { session_id: string; issued_at: number };
@@ -124,7 +153,8 @@ const findSubject = `
   SELECT ${userColumns}, ${secondsNow} AS issued_at FROM users WHERE id = $1 AND deleted_at IS NULL`;
 
 const endSession = `
-  UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'logout' WHERE id = $1 AND ended_at IS NULL`;
+  UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'logout' WHERE id = $1 AND ended_at IS NULL
+  RETURNING user_id`;
 
 const checkAccess = `
   SELECT users.role FROM users JOIN sessions ON sessions.user_id = users.id

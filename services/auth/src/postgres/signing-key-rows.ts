@@ -1,5 +1,6 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
+import { appendAudit } from './audit-rows.ts';
 
 /** Keys are added one at a time: "taskkeys" as a bigint. */
 const keysLock = '8386110886709324147';
@@ -29,7 +30,7 @@ export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): Se
         await query(tx, `${insertKey} clock_timestamp() WHERE NOT EXISTS (SELECT FROM signing_keys)`, values);
       });
     },
-    async addNext(key, afterSeconds) {
+    async addNext(key, afterSeconds, by) {
       return await locked(async (tx) => {
         const added = await query(tx, `${insertNext} RETURNING kid`, [
           key.kid,
@@ -37,7 +38,14 @@ export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): Se
           key.sealedPrivateKey,
           afterSeconds,
         ]);
-        return added.length > 0;
+        if (added.length === 0) return false;
+        await appendAudit(tx, {
+          ...by,
+          action: 'keys.rotate',
+          subject: { kind: 'key', id: key.kid },
+          outcome: 'success',
+        });
+        return true;
       });
     },
     async removeRetired(retiredForSeconds) {

@@ -53,7 +53,7 @@ const oldestTransaction = `
   WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
 
 /** ISO text for PostgreSQL, which has no year 0 and refuses very long fractions. */
-function toTimestamp(instant: string | undefined): string | null {
+export function toTimestamp(instant: string | undefined): string | null {
   if (instant === undefined) return null;
   return instant.startsWith('0000') ? '-infinity' : instant.replace(/(\.\d{6})\d+/, '$1');
 }

@@ -1,16 +1,14 @@
 import { randomUUIDv7 } from 'node:crypto';
-import type { EventType } from '@taskwire/contracts';
-import { appendEvents } from '@taskwire/outbox';
 import { isoMicros, isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
-import type { Credentials, InternalUser, User, UserChange, Users } from '../app/ports.ts';
+import type { Credentials, InternalUser, User, Users } from '../app/ports.ts';
+import { openLink, type LinkLifetimes } from './account-link-rows.ts';
+import { appendAudit } from './audit-rows.ts';
+import { announce, changeUserRow, findUser } from './user-changes.ts';
 import { listChangedUsers, listUsers } from './user-lists.ts';
-import { foldedEmail, foldEmail, internalUserColumns, secondsNow, userColumns } from './user-rows.ts';
-
-/** Admins go one at a time: "taskadmi" as a bigint. */
-const adminsLock = '8386110886541357417';
+import { foldedEmail, foldEmail, secondsNow, userColumns } from './user-rows.ts';
 
 /** `onEvents` is called once events were committed, as a hint to publish them. */
-export function createUsers(db: Database, onEvents: () => void): Users {
+export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkLifetimes): Users {
   async function announced<T>(work: (tx: Tx) => Promise<T>): Promise<T | 'email_taken'> {
     try {
       const result = await db.transaction(work);
@@ -23,7 +21,7 @@ export function createUsers(db: Database, onEvents: () => void): Users {
   }
 
   return {
-    async create(user) {
+    async create(user, by) {
       return await announced(async (tx) => {
         const [created] = await query<User>(tx, insertUser, [
           randomUUIDv7(),
@@ -35,6 +33,10 @@ export function createUsers(db: Database, onEvents: () => void): Users {
         ]);
         if (created === undefined) throw new Error('an insert gave no row');
         await announce(tx, 'auth.user.created', created);
+        if (!created.email_verified) {
+          await openLink(tx, { userId: created.id, purpose: 'verify_email', email: created.email }, lifetimes);
+        }
+        await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success' });
         return created;
       });
     },
@@ -64,24 +66,31 @@ export function createUsers(db: Database, onEvents: () => void): Users {
       ]);
     },
 
-    async change(id, decide) {
+    async change(id, by, decide) {
       return await announced(async (tx) => {
-        const [user] = await query<InternalUser>(tx, `${findUser} FOR NO KEY UPDATE`, [id]);
-        if (user === undefined) return undefined;
-        const change = await decide(user, async () => await isThereAnotherAdmin(tx, id));
-        if (change === undefined || Object.keys(change).length === 0) return user;
-        const changed = await applyChange(tx, user, change);
-        await announce(tx, change.deleted === true ? 'auth.user.deleted' : 'auth.user.changed', changed);
-        return changed;
+        return await changeUserRow(tx, { id, by, decide, lifetimes });
       });
+    },
+
+    async changePassword(id, { before, after }, by) {
+      let stands = false;
+      const changed = await announced(async (tx) => {
+        return await changeUserRow(tx, {
+          ...{ id, by, lifetimes },
+          async decide() {
+            stands =
+              (await query(tx, 'SELECT FROM users WHERE id = $1 AND password_hash = $2', [id, before])).length > 0;
+            return stands ? { passwordHash: after, endsSessions: 'password_changed' } : undefined;
+          },
+        });
+      });
+      return stands && changed !== 'email_taken' ? changed : undefined;
     },
 
     list: async (filter) => await listUsers(db.pool, filter),
     listChanged: async (filter) => await listChangedUsers(db.pool, filter),
   };
 }
-
-const findUser = `SELECT ${internalUserColumns} FROM users WHERE users.id = $1`;
 
 const insertUser = `
   INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at)
@@ -92,53 +101,3 @@ const findCredentials = `
   SELECT users.id AS "userId", users.password_hash AS "passwordHash", users.email_verified AS "emailVerified",
     ${isoMicros('users.tokens_valid_after')} AS "tokensValidAfter", ${secondsNow} AS at
   FROM users WHERE ${foldedEmail} = $1 AND users.deleted_at IS NULL`;
-
-// The row is locked by an earlier statement: an UPDATE that had to wait for a log-in would have read the clock before it waited, and
-// tokens_valid_after would be older than the token that the log-in was given.
-const updateUser = `
-  UPDATE users SET
-    email = $2, name = $3, role = $4, email_verified = $5,
-    password_hash = CASE WHEN $6 THEN NULL ELSE password_hash END,
-    deleted_at = CASE WHEN $6 THEN stamp.at END,
-    tokens_valid_after = CASE WHEN $7 THEN stamp.at ELSE tokens_valid_after END,
-    version = version + 1,
-    updated_at = stamp.at
-  FROM (
-    SELECT greatest(clock_timestamp(), updated_at + interval '1 microsecond') AS at FROM users WHERE id = $1
-  ) stamp
-  WHERE users.id = $1
-  RETURNING ${internalUserColumns}`;
-
-const endSessions = `
-  UPDATE sessions SET ended_at = clock_timestamp(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL`;
-
-async function applyChange(tx: Tx, user: InternalUser, change: UserChange): Promise<InternalUser> {
-  const { email = user.email, name = user.name, role = user.role, deleted = false, endsSessions } = change;
-  // a new address is not the one that was verified; another spelling of it is
-  const verified = user.email_verified && foldEmail(email) === foldEmail(user.email);
-  const [changed] = await query<InternalUser>(tx, updateUser, [
-    user.id,
-    email.trim(),
-    name,
-    role,
-    verified,
-    deleted,
-    endsSessions !== undefined,
-  ]);
-  if (changed === undefined) throw new Error('a locked user was not there to change');
-  if (endsSessions !== undefined) await query(tx, endSessions, [user.id, endsSessions]);
-  return changed;
-}
-
-/** The lock comes after the one of the user's row, everywhere, and counting locks nothing: so nobody waits in a circle. */
-async function isThereAnotherAdmin(tx: Tx, id: string): Promise<boolean> {
-  await query(tx, 'SELECT pg_advisory_xact_lock($1::bigint)', [adminsLock]);
-  const others = await query(tx, "SELECT FROM users WHERE role = 'admin' AND deleted_at IS NULL AND id <> $1 LIMIT 1", [
-    id,
-  ]);
-  return others.length > 0;
-}
-
-async function announce(tx: Tx, type: EventType & `auth.${string}`, user: User): Promise<void> {
-  await appendEvents(tx, [{ type, aggregateId: user.id, payload: { user_id: user.id, timestamp: user.updated_at } }]);
-}

@@ -3,10 +3,12 @@ import type { OwnPath } from '@taskwire/http-server';
 import { problem, Problem } from '@taskwire/errors';
 import type { Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import type { Audit } from '../app/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
 import type { Sessions } from '../app/ports.ts';
 import type { Providers } from './provider.ts';
 import { readForm } from './form.ts';
+import { requestOrigin } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
 import { pageHeaders } from './pages/html.ts';
@@ -17,6 +19,7 @@ export type InteractionOptions = {
   providers: Providers;
   authenticate: Authenticate;
   sessions: Sessions;
+  audit: Audit;
   /** Forms carry a token made with it. */
   formKey: Buffer;
 };
@@ -67,7 +70,17 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const email = form.get('email') ?? '';
     const password = form.get('password') ?? '';
     try {
-      const { userId, at } = await options.authenticate({ email, password }, request.ip ?? '');
+      const origin = requestOrigin(request);
+      const { userId, at } = await options.authenticate({ email, password }, origin);
+      const user = { kind: 'user', id: userId } as const;
+      await options.audit.record({
+        actor: user,
+        action: 'login',
+        subject: user,
+        origin,
+        outcome: 'success',
+        reason: String(step.interaction.params['client_id']),
+      });
       await provider.interactionFinished(request, response, { login: { accountId: userId, ts: at, amr: ['pwd'] } });
     } catch (error) {
       if (!(error instanceof Problem) || (error.status >= 500 && error.code !== 'unavailable')) throw error;

@@ -4,8 +4,10 @@ import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import { Provider } from 'oidc-provider/lib/provider.js';
 import type { Logger } from '@taskwire/telemetry';
 import { errorText } from '@taskwire/errors';
+import type { Audit } from '../app/audit.ts';
 import type { KeyRing, Sessions } from '../app/ports.ts';
 import type { RefreshTokens } from '../app/refresh-tokens.ts';
+import { recordRefusal } from './audit.ts';
 import { completeAccessToken, findAccount } from './accounts.ts';
 import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
 import { errorPage } from './pages/error-page.ts';
@@ -21,6 +23,7 @@ export type ProviderOptions = {
   /** Cookies are signed with it. */
   cookieKey: Buffer;
   lifetimes: { accessTokenSeconds: number; refreshTokenDays: number; sessionDays: number };
+  audit: Audit;
   logger: Logger;
 };
 
@@ -67,6 +70,7 @@ function createProvider(options: ProviderOptions, ring: KeyRing): Provider {
   });
   provider.use(async (ctx, next) => {
     await next();
+    await recordRefusal(options.audit, ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
     // as our contracts have it, and as clients that know no other JSON type want it
     ctx.type = 'application/json; charset=utf-8';

@@ -1,6 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toVerificationKey, type KeySource } from '@taskwire/http-server';
 import { calculateJwkThumbprint, type CryptoKey } from 'jose';
+import { bySystem, type Occasion } from '../app/audit.ts';
 import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
 import { seal, unseal } from './sealing.ts';
 
@@ -73,8 +74,8 @@ export function createSigningKeys(
 
 /** Brings the next key when it is time, and removes those that have been retired for long. */
 export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: RotationSchedule) {
-  async function addNext(): Promise<boolean> {
-    return await stored.addNext(await newKey(secret), schedule.overlapSeconds);
+  async function addNext(by: Occasion): Promise<boolean> {
+    return await stored.addNext(await newKey(secret), schedule.overlapSeconds, by);
   }
 
   return {
@@ -85,7 +86,7 @@ export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: Rotatio
       const keys = await stored.all();
       const newest = keys[0];
       const isDue = newest !== undefined && newest.signsInMs <= -schedule.rotationSeconds * 1000;
-      const added = isDue && (await addNext());
+      const added = isDue && (await addNext(bySystem));
       return { added, removed: await stored.removeRetired(schedule.retiredSeconds) };
     },
   };

@@ -4,6 +4,7 @@ import { readEnv } from '@taskwire/env';
 import { Registry } from 'prom-client';
 import { createTelemetry } from '@taskwire/telemetry';
 import { testBroker, testDatabase, type TestBroker, type TestDatabase } from '@taskwire/testing';
+import { bySystem } from '../../src/app/audit.ts';
 import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { hashPassword } from '../../src/passwords/argon2id.ts';
@@ -115,16 +116,19 @@ export async function addUser(
   more: { email?: string; name?: string } = {},
 ) {
   const number = (people += 1);
-  const users = createUsers(world.database.db, () => undefined);
+  const users = createUsers(world.database.db, () => undefined, { verify_email: 86_400, reset_password: 3_600 });
   const passwordHash = await hashPassword(password, cheap);
-  const user = await users.create({
-    email: `${role}-${number}@example.org`,
-    name: `${role} ${number}`,
-    role,
-    emailVerified: false,
-    passwordHash,
-    ...more,
-  });
+  const user = await users.create(
+    {
+      email: `${role}-${number}@example.org`,
+      name: `${role} ${number}`,
+      role,
+      emailVerified: false,
+      passwordHash,
+      ...more,
+    },
+    { ...bySystem, action: 'user.create' },
+  );
   if (user === 'email_taken') throw new Error('the address is taken');
   return user;
 }

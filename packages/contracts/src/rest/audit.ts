@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { instant, uuid } from '../events/events.ts';
+import { defineRoute } from './route.ts';
+import { listOf, page, searchText } from './schemas.ts';
+
+/** What the audit log has entries of. New ones are only added. */
+export const auditActions = [
+  'login',
+  'logout',
+  'refresh',
+  'refresh.reuse',
+  'register',
+  'user.create',
+  'user.change',
+  'user.delete',
+  'user.erase',
+  'role.change',
+  'email.verify.request',
+  'email.verify',
+  'password.change',
+  'password.reset.request',
+  'password.reset',
+  'sessions.end',
+  'consent',
+  'consent.revoke',
+  'code.exchange',
+  'code.reuse',
+  'token.request',
+  'client.add',
+  'client.rotate_secret',
+  'client.remove',
+  'keys.rotate',
+] as const;
+
+export const auditAction = z.enum(auditActions);
+
+export const auditEntry = z.object({
+  id: uuid,
+  at: instant,
+  actor: z
+    .object({ kind: z.enum(['user', 'client', 'command_line', 'system']), id: z.string().nullable() })
+    .nullable()
+    .describe('who did it; null for somebody who has not proven who they are'),
+  action: z.string().describe(`for example ${auditActions.slice(0, 5).join(', ')}`),
+  subject: z
+    .object({ kind: z.enum(['user', 'client', 'key']), id: z.string() })
+    .nullable()
+    .describe('whom or what it was done to; null where that is unknown'),
+  outcome: z.enum(['success', 'failure']),
+  reason: z.string().nullable().describe('of a failure: a code; of a change: what became different'),
+  count: z.int().describe('how often; above 1 for refusals that came so thick that they were only counted'),
+  ip: z.string().nullable().describe('as the gateway saw it; null for the command line, and once it was forgotten'),
+  user_agent: z.string().nullable().describe('as the caller says; null for the command line, and once it was forgotten'),
+  request_id: z.string().nullable(),
+});
+
+// PostgreSQL has no year 0
+const time = z.iso.datetime({ offset: true }).refine((text) => !text.startsWith('0000'), 'must be a year from 1 on');
+
+/** An address, or a network as address/bits. */
+const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be an IP address, or a network such as 192.0.2.0/24');
+
+/** Operations on Auth's audit log. */
+export const auditRoutes = {
+  listAudit: defineRoute({
+    method: 'get',
+    path: '/api/v1/admin/audit',
+    operationId: 'listAudit',
+    summary: 'Search the audit log, latest first',
+    description: 'Admins. An entry is never changed; address and user agent are forgotten after a time, and the entry after a longer one.',
+    tag: 'Audit',
+    access: { kind: 'user', roles: ['admin'] },
+    query: z.strictObject({
+      ...page,
+      actor: searchText.optional().describe('the id of a user or client'),
+      subject: searchText.optional().describe('the id of a user, client or key'),
+      action: auditAction.optional(),
+      outcome: z.enum(['success', 'failure']).optional(),
+      ip: network.optional().describe('an address, or a network such as 192.0.2.0/24'),
+      since: time.optional().describe('at this time or later'),
+      until: time.optional().describe('before this time'),
+    }),
+    responses: { 200: listOf(auditEntry) },
+    problems: ['bad_cursor'],
+  }),
+};
+
+export type AuditAction = z.output<typeof auditAction>;
+export type AuditEntry = z.output<typeof auditEntry>;

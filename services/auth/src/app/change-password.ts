@@ -1,0 +1,52 @@
+import { problem, Problem } from '@taskwire/errors';
+import type { Audit } from './audit.ts';
+import type { CheckPassword } from './authenticate.ts';
+import type { StartSession } from './log-in.ts';
+import type { Passwords, Users } from './ports.ts';
+import { doneBy, existing, type Caller } from './read-user.ts';
+import type { SessionTokens } from './session-tokens.ts';
+
+type Parts = {
+  users: Users;
+  passwords: Passwords;
+  audit: Audit;
+  checkPassword: CheckPassword;
+  startSession: StartSession;
+};
+
+/**
+ * Sets another password. All access from before ends; the caller goes on with a new session. Of several changes at once one wins.
+ * @throws Problem `wrong_password`, which counts as a failed log-in; `conflict`.
+ */
+export function changePassword({ users, passwords, audit, checkPassword, startSession }: Parts) {
+  async function change(caller: Caller, given: { current_password: string; new_password: string }) {
+    const { email } = existing(await users.find(caller.id));
+    const { matches, account } = await checkPassword(
+      { email, password: given.current_password },
+      caller.origin.ip ?? '',
+    );
+    if (!matches || account.userId !== caller.id) throw wrongPassword();
+    const hashes = { before: account.passwordHash, after: await passwords.hash(given.new_password) };
+    const changed = await users.changePassword(caller.id, hashes, doneBy(caller));
+    if (changed === undefined) throw problem('conflict', 'The password was changed by another request.');
+    return { userId: caller.id, tokensValidAfter: changed.tokens_valid_after };
+  }
+
+  return async (caller: Caller, given: { current_password: string; new_password: string }): Promise<SessionTokens> => {
+    try {
+      return await startSession(await change(caller, given), caller.origin);
+    } catch (error) {
+      if (error instanceof Problem && error.status < 500) {
+        const subject = { kind: 'user', id: caller.id } as const;
+        await audit.recordRefusal({ ...doneBy(caller), action: 'password.change', subject, reason: error.code });
+      }
+      throw error;
+    }
+  };
+}
+
+function wrongPassword() {
+  return problem('wrong_password', 'Check the current password.', {
+    errors: [{ field: 'current_password', code: 'wrong_password', message: 'is not the password of this account' }],
+  });
+}

@@ -1,0 +1,38 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { uuid } from '@taskwire/contracts';
+import type { LinkPurpose } from './account-links.ts';
+
+/** Tokens of mailed links: made from the id of the link, and known by it again, so that no row has them. */
+export type LinkTokens = {
+  /** The same each time. */
+  tokenOf(link: { id: string; purpose: LinkPurpose }): string;
+  /** The id of the link that has this token; undefined when it was not made here, or for another purpose. */
+  idOf(token: string, purpose: LinkPurpose): string | undefined;
+};
+
+/** Lets scanners for leaked secrets know a token when they see one. */
+const prefix = 'twl_';
+/** A UUID, and the whole of a SHA-256 HMAC. */
+const [idLength, macLength] = [16, 32];
+
+export function linkTokens(key: Buffer): LinkTokens {
+  function mac(id: Buffer, purpose: LinkPurpose): Buffer {
+    return createHmac('sha256', key).update(`${purpose} `).update(id).digest();
+  }
+
+  return {
+    tokenOf({ id, purpose }) {
+      const bytes = Buffer.from(id.replaceAll('-', ''), 'hex');
+      return prefix + Buffer.concat([bytes, mac(bytes, purpose)]).toString('base64url');
+    },
+    idOf(token, purpose) {
+      // base64url has one spelling of these bytes: 48 of them leave no bits over
+      if (!new RegExp(`^${prefix}[\\w-]{64}$`).test(token)) return undefined;
+      const bytes = Buffer.from(token.slice(prefix.length), 'base64url');
+      if (bytes.length !== idLength + macLength) return undefined;
+      const id = bytes.subarray(0, idLength);
+      if (!timingSafeEqual(bytes.subarray(idLength), mac(id, purpose))) return undefined;
+      return uuid.parse(id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'));
+    },
+  };
+}

@@ -1,0 +1,11 @@
+import type { Users } from './ports.ts';
+import { doneBy, type Caller } from './read-user.ts';
+
+/** Ends all sessions of the caller, log-ins of browsers, and what clients were allowed. */
+export function logOutEverywhere({ users }: { users: Users }) {
+  return async (caller: Caller): Promise<void> => {
+    await users.change(caller.id, doneBy(caller), async (user) =>
+      user.is_deleted ? undefined : { endsSessions: 'logged_out_everywhere' },
+    );
+  };
+}

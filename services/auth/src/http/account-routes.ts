@@ -1,0 +1,48 @@
+import { authRoutes } from '@taskwire/contracts';
+import { answer, bind, type BoundRoute } from '@taskwire/http-server';
+import type { askForMail } from '../app/ask-for-mail.ts';
+import type { changePassword } from '../app/change-password.ts';
+import type { logOutEverywhere } from '../app/log-out-everywhere.ts';
+import type { readAccountLink } from '../app/read-account-link.ts';
+import type { resetPassword } from '../app/reset-password.ts';
+import type { verifyEmail } from '../app/verify-email.ts';
+import { callerOf, originOf } from './origin.ts';
+
+/** What the routes of an account's life call, and its pages. */
+export type AccountUseCases = {
+  askForMail: ReturnType<typeof askForMail>;
+  verifyEmail: ReturnType<typeof verifyEmail>;
+  resetPassword: ReturnType<typeof resetPassword>;
+  changePassword: ReturnType<typeof changePassword>;
+  logOutEverywhere: ReturnType<typeof logOutEverywhere>;
+  readAccountLink: ReturnType<typeof readAccountLink>;
+};
+
+export function accountRoutes(app: AccountUseCases): BoundRoute[] {
+  return [
+    bind(authRoutes.forgotPassword, async ({ body, ...request }) => {
+      await app.askForMail('reset_password', body.email, originOf(request));
+      return answer(202);
+    }),
+    bind(authRoutes.resetPassword, async ({ body, ...request }) => {
+      await app.resetPassword(body, originOf(request));
+      return answer(204);
+    }),
+    bind(authRoutes.requestVerification, async ({ body, ...request }) => {
+      await app.askForMail('verify_email', body.email, originOf(request));
+      return answer(202);
+    }),
+    bind(authRoutes.verifyEmail, async ({ body, ...request }) => {
+      await app.verifyEmail(body, originOf(request));
+      return answer(204);
+    }),
+    bind(authRoutes.changePassword, async ({ body, ...request }) =>
+      answer(200, await app.changePassword(callerOf(request), body)),
+    ),
+    bind(authRoutes.logoutEverywhere, async (request) => {
+      await app.logOutEverywhere(callerOf(request));
+      return answer(204);
+    }),
+    bind(authRoutes.getAccountLink, async ({ params }) => answer(200, await app.readAccountLink(params.id))),
+  ];
+}

@@ -1,0 +1,81 @@
+import type { Database } from '@taskwire/postgres';
+import type { Audit, AuditLog, NewAuditEntry } from '../app/audit.ts';
+import { appendAudit, listAudit } from './audit-rows.ts';
+import { networkOf } from './limits.ts';
+
+/** How many refusals this process records one by one. */
+export type RefusalSettings = {
+  /** Of one network in a period. */
+  perNetwork: number;
+  /** Of all together in a period; the counts of the rest are as many entries at most. */
+  perPeriod: number;
+};
+
+type Refusal = Omit<NewAuditEntry, 'outcome'>;
+
+export type RecordedAudit = Audit &
+  AuditLog & {
+    /** Begins a new period: what was only counted becomes entries. */
+    endPeriod(): Promise<void>;
+  };
+
+/**
+ * The audit log. Refusals beyond the settings are counted in memory, by action, reason, actor, subject and network, and written when the period
+ * ends: `perPeriod` counts of their own, those that are highest, and one for each action and reason with all others. So a period adds twice
+ * `perPeriod` entries and some at most, whatever is thrown at the service; a process that is killed loses the counts of its period.
+ */
+export function createAudit(db: Pick<Database, 'pool'>, settings: RefusalSettings): RecordedAudit {
+  let recorded = 0;
+  let recordedOf = new Map<string, number>();
+  let counted = new Map<string, { refusal: Refusal; count: number }>();
+
+  function isWorthAnEntry(refusal: Refusal): boolean {
+    // the limits refuse those who tried before, and that was recorded
+    if (refusal.reason === 'rate_limited' || recorded >= settings.perPeriod) return false;
+    const network = networkOf(refusal.origin.ip ?? '');
+    const before = recordedOf.get(network) ?? 0;
+    if (before >= settings.perNetwork) return false;
+    recorded += 1;
+    recordedOf.set(network, before + 1);
+    return true;
+  }
+
+  function count(refusal: Refusal, times: number, counts = counted): void {
+    const key = JSON.stringify([refusal.action, refusal.reason, refusal.actor, refusal.subject, refusal.origin.ip]);
+    const known = counts.get(key);
+    if (known !== undefined) known.count += times;
+    else if (counts.size < mostCounts) counts.set(key, { refusal, count: times });
+    else if (refusal.origin.ip !== null) count(withoutDetails(refusal), times, counts);
+    // there are as many of these as actions and reasons
+    else counts.set(key, { refusal, count: times });
+  }
+
+  return {
+    record: async (entry) => await appendAudit(db.pool, entry),
+    async recordRefusal(refusal) {
+      if (isWorthAnEntry(refusal)) await appendAudit(db.pool, { ...refusal, outcome: 'failure' });
+      else count(refusal, 1);
+    },
+    list: async (filter) => await listAudit(db.pool, filter),
+    async endPeriod() {
+      const ended = [...counted.values()].sort((one, other) => other.count - one.count);
+      counted = new Map();
+      recordedOf = new Map();
+      recorded = 0;
+      const rest: typeof counted = new Map();
+      for (const { refusal, count: times } of ended.splice(settings.perPeriod)) {
+        count(withoutDetails(refusal), times, rest);
+      }
+      for (const { refusal, count: times } of [...ended, ...rest.values()]) {
+        await appendAudit(db.pool, { ...refusal, outcome: 'failure' }, times);
+      }
+    },
+  };
+}
+
+/** Some hundred bytes each. */
+const mostCounts = 10_000;
+
+function withoutDetails({ action, reason }: Refusal): Refusal {
+  return { action, reason, actor: null, subject: null, origin: { ip: null, userAgent: null, requestId: null } };
+}

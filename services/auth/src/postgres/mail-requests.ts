@@ -1,0 +1,78 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type { LinkPurpose, MailRequests } from '../app/account-links.ts';
+import type { Origin } from '../app/audit.ts';
+import { openLink, type LinkLifetimes } from './account-link-rows.ts';
+import { appendAudit } from './audit-rows.ts';
+import { foldedEmail, foldEmail } from './user-rows.ts';
+
+/** Requests of a round, after which a process that stops may stop. */
+const batch = 20;
+
+/** Writes down that a mail is wanted: one statement, the same for every address. */
+export function createMailRequests(db: Database): MailRequests {
+  return {
+    async add({ purpose, email, origin }) {
+      await query(db.pool, 'INSERT INTO mail_requests (id, purpose, email, origin) VALUES ($1, $2, $3, $4)', [
+        randomUUIDv7(),
+        purpose,
+        email,
+        origin,
+      ]);
+    },
+  };
+}
+
+export type AnswerOptions = {
+  db: Database;
+  lifetimes: LinkLifetimes;
+  /** Called once events were committed, as a hint to publish them. */
+  onEvents: () => void;
+};
+
+/** Looks for the account of each request, and asks for its mail. Any number of replicas may do this at once. */
+export async function answerMailRequests({ db, lifetimes, onEvents }: AnswerOptions): Promise<'more' | 'idle'> {
+  for (let count = 0; count < batch; count++) {
+    const isAnswered = await db.transaction(async (tx) => {
+      const [request] = await query<Request>(tx, takeRequest);
+      if (request === undefined) return false;
+      await answer(tx, request, lifetimes);
+      return true;
+    });
+    if (!isAnswered) return 'idle';
+    onEvents();
+  }
+  return 'more';
+}
+
+type Request = { purpose: LinkPurpose; email: string; origin: Origin };
+
+const actions = { verify_email: 'email.verify.request', reset_password: 'password.reset.request' } as const;
+
+async function answer(tx: Tx, { purpose, email, origin }: Request, lifetimes: LinkLifetimes): Promise<void> {
+  const [user] = await query<{ id: string; email: string; email_verified: boolean }>(tx, lockAccount, [
+    foldEmail(email),
+  ]);
+  const audited = { actor: null, action: actions[purpose], origin } as const;
+  if (user === undefined) {
+    await appendAudit(tx, { ...audited, subject: null, outcome: 'failure', reason: 'unknown_address' });
+    return;
+  }
+  const subject = { kind: 'user', id: user.id } as const;
+  if (purpose === 'verify_email' && user.email_verified) {
+    await appendAudit(tx, { ...audited, subject, outcome: 'failure', reason: 'verified_already' });
+    return;
+  }
+  await openLink(tx, { userId: user.id, purpose, email: user.email }, lifetimes);
+  await appendAudit(tx, { ...audited, subject, outcome: 'success' });
+}
+
+// one at a time, so that two replicas never wait for each other's users
+const takeRequest = `
+  WITH taken AS (SELECT id FROM mail_requests ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
+  DELETE FROM mail_requests USING taken WHERE mail_requests.id = taken.id
+  RETURNING mail_requests.purpose, mail_requests.email, mail_requests.origin`;
+
+const lockAccount = `
+  SELECT users.id, users.email, users.email_verified FROM users
+  WHERE ${foldedEmail} = $1 AND users.deleted_at IS NULL FOR NO KEY UPDATE`;
