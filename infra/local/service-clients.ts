@@ -4,9 +4,11 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 export type CallingService = 'tasks' | 'notifications';
 
 const readUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
+/** Links open accounts, so nobody but who mails them may read them. */
+const readUsersAndLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
 const readTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
 
-const grants = { tasks: [readUsers], notifications: [readUsers, readTasks] };
+const grants = { tasks: [readUsers], notifications: [readUsersAndLinks, readTasks] };
 
 /** A private key in PEM. */
 export function newClientKey(): string {

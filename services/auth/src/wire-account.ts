@@ -1,6 +1,7 @@
 import { createLoop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
+import { workingLink } from './app/account-links.ts';
 import { askForMail } from './app/ask-for-mail.ts';
 import type { Audit } from './app/audit.ts';
 import { checkPassword } from './app/authenticate.ts';
@@ -17,6 +18,7 @@ import type { AccountUseCases } from './http/account-routes.ts';
 import type { LinkLifetimes } from './postgres/account-link-rows.ts';
 import { createAccountLinks } from './postgres/account-links.ts';
 import { answerMailRequests, createMailRequests } from './postgres/mail-requests.ts';
+import { accountPages } from './provider/account-pages.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 
 /** Whoever asked for a mail waits for it. Nothing wakes this: what followed a request at once could be timed by who sent it. */
@@ -54,7 +56,12 @@ export function wireAccount(env: Env, parts: AccountParts) {
     intervalMs: mailRequestIntervalMs,
     logger,
   });
-  return { useCases, mailRequests };
+  const pages = accountPages({
+    issuer: env.ISSUER,
+    formKey: derivedKey(env.KEY_ENCRYPTION_SECRET, 'forms'),
+    actions: { ...useCases, checkLink: workingLink({ links, linkTokens }) },
+  });
+  return { useCases, pages, mailRequests };
 }
 
 export function linkLifetimes(env: CommandEnv): LinkLifetimes {

@@ -171,7 +171,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
     routes: servesRequests ? [...routes(useCases, users, audit), ...accountRoutes(account.useCases)] : [],
-    ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages] : [],
+    ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages, ...account.pages] : [],
     authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
     readiness: {
       database: db.ping,

@@ -55,7 +55,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const body =
       prompt.name === 'consent'
         ? consentPage({ ...common, email: await emailOf(interaction), scopes: wantedScopes(interaction) })
-        : loginPage({ ...common, email: login.email, error: login.error });
+        : loginPage({ ...common, forgotPath: forgotPath(issuer), email: login.email, error: login.error });
     send(response, status, body, params['redirect_uri'] as string | undefined);
   }
 
@@ -144,6 +144,10 @@ export function interactionPages(options: InteractionOptions): OwnPath {
 
 function interactionPath(issuer: string, uid: string): string {
   return `${new URL(issuer).pathname}/interaction/${uid}`;
+}
+
+function forgotPath(issuer: string): string {
+  return `${new URL(issuer).pathname}/account/forgot`;
 }
 
 function loginHint({ params }: Interaction): string {

@@ -5,11 +5,13 @@ export type LoginPage = {
   formToken: string;
   clientName: string;
   email: string;
+  /** Where who forgot the password goes. */
+  forgotPath: string;
   /** Why the last try failed. */
   error: string | undefined;
 };
 
-export function loginPage({ action, formToken, clientName, email, error }: LoginPage): string {
+export function loginPage({ action, formToken, clientName, email, forgotPath, error }: LoginPage): string {
   const described = error === undefined ? html`` : html` aria-invalid="true" aria-describedby="error"`;
   return page(
     error === undefined ? 'Log in' : 'Error: log in',
@@ -43,7 +45,8 @@ export function loginPage({ action, formToken, clientName, email, error }: Login
           <button type="submit" name="decision" value="log_in">Log in</button>
           <button type="submit" name="decision" value="cancel" class="second" formnovalidate>Cancel</button>
         </div>
-      </form>`,
+      </form>
+      <p class="way"><a href="${forgotPath}">Forgot your password?</a></p>`,
   );
 }
 
