@@ -2,6 +2,7 @@ import { measureConsume } from './consume.ts';
 import { measureLatency } from './latency.ts';
 import { measureBacklog, measureSnapshot } from './relay-long.ts';
 import { measureDrain, onOutbox } from './relay.ts';
+import { measureTokens } from './tokens.ts';
 import { measureWrite } from './write.ts';
 
 type Benchmark = { about: string; run: () => Promise<void> };
@@ -23,6 +24,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'relay-snapshot': { about: 'a million events while a snapshot is held', run: () => onOutbox(measureSnapshot) },
   latency: { about: 'commit to handler at 500 events/s; 1 minute', run: measureLatency },
   consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
+  tokens: { about: 'token endpoint, checking of tokens, log-ins; 3 minutes', run: measureTokens },
 };
 
 const names = process.argv.slice(2);

@@ -1,0 +1,67 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import autocannon from 'autocannon';
+import { percentile, perSecond, printFigures } from './figures.ts';
+import type { TokensWorld } from './tokens-world.ts';
+
+const seconds = 10;
+/** Log-ins under way at once: a flood, but one that the queue of hashes takes (200). */
+const floodConnections = 64;
+/** Other requests a second. */
+const steadyRate = 100;
+
+/** Log-ins, which argon2id bounds, and what they do to people who are logged in. */
+export async function measureLogins(world: TokensWorld): Promise<void> {
+  const login = {
+    url: `${world.authUrl}/api/v1/auth/login`,
+    method: 'POST' as const,
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: world.person.email, password: world.person.password }),
+  };
+  const answer = await fetch(login.url, login);
+  const { access_token: token } = (await answer.json()) as { access_token: string };
+  const steady = async () => await steadily(`${world.authUrl}/api/v1/users/me`, token);
+
+  await steady();
+  const alone = await steady();
+  const cpuBefore = await world.auth.cpuSeconds();
+  const [flood, beside] = await Promise.all([
+    autocannon({ ...login, connections: floodConnections, duration: seconds }),
+    steady(),
+  ]);
+  const cpu = (await world.auth.cpuSeconds()) - cpuBefore;
+  const failed = flood.errors + flood.timeouts + flood.non2xx;
+  if (failed > 0) throw new Error(`${failed} of ${flood.requests.total} log-ins failed`);
+  const ms = (samples: number[], share: number) => `${percentile(samples, share).toFixed(1)} ms`;
+  printFigures(`log-ins, ${floodConnections} at once for ${seconds} s, beside ${steadyRate} × GET /users/me a second`, [
+    { what: 'log-ins', value: perSecond(flood.requests.total / flood.duration, 'log-ins') },
+    { what: 'log-ins for a CPU second of Auth', value: perSecond(flood.requests.total / cpu, 'log-ins') },
+    ...(
+      [
+        ['GET /users/me, without', alone],
+        ['GET /users/me, with the flood', beside],
+      ] as const
+    ).flatMap(([what, samples]) => [
+      { what: `${what}, p50`, value: ms(samples, 0.5) },
+      { what: `${what}, p99`, value: ms(samples, 0.99) },
+    ]),
+  ]);
+}
+
+/** Milliseconds from when each request was due to its answer, whatever the one before took. */
+async function steadily(url: string, token: string): Promise<number[]> {
+  const start = performance.now();
+  const running: Promise<number>[] = [];
+  for (let sent = 0; sent < steadyRate * seconds; sent++) {
+    const dueAt = start + (sent * 1000) / steadyRate;
+    if (dueAt > performance.now()) await delay(dueAt - performance.now());
+    running.push(answered(url, token, dueAt));
+  }
+  return await Promise.all(running);
+}
+
+async function answered(url: string, token: string, dueAt: number): Promise<number> {
+  const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
+  await response.arrayBuffer();
+  if (!response.ok) throw new Error(`GET /users/me was answered with ${response.status}`);
+  return performance.now() - dueAt;
+}
