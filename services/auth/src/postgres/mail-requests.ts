@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { LinkPurpose, MailRequests } from '../app/account-links.ts';
-import type { Origin } from '../app/audit.ts';
+import { noOrigin, type Origin } from '../app/audit.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
 import { foldedEmail, foldEmail } from './user-rows.ts';
@@ -17,7 +17,8 @@ export function createMailRequests(db: Database): MailRequests {
         randomUUIDv7(),
         purpose,
         email,
-        origin,
+        // nothing else that a request brings belongs into a table
+        { ip: origin.ip, userAgent: origin.userAgent, requestId: origin.requestId },
       ]);
     },
   };
@@ -45,7 +46,7 @@ export async function answerMailRequests({ db, lifetimes, onEvents }: AnswerOpti
   return 'more';
 }
 
-type Request = { purpose: LinkPurpose; email: string; origin: Origin };
+type Request = { purpose: LinkPurpose; email: string; origin: Pick<Origin, 'ip' | 'userAgent' | 'requestId'> };
 
 const actions = { verify_email: 'email.verify.request', reset_password: 'password.reset.request' } as const;
 
@@ -53,7 +54,7 @@ async function answer(tx: Tx, { purpose, email, origin }: Request, lifetimes: Li
   const [user] = await query<{ id: string; email: string; email_verified: boolean }>(tx, lockAccount, [
     foldEmail(email),
   ]);
-  const audited = { actor: null, action: actions[purpose], origin } as const;
+  const audited = { actor: null, action: actions[purpose], origin: { ...noOrigin, ...origin } } as const;
   if (user === undefined) {
     await appendAudit(tx, { ...audited, subject: null, outcome: 'failure', reason: 'unknown_address' });
     return;

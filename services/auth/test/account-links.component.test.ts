@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import { accountWorld, mailer, reader, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
+import { expectProblem, type Answer } from './support/api.ts';
+import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
+
+describe('links that are mailed', () => {
+  let world: AccountWorld;
+  before(async () => {
+    world = await accountWorld();
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const detailOf = (answer: Answer) => expectProblem(answer, 'link_not_valid').detail;
+  const change = async (id: string, token: string, body: Record<string, string>) =>
+    await world.api.call('changeUser', { token, params: { id }, body });
+
+  it('verify the address of who registers, once: of a hundred uses at once one wins', async () => {
+    const user = await world.register('Rosa.Verify@example.org');
+    const [event, ...others] = await world.linkEvents(user.id);
+    expect(others).to.deep.equal([]);
+    expect(event?.type).to.equal('auth.account.verification_requested');
+    const linkId = event?.payload.link_id ?? '';
+    const answer = await world.readLink(linkId);
+    expect(answer.headers.get('cache-control')).to.equal('no-store');
+    const { email, link, expires_at: until } = answer.body as AnsweredLink;
+    expect(email).to.equal('Rosa.Verify@example.org');
+    expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/verify\?token=twl_[\w-]{64}$/);
+    expect(Date.parse(until) - Date.now()).to.be.within(86_300_000, 86_400_000);
+    const token = await world.lastToken(user.id);
+    const answers = await Promise.all(Array.from({ length: 100 }, async () => await world.verify(token)));
+    expect(answers.filter(({ status }) => status === 204)).to.have.length(1);
+    const refused = answers.filter(({ status }) => status !== 204).map(detailOf);
+    expect(new Set(refused)).to.deep.equal(new Set(['It was used already. Ask for a new one.']));
+    const session = await logIn(world, user.email);
+    expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
+    expect(expectProblem(await world.readLink(linkId), 'gone').detail).to.equal('It was used already.');
+  });
+
+  it('are the same each time that they are read, and on every replica', async () => {
+    const user = await world.register('same@example.org');
+    const second = await world.replica();
+    const params = { id: (await world.linkEvents(user.id))[0]?.payload.link_id ?? '' };
+    const here = await world.readLink(params.id);
+    const token = await serviceToken(world, mailer);
+    const there = await second.api.call('getAccountLink', { token, params });
+    expect((await world.readLink(params.id)).body).to.deep.equal(here.body);
+    expect(there.body).to.deep.equal(here.body);
+  });
+
+  it('are mailed to whom an admin makes, and to nobody whose address is verified', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const body = { email: 'made@example.org', password, name: 'Made', role: 'manager' };
+    const made = (await world.api.call('createUser', { token: admin.token, body })).body as { id: string };
+    expect(await world.linkEvents(made.id)).to.have.length(1);
+    const token = await world.lastToken(made.id);
+    expect((await world.verify(token)).status).to.equal(204);
+    await world.api.call('requestVerification', { body: { email: 'made@example.org' }, headers: world.freshIp() });
+    await world.service.mailRequests.tick();
+    expect(await world.linkEvents(made.id)).to.have.length(1);
+  });
+
+  it('end with a newer one of the same purpose, and only of that', async () => {
+    const user = await world.register('newer@example.org');
+    const first = await world.lastToken(user.id);
+    const reset = await world.resetToken(user);
+    await world.api.call('requestVerification', { body: { email: 'NEWER@example.org' }, headers: world.freshIp() });
+    await world.service.mailRequests.tick();
+    const second = await world.lastToken(user.id);
+    expect(second).not.to.equal(first);
+    expect(detailOf(await world.verify(first))).to.equal('A newer one was sent. Ask for a new one.');
+    expect((await world.verify(second)).status).to.equal(204);
+    expect((await world.reset(reset)).status).to.equal(204);
+  });
+
+  it('end with their time', async () => {
+    const user = await world.register('late@example.org');
+    const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
+    const links = await world.rows<{ purpose: string; seconds: number }>(
+      `SELECT purpose, extract(epoch FROM expires_at - created_at)::integer AS seconds FROM account_links
+       WHERE user_id = $1 ORDER BY purpose`,
+      [user.id],
+    );
+    expect(links).to.deep.equal([
+      { purpose: 'reset_password', seconds: 3_600 },
+      { purpose: 'verify_email', seconds: 86_400 },
+    ]);
+    await world.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [user.id]);
+    for (const answer of [await world.verify(verification), await world.reset(reset)]) {
+      expect(detailOf(answer)).to.equal('Its time is over. Ask for a new one.');
+    }
+  });
+
+  it('end with another address, which is not verified, and gets a link of its own', async () => {
+    const user = await world.register('before@example.org');
+    const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
+    const { access_token: token } = await logIn(world, user.email);
+    expect((await world.verify(verification)).status).to.equal(204);
+    const again = await world.resetToken(user);
+    const spelled = await change(user.id, token, { email: 'BEFORE@example.org' });
+    expect(spelled.body).to.include({ email_verified: true });
+    expect(detailOf(await world.reset(reset))).to.include('A newer one');
+    const changed = await change(user.id, token, { email: 'after@example.org' });
+    expect(changed.body).to.include({ email: 'after@example.org', email_verified: false });
+    expect(detailOf(await world.reset(again))).to.include('The address of the account has changed');
+    const last = (await world.linkEvents(user.id)).at(-1);
+    expect(last?.type).to.equal('auth.account.verification_requested');
+    expect((await world.readLink(last?.payload.link_id ?? '')).body).to.include({ email: 'after@example.org' });
+    expect((await world.verify(await world.lastToken(user.id))).status).to.equal(204);
+    expect((await world.me(token)).body).to.include({ email_verified: true });
+  });
+
+  it('end with the account', async () => {
+    const user = await world.register('leaving@example.org');
+    const tokens = [await world.lastToken(user.id), await world.resetToken(user)] as const;
+    const { access_token: token } = await logIn(world, user.email);
+    await world.api.call('deleteUser', { token, params: { id: user.id } });
+    for (const answer of [await world.verify(tokens[0]), await world.reset(tokens[1])]) {
+      expect(detailOf(answer)).to.include('The account was deleted');
+    }
+    for (const { payload } of await world.linkEvents(user.id)) {
+      expectProblem(await world.readLink(payload.link_id), 'gone');
+    }
+  });
+
+  it('are not made by changing one, by using it for another purpose, or with the key of another service', async () => {
+    const user = await world.register('forged@example.org');
+    const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
+    const other = await accountWorld();
+    const theirs = await other.lastToken((await other.register('forged@example.org')).id);
+    await other.stop();
+    const last = verification.at(-1) === 'A' ? 'B' : 'A';
+    const forged = [
+      reset,
+      theirs,
+      verification.slice(0, -1) + last,
+      verification.slice(4),
+      `${verification}A`,
+      `${verification}=`,
+      'twl_',
+      `twl_${'A'.repeat(64)}`,
+      user.id,
+      "' OR 1=1 --",
+      '\u0000',
+    ];
+    for (const token of forged) {
+      const detail = 'It is not one that was sent. Ask for a new one.';
+      expect(detailOf(await world.verify(token)), token).to.equal(detail);
+    }
+    expect((await world.verify(verification)).status).to.equal(204);
+  });
+
+  it('are read by services that were granted it, and by nobody else', async () => {
+    const user = await world.register('guarded@example.org');
+    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    expectProblem(await world.readLink(id, reader), 'insufficient_scope');
+    const admin = await loggedIn(world, 'admin');
+    const answer = await world.api.call('getAccountLink', { token: admin.token, params: { id } });
+    expect(answer.status).to.equal(403);
+    expectProblem(await world.api.call('getAccountLink', { params: { id } }), 'unauthenticated');
+    expectProblem(await world.readLink((await addUser(world, 'member')).id), 'not_found');
+  });
+
+  it('are told of by their id, in an event of their own aggregate', async () => {
+    const user = await world.register('told@example.org');
+    const [event] = await world.linkEvents(user.id);
+    expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
+    // so that events of the user are not held back where nobody listens to this one
+    expect(event?.aggregate_id).to.equal(event?.payload.link_id);
+  });
+
+  it('are in no row and no log line, whatever happens to them', async () => {
+    const user = await world.register('secret@example.org');
+    const verification = await world.lastToken(user.id);
+    const first = await world.resetToken(user);
+    const second = await world.resetToken(user);
+    await world.verify(verification);
+    await world.reset(first);
+    await world.reset(second);
+    await world.reset(second);
+    const tables = await world.rows<{ name: string }>(
+      `SELECT quote_ident(table_name) AS name FROM information_schema.tables WHERE table_schema = 'public'`,
+    );
+    expect(tables).to.have.length.above(8);
+    for (const token of [verification, first, second]) {
+      const bytes = Buffer.from(token.slice(4), 'base64url');
+      // the id of the link is no secret, what follows it is
+      const secrets = [token.slice(-40), bytes.subarray(16).toString('hex'), bytes.subarray(16).toString('base64')];
+      for (const { name } of tables) {
+        for (const secret of secrets) {
+          const found = await world.rows(`SELECT 1 FROM ${name} t WHERE strpos(t::text, $1) > 0`, [secret]);
+          expect(found, name).to.deep.equal([]);
+        }
+      }
+      for (const secret of secrets) expect(world.logLines.join('')).not.to.include(secret);
+    }
+  });
+});

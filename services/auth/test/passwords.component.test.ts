@@ -1,0 +1,210 @@
+import { expect } from 'chai';
+import { accountWorld, newPassword, type AccountWorld } from './support/account-world.ts';
+import { expectProblem, type Answer } from './support/api.ts';
+import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
+
+type Session = { access_token: string; refresh_token: string };
+
+describe('passwords', () => {
+  let world: AccountWorld;
+  before(async () => {
+    world = await accountWorld({ LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3', MAIL_REQUESTS_PER_IP: '8' });
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const refresh = async (token: string) => await world.api.call('refresh', { body: { refresh_token: token } });
+  const change = async (
+    token: string,
+    {
+      current = password,
+      wanted = newPassword,
+      headers = {},
+    }: Partial<Record<'current' | 'wanted', string>> & {
+      headers?: Record<string, string>;
+    } = {},
+  ) =>
+    await world.api.call('changePassword', {
+      token,
+      body: { current_password: current, new_password: wanted },
+      headers,
+    });
+
+  /** Of the user: what was announced, oldest first. */
+  async function announced(id: string): Promise<string[]> {
+    const found = await world.rows<{ type: string }>(
+      `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`,
+      [id],
+    );
+    return found.map(({ type }) => type);
+  }
+
+  async function expectEnded(session: Session): Promise<void> {
+    expectProblem(await world.me(session.access_token), 'access_revoked');
+    expectProblem(await refresh(session.refresh_token), 'invalid_refresh_token');
+  }
+
+  describe('that were forgotten', () => {
+    it('are asked for with one answer and one row, whoever the address belongs to', async () => {
+      const user = await addUser(world, 'member');
+      const state = async () =>
+        await world.rows<{ links: string; events: string; entries: string }>(
+          `SELECT (SELECT count(*) FROM account_links) AS links, (SELECT count(*) FROM outbox) AS events,
+            (SELECT count(*) FROM audit_log) AS entries`,
+        );
+      const before = await state();
+      const answers = [await world.forgot(user.email), await world.forgot('nobody@example.org')];
+      for (const { status, text } of answers) expect([status, text]).to.deep.equal([202, '']);
+      const headers = answers.map((answer) => [...answer.headers.keys()].toSorted());
+      expect(headers[0]).to.deep.equal(headers[1]);
+      // whoever answered looked for nobody: that is for a worker
+      expect(await state()).to.deep.equal(before);
+      const requests = await world.rows('SELECT purpose, email FROM mail_requests ORDER BY id');
+      expect(requests).to.deep.equal([
+        { purpose: 'reset_password', email: user.email },
+        { purpose: 'reset_password', email: 'nobody@example.org' },
+      ]);
+      await world.service.mailRequests.tick();
+      expect(await world.rows('SELECT FROM mail_requests')).to.deep.equal([]);
+      expect(await announced(user.id)).to.include('auth.account.password_reset_requested');
+    });
+
+    it('are asked for too often without being told, and the last link goes on working', async () => {
+      const user = await addUser(world, 'member');
+      const token = await world.resetToken(user);
+      for (const email of [user.email, 'nobody.at.all@example.org']) {
+        for (let count = 0; count < 7; count++) expect((await world.forgot(email)).status).to.equal(202);
+      }
+      const waiting = await world.rows<{ count: number }>('SELECT count(*)::integer AS count FROM mail_requests');
+      expect(waiting).to.deep.equal([{ count: 9 }]);
+      await world.service.mailRequests.tick();
+      expect(expectProblem(await world.reset(token), 'link_not_valid').detail).to.include('A newer one');
+      expect((await world.reset(await world.lastToken(user.id))).status).to.equal(204);
+    });
+
+    it('are asked for by one network so often, and not more', async () => {
+      const headers = world.freshIp();
+      const statuses: number[] = [];
+      for (let count = 0; count < 9; count++) {
+        statuses.push((await world.forgot(`person-${count}@example.org`, headers)).status);
+      }
+      expect(statuses).to.deep.equal([...Array<number>(8).fill(202), 429]);
+      await world.service.mailRequests.tick();
+    });
+
+    it('are found by one of two workers', async () => {
+      const users = [];
+      for (let count = 0; count < 6; count++) users.push(await addUser(world, 'member'));
+      for (const { email } of users) await world.forgot(email);
+      const second = await world.replica();
+      await Promise.all([world.service.mailRequests.tick(), second.service.mailRequests.tick()]);
+      for (const { id } of users) {
+        const asked = (await announced(id)).filter((type) => type === 'auth.account.password_reset_requested');
+        expect(asked).to.have.length(1);
+      }
+    });
+  });
+
+  describe('that are reset', () => {
+    it('let the new one in and the old one not, end all sessions, and verify the address', async () => {
+      const user = await world.register('reset@example.org');
+      const sessions = [await logIn(world, user.email), await logIn(world, user.email)];
+      expect((await world.reset(await world.resetToken(user))).status).to.equal(204);
+      for (const session of sessions) await expectEnded(session);
+      expectProblem(await world.logIn(user.email, password), 'invalid_credentials');
+      const session = (await world.logIn(user.email, newPassword)).body as Session;
+      expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
+      const types = (await announced(user.id)).slice(-2);
+      expect(types).to.deep.equal(['auth.user.changed', 'auth.account.password_changed']);
+    });
+
+    it('are set by one of a hundred at once', async () => {
+      const user = await addUser(world, 'member');
+      const token = await world.resetToken(user);
+      const answers = await Promise.all(
+        Array.from({ length: 100 }, async (_, index) => await world.reset(token, `${newPassword} ${index}`)),
+      );
+      expect(answers.filter(({ status }) => status === 204)).to.have.length(1);
+      const winner = answers.findIndex(({ status }) => status === 204);
+      expect((await world.logIn(user.email, `${newPassword} ${winner}`)).status).to.equal(200);
+    });
+
+    it('stay as they are when the new one is refused, and the link goes on working', async () => {
+      const user = await addUser(world, 'member');
+      const token = await world.resetToken(user);
+      expectProblem(await world.reset(token, 'short'), 'invalid_input');
+      expect((await world.logIn(user.email, password)).status).to.equal(200);
+      expect((await world.reset(token)).status).to.equal(204);
+    });
+  });
+
+  describe('that are changed', () => {
+    it('end every session, and give the caller a new one', async () => {
+      const user = await loggedIn(world, 'member');
+      const other = await logIn(world, user.email);
+      const answer = await change(user.token);
+      expect(answer.status, answer.text).to.equal(200);
+      await expectEnded({ access_token: user.token, refresh_token: user.refreshToken });
+      await expectEnded(other);
+      const session = answer.body as Session;
+      expect((await world.me(session.access_token)).status).to.equal(200);
+      expect((await refresh(session.refresh_token)).status).to.equal(200);
+      expectProblem(await world.logIn(user.email, password), 'invalid_credentials');
+      expect((await world.logIn(user.email, newPassword)).status).to.equal(200);
+      const [ended] = await world.rows<{ reasons: string[] }>(
+        `SELECT array_agg(DISTINCT end_reason) AS reasons FROM sessions WHERE user_id = $1 AND ended_at IS NOT NULL`,
+        [user.id],
+      );
+      expect(ended?.reasons).to.deep.equal(['password_changed']);
+    });
+
+    it('void a reset that was asked for before', async () => {
+      const user = await loggedIn(world, 'member');
+      const token = await world.resetToken(user);
+      await change(user.token);
+      expect(expectProblem(await world.reset(token), 'link_not_valid').detail).to.include('has been changed');
+    });
+
+    it('need the current one, and wrong ones count as failed log-ins do', async () => {
+      const user = await loggedIn(world, 'member');
+      const headers = world.freshIp();
+      for (let count = 0; count < 3; count++) {
+        const answer = await change(user.token, { current: 'wrong', headers });
+        expect(answer.status).to.equal(422);
+        expect(expectProblem(answer, 'wrong_password').errors?.[0]?.field).to.equal('current_password');
+      }
+      expect((await change(user.token, { headers })).status).to.equal(429);
+      expect((await world.me(user.token)).status).to.equal(200);
+      const [entry] = await world.rows<{ reason: string; outcome: string }>(
+        `SELECT reason, outcome FROM audit_log WHERE action = 'password.change' AND subject_id = $1 LIMIT 1`,
+        [user.id],
+      );
+      expect(entry).to.deep.equal({ reason: 'wrong_password', outcome: 'failure' });
+    });
+
+    it('are changed by one of several at once', async () => {
+      const user = await loggedIn(world, 'member');
+      const answers: Answer[] = await Promise.all(
+        Array.from({ length: 3 }, async (_, index) => await change(user.token, { wanted: `${newPassword} ${index}` })),
+      );
+      const won = answers.filter(({ status }) => status === 200);
+      expect(won).to.have.length(1);
+      expect((await world.me((won[0]?.body as Session).access_token)).status).to.equal(200);
+    });
+  });
+
+  describe('log-out everywhere', () => {
+    it('ends every session of the user, and of nobody else', async () => {
+      const user = await loggedIn(world, 'member');
+      const sessions = [await logIn(world, user.email), { access_token: user.token, refresh_token: user.refreshToken }];
+      const neighbour = await loggedIn(world, 'member');
+      expect((await world.api.call('logoutEverywhere', { token: user.token })).status).to.equal(204);
+      for (const session of sessions) await expectEnded(session);
+      expect((await world.me(neighbour.token)).status).to.equal(200);
+      expect((await announced(user.id)).at(-1)).to.equal('auth.user.changed');
+      const again = await logIn(world, user.email);
+      expect((await world.me(again.access_token)).status).to.equal(200);
+    });
+  });
+});

@@ -1,0 +1,85 @@
+import { expect } from 'chai';
+import type { Answer } from './api.ts';
+import { authWorld, cheapPasswords, password, serviceToken, withSecret, type AuthWorld } from './auth-world.ts';
+
+export type LinkEvent = { type: string; aggregate_id: string; payload: { user_id: string; link_id: string } };
+export type AnsweredLink = { email: string; link: string; expires_at: string };
+type Account = { id: string; email: string };
+
+/** May read links, as Notifications may. */
+export const mailer = withSecret('mailer', 'a-secret-of-mailer-with-32-characters', [
+  { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] },
+]);
+/** May read users, as Tasks may. */
+export const reader = withSecret('reader', 'a-secret-of-reader-with-32-characters', [
+  { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
+]);
+
+export const newPassword = 'a much better horse battery';
+
+export type AccountWorld = AuthWorld & {
+  rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
+  /** An address that nobody came from before. */
+  freshIp(): { 'x-forwarded-for': string };
+  register(email: string): Promise<Account>;
+  /** What is to be published of mails with links for this user, oldest first. */
+  linkEvents(userId: string): Promise<LinkEvent[]>;
+  readLink(id: string, client?: typeof mailer): Promise<Answer>;
+  /** The token of the link that was asked for last. */
+  lastToken(userId: string): Promise<string>;
+  forgot(email: string, headers?: Record<string, string>): Promise<Answer>;
+  /** Asks for a reset; gives its token once the worker was there. */
+  resetToken(user: Account): Promise<string>;
+  verify(token: string): Promise<Answer>;
+  reset(token: string, wanted?: string): Promise<Answer>;
+  logIn(email: string, wanted: string): Promise<Answer>;
+  me(token: string): Promise<Answer>;
+};
+
+/** Auth without its workers, so that what is to be published can be read in the outbox, and requests for mails wait until they are looked at. */
+export async function accountWorld(settings: Record<string, string> = {}): Promise<AccountWorld> {
+  const clients = JSON.stringify([mailer, reader].map((client) => client.settings));
+  const world = await authWorld(
+    { OIDC_CLIENTS: clients, PROCESS_ROLE: 'api', ...settings },
+    { passwords: cheapPasswords() },
+  );
+  let ip = 0;
+  const made: AccountWorld = {
+    ...world,
+    rows: async <R extends object>(text: string, values: unknown[] = []) =>
+      (await world.database.db.pool.query<R>(text, values)).rows,
+    freshIp: () => ({ 'x-forwarded-for': `203.0.113.${(ip += 1)}` }),
+    async register(email) {
+      const answer = await world.api.call('register', { body: { email, password, name: 'Rosa' } });
+      expect(answer.status, answer.text).to.equal(201);
+      return answer.body as Account;
+    },
+    linkEvents: async (userId) =>
+      await made.rows<LinkEvent>(
+        String.raw`SELECT type, aggregate_id, payload FROM outbox
+         WHERE type LIKE 'auth.account.%\_requested' AND payload->>'user_id' = $1 ORDER BY id`,
+        [userId],
+      ),
+    async readLink(id, client = mailer) {
+      return await world.api.call('getAccountLink', { token: await serviceToken(world, client), params: { id } });
+    },
+    async lastToken(userId) {
+      const last = (await made.linkEvents(userId)).at(-1);
+      const { link } = (await made.readLink(last?.payload.link_id ?? '')).body as AnsweredLink;
+      return new URL(link).searchParams.get('token') ?? '';
+    },
+    forgot: async (email, headers = made.freshIp()) =>
+      await world.api.call('forgotPassword', { body: { email }, headers }),
+    async resetToken(user) {
+      expect((await made.forgot(user.email)).status).to.equal(202);
+      await world.service.mailRequests.tick();
+      return await made.lastToken(user.id);
+    },
+    verify: async (token) => await world.api.call('verifyEmail', { body: { token } }),
+    reset: async (token, wanted = newPassword) =>
+      await world.api.call('resetPassword', { body: { token, new_password: wanted } }),
+    logIn: async (email, wanted) => await world.api.call('login', { body: { email, password: wanted } }),
+    me: async (token) => await world.api.call('me', { token }),
+  };
+  return made;
+}
