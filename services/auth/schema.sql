@@ -66,6 +66,12 @@ CREATE TABLE clients (
   CONSTRAINT clients_pkey PRIMARY KEY (client_id)
 );
 
+CREATE TABLE known_networks (
+  hash bytea NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT known_networks_pkey PRIMARY KEY (hash)
+);
+
 CREATE TABLE mail_requests (
   id uuid NOT NULL,
   purpose text NOT NULL,
@@ -176,6 +182,8 @@ CREATE INDEX audit_log_at ON audit_log USING btree (at, id);
 CREATE INDEX audit_log_ip ON audit_log USING btree (ip, at, id) WHERE ip IS NOT NULL;
 CREATE INDEX audit_log_origin ON audit_log USING btree (at) WHERE ip IS NOT NULL OR user_agent IS NOT NULL;
 CREATE INDEX audit_log_subject ON audit_log USING btree (subject_id, at, id) WHERE subject_id IS NOT NULL;
+
+CREATE INDEX known_networks_expires_at ON known_networks USING btree (expires_at);
 
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_held ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;

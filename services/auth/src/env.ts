@@ -146,6 +146,14 @@ export const env = commandEnv.extend({
   /** Guessing at many accounts; generous, since an office may be behind one address. */
   LOGIN_FAILURES_PER_IP: count(1_000_000).default(300),
   LOGIN_FAILURE_WINDOW_MS: fields.milliseconds.default(900_000),
+  /**
+   * Guessing at one account from any number of addresses: together 30 an hour, at most 40 in one. Devices and networks that the owner has
+   * logged in from do not count.
+   */
+  LOGIN_FAILURES_PER_ACCOUNT: count(1_000_000).default(10),
+  LOGIN_ACCOUNT_WINDOW_MS: fields.milliseconds.default(1_200_000),
+  /** How long a device or network is known after a log-in. */
+  LOGIN_KNOWN_DAYS: count(365).default(90),
   /** Generous, so that demos and tests may register their people; a public installation wants less. */
   REGISTRATIONS_PER_IP: count(1_000_000).default(2_000),
   REGISTRATION_WINDOW_MS: fields.milliseconds.default(3_600_000),

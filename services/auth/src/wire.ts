@@ -21,7 +21,6 @@ import { owaspCost } from './passwords/argon2id.ts';
 import { createPasswords } from './passwords/passwords.ts';
 import { createAudit } from './postgres/audit.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
-import { createLimits } from './postgres/limits.ts';
 import { providerAdapter } from './postgres/provider-adapter.ts';
 import { purgeExpired } from './postgres/purge.ts';
 import { createSessions } from './postgres/sessions.ts';
@@ -35,6 +34,7 @@ import { createProviders } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import { createJwtIssuer } from './tokens/jwt-issuer.ts';
 import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
+import { wireLimits } from './wire-limits.ts';
 import { linkLifetimes, wireAccount } from './wire-account.ts';
 import { rotationSchedule } from './wire-commands.ts';
 
@@ -87,17 +87,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
       queue: env.PASSWORD_HASH_QUEUE,
       metrics,
     });
-  const limits = createLimits(db.pool, {
-    failuresPerAccountAndIp: env.LOGIN_FAILURES_PER_ACCOUNT_AND_IP,
-    failuresPerIp: env.LOGIN_FAILURES_PER_IP,
-    failureWindowMs: env.LOGIN_FAILURE_WINDOW_MS,
-    registrationsPerIp: env.REGISTRATIONS_PER_IP,
-    registrationWindowMs: env.REGISTRATION_WINDOW_MS,
-    mailsPerIp: env.MAIL_REQUESTS_PER_IP,
-    mailsPerRecipient: env.MAIL_REQUESTS_PER_ADDRESS,
-    mailWindowMs: env.MAIL_REQUEST_WINDOW_MS,
-  });
   const secret = env.KEY_ENCRYPTION_SECRET;
+  const { limits, devices } = wireLimits(env, db.pool);
   const sealedKeys = createSealedKeys(db);
   const keys = createSigningKeys(sealedKeys, secret);
   const rotation = rotateKeys(sealedKeys, secret, rotationSchedule(env));
@@ -146,6 +137,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     authenticate: checkPassword,
     sessions,
     audit,
+    deviceProofs: devices,
     formKey: derivedKey(secret, 'forms'),
   });
 
@@ -157,6 +149,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const useCases: UseCases = {
     register: register({ users, passwords, limits, audit }),
     logIn: logIn({ authenticate: checkPassword, startSession }),
+    deviceCookieFor: devices.cookieFor,
     refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
     createUser: createUser({ users, passwords }),

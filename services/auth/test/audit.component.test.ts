@@ -226,14 +226,14 @@ describe('the audit log', () => {
     const flooded = await oidcWorld();
     try {
       const { token } = await loggedIn(flooded, 'admin');
-      const guess = async (ip: string) =>
+      const guess = async (ip: string, name = 'nobody') =>
         await flooded.api.call('login', {
-          body: { email: 'nobody@example.org', password: 'a wrong one' },
+          body: { email: `${name}@example.org`, password: 'a wrong one' },
           headers: { 'x-forwarded-for': ip },
         });
       // of one address 10 are let through; then the limit refuses
       for (let count = 0; count < 60; count++) await guess('198.51.100.1');
-      for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`);
+      for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`, `nobody-${host}`);
       const failures = async () => {
         const { rows: found } = await flooded.database.db.pool.query<{
           reason: string;

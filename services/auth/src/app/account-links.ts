@@ -53,13 +53,13 @@ export function linkNotValid(end: LinkEnd) {
   return problem('link_not_valid', `${linkEndText(end)} Ask for a new one.`);
 }
 
-/** The id of a link that works, by its token. @throws Problem `link_not_valid`. */
+/** A link that works, by its token. @throws Problem `link_not_valid`. */
 export function workingLink({ links, linkTokens }: { links: AccountLinks; linkTokens: LinkTokens }) {
-  return async (token: string, purpose: LinkPurpose): Promise<string> => {
+  return async (token: string, purpose: LinkPurpose): Promise<AccountLink> => {
     const id = linkTokens.idOf(token, purpose);
     const link = id === undefined ? undefined : await links.find(id);
     if (link === undefined) throw linkNotValid('unknown');
     if (link.end !== null) throw linkNotValid(link.end);
-    return link.id;
+    return link;
   };
 }

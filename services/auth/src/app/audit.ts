@@ -2,10 +2,16 @@ import type { AuditAction, AuditEntry, Role } from '@taskwire/contracts';
 import type { UserChange } from './ports.ts';
 
 /** Where a request comes from, as the gateway tells. All null for the command line, and for what the service does by itself. */
-export type Origin = { ip: string | null; userAgent: string | null; requestId: string | null };
+export type Origin = {
+  ip: string | null;
+  userAgent: string | null;
+  requestId: string | null;
+  /** What the device got when somebody logged in with it, as `DeviceProofs` makes it; or whatever it says instead. */
+  deviceProof: string | null;
+};
 
 /** Of what does not come over the network. */
-export const noOrigin: Origin = { ip: null, userAgent: null, requestId: null };
+export const noOrigin: Origin = { ip: null, userAgent: null, requestId: null, deviceProof: null };
 
 export type AuditActor =
   { kind: 'user'; id: string } | { kind: 'client'; id: string } | { kind: 'command_line' } | { kind: 'system' };

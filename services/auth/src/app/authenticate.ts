@@ -28,8 +28,8 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     return schemas.email.safeParse(email).success ? await users.findCredentials(email) : undefined;
   }
 
-  return async ({ email, password }: Given, ip: string): Promise<Checked> => {
-    const attempt = await limits.login(ip, email);
+  return async ({ email, password }: Given, origin: Origin): Promise<Checked> => {
+    const attempt = await limits.login(origin, email);
     const account = await findCredentials(email);
     const { matches, outdated } = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
       // nothing was checked, so nothing was guessed
@@ -38,7 +38,7 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     });
     if (account === undefined) return { matches: false, account };
     if (!matches) return { matches, account };
-    await attempt.forgive();
+    await Promise.all([attempt.forgive(), limits.trust(origin, email)]);
     return { matches, account, outdated };
   };
 }
@@ -63,7 +63,7 @@ export function authenticate({ audit, requireVerifiedEmail, ...parts }: Parts) {
   return async (given: Given, origin: Origin): Promise<Authentication> => {
     let account: Credentials | undefined;
     try {
-      const checked = await check(given, origin.ip ?? '');
+      const checked = await check(given, origin);
       account = checked.account;
       if (!checked.matches) throw wrongCredentials();
       const { userId, tokensValidAfter, at, passwordHash, emailVerified } = checked.account;

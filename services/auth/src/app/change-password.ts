@@ -21,10 +21,7 @@ type Parts = {
 export function changePassword({ users, passwords, audit, checkPassword, startSession }: Parts) {
   async function change(caller: Caller, given: { current_password: string; new_password: string }) {
     const { email } = existing(await users.find(caller.id));
-    const { matches, account } = await checkPassword(
-      { email, password: given.current_password },
-      caller.origin.ip ?? '',
-    );
+    const { matches, account } = await checkPassword({ email, password: given.current_password }, caller.origin);
     if (!matches || account.userId !== caller.id) throw wrongPassword();
     const hashes = { before: account.passwordHash, after: await passwords.hash(given.new_password) };
     const changed = await users.changePassword(caller.id, hashes, doneBy(caller));

@@ -157,7 +157,9 @@ export type Attempt = {
 
 /** How often something may be tried. @throws Problem `rate_limited` with Retry-After. */
 export type Limits = {
-  login(ip: string, email: string): Promise<Attempt>;
+  login(origin: Origin, email: string): Promise<Attempt>;
+  /** Somebody has shown here that the account is theirs: guesses of others are not to slow them down here. */
+  trust(origin: Origin, email: string): Promise<void>;
   register(ip: string): Promise<void>;
   /** Whether an address may be mailed: false when it was asked for too often. @throws Problem for a network that asks too much. */
   mail(ip: string, email: string, purpose: LinkPurpose): Promise<boolean>;

@@ -6,7 +6,7 @@ import type { LinkTokens } from './link-tokens.ts';
 export function verifyEmail(parts: { links: AccountLinks; linkTokens: LinkTokens }) {
   const find = workingLink(parts);
   return async ({ token }: { token: string }, origin: Origin): Promise<void> => {
-    const result = await parts.links.verifyEmail(await find(token, 'verify_email'), origin);
+    const result = await parts.links.verifyEmail((await find(token, 'verify_email')).id, origin);
     if (result !== 'done') throw linkNotValid(result);
   };
 }

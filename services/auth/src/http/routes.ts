@@ -2,6 +2,7 @@ import { authRoutes } from '@taskwire/contracts';
 import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { createUser } from '../app/create-user.ts';
+import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { logIn } from '../app/log-in.ts';
 import type { Sessions, User, Users } from '../app/ports.ts';
 import { doneBy, type readInternalUser, type readUser } from '../app/read-user.ts';
@@ -16,6 +17,8 @@ import { callerOf, originOf } from './origin.ts';
 export type UseCases = {
   register: ReturnType<typeof register>;
   logIn: ReturnType<typeof logIn>;
+  /** Of a device that somebody has just logged in with. */
+  deviceCookieFor: DeviceProofs['cookieFor'];
   refresh: ReturnType<typeof refresh>;
   logOut: Sessions['end'];
   createUser: ReturnType<typeof createUser>;
@@ -29,7 +32,11 @@ export type UseCases = {
 export function routes(app: UseCases, users: Users, audit: AuditLog): BoundRoute[] {
   return [
     bind(authRoutes.register, async ({ body, ...request }) => answer(201, await app.register(body, originOf(request)))),
-    bind(authRoutes.login, async ({ body, ...request }) => answer(200, await app.logIn(body, originOf(request)))),
+    bind(authRoutes.login, async ({ body, ...request }) =>
+      answer(200, await app.logIn(body, originOf(request)), {
+        headers: { 'Set-Cookie': app.deviceCookieFor(body.email) },
+      }),
+    ),
     bind(authRoutes.refresh, async ({ body, ...request }) =>
       answer(200, await app.refresh(body.refresh_token, originOf(request))),
     ),

@@ -1,5 +1,5 @@
 import type { Database } from '@taskwire/postgres';
-import type { Audit, AuditLog, NewAuditEntry } from '../app/audit.ts';
+import { noOrigin, type Audit, type AuditLog, type NewAuditEntry } from '../app/audit.ts';
 import { appendAudit, listAudit } from './audit-rows.ts';
 import { networkOf } from './limits.ts';
 
@@ -77,5 +77,5 @@ export function createAudit(db: Pick<Database, 'pool'>, settings: RefusalSetting
 const mostCounts = 10_000;
 
 function withoutDetails({ action, reason }: Refusal): Refusal {
-  return { action, reason, actor: null, subject: null, origin: { ip: null, userAgent: null, requestId: null } };
+  return { action, reason, actor: null, subject: null, origin: noOrigin };
 }

@@ -3,13 +3,18 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { problem } from '@taskwire/errors';
 import type { Database } from '@taskwire/postgres';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { Limits } from '../app/ports.ts';
+import type { KnownNetworks } from './known-networks.ts';
 import { foldEmail } from './user-rows.ts';
 
 /** How many attempts within a span of time. */
 export type LimitSettings = {
   /** Failed log-ins of one account from one address. */
   failuresPerAccountAndIp: number;
+  /** Failed log-ins of one account, from all places together where nobody has logged in to it before. */
+  failuresPerAccount: number;
+  accountWindowMs: number;
   /** Failed log-ins from one address, whatever the account. */
   failuresPerIp: number;
   failureWindowMs: number;
@@ -23,29 +28,49 @@ export type LimitSettings = {
   mailWindowMs: number;
 };
 
+export type LimitsOptions = {
+  pool: Database['pool'];
+  settings: LimitSettings;
+  knownNetworks: KnownNetworks;
+  deviceProofs: DeviceProofs;
+};
+
 /**
  * Limits that all replicas share. A log-in counts before it is checked, so that many guesses at once are not all let through, and
- * is forgiven when it was right. Nothing counts against an account alone: then anybody could lock its owner out.
+ * is forgiven when it was right. What limits an account over all addresses leaves out where its owner is known (OWASP's device cookies, and
+ * networks): else anybody could lock them out. See docs/adr/0020-guessing.md.
  */
-export function createLimits(pool: Database['pool'], settings: LimitSettings): Limits {
+export function createLimits({ pool, settings, knownNetworks, deviceProofs }: LimitsOptions): Limits {
   const perAccountAndIp = limiter(pool, 'login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
   const perIp = limiter(pool, 'login-ip', settings.failuresPerIp, settings.failureWindowMs);
+  const strangers = limiter(pool, 'login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
   const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
   const mailsPerIp = limiter(pool, 'mail-ip', settings.mailsPerIp, settings.mailWindowMs);
   const mailsPerRecipient = limiter(pool, 'mail-recipient', settings.mailsPerRecipient, settings.mailWindowMs);
 
   return {
-    async login(ip, email) {
-      const network = networkOf(ip);
-      const account = hashed(`${foldEmail(email)} ${network}`);
+    async login({ ip, deviceProof }, email) {
+      const network = networkOf(ip ?? '');
+      const device = deviceProofs.deviceOf(deviceProof, email);
+      // neighbours in one network do not count against each other's devices
+      const place = hashed(`${foldEmail(email)} ${device ?? network}`);
+      const account = hashed(foldEmail(email));
       await consume(perIp, network);
-      await consume(perAccountAndIp, account);
+      await consume(perAccountAndIp, place);
+      const isKnown = device !== undefined || (await knownNetworks.has(email, ip ?? ''));
+      if (!isKnown) await consume(strangers, account, elsewhere);
       return {
         async forgive() {
-          await Promise.all([perIp.reward(network), perAccountAndIp.delete(account)]);
+          await Promise.all([
+            perIp.reward(network),
+            perAccountAndIp.delete(place),
+            // others have their failures still
+            ...(isKnown ? [] : [strangers.reward(account)]),
+          ]);
         },
       };
     },
+    trust: async ({ ip }, email) => await knownNetworks.add(email, ip ?? ''),
     async register(ip) {
       await consume(registrations, networkOf(ip));
     },
@@ -76,10 +101,14 @@ function hashed(text: string): string {
   return createHash('sha256').update(text).digest('base64url');
 }
 
-async function consume(limit: RateLimiterPostgres, key: string): Promise<void> {
+const elsewhere = ', or now where you have logged in before, or set a new password by mail';
+
+async function consume(limit: RateLimiterPostgres, key: string, otherwise = ''): Promise<void> {
   const seconds = await take(limit, key);
   if (seconds === undefined) return;
-  throw problem('rate_limited', `Try again in ${seconds} s.`, { headers: { 'Retry-After': String(seconds) } });
+  throw problem('rate_limited', `Try again in ${seconds} s${otherwise}.`, {
+    headers: { 'Retry-After': String(seconds) },
+  });
 }
 
 /** Counts an attempt; gives the seconds until the next one is let through when there were too many. */

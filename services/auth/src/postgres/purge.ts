@@ -5,15 +5,19 @@ const batch = 1_000;
 
 /**
  * Deletes a batch of what can have no use any more: tokens, codes and the like that expired (using one of those again tells
- * nothing), sessions and mailed links a week after they expired, and counts of attempts that are over. Tells whether there may be more.
+ * nothing), sessions and mailed links a week after they expired, networks that nobody
+ * has logged in from for long, and counts of attempts that are over. Tells whether there may be more.
  */
 export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
   const tokens = await query(db, deleteTokens, [batch]);
   const sessions = await query(db, deleteSessions, [batch]);
   const artifacts = await query(db, deleteArtifacts, [batch]);
   const links = await query(db, deleteLinks, [batch]);
+  const networks = await query(db, deleteNetworks, [batch]);
   const limits = await query(db, deleteLimits, [Date.now(), batch]);
-  return [tokens, artifacts, sessions, links, limits].some(({ length }) => length === batch) ? 'more' : 'idle';
+  return [tokens, artifacts, sessions, links, networks, limits].some(({ length }) => length === batch)
+    ? 'more'
+    : 'idle';
 }
 
 const deleteTokens = `
@@ -38,6 +42,12 @@ const deleteSessions = `
 const deleteLinks = `
   DELETE FROM account_links WHERE id IN (
     SELECT id FROM account_links WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY expires_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;
+
+const deleteNetworks = `
+  DELETE FROM known_networks WHERE hash IN (
+    SELECT hash FROM known_networks WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 

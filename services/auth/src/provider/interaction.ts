@@ -5,6 +5,7 @@ import type { Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Audit } from '../app/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
+import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { Sessions } from '../app/ports.ts';
 import type { Providers } from './provider.ts';
 import { readForm } from './form.ts';
@@ -20,6 +21,7 @@ export type InteractionOptions = {
   authenticate: Authenticate;
   sessions: Sessions;
   audit: Audit;
+  deviceProofs: DeviceProofs;
   /** Forms carry a token made with it. */
   formKey: Buffer;
 };
@@ -72,6 +74,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     try {
       const origin = requestOrigin(request);
       const { userId, at } = await options.authenticate({ email, password }, origin);
+      response.append('Set-Cookie', options.deviceProofs.cookieFor(email));
       const user = { kind: 'user', id: userId } as const;
       await options.audit.record({
         actor: user,

@@ -1,6 +1,7 @@
 import type { OwnPath } from '@taskwire/http-server';
 import { Provider } from 'oidc-provider/lib/provider.js';
 import { noOrigin, type Origin } from '../app/audit.ts';
+import { deviceProofOf } from '../app/device-proofs.ts';
 
 type Request = Parameters<OwnPath['handle']>[0];
 
@@ -11,6 +12,7 @@ export function requestOrigin(request: Request): Origin {
     ip: request.ip ?? null,
     userAgent: request.get('user-agent') ?? null,
     requestId: typeof requestId === 'string' ? requestId : null,
+    deviceProof: deviceProofOf(request.get('cookie')),
   };
 }
 

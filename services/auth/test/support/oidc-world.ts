@@ -62,9 +62,13 @@ type Person = Awaited<ReturnType<OidcWorld['person']>>;
 export type Code = { code: string; verifier: string; person: Person; page: Page };
 
 /** Auth with clients for people. */
-export async function oidcWorld(settings: Record<string, string> = {}, more: object[] = []): Promise<OidcWorld> {
+export async function oidcWorld(
+  settings: Record<string, string> = {},
+  more: object[] = [],
+  overrides = { passwords: cheapPasswords() },
+): Promise<OidcWorld> {
   const clients = JSON.stringify([portalSettings, spaSettings, desktopSettings, ...more]);
-  const world = await authWorld({ OIDC_CLIENTS: clients, ...settings }, { passwords: cheapPasswords() });
+  const world = await authWorld({ OIDC_CLIENTS: clients, ...settings }, overrides);
   const by = basic(portal.client_id, portal.client_secret);
   const made = {
     ...world,

@@ -1,0 +1,185 @@
+import { expect } from 'chai';
+import { waitFor } from '@taskwire/testing';
+import { deviceProofs } from '../src/app/device-proofs.ts';
+import { linkTokens } from '../src/app/link-tokens.ts';
+import type { Passwords } from '../src/app/ports.ts';
+import { derivedKey } from '../src/tokens/derived-keys.ts';
+import { expectProblem, type Answer, type Api } from './support/api.ts';
+import { addUser, cheapPasswords, logIn, password } from './support/auth-world.ts';
+import { pkce } from './support/browser.ts';
+import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+
+/** What is let through of one account in a window, from all who are not known. */
+const budget = 10;
+const forwarded = (ip: string) => ({ 'x-forwarded-for': ip });
+
+describe('guessing at one account from many addresses', () => {
+  let world: OidcWorld;
+  let checked = 0;
+  const cheap = cheapPasswords();
+  const counting: Passwords = {
+    hash: cheap.hash,
+    async verify(text, hash) {
+      checked += 1;
+      return await cheap.verify(text, hash);
+    },
+  };
+  before(async () => {
+    world = await oidcWorld({}, [], { passwords: counting });
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  let networks = 0;
+  /** An address that no test has used. */
+  const freshIp = () => `10.${(networks += 1) >> 8}.${networks & 255}.1`;
+
+  type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
+  const attempt = async (email: string, given: Attempt): Promise<Answer> =>
+    await (given.api ?? world.api).call('login', {
+      body: { email, password: given.password ?? 'a wrong guess' },
+      headers: { ...forwarded(given.ip), ...(given.cookie === undefined ? {} : { cookie: given.cookie }) },
+    });
+
+  /** Guesses, each from an address of its own; gives how many were looked at. */
+  async function attack(email: string, addresses: number): Promise<number> {
+    const before = checked;
+    for (let sent = 0; sent < addresses; sent += 50) {
+      const guesses = Array.from({ length: Math.min(50, addresses - sent) }, async () => {
+        return await attempt(email, { ip: freshIp() });
+      });
+      for (const { status } of await Promise.all(guesses)) expect(status).to.be.oneOf([401, 429]);
+    }
+    return checked - before;
+  }
+
+  const deviceOf = (answer: Answer) => /taskwire_device=[^;]+/.exec(answer.headers.get('set-cookie') ?? '')?.[0] ?? '';
+
+  it('a thousand addresses have ten guesses in a window between them; the owner goes on where they are known', async () => {
+    const owner = await addUser(world, 'member');
+    const home = freshIp();
+    const first = await attempt(owner.email, { ip: home, password });
+    expect(first.status).to.equal(200);
+    expect(await attack(owner.email, 1_000)).to.equal(budget);
+    // from the network of the log-in, with a mistake before it
+    expect((await attempt(owner.email, { ip: home })).status).to.equal(401);
+    expect((await attempt(owner.email, { ip: home, password })).status).to.equal(200);
+    // from anywhere else, with the device of the log-in
+    expect((await attempt(owner.email, { ip: freshIp(), password, cookie: deviceOf(first) })).status).to.equal(200);
+    // and what the owner does gives the others nothing back
+    expect(await attack(owner.email, 50)).to.equal(0);
+  });
+
+  it('a new address has its turn while the budget lasts, and right log-ins use nothing of it', async () => {
+    const owner = await addUser(world, 'member');
+    await attack(owner.email, budget - 1);
+    for (let count = 0; count < budget; count++) {
+      expect((await attempt(owner.email, { ip: freshIp(), password })).status).to.equal(200);
+    }
+    expect(await attack(owner.email, 5)).to.equal(1);
+  });
+
+  it('from a new address the owner gets in with the next window, or at once with a link by mail', async () => {
+    const short = await world.replica({ LOGIN_ACCOUNT_WINDOW_MS: '2000' });
+    const waiting = await addUser(world, 'member');
+    for (let count = 0; count <= budget; count++) await attempt(waiting.email, { ip: freshIp(), api: short.api });
+    const refused = await attempt(waiting.email, { ip: freshIp(), password, api: short.api });
+    expectProblem(refused, 'rate_limited');
+    expect(Number(refused.headers.get('retry-after'))).to.be.within(1, 2);
+    await waitFor(
+      async () => (await attempt(waiting.email, { ip: freshIp(), password, api: short.api })).status === 200,
+    );
+
+    const owner = await addUser(world, 'member');
+    const hotel = freshIp();
+    await attack(owner.email, 20);
+    const limited = await attempt(owner.email, { ip: hotel, password });
+    expect(expectProblem(limited, 'rate_limited').detail).to.contain('set a new password by mail');
+    expect(Number(limited.headers.get('retry-after'))).to.be.within(1_000, 1_200);
+    await world.api.call('forgotPassword', { body: { email: owner.email }, headers: forwarded(hotel) });
+    const token = await waitFor(async () => await resetTokenOf(owner.id));
+    const body = { token, new_password: 'Sunflower-Kettle-92' };
+    const reset = await world.api.call('resetPassword', { body, headers: forwarded(hotel) });
+    expect(reset.status, reset.text).to.equal(204);
+    expect((await attempt(owner.email, { ip: hotel, password: 'Sunflower-Kettle-92' })).status).to.equal(200);
+    expect(await attack(owner.email, 20)).to.equal(0);
+  });
+
+  async function resetTokenOf(userId: string): Promise<string | undefined> {
+    const { rows } = await world.database.db.pool.query<{ id: string }>(
+      "SELECT id FROM account_links WHERE user_id = $1 AND purpose = 'reset_password'",
+      [userId],
+    );
+    const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+    const [link] = rows;
+    return link && linkTokens(derivedKey(secret, 'account links')).tokenOf({ id: link.id, purpose: 'reset_password' });
+  }
+
+  it('an account that is not there answers the same', async () => {
+    expect(await attack('nobody-here@example.org', 30)).to.equal(budget);
+    const answer = await attempt('nobody-here@example.org', { ip: freshIp() });
+    expect(expectProblem(answer, 'rate_limited').detail).to.contain('set a new password by mail');
+  });
+
+  it('a device is known for its account only, for its time, and for what we signed; it may fail ten times too', async () => {
+    const [owner, other] = [await addUser(world, 'member'), await addUser(world, 'member')];
+    const cookie = deviceOf(await attempt(owner.email, { ip: freshIp(), password }));
+    const foreign = deviceOf(await attempt(other.email, { ip: freshIp(), password }));
+    await attack(owner.email, 20);
+    const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+    const issued = (key: Buffer, lifetimeSeconds: number) =>
+      deviceProofs({ key, lifetimeSeconds, secure: false }).cookieFor(owner.email).split(';')[0] ?? '';
+    const forged = issued(Buffer.alloc(32), 1_000);
+    expect(
+      deviceProofs({ key: Buffer.alloc(32), lifetimeSeconds: 0, secure: false }).deviceOf(forged, owner.email),
+    ).to.equal(undefined);
+    const old = (() => {
+      const now = Date.now;
+      Date.now = () => now() - 91 * 86_400_000;
+      try {
+        return issued(derivedKey(secret, 'devices'), 90 * 86_400);
+      } finally {
+        Date.now = now;
+      }
+    })();
+    for (const worthless of [foreign, forged, old, 'taskwire_device=x', `${cookie}x`]) {
+      const answer = await attempt(owner.email, { ip: freshIp(), password, cookie: worthless });
+      expect(answer.status, worthless).to.equal(429);
+    }
+    for (let count = 0; count < 10; count++) {
+      expect((await attempt(owner.email, { ip: freshIp(), cookie })).status).to.equal(401);
+    }
+    expect((await attempt(owner.email, { ip: freshIp(), password, cookie })).status).to.equal(429);
+  });
+
+  it('the log-in page has the same limit, and knows the same devices', async () => {
+    const owner = await addUser(world, 'member');
+    const person = { email: owner.email, password };
+    const address = world.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'login' });
+    const known = world.browser();
+    const page = await known.open(address);
+    // the test's browser comes from one network: the proof alone makes the difference
+    expect((await known.submit(page, { ...person, decision: 'log_in' })).text).to.contain('value="allow"');
+    await world.database.db.pool.query('DELETE FROM known_networks');
+    await attack(owner.email, 20);
+    const stranger = world.browser();
+    const refused = await stranger.submit(await stranger.open(address), { ...person, decision: 'log_in' });
+    expect(refused.status).to.equal(429);
+    expect(refused.text).to.contain('where you have logged in before');
+    const again = await known.submit(await known.open(address), { ...person, decision: 'log_in' });
+    expect(again.text).to.contain('value="allow"');
+  });
+
+  it('the cookie of a device lets nobody in, is not for scripts, and says nothing of the account', async () => {
+    const owner = await addUser(world, 'member');
+    await logIn(world, owner.email);
+    const answer = await attempt(owner.email, { ip: freshIp(), password });
+    const cookie = answer.headers.get('set-cookie') ?? '';
+    expect(cookie).to.match(/^taskwire_device=[\w.-]+; Path=\/; Max-Age=7776000; HttpOnly; SameSite=Strict$/);
+    expect(cookie).not.to.contain(owner.id);
+    const guess = await attempt(owner.email, { ip: freshIp(), cookie: deviceOf(answer) });
+    expect(guess.status).to.equal(401);
+    expect(guess.headers.get('set-cookie')).to.equal(null);
+  });
+});
