@@ -8,7 +8,7 @@ import { createCommitter } from './commit.ts';
 import type { Handlers, NamedHandler } from './handler.ts';
 import { createKeyChains } from './key-chains.ts';
 import type { InboxLimits } from './limits.ts';
-import { checkMessage, orderKey, readEvent, toMessage, type Invalid, type Message } from './message.ts';
+import { checkMessage, orderKey, readEvent, storable, toMessage, type Invalid, type Message } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { retry, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
@@ -75,7 +75,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
       );
     } catch (error) {
       if (signal.aborted) throw error;
-      return retry(errorText(error));
+      return retry(storable(errorText(error)));
     }
   }
 

@@ -9,7 +9,7 @@ export type Message = {
   aggregateId: string | undefined;
   correlationId: string | undefined;
   appId: string | undefined;
-  /** Seconds since the epoch. */
+  /** Seconds since the epoch; undefined when what was sent is no time of the years 1970 to 9999. */
   sentAt: number | undefined;
   /** JSON text. */
   headers: string;
@@ -30,6 +30,8 @@ export type Invalid = { reason: InvalidReason; error: string };
 
 /** The versions of event payloads that this build reads. */
 const schemaVersions: readonly unknown[] = [1];
+/** In an index row (2,704 bytes at most) there must be room for it, at three bytes each, and for a handler's name. Ids have 36 characters. */
+const maxKeyLength = 500;
 /** Several times what an outbox accepts (64 KiB); a dead letter of this size still fits through psql. */
 const maxPayloadBytes = 262_144;
 
@@ -46,10 +48,10 @@ export function toMessage(delivery: Delivery): Message {
   return {
     id: storable(isMessageId(messageId) ? messageId.toLowerCase() : messageId),
     type: storable(delivery.type ?? delivery.routingKey) ?? '',
-    aggregateId: typeof aggregateId === 'string' ? storable(aggregateId) : undefined,
+    aggregateId: typeof aggregateId === 'string' ? storable(aggregateId, maxKeyLength) : undefined,
     correlationId: storable(delivery.correlationId),
     appId: storable(delivery.appId),
-    sentAt: delivery.timestamp,
+    sentAt: storableTime(delivery.timestamp),
     headers: encodeHeaders(headers),
     payload: delivery.body,
   };
@@ -96,11 +98,19 @@ export function orderKey(message: Message, handler: NamedHandler): string | unde
   return handler.order === 'none' ? undefined : message.aggregateId;
 }
 
-/** Text as PostgreSQL takes it: NUL is the one character that it refuses; and bounded, since some columns are indexed. */
-export function storable(text: string): string;
+/**
+ * Text as PostgreSQL takes it: without NUL, and without half characters (an error message may cut one in two), which jsonb refuses; bounded, since
+ * nobody reads more.
+ */
+export function storable(text: string, maxLength?: number): string;
 export function storable(text: string | undefined): string | undefined;
-export function storable(text: string | undefined): string | undefined {
-  return text?.replaceAll('\0', '\uFFFD').slice(0, 2_000);
+export function storable(text: string | undefined, maxLength = 2_000): string | undefined {
+  return text?.replaceAll('\0', '\uFFFD').slice(0, maxLength).toWellFormed();
+}
+
+/** A sender that counts in micro- or nanoseconds is beyond what PostgreSQL has as a time; one that counts in milliseconds is in no year of ISO 8601. */
+function storableTime(seconds: number | undefined): number | undefined {
+  return seconds !== undefined && seconds < 253_402_300_800 ? seconds : undefined;
 }
 
 function invalid(reason: InvalidReason, error: string): Invalid {

@@ -4,7 +4,7 @@ import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handlers, NamedHandler } from './handler.ts';
 import type { InboxLimits } from './limits.ts';
-import { checkMessage, readEvent, schemaVersionOf } from './message.ts';
+import { checkMessage, readEvent, schemaVersionOf, storable } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { retry, type Outcome } from './outcome.ts';
 import { claimDue, claimSuspect, giveUp, retryLater, settle, type Claim } from './retries.ts';
@@ -70,7 +70,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
       return { kind: 'done' };
     } catch (error) {
       if (error instanceof LeaseLost) return 'lost';
-      return retry(errorText(error));
+      return retry(storable(errorText(error)));
     }
   }
 

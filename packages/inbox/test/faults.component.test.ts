@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { dead, retry, type HandlerContext } from '@taskwire/inbox';
+import { dead, done, retry, type HandlerContext, type Outcome } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import { waitFor } from '@taskwire/testing';
@@ -18,15 +18,39 @@ describe('inbox among faults', () => {
     await bench.drop();
   });
 
-  it('stores whatever a message or a reason contains', async () => {
+  it('stores whatever a message or a reason contains, at its first delivery', async () => {
     const nul = { body: Buffer.from('\0'), correlationId: 'a\0b', headers: { aggregate_id: 'x\0', other: '\0' } };
-    const decide = ({ aggregateId }: HandlerContext) => (aggregateId === 'a' ? dead('a\0b') : retry('\0'));
+    const reasons: Record<string, Outcome> = {
+      nul: dead('a\0b'),
+      // the limit of a reason cuts the character in two
+      half: dead(`${'x'.repeat(1_999)}😀`),
+      retry: retry('\0'),
+      effect: done(() => Promise.reject(new Error('\0'))),
+    };
+    const decide = ({ aggregateId }: HandlerContext) => reasons[aggregateId ?? ''] ?? dead('never');
     await bench.start([aHandler({ decide })], { limits: never });
-    const events = [anEvent(nul), anEvent({ aggregateId: 'a' }), anEvent({ aggregateId: 'b' })];
+    // 2,000 characters of three bytes each that do not compress
+    const longKey = String.fromCharCode(...Array.from({ length: 2_000 }, () => 0x4e00 + Math.random() * 20_000));
+    const events = [
+      anEvent(nul),
+      // a parser's error shows half of the character
+      anEvent({ body: Buffer.from('😀') }),
+      anEvent({ aggregateId: longKey }),
+      anEvent({ timestamp: 1_763_000_000_000_000 }),
+      ...Object.keys(reasons).map((aggregateId) => anEvent({ aggregateId })),
+    ];
     await bench.publish(...events);
-    await bench.taken(...events.slice(1));
-    await waitFor(async () => (await bench.rows('dead_letters')).length === 2);
-    expect(await bench.rows('inbox_retries')).to.have.length(1);
+    await waitFor(async () => (await bench.rows('inbox')).length === events.length);
+    const letters = await bench.rows('dead_letters');
+    expect(letters.map((letter) => letter['reason'])).to.have.members([
+      ...Array(2).fill('not_json'),
+      ...Array(4).fill('refused'),
+    ]);
+    const retries = await bench.rows('inbox_retries');
+    expect(retries.map((row) => [row['attempts'], row['last_error']])).to.have.deep.members([
+      [1, '\uFFFD'],
+      [1, 'Error: \uFFFD'],
+    ]);
   });
 
   describe('while the database is away', () => {
