@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { authRoutes, type Route } from '@taskwire/contracts';
 import { decodeJwt, SignJWT } from 'jose';
+import { mailer } from './support/account-world.ts';
 import { expectProblem, type Answer } from './support/api.ts';
 import { authWorld, cheapPasswords, loggedIn, password, serviceToken, type AuthWorld } from './support/auth-world.ts';
 import { signed } from './support/stand-in-tokens.ts';
@@ -25,6 +26,11 @@ const good: Partial<Record<Operation, Record<string, unknown>>> = {
   register: { email: 'good@example.org', password, name: 'Good' },
   login: { email: 'good@example.org', password },
   refresh: { refresh_token: 'twr_x' },
+  forgotPassword: { email: 'good@example.org' },
+  resetPassword: { token: 'twl_x', new_password: password },
+  verifyEmail: { token: 'twl_x' },
+  requestVerification: { email: 'good@example.org' },
+  changePassword: { current_password: password, new_password: password },
   createUser: { email: 'good@example.org', password, name: 'Good', role: 'member' },
   changeUser: { name: 'Good', email: 'good@example.org', role: 'member' },
 };
@@ -39,15 +45,18 @@ describe('bad input to Auth', () => {
     const { rows } = await world.database.db.pool.query<{ text: string }>(
       `SELECT t::text AS text FROM (SELECT * FROM users ORDER BY id) t
        UNION ALL SELECT s::text FROM (SELECT * FROM sessions ORDER BY id) s
-       UNION ALL SELECT r::text FROM (SELECT * FROM refresh_tokens ORDER BY hash) r`,
+       UNION ALL SELECT r::text FROM (SELECT * FROM refresh_tokens ORDER BY hash) r
+       UNION ALL SELECT l::text FROM (SELECT * FROM account_links ORDER BY id) l
+       UNION ALL SELECT m::text FROM (SELECT * FROM mail_requests ORDER BY id) m`,
     );
     return rows.map(({ text }) => text).join('\n');
   }
 
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
+    const clients = JSON.stringify([mailer.settings]);
+    world = await authWorld({ OIDC_CLIENTS: clients }, { passwords: cheapPasswords() });
     admin = await loggedIn(world, 'admin');
-    service = await serviceToken(world);
+    service = await serviceToken(world, mailer);
   });
   beforeEach(async () => {
     untouched = await everything();

@@ -41,7 +41,9 @@ describe('events of Auth', () => {
   /** The events of a user, once there are as many as expected. */
   async function eventsOf(id: string, count: number): Promise<Heard[]> {
     return await waitFor(() => {
-      const found = heard.filter(({ payload }) => payload.user_id === id);
+      const found = heard.filter(
+        ({ delivery, payload }) => delivery.routingKey.startsWith('auth.user.') && payload.user_id === id,
+      );
       return found.length >= count && found;
     });
   }
