@@ -32,14 +32,15 @@ type ClaimRow = MessageRow & {
 };
 
 // The attempt counts from here, before anything is tried: a message that kills the process has used one up. A lease that is still there has
-// run out, so whoever had it died or hung.
+// run out, so whoever had it died or hung. The rows are chosen in an ARRAY, which is evaluated once; of `IN (SELECT …)` PostgreSQL may make a join
+// that looks again for each row of the table, finds others each time, and takes more than the limit.
 const claimWhere = (condition: string): string => `
   UPDATE inbox_retries r
   SET attempts = attempts + 1, crashes = crashes + (lease IS NOT NULL)::integer, lease = $1::uuid,
     next_attempt_at = now() + $2::float8 * interval '1 millisecond'
-  WHERE seq IN (
+  WHERE seq = ANY (ARRAY(
     SELECT seq FROM inbox_retries WHERE state = 'retry' AND next_attempt_at <= now() AND ${condition}
-    ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+    ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED))
   RETURNING seq, lease, message_id, handler, order_key, type, attempts, uncounted, crashes, aggregate_id, correlation_id, app_id,
     extract(epoch FROM now() - tried_since)::float8 * 1000 AS tried_for_ms, extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
 

@@ -152,6 +152,36 @@ describe('inbox among faults', () => {
     expect(attempts).to.deep.equal([3]);
   });
 
+  it('takes one suspect at a time, also when the statistics say that there is one message', async () => {
+    const { pool } = bench.database.db;
+    // as processes leave them that died over them
+    const leave = (count: number) =>
+      query(
+        pool,
+        `INSERT INTO inbox_retries (message_id, handler, type, state, attempts, lease, next_attempt_at, headers, payload)
+         SELECT uuidv7(), 'tasks.#', 'tasks.task.created', 'retry', 1, uuidv7(), now(), '{"schema_version": 1}', '{"n": 1}'
+         FROM generate_series(1, $1)`,
+        [count],
+      );
+    await leave(1);
+    // for a table of one row PostgreSQL likes other plans than for one of many
+    await query(pool, 'VACUUM ANALYZE inbox_retries');
+    await leave(19);
+    let most = 0;
+    const decide = async (context: HandlerContext) => {
+      const [claimed] = await query<{ count: number }>(
+        pool,
+        'SELECT count(*)::integer AS count FROM inbox_retries WHERE crashes > 0',
+      );
+      most = Math.max(most, claimed?.count ?? 0);
+      return noteEffect(context);
+    };
+    const second = await bench.start([aHandler({ order: 'none', decide })]);
+    await second.tick();
+    await waitFor(async () => (await bench.effects()).length === 20);
+    expect(most).to.equal(1);
+  });
+
   it('does not commit what a process did after its lease had run out', async () => {
     const { pool } = bench.database.db;
     const first = await bench.start([aHandler({ decide: () => retry('not now') })], { limits: never });

@@ -21,16 +21,19 @@ export type FetchTuning = {
   unknownTries: number;
 };
 
-/** The claim moves `next_fetch_at` on by the lease: should the process die, the row comes back by itself. */
+/**
+ * The claim moves `next_fetch_at` on by the lease: should the process die, the row comes back by itself. In an ARRAY the rows are chosen once; an
+ * `IN (SELECT …)` may be planned as a join that chooses anew for each row of the table, and so takes more than the limit.
+ */
 const claim = `
   UPDATE directory_users
   SET next_fetch_at = clock_timestamp() + $2::integer * interval '1 millisecond'
-  WHERE id IN (
+  WHERE id = ANY (ARRAY(
     SELECT id FROM directory_users
     WHERE stale_since IS NOT NULL AND next_fetch_at <= clock_timestamp()
     ORDER BY next_fetch_at
     LIMIT $1
-    FOR UPDATE SKIP LOCKED)
+    FOR UPDATE SKIP LOCKED))
   RETURNING id, event_at::text AS "eventAt", attempts`;
 
 /** Rows that are due, oldest first, at most `limit`; no other process gets them during the lease. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { createWorld, type World } from './world.ts';
 
@@ -48,6 +49,16 @@ describe('A user directory', () => {
     await directory.refresher.tick();
     expect(auth.asked).to.deep.equal([id]);
     expect((await world.row(id))?.version).to.equal(101);
+  });
+
+  it('fetches no more users at a time than it may, also when the statistics say that there is one', async () => {
+    const { auth, db, directory } = world;
+    await world.deliver(auth.create(id));
+    // for a table of one row PostgreSQL likes other plans than for one of many
+    await query(db.pool, 'VACUUM ANALYZE directory_users');
+    await world.deliver(...Array.from({ length: 20 }, () => auth.create(randomUUID())));
+    await directory.refresher.tick();
+    expect(auth.asked).to.have.length(4);
   });
 
   it('leaves a gap between two fetches of a user, so that a storm that goes on is a few fetches a second', async () => {
