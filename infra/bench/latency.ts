@@ -1,59 +1,163 @@
-import { randomUUID } from 'node:crypto';
+import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import amqp from 'amqplib';
 import { appendEvents, createRelay, createWaker } from '@taskwire/outbox';
-import { benchEvent, benchPayload, connected, createBenchInbox, createMessagingBench } from './messaging.ts';
-import { percentile, printFigures } from './figures.ts';
-import { startBenchServers } from './servers.ts';
+import { publishEvent } from './bare-publish.ts';
+import { median, percentile, printFigures, type Figure } from './figures.ts';
+import { watchMemory } from './memory.ts';
+import {
+  benchEvent,
+  benchPayload,
+  benchQueue,
+  connected,
+  createBenchInbox,
+  createMessagingBench,
+} from './messaging.ts';
+import type { MessagingBench } from './messaging.ts';
+import { peerName, relayByPeer } from './peer.ts';
+import { startBenchServers, type BenchServers } from './servers.ts';
 
 const rate = 500;
-const seconds = 20;
+/** The peer relays less than that at its best; this is about a quarter of what it can. */
+const peerRate = 100;
+const seconds = 10;
+/** Suite and ceiling take turns. */
+const rounds = 3;
 /** Connections, plans and caches are warm after this many events; they do not count. */
 const warmUp = 500;
+/** What has not arrived so long after the last event was sent never does. */
+const patienceMs = 30_000;
+
+/** Where events go in with `sent_at`, on their way to whoever was given to `OpenWay`. */
+type Way = { send(payload: ReturnType<typeof benchPayload>): void; close(): Promise<void> };
+type OpenWay = (onArrival: (sentAt: number) => void) => Promise<Way>;
 
 /**
- * From the commit of an event to the call of its handler: outbox, relay, RabbitMQ, inbox, at a steady rate. Writer, relay and consumer are
+ * From the moment at which an event is appended, so with the commit of its transaction, to the call of its handler: outbox, relay, RabbitMQ,
+ * inbox, at a steady rate. The ceiling is the broker alone: the same messages from publish to a bare consumer. Writer, relay and consumer are
  * one process here, on connections of their own, so one clock measures; with processes of their own they get in each other's way less.
  */
 export async function measureLatency(): Promise<void> {
-  console.log(`latency: ${rate} events/s for ${seconds} s, quorum queue, synchronous commits`);
+  console.log(`latency: ${rounds} × ${seconds} s at ${rate} events/s, quorum queue, synchronous commits`);
   const servers = await startBenchServers();
   const bench = await createMessagingBench(servers);
-  const { db, rabbit, telemetry } = bench;
-  const relay = createRelay({
-    databaseUrl: servers.databaseUrl,
-    publisher: rabbit.publisher(),
-    telemetry,
-    appId: 'bench',
-  });
-  const waker = createWaker({ db: db.pool, relay, logger: telemetry.logger });
-  const samples: number[] = [];
-  const inbox = createBenchInbox(bench, (committedAt) => samples.push(performance.now() - committedAt));
-  await rabbit.start();
-  await inbox.start();
-  await relay.start();
-  await connected(rabbit);
+  const memory = watchMemory();
+  const suite: number[][] = [];
+  const bare: number[][] = [];
   try {
-    const total = rate * seconds + warmUp;
-    const start = performance.now();
-    for (let sent = 0; sent < total; sent++) {
-      const dueAt = start + (sent * 1000) / rate;
-      if (dueAt > performance.now()) await delay(dueAt - performance.now());
-      // without waiting: a slow commit must not slow the rate down
-      void appendEvents(db.pool, [{ type: benchEvent, aggregateId: randomUUID(), payload: benchPayload() }]).then(
-        waker.wake,
-      );
+    bench.rabbit.publisher();
+    await bench.rabbit.start();
+    for (let round = 0; round < rounds; round++) {
+      suite.push(await memory.during(async () => await measure(rate, throughSuite(bench, servers.databaseUrl))));
+      bare.push(await measure(rate, throughBroker(servers)));
     }
-    while (samples.length < total) await delay(10);
-    const counted = samples.slice(warmUp);
-    printFigures('latency', [
-      { what: 'append → handler, p50', value: `${percentile(counted, 0.5).toFixed(1)} ms` },
-      { what: 'append → handler, p99', value: `${percentile(counted, 0.99).toFixed(1)} ms` },
-      { what: 'append → handler, most', value: `${Math.max(...counted).toFixed(1)} ms` },
+    const peer = await measure(peerRate, throughPeer(servers));
+    printFigures('latency (median of the rounds)', [
+      ...figuresOf('ceiling: publish → bare amqplib consumer', bare),
+      ...figuresOf(`${peerName}: append → bare consumer, at ${peerRate}/s`, [peer]),
+      ...figuresOf('append → handler', suite),
+      ...memory.figures(),
     ]);
   } finally {
-    await relay.stop();
-    await inbox.stop();
     await bench.stop();
     await servers.stop();
   }
+}
+
+function figuresOf(what: string, runs: readonly number[][]): Figure[] {
+  const figure = (name: string, of: (samples: number[]) => number): Figure => {
+    return { what: `${what}, ${name}`, value: `${median(runs.map(of)).toFixed(1)} ms` };
+  };
+  return [
+    figure('p50', (samples) => percentile(samples, 0.5)),
+    figure('p99', (samples) => percentile(samples, 0.99)),
+    figure('most', (samples) => Math.max(...samples)),
+  ];
+}
+
+/** How long each event took, in milliseconds. */
+async function measure(perSecond: number, open: OpenWay): Promise<number[]> {
+  const samples: number[] = [];
+  const way = await open((sentAt) => void samples.push(performance.now() - sentAt));
+  const total = perSecond * seconds + warmUp;
+  const start = performance.now();
+  for (let sent = 0; sent < total; sent++) {
+    const dueAt = start + (sent * 1000) / perSecond;
+    if (dueAt > performance.now()) await delay(dueAt - performance.now());
+    // without waiting: a slow one must not slow the rate down
+    way.send(benchPayload());
+  }
+  const deadline = performance.now() + patienceMs;
+  while (samples.length < total) {
+    if (performance.now() > deadline) throw new Error(`${total - samples.length} of ${total} events did not arrive`);
+    await delay(10);
+  }
+  await way.close();
+  return samples.slice(warmUp);
+}
+
+function throughSuite(bench: MessagingBench, databaseUrl: string): OpenWay {
+  const { db, rabbit, telemetry } = bench;
+  return async (onArrival) => {
+    const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
+    const waker = createWaker({ db: db.pool, relay, logger: telemetry.logger });
+    const inbox = createBenchInbox(bench, onArrival);
+    await inbox.start();
+    await relay.start();
+    await connected(rabbit);
+    return {
+      send(payload) {
+        const event = { type: benchEvent, aggregateId: randomUUIDv7(), payload };
+        void appendEvents(db.pool, [event]).then(waker.wake);
+      },
+      async close() {
+        await relay.stop();
+        await inbox.stop();
+      },
+    };
+  };
+}
+
+function throughBroker(servers: BenchServers): OpenWay {
+  return async (onArrival) => {
+    const consumer = await consumeBare(servers, onArrival);
+    const connection = await amqp.connect(servers.amqpUrl, { noDelay: true });
+    const channel = await connection.createConfirmChannel();
+    return {
+      send(payload) {
+        const body = Buffer.from(JSON.stringify(payload));
+        publishEvent(channel, { messageId: randomUUIDv7(), type: benchEvent, aggregateId: randomUUIDv7(), body });
+      },
+      async close() {
+        await connection.close();
+        await consumer.close();
+      },
+    };
+  };
+}
+
+function throughPeer(servers: BenchServers): OpenWay {
+  return async (onArrival) => {
+    const consumer = await consumeBare(servers, onArrival);
+    const relay = await relayByPeer(servers, benchEvent);
+    return {
+      send: (payload) => void relay.append(payload),
+      async close() {
+        await relay.stop();
+        await consumer.close();
+      },
+    };
+  };
+}
+
+async function consumeBare({ amqpUrl }: BenchServers, onArrival: (sentAt: number) => void): Promise<amqp.ChannelModel> {
+  const connection = await amqp.connect(amqpUrl, { noDelay: true });
+  const channel = await connection.createChannel();
+  await channel.prefetch(100);
+  await channel.consume(benchQueue, (message) => {
+    if (message === null) return;
+    onArrival((JSON.parse(message.content.toString()) as ReturnType<typeof benchPayload>).sent_at);
+    channel.ack(message);
+  });
+  return connection;
 }

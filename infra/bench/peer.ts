@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto';
 import amqp from 'amqplib';
 import pg from 'pg';
 import {
@@ -17,20 +18,16 @@ export const peerName = 'pg-transactional-outbox 0.5.7, polling';
 const settings = { nextMessagesBatchSize: 5, nextMessagesPollingIntervalInMs: 10 };
 const connections = 10;
 
+type Handle = GeneralMessageHandler['handle'];
+
 /**
  * Events drained from a backlog, each confirmed. In the peer's faster mode, which keeps no order (`parallel`).
  * @returns events per second
  */
 export async function drainByPeer(servers: BenchServers, count: number): Promise<number> {
-  const connection = await amqp.connect(servers.amqpUrl, { noDelay: true });
-  const channel = await connection.createConfirmChannel();
-  const rate = await run(servers, 'outbox', count, ({ id, messageType: type, aggregateId, payload }) => {
-    const body = Buffer.from(JSON.stringify(payload));
-    return new Promise((resolve, reject) =>
-      publishEvent(channel, { messageId: id, type, aggregateId, body }, (error) => (error ? reject(error) : resolve())),
-    );
-  });
-  await connection.close();
+  const { handle, close } = await openPublisher(servers);
+  const rate = await drainBacklog(servers, 'outbox', count, handle);
+  await close();
   return rate;
 }
 
@@ -39,53 +36,100 @@ export async function drainByPeer(servers: BenchServers, count: number): Promise
  * @returns messages per second
  */
 export async function consumeByPeer(servers: BenchServers, count: number): Promise<number> {
-  return await run(servers, 'inbox', count, async (_message, client) => {
+  return await drainBacklog(servers, 'inbox', count, async (_message, client) => {
     await client.query({ name: 'peer effect', text: 'INSERT INTO effects (id) VALUES (gen_random_uuid())' });
   });
 }
 
-type Handle = GeneralMessageHandler['handle'];
+/** Relays what is appended, until it is stopped. */
+export async function relayByPeer(
+  servers: BenchServers,
+  type: string,
+): Promise<{ append(payload: object): Promise<void>; stop(): Promise<void> }> {
+  const table = await createTable(servers, 'outbox');
+  const pool = new pg.Pool({ connectionString: servers.databaseUrl, max: connections });
+  const publisher = await openPublisher(servers);
+  const stop = listen(servers, 'outbox', publisher.handle);
+  const text = `INSERT INTO ${table} (id, aggregate_type, aggregate_id, message_type, concurrency, payload)
+    VALUES ($1::uuid, 'task', $1::uuid::text, $2, 'parallel', $3)`;
+  return {
+    async append(payload) {
+      await pool.query({ name: 'peer append', text, values: [randomUUIDv7(), type, payload] });
+    },
+    async stop() {
+      await stop();
+      await publisher.close();
+      await pool.end();
+    },
+  };
+}
 
-async function run(servers: BenchServers, box: OutboxOrInbox, count: number, handle: Handle): Promise<number> {
-  const table = `peer_${box}`;
-  const nextMessages = `next_${box}_messages`;
+async function openPublisher({ amqpUrl }: BenchServers): Promise<{ handle: Handle; close(): Promise<void> }> {
+  const connection = await amqp.connect(amqpUrl, { noDelay: true });
+  const channel = await connection.createConfirmChannel();
+  return {
+    async handle({ id, messageType: type, aggregateId, payload }) {
+      const event = { messageId: id, type, aggregateId, body: Buffer.from(JSON.stringify(payload)) };
+      await new Promise<void>((resolve, reject) => {
+        publishEvent(channel, event, (error) => (error === null ? resolve() : reject(error)));
+      });
+    },
+    close: async () => await connection.close(),
+  };
+}
+
+async function drainBacklog(servers: BenchServers, box: OutboxOrInbox, count: number, handle: Handle): Promise<number> {
+  const table = await createTable(servers, box);
   const client = new pg.Client({ connectionString: servers.databaseUrl });
   await client.connect();
-  const login = decodeURIComponent(new URL(servers.databaseUrl).username);
-  await client.query(
-    DatabaseSetupExporter.createPollingScript({
-      outboxOrInbox: box,
-      ...{ database: 'bench', schema: 'public', table, listenerRole: login, nextMessagesName: nextMessages },
-    }),
-  );
   await client.query(
     `INSERT INTO ${table} (id, aggregate_type, aggregate_id, message_type, concurrency, payload)
      SELECT gen_random_uuid(), 'task', gen_random_uuid(), 'tasks.task.assigned', 'parallel', $2::jsonb FROM generate_series(1, $1)`,
     [count, samplePayload()],
   );
   await client.query(`VACUUM ANALYZE ${table}`);
-
-  const dbListenerConfig = { connectionString: servers.databaseUrl, max: connections };
   const start = performance.now();
+  const stop = listen(servers, box, handle);
+  const waiting = `SELECT FROM ${table} WHERE processed_at IS NULL LIMIT 1`;
+  while ((await client.query(waiting)).rowCount !== 0) await new Promise((resolve) => setTimeout(resolve, 20));
+  const rate = (count / (performance.now() - start)) * 1000;
+  await stop();
+  await client.end();
+  return rate;
+}
+
+async function createTable({ databaseUrl }: BenchServers, box: OutboxOrInbox): Promise<string> {
+  const url = new URL(databaseUrl);
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query(
+    DatabaseSetupExporter.createPollingScript({
+      outboxOrInbox: box,
+      database: url.pathname.slice(1),
+      schema: 'public',
+      table: `peer_${box}`,
+      listenerRole: decodeURIComponent(url.username),
+      nextMessagesName: `next_${box}_messages`,
+    }),
+  );
+  await client.end();
+  return `peer_${box}`;
+}
+
+function listen({ databaseUrl }: BenchServers, box: OutboxOrInbox, handle: Handle): () => Promise<void> {
+  const dbListenerConfig = { connectionString: databaseUrl, max: connections };
   const [stop] = initializePollingMessageListener(
     {
       outboxOrInbox: box,
       dbListenerConfig,
       settings: {
         ...settings,
-        ...{ dbSchema: 'public', dbTable: table, nextMessagesFunctionName: nextMessages },
+        ...{ dbSchema: 'public', dbTable: `peer_${box}`, nextMessagesFunctionName: `next_${box}_messages` },
         ...{ enableMaxAttemptsProtection: true, enablePoisonousMessageProtection: true },
       },
     },
     { handle },
     getDisabledLogger(),
   );
-  const left = async (): Promise<number> =>
-    (await client.query<{ n: number }>(`SELECT count(*)::int AS n FROM ${table} WHERE processed_at IS NULL`)).rows[0]
-      ?.n ?? 0;
-  while ((await left()) > 0) await new Promise((resolve) => setTimeout(resolve, 50));
-  const rate = (count / (performance.now() - start)) * 1000;
-  await stop();
-  await client.end();
-  return rate;
+  return stop;
 }
