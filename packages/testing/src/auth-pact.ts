@@ -29,7 +29,7 @@ export type AuthConsumer = {
 export type AuthExpectations = {
   consumer: AuthConsumer;
   /** Tokens that the consumer asks for, by audience. */
-  scopes: Readonly<Record<string, string>>;
+  scopes: Readonly<Record<string, readonly string[]>>;
   pact: () => PactV4;
   formPact: () => PactV3;
   is: typeof MatchersV3;
@@ -167,11 +167,13 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
     body: new URLSearchParams({ grant_type: 'client_credentials', resource: audience, scope }).toString(),
   });
 
-  for (const [audience, scope] of Object.entries(scopes)) {
-    it(`gets a token for ${audience}`, async () => {
+  const wanted = Object.entries(scopes).flatMap(([audience, list]) => list.map((scope) => ({ audience, scope })));
+
+  for (const { audience, scope } of wanted) {
+    it(`gets a token for ${audience} with ${scope}`, async () => {
       await formPact()
         .given(`${consumer.name} is a client`)
-        .uponReceiving(`a request for a token for ${audience}`)
+        .uponReceiving(`a request for a token for ${audience} with ${scope}`)
         .withRequest(tokenRequest(clientSecret, audience, scope))
         .willRespondWith({
           status: 200,
@@ -184,7 +186,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
   }
 
   it('hears that its secret is wrong', async () => {
-    const [audience, scope] = Object.entries(scopes)[0] ?? ['', ''];
+    const { audience, scope } = wanted[0] ?? { audience: '', scope: '' };
     await formPact()
       .given(`${consumer.name} is a client`)
       .uponReceiving('a request for a token with a wrong secret')

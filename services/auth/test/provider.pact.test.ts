@@ -13,6 +13,7 @@ import {
   authWorld,
   cheapPasswords,
   loggedIn,
+  password,
   serviceToken,
   withSecret,
   type AuthWorld,
@@ -23,7 +24,12 @@ const readsUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
 // proved by the end-to-end tests.
 const tasks = withSecret('tasks', secret, [readsUsers]);
 const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
-const notifications = withSecret('notifications', secret, [readsUsers, readsTasks]);
+const readsLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
+const notifications = withSecret('notifications', secret, [readsLinks, readsTasks]);
+
+function userOf({ body }: Delivery): unknown {
+  return (JSON.parse(body.toString()) as { user_id: unknown }).user_id;
+}
 
 describe('Auth, as a provider', () => {
   let world: AuthWorld;
@@ -68,9 +74,18 @@ describe('Auth, as a provider', () => {
   /** The message about this user as it came from the broker: through the outbox, the relay, and AMQP. */
   async function published(type: string, id: string): Promise<ProvidedMessage> {
     const delivery = await waitFor(() =>
-      heard.find((each) => each.type === type && each.headers['aggregate_id'] === id),
+      heard.find((each) => each.type === type && (each.headers['aggregate_id'] === id || userOf(each) === id)),
     );
     return toProvidedMessage(delivery);
+  }
+
+  /** The id of the newest link of a user, once it is there. */
+  async function newestLink(userId: string, purpose = 'verify_email'): Promise<string> {
+    const text = 'SELECT id FROM account_links WHERE user_id = $1 AND purpose = $2 ORDER BY id DESC LIMIT 1';
+    return await waitFor(async () => {
+      const { rows } = await world.database.db.pool.query<{ id: string }>(text, [userId, purpose]);
+      return rows[0]?.id;
+    });
   }
 
   /** One page holds a hundred users. */
@@ -89,7 +104,8 @@ describe('Auth, as a provider', () => {
     await verifyPacts({
       provider: 'auth',
       baseUrl: world.api.baseUrl,
-      token: async () => await serviceToken(world, tasks),
+      // with all that any consumer may do
+      token: async () => await serviceToken(world, notifications),
       states: {
         'a user': async () => ({ id: (await addUser(world, 'member')).id }),
         'a user whose sessions were ended': async () => {
@@ -104,16 +120,45 @@ describe('Auth, as a provider', () => {
         },
         'a user and one who was deleted': async () => {
           // so few that they are on the first page, whatever was verified before
-          await world.database.db.pool.query('DELETE FROM users WHERE id <> $1', [admin.id]);
+          for (const [table, column] of [
+            ['account_links', 'user_id'],
+            ['sessions', 'user_id'],
+            ['users', 'id'],
+          ]) {
+            await world.database.db.pool.query(`DELETE FROM ${table} WHERE ${column} <> $1`, [admin.id]);
+          }
           await addUser(world, 'member');
           await remove((await addUser(world, 'member')).id);
           return undefined;
         },
         'more users than fit on a page': async () => ({ cursor: await moreThanAPage() }),
+        'a link that works': async () => ({ id: await newestLink((await addUser(world, 'member')).id) }),
+        'a link that was used': async () => {
+          const id = await newestLink((await addUser(world, 'member')).id);
+          await world.database.db.pool.query('UPDATE account_links SET used_at = clock_timestamp() WHERE id = $1', [
+            id,
+          ]);
+          return { id };
+        },
         'tasks is a client': async () => undefined,
         'notifications is a client': async () => undefined,
       },
       messages: {
+        'an event auth.account.verification_requested': async () => {
+          const { id } = await addUser(world, 'member');
+          return await published('auth.account.verification_requested', await newestLink(id));
+        },
+        'an event auth.account.password_reset_requested': async () => {
+          const { id, email } = await addUser(world, 'member');
+          await world.api.call('forgotPassword', { body: { email } });
+          return await published('auth.account.password_reset_requested', await newestLink(id, 'reset_password'));
+        },
+        'an event auth.account.password_changed': async () => {
+          const { id, token } = await loggedIn(world, 'member');
+          const body = { current_password: password, new_password: 'another horse battery' };
+          await world.api.call('changePassword', { token, body });
+          return await published('auth.account.password_changed', id);
+        },
         'an event auth.user.created': async () => {
           const { id } = await addUser(world, 'member');
           return await published('auth.user.created', id);

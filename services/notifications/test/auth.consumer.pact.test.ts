@@ -1,24 +1,79 @@
 import { MatchersV3 as is } from '@pact-foundation/pact';
+import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
 import {
   describePact,
   exampleInstant,
+  exampleToken,
   exampleUserId as id,
   expectAuth,
   expectEvent,
   silent,
   waitFor,
 } from '@taskwire/testing';
-import { authConsumer } from './support/auth-consumer.ts';
+import { askForLink, authConsumer } from './support/auth-consumer.ts';
 import { startListening, type Listening } from './support/listening.ts';
 
 describePact('notifications', 'auth', (pact, formPact) => {
   expectAuth({
     consumer: authConsumer('notifications', createTelemetry({ service: 'notifications', stream: silent() })),
-    scopes: { 'urn:taskwire:auth': 'users:read', 'urn:taskwire:tasks': 'tasks:read' },
+    scopes: { 'urn:taskwire:auth': ['users:read', 'account_links:read'], 'urn:taskwire:tasks': ['tasks:read'] },
     pact,
     formPact,
     is,
+  });
+
+  describe('of links to be mailed', () => {
+    const linkId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70';
+    const link = 'http://localhost:8080/oidc/account/verify?token=twl_x';
+    const headers = { authorization: `Bearer ${exampleToken}` };
+    const path = is.fromProviderState('/account_links/${id}', `/account_links/${linkId}`);
+    const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
+    const ask = async (baseUrl: string) => await askForLink(baseUrl, linkId, telemetry);
+
+    it('reads a link with the address that it is for, and until when it works', async () => {
+      await pact()
+        .addInteraction()
+        .given('a link that works')
+        .uponReceiving('a request for the link')
+        .withRequest('GET', path, (request) => request.headers(headers))
+        .willRespondWith(200, (response) =>
+          response.headers({ 'cache-control': 'no-store' }).jsonBody({
+            email: is.string('ann@example.com'),
+            link: is.regex('^https?://[^ ]+[?]token=[^ ]+$', link),
+            expires_at: exampleInstant(is),
+          }),
+        )
+        .executeTest(async ({ url }) => {
+          const expiresAt = '2026-11-20T15:57:51.123456Z';
+          expect(await ask(url)).to.deep.equal({ kind: 'link', email: 'ann@example.com', link, expiresAt });
+        });
+    });
+
+    it('hears that a link does not work any more, and why', async () => {
+      await pact()
+        .addInteraction()
+        .given('a link that was used')
+        .uponReceiving('a request for the link')
+        .withRequest('GET', path, (request) => request.headers(headers))
+        .willRespondWith(410, (response) =>
+          response
+            .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') })
+            .jsonBody({ code: 'gone', detail: is.string('It was used already.') }),
+        )
+        .executeTest(async ({ url }) => {
+          expect(await ask(url)).to.deep.equal({ kind: 'ended', reason: 'It was used already.' });
+        });
+    });
+
+    it('hears that there is no such link', async () => {
+      await pact()
+        .addInteraction()
+        .uponReceiving('a request for a link that never was')
+        .withRequest('GET', `/account_links/${linkId}`, (request) => request.headers(headers))
+        .willRespondWith(404)
+        .executeTest(async ({ url }) => expect(await ask(url)).to.include({ kind: 'ended' }));
+    });
   });
 
   describe('of events', () => {
@@ -28,13 +83,17 @@ describePact('notifications', 'auth', (pact, formPact) => {
     });
     after(async () => await listening.stop());
 
-    async function receives(type: string, isTrue: () => Promise<unknown>): Promise<void> {
+    async function receives(
+      type: string,
+      isTrue: () => Promise<unknown>,
+      more: Record<string, unknown> = {},
+    ): Promise<void> {
       await expectEvent({
         pact: pact(),
         is,
         type,
         aggregateId: id,
-        payload: { user_id: is.uuid(id), timestamp: exampleInstant(is) },
+        payload: { user_id: is.uuid(id), timestamp: exampleInstant(is), ...more },
         async receive(message) {
           await listening.publish(message);
           await waitFor(isTrue);
@@ -47,6 +106,24 @@ describePact('notifications', 'auth', (pact, formPact) => {
       listening.know({ id, name: 'Ann', version: 1 });
       await receives('auth.user.created', async () => (await listening.told(id)).includes('user.welcome'));
       await waitFor(held);
+    });
+
+    const links = {
+      'auth.account.verification_requested': 'security.verify_email',
+      'auth.account.password_reset_requested': 'security.reset_password',
+    };
+    for (const [type, told] of Object.entries(links)) {
+      it(`mails a link for ${type}`, async () => {
+        listening.know({ id, name: 'Ann', version: 1 });
+        const mailed = async () => await listening.mailed(id, told);
+        await receives(type, mailed, { link_id: is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70') });
+      });
+    }
+
+    it('tells a user that their password was changed', async () => {
+      listening.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await listening.told(id)).includes('security.password_changed');
+      await receives('auth.account.password_changed', told);
     });
 
     it('takes up a change of a user', async () => {

@@ -19,7 +19,7 @@ describePact('tasks', 'auth', (pact, formPact) => {
 
   expectAuth({
     consumer: authConsumer('tasks', telemetry),
-    scopes: { 'urn:taskwire:auth': 'users:read' },
+    scopes: { 'urn:taskwire:auth': ['users:read'] },
     pact,
     formPact,
     is,

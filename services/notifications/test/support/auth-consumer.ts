@@ -2,7 +2,26 @@ import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
 import { remoteKeys } from '@taskwire/http-server';
 import type { Telemetry } from '@taskwire/telemetry';
 import { exampleToken, type AuthConsumer } from '@taskwire/testing';
+import type { FindLink } from '../../src/app/ports.ts';
+import { findLink } from '../../src/clients/links.ts';
 import { createUsersClient, type UsersClient } from '@taskwire/user-directory';
+
+/** The client that wire.ts makes for links. */
+export async function askForLink(baseUrl: string, id: string, telemetry: Telemetry): ReturnType<FindLink> {
+  const client = createServiceClient({
+    name: 'auth links',
+    baseUrl,
+    audience: 'urn:taskwire:auth',
+    scope: 'account_links:read',
+    tokens: { get: async () => exampleToken, invalidate: () => undefined, close: async () => undefined },
+    telemetry,
+  });
+  try {
+    return await findLink(client)(id, AbortSignal.timeout(5_000));
+  } finally {
+    await client.close();
+  }
+}
 
 /** The clients that wire.ts makes for Auth. */
 export function authConsumer(name: string, telemetry: Telemetry): AuthConsumer {

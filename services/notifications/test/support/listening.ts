@@ -1,3 +1,4 @@
+import { query } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testMail, waitFor, type ExampleMessage } from '@taskwire/testing';
@@ -14,6 +15,8 @@ export type Listening = {
   knowTask(task: StandInTask): void;
   /** Types of what a person was told, newest first. */
   told(userId: string): Promise<string[]>;
+  /** Whether there is something of this type to be mailed to a person. */
+  mailed(userId: string, type: string): Promise<boolean>;
   stop(): Promise<void>;
 };
 
@@ -40,6 +43,11 @@ export async function startListening(): Promise<Listening> {
       const token = await around.others.userToken({ id: userId, role: 'member' });
       const { body } = await service.call('GET', '/api/v1/notifications', { token });
       return (body as { data: { type: string }[] }).data.map(({ type }) => type);
+    },
+    async mailed(userId, type) {
+      const text = `SELECT 1 FROM notifications n JOIN deliveries d ON d.notification_id = n.id
+        WHERE n.user_id = $1 AND n.type = $2 AND d.channel = 'email'`;
+      return (await query(around.database.db.pool, text, [userId, type])).length > 0;
     },
     async stop() {
       await service.stop();
