@@ -56,12 +56,16 @@ const promoteNext = `
     AND seq = (SELECT seq FROM inbox_retries WHERE handler = $1 AND order_key = $2 ORDER BY seq LIMIT 1)
     AND NOT EXISTS (SELECT FROM inbox_retries WHERE handler = $1 AND order_key = $2 AND state = 'retry')`;
 
-// Of many errors the first and the latest are kept: two days of an outage are hundreds. $6: 1 for a try that uses up no attempt.
+// Of many errors the first and the latest are kept: two days of an outage are hundreds. $6: 1 for a try that uses up no attempt. One before it can
+// only have been replayed while this was at work, and goes first.
 const putBack = `
-  UPDATE inbox_retries
-  SET lease = NULL, next_attempt_at = now() + $3::float8 * interval '1 millisecond', last_error = $4,
+  UPDATE inbox_retries r
+  SET lease = NULL, last_error = $4,
+    state = CASE WHEN earlier.is_there THEN 'waiting' ELSE 'retry' END,
+    next_attempt_at = CASE WHEN NOT earlier.is_there THEN now() + $3::float8 * interval '1 millisecond' END,
     errors = CASE WHEN jsonb_array_length(errors) < 30 THEN errors ELSE errors - 1 END || $5::jsonb,
     attempts = attempts - $6::integer, uncounted = uncounted + $6::integer
+  FROM (SELECT EXISTS (SELECT FROM inbox_retries WHERE handler = $7 AND order_key = $8 AND seq < $1) AS is_there) AS earlier
   WHERE seq = $1 AND lease = $2`;
 
 const bury = `
@@ -105,18 +109,21 @@ export async function letNextGoAhead(tx: Tx, handler: string, orderKey: string):
   await query(tx, { name: 'inbox promote', text: promoteNext, values: [handler, orderKey] });
 }
 
-/** Puts a claim back, to be tried again. `uncounted`: this try used up no attempt. */
+/** Puts a claim back, to be tried again; behind one of its key that was replayed meanwhile. `uncounted`: this try used up no attempt. */
 export async function retryLater(
   db: Database,
   claimed: Claim,
   { error, waitMs, uncounted }: { error: string; waitMs: number; uncounted: boolean },
 ): Promise<void> {
-  const { seq, lease } = claimed;
+  const { seq, lease, handler, orderKey } = claimed;
   const errors = errorHistory(claimed.attempts + claimed.uncounted, error);
-  await query(db.pool, {
-    name: 'inbox put back',
-    text: putBack,
-    values: [seq, lease, waitMs, error, errors, uncounted ? 1 : 0],
+  const values = [seq, lease, waitMs, error, errors, uncounted ? 1 : 0, handler, orderKey];
+  const statement = { name: 'inbox put back', text: putBack, values };
+  if (orderKey === undefined) return void (await query(db.pool, statement));
+  await db.transaction(async (tx) => {
+    await lockOrder(tx, handler, orderKey);
+    await query(tx, statement);
+    await letNextGoAhead(tx, handler, orderKey);
   });
 }
 

@@ -1,10 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { dead, retry, type HandlerContext, type Inbox } from '@taskwire/inbox';
+import { deadLetterQuery } from '@taskwire/contracts';
+import { createDeadLetters, dead, retry, type HandlerContext, type Inbox } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import { waitFor } from '@taskwire/testing';
-import { aHandler, anEvent, createBench, never, noteEffect, someEvents, type Bench, type Decide } from './bench.ts';
+import {
+  aHandler,
+  anEvent,
+  atOnce,
+  createBench,
+  never,
+  noteEffect,
+  someEvents,
+  type Bench,
+  type Decide,
+} from './bench.ts';
 
 const idsOf = (events: OutgoingMessage[]): string[] => events.map((event) => event.messageId);
 
@@ -149,6 +160,28 @@ describe('order of the messages of one aggregate', () => {
       const mine = idsOf(events.filter((event) => event.headers['aggregate_id'] === key));
       expect(effects.filter((id) => mine.includes(id))).to.deep.equal(mine);
     }
+  });
+
+  it('is that of a dead letter and one behind it, which was at work when that was replayed, and failed again', async () => {
+    const deadLetters = createDeadLetters({ db: bench.database.db });
+    const [first, second] = someEvents(2) as [OutgoingMessage, OutgoingMessage];
+    let broken = true;
+    const decide = async (context: HandlerContext) => {
+      if (context.messageId === first.messageId) return broken ? dead('broken') : noteEffect(context);
+      if (context.attempt === 2 && broken) {
+        broken = false;
+        const { data } = await deadLetters.search(deadLetterQuery.parse({ message_id: first.messageId }));
+        await deadLetters.replay(data[0]?.id ?? '', { actor: 'os:olga@desk' });
+      }
+      return context.attempt < 3 ? retry('not yet') : noteEffect(context);
+    };
+    const inbox = await bench.start([aHandler({ decide })], { limits: atOnce });
+    await bench.publish(first, second);
+    await waitFor(async () => {
+      await inbox.tick();
+      return (await bench.effects()).length === 2;
+    });
+    expect(await bench.effects()).to.deep.equal(idsOf([first, second]));
   });
 
   it('does not get stuck when a message is recorded as waiting while the one before is being settled', async () => {
