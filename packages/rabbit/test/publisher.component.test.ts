@@ -74,7 +74,7 @@ describe('publisher', () => {
     bench.network.heal();
     await all;
     expect(unknown).to.be.greaterThan(0);
-    await waitFor(() => new Set(seen.ids()).size === messages.length + 1);
+    await waitFor(() => new Set(seen.ids()).size === messages.length + 1, { timeoutMs: 20_000 });
   });
 
   it('is back after an operator closed its connections', async () => {
