@@ -5,6 +5,8 @@ import { bugNames, type BugName } from './bugs.ts';
 export type Arguments = {
   minutes: number;
   seed: string;
+  /** Processes of each service. */
+  replicas: 1 | 2;
   bug: BugName | undefined;
   /** Leaves the folder of the suite, with its logs and data, and tells where it is. */
   keep: boolean;
@@ -14,7 +16,7 @@ export type Arguments = {
   check: string | undefined;
 };
 
-export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--bug ${bugNames.join('|')}] [--keep]
+export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--bug ${bugNames.join('|')}] [--keep]
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      nothing is run, the checker looks again`;
 
@@ -33,6 +35,7 @@ function parse(args: string[]): Arguments {
     options: {
       minutes: { type: 'string', default: '2' },
       seed: { type: 'string', default: randomBytes(4).toString('hex') },
+      replicas: { type: 'string', default: '2' },
       bug: { type: 'string' },
       keep: { type: 'boolean', default: false },
       replay: { type: 'string' },
@@ -43,7 +46,9 @@ function parse(args: string[]): Arguments {
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes ${values.minutes} is no number of minutes.`);
   if (!/^[\w.-]{1,60}$/.test(seed)) throw new Error(`--seed ${seed} cannot be the name of a file.`);
+  const replicas = ([1, 2] as const).find((number) => String(number) === values.replicas);
+  if (replicas === undefined) throw new Error(`--replicas ${values.replicas} is neither 1 nor 2.`);
   const bug = bugNames.find((name) => name === values.bug);
   if (values.bug !== undefined && bug === undefined) throw new Error(`There is no bug ${values.bug}.`);
-  return { minutes, seed, bug, keep, replay, check };
+  return { minutes, seed, replicas, bug, keep, replay, check };
 }

@@ -1,4 +1,4 @@
-// npm run chaos -- [--minutes 2] [--seed text] [--bug name] [--keep] [--replay history] [--check history]
+// npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--bug name] [--keep] [--replay history] [--check history]
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { onStopSignal } from '../local/stop-signal.ts';
 import { readArguments, usage, type Arguments } from './arguments.ts';
 import { bugs } from './bugs.ts';
 import { check } from './check/check.ts';
+import type { Line } from './evidence.ts';
 import { createHistory, evidenceOf, only, readHistory } from './history.ts';
 import { createRandom } from './random.ts';
 import { report } from './report.ts';
@@ -42,7 +43,7 @@ async function main(o: Arguments): Promise<number> {
   if (o.check !== undefined) return conclude(readHistory(o.check), o.check);
   const replayed = o.replay === undefined ? undefined : readHistory(o.replay);
   const first = replayed === undefined ? undefined : only(replayed, 'run')[0];
-  const { seed, minutes } = first ?? o;
+  const { seed, minutes, replicas } = first ?? o;
   await installPrograms(say);
 
   const historyDir = join(root, '.local/chaos');
@@ -50,9 +51,10 @@ async function main(o: Arguments): Promise<number> {
   const name = [seed, o.bug, replayed && 'replay'].filter((part) => part !== undefined).join('-');
   const history = createHistory(join(historyDir, `${name}.jsonl`));
   const bug = o.bug ?? null;
-  history.add({ line: 'run', seed, minutes, bug, startedAt: new Date().toISOString() });
+  history.add({ line: 'run', seed, minutes, replicas, bug, startedAt: new Date().toISOString() });
   const durationMs = minutes * 60_000;
-  const plan = replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs) : only(replayed, 'plan');
+  const plan =
+    replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs, replicas) : only(replayed, 'plan');
   for (const { at, fault } of plan) history.add({ line: 'plan', at, fault });
   say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${o.bug ? `, with a bug: ${bugs[o.bug].what}` : ''}`);
 
@@ -63,7 +65,7 @@ async function main(o: Arguments): Promise<number> {
     let epoch = performance.now();
     const now = () => performance.now() - epoch;
     const { underTest, stage } = await startUnderTest({
-      ...{ dir, say, signal: stopping.signal, bug: o.bug },
+      ...{ dir, say, signal: stopping.signal, bug: o.bug, replicas },
       onEvent: (event) => history.add({ line: 'event', at: now(), event }),
     });
     try {
@@ -92,7 +94,12 @@ function conclude(lines: Parameters<typeof evidenceOf>[0], file: string): number
   const violations = check(evidence);
   console.log(`\n${report(lines, evidence, violations)}\n`);
   const [first] = only(lines, 'run');
-  console.log(`seed         ${first?.seed} (npm run chaos -- --minutes ${first?.minutes} --seed ${first?.seed})`);
+  console.log(`seed         ${first?.seed} (${commandOf(first)})`);
   console.log(`history      ${file} (npm run chaos -- --replay ${file})`);
   return violations.length === 0 ? 0 : 1;
+}
+
+function commandOf(run: Extract<Line, { line: 'run' }> | undefined): string {
+  const bug = typeof run?.bug === 'string' ? ` --bug ${run.bug}` : '';
+  return `npm run chaos -- --minutes ${run?.minutes} --seed ${run?.seed} --replicas ${run?.replicas}${bug}`;
 }

@@ -1,3 +1,5 @@
+import type { ServiceName } from '../local/secrets.ts';
+import type { SecondReplica } from './suite/second-replicas.ts';
 import type { Intent } from './workload/intent.ts';
 import type { Consumer, Fault, PoisonForm } from './schedule.ts';
 
@@ -9,6 +11,7 @@ export type Evidence = {
   operations: Operation[];
   events: RecordedEvent[];
   injections: Injection[];
+  takeovers: Takeover[];
   mails: Mail[];
   /** What would not come to rest; empty when everything did. */
   unsettled: string[];
@@ -69,12 +72,21 @@ export type Injection =
   | { kind: 'duplicate' | 'reorder'; to: Consumer; messageIds: string[] }
   | { kind: 'poison'; to: Consumer; form: PoisonForm; messageId: string };
 
+/** After a kill of the process that did it, another one did this work of a service so many milliseconds later. */
+export type Takeover = {
+  service: ServiceName;
+  work: 'relay' | 'consumer';
+  killed: ServiceName | SecondReplica;
+  ms: number;
+};
+
 /** `id` is the Message-ID without brackets and domain. */
 export type Mail = { id: string; to: string };
 
 /** The state at the end, read from outside: databases, broker, public REST. */
 export type World = {
   users: UserRow[];
+  links: LinkRow[];
   tasks: TaskRow[];
   activity: ActivityRow[];
   directory: DirectoryRow[];
@@ -94,6 +106,15 @@ export type World = {
 };
 
 export type UserRow = UserAnswer & { id: string; version: number; updated_at: string; is_deleted: boolean };
+
+/** A link that Auth asks to be mailed. */
+export type LinkRow = {
+  id: string;
+  user_id: string;
+  purpose: 'verify_email' | 'reset_password';
+  created_at: string;
+  is_void: boolean;
+};
 
 export type TaskRow = TaskAnswer & { created_at: string; is_deleted: boolean; awaiting_performer: boolean };
 
@@ -137,6 +158,8 @@ export type NotificationRow = {
   type: string;
   task_id: string | null;
   created_at: string;
+  /** Not only in a mail. */
+  is_in_app: boolean;
 };
 
 export type DeliveryRow = {
@@ -151,13 +174,14 @@ export type DeliveryRow = {
 
 /** One line of the history file. */
 export type Line =
-  | { line: 'run'; seed: string; minutes: number; bug: string | null; startedAt: string }
+  | { line: 'run'; seed: string; minutes: number; replicas: 1 | 2; bug: string | null; startedAt: string }
   | { line: 'plan'; at: number; fault: Fault }
   | { line: 'fault'; began: number; ended: number; fault: Fault; note?: string }
   | { line: 'recovery'; fault: Fault; ms: number }
   | { line: 'operation'; operation: Operation }
   | { line: 'event'; at: number; event: RecordedEvent }
   | { line: 'injection'; at: number; injection: Injection }
+  | { line: 'takeover'; at: number; takeover: Takeover }
   | { line: 'mail'; mail: Mail }
   | { line: 'settled'; tookMs: number; unsettled: string[] }
   | { line: 'world'; world: World };

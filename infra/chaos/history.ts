@@ -44,6 +44,7 @@ export function evidenceOf(lines: readonly Line[]): Evidence {
     operations: only(lines, 'operation').map(({ operation }) => operation),
     events: only(lines, 'event').map(({ event }) => event),
     injections: only(lines, 'injection').map(({ injection }) => injection),
+    takeovers: only(lines, 'takeover').map(({ takeover }) => takeover),
     mails: only(lines, 'mail').map(({ mail }) => mail),
     unsettled: only(lines, 'settled').flatMap(({ unsettled }) => unsettled),
     world,

@@ -47,6 +47,11 @@ function figures(lines: readonly Line[], { events, mails, world }: Evidence): st
     `consumed     after ${at(0.5)} (half of them), ${at(0.99)} (99 of 100), ${seconds(lags.at(-1) ?? 0)} (the last)`,
     `told         ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknowns }) => unknowns > 0).length} deliveries with an unknown end`,
     `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
+    `takeovers    ${
+      only(lines, 'takeover')
+        .map(({ takeover: { service, work, ms } }) => `${work} of ${service} after ${seconds(ms)}`)
+        .join(', ') || 'none'
+    }`,
     `settled      ${settled ? `after ${seconds(settled.tookMs)}` : 'not at all'}`,
   ].join('\n');
 }

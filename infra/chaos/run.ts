@@ -8,6 +8,7 @@ import { readDatabases } from './observe/databases.ts';
 import { openMailBox } from './observe/mail-box.ts';
 import { readPublicApi } from './observe/public-api.ts';
 import { recoveredAfter, watchReadiness } from './observe/readiness.ts';
+import { serviceNames } from '../local/secrets.ts';
 import { createRandom } from './random.ts';
 import { describeFault, type PlannedFault } from './schedule.ts';
 import { settle } from './settle.ts';
@@ -41,7 +42,7 @@ const progressMs = 10_000;
 export async function run(o: RunOptions): Promise<{ evidence: Evidence; violations: Violation[] }> {
   const { underTest, history, say } = o;
   const operator = createOperator(underTest.suite.amqpUrl('operator'), o.signal);
-  const readiness = watchReadiness((service) => underTest.suite.serviceUrl(service), o.now);
+  const readiness = watchReadiness(serviceNames.flatMap(underTest.replicas), o.now);
   const mailBox = openMailBox(underTest.suite.mailPageUrl, (mail) => history.add({ line: 'mail', mail }));
   try {
     await breakAndUse({ ...o, operator });
@@ -89,6 +90,7 @@ async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createO
     ...{ underTest, operator, ending },
     random: createRandom(`${o.seed}/injections`),
     onInjection: (injection) => history.add({ line: 'injection', at: now(), injection }),
+    onTakeover: (takeover) => history.add({ line: 'takeover', at: now(), takeover }),
     signal: o.signal,
   });
 

@@ -1,7 +1,7 @@
 import type { LinkFault } from '@taskwire/local-servers';
 import { serviceNames, type ServiceName } from '../local/secrets.ts';
 import { linkNames, links, type LinkName } from './links.ts';
-import type { SecondWorker } from './suite/second-workers.ts';
+import type { SecondReplica } from './suite/second-replicas.ts';
 import type { Random } from './random.ts';
 
 /** A service that has a queue. */
@@ -14,9 +14,11 @@ export type PoisonForm = (typeof poisonForms)[number];
 /** Something that goes wrong, and for how long. Times in milliseconds. */
 export type Fault =
   /** kill -9; started again after `downMs`. */
-  | { kind: 'kill_service'; service: ServiceName | SecondWorker; downMs: number }
+  | { kind: 'kill_service'; service: ServiceName | SecondReplica; downMs: number }
+  /** kill -9 of the process that does the work of a service at the moment, with nothing else broken: the other one has to take over. */
+  | { kind: 'takeover'; of: ServiceName }
   /** SIGSTOP, SIGCONT: a process that everybody believes to be there. */
-  | { kind: 'freeze_service'; service: ServiceName | SecondWorker; ms: number }
+  | { kind: 'freeze_service'; service: ServiceName | SecondReplica; ms: number }
   | { kind: 'kill_broker'; downMs: number }
   | { kind: 'restart_broker'; downMs: number }
   | { kind: 'kill_postgres'; downMs: number }
@@ -31,43 +33,52 @@ export type Fault =
   /** What is published for `ms` reaches the queue in another order. */
   | { kind: 'reorder'; to: Consumer; ms: number }
   | { kind: 'poison'; to: Consumer; form: PoisonForm }
-  | { kind: 'memory_alarm'; ms: number };
+  | { kind: 'alarm'; of: 'memory' | 'disk'; ms: number };
 
 /** `at` counts from the begin of the traffic. */
 export type PlannedFault = { at: number; fault: Fault };
 
-/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Some 37 faults fill two minutes. */
-const shortestGapMs = 1_500;
-const longestGapMs = 5_000;
+/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Some 40 faults fill two minutes. */
+const shortestGapMs = 1_200;
+const longestGapMs = 4_000;
+/** Until the first fault, and for each takeover, so that nothing else is to blame for one that takes long. */
+const calmMs = 2_500;
+const takeoverMs = 6_000;
 /** At the end, for the last faults to pass while there is traffic. */
 const quietEndMs = 5_000;
 
 /**
- * The faults of a run. They come from decks that have every kind, each shuffled, so that a run of two minutes has seen them all. The same seed
- * gives the same faults; a longer run begins like a shorter one.
+ * The faults of a run. First, where there are two processes of each service, one takeover of each. The rest comes from decks that have every kind,
+ * each shuffled, so that a run of two minutes has seen nearly all. The same seed gives the same faults; a longer run begins like a shorter one.
  */
-export function planFaults(random: Random, durationMs: number): PlannedFault[] {
+export function planFaults(random: Random, durationMs: number, replicas: 1 | 2): PlannedFault[] {
   const planned: PlannedFault[] = [];
+  let at = calmMs;
+  for (const of of replicas === 2 ? random.shuffled(serviceNames) : []) {
+    planned.push({ at, fault: { kind: 'takeover', of } });
+    at += takeoverMs;
+  }
   let cards: Fault[] = [];
-  for (let at = longestGapMs / 2; at < durationMs - quietEndMs; at += random.between(shortestGapMs, longestGapMs)) {
-    if (cards.length === 0) cards = random.shuffled(deck(random));
+  for (; at < durationMs - quietEndMs; at += random.between(shortestGapMs, longestGapMs)) {
+    if (cards.length === 0) cards = random.shuffled(deck(random, replicas));
     planned.push({ at, fault: cards.pop()! });
   }
-  return planned;
+  return planned.filter((one) => one.at < durationMs - quietEndMs);
 }
 
-function deck(random: Random): Fault[] {
+function deck(random: Random, replicas: 1 | 2): Fault[] {
   const [anyService, otherService, thirdService] = random.shuffled(serviceNames) as [
     ServiceName,
     ServiceName,
     ServiceName,
   ];
   const down = () => random.between(0, 3_000);
+  const second = (service: ServiceName) => (replicas === 2 ? (`second ${service}` as const) : service);
   return [
     ...serviceNames.map((service): Fault => ({ kind: 'kill_service', service, downMs: down() })),
-    ...serviceNames.map((service): Fault => ({ kind: 'kill_service', service: `second ${service}`, downMs: down() })),
+    ...serviceNames.map((service): Fault => ({ kind: 'kill_service', service: second(service), downMs: down() })),
     { kind: 'freeze_service', service: anyService, ms: random.between(1_000, 6_000) },
-    { kind: 'freeze_service', service: `second ${otherService}`, ms: random.between(1_000, 6_000) },
+    { kind: 'freeze_service', service: second(otherService), ms: random.between(1_000, 6_000) },
     { kind: 'kill_broker', downMs: down() },
     { kind: 'restart_broker', downMs: down() },
     { kind: 'kill_postgres', downMs: down() },
@@ -83,7 +94,8 @@ function deck(random: Random): Fault[] {
     { kind: 'reorder', to: 'tasks', ms: random.between(1_000, 3_000) },
     { kind: 'reorder', to: 'notifications', ms: random.between(500, 2_000) },
     { kind: 'poison', to: random.pick(['tasks', 'notifications']), form: random.pick(poisonForms) },
-    { kind: 'memory_alarm', ms: random.between(1_000, 5_000) },
+    { kind: 'alarm', of: 'memory', ms: random.between(1_000, 5_000) },
+    { kind: 'alarm', of: 'disk', ms: random.between(1_000, 5_000) },
   ];
 }
 
@@ -121,6 +133,8 @@ export function describeFault(fault: Fault): string {
   switch (fault.kind) {
     case 'kill_service':
       return `kill -9 ${fault.service}`;
+    case 'takeover':
+      return `kill -9 the process that does the work of ${fault.of}, for the other to take over`;
     case 'freeze_service':
       return `freeze ${fault.service} for ${fault.ms} ms`;
     case 'kill_broker':
@@ -143,8 +157,8 @@ export function describeFault(fault: Fault): string {
       return `reorder what goes to ${fault.to} for ${fault.ms} ms`;
     case 'poison':
       return `poison for ${fault.to}: ${fault.form}`;
-    case 'memory_alarm':
-      return `memory alarm for ${fault.ms} ms`;
+    case 'alarm':
+      return `${fault.of} alarm for ${fault.ms} ms`;
   }
 }
 
@@ -163,7 +177,12 @@ function describeLinkFault(fault: LinkFault): string {
 
 /** What faults are counted under in the report. */
 export function faultLabel(fault: Fault): string {
-  return fault.kind === 'link'
-    ? `link ${fault.fault.kind === 'answer' ? `answers ${fault.fault.status}` : fault.fault.kind}`
-    : fault.kind.replaceAll('_', ' ');
+  switch (fault.kind) {
+    case 'link':
+      return `link ${fault.fault.kind === 'answer' ? `answers ${fault.fault.status}` : fault.fault.kind}`;
+    case 'alarm':
+      return `${fault.of} alarm`;
+    default:
+      return fault.kind.replaceAll('_', ' ');
+  }
 }

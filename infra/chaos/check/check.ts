@@ -9,6 +9,7 @@ import {
   checkLeftovers,
   checkListings,
   checkPerformers,
+  checkTakeovers,
 } from './end-state.ts';
 import { checkEvents } from './events.ts';
 import { checkMails } from './mails.ts';
@@ -32,6 +33,7 @@ export function check(evidence: Evidence): Violation[] {
     checkDeadLetters,
     checkAccess,
     checkListings,
+    checkTakeovers,
   ];
   return checks.flatMap((one) => one(evidence));
 }

@@ -6,7 +6,7 @@ import { broken, type Violation } from './violation.ts';
 /** What each service takes of what it hears; the rest it lets pass without a trace. */
 const bindings: Record<Consumer, RegExp> = {
   tasks: /^auth\.user\./,
-  notifications: /^(auth\.user\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
+  notifications: /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
 };
 
 const consumers = Object.keys(bindings) as Consumer[];

@@ -106,10 +106,27 @@ export function checkListings({ world }: Evidence): Violation[] {
     ...[...listedOnce].map((task) => !stored.has(task) && `GET /tasks lists ${task}, which is not stored`),
     listed.length !== listedOnce.size && `GET /tasks lists ${listed.length - listedOnce.size} tasks twice`,
     ...world.listedNotifications.map(({ userId, ids }) => {
-      const own = (byUser.get(userId) ?? []).map(({ id }) => id).sort();
+      const own = (byUser.get(userId) ?? [])
+        .filter(({ is_in_app }) => is_in_app)
+        .map(({ id }) => id)
+        .sort();
       return (
         ids.toSorted().join() !== own.join() && `${userId} is shown ${ids.length} notifications and has ${own.length}`
       );
     }),
   ]);
+}
+
+const longestTakeoverMs = 5_000;
+
+/** With nothing else broken, the second process does the work of one that was killed. */
+export function checkTakeovers({ takeovers }: Evidence): Violation[] {
+  return broken(
+    'a standby takes over within 5 s',
+    takeovers.map(
+      ({ service, work, killed, ms }) =>
+        ms > longestTakeoverMs &&
+        `after ${killed} was killed nobody was the ${work} of ${service} for ${Math.round(ms)} ms`,
+    ),
+  );
 }

@@ -1,4 +1,4 @@
-import type { Evidence, RecordedEvent, UserRow } from '../evidence.ts';
+import type { Evidence, LinkRow, RecordedEvent, UserRow } from '../evidence.ts';
 import { taskHistories, type TaskHistory } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
@@ -6,7 +6,7 @@ import { broken, type Violation } from './violation.ts';
 export function checkEvents(evidence: Evidence): Violation[] {
   const { world } = evidence;
   const published = Map.groupBy(firstOccurrences(evidence.events), ({ aggregateId }) => aggregateId);
-  const known = new Set([...world.tasks, ...world.users].map(({ id }) => id));
+  const known = new Set([...world.tasks, ...world.users, ...world.links].map(({ id }) => id));
   const strangers = [...published.keys()].filter((id) => !known.has(id));
   return [
     ...broken('every change is told once', changedCopies(evidence.events)),
@@ -18,6 +18,10 @@ export function checkEvents(evidence: Evidence): Violation[] {
       checkTask(history, published.get(history.task.id) ?? []),
     ),
     ...world.users.flatMap((user) => checkUser(user, published.get(user.id) ?? [])),
+    ...broken(
+      'every change is told once',
+      world.links.map((link) => untoldLink(link, published.get(link.id) ?? [])),
+    ),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
   ];
 }
@@ -77,6 +81,21 @@ function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violatio
       told.at(-1)!.timestamp !== user.updated_at &&
       `${text}; the last is of another time`,
   ]);
+}
+
+const linkEvents = {
+  verify_email: 'auth.account.verification_requested',
+  reset_password: 'auth.account.password_reset_requested',
+} as const;
+
+/** Of each link that is to be mailed Auth tells once, at the time that it was made. */
+function untoldLink(
+  { id, user_id, purpose, created_at }: LinkRow,
+  published: readonly RecordedEvent[],
+): string | false {
+  const [first, ...others] = published;
+  const isTold = first?.type === linkEvents[purpose] && first.timestamp === created_at && others.length === 0;
+  return !isTold && `the link ${id} (${purpose}) of ${user_id}: events ${published.map(label).join(', ')}`;
 }
 
 export function label({ messageId, type, timestamp }: RecordedEvent): string {

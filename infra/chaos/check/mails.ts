@@ -9,6 +9,7 @@ export function checkMails({ mails, world }: Evidence): Violation[] {
   const arrived = Map.groupBy(mails, ({ id }) => id);
   const deliveries = world.deliveries.filter(({ channel }) => channel === 'email');
   const deleted = new Set(world.users.filter((user) => user.is_deleted).map(({ id }) => id));
+  const hasVoidLink = new Set(world.links.flatMap((link) => (link.is_void ? [link.user_id] : [])));
   const known = new Set(deliveries.map(({ notification_id }) => notification_id));
   const strays = [...arrived.keys()].filter((id) => !known.has(id));
   // one that is being sent has not yet counted an attempt whose process died
@@ -20,6 +21,7 @@ export function checkMails({ mails, world }: Evidence): Violation[] {
       if (count > 1 + unknowns) return text;
       if (state === 'sent' && count === 0) return text;
       if (state === 'failed' && !deleted.has(user_id)) return `${text}; ${last_error}`;
+      if (state === 'skipped' && !deleted.has(user_id) && !hasVoidLink.has(user_id)) return `${text}; ${last_error}`;
       return state === 'unknown' && unknowns === 0 && text;
     }),
   ]);

@@ -19,9 +19,12 @@ const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.cancelled': { tell: ['creator', 'named'], ofDeletedToo: ['named'] },
 };
 
+const linkTypes = { verify_email: 'security.verify_email', reset_password: 'security.reset_password' } as const;
+
 /** Exactly one notification in the app for each event and person; none for whoever did it; in the order of the task. */
 export function checkTold({ events, injections, world }: Evidence): Violation[] {
   const tasks = new Map(world.tasks.map((task) => [task.id, task]));
+  const links = new Map(world.links.map((link) => [link.id, link]));
   const isDeleted = new Map(world.users.map((user) => [user.id, user.is_deleted]));
   const published = firstOccurrences(events);
   const byEvent = Map.groupBy(world.notifications, ({ event_id }) => event_id);
@@ -42,6 +45,9 @@ export function checkTold({ events, injections, world }: Evidence): Violation[] 
     const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
     if (event.type === 'auth.user.created')
       return [{ type: 'user.welcome', userId: event.aggregateId, need: need(event.aggregateId, true) }];
+    const link = links.get(event.aggregateId);
+    if (link !== undefined)
+      return [{ type: linkTypes[link.purpose], userId: link.user_id, need: need(link.user_id, true) }];
     const rule = rules[event.type];
     const task = tasks.get(event.aggregateId);
     if (rule === undefined || task === undefined) return [];

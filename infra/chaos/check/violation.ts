@@ -15,7 +15,8 @@ export type Rule =
   | 'nothing is left over'
   | 'no dead letter that was not injected'
   | 'the deleted have no access'
-  | 'the API shows what is stored';
+  | 'the API shows what is stored'
+  | 'a standby takes over within 5 s';
 
 /** Something that a run shows to be broken. */
 export type Violation = { rule: Rule; what: string };

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import { rabbitManagement } from '@taskwire/local-servers';
 import pg from 'pg';
-import type { Injection } from '../evidence.ts';
+import type { Injection, Takeover } from '../evidence.ts';
+import type { ServiceName } from '../../local/secrets.ts';
 import type { LinkName } from '../links.ts';
 import type { Random } from '../random.ts';
 import type { Consumer, Fault } from '../schedule.ts';
@@ -10,6 +11,7 @@ import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
 import type { RawMessage } from '../suite/recorder.ts';
 import type { PartName, SuiteUnderTest } from '../suite/under-test.ts';
 import { brokerCommand } from './broker-command.ts';
+import { killWorker } from './takeover.ts';
 
 export type FaultTools = {
   underTest: SuiteUnderTest;
@@ -17,6 +19,7 @@ export type FaultTools = {
   /** For what is drawn while a fault happens; the schedule does not depend on it. */
   random: Random;
   onInjection(injection: Injection): void;
+  onTakeover(takeover: Takeover): void;
   /** The traffic has ended: faults are over sooner. What they broke is mended all the same. */
   ending: AbortSignal;
   /** The run is given up. */
@@ -27,7 +30,7 @@ export type FaultTools = {
 export type Inject = (fault: Fault) => Promise<string | undefined>;
 
 export function createInject(tools: FaultTools): Inject {
-  const { underTest, operator, random, onInjection, ending, signal } = tools;
+  const { underTest, operator, random, onInjection, onTakeover, ending, signal } = tools;
   const { suite, proxies, recorder } = underTest;
   const inTurn = createTurns();
   const current = new Map<LinkName, object>();
@@ -54,6 +57,13 @@ export function createInject(tools: FaultTools): Inject {
       }
     }
     return `${part} did not start: ${note}`;
+  }
+
+  async function takeover(of: ServiceName): Promise<string | undefined> {
+    const killed = await killWorker(underTest, of, signal);
+    if (killed === undefined) return 'nobody does the work';
+    onTakeover(killed);
+    return await startAgain(killed.killed);
   }
 
   async function breakLink({ link, fault, ms }: Extract<Fault, { kind: 'link' }>): Promise<undefined> {
@@ -124,10 +134,11 @@ export function createInject(tools: FaultTools): Inject {
     });
 
   /** Taken back for as long as it takes: the alarm would go on, and a broker that is down has forgotten it by the time that it is back. */
-  async function memoryAlarm(ms: number): Promise<undefined> {
-    await brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.00001');
+  async function alarm({ of, ms }: Extract<Fault, { kind: 'alarm' }>): Promise<undefined> {
+    const { command, low, usual } = alarms[of];
+    await brokerCommand(underTest, command, low);
     await wait(ms);
-    while (!(await succeeds(brokerCommand(underTest, 'set_vm_memory_high_watermark', '0.4')))) {
+    while (!(await succeeds(brokerCommand(underTest, command, usual)))) {
       signal.throwIfAborted();
       await delay(500);
     }
@@ -137,6 +148,8 @@ export function createInject(tools: FaultTools): Inject {
     switch (fault.kind) {
       case 'kill_service':
         return await bringDown(fault.service, 'kill', fault.downMs);
+      case 'takeover':
+        return await takeover(fault.of);
       case 'freeze_service':
         return await freeze(fault);
       case 'kill_broker':
@@ -162,8 +175,8 @@ export function createInject(tools: FaultTools): Inject {
         await operator.deliver(fault.to, [message]);
         return void onInjection({ kind: 'poison', to: fault.to, form: fault.form, messageId: message.id });
       }
-      case 'memory_alarm':
-        return await memoryAlarm(fault.ms);
+      case 'alarm':
+        return await alarm(fault);
     }
   }
 
@@ -176,6 +189,12 @@ export function createInject(tools: FaultTools): Inject {
     }
   };
 }
+
+/** `low`: so little is allowed, or so much has to be free, that the alarm goes off. */
+const alarms = {
+  memory: { command: 'set_vm_memory_high_watermark', low: '0.00001', usual: '0.4' },
+  disk: { command: 'set_disk_free_limit', low: '100000GB', usual: '50MB' },
+} as const;
 
 function isFor(to: Consumer, routingKey: string): boolean {
   return bindingKeys[to].some((key) => routingKey.startsWith(key.slice(0, -1)));

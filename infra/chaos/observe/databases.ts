@@ -12,7 +12,11 @@ const consumers = ['tasks', 'notifications'] as const;
 /** What the tables of all services hold, read by a superuser in transactions that cannot write. */
 export async function readDatabases({ databaseUrl }: Databases): Promise<Stored> {
   const [auth, tasks, notifications] = await Promise.all([
-    reading(databaseUrl('auth'), async (rows) => ({ users: await rows(users), outbox: await rows(outbox) })),
+    reading(databaseUrl('auth'), async (rows) => ({
+      users: await rows(users),
+      links: await rows(links),
+      outbox: await rows(outbox),
+    })),
     reading(databaseUrl('tasks'), async (rows) => ({
       ...(await readConsumer(rows)),
       tasks: await rows(taskRows),
@@ -30,6 +34,7 @@ export async function readDatabases({ databaseUrl }: Databases): Promise<Stored>
     consumers.flatMap((service) => consumer[service][name].map((row) => ({ service, ...row })));
   return {
     users: auth.users,
+    links: auth.links,
     tasks: tasks.tasks,
     activity: tasks.activity,
     directory: ofBoth('directory'),
@@ -92,6 +97,9 @@ const users = `
   SELECT id, email, name, role, version, ${isoMicros('updated_at')} AS updated_at, deleted_at IS NOT NULL AS is_deleted
   FROM users`;
 
+const links = `
+  SELECT id, user_id, purpose, voided_at IS NOT NULL AS is_void, ${isoMicros('created_at')} AS created_at FROM account_links`;
+
 const taskRows = `
   SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, deleted_at IS NOT NULL AS is_deleted,
     ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
@@ -109,7 +117,8 @@ const inbox = `SELECT message_id, handler, ${isoMicros('received_at')} AS receiv
 const deadLetters = `SELECT message_id, type, reason, error FROM dead_letters WHERE state = 'dead'`;
 
 const notificationRows = `
-  SELECT id, event_id, user_id, type, task_id, ${isoMicros('created_at')} AS created_at FROM notifications`;
+  SELECT id, event_id, user_id, type, task_id, title IS NOT NULL AS is_in_app, ${isoMicros('created_at')} AS created_at
+  FROM notifications`;
 
 const deliveries = `
   SELECT notification_id, user_id, channel, state, unknowns, last_error

@@ -1,39 +1,39 @@
 import { errorText } from '@taskwire/errors';
-import { serviceNames, type ServiceName } from '../../local/secrets.ts';
+import type { Replica } from '../suite/under-test.ts';
 
-/** Watches from outside whether the services say that they are ready. */
+/** Watches from outside whether the processes of the services say that they are ready. */
 export type ReadinessWatch = {
   /** What was missing when it was looked last, in words; empty when all were ready. */
   missing(): string[];
-  /** Spans in which a service was not ready; one that lasts ends now. */
+  /** Spans in which a process was not ready; one that lasts ends now. */
   outages(): readonly Outage[];
   stop(): Promise<void>;
 };
 
-export type Outage = { service: ServiceName; from: number; to: number };
+export type Outage = { of: Replica['name']; from: number; to: number };
 
 const everyMs = 250;
 
-export function watchReadiness(serviceUrl: (service: ServiceName) => string, now: () => number): ReadinessWatch {
+export function watchReadiness(replicas: readonly Replica[], now: () => number): ReadinessWatch {
   const outages: Outage[] = [];
-  const open = new Map<ServiceName, Outage>();
-  const missing = new Map<ServiceName, string>();
+  const open = new Map<Replica['name'], Outage>();
+  const missing = new Map<Replica['name'], string>();
   let busy: Promise<unknown> = Promise.resolve();
 
-  async function look(service: ServiceName): Promise<void> {
+  async function look({ name, url }: Replica): Promise<void> {
     const at = now();
-    const lack = await lackOf(`${serviceUrl(service)}/ready`);
+    const lack = await lackOf(`${url}/ready`);
     const ready = lack === undefined;
-    if (ready) missing.delete(service);
-    else missing.set(service, lack);
-    const outage = open.get(service);
+    if (ready) missing.delete(name);
+    else missing.set(name, lack);
+    const outage = open.get(name);
     if (ready && outage !== undefined) {
       outage.to = now();
-      open.delete(service);
+      open.delete(name);
     } else if (!ready && outage === undefined) {
-      const begun = { service, from: at, to: Infinity };
+      const begun = { of: name, from: at, to: Infinity };
       outages.push(begun);
-      open.set(service, begun);
+      open.set(name, begun);
     }
   }
 
@@ -41,10 +41,10 @@ export function watchReadiness(serviceUrl: (service: ServiceName) => string, now
   const timer = setInterval(() => {
     if (looking) return;
     looking = true;
-    busy = Promise.all(serviceNames.map(look)).finally(() => (looking = false));
+    busy = Promise.all(replicas.map(look)).finally(() => (looking = false));
   }, everyMs);
   return {
-    missing: () => [...missing].map(([service, lack]) => `${service} is not ready: ${lack}`),
+    missing: () => [...missing].map(([name, lack]) => `${name} is not ready: ${lack}`),
     outages: () => outages.map((outage) => ({ ...outage, to: Math.min(outage.to, now()) })),
     async stop() {
       clearInterval(timer);
@@ -66,7 +66,7 @@ async function lackOf(url: string): Promise<string | undefined> {
 }
 
 /**
- * How long after the end of a fault the last service was ready again, in milliseconds. A service that stops being ready does so because of the
+ * How long after the end of a fault the last process was ready again, in milliseconds. One that stops being ready does so because of the
  * fault that began last before, although another one may still go on.
  */
 export function recoveredAfter(

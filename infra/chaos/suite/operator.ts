@@ -18,7 +18,7 @@ export type Operator = {
 /** As the services declare them. */
 export const bindingKeys: Record<Consumer, readonly string[]> = {
   tasks: ['auth.user.*'],
-  notifications: ['auth.user.*', 'tasks.#'],
+  notifications: ['auth.user.*', 'auth.account.*', 'tasks.#'],
 };
 
 const consumers = Object.keys(bindingKeys) as Consumer[];

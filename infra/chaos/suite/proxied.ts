@@ -8,10 +8,13 @@ import { linkNames, links, type LinkName } from '../links.ts';
 
 export type Proxies = Record<LinkName, FaultProxy>;
 
-/** A proxy with a healthy link for each link between two parts. */
-export async function startProxies(ports: SuitePorts): Promise<Proxies> {
-  const { amqp: rabbitmq, smtp: mail } = ports;
-  const portOf = { ...ports, rabbitmq, mail };
+/** The ports of all processes of each service. */
+export type ServicePorts = Record<ServiceName, readonly number[]>;
+
+/** A proxy with a healthy link for each link between two parts; one to a service spreads connections over its processes. */
+export async function startProxies(ports: SuitePorts, servicePorts: ServicePorts): Promise<Proxies> {
+  const { amqp: rabbitmq, smtp: mail, postgres } = ports;
+  const portOf = { ...servicePorts, postgres, rabbitmq, mail };
   const started = linkNames.map(
     async (name) => [name, await startFaultProxy({ targetPort: portOf[links[name].to] })] as const,
   );

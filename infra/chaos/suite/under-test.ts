@@ -10,15 +10,17 @@ import { admin, createStage, dealer, type Stage } from '../workload/cast.ts';
 import { clockFile, setClock } from './clock.ts';
 import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
-import { secondWorkers, type SecondWorker } from './second-workers.ts';
+import { secondReplicas, type SecondReplica } from './second-replicas.ts';
 
 /** Everything that can be killed. */
-export type PartName = ServiceName | SecondWorker | 'rabbitmq' | 'postgres';
+export type PartName = ServiceName | SecondReplica | 'rabbitmq' | 'postgres';
 
-/** A suite with a fault proxy in every link and two processes of each service, and the ways around them that the operator has. */
+/** A suite with a fault proxy in every link and one or two processes of each service, and the ways around them that the operator has. */
 export type SuiteUnderTest = {
   suite: Suite;
   part(name: PartName): SupervisedPart;
+  /** The processes of a service, and where each is reached past the proxies. */
+  replicas(service: ServiceName): Replica[];
   proxies: Proxies;
   recorder: Recorder;
   /** A superuser's URL of a service's database, past the proxies. */
@@ -31,8 +33,12 @@ export type SuiteUnderTest = {
   stop(): Promise<void>;
 };
 
+export type Replica = { name: ServiceName | SecondReplica; url: string };
+
 export type UnderTestOptions = {
   dir: string;
+  /** Processes of each service. */
+  replicas: 1 | 2;
   bug: BugName | undefined;
   onEvent: (event: RecordedEvent) => void;
   say: (text: string) => void;
@@ -41,8 +47,9 @@ export type UnderTestOptions = {
 
 /** Starts the suite in `dir`, with the accounts of the operator's people on stage. */
 export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: SuiteUnderTest; stage: Stage }> {
-  const [ports, workerPorts, secrets] = [await freeSuitePorts(), await freeSuitePorts(), newSecrets()];
-  const proxies = await startProxies(ports);
+  const [ports, secondPorts, secrets] = [await freeSuitePorts(), await freeSuitePorts(), newSecrets()];
+  const servicePorts = mapServices((service) => [ports[service], secondPorts[service]].slice(0, o.replicas));
+  const proxies = await startProxies(ports, servicePorts);
   const fileOf = (service: ServiceName) => clockFile(o.dir, service);
   for (const service of serviceNames) setClock(fileOf(service), 0);
   const env = (service: ServiceName) =>
@@ -55,14 +62,15 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     onBound: () => proxies['auth-rabbitmq'].heal(),
     onEvent: o.onEvent,
   });
-  const workers = secondWorkers({ ports: workerPorts, env, logFile: (name) => join(o.dir, 'logs', `${name}.log`) });
+  const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
+  const seconds = o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile }) : undefined;
   const stage = createStage();
   const people = [stage.addUser(admin, 'admin'), stage.addUser(dealer, 'manager')];
   let suite: Suite | undefined;
 
   async function stop(): Promise<void> {
     await recorder.stop();
-    await Promise.all(Object.values(workers).map((worker) => worker.stop()));
+    await Promise.all(Object.values(seconds ?? {}).map((replica) => replica.stop()));
     await suite?.stop();
     await stopProxies(proxies);
   }
@@ -75,17 +83,21 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
       // what was acknowledged has to survive a kill of the server, which `synchronous_commit` off would not promise
       postgresSettings: { fsync: 'off', full_page_writes: 'off' },
       gateway: gatewayOptions(proxies),
-      env: Object.fromEntries(serviceNames.map((name) => [name, env(name)])),
+      env: mapServices(env),
       progress: ({ name, state, tookMs }) => {
         if (state === 'ready') o.say(`${name} is ready after ${(tookMs / 1000).toFixed(1)} s`);
       },
     });
     suite = started;
-    await Promise.all(Object.values(workers).map((worker) => worker.start()));
-    const part = (name: PartName) => (name in workers ? workers[name as SecondWorker] : started.part(name));
+    await Promise.all(Object.values(seconds ?? {}).map((replica) => replica.start()));
+    const part = (name: PartName) => seconds?.[name as SecondReplica] ?? started.part(name);
+    const replicas = (service: ServiceName) =>
+      servicePorts[service].map((port, index): Replica => {
+        return { name: index === 0 ? service : `second ${service}`, url: `http://127.0.0.1:${port}` };
+      });
     const superuser = { login: 'postgres', password: secrets.database.superuser };
     const underTest: SuiteUnderTest = {
-      ...{ suite, part, proxies, recorder, ports, stop },
+      ...{ suite, part, replicas, proxies, recorder, ports, stop },
       databaseUrl: (service) =>
         databaseUrl(`postgres://127.0.0.1:${ports.postgres}/`, { ...superuser, database: `taskwire_${service}` }),
       setClock: (service, offsetMs) => setClock(fileOf(service), offsetMs),
@@ -96,6 +108,10 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     await stop();
     throw error;
   }
+}
+
+function mapServices<T>(make: (service: ServiceName) => T): Record<ServiceName, T> {
+  return Object.fromEntries(serviceNames.map((name) => [name, make(name)])) as Record<ServiceName, T>;
 }
 
 function gatewayOptions(proxies: Proxies) {

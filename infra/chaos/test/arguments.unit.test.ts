@@ -4,14 +4,21 @@ import { readArguments } from '../arguments.ts';
 describe('the arguments of a chaos run', () => {
   it('are two minutes and a seed of its own when nothing is said', () => {
     const [one, other] = [readArguments([]), readArguments([])];
-    expect(one).include({ minutes: 2, bug: undefined, keep: false });
+    expect(one).include({ minutes: 2, replicas: 2, bug: undefined, keep: false });
     expect(one)
       .property('seed')
       .not.equal((other as { seed: string }).seed);
   });
 
   it('are refused with what is wrong', () => {
-    for (const args of [['--minutes', 'x'], ['--minutes', '0'], ['--seed', 'a/b'], ['--bug', 'nope'], ['--foo']])
+    for (const args of [
+      ['--minutes', 'x'],
+      ['--minutes', '0'],
+      ['--seed', 'a/b'],
+      ['--bug', 'nope'],
+      ['--replicas', '3'],
+      ['--foo'],
+    ])
       expect(readArguments(args), args.join(' ')).instanceOf(Error);
   });
 });

@@ -1,15 +1,7 @@
 import { expect } from 'chai';
 import { check } from '../check/check.ts';
-import type { Rule } from '../check/violation.ts';
 import type { Evidence } from '../evidence.ts';
-import { ann, ids, mia, smallRun, task } from './small-run.ts';
-
-/** The rules that a run breaks once it was changed like this. */
-function brokenBy(change: (run: Evidence) => void): Rule[] {
-  const run = smallRun();
-  change(run);
-  return [...new Set(check(run).map(({ rule }) => rule))];
-}
+import { ann, brokenBy, ids, mia, smallRun, task } from './small-run.ts';
 
 describe('the checker of chaos runs', () => {
   it('finds nothing in a run in which nothing went wrong', () => {

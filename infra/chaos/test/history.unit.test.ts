@@ -14,13 +14,14 @@ describe('the history of a run', () => {
   afterEach(() => rmSync(dir, { recursive: true }));
 
   async function written(): Promise<string> {
-    const { operations, events, mails, world } = smallRun();
+    const { operations, events, takeovers, mails, world } = smallRun();
     const history = createHistory(join(dir, 'history.jsonl'));
-    history.add({ line: 'run', seed: 's', minutes: 1, bug: null, startedAt: '2026-11-20T10:00:00.000Z' });
+    history.add({ line: 'run', seed: 's', minutes: 1, replicas: 2, bug: null, startedAt: '2026-11-20T10:00:00.000Z' });
     history.add({ line: 'fault', began: 1, ended: 2, fault: { kind: 'kill_broker', downMs: 1 } });
     history.add({ line: 'recovery', fault: { kind: 'kill_broker', downMs: 1 }, ms: 1_234 });
     for (const operation of operations) history.add({ line: 'operation', operation });
     for (const event of events) history.add({ line: 'event', at: 1, event });
+    for (const takeover of takeovers) history.add({ line: 'takeover', at: 1, takeover });
     for (const mail of mails) history.add({ line: 'mail', mail });
     history.add({ line: 'settled', tookMs: 5_000, unsettled: [] });
     history.add({ line: 'world', world });
@@ -54,9 +55,9 @@ describe('the history of a run', () => {
 describe('the recovery from a fault', () => {
   it('lasts until the last service is ready again that stopped being so before the next fault', () => {
     const outages = [
-      { service: 'auth', from: 110, to: 250 },
-      { service: 'tasks', from: 120, to: 400 },
-      { service: 'tasks', from: 520, to: 900 },
+      { of: 'auth', from: 110, to: 250 },
+      { of: 'tasks', from: 120, to: 400 },
+      { of: 'tasks', from: 520, to: 900 },
     ] as const;
     expect(recoveredAfter({ began: 100, ended: 200 }, 500, outages)).equal(200);
     expect(recoveredAfter({ began: 500, ended: 510 }, 1_000, outages)).equal(390);

@@ -3,7 +3,8 @@ import { createRandom } from '../random.ts';
 import { faultLabel, planFaults } from '../schedule.ts';
 
 const minute = 60_000;
-const plan = (seed: string, minutes: number) => planFaults(createRandom(seed), minutes * minute);
+const plan = (seed: string, minutes: number, replicas: 1 | 2 = 2) =>
+  planFaults(createRandom(seed), minutes * minute, replicas);
 
 describe('the schedule of faults', () => {
   it('is the same for the same seed, and another for another', () => {
@@ -20,6 +21,20 @@ describe('the schedule of faults', () => {
     const kinds = new Set(plan('any', 60).map(({ fault }) => faultLabel(fault)));
     for (const seed of ['a', 'b', 'c', 'd'])
       expect(new Set(plan(seed, 5).map(({ fault }) => faultLabel(fault)))).deep.equal(kinds);
+  });
+
+  it('begins with a takeover of each service, with nothing else broken', () => {
+    for (const seed of ['a', 'b', 'c', 'd']) {
+      const first = plan(seed, 2).slice(0, 4);
+      const of = first.map(({ fault }) => fault.kind === 'takeover' && fault.of);
+      expect(of.slice(0, 3).toSorted()).deep.equal(['auth', 'notifications', 'tasks']);
+      first.slice(1).forEach(({ at }, index) => expect(at - first[index]!.at).least(6_000));
+    }
+  });
+
+  it('breaks no second processes where there are none', () => {
+    expect(JSON.stringify(plan('a', 10, 1))).not.match(/second|takeover/);
+    expect(JSON.stringify(plan('a', 10, 2))).match(/second/);
   });
 
   it('leaves the last seconds to the traffic', () => {

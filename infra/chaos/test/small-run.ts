@@ -1,3 +1,5 @@
+import { check } from '../check/check.ts';
+import type { Rule } from '../check/violation.ts';
 import type { ActivityRow, Evidence, Operation, RecordedEvent } from '../evidence.ts';
 
 /** The people and the task of a run in which nothing went wrong: Mia makes a task for Ann, who starts it. */
@@ -80,12 +82,14 @@ export function smallRun(): Evidence {
     ],
     events,
     injections: [],
+    takeovers: [{ service: 'tasks', work: 'relay', killed: 'second tasks', ms: 800 }],
     mails: [{ id: 'notification-assigned', to: 'u1@chaos.test' }],
     unsettled: [],
     world: {
       deadLetters: [],
       deletedAccess: [],
       users,
+      links: [],
       tasks: [{ ...started, created_at: second(2), is_deleted: false, awaiting_performer: false }],
       activity: [
         entry(1, 'created', mia, second(2)),
@@ -153,5 +157,12 @@ function entry(seq: number, action: string, actor: string, at: string): Activity
 }
 
 function notification(id: string, eventId: string, userId: string, type: string, taskId: string | null, at: string) {
-  return { id, event_id: eventId, user_id: userId, type, task_id: taskId, created_at: at };
+  return { id, event_id: eventId, user_id: userId, type, task_id: taskId, created_at: at, is_in_app: true };
+}
+
+/** The rules that a run breaks once it was changed like this. */
+export function brokenBy(change: (run: Evidence) => void): Rule[] {
+  const run = smallRun();
+  change(run);
+  return [...new Set(check(run).map(({ rule }) => rule))];
 }

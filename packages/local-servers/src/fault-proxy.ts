@@ -17,8 +17,11 @@ export type FaultProxy = {
 };
 
 export type FaultProxyOptions = {
-  /** Of the server on 127.0.0.1 that it leads to; it need not listen yet. */
-  targetPort: number;
+  /**
+   * Of the server on 127.0.0.1 that it leads to; it need not listen yet. Of several, connections lead to each in turn, and where one refuses to
+   * the next: what a load balancer without health checks does.
+   */
+  targetPort: number | readonly number[];
   /** To listen on; a free one by default. */
   port?: number;
 };
@@ -34,6 +37,9 @@ type Connection = {
 
 /** Starts a proxy with a healthy link. @throws when the port is taken */
 export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
+  const targets = typeof targetPort === 'number' ? [targetPort] : targetPort;
+  let turn = 0;
+  const nextTarget = () => targets[turn++ % targets.length] ?? 0;
   const connections = new Set<Connection>();
   let fault: LinkFault | undefined;
   const answering = answeringServer(() => fault);
@@ -56,22 +62,31 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
       if (!connection.lost) destroy(connection.server);
       forget(connection);
     });
+    if (fault?.kind !== 'answer' && !connection.lost) return join(connection, targets.length);
     client.resume();
     if (fault?.kind === 'answer') answering.emit('connection', client);
-    else if (!connection.lost) join(connection);
   });
 
-  function join(connection: Connection): void {
+  /** `tries`: so many targets are asked until one takes the connection. */
+  function join(connection: Connection, tries: number): void {
     const { client } = connection;
-    const server = connect({ port: targetPort, host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    const server = connect({ port: nextTarget(), host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
+    let isConnected = false;
     connection.server = server;
     server.on('error', () => undefined);
+    server.once('connect', () => {
+      isConnected = true;
+      connection.lines = [openLine(client, server), openLine(server, client)];
+      applyTo(connection);
+      client.resume();
+    });
     server.once('close', () => {
+      if (!isConnected && !connection.lost && tries > 1 && !client.destroyed) return join(connection, tries - 1);
       if (!connection.lost) reset(client);
+      // only somebody who reads hears of the end
+      else if (!isConnected) client.resume();
       forget(connection);
     });
-    connection.lines = [openLine(client, server), openLine(server, client)];
-    applyTo(connection);
   }
 
   function applyTo(connection: Connection): void {

@@ -146,6 +146,48 @@ describe('the fault proxy', () => {
   });
 });
 
+describe('the fault proxy in front of several servers', () => {
+  let servers: Server[];
+  let ports: number[];
+  let proxy: FaultProxy;
+
+  beforeEach(async () => {
+    servers = ['a', 'b'].map((name) => createServer((socket) => socket.on('error', () => undefined).end(name)));
+    ports = await Promise.all(servers.map(listening));
+    proxy = await startFaultProxy({ targetPort: ports });
+  });
+  afterEach(async () => {
+    await proxy.stop();
+    servers.forEach((server) => server.close());
+  });
+
+  async function answers(count: number): Promise<string[]> {
+    const found: string[] = [];
+    for (let n = 0; n < count; n++) {
+      const [bytes] = (await once(await open(proxy), 'data')) as [Buffer];
+      found.push(String(bytes));
+    }
+    return found.toSorted();
+  }
+
+  it('leads connections to each of them in turn', async () => {
+    expect(await answers(4)).deep.equal(['a', 'a', 'b', 'b']);
+  });
+
+  it('leads all of them to those that are left, and to the others again once they are back', async () => {
+    await new Promise((resolve) => servers[0]!.close(resolve));
+    expect(await answers(4)).deep.equal(['b', 'b', 'b', 'b']);
+    servers[0]!.listen(ports[0], '127.0.0.1');
+    await once(servers[0]!, 'listening');
+    expect(new Set(await answers(4))).deep.equal(new Set(['a', 'b']));
+  });
+
+  it('resets the client when nothing listens behind it', async () => {
+    await Promise.all(servers.map(async (server) => await new Promise((resolve) => server.close(resolve))));
+    expect(await failure(connect(proxy.port, '127.0.0.1'))).equal('ECONNRESET');
+  });
+});
+
 async function listening(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

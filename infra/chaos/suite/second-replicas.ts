@@ -3,21 +3,21 @@ import { inheritedEnv, startPart } from '@taskwire/local-servers';
 import { serviceNames, type ServiceName } from '../../local/secrets.ts';
 import { supervise, type SupervisedPart } from '../../local/supervised-part.ts';
 
-export type SecondWorker = `second ${ServiceName}`;
+export type SecondReplica = `second ${ServiceName}`;
 
 /**
- * A second process of each service, a worker without requests: the standby of its relay, a second consumer of its queue, a second hand for its leases.
- * It shares the links of the first.
+ * A second process of each service: answers requests as the first does, is the standby of its relay (or the first is), the second consumer of its
+ * queue, a second hand for its leases. It shares the links of the first.
  */
-export function secondWorkers(o: {
+export function secondReplicas(o: {
   ports: Record<ServiceName, number>;
   env(service: ServiceName): Record<string, string>;
   logFile(part: string): string;
-}): Record<SecondWorker, SupervisedPart> {
-  const workers = serviceNames.map((service) => {
-    const name: SecondWorker = `second ${service}`;
+}): Record<SecondReplica, SupervisedPart> {
+  const replicas = serviceNames.map((service) => {
+    const name: SecondReplica = `second ${service}`;
     const port = o.ports[service];
-    const worker = supervise({
+    const replica = supervise({
       name,
       restarts: 'manual',
       tell: () => undefined,
@@ -26,14 +26,14 @@ export function secondWorkers(o: {
           ...{ name, signal },
           command: process.execPath,
           args: [fileURLToPath(new URL(`../../../services/${service}/src/main.ts`, import.meta.url))],
-          env: { ...inheritedEnv(), ...o.env(service), PORT: String(port), PROCESS_ROLE: 'worker' },
+          env: { ...inheritedEnv(), ...o.env(service), PORT: String(port) },
           logFile: o.logFile(`second-${service}`),
           stopTimeoutMs: 5_000,
           ready: async () => (await fetch(`http://127.0.0.1:${port}/ready`, { signal: AbortSignal.timeout(2_000) })).ok,
           readyTimeoutMs: 60_000,
         }),
     });
-    return [name, worker] as const;
+    return [name, replica] as const;
   });
-  return Object.fromEntries(workers) as Record<SecondWorker, SupervisedPart>;
+  return Object.fromEntries(replicas) as Record<SecondReplica, SupervisedPart>;
 }

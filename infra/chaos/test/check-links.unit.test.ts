@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { check } from '../check/check.ts';
+import type { Evidence } from '../evidence.ts';
+import { ann, brokenBy, smallRun } from './small-run.ts';
+
+const at = '2026-11-20T10:00:05.000000Z';
+const told = 'message-link';
+
+/** Ann is mailed a link with which she verifies her address. */
+function withLink(run: Evidence): void {
+  run.world.links.push({ id: 'link', user_id: ann, purpose: 'verify_email', created_at: at, is_void: false });
+  const type = 'auth.account.verification_requested';
+  run.events.push({ messageId: told, type, aggregateId: 'link', timestamp: at, actor: null, named: null });
+  run.world.inbox.push({ service: 'notifications', message_id: told, handler: type, received_at: at });
+  run.world.notifications.push({
+    ...{ id: 'notification-link', event_id: told, user_id: ann, type: 'security.verify_email' },
+    ...{ task_id: null, created_at: at, is_in_app: false },
+  });
+  run.world.deliveries.push({
+    ...{ notification_id: 'notification-link', user_id: ann, channel: 'email' },
+    ...{ state: 'sent', unknowns: 0, last_error: null },
+  });
+  run.mails.push({ id: 'notification-link', to: 'u1@chaos.test' });
+  run.world.listedNotifications.push({ userId: ann, ids: ['notification-welcome', 'notification-assigned'] });
+}
+
+describe('the checker of chaos runs, of mailed links,', () => {
+  it('finds nothing wrong with one that was mailed, and is in no list of the app', () => {
+    const run = smallRun();
+    withLink(run);
+    expect(check(run)).deep.equal([]);
+  });
+
+  it('finds one that was never told of, or not mailed', () => {
+    const untold = brokenBy((run) => {
+      withLink(run);
+      run.events.pop();
+    });
+    expect(untold).include('every change is told once');
+    const unmailed = brokenBy((run) => {
+      withLink(run);
+      run.world.notifications.pop();
+    });
+    expect(unmailed).include('everybody is told once');
+  });
+
+  it('finds one that was skipped while it worked, and only then', () => {
+    const skipped = (isVoid: boolean) =>
+      brokenBy((run) => {
+        withLink(run);
+        run.mails.pop();
+        run.world.deliveries.at(-1)!.state = 'skipped';
+        run.world.links[0]!.is_void = isVoid;
+      });
+    expect(skipped(false)).deep.equal(['mails are not doubled']);
+    expect(skipped(true)).deep.equal([]);
+  });
+});
+
+describe('the checker of chaos runs, of takeovers,', () => {
+  it('finds one that took too long', () => {
+    expect(brokenBy(({ takeovers }) => void (takeovers[0]!.ms = 5_001))).deep.equal([
+      'a standby takes over within 5 s',
+    ]);
+  });
+});
