@@ -1,4 +1,5 @@
 import { measureConsume } from './consume.ts';
+import { measureDirectory } from './directory.ts';
 import { measureLatency } from './latency.ts';
 import { measureBacklog, measureSnapshot } from './relay-long.ts';
 import { measureDrain, onOutbox } from './relay.ts';
@@ -23,6 +24,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'relay-backlog': { about: 'a backlog of a million rows', run: () => onOutbox(measureBacklog) },
   'relay-snapshot': { about: 'a million events while a snapshot is held', run: () => onOutbox(measureSnapshot) },
   latency: { about: 'commit to handler at 500 events/s; 1 minute', run: measureLatency },
+  directory: { about: 'rebuild of 100,000 users, and Auth meanwhile; 2 minutes', run: measureDirectory },
   consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
   tokens: { about: 'token endpoint, checking of tokens, log-ins; 3 minutes', run: measureTokens },
 };

@@ -1,0 +1,87 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  inheritedEnv,
+  provisionDatabase,
+  runToEnd,
+  startPostgres,
+  startRabbit,
+  type Part,
+} from '@taskwire/local-servers';
+import { ownDatabase, ownTopology, startService } from '../local/own-servers.ts';
+import { addPeople } from '../local/people.ts';
+import { freeSuitePorts } from '../local/ports.ts';
+import { newSecrets } from '../local/secrets.ts';
+import { serviceEnv } from '../local/service-env.ts';
+import { ownPostgresUrl, suiteWiring } from '../local/wiring.ts';
+
+/** Auth as the suite runs it, with the settings of production, and nobody beside it who would ask it anything. */
+export type AuthServer = {
+  url: string;
+  databaseUrl: string;
+  /** An empty database on the same server, of a service that has a directory. */
+  consumerDatabaseUrl: string;
+  /** What that service authenticates with. */
+  client: { id: string; privateKey: string; issuer: string };
+  /** Of the one person who is there. */
+  accessToken: string;
+  stop(): Promise<void>;
+};
+
+const password = randomBytes(18).toString('base64url');
+const person = { email: 'ann@taskwire.test', name: 'Ann', role: 'member', password } as const;
+const migrateScript = fileURLToPath(new URL('../../services/auth/src/migrate.ts', import.meta.url));
+
+export async function startAuth(): Promise<AuthServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'taskwire-bench-'));
+  const ports = await freeSuitePorts();
+  const secrets = newSecrets();
+  const wiring = suiteWiring({ ports, secrets, outside: { databases: {} }, logLevel: 'info' });
+  const env = { ...inheritedEnv(), ...serviceEnv('auth', wiring) };
+  const logFile = join(dir, 'auth.log');
+  const signal = new AbortController().signal;
+  const parts: Part[] = await Promise.all([
+    startPostgres({ dir: join(dir, 'postgres'), port: ports.postgres, password: secrets.database.superuser }),
+    startRabbit({
+      dir: join(dir, 'rabbitmq'),
+      ...{ amqpPort: ports.amqp, managementPort: ports.management, epmdPort: ports.epmd, distPort: ports.erlang },
+      topology: ownTopology(secrets),
+    }),
+  ]);
+  for (const service of ['auth', 'tasks'] as const)
+    await provisionDatabase(ownPostgresUrl(ports, secrets), ownDatabase(service, secrets));
+  await runToEnd({
+    name: 'the migration of auth',
+    command: process.execPath,
+    args: [migrateScript],
+    ...{ env, logFile, signal },
+    timeoutMs: 60_000,
+  });
+  parts.unshift(await startService('auth', { port: ports.auth, env, logFile, signal }));
+  await addPeople([person], { env, logFile, signal });
+  const url = `http://127.0.0.1:${ports.auth}`;
+  return {
+    url,
+    databaseUrl: wiring.databaseUrl('auth'),
+    consumerDatabaseUrl: wiring.databaseUrl('tasks'),
+    client: { id: 'tasks', privateKey: secrets.clientKeys.tasks, issuer: `${wiring.publicUrl}/oidc` },
+    accessToken: await logIn(url),
+    async stop() {
+      for (const part of parts) await part.stop();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+async function logIn(authUrl: string): Promise<string> {
+  const response = await fetch(`${authUrl}/api/v1/auth/login`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: person.email, password: person.password }),
+  });
+  if (!response.ok) throw new Error(`the log-in was answered with ${response.status}: ${await response.text()}`);
+  return ((await response.json()) as { access_token: string }).access_token;
+}
