@@ -55,6 +55,7 @@ export type Handlers = {
   /** All that want messages of this type; each settles them for itself. */
   of(type: string): readonly NamedHandler[];
   named(name: string): NamedHandler | undefined;
+  names: readonly string[];
 };
 
 /** @throws when two have the same name, or one has none. */
@@ -78,6 +79,7 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
       return found;
     },
     named: (name) => named.get(name),
+    names: [...named.keys()],
   };
 }
 

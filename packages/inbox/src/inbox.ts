@@ -53,10 +53,12 @@ export function createInbox(options: InboxOptions): Inbox {
   const metrics = inboxMetrics(telemetry.metrics);
   const handlers = indexHandlers(options.handlers);
   const stopping = new AbortController();
-  const runner = createHandlerRunner({ concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs });
+  const running = { concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs };
+  const runner = createHandlerRunner(running);
+  const retryRunner = createHandlerRunner(running);
   const survive = createSurviveOutage({ db, logger, stopping: stopping.signal });
   const claimWhile = options.claimWhile ?? (() => true);
-  const retries = createRetryLoop({ db, handlers, runner, limits, claimWhile, metrics, logger });
+  const retries = createRetryLoop({ db, handlers, runner: retryRunner, survive, limits, claimWhile, metrics, logger });
   const ignores = typeMatcher(options.ignore ?? []);
   const onRecorded = (): void => retries.wake();
   const routing = createReplayRouting({ db, handlers, ignores, metrics, logger, onRecorded });
@@ -88,7 +90,9 @@ export function createInbox(options: InboxOptions): Inbox {
     },
     async stop() {
       // handlers that are slow get half of the time that a consumer waits for them
-      const impatience = setTimeout(() => runner.stop(new Error('the process stops')), 2_500);
+      const impatience = setTimeout(() => {
+        for (const each of [runner, retryRunner]) each.stop(new Error('the process stops'));
+      }, 2_500);
       await Promise.all([...consumers.map((consumer) => consumer.stop()), ...loops.map((loop) => loop.stop())]);
       clearTimeout(impatience);
       stopping.abort(new Error('the inbox stopped'));

@@ -3,7 +3,7 @@ import type { BackOff } from '@taskwire/lifecycle';
 export type InboxLimits = {
   /** Messages held at a time, also those that wait behind another of their key. */
   prefetch: number;
-  /** Handlers that run at a time: they wait for the network mostly. */
+  /** Handlers of new messages that run at a time, and as many of recorded ones: they wait for the network mostly. */
   concurrency: number;
   /** A handler that has not decided by then is given up and tried again. Longer than any call that it makes with its own timeout. */
   handleTimeoutMs: number;

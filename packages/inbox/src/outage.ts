@@ -23,15 +23,15 @@ export function createSurviveOutage(options: {
   stopping: AbortSignal;
 }): SurviveOutage {
   const { db, logger, stopping } = options;
-  let away: Promise<void> | undefined;
+  let probing: Promise<boolean> | undefined;
 
-  /** All who wait share one probe, which goes on until the database answers. */
-  async function untilBack(): Promise<void> {
+  /** All who wait share one probe, which goes on until the database answers. Gives whether it was away at all. */
+  async function untilBack(): Promise<boolean> {
     for (let failures = 1; ; failures++) {
       try {
         await db.ping();
         if (failures > 1) logger.info('the database is back; the inbox goes on');
-        return;
+        return failures > 1;
       } catch (error) {
         if (failures === 1) logger.warn('the database is away; the inbox waits', { error: errorText(error) });
         await delay(fullJitter(failures, probe), undefined, { signal: stopping });
@@ -44,12 +44,10 @@ export function createSurviveOutage(options: {
       try {
         return await work();
       } catch (error) {
-        const startedAt = performance.now();
-        away ??= untilBack().finally(() => (away = undefined));
-        await abortable(away, signal);
-        // an answer at once: the database is not what is wrong
-        const wasAway = performance.now() - startedAt > probe.baseMs;
-        if (wasAway) failures = 0;
+        signal.throwIfAborted();
+        probing ??= untilBack().finally(() => (probing = undefined));
+        if (await abortable(probing, signal)) failures = 0;
+        // it answers: the database is not what is wrong
         else if (failures >= maxFailures) throw error;
       }
     }
@@ -57,7 +55,6 @@ export function createSurviveOutage(options: {
 }
 
 async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });

@@ -33,13 +33,16 @@ type ClaimRow = MessageRow & {
 
 // The attempt counts from here, before anything is tried: a message that kills the process has used one up. A lease that is still there has
 // run out, so whoever had it died or hung. The rows are chosen in an ARRAY, which is evaluated once; of `IN (SELECT …)` PostgreSQL may make a join
-// that looks again for each row of the table, finds others each time, and takes more than the limit.
+// that looks again for each row of the table, finds others each time, and takes more than the limit. Messages of a handler that this build does
+// not know are another build's, while two run side by side in a deploy; after an hour it is nobody's, and the message is to be a dead letter.
 const claimWhere = (condition: string): string => `
   UPDATE inbox_retries r
   SET attempts = attempts + 1, crashes = crashes + (lease IS NOT NULL)::integer, lease = $1::uuid,
     next_attempt_at = now() + $2::float8 * interval '1 millisecond'
   WHERE seq = ANY (ARRAY(
-    SELECT seq FROM inbox_retries WHERE state = 'retry' AND next_attempt_at <= now() AND ${condition}
+    SELECT seq FROM inbox_retries
+    WHERE state = 'retry' AND next_attempt_at <= now() AND ${condition}
+      AND (handler = ANY ($4::text[]) OR next_attempt_at <= now() - interval '1 hour')
     ORDER BY next_attempt_at LIMIT $3 FOR UPDATE SKIP LOCKED))
   RETURNING seq, lease, message_id, handler, order_key, type, attempts, uncounted, crashes, aggregate_id, correlation_id, app_id,
     extract(epoch FROM now() - tried_since)::float8 * 1000 AS tried_for_ms, extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
@@ -81,14 +84,17 @@ const holdBack = `
   UPDATE inbox_retries SET state = 'dead', lease = NULL, next_attempt_at = NULL, last_error = $3, errors = errors || $4::jsonb
   WHERE seq = $1 AND lease = $2`;
 
+/** Whose messages are claimed, and for how long. */
+export type Claiming = { handlers: readonly string[]; leaseMs: number };
+
 /** Due messages, first those that were never left behind by a process. */
-export async function claimDue(db: Database, limit: number, leaseMs: number): Promise<Claim[]> {
-  return await claim(db, { name: 'inbox claim due', text: claimDueSql }, limit, leaseMs);
+export async function claimDue(db: Database, limit: number, claiming: Claiming): Promise<Claim[]> {
+  return await claim(db, { name: 'inbox claim due', text: claimDueSql }, limit, claiming);
 }
 
 /** One message under which a process died or hung: to be handled alone, so that it can take nobody with it if it was the cause. */
-export async function claimSuspect(db: Database, leaseMs: number): Promise<Claim | undefined> {
-  const [suspect] = await claim(db, { name: 'inbox claim suspect', text: claimSuspectSql }, 1, leaseMs);
+export async function claimSuspect(db: Database, claiming: Claiming): Promise<Claim | undefined> {
+  const [suspect] = await claim(db, { name: 'inbox claim suspect', text: claimSuspectSql }, 1, claiming);
   return suspect;
 }
 
@@ -150,9 +156,10 @@ async function claim(
   db: Database,
   statement: { name: string; text: string },
   limit: number,
-  leaseMs: number,
+  { handlers, leaseMs }: Claiming,
 ): Promise<Claim[]> {
-  const rows = await query<ClaimRow>(db.pool, { ...statement, values: [crypto.randomUUID(), leaseMs, limit] });
+  const values = [crypto.randomUUID(), leaseMs, limit, handlers];
+  const rows = await query<ClaimRow>(db.pool, { ...statement, values });
   return rows.map(toClaim);
 }
 

@@ -55,7 +55,10 @@ export function createHandlerRunner({
       attempt,
       signal: controller.signal,
     };
-    const handled = handler.handle(event, context).catch((error: unknown) => retry(errorText(error)));
+    // also when it throws before it gives a promise
+    const handled = (async () => await handler.handle(event, context))().catch((error: unknown) =>
+      retry(errorText(error)),
+    );
     const outcome = await Promise.race([handled, timedOut.promise]);
     clearTimeout(timer);
     running.delete(controller);

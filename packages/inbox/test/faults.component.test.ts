@@ -89,6 +89,26 @@ describe('inbox among faults', () => {
       await waitFor(async () => (await bench.effects()).length === 1);
     });
 
+    it('burns no attempt of a message that is tried again, and takes nothing for a crash', async () => {
+      const tries: number[] = [];
+      const decide = (context: HandlerContext) => {
+        tries.push(context.attempt);
+        if (context.attempt === 2) bench.network.set({ kind: 'cut' });
+        return context.attempt === 4 ? noteEffect(context) : retry('not yet');
+      };
+      const inbox = await bench.start([aHandler({ decide })], { limits: atOnce });
+      await bench.publish(anEvent());
+      await waitFor(() => tries.length === 2);
+      bench.network.heal();
+      await waitFor(async () => {
+        await inbox.tick();
+        const [row] = await bench.rows('inbox_retries');
+        expect(row?.['crashes'] ?? 0).to.equal(0);
+        return (await bench.effects()).length === 1;
+      });
+      expect(tries).to.deep.equal([1, 2, 3, 4]);
+    });
+
     it('hands messages to another process when it stops meanwhile', async () => {
       const first = await bench.start([aHandler()]);
       bench.network.set({ kind: 'cut' });
@@ -150,6 +170,24 @@ describe('inbox among faults', () => {
     await bench.start([aHandler({ decide })]);
     await waitFor(async () => (await bench.effects()).length === 1);
     expect(attempts).to.deep.equal([3]);
+  });
+
+  it('leaves the messages of a handler that another build knows to that, for an hour', async () => {
+    const { pool } = bench.database.db;
+    const newer = await bench.start([aHandler({ name: 'newer', decide: () => retry('not now') })], { limits: never });
+    const event = anEvent();
+    await bench.publish(event);
+    await bench.taken(event);
+    await newer.stop();
+    const older = await bench.start([aHandler({ name: 'older' })], { limits: never });
+    await bench.makeDue();
+    await older.tick();
+    expect(await bench.rows('dead_letters')).to.deep.equal([]);
+    await query(pool, `UPDATE inbox_retries SET next_attempt_at = now() - interval '61 minutes'`);
+    await older.tick();
+    expect((await bench.rows('dead_letters')).map((letter) => letter['error'])).to.deep.equal([
+      'no handler is named newer',
+    ]);
   });
 
   it('takes one suspect at a time, also when the statistics say that there is one message', async () => {

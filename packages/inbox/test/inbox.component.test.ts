@@ -100,12 +100,48 @@ describe('inbox', () => {
       if (context.aggregateId === 'throws') throw new Error('out of order');
       return new Promise<never>(() => undefined);
     };
-    await bench.start([aHandler({ decide })], { limits: { ...never, handleTimeoutMs: 50 } });
+    const atOnceThrowing = () => {
+      throw new Error('no promise');
+    };
+    const handlers = [aHandler({ decide }), { ...aHandler({ name: 'throws at once' }), handle: atOnceThrowing }];
+    await bench.start(handlers, { limits: { ...never, handleTimeoutMs: 50 } });
     const events = [anEvent({ aggregateId: 'throws' }), anEvent({ aggregateId: 'silent' })];
     await bench.publish(...events);
     await bench.taken(...events);
-    const errors = (await bench.rows('inbox_retries')).map((row) => row['last_error']);
-    expect(errors).to.have.members(['Error: out of order', 'not decided within 50 ms']);
+    const retries = await waitFor(async () => {
+      const rows = await bench.rows('inbox_retries');
+      return rows.length === 4 && rows;
+    });
+    expect(retries.map((row) => [row['attempts'], row['last_error']])).to.have.deep.members([
+      [1, 'Error: out of order'],
+      [1, 'not decided within 50 ms'],
+      [1, 'Error: no promise'],
+      [1, 'Error: no promise'],
+    ]);
+  });
+
+  it('tries recorded messages although new ones take up all the places', async () => {
+    const hang = Promise.withResolvers<void>();
+    let hanging = 0;
+    const decide = async (context: HandlerContext) => {
+      if (context.attempt === 2) return noteEffect(context);
+      if (context.aggregateId === 'fails') return retry('not now');
+      hanging += 1;
+      await hang.promise;
+      return noteEffect(context);
+    };
+    const inbox = await bench.start([aHandler({ decide })], { limits: { ...never, concurrency: 1 } });
+    const [failed, hung] = [anEvent({ aggregateId: 'fails' }), anEvent({ aggregateId: 'hangs' })];
+    await bench.publish(failed);
+    await bench.taken(failed);
+    await bench.publish(hung);
+    await waitFor(() => hanging === 1);
+    await bench.makeDue();
+    // its lease would run out in the line behind the other
+    await inbox.tick();
+    expect(await bench.effects()).to.deep.equal([failed.messageId]);
+    hang.resolve();
+    await bench.taken(hung);
   });
 
   it('gives up after the last attempt, and keeps the history of errors', async () => {

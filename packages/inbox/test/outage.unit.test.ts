@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect } from 'chai';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent } from '@taskwire/testing';
+import { createSurviveOutage } from '../src/outage.ts';
+
+describe('work that survives an outage of the database', () => {
+  const { logger } = createTelemetry({ service: 'test', stream: silent() });
+
+  function surviving(ping: () => Promise<void>) {
+    const stopping = new AbortController().signal;
+    return createSurviveOutage({ db: { ping }, logger, stopping });
+  }
+
+  it('is tried three times where the database answers, however slowly, and then fails with its own error', async () => {
+    const survive = surviving(async () => await delay(150));
+    let tries = 0;
+    const work = () => Promise.reject(new Error(`try ${++tries}`));
+    const error = await survive(work, AbortSignal.timeout(5_000)).catch((thrown: unknown) => thrown);
+    expect(error).to.be.an('error').with.property('message', 'try 3');
+  });
+
+  it('is not blamed for what fails while the database is away', async () => {
+    let away = 0;
+    const survive = surviving(async () => {
+      // away at every second look
+      if (++away % 2 === 1) throw new Error('away');
+    });
+    let tries = 0;
+    const work = async () => {
+      if (++tries < 6) throw new Error('no connection');
+      return tries;
+    };
+    expect(await survive(work, AbortSignal.timeout(5_000))).to.equal(6);
+  });
+});
