@@ -1,6 +1,7 @@
 export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';
-export { authRoutes, tokenResponse } from './rest/auth.ts';
+export { authRoutes } from './rest/auth.ts';
+export { tokenResponse } from './rest/oauth.ts';
 export {
   deadLetterFilter,
   deadLetterQuery,

@@ -17,6 +17,8 @@ export const problemTypes = {
   headers_too_large: { status: 431, title: 'The request headers are too large' },
   invalid_input: { status: 422, title: 'The input breaks a rule' },
 
+  weak_password: { status: 422, title: 'The password is too easy to guess' },
+
   // who is asking, may they, how often
   unauthenticated: { status: 401, title: 'An access token is needed' },
   invalid_token: { status: 401, title: 'The access token is not valid' },

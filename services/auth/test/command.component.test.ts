@@ -94,6 +94,14 @@ describe("Auth's command line", () => {
     expect(await users()).to.deep.equal(before);
   });
 
+  it('takes no password that is easy to guess, and says what to do', async () => {
+    const before = await users();
+    const weak = await add(['--email', 'weak@example.org', '--name', 'Weak', '--role', 'admin'], 'weak@example.org');
+    expect(weak).to.include({ code: 1, stdout: '' });
+    expect(weak.stderr).to.contain('Use a longer one');
+    expect(await users()).to.deep.equal(before);
+  });
+
   it('shows its usage when asked', async () => {
     const help = await run(cli, ['--help'], {});
     expect(help).to.include({ code: 0, stderr: '' });

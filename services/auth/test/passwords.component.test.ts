@@ -134,6 +134,7 @@ describe('passwords', () => {
       const user = await addUser(world, 'member');
       const token = await world.resetToken(user);
       expectProblem(await world.reset(token, 'short'), 'invalid_input');
+      expectProblem(await world.reset(token, user.email), 'weak_password');
       expect((await world.logIn(user.email, password)).status).to.equal(200);
       expect((await world.reset(token)).status).to.equal(204);
     });

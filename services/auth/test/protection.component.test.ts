@@ -1,17 +1,18 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
-import { waitFor } from '@taskwire/testing';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, waitFor } from '@taskwire/testing';
 import type { Passwords } from '../src/app/ports.ts';
 import { owaspCost } from '../src/passwords/argon2id.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
-import { expectProblem, type Api } from './support/api.ts';
+import { expectProblem, type Answer, type Api } from './support/api.ts';
 import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
 
 describe('protection of accounts', () => {
   const verified: boolean[] = [];
   const cheap = cheapPasswords();
   const counting: Passwords = {
-    hash: cheap.hash,
+    ...cheap,
     async verify(text, hash) {
       verified.push(hash !== undefined);
       return await cheap.verify(text, hash);
@@ -159,6 +160,68 @@ describe('protection of accounts', () => {
       .and.not.to.have.length(0);
     const user = await addUser(world, 'member');
     expect((await attempt(user.email, { ip, password, api: flooded.api })).status).to.equal(200);
+  });
+
+  it('leaves other requests alone while it is flooded with log-ins, of which as many are worked on as was set', async () => {
+    const telemetry = createTelemetry({ service: 'auth', stream: silent() });
+    const real = createPasswords({ cost: owaspCost, concurrency: 2, queue: 200, metrics: telemetry.metrics });
+    const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
+    const ip = freshIp();
+    const gauge = telemetry.metrics.getSingleMetric('password_hashes');
+    let mostAtOnce = 0;
+    let waited = 0;
+    let isOver = false;
+    const flood = Promise.all(
+      Array.from({ length: 60 }, async (_, count) => {
+        return await attempt(`storm-${count}@example.org`, { ip, api: flooded.api });
+      }),
+    ).finally(() => (isOver = true));
+    const times: number[] = [];
+    await flooded.api.raw('/oidc/jwks');
+    while (!isOver) {
+      const start = performance.now();
+      await flooded.api.raw('/oidc/jwks');
+      times.push(performance.now() - start);
+      const values = (await gauge?.get())?.values ?? [];
+      mostAtOnce = Math.max(mostAtOnce, values.find(({ labels }) => labels['state'] === 'running')?.value ?? 0);
+      waited = Math.max(waited, values.find(({ labels }) => labels['state'] === 'waiting')?.value ?? 0);
+    }
+    expect((await flood).every(({ status }) => status === 401)).to.equal(true);
+    // 19 MiB each
+    expect(mostAtOnce).to.equal(2);
+    expect(waited).to.be.above(10);
+    times.sort((one, other) => one - other);
+    // who had to wait for the hashes would wait for all sixty
+    expect(times[Math.floor(times.length / 2)]).to.be.below(300);
+  });
+
+  it('takes no password that is easy to guess, wherever one is set, and says what to do', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const weak = { password: 'Password123', name: 'Weak' };
+    const answers: [string, Answer][] = [
+      ['password', await world.api.call('register', { body: { ...weak, email: 'weak@example.org' } })],
+      [
+        'password',
+        await world.api.call('createUser', {
+          token: admin.token,
+          body: { ...weak, email: 'weak@example.org', role: 'member' },
+        }),
+      ],
+      [
+        'new_password',
+        await world.api.call('changePassword', {
+          token: admin.token,
+          body: { current_password: password, new_password: admin.email },
+        }),
+      ],
+    ];
+    for (const [field, answer] of answers) {
+      expect(answer.status).to.equal(422);
+      const { detail, errors } = expectProblem(answer, 'weak_password');
+      expect(errors).to.deep.equal([{ field, code: 'weak_password', message: detail }]);
+      expect(detail).to.match(/^[A-Z].+\. Use a longer one/);
+    }
+    expect((await attempt(admin.email, { ip: freshIp(), password })).status).to.equal(200);
   });
 
   it('makes a stronger hash when the parameters have changed, without a new version', async () => {

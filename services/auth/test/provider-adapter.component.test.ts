@@ -49,7 +49,10 @@ describe('the store of the provider', () => {
   beforeEach(async () => {
     const email = `${randomUUIDv7()}@example.org`;
     const account = { email, name: 'Ann', role: 'member', emailVerified: true, passwordHash: 'x' } as const;
-    const user = await createUsers(database.db, () => undefined, { verify_email: 86_400, reset_password: 3_600 }).create(account, {
+    const user = await createUsers(database.db, () => undefined, {
+      verify_email: 86_400,
+      reset_password: 3_600,
+    }).create(account, {
       ...bySystem,
       action: 'user.create',
     });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import * as schemas from '../rest/schemas.ts';
-import { tokenResponse } from '../rest/auth.ts';
+import { tokenResponse } from '../rest/oauth.ts';
 import { deadLetter, deadLetterDetail } from '../rest/dead-letters.ts';
 
 /** A JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it). */

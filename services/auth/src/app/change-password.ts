@@ -1,6 +1,7 @@
 import { problem, Problem } from '@taskwire/errors';
 import type { Audit } from './audit.ts';
 import type { CheckPassword } from './authenticate.ts';
+import { hashOfNew } from './hash-of-new.ts';
 import type { StartSession } from './log-in.ts';
 import type { Passwords, Users } from './ports.ts';
 import { doneBy, existing, type Caller } from './read-user.ts';
@@ -20,10 +21,13 @@ type Parts = {
  */
 export function changePassword({ users, passwords, audit, checkPassword, startSession }: Parts) {
   async function change(caller: Caller, given: { current_password: string; new_password: string }) {
-    const { email } = existing(await users.find(caller.id));
+    const { email, name } = existing(await users.find(caller.id));
     const { matches, account } = await checkPassword({ email, password: given.current_password }, caller.origin);
     if (!matches || account.userId !== caller.id) throw wrongPassword();
-    const hashes = { before: account.passwordHash, after: await passwords.hash(given.new_password) };
+    const hashes = {
+      before: account.passwordHash,
+      after: await hashOfNew(passwords, 'new_password', given.new_password, { email, name }),
+    };
     const changed = await users.changePassword(caller.id, hashes, doneBy(caller));
     if (changed === undefined) throw problem('conflict', 'The password was changed by another request.');
     return { userId: caller.id, tokensValidAfter: changed.tokens_valid_after };

@@ -1,11 +1,12 @@
 import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import type { Occasion } from './audit.ts';
+import { hashOfNew } from './hash-of-new.ts';
 import type { Passwords, User, Users } from './ports.ts';
 
 type Account = { email: string; password: string; name: string; role: Role; emailVerified: boolean };
 
-/** Makes an account. @throws Problem `email_taken`. */
+/** Makes an account. @throws Problem `email_taken`, `weak_password`. */
 export function createUser({ users, passwords }: { users: Users; passwords: Passwords }) {
   return async (
     { password, ...account }: Account,
@@ -13,7 +14,8 @@ export function createUser({ users, passwords }: { users: Users; passwords: Pass
   ): Promise<User> => {
     // asked first because hashing is dear; the unique index decides
     if (await users.isEmailTaken(account.email)) throw emailTaken();
-    const created = await users.create({ ...account, passwordHash: await passwords.hash(password) }, by);
+    const passwordHash = await hashOfNew(passwords, 'password', password, account);
+    const created = await users.create({ ...account, passwordHash }, by);
     if (created === 'email_taken') throw emailTaken();
     return created;
   };

@@ -123,8 +123,10 @@ export type Sessions = {
   }): Promise<{ role: Role } | 'revoked'>;
 };
 
-/** Hashes passwords at a bounded pace. @throws Problem `unavailable` when too many wait. */
+/** Hashes and judges passwords, at a bounded pace. @throws Problem `unavailable` when too many wait. */
 export type Passwords = {
+  /** Why a password is too easy to guess for this person, with what to do about it; undefined for one that is good enough. */
+  weaknessOf(password: string, person: { email: string; name: string }): string | undefined;
   hash(password: string): Promise<string>;
   /**
    * Whether the password is the one of the hash. Without a hash the answer is no, after the same work, so that the time does not

@@ -2,6 +2,7 @@ import { Gauge, type Registry } from 'prom-client';
 import type { Passwords } from '../app/ports.ts';
 import { hashPassword, nobodysHash, verifyPassword, type Cost } from './argon2id.ts';
 import { createGate } from './gate.ts';
+import { weaknessOf } from './strength.ts';
 
 export type PasswordsOptions = {
   cost: Cost;
@@ -29,6 +30,7 @@ export function createPasswords({ cost, concurrency, queue, metrics }: Passwords
   });
 
   return {
+    weaknessOf,
     hash: async (password) => await gate.run(async () => await hashPassword(password, cost)),
     verify: async (password, hash = nobodys) => await gate.run(async () => await verifyPassword(password, hash, cost)),
   };
