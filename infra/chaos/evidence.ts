@@ -176,7 +176,7 @@ export type DeliveryRow = {
 export type Line =
   | { line: 'run'; seed: string; minutes: number; replicas: 1 | 2; bug: string | null; startedAt: string }
   | { line: 'plan'; at: number; fault: Fault }
-  | { line: 'fault'; began: number; ended: number; fault: Fault; note?: string }
+  | { line: 'fault'; began: number; ended: number; fault: Fault; note?: string; failed?: true }
   | { line: 'recovery'; fault: Fault; ms: number }
   | { line: 'operation'; operation: Operation }
   | { line: 'event'; at: number; event: RecordedEvent }

@@ -9,7 +9,7 @@ const shownOfEachRule = 5;
 /** The run in a page of text. */
 export function report(lines: readonly Line[], evidence: Evidence, violations: readonly Violation[]): string {
   return [
-    table('faults', ['times', 'longest recovery'], faultRows(lines)),
+    table('faults', ['times', 'without effect', 'longest recovery'], faultRows(lines)),
     table('operations', ['acknowledged', 'refused', 'unknown'], operationRows(evidence)),
     figures(lines, evidence),
     violationText(violations),
@@ -22,7 +22,10 @@ function faultRows(lines: readonly Line[]): string[][] {
     slowest.set(faultLabel(fault), Math.max(ms, slowest.get(faultLabel(fault)) ?? 0));
   }
   const byLabel = Map.groupBy(only(lines, 'fault'), ({ fault }) => faultLabel(fault));
-  return [...byLabel].sort().map(([label, faults]) => [label, String(faults.length), seconds(slowest.get(label) ?? 0)]);
+  return [...byLabel].sort().map(([label, faults]) => {
+    const failed = faults.filter((fault) => fault.failed === true).length;
+    return [label, String(faults.length), String(failed), seconds(slowest.get(label) ?? 0)];
+  });
 }
 
 function operationRows({ operations }: Evidence): string[][] {

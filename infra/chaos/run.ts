@@ -98,8 +98,8 @@ async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createO
     await delay(Math.max(0, at - now()), undefined, { signal: ending });
     say(`✂ ${describeFault(fault)}`);
     const began = now();
-    const note = await inject(fault);
-    history.add({ line: 'fault', began, ended: now(), fault, ...(note !== undefined && { note }) });
+    const injected = await inject(fault);
+    history.add({ line: 'fault', began, ended: now(), fault, ...injected });
   }
 
   const faults = Promise.all(o.plan.map((planned) => breakOne(planned).catch(() => undefined)));

@@ -6,12 +6,13 @@ type Seen = { n: number; began: number; ended: number; version: number };
 /** Once a version of a task was answered, nobody who asks after that is answered with an older one: tasks are read where they are written. */
 export function checkReads({ operations }: Evidence): Violation[] {
   const seen = operations.flatMap(({ n, intent, outcome, answer, attempts }) => {
-    const last = attempts.at(-1);
-    if (outcome !== 'acknowledged' || answer?.version === undefined || last === undefined) return [];
+    // of two at the same time the other may have been refused, and sooner
+    const answered = attempts.find(({ status }) => status !== null && status >= 200 && status < 300);
+    if (outcome !== 'acknowledged' || answer?.version === undefined || answered === undefined) return [];
     if (!('task' in intent)) return [];
     // the answer to a repeated request is that of its first try, which may be older than the question
-    const began = attempts.length === 1 ? last.began : Infinity;
-    return [{ task: answer.id, n, began, ended: last.ended, version: answer.version }];
+    const began = attempts.length === 1 ? answered.began : Infinity;
+    return [{ task: answer.id, n, began, ended: answered.ended, version: answer.version }];
   });
   return [...Map.groupBy(seen, ({ task }) => task)].flatMap(([task, answers]) =>
     broken(

@@ -26,8 +26,11 @@ export type FaultTools = {
   signal: AbortSignal;
 };
 
-/** A fault as something that is done: resolves once it is over, with what there is to say about it. */
-export type Inject = (fault: Fault) => Promise<string | undefined>;
+/** A fault as something that is done: resolves once it is over. */
+export type Inject = (fault: Fault) => Promise<Injected>;
+
+/** What there is to say about a fault. `failed`: it did not come about, because what it is about was broken already. */
+export type Injected = { note?: string; failed?: true };
 
 export function createInject(tools: FaultTools): Inject {
   const { underTest, operator, random, onInjection, onTakeover, ending, signal } = tools;
@@ -56,12 +59,12 @@ export function createInject(tools: FaultTools): Inject {
         await delay(500);
       }
     }
-    return `${part} did not start: ${note}`;
+    throw new Error(`${part} did not start: ${note}`);
   }
 
   async function takeover(of: ServiceName): Promise<string | undefined> {
     const killed = await killWorker(underTest, of, signal);
-    if (killed === undefined) return 'nobody does the work';
+    if (killed === undefined) throw new Error('nobody does the work');
     onTakeover(killed);
     return await startAgain(killed.killed);
   }
@@ -78,21 +81,26 @@ export function createInject(tools: FaultTools): Inject {
   async function freeze({ service, ms }: Extract<Fault, { kind: 'freeze_service' }>): Promise<string | undefined> {
     const part = underTest.part(service);
     const pid = part.pid();
-    if (pid === undefined) return 'not running';
+    if (pid === undefined) throw new Error('it is not running');
     process.kill(pid, 'SIGSTOP');
     await wait(ms);
     if (part.pid() === pid) process.kill(pid, 'SIGCONT');
     return undefined;
   }
 
+  /** The management plugin lists a connection some seconds after it was made. */
   async function closeBrokerConnections(of: string): Promise<string> {
     const management = rabbitManagement(suite.managementUrl);
-    const open = await management.call<{ name: string; user: string }[]>('GET', '/connections');
-    const theirs = open.filter(({ user }) => user === of);
-    await Promise.all(
-      theirs.map(({ name }) => management.call('DELETE', `/connections/${encodeURIComponent(name)}`).catch(() => 0)),
-    );
-    return `${theirs.length} connections`;
+    for (let tries = 0; tries < longestTries && !ending.aborted; tries++) {
+      const open = await management.call<{ name: string; user: string }[]>('GET', '/connections').catch(() => []);
+      const theirs = open.filter(({ user }) => user === of);
+      await Promise.all(
+        theirs.map(({ name }) => management.call('DELETE', `/connections/${encodeURIComponent(name)}`).catch(() => 0)),
+      );
+      if (theirs.length > 0) return `${theirs.length} connections`;
+      await wait(betweenTriesMs);
+    }
+    throw new Error('no connections are listed');
   }
 
   async function closeDatabaseConnections(of: Parameters<SuiteUnderTest['databaseUrl']>[0]): Promise<string> {
@@ -134,14 +142,29 @@ export function createInject(tools: FaultTools): Inject {
     });
 
   /** Taken back for as long as it takes: the alarm would go on, and a broker that is down has forgotten it by the time that it is back. */
-  async function alarm({ of, ms }: Extract<Fault, { kind: 'alarm' }>): Promise<undefined> {
+  async function alarm({ of, ms }: Extract<Fault, { kind: 'alarm' }>): Promise<string> {
     const { command, low, usual } = alarms[of];
-    await brokerCommand(underTest, command, low);
-    await wait(ms);
+    let isOn = false;
+    for (let tries = 0; tries < longestTries && !isOn && !ending.aborted; tries++) {
+      isOn = (await succeeds(brokerCommand(underTest, command, low))) && (await isAlarmed());
+      if (!isOn) await wait(betweenTriesMs);
+    }
+    if (isOn) await wait(ms);
     while (!(await succeeds(brokerCommand(underTest, command, usual)))) {
       signal.throwIfAborted();
       await delay(500);
     }
+    if (!isOn) throw new Error('no alarm went off');
+    return 'the broker says so';
+  }
+
+  /** The health check answers 503 while there is an alarm. */
+  async function isAlarmed(): Promise<boolean> {
+    const check = rabbitManagement(suite.managementUrl).call('GET', '/health/checks/alarms');
+    return await check.then(
+      () => false,
+      (error: unknown) => errorText(error).includes('with 503'),
+    );
   }
 
   async function inject(fault: Fault): Promise<string | undefined> {
@@ -182,13 +205,17 @@ export function createInject(tools: FaultTools): Inject {
 
   return async (fault) => {
     try {
-      return await inject(fault);
+      const note = await inject(fault);
+      return note === undefined ? {} : { note };
     } catch (error) {
-      // what it is about may be down for another reason
-      return errorText(error);
+      return { note: errorText(error), failed: true };
     }
   };
 }
+
+/** What a fault is about may be down for another reason, for some seconds. */
+const longestTries = 10;
+const betweenTriesMs = 700;
 
 /** `low`: so little is allowed, or so much has to be free, that the alarm goes off. */
 const alarms = {
@@ -200,7 +227,7 @@ function isFor(to: Consumer, routingKey: string): boolean {
   return bindingKeys[to].some((key) => routingKey.startsWith(key.slice(0, -1)));
 }
 
-async function succeeds(work: Promise<void>): Promise<boolean> {
+async function succeeds(work: Promise<unknown>): Promise<boolean> {
   return await work.then(
     () => true,
     () => false,

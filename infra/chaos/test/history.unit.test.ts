@@ -39,7 +39,7 @@ describe('the history of a run', () => {
     const lines = readHistory(await written());
     const evidence = evidenceOf(lines);
     const text = report(lines, evidence, check(evidence));
-    expect(text).match(/kill broker +1 +1\.2 s/);
+    expect(text).match(/kill broker +1 +0 +1\.2 s/);
     expect(text).match(/create task +1 +0 +0/);
     expect(text).match(/recovery +longest 1\.2 s, after: kill -9 broker/);
     expect(text).match(/violations +none/);
