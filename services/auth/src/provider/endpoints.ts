@@ -1,4 +1,5 @@
 import type { OwnPath } from '@taskwire/http-server';
+import { readForm } from './form.ts';
 import type { Providers } from './provider.ts';
 
 /** The paths below the issuer that the provider answers itself. */
@@ -18,6 +19,12 @@ const paths = [
 ];
 
 /**
+ * OpenID Connect Core 1.0 section 3.1.2.1 and RP-Initiated Logout 1.0 section 2 want these for GET and POST. A browser brings no SameSite=Lax cookie
+ * with the form of another site, and the provider would have us give that protection up; so the form becomes the address of a GET.
+ */
+const asQuery = ['/authorize', '/logout'];
+
+/**
  * The provider's endpoints. It is made to believe that it is at its issuer, whatever host a request names: addresses that it shows or
  * sends browsers to are never made from what a caller says.
  */
@@ -29,6 +36,11 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
     return {
       path,
       async handle(request, response) {
+        if (request.method === 'POST' && asQuery.some((one) => path === mount + one)) {
+          const form = await readForm(request);
+          response.writeHead(303, { Location: `${path}?${form.toString()}` }).end();
+          return;
+        }
         const provider = await providers();
         const inside = pathOf(request.originalUrl);
         request.url = inside;

@@ -1,0 +1,34 @@
+import { expect } from 'chai';
+import { pkce, type Browser, type Page } from './browser.ts';
+import type { OidcWorld, Tokens } from './oidc-world.ts';
+
+/** What the authorization endpoint answered, from the address that the browser was sent to. */
+export function answerOf(page: Page): Record<string, string> {
+  return Object.fromEntries(new URL(page.url).searchParams);
+}
+
+/** A browser with somebody in it who logged in and consented a while ago. */
+export async function loggedInBrowser(world: OidcWorld, secondsAgo = 0) {
+  const browser = world.browser();
+  const tokens = await world.tokens({ browser });
+  const payload = "jsonb_set(payload::jsonb, '{loginTs}', to_jsonb((payload->>'loginTs')::bigint - $2))::json";
+  await world.database.db.pool.query(
+    `UPDATE artifacts SET payload = ${payload} WHERE kind = 'Session' AND user_id = $1`,
+    [tokens.person.id, secondsAgo],
+  );
+  return { browser, tokens, person: tokens.person };
+}
+
+/** The tokens that the portal gets when nothing is asked of the person any more. */
+export async function silently(
+  world: OidcWorld,
+  browser: Browser,
+  parameters: Record<string, string | undefined>,
+): Promise<Tokens> {
+  const { verifier, challenge } = pkce();
+  const page = await browser.open(world.authorizeUrl({ code_challenge: challenge, ...parameters }));
+  const { code } = answerOf(page);
+  expect(code, page.text).to.be.a('string');
+  const answer = await world.exchange({ code: code ?? '', verifier, page, person: await world.person() });
+  return answer.body as Tokens;
+}
