@@ -73,7 +73,7 @@ async function copyBare({ databaseUrl, consumerDatabaseUrl }: AuthServer): Promi
     const { rows } = await from.query<Row>({
       name: 'page',
       text: `SELECT id, email, name, role, version, updated_at::text, tokens_valid_after::text, deleted_at IS NOT NULL AS is_deleted
-        FROM users WHERE (updated_at, id) > ($1, $2) ORDER BY updated_at, id LIMIT ${pageSize}`,
+        FROM users WHERE (updated_at, id) > ($1, $2) ORDER BY users.updated_at, users.id LIMIT ${pageSize}`,
       values: [last.updated_at, last.id],
     });
     await to.query({

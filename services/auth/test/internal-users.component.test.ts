@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { listChangedUsers } from '../src/postgres/user-lists.ts';
 import { expectProblem } from './support/api.ts';
 import { addUser, authWorld, cheapPasswords, loggedIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
 
@@ -131,5 +132,29 @@ describe('users for services', () => {
     );
     await read();
     for (const { id } of users) expect(held.get(id)).to.equal(((await get(id)).body as InternalUser).updated_at);
+  });
+
+  it('are read along an index: a page costs no more the more users come after it', async () => {
+    const client = await world.database.db.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(
+        `INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at)
+         SELECT uuidv7(), 'many' || n || '@example.org', 'Many', 'member', true, 'none', at, at
+         FROM generate_series(1, 2000) n, LATERAL (SELECT now() - interval '1 day' + n * interval '1 second') past (at)`,
+      );
+      await client.query('ANALYZE users');
+      const readSoFar = async (): Promise<number> => {
+        const sql = `SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'users'`;
+        return Number((await client.query<{ n: string }>(sql)).rows[0]?.n);
+      };
+      const before = await readSoFar();
+      const after = { updatedAt: new Date(Date.now() - 86_000_000).toISOString(), id: crypto.randomUUID() };
+      expect(await listChangedUsers(client, { since: undefined, after, limit: 10 })).to.have.length(10);
+      expect((await readSoFar()) - before).to.be.below(50);
+    } finally {
+      await client.query('ROLLBACK');
+      client.release();
+    }
   });
 });

@@ -25,6 +25,8 @@ export async function listUsers(db: Queryable, filter: UserFilter): Promise<User
  * Why this holds: a change is stamped after its transaction began, so with the horizon at the earliest begin (or now, if nothing
  * runs) each change below it was committed when the horizon was read, and the second statement, with a later snapshot, sees it.
  * That is why it has to be two statements. (Rows would slip through if the server's clock were set back; full sweeps find those.)
+ *
+ * A bare updated_at in ORDER BY would be the text that is given, for which there is no index: each page would sort all users behind it.
  */
 export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Promise<InternalUser[]> {
   const [horizon] = await query<{ at: string }>(db, oldestTransaction);
@@ -34,7 +36,7 @@ export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Pr
      WHERE updated_at < $1::timestamptz
        AND ($2::timestamptz IS NULL OR updated_at >= $2)
        AND ($3::timestamptz IS NULL OR (updated_at, id) > ($3, $4::uuid))
-     ORDER BY updated_at, id LIMIT $5`,
+     ORDER BY users.updated_at, users.id LIMIT $5`,
     [
       horizon?.at,
       toTimestamp(filter.since),
