@@ -90,6 +90,6 @@ async function open<C extends amqp.Channel>(
     created.on('close', () => ended.abort(lastError ?? new Error('the channel was closed')));
   });
   if (connection.ended.aborted) ended.abort(connection.ended.reason);
-  connection.ended.addEventListener('abort', () => ended.abort(connection.ended.reason), { once: true });
+  connection.ended.addEventListener('abort', () => ended.abort(connection.ended.reason), { signal: ended.signal });
   return { channel, ended: ended.signal };
 }

@@ -7,7 +7,7 @@ import { answer, closeChannel, declareTopology, openChannel, type OpenChannel, t
 import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
-import { supervise, untilAborted } from './supervise.ts';
+import { endingInTime, supervise, unlessAborted, untilAborted } from './supervise.ts';
 
 /** A message as it came, nothing of it checked. */
 export type Delivery = {
@@ -105,8 +105,12 @@ export function createConsumer(
   }
 
   async function session(signal: AbortSignal): Promise<void> {
-    await ready?.();
+    if (ready !== undefined) await unlessAborted(ready(), signal);
     const connection = await link.connection(signal);
+    await endingInTime(connection, signal, async () => await life(connection, signal));
+  }
+
+  async function life(connection: Connection, signal: AbortSignal): Promise<void> {
     await declareTopology(connection, topology);
     const open = await openChannel(connection);
     const cancelled = new AbortController();

@@ -1,7 +1,7 @@
 import type { Telemetry } from '@taskwire/telemetry';
 import { openConnection, type Connection } from './connection.ts';
 import { rabbitMetrics } from './metrics.ts';
-import { supervise, untilAborted } from './supervise.ts';
+import { supervise, unlessAborted, untilAborted } from './supervise.ts';
 
 /** A connection that is made again whenever it is lost. */
 export type Link = {
@@ -59,8 +59,7 @@ export function createLink({ url, name, purpose, telemetry }: LinkOptions): Link
         onLost: () => metrics.connectionsLost.inc(label),
       });
     },
-    connection: (signal) =>
-      signal.aborted ? Promise.reject(signal.reason) : Promise.race([next.promise, untilAborted(signal)]),
+    connection: async (signal) => await unlessAborted(next.promise, signal),
     up: () => current !== undefined,
     async stop() {
       await supervisor?.stop();

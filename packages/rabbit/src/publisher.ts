@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
-import { supervise, untilAborted } from './supervise.ts';
+import { endingInTime, supervise, untilAborted } from './supervise.ts';
 
 export type OutgoingMessage = {
   /** Unique among messages; the same id may be published again, but only once at a time. */
@@ -156,12 +156,17 @@ export function createPublisher(options: PublisherOptions): Publisher & {
         (error: Error | null) => {
           if (error === null) confirm(entry);
           else if (error.message === 'message nacked') fail(entry, new PublishError('nacked', 'the broker refused it'));
-          else fail(entry, new PublishError('unknown', 'the channel was lost before the confirm', error));
+          else {
+            // amqplib tells all that were written, one by one, before it tells that the channel is closed: what waits is for the next channel
+            to.writable = false;
+            fail(entry, new PublishError('unknown', 'the channel was lost before the confirm', error));
+          }
         },
       );
     } catch (error) {
       // a RangeError or TypeError comes from the encoding of this message; anything else says that the channel closed a moment ago
       const invalid = error instanceof RangeError || error instanceof TypeError;
+      if (!invalid) to.writable = false;
       fail(entry, new PublishError(invalid ? 'invalid' : 'not_sent', errorText(error), error));
     }
   }
@@ -203,6 +208,10 @@ export function createPublisher(options: PublisherOptions): Publisher & {
 
   async function session(signal: AbortSignal): Promise<void> {
     const connection = await link.connection(signal);
+    await endingInTime(connection, signal, async () => await life(connection, signal));
+  }
+
+  async function life(connection: Connection, signal: AbortSignal): Promise<void> {
     await declareTopology(connection, topology);
     const { channel, ended } = await openConfirmChannel(connection);
     const opened: Open = { channel, connection, writable: true, unblockedAt: 0 };

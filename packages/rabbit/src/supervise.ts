@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import { fullJitter, type BackOff } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
+import type { Connection } from './connection.ts';
 
 export type Supervised = {
   what: string;
@@ -46,11 +47,47 @@ export function supervise({ what, session, logger, onLost }: Supervised): { stop
   };
 }
 
+/** The promise's outcome, unless one of the signals is aborted first: then rejects with that one's reason. */
+export async function unlessAborted<T>(promise: Promise<T>, ...signals: AbortSignal[]): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  // taken off in the end, not left to the signals: some of them live as long as the process (AbortSignal.any would keep one for each call)
+  const listeners = signals.map((signal) => ({ signal, onAbort: () => aborted.reject(signal.reason) }));
+  for (const { signal, onAbort } of listeners) {
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  }
+  try {
+    return await Promise.race([aborted.promise, promise]);
+  } finally {
+    for (const { signal, onAbort } of listeners) signal.removeEventListener('abort', onAbort);
+  }
+}
+
 /** Rejects with the reason of the first signal that is aborted; never resolves. */
-export function untilAborted(...signals: AbortSignal[]): Promise<never> {
-  const any = AbortSignal.any(signals);
-  return new Promise((_resolve, reject) => {
-    if (any.aborted) return reject(any.reason);
-    any.addEventListener('abort', () => reject(any.reason), { once: true });
-  });
+export async function untilAborted(...signals: AbortSignal[]): Promise<never> {
+  return await unlessAborted(new Promise<never>(() => undefined), ...signals);
+}
+
+/** How long a session may take to end in good order after it was told to; within the time that a process has to end (8 s). */
+const endTimeoutMs = 2_000;
+
+/** Runs a session on a connection, and destroys that if the session has not ended soon after the signal: a broker that hangs must not hold up a stop. */
+export async function endingInTime(
+  connection: Connection,
+  signal: AbortSignal,
+  session: () => Promise<void>,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const onAbort = (): void => {
+    const giveUp = (): void =>
+      connection.destroy(new Error(`RabbitMQ did not answer within ${endTimeoutMs} ms of a stop`));
+    timer = setTimeout(giveUp, endTimeoutMs);
+  };
+  signal.addEventListener('abort', onAbort);
+  try {
+    await session();
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
+  }
 }

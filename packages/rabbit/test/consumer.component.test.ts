@@ -133,6 +133,21 @@ describe('consumer', () => {
     await waitFor(() => seen.received.length === 2);
   });
 
+  it('stops within the time that a process has, although the broker is gone without a word', async function () {
+    this.timeout(20_000);
+    const rabbit = await bench.rabbit({ heartbeatSeconds: 60 });
+    const seen = collector();
+    rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
+    // this one is still being set up
+    rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage, ready: () => new Promise(() => undefined) });
+    await waitFor(async () => (await rabbit.publisher().publish(aMessage())) === 'confirmed');
+    await waitFor(() => seen.received.length === 1);
+    bench.network.set({ kind: 'half_open' });
+    const startedAt = performance.now();
+    await rabbit.stop();
+    expect(performance.now() - startedAt).to.be.below(8_000);
+  });
+
   it('finishes what it is at before it stops, and gives the rest back in order', async () => {
     const rabbit = await bench.rabbit();
     const messages = Array.from({ length: 6 }, () => aMessage());

@@ -77,6 +77,18 @@ describe('publisher', () => {
     await waitFor(() => new Set(seen.ids()).size === messages.length + 1, { timeoutMs: 20_000 });
   });
 
+  it('keeps what waits for room when connections are closed under it', async () => {
+    const publisher = (await bench.rabbit({ limits: { maxInFlight: 200 } })).publisher();
+    await publisher.publish(aMessage());
+    const published = Array.from({ length: 5_000 }, () => publisher.publish(aMessage()));
+    bench.network.set({ kind: 'cut' });
+    bench.network.heal();
+    const outcomes = await Promise.all(published.map(async (one) => await one.catch((e: PublishError) => e.code)));
+    // those that were written; there is nothing wrong with the others
+    expect(outcomes.slice(0, 200)).to.deep.equal(Array.from({ length: 200 }, () => 'unknown'));
+    expect(new Set(outcomes.slice(200))).to.deep.equal(new Set(['confirmed']));
+  });
+
   it('is back after an operator closed its connections', async () => {
     const publisher = (await bench.rabbit()).publisher();
     await publisher.publish(aMessage());
