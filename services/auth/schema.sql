@@ -200,7 +200,11 @@ CREATE INDEX sessions_user_id ON sessions USING btree (user_id) WHERE ended_at I
 CREATE UNIQUE INDEX signing_keys_signs_from ON signing_keys USING btree (signs_from);
 
 CREATE INDEX users_admins ON users USING btree (id) WHERE role = 'admin'::text AND deleted_at IS NULL;
+CREATE INDEX users_created_at ON users USING btree (created_at) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email COLLATE "C")) WHERE deleted_at IS NULL;
+CREATE INDEX users_role ON users USING btree (role, id) WHERE deleted_at IS NULL;
+CREATE INDEX users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops) WHERE deleted_at IS NULL;
+CREATE INDEX users_unverified ON users USING btree (id) WHERE deleted_at IS NULL AND NOT email_verified;
 CREATE INDEX users_updated_at ON users USING btree (updated_at, id);
 
 CREATE OR REPLACE FUNCTION public.refuse_audit_change()

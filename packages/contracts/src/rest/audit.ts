@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { listOf, page, searchText } from './schemas.ts';
+import { listOf, page, queryTime, searchText } from './schemas.ts';
 
 /** What the audit log has entries of. New ones are only added. */
 export const auditActions = [
@@ -54,9 +54,6 @@ export const auditEntry = z.object({
   request_id: z.string().nullable(),
 });
 
-// PostgreSQL has no year 0
-const time = z.iso.datetime({ offset: true }).refine((text) => !text.startsWith('0000'), 'must be a year from 1 on');
-
 /** An address, or a network as address/bits. */
 const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be an IP address, or a network such as 192.0.2.0/24');
 
@@ -77,8 +74,8 @@ export const auditRoutes = {
       action: auditAction.optional(),
       outcome: z.enum(['success', 'failure']).optional(),
       ip: network.optional().describe('an address, or a network such as 192.0.2.0/24'),
-      since: time.optional().describe('at this time or later'),
-      until: time.optional().describe('before this time'),
+      since: queryTime.optional().describe('at this time or later'),
+      until: queryTime.optional().describe('before this time'),
     }),
     responses: { 200: listOf(auditEntry) },
     problems: ['bad_cursor'],

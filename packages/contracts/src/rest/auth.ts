@@ -3,7 +3,7 @@ import { instant } from '../events/events.ts';
 import { auditRoutes } from './audit.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
-import { email, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, role, searchText, user } from './schemas.ts';
+import { email, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
 
 const session = z.object({
   access_token: z.string(),
@@ -155,12 +155,19 @@ export const authRoutes = {
     path: '/api/v1/users',
     operationId: 'listUsers',
     summary: 'List users',
+    description: 'Admins and managers. The order is by what never changes, so no change of a user moves a page.',
     tag: 'Users',
     access: { kind: 'user', roles: ['admin', 'manager'] },
     query: z.strictObject({
       ...page,
       role: role.optional(),
-      q: searchText.optional().describe('part of a name or an e-mail address'),
+      q: searchText.optional().describe('part of a name or an e-mail address, whatever its case'),
+      email_verified: z.enum(['true', 'false']).optional(),
+      created_since: queryTime.optional().describe('made at this time or later'),
+      created_until: queryTime.optional().describe('made before this time'),
+      updated_since: queryTime.optional().describe('last changed at this time or later'),
+      updated_until: queryTime.optional().describe('last changed before this time'),
+      sort: z.enum(['created_at', '-created_at']).default('created_at').describe('oldest first when left out; - is latest first'),
     }),
     responses: { 200: listOf(user) },
     problems: ['bad_cursor'],

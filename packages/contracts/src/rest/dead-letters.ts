@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
-import { idParams, listOf, page, reasonText, searchText } from './schemas.ts';
+import { idParams, listOf, page, queryTime, reasonText, searchText } from './schemas.ts';
 
 const states = ['dead', 'replayed', 'dropped'] as const;
 
@@ -39,17 +39,14 @@ export const deadLetterDetail = deadLetter.extend({
     .describe('who settled it'),
 });
 
-// PostgreSQL has no year 0
-const time = z.iso.datetime({ offset: true }).refine((text) => !text.startsWith('0000'), 'must be a year from 1 on');
-
 /** Which dead letters; what is left out does not matter. */
 const criteria = {
   key: searchText.optional().describe('the aggregate that the message is about'),
   type: searchText.optional().describe('a type, or a pattern: * is one word, # any number of them'),
   reason: searchText.optional().describe('the code, or a part of the error; case does not matter'),
   message_id: searchText.optional(),
-  from: time.optional().describe('dead at this time or later'),
-  until: time.optional().describe('dead at this time or earlier'),
+  from: queryTime.optional().describe('dead at this time or later'),
+  until: queryTime.optional().describe('dead at this time or earlier'),
 };
 
 /** Which dead letters are to be settled: of those that match, the ones that are still dead. */

@@ -144,6 +144,10 @@ function queryInteger(min: number, max: number) {
   return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
 }
 
+// PostgreSQL has no year 0
+/** A time in a query parameter. */
+export const queryTime = z.iso.datetime({ offset: true }).refine((text) => !text.startsWith('0000'), 'must be a year from 1 on');
+
 /** The query parameters of every list. */
 export const page = {
   cursor: z.string().min(1).max(1000).optional().describe('the next_cursor of the page before'),

@@ -71,10 +71,18 @@ export type Users = {
   listChanged(filter: ChangedFilter): Promise<InternalUser[]>;
 };
 
-/** Oldest first. `after` is the id that the page before ended with; `text` is part of a name or an address. */
+/** Since is inclusive, until is not. */
 export type UserFilter = {
-  role: Role | undefined;
-  text: string | undefined;
+  role?: Role | undefined;
+  /** Part of a name or an address, whatever its case. */
+  text?: string | undefined;
+  emailVerified?: boolean | undefined;
+  createdSince?: string | undefined;
+  createdUntil?: string | undefined;
+  updatedSince?: string | undefined;
+  updatedUntil?: string | undefined;
+  order: 'oldest_first' | 'latest_first';
+  /** The id that the page before ended with. */
   after: string | undefined;
   limit: number;
 };

@@ -7,12 +7,23 @@ import type { Users } from '../app/ports.ts';
 const afterUser = z.tuple([uuid]);
 const afterChange = z.tuple([instant, uuid]);
 
-/** Users, oldest first; pages are stable while users are added, changed or deleted. */
+/** Users, by creation; pages are stable while users are added, changed or deleted. */
 export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
-  return async ({ query: { cursor, limit, role, q } }) => {
+  return async ({ query: { cursor, limit, role, q, sort, ...filter } }) => {
     const [after] = cursor === undefined ? [] : decodeCursor(afterUser, cursor);
-    // one more than asked for tells whether there is a next page
-    const found = await users.list({ role, text: q, after, limit: limit + 1 });
+    const found = await users.list({
+      role,
+      text: q,
+      emailVerified: filter.email_verified === undefined ? undefined : filter.email_verified === 'true',
+      createdSince: filter.created_since,
+      createdUntil: filter.created_until,
+      updatedSince: filter.updated_since,
+      updatedUntil: filter.updated_until,
+      order: sort === 'created_at' ? 'oldest_first' : 'latest_first',
+      after,
+      // one more than asked for tells whether there is a next page
+      limit: limit + 1,
+    });
     return { status: 200, body: page(found, limit, (user) => [user.id]) };
   };
 }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import type { AuditEntry } from '@taskwire/contracts';
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { AuditFilter, NewAuditEntry } from '../app/audit.ts';
-import { toTimestamp } from './user-lists.ts';
+import { conditions, toTimestamp } from './conditions.ts';
 
 /** Longer ones say nothing more, and the caller chooses them. */
 const longestUserAgent = 300;
@@ -42,30 +42,20 @@ function toInet(ip: string | null): string | null {
 
 /** Entries by (at, id), latest first. What is added meanwhile is before the first page, so pages are stable. */
 export async function listAudit(db: Queryable, filter: AuditFilter): Promise<AuditEntry[]> {
-  const values: unknown[] = [];
-  const conditions: string[] = [];
-  // only what is asked for, so that the planner sees which index fits
-  function where(value: unknown, condition: (placeholder: string) => string): void {
-    if (value === undefined || value === null) return;
-    values.push(value);
-    conditions.push(condition(`$${values.length}`));
-  }
-  where(filter.actor, (actor) => `actor_id = ${actor}`);
-  where(filter.subject, (subject) => `subject_id = ${subject}`);
-  where(filter.action, (action) => `action = ${action}`);
-  where(filter.outcome, (outcome) => `outcome = ${outcome}`);
-  where(filter.ip, (network) => `ip <<= ${network}::inet`);
-  where(toTimestamp(filter.since), (since) => `at >= ${since}::timestamptz`);
-  where(toTimestamp(filter.until), (until) => `at < ${until}::timestamptz`);
-  if (filter.after !== undefined) {
-    values.push(filter.after.at, filter.after.id);
-    conditions.push(`(at, id) < ($${values.length - 1}::timestamptz, $${values.length}::uuid)`);
-  }
-  values.push(filter.limit);
+  const { where, sql, values } = conditions();
+  where([filter.actor], (actor) => `actor_id = ${actor}`);
+  where([filter.subject], (subject) => `subject_id = ${subject}`);
+  where([filter.action], (action) => `action = ${action}`);
+  where([filter.outcome], (outcome) => `outcome = ${outcome}`);
+  where([filter.ip], (network) => `ip <<= ${network}::inet`);
+  where([toTimestamp(filter.since)], (since) => `at >= ${since}::timestamptz`);
+  where([toTimestamp(filter.until)], (until) => `at < ${until}::timestamptz`);
+  const { after } = filter;
+  where([after?.at, after?.id], (at, id) => `(at, id) < (${at}::timestamptz, ${id}::uuid)`);
   return await query<AuditEntry>(
     db,
-    `SELECT ${columns} FROM audit_log ${conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`}
-     ORDER BY at DESC, id DESC LIMIT $${values.length}`,
+    `SELECT ${columns} FROM audit_log WHERE ${sql()}
+     ORDER BY at DESC, id DESC LIMIT ${filter.limit}`,
     values,
   );
 }

@@ -1,19 +1,25 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { ChangedFilter, InternalUser, User, UserFilter } from '../app/ports.ts';
+import { conditions, containing, toTimestamp } from './conditions.ts';
 import { internalUserColumns, userColumns } from './user-rows.ts';
 
 /** Users that are not deleted, by id, which is by time of creation: a row never moves, so pages are stable. */
 export async function listUsers(db: Queryable, filter: UserFilter): Promise<User[]> {
-  const pattern = filter.text === undefined ? null : `%${filter.text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
+  const { text, after, order } = filter;
+  const { where, sql, values } = conditions('deleted_at IS NULL');
+  where([after], (id) => `id ${order === 'oldest_first' ? '>' : '<'} ${id}::uuid`);
+  where([filter.role], (role) => `role = ${role}`);
+  where([text && containing(text)], (pattern) => `(name ILIKE ${pattern} OR email ILIKE ${pattern})`);
+  where([filter.emailVerified], (verified) => `email_verified = ${verified}::boolean`);
+  where([toTimestamp(filter.createdSince)], (since) => `created_at >= ${since}::timestamptz`);
+  where([toTimestamp(filter.createdUntil)], (until) => `created_at < ${until}::timestamptz`);
+  where([toTimestamp(filter.updatedSince)], (since) => `updated_at >= ${since}::timestamptz`);
+  where([toTimestamp(filter.updatedUntil)], (until) => `updated_at < ${until}::timestamptz`);
   return await query<User>(
     db,
-    `SELECT ${userColumns} FROM users
-     WHERE deleted_at IS NULL
-       AND ($1::uuid IS NULL OR id > $1)
-       AND ($2::text IS NULL OR role = $2)
-       AND ($3::text IS NULL OR name ILIKE $3 OR email ILIKE $3)
-     ORDER BY id LIMIT $4`,
-    [filter.after ?? null, filter.role ?? null, pattern, filter.limit],
+    `SELECT ${userColumns} FROM users WHERE ${sql()}
+     ORDER BY id ${order === 'oldest_first' ? 'ASC' : 'DESC'} LIMIT ${filter.limit}`,
+    values,
   );
 }
 
@@ -53,9 +59,3 @@ const oldestTransaction = `
   SELECT least(now(), min(xact_start))::text AS at
   FROM pg_stat_activity
   WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`;
-
-/** ISO text for PostgreSQL, which has no year 0 and refuses very long fractions. */
-export function toTimestamp(instant: string | undefined): string | null {
-  if (instant === undefined) return null;
-  return instant.startsWith('0000') ? '-infinity' : instant.replace(/(\.\d{6})\d+/, '$1');
-}
