@@ -15,7 +15,8 @@ describe('When parts are down, what was acknowledged', function () {
   before(async () => {
     manager = await demoPerson(suite(), 'manager');
     performer = await newMember(suite(), 'Fay Fault');
-    await waitFor(async () => (await mailsTo(suite(), performer.user.email)).length === 1);
+    // the welcome, and the link that verifies the address
+    await waitFor(async () => (await mailsTo(suite(), performer.user.email)).length === 2);
   });
 
   afterEach('every part runs', async () => {

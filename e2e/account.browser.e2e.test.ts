@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import type { BrowserContext, Page } from 'playwright-core';
+import { waitFor } from '@taskwire/testing';
+import { startChromium, type TestBrowser } from './chromium.ts';
+import { allLogs, allRows, copyEvents, type EventCopies } from './everything-kept.ts';
+import { demoPerson, logIn, mailsTo, newMember, send, type Person } from './front-end.ts';
+import { useSuite } from './suite.ts';
+
+const patience = { timeoutMs: 30_000 };
+const services = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
+
+describe('The life of an account, by mail and in Chromium', function () {
+  this.timeout(120_000);
+  const suite = useSuite();
+  let chromium: TestBrowser;
+  let context: BrowserContext;
+  let copies: EventCopies;
+  /** All that was ever mailed here. */
+  const tokens: string[] = [];
+
+  before(async () => {
+    chromium = await startChromium();
+    copies = await copyEvents(suite(), 'account-copies');
+  });
+  after(async () => {
+    await chromium.close();
+    await copies.remove();
+  });
+  beforeEach(async () => {
+    context = await chromium.fresh();
+  });
+  afterEach('every part runs', async () => {
+    await context.close();
+    for (const part of suite().parts) if (part.pid() === undefined) await part.start();
+  });
+
+  const post = async (path: string, body: object) => await send(suite().url, 'POST', `/api/v1/auth/${path}`, { body });
+
+  /** The links of this page that were mailed, oldest first, once there are as many. */
+  async function links(email: string, name: 'verify' | 'reset', count = 1): Promise<string[]> {
+    const pattern = new RegExp(`${suite().url}/oidc/account/${name}\\?token=(twl_[\\w-]+)`);
+    return await waitFor(async () => {
+      const found = (await mailsTo(suite(), email)).flatMap(({ text }) => pattern.exec(text) ?? []);
+      const [urls, secrets] = [
+        found.filter((_, index) => index % 2 === 0),
+        found.filter((_, index) => index % 2 === 1),
+      ];
+      tokens.push(...secrets);
+      return urls.length >= count && urls;
+    }, patience);
+  }
+
+  async function expectRefused(person: Person, path: string): Promise<void> {
+    await waitFor(async () => (await person.call('GET', path)).status === 401, {
+      timeoutMs: 1_500,
+      what: `401 at ${path}`,
+    });
+  }
+
+  /** Not before every service has seen the person. */
+  async function known(person: Person): Promise<Person> {
+    for (const path of services) await waitFor(async () => (await person.call('GET', path)).status === 200, patience);
+    return person;
+  }
+
+  async function reset(page: Page, link: string, password: string): Promise<void> {
+    await page.goto(link);
+    await page.getByLabel('New password').fill(password);
+    await page.getByRole('button', { name: 'Set the password' }).click();
+  }
+
+  it('begins with a mail whose link verifies the address at the press of a button', async () => {
+    const person = await newMember(suite(), 'Vera Verify');
+    const [link = ''] = await links(person.user.email, 'verify');
+    const page = await context.newPage();
+    await page.goto(link);
+    await page.goto(link);
+    expect((await person.call('GET', '/api/v1/users/me')).body.email_verified).to.equal(false);
+    await page.getByRole('button', { name: 'Verify the address' }).click();
+    expect(await page.getByRole('heading').innerText()).to.equal('The address is verified');
+    expect((await person.call('GET', '/api/v1/users/me')).body.email_verified).to.equal(true);
+    await page.goto(link);
+    expect(await page.getByRole('alert').innerText()).to.contain('It was used already');
+    await page.getByRole('link', { name: 'Ask for a new link' }).click();
+    expect(await page.getByRole('heading').innerText()).to.equal('Verify your e-mail address');
+  });
+
+  it('goes on after a forgotten password: over the mail to a new one, and what was open before is closed', async () => {
+    const person = await known(await newMember(suite(), 'Rita Reset'));
+    const page = await context.newPage();
+    await page.goto(`${suite().url}/oidc/account/forgot`);
+    await page.getByLabel('E-mail address').fill('nobody@taskwire.test');
+    await page.getByRole('button', { name: 'Send the mail' }).click();
+    const told = await page.getByRole('status').innerText();
+    await page.goBack();
+    await page.getByLabel('E-mail address').fill(person.user.email.toUpperCase());
+    await page.getByRole('button', { name: 'Send the mail' }).click();
+    expect(await page.getByRole('status').innerText()).to.equal(told);
+
+    const [link = ''] = await links(person.user.email, 'reset');
+    const password = randomUUID();
+    await reset(page, link, 'short');
+    // the browser knows the rule too, and does not send it
+    expect(await page.getByRole('heading').innerText()).to.equal('Set a new password');
+    await reset(page, link, password);
+    expect(await page.getByRole('heading').innerText()).to.equal('The password is set');
+    for (const path of services) await expectRefused(person, path);
+    expect((await post('refresh', { refresh_token: person.refreshToken })).status).to.equal(401);
+    expect((await post('login', { email: person.user.email, password: person.password })).status).to.equal(401);
+    const again = await known(await logIn(suite(), person.user.email, password));
+    expect(again.user.email_verified).to.equal(true);
+    await page.goto(link);
+    expect(await page.getByRole('alert').innerText()).to.contain('It was used already');
+    await waitFor(async () =>
+      (await mailsTo(suite(), person.user.email)).some(({ subject }) => subject === 'Your password was changed'),
+    );
+  });
+
+  it('gets its mail although Notifications is killed before, and again while it is at it', async () => {
+    const person = await newMember(suite(), 'Kim Killed');
+    await links(person.user.email, 'verify');
+    await suite().part('notifications').kill();
+    expect((await post('forgot_password', { email: person.user.email })).status).to.equal(202);
+    await suite().part('notifications').start();
+    await suite().part('notifications').kill();
+    await suite().part('notifications').start();
+    const [link = ''] = await links(person.user.email, 'reset');
+    const password = randomUUID();
+    const token = new URL(link).searchParams.get('token');
+    expect((await post('reset_password', { token, new_password: password })).status).to.equal(204);
+    await logIn(suite(), person.user.email, password);
+  });
+
+  it('gets its mail once Auth can be asked for the link again', async () => {
+    const person = await newMember(suite(), 'Ada Away');
+    await suite().part('mail').stop();
+    await post('forgot_password', { email: person.user.email });
+    const delivery = async () =>
+      (await allRows(suite())).get('notifications.notifications')?.includes('security.reset_password');
+    await waitFor(delivery, patience);
+    await suite().part('auth').kill();
+    await suite().part('mail').start();
+    await suite().part('auth').start();
+    await links(person.user.email, 'reset');
+  });
+
+  it('sends one link that works, however many are asked for', async () => {
+    const person = await newMember(suite(), 'Max Many');
+    for (let count = 1; count <= 3; count++) {
+      await post('forgot_password', { email: person.user.email });
+      await links(person.user.email, 'reset', count);
+    }
+    const all = await links(person.user.email, 'reset', 3);
+    const answers = [];
+    for (const link of all) {
+      const token = new URL(link).searchParams.get('token');
+      answers.push((await post('reset_password', { token, new_password: randomUUID() })).status);
+    }
+    expect(answers).to.deep.equal([422, 422, 204]);
+  });
+
+  it('ends all access within a second of a new password, save that of the new session', async () => {
+    const person = await known(await newMember(suite(), 'Carl Change'));
+    const elsewhere = await known(await logIn(suite(), person.user.email, person.password));
+    const body = { current_password: person.password, new_password: randomUUID() };
+    const changed = await person.call('POST', '/api/v1/auth/change_password', body);
+    expect(changed.status).to.equal(200);
+    for (const path of services) {
+      await Promise.all([expectRefused(person, path), expectRefused(elsewhere, path)]);
+      expect((await send(suite().url, 'GET', path, { token: changed.body.access_token })).status, path).to.equal(200);
+    }
+  });
+
+  it('ends all access within a second of a log-out everywhere, and for good, also when Auth is gone then', async () => {
+    const person = await known(await newMember(suite(), 'Lou Logout'));
+    const elsewhere = await known(await logIn(suite(), person.user.email, person.password));
+    const neighbour = await demoPerson(suite(), 'ben');
+    expect((await person.call('POST', '/api/v1/auth/logout_everywhere')).status).to.equal(204);
+    for (const path of services) await Promise.all([expectRefused(person, path), expectRefused(elsewhere, path)]);
+    await suite().part('auth').kill();
+    for (const path of services.slice(1)) {
+      for (const one of [person, elsewhere]) expect((await one.call('GET', path)).status, path).to.equal(401);
+      expect((await neighbour.call('GET', path)).status, path).to.equal(200);
+    }
+  });
+
+  it('leaves no link in any database, log or queue', async () => {
+    const bodies = await copies.bodies();
+    expect(bodies.filter((one) => one.includes('auth.account.password_reset_requested'))).to.have.length.above(3);
+    const kept = new Map([...(await allRows(suite())), ...allLogs(), ['the queue', bodies.join('\n')]]);
+    expect([...kept.keys()]).to.include.members([
+      'auth.account_links',
+      'notifications.deliveries',
+      'nginx/access.log',
+      'logs/auth.log',
+    ]);
+    expect(kept.get('auth.account_links')).to.have.length.above(100);
+    expect(kept.get('nginx/access.log')).to.contain('/oidc/account/reset');
+    const secrets = [...new Set(tokens)];
+    expect(secrets).to.have.length.above(5);
+    for (const token of secrets) {
+      const [id, mac] = [
+        Buffer.from(token.slice(4), 'base64url').subarray(0, 16),
+        Buffer.from(token.slice(4), 'base64url').subarray(16),
+      ];
+      // the id is no secret, and is found by the same search
+      const uuid = id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+      for (const place of ['auth.account_links', 'notifications.notifications', 'the queue']) {
+        expect(kept.get(place)?.includes(uuid), `${place} names the link`).to.equal(true);
+      }
+      const hexOfText = Buffer.from(token).toString('hex');
+      for (const secret of [token, token.slice(-40), hexOfText, mac.toString('hex'), mac.toString('base64')]) {
+        for (const [place, text] of kept) expect(text.includes(secret), `${place} has a token`).to.equal(false);
+      }
+    }
+  });
+});
