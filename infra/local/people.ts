@@ -5,8 +5,8 @@ import { StartError } from '@taskwire/local-servers';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
-/** Of all demo people. */
-export const demoPassword = 'taskwire-demo';
+/** Of all demo people. Not guessable, since Auth takes no other; a suite that was seeded with another one keeps that. */
+export const demoPassword = 'plum-kettle-orbit';
 
 /** Who can log in to a local suite after its first start. Never made by a service on its own. */
 export const demoPeople: readonly Person[] = [
