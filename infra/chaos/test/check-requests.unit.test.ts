@@ -1,0 +1,143 @@
+import { expect } from 'chai';
+import { check } from '../check/check.ts';
+import type { Evidence } from '../evidence.ts';
+import { ann, brokenBy, mia, smallRun } from './small-run.ts';
+
+describe('the checker of chaos runs, of requests,', () => {
+  it('finds nothing in a run in which nothing went wrong', () => {
+    expect(check(smallRun())).deep.equal([]);
+  });
+
+  describe('finds that an acknowledged change is not there:', () => {
+    const rule = 'an acknowledged change is there';
+
+    it('a task that was answered with and is gone', () => {
+      const rules = brokenBy(({ world }) => {
+        world.tasks = [];
+        world.activity = [];
+      });
+      expect(rules).include(rule);
+    });
+
+    it('a transition that the activity log does not have', () => {
+      const rules = brokenBy((run) => {
+        run.world.activity.pop();
+        run.world.tasks[0]!.version = 1;
+        run.world.tasks[0]!.state = 'assigned';
+      });
+      expect(rules).include(rule);
+    });
+
+    it('a state that its activity log does not come to', () => {
+      expect(brokenBy(({ world }) => void (world.tasks[0]!.assignee_id = mia))).include(rule);
+    });
+
+    it('an account', () => {
+      expect(brokenBy(({ world }) => void world.users.pop())).include(rule);
+    });
+
+    it('a deletion of a user', () => {
+      const rules = brokenBy(({ operations }) => {
+        operations.push({
+          ...operations[2]!,
+          n: 9,
+          subjectId: ann,
+          intent: { kind: 'delete_user', actor: 'admin', user: 'u1' },
+        });
+      });
+      expect(rules).include(rule);
+    });
+
+    it('two requests that were answered with one change', () => {
+      const rules = brokenBy(({ operations }) => void operations.push({ ...operations[2]!, n: 9 }));
+      expect(rules).include(rule);
+    });
+
+    it('tasks that were dealt anew', () => {
+      const rules = brokenBy(({ operations }) => {
+        operations.push({
+          ...operations[2]!,
+          n: 9,
+          intent: { kind: 'shuffle', actor: 'dealer' },
+          answer: { reassigned: 3 },
+        });
+      });
+      expect(rules).include(rule);
+    });
+  });
+
+  it('finds one creation that made two tasks', () => {
+    const rules = brokenBy(({ world }) => void world.tasks.push({ ...world.tasks[0]!, id: 'task-2' }));
+    expect(rules).include('nothing happens twice');
+  });
+
+  it('takes a creation without an answer as made or not made', () => {
+    const unanswered = (run: Evidence) => {
+      const { answer: _none, ...rest } = run.operations[1]!;
+      run.operations[1] = { ...rest, outcome: 'unknown' };
+    };
+    expect(brokenBy(unanswered)).deep.equal([]);
+    const notMade = brokenBy((run) => {
+      unanswered(run);
+      run.operations.splice(1);
+      run.events = run.events.slice(0, 2);
+      run.mails = [];
+      const { world } = run;
+      [world.tasks, world.activity, world.listedTasks, world.deliveries] = [[], [], [], []];
+      world.inbox = world.inbox.slice(0, 4);
+      world.notifications = world.notifications.slice(0, 2);
+      world.listedNotifications = [];
+      run.operations = run.operations.slice(0, 1);
+    });
+    expect(notMade).deep.equal([]);
+  });
+
+  it('finds a transition that happened more often than it was asked for', () => {
+    const rules = brokenBy(({ world }) => {
+      world.activity.push({ ...world.activity[2]!, seq: 4, created_at: '2026-11-20T10:00:05.000000Z' });
+      world.tasks[0]!.version = 3;
+    });
+    expect(rules).include('nothing happens twice');
+  });
+
+  it('finds a repeated request that was answered with something else', () => {
+    const rules = brokenBy(
+      ({ operations }) => void operations[1]!.replays.push({ ...operations[1]!.answer, id: 'task-2' }),
+    );
+    expect(rules).include('nothing happens twice');
+  });
+
+  it('finds a refused creation that was carried out', () => {
+    const rules = brokenBy(({ operations }) => {
+      const { answer: _none, ...rest } = operations[1]!;
+      operations[1] = { ...rest, outcome: 'refused' };
+    });
+    expect(rules).include('what was refused did not happen');
+  });
+
+  it('finds a read of what never was', () => {
+    const rules = brokenBy(
+      ({ operations }) => void (operations[3]!.answer = { ...operations[3]!.answer, state: 'completed' }),
+    );
+    expect(rules).deep.equal(['what was read was so']);
+  });
+
+  it('finds an old version that was read after a newer one had been answered', () => {
+    const rules = brokenBy(({ operations }) => {
+      const [, created, , read] = operations;
+      read!.answer = created!.answer!;
+    });
+    expect(rules).deep.equal(['what was read was so']);
+  });
+
+  it('finds nothing wrong with a read before the answer, when the same request was refused sooner at the other process', () => {
+    const rules = brokenBy(({ operations }) => {
+      const [, created, started, read] = operations;
+      const refused = { began: 300, ended: 305, status: 403 };
+      started!.attempts = [{ began: 300, ended: 400, status: 200 }, refused];
+      read!.attempts = [{ began: 320, ended: 330, status: 200 }];
+      read!.answer = created!.answer!;
+    });
+    expect(rules).deep.equal([]);
+  });
+});
