@@ -17,6 +17,11 @@ export function perSecond(rate: number, unit: string): string {
   return `${Math.round(rate).toLocaleString('en-US')} ${unit}/s`;
 }
 
+/** Events per second, and their share of the ceiling. */
+export function against(ceiling: number, rate: number): Pick<Figure, 'value' | 'ratio'> {
+  return { value: perSecond(rate, 'events'), ratio: rate / ceiling };
+}
+
 /** The value below which this share of the samples lies; samples need not be sorted. */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);

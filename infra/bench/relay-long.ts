@@ -1,9 +1,9 @@
 import pg from 'pg';
-import { perSecond, printFigures } from './figures.ts';
+import { against, perSecond, printFigures } from './figures.ts';
 import { watchMemory } from './memory.ts';
 import { drainByRelay, fillOutbox, rateOf, type OutboxBench, type Progress } from './outbox-bench.ts';
 import { drainPlainly } from './plain-loop.ts';
-import { against, eventsPerAggregate, measureCeiling } from './relay.ts';
+import { eventsPerAggregate, measureCeiling } from './relay.ts';
 
 const million = 1_000_000;
 /** What is compared with the rest of a long drain: its beginning, or its end. */
@@ -15,6 +15,8 @@ const plainLoopStretch = 20_000;
 /** A backlog of a million rows, drained to its end. */
 export async function measureBacklog(bench: OutboxBench): Promise<void> {
   console.log(`\nrelay, backlog of ${million.toLocaleString('en-US')} rows`);
+  // nothing that an earlier measurement left in the table
+  await bench.db.pool.query('TRUNCATE outbox');
   const before = await measureCeiling(bench);
   const memory = watchMemory();
   const progress = await drainMillion(bench, memory);
@@ -36,6 +38,7 @@ export async function measureBacklog(bench: OutboxBench): Promise<void> {
 export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const { servers, db, queue } = bench;
   console.log(`\nrelay, a snapshot held through ${million.toLocaleString('en-US')} events`);
+  await db.pool.query('TRUNCATE outbox');
   await fillOutbox(db, 2 * stretch, eventsPerAggregate);
   const plain = rateOf(await drainByRelay(bench));
   await queue.arrived(2 * stretch);

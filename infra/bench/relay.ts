@@ -1,4 +1,4 @@
-import { median, perSecond, printFigures, type Figure } from './figures.ts';
+import { against, median, printFigures } from './figures.ts';
 import { watchMemory } from './memory.ts';
 import { bareBatch, bareInFlight, inBatches, pipelined, publishBare } from './bare-publish.ts';
 import { createOutboxBench, drainByRelay, fillOutbox, rateOf, type OutboxBench } from './outbox-bench.ts';
@@ -22,10 +22,6 @@ export async function onOutbox(measure: (bench: OutboxBench) => Promise<void>): 
   } finally {
     await bench.stop();
   }
-}
-
-export function against(ceiling: number, rate: number): Pick<Figure, 'value' | 'ratio'> {
-  return { value: perSecond(rate, 'events'), ratio: rate / ceiling };
 }
 
 /** Bare publishes with confirms of the same messages to the same queue. */
