@@ -2,7 +2,7 @@ import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/h
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import type { Component } from '@taskwire/lifecycle';
-import { createDatabase, requireMigrated } from '@taskwire/postgres';
+import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
@@ -163,8 +163,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
 
   // stopped in reverse: what may wait for an SMTP server goes last
   const workers: Component[] = [...deliveries, directory.refresher, directory.sweeper, rabbit, inbox];
+  const database: Component = {
+    name: 'database',
+    start: async () => await refuseNewerDatabase(db.pool, migrations),
+    stop: db.close,
+  };
   const components: Component[] = [
-    closing('database', db.close),
+    database,
     closing('clients', async () => {
       mail.close();
       await Promise.all([auth.close(), authLinks.close(), tasks.close()]);

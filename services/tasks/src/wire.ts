@@ -3,7 +3,7 @@ import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-s
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import { createLoop, type Component } from '@taskwire/lifecycle';
 import { createRelay, createWaker } from '@taskwire/outbox';
-import { createDatabase, requireMigrated } from '@taskwire/postgres';
+import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
@@ -130,8 +130,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   });
 
   const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.sweeper, settler, purge];
+  const database: Component = {
+    name: 'database',
+    start: async () => await refuseNewerDatabase(db.pool, migrations),
+    stop: db.close,
+  };
   const components: Component[] = [
-    stopping('database', db.close),
+    database,
     stopping('clients of Auth', async () => void (await Promise.all([auth.close(), tokens.close()]))),
     waker,
     ...(works ? workers : []),
