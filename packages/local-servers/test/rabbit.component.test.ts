@@ -42,6 +42,9 @@ describe('A local RabbitMQ', function () {
     const policy = await management.call<{ definition: object }>('GET', '/policies/taskwire/tasks.events');
     expect(policy).to.include({ pattern: '^tasks\\.events$', priority: 10 });
     expect(policy.definition).to.include({ 'delivery-limit': 5, 'dead-letter-exchange': 'taskwire.dead' });
+    const ofDead = await management.call<{ definition: object }>('GET', '/policies/taskwire/tasks.events.dead');
+    // RabbitMQ 4 would drop for good what comes back 20 times
+    expect(ofDead.definition).to.deep.equal({ 'delivery-limit': 1_000_000, overflow: 'reject-publish' });
     const [permission] = await management.call<{ write: string }[]>('GET', '/users/tasks/permissions');
     expect('tasks.events').to.match(new RegExp(permission?.write ?? ''));
     expect('taskwire.events').to.match(new RegExp(permission?.write ?? ''));
