@@ -31,6 +31,12 @@ describe('the gateway: how much it lets through', () => {
     '/api/v1/auth/register',
     '/api/v1/auth/refresh',
     '/oidc/token',
+    '/oidc/account/reset',
+    '/api/v1/auth/forgot_password',
+    '/api/v1/auth/reset_password',
+    '/api/v1/auth/change_password',
+    '/api/v1/auth/verify_email',
+    '/api/v1/auth/verify_email/request',
     // Express takes these for the same
     '/api/v1/auth/LOGIN',
     '/api/v1/auth/login/',
