@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader, exportJWK, generateKeyPair } from 'jose';
 import * as oauth from 'oauth4webapi';
+import * as openid from 'openid-client';
 import { waitFor } from '@taskwire/testing';
 import { authCommand, cli as cliPath } from './auth-command.ts';
 import { demoPerson, send } from './front-end.ts';
@@ -73,6 +74,36 @@ describe('Tokens for services, by oauth4webapi through the gateway', () => {
       .validateJwtAccessToken(server, request, 'urn:taskwire:auth', insecure)
       .catch((error: unknown) => error);
     expect(wrong).to.be.instanceOf(Error);
+  });
+
+  it('are shown to the service that they are for, by introspection, and to no other (RFC 7662)', async () => {
+    const secretOf = async (...args: string[]) =>
+      (await authCommand(suite(), 'client', 'add', ...args, '--secret')).split(' ').at(-1) ?? '';
+    const { access_token: token } = await grant({ resource: 'urn:taskwire:tasks' });
+    const shown = async (client_id: string, secret: string) => {
+      const by = oauth.ClientSecretBasic(secret);
+      const response = await oauth.introspectionRequest(server, { client_id }, by, token, insecure);
+      return await oauth.processIntrospectionResponse(server, { client_id }, response);
+    };
+    const secret = await secretOf('--id', 'checker', '--introspect', 'urn:taskwire:tasks');
+    const { iat: _, ...claims } = decodeJwt(token);
+    expect(await shown('checker', secret)).to.deep.include({ active: true, token_type: 'Bearer', ...claims });
+    const other = await secretOf('--id', 'other-checker', '--introspect', 'urn:taskwire:auth');
+    expect(await shown('other-checker', other)).to.deep.equal({ active: false });
+  });
+
+  it('are given to openid-client too, which checks more of the server than it has to', async () => {
+    const config = await openid.discovery(
+      new URL(`${suite().url}/oidc`),
+      'reporter',
+      undefined,
+      openid.PrivateKeyJwt(key),
+      // eslint-disable-next-line @typescript-eslint/no-deprecated -- as above
+      { execute: [openid.allowInsecureRequests] },
+    );
+    const got = await openid.clientCredentialsGrant(config, { resource: 'urn:taskwire:auth', scope: 'users:read' });
+    expect(got).to.include({ token_type: 'bearer', scope: 'users:read' });
+    expect(await openid.tokenIntrospection(config, got.access_token)).to.include({ active: true, sub: 'reporter' });
   });
 
   it('are refused for another service, a further scope, and once the client is removed', async () => {

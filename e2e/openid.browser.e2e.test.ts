@@ -110,9 +110,13 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
 
     const next = await openid.refreshTokenGrant(client, got.refresh_token ?? '');
     expect(next.refresh_token).to.be.a('string').and.not.to.equal(got.refresh_token);
-    expect(await openid.tokenIntrospection(client, next.refresh_token ?? '')).to.include({ active: true });
+    const shown = async () =>
+      await Promise.all(
+        [next.refresh_token ?? '', next.access_token].map((token) => openid.tokenIntrospection(client, token)),
+      );
+    for (const one of await shown()) expect(one).to.include({ active: true, sub: person.user.id });
     await openid.tokenRevocation(client, next.refresh_token ?? '');
-    expect(await openid.tokenIntrospection(client, next.refresh_token ?? '')).to.deep.equal({ active: false });
+    expect(await shown()).to.deep.equal([{ active: false }, { active: false }]);
     const refused = await openid.refreshTokenGrant(client, next.refresh_token ?? '').catch((error: unknown) => error);
     expect(refused).to.be.instanceOf(openid.ResponseBodyError).with.property('error', 'invalid_grant');
   });
