@@ -1,5 +1,5 @@
 // npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--bug name] [--keep] [--replay history] [--check history]
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -67,6 +67,7 @@ async function main(o: Arguments): Promise<number> {
     const { underTest, stage } = await startUnderTest({
       ...{ dir, say, signal: stopping.signal, bug: o.bug, replicas },
       onEvent: (event) => history.add({ line: 'event', at: now(), event }),
+      onCrash: (crash) => history.add({ line: 'crash', at: now(), crash }),
     });
     try {
       say('the suite is up; traffic and faults begin');
@@ -79,7 +80,9 @@ async function main(o: Arguments): Promise<number> {
       await history.close();
       await underTest.stop();
     }
-    return conclude(history.lines, history.file);
+    const exitCode = conclude(history.lines, history.file);
+    if (exitCode !== 0) keepLogs(dir, join(historyDir, `${name}-logs`));
+    return exitCode;
   } finally {
     if (o.keep) say(`the suite's data and logs are in ${dir}`);
     else {
@@ -87,6 +90,13 @@ async function main(o: Arguments): Promise<number> {
       releaseFolder(dir);
     }
   }
+}
+
+/** What has to be looked at when something was found. */
+function keepLogs(dir: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  cpSync(join(dir, 'logs'), to, { recursive: true });
+  console.log(`logs         ${to}`);
 }
 
 function conclude(lines: Parameters<typeof evidenceOf>[0], file: string): number {

@@ -12,6 +12,7 @@ export type Evidence = {
   events: RecordedEvent[];
   injections: Injection[];
   takeovers: Takeover[];
+  crashes: Crash[];
   mails: Mail[];
   /** What would not come to rest; empty when everything did. */
   unsettled: string[];
@@ -79,6 +80,9 @@ export type Takeover = {
   killed: ServiceName | SecondReplica;
   ms: number;
 };
+
+/** A process of a service that ended although nobody killed it, with what it logged as errors at last. It was started again. */
+export type Crash = { part: string; how: string; errors: string[] };
 
 /** `id` is the Message-ID without brackets and domain. */
 export type Mail = { id: string; to: string };
@@ -182,6 +186,7 @@ export type Line =
   | { line: 'event'; at: number; event: RecordedEvent }
   | { line: 'injection'; at: number; injection: Injection }
   | { line: 'takeover'; at: number; takeover: Takeover }
+  | { line: 'crash'; at: number; crash: Crash }
   | { line: 'mail'; mail: Mail }
   | { line: 'settled'; tookMs: number; unsettled: string[] }
   | { line: 'world'; world: World };

@@ -45,6 +45,7 @@ export function evidenceOf(lines: readonly Line[]): Evidence {
     events: only(lines, 'event').map(({ event }) => event),
     injections: only(lines, 'injection').map(({ injection }) => injection),
     takeovers: only(lines, 'takeover').map(({ takeover }) => takeover),
+    crashes: only(lines, 'crash').map(({ crash }) => crash),
     mails: only(lines, 'mail').map(({ mail }) => mail),
     unsettled: only(lines, 'settled').flatMap(({ unsettled }) => unsettled),
     world,

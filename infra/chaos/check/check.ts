@@ -4,6 +4,7 @@ import { checkUsers } from './acknowledged-users.ts';
 import { checkConsumption } from './consumption.ts';
 import {
   checkAccess,
+  checkCrashes,
   checkDeadLetters,
   checkDirectories,
   checkLeftovers,
@@ -34,6 +35,7 @@ export function check(evidence: Evidence): Violation[] {
     checkAccess,
     checkListings,
     checkTakeovers,
+    checkCrashes,
   ];
   return checks.flatMap((one) => one(evidence));
 }

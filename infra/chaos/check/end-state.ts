@@ -130,3 +130,11 @@ export function checkTakeovers({ takeovers }: Evidence): Violation[] {
     ),
   );
 }
+
+/** Whatever happens around it, a service goes on. */
+export function checkCrashes({ crashes }: Evidence): Violation[] {
+  return broken(
+    'no process ends by itself',
+    crashes.map(({ part, how, errors }) => `${part} ${how}: ${errors.join('; ')}`),
+  );
+}

@@ -16,7 +16,8 @@ export type Rule =
   | 'no dead letter that was not injected'
   | 'the deleted have no access'
   | 'the API shows what is stored'
-  | 'a standby takes over within 5 s';
+  | 'a standby takes over within 5 s'
+  | 'no process ends by itself';
 
 /** Something that a run shows to be broken. */
 export type Violation = { rule: Rule; what: string };

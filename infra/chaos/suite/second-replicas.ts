@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { inheritedEnv, startPart } from '@taskwire/local-servers';
 import { serviceNames, type ServiceName } from '../../local/secrets.ts';
-import { supervise, type SupervisedPart } from '../../local/supervised-part.ts';
+import { supervise, type PartNews, type SupervisedPart } from '../../local/supervised-part.ts';
 
 export type SecondReplica = `second ${ServiceName}`;
 
@@ -13,6 +13,7 @@ export function secondReplicas(o: {
   ports: Record<ServiceName, number>;
   env(service: ServiceName): Record<string, string>;
   logFile(part: string): string;
+  tell(news: PartNews): void;
 }): Record<SecondReplica, SupervisedPart> {
   const replicas = serviceNames.map((service) => {
     const name: SecondReplica = `second ${service}`;
@@ -20,7 +21,7 @@ export function secondReplicas(o: {
     const replica = supervise({
       name,
       restarts: 'manual',
-      tell: () => undefined,
+      tell: o.tell,
       start: (signal) =>
         startPart({
           ...{ name, signal },

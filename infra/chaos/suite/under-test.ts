@@ -1,11 +1,12 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { databaseUrl } from '@taskwire/local-servers';
 import { freeSuitePorts, type SuitePorts } from '../../local/ports.ts';
 import { newSecrets, serviceNames, type ServiceName } from '../../local/secrets.ts';
 import { startSuite, type Suite } from '../../local/suite.ts';
-import type { SupervisedPart } from '../../local/supervised-part.ts';
+import type { PartNews, SupervisedPart } from '../../local/supervised-part.ts';
 import type { BugName } from '../bugs.ts';
-import type { RecordedEvent } from '../evidence.ts';
+import type { Crash, RecordedEvent } from '../evidence.ts';
 import { admin, createStage, dealer, type Stage } from '../workload/cast.ts';
 import { clockFile, setClock } from './clock.ts';
 import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.ts';
@@ -41,6 +42,7 @@ export type UnderTestOptions = {
   replicas: 1 | 2;
   bug: BugName | undefined;
   onEvent: (event: RecordedEvent) => void;
+  onCrash: (crash: Crash) => void;
   say: (text: string) => void;
   signal: AbortSignal;
 };
@@ -63,10 +65,25 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     onEvent: o.onEvent,
   });
   const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
-  const seconds = o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile }) : undefined;
+  const seconds = o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile, tell }) : undefined;
   const stage = createStage();
   const people = [stage.addUser(admin, 'admin'), stage.addUser(dealer, 'manager')];
   let suite: Suite | undefined;
+  const part = (name: PartName) => seconds?.[name as SecondReplica] ?? suite?.part(name);
+
+  /** Faults kill with -9. Whatever else ends a service is a fault of its own; it is started again, as it would be in production. */
+  function tell(news: PartNews): void {
+    if (
+      news.kind !== 'died' ||
+      news.how.includes('SIGKILL') ||
+      !/^(second )?(auth|tasks|notifications)$/.test(news.part)
+    )
+      return;
+    o.onCrash({ part: news.part, how: news.how, errors: lastErrors(news.logFile) });
+    void part(news.part as PartName)
+      ?.start()
+      .catch(() => undefined);
+  }
 
   async function stop(): Promise<void> {
     await recorder.stop();
@@ -79,6 +96,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     const started = await startSuite({
       ...{ dir: o.dir, ports, secrets, signal: o.signal },
       restarts: 'manual',
+      tell,
       people: people.map(({ email, name, role, password }) => ({ email, name, role, password })),
       // what was acknowledged has to survive a kill of the server, which `synchronous_commit` off would not promise
       postgresSettings: { fsync: 'off', full_page_writes: 'off' },
@@ -90,14 +108,13 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     });
     suite = started;
     await Promise.all(Object.values(seconds ?? {}).map((replica) => replica.start()));
-    const part = (name: PartName) => seconds?.[name as SecondReplica] ?? started.part(name);
     const replicas = (service: ServiceName) =>
       servicePorts[service].map((port, index): Replica => {
         return { name: index === 0 ? service : `second ${service}`, url: `http://127.0.0.1:${port}` };
       });
     const superuser = { login: 'postgres', password: secrets.database.superuser };
     const underTest: SuiteUnderTest = {
-      ...{ suite, part, replicas, proxies, recorder, ports, stop },
+      ...{ suite, part: (name) => part(name) ?? started.part(name), replicas, proxies, recorder, ports, stop },
       databaseUrl: (service) =>
         databaseUrl(`postgres://127.0.0.1:${ports.postgres}/`, { ...superuser, database: `taskwire_${service}` }),
       setClock: (service, offsetMs) => setClock(fileOf(service), offsetMs),
@@ -108,6 +125,13 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     await stop();
     throw error;
   }
+}
+
+const shownErrors = 3;
+
+function lastErrors(logFile: string): string[] {
+  const lines = readFileSync(logFile, 'utf8').split('\n');
+  return lines.filter((line) => line.includes('"level":"error"') || !line.startsWith('{')).slice(-shownErrors - 1);
 }
 
 function mapServices<T>(make: (service: ServiceName) => T): Record<ServiceName, T> {

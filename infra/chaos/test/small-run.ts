@@ -83,6 +83,7 @@ export function smallRun(): Evidence {
     events,
     injections: [],
     takeovers: [{ service: 'tasks', work: 'relay', killed: 'second tasks', ms: 800 }],
+    crashes: [],
     mails: [{ id: 'notification-assigned', to: 'u1@chaos.test' }],
     unsettled: [],
     world: {
