@@ -154,7 +154,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     logOut: sessions.end,
     createUser: createUser({ users, passwords }),
     readUser: readUser({ users }),
-    changeUser: changeUser({ users }),
+    changeUser: changeUser({ users, limits }),
     deleteUser: deleteUser({ users }),
     readInternalUser: readInternalUser({ users }),
   };

@@ -1,12 +1,16 @@
 import { expect } from 'chai';
+import { purgeExpired } from '../src/postgres/purge.ts';
 import { accountWorld, mailer, reader, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
 import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
 
 describe('links that are mailed', () => {
   let world: AccountWorld;
+  /** A replica with small limits, that lets nobody in whose address is not verified. */
+  let small: Awaited<ReturnType<AccountWorld['replica']>>;
   before(async () => {
     world = await accountWorld();
+    small = await world.replica({ MAIL_REQUESTS_PER_IP: '3', AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
   });
   after(async () => {
     await world.stop();
@@ -109,6 +113,55 @@ describe('links that are mailed', () => {
     expect((await world.readLink(last?.payload.link_id ?? '')).body).to.include({ email: 'after@example.org' });
     expect((await world.verify(await world.lastToken(user.id))).status).to.equal(204);
     expect((await world.me(token)).body).to.include({ email_verified: true });
+  });
+
+  it('are not sent to one address after the other', async () => {
+    const user = await world.register('wanderer@example.org');
+    const { access_token: token } = await logIn(world, user.email);
+    const statuses: number[] = [];
+    for (let count = 0; count < 4; count++) {
+      const body = { email: `victim-${count % 2}@example.org` };
+      const headers = { 'x-forwarded-for': '192.0.2.9' };
+      const answer = await small.api.call('changeUser', { token, params: { id: user.id }, body, headers });
+      statuses.push(answer.status);
+    }
+    expect(statuses).to.deep.equal([200, 200, 200, 429]);
+    const body = { email: 'VICTIM-0@example.org', name: 'Wanda' };
+    expect((await small.api.call('changeUser', { token, params: { id: user.id }, body })).status).to.equal(200);
+  });
+
+  it('of a user who has reset the password count as used: who reads the mails has verified the address', async () => {
+    const user = await world.register('both@example.org');
+    const verification = await world.lastToken(user.id);
+    expect((await world.reset(await world.resetToken(user))).status).to.equal(204);
+    expect(detailOf(await world.verify(verification))).to.equal('It was used already. Ask for a new one.');
+  });
+
+  it('open an account that has to be verified before it can be used', async () => {
+    const user = await world.register('strict@example.org');
+    const log = async () => await small.api.call('login', { body: { email: user.email, password } });
+    expectProblem(await log(), 'email_not_verified');
+    await small.api.call('requestVerification', { body: { email: user.email } });
+    await small.service.mailRequests.tick();
+    expect((await world.verify(await world.lastToken(user.id))).status).to.equal(204);
+    expect((await log()).status).to.equal(200);
+  });
+
+  it('are forgotten a week after their time', async () => {
+    const user = await world.register('old@example.org');
+    const token = await world.resetToken(user);
+    const age = async (days: number) =>
+      await world.rows(
+        `UPDATE account_links SET expires_at = clock_timestamp() - make_interval(days => $2) WHERE user_id = $1`,
+        [user.id, days],
+      );
+    await age(6);
+    await purgeExpired(world.database.db.pool);
+    expect(detailOf(await world.reset(token))).to.include('Its time is over');
+    await age(8);
+    await purgeExpired(world.database.db.pool);
+    expect(await world.rows('SELECT FROM account_links WHERE user_id = $1', [user.id])).to.deep.equal([]);
+    expect(detailOf(await world.reset(token))).to.include('not one that was sent');
   });
 
   it('end with the account', async () => {

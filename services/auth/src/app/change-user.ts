@@ -1,7 +1,7 @@
 import { schemas, type Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { emailTaken } from './create-user.ts';
-import type { InternalUser, User, UserChange, Users } from './ports.ts';
+import type { InternalUser, Limits, User, UserChange, Users } from './ports.ts';
 import { doneBy, existing, toUser, type Caller } from './read-user.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
@@ -10,10 +10,19 @@ export type RequireVersion = (version: number) => void;
 type Wanted = { name?: string | undefined; email?: string | undefined; role?: Role | undefined };
 
 /** Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. */
-export function changeUser({ users }: { users: Users }) {
+export function changeUser({ users, limits }: { users: Users; limits: Limits }) {
+  /** Another address is mailed, and could be anybody's. */
+  async function allowMail({ origin }: Caller, id: string, email: string): Promise<void> {
+    const user = await users.find(id);
+    if (user === undefined || user.email.toLowerCase() === email.toLowerCase()) return;
+    if (await limits.mail(origin.ip ?? '', email, 'verify_email')) return;
+    throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+  }
+
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
     requireSelfOrAdmin(caller, id);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
+    if (wanted.email !== undefined) await allowMail(caller, id, wanted.email);
     const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);

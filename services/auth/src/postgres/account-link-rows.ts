@@ -57,6 +57,15 @@ const useLink = `
   WHERE id = $1 AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()
   RETURNING id`;
 
+/** Uses the link of this purpose that the user has, if there is one that works. To be called with the user's row locked. */
+export async function takeOpenLink(tx: Tx, userId: string, purpose: LinkPurpose): Promise<void> {
+  await query(tx, useOpenLink, [userId, purpose]);
+}
+
+const useOpenLink = `
+  UPDATE account_links SET used_at = clock_timestamp()
+  WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()`;
+
 export async function findLink(db: Queryable, id: string): Promise<AccountLink | undefined> {
   const [link] = await query<AccountLink>(db, { name: 'find_account_link', text: selectLink, values: [id] });
   return link;

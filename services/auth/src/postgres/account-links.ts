@@ -2,7 +2,7 @@ import type { Database, Tx } from '@taskwire/postgres';
 import type { AccountLinks } from '../app/account-links.ts';
 import type { Origin } from '../app/audit.ts';
 import type { UserChange } from '../app/ports.ts';
-import { findLink, takeLink, voidLinks, type LinkLifetimes } from './account-link-rows.ts';
+import { findLink, takeLink, takeOpenLink, type LinkLifetimes } from './account-link-rows.ts';
 import { changeUserRow } from './user-changes.ts';
 
 export type AccountLinksOptions = {
@@ -40,7 +40,7 @@ export function createAccountLinks({ db, lifetimes, onEvents }: AccountLinksOpti
     resetPassword: async (id, passwordHash, origin) =>
       await use(id, origin, async (tx, userId) => {
         // whoever reads the mails of the address has proven that as well
-        await voidLinks(tx, userId, ['verify_email'], 'superseded');
+        await takeOpenLink(tx, userId, 'verify_email');
         return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
       }),
   };

@@ -12,7 +12,7 @@ import { readForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
-import { pageHeaders } from './pages/html.ts';
+import { pageHeaders, type Way } from './pages/html.ts';
 import { loginPage } from './pages/login-page.ts';
 
 export type InteractionOptions = {
@@ -45,7 +45,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
   async function show(
     { provider, interaction, response }: Step,
     status: number,
-    login: { email: string; error?: string },
+    login: { email: string; refusal?: Problem },
   ) {
     const { params, prompt } = interaction;
     const client = await provider.Client.find(String(params['client_id']));
@@ -57,7 +57,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const body =
       prompt.name === 'consent'
         ? consentPage({ ...common, email: await emailOf(interaction), scopes: wantedScopes(interaction) })
-        : loginPage({ ...common, forgotPath: forgotPath(issuer), email: login.email, error: login.error });
+        : loginPage({ ...common, ...login, ways: waysIn(issuer, login.refusal), error: textOf(login.refusal) });
     send(response, status, body, params['redirect_uri'] as string | undefined);
   }
 
@@ -88,7 +88,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     } catch (error) {
       if (!(error instanceof Problem) || (error.status >= 500 && error.code !== 'unavailable')) throw error;
       for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
-      await show(step, error.status, { email, error: `${error.title}. ${error.detail}` });
+      await show(step, error.status, { email, refusal: error });
     }
   }
 
@@ -149,8 +149,18 @@ function interactionPath(issuer: string, uid: string): string {
   return `${new URL(issuer).pathname}/interaction/${uid}`;
 }
 
-function forgotPath(issuer: string): string {
-  return `${new URL(issuer).pathname}/account/forgot`;
+/** Where to go for who cannot log in. */
+function waysIn(issuer: string, refusal: Problem | undefined): Way[] {
+  const base = `${new URL(issuer).pathname}/account`;
+  const isUnverified = refusal?.code === 'email_not_verified';
+  return [
+    ...(isUnverified ? [{ href: `${base}/resend`, text: 'Send the link that verifies the address again' }] : []),
+    { href: `${base}/forgot`, text: 'Forgot your password?' },
+  ];
+}
+
+function textOf(refusal: Problem | undefined): string | undefined {
+  return refusal && `${refusal.title}. ${refusal.detail}`;
 }
 
 function loginHint({ params }: Interaction): string {

@@ -1,10 +1,7 @@
-import { html, page, type Html } from './html.ts';
+import { html, page, type Html, type Way } from './html.ts';
 
 /** What every form has: where it goes, and the token that says that it is ours. */
 export type AccountForm = { action: string; formToken: string };
-
-/** A way on from a page. */
-export type Way = { href: string; text: string };
 
 export function askForMailPage(
   form: AccountForm & { title: string; text: string; email: string; error?: string },

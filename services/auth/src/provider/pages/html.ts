@@ -5,6 +5,9 @@ export type Html = { readonly html: string };
 
 type Value = string | number | Html | readonly Html[] | undefined;
 
+/** A way on from a page. */
+export type Way = { href: string; text: string };
+
 /** HTML from a template; what is put in is escaped, unless it was made here itself. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   return { html: parts.reduce((text, part, index) => text + toHtml(values[index - 1]) + part) };
@@ -51,7 +54,7 @@ input[aria-invalid=true] { border: 2px solid var(--bad) }
 button { flex: 1 1 8rem; min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer; border-radius: .375rem;
   border: 1px solid var(--strong); background: var(--strong); color: var(--on-strong) }
 a { color: var(--strong) }
-.way { margin: 1.5rem 0 0 } .way a { display: inline-block; padding: .6rem 0 }
+.way { margin: .75rem 0 0 } .way a { display: inline-block; padding: .6rem 0 }
 button.second { background: transparent; color: var(--strong) }
 :focus-visible { outline: 3px solid var(--strong); outline-offset: 2px }
 `;

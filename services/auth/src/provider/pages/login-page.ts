@@ -1,17 +1,17 @@
-import { html, page, type Html } from './html.ts';
+import { html, page, type Html, type Way } from './html.ts';
 
 export type LoginPage = {
   action: string;
   formToken: string;
   clientName: string;
   email: string;
-  /** Where who forgot the password goes. */
-  forgotPath: string;
+  /** Where to go for who cannot log in. */
+  ways: readonly Way[];
   /** Why the last try failed. */
   error: string | undefined;
 };
 
-export function loginPage({ action, formToken, clientName, email, forgotPath, error }: LoginPage): string {
+export function loginPage({ action, formToken, clientName, email, ways, error }: LoginPage): string {
   const described = error === undefined ? html`` : html` aria-invalid="true" aria-describedby="error"`;
   return page(
     error === undefined ? 'Log in' : 'Error: log in',
@@ -46,7 +46,7 @@ export function loginPage({ action, formToken, clientName, email, forgotPath, er
           <button type="submit" name="decision" value="cancel" class="second" formnovalidate>Cancel</button>
         </div>
       </form>
-      <p class="way"><a href="${forgotPath}">Forgot your password?</a></p>`,
+      ${ways.map(({ href, text }) => html`<p class="way"><a href="${href}">${text}</a></p>`)}`,
   );
 }
 
