@@ -162,7 +162,9 @@ CREATE TABLE users (
   updated_at timestamp with time zone NOT NULL,
   deleted_at timestamp with time zone,
   tokens_valid_after timestamp with time zone,
+  erased_at timestamp with time zone,
   CONSTRAINT users_check CHECK ((password_hash IS NULL) = (deleted_at IS NOT NULL)),
+  CONSTRAINT users_check1 CHECK (erased_at IS NULL OR deleted_at IS NOT NULL),
   CONSTRAINT users_pkey PRIMARY KEY (id),
   CONSTRAINT users_role_check CHECK (role = ANY (ARRAY['admin'::text, 'manager'::text, 'member'::text])),
   CONSTRAINT users_version_check CHECK (version > 0)
@@ -203,7 +205,8 @@ CREATE INDEX users_admins ON users USING btree (id) WHERE role = 'admin'::text A
 CREATE INDEX users_created_at ON users USING btree (created_at) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email COLLATE "C")) WHERE deleted_at IS NULL;
 CREATE INDEX users_role ON users USING btree (role, id) WHERE deleted_at IS NULL;
-CREATE INDEX users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops) WHERE deleted_at IS NULL;
+CREATE INDEX users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops) WITH (fastupdate=off) WHERE deleted_at IS NULL;
+CREATE INDEX users_to_erase ON users USING btree (deleted_at) WHERE deleted_at IS NOT NULL AND erased_at IS NULL;
 CREATE INDEX users_unverified ON users USING btree (id) WHERE deleted_at IS NULL AND NOT email_verified;
 CREATE INDEX users_updated_at ON users USING btree (updated_at, id);
 

@@ -52,7 +52,7 @@ const takeOn = `
     AND (held.version < excluded.version
       OR ($3::timestamptz IS NOT NULL AND (held.version = excluded.version OR held.fetched_at < $3)))
   RETURNING ${returning('old')}, ${returning('new')},
-    coalesce(new.event_at < new.updated_at, true)
+    coalesce(new.event_at < new.updated_at, true) AND NOT (old.is_deleted IS TRUE AND new.is_deleted)
       AND new.updated_at < clock_timestamp() - $2::integer * interval '1 millisecond' AS unannounced`;
 
 /** A row that is as new as its newest event needs no fetch. */

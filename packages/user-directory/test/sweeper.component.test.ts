@@ -93,6 +93,28 @@ describe('The sweeper of a user directory', () => {
     expect(await world.metric('user_directory_drift_total')).to.equal(0);
   });
 
+  it('takes on that a deleted user was erased, forgets what it held of them, and does not count that as drift', async () => {
+    const { auth, changes, directory } = await start();
+    const [id = ''] = ids(1);
+    auth.create(id);
+    await sweepOnce();
+    await world.deliver(auth.remove(id));
+    await letTimePass();
+    await sweepOnce();
+    expect(await directory.get(id)).to.include({ isDeleted: true, name: 'Ann' });
+    const tombstone = auth.state(id);
+    if (tombstone === undefined) throw new Error('there is a tombstone');
+    const [version, updatedAt] = [tombstone.version + 1, new Date(Date.parse(tombstone.updated_at) + 1_000)];
+    const erased = { email: '', name: 'Deleted user', version, updated_at: updatedAt.toISOString() };
+    auth.restore(id, { ...tombstone, ...erased });
+    await letTimePass();
+    await sweepOnce();
+    expect(await world.row(id)).to.include({ email: '', name: 'Deleted user', is_deleted: true });
+    expect(await directory.get(id)).to.include({ isDeleted: true, name: 'Deleted user' });
+    expect(changes.at(-1)?.after).to.include({ isDeleted: true, email: '' });
+    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+  });
+
   it('lists everybody again once a day', async () => {
     const { auth, db } = await start();
     auth.create(randomUUID());

@@ -154,6 +154,12 @@ export const env = commandEnv.extend({
   LOGIN_ACCOUNT_WINDOW_MS: fields.milliseconds.default(1_200_000),
   /** How long a device or network is known after a log-in. */
   LOGIN_KNOWN_DAYS: count(365).default(90),
+  /** Time to see that a deletion was a mistake, or to answer questions about it; what is personal of a tombstone is erased then. */
+  ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
+  /** Addresses and user agents are personal data; an attack is looked into within weeks. */
+  AUDIT_ORIGIN_DAYS: count(3_650).default(90),
+  /** A year and what it takes to audit it. */
+  AUDIT_ENTRY_DAYS: count(3_650).default(400),
   /** Generous, so that demos and tests may register their people; a public installation wants less. */
   REGISTRATIONS_PER_IP: count(1_000_000).default(2_000),
   REGISTRATION_WINDOW_MS: fields.milliseconds.default(3_600_000),

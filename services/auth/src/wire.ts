@@ -21,6 +21,7 @@ import { owaspCost } from './passwords/argon2id.ts';
 import { createPasswords } from './passwords/passwords.ts';
 import { createAudit } from './postgres/audit.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
+import { eraseOld } from './postgres/erase.ts';
 import { providerAdapter } from './postgres/provider-adapter.ts';
 import { purgeExpired } from './postgres/purge.ts';
 import { createSessions } from './postgres/sessions.ts';
@@ -42,6 +43,9 @@ import { rotationSchedule } from './wire-commands.ts';
 const audience = 'urn:taskwire:auth';
 /** What expired is in nobody's way; once in ten minutes keeps the tables small. */
 const purgeIntervalMs = 600_000;
+
+/** What is counted in days need not be looked at more often. */
+const erasureIntervalMs = 3_600_000;
 
 /** A rotation is a matter of days; a replica that was away for a while is not late by more than this. */
 const keyScheduleIntervalMs = 60_000;
@@ -179,6 +183,17 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     intervalMs: purgeIntervalMs,
     logger,
   });
+  const erasure = createLoop({
+    name: 'erasure',
+    tick: async () =>
+      await eraseOld(db, {
+        usersAfterDays: env.ERASE_DELETED_USERS_DAYS,
+        auditOriginDays: env.AUDIT_ORIGIN_DAYS,
+        auditEntryDays: env.AUDIT_ENTRY_DAYS,
+      }),
+    intervalMs: erasureIntervalMs,
+    logger,
+  });
   const keySchedule = createLoop({
     name: 'key schedule',
     async tick() {
@@ -208,7 +223,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const components: Component[] = [
     database,
     waker,
-    ...(works ? [rabbit, relay, purge, keySchedule, account.mailRequests] : []),
+    ...(works ? [rabbit, relay, purge, erasure, keySchedule, account.mailRequests] : []),
     ...(servesRequests ? [auditCounts] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
@@ -220,6 +235,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     relay,
     purge,
     keySchedule,
+    erasure,
     auditCounts,
     mailRequests: account.mailRequests,
     rotation,

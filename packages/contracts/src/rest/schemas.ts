@@ -61,6 +61,7 @@ export const user = z.object({
 
 /** What services see of a user, also of a deleted one. */
 export const internalUser = user.extend({
+  email: z.string().describe('empty when what is personal of a deleted user was erased'),
   is_deleted: z.boolean(),
   tokens_valid_after: instant.nullable().describe('access tokens issued before this are refused'),
 });

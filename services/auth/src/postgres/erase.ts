@@ -1,0 +1,54 @@
+import { query, type Database, type Queryable } from '@taskwire/postgres';
+import { bySystem } from '../app/audit.ts';
+import { appendAudit } from './audit-rows.ts';
+
+/** Rows of a round, so that no statement runs long or holds many locks. */
+const batch = 500;
+
+export type ErasureSettings = {
+  /** Days that the address and the name of a deleted user are kept. */
+  usersAfterDays: number;
+  /** Days that the audit log knows addresses and user agents. */
+  auditOriginDays: number;
+  /** Days that it has an entry at all. */
+  auditEntryDays: number;
+};
+
+/**
+ * Erases a batch of what is personal and old enough. Any number of replicas may do this at once. Tells whether there may be more.
+ *
+ * Of a deleted user the tombstone stays, with a new version: services that hold users find it in their next sweep, and forget too.
+ */
+export async function eraseOld(db: Database, settings: ErasureSettings): Promise<'more' | 'idle'> {
+  const users = await db.transaction(async (tx) => {
+    const erased = await query<{ id: string }>(tx, eraseUsers, [settings.usersAfterDays, batch]);
+    for (const { id } of erased) {
+      await appendAudit(tx, { ...bySystem, action: 'user.erase', subject: { kind: 'user', id }, outcome: 'success' });
+    }
+    return erased.length;
+  });
+  const entries = await retainAudit(db.pool, settings);
+  return users === batch || entries === batch ? 'more' : 'idle';
+}
+
+async function retainAudit(db: Queryable, { auditOriginDays, auditEntryDays }: ErasureSettings): Promise<number> {
+  const [row] = await query<{ touched: number }>(
+    db,
+    'SELECT retain_audit_log(make_interval(days => $1), make_interval(days => $2), $3) AS touched',
+    [auditOriginDays, auditEntryDays, batch],
+  );
+  return row?.touched ?? 0;
+}
+
+// services know an erased user by the empty address
+const eraseUsers = `
+  UPDATE users SET
+    email = '', name = 'Deleted user', erased_at = clock_timestamp(),
+    version = version + 1, updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+  WHERE id = ANY (ARRAY(
+    SELECT id FROM users
+    WHERE erased_at IS NULL AND deleted_at < clock_timestamp() - make_interval(days => $1)
+    ORDER BY deleted_at LIMIT $2
+    FOR UPDATE SKIP LOCKED
+  ))
+  RETURNING id`;
