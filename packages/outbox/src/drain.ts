@@ -8,8 +8,10 @@ import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
 
 export type RelayLimits = {
-  /** Rows held in memory: enough for seconds of work at full speed, and 64 MB if every one were of the largest size allowed (1,000 × 64 KiB). */
+  /** Rows held in memory: enough for the better part of a second at full speed. */
   window: number;
+  /** Nothing more is read while their payloads have this many bytes: 64 MiB, and the batch that was read last, were all of the largest size allowed (64 KiB). */
+  windowBytes: number;
   /** Publishes that wait for their confirm. RabbitMQ confirms a quorum queue by batches of its log; more in flight only makes them older. */
   inFlight: number;
   /** Rows that one statement reads or deletes: a few milliseconds of PostgreSQL's time. */
@@ -59,7 +61,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   let lastId = 0;
   let poke: (() => void) | undefined;
 
-  const room = (): number => limits.window - window.size();
+  const room = (): number => (window.bytes() >= limits.windowBytes ? 0 : limits.window - window.size());
   const now = (): number => performance.now();
 
   function flushDue(): boolean {
@@ -164,7 +166,9 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
 
   async function nap(): Promise<void> {
     if (flushDue()) return;
-    const waits = [polledAt + pollEveryMs - now(), reader.sweepIn() ?? Infinity];
+    // a sweep that has no room for what it may find waits for room
+    const sweepIn = room() > 0 ? reader.sweepIn() : undefined;
+    const waits = [polledAt + pollEveryMs - now(), sweepIn ?? Infinity];
     const { count, since } = window.confirmed();
     if (count > 0) waits.push(since + deleteAfterMs - now());
     await new Promise<void>((resolve) => {

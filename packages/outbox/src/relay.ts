@@ -33,6 +33,7 @@ export type RelayOptions = {
 
 const defaultLimits: RelayLimits = {
   window: 4_000,
+  windowBytes: 67_108_864,
   inFlight: 2_000,
   batch: 1_000,
   retry: { baseMs: 1_000, capMs: 60_000 },
@@ -40,6 +41,11 @@ const defaultLimits: RelayLimits = {
 
 /** How often the owner polls, and a standby tries the lock. */
 const pollMs = 1_000;
+/**
+ * How long a stop waits for confirms and for the database, within the time that a process has to end (8 s). After that the connection is closed: what was
+ * confirmed and could not be deleted is published again, with the same ids.
+ */
+const stopTimeoutMs = 4_000;
 
 /**
  * At least once, in order within an aggregate: a row is deleted only after RabbitMQ confirmed it and returned nothing; the next row of its
@@ -108,7 +114,9 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
     owner: () => drain !== undefined,
     stats: () => drain?.stats() ?? { rows: 0, held: 0, oldestAgeSeconds: 0 },
     async stop() {
+      const impatience = setTimeout(() => void connection?.close(), stopTimeoutMs);
       await loop.stop();
+      clearTimeout(impatience);
       giveUp();
       await connection?.close();
     },

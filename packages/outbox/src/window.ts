@@ -18,6 +18,8 @@ export type Window = {
   /** Also true for rows that are confirmed and not yet deleted. */
   known(id: number): boolean;
   size(): number;
+  /** Of the payloads of its rows, about. */
+  bytes(): number;
   /** Rows that are being published or wait for one of their aggregate. */
   unpublished(): number;
   inFlight(): number;
@@ -74,6 +76,7 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
   let next = 0;
   let inFlight = 0;
   let unpublished = 0;
+  let bytes = 0;
   let confirmed: number[] = [];
   let confirmedSince = 0;
   let heldChains: Chain[] = [];
@@ -90,6 +93,7 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
 
   function append(chain: Chain, row: Row): void {
     known.set(row.id, row);
+    bytes += row.payload.length;
     unpublished += 1;
     chain.rows.push(row);
     if (chain.rows.length === 1 && chain.held === undefined) ready.push(chain);
@@ -177,6 +181,7 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
     },
     known: (id) => known.has(id),
     size: () => known.size,
+    bytes: () => bytes,
     unpublished: () => unpublished,
     inFlight: () => inFlight,
     confirmed: () => ({ count: confirmed.length, since: confirmedSince }),
@@ -202,7 +207,10 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
       return taken;
     },
     forget(ids) {
-      for (const id of ids) known.delete(id);
+      for (const id of ids) {
+        bytes -= known.get(id)?.payload.length ?? 0;
+        known.delete(id);
+      }
     },
     released(aggregateId) {
       chains.delete(aggregateId);

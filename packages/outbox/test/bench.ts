@@ -17,7 +17,13 @@ export type Bench = {
 };
 
 /** Small, so that a few rows go through everything; retries at once. */
-export const smallLimits: RelayLimits = { window: 20, inFlight: 8, batch: 5, retry: { baseMs: 1, capMs: 5 } };
+export const smallLimits: RelayLimits = {
+  window: 20,
+  windowBytes: 1_000_000,
+  inFlight: 8,
+  batch: 5,
+  retry: { baseMs: 1, capMs: 5 },
+};
 
 export async function createBench(): Promise<Bench> {
   const database = await testDatabase([outboxMigrations]);

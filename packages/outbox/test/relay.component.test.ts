@@ -158,6 +158,43 @@ describe('relay', () => {
     expect(publisher.inFlight()).to.equal(0);
   });
 
+  it('holds only so many bytes of events in memory, however many rows it may hold', async () => {
+    const publisher = fakePublisher(() => new Promise<never>(() => undefined));
+    const large = (n: number) => ({ ...anEvent(n, `a${n}`), payload: { n, filling: 'x'.repeat(1_000) } });
+    await appendEvents(
+      bench.database.db.pool,
+      Array.from({ length: 100 }, (_, n) => large(n)),
+    );
+    const relay = bench.relay(publisher, { ...smallLimits, window: 100, inFlight: 100, windowBytes: 12_000 });
+    await relay.start();
+    await waitFor(() => publisher.asked.length >= 15);
+    // it polls again, and reads no more
+    await waitFor(() => relay.stats().rows === 100);
+    expect(publisher.asked).to.have.length(15);
+  });
+
+  it('waits at rest while nothing can be sent, also with rows that it has not looked for yet', async () => {
+    const publisher = fakePublisher(() => new Promise<never>(() => undefined));
+    await append(15, (n) => `a${n}`);
+    const relay = bench.relay(publisher);
+    await relay.start();
+    await waitFor(() => publisher.asked.length === 8);
+    await append(15, (n) => `a${n}`, 15);
+    relay.wake();
+    await waitFor(() => relay.stats().rows === 30);
+    const { setTimeout } = globalThis;
+    let timers = 0;
+    globalThis.setTimeout = Object.assign(
+      (...args: Parameters<typeof setTimeout>) => ((timers += 1), setTimeout(...args)),
+      setTimeout,
+    );
+    await append(1);
+    // the next poll sees it
+    await waitFor(() => relay.stats().rows === 31).finally(() => (globalThis.setTimeout = setTimeout));
+    // a poll and its statements are a handful
+    expect(timers).to.be.lessThan(50);
+  });
+
   it('tells how much waits, and for how long', async () => {
     const relay = bench.relay(
       fakePublisher(() => 'returned'),

@@ -49,6 +49,21 @@ describe('relays of one outbox', () => {
     expect(performance.now() - cutAt).to.be.lessThan(takeoverMs);
   });
 
+  it('stop within the time that a process has, although the database is gone without a word', async () => {
+    const confirm = Promise.withResolvers<'confirmed'>();
+    const publisher = fakePublisher(async () => await confirm.promise);
+    const relay = bench.relay(publisher, {}, through(network, bench.database.url));
+    await relay.start();
+    await appendEvents(bench.database.db.pool, [anEvent(1)]);
+    await waitFor(() => publisher.asked.length === 1);
+    network.set({ kind: 'half_open' });
+    // now it has something to delete
+    confirm.resolve('confirmed');
+    const startedAt = performance.now();
+    await relay.stop();
+    expect(performance.now() - startedAt).to.be.lessThan(8_000);
+  });
+
   it('stop publishing when they notice that they lost the lock', async () => {
     const publisher = fakePublisher(() => 'confirmed');
     const relay = bench.relay(publisher, {}, through(network, bench.database.url));
