@@ -39,7 +39,7 @@ const maxAdmitted = 200;
 export function createIntake(options: IntakeOptions): (delivery: Delivery) => Promise<void> {
   const { db, handlers, runner, survive, limits, metrics, logger } = options;
   const chains = createKeyChains();
-  const admit = createBatches<Job, Admission>({ maxItems: maxAdmitted, run: (jobs) => admitJobs(db, jobs) });
+  const admit = createBatches<Job, Admission>({ maxItems: maxAdmitted, run: (jobs) => admitJobs(db.pool, jobs) });
   const commit = createCommitter(db);
 
   function count(handler: string, outcome: string): void {

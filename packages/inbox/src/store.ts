@@ -1,4 +1,4 @@
-import { query, type Database, type Tx } from '@taskwire/postgres';
+import { query, type Database, type Queryable, type Tx } from '@taskwire/postgres';
 import type { Message } from './message.ts';
 
 /** A message as one handler has it. */
@@ -14,14 +14,16 @@ export type Admission = {
 /** Another transaction that settles or records a message of the same handler and key waits for this one. */
 const lockKey = { name: 'inbox lock key', text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))' };
 
+// OFFSET 0, here and below: a look into the index for each message. Without it PostgreSQL may read the whole table into memory for a batch, and
+// keeps to that plan from when the table was small until its statistics are made anew.
 const isBlocked = `
   job.order_key IS NOT NULL AND EXISTS (
-    SELECT FROM inbox_retries r WHERE r.handler = job.handler AND r.order_key = job.order_key)`;
+    SELECT FROM inbox_retries r WHERE r.handler = job.handler AND r.order_key = job.order_key OFFSET 0)`;
 
 const jobs = 'unnest($1::uuid[], $2::text[], $3::text[]) AS job (message_id, handler, order_key)';
 
 const admit = `
-  SELECT EXISTS (SELECT FROM inbox i WHERE i.message_id = job.message_id AND i.handler = job.handler) AS seen,
+  SELECT EXISTS (SELECT FROM inbox i WHERE i.message_id = job.message_id AND i.handler = job.handler OFFSET 0) AS seen,
     ${isBlocked} AS blocked
   FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS job (message_id, handler, order_key, place)
   ORDER BY job.place`;
@@ -58,8 +60,8 @@ const insertDeadLetter = `
   VALUES ($1::text, $2::text, $3::text, ${messageValues}, $11::integer, $12::text, $13::jsonb, $14::text,
     CASE WHEN $2::text IS NOT NULL THEN coalesce($15::bigint, nextval(pg_get_serial_sequence('inbox_retries', 'seq'))) END, now())`;
 
-export async function admitJobs(db: Database, batch: readonly Job[]): Promise<Admission[]> {
-  return await query<Admission>(db.pool, { name: 'inbox admit', text: admit, values: jobArrays(batch) });
+export async function admitJobs(db: Queryable, batch: readonly Job[]): Promise<Admission[]> {
+  return await query<Admission>(db, { name: 'inbox admit', text: admit, values: jobArrays(batch) });
 }
 
 /** Takes over those that are new and free to run, in the caller's transaction; gives their places in the batch. */
