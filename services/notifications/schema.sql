@@ -203,6 +203,7 @@ CREATE INDEX deliveries_due ON deliveries USING btree (channel, due_at) WHERE du
 CREATE INDEX deliveries_unknown ON deliveries USING btree (channel) WHERE state = 'unknown'::text;
 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
+CREATE INDEX directory_users_erased ON directory_users USING btree (id) WHERE is_deleted AND email = ''::text;
 CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch_at) WHERE stale_since IS NOT NULL;
 
 CREATE INDEX inbox_retries_due ON inbox_retries USING btree (next_attempt_at) WHERE state = 'retry'::text;
@@ -210,6 +211,7 @@ CREATE INDEX inbox_retries_key ON inbox_retries USING btree (handler, order_key,
 
 CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
 CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL AND title IS NOT NULL;
+CREATE INDEX notifications_user_id ON notifications USING btree (user_id);
 
 CREATE OR REPLACE FUNCTION public.refuse_dead_letter_audit_change()
  RETURNS trigger

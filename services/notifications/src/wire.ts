@@ -1,7 +1,7 @@
 import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
-import type { Component } from '@taskwire/lifecycle';
+import { createLoop, type Component } from '@taskwire/lifecycle';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
@@ -23,6 +23,7 @@ import { routes } from './http/routes.ts';
 import { handlers } from './messaging/handlers.ts';
 import { migrations } from './migrations.ts';
 import { deliveryLog, readOpenDeliveries } from './postgres/deliveries.ts';
+import { eraseNotifications } from './postgres/erase.ts';
 import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
 import { taskCache } from './postgres/task-cache.ts';
 import { templates } from './app/templates/templates.ts';
@@ -38,6 +39,8 @@ const ignore = bindings;
 const deliveryPollMs = 1_000;
 /** An effect ends shortly before its commit, which is when deliveries can be seen. A wake-up that comes too early is made good by the poll. */
 const commitMs = 20;
+/** Who is erased was deleted weeks ago. */
+const erasureIntervalMs = 3_600_000;
 
 /** Puts Notifications together; nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) {
@@ -161,8 +164,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     },
   });
 
+  const erasure = createLoop({
+    name: 'erasure',
+    tick: async () => await eraseNotifications(db.pool),
+    intervalMs: erasureIntervalMs,
+    logger: telemetry.logger,
+  });
+
   // stopped in reverse: what may wait for an SMTP server goes last
-  const workers: Component[] = [...deliveries, directory.refresher, directory.sweeper, rabbit, inbox];
+  const workers: Component[] = [...deliveries, erasure, directory.refresher, directory.sweeper, rabbit, inbox];
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),
