@@ -145,6 +145,22 @@ describe('access tokens that are JWTs', () => {
       });
     }
 
+    it('are not called inactive when nothing can be known: that is a fault, which tells nothing of the inside', async () => {
+      const { access_token: token } = await world.tokens({ parameters });
+      const rename = async (from: string, to: string) =>
+        await world.database.db.pool.query(`ALTER TABLE ${from} RENAME TO ${to}`);
+      await rename('sessions', 'sessions_away');
+      try {
+        const answer = await as(server, '/oidc/introspect', { token });
+        expect(answer.status).to.equal(500);
+        expect(answer.body).to.have.all.keys('error', 'error_description').and.to.include({ error: 'server_error' });
+        expect(answer.text).not.to.contain('sessions');
+      } finally {
+        await rename('sessions_away', 'sessions');
+      }
+      expect(await introspect(token)).to.include({ active: true });
+    });
+
     it('that are not ours, were changed, or are no access tokens, are not active', async () => {
       const tokens = await world.tokens({ parameters });
       const claims = decodeJwt(tokens.access_token);
