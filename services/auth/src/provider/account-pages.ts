@@ -148,7 +148,7 @@ function ok(body: string): Answer {
 }
 
 function ended(refused: Problem, way: { href: string; text: string }): Answer {
-  return { status: refused.status, body: failedPage({ title: 'This link does not work', text: textOf(refused), way }) };
+  return { status: refused.status, body: failedPage({ title: 'This link does not work', text: refused.detail, way }) };
 }
 
 /** What can be told the person on a page; the rest is thrown. */
