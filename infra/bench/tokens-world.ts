@@ -53,7 +53,13 @@ export async function startTokensWorld(): Promise<TokensWorld> {
     restarts: 'manual',
     people,
     // one person logs in all the time, from one address
-    env: { auth: { OIDC_CLIENTS: JSON.stringify(clients), LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '1000000' } },
+    env: {
+      auth: {
+        OIDC_CLIENTS: JSON.stringify(clients),
+        LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '1000000',
+        LOGIN_FAILURES_PER_ACCOUNT: '1000000',
+      },
+    },
   });
   const issuer = `${suite.url}/oidc`;
   const authUrl = suite.serviceUrl('auth');
