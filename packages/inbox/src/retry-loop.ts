@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import { createLoop, fullJitter, type Loop, type Progress } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
@@ -25,21 +26,54 @@ export type RetryLoopOptions = {
 };
 
 const pollMs = 1_000;
+/** A round waits no longer than this for handlers: other messages have come due meanwhile, and find the places that are left. */
+const roundMs = 1_000;
 
-/** Tries recorded messages when their time has come. Any number of processes may run it; each message is with one of them at a time. */
+/**
+ * Tries recorded messages when their time has come. Any number of processes may run it; each message is with one of them at a time. `tick` and
+ * `stop` wait for the handlers that run.
+ */
 export function createRetryLoop(options: RetryLoopOptions): Loop {
   const { db, handlers, runner, survive, limits, metrics, logger } = options;
   const claiming = { handlers: handlers.names, leaseMs: limits.leaseMs };
+  const running = new Set<Promise<void>>();
 
   async function tick(signal: AbortSignal): Promise<Progress> {
-    if (!options.claimWhile()) return 'idle';
-    const claims = await claimDue(db, limits.concurrency, claiming);
-    const attempts = await Promise.allSettled(claims.map((claimed) => attempt(claimed, signal)));
-    // what could not be recorded is a fault of the round; the others were not to suffer from it
-    for (const settled of attempts) if (settled.status === 'rejected') throw settled.reason;
-    const suspect = signal.aborted ? undefined : await claimSuspect(db, claiming);
-    if (suspect !== undefined) await attempt(suspect, signal);
-    return claims.length > 0 || suspect !== undefined ? 'more' : 'idle';
+    const room = limits.concurrency - running.size;
+    if (room < 1 || !options.claimWhile()) return 'idle';
+    const claims = await claimDue(db, room, claiming);
+    for (const claimed of claims) start(claimed, signal);
+    if (claims.length > 0) await settled(roundMs);
+    const progress = claims.length > 0 ? 'more' : 'idle';
+    // a suspect is alone at work; when others take long it waits for the next round
+    if (running.size > 0 || signal.aborted) return progress;
+    const suspect = await claimSuspect(db, claiming);
+    if (suspect === undefined) return progress;
+    start(suspect, signal);
+    await settled();
+    return 'more';
+  }
+
+  function start(claimed: Claim, signal: AbortSignal): void {
+    const attempting = attempt(claimed, signal)
+      .catch((error: unknown) =>
+        logger.warn('what became of a message could not be recorded; it is tried again when its lease has run out', {
+          message_id: claimed.message.id,
+          handler: claimed.handler,
+          error: errorText(error),
+        }),
+      )
+      .then(() => void running.delete(attempting));
+    running.add(attempting);
+  }
+
+  /** Resolves when nothing runs any more, or after so many milliseconds. */
+  async function settled(withinMs?: number): Promise<void> {
+    const all = Promise.all(running);
+    if (withinMs === undefined) return void (await all);
+    const ended = new AbortController();
+    await Promise.race([all, delay(withinMs, undefined, { signal: ended.signal }).catch(() => undefined)]);
+    ended.abort();
   }
 
   async function attempt(claimed: Claim, signal: AbortSignal): Promise<void> {
@@ -128,5 +162,17 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     });
   }
 
-  return createLoop({ name: 'inbox retries', tick, intervalMs: pollMs, logger });
+  const loop = createLoop({ name: 'inbox retries', tick, intervalMs: pollMs, logger });
+  return {
+    ...loop,
+    async tick() {
+      const progress = await loop.tick();
+      await settled();
+      return progress;
+    },
+    async stop() {
+      await loop.stop();
+      await settled();
+    },
+  };
 }

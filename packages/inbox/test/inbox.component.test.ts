@@ -144,6 +144,32 @@ describe('inbox', () => {
     await bench.taken(hung);
   });
 
+  it('tries recorded messages although the handler of another takes long', async () => {
+    const hang = Promise.withResolvers<void>();
+    let hanging = 0;
+    const decide = async (context: HandlerContext) => {
+      if (context.attempt === 1) return retry('not now');
+      if (context.aggregateId === 'hangs') {
+        hanging += 1;
+        await hang.promise;
+      }
+      return noteEffect(context);
+    };
+    await bench.start([aHandler({ decide })], { limits: never });
+    const [hung, other] = [anEvent({ aggregateId: 'hangs' }), anEvent({ aggregateId: 'other' })];
+    await bench.publish(hung);
+    await bench.taken(hung);
+    await bench.makeDue();
+    await waitFor(() => hanging === 1);
+    await bench.publish(other);
+    await bench.taken(other);
+    await bench.makeDue();
+    await waitFor(async () => (await bench.effects()).length === 1);
+    expect(hanging).to.equal(1);
+    hang.resolve();
+    await waitFor(async () => (await bench.effects()).length === 2);
+  });
+
   it('gives up after the last attempt, and keeps the history of errors', async () => {
     const seen: number[] = [];
     const decide = ({ attempt }: HandlerContext) => {
