@@ -198,6 +198,17 @@ describe('access tokens that are JWTs', () => {
       expect((await as(portal, '/oidc/token', fields)).body).to.include({ error: 'invalid_grant' });
     });
 
+    it('end it with an entry in the audit log that says who did it, and from where', async () => {
+      const { access_token: token, person } = await world.tokens({ parameters });
+      const by = basic(portal.client_id, portal.client_secret);
+      await world.api.form('/oidc/revoke', { token }, { ...by, 'x-forwarded-for': '203.0.113.9' });
+      const { rows } = await world.database.db.pool.query<object>(
+        `SELECT actor_kind, actor_id, host(ip) AS ip FROM audit_log WHERE action = 'consent.revoke' AND subject_id = $1`,
+        [person.id],
+      );
+      expect(rows).to.deep.equal([{ actor_kind: 'client', actor_id: 'portal', ip: '203.0.113.9' }]);
+    });
+
     it('are left alone for another client, even for the service that they are for', async () => {
       const { access_token: token } = await world.tokens({ parameters });
       for (const client of [server, other]) {

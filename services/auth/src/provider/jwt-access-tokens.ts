@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import type { Client, KoaContextWithOIDC, Provider } from 'oidc-provider';
@@ -22,9 +23,11 @@ const userClaims = z.object({ sub: z.string(), sid: z.string(), iat: z.number() 
 export function answerForJwtAccessTokens(options: Options): void {
   const { provider, ring } = options;
   const keys = new Map(ring.keys.map(({ publicJwk, privateKey }) => [publicJwk.kid, createPublicKey(privateKey)]));
-  const refused = new WeakMap<object, { context: KoaContextWithOIDC; answer: Answer }>();
+  const refused = new WeakMap<object, { context: KoaContextWithOIDC; answer: Answer; within: Within }>();
   const note = (answer: Answer) => (context: KoaContextWithOIDC, error: Error) => {
-    if (error instanceof errors.UnsupportedTokenType) refused.set(context, { context, answer });
+    if (!(error instanceof errors.UnsupportedTokenType)) return;
+    // what the provider knows of the request (`Provider.ctx`) is gone when it has answered
+    refused.set(context, { context, answer, within: AsyncLocalStorage.snapshot() });
   };
   provider.on('introspection.error', note(introspect));
   provider.on('revocation.error', note(revoke));
@@ -36,7 +39,7 @@ export function answerForJwtAccessTokens(options: Options): void {
     if (client === undefined) return;
     try {
       const claims = await verify(String(params?.['token']), options.issuer, keys);
-      await found.answer(found.context, { ...options, client, claims });
+      await found.within(async () => await found.answer(found.context, { ...options, client, claims }));
     } catch (error) {
       // as the provider has it
       ctx.status = 500;
@@ -46,6 +49,7 @@ export function answerForJwtAccessTokens(options: Options): void {
   });
 }
 
+type Within = ReturnType<typeof AsyncLocalStorage.snapshot>;
 type Question = Options & { client: Client; claims: JWTPayload | undefined };
 type Answer = (ctx: KoaContextWithOIDC, question: Question) => Promise<void>;
 
