@@ -1,5 +1,5 @@
 import { Gauge } from 'prom-client';
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
@@ -54,7 +54,10 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
       keepAlive: true,
-      onConnect: silence.watch,
+      onConnect(client: ClientBase) {
+        outliveErrors(client);
+        silence.watch(client);
+      },
     },
     logging: false,
     synchronize: false,
@@ -75,6 +78,15 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       if (orm.isInitialized) await orm.destroy();
     },
   };
+}
+
+/**
+ * The pool listens to connections that are idle, TypeORM to those that it has, from the microtask on after it got them. A server that ends
+ * says so in one packet with its last answer: a connection that is handed on with that answer breaks in between, and an error that nobody
+ * listens to ends the process. Who has the connection is told by their next query, and the pool takes none back that is broken.
+ */
+function outliveErrors(client: ClientBase): void {
+  client.on('error', () => undefined);
 }
 
 function observePool(pool: Pool, { metrics }: Telemetry): void {

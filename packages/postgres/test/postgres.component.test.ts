@@ -142,6 +142,23 @@ describe('The database', () => {
     expect(await query(test.db.pool, text)).to.deep.equal([{ at: '2026-11-20T15:57:51.123456Z' }]);
   });
 
+  it('goes on after a connection broke in the moment in which it was handed out', async () => {
+    const thrown = await new Promise((resolve) => {
+      test.db.pool.connect((_error, client, release) => {
+        try {
+          // where TypeORM has not begun to listen
+          client?.emit('error', new Error('terminating connection due to administrator command'));
+          resolve(undefined);
+        } catch (error) {
+          resolve(error);
+        }
+        release();
+      });
+    });
+    expect(thrown).to.equal(undefined);
+    await test.db.ping();
+  });
+
   it('goes on after its connections were cut', async () => {
     await query(
       test.db.pool,
