@@ -1,6 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { byCommandLine } from './app/audit.ts';
 import { clientSettings } from './env.ts';
 import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
 
@@ -50,8 +49,7 @@ To ask about tokens of others for the service that it is: --introspect <audience
         application_type: given.native === true ? 'native' : 'web',
       });
       return async ({ clients }) => {
-        if (!(await clients.add(client, byCommandLine)))
-          throw new CommandFailed(`there is a client ${client.client_id} already`);
+        if (!(await clients.add(client))) throw new CommandFailed(`there is a client ${client.client_id} already`);
         return secret === undefined
           ? `added ${client.client_id}`
           : `added ${client.client_id} with the secret ${secret}`;
@@ -80,7 +78,7 @@ To ask about tokens of others for the service that it is: --introspect <audience
       const id = requiredId(args);
       const secret = newSecret();
       return async ({ clients }) => {
-        if (!(await clients.setSecret(id, hashOf(secret), byCommandLine))) {
+        if (!(await clients.setSecret(id, hashOf(secret)))) {
           throw new CommandFailed(`there is no client ${id} with a secret`);
         }
         return `${id} has the new secret ${secret}`;
@@ -93,7 +91,7 @@ To ask about tokens of others for the service that it is: --introspect <audience
     async read(args) {
       const id = requiredId(args);
       return async ({ clients }) => {
-        if (!(await clients.remove(id, byCommandLine))) throw new CommandFailed(`there is no client ${id}`);
+        if (!(await clients.remove(id))) throw new CommandFailed(`there is no client ${id}`);
         return `removed ${id}`;
       };
     },

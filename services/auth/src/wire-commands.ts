@@ -3,6 +3,7 @@ import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { byCommandLine } from './app/audit.ts';
 import { createUser } from './app/create-user.ts';
+import type { RegisteredClient } from './app/ports.ts';
 import type { CommandEnv, Env } from './env.ts';
 import { migrations } from './migrations.ts';
 import { owaspCost } from './passwords/argon2id.ts';
@@ -25,14 +26,22 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     telemetry,
   });
   const sealedKeys = createSealedKeys(db);
+  const stored = createStoredClients(db);
+  const create = createUser({
+    // the relay of the running service finds the event by its poll
+    users: createUsers(db, () => undefined, linkLifetimes(env)),
+    passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
+  });
   return {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
-    createUser: createUser({
-      // the relay of the running service finds the event by its poll
-      users: createUsers(db, () => undefined, linkLifetimes(env)),
-      passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
-    }),
-    clients: createStoredClients(db),
+    createUser: async (account: Parameters<typeof create>[0]) =>
+      await create(account, { ...byCommandLine, action: 'user.create' }),
+    clients: {
+      list: stored.list,
+      add: async (client: RegisteredClient) => await stored.add(client, byCommandLine),
+      setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, byCommandLine),
+      remove: async (id: string) => await stored.remove(id, byCommandLine),
+    },
     listKeys: sealedKeys.all,
     rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(byCommandLine),
     close: db.close,

@@ -71,6 +71,13 @@ describe("Auth's command line", () => {
     expect({ matches, outdated }).to.deep.equal({ matches: true, outdated: false });
     const { rows } = await database.db.pool.query<{ type: string }>('SELECT type FROM outbox');
     expect(rows).to.deep.equal([{ type: 'auth.user.created' }]);
+    const { rows: audited } = await database.db.pool.query<object>(
+      'SELECT actor_kind, action, subject_id, outcome FROM audit_log',
+    );
+    const [, id] = /id ([0-9a-f-]{36})/.exec(made.stdout) ?? [];
+    expect(audited).to.deep.equal([
+      { actor_kind: 'command_line', action: 'user.create', subject_id: id, outcome: 'success' },
+    ]);
 
     const again = await add(['--email', 'ann@example.ORG', '--name', 'Other', '--role', 'member'], 'another-password');
     expect(again).to.include({ code: 0, stdout: 'ann@example.ORG exists already\n' });
