@@ -20,6 +20,8 @@ export async function brokerCommand({ brokerDir, ports }: SuiteUnderTest, ...arg
       RABBITMQ_NODENAME: readFileSync(join(brokerDir, 'node-name'), 'utf8').trim(),
       RABBITMQ_CONF_ENV_FILE: join(brokerDir, 'empty.conf'),
       ERL_EPMD_PORT: String(ports.epmd),
+      // while the broker is down it would start one of its own, which then has the port when the broker comes back
+      ERL_FLAGS: '-start_epmd false',
     },
   });
 }

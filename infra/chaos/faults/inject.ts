@@ -150,9 +150,10 @@ export function createInject(tools: FaultTools): Inject {
       if (!isOn) await wait(betweenTriesMs);
     }
     if (isOn) await wait(ms);
-    while (!(await succeeds(brokerCommand(underTest, command, usual)))) {
+    for (let tries = 0; tries < longestTries * 3; tries++) {
+      if (await succeeds(brokerCommand(underTest, command, usual))) break;
       signal.throwIfAborted();
-      await delay(500);
+      await delay(betweenTriesMs);
     }
     if (!isOn) throw new Error('no alarm went off');
     return 'the broker says so';
