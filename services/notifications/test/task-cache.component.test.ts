@@ -3,9 +3,9 @@ import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import { expect } from 'chai';
 import { findTask, type FetchTask, type FetchedTask } from '../src/app/find-task.ts';
 import type { FindTask } from '../src/app/ports.ts';
+import { migrations } from '../src/migrations.ts';
 import { taskCache } from '../src/postgres/task-cache.ts';
 
-const source = { name: 'notifications', directory: new URL('../migrations/', import.meta.url) };
 const at = (second: number, micros = 0) =>
   `2026-11-20T10:00:${String(second).padStart(2, '0')}.${String(micros).padStart(6, '0')}Z`;
 const never = new AbortController().signal;
@@ -19,7 +19,7 @@ describe('The task cache', () => {
   let find: FindTask;
 
   before(async () => {
-    database = await testDatabase([source]);
+    database = await testDatabase(migrations);
   });
   after(async () => {
     await database.drop();

@@ -11,11 +11,11 @@ import type { FindLink, FindPerson } from '../../src/app/ports.ts';
 import { templates } from '../../src/app/templates/templates.ts';
 import { email } from '../../src/channels/email.ts';
 import { inApp } from '../../src/channels/in-app.ts';
+import { migrations } from '../../src/migrations.ts';
 import { deliveryLog } from '../../src/postgres/deliveries.ts';
 import { writeNotifications } from '../../src/postgres/notifications.ts';
 import { scriptedSmtp, type ScriptedSmtp } from './scripted-smtp.ts';
 
-const source = { name: 'notifications', directory: new URL('../../migrations/', import.meta.url) };
 const { logger } = createTelemetry({ service: 'test', stream: silent() });
 
 /** A link as Auth answers it. */
@@ -59,7 +59,7 @@ export function mailRoom(): MailRoom {
   const closing: (() => void)[] = [];
 
   before(async () => {
-    database = await testDatabase([source]);
+    database = await testDatabase(migrations);
     mail = await testMail();
   });
   after(async () => {
