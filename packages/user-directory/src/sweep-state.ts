@@ -102,6 +102,15 @@ export async function restartSweep(db: Queryable, holder: string): Promise<void>
   await query(db, 'UPDATE directory_sweep SET cursor = NULL WHERE holder = $1', [holder]);
 }
 
+/** Holds the sweep for another lease, while Auth cannot be asked. */
+export async function keepSweep(db: Queryable, holder: string, { leaseMs }: SweepSchedule): Promise<void> {
+  await query(
+    db,
+    "UPDATE directory_sweep SET held_until = clock_timestamp() + $2::integer * interval '1 millisecond' WHERE holder = $1",
+    [holder, leaseMs],
+  );
+}
+
 /** Lets others go on at once, when this process stops. */
 export async function releaseSweep(db: Queryable, holder: string): Promise<void> {
   await query(db, "UPDATE directory_sweep SET holder = NULL, held_until = '-infinity' WHERE holder = $1", [holder]);

@@ -7,6 +7,7 @@ import { applyStates, type OnApplied } from './apply.ts';
 import type { UserCache } from './cache.ts';
 import type { DirectoryMetrics } from './metrics.ts';
 import {
+  keepSweep,
   markUnlisted,
   moveSweep,
   releaseSweep,
@@ -121,7 +122,10 @@ export function createSweeper(parts: SweeperParts): Sweeper {
         if (done.kind === 'nothing') throw new Error('another process has taken the rebuild over, and ends it');
         if (done.kind === 'unavailable') {
           logger.warn('the rebuild of the user directory waits', { error: done.detail });
-          await delay(done.pauseMs, undefined, signal === undefined ? {} : { signal });
+          await keepSweep(db.pool, rebuilder, tuning);
+          // the pause may be longer than the lease; the client knows when Auth may be asked again
+          const pauseMs = Math.min(done.pauseMs, tuning.leaseMs / 3);
+          await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
           continue;
         }
         rebuilt.users += done.users;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
 import { fakeAuth } from './fake-auth.ts';
 import { createWorld, type World } from './world.ts';
 
@@ -193,6 +194,26 @@ describe('The sweeper of a user directory', () => {
       expect(await directory.get(damaged)).to.include({ name: 'Ann' });
       expect(await directory.get(lost)).to.include({ name: 'Ann' });
       expect(await directory.get(gone)).to.include({ isDeleted: true });
+    });
+
+    it('waits for an Auth that is away for longer than a lease, and ends itself what it began', async () => {
+      const leaseMs = 2_000;
+      const { auth, db, directory } = await start({ pageSize: 2, sweep: { leaseMs } });
+      for (const id of ids(5)) auth.create(id);
+      auth.setOpen(true);
+      const rebuilding = directory.sweeper.rebuild();
+      await waitFor(
+        async () => (await query(db.pool, "SELECT FROM directory_sweep WHERE kind = 'rebuild'")).length === 1,
+      );
+      // a process that could go on with it
+      const another = world.another({ ...auth.users, open: false });
+      const startedAt = performance.now();
+      await waitFor(async () => {
+        await another.sweeper.tick();
+        return performance.now() - startedAt > 2 * leaseMs;
+      });
+      auth.setOpen(false);
+      expect(await rebuilding).to.deep.equal({ users: 5, changed: 5, unlisted: 0 });
     });
 
     it('follows an Auth that has gone back to a backup', async () => {
