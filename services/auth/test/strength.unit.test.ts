@@ -13,6 +13,7 @@ describe('the strength of passwords', () => {
     'a date': '31.12.1999',
     'the address': 'ann.smithers@garden-tools.example',
     'a part of the address and a year': 'garden-tools2024',
+    'the name, put together another way, and a year': 'ann.smithers_2024',
     'the name, turned round': 'srehtims1',
     'the same character as often as is allowed': 'a'.repeat(256),
   };

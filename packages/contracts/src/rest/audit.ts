@@ -55,7 +55,10 @@ export const auditEntry = z.object({
 });
 
 /** An address, or a network as address/bits. */
-const network = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], 'must be an IP address, or a network such as 192.0.2.0/24');
+const networks = [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()];
+const network = z
+  .string()
+  .refine((text) => networks.some((form) => form.safeParse(text).success), 'must be an IP address, or a network such as 192.0.2.0/24');
 
 /** Operations on Auth's audit log. */
 export const auditRoutes = {

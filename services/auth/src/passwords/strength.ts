@@ -31,10 +31,13 @@ function getEstimator(): ZxcvbnFactory {
  * of breaches (the 30,000 that come most often), words, names, dates, keyboard patterns, what is like them, and what has to do with the person.
  */
 export function weaknessOf(password: string, person: { email: string; name: string }): string | undefined {
-  const { score, feedback } = getEstimator().check(password.slice(0, looksAt), wordsOf(person));
-  if (score >= leastScore) return undefined;
-  const reason = feedback.warning ?? 'It is too easy to guess.';
-  return `${reason} Use a longer one, such as four words that do not belong together, or have one generated.`;
+  const words = wordsOf(person);
+  const looked = password.slice(0, looksAt);
+  // "ann.smith2024" is no harder than "annsmith2024"
+  const looks = new Set([looked, looked.replaceAll(/[\s._-]+/g, '')]);
+  const weak = [...looks].map((text) => getEstimator().check(text, words)).find(({ score }) => score < leastScore);
+  if (weak === undefined) return undefined;
+  return `${weak.feedback.warning ?? 'It is too easy to guess.'} Use a longer one, such as four words that do not belong together, or have one generated.`;
 }
 
 /** What others know of somebody: their address and name; whole, in parts, and with the parts run together. */
