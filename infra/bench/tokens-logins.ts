@@ -25,12 +25,15 @@ export async function measureLogins(world: TokensWorld): Promise<void> {
   const alone = await steady();
   const cpuBefore = await world.auth.cpuSeconds();
   const [flood, beside] = await Promise.all([
-    autocannon({ ...login, connections: floodConnections, duration: seconds }),
+    autocannon({ ...login, connections: floodConnections, duration: seconds, timeout: 60 }),
     steady(),
   ]);
   const cpu = (await world.auth.cpuSeconds()) - cpuBefore;
   const failed = flood.errors + flood.timeouts + flood.non2xx;
-  if (failed > 0) throw new Error(`${failed} of ${flood.requests.total} log-ins failed`);
+  if (failed > 0) {
+    const statuses = JSON.stringify(flood.statusCodeStats);
+    throw new Error(`${failed} of ${flood.requests.total} log-ins failed, ${flood.timeouts} by time: ${statuses}`);
+  }
   const ms = (samples: number[], share: number) => `${percentile(samples, share).toFixed(1)} ms`;
   printFigures(`log-ins, ${floodConnections} at once for ${seconds} s, beside ${steadyRate} × GET /users/me a second`, [
     { what: 'log-ins', value: perSecond(flood.requests.total / flood.duration, 'log-ins') },
@@ -53,7 +56,8 @@ async function steadily(url: string, token: string): Promise<number[]> {
   const running: Promise<number>[] = [];
   for (let sent = 0; sent < steadyRate * seconds; sent++) {
     const dueAt = start + (sent * 1000) / steadyRate;
-    if (dueAt > performance.now()) await delay(dueAt - performance.now());
+    const early = dueAt - performance.now();
+    if (early > 0) await delay(early);
     running.push(answered(url, token, dueAt));
   }
   return await Promise.all(running);
