@@ -31,8 +31,8 @@ export async function startSurroundings(): Promise<Surroundings> {
 
   async function publishRaw(type: string, body: string, messageId: string = randomUUIDv7()): Promise<string> {
     const aggregateId = /"(?:\w+_uuid|user_id)":"([^"]+)"/.exec(body)?.[1];
-    // returned: the queue is not bound yet, because the service has never run
-    await waitFor(async () => {
+    // returned: the queue is not bound yet, because the service has never run, and takes its time to start on a busy machine
+    const confirmed = async () => {
       const result = await publisher.publish({
         messageId,
         routingKey: type,
@@ -42,7 +42,8 @@ export async function startSurroundings(): Promise<Surroundings> {
         appId: type.split('.')[0] ?? '',
       });
       return result === 'confirmed';
-    });
+    };
+    await waitFor(confirmed, { timeoutMs: 20_000, what: `a queue for ${type}` });
     return messageId;
   }
 
