@@ -72,6 +72,14 @@ describe('A client of another service', () => {
     expect(server.requests).to.have.length(2);
   });
 
+  it('says why a resource is gone, where a problem document says it', async () => {
+    const problem = { type: 'about:blank', title: 'Gone', status: 410, code: 'gone', detail: 'It was used already.' };
+    server.answer(inTurn(json(410, problem), json(410, { ...problem, detail: 'x'.repeat(501) })));
+    const gone = { kind: 'gone', detail: 'It was used already.' };
+    expect(await client().get('/users/a', schema)).to.deep.equal(gone);
+    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone' });
+  });
+
   for (const status of [400, 403, 409, 422, 301, 204, 501]) {
     it(`does not repeat a request that was answered ${status}`, async () => {
       server.answer(json(status, {}));
