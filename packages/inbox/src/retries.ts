@@ -85,7 +85,7 @@ const holdBack = `
   WHERE seq = $1 AND lease = $2`;
 
 /** Whose messages are claimed, and for how long. */
-export type Claiming = { handlers: readonly string[]; leaseMs: number };
+type Claiming = { handlers: readonly string[]; leaseMs: number };
 
 /** Due messages, first those that were never left behind by a process. */
 export async function claimDue(db: Database, limit: number, claiming: Claiming): Promise<Claim[]> {
