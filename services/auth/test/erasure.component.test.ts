@@ -58,6 +58,11 @@ describe('erasing what is personal', () => {
       { id: young.id, email: young.email, name: young.name },
       { id: living.id, email: living.email, name: living.name },
     ]);
+    const links = await world.database.db.pool.query<{ user_id: string }>(
+      'SELECT user_id FROM account_links WHERE user_id = ANY ($1) ORDER BY user_id',
+      [[old.id, young.id, living.id]],
+    );
+    expect(links.rows.map((row) => row.user_id)).to.deep.equal([young.id, living.id]);
   });
 
   it('leaves a tombstone with a new version and a later time, so that services that look for changes find it', async () => {

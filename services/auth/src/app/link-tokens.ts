@@ -12,8 +12,10 @@ export type LinkTokens = {
 
 /** Lets scanners for leaked secrets know a token when they see one. */
 const prefix = 'twl_';
-/** A UUID, and the whole of a SHA-256 HMAC. */
-const [idLength, macLength] = [16, 32];
+/** The bytes of a UUID; the rest is the whole of a SHA-256 HMAC. */
+const idLength = 16;
+/** 48 bytes. base64url has one spelling of them, since none of its bits are left over. */
+const form = new RegExp(`^${prefix}[\\w-]{64}$`);
 
 export function linkTokens(key: Buffer): LinkTokens {
   function mac(id: Buffer, purpose: LinkPurpose): Buffer {
@@ -26,10 +28,8 @@ export function linkTokens(key: Buffer): LinkTokens {
       return prefix + Buffer.concat([bytes, mac(bytes, purpose)]).toString('base64url');
     },
     idOf(token, purpose) {
-      // base64url has one spelling of these bytes: 48 of them leave no bits over
-      if (!new RegExp(`^${prefix}[\\w-]{64}$`).test(token)) return undefined;
+      if (!form.test(token)) return undefined;
       const bytes = Buffer.from(token.slice(prefix.length), 'base64url');
-      if (bytes.length !== idLength + macLength) return undefined;
       const id = bytes.subarray(0, idLength);
       if (!timingSafeEqual(bytes.subarray(idLength), mac(id, purpose))) return undefined;
       return uuid.parse(id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'));

@@ -22,6 +22,8 @@ export type ErasureSettings = {
 export async function eraseOld(db: Database, settings: ErasureSettings): Promise<'more' | 'idle'> {
   const users = await db.transaction(async (tx) => {
     const erased = await query<{ id: string }>(tx, eraseUsers, [settings.usersAfterDays, batch]);
+    // links that work for weeks, where that was configured
+    await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [erased.map(({ id }) => id)]);
     for (const { id } of erased) {
       await appendAudit(tx, { ...bySystem, action: 'user.erase', subject: { kind: 'user', id }, outcome: 'success' });
     }
