@@ -108,7 +108,10 @@ describe('order of the messages of one aggregate', () => {
     await bench.taken(...events);
     await runRetries(inbox);
     await waitFor(async () => (await bench.effects()).length === 2);
-    const waiting = await bench.rows('inbox_retries');
+    const waiting = await waitFor(async () => {
+      const rows = await bench.rows('inbox_retries');
+      return rows.length === 3 && rows;
+    });
     expect(waiting.map((row) => [row['handler'], row['state']])).to.deep.equal([
       ['strict', 'dead'],
       ['strict', 'waiting'],
