@@ -205,7 +205,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     intervalMs: keyScheduleIntervalMs,
     logger,
   });
-  const auditCounts = createLoop({
+  const auditPeriods = createLoop({
     name: 'audit counts',
     async tick() {
       await audit.endPeriod();
@@ -214,6 +214,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     intervalMs: auditPeriodMs,
     logger,
   });
+  const auditCounts = {
+    ...auditPeriods,
+    async stop() {
+      await auditPeriods.stop();
+      // of the period that has not ended; without a database they are lost, as they are when the process is killed
+      await audit.endPeriod().catch((error: unknown) => logger.warn('counts of refusals are lost', { error }));
+    },
+  };
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),

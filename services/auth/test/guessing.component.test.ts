@@ -71,6 +71,15 @@ describe('guessing at one account from many addresses', () => {
     expect(await attack(owner.email, 50)).to.equal(0);
   });
 
+  it('whoever registered is known where they did', async () => {
+    const home = freshIp();
+    const account = { email: 'registered@example.org', password: 'Sunflower-Kettle-92', name: 'Rosa' };
+    const made = await world.api.call('register', { body: account, headers: forwarded(home) });
+    expect(made.status).to.equal(201);
+    expect(await attack(account.email, 30)).to.equal(budget);
+    expect((await attempt(account.email, { ip: home, password: account.password })).status).to.equal(200);
+  });
+
   it('a new address has its turn while the budget lasts, and right log-ins use nothing of it', async () => {
     const owner = await addUser(world, 'member');
     await attack(owner.email, budget - 1);

@@ -10,7 +10,10 @@ export function register(parts: { users: Users; passwords: Passwords; limits: Li
     const by = { actor: null, origin, action: 'register' } as const;
     try {
       await parts.limits.register(origin.ip ?? '');
-      return await create({ ...account, role: 'member', emailVerified: false }, by);
+      const user = await create({ ...account, role: 'member', emailVerified: false }, by);
+      // who has chosen the password is known where they did
+      await parts.limits.trust(origin, account.email);
+      return user;
     } catch (error) {
       if (error instanceof Problem && error.status < 500) {
         await parts.audit.recordRefusal({ ...by, subject: null, reason: error.code });
