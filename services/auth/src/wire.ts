@@ -19,6 +19,7 @@ import { routes, type UseCases } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { owaspCost } from './passwords/argon2id.ts';
 import { createPasswords } from './passwords/passwords.ts';
+import { readWordLists } from './passwords/strength.ts';
 import { createAudit } from './postgres/audit.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { eraseOld } from './postgres/erase.ts';
@@ -222,6 +223,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
       await audit.endPeriod().catch((error: unknown) => logger.warn('counts of refusals are lost', { error }));
     },
   };
+  const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),
@@ -232,7 +234,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     database,
     waker,
     ...(works ? [rabbit, relay, purge, erasure, keySchedule, account.mailRequests] : []),
-    ...(servesRequests ? [auditCounts] : []),
+    ...(servesRequests ? [auditCounts, wordLists] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
   ];
