@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
@@ -17,6 +15,7 @@ import { freeSuitePorts } from '../local/ports.ts';
 import { newSecrets } from '../local/secrets.ts';
 import { serviceEnv } from '../local/service-env.ts';
 import { ownPostgresUrl, suiteWiring } from '../local/wiring.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** Auth as the suite runs it, with the settings of production, and nobody beside it who would ask it anything. */
 export type AuthServer = {
@@ -36,7 +35,7 @@ const person = { email: 'ann@taskwire.test', name: 'Ann', role: 'member', passwo
 const migrateScript = fileURLToPath(new URL('../../services/auth/src/migrate.ts', import.meta.url));
 
 export async function startAuth(): Promise<AuthServer> {
-  const dir = mkdtempSync(join(tmpdir(), 'taskwire-bench-'));
+  const { dir, remove } = temporaryFolder();
   const ports = await freeSuitePorts();
   const secrets = newSecrets();
   const wiring = suiteWiring({ ports, secrets, outside: { databases: {} }, logLevel: 'info' });
@@ -71,7 +70,7 @@ export async function startAuth(): Promise<AuthServer> {
     accessToken: await logIn(url),
     async stop() {
       for (const part of parts) await part.stop();
-      rmSync(dir, { recursive: true, force: true });
+      remove();
     },
   };
 }

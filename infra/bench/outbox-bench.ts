@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream';
+import pg from 'pg';
 import { createRelay, outboxMigrations } from '@taskwire/outbox';
-import { createDatabase, migrate, query, type Database } from '@taskwire/postgres';
+import { migrate } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { samplePayload } from './bare-publish.ts';
@@ -9,55 +10,38 @@ import { connected } from './messaging.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
 
 /** A database with an outbox, and a queue that its events go to. */
-export type OutboxBench = { servers: BenchServers; db: Database; queue: EventQueue; stop(): Promise<void> };
+export type OutboxBench = { servers: BenchServers; db: pg.Pool; queue: EventQueue; stop(): Promise<void> };
 
 /** How many events were gone at what time (monotonic, in milliseconds). */
 export type Progress = readonly { rows: number; atMs: number }[];
 
-/** Rows that one statement of `fillOutbox` inserts: within the time that a statement may take. */
-const fillBatch = 100_000;
 const sampleEveryMs = 50;
 
 export async function createOutboxBench(): Promise<OutboxBench> {
   const servers = await startBenchServers();
   await migrate(servers.databaseUrl, [outboxMigrations]);
-  const db = await createDatabase({
-    url: servers.databaseUrl,
-    poolSize: 4,
-    applicationName: 'bench',
-    telemetry: quietTelemetry(),
-  });
+  // of its own, since what fills and counts millions of rows takes longer than a statement of a service may
+  const db = new pg.Pool({ connectionString: servers.databaseUrl, max: 2 });
   const queue = await createEventQueue(servers);
   return {
     ...{ servers, db, queue },
     async stop() {
       await queue.close();
-      await db.close();
+      await db.end();
       await servers.stop();
     },
   };
 }
 
 /** Leaves a backlog that was committed some time ago; neighbouring rows make up an aggregate. */
-export async function fillOutbox(db: Database, rows: number, eventsPerAggregate: number): Promise<void> {
-  for (let first = 0; first < rows; first += fillBatch) {
-    await query(
-      db.pool,
-      `INSERT INTO outbox (type, aggregate_id, payload, headers)
-       SELECT 'tasks.task.assigned', md5((n / $3)::text)::uuid, $4::json, '{"correlation_id":"bench"}'::json
-       FROM generate_series($1::integer, $2::integer - 1) n`,
-      [first, Math.min(rows, first + fillBatch), eventsPerAggregate, samplePayload()],
-    );
-  }
-  const client = await db.pool.connect();
-  try {
-    // a large table takes longer than a service's statements may
-    await client.query('SET statement_timeout = 0');
-    await client.query('VACUUM ANALYZE outbox');
-    await client.query('RESET statement_timeout');
-  } finally {
-    client.release();
-  }
+export async function fillOutbox(db: pg.Pool, rows: number, eventsPerAggregate: number): Promise<void> {
+  await db.query(
+    `INSERT INTO outbox (type, aggregate_id, payload, headers)
+     SELECT 'tasks.task.assigned', md5((n / $2)::text)::uuid, $3::json, '{"correlation_id":"bench"}'::json
+     FROM generate_series(0, $1::integer - 1) n`,
+    [rows, eventsPerAggregate, samplePayload()],
+  );
+  await db.query('VACUUM ANALYZE outbox');
 }
 
 /** Runs a relay until the outbox is empty. */
@@ -78,8 +62,8 @@ export async function drainByRelay({ db, servers }: OutboxBench): Promise<Progre
   while (!relay.owner() || relay.stats().rows > 0) await relay.tick();
   clearInterval(timer);
   await sample();
-  const [left] = await query<{ rows: number }>(db.pool, 'SELECT count(*)::int AS rows FROM outbox');
-  if (left?.rows !== 0) throw new Error(`${left?.rows} rows are left in the outbox`);
+  const left = await db.query('SELECT FROM outbox');
+  if (left.rowCount !== 0) throw new Error(`${left.rowCount} rows are left in the outbox`);
   await relay.stop();
   await rabbit.stop();
   return progress;

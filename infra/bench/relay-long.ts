@@ -16,7 +16,7 @@ const plainLoopStretch = 20_000;
 export async function measureBacklog(bench: OutboxBench): Promise<void> {
   console.log(`\nrelay, backlog of ${million.toLocaleString('en-US')} rows`);
   // nothing that an earlier measurement left in the table
-  await bench.db.pool.query('TRUNCATE outbox');
+  await bench.db.query('TRUNCATE outbox');
   const before = await measureCeiling(bench);
   const memory = watchMemory();
   const progress = await drainMillion(bench, memory);
@@ -38,11 +38,11 @@ export async function measureBacklog(bench: OutboxBench): Promise<void> {
 export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const { servers, db, queue } = bench;
   console.log(`\nrelay, a snapshot held through ${million.toLocaleString('en-US')} events`);
-  await db.pool.query('TRUNCATE outbox');
+  await db.query('TRUNCATE outbox');
   await fillOutbox(db, 2 * stretch, eventsPerAggregate);
   const plain = rateOf(await drainByRelay(bench));
   await queue.arrived(2 * stretch);
-  await db.pool.query('TRUNCATE outbox');
+  await db.query('TRUNCATE outbox');
   const ceiling = await measureCeiling(bench);
   const holder = await holdSnapshot(servers.databaseUrl);
   const memory = watchMemory();
@@ -51,7 +51,7 @@ export async function measureSnapshot(bench: OutboxBench): Promise<void> {
 
   console.log(`  the plain loop drains ${plainLoopBacklog.toLocaleString('en-US')}`);
   // in a file of its own, without the million
-  await db.pool.query('TRUNCATE outbox');
+  await db.query('TRUNCATE outbox');
   await fillOutbox(db, plainLoopBacklog, eventsPerAggregate);
   const plainLoop = await drainPlainly(servers);
   await queue.arrived(plainLoopBacklog);

@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   databaseUrl,
@@ -10,6 +9,7 @@ import {
   startRabbit,
   type RabbitManagement,
 } from '@taskwire/local-servers';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** Servers with the settings of production (everything is synced to disk), on free ports, with nothing else on them. */
 export type BenchServers = {
@@ -23,7 +23,7 @@ export type BenchServers = {
 const vhost = 'bench';
 
 export async function startBenchServers(): Promise<BenchServers> {
-  const dir = mkdtempSync(join(tmpdir(), 'taskwire-bench-'));
+  const { dir, remove } = temporaryFolder();
   const [port = 0, amqpPort = 0, managementPort = 0, epmdPort = 0, distPort = 0] = await freePorts(5);
   const password = randomBytes(12).toString('hex');
   for (const part of ['postgres', 'rabbitmq']) mkdirSync(join(dir, part), { recursive: true });
@@ -44,7 +44,7 @@ export async function startBenchServers(): Promise<BenchServers> {
     vhost,
     async stop() {
       await Promise.all([postgres.stop(), rabbit.stop()]);
-      rmSync(dir, { recursive: true, force: true });
+      remove();
     },
   };
 }

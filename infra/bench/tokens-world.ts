@@ -1,8 +1,5 @@
 import { spawn } from 'node:child_process';
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign, type KeyObject } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inheritedEnv } from '@taskwire/local-servers';
 import { demoPeople, type Person } from '../local/people.ts';
@@ -10,6 +7,7 @@ import { freeSuitePorts } from '../local/ports.ts';
 import { newSecrets } from '../local/secrets.ts';
 import { serviceClients } from '../local/service-clients.ts';
 import { startSuite } from '../local/suite.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 /** What takes token requests, and how much CPU time it has used, in seconds. */
 export type TokenServer = { tokenUrl: string; cpuSeconds(): Promise<number> };
@@ -32,7 +30,7 @@ const readUsers = [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }];
 
 /** A running suite whose Auth knows a client with a secret and one with a key, and the bare server beside it. */
 export async function startTokensWorld(): Promise<TokensWorld> {
-  const dir = mkdtempSync(join(tmpdir(), 'taskwire-bench-'));
+  const { dir, remove } = temporaryFolder();
   const secrets = newSecrets();
   const secret = randomBytes(32).toString('base64url');
   const client = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -77,7 +75,7 @@ export async function startTokensWorld(): Promise<TokensWorld> {
     async stop() {
       bare.stop();
       await suite.stop();
-      rmSync(dir, { recursive: true, force: true });
+      remove();
     },
   };
 }

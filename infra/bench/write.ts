@@ -1,7 +1,4 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import autocannon from 'autocannon';
 import pg from 'pg';
@@ -11,6 +8,7 @@ import { freeSuitePorts } from '../local/ports.ts';
 import { newSecrets } from '../local/secrets.ts';
 import { startSuite, type Suite } from '../local/suite.ts';
 import { median, perSecond, printFigures } from './figures.ts';
+import { temporaryFolder } from './temporary-folder.ts';
 
 const rounds = 3;
 const secondsPerRound = 8;
@@ -27,7 +25,7 @@ export async function measureWrite(): Promise<void> {
   console.log(
     `write: POST /api/v1/tasks, ${rounds} × ${secondsPerRound} s, ${connections} connections, synchronous commits`,
   );
-  const dir = mkdtempSync(join(tmpdir(), 'taskwire-bench-'));
+  const { dir, remove } = temporaryFolder();
   const people = demoPeople.filter(({ role }) => role === 'manager');
   const suite = await startSuite({
     dir,
@@ -68,7 +66,7 @@ export async function measureWrite(): Promise<void> {
   } finally {
     bare.stop();
     await suite.stop();
-    rmSync(dir, { recursive: true, force: true });
+    remove();
   }
 }
 
