@@ -29,6 +29,13 @@ describe('how a request ended', () => {
     expect(conclude(create, [attempt(409, 'idempotency_in_progress')]).outcome).equal('unknown');
   });
 
+  it('is unknown when a deletion finds nothing left, since the gateway may have sent it before', () => {
+    const deletion: Intent = { kind: 'delete_user', actor: 'admin', user: 'u1' };
+    expect(conclude(deletion, [attempt(410)]).outcome).equal('unknown');
+    expect(conclude(deletion, [attempt(403)]).outcome).equal('refused');
+    expect(conclude(create, [attempt(404)]).outcome).equal('refused');
+  });
+
   it('is acknowledged for an account whose address is taken after a try without an answer', () => {
     expect(conclude(register, [attempt(null), attempt(409, 'email_taken')]).outcome).equal('acknowledged');
     expect(conclude(register, [attempt(409, 'email_taken')]).outcome).equal('refused');

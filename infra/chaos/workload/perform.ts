@@ -62,7 +62,10 @@ export function conclude(
   if (isUnknown && makesUser && tries.some(({ problem }) => problem === 'email_taken')) {
     return { attempts, outcome: 'acknowledged', replays: [] };
   }
-  return { attempts, outcome: isUnknown ? 'unknown' : 'refused', replays: [] };
+  // a gateway may send a DELETE again by itself (RFC 9110, 9.2.2) when a process dies over it, and pass on what the second one came to
+  const deletes = intent.kind === 'delete_user' || intent.kind === 'delete_task';
+  const isGone = deletes && tries.some(({ status }) => status === 404 || status === 410);
+  return { attempts, outcome: isUnknown || isGone ? 'unknown' : 'refused', replays: [] };
 }
 
 function wantsAnother(request: WireRequest, tries: readonly Try[]): boolean {
