@@ -13,7 +13,7 @@ import { pageHeaders } from './pages/html.ts';
 export type AccountActions = {
   askForMail(purpose: LinkPurpose, email: string, origin: Origin): Promise<void>;
   /** @throws Problem `link_not_valid`. */
-  checkLink(token: string, purpose: LinkPurpose): Promise<unknown>;
+  checkLink(token: string, purpose: LinkPurpose): Promise<{ email: string }>;
   verifyEmail(given: { token: string }, origin: Origin): Promise<void>;
   resetPassword(given: { token: string; new_password: string }, origin: Origin): Promise<void>;
 };
@@ -96,17 +96,26 @@ function askPage(o: { actions: AccountActions; base: string; name: string; purpo
 function resetPage(actions: AccountActions, base: string): Page {
   const action = `${base}/reset`;
   const way = { href: `${base}/forgot`, text: 'Ask for a new link' };
+
+  async function checked(token: string, request: Request): Promise<{ email: string } | Problem> {
+    let link = { email: '' };
+    const refused = await refusal(async () => (link = await actions.checkLink(token, 'reset_password')), request);
+    return refused ?? link;
+  }
+
   return {
     name: 'reset',
     async get(request, formToken) {
       const token = tokenIn(request);
-      const refused = await refusal(() => actions.checkLink(token, 'reset_password'), request);
-      if (refused !== undefined) return ended(refused, way);
-      return ok(newPasswordPage({ action, formToken, token }));
+      const link = await checked(token, request);
+      if (link instanceof Problem) return ended(link, way);
+      return ok(newPasswordPage({ action, formToken, token, email: link.email }));
     },
     async post(form, request, formToken) {
       const token = form.get('token') ?? '';
-      const again = (error: string) => newPasswordPage({ action, formToken, token, error });
+      const link = await checked(token, request);
+      if (link instanceof Problem) return ended(link, way);
+      const again = (error: string) => newPasswordPage({ action, formToken, token, email: link.email, error });
       const password = schemas.newPassword.safeParse(form.get('new_password'));
       if (!password.success) return { status: 422, body: again('The password needs 8 to 256 characters.') };
       const given = { token, new_password: password.data };

@@ -31,16 +31,19 @@ export function askForMailPage(
   );
 }
 
-export function newPasswordPage(form: AccountForm & { token: string; error?: string }): string {
+/** Whoever has the link reads the mails of the address, so it may be shown; password managers want to know it. */
+export function newPasswordPage(form: AccountForm & { token: string; email: string; error?: string }): string {
   const { error } = form;
   return page(
     error === undefined ? 'Set a new password' : 'Error: set a new password',
     html`<h1>Set a new password</h1>
+      <p class="quiet">for ${form.email}</p>
       <p class="quiet" id="rule">At least 8 characters. You will be logged out everywhere.</p>
       ${errorText(error)}
       <form method="post" action="${form.action}">
         <input type="hidden" name="form_token" value="${form.formToken}" />
         <input type="hidden" name="token" value="${form.token}" />
+        <input type="text" autocomplete="username" value="${form.email}" readonly hidden />
         <label for="new_password">New password</label>
         <input
           id="new_password"
