@@ -5,6 +5,7 @@ import { waitFor } from '@taskwire/testing';
 import { startChromium, type TestBrowser } from './chromium.ts';
 import { allLogs, allRows, copyEvents, type EventCopies } from './everything-kept.ts';
 import { demoPerson, logIn, mailsTo, newMember, send, type Person } from './front-end.ts';
+import { expectFit, phoneIn } from './phone.ts';
 import { useSuite } from './suite.ts';
 
 const patience = { timeoutMs: 30_000 };
@@ -184,6 +185,44 @@ describe('The life of an account, by mail and in Chromium', function () {
       expect((await neighbour.call('GET', path)).status, path).to.equal(200);
     }
   });
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    it(`has pages that fit a phone, in ${colorScheme}, by the keyboard alone, and keep to their policy`, async () => {
+      const person = await newMember(suite(), 'Pia Phone');
+      const phone = await chromium.fresh({ ...phoneIn(colorScheme), javaScriptEnabled: true });
+      const page = await phone.newPage();
+      const complaints: string[] = [];
+      page.on('console', (message) => complaints.push(message.text()));
+      try {
+        await page.goto(`${suite().url}/oidc/account/forgot`);
+        await expectFit(page);
+        await page.locator('#email:focus').waitFor();
+        await page.keyboard.type(person.user.email);
+        await page.keyboard.press('Enter');
+        await page.getByRole('status').waitFor();
+        await expectFit(page);
+        const [verification = ''] = await links(person.user.email, 'verify');
+        await page.goto(verification);
+        await expectFit(page);
+        await page.goto((await links(person.user.email, 'reset'))[0] ?? '');
+        await expectFit(page);
+        expect(complaints.filter((text) => !/favicon|status of 4/.test(text))).to.deep.equal([]);
+        await page.locator('#new_password:focus').waitFor();
+        await page.keyboard.type('password1');
+        await page.keyboard.press('Enter');
+        const alert = page.getByRole('alert');
+        expect(await alert.innerText()).to.contain('too easy to guess');
+        const field = page.getByLabel('New password');
+        expect(await field.getAttribute('aria-describedby')).to.equal(await alert.getAttribute('id'));
+        await expectFit(page);
+        await page.goto(`${suite().url}/oidc/account/verify?token=x`);
+        await page.getByRole('link', { name: 'Ask for a new link' }).waitFor();
+        await expectFit(page);
+      } finally {
+        await phone.close();
+      }
+    });
+  }
 
   it('leaves no link in any database, log or queue', async () => {
     const bodies = await copies.bodies();

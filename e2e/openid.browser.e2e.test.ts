@@ -7,6 +7,7 @@ import { waitFor } from '@taskwire/testing';
 import { authCommand } from './auth-command.ts';
 import { startChromium, startClientSite, type TestBrowser } from './chromium.ts';
 import { demoPerson, newMember, send, type Person } from './front-end.ts';
+import { expectFit, phoneIn } from './phone.ts';
 import { useSuite } from './suite.ts';
 
 describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
@@ -212,12 +213,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
 
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`fits a phone, in ${colorScheme}: nothing is wider than the screen, small to tap, or hard to read`, async () => {
-      const phone = await chromium.fresh({
-        viewport: { width: 320, height: 640 },
-        isMobile: true,
-        hasTouch: true,
-        colorScheme,
-      });
+      const phone = await chromium.fresh(phoneIn(colorScheme));
       try {
         const page = await phone.newPage();
         await page.goto((await begin({ login_hint: `${'a'.repeat(60)}@example.org` })).url.href);
@@ -261,39 +257,4 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     await page.getByRole('heading', { name: 'Something went wrong' }).waitFor();
     expect(page.url()).to.contain(suite().url);
   });
-
-  /** WCAG 2.2: 1.4.10 reflow at 320 px, 2.5.5 targets, 1.4.3 contrast. */
-  async function expectFit(page: Page): Promise<void> {
-    const { width, lowest, contrast } = await page.evaluate<{ width: number; lowest: number; contrast: number }>(
-      measure,
-    );
-    expect(width).to.be.at.most(320);
-    expect(lowest).to.be.at.least(44);
-    expect(contrast).to.be.at.least(4.5);
-  }
 });
-
-/** Text, because it runs in the page, whose types are not those of Node. Contrast is as WCAG 2.2 defines it. */
-const measure = `(() => {
-  const luminance = (color) => {
-    const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((part) => {
-      const value = Number(part) / 255;
-      return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-    });
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const groundOf = (element) => {
-    const { backgroundColor } = getComputedStyle(element);
-    return backgroundColor === 'rgba(0, 0, 0, 0)' ? groundOf(element.parentElement) : backgroundColor;
-  };
-  const contrastOf = (element) => {
-    const [a, b] = [luminance(getComputedStyle(element).color), luminance(groundOf(element))];
-    return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  };
-  const all = (selector) => [...document.querySelectorAll(selector)];
-  return {
-    width: document.documentElement.scrollWidth,
-    lowest: Math.min(...all('input:not([type=hidden]), button').map((target) => target.getBoundingClientRect().height)),
-    contrast: Math.min(...all('h1, p, li, label, input:not([type=hidden]), button').map(contrastOf)),
-  };
-})()`;
