@@ -64,7 +64,7 @@ export type RecordedEvent = {
   timestamp: string;
   /** Null for the system, and for events of users. */
   actor: string | null;
-  /** `assigned_to` or `unassigned_from`. */
+  /** `assigned_to`, `unassigned_from` or `user_id`. */
   named: string | null;
 };
 
@@ -109,7 +109,13 @@ export type World = {
   deletedAccess: { userId: string; path: string; status: number }[];
 };
 
-export type UserRow = UserAnswer & { id: string; version: number; updated_at: string; is_deleted: boolean };
+export type UserRow = UserAnswer & {
+  id: string;
+  version: number;
+  updated_at: string;
+  is_deleted: boolean;
+  tokens_valid_after: string | null;
+};
 
 /** A link that Auth asks to be mailed. */
 export type LinkRow = {

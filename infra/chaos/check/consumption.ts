@@ -5,7 +5,7 @@ import { broken, type Violation } from './violation.ts';
 
 /** What each service takes of what it hears; the rest it lets pass without a trace. */
 const bindings: Record<Consumer, RegExp> = {
-  tasks: /^auth\.user\./,
+  tasks: /^auth\.(user\.|account\.access_ended$)/,
   notifications: /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
 };
 

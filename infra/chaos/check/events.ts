@@ -5,7 +5,10 @@ import { broken, type Violation } from './violation.ts';
 /** Every committed change was published, with one message id for each of its events, in the order of its aggregate. */
 export function checkEvents(evidence: Evidence): Violation[] {
   const { world } = evidence;
-  const published = Map.groupBy(firstOccurrences(evidence.events), ({ aggregateId }) => aggregateId);
+  const { ends = [], others = [] } = Object.groupBy(firstOccurrences(evidence.events), ({ type }) =>
+    type === 'auth.account.access_ended' ? 'ends' : 'others',
+  );
+  const published = Map.groupBy(others, ({ aggregateId }) => aggregateId);
   const known = new Set([...world.tasks, ...world.users, ...world.links].map(({ id }) => id));
   const strangers = [...published.keys()].filter((id) => !known.has(id));
   return [
@@ -21,6 +24,10 @@ export function checkEvents(evidence: Evidence): Violation[] {
     ...broken(
       'every change is told once',
       world.links.map((link) => untoldLink(link, published.get(link.id) ?? [])),
+    ),
+    ...broken(
+      'every change is told once',
+      world.users.map((user) => untoldEnd(user, ends)),
     ),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
   ];
@@ -81,6 +88,16 @@ function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violatio
       told.at(-1)!.timestamp !== user.updated_at &&
       `${text}; the last is of another time`,
   ]);
+}
+
+/** An end of access is told once, at its time; that of a deletion is the deletion. */
+function untoldEnd(user: UserRow, ends: readonly RecordedEvent[]): string | false {
+  const times = ends.filter(({ named }) => named === user.id).map(({ timestamp }) => timestamp);
+  const last = times.toSorted(compare).at(-1) ?? null;
+  const isTold = (user.is_deleted || last === user.tokens_valid_after) && new Set(times).size === times.length;
+  return (
+    !isTold && `user ${user.id}: access ended at ${user.tokens_valid_after}; told of are ${times.join(', ') || 'none'}`
+  );
 }
 
 const linkEvents = {

@@ -94,7 +94,8 @@ async function reading<T>(url: string, work: (rows: (text: string) => Promise<Ro
 const outbox = 'SELECT FROM outbox';
 
 const users = `
-  SELECT id, email, name, role, version, ${isoMicros('updated_at')} AS updated_at, deleted_at IS NOT NULL AS is_deleted
+  SELECT id, email, name, role, version, ${isoMicros('updated_at')} AS updated_at, deleted_at IS NOT NULL AS is_deleted,
+    ${isoMicros('tokens_valid_after')} AS tokens_valid_after
   FROM users`;
 
 const links = `

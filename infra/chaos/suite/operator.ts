@@ -17,7 +17,7 @@ export type Operator = {
 
 /** As the services declare them. */
 export const bindingKeys: Record<Consumer, readonly string[]> = {
-  tasks: ['auth.user.*'],
+  tasks: ['auth.user.*', 'auth.account.access_ended'],
   notifications: ['auth.user.*', 'auth.account.*', 'tasks.#'],
 };
 

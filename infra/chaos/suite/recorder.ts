@@ -129,6 +129,6 @@ function toEvent(
     aggregateId: String(properties.headers?.['aggregate_id']),
     timestamp: String(payload['timestamp']),
     actor: payload['actor'] ?? null,
-    named: payload['assigned_to'] ?? payload['unassigned_from'] ?? null,
+    named: payload['assigned_to'] ?? payload['unassigned_from'] ?? payload['user_id'] ?? null,
   };
 }

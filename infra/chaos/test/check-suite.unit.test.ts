@@ -57,6 +57,30 @@ describe('the checker of chaos runs, of mailed links,', () => {
   });
 });
 
+describe('the checker of chaos runs, of ends of access,', () => {
+  function ending(toldAt: string | null): (run: Evidence) => void {
+    return (run) => {
+      const user = run.world.users.find(({ id }) => id === ann)!;
+      user.tokens_valid_after = at;
+      if (toldAt === null) return;
+      const type = 'auth.account.access_ended';
+      run.events.push({ messageId: told, type, aggregateId: 'end', timestamp: toldAt, actor: null, named: ann });
+      for (const service of ['tasks', 'notifications'] as const) {
+        run.world.inbox.push({ service, message_id: told, handler: type, received_at: at });
+      }
+    };
+  }
+
+  it('finds nothing wrong with one that was told of at its time', () => {
+    expect(brokenBy(ending(at))).deep.equal([]);
+  });
+
+  it('finds one that was never told of, or of another time', () => {
+    expect(brokenBy(ending(null))).deep.equal(['every change is told once']);
+    expect(brokenBy(ending('2026-11-20T10:00:04.000000Z'))).deep.equal(['every change is told once']);
+  });
+});
+
 describe('the checker of chaos runs, of takeovers,', () => {
   it('finds one that took too long', () => {
     expect(brokenBy(({ takeovers }) => void (takeovers[0]!.ms = 5_001))).deep.equal([

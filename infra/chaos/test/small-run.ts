@@ -30,6 +30,7 @@ export function smallRun(): Evidence {
       version: 1,
       updated_at: second(0),
       is_deleted: false,
+      tokens_valid_after: null,
     },
     {
       id: ann,
@@ -39,6 +40,7 @@ export function smallRun(): Evidence {
       version: 1,
       updated_at: second(1),
       is_deleted: false,
+      tokens_valid_after: null,
     },
   ];
   const started = {

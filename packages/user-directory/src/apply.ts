@@ -43,7 +43,8 @@ const takeOn = `
     role = excluded.role,
     version = excluded.version,
     updated_at = excluded.updated_at,
-    tokens_valid_after = excluded.tokens_valid_after,
+    -- an event may have told of a later end of access than what was read
+    tokens_valid_after = greatest(held.tokens_valid_after, excluded.tokens_valid_after),
     is_deleted = excluded.is_deleted,
     fetched_at = excluded.fetched_at,
     stale_since = CASE WHEN NOT excluded.is_deleted THEN held.stale_since END,
@@ -76,6 +77,13 @@ const bury = `
   WHERE NOT held.is_deleted
   RETURNING ${returning('old')}, ${returning('new')}, false AS unannounced`;
 
+/** Ends of access only go forward, so neither order nor version matters. The row is there: the event made it stale before. */
+const endTokens = `
+  UPDATE directory_users
+  SET tokens_valid_after = $2::timestamptz
+  WHERE id = $1 AND NOT is_deleted AND $2::timestamptz > coalesce(tokens_valid_after, '-infinity')
+  RETURNING ${returning('old')}, ${returning('new')}, false AS unannounced`;
+
 type AdvanceRow = Record<`${'old' | 'new'}_${keyof UserRow}`, unknown> & { unannounced: boolean };
 
 /** How long an event may take until its absence counts as a loss, in milliseconds: redelivery and a restart of the broker fit in. */
@@ -104,6 +112,22 @@ export async function applyDeletion(
   const rows = await query<AdvanceRow>(tx, bury, [id, eventAt]);
   const [advance] = await tell(tx, rows, onApplied);
   return advance;
+}
+
+/** Ends, in the caller's transaction, what access was given before: by the event alone, so that it holds while Auth cannot be asked. */
+export async function applyAccessEnd(
+  tx: Tx,
+  id: string,
+  eventAt: string,
+  onApplied: OnApplied | undefined,
+): Promise<void> {
+  const rows = await query<AdvanceRow>(tx, endTokens, [id, eventAt]);
+  // of one who was never fetched there is nothing to tell yet
+  await tell(
+    tx,
+    rows.filter((row) => row.new_fetched_at !== null),
+    onApplied,
+  );
 }
 
 async function tell(tx: Tx, rows: readonly AdvanceRow[], onApplied: OnApplied | undefined): Promise<Advance[]> {

@@ -3,10 +3,10 @@ import { defineHandler, done, type Handler } from '@taskwire/inbox';
 import type { Loop } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
-import { applyDeletion, type OnApplied } from './apply.ts';
+import { applyAccessEnd, applyDeletion, type OnApplied } from './apply.ts';
 import { createUserCache } from './cache.ts';
 import { createCheckUser } from './check-user.ts';
-import { noteChange, type UserEvent, type UserEventType } from './events.ts';
+import { noteChange, userEventTypes, type UserEvent, type UserEventType } from './events.ts';
 import { createDirectoryMetrics } from './metrics.ts';
 import { createReadThrough, type ReadThrough } from './read-through.ts';
 import { createRefresher, type RefresherTuning } from './refresher.ts';
@@ -28,7 +28,7 @@ export type UserDirectoryOptions = {
 };
 
 export type UserDirectory = {
-  /** For the inbox: `auth.user.*`. In no order, since every step can be repeated and overtaken. */
+  /** For the inbox: `auth.user.*` and `auth.account.access_ended`. In no order, since every step can be repeated and overtaken. */
   handlers: Handler[];
   /** What the handlers do, for a service that does more with such an event: in its own transaction. */
   note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
@@ -84,6 +84,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
     if (type === 'auth.user.deleted') await applyDeletion(tx, event.user_id, event.timestamp, onApplied);
     else await noteChange(tx, event, refreshTuning.gapMs);
+    if (type === 'auth.account.access_ended') await applyAccessEnd(tx, event.user_id, event.timestamp, onApplied);
     setTimeout(() => {
       cache.forget(event.user_id);
       refresher.wake();
@@ -102,7 +103,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   }
 
   return {
-    handlers: [handler('auth.user.created'), handler('auth.user.changed'), handler('auth.user.deleted')],
+    handlers: userEventTypes.map(handler),
     note,
     get: cache.get,
     readThrough: createReadThrough(parts),

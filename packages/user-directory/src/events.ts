@@ -2,7 +2,13 @@ import { query, type Tx } from '@taskwire/postgres';
 import type { EventPayload } from '@taskwire/contracts';
 
 /** The events that a directory lives by. */
-export type UserEventType = 'auth.user.created' | 'auth.user.changed' | 'auth.user.deleted';
+export const userEventTypes = [
+  'auth.user.created',
+  'auth.user.changed',
+  'auth.user.deleted',
+  'auth.account.access_ended',
+] as const;
+export type UserEventType = (typeof userEventTypes)[number];
 export type UserEvent = EventPayload<UserEventType>;
 
 /**

@@ -4,11 +4,11 @@ import fc from 'fast-check';
 import { query } from '@taskwire/postgres';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import type { Answer } from '@taskwire/http-client';
-import { applyDeletion, applyStates, type Change } from '../src/apply.ts';
+import { applyAccessEnd, applyDeletion, applyStates, type Change } from '../src/apply.ts';
 import { noteChange } from '../src/events.ts';
 import { claimStale, finishFetch, type Claim, type FetchTuning } from '../src/fetching.ts';
 import { userDirectoryMigrations } from '../src/migrations.ts';
-import type { UserState } from '../src/user.ts';
+import { toUser, type UserRow, type UserState } from '../src/user.ts';
 import { fakeAuth, type FakeAuth, type Told } from './fake-auth.ts';
 
 /** No back-off, so that every row that is stale can be claimed at once. */
@@ -19,7 +19,13 @@ const tuning: FetchTuning = { gapMs: 0, backOffBaseMs: 0, backOffMaxMs: 0, behin
  * was read are two steps, with anything in between: that is a slow fetch.
  */
 const step = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('create', 'change', 'change', 'remove'), user: fc.nat(2) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom('create', 'change', 'change', 'end access', 'remove'),
+      user: fc.nat(2),
+    }),
+  },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('deliver', 'deliver again'), which: fc.nat() }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('claim', 'read a page', 'read a page for a rebuild') }) },
   { weight: 4, arbitrary: fc.record({ do: fc.constantFrom('finish', 'fail', 'take the page'), which: fc.nat() }) },
@@ -74,7 +80,10 @@ describe('A user directory, whatever happens in whatever order', () => {
     const seen = new Map<string, { version: number; is_deleted: boolean }>();
 
     const onApplied = async (_tx: unknown, { before, after }: Change) => {
-      expect(before, 'each change starts where the last one ended').to.deep.equal(heard.get(after.id));
+      // a higher version alone is not told
+      const last = heard.get(after.id);
+      const expected = last && before && { ...last, version: before.version };
+      expect(before, 'each change starts where the last one ended').to.deep.equal(expected);
       heard.set(after.id, after);
     };
 
@@ -82,6 +91,7 @@ describe('A user directory, whatever happens in whatever order', () => {
       await db.transaction(async (tx) => {
         if (type === 'auth.user.deleted') await applyDeletion(tx, event.user_id, event.timestamp, onApplied);
         else await noteChange(tx, event, tuning.gapMs);
+        if (type === 'auth.account.access_ended') await applyAccessEnd(tx, event.user_id, event.timestamp, onApplied);
       });
     }
 
@@ -122,6 +132,7 @@ describe('A user directory, whatever happens in whatever order', () => {
       const state = auth.state(id);
       if (what === 'create' && state === undefined) undelivered.push(auth.create(id));
       if (what === 'change' && state?.is_deleted === false) undelivered.push(auth.change(id));
+      if (what === 'end access' && state?.is_deleted === false) undelivered.push(...auth.endAccess(id));
       if (what === 'remove' && state?.is_deleted === false) undelivered.push(auth.remove(id));
       if (what === 'deliver') {
         const [told] = undelivered.splice(which % Math.max(1, undelivered.length), 1);
@@ -166,15 +177,24 @@ describe('A user directory, whatever happens in whatever order', () => {
         throw new Error('rows are still stale');
       },
       async expectAuthsState() {
-        const rows = await query<{ id: string; name: string | null; is_deleted: boolean }>(
+        const rows = await query<UserRow>(
           db.pool,
-          'SELECT id, name, is_deleted FROM directory_users ORDER BY id',
+          `SELECT id, email, name, role, version, is_deleted, tokens_valid_after, fetched_at FROM directory_users`,
         );
-        const shape = (id: string, name: string | null, deleted: boolean) => (deleted ? { id } : { id, name });
-        const expected = auth.states().map((state) => shape(state.id, state.name, state.is_deleted));
-        const held = rows.map((row) => shape(row.id, row.name, row.is_deleted));
-        expect(held).to.have.deep.members(expected);
-        const listener = [...heard.values()].map((user) => shape(user.id, user.name, user.isDeleted));
+        const shape = (id: string, name: string | null, endedAt: Date | null) => ({
+          id,
+          name,
+          ended: endedAt?.getTime(),
+        });
+        const expected = auth
+          .states()
+          .map(({ id, name, is_deleted: deleted, tokens_valid_after: endedAt }) =>
+            deleted ? { id } : shape(id, name, endedAt === null ? null : new Date(endedAt)),
+          );
+        const seenAs = (user: Change['after'] | undefined) =>
+          user?.isDeleted === false ? shape(user.id, user.name, user.tokensValidAfter) : { id: user?.id };
+        expect(rows.map((row) => seenAs(toUser(row)))).to.have.deep.members(expected);
+        const listener = [...heard.values()].map(seenAs);
         expect(listener, 'what onApplied told').to.have.deep.members(expected);
       },
     };

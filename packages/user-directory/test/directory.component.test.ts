@@ -98,6 +98,27 @@ describe('A user directory', () => {
     expect(await directory.get(id)).to.include({ isDeleted: true, name: 'Ann' });
   });
 
+  it('refuses access from before an event that ends it, although Auth cannot be asked since then', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id, { role: 'manager' }));
+    await directory.refresher.tick();
+    const slow = auth.read(id);
+    const issuedAt = new Date();
+    const check = async (at: Date) => await directory.checkUser({ userId: id, role: 'manager', issuedAt: at });
+    expect(await check(issuedAt)).to.deep.equal({ role: 'manager' });
+    const [, ended] = auth.endAccess(id);
+    const event = { ...ended.event, timestamp: new Date(issuedAt.getTime() + 1_000).toISOString() };
+    await world.deliver({ ...ended, event });
+    await waitFor(async () => (await check(issuedAt)) === 'revoked');
+    expect(await check(new Date(issuedAt.getTime() + 2_000)), 'a later token').to.deep.equal({ role: 'manager' });
+    // what was read before the end does not take it back
+    auth.answer(() => slow);
+    await directory.refresher.tick();
+    expect(await check(issuedAt)).to.equal('revoked');
+    await world.deliver({ ...ended, event: { ...event, timestamp: issuedAt.toISOString() } });
+    expect((await world.row(id))?.tokens_valid_after?.toISOString(), 'an older end').to.equal(event.timestamp);
+  });
+
   it('leaves a tombstone when a fetch is answered 410', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));

@@ -11,6 +11,8 @@ export type FakeAuth = {
   create(id: string, fields?: Partial<UserState>): Told;
   change(id: string, fields?: Partial<UserState>): Told;
   remove(id: string): Told;
+  /** Ends the access that was given before, which is told twice. */
+  endAccess(id: string): [Told, Told];
   /** Takes a user back to an earlier state, or out of existence, as a backup would. */
   restore(id: string, state: UserState | undefined): void;
   state(id: string): UserState | undefined;
@@ -106,6 +108,13 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
     change(id, fields = { name: `Ann ${microseconds}` }) {
       const before = living(id);
       return put({ ...before, ...fields, version: before.version + 1, updated_at: stamp() }, 'auth.user.changed');
+    },
+    endAccess(id) {
+      const before = living(id);
+      const at = stamp();
+      const ended = { ...before, tokens_valid_after: at, version: before.version + 1, updated_at: at };
+      const changed = put(ended, 'auth.user.changed');
+      return [changed, { ...changed, type: 'auth.account.access_ended' }];
     },
     remove(id) {
       const before = living(id);

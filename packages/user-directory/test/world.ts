@@ -82,6 +82,7 @@ type Row = {
   version: number;
   name: string | null;
   is_deleted: boolean;
+  tokens_valid_after: Date | null;
   stale_since: Date | null;
   next_fetch_at: Date | null;
   attempts: number;

@@ -115,8 +115,8 @@ describe('passwords', () => {
       expectProblem(await world.logIn(user.email, password), 'invalid_credentials');
       const session = (await world.logIn(user.email, newPassword)).body as Session;
       expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
-      const types = (await announced(user.id)).slice(-2);
-      expect(types).to.deep.equal(['auth.user.changed', 'auth.account.password_changed']);
+      const types = (await announced(user.id)).slice(-3);
+      expect(types).to.deep.equal(['auth.user.changed', 'auth.account.access_ended', 'auth.account.password_changed']);
     });
 
     it('are set by one of a hundred at once', async () => {
@@ -203,7 +203,7 @@ describe('passwords', () => {
       expect((await world.api.call('logoutEverywhere', { token: user.token })).status).to.equal(204);
       for (const session of sessions) await expectEnded(session);
       expect((await world.me(neighbour.token)).status).to.equal(200);
-      expect((await announced(user.id)).at(-1)).to.equal('auth.user.changed');
+      expect((await announced(user.id)).slice(-2)).to.deep.equal(['auth.user.changed', 'auth.account.access_ended']);
       const again = await logIn(world, user.email);
       expect((await world.me(again.access_token)).status).to.equal(200);
     });

@@ -159,6 +159,11 @@ describe('Auth, as a provider', () => {
           await world.api.call('changePassword', { token, body });
           return await published('auth.account.password_changed', id);
         },
+        'an event auth.account.access_ended': async () => {
+          const { id, token } = await loggedIn(world, 'member');
+          await world.api.call('logoutEverywhere', { token });
+          return await published('auth.account.access_ended', id);
+        },
         'an event auth.user.created': async () => {
           const { id } = await addUser(world, 'member');
           return await published('auth.user.created', id);

@@ -131,6 +131,10 @@ describePact('notifications', 'auth', (pact, formPact) => {
       await receives('auth.user.changed', async () => (await held())?.name === 'Bea');
     });
 
+    it('ends the access that a user was given before', async () => {
+      await receives('auth.account.access_ended', async () => (await held())?.tokensValidAfter);
+    });
+
     it('ends the access of a user who was deleted', async () => {
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });

@@ -21,7 +21,7 @@ import { observeUnsettled } from './postgres/unsettled-gauge.ts';
 /** Tasks' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:tasks';
 const service = 'tasks';
-const bindings = ['auth.user.*'];
+const bindings = ['auth.user.*', 'auth.account.access_ended'];
 
 /**
  * A task whose performer is gone waits at most about this long for a new one when the wake-up was lost (a process died in between). With

@@ -66,6 +66,11 @@ describePact('tasks', 'auth', (pact, formPact) => {
       await receives('auth.user.changed', async () => (await held())?.role === 'manager');
     });
 
+    it('ends the access that a user was given before', async () => {
+      const ended = async () => (await held())?.tokensValidAfter;
+      await receives('auth.account.access_ended', ended);
+    });
+
     it('ends the access of a user who was deleted', async () => {
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });

@@ -38,6 +38,12 @@ export const events = {
   'auth.user.deleted': userEvent.describe('A user was deleted.'),
   'auth.account.verification_requested': linkEvent.describe('A link is to be mailed that verifies an e-mail address.'),
   'auth.account.password_reset_requested': linkEvent.describe('A link is to be mailed that sets a new password.'),
+  'auth.account.access_ended': z
+    .object({
+      user_id: uuid.describe('the user'),
+      timestamp: instant.describe('when; access tokens that were issued before are to be refused'),
+    })
+    .describe('All access that a user was given before has ended: by a lower role, a new password, a log-out everywhere.'),
   'auth.account.password_changed': z
     .object({ user_id: uuid.describe('the user'), timestamp: instant.describe('when it was committed') })
     .describe('A user has another password; all access from before has ended.'),

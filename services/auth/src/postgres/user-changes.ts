@@ -90,17 +90,24 @@ async function followUp(
   lifetimes: LinkLifetimes,
 ): Promise<void> {
   if (change.deleted === true) return await voidLinks(tx, id, ['verify_email', 'reset_password'], 'user_deleted');
+  if (change.endsSessions !== undefined) await tellAccount(tx, 'auth.account.access_ended', { id, timestamp });
   if (isAnotherAddress(before, change)) {
     await voidLinks(tx, id, ['verify_email', 'reset_password'], 'email_changed');
     await openLink(tx, { userId: id, purpose: 'verify_email', email }, lifetimes);
   }
   if (change.passwordHash !== undefined) {
     await voidLinks(tx, id, ['reset_password'], 'password_changed');
-    await appendEvents(tx, [
-      // of an aggregate of its own, as those of links
-      { type: 'auth.account.password_changed', aggregateId: randomUUIDv7(), payload: { user_id: id, timestamp } },
-    ]);
+    await tellAccount(tx, 'auth.account.password_changed', { id, timestamp });
   }
+}
+
+/** An event of an aggregate of its own, as those of links: one that nobody takes must not hold back those of the user. */
+async function tellAccount(
+  tx: Tx,
+  type: 'auth.account.access_ended' | 'auth.account.password_changed',
+  { id, timestamp }: { id: string; timestamp: string },
+): Promise<void> {
+  await appendEvents(tx, [{ type, aggregateId: randomUUIDv7(), payload: { user_id: id, timestamp } }]);
 }
 
 function isAnotherAddress(user: InternalUser, { email }: UserChange): boolean {
