@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { query, type Queryable } from './query.ts';
+import { isSqlState, sqlState } from './sql.ts';
 
 /** Migrations of one owner (a service, or a package with tables of its own): files `NNNN_name.sql` in a directory, numbered from 0001 without gaps. */
 export type MigrationSource = { name: string; directory: URL };
@@ -22,6 +24,15 @@ export type MigrationStatus = {
 /** One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at once take turns. */
 const migrationLock = '8386110886542668389';
 
+/**
+ * How long a migration waits for a table that a long transaction uses. Whoever wants that table meanwhile waits behind it, so it is short, and is
+ * tried again: https://postgres.ai/blog/20210923-zero-downtime-postgres-schema-migrations-lock-timeout-and-retries
+ */
+const lockWaitMs = 1_000;
+/** Between two tries those who waited get through. With this many a migration gives up after about two minutes. */
+const lockPauseMs = 1_000;
+const lockTries = 60;
+
 const createTable = `
   CREATE TABLE IF NOT EXISTS schema_migrations (
     source     text        NOT NULL,
@@ -34,7 +45,8 @@ const createTable = `
 
 /**
  * Brings a database forward to what this build knows, one transaction for each file, and tells what was run. Safe to call from
- * several processes at once. Forward only: https://martinfowler.com/articles/evodb.html
+ * several processes at once, and beside a working service: it holds up others for a second at a time. Forward only:
+ * https://martinfowler.com/articles/evodb.html
  * @throws when a file was changed after it ran, or when the database is newer than this build.
  */
 export async function migrate(url: string, sources: readonly MigrationSource[]): Promise<Applied[]> {
@@ -94,8 +106,22 @@ function refuseNewer(unknown: string[]): void {
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await tryApplying(client, migration);
+    } catch (error) {
+      if (!isSqlState(error, sqlState.lockNotAvailable) || tries === lockTries) {
+        throw new Error(`${label(migration)} failed and was rolled back`, { cause: error });
+      }
+      await delay(lockPauseMs);
+    }
+  }
+}
+
+async function tryApplying(client: pg.Client, migration: Migration): Promise<void> {
   await client.query('BEGIN');
   try {
+    await client.query(`SET LOCAL lock_timeout = ${lockWaitMs}`);
     await client.query(migration.sql);
     await client.query('INSERT INTO schema_migrations (source, version, name, checksum) VALUES ($1, $2, $3, $4)', [
       migration.source,
@@ -106,7 +132,7 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK');
-    throw new Error(`${label(migration)} failed and was rolled back`, { cause: error });
+    throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { startFaultProxy } from '@taskwire/local-servers';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
+import { silent, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import {
   createDatabase,
   decodeCursor,
@@ -63,6 +63,22 @@ describe('Migrations', () => {
       "SELECT to_regclass('half')::text AS half, to_regclass('things')::text AS things",
     );
     expect(tables).to.deep.equal([{ half: null, things: 'things' }]);
+  });
+
+  it('let others through while a long transaction keeps them from their table', async () => {
+    await migrate(test.url, [source]);
+    await writeFile(join(folder, '0002_more.sql'), 'ALTER TABLE things ADD title text;');
+    const long = await test.db.pool.connect();
+    await long.query('BEGIN; SELECT FROM things');
+    const migrated = migrate(test.url, [source]);
+    const waiting = `SELECT FROM pg_stat_activity
+      WHERE datname = current_database() AND query LIKE 'ALTER TABLE things%' AND wait_event_type = 'Lock'`;
+    await waitFor(async () => (await query(test.db.pool, waiting)).length > 0);
+    // behind the migration in the line for the table
+    await query(test.db.pool, 'SELECT FROM things');
+    await long.query('COMMIT');
+    long.release();
+    expect(await migrated).to.deep.equal(['things/0002_more']);
   });
 
   it('refuse a file that was changed after it ran', async () => {
