@@ -62,7 +62,7 @@ function after<S extends Pick<TaskVersion, 'title' | 'state' | 'assigneeId'>>(
   }
 }
 
-/** PRODUCT section 4: a new task tells `created` and `changed`; a change of several fields tells one `changed`. */
+/** A new task tells `created` and `changed`; a change of several fields tells one `changed`. */
 function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): Told[] {
   const fieldChanges = changes.filter(({ action }) => action === 'changed');
   return changes.flatMap((entry): Told[] => {

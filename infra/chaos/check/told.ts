@@ -8,7 +8,7 @@ type Expected = { type: string; userId: string; need: 'must' | 'may' };
 type Audience = 'named' | 'creator';
 
 /**
- * PRODUCT section 5, who is told of what. When the task was deleted before that could be told, some of it is no news any more: what was to be done,
+ * Who is told of what. When the task was deleted before that could be told, some of it is no news any more: what was to be done,
  * and everything of a task that nobody had been told of before.
  */
 const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
