@@ -4,7 +4,7 @@ import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import type { NewNotification } from '../src/app/ports.ts';
-import { writeNotifications } from '../src/postgres/notifications.ts';
+import { notificationInbox, writeNotifications } from '../src/postgres/notifications.ts';
 import type { StandInUser } from './support/other-services.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
@@ -81,6 +81,30 @@ describe('The API of notifications', () => {
     const second = list.parse((await get(`?limit=2&cursor=${first.next_cursor}`)).body);
     expect(second.data.map(({ id }) => id)).to.deep.equal(ids.slice(2));
     expect(second.next_cursor).to.equal(null);
+  });
+
+  it('reads a page along an index, however many a user has', async () => {
+    const client = await around.database.db.pool.connect();
+    try {
+      await client.query('BEGIN');
+      await client.query(
+        `INSERT INTO notifications (event_id, user_id, type, facts, title, body)
+         SELECT uuidv7(), $1, 'task.assigned', '{}', 'Title', 'Body' FROM generate_series(1, 2000)`,
+        [ann.id],
+      );
+      await client.query('ANALYZE notifications');
+      const sql = `SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'notifications'`;
+      const readSoFar = async () => Number((await client.query<{ n: string }>(sql)).rows[0]?.n);
+      for (const unread of [false, true]) {
+        const before = await readSoFar();
+        const listed = await notificationInbox(client).list({ userId: ann.id, unread, after: undefined, limit: 10 });
+        expect(listed).to.have.length(10);
+        expect((await readSoFar()) - before).to.be.below(50);
+      }
+    } finally {
+      await client.query('ROLLBACK');
+      client.release();
+    }
   });
 
   it('lists the unread alone when asked to', async () => {

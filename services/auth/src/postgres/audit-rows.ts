@@ -55,7 +55,7 @@ export async function listAudit(db: Queryable, filter: AuditFilter): Promise<Aud
   return await query<AuditEntry>(
     db,
     `SELECT ${columns} FROM audit_log WHERE ${sql()}
-     ORDER BY at DESC, id DESC LIMIT ${filter.limit}`,
+     ORDER BY audit_log.at DESC, id DESC LIMIT ${filter.limit}`,
     values,
   );
 }

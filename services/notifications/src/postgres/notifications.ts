@@ -53,7 +53,8 @@ const page = (onlyUnread: string) => `
   SELECT ${view} FROM notifications
   WHERE user_id = $1 AND title IS NOT NULL ${onlyUnread}
     AND (created_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-  ORDER BY created_at DESC, id DESC LIMIT $4`;
+  -- bare, created_at would be the text that is given, for which there is no index
+  ORDER BY notifications.created_at DESC, id DESC LIMIT $4`;
 
 const lists = {
   all: { name: 'list_notifications', text: page('') },
