@@ -38,11 +38,18 @@ describe('When parts are down, what was acknowledged', function () {
     return body;
   }
 
-  /** Each task has exactly one notification for its performer, and exactly one mail. */
+  /**
+   * Each task has exactly one notification for its performer, and exactly one mail; none at most where the process died in the moment in which it
+   * handed the mail over: that one is explained as unknown, and is not sent again (ADR 11).
+   */
   async function expectToldOnce(tasks: readonly Task[]): Promise<void> {
+    let inDoubt: string[] = [];
     await waitFor(async () => {
+      inDoubt = await mailsInDoubt();
       const mails = await mailsTo(suite(), performer.user.email);
-      return tasks.every(({ title }) => mails.some(({ subject }) => subject.includes(title)));
+      return tasks.every(
+        ({ id, title }) => inDoubt.includes(id) || mails.some(({ subject }) => subject.includes(title)),
+      );
     }, recovery);
     for (const task of tasks) {
       const told = await toldAbout(performer, task.id);
@@ -53,16 +60,33 @@ describe('When parts are down, what was acknowledged', function () {
       const mails = (await mailsTo(suite(), performer.user.email)).filter(({ subject }) =>
         subject.includes(task.title),
       );
-      expect(mails, task.title).to.have.length(1);
+      if (inDoubt.includes(task.id)) expect(mails, task.title).to.have.length.at.most(1);
+      else expect(mails, task.title).to.have.length(1);
     }
   }
 
+  /** Tasks of mails that were handed over, and of which nothing was heard for longer than the mail catcher ever takes. */
+  async function mailsInDoubt(): Promise<string[]> {
+    const rows = await rowsOf<{ task_id: string }>(
+      'notifications',
+      `SELECT n.task_id FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+       WHERE d.channel = 'email' AND d.state IN ('sending', 'unknown') AND d.updated_at < now() - interval '5 seconds'`,
+    );
+    return rows.map(({ task_id: id }) => id);
+  }
+
   async function waitingInOutbox(): Promise<number> {
-    const client = new pg.Client({ connectionString: suite().databaseUrl('tasks') });
+    return (await rowsOf('tasks', 'SELECT FROM outbox')).length;
+  }
+
+  async function rowsOf<R extends object>(service: 'tasks' | 'notifications', text: string): Promise<R[]> {
+    const client = new pg.Client({ connectionString: suite().databaseUrl(service) });
     await client.connect();
-    const { rowCount } = await client.query('SELECT FROM outbox');
-    await client.end();
-    return rowCount ?? 0;
+    try {
+      return (await client.query<R>(text)).rows;
+    } finally {
+      await client.end();
+    }
   }
 
   it('waits in the outbox while the broker is down, and goes out when it is back', async () => {
