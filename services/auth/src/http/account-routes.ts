@@ -1,12 +1,13 @@
 import { authRoutes } from '@taskwire/contracts';
 import { answer, bind, type BoundRoute } from '@taskwire/http-server';
+import { originOf } from '../app/origin.ts';
 import type { askForMail } from '../app/ask-for-mail.ts';
 import type { changePassword } from '../app/change-password.ts';
 import type { logOutEverywhere } from '../app/log-out-everywhere.ts';
 import type { readAccountLink } from '../app/read-account-link.ts';
 import type { resetPassword } from '../app/reset-password.ts';
 import type { verifyEmail } from '../app/verify-email.ts';
-import { callerOf, originOf } from './origin.ts';
+import { callerOf } from './caller.ts';
 
 /** What the routes of an account's life call, and its pages. */
 export type AccountUseCases = {

@@ -1,5 +1,6 @@
 import { authRoutes } from '@taskwire/contracts';
 import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { originOf } from '../app/origin.ts';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { createUser } from '../app/create-user.ts';
 import type { DeviceProofs } from '../app/device-proofs.ts';
@@ -11,7 +12,7 @@ import type { register } from '../app/register.ts';
 import type { AuditLog } from '../app/audit.ts';
 import { listAudit } from './audit.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
-import { callerOf, originOf } from './origin.ts';
+import { callerOf } from './caller.ts';
 
 /** What the routes call. */
 export type UseCases = {

@@ -1,13 +1,14 @@
 import { schemas } from '@taskwire/contracts';
-import { problem, Problem } from '@taskwire/errors';
+import { Problem } from '@taskwire/errors';
 import type { OwnPath } from '@taskwire/http-server';
 import type { LinkPurpose } from '../app/account-links.ts';
 import type { Origin } from '../app/audit.ts';
-import { readForm } from './form.ts';
+import { readPostedForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
 import { ownForms } from './own-form.ts';
 import { askForMailPage, donePage, failedPage, newPasswordPage, verifyPage } from './pages/account-pages.ts';
 import { pageHeaders } from './pages/html.ts';
+import { refusalOf, refusalText } from './refusal.ts';
 
 /** What the pages do; the same as the JSON API does. */
 export type AccountActions = {
@@ -50,10 +51,7 @@ export function accountPages(options: { issuer: string; formKey: Buffer; actions
   async function answer(page: Page, request: Request, response: Response): Promise<Answer> {
     const formToken = forms.tokenFor(request, response);
     if (request.method === 'GET' || request.method === 'HEAD') return await page.get(request, formToken);
-    if (request.method !== 'POST') {
-      throw problem('method_not_allowed', 'Use GET, POST.', { headers: { Allow: 'GET, POST' } });
-    }
-    const form = await readForm(request);
+    const form = await readPostedForm(request);
     forms.requireOwn(request, form);
     return await page.post(form, request, formToken);
   }
@@ -87,7 +85,7 @@ function askPage(o: { actions: AccountActions; base: string; name: string; purpo
         () => o.actions.askForMail(o.purpose, parsed.data, requestOrigin(request)),
         request,
       );
-      if (refused !== undefined) return { status: refused.status, body: again(textOf(refused)) };
+      if (refused !== undefined) return { status: refused.status, body: again(refusalText(refused)) };
       return ok(donePage({ title: 'Look into your mailbox', text: done }));
     },
   };
@@ -121,7 +119,7 @@ function resetPage(actions: AccountActions, base: string): Page {
       const given = { token, new_password: password.data };
       const refused = await refusal(() => actions.resetPassword(given, requestOrigin(request)), request);
       if (refused?.code === 'link_not_valid') return ended(refused, way);
-      if (refused !== undefined) return { status: refused.status, body: again(textOf(refused)) };
+      if (refused !== undefined) return { status: refused.status, body: again(refusalText(refused)) };
       return ok(
         donePage({
           title: 'The password is set',
@@ -166,14 +164,8 @@ async function refusal(work: () => Promise<unknown>, request: Request): Promise<
     await work();
     return undefined;
   } catch (error) {
-    if (!(error instanceof Problem) || (error.status >= 500 && error.code !== 'unavailable')) throw error;
-    for (const [name, value] of Object.entries(error.headers)) request.res?.setHeader(name, value);
-    return error;
+    return refusalOf(error, request);
   }
-}
-
-function textOf({ title, detail }: Problem): string {
-  return detail === `${title}.` ? detail : `${title}. ${detail}`;
 }
 
 function tokenIn(request: Request): string {

@@ -1,5 +1,5 @@
 import type { OwnPath } from '@taskwire/http-server';
-import { readForm } from './form.ts';
+import { readPostedForm } from './form.ts';
 import type { Providers } from './provider.ts';
 
 /** The paths below the issuer that the provider answers itself. */
@@ -37,7 +37,7 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
       path,
       async handle(request, response) {
         if (request.method === 'POST' && asQuery.some((one) => path === mount + one)) {
-          const form = await readForm(request);
+          const form = await readPostedForm(request);
           response.writeHead(303, { Location: `${path}?${form.toString()}` }).end();
           return;
         }

@@ -1,11 +1,15 @@
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { problem } from '@taskwire/errors';
 
 /** A log-in has some hundred bytes. */
 const largest = 16_384;
 
-/** The fields of a form that was sent. @throws Problem `payload_too_large`, `unsupported_media_type`. */
-export async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+/** The fields of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`. */
+export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
+  if (request.method !== 'POST') {
+    throw problem('method_not_allowed', 'Use GET, POST.', { headers: { Allow: 'GET, POST' } });
+  }
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) {
     throw problem('unsupported_media_type', 'Send a form.');
   }
@@ -17,4 +21,11 @@ export async function readForm(request: IncomingMessage): Promise<URLSearchParam
     chunks.push(chunk);
   }
   return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
+}
+
+/** Whether a form carries this token; the time tells nothing of it. */
+export function hasToken(form: URLSearchParams, token: string): boolean {
+  const given = Buffer.from(form.get('form_token') ?? '');
+  const wanted = Buffer.from(token);
+  return given.length === wanted.length && timingSafeEqual(given, wanted);
 }

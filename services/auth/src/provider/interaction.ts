@@ -1,6 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
-import { problem, Problem } from '@taskwire/errors';
+import type { Problem } from '@taskwire/errors';
 import type { Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Audit } from '../app/audit.ts';
@@ -8,12 +8,13 @@ import type { Authenticate } from '../app/authenticate.ts';
 import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { Sessions } from '../app/ports.ts';
 import type { Providers } from './provider.ts';
-import { readForm } from './form.ts';
+import { hasToken, readPostedForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
 import { pageHeaders, type Way } from './pages/html.ts';
 import { loginPage } from './pages/login-page.ts';
+import { refusalOf, refusalText } from './refusal.ts';
 
 export type InteractionOptions = {
   issuer: string;
@@ -57,7 +58,12 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const body =
       prompt.name === 'consent'
         ? consentPage({ ...common, email: await emailOf(interaction), scopes: wantedScopes(interaction) })
-        : loginPage({ ...common, ...login, ways: waysIn(issuer, login.refusal), error: textOf(login.refusal) });
+        : loginPage({
+            ...common,
+            ...login,
+            ways: waysIn(issuer, login.refusal),
+            error: login.refusal && refusalText(login.refusal),
+          });
     send(response, status, body, params['redirect_uri'] as string | undefined);
   }
 
@@ -86,9 +92,8 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       });
       await provider.interactionFinished(request, response, { login: { accountId: userId, ts: at, amr: ['pwd'] } });
     } catch (error) {
-      if (!(error instanceof Problem) || (error.status >= 500 && error.code !== 'unavailable')) throw error;
-      for (const [name, value] of Object.entries(error.headers ?? {})) response.setHeader(name, value);
-      await show(step, error.status, { email, refusal: error });
+      const refusal = refusalOf(error, request);
+      await show(step, refusal.status, { email, refusal });
     }
   }
 
@@ -117,9 +122,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       try {
         const step = await begin(request, response);
         if (request.method === 'GET') return await show(step, 200, { email: loginHint(step.interaction) });
-        if (request.method !== 'POST')
-          throw problem('method_not_allowed', 'Use GET, POST.', { headers: { Allow: 'GET, POST' } });
-        const form = await readForm(request);
+        const form = await readPostedForm(request);
         requireOwnForm(request, form, { origin: new URL(issuer).origin, token: formToken(step.interaction) });
         await decide(step, form);
       } catch (error) {
@@ -159,10 +162,6 @@ function waysIn(issuer: string, refusal: Problem | undefined): Way[] {
   ];
 }
 
-function textOf(refusal: Problem | undefined): string | undefined {
-  return refusal && `${refusal.title}. ${refusal.detail}`;
-}
-
 function loginHint({ params }: Interaction): string {
   return typeof params['login_hint'] === 'string' ? params['login_hint'] : '';
 }
@@ -170,10 +169,9 @@ function loginHint({ params }: Interaction): string {
 /** RFC 9700 section 4.7 and OWASP's cheat sheet on CSRF: an unguessable token, and the origin that browsers name. */
 function requireOwnForm(request: Request, form: URLSearchParams, own: { origin: string; token: string }): void {
   const { origin } = request.headers;
-  const given = Buffer.from(form.get('form_token') ?? '');
-  const token = Buffer.from(own.token);
-  const isOwn = (origin === undefined || origin === own.origin) && given.length === token.length;
-  if (!isOwn || !timingSafeEqual(given, token)) throw new errors.InvalidRequest('the form is not one of ours', 403);
+  const isFromElsewhere = origin !== undefined && origin !== own.origin;
+  if (isFromElsewhere || !hasToken(form, own.token))
+    throw new errors.InvalidRequest('the form is not one of ours', 403);
 }
 
 type Missing = { scopes: string[]; claims: string[]; resources: Record<string, string[]> };

@@ -1,19 +1,18 @@
 import type { OwnPath } from '@taskwire/http-server';
 import { Provider } from 'oidc-provider/lib/provider.js';
 import { noOrigin, type Origin } from '../app/audit.ts';
-import { deviceProofOf } from '../app/device-proofs.ts';
+import { originOf } from '../app/origin.ts';
 
 type Request = Parameters<OwnPath['handle']>[0];
 
 /** Where a request for a page comes from; Express knows which proxies to believe. */
 export function requestOrigin(request: Request): Origin {
   const requestId = request.res?.getHeader('x-request-id');
-  return {
-    ip: request.ip ?? null,
-    userAgent: request.get('user-agent') ?? null,
+  return originOf({
+    ip: request.ip,
+    headers: request.headers,
     requestId: typeof requestId === 'string' ? requestId : null,
-    deviceProof: deviceProofOf(request.get('cookie')),
-  };
+  });
 }
 
 /** What the adapter wants to know of the request that the provider works on. */

@@ -1,6 +1,7 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
 import { problem } from '@taskwire/errors';
+import { hasToken } from './form.ts';
 
 type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
@@ -37,12 +38,10 @@ export function ownForms({ issuer, formKey }: { issuer: string; formKey: Buffer 
     },
     requireOwn(request, form) {
       const cookie = cookiePattern.exec(request.headers.cookie ?? '')?.[1];
-      const given = Buffer.from(form.get('form_token') ?? '');
-      const wanted = Buffer.from(token(cookie ?? ''));
       const { origin: named, 'sec-fetch-site': site } = request.headers;
       const isFromElsewhere =
         (named !== undefined && named !== 'null' && named !== origin) || (site !== undefined && site !== 'same-origin');
-      const isOwn = cookie !== undefined && given.length === wanted.length && timingSafeEqual(given, wanted);
+      const isOwn = cookie !== undefined && hasToken(form, token(cookie));
       if (!isOwn || isFromElsewhere) throw problem('forbidden', 'The form is not one of ours. Go back, and try again.');
     },
   };

@@ -1,4 +1,5 @@
-import { html, page, type Html, type Way } from './html.ts';
+import { describedBy, emailField, errorText } from './fields.ts';
+import { html, page, type Way } from './html.ts';
 
 /** What every form has: where it goes, and the token that says that it is ours. */
 export type AccountForm = { action: string; formToken: string };
@@ -14,18 +15,7 @@ export function askForMailPage(
       ${errorText(error)}
       <form method="post" action="${form.action}">
         <input type="hidden" name="form_token" value="${form.formToken}" />
-        <label for="email">E-mail address</label>
-        <input
-          id="email"
-          name="email"
-          type="email"
-          autocomplete="username"
-          required
-          maxlength="254"
-          value="${email}"
-          autofocus
-          ${describedBy(error)}
-        />
+        ${emailField({ email, focus: true, error })}
         <div class="actions"><button type="submit">Send the mail</button></div>
       </form>`,
   );
@@ -90,12 +80,4 @@ export function failedPage({ title, text, way }: { title: string; text: string; 
       <p role="alert">${text}</p>
       <p><a href="${way.href}">${way.text}</a></p>`,
   );
-}
-
-function errorText(error: string | undefined): Html | undefined {
-  return error === undefined ? undefined : html`<p class="error" id="error" role="alert">${error}</p>`;
-}
-
-function describedBy(error: string | undefined): Html {
-  return error === undefined ? html`` : html` aria-invalid="true" aria-describedby="error"`;
 }

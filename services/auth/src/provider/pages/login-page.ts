@@ -1,4 +1,5 @@
-import { html, page, type Html, type Way } from './html.ts';
+import { autofocus, describedBy, emailField, errorText } from './fields.ts';
+import { html, page, type Way } from './html.ts';
 
 export type LoginPage = {
   action: string;
@@ -12,25 +13,14 @@ export type LoginPage = {
 };
 
 export function loginPage({ action, formToken, clientName, email, ways, error }: LoginPage): string {
-  const described = error === undefined ? html`` : html` aria-invalid="true" aria-describedby="error"`;
   return page(
     error === undefined ? 'Log in' : 'Error: log in',
     html`<h1>Log in</h1>
       <p class="quiet">to go on to ${clientName}</p>
-      ${error === undefined ? undefined : html`<p class="error" id="error" role="alert">${error}</p>`}
+      ${errorText(error)}
       <form method="post" action="${action}">
         <input type="hidden" name="form_token" value="${formToken}" />
-        <label for="email">E-mail address</label>
-        <input
-          id="email"
-          name="email"
-          type="email"
-          autocomplete="username"
-          required
-          maxlength="254"
-          value="${email}"
-          ${described}${focus(email === '')}
-        />
+        ${emailField({ email, focus: email === '', error })}
         <label for="password">Password</label>
         <input
           id="password"
@@ -39,7 +29,7 @@ export function loginPage({ action, formToken, clientName, email, ways, error }:
           autocomplete="current-password"
           required
           maxlength="1000"
-          ${described}${focus(email !== '')}
+          ${describedBy(error)}${email === '' ? undefined : autofocus}
         />
         <div class="actions">
           <button type="submit" name="decision" value="log_in">Log in</button>
@@ -48,8 +38,4 @@ export function loginPage({ action, formToken, clientName, email, ways, error }:
       </form>
       ${ways.map(({ href, text }) => html`<p class="way"><a href="${href}">${text}</a></p>`)}`,
   );
-}
-
-function focus(isFirst: unknown): Html {
-  return isFirst === true ? html` autofocus` : html``;
 }
