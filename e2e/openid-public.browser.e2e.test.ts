@@ -24,7 +24,15 @@ describe('A public client, by oauth4webapi and in Chromium', () => {
     [chromium, site] = await Promise.all([startChromium(), startClientSite()]);
     await authCommand(
       suite(),
-      ...['client', 'add', '--id', client.client_id, '--public', '--grant', 'urn:taskwire:tasks=tasks'],
+      ...[
+        'client',
+        'add',
+        '--id',
+        client.client_id,
+        '--public',
+        '--grant',
+        'urn:taskwire:tasks=tasks:read,tasks:write',
+      ],
       ...['--redirect-uri', `${site.origin}/callback`, '--post-logout-redirect-uri', `${site.origin}/bye`],
     );
     const issuer = new URL(`${suite().url}/oidc`);
@@ -115,7 +123,10 @@ describe('A public client, by oauth4webapi and in Chromium', () => {
   });
 
   it('ends what it was allowed with the access token for a service (RFC 7009)', async () => {
-    const tokens = await logIn({ scope: 'openid offline_access tasks', resource: 'urn:taskwire:tasks' });
+    const tokens = await logIn({
+      scope: 'openid offline_access tasks:read tasks:write',
+      resource: 'urn:taskwire:tasks',
+    });
     const list = await send(suite().url, 'GET', '/api/v1/tasks?limit=1', { token: tokens.access_token });
     expect(list.status).to.equal(200);
     const response = await oauth.revocationRequest(server, client, oauth.None(), tokens.access_token, insecure);

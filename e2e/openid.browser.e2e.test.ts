@@ -25,7 +25,12 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
       suite(),
       ...['client', 'add', '--id', 'portal', '--name', 'The Portal', '--secret'],
       ...['--redirect-uri', `${site.origin}/callback`, '--post-logout-redirect-uri', `${site.origin}/bye`],
-      ...['--grant', 'urn:taskwire:tasks=tasks', '--grant', 'urn:taskwire:auth=account'],
+      ...[
+        '--grant',
+        'urn:taskwire:tasks=tasks:read,tasks:write',
+        '--grant',
+        'urn:taskwire:auth=account:read,account:write',
+      ],
     );
     const secret = said.split(' ').at(-1) ?? '';
     client = await openid.discovery(
@@ -100,7 +105,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
 
   it('gives a token that a service takes, for that service only, until it is revoked', async () => {
     const resource = 'urn:taskwire:tasks';
-    const got = await tokens({ scope: 'openid offline_access tasks', resource, prompt: 'consent' });
+    const got = await tokens({ scope: 'openid offline_access tasks:read tasks:write', resource, prompt: 'consent' });
     expect(decodeJwt(got.access_token)).to.include({ aud: resource, client_id: 'portal', role: 'member' });
     const list = await waitFor(async () => {
       const answer = await send(suite().url, 'GET', '/api/v1/tasks?limit=1', { token: got.access_token });

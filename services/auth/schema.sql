@@ -133,6 +133,7 @@ CREATE TABLE sessions (
   end_reason text,
   client_id text NOT NULL DEFAULT 'first-party'::text,
   payload json,
+  authenticated_at timestamp with time zone,
   CONSTRAINT sessions_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   CONSTRAINT sessions_check1 CHECK ((client_id = 'first-party'::text) = (payload IS NULL)),
   CONSTRAINT sessions_end_reason_check CHECK (end_reason = ANY (ARRAY['logout'::text, 'logged_out_everywhere'::text, 'password_changed'::text, 'password_reset'::text, 'refresh_token_reuse'::text, 'code_reuse'::text, 'revoked'::text, 'client_removed'::text, 'user_demoted'::text, 'user_deleted'::text])),

@@ -1,4 +1,14 @@
 export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
+export {
+  firstPartyClient,
+  serviceScopes,
+  userScopes,
+  type Access,
+  type Role,
+  type ServiceScope,
+  type UserAccess,
+  type UserScope,
+} from './rest/access.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';
 export { authRoutes } from './rest/auth.ts';
 export { tokenResponse } from './rest/oauth.ts';
@@ -12,6 +22,6 @@ export {
   type DeadLetterRoutes,
 } from './rest/dead-letters.ts';
 export { notificationsRoutes } from './rest/notifications.ts';
-export { defineRoute, type Access, type IfMatch, type Role, type Route } from './rest/route.ts';
+export { defineRoute, type IfMatch, type Route } from './rest/route.ts';
 export * as schemas from './rest/schemas.ts';
 export { tasksRoutes } from './rest/tasks.ts';

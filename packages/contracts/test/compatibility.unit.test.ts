@@ -16,7 +16,7 @@ const change = defineRoute({
   operationId: 'changeThing',
   summary: 'Change a thing',
   tag: 'Things',
-  access: { kind: 'user' },
+  access: { kind: 'user', scopes: ['tasks:read'] },
   params: z.strictObject({ id: z.guid() }),
   query: z.strictObject({ dry: z.enum(['true', 'false']).optional() }),
   body: z.strictObject({

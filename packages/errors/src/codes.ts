@@ -31,6 +31,7 @@ export const problemTypes = {
   forbidden: { status: 403, title: 'This is not yours to do' },
   email_not_verified: { status: 403, title: 'The e-mail address has to be verified first' },
   insufficient_scope: { status: 403, title: 'The token lacks a scope' },
+  reauthentication_required: { status: 403, title: 'Log in again before you do this' },
   rate_limited: { status: 429, title: 'Too many requests' },
 
   // the thing asked for

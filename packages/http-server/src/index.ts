@@ -4,7 +4,9 @@ export {
   type Authenticator,
   type JwtAuthenticatorOptions,
   type UserClaims,
+  type UserStanding,
 } from './access/authenticator.ts';
+export { hasRecentLogin, requireFirstParty, requireRecentLogin, requireScope } from './access/requirements.ts';
 export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
 export type { ReadinessCheck } from './operations.ts';

@@ -4,6 +4,7 @@ import { problem } from '@taskwire/errors';
 import { addLogFields } from '@taskwire/telemetry';
 import type { Actor } from './access/actor.ts';
 import type { Authenticator } from './access/authenticator.ts';
+import { requireAccess } from './access/requirements.ts';
 import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
 import { parseInput } from './input.ts';
 import { entityTag, isNotModified, parseIdempotencyKey, parseIfMatch, type IfMatch } from './preconditions.ts';
@@ -37,26 +38,12 @@ function identify(route: Route, authenticator: Authenticator): RequestHandler {
     stateOf(request).route = route.path;
     if (route.access.kind !== 'anyone') {
       const actor = await authenticator.authenticate(request.headers.authorization);
-      addLogFields(actor.kind === 'user' ? { user_id: actor.id } : { client_id: actor.clientId });
-      allow(route.access, actor);
+      addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
+      requireAccess(route.access, actor);
       actors.set(request, actor);
     }
     next();
   };
-}
-
-function allow(access: Route['access'], actor: Actor): void {
-  if (access.kind === 'user') {
-    if (actor.kind !== 'user') throw problem('forbidden', 'This is for users; services have their own operations.');
-    if (access.roles !== undefined && !access.roles.includes(actor.role)) {
-      throw problem('forbidden', `This is for the roles ${access.roles.join(', ')}.`);
-    }
-  } else if (access.kind === 'service') {
-    if (actor.kind === 'service' && actor.scopes.has(access.scope)) return;
-    throw problem('insufficient_scope', `A machine-to-machine token with the scope ${access.scope} is needed.`, {
-      headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${access.scope}"` },
-    });
-  }
 }
 
 function readBody(route: Route): RequestHandler {

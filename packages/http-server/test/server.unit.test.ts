@@ -25,7 +25,7 @@ const routes = {
     operationId: 'create',
     summary: '',
     tag: '',
-    access: { kind: 'user' },
+    access: { kind: 'user', scopes: ['tasks:read'] },
     idempotent: true,
     body: z.strictObject({ title: z.string().max(10), labels: z.array(z.string()).default([]) }),
     responses: { 201: thing },
@@ -36,7 +36,7 @@ const routes = {
     operationId: 'first',
     summary: '',
     tag: '',
-    access: { kind: 'user', roles: ['admin'] },
+    access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     responses: { 200: thing },
   }),
   read: defineRoute({
@@ -45,7 +45,7 @@ const routes = {
     operationId: 'read',
     summary: '',
     tag: '',
-    access: { kind: 'user' },
+    access: { kind: 'user', scopes: ['tasks:read'] },
     params: schemas.idParams,
     query: z.strictObject(schemas.page),
     responses: { 200: thing },
@@ -57,7 +57,7 @@ const routes = {
     operationId: 'change',
     summary: '',
     tag: '',
-    access: { kind: 'user' },
+    access: { kind: 'user', scopes: ['tasks:read'] },
     params: schemas.idParams,
     body: z.strictObject({ title: z.string() }),
     ifMatch: 'required',
@@ -69,7 +69,7 @@ const routes = {
     operationId: 'internal',
     summary: '',
     tag: '',
-    access: { kind: 'service', scope: 'things:read' },
+    access: { kind: 'service', scope: 'tasks:read' },
     params: schemas.idParams,
     responses: { 200: thing },
   }),
@@ -289,7 +289,7 @@ describe('The HTTP server', () => {
       ['a role that is not allowed', async () => token, '/api/v1/things/first', 403, 'forbidden'],
       [
         'a service on a path for users',
-        async () => await sign({ sub: 'tasks', client_id: 'tasks', scope: 'things:read' }),
+        async () => await sign({ sub: 'tasks', client_id: 'tasks', scope: 'tasks:read' }),
         path,
         403,
         'forbidden',
@@ -312,7 +312,7 @@ describe('The HTTP server', () => {
     }
 
     it('lets a service with the scope in', async () => {
-      const service = await sign({ sub: 'tasks', client_id: 'tasks', scope: 'a things:read' });
+      const service = await sign({ sub: 'tasks', client_id: 'tasks', scope: 'a tasks:read' });
       expect((await call(`/things/${userId}`, { token: service })).body.id).to.equal('tasks');
     });
 

@@ -140,7 +140,15 @@ describe("Auth's command line", () => {
 
     it('adds one for people with where they come back to, and says what is wrong with one', async () => {
       const uri = ['--redirect-uri', 'https://portal.example.org/callback'];
-      const added = await client('add', '--id', 'portal', '--public', ...uri, '--grant', 'urn:taskwire:tasks=tasks');
+      const added = await client(
+        'add',
+        '--id',
+        'portal',
+        '--public',
+        ...uri,
+        '--grant',
+        'urn:taskwire:tasks=tasks:read,tasks:write',
+      );
       expect(added.stdout).to.equal('added portal\n');
       const server = await client('add', '--id', 'server', '--secret', '--introspect', 'urn:taskwire:tasks');
       expect(server.code).to.equal(0);

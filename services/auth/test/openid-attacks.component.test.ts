@@ -216,15 +216,15 @@ describe('attacks on the OpenID provider', () => {
 
   describe('scopes', () => {
     it('that a client was not granted are not in any token, whatever it asks for (RFC 6749 section 3.3)', async () => {
-      const parameters = { scope: 'openid account users:read admin', resource: 'urn:taskwire:auth' };
+      const parameters = { scope: 'openid account:read account:write users:read admin', resource: 'urn:taskwire:auth' };
       const { access_token: token } = await world.tokens({ parameters });
-      expect(decodeJwt(token)['scope']).to.equal('account');
+      expect(decodeJwt(token)['scope']).to.equal('account:read account:write');
       const other = world.authorizeUrl({ code_challenge: challenge, resource: 'urn:taskwire:notifications' });
       expect(errorOf((await world.browser().open(other)).url)).to.equal('invalid_target');
     });
 
     it('of people do not make a token that of a service', async () => {
-      const parameters = { scope: 'openid account', resource: 'urn:taskwire:auth' };
+      const parameters = { scope: 'openid account:read account:write', resource: 'urn:taskwire:auth' };
       const { access_token: token } = await world.tokens({ parameters });
       expectProblem(await world.api.call('listInternalUsers', { token }), 'insufficient_scope');
     });

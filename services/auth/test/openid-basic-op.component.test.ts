@@ -114,7 +114,9 @@ describe('the Basic OP profile of OpenID Connect', () => {
       const wrong = await world.api.raw('/oidc/userinfo', { headers: { authorization: 'Bearer nonsense' } });
       expect(wrong.status).to.equal(401);
       expect(wrong.headers.get('www-authenticate')).to.match(/^Bearer .*error="invalid_token"/);
-      const forService = await world.tokens({ parameters: { scope: 'openid account', resource: 'urn:taskwire:auth' } });
+      const forService = await world.tokens({
+        parameters: { scope: 'openid account:read account:write', resource: 'urn:taskwire:auth' },
+      });
       expect((await userinfo(forService.access_token)).status).to.equal(401);
     });
   });
@@ -151,7 +153,9 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
 
     it('without openid it is plain OAuth: no ID token, and nothing at userinfo (Core section 3.1.2.1)', async () => {
-      const tokens = await world.tokens({ parameters: { scope: 'account', resource: 'urn:taskwire:auth' } });
+      const tokens = await world.tokens({
+        parameters: { scope: 'account:read account:write', resource: 'urn:taskwire:auth' },
+      });
       expect(tokens).not.to.have.property('id_token');
       expect((await userinfo(tokens.access_token)).status).to.be.within(401, 403);
     });

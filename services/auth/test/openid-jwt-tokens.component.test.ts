@@ -6,7 +6,7 @@ import { basic, logIn, password, withSecret } from './support/auth-world.ts';
 import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
 
 const resource = 'urn:taskwire:auth';
-const parameters = { scope: 'openid offline_access account', resource, prompt: 'consent' };
+const parameters = { scope: 'openid offline_access account:read account:write', resource, prompt: 'consent' };
 const readUsers = [{ audience: resource, scopes: ['users:read'] }];
 
 /** Serves the audience of the tokens, and another that serves another. */
@@ -49,7 +49,12 @@ describe('access tokens that are JWTs', () => {
         expect(answer.headers.get('content-type')).to.equal('application/json; charset=utf-8');
         expect(answer.headers.get('cache-control')).to.equal('no-store');
         expect(answer.body).to.deep.equal({ active: true, token_type: 'Bearer', ...claims });
-        expect(answer.body).to.include({ sub: person.id, client_id: 'portal', aud: resource, scope: 'account' });
+        expect(answer.body).to.include({
+          sub: person.id,
+          client_id: 'portal',
+          aud: resource,
+          scope: 'account:read account:write',
+        });
       }
       await world.database.db.pool.query(`UPDATE users SET role = 'admin' WHERE id = $1`, [person.id]);
       expect(await introspect(token)).to.include({ active: true, role: 'admin' });

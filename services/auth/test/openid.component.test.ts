@@ -61,7 +61,7 @@ describe('the OpenID provider', () => {
     const resource = 'urn:taskwire:auth';
     const { access_token: token, person } = await world.tokens({
       person: await world.person('manager'),
-      parameters: { scope: 'openid account', resource },
+      parameters: { scope: 'openid account:read account:write', resource },
     });
     const claims = decodeJwt(token);
     expect(claims).to.include({
@@ -70,7 +70,7 @@ describe('the OpenID provider', () => {
       aud: resource,
       client_id: 'portal',
       role: 'manager',
-      scope: 'account',
+      scope: 'account:read account:write',
     });
     expect(claims['sid']).to.match(/^[0-9a-f-]{36}$/);
     const me = await world.api.call('me', { token });
@@ -86,7 +86,11 @@ describe('the OpenID provider', () => {
   });
 
   it('rotates refresh tokens, with the role of now in the next access token', async () => {
-    const parameters = { scope: 'openid offline_access account', resource: 'urn:taskwire:auth', prompt: 'consent' };
+    const parameters = {
+      scope: 'openid offline_access account:read account:write',
+      resource: 'urn:taskwire:auth',
+      prompt: 'consent',
+    };
     const first = await world.tokens({ parameters });
     const second = (await refresh(first.refresh_token)).body as Tokens;
     expect(second.refresh_token).to.match(/^twr_/).and.not.to.equal(first.refresh_token);
@@ -189,7 +193,11 @@ describe('the OpenID provider', () => {
       const { body } = await world.api.call('login', { body: { email, password } });
       const person = await world.person('manager');
       const browser = world.browser();
-      const parameters = { scope: 'openid offline_access account', resource: 'urn:taskwire:auth', prompt: 'consent' };
+      const parameters = {
+        scope: 'openid offline_access account:read account:write',
+        resource: 'urn:taskwire:auth',
+        prompt: 'consent',
+      };
       const tokens = await world.tokens({ person, browser, parameters });
       const waiting = await world.code({ person, browser, parameters });
       await end(person.id, (body as { access_token: string }).access_token);

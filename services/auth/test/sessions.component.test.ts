@@ -1,3 +1,4 @@
+import { userScopes } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { expectProblem } from './support/api.ts';
@@ -87,9 +88,11 @@ describe('sessions of Auth', () => {
         iss: 'http://localhost:8080/oidc',
         sub: user.id,
         client_id: 'first-party',
-        scope: '',
+        scope: userScopes.join(' '),
         role: 'manager',
       });
+      // made by the same statement, perhaps in two seconds
+      expect(claims['auth_time']).to.be.closeTo(Number(claims['iat']), 1);
       expect(claims.aud).to.deep.equal(['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications']);
       expect((claims.exp ?? 0) - (claims.iat ?? 0)).to.equal(600);
       expect(claims).to.have.property('sid').that.is.a('string');

@@ -56,7 +56,8 @@ function listed(name: string, items: readonly Json[]): Json {
 // ---- who may call -------------------------------------------------------------------------------------------------------------
 
 function security(route: Route): Json {
-  if (route.access.kind === 'user') return { security: [{ user: [] }] };
+  // one of the scopes suffices, so each is a requirement of its own
+  if (route.access.kind === 'user') return { security: route.access.scopes.map((scope) => ({ user: [scope] })) };
   if (route.access.kind === 'service') return { security: [{ service: [route.access.scope] }] };
   // the one form is OAuth's token endpoint, where the client may also be named in the body
   return route.bodyType === undefined ? {} : { security: [{ client: [] }, {}] };
@@ -66,7 +67,15 @@ function securitySchemes(routes: readonly Route[]): Json {
   const scopes = routes.flatMap(({ access }) => (access.kind === 'service' ? [access.scope] : []));
   return {
     ...(routes.some(({ access }) => access.kind === 'user')
-      ? { user: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of a log-in.' } }
+      ? {
+          user: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'JWT',
+            description:
+              'The access token of a user. Tokens of `POST /api/v1/auth/login` have every scope; a client has those that it was granted and the user allowed.',
+          },
+        }
       : {}),
     ...(routes.some(({ bodyType }) => bodyType !== undefined)
       ? { client: { type: 'http', scheme: 'basic', description: 'The id and the secret of a service.' } }

@@ -12,7 +12,9 @@ function* general(route: Route): Generator<ProblemCode> {
   yield 'headers_too_large';
   if (route.access.kind !== 'anyone') yield* ['unauthenticated', 'invalid_token', 'token_expired'] as const;
   if (route.access.kind === 'user') yield* ['access_revoked', 'forbidden'] as const;
-  if (route.access.kind === 'service') yield 'insufficient_scope';
+  if (route.access.kind !== 'anyone') yield 'insufficient_scope';
+  if (route.access.kind === 'user' && route.access.unverified !== true) yield 'email_not_verified';
+  if (route.access.kind === 'user' && route.access.recentLogin === true) yield 'reauthentication_required';
   if (route.body !== undefined) yield* ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const;
   if (route.body !== undefined || route.query !== undefined || route.params !== undefined) yield 'invalid_input';
   if (route.ifMatch !== undefined) yield* ['bad_etag', 'precondition_failed'] as const;

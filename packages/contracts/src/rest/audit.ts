@@ -69,7 +69,7 @@ export const auditRoutes = {
     summary: 'Search the audit log, latest first',
     description: 'Admins. An entry is never changed; address and user agent are forgotten after a time, and the entry after a longer one.',
     tag: 'Audit',
-    access: { kind: 'user', roles: ['admin'] },
+    access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     query: z.strictObject({
       ...page,
       actor: searchText.optional().describe('the id of a user or client'),

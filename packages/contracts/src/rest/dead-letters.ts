@@ -61,7 +61,7 @@ export const deadLetterQuery = z.strictObject({
 
 const settlementReason = reasonText.describe('why, for the audit');
 
-const access = { kind: 'user', roles: ['admin'] } as const;
+const access = { kind: 'user', scopes: ['admin'], roles: ['admin'] } as const;
 const tag = 'Dead letters';
 
 /**

@@ -1,10 +1,5 @@
 import type { z } from 'zod';
-
-/** Who may call a route: anybody, a logged-in user, or a service with a machine-to-machine token of this scope. */
-export type Access = { kind: 'anyone' } | { kind: 'user'; roles?: readonly Role[] } | { kind: 'service'; scope: string };
-
-/** What a user may be. */
-export type Role = 'admin' | 'manager' | 'member';
+import type { Access } from './access.ts';
 
 /** What a write expects in the header If-Match: nothing, a version or `*`, or the same but never missing (428). */
 export type IfMatch = 'optional' | 'required';

@@ -1,9 +1,9 @@
 import { problem, type Problem } from '@taskwire/errors';
-import { schemas, uuid, type Role } from '@taskwire/contracts';
+import { firstPartyClient, schemas, userScopes, uuid, type Role, type UserScope } from '@taskwire/contracts';
 import { errors, jwtVerify, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import { z } from 'zod';
-import type { Actor, ServiceActor } from './actor.ts';
+import type { Actor, ServiceActor, UserActor } from './actor.ts';
 import type { KeySource } from './keys.ts';
 
 /** Tells who sends an `Authorization` header. @throws Problem with status 401 when nobody can be told, 503 when nothing can be checked. */
@@ -18,11 +18,14 @@ export type JwtAuthenticatorOptions = {
   audience: string;
   keys: KeySource;
   /**
-   * What the service itself knows of the user, asked for each request: the role now, or that access has ended. It may fall back
-   * on the claims for a user that it does not know yet.
+   * What the service itself knows of the user, asked for each request: the role now, whether the account may only reach itself, or that
+   * access has ended. It may fall back on the claims for a user that it does not know yet.
    */
-  checkUser(claims: UserClaims): Promise<{ role: Role } | 'revoked'>;
+  checkUser(claims: UserClaims): Promise<UserStanding | 'revoked'>;
 };
+
+/** What a service knows of a user. `isRestricted`: the account may only reach itself; false when absent. */
+export type UserStanding = { role: Role; isRestricted?: boolean };
 
 /** Clocks of two machines may differ by this much, in seconds. */
 const clockTolerance = 5;
@@ -33,7 +36,15 @@ const rememberedMs = 60_000;
 /** Longer texts are not tokens of ours (about 700 characters) and are not worth parsing. */
 const longestToken = 4_096;
 
-const userClaims = z.object({ sub: uuid, role: schemas.role, sid: z.string().optional(), iat: z.number() });
+const userClaims = z.object({
+  sub: uuid,
+  role: schemas.role,
+  sid: z.string().optional(),
+  iat: z.number(),
+  client_id: z.string().min(1),
+  scope: z.string().default(''),
+  auth_time: z.number().optional(),
+});
 const serviceClaims = z.object({ sub: z.string().min(1), client_id: z.string().min(1), scope: z.string().default('') });
 
 /**
@@ -66,18 +77,20 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticato
         verified.set(token, known);
       }
       if ('actor' in known) return known.actor;
-      const { userId, sessionId } = known.claims;
       const now = await options.checkUser(known.claims);
       if (now === 'revoked') {
         throw problem('access_revoked', 'Log in again.', { headers: challenge('invalid_token', 'access has ended') });
       }
-      return { kind: 'user', id: userId, role: now.role, sessionId };
+      return { ...known.holder, role: now.role, isRestricted: now.isRestricted === true };
     },
   };
 }
 
 /** What a sound token says; what it says of a user is held against what is known now. */
-type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims });
+type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims; holder: Holder });
+
+/** What a token alone says of who acts. */
+type Holder = Omit<UserActor, 'role' | 'isRestricted'>;
 
 function toVerified(payload: JWTPayload): Verified {
   const expiresAt = (payload.exp ?? 0) * 1000;
@@ -90,8 +103,29 @@ function toVerified(payload: JWTPayload): Verified {
   const claims = userClaims.safeParse(payload);
   if (!claims.success) throw invalid('The access token lacks a claim.');
   const { sub: userId, role, sid: sessionId, iat } = claims.data;
-  return { expiresAt, claims: { userId, role, sessionId, issuedAt: new Date(iat * 1000) } };
+  return {
+    expiresAt,
+    claims: { userId, role, sessionId, issuedAt: new Date(iat * 1000) },
+    holder: toHolder(claims.data),
+  };
 }
+
+function toHolder({ sub, sid, client_id: clientId, scope, auth_time: at }: z.output<typeof userClaims>): Holder {
+  const isFirstParty = clientId === firstPartyClient;
+  const granted = new Set(scope.split(' '));
+  return {
+    kind: 'user',
+    id: sub,
+    sessionId: sid,
+    clientId,
+    isFirstParty,
+    scopes: isFirstParty ? everyScope : new Set(userScopes.filter((known) => granted.has(known))),
+    authenticatedAt: at === undefined ? undefined : new Date(at * 1000),
+  };
+}
+
+/** Of the product's own front end; its tokens name them too, for those who read tokens elsewhere. */
+const everyScope: ReadonlySet<UserScope> = new Set(userScopes);
 
 async function verificationKey(keys: KeySource, kid: string | undefined) {
   // a key id is a name, not a place: nothing but a listed key is ever used

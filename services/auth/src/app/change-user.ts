@@ -2,7 +2,7 @@ import { schemas, type Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { emailTaken } from './create-user.ts';
 import type { InternalUser, Limits, User, UserChange, Users } from './ports.ts';
-import { doneBy, existing, toUser, type Caller } from './read-user.ts';
+import { doneBy, existing, requireAdministration, requirePerson, toUser, type Caller } from './read-user.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
 export type RequireVersion = (version: number) => void;
@@ -21,7 +21,9 @@ export function changeUser({ users, limits }: { users: Users; limits: Limits }) 
 
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
     requireSelfOrAdmin(caller, id);
+    if (wanted.role !== undefined) requireAdministration(caller);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
+    if (wanted.email !== undefined && caller.id === id) requirePerson(caller);
     if (wanted.email !== undefined) await allowMail(caller, id, wanted.email);
     const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
@@ -40,6 +42,7 @@ export function changeUser({ users, limits }: { users: Users; limits: Limits }) 
 export function deleteUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string, requireVersion: RequireVersion): Promise<void> => {
     requireSelfOrAdmin(caller, id);
+    if (caller.id === id) requirePerson(caller);
     const deleted = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
@@ -51,6 +54,7 @@ export function deleteUser({ users }: { users: Users }) {
 }
 
 function requireSelfOrAdmin(caller: Caller, id: string): void {
+  if (caller.id !== id) requireAdministration(caller);
   if (caller.id !== id && caller.role !== 'admin') throw problem('forbidden', 'Only admins change other users.');
 }
 

@@ -100,6 +100,8 @@ export type SessionGrant = {
   sessionId: string;
   /** Seconds since 1970, by the database's clock: never before the user's `tokens_valid_after`. */
   issuedAt: number;
+  /** When the person last proved who they are, in seconds since 1970. */
+  authenticatedAt: number;
 };
 
 /** What tokens say of a user. */
@@ -150,6 +152,8 @@ export type AccessGrant = {
   audience: readonly string[];
   /** Seconds since 1970. */
   issuedAt: number;
+  /** When the person last proved who they are, in seconds since 1970. */
+  authenticatedAt: number;
   role: Role;
   sessionId: string;
 };

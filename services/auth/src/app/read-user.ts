@@ -3,8 +3,17 @@ import { problem } from '@taskwire/errors';
 import type { Occasion, Origin } from './audit.ts';
 import type { InternalUser, User, Users } from './ports.ts';
 
-/** The logged-in user that asks. */
-export type Caller = { id: string; role: Role; origin: Origin };
+/** The logged-in user who calls, and the application that acts for them. */
+export type Caller = {
+  id: string;
+  role: Role;
+  clientId: string;
+  /** Whether the application is the product's own front end. */
+  isFirstParty: boolean;
+  /** Whether the application may administer in the name of the user, as far as their role allows. */
+  mayAdminister: boolean;
+  origin: Origin;
+};
 
 /** What they do, for the audit log. */
 export function doneBy({ id, origin }: Caller): Occasion {
@@ -14,9 +23,21 @@ export function doneBy({ id, origin }: Caller): Occasion {
 /** Reads a user: oneself, or anybody for admins and managers. */
 export function readUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string): Promise<User> => {
+    if (caller.id !== id) requireAdministration(caller);
     if (caller.id !== id && caller.role === 'member') throw problem('forbidden', 'Members read themselves only.');
     return toUser(existing(await users.find(id)));
   };
+}
+
+/** Keeps an application out of other people's accounts that was not granted administration. @throws Problem `insufficient_scope`. */
+export function requireAdministration(caller: Caller): void {
+  if (!caller.mayAdminister) throw problem('insufficient_scope', 'Other accounts need a token with the scope admin.');
+}
+
+/** Keeps third-party applications out of what only the person may do. @throws Problem `insufficient_scope`. */
+export function requirePerson(caller: Caller): void {
+  if (caller.isFirstParty) return;
+  throw problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
 }
 
 /** Reads a user for a service. */

@@ -1,3 +1,4 @@
+import { firstPartyClient } from '@taskwire/contracts';
 import type { SessionGrant, TokenIssuer, User } from './ports.ts';
 
 /** What a log-in or a refresh is answered with. */
@@ -12,19 +13,17 @@ export type SessionTokens = {
 /** Every service: front ends call all of them with one token. */
 const userAudiences = ['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications'];
 
-/** The client of tokens that the JSON API gives; no other client may be called so. */
-export const firstParty = 'first-party';
-
 export async function sessionTokens(
   tokens: TokenIssuer,
-  { user, sessionId, issuedAt }: SessionGrant,
+  { user, sessionId, issuedAt, authenticatedAt }: SessionGrant,
   refreshToken: string,
 ): Promise<SessionTokens> {
   const { accessToken, expiresIn } = await tokens.issue({
     subject: user.id,
-    clientId: firstParty,
+    clientId: firstPartyClient,
     audience: userAudiences,
     issuedAt,
+    authenticatedAt,
     role: user.role,
     sessionId,
   });

@@ -63,7 +63,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     },
 
     async subject(userId) {
-      const [row] = await query<Omit<GrantRow, 'session_id'>>(db.pool, {
+      const [row] = await query<Omit<GrantRow, 'session_id' | 'authenticated_at'>>(db.pool, {
         name: 'find_subject',
         text: findSubject,
         values: [userId],
@@ -105,14 +105,20 @@ function byUser(id: string, origin: Origin) {
   return { actor: { kind: 'user', id }, subject: { kind: 'user', id }, origin } as const;
 }
 
-type GrantRow = User & { session_id: string; issued_at: number };
+type GrantRow = User & { session_id: string; issued_at: number; authenticated_at: number };
 
-function toGrant({ session_id: sessionId, issued_at: issuedAt, ...user }: GrantRow): SessionGrant {
-  return { user, sessionId, issuedAt };
+function toGrant(row: GrantRow): SessionGrant {
+  const { session_id: sessionId, issued_at: issuedAt, authenticated_at: authenticatedAt, ...user } = row;
+  return { user, sessionId, issuedAt, authenticatedAt };
 }
 
 function days({ refreshTokenDays, sessionDays }: SessionLifetimes): [number, number] {
   return [refreshTokenDays, sessionDays];
+}
+
+/** Seconds since 1970, as the claim `auth_time` has it. */
+function authenticatedAt(sessions: string): string {
+  return `floor(extract(epoch FROM coalesce(${sessions}.authenticated_at, ${sessions}.created_at)))::float8 AS authenticated_at`;
 }
 
 // FOR SHARE: a demotion or deletion either waits for this log-in and then ends its session, or is seen by it.
@@ -130,12 +136,13 @@ const openSession = `
     INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
     SELECT $4, id, created_at, least(created_at + make_interval(days => $5), expires_at) FROM opened
   )
-  SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at FROM account AS users, opened`;
+  SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('opened')}
+  FROM account AS users, opened`;
 
 // A successor that is there already (the token came again within the grace) is given again, unless it was used in the meantime.
 const continueSession = `
   WITH account AS (
-    SELECT users.*, sessions.id AS session_id, sessions.expires_at
+    SELECT users.*, sessions.id AS session_id, sessions.expires_at, ${authenticatedAt('sessions')}
     FROM sessions JOIN users ON users.id = sessions.user_id
     WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
       AND users.deleted_at IS NULL
@@ -147,7 +154,7 @@ const continueSession = `
     ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash WHERE refresh_tokens.used_at IS NULL
     RETURNING hash
   )
-  SELECT ${userColumns}, users.session_id, ${secondsNow} AS issued_at FROM account AS users, token`;
+  SELECT ${userColumns}, users.session_id, ${secondsNow} AS issued_at, users.authenticated_at FROM account AS users, token`;
 
 const findSubject = `
   SELECT ${userColumns}, ${secondsNow} AS issued_at FROM users WHERE id = $1 AND deleted_at IS NULL`;

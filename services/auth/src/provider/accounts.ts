@@ -28,13 +28,12 @@ export function findAccount(sessions: Sessions) {
 type Token = { kind: string; grantId?: string | undefined; scope?: string | undefined };
 
 /**
- * Makes a user's access token say what services read: the role, the session (the grant it comes from), and a time of issue that is never
- * before `tokens_valid_after`. Tokens that a client gets in its own name stay as they are.
+ * Makes a user's access token say what services read: the role, the session (the grant it comes from), when the person logged in, and a
+ * time of issue that is never before `tokens_valid_after`. Tokens that a client gets in its own name stay as they are.
  */
 export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
   if (token.kind !== 'AccessToken') return;
   const { subject } = ctx.oidc.account as KnownAccount;
-  // services do not look at the scopes of users, so none of them is let in without one that was consented to
   if (token.scope === undefined || token.scope === '') {
     throw new errors.InvalidScope('no scope of this resource was granted', '');
   }
@@ -43,4 +42,7 @@ export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { pay
   payload['iat'] = issuedAt;
   payload['role'] = subject.user.role;
   payload['sid'] = token.grantId;
+  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
+  const authTime = AuthorizationCode?.authTime ?? RefreshToken?.authTime;
+  if (authTime !== undefined) payload['auth_time'] = authTime;
 }

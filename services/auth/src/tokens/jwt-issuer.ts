@@ -1,15 +1,22 @@
 import { randomUUID } from 'node:crypto';
+import { userScopes } from '@taskwire/contracts';
 import { SignJWT } from 'jose';
 import type { TokenIssuer } from '../app/ports.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
-/** Access tokens of the JSON API as JWTs of RFC 9068, for every service at once. */
+/** Access tokens of the JSON API as JWTs of RFC 9068, for every service at once. They carry every scope of users: the front end is our own. */
 export function createJwtIssuer(options: { issuer: string; lifetimeSeconds: number; keys: SigningKeys }): TokenIssuer {
   const { issuer, lifetimeSeconds, keys } = options;
   return {
-    async issue({ subject, clientId, audience, issuedAt, role, sessionId }) {
+    async issue({ subject, clientId, audience, issuedAt, authenticatedAt, role, sessionId }) {
       const { kid, privateKey } = (await keys.ring()).active;
-      const accessToken = await new SignJWT({ client_id: clientId, scope: '', role, sid: sessionId })
+      const accessToken = await new SignJWT({
+        client_id: clientId,
+        scope: userScopes.join(' '),
+        role,
+        sid: sessionId,
+        auth_time: authenticatedAt,
+      })
         .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid })
         .setIssuer(issuer)
         .setSubject(subject)

@@ -4,8 +4,8 @@ import { addUser, authWorld, basic, cheapPasswords, password, withSecret, type A
 import { createBrowser, pkce, type Browser, type Page } from './browser.ts';
 
 const everything = [
-  { audience: 'urn:taskwire:auth', scopes: ['account'] },
-  { audience: 'urn:taskwire:tasks', scopes: ['tasks'] },
+  { audience: 'urn:taskwire:auth', scopes: ['account:read', 'account:write'] },
+  { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:write'] },
 ];
 const interactive = { grant_types: ['authorization_code', 'refresh_token'], grants: everything };
 

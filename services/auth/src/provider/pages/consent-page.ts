@@ -14,9 +14,13 @@ const meanings: Readonly<Record<string, string>> = {
   profile: 'see your name',
   email: 'see your e-mail address',
   offline_access: 'go on doing this while you are away, also after you log out',
-  account: 'see and change your account as you can yourself',
-  tasks: 'see and change tasks as you can yourself',
-  notifications: 'read your notifications',
+  'account:read': 'see your account',
+  'account:write': 'change your name and end sessions',
+  'tasks:read': 'see the tasks that you can see',
+  'tasks:write': 'create, change, assign and delete tasks as you can',
+  'notifications:read': 'see your notifications',
+  'notifications:write': 'mark your notifications as read',
+  admin: 'administer Taskwire as you can: other people, roles, the audit log and failed messages',
 };
 
 export function consentPage({ action, formToken, clientName, email, scopes }: ConsentPage): string {

@@ -1,0 +1,68 @@
+import type { Access, UserAccess, UserScope } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import type { Actor, UserActor } from './actor.ts';
+
+/** How long a log-in counts as recent, in milliseconds. OWASP ASVS 3.7.1 asks for a new proof before sensitive changes. */
+const recentMs = 5 * 60_000;
+
+/** Refuses an actor whom the contract of a route does not let in. @throws Problem with status 403. */
+export function requireAccess(access: Exclude<Access, { kind: 'anyone' }>, actor: Actor): void {
+  if (access.kind === 'service') requireService(access.scope, actor);
+  else if (actor.kind === 'user') requireUser(access, actor);
+  else throw problem('forbidden', 'This operation is for users; services have their own operations.');
+}
+
+function requireUser(access: UserAccess, actor: UserActor): void {
+  if (access.firstParty === true) requireFirstParty(actor);
+  if (!access.scopes.some((scope) => actor.scopes.has(scope))) throw insufficientScope(access.scopes);
+  if (actor.isRestricted && access.unverified !== true) {
+    throw problem(
+      'email_not_verified',
+      'Use the link in the mail that was sent to your address, or ask for a new one.',
+    );
+  }
+  if (access.roles !== undefined && !access.roles.includes(actor.role)) {
+    throw problem('forbidden', `This operation needs the role ${access.roles.join(' or ')}.`);
+  }
+  if (access.recentLogin === true) requireRecentLogin(actor);
+}
+
+function requireService(scope: string, actor: Actor): void {
+  if (actor.kind === 'service' && actor.scopes.has(scope)) return;
+  throw problem('insufficient_scope', `This operation needs a machine-to-machine token with the scope ${scope}.`, {
+    headers: challenge(scope),
+  });
+}
+
+/** For handlers in which the scope depends on what is changed. @throws Problem `insufficient_scope`. */
+export function requireScope(actor: UserActor, scope: UserScope): void {
+  if (!actor.scopes.has(scope)) throw insufficientScope([scope]);
+}
+
+/** Keeps third-party applications out of what a user does with the product itself only. @throws Problem `insufficient_scope`. */
+export function requireFirstParty(actor: UserActor): void {
+  if (actor.isFirstParty) return;
+  throw problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
+}
+
+/** Step-up: the token must come from a log-in of the last five minutes. @throws Problem `reauthentication_required`. */
+export function requireRecentLogin(actor: UserActor, now: number = Date.now()): void {
+  if (hasRecentLogin(actor, now)) return;
+  throw problem('reauthentication_required', 'Log in again, and repeat the request within five minutes.');
+}
+
+/** Whether the person proved within the last five minutes who they are. */
+export function hasRecentLogin({ authenticatedAt }: UserActor, now: number = Date.now()): boolean {
+  return authenticatedAt !== undefined && now - authenticatedAt.getTime() <= recentMs;
+}
+
+function insufficientScope(scopes: readonly UserScope[]) {
+  return problem('insufficient_scope', `The token needs the scope ${scopes.join(' or ')}.`, {
+    headers: challenge(scopes.join(' ')),
+  });
+}
+
+/** RFC 6750 section 3.1. */
+function challenge(scope: string): Record<string, string> {
+  return { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` };
+}
