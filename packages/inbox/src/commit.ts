@@ -1,4 +1,4 @@
-import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import { isSqlState, outageOf, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import { createBatches } from './batches.ts';
 import { takeJobs, type Job } from './store.ts';
 
@@ -47,8 +47,9 @@ export function createCommitter(db: Database): (job: Job, effect: Effect) => Pro
     if (items.length > 1) {
       try {
         return await commit(items);
-      } catch {
-        // told below, by the one whose fault it was
+      } catch (error) {
+        // an outage is nobody's fault; otherwise the effect whose fault it was shows below
+        if (outageOf(error) === 'unavailable') return items.map(() => ({ error }));
       }
     }
     const results: (CommitResult | { error: unknown })[] = [];

@@ -34,13 +34,13 @@ export function createDeadIntake(options: {
     const known = isMessageId(message.id);
     if (!known || wanted.length === 0) {
       const job = { message, handler: undefined, orderKey: undefined };
-      await survive(() => recordDead(db, job, { attempts, error, reason, holdsBack: false }), delivery.signal);
+      await survive.persist(() => recordDead(db, job, { attempts, error, reason, holdsBack: false }), delivery.signal);
     }
     for (const handler of known ? wanted : []) {
       const key = orderKey(message, handler);
       const job = { message, handler: handler.name, orderKey: key };
       const holdsBack = handler.order === 'through_dead_letters' && key !== undefined;
-      await survive(() => recordDead(db, job, { attempts, error, reason, holdsBack }), delivery.signal);
+      await survive.persist(() => recordDead(db, job, { attempts, error, reason, holdsBack }), delivery.signal);
     }
     metrics.messages.inc({ handler: wanted[0]?.name ?? 'none', outcome: 'dead' });
     logger.error('a message that its queue gave up on is a dead letter', {

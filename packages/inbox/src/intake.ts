@@ -10,7 +10,7 @@ import { createKeyChains } from './key-chains.ts';
 import type { InboxLimits } from './limits.ts';
 import { checkMessage, orderKey, readEvent, storable, toMessage, type Invalid, type Message } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
-import { retry, type Outcome } from './outcome.ts';
+import { failureOf, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
 import type { Decision, HandlerRunner } from './run-handler.ts';
 import { admitJobs, errorHistory, recordDead, recordRetry, untried, type Admission, type Job } from './store.ts';
@@ -48,7 +48,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
 
   async function settle(handler: NamedHandler, message: Message, signal: AbortSignal): Promise<void> {
     const job: Job = { message, handler: handler.name, orderKey: orderKey(message, handler) };
-    const { seen, blocked } = await survive(() => admit(job), signal);
+    const { seen, blocked } = await survive.persist(() => admit(job), signal);
     if (seen) return count(handler.name, 'duplicate');
     const read = readEvent(message, handler);
     if ('reason' in read) return await bury(job, handler, read, signal);
@@ -69,13 +69,13 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     if (outcome.kind !== 'done') return outcome;
     const { effect } = outcome;
     try {
-      return await survive(
+      return await survive.run(
         () => commit(job, effect === undefined ? undefined : (tx) => inContext(() => effect(tx))),
         signal,
       );
     } catch (error) {
       if (signal.aborted) throw error;
-      return retry(storable(errorText(error)));
+      return failureOf(error);
     }
   }
 
@@ -105,7 +105,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
 
   /** Stored untried, to run when those before it are settled; at once, if they are by now. */
   async function wait(job: Job, outcome: 'waiting' | 'suspect', signal: AbortSignal): Promise<void> {
-    const recorded = await survive(() => db.transaction((tx) => recordRetry(tx, job, untried)), signal);
+    const recorded = await survive.persist(() => db.transaction((tx) => recordRetry(tx, job, untried)), signal);
     count(job.handler, recorded ? outcome : 'duplicate');
     options.onRecorded();
   }
@@ -115,7 +115,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     const uncounted = outcome.uncounted === true ? 1 : 0;
     const errors = errorHistory(1, outcome.reason);
     const failure = { attempts: 1 - uncounted, uncounted, waitMs, lastError: outcome.reason, errors };
-    await survive(() => db.transaction((tx) => recordRetry(tx, job, failure)), signal);
+    await survive.persist(() => db.transaction((tx) => recordRetry(tx, job, failure)), signal);
     count(job.handler, 'retry');
     logger.warn('a message will be tried again', { ...describe(job), reason: outcome.reason });
   }
@@ -128,7 +128,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
   ): Promise<void> {
     const holdsBack = handler?.order === 'through_dead_letters' && job.orderKey !== undefined;
     const death = { attempts: 1, error, reason, holdsBack };
-    await survive(() => recordDead(db, job, death), signal);
+    await survive.persist(() => recordDead(db, job, death), signal);
     count(job.handler ?? 'none', 'dead');
     logger.error('a message is a dead letter', { ...describe(job), reason, error });
   }

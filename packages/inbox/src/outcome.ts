@@ -1,4 +1,6 @@
-import type { Tx } from '@taskwire/postgres';
+import { errorText } from '@taskwire/errors';
+import { outageOf, type Tx } from '@taskwire/postgres';
+import { storable } from './message.ts';
 
 /** What became of a message. */
 export type Outcome =
@@ -25,6 +27,12 @@ export function retry(reason: string, afterMs?: number): Outcome {
  */
 export function unavailable(reason: string, afterMs?: number): Outcome {
   return { ...retry(reason, afterMs), kind: 'retry', reason, uncounted: true };
+}
+
+/** What an error means: an outage of the database is not the message's fault, and uses up no attempt; anything else does. */
+export function failureOf(error: unknown): Outcome {
+  const reason = storable(errorText(error));
+  return outageOf(error) === undefined ? retry(reason) : unavailable(reason);
 }
 
 /** Never: becomes a dead letter. */

@@ -5,9 +5,9 @@ import type { Database, Tx } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handlers, NamedHandler } from './handler.ts';
 import type { InboxLimits } from './limits.ts';
-import { checkMessage, readEvent, schemaVersionOf, storable } from './message.ts';
+import { checkMessage, readEvent, schemaVersionOf } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
-import { retry, type Outcome } from './outcome.ts';
+import { failureOf, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
 import { claimDue, claimSuspect, giveUp, retryLater, settle, type Claim } from './retries.ts';
 import type { HandlerRunner } from './run-handler.ts';
@@ -108,10 +108,10 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
       return true;
     };
     try {
-      return (await survive(() => db.transaction(settleAndTakeEffect), signal)) ? { kind: 'done' } : 'lost';
+      return (await survive.run(() => db.transaction(settleAndTakeEffect), signal)) ? { kind: 'done' } : 'lost';
     } catch (error) {
       if (signal.aborted) throw error;
-      return retry(storable(errorText(error)));
+      return failureOf(error);
     }
   }
 
@@ -138,7 +138,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     metrics.messages.inc({ handler: handler.name, outcome: 'retry' });
     const tries = claimed.attempts + claimed.uncounted;
     const waitMs = Math.max(fullJitter(tries, limits.backOff), outcome.afterMs ?? 0);
-    await survive(() => retryLater(db, claimed, { error, waitMs, uncounted }), signal);
+    await survive.run(() => retryLater(db, claimed, { error, waitMs, uncounted }), signal);
   }
 
   async function bury(
@@ -148,7 +148,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     signal: AbortSignal,
   ): Promise<void> {
     const holdsBack = handler?.order === 'through_dead_letters' && claimed.orderKey !== undefined;
-    await survive(() => giveUp(db, claimed, { reason, error, holdsBack }), signal);
+    await survive.run(() => giveUp(db, claimed, { reason, error, holdsBack }), signal);
     metrics.messages.inc({ handler: claimed.handler, outcome: 'dead' });
     const { id, type, aggregateId } = claimed.message;
     logger.error('a message is a dead letter', {

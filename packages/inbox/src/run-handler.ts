@@ -1,9 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { errorText } from '@taskwire/errors';
 import { withExtractedTrace, withLogContext, type TraceCarrier } from '@taskwire/telemetry';
 import type { NamedHandler } from './handler.ts';
 import { storable, type Message } from './message.ts';
-import { retry, type Outcome } from './outcome.ts';
+import { failureOf, retry, type Outcome } from './outcome.ts';
 
 /** What a handler decided, and a way back into its trace and log context for what is still to be done. */
 export type Decision = { outcome: Outcome; inContext: <T>(fn: () => T) => T };
@@ -56,9 +55,7 @@ export function createHandlerRunner({
       signal: controller.signal,
     };
     // also when it throws before it gives a promise
-    const handled = (async () => await handler.handle(event, context))().catch((error: unknown) =>
-      retry(errorText(error)),
-    );
+    const handled = (async () => await handler.handle(event, context))().catch((error: unknown) => failureOf(error));
     const outcome = await Promise.race([handled, timedOut.promise]);
     clearTimeout(timer);
     running.delete(controller);

@@ -7,16 +7,16 @@ import { createSurviveOutage } from '../src/outage.ts';
 describe('work that survives an outage of the database', () => {
   const { logger } = createTelemetry({ service: 'test', stream: silent() });
 
-  function surviving(ping: () => Promise<void>) {
+  function surviving(checkWritable: () => Promise<void>) {
     const stopping = new AbortController().signal;
-    return createSurviveOutage({ db: { ping }, logger, stopping });
+    return createSurviveOutage({ db: { checkWritable }, logger, stopping });
   }
 
   it('is tried three times where the database answers, however slowly, and then fails with its own error', async () => {
     const survive = surviving(async () => await delay(150));
     let tries = 0;
     const work = () => Promise.reject(new Error(`try ${++tries}`));
-    const error = await survive(work, AbortSignal.timeout(5_000)).catch((thrown: unknown) => thrown);
+    const error = await survive.run(work, AbortSignal.timeout(5_000)).catch((thrown: unknown) => thrown);
     expect(error).to.be.an('error').with.property('message', 'try 3');
   });
 
@@ -31,6 +31,31 @@ describe('work that survives an outage of the database', () => {
       if (++tries < 6) throw new Error('no connection');
       return tries;
     };
-    expect(await survive(work, AbortSignal.timeout(5_000))).to.equal(6);
+    expect(await survive.run(work, AbortSignal.timeout(5_000))).to.equal(6);
+  });
+
+  for (const code of ['25006', '53100', '53300', '57P01', '57P03', '58030', '08006', 'ECONNREFUSED']) {
+    it(`waits for as long as the work itself meets ${code}, although the probe sees nothing`, async () => {
+      const survive = surviving(async () => undefined);
+      let tries = 0;
+      const work = async () => {
+        if (++tries < 5) throw Object.assign(new Error('away'), { code });
+        return tries;
+      };
+      expect(await survive.run(work, AbortSignal.timeout(10_000))).to.equal(5);
+    });
+  }
+
+  it('waits for a lock only where there is no other way, and gives up otherwise', async () => {
+    const survive = surviving(async () => undefined);
+    const locked = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' });
+    let tries = 0;
+    const work = async () => {
+      if (++tries < 5) throw locked;
+      return tries;
+    };
+    const error = await survive.run(work, AbortSignal.timeout(10_000)).catch((thrown: unknown) => thrown);
+    expect([error, tries]).to.deep.equal([locked, 3]);
+    expect(await survive.persist(work, AbortSignal.timeout(10_000))).to.equal(5);
   });
 });

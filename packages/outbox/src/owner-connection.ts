@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import { pinSession } from '@taskwire/postgres';
 import pg from 'pg';
 import { notifyChannel } from './waker.ts';
 
@@ -85,6 +86,7 @@ export async function openOwnerConnection(options: {
 
   try {
     await client.connect();
+    await pinSession(client);
     await run({ name: 'outbox listen', text: `LISTEN ${notifyChannel}` });
   } catch (error) {
     socket.destroy();

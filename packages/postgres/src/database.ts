@@ -3,18 +3,25 @@ import type { ClientBase, Pool } from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
-import type { Tx } from './query.ts';
+import { isSharedBetweenTransactions } from './pooler.ts';
+import { observeErrors, type Tx } from './query.ts';
+import { pinSession } from './session.ts';
 import { watchSilence } from './silence.ts';
+import { asProblem } from './unavailable.ts';
+import { createWritability } from './writable.ts';
 
 /** One service's database: a TypeORM data source and the pg pool under it, which share their connections. */
 export type Database = {
   url: string;
   pool: Pool;
   orm: DataSource;
-  /** Runs `fn` in one READ COMMITTED transaction, committed when it resolves and rolled back when it rejects. No network call belongs inside. */
+  /**
+   * Runs `fn` in one READ COMMITTED transaction, committed when it resolves and rolled back when it rejects. No network call belongs inside.
+   * @throws Problem `unavailable` when the database cannot work now.
+   */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
-  /** Rejects unless the database answers. */
-  ping(): Promise<void>;
+  /** Resolves when the database takes writes, by writing. @throws the reason why it does not. */
+  checkWritable(): Promise<void>;
   close(): Promise<void>;
 };
 
@@ -37,10 +44,15 @@ const silenceTimeoutMs = 6_000;
 /** A transaction that sits idle has lost its owner (a bug, or a frozen process); its locks go after this. */
 const idleInTransactionTimeoutMs = 10_000;
 
-/** Opens the pool. Resolves when the first connection stands; rejects when the database cannot be reached. Connections lost later are replaced. */
+/**
+ * Opens the pool. Resolves when the first connection stands; rejects when the database cannot be reached, or does not keep the settings of a
+ * session. Connections lost later are replaced. Behind a pooler that shares connections between transactions the database is not writable
+ * (`checkWritable`): locks, LISTEN and settings of a session would be lost.
+ */
 export async function createDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, telemetry } = options;
   const silence = watchSilence(silenceTimeoutMs, telemetry.logger);
+  let proxied = false;
   const orm = new DataSource({
     type: 'postgres',
     url,
@@ -54,9 +66,11 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       statement_timeout: statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
       keepAlive: true,
-      onConnect(client: ClientBase) {
+      async onConnect(client: ClientBase) {
         outliveErrors(client);
         silence.watch(client);
+        const session = await pinSession(client);
+        if (session.isProxied) proxied = true;
       },
     },
     logging: false,
@@ -65,20 +79,32 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   await orm.initialize();
   const pool: Pool = (orm.driver as PostgresDriver).master;
   observePool(pool, telemetry);
+  const isShared = proxied && (await isSharedBetweenTransactions(url));
+  if (isShared) telemetry.logger.error(sharedConnections);
+  const writability = createWritability(pool, () => (isShared ? sharedConnections : undefined));
+  observeErrors(pool, writability.note);
   return {
     url,
     pool,
     orm,
-    transaction: async (fn) => await orm.transaction('READ COMMITTED', fn),
-    ping: async () => {
-      await pool.query('SELECT 1');
+    async transaction(fn) {
+      try {
+        return await orm.transaction('READ COMMITTED', fn);
+      } catch (error) {
+        writability.note(error);
+        throw asProblem(error);
+      }
     },
+    checkWritable: writability.check,
     close: async () => {
       silence.stop();
       if (orm.isInitialized) await orm.destroy();
     },
   };
 }
+
+const sharedConnections =
+  'DATABASE_URL leads through a pooler that shares connections between transactions; use its session mode, or the server itself';
 
 /**
  * The pool listens to connections that are idle, TypeORM to those that it has, from the microtask on after it got them. A server that ends

@@ -3,7 +3,9 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { query, type Queryable } from './query.ts';
+import { pinSession } from './session.ts';
 import { isSqlState, sqlState } from './sql.ts';
+import { createProbeTable } from './writable.ts';
 
 /** Migrations of one owner (a service, or a package with tables of its own): files `NNNN_name.sql` in a directory, numbered from 0001 without gaps. */
 export type MigrationSource = { name: string; directory: URL };
@@ -53,8 +55,10 @@ export async function migrate(url: string, sources: readonly MigrationSource[]):
   const client = new pg.Client({ connectionString: url, application_name: 'taskwire migrate' });
   await client.connect();
   try {
+    await pinSession(client);
     await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLock]);
     await client.query(createTable);
+    await client.query(createProbeTable);
     const known = await readSources(sources);
     const applied = await readApplied(client);
     refuseNewer(unknownOf(known, applied));

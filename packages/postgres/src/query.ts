@@ -1,5 +1,6 @@
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 import { EntityManager } from 'typeorm';
+import { asProblem } from './unavailable.ts';
 
 /** A transaction of `Database.transaction`. */
 export type Tx = EntityManager;
@@ -13,7 +14,7 @@ export type Statement = { text: string; values?: readonly unknown[]; name?: stri
 /**
  * Runs a statement and gives its rows, whatever kind of handle it runs on. (TypeORM's own `query` gives rows for some commands and
  * `[rows, count]` for others, and cannot prepare; this goes to the pg client underneath.)
- * @throws pg's DatabaseError, with its SQLSTATE in `code`.
+ * @throws Problem `unavailable` when the database cannot work now; else pg's DatabaseError, with its SQLSTATE in `code`.
  */
 export async function query<R extends object>(
   db: Queryable,
@@ -22,9 +23,21 @@ export async function query<R extends object>(
 ): Promise<R[]> {
   const config: QueryConfig =
     typeof statement === 'string' ? { text: statement, values: [...values] } : toConfig(statement);
-  const client = db instanceof EntityManager ? await clientOf(db) : db;
-  const result = await client.query<R>(config);
-  return result.rows;
+  try {
+    const client = db instanceof EntityManager ? await clientOf(db) : db;
+    const result = await client.query<R>(config);
+    return result.rows;
+  } catch (error) {
+    observers.get(db)?.(error);
+    throw asProblem(error);
+  }
+}
+
+const observers = new WeakMap<object, (error: unknown) => void>();
+
+/** Has `observe` called with each error that a statement on this handle meets. */
+export function observeErrors(db: Queryable, observe: (error: unknown) => void): void {
+  observers.set(db, observe);
 }
 
 function toConfig(statement: Statement): QueryConfig {

@@ -1,3 +1,5 @@
+import { rootOf } from './unavailable.ts';
+
 /** SQL that shows a timestamptz as ISO 8601 UTC with microseconds, which JavaScript's Date would cut to milliseconds. */
 export function isoMicros(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
@@ -16,8 +18,7 @@ export const sqlState = {
 
 /** Whether an error is PostgreSQL's, with this SQLSTATE, and (where given) about this constraint. */
 export function isSqlState(error: unknown, state: string, constraint?: string): boolean {
-  if (!(error instanceof Error)) return false;
-  const cause: unknown = 'driverError' in error ? error.driverError : error;
+  const cause = rootOf(error);
   if (!(cause instanceof Error) || !('code' in cause) || cause.code !== state) return false;
   return constraint === undefined || ('constraint' in cause && cause.constraint === constraint);
 }

@@ -172,7 +172,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages, ...account.pages] : [],
     authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
     readiness: {
-      database: db.ping,
+      database: db.checkWritable,
       ...(works ? { broker: rabbit.ping } : {}),
       migrations: async () => await requireMigrated(db.pool, migrations),
       signing_key: async () => void (await keys.ring()),

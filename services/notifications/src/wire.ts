@@ -158,7 +158,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       checkUser: directory.checkUser,
     }),
     readiness: {
-      database: db.ping,
+      database: db.checkWritable,
       migrations: async () => await requireMigrated(db.pool, migrations),
       ...(works ? { broker: rabbit.ping } : {}),
     },

@@ -1,0 +1,57 @@
+import type { ClientBase } from 'pg';
+
+/**
+ * What every session has set, whatever ALTER DATABASE, ALTER ROLE, postgresql.conf or the URL say: the code reads times, bytes and
+ * intervals as text in these forms, and finds its tables by this path.
+ * https://www.postgresql.org/docs/current/runtime-config-client.html
+ */
+const pinned = {
+  DateStyle: 'ISO, MDY',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  bytea_output: 'hex',
+  // times in seconds are read as float8, with all their digits
+  extra_float_digits: '1',
+  client_encoding: 'UTF8',
+  standard_conforming_strings: 'on',
+  transform_null_equals: 'off',
+  default_transaction_isolation: 'read committed',
+  default_transaction_deferrable: 'off',
+  search_path: 'public',
+} as const;
+
+/** `off` acknowledges changes that a crash of the server loses; every stronger level is the operator's choice. */
+const durability = `set_config('synchronous_commit',
+  CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`;
+
+const pin = `SELECT ${[...Object.entries(pinned).map(([name, value]) => `set_config('${name}', '${value}', false)`), durability].join(', ')}`;
+const readBack = `SELECT pg_backend_pid() AS pid,
+  ${[...Object.keys(pinned), 'synchronous_commit'].map((name) => `current_setting('${name}') AS "${name}"`).join(', ')}`;
+
+export type Session = {
+  /** Whether something between here and the server (a pooler) took the connection over. */
+  isProxied: boolean;
+};
+
+/**
+ * Pins the settings of a new connection and reads them back.
+ * @throws Error that names each setting that did not take, with its value.
+ */
+export async function pinSession(client: ClientBase): Promise<Session> {
+  await client.query(pin);
+  const { rows } = await client.query<Record<string, string> & { pid: number }>(readBack);
+  const [row] = rows;
+  if (row === undefined) throw new Error('PostgreSQL did not say what its settings are');
+  const wrong = Object.entries(pinned).filter(([name, value]) => row[name] !== value);
+  if (row['synchronous_commit'] === 'off') wrong.push(['synchronous_commit', 'on']);
+  if (wrong.length > 0) {
+    const named = wrong.map(([name, value]) => `${name} is ${JSON.stringify(row[name])} and must be ${value}`);
+    throw new Error(`the settings of a database session cannot be pinned: ${named.join('; ')}`);
+  }
+  return { isProxied: row.pid !== processIdOf(client) };
+}
+
+/** The server process that answered when the connection was opened (BackendKeyData); a pooler answers with a number of its own. */
+function processIdOf(client: object): unknown {
+  return Reflect.get(client, 'processID');
+}
