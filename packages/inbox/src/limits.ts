@@ -1,4 +1,4 @@
-import type { BackOff } from '@taskwire/lifecycle';
+import { lease, type BackOff } from '@taskwire/lifecycle';
 
 export type InboxLimits = {
   /** Messages held at a time, also those that wait behind another of their key. */
@@ -7,7 +7,7 @@ export type InboxLimits = {
   concurrency: number;
   /** A handler that has not decided by then is given up and tried again. Longer than any call that it makes with its own timeout. */
   handleTimeoutMs: number;
-  /** How long a process may be at a recorded message before another takes it: the handler's time, and time to commit. */
+  /** How long a recorded message stays with a process that died. A living one renews its leases, four times in this time. */
   leaseMs: number;
   /** Attempts before a message is dead. With the back-off below the last comes 13 minutes after the first on average, 27 at most: longer than a deploy; outages of what handlers call are for `claimWhile` and `unavailable`. */
   maxAttempts: number;
@@ -26,7 +26,7 @@ export const inboxLimits: InboxLimits = {
   prefetch: 200,
   concurrency: 32,
   handleTimeoutMs: 30_000,
-  leaseMs: 60_000,
+  leaseMs: lease.ms,
   maxAttempts: 12,
   maxUnavailableMs: 2 * 24 * 3_600_000,
   maxCrashes: 5,

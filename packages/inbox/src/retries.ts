@@ -50,6 +50,12 @@ const claimWhere = (condition: string): string => `
 const claimDueSql = claimWhere('lease IS NULL');
 const claimSuspectSql = claimWhere('lease IS NOT NULL');
 
+// a lease that was lost meanwhile is not taken back
+const renewSql = `
+  UPDATE inbox_retries r SET next_attempt_at = now() + $3::float8 * interval '1 millisecond'
+  FROM unnest($1::bigint[], $2::uuid[]) AS held (seq, lease)
+  WHERE r.seq = held.seq AND r.lease = held.lease`;
+
 const remove = 'DELETE FROM inbox_retries WHERE seq = $1 AND lease = $2 RETURNING true AS done';
 
 // a replayed message may stand before one that is at work, and waits for that one
@@ -90,6 +96,13 @@ type Claiming = { handlers: readonly string[]; leaseMs: number };
 /** Due messages, first those that were never left behind by a process. */
 export async function claimDue(db: Database, limit: number, claiming: Claiming): Promise<Claim[]> {
   return await claim(db, { name: 'inbox claim due', text: claimDueSql }, limit, claiming);
+}
+
+/** Renews the leases of claims that this process still works on. */
+export async function renew(db: Database, claims: readonly Claim[], leaseMs: number): Promise<void> {
+  if (claims.length === 0) return;
+  const values = [claims.map(({ seq }) => seq), claims.map(({ lease }) => lease), leaseMs];
+  await query(db.pool, { name: 'inbox renew', text: renewSql, values });
 }
 
 /** One message under which a process died or hung: to be handled alone, so that it can take nobody with it if it was the cause. */

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import { createLoop, fullJitter, type Loop, type Progress } from '@taskwire/lifecycle';
+import {
+  createLoop,
+  createSteadiness,
+  fullJitter,
+  startHeartbeat,
+  type Loop,
+  type Progress,
+} from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handlers, NamedHandler } from './handler.ts';
@@ -9,7 +16,7 @@ import { checkMessage, readEvent, schemaVersionOf } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { failureOf, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
-import { claimDue, claimSuspect, giveUp, retryLater, settle, type Claim } from './retries.ts';
+import { claimDue, claimSuspect, giveUp, renew, retryLater, settle, type Claim } from './retries.ts';
 import type { HandlerRunner } from './run-handler.ts';
 
 export type RetryLoopOptions = {
@@ -36,9 +43,12 @@ const roundMs = 1_000;
 export function createRetryLoop(options: RetryLoopOptions): Loop {
   const { db, handlers, runner, survive, limits, metrics, logger } = options;
   const claiming = { handlers: handlers.names, leaseMs: limits.leaseMs };
-  const running = new Set<Promise<void>>();
+  const running = new Map<Promise<void>, Claim>();
+  const steadiness = createSteadiness(limits.leaseMs);
+  const tick = async (signal: AbortSignal): Promise<Progress> =>
+    await steadiness.during(async () => await round(signal));
 
-  async function tick(signal: AbortSignal): Promise<Progress> {
+  async function round(signal: AbortSignal): Promise<Progress> {
     const room = limits.concurrency - running.size;
     if (room < 1 || !options.claimWhile()) return 'idle';
     const claims = await claimDue(db, room, claiming);
@@ -46,7 +56,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     if (claims.length > 0) await settled(roundMs);
     const progress = claims.length > 0 ? 'more' : 'idle';
     // a suspect is alone at work; when others take long it waits for the next round
-    if (running.size > 0 || signal.aborted) return progress;
+    if (running.size > 0 || signal.aborted || !steadiness.isSteady()) return progress;
     const suspect = await claimSuspect(db, claiming);
     if (suspect === undefined) return progress;
     start(suspect, signal);
@@ -64,12 +74,12 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
         }),
       )
       .then(() => void running.delete(attempting));
-    running.add(attempting);
+    running.set(attempting, claimed);
   }
 
   /** Resolves when nothing runs any more, or after so many milliseconds. */
   async function settled(withinMs?: number): Promise<void> {
-    const all = Promise.all(running);
+    const all = Promise.all(running.keys());
     if (withinMs === undefined) return void (await all);
     const ended = new AbortController();
     await Promise.race([all, delay(withinMs, undefined, { signal: ended.signal }).catch(() => undefined)]);
@@ -163,6 +173,12 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
   }
 
   const loop = createLoop({ name: 'inbox retries', tick, intervalMs: pollMs, logger });
+  const heartbeat = startHeartbeat({
+    name: 'inbox retries',
+    everyMs: limits.leaseMs / 4,
+    renew: async () => await renew(db, [...running.values()], limits.leaseMs),
+    logger,
+  });
   return {
     ...loop,
     async tick() {
@@ -173,6 +189,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     async stop() {
       await loop.stop();
       await settled();
+      heartbeat.stop();
     },
   };
 }

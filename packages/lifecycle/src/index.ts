@@ -1,3 +1,4 @@
 export { fullJitter, type BackOff } from './back-off.ts';
+export { createSteadiness, lease, startHeartbeat, type Heartbeat, type Steadiness } from './lease.ts';
 export { createLoop, type Loop, type LoopOptions, type Progress } from './loop.ts';
 export { runProcess, type Component, type ProcessOptions } from './process.ts';

@@ -1,17 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import { createLoop, fullJitter, type BackOff, type Loop, type Progress } from '@taskwire/lifecycle';
+import {
+  createLoop,
+  createSteadiness,
+  fullJitter,
+  lease,
+  startHeartbeat,
+  type BackOff,
+  type Loop,
+  type Progress,
+} from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
 import type { SendingChannel, Verdict } from './channel.ts';
 import type { Claimed, DeliveryLog, Recorded } from './delivery-log.ts';
 import { openHandover } from './handover.ts';
 import { sentAgainWhenUnknown } from './notification-types.ts';
 
-/** How long an attempt may take to get to the handover; after that another worker may have it, so also how long a killed one holds it up. */
-const claimMs = 15_000;
-/** How long the answer to a handover may take: longer than any channel's own limit (e-mail: 60 s), so that only a dead process is caught. */
-const answerMs = 90_000;
-/** What came of a handover is written down within the rest of that time, also when the database restarts in between. */
+/** How long an attempt may take to get to the handover: longer than looking up a person, a task or a link takes with its own limits. */
+const prepareMs = 15_000;
+/** What came of a handover is written down also when the database restarts in between. */
 const recordTries = 8;
 const recordBackOff: BackOff = { baseMs: 200, capMs: 5_000 };
 /** RFC 5321 section 4.5.4.1: retries go on for at least 4 days; the first ones come soon, later ones every half hour. */
@@ -42,20 +49,40 @@ export type DeliveryLoopOptions = {
  */
 export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
+  const steadiness = createSteadiness(lease.ms);
+  const held = new Set<Claimed>();
   let away = false;
 
   async function round(stopping: AbortSignal): Promise<Progress> {
-    const lost = await log.markLost(channel.name, sentAgainWhenUnknown, sendAgainMs);
-    if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
     const limit = away ? 1 : concurrency;
-    const claimed = await log.claim(channel.name, limit, claimMs);
-    const ends = await Promise.allSettled(claimed.map((one) => deliverOne(one, stopping)));
+    const claimed = await steadiness.during(async () => {
+      if (steadiness.isSteady()) await markLost();
+      return await log.claim(channel.name, limit, lease.ms);
+    });
+    const ends = await Promise.allSettled(
+      claimed.map((one) => holding(one, async () => await deliverOne(one, stopping))),
+    );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     // with nothing to try, what was known last still holds
     if (claimed.length === 0) return 'idle';
     away = ends.some((end) => end.status === 'fulfilled' && end.value.kind === 'away');
     if (away) throw new Error(`${channel.name} is away`);
     return claimed.length === limit ? 'more' : 'idle';
+  }
+
+  /** What a process that died was handing over: nobody knows whether it arrived. */
+  async function markLost(): Promise<void> {
+    const lost = await log.markLost(channel.name, sentAgainWhenUnknown, sendAgainMs);
+    if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
+  }
+
+  async function holding<T>(claimed: Claimed, work: () => Promise<T>): Promise<T> {
+    held.add(claimed);
+    try {
+      return await work();
+    } finally {
+      held.delete(claimed);
+    }
   }
 
   async function deliverOne(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
@@ -74,7 +101,7 @@ export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry 
   }
 
   async function attempt(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
-    const handover = openHandover(() => log.beginSending(claimed, answerMs), claimMs, stopping);
+    const handover = openHandover(() => log.beginSending(claimed, lease.ms), prepareMs, stopping);
     try {
       const verdict = await channel.deliver(claimed, handover);
       const interrupted = stopping.aborted && !handover.begun() && verdict.kind === 'away';
@@ -101,7 +128,24 @@ export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry 
     }
   }
 
-  return createLoop({ name: `${channel.name} delivery`, tick: round, intervalMs, logger });
+  const name = `${channel.name} delivery`;
+  /** Renews what is held for as long as the round runs. */
+  async function beating<T>(work: () => Promise<T>): Promise<T> {
+    const renew = async (): Promise<void> => void (held.size > 0 && (await log.renew([...held], lease.ms)));
+    const heartbeat = startHeartbeat({ name, renew, logger });
+    try {
+      return await work();
+    } finally {
+      heartbeat.stop();
+    }
+  }
+
+  return createLoop({
+    name,
+    tick: async (stopping) => await beating(async () => await round(stopping)),
+    intervalMs,
+    logger,
+  });
 }
 
 /** What the end of an attempt means for its delivery. `now` is in milliseconds since the epoch. */

@@ -21,10 +21,12 @@ export type Recorded = {
 
 /** The state of deliveries and the log of their attempts. Every write is fenced by the claim. */
 export type DeliveryLog = {
-  /** Takes up to `limit` that are due, oldest first, for `claimMs`; each is a new attempt. Others skip them meanwhile. */
-  claim(channel: string, limit: number, claimMs: number): Promise<Claimed[]>;
-  /** Commits the state `sending`, in which a crash counts as unknown after `answerMs`. False when the claim was lost. */
-  beginSending(claimed: Claimed, answerMs: number): Promise<boolean>;
+  /** Takes up to `limit` that are due, oldest first, for `leaseMs`; each is a new attempt. Others skip them meanwhile. */
+  claim(channel: string, limit: number, leaseMs: number): Promise<Claimed[]>;
+  /** Holds claims for another `leaseMs`, also while they are being sent; those that were lost stay lost. */
+  renew(claimed: readonly Claimed[], leaseMs: number): Promise<void>;
+  /** Commits the state `sending`, in which a lease that runs out counts as unknown. False when the claim was lost. */
+  beginSending(claimed: Claimed, leaseMs: number): Promise<boolean>;
   /** False when the claim was lost. */
   record(claimed: Claimed, recorded: Recorded): Promise<boolean>;
   /** Turns what was being sent by a process that is gone into `unknown`; the classes given are due again after `againInMs`, once. */

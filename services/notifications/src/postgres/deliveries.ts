@@ -26,6 +26,11 @@ const claim = `
     (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknowns, t.class
   FROM taken t JOIN notifications n ON n.id = t.notification_id`;
 
+const renew = `
+  UPDATE deliveries d SET due_at = clock_timestamp() + $3 * interval '1 ms'
+  FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim)
+  WHERE d.id = held.id AND d.claim = held.claim AND d.state IN ('pending', 'unknown', 'sending') AND d.due_at > clock_timestamp()`;
+
 const beginSending = `
   WITH d AS (
     UPDATE deliveries
@@ -83,15 +88,19 @@ export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[
 /** Deliveries in PostgreSQL; each method is one statement, so nothing is held while something is sent. */
 export function deliveryLog(db: Queryable): DeliveryLog {
   return {
-    async claim(channel, limit, claimMs) {
+    async claim(channel, limit, leaseMs) {
       return await query<Claimed>(db, {
         name: 'claim_deliveries',
         text: claim,
-        values: [channel, limit, claimMs],
+        values: [channel, limit, leaseMs],
       });
     },
-    async beginSending(claimed, answerMs) {
-      const values = [claimed.id, claimed.claim, answerMs];
+    async renew(claimed, leaseMs) {
+      const values = [claimed.map(({ id }) => id), claimed.map(({ claim: held }) => held), leaseMs];
+      await query(db, { name: 'renew_deliveries', text: renew, values });
+    },
+    async beginSending(claimed, leaseMs) {
+      const values = [claimed.id, claimed.claim, leaseMs];
       return (await query(db, { name: 'begin_sending', text: beginSending, values })).length > 0;
     },
     async record(claimed, { state, outcome, detail, dueInMs }) {

@@ -1,0 +1,103 @@
+import { expect } from 'chai';
+import type { HandlerContext } from '@taskwire/inbox';
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
+import { aHandler, atOnce, createBench, noteEffect, someEvents, type Bench } from './bench.ts';
+
+/** What makes a database answer reads and refuse writes, and how it is healed. */
+type Fault = { break(bench: Bench): Promise<void>; heal(bench: Bench): Promise<void> };
+
+function refusing(table: string, state: string): Fault {
+  return {
+    break: async ({ database }) =>
+      void (await query(
+        database.db.pool,
+        `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+           $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '${state}'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION refuse()`,
+      )),
+    heal: async ({ database }) => void (await query(database.db.pool, 'DROP FUNCTION refuse() CASCADE')),
+  };
+}
+
+function readOnly(): Fault {
+  const set = (value: string): Fault['break'] => {
+    return async ({ database }) => {
+      const name = new URL(database.url).pathname.slice(1);
+      await query(database.db.pool, `ALTER DATABASE ${name} SET default_transaction_read_only = ${value}`);
+      await query(
+        database.db.pool,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = 'consumer'`,
+      );
+    };
+  };
+  return { break: set('on'), heal: set('off') };
+}
+
+function locked(table: string): Fault {
+  let release = async (): Promise<void> => undefined;
+  return {
+    async break({ database }) {
+      const holder = await database.db.pool.connect();
+      await holder.query('BEGIN');
+      await holder.query(`LOCK TABLE ${table} IN ACCESS EXCLUSIVE MODE`);
+      release = async () => {
+        await holder.query('COMMIT');
+        holder.release();
+      };
+    },
+    heal: async () => await release(),
+  };
+}
+
+const faults: Record<string, Fault> = {
+  'is read-only': readOnly(),
+  'has no room for what the inbox remembers': refusing('inbox', '53100'),
+  'has no room for the effect': refusing('effects', '53100'),
+  'has no memory for the effect': refusing('effects', '53200'),
+  'cannot read its disk at the effect': refusing('effects', '58030'),
+  'keeps the table of the effect locked': locked('effects'),
+};
+
+describe('an inbox whose database answers and takes no writes', () => {
+  let bench: Bench;
+  beforeEach(async () => (bench = await createBench()));
+  afterEach(async () => await bench.drop());
+
+  for (const [what, fault] of Object.entries(faults)) {
+    it(`handles every message once, and blames none, where it ${what}`, async function () {
+      this.timeout(60_000);
+      let refused = 0;
+      const decide = (context: HandlerContext) => {
+        refused += 1;
+        return noteEffect(context);
+      };
+      // one counted attempt would be the last
+      const inbox = await bench.start([aHandler({ decide })], { limits: { ...atOnce, maxAttempts: 1, maxCrashes: 1 } });
+      await waitFor(async () => await bench.consuming());
+      await fault.break(bench);
+      const events = someEvents(5);
+      await bench.publish(...events);
+      // it was tried, in vain, or nothing was taken over yet
+      await waitFor(async () => refused > 0 || (await waitingFor(bench)));
+      await fault.heal(bench);
+      await waitFor(
+        async () => {
+          await inbox.tick();
+          return (await bench.effects()).length === events.length;
+        },
+        { timeoutMs: 30_000, what: 'every message to take effect' },
+      );
+      expect((await bench.effects()).toSorted()).to.deep.equal(events.map(({ messageId }) => messageId).toSorted());
+      expect(await bench.rows('dead_letters')).to.deep.equal([]);
+    });
+  }
+});
+
+/** Whether the consumer has met the fault before any handler ran. */
+async function waitingFor({ database }: Bench): Promise<boolean> {
+  const sql = `SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'consumer' AND query LIKE '%write_probe%'`;
+  return (await query(database.db.pool, sql)).length > 0;
+}

@@ -1,0 +1,54 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
+import { createTelemetry } from '@taskwire/telemetry';
+import { createSteadiness, startHeartbeat } from '../src/index.ts';
+
+/** Bounded by the test's own time limit. */
+async function waitFor(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(1);
+}
+
+describe('A heartbeat', () => {
+  const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
+
+  it('renews again and again, one renewal at a time, until it is stopped', async () => {
+    let running = 0;
+    let most = 0;
+    let beats = 0;
+    const renew = async () => {
+      most = Math.max(most, ++running);
+      await delay(8);
+      running -= 1;
+      beats += 1;
+    };
+    const heartbeat = startHeartbeat({ name: 'test', everyMs: 2, renew, logger });
+    await waitFor(() => beats >= 5);
+    heartbeat.stop();
+    const stopped = beats + running;
+    await delay(30);
+    expect([most, beats]).to.deep.equal([1, stopped]);
+  });
+
+  it('goes on after a renewal that failed', async () => {
+    let beats = 0;
+    const renew = async () => {
+      beats += 1;
+      throw new Error('the database is away');
+    };
+    const heartbeat = startHeartbeat({ name: 'test', everyMs: 2, renew, logger });
+    await waitFor(() => beats >= 3);
+    heartbeat.stop();
+  });
+});
+
+describe('A process', () => {
+  it('calls nobody dead by their lease after a fault, until it has worked for as long as a lease lasts', async () => {
+    const steadiness = createSteadiness(40);
+    expect(steadiness.isSteady()).to.equal(true);
+    await steadiness.during(async () => Promise.reject(new Error('away'))).catch(() => undefined);
+    expect(steadiness.isSteady()).to.equal(false);
+    expect(await steadiness.during(async () => 1)).to.equal(1);
+    await waitFor(() => steadiness.isSteady());
+  });
+});
