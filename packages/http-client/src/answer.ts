@@ -35,9 +35,10 @@ export type Unavailable = {
 /** What a read of another service came to. Only programming errors are thrown. */
 export type Answer<T> =
   | { kind: 'ok'; value: T }
+  /** The service says so in a problem document of its contract; a 404 or 410 of anything in between is `unavailable`. */
   | { kind: 'not_found' }
-  /** `detail` is what the problem document says, where there is one: a sentence without secrets. */
-  | { kind: 'gone'; detail?: string }
+  /** The same; `detail` is the document's: a sentence without secrets. */
+  | { kind: 'gone'; detail: string }
   | Unavailable;
 
 export function unavailable(

@@ -7,7 +7,14 @@ import { retryAfterMs } from './retry.ts';
 
 /** What came back on the wire, and what it says about the service's health. */
 export type Reading =
-  | { kind: 'answered'; status: number; retryAfter: number | undefined; text: string; health: Verdict }
+  | {
+      kind: 'answered';
+      status: number;
+      contentType: string;
+      retryAfter: number | undefined;
+      text: string;
+      health: Verdict;
+    }
   | { kind: 'too_large'; health: Verdict }
   | { kind: 'broken'; detail: string; health: Verdict };
 
@@ -30,6 +37,7 @@ export async function sendGet(
     return {
       kind: 'answered',
       status,
+      contentType: String(response.headers['content-type'] ?? ''),
       retryAfter: retryAfterMs(response.headers['retry-after']),
       text: await response.body.text(),
       health: healthOf(status),
@@ -65,9 +73,15 @@ export function read<S extends z.ZodType>(
     case 403:
       return { kind: 'answer', answer: unavailable('unauthorized', said, { status }) };
     case 404:
-      return { kind: 'answer', answer: { kind: 'not_found' } };
-    case 410:
-      return { kind: 'answer', answer: gone(text) };
+    case 410: {
+      const problem = contractProblem(reading);
+      if (status === 404 && problem?.code === 'not_found') return { kind: 'answer', answer: { kind: 'not_found' } };
+      if (status === 410 && problem?.code === 'gone')
+        return { kind: 'answer', answer: { kind: 'gone', detail: problem.detail } };
+      // a proxy's page, or another server at this address: it says nothing of the resource
+      const detail = `${said} without the problem document of its contract`;
+      return { kind: 'passing', answer: unavailable('status', detail, { status, retryAfterMs: reading.retryAfter }) };
+    }
   }
   const passes = status === 408 || status === 429 || (status >= 500 && status !== 501);
   const answer = unavailable('status', said, { status, retryAfterMs: reading.retryAfter });
@@ -83,12 +97,12 @@ function parse<S extends z.ZodType>(name: string, text: string, schema: S): Mean
   return bad(`${name} answered what its contract does not say: ${faults.join('; ')}`);
 }
 
-/** RFC 9457; other bodies of a 410 say nothing. */
-const problemDetail = z.object({ code: z.string(), detail: z.string().max(500) });
+const problemDocument = z.object({ code: z.string(), detail: z.string().transform((text) => text.slice(0, 500)) });
 
-function gone(text: string): Answer<never> {
-  const problem = problemDetail.safeParse(toJson(text));
-  return problem.success ? { kind: 'gone', detail: problem.data.detail } : { kind: 'gone' };
+/** The problem document of an answer (RFC 9457); undefined for any other body, whatever its status says. */
+function contractProblem({ contentType, text }: Extract<Reading, { kind: 'answered' }>) {
+  if (!/^application\/problem\+json\s*(;|$)/i.test(contentType)) return undefined;
+  return problemDocument.safeParse(toJson(text)).data;
 }
 
 function toJson(text: string): unknown {

@@ -31,11 +31,17 @@ export function backOffMs(retry: number, baseMs: number, maxMs: number): number 
   return ceiling / 2 + (Math.random() * ceiling) / 2;
 }
 
-/** Retry-After in milliseconds from now, from seconds or an HTTP date (RFC 9110 section 10.2.3); `undefined` when missing or nonsense. */
+/** The longest pause that a Retry-After is taken for: a wrong clock or a typing error at the other side must not park work for years. */
+export const longestRetryAfterMs = 600_000;
+
+/**
+ * Retry-After in milliseconds from now, from seconds or an HTTP date (RFC 9110 section 10.2.3), ten minutes at most; `undefined` when missing or
+ * nonsense.
+ */
 export function retryAfterMs(header: string | string[] | undefined, now: number = Date.now()): number | undefined {
   if (typeof header !== 'string') return undefined;
   const text = header.trim();
-  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  if (/^\d{1,20}$/.test(text)) return Math.min(Number(text) * 1000, longestRetryAfterMs);
   const date = /^[A-Za-z]{3},? /.test(text) ? Date.parse(text) : Number.NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - now);
+  return Number.isNaN(date) ? undefined : Math.min(Math.max(0, date - now), longestRetryAfterMs);
 }

@@ -45,6 +45,12 @@ export function json(status: number, body: unknown, headers: Record<string, stri
   };
 }
 
+/** Answers with a problem document of the contract (RFC 9457). */
+export function problemAnswer(status: number, code: string, detail = 'It was used already.'): Handle {
+  const type = `/docs/problems#${code}`;
+  return json(status, { type, title: code, status, detail, code }, { 'content-type': 'application/problem+json' });
+}
+
 /** The handlers one after the other; the last one for all that follow. */
 export function inTurn(...handles: [Handle, ...Handle[]]): Handle {
   const rest = [...handles];

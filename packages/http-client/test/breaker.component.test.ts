@@ -3,7 +3,7 @@ import { silent, waitFor } from '@taskwire/testing';
 import { createTelemetry } from '@taskwire/telemetry';
 import { z } from 'zod';
 import { createServiceClient, type ServiceClient, type ServiceClientTuning } from '../src/index.ts';
-import { answeringServer, hang, json, type AnsweringServer } from './answering-server.ts';
+import { answeringServer, type AnsweringServer, hang, json, problemAnswer } from './answering-server.ts';
 
 const schema = z.object({ id: z.string() });
 const ok = json(200, { id: 'a' });
@@ -69,7 +69,7 @@ describe('The breaker of a client', () => {
 
   it('stays closed however often the service says no', async () => {
     for (const status of [400, 401, 403, 404, 410, 422]) {
-      server.answer(json(status, {}));
+      server.answer(problemAnswer(status, status === 410 ? 'gone' : 'not_found'));
       for (let calls = 0; calls < 5; calls++) await call();
     }
     expect(auth.open).to.equal(false);
@@ -134,7 +134,7 @@ describe('The breaker of a client', () => {
   it('closes when the trial is answered 404: the service is well', async () => {
     await openIt();
     await halfOpen();
-    server.answer(json(404, {}));
+    server.answer(problemAnswer(404, 'not_found'));
     expect(await call()).to.equal('not_found');
     server.answer(broken);
     await call();

@@ -3,7 +3,16 @@ import { silent, waitFor } from '@taskwire/testing';
 import { createTelemetry, withExtractedTrace, withLogContext } from '@taskwire/telemetry';
 import { z } from 'zod';
 import { createServiceClient, TokenUnavailable, type ServiceClient, type ServiceClientTuning } from '../src/index.ts';
-import { answeringServer, cut, hang, inTurn, json, type AnsweringServer } from './answering-server.ts';
+import {
+  answeringServer,
+  type AnsweringServer,
+  cut,
+  type Handle,
+  hang,
+  inTurn,
+  json,
+  problemAnswer,
+} from './answering-server.ts';
 
 const schema = z.object({ id: z.string() });
 const ok = json(200, { id: 'a', later: 'a field that this version does not know' });
@@ -66,19 +75,47 @@ describe('A client of another service', () => {
   });
 
   it('tells 404 and 410 apart, asks once', async () => {
-    server.answer(inTurn(json(404, {}), json(410, {})));
+    server.answer(inTurn(problemAnswer(404, 'not_found'), problemAnswer(410, 'gone')));
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'not_found' });
-    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone' });
+    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone', detail: 'It was used already.' });
     expect(server.requests).to.have.length(2);
   });
 
-  it('says why a resource is gone, where a problem document says it', async () => {
-    const problem = { type: 'about:blank', title: 'Gone', status: 410, code: 'gone', detail: 'It was used already.' };
-    server.answer(inTurn(json(410, problem), json(410, { ...problem, detail: 'x'.repeat(501) })));
-    const gone = { kind: 'gone', detail: 'It was used already.' };
-    expect(await client().get('/users/a', schema)).to.deep.equal(gone);
-    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone' });
+  const html = { 'content-type': 'text/html' };
+  const document = { 'content-type': 'application/problem+json' };
+  const foreign: Record<string, Handle> = {
+    "a proxy's page for 404": json(404, '<h1>Not Found</h1>', html),
+    "a proxy's page for 410": json(410, '<h1>Gone</h1>', html),
+    'a 404 in JSON that is no problem document': json(404, { code: 'not_found', detail: 'x' }),
+    'a 410 in JSON that is no problem document': json(410, { code: 'gone', detail: 'x' }),
+    'a problem document with the code of something else': problemAnswer(404, 'route_not_found'),
+    'a 410 whose problem document says not_found': problemAnswer(410, 'not_found'),
+    'a problem document without a code': json(404, { type: 'about:blank', title: 'Not Found', status: 404 }, document),
+    'a problem document that is cut off': (_request, response) => {
+      response.writeHead(410, document).end('{"code":"gone","detail":"It w');
+    },
+    'an empty 410': (_request, response) => void response.writeHead(410).end(),
+  };
+  for (const [what, answer] of Object.entries(foreign)) {
+    it(`takes ${what} for an outage, not for an answer of the service, and asks again`, async () => {
+      server.answer(answer);
+      const found = await client().get('/users/a', schema);
+      expect(found).to.include({ kind: 'unavailable', reason: 'status' });
+      expect(server.requests.length).to.be.greaterThan(1);
+    });
+  }
+
+  it('shows at most 500 characters of why a resource is gone', async () => {
+    server.answer(problemAnswer(410, 'gone', 'x'.repeat(501)));
+    expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone', detail: 'x'.repeat(500) });
   });
+
+  for (const value of ['999999999', '99999999999999999999', 'Fri, 28 Nov 2098 12:00:00 GMT']) {
+    it(`takes Retry-After: ${value} for ten minutes`, async () => {
+      server.answer(json(503, {}, { 'retry-after': value }));
+      expect(await client().get('/users/a', schema)).to.include({ kind: 'unavailable', retryAfterMs: 600_000 });
+    });
+  }
 
   for (const status of [400, 403, 409, 422, 301, 204, 501]) {
     it(`does not repeat a request that was answered ${status}`, async () => {
@@ -230,7 +267,7 @@ describe('A client of another service', () => {
 
   it('shows outcomes, durations, retries, the breaker as metrics', async () => {
     telemetry.metrics.resetMetrics();
-    server.answer(inTurn(json(500, {}), ok, json(404, {}), json(400, {})));
+    server.answer(inTurn(json(500, {}), ok, problemAnswer(404, 'not_found'), json(400, {})));
     const auth = client();
     for (let call = 0; call < 3; call++) await auth.get('/users/a', schema);
     const text = await telemetry.metrics.metrics();

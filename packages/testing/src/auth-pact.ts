@@ -83,9 +83,13 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
 
   it('hears that a user was deleted', async () => {
     await aRequestForTheUser('a user who was deleted')
-      .willRespondWith(410)
+      .willRespondWith(410, (response) =>
+        response
+          .jsonBody({ code: 'gone', detail: is.string('The user was deleted.') })
+          .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+      )
       .executeTest(async ({ url }) => {
-        expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'gone' });
+        expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'gone', detail: 'The user was deleted.' });
       });
   });
 
@@ -94,7 +98,11 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       .addInteraction()
       .uponReceiving('a request for a user who never was')
       .withRequest('GET', `/users/${id}`, (request) => request.headers({ authorization }))
-      .willRespondWith(404)
+      .willRespondWith(404, (response) =>
+        response
+          .jsonBody({ code: 'not_found', detail: is.string('There is no user with this id.') })
+          .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+      )
       .executeTest(async ({ url }) => {
         expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'not_found' });
       });

@@ -59,7 +59,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
   function read(id: string): Answer<UserState> {
     const state = held.get(id);
     if (state === undefined) return { kind: 'not_found' };
-    return state.is_deleted ? { kind: 'gone' } : { kind: 'ok', value: state };
+    return state.is_deleted ? { kind: 'gone', detail: 'The user was deleted.' } : { kind: 'ok', value: state };
   }
 
   function list({ updatedSince, cursor }: FakeAuth['listed'][number]): Answer<UsersPage> {

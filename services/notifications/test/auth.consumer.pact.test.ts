@@ -58,8 +58,8 @@ describePact('notifications', 'auth', (pact, formPact) => {
         .withRequest('GET', path, (request) => request.headers(headers))
         .willRespondWith(410, (response) =>
           response
-            .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') })
-            .jsonBody({ code: 'gone', detail: is.string('It was used already.') }),
+            .jsonBody({ code: 'gone', detail: is.string('It was used already.') })
+            .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
         )
         .executeTest(async ({ url }) => {
           expect(await ask(url)).to.deep.equal({ kind: 'ended', reason: 'It was used already.' });
@@ -71,7 +71,11 @@ describePact('notifications', 'auth', (pact, formPact) => {
         .addInteraction()
         .uponReceiving('a request for a link that never was')
         .withRequest('GET', `/account_links/${linkId}`, (request) => request.headers(headers))
-        .willRespondWith(404)
+        .willRespondWith(404, (response) =>
+          response
+            .jsonBody({ code: 'not_found', detail: is.string('There is no link with this id.') })
+            .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+        )
         .executeTest(async ({ url }) => expect(await ask(url)).to.include({ kind: 'ended' }));
     });
   });

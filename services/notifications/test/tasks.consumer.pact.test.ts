@@ -62,8 +62,12 @@ describePact('notifications', 'tasks', (pact) => {
       .given('a task that was deleted')
       .uponReceiving('a request for the task')
       .withRequest('GET', path, (request) => request.headers(headers))
-      .willRespondWith(410)
-      .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'gone' }));
+      .willRespondWith(410, (response) =>
+        response
+          .jsonBody({ code: 'gone', detail: is.string('The task was deleted.') })
+          .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+      )
+      .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'gone', detail: 'The task was deleted.' }));
   });
 
   it('hears that there is no such task', async () => {
@@ -71,7 +75,11 @@ describePact('notifications', 'tasks', (pact) => {
       .addInteraction()
       .uponReceiving('a request for a task that never was')
       .withRequest('GET', `/tasks/${taskId}`, (request) => request.headers(headers))
-      .willRespondWith(404)
+      .willRespondWith(404, (response) =>
+        response
+          .jsonBody({ code: 'not_found', detail: is.string('There is no task with this id.') })
+          .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+      )
       .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'not_found' }));
   });
 

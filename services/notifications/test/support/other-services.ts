@@ -64,15 +64,15 @@ export async function startOtherServices(): Promise<OtherServices> {
     if (path === '/users') return [200, { data: [...users.values()].map(shownUser), next_cursor: null }];
     if (path.startsWith('/account_links/')) return linkAnswer(links.get(path.replace('/account_links/', '')));
     const user = users.get(path.replace('/users/', ''));
-    if (user === undefined) return [404, {}];
-    return user.isDeleted ? [410, {}] : [200, shownUser(user)];
+    if (user === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+    return user.isDeleted ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shownUser(user)];
   }
 
   async function tasksAnswer(path: string): Promise<[number, unknown]> {
     if (down.has('tasks')) return [503, {}];
     const task = tasks.get(path.replace('/tasks/', ''));
-    if (task === undefined) return [404, {}];
-    return task === 'deleted' ? [410, {}] : [200, shownTask(task)];
+    if (task === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+    return task === 'deleted' ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shownTask(task)];
   }
 
   async function serve(answer: (path: string) => Promise<[number, unknown]>) {
@@ -80,7 +80,7 @@ export async function startOtherServices(): Promise<OtherServices> {
       const { pathname } = new URL(request.url ?? '/', 'http://other.test');
       requests.push(`${request.method} ${pathname}`);
       void answer(pathname).then(([status, body]) => {
-        response.writeHead(status, { 'content-type': 'application/json' });
+        response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
         response.end(JSON.stringify(body));
       });
     });
@@ -130,7 +130,7 @@ export async function startOtherServices(): Promise<OtherServices> {
 }
 
 function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {
-  if (link === undefined) return [404, {}];
+  if (link === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
   return 'ended' in link ? [410, { code: 'gone', detail: link.ended }] : [200, link];
 }
 

@@ -63,14 +63,14 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
     }
     if (path === '/users') return [200, { data: [...users.values()].map(shown), next_cursor: null }];
     const user = users.get(path.replace('/users/', ''));
-    if (user === undefined) return [404, {}];
-    return user.is_deleted ? [410, {}] : [200, shown(user)];
+    if (user === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+    return user.is_deleted ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shown(user)];
   }
 
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://auth.test');
     void answer(pathname).then(([status, body]) => {
-      response.writeHead(status, { 'content-type': 'application/json' });
+      response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
       response.end(JSON.stringify(body));
     });
   });
