@@ -67,7 +67,9 @@ describePact('notifications', 'tasks', (pact) => {
           .jsonBody({ code: 'gone', detail: is.string('The task was deleted.') })
           .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
       )
-      .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'gone', detail: 'The task was deleted.' }));
+      .executeTest(async ({ url }) =>
+        expect(await ask(url)).to.deep.equal({ kind: 'gone', detail: 'The task was deleted.' }),
+      );
   });
 
   it('hears that there is no such task', async () => {
