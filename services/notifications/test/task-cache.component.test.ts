@@ -9,6 +9,8 @@ import { taskCache } from '../src/postgres/task-cache.ts';
 const at = (second: number, micros = 0) =>
   `2026-11-20T10:00:${String(second).padStart(2, '0')}.${String(micros).padStart(6, '0')}Z`;
 const never = new AbortController().signal;
+/** Milliseconds are coarser than the database's clock. */
+const aMomentLater = () => new Date(Date.now() + 5).toISOString();
 
 describe('The task cache', () => {
   let database: TestDatabase;
@@ -98,6 +100,21 @@ describe('The task cache', () => {
     expect(await cache.read(id, at(5))).to.include({ kind: 'deleted', title: 'Paint' });
     await cache.store(state(4, 'Restored', at(7)), at(7));
     expect(await cache.read(id, at(7))).to.deep.equal(known('Restored'));
+  });
+
+  it('is not frozen by an event that is dated in the future', async () => {
+    answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+    await find(id, '2098-01-01T00:00:00.000000Z', never);
+    answer = { kind: 'ok', value: state(2, 'Paint it black', aMomentLater()) };
+    expect(await find(id, aMomentLater(), never)).to.deep.equal(known('Paint it black'));
+  });
+
+  it('is not deleted for good by an event that is dated in the future', async () => {
+    answer = { kind: 'gone' };
+    await find(id, '2098-01-01T00:00:00.000000Z', never);
+    const restoredAt = aMomentLater();
+    answer = { kind: 'ok', value: state(2, 'Restored', restoredAt) };
+    expect(await find(id, restoredAt, never)).to.deep.equal(known('Restored'));
   });
 
   it('keeps nothing of an answer that did not come', async () => {

@@ -7,11 +7,19 @@ type Row = { title: string | null; creator_id: string | null; is_deleted: boolea
 const readFresh = `
   SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz`;
 
+/**
+ * How fresh an answer proves the cache to be. An event's time counts only as far as it has come: one that is dated in the future must not keep
+ * later events from asking.
+ */
+function claimed(parameter: string): string {
+  return `least(${parameter}::timestamptz, clock_timestamp())`;
+}
+
 // The version of the fetched state decides, here and not in the service, because two workers may have fetched at once. A state from
 // before a deletion does not bring the task back; one from after it (a task that was restored) does.
 const storeFetched = `
   INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of)
-  VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, $6::timestamptz))
+  VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}))
   ON CONFLICT (id) DO UPDATE SET
     title = excluded.title,
     creator_id = excluded.creator_id,
@@ -23,7 +31,7 @@ const storeFetched = `
     AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz)`;
 
 const storeTombstone = `
-  INSERT INTO task_cache (id, version, is_deleted, fresh_as_of) VALUES ($1, 0, true, $2::timestamptz)
+  INSERT INTO task_cache (id, version, is_deleted, fresh_as_of) VALUES ($1, 0, true, ${claimed('$2')})
   ON CONFLICT (id) DO UPDATE SET is_deleted = true, fresh_as_of = excluded.fresh_as_of, fetched_at = clock_timestamp()
   WHERE task_cache.fresh_as_of < excluded.fresh_as_of`;
 
