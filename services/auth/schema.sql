@@ -171,6 +171,13 @@ CREATE TABLE users (
   CONSTRAINT users_version_check CHECK (version > 0)
 );
 
+CREATE TABLE write_probe (
+  id integer NOT NULL,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT write_probe_id_check CHECK (id = 1),
+  CONSTRAINT write_probe_pkey PRIMARY KEY (id)
+);
+
 CREATE INDEX account_links_expires_at ON account_links USING btree (expires_at);
 CREATE UNIQUE INDEX account_links_open ON account_links USING btree (user_id, purpose) WHERE used_at IS NULL AND voided_at IS NULL;
 CREATE INDEX account_links_user_id ON account_links USING btree (user_id);

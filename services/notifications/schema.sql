@@ -191,6 +191,13 @@ CREATE TABLE task_cache (
   CONSTRAINT task_cache_pkey PRIMARY KEY (id)
 );
 
+CREATE TABLE write_probe (
+  id integer NOT NULL,
+  at timestamp with time zone NOT NULL,
+  CONSTRAINT write_probe_id_check CHECK (id = 1),
+  CONSTRAINT write_probe_pkey PRIMARY KEY (id)
+);
+
 CREATE INDEX dead_letter_audit_by_letter ON dead_letter_audit USING btree (dead_letter_id, id);
 
 CREATE INDEX dead_letters_by_aggregate ON dead_letters USING btree (aggregate_id, dead_at);

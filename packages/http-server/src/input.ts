@@ -29,5 +29,12 @@ function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
     return closest.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }));
   }
-  return [{ field: path.join('.'), code: issue.code, message: issue.message }];
+  return [
+    { field: path.join('.'), code: issue.code, message: isRepeated(issue) ? 'must be given once' : issue.message },
+  ];
+}
+
+/** A query parameter that comes more than once is an array where a text is expected. */
+function isRepeated(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'invalid_type' && issue.message.endsWith('received array');
 }

@@ -63,11 +63,17 @@ function readBody(route: Route): RequestHandler {
 /**
  * Whether anybody waits for the answer. Work for a caller who hung up, or whose time (`X-Timeout-Ms`, how long it waits from when it called)
  * ran out while the request stood in line, only makes the line longer for the others.
- * @throws Problem `timeout`.
+ * @throws Problem `timeout`; `bad_request` for a time that is none.
  */
 function isAwaited(request: Request, response: Response): boolean {
   if (response.destroyed) return false;
-  const waitsMs = /^\d{1,9}$/.exec(request.get('x-timeout-ms') ?? '')?.[0];
+  const waitsMs = request.get('x-timeout-ms');
+  if (waitsMs !== undefined && !/^[1-9]\d{0,8}$/.test(waitsMs)) {
+    throw problem(
+      'bad_request',
+      'X-Timeout-Ms must be a whole number of milliseconds from 1 to 999999999, or be left out.',
+    );
+  }
   if (waitsMs !== undefined && performance.now() - stateOf(request).arrivedAt >= Number(waitsMs)) {
     throw problem('timeout', 'X-Timeout-Ms ran out before the work began; nothing was done.');
   }

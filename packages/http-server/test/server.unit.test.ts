@@ -99,7 +99,7 @@ describe('The HTTP server', () => {
   let other: { privateKey: CryptoKey; publicKey: CryptoKey };
   let token: string;
   const reads: string[] = [];
-  const held = Promise.withResolvers<void>();
+  let held = 0;
   const letIn = Promise.withResolvers<void>();
   const log = new PassThrough();
   const logged = text(log);
@@ -149,7 +149,7 @@ describe('The HTTP server', () => {
         keys: { keyFor: async (kid) => (kid === 'k1' ? known : undefined) },
         async checkUser(claims) {
           if (claims.userId === heldId) {
-            held.resolve();
+            held += 1;
             await letIn.promise;
           }
           return claims.userId === revokedId ? 'revoked' : { role: claims.role };
@@ -350,23 +350,30 @@ describe('The HTTP server', () => {
     expect(JSON.stringify(body)).not.to.contain('inside');
   });
 
-  it('begins nothing for a caller whose time has run out', async () => {
-    const path = `/api/v1/things/${userId}`;
-    const late = await call(path, { headers: { 'x-timeout-ms': '0' } });
-    expect([late.status, late.body.code]).to.deep.equal([504, 'timeout']);
-    expect((await call(path, { headers: { 'x-timeout-ms': '60000' } })).status).to.equal(200);
-    expect((await call(path, { headers: { 'x-timeout-ms': 'soon' } })).status).to.equal(200);
-  });
+  for (const value of ['0', '-1', '1.5', 'soon', '', '99999999999']) {
+    it(`refuses X-Timeout-Ms: ${value || 'nothing'}, and says what it wants`, async () => {
+      const { status, body } = await call(`/api/v1/things/${userId}`, { headers: { 'x-timeout-ms': value } });
+      expect([status, body.code]).to.deep.equal([400, 'bad_request']);
+      expect(body.detail).to.contain('X-Timeout-Ms must be a whole number of milliseconds');
+    });
+  }
 
-  it('begins nothing for a caller who has hung up', async () => {
+  it('begins nothing for a caller who has hung up, nor for one whose time has run out', async () => {
     const caller = new AbortController();
-    const asked = call(`/api/v1/things/${userId}`, { token: await sign({ sub: heldId }), signal: caller.signal });
-    await held.promise;
+    const path = `/api/v1/things/${userId}`;
+    const token = await sign({ sub: heldId });
+    const asked = call(path, { token, signal: caller.signal });
+    const late = call(path, { token, headers: { 'x-timeout-ms': '1' } });
+    while (held < 2) await metrics();
     caller.abort();
     await asked.catch(() => undefined);
     // the server has noticed
     while (!(await metrics()).includes('status="499"'));
     letIn.resolve();
+    expect(await late)
+      .to.deep.include({ status: 504 })
+      .and.have.nested.property('body.code', 'timeout');
+    expect((await call(path, { headers: { 'x-timeout-ms': '60000' } })).status).to.equal(200);
     await call(`/api/v1/things/${userId}`);
     expect(reads).to.include(userId).and.not.to.include(heldId);
   });

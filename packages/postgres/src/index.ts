@@ -1,4 +1,4 @@
-export { decodeCursor, encodeCursor } from './cursor.ts';
+export { cursorInstant, listCursors, type Cursors, type List } from './cursor.ts';
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 export {
   migrate,

@@ -9,8 +9,6 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import {
   createDatabase,
-  decodeCursor,
-  encodeCursor,
   isoMicros,
   isSqlState,
   migrate,
@@ -210,20 +208,4 @@ describe('A database that stops answering without closing a socket', () => {
       await test.drop();
     }
   });
-});
-
-describe('A cursor', () => {
-  const position = z.tuple([z.string(), z.number()]);
-
-  it('comes back as it was', () => {
-    expect(decodeCursor(position, encodeCursor(['a', 1]))).to.deep.equal(['a', 1]);
-  });
-
-  for (const bad of ['', 'x', '%%%', encodeCursor({ id: 1 }), encodeCursor(['a', 'b'])]) {
-    it(`is refused when no list gave it: ${JSON.stringify(bad)}`, () => {
-      expect(() => decodeCursor(position, bad))
-        .to.throw()
-        .with.property('code', 'bad_cursor');
-    });
-  }
 });

@@ -95,7 +95,7 @@ describe('The API of notifications', () => {
       await client.query('ANALYZE notifications');
       const sql = `SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'notifications'`;
       const readSoFar = async () => Number((await client.query<{ n: string }>(sql)).rows[0]?.n);
-      for (const unread of [false, true]) {
+      for (const unread of [undefined, true]) {
         const before = await readSoFar();
         const listed = await notificationInbox(client).list({ userId: ann.id, unread, after: undefined, limit: 10 });
         expect(listed).to.have.length(10);
@@ -112,7 +112,20 @@ describe('The API of notifications', () => {
     await post(`/${middle}/read`);
     const page = list.parse((await get('?unread=true')).body);
     expect(page.data.map(({ id }) => id)).to.deep.equal([newest, oldest]);
-    expect(list.parse((await get('?unread=false')).body).data).to.have.length(3);
+    const read = list.parse((await get('?unread=false')).body);
+    expect(read.data.map(({ id }) => id)).to.deep.equal([middle]);
+    expect(list.parse((await get('')).body).data).to.have.length(3);
+  });
+
+  it('refuses a cursor of another filter', async () => {
+    await given(3);
+    const { next_cursor: cursor } = list.parse((await get('?unread=true&limit=1')).body);
+    expect((await get(`?unread=true&limit=1&cursor=${cursor}`)).status).to.equal(200);
+    for (const other of ['', '&unread=false']) {
+      const refused = await get(`?limit=1&cursor=${cursor}${other}`);
+      expect(refused).to.have.property('status', 400);
+      expect(refused.body).to.include({ code: 'bad_cursor' });
+    }
   });
 
   it('answers an empty list to a user without any', async () => {

@@ -210,7 +210,7 @@ describe('bad input', () => {
         { limit: '1e1' },
         { limit: '-1' },
         { state: 'open' },
-        { assignee: 'me' },
+        { assignee: 'you' },
         { creator: 'none' },
         { mine: 'yes' },
         { sort: 'title' },

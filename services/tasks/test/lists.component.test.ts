@@ -33,9 +33,25 @@ describe('lists', () => {
       expect(await ids({ mine: 'true' })).to.deep.equal([started.id, assigned.id]);
       expect(await ids({ mine: 'true', state: 'in_progress' })).to.deep.equal([started.id]);
       expect(await ids({ mine: 'true', assignee: ann.id })).to.deep.equal([]);
-      expect(await ids({ mine: 'false', state: 'assigned', assignee: cas.id, creator: manager.id })).to.deep.equal([
-        assigned.id,
-      ]);
+      expect(await ids({ assignee: 'me' })).to.deep.equal([started.id, assigned.id]);
+      expect(await ids({ assignee: 'me', state: 'assigned' })).to.deep.equal([assigned.id]);
+      // those of nobody are not the caller's either
+      expect(await ids({ mine: 'false', creator: cas.id })).to.deep.equal([draft.id]);
+      expect(await ids({ mine: 'false', assignee: cas.id })).to.deep.equal([]);
+    });
+
+    it('refuses a cursor of another filter, of another list, and of another user where the list is theirs', async () => {
+      const eve = await world.join('Eve', 'member');
+      for (let count = 0; count < 3; count++) await world.createTask(manager, { assignee_id: eve.id });
+      const first = await world.call('listTasks', { token: eve.token, query: { mine: 'true', limit: '1' } });
+      const { next_cursor: cursor } = first.body as { next_cursor: string };
+      const again = async (query: Record<string, string>, token = eve.token) =>
+        await world.call('listTasks', { token, query: { limit: '1', cursor, ...query } });
+      expect((await again({ mine: 'true' })).status).to.equal(200);
+      for (const query of [{}, { mine: 'false' }, { mine: 'true', state: 'assigned' }, { creator: eve.id }]) {
+        expect((await again(query as Record<string, string>)).body).to.include({ code: 'bad_cursor' });
+      }
+      expect((await again({ mine: 'true' }, ann.token)).body).to.include({ code: 'bad_cursor' });
     });
 
     it('is paged without gaps or repeats while others write', async () => {

@@ -12,7 +12,7 @@ export const notificationsRoutes = {
     summary: "The caller's notifications, newest first",
     tag: 'Notifications',
     access: { kind: 'user', scopes: ['notifications:read'] },
-    query: z.strictObject({ ...page, unread: z.enum(['true', 'false']).optional() }),
+    query: z.strictObject({ ...page, unread: z.enum(['true', 'false']).optional().describe('true: only unread ones; false: only those that were read') }),
     responses: { 200: listOf(notification) },
     problems: ['bad_cursor'],
   }),

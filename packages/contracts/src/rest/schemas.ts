@@ -45,8 +45,18 @@ export const labels = z
   .array(label)
   .max(20)
   .refine((list) => new Set(list).size === list.length, 'must not repeat a label');
+/**
+ * An instant as callers give it: RFC 3339 with an offset, as fine as nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
+ * fractions without end are an attack on whatever parses them.
+ */
+const givenInstant = z.iso
+  .datetime({ offset: true, error: 'must be a date, a time with seconds and an offset, for example 2026-11-28T12:00:00Z' })
+  .refine((text) => !text.startsWith('0000'), 'must be a year from 0001 on')
+  .refine((text) => !/\.\d{10}/.test(text), 'must have at most 9 digits after the second')
+  .refine((text) => !/[+-](1[6-9]|2\d):\d\d$/.test(text), 'must have an offset below 16 hours');
+
 /** A due date is any instant with an offset; it is answered in UTC. */
-export const dueAt = z.iso.datetime({ offset: true });
+export const dueAt = givenInstant;
 
 export const user = z.object({
   id: uuid,
@@ -145,9 +155,8 @@ function queryInteger(min: number, max: number) {
   return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
 }
 
-// PostgreSQL has no year 0
 /** A time in a query parameter. */
-export const queryTime = z.iso.datetime({ offset: true }).refine((text) => !text.startsWith('0000'), 'must be a year from 1 on');
+export const queryTime = givenInstant;
 
 /** The query parameters of every list. */
 export const page = {

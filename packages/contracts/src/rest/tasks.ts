@@ -18,9 +18,12 @@ export const tasksRoutes = {
     query: z.strictObject({
       ...page,
       state: taskState.optional(),
-      assignee: z.union([uuid, z.literal('none')]).optional().describe('the id of the performer, or none'),
-      creator: uuid.optional(),
-      mine: z.enum(['true', 'false']).optional().describe('true: only tasks that are assigned to the caller'),
+      assignee: z
+        .union([uuid, z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for tasks without a performer')
+        .optional()
+        .describe('the id of the performer, me for the caller, or none'),
+      creator: uuid.optional().describe('the id of the user who created the task'),
+      mine: z.enum(['true', 'false']).optional().describe('true: only tasks that are assigned to the caller; false: only those that are not'),
     }),
     responses: { 200: listOf(task) },
     problems: ['bad_cursor'],

@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetterFilter, DeadLetterQuery } from '@taskwire/contracts';
-import { decodeCursor, encodeCursor, isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { cursorInstant, isoMicros, listCursors, query, type Queryable } from '@taskwire/postgres';
 import { z } from 'zod';
 import { typePattern } from '../type-pattern.ts';
 
@@ -9,7 +9,7 @@ export const summaryColumns = `
   ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('settled_at')} AS settled_at,
   settled_by, settled_reason`;
 
-const position = z.tuple([z.iso.datetime().refine((text) => !text.startsWith('0000')), z.guid()]);
+const position = z.tuple([cursorInstant, z.guid()]);
 
 export type DeadLetterPage = { data: DeadLetter[]; next_cursor: string | null };
 
@@ -17,14 +17,13 @@ export type DeadLetterPage = { data: DeadLetter[]; next_cursor: string | null };
 export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery): Promise<DeadLetterPage> {
   const { cursor, limit, state, ...filter } = search;
   const { conditions, values, add } = criteria(filter);
+  const cursors = listCursors(position, { name: 'dead letters', filter: { ...filter, state } });
   if (state !== 'any') add((place) => `state = ${place}`, state);
-  if (cursor !== undefined) {
-    const [deadAt, id] = decodeCursor(position, cursor);
-    add(
-      (place) => `(dead_at, id) < ((${place}::json ->> 0)::timestamptz, (${place}::json ->> 1)::uuid)`,
-      JSON.stringify([deadAt, id]),
-    );
-  }
+  const after = cursors.decode(cursor);
+  add(
+    (place) => `(dead_at, id) < ((${place}::json ->> 0)::timestamptz, (${place}::json ->> 1)::uuid)`,
+    after && JSON.stringify(after),
+  );
   const found = await query<DeadLetter>(
     db,
     `SELECT ${summaryColumns} FROM dead_letters ${where(conditions)}
@@ -34,7 +33,7 @@ export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery):
   const data = found.slice(0, limit);
   const last = data.at(-1);
   const more = found.length > limit && last !== undefined;
-  return { data, next_cursor: more ? encodeCursor([last.dead_at, last.id]) : null };
+  return { data, next_cursor: more ? cursors.encode([last.dead_at, last.id]) : null };
 }
 
 /**

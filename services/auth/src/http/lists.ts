@@ -1,16 +1,16 @@
-import { instant, uuid, type authRoutes } from '@taskwire/contracts';
+import { uuid, type authRoutes } from '@taskwire/contracts';
 import type { HandlerOf } from '@taskwire/http-server';
-import { decodeCursor, encodeCursor } from '@taskwire/postgres';
+import { cursorInstant, listCursors, type Cursors } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { Users } from '../app/ports.ts';
 
-const afterUser = z.tuple([uuid]);
-const afterChange = z.tuple([instant, uuid]);
+const afterChange = z.tuple([cursorInstant, uuid]);
 
 /** Users, by creation; pages are stable while users are added, changed or deleted. */
 export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
   return async ({ query: { cursor, limit, role, q, sort, ...filter } }) => {
-    const [after] = cursor === undefined ? [] : decodeCursor(afterUser, cursor);
+    const cursors = listCursors(uuid, { name: 'users', filter: { role, q, sort, ...filter } });
+    const after = cursors.decode(cursor);
     const found = await users.list({
       role,
       text: q,
@@ -24,22 +24,27 @@ export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> 
       // one more than asked for tells whether there is a next page
       limit: limit + 1,
     });
-    return { status: 200, body: page(found, limit, (user) => [user.id]) };
+    return { status: 200, body: page(found, { limit, cursors, position: (user) => user.id }) };
   };
 }
 
 /** All users by the time of their last change, for the directories of other services. */
 export function listChangedUsers(users: Users): HandlerOf<typeof authRoutes.listInternalUsers> {
   return async ({ query: { cursor, limit, updated_since: since } }) => {
-    const [updatedAt, id] = cursor === undefined ? [] : decodeCursor(afterChange, cursor);
+    const cursors = listCursors(afterChange, { name: 'changed users', filter: { since } });
+    const [updatedAt, id] = cursors.decode(cursor) ?? [];
     const after = updatedAt === undefined || id === undefined ? undefined : { updatedAt, id };
     const found = await users.listChanged({ since, after, limit: limit + 1 });
-    return { status: 200, body: page(found, limit, (user) => [user.updated_at, user.id]) };
+    return { status: 200, body: page(found, { limit, cursors, position: (user) => [user.updated_at, user.id] }) };
   };
 }
 
-export function page<T>(found: T[], limit: number, position: (item: T) => unknown[]) {
+/** A page of at most `limit` of what was found: one more than that tells that there is a next page. */
+export function page<T, P>(
+  found: T[],
+  { limit, cursors, position }: { limit: number; cursors: Cursors<P>; position: (item: T) => P },
+) {
   const data = found.slice(0, limit);
   const last = data.at(-1);
-  return { data, next_cursor: found.length > limit && last !== undefined ? encodeCursor(position(last)) : null };
+  return { data, next_cursor: found.length > limit && last !== undefined ? cursors.encode(position(last)) : null };
 }

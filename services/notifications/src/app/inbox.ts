@@ -12,7 +12,8 @@ export type Inbox = {
   /** Newest first. */
   list(wanted: {
     userId: string;
-    unread: boolean;
+    /** Only those that are unread, or only those that were read; all of them when undefined. */
+    unread: boolean | undefined;
     after: InboxPosition | undefined;
     limit: number;
   }): Promise<NotificationView[]>;

@@ -2,7 +2,7 @@ import { notificationsRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { bind, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/inbox';
-import { decodeCursor, encodeCursor } from '@taskwire/postgres';
+import { cursorInstant, listCursors } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { Inbox } from '../app/inbox.ts';
 
@@ -17,19 +17,24 @@ export function routes({ inbox, deadLetters }: { inbox: Inbox; deadLetters: Dead
   ];
 }
 
-// PostgreSQL has no year 0
-const position = z.tuple([z.iso.datetime().refine((instant) => !instant.startsWith('0000')), z.guid()]);
+const position = z.tuple([cursorInstant, z.guid()]);
 
 function list(inbox: Inbox): HandlerOf<typeof notificationsRoutes.listNotifications> {
   return async ({ actor, query: { cursor, limit, unread } }) => {
-    const [createdAt, id] = cursor === undefined ? [] : decodeCursor(position, cursor);
+    const cursors = listCursors(position, { name: 'notifications', filter: { unread } });
+    const [createdAt, id] = cursors.decode(cursor) ?? [];
     const after = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
     // one more than asked for tells whether there is a next page
-    const found = await inbox.list({ userId: actor.id, unread: unread === 'true', after, limit: limit + 1 });
+    const found = await inbox.list({
+      userId: actor.id,
+      unread: unread === undefined ? undefined : unread === 'true',
+      after,
+      limit: limit + 1,
+    });
     const data = found.slice(0, limit);
     const last = data.at(-1);
     const more = found.length > limit && last !== undefined;
-    return { status: 200, body: { data, next_cursor: more ? encodeCursor([last.created_at, last.id]) : null } };
+    return { status: 200, body: { data, next_cursor: more ? cursors.encode([last.created_at, last.id]) : null } };
   };
 }
 

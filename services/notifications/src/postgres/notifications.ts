@@ -49,9 +49,9 @@ const view = `
   ${isoMicros('seen_at')} AS seen_at, ${isoMicros('read_at')} AS read_at, ${isoMicros('archived_at')} AS archived_at,
   ${isoMicros('created_at')} AS created_at`;
 
-const page = (onlyUnread: string) => `
+const page = (condition: string) => `
   SELECT ${view} FROM notifications
-  WHERE user_id = $1 AND title IS NOT NULL ${onlyUnread}
+  WHERE user_id = $1 AND title IS NOT NULL ${condition}
     AND (created_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
   -- bare, created_at would be the text that is given, for which there is no index
   ORDER BY notifications.created_at DESC, id DESC LIMIT $4`;
@@ -59,6 +59,7 @@ const page = (onlyUnread: string) => `
 const lists = {
   all: { name: 'list_notifications', text: page('') },
   unread: { name: 'list_unread_notifications', text: page('AND read_at IS NULL') },
+  read: { name: 'list_read_notifications', text: page('AND read_at IS NOT NULL') },
 };
 
 const countUnread = {
@@ -92,7 +93,8 @@ export function notificationInbox(db: Queryable): Inbox {
   return {
     async list({ userId, unread, after, limit }) {
       const values = [userId, after?.createdAt ?? null, after?.id ?? null, limit];
-      return await query<NotificationView>(db, { ...(unread ? lists.unread : lists.all), values });
+      const list = unread === undefined ? lists.all : unread ? lists.unread : lists.read;
+      return await query<NotificationView>(db, { ...list, values });
     },
     async countUnread(userId) {
       const [row] = await query<{ unread: number }>(db, { ...countUnread, values: [userId] });

@@ -20,9 +20,11 @@ export type NewTask = TaskFields & { creator_id: string; assignee_id: string | n
 
 export type TaskFilter = {
   state?: TaskState | undefined;
-  /** One or several that must all hold; `none` for tasks without a performer. */
-  assignees: readonly string[];
+  /** A user's id; `none` for tasks without a performer. */
+  assignee?: string | undefined;
   creator?: string | undefined;
+  /** Only tasks of this performer, or only those of others and of nobody. */
+  mine?: { userId: string; is: boolean } | undefined;
 };
 
 /** A page of a list; `next` is the position after it, or null at the end. */

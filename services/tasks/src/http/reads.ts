@@ -1,21 +1,27 @@
 import { uuid, type tasksRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { RawJson, type HandlerOf } from '@taskwire/http-server';
-import { decodeCursor, encodeCursor } from '@taskwire/postgres';
+import { listCursors, type Cursors } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { Page, TaskStore } from '../app/ports.ts';
 import { noSuchTask } from '../app/existing-task.ts';
 import { toBody } from './body.ts';
 
-const taskPosition = z.tuple([uuid]);
+const taskPosition = uuid;
 /** Digits of a positive bigint. */
-const activityPosition = z.tuple([z.string().regex(/^\d{1,18}$/)]);
+const activityPosition = z.string().regex(/^\d{1,18}$/);
 
 export function listTasks(tasks: TaskStore): HandlerOf<typeof tasksRoutes.listTasks> {
   return async ({ actor, query: { cursor, limit, state, assignee, creator, mine } }) => {
-    const [position] = cursor === undefined ? [] : decodeCursor(taskPosition, cursor);
-    const assignees = [...(assignee === undefined ? [] : [assignee]), ...(mine === 'true' ? [actor.id] : [])];
-    return { status: 200, body: pageBody(await tasks.list({ state, assignees, creator }, position, limit)) };
+    const filter = {
+      state,
+      creator,
+      assignee: assignee === 'me' ? actor.id : assignee,
+      // true: the caller's, false: everybody else's
+      mine: mine === undefined ? undefined : { userId: actor.id, is: mine === 'true' },
+    };
+    const cursors = listCursors(taskPosition, { name: 'tasks', filter });
+    return { status: 200, body: pageBody(await tasks.list(filter, cursors.decode(cursor), limit), cursors) };
   };
 }
 
@@ -39,14 +45,14 @@ export function getInternalTask(tasks: TaskStore): HandlerOf<typeof tasksRoutes.
 
 export function listActivity(tasks: TaskStore): HandlerOf<typeof tasksRoutes.listActivity> {
   return async ({ params, query: { cursor, limit } }) => {
-    const [position] = cursor === undefined ? [] : decodeCursor(activityPosition, cursor);
-    const page = await tasks.listActivity(params.id, position, limit);
+    const cursors = listCursors(activityPosition, { name: 'activity', filter: { task: params.id } });
+    const page = await tasks.listActivity(params.id, cursors.decode(cursor), limit);
     if (page === undefined) throw noSuchTask();
-    return { status: 200, body: pageBody(page) };
+    return { status: 200, body: pageBody(page, cursors) };
   };
 }
 
-function pageBody({ items, next }: Page<string>): RawJson {
-  const cursor = next === null ? null : encodeCursor([next]);
+function pageBody({ items, next }: Page<string>, cursors: Cursors<string>): RawJson {
+  const cursor = next === null ? null : cursors.encode(next);
   return new RawJson(`{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`);
 }

@@ -58,9 +58,12 @@ function listTasks(conditions: readonly string[], limitParameter: number): strin
 function conditionsOf(filter: TaskFilter, position: string | undefined): { conditions: string[]; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
-  const conditions = filter.assignees.map((assignee) =>
-    assignee === 'none' ? 'assignee_id IS NULL' : `assignee_id = ${parameter(assignee)}`,
-  );
+  const conditions: string[] = [];
+  const { assignee, mine } = filter;
+  if (assignee === 'none') conditions.push('assignee_id IS NULL');
+  else if (assignee !== undefined) conditions.push(`assignee_id = ${parameter(assignee)}`);
+  if (mine !== undefined)
+    conditions.push(`assignee_id IS ${mine.is ? 'NOT ' : ''}DISTINCT FROM ${parameter(mine.userId)}`);
   if (filter.state !== undefined) conditions.push(`state = ${parameter(filter.state)}`);
   if (filter.creator !== undefined) conditions.push(`creator_id = ${parameter(filter.creator)}`);
   if (position !== undefined) conditions.push(`id < ${parameter(position)}`);
