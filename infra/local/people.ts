@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { StartError } from '@taskwire/local-servers';
+import { describeEnd, StartError } from '@taskwire/local-servers';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
@@ -19,36 +19,43 @@ export const demoPeople: readonly Person[] = [
 
 const cli = fileURLToPath(new URL('../../services/auth/src/cli.ts', import.meta.url));
 
-/** Adds people with Auth's own command, which is how an operator adds the first admin too. Who exists already stays as they are. */
+/** A person's password is hashed in some 50 ms; the rest is the start of the process, on a machine that starts everything else too. */
+const timeoutMs = 60_000;
+
+/**
+ * Adds people with Auth's own command, which is how an operator adds the first admin too: one process for all of them. Who exists already stays
+ * as they are.
+ * @throws StartError that says why somebody could not be added.
+ */
 export async function addPeople(
   people: readonly Person[],
   o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
 ): Promise<void> {
-  await Promise.all(people.map((person) => addPerson(person, o)));
-}
-
-function addPerson(
-  { email, name, role, password }: Person,
-  o: { env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const args = [cli, 'user', 'add', '--email', email, '--name', name, '--role', role];
-    const child = spawn(process.execPath, args, {
-      env: o.env,
-      stdio: ['pipe', 'pipe', 'pipe'],
-      timeout: 30_000,
-      signal: o.signal,
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.stdin.on('error', () => undefined);
-    child.stdin.end(password);
+  if (people.length === 0) return;
+  const child = spawn(process.execPath, [cli, 'user', 'import'], { env: o.env, stdio: ['pipe', 'pipe', 'pipe'] });
+  let output = '';
+  let ended = '';
+  const end = (reason: string): void => {
+    ended = reason;
+    child.kill('SIGKILL');
+  };
+  const timer = setTimeout(() => end(`it took longer than ${timeoutMs / 1000} s`), timeoutMs);
+  const onAbort = (): void => end('the start was interrupted');
+  o.signal.addEventListener('abort', onAbort, { once: true });
+  if (o.signal.aborted) onAbort();
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  // a child that ended early says why in its output
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(people.map((person) => JSON.stringify(person)).join('\n'));
+  const death = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (code) => {
-      appendFileSync(o.logFile, output);
-      if (code === 0) resolve();
-      else reject(new StartError(`${email} could not be added: ${output.trim()}`));
-    });
+    child.once('close', (code, signal) => resolve({ code, signal }));
+  }).finally(() => {
+    clearTimeout(timer);
+    o.signal.removeEventListener('abort', onAbort);
   });
+  appendFileSync(o.logFile, output);
+  if (death.code === 0) return;
+  const why = [ended, output.trim()].filter((text) => text !== '').join('; ') || `it ended ${describeEnd(death)}`;
+  throw new StartError(`The demo users could not be added: ${why}`);
 }

@@ -2,8 +2,8 @@ import { Router, type Response } from 'express';
 import { errorText } from '@taskwire/errors';
 import { redact, type Telemetry } from '@taskwire/telemetry';
 
-/** A check of something that the service needs; rejects with the reason while it is not usable. */
-export type ReadinessCheck = () => Promise<void>;
+/** A check of something that the service needs; rejects with the reason while it is not usable. A warning is shown, and does no harm. */
+export type ReadinessCheck = () => Promise<{ warning: string } | undefined | void>;
 
 /** How long one check may take, in milliseconds: probes ask every few seconds and must hear a no in time. */
 const checkTimeoutMs = 2_000;
@@ -38,14 +38,14 @@ export function operations(
   return router;
 }
 
-async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unknown }> {
+async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unknown; warning?: string }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs);
   });
   try {
-    await Promise.race([check(), late]);
-    return { ok: true };
+    const result = await Promise.race([check(), late]);
+    return { ok: true, ...(result === undefined ? {} : { warning: redact(result.warning) }) };
   } catch (error) {
     return { ok: false, detail: redact(errorText(error)) };
   } finally {

@@ -3,6 +3,7 @@ import type { ClientBase, Pool } from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
+import { createClockCheck, type CheckClock } from './clock.ts';
 import { isSharedBetweenTransactions } from './pooler.ts';
 import { observeErrors, type Tx } from './query.ts';
 import { pinSession } from './session.ts';
@@ -22,6 +23,7 @@ export type Database = {
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
   /** Resolves when the database takes writes, by writing. @throws the reason why it does not. */
   checkWritable(): Promise<void>;
+  checkClock: CheckClock;
   close(): Promise<void>;
 };
 
@@ -96,6 +98,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       }
     },
     checkWritable: writability.check,
+    checkClock: createClockCheck(pool, telemetry),
     close: async () => {
       silence.stop();
       if (orm.isInitialized) await orm.destroy();

@@ -3,6 +3,7 @@ import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { z } from 'zod';
 import { readOptions, UsageError, type Command } from './command-line.ts';
+import type { Commands } from './wire-commands.ts';
 
 const newUser = z.object({
   email: schemas.email,
@@ -27,19 +28,61 @@ printf %s "$PASSWORD" | node services/auth/src/cli.ts user add --email ann@examp
       const faults = result.error.issues.map(({ path, message }) => fault(String(path[0]), message, given));
       throw new UsageError(`The user cannot be made:\n${faults.join('\n')}`);
     }
-    const user = result.data;
-    return async ({ createUser }) => {
-      try {
-        // whoever runs this command vouches for the address
-        const created = await createUser({ ...user, emailVerified: true });
-        return `made ${created.role} ${created.email} with id ${created.id}`;
-      } catch (error) {
-        if (error instanceof Problem && error.code === 'email_taken') return `${user.email} exists already`;
-        throw error;
-      }
+    return async (commands) => await add(result.data, commands);
+  },
+};
+
+/** A file of users is read into memory; one that is larger is no list of a team. */
+const mostImported = 10_000;
+
+export const importUsers: Command = {
+  options: '',
+  does: `makes the users on stdin, one JSON object a line; those who exist already are left as they are.
+When a line has a fault, nobody is made:
+echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}' | node services/auth/src/cli.ts user import`,
+  async read(args, { stdin }) {
+    readOptions(args, {});
+    const lines = (await text(stdin)).split('\n').filter((line) => line.trim() !== '');
+    if (lines.length === 0) throw new UsageError('There is no user on stdin; give one JSON object a line.');
+    if (lines.length > mostImported) throw new UsageError(`There are more than ${mostImported} lines on stdin.`);
+    const read = lines.map(readLine);
+    const faults = read.flatMap((line) => ('faults' in line ? line.faults : []));
+    if (faults.length > 0) throw new UsageError(`No user was made:\n${faults.slice(0, 20).join('\n')}`);
+    const users = read.flatMap((line) => ('user' in line ? [line.user] : []));
+    return async (commands) => {
+      const done: string[] = [];
+      for (const user of users) done.push(await add(user, commands));
+      return done.join('\n');
     };
   },
 };
+
+type GivenUser = z.output<typeof newUser>;
+
+function readLine(line: string, index: number): { user: GivenUser } | { faults: string[] } {
+  const where = `  line ${index + 1}`;
+  let given: unknown;
+  try {
+    given = JSON.parse(line);
+  } catch {
+    // the parser's own message would show the line, which has a password
+    return { faults: [`${where} is not a JSON object`] };
+  }
+  const result = newUser.safeParse(given);
+  if (result.success) return { user: result.data };
+  return { faults: result.error.issues.map(({ path, message }) => `${where}: ${path.join('.') || 'it'} ${message}`) };
+}
+
+/** Makes a user, or says that there is one. Whoever runs this command vouches for the address. */
+async function add(user: GivenUser, { createUser }: Commands): Promise<string> {
+  try {
+    const created = await createUser({ ...user, emailVerified: true });
+    return `made ${created.role} ${created.email} with id ${created.id}`;
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'email_taken') return `${user.email} exists already`;
+    throw error;
+  }
+}
 
 function fault(name: string, message: string, given: Readonly<Record<string, string | undefined>>): string {
   if (name === 'password') return `  the password on stdin: ${message}`;

@@ -4,7 +4,7 @@ import { errorText, Problem } from '@taskwire/errors';
 import { clientCommands } from './command-client.ts';
 import { keyCommands } from './command-keys.ts';
 import { CommandFailed, UsageError, type Command } from './command-line.ts';
-import { addUser } from './command-user.ts';
+import { addUser, importUsers } from './command-user.ts';
 import { commandEnv } from './env.ts';
 import { wireCommands } from './wire-commands.ts';
 
@@ -17,7 +17,12 @@ export type CommandProcess = {
   stderr: Writable;
 };
 
-const commands: Readonly<Record<string, Command>> = { 'user add': addUser, ...clientCommands, ...keyCommands };
+const commands: Readonly<Record<string, Command>> = {
+  'user add': addUser,
+  'user import': importUsers,
+  ...clientCommands,
+  ...keyCommands,
+};
 
 const usage = `Usage: node services/auth/src/cli.ts <command> [options]
 

@@ -23,7 +23,7 @@ async function run(script: string, args: string[], given: { stdin?: string; url?
 }
 
 /** The same within this process, for what starting one would only make slow. */
-async function runHere(args: string[], env: Record<string, string>) {
+async function runHere(args: string[], env: Record<string, string>, input = '') {
   const said = { stdout: '', stderr: '' };
   const writer = (name: keyof typeof said) =>
     new Writable({
@@ -32,7 +32,7 @@ async function runHere(args: string[], env: Record<string, string>) {
         done();
       },
     });
-  const stdin = Readable.from([]);
+  const stdin = Readable.from([Buffer.from(input)]);
   const code = await runCommand({ args, env, stdin, stdout: writer('stdout'), stderr: writer('stderr') });
   return { code, ...said };
 }
@@ -107,6 +107,39 @@ describe("Auth's command line", () => {
     expect(weak).to.include({ code: 1, stdout: '' });
     expect(weak.stderr).to.contain('Use a longer one');
     expect(await users()).to.deep.equal(before);
+  });
+
+  describe('for many users', () => {
+    const importing = async (lines: unknown[]) =>
+      await runHere(
+        ['user', 'import'],
+        { DATABASE_URL: database.url },
+        lines.map((line) => JSON.stringify(line)).join('\n'),
+      );
+    const ann = { email: 'import-ann@example.org', name: 'Ann', role: 'member', password: 'plum-kettle-orbit' };
+    const ben = { ...ann, email: 'import-ben@example.org', name: 'Ben' };
+
+    it('makes all of them in one process, and leaves those who exist as they are', async () => {
+      expect((await importing([ann])).stdout).to.match(/^made member import-ann@example.org with id [0-9a-f-]{36}\n$/);
+      const both = await importing([ann, ben]);
+      expect(both).to.include({ code: 0, stderr: '' });
+      expect(both.stdout).to.match(
+        /^import-ann@example.org exists already\nmade member import-ben@example.org with id /,
+      );
+    });
+
+    it('makes nobody when a line has a fault, and names line and field without showing a password', async () => {
+      const cas = { ...ann, email: 'import-cas@example.org' };
+      const { code, stderr } = await importing([cas, { ...cas, role: 'boss' }, 'x', { ...cas, password: 'hunter2' }]);
+      expect(code).to.equal(2);
+      expect(stderr).to.contain('line 2: role').and.contain('line 3: ').and.contain('line 4: password');
+      expect(stderr).not.to.contain('hunter2');
+      expect((await importing([cas])).stdout).to.contain('made member');
+    });
+
+    it('says what is missing when there is nothing on stdin', async () => {
+      expect(await importing([])).to.deep.include({ code: 2 });
+    });
   });
 
   it('shows its usage when asked', async () => {

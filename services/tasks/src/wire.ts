@@ -118,6 +118,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     }),
     readiness: {
       database: db.checkWritable,
+      clock: db.checkClock,
       migrations: async () => await requireMigrated(db.pool, migrations),
       ...(works ? { broker: rabbit.ping } : {}),
     },

@@ -1,0 +1,48 @@
+import type { Logger } from '@taskwire/telemetry';
+import type { Pool } from 'pg';
+import { Gauge, type Registry } from 'prom-client';
+
+/** Tokens are accepted with this much difference between two clocks (`clockTolerance` of the authenticator), in milliseconds. */
+const toleratedMs = 5_000;
+/** Half the life of an access token: beyond it, fresh tokens look expired, or expired ones look fresh for as long again. */
+const unusableMs = 300_000;
+
+/**
+ * Compares this process's clock with the database's. Versions and order come from the database alone, but tokens, back-off and schedules are
+ * judged by the process.
+ * @returns a warning when they differ by more than five seconds. @throws when they differ by five minutes or more.
+ */
+export type CheckClock = () => Promise<{ warning: string } | undefined>;
+
+export function createClockCheck(pool: Pool, { logger, metrics }: { logger: Logger; metrics: Registry }): CheckClock {
+  let offsetMs = 0;
+  let logged = false;
+  const name = 'clock_offset_seconds';
+  if (metrics.getSingleMetric(name) === undefined) {
+    new Gauge({
+      name,
+      help: "This process's clock minus the database's, when it was last compared.",
+      registers: [metrics],
+      collect() {
+        this.set(offsetMs / 1000);
+      },
+    });
+  }
+  return async () => {
+    const before = Date.now();
+    const { rows } = await pool.query<{ now: number }>(
+      'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now',
+    );
+    // the answer was made somewhere between the two readings
+    offsetMs = (before + Date.now()) / 2 - (rows[0]?.now ?? before);
+    if (Math.abs(offsetMs) <= toleratedMs) {
+      logged = false;
+      return undefined;
+    }
+    const text = `the clock of this process is ${Math.round(Math.abs(offsetMs) / 1000)} s ${offsetMs > 0 ? 'ahead of' : 'behind'} the database's; synchronise it (NTP)`;
+    if (!logged) logger.error(text, { offset_ms: Math.round(offsetMs) });
+    logged = true;
+    if (Math.abs(offsetMs) >= unusableMs) throw new Error(text);
+    return { warning: text };
+  };
+}
