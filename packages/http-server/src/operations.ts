@@ -3,7 +3,7 @@ import { errorText } from '@taskwire/errors';
 import { redact, type Telemetry } from '@taskwire/telemetry';
 
 /** A check of something that the service needs; rejects with the reason while it is not usable. A warning is shown, and does no harm. */
-export type ReadinessCheck = () => Promise<{ warning: string } | undefined | void>;
+export type ReadinessCheck = () => Promise<void> | Promise<{ warning: string } | undefined>;
 
 /** How long one check may take, in milliseconds: probes ask every few seconds and must hear a no in time. */
 const checkTimeoutMs = 2_000;
@@ -45,7 +45,7 @@ async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unkno
   });
   try {
     const result = await Promise.race([check(), late]);
-    return { ok: true, ...(result === undefined ? {} : { warning: redact(result.warning) }) };
+    return { ok: true, ...(result ? { warning: String(redact(result.warning)) } : {}) };
   } catch (error) {
     return { ok: false, detail: redact(errorText(error)) };
   } finally {
