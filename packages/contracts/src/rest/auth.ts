@@ -3,7 +3,7 @@ import { instant } from '../events/events.ts';
 import { auditRoutes } from './audit.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
-import { email, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
+import { email, givenEmail, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
 
 const session = z.object({
   access_token: z.string(),
@@ -44,7 +44,7 @@ export const authRoutes = {
     summary: 'Start a session',
     tag: 'Sessions',
     access: { kind: 'anyone' },
-    body: z.strictObject({ email: z.string().trim().min(1).max(254), password: givenPassword }),
+    body: z.strictObject({ email: givenEmail, password: givenPassword }),
     responses: { 200: session },
     problems: ['invalid_credentials', 'email_not_verified', 'rate_limited'],
   }),

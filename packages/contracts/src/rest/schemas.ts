@@ -24,12 +24,37 @@ const prose = z
   // eslint-disable-next-line no-control-regex -- as above, but new lines and tabs belong to prose
   .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/u, 'must not have control characters');
 
-/** RFC 5321 allows 254 characters; case is folded for comparison by Auth, not here. */
+/**
+ * A dot-string of RFC 5321 section 4.1.2 with at most 64 characters before the @, and 254 in all. Domains of other scripts are accepted and kept in
+ * their ASCII form (IDNA, RFC 5891), which every mail server takes. Case is folded for comparison by Auth, not here.
+ */
 export const email = z
   .string()
   .trim()
   .max(254)
-  .pipe(z.email({ pattern: z.regexes.html5Email }));
+  .transform(withAsciiDomain)
+  .pipe(z.email({ pattern: z.regexes.html5Email, error: 'must be an e-mail address, for example ann@example.org' }).max(254))
+  .refine(hasMailboxName, 'must have 1 to 64 characters before the @, without a dot at the beginning, at the end or after another dot');
+
+/** What somebody types to log in: any text, with the domain in the form in which addresses are kept. */
+export const givenEmail = z.string().trim().min(1).max(254).transform(withAsciiDomain);
+
+/** The text with its domain in ASCII; as it is when there is no domain that has such a form. */
+function withAsciiDomain(text: string): string {
+  const at = text.lastIndexOf('@');
+  const domain = text.slice(at + 1);
+  // what is ASCII already stays as it was written
+  if (at < 1 || /^[\x20-\x7e]*$/.test(domain)) return text;
+  // a URL's host goes through the same algorithm (UTS 46); other parts of a URL must not come in with it
+  if (/[\s/?#:@\\[\]%]/u.test(domain)) return text;
+  const host = URL.parse(`https://${domain}/`)?.hostname;
+  return host === undefined || host === '' ? text : `${text.slice(0, at)}@${host}`;
+}
+
+function hasMailboxName(text: string): boolean {
+  const name = text.slice(0, text.lastIndexOf('@'));
+  return name.length <= 64 && name.split('.').every((part) => part !== '');
+}
 export const searchText = line.min(1).max(100);
 /** Why somebody did what they did, for those who look later. */
 export const reasonText = line.min(1).max(500);

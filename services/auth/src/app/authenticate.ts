@@ -25,7 +25,8 @@ export type CheckPassword = ReturnType<typeof checkPassword>;
 export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' | 'passwords' | 'limits'>) {
   async function findCredentials(email: string): Promise<Credentials | undefined> {
     // what is not an address cannot be an account's, and may hold what a database cannot read
-    return schemas.email.safeParse(email).success ? await users.findCredentials(email) : undefined;
+    const address = schemas.email.safeParse(email);
+    return address.success ? await users.findCredentials(address.data) : undefined;
   }
 
   return async ({ email, password }: Given, origin: Origin): Promise<Checked> => {
