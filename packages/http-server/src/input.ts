@@ -29,5 +29,11 @@ function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
     return closest.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }));
   }
-  return [{ field: path.join('.'), code: issue.code, message: issue.message }];
+  return [{ field: path.join('.'), code: codeOf(issue), message: issue.message }];
+}
+
+/** A rule of a contract names its own code, as `params: { code }`; zod's rules have zod's. */
+function codeOf(issue: z.core.$ZodIssue): string {
+  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
+  return typeof code === 'string' ? code : issue.code;
 }
