@@ -12,7 +12,7 @@ const lookAlikes: readonly (readonly [RegExp, string])[] = [
   [/[\u02d0\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789]/gu, ':'],
   // as people write addresses for people: ann (at) example [dot] com
   [/\s*[([{<]\s*(?:dot|punkt|punto|point|\.)\s*[)\]}>]\s*/giu, '.'],
-  [/\s*[([{<]\s*(?:at|a|@)\s*[)\]}>]\s*/giu, '@'],
+  [/\s*[([{<]\s*(?:at|ät|@)\s*[)\]}>]\s*/giu, '@'],
   [
     /\s+dot\s+(?=(?:com|net|org|edu|gov|info|biz|io|co|dev|app|xyz|online|site|shop|store|top)(?![\p{L}\p{N}]))/giu,
     '.',
@@ -32,7 +32,7 @@ const schemes =
 const www = /(?<![a-z0-9])www\d{0,3}\./iu;
 const punycode = /(?<![a-z0-9])xn--/iu;
 const ipv4 = /(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)/u;
-const port = /[\p{L}\p{N}\]]:\d/u;
+const port = /[\p{L}\]]:\d/u;
 /** Labels with full stops between them and no spaces. */
 const dotted = /[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*(?:\.[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*)+/gu;
 

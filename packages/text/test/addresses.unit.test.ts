@@ -46,6 +46,9 @@ const names = [
     'Data',
     'Mia Manager',
     'Team 3: Ann',
+    'Ann (A) Smith',
+    'Dorothy (Dot) Smith',
+    'Shift 12:30',
   ],
 ];
 
