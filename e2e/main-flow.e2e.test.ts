@@ -22,12 +22,18 @@ describe('The main flow, through the gateway', () => {
     return body;
   }
 
-  it('welcomes who registers, by e-mail', async () => {
-    const [mail] = await waitFor(async () => {
-      const mails = await mailsTo(suite(), performer.user.email);
-      return mails.length > 0 && mails;
+  it('welcomes who registers in the app, and mails them once, without anything that they typed', async () => {
+    const welcomed = async () => {
+      const { body } = await performer.call('GET', '/api/v1/notifications');
+      return body.data.some((one: { type: string }) => one.type === 'user.welcome');
+    };
+    await waitFor(welcomed);
+    const mails = await waitFor(async () => {
+      const arrived = await mailsTo(suite(), performer.user.email);
+      return arrived.length > 0 && arrived;
     });
-    expect(mail?.text).to.contain('Pia Performer');
+    expect(mails.map(({ subject }) => subject)).to.deep.equal(['Verify your e-mail address']);
+    expect(JSON.stringify(mails)).not.to.contain('Pia');
   });
 
   it('carries a task from its creator to the performer and back', async () => {

@@ -11,6 +11,7 @@ export type Violation = { path: string; line: number; rule: string; message: str
  * is missing here may be imported by nobody, so a new one has to be put in its place first.
  */
 export const packageOrder = [
+  'text',
   'errors',
   'env',
   'telemetry',
@@ -32,7 +33,7 @@ const testOnly = /^(@taskwire\/(testing|local-servers)|mocha|chai|fast-check|@pa
 const testingPackages = ['testing', 'local-servers'];
 
 /** What an app layer may use at run time beside itself, its domain and node: — rules, shapes and pace, but no I/O. */
-const appValues = ['@taskwire/contracts', '@taskwire/errors', '@taskwire/lifecycle', 'zod'];
+const appValues = ['@taskwire/contracts', '@taskwire/errors', '@taskwire/lifecycle', '@taskwire/text', 'zod'];
 
 /** Names that say nothing about what is inside, so that anything ends up there. */
 const namelessNames = /^(utils?|helpers?|common|shared|misc)$/;

@@ -110,6 +110,7 @@ CREATE TABLE directory_users (
   next_fetch_at timestamp with time zone,
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
+  email_verified boolean,
   CONSTRAINT directory_users_deleted_is_final CHECK (NOT (is_deleted AND stale_since IS NOT NULL)),
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),
@@ -151,6 +152,15 @@ CREATE TABLE inbox_retries (
   CONSTRAINT inbox_retries_state_check CHECK (state = ANY (ARRAY['retry'::text, 'waiting'::text, 'dead'::text]))
 );
 
+CREATE TABLE mail_counts (
+  delivery_id uuid NOT NULL,
+  recipient bytea NOT NULL,
+  caller_id uuid,
+  planned_at timestamp with time zone NOT NULL,
+  CONSTRAINT mail_counts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id) ON DELETE CASCADE,
+  CONSTRAINT mail_counts_pkey PRIMARY KEY (delivery_id)
+);
+
 CREATE TABLE notifications (
   id uuid NOT NULL DEFAULT uuidv7(),
   event_id uuid NOT NULL,
@@ -164,6 +174,7 @@ CREATE TABLE notifications (
   read_at timestamp with time zone,
   archived_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  actor_id uuid,
   CONSTRAINT notifications_event_id_user_id_type_key UNIQUE (event_id, user_id, type),
   CONSTRAINT notifications_pkey PRIMARY KEY (id),
   CONSTRAINT read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
@@ -216,6 +227,11 @@ CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch
 CREATE INDEX inbox_retries_due ON inbox_retries USING btree (next_attempt_at) WHERE state = 'retry'::text;
 CREATE INDEX inbox_retries_key ON inbox_retries USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
 
+CREATE INDEX mail_counts_caller ON mail_counts USING btree (caller_id, planned_at) WHERE caller_id IS NOT NULL;
+CREATE INDEX mail_counts_planned_at ON mail_counts USING btree (planned_at);
+CREATE INDEX mail_counts_recipient ON mail_counts USING btree (recipient, planned_at);
+
+CREATE INDEX notifications_actor_id ON notifications USING btree (actor_id) WHERE actor_id IS NOT NULL;
 CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
 CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL AND title IS NOT NULL;
 CREATE INDEX notifications_user_id ON notifications USING btree (user_id);

@@ -75,6 +75,7 @@ CREATE TABLE directory_users (
   next_fetch_at timestamp with time zone,
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
+  email_verified boolean,
   CONSTRAINT directory_users_deleted_is_final CHECK (NOT (is_deleted AND stale_since IS NOT NULL)),
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),

@@ -30,11 +30,17 @@ function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
     return closest.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }));
   }
   return [
-    { field: path.join('.'), code: issue.code, message: isRepeated(issue) ? 'must be given once' : issue.message },
+    { field: path.join('.'), code: codeOf(issue), message: isRepeated(issue) ? 'must be given once' : issue.message },
   ];
 }
 
 /** A query parameter that comes more than once is an array where a text is expected. */
 function isRepeated(issue: z.core.$ZodIssue): boolean {
   return issue.code === 'invalid_type' && issue.message.endsWith('received array');
+}
+
+/** A rule of a contract names its own code, as `params: { code }`; zod's rules have zod's. */
+function codeOf(issue: z.core.$ZodIssue): string {
+  const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
+  return typeof code === 'string' ? code : issue.code;
 }

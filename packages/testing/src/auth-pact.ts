@@ -45,6 +45,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
   const user = {
     id: is.fromProviderState('${id}', id),
     email: is.string('ann@example.com'),
+    email_verified: is.boolean(true),
     name: is.string('Ann'),
     role: is.string('member'),
     version: is.integer(1),

@@ -17,7 +17,17 @@ export type Advance = Change & {
 
 /** The columns of a row before (`old`) or after (`new`) a statement: PostgreSQL 18. */
 function returning(which: 'old' | 'new'): string {
-  const columns = ['id', 'email', 'name', 'role', 'version', 'is_deleted', 'tokens_valid_after', 'fetched_at'];
+  const columns = [
+    'id',
+    'email',
+    'email_verified',
+    'name',
+    'role',
+    'version',
+    'is_deleted',
+    'tokens_valid_after',
+    'fetched_at',
+  ];
   return columns.map((column) => `${which}.${column} AS ${which}_${column}`).join(', ');
 }
 
@@ -31,14 +41,16 @@ function returning(which: 'old' | 'new'): string {
  */
 const takeOn = `
   INSERT INTO directory_users AS held
-    (id, email, name, role, version, updated_at, tokens_valid_after, is_deleted, fetched_at)
-  SELECT DISTINCT ON (id) id, email, name, role, version, updated_at, tokens_valid_after, is_deleted, clock_timestamp()
+    (id, email, email_verified, name, role, version, updated_at, tokens_valid_after, is_deleted, fetched_at)
+  SELECT DISTINCT ON (id) id, email, coalesce(email_verified, false), name, role, version, updated_at, tokens_valid_after, is_deleted,
+    clock_timestamp()
   FROM jsonb_to_recordset($1::jsonb) AS read(
-    id uuid, email text, name text, role text, version integer,
+    id uuid, email text, email_verified boolean, name text, role text, version integer,
     updated_at timestamptz, tokens_valid_after timestamptz, is_deleted boolean)
   ORDER BY id, version DESC
   ON CONFLICT (id) DO UPDATE SET
     email = excluded.email,
+    email_verified = excluded.email_verified,
     name = excluded.name,
     role = excluded.role,
     version = excluded.version,
@@ -51,9 +63,12 @@ const takeOn = `
     next_fetch_at = CASE WHEN NOT excluded.is_deleted THEN held.next_fetch_at END
   WHERE (excluded.is_deleted OR NOT held.is_deleted)
     AND (held.version < excluded.version
+      -- a row from before this was kept
+      OR (held.version = excluded.version AND held.email_verified IS NULL)
       OR ($3::timestamptz IS NOT NULL AND (held.version = excluded.version OR held.fetched_at < $3)))
   RETURNING ${returning('old')}, ${returning('new')},
     coalesce(new.event_at < new.updated_at, true) AND NOT (old.is_deleted IS TRUE AND new.is_deleted)
+      AND old.version IS DISTINCT FROM new.version
       AND new.updated_at < clock_timestamp() - $2::integer * interval '1 millisecond' AS unannounced`;
 
 /** A row that is as new as its newest event needs no fetch. */
@@ -150,6 +165,7 @@ function part(row: AdvanceRow, which: 'old' | 'new'): DirectoryUser | undefined 
   return toUser({
     id: column('id'),
     email: column('email'),
+    email_verified: column('email_verified'),
     name: column('name'),
     role: column('role'),
     version: column('version'),

@@ -13,7 +13,7 @@ const maxUsers = 20_000;
 const findUser = {
   name: 'directory-find-user',
   text: `
-    SELECT id, email, name, role, version, is_deleted, tokens_valid_after, fetched_at
+    SELECT id, email, email_verified, name, role, version, is_deleted, tokens_valid_after, fetched_at
     FROM directory_users WHERE id = $1`,
 };
 

@@ -11,7 +11,7 @@ export type DirectoryUser = {
   /** Access tokens that were issued before this are not valid any more. */
   tokensValidAfter: Date | null;
 } & (
-  | { isDeleted: false; email: string; name: string; role: string }
+  | { isDeleted: false; email: string; emailVerified: boolean; name: string; role: string }
   | { isDeleted: true; email: string | null; name: string | null; role: string | null }
 );
 
@@ -19,6 +19,8 @@ export type DirectoryUser = {
 export const userState = z.object({
   id: uuid,
   email: z.string(),
+  // an Auth that does not say has not verified it
+  email_verified: z.boolean().default(false),
   name: z.string(),
   role: z.string(),
   version: z.int().positive(),
@@ -34,6 +36,7 @@ export type UserState = z.output<typeof userState>;
 export type UserRow = {
   id: string;
   email: string | null;
+  email_verified: boolean | null;
   name: string | null;
   role: string | null;
   version: number;
@@ -48,7 +51,8 @@ export function toUser(row: UserRow): DirectoryUser | undefined {
   const known = { id, version, tokensValidAfter: row.tokens_valid_after };
   if (row.is_deleted) return { ...known, isDeleted: true, email, name, role };
   if (row.fetched_at === null || email === null || name === null || role === null) return undefined;
-  return { ...known, isDeleted: false, email, name, role };
+  // a row from before this was kept counts as not verified
+  return { ...known, isDeleted: false, email, emailVerified: row.email_verified ?? false, name, role };
 }
 
 /** Whether anything differs that services act on; a higher version alone (an e-mail was verified) does not. */

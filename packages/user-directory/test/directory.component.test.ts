@@ -28,6 +28,7 @@ describe('A user directory', () => {
       version: 1,
       isDeleted: false,
       email: `${id}@taskwire.test`,
+      emailVerified: true,
       name: 'Ann',
       role: 'manager',
       tokensValidAfter: null,

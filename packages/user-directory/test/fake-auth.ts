@@ -95,6 +95,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
       const state: UserState = {
         id,
         email: `${id}@taskwire.test`,
+        email_verified: true,
         name: 'Ann',
         role: 'member',
         version: 1,

@@ -116,6 +116,20 @@ describe('The sweeper of a user directory', () => {
     expect(await world.metric('user_directory_drift_total')).to.equal(0);
   });
 
+  it('learns whether addresses are verified of users whom it held before it kept that, and does not count that as drift', async () => {
+    const { auth, db, directory } = await start();
+    const id = randomUUID();
+    auth.create(id);
+    await sweepOnce();
+    await query(db.pool, 'UPDATE directory_users SET email_verified = NULL');
+    expect(await world.another().get(id)).to.include({ emailVerified: false });
+    await query(db.pool, "UPDATE directory_sweep SET full_completed_at = full_completed_at - interval '25 hours'");
+    await sweepOnce();
+    expect(await world.row(id)).to.include({ email_verified: true, version: 1 });
+    expect(await directory.get(id)).to.include({ emailVerified: true });
+    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+  });
+
   it('lists everybody again once a day', async () => {
     const { auth, db } = await start();
     auth.create(randomUUID());

@@ -163,6 +163,11 @@ export const env = commandEnv.extend({
   /** Generous, so that demos and tests may register their people; a public installation wants less. */
   REGISTRATIONS_PER_IP: count(1_000_000).default(2_000),
   REGISTRATION_WINDOW_MS: fields.milliseconds.default(3_600_000),
+  /** Mails that one network causes, or one logged-in user: by registering, by asking for links, by making accounts for others. */
+  MAILS_PER_CALLER: count(1_000_000).default(2_000),
+  /** A name changes once in years, and a mistyped one a few times; each change is an event that every service follows. */
+  RENAMES_PER_ACCOUNT: count(1_000_000).default(20),
+  RENAME_WINDOW_MS: fields.milliseconds.default(3_600_000),
   /** Asking for the mails of others: a nuisance to them, so few to one address; an office may be behind one network. */
   MAIL_REQUESTS_PER_IP: count(1_000_000).default(100),
   MAIL_REQUESTS_PER_ADDRESS: count(1_000_000).default(5),

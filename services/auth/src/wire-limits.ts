@@ -29,6 +29,9 @@ export function wireLimits(env: Env, pool: Database['pool']) {
       mailsPerIp: env.MAIL_REQUESTS_PER_IP,
       mailsPerRecipient: env.MAIL_REQUESTS_PER_ADDRESS,
       mailWindowMs: env.MAIL_REQUEST_WINDOW_MS,
+      mailsPerCaller: env.MAILS_PER_CALLER,
+      renamesPerAccount: env.RENAMES_PER_ACCOUNT,
+      renameWindowMs: env.RENAME_WINDOW_MS,
     },
   });
   return { limits, devices };

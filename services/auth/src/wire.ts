@@ -157,7 +157,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     deviceCookieFor: devices.cookieFor,
     refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
-    createUser: createUser({ users, passwords }),
+    createUser: createUser({ users, passwords, limits }),
     readUser: readUser({ users }),
     changeUser: changeUser({ users, limits }),
     deleteUser: deleteUser({ users }),

@@ -34,6 +34,15 @@ export const env = databaseEnv.extend({
   SMTP_URL: fields.smtpUrl,
   // as many connections as a relay grants one client without asking (Postfix: 50 a client, 20 a destination)
   SMTP_CONNECTIONS: fields.integer(1, 50).default(5),
+  // half of what anybody reads in an hour is lost on them anyway, and everything about tasks is in the app
+  MAILS_PER_RECIPIENT: fields.integer(1, 1_000_000).default(100),
+  // links that are asked for, and warnings of the account, each: a person who cannot find the last mail asks for another a few times
+  ACCOUNT_MAILS_PER_RECIPIENT: fields.integer(1, 1_000_000).default(10),
+  // a manager may hand out a few hundred tasks at a time
+  MAILS_PER_CALLER: fields.integer(1, 1_000_000).default(1_000),
+  MAIL_WINDOW_MS: fields.milliseconds.default(3_600_000),
+  // a year: who looks for an older one has the activity log of the task
+  NOTIFICATION_DAYS: fields.integer(1, 3_650).default(365),
   MAIL_FROM: mailFrom.describe('who e-mails come from, such as Taskwire <no-reply@example.com>'),
   /** Where people find the suite; links in e-mails lead there. */
   PUBLIC_URL: fields.httpUrl.default('http://localhost:8080'),

@@ -10,6 +10,7 @@ import { sends, type Channel } from './app/channel.ts';
 import { composer } from './app/compose.ts';
 import { deliveryLoop } from './app/deliver.ts';
 import { findTask } from './app/find-task.ts';
+import type { MailBudgetSettings } from './app/mail-budget.ts';
 import { deliveryMetrics } from './metrics/delivery-metrics.ts';
 import { tellAboutAccount } from './app/tell-about-account.ts';
 import { tellAboutTask } from './app/tell-about-task.ts';
@@ -23,10 +24,11 @@ import { routes } from './http/routes.ts';
 import { handlers } from './messaging/handlers.ts';
 import { migrations } from './migrations.ts';
 import { deliveryLog, readOpenDeliveries } from './postgres/deliveries.ts';
-import { eraseNotifications } from './postgres/erase.ts';
+import { forgetOld } from './postgres/erase.ts';
+import { forgetCounts, mailBudget } from './postgres/mail-budget.ts';
 import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
 import { taskCache } from './postgres/task-cache.ts';
-import { templates } from './app/templates/templates.ts';
+import { wordsInApp } from './app/templates/templates.ts';
 
 /** Notifications' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';
@@ -39,7 +41,7 @@ const ignore = bindings;
 const deliveryPollMs = 1_000;
 /** An effect ends shortly before its commit, which is when deliveries can be seen. A wake-up that comes too early is made good by the poll. */
 const commitMs = 20;
-/** Who is erased was deleted weeks ago. */
+/** Whoever is erased was deleted weeks ago, and what has had its time had months. */
 const erasureIntervalMs = 3_600_000;
 
 /** Puts Notifications together; nothing runs until its components are started. `overrides` are for tests. */
@@ -99,12 +101,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     publicUrl: env.PUBLIC_URL,
     findPerson: people,
     findLink: findLink(authLinks),
+    budget: mailBudget(db, budgetsOf(env)),
     connections: env.SMTP_CONNECTIONS,
   });
   const channels: readonly Channel[] = [inApp, mail];
 
   // from event to notification
-  const compose = composer((type, facts) => templates[type].inApp?.(facts) ?? null, channels);
+  const compose = composer(wordsInApp, channels);
   const cachedTask = findTask({ cache: taskCache(db.pool), fetchTask: fetchTask(tasks) });
   const rabbit = createRabbit({
     url: env.AMQP_URL,
@@ -167,7 +170,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
 
   const erasure = createLoop({
     name: 'erasure',
-    tick: async () => await eraseNotifications(db.pool),
+    async tick() {
+      const progress = [
+        await forgetOld(db, { notificationDays: env.NOTIFICATION_DAYS, words: wordsInApp }),
+        await forgetCounts(db.pool),
+      ];
+      return progress.includes('more') ? 'more' : 'idle';
+    },
     intervalMs: erasureIntervalMs,
     logger: telemetry.logger,
   });
@@ -191,6 +200,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     http,
   ];
   return { components, telemetry, http, inbox, directory, deliveries, db };
+}
+
+function budgetsOf(env: Env): MailBudgetSettings {
+  const account = env.ACCOUNT_MAILS_PER_RECIPIENT;
+  return {
+    perRecipient: { task: env.MAILS_PER_RECIPIENT, link: account, security: account },
+    perCaller: env.MAILS_PER_CALLER,
+    windowMs: env.MAIL_WINDOW_MS,
+  };
 }
 
 /** Something that is open from the start and has to be closed at the end. */

@@ -40,6 +40,7 @@ describe('The API of notifications', () => {
         userId: user.id,
         type: 'task.assigned',
         taskId: randomUUIDv7(),
+        actorId: null,
         facts: { task: null, actor: null, recipient: user.name },
         words: { title: `Title ${n}`, body: 'Body' },
         class: 'notice',

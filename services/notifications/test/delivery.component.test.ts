@@ -16,7 +16,9 @@ describe('Delivery by e-mail', () => {
     expect(sent.from).to.equal('"Taskwire" <no-reply@taskwire.test>');
     expect(sent.subject).to.equal('Assigned to you: “Paint the fence”');
     expect(sent.text).to.include('Mia assigned “Paint the fence” to you.');
-    expect(sent.html).to.include('<p>Mia assigned “Paint the fence” to you.</p>');
+    expect(sent.html).to.include(
+      '<p><bdi dir="auto">Mia</bdi> assigned “<bdi dir="auto">Paint the fence</bdi>” to you.</p>',
+    );
     expect((await delivery(id)).state).to.equal('sent');
     expect(await outcomes(id)).to.deep.equal(['sent']);
   });
@@ -32,17 +34,23 @@ describe('Delivery by e-mail', () => {
 
   it('keeps a hostile title out of the headers and the HTML', async () => {
     const title = '<script>alert(1)</script>\r\nBcc: everybody@taskwire.test\r\n\r\nHello';
-    const id = await notify('task.assigned', title);
+    const id = await notify('task.assigned', { title });
     await loopAt(room.mail.url).tick();
     const sent = await room.mail.waitFor((one) => one.messageId === `<${id}@taskwire.test>`);
     expect(sent.to).to.deep.equal(['ann@taskwire.test']);
-    expect(sent.subject).to.include('<script>alert(1)</script> Bcc: everybody@taskwire.test Hello');
+    expect(sent.subject).to.include('<script>alert(1)</script> Bcc: everybody[@]taskwire[.]test Hello');
     expect(sent.html).to.include('&lt;script&gt;').and.not.to.include('<script');
   });
 
   it('makes one notification with its deliveries of one event and person, however many write it at the same time', async () => {
     const facts = { task: null, actor: null, recipient: 'Ann' };
-    const about = { eventId: randomUUIDv7(), userId: randomUUIDv7(), type: 'user.welcome', facts } as const;
+    const about = {
+      eventId: randomUUIDv7(),
+      userId: randomUUIDv7(),
+      type: 'task.assigned',
+      actorId: null,
+      facts,
+    } as const;
     await Promise.all(
       Array.from({ length: 8 }, async () => {
         await room.database.db.transaction(async (tx) => await writeNotifications(tx, [room.compose(about)]));

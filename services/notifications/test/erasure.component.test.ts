@@ -1,7 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
-import { eraseNotifications } from '../src/postgres/erase.ts';
+import { wordsInApp } from '../src/app/templates/templates.ts';
+import { forgetOld } from '../src/postgres/erase.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';
 
@@ -33,6 +34,7 @@ describe('What users were told whom Auth has erased', () => {
             userId: id,
             type: 'user.welcome',
             taskId: null,
+            actorId: null,
             facts: { task: null, actor: null, recipient: state.name },
             // mails with links have no words
             words: number === 0 ? null : { title: `Welcome, ${state.name}`, body: 'Hello' },
@@ -53,7 +55,7 @@ describe('What users were told whom Auth has erased', () => {
 
   async function erase(): Promise<number> {
     let rounds = 1;
-    while ((await eraseNotifications(around.database.db.pool)) === 'more') rounds += 1;
+    while ((await forgetOld(around.database.db, { notificationDays: 365, words: wordsInApp })) === 'more') rounds += 1;
     return rounds;
   }
 
@@ -73,6 +75,86 @@ describe('What users were told whom Auth has erased', () => {
     ]);
     expect(await rows('SELECT FROM notifications WHERE user_id = $1', [erased])).to.have.length(0);
     expect(await rows('SELECT FROM deliveries')).to.have.length(4);
+  });
+
+  /** Tells Lea that somebody assigned a task to her, and gives the id of the notification. */
+  async function assignedBy(actorId: string | null, actor: string, userId: string): Promise<string> {
+    const task = { id: randomUUIDv7(), title: 'Paint the fence', isDeleted: false };
+    const facts = { task, actor, recipient: 'Lea' };
+    const eventId = randomUUIDv7();
+    const notification = {
+      ...({ eventId, userId, type: 'task.assigned', taskId: task.id, actorId, facts, class: 'notice' } as const),
+      words: wordsInApp('task.assigned', facts),
+      channels: [
+        { name: 'in_app', state: 'sent' },
+        { name: 'email', state: 'pending' },
+      ],
+    } as const;
+    await around.database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
+    const [row] = await rows<{ id: string }>('SELECT id FROM notifications WHERE event_id = $1', [eventId]);
+    return row!.id;
+  }
+
+  it('leaves no name in what others were told that they did, nor in mails that wait; other names stay', async () => {
+    const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
+    const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 0);
+    const deleted = await someone({ name: 'Dora', email: 'dora@example.org', isDeleted: true }, 0);
+    const ofErased = await assignedBy(erased, 'Erik Erased', lea);
+    const ofDeleted = await assignedBy(deleted, 'Dora', lea);
+    const ofNobody = await assignedBy(null, 'Taskwire', lea);
+    await erase();
+    const found = await rows<{ id: string; body: string; text: string; due: boolean }>(
+      `SELECT n.id, n.body, n::text AS text, d.due_at IS NOT NULL AS due
+       FROM notifications n JOIN deliveries d ON d.notification_id = n.id AND channel = 'email' WHERE user_id = $1 ORDER BY n.id`,
+      [lea],
+    );
+    expect(found.map(({ id, body }) => [id, body])).to.deep.equal([
+      [ofErased, 'Deleted user assigned “Paint the fence” to you.'],
+      [ofDeleted, 'Dora assigned “Paint the fence” to you.'],
+      [ofNobody, 'Taskwire assigned “Paint the fence” to you.'],
+    ]);
+    for (const { text, due } of found) {
+      expect(text).not.to.include('Erik');
+      expect(due, 'it is still to be mailed').to.equal(true);
+    }
+  });
+
+  it('loses the name in batches, and each notification once', async () => {
+    const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
+    const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 0);
+    await rows(
+      `INSERT INTO notifications (event_id, user_id, type, actor_id, facts, title, body)
+       SELECT uuidv7(), $1, 'task.started', $2,
+         '{"task": {"id": "t1", "title": "Water", "isDeleted": false}, "actor": "Erik", "recipient": "Lea"}', 'Title', 'Erik started “Water”.'
+       FROM generate_series(1, 600)`,
+      [lea, erased],
+    );
+    expect(await erase()).to.equal(2);
+    expect(
+      await rows("SELECT FROM notifications WHERE user_id = $1 AND body LIKE 'Deleted user %'", [lea]),
+    ).to.have.length(600);
+    expect(await erase()).to.equal(1);
+  });
+
+  it('goes with age, whoever is in it', async () => {
+    const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
+    await rows(
+      `INSERT INTO notifications (id, event_id, user_id, type, facts, title, body, created_at)
+       SELECT uuidv7(make_interval(days => -days)), uuidv7(), $1, 'task.started', '{}', 'Title', 'Body', now() - make_interval(days => days)
+       FROM unnest(ARRAY[366, 364, 0]) AS days`,
+      [lea],
+    );
+    await rows(
+      `INSERT INTO deliveries (notification_id, channel, class, state) SELECT id, 'in_app', 'notice', 'sent' FROM notifications WHERE user_id = $1`,
+      [lea],
+    );
+    await erase();
+    const left = await rows<{ days: number }>(
+      `SELECT extract(day FROM now() - n.created_at)::integer AS days FROM notifications n JOIN deliveries ON notification_id = n.id
+       WHERE user_id = $1 ORDER BY 1`,
+      [lea],
+    );
+    expect(left.map(({ days }) => days)).to.deep.equal([0, 364]);
   });
 
   it('goes in batches', async () => {

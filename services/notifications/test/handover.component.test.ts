@@ -63,8 +63,8 @@ describe('The handover of an e-mail', () => {
     expect(await outcomes(id)).to.deep.equal(['unknown']);
   });
 
-  it('sends a welcome of unknown outcome once more, under the same Message-ID, and the log says so', async () => {
-    const id = await notify('user.welcome');
+  it('sends a mail about the account of unknown outcome once more, under the same Message-ID, and the log says so', async () => {
+    const id = await notify('security.password_changed');
     room.smtp.follow({ end: () => 'cut' });
     const loop = loopAt(room.smtp.url);
     await loop.tick();
@@ -80,8 +80,8 @@ describe('The handover of an e-mail', () => {
     expect(await outcomes(id)).to.deep.equal(['unknown', 'unknown']);
   });
 
-  it('counts as sent when the second try of a welcome is answered', async () => {
-    const id = await notify('user.welcome');
+  it('counts as sent when the second try of a mail about the account is answered', async () => {
+    const id = await notify('security.password_changed');
     room.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
     const loop = loopAt(room.smtp.url);
     await loop.tick();

@@ -3,21 +3,23 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { Facts } from '../src/app/notification-types.ts';
 import { layOut } from '../src/app/templates/layout.ts';
-import { templates } from '../src/app/templates/templates.ts';
+import { toldOf } from '../src/app/templates/template.ts';
+import { templates, wordsInApp } from '../src/app/templates/templates.ts';
 
 const facts: Facts = { task: { id: 't1', title: 'Paint the fence', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
 const publicUrl = 'https://taskwire.example/app';
 
 function mailOf(type: keyof typeof templates, changed: Partial<Facts> = {}) {
-  const mail = templates[type].mail?.({ ...facts, ...changed });
+  const all = { ...facts, ...changed };
+  const mail = templates[type].mail?.(toldOf(all));
   if (mail === undefined) throw new Error(`${type} has no mail`);
-  return layOut(mail, publicUrl);
+  return layOut(mail, { publicUrl, greeted: all.recipient });
 }
 
 describe('Templates', () => {
   for (const type of schemas.notificationTypes.filter((one) => templates[one].inApp !== undefined)) {
     it(`say ${type} in the app, in at most a few lines`, () => {
-      const { title = '', body = '' } = templates[type].inApp?.(facts) ?? {};
+      const { title = '', body = '' } = wordsInApp(type, facts) ?? {};
       expect(title).to.have.length.within(5, 60);
       expect(body).to.have.length.within(5, 200);
       if (type.startsWith('task.')) expect(body).to.include('Mia').and.to.include('Paint the fence');
@@ -27,8 +29,8 @@ describe('Templates', () => {
   for (const type of schemas.notificationTypes.filter((one) => templates[one].mail !== undefined)) {
     it(`say the same in text and HTML in the mail of ${type}, with a link`, () => {
       const { text, html } = mailOf(type);
-      expect(text).to.include('Hello Ann');
-      expect(html).to.include('Hello Ann');
+      expect(text).to.include('Hello Ann,');
+      expect(html).to.include('Hello <bdi dir="auto">Ann</bdi>,');
       expect(text).to.include('https://taskwire.example/app/');
       expect(html).to.include('href="https://taskwire.example/app/');
     });
@@ -38,15 +40,19 @@ describe('Templates', () => {
     it(`say ${type} by mail alone, with the whole link, and until when it works`, () => {
       const link = 'https://taskwire.example/oidc/account/verify?token=twl_x&y';
       const template = templates[type];
-      const mail = template.linkMail?.(facts, { email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z' });
-      const { text, html } = layOut(mail!, publicUrl);
+      const mail = template.linkMail?.({ email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z' });
+      const { text, html } = layOut(mail!, { publicUrl });
       expect(template.inApp).to.equal(undefined);
-      expect(text).to.include('Hello Ann').and.include(`: ${link}\n`).and.include('until 2026-11-21 20:15 UTC');
+      expect(text).to.include('Hello,\n').and.include(`: ${link}\n`).and.include('until 2026-11-21 20:15 UTC');
       expect(html)
-        .to.include('Hello Ann')
+        .to.include('<p>Hello,</p>')
         .and.include('href="https://taskwire.example/oidc/account/verify?token=twl_x&amp;y"');
     });
   }
+
+  it('do not send a mail to welcome somebody: the one mail of a new account verifies its address', () => {
+    expect(templates['user.welcome'].mail ?? templates['user.welcome'].linkMail).to.equal(undefined);
+  });
 
   it('do not send a mail when a task is started', () => {
     expect(templates['task.started'].mail).to.equal(undefined);

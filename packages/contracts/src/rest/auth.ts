@@ -182,7 +182,7 @@ export const authRoutes = {
     body: z.strictObject({ email, password: newPassword, name: personName, role }),
     responses: { 201: user },
     etag: true,
-    problems: ['email_taken', 'weak_password'],
+    problems: ['email_taken', 'weak_password', 'rate_limited'],
   }),
   getUser: defineRoute({
     method: 'get',
@@ -212,7 +212,7 @@ export const authRoutes = {
     ifMatch: 'required',
     responses: { 200: user },
     etag: true,
-    problems: ['not_found', 'gone', 'email_taken', 'last_admin'],
+    problems: ['not_found', 'gone', 'email_taken', 'last_admin', 'rate_limited'],
   }),
   deleteUser: defineRoute({
     method: 'delete',

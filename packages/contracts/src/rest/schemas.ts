@@ -1,3 +1,4 @@
+import { hasAddress, hasHiddenCharacter, hasVisibleCharacter } from '@taskwire/text';
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 
@@ -58,7 +59,29 @@ function hasMailboxName(text: string): boolean {
 export const searchText = line.min(1).max(100);
 /** Why somebody did what they did, for those who look later. */
 export const reasonText = line.min(1).max(500);
-export const personName = line.min(1).max(100);
+
+/**
+ * A person's name as others read it, in mails too. It has something to see, nothing that hides or reorders text, and no web or e-mail address: names reach
+ * people who never asked for them. The length is checked first and ends the check, so that no long text is searched.
+ */
+export const personName = line
+  .min(1, { abort: true })
+  .max(100, { abort: true })
+  .refine((name) => hasVisibleCharacter(name), {
+    message: 'must have a character that can be seen',
+    params: { code: 'nothing_visible' },
+    abort: true,
+  })
+  .refine((name) => !hasHiddenCharacter(name), {
+    message: 'must not have invisible characters, line breaks or characters that change the direction of text; type it instead of pasting it',
+    params: { code: 'hidden_character' },
+    abort: true,
+  })
+  .refine((name) => !hasAddress(name), {
+    message: 'must not have a web or e-mail address; put a space after a full stop in a name, as in "J. Smith"',
+    params: { code: 'contains_address' },
+  })
+  .describe('without web or e-mail addresses, invisible characters and characters that change the direction of text');
 /** NIST SP 800-63B 3.1.1: at least 8 characters, long ones allowed, no composition rules. The upper bound keeps hashing cheap. */
 export const newPassword = z.string().min(8).max(256);
 export const givenPassword = z.string().min(1).max(256);

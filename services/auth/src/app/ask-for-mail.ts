@@ -9,6 +9,7 @@ import type { Limits } from './ports.ts';
  */
 export function askForMail({ limits, mailRequests }: { limits: Limits; mailRequests: MailRequests }) {
   return async (purpose: LinkPurpose, email: string, origin: Origin): Promise<void> => {
+    await limits.causeMail({ actor: null, origin });
     const isWithinLimit = await limits.mail(origin.ip ?? '', email, purpose);
     if (isWithinLimit) await mailRequests.add({ purpose, email, origin });
   };

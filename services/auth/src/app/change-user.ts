@@ -12,11 +12,20 @@ type Wanted = { name?: string | undefined; email?: string | undefined; role?: Ro
 /** Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. */
 export function changeUser({ users, limits }: { users: Users; limits: Limits }) {
   /** Another address is mailed, and could be anybody's. */
-  async function allowMail({ origin }: Caller, id: string, email: string): Promise<void> {
+  async function allowMail(caller: Caller, id: string, email: string): Promise<void> {
     const user = await users.find(id);
     if (user === undefined || user.email.toLowerCase() === email.toLowerCase()) return;
-    if (await limits.mail(origin.ip ?? '', email, 'verify_email')) return;
+    await limits.causeMail(doneBy(caller));
+    if (await limits.mail(caller.origin.ip ?? '', email, 'verify_email')) return;
     throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+  }
+
+  /** A name is an event, and reaches everybody who shares a task with its owner. Only a change that may be made counts. */
+  async function allowRename(caller: Caller, id: string, name: string, requireVersion: RequireVersion): Promise<void> {
+    const user = await users.find(id);
+    if (user === undefined || user.is_deleted || user.name === name) return;
+    requireVersion(user.version);
+    await limits.rename(doneBy(caller), id);
   }
 
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
@@ -24,6 +33,7 @@ export function changeUser({ users, limits }: { users: Users; limits: Limits }) 
     if (wanted.role !== undefined) requireAdministration(caller);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
     if (wanted.email !== undefined && caller.id === id) requirePerson(caller);
+    if (wanted.name !== undefined) await allowRename(caller, id, wanted.name, requireVersion);
     if (wanted.email !== undefined) await allowMail(caller, id, wanted.email);
     const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);

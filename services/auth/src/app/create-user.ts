@@ -2,18 +2,21 @@ import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import type { Occasion } from './audit.ts';
 import { hashOfNew } from './hash-of-new.ts';
-import type { Passwords, User, Users } from './ports.ts';
+import type { Limits, Passwords, User, Users } from './ports.ts';
 
 type Account = { email: string; password: string; name: string; role: Role; emailVerified: boolean };
 
-/** Makes an account. @throws Problem `email_taken`, `weak_password`. */
-export function createUser({ users, passwords }: { users: Users; passwords: Passwords }) {
+type Parts = { users: Users; passwords: Passwords; limits: Pick<Limits, 'causeMail'> };
+
+/** Makes an account, and has its address mailed unless it is verified. @throws Problem `email_taken`, `weak_password`, `rate_limited`. */
+export function createUser({ users, passwords, limits }: Parts) {
   return async (
     { password, ...account }: Account,
     by: Occasion & { action: 'register' | 'user.create' },
   ): Promise<User> => {
     // asked first because hashing is dear; the unique index decides
     if (await users.isEmailTaken(account.email)) throw emailTaken();
+    if (!account.emailVerified) await limits.causeMail(by);
     const passwordHash = await hashOfNew(passwords, 'password', password, account);
     const created = await users.create({ ...account, passwordHash }, by);
     if (created === 'email_taken') throw emailTaken();

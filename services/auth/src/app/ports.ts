@@ -175,6 +175,10 @@ export type Limits = {
   /** Somebody has shown here that the account is theirs: guesses of others are not to slow them down here. */
   trust(origin: Origin, email: string): Promise<void>;
   register(ip: string): Promise<void>;
+  /** Counts a mail that somebody causes, whatever the cause and whoever gets it, for their network and for who they are logged in as. */
+  causeMail(by: Occasion): Promise<void>;
+  /** Counts a change of the user's name, by the user or by an admin. */
+  rename(by: Occasion, userId: string): Promise<void>;
   /** Whether an address may be mailed: false when it was asked for too often. @throws Problem for a network that asks too much. */
   mail(ip: string, email: string, purpose: LinkPurpose): Promise<boolean>;
 };

@@ -26,6 +26,11 @@ export type LimitSettings = {
   /** Mails with links of one purpose that are asked for to one address. */
   mailsPerRecipient: number;
   mailWindowMs: number;
+  /** Mails of any cause from one address, and by one logged-in user. */
+  mailsPerCaller: number;
+  /** Changes of one account's name by one user. */
+  renamesPerAccount: number;
+  renameWindowMs: number;
 };
 
 export type LimitsOptions = {
@@ -47,6 +52,8 @@ export function createLimits({ pool, settings, knownNetworks, deviceProofs }: Li
   const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
   const mailsPerIp = limiter(pool, 'mail-ip', settings.mailsPerIp, settings.mailWindowMs);
   const mailsPerRecipient = limiter(pool, 'mail-recipient', settings.mailsPerRecipient, settings.mailWindowMs);
+  const mailsPerCaller = limiter(pool, 'mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
+  const renames = limiter(pool, 'rename', settings.renamesPerAccount, settings.renameWindowMs);
 
   return {
     async login({ ip, deviceProof }, email) {
@@ -73,6 +80,14 @@ export function createLimits({ pool, settings, knownNetworks, deviceProofs }: Li
     trust: async ({ ip }, email) => await knownNetworks.add(email, ip ?? ''),
     async register(ip) {
       await consume(registrations, networkOf(ip));
+    },
+    async causeMail({ actor, origin }) {
+      await consume(mailsPerCaller, networkOf(origin.ip ?? ''));
+      if (actor?.kind === 'user') await consume(mailsPerCaller, actor.id);
+    },
+    async rename({ actor }, userId) {
+      // an admin who corrects a name takes nothing from its owner, nor the owner from the admin
+      await consume(renames, `${actor?.kind === 'user' ? actor.id : ''} ${userId}`);
     },
     async mail(ip, email, purpose) {
       await consume(mailsPerIp, networkOf(ip));

@@ -7,6 +7,8 @@ export type Delivery = {
   userId: string;
   type: NotificationType;
   facts: Facts;
+  /** The user who caused it; null for the system itself, and once Auth has erased them. */
+  actorId: string | null;
   /** From 1. */
   attempt: number;
 };

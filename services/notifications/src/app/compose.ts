@@ -6,7 +6,9 @@ import { classes } from './rules.ts';
 /** The words of a notification in the app; null for one that is not told there. */
 export type Words = (type: NotificationType, facts: Facts) => NewNotification['words'];
 
-export type Compose = (about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'facts'>) => NewNotification;
+export type Compose = (
+  about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'actorId' | 'facts'>,
+) => NewNotification;
 
 /** Puts a notification into words and onto the channels that carry its type. */
 export function composer(words: Words, channels: readonly Channel[]): Compose {

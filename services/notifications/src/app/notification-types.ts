@@ -14,6 +14,14 @@ export type DeliveryClass = 'notice' | 'account';
 /** Classes that are sent once more when the outcome is unknown. */
 export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
 
+/**
+ * What a mail is counted as:
+ * - `task`: somebody did something with a task
+ * - `link`: anybody may have asked for it, for any address
+ * - `security`: something happened to the account itself
+ */
+export type MailKind = 'task' | 'link' | 'security';
+
 /** What happened, as every template is filled with it; kept with the notification. */
 export type Facts = {
   /** Null where it is not about a task. */

@@ -14,7 +14,7 @@ export type TaskAnswer =
 /** A task that has everything that happened to it up to `asOf` (ISO 8601, microseconds). */
 export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promise<TaskAnswer>;
 
-export type Person = { kind: 'person'; id: string; name: string; email: string };
+export type Person = { kind: 'person'; id: string; name: string; email: string; isEmailVerified: boolean };
 
 /** A person as the directory knows them; asks Auth for one that it does not know. */
 export type FindPerson = (id: string) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
@@ -35,6 +35,8 @@ export type NewNotification = {
   userId: string;
   type: NotificationType;
   taskId: string | null;
+  /** The user who caused it; null for the system itself. */
+  actorId: string | null;
   facts: Facts;
   /** Null where it is not told in the app. */
   words: { title: string; body: string } | null;

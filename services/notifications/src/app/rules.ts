@@ -1,5 +1,5 @@
 import type { EventPayload } from '@taskwire/contracts';
-import type { DeliveryClass, NotificationType } from './notification-types.ts';
+import type { DeliveryClass, MailKind, NotificationType } from './notification-types.ts';
 
 /** Events of tasks that people are told of. */
 export type ToldEventType =
@@ -39,6 +39,19 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'security.verify_email': 'account',
   'security.reset_password': 'account',
   'security.password_changed': 'account',
+};
+
+/** What the mail of each type is counted as, where it has one. */
+export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
+  'task.assigned': 'task',
+  'task.unassigned': 'task',
+  'task.started': 'task',
+  'task.completed': 'task',
+  'task.cancelled': 'task',
+  'user.welcome': 'security',
+  'security.verify_email': 'link',
+  'security.reset_password': 'link',
+  'security.password_changed': 'security',
 };
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */

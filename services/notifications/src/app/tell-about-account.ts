@@ -24,7 +24,7 @@ export function tellAboutAccount({ findPerson, compose }: Needs) {
         return { kind: 'tell', notifications: [] };
       case 'person': {
         const facts = { task: null, actor: null, recipient: person.name, ...(linkId === undefined ? {} : { linkId }) };
-        return { kind: 'tell', notifications: [compose({ eventId, userId, type, facts })] };
+        return { kind: 'tell', notifications: [compose({ eventId, userId, type, actorId: null, facts })] };
       }
     }
   };

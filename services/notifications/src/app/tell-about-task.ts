@@ -44,6 +44,7 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
           eventId,
           userId: recipient.id,
           type: rule.type,
+          actorId: event.actor,
           facts: {
             task: { id: task.id, title, isDeleted: task.kind === 'deleted' },
             actor,

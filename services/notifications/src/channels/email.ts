@@ -1,10 +1,12 @@
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
-import type { FindLink, FindPerson, Unavailable } from '../app/ports.ts';
-import { layOut } from '../app/templates/layout.ts';
+import type { Counted, MailBudget } from '../app/mail-budget.ts';
+import type { FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
+import { mailKinds } from '../app/rules.ts';
+import { harmless, layOut } from '../app/templates/layout.ts';
 import { templates } from '../app/templates/templates.ts';
-import type { Mail, Template } from '../app/templates/template.ts';
+import { toldOf, type Mail, type Template } from '../app/templates/template.ts';
 import { holdEnd } from './hold-end.ts';
 import { verdictOf } from './smtp-verdict.ts';
 
@@ -16,6 +18,7 @@ export type EmailOptions = {
   publicUrl: string;
   findPerson: FindPerson;
   findLink: FindLink;
+  budget: MailBudget;
   /** The most SMTP connections at a time. */
   connections: number;
 };
@@ -28,7 +31,8 @@ const silenceMs = 60_000;
 /** Below what servers allow an idle session (Postfix: 5 min), so that a message rarely meets a connection that the other side has closed. */
 const idleMs = 30_000;
 
-type Recipient = { name: string; address: string };
+/** `name` is absent where the address may be anybody's: then it is a stranger's text. */
+type Recipient = { address: string; isVerified: boolean; name?: string };
 type LinkMail = NonNullable<Template['linkMail']>;
 
 /** E-mail over SMTP: at least once as far as it is known, with an explicit unknown where it is not. */
@@ -58,11 +62,20 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   const begins = new Map<string | undefined, () => Promise<void>>();
 
   async function send(delivery: Delivery, to: Recipient, mail: Mail, handover: Handover): Promise<Verdict> {
+    const counted = await options.budget.count({
+      deliveryId: delivery.id,
+      userId: delivery.userId,
+      address: to.address,
+      kind: mailKinds[delivery.type],
+      isVerified: to.isVerified,
+      callerId: delivery.actorId,
+    });
+    if (counted.kind === 'over') return { kind: 'skipped', detail: overText(counted) };
     let handedOver = false;
     const message = {
       from: options.from,
-      to,
-      ...layOut(mail, options.publicUrl),
+      to: { address: to.address, name: harmless(to.name ?? '') },
+      ...layOut(mail, { publicUrl: options.publicUrl, greeted: to.name }),
       messageId: `<${delivery.notificationId}@${domainOf(options.from)}>`,
       headers: headersOf(options),
       signal: handover.signal,
@@ -85,7 +98,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     const person = await options.findPerson(delivery.userId);
     switch (person.kind) {
       case 'person':
-        return await send(delivery, { name: person.name, address: person.email }, mail, handover);
+        return await send(delivery, recipientOf(person.email, person), mail, handover);
       case 'deleted':
         return { kind: 'refused', detail: 'the user was deleted' };
       case 'unheard_of':
@@ -102,8 +115,12 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     const answer = await options.findLink(facts.linkId, handover.signal);
     switch (answer.kind) {
       case 'link': {
-        const to = { name: facts.recipient, address: answer.email };
-        return await send(delivery, to, linkMail(facts, answer), handover);
+        const person = await options.findPerson(delivery.userId);
+        if (person.kind === 'unavailable') return later(person);
+        const to = recipientOf(answer.email, person);
+        // a warning with a link goes to an address that the account has, or had until what it warns of
+        const isVerified = to.isVerified || mailKinds[delivery.type] === 'security';
+        return await send(delivery, { ...to, isVerified }, linkMail(answer), handover);
       }
       case 'ended':
         return { kind: 'skipped', detail: answer.reason };
@@ -118,11 +135,28 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     async deliver(delivery, handover) {
       const { mail, linkMail } = templates[delivery.type];
       if (linkMail !== undefined) return await sendLink(delivery, linkMail, handover);
-      if (mail !== undefined) return await sendToPerson(delivery, mail(delivery.facts), handover);
+      if (mail !== undefined) return await sendToPerson(delivery, mail(toldOf(delivery.facts)), handover);
       return { kind: 'refused', detail: `${delivery.type} has no e-mail` };
     },
     close: () => transport.close(),
   };
+}
+
+/** Of a person, or of somebody who is gone, at this address. */
+function recipientOf(address: string, person: Person | { kind: 'deleted' } | { kind: 'unheard_of' }): Recipient {
+  const isTheirs = person.kind === 'person' && person.isEmailVerified && isSameAddress(person.email, address);
+  return isTheirs ? { address, isVerified: true, name: person.name } : { address, isVerified: false };
+}
+
+/** As Auth compares addresses. */
+function isSameAddress(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
+}
+
+function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string {
+  return whose === 'recipient'
+    ? `over the budget of the recipient, which is ${limit} mails of this kind`
+    : `over the budget of the user who caused it, which is ${limit} mails`;
 }
 
 function later({ detail, retryAfterMs }: Unavailable): Verdict {

@@ -8,6 +8,7 @@ export function findPerson(directory: UserDirectory): FindPerson {
     if (answer.kind === 'unavailable') return answer;
     if (answer.kind === 'not_found') return { kind: 'unheard_of' };
     const { user } = answer;
-    return user.isDeleted ? { kind: 'deleted' } : { kind: 'person', id, name: user.name, email: user.email };
+    if (user.isDeleted) return { kind: 'deleted' };
+    return { kind: 'person', id, name: user.name, email: user.email, isEmailVerified: user.emailVerified };
   };
 }

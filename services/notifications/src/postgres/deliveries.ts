@@ -22,7 +22,7 @@ const claim = `
   ), logged AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
   )
-  SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.facts, t.attempts AS attempt, t.claim,
+  SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.facts, t.attempts AS attempt, t.claim,
     (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknowns, t.class
   FROM taken t JOIN notifications n ON n.id = t.notification_id`;
 

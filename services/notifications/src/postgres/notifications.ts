@@ -7,10 +7,10 @@ import type { Inbox, NotificationView } from '../app/inbox.ts';
 const writeAll = `
   WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-      event_id uuid, user_id uuid, type text, task_id uuid, facts jsonb, title text, body text, class text, channels jsonb)
+      event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, facts jsonb, title text, body text, class text, channels jsonb)
   ), told AS (
-    INSERT INTO notifications (event_id, user_id, type, task_id, facts, title, body)
-    SELECT event_id, user_id, type, task_id, facts, title, body FROM given
+    INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, facts, title, body)
+    SELECT event_id, user_id, type, task_id, actor_id, facts, title, body FROM given
     ON CONFLICT (event_id, user_id, type) DO NOTHING
     RETURNING id, event_id, user_id, type
   ), planned AS (
@@ -35,6 +35,7 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     user_id: one.userId,
     type: one.type,
     task_id: one.taskId,
+    actor_id: one.actorId,
     facts: one.facts,
     title: one.words?.title ?? null,
     body: one.words?.body ?? null,

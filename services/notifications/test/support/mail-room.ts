@@ -6,17 +6,25 @@ import { silent, testDatabase, testMail, type TestDatabase, type TestMail } from
 import { composer, type Compose } from '../../src/app/compose.ts';
 import { deliveryLoop } from '../../src/app/deliver.ts';
 import type { DeliveryLog } from '../../src/app/delivery-log.ts';
+import type { MailBudgetSettings } from '../../src/app/mail-budget.ts';
 import type { NotificationType } from '../../src/app/notification-types.ts';
 import type { FindLink, FindPerson } from '../../src/app/ports.ts';
-import { templates } from '../../src/app/templates/templates.ts';
+import { wordsInApp } from '../../src/app/templates/templates.ts';
 import { email } from '../../src/channels/email.ts';
 import { inApp } from '../../src/channels/in-app.ts';
 import { migrations } from '../../src/migrations.ts';
 import { deliveryLog } from '../../src/postgres/deliveries.ts';
+import { mailBudget } from '../../src/postgres/mail-budget.ts';
 import { writeNotifications } from '../../src/postgres/notifications.ts';
 import { scriptedSmtp, type ScriptedSmtp } from './scripted-smtp.ts';
 
 const { logger } = createTelemetry({ service: 'test', stream: silent() });
+
+const generous: MailBudgetSettings = {
+  perRecipient: { task: 1_000, link: 1_000, security: 1_000 },
+  perCaller: 1_000,
+  windowMs: 3_600_000,
+};
 
 /** A link as Auth answers it. */
 export const openLink = {
@@ -39,10 +47,12 @@ export type MailRoom = {
   person: Awaited<ReturnType<FindPerson>>;
   /** How Auth answers when it is asked for a link; with an open one at the start of each test. */
   link: (id: string) => ReturnType<FindLink>;
+  /** Of loops that are made from then on; generous at the start of each test. */
+  budgets: MailBudgetSettings;
   compose: Compose;
   loopAt(smtpUrl: string): Loop;
   /** Writes one notification and gives its id. */
-  notify(type: NotificationType, title?: string): Promise<string>;
+  notify(type: NotificationType, about?: { title?: string; actorId?: string }): Promise<string>;
   /** Its delivery by e-mail. */
   delivery(notificationId: string): Promise<DeliveryRow>;
   /** How the attempts to mail it ended, in their order. */
@@ -69,7 +79,14 @@ export function mailRoom(): MailRoom {
   beforeEach(async () => {
     smtp = await scriptedSmtp();
     room.link = async () => openLink;
-    room.person = { kind: 'person', id: randomUUIDv7(), name: 'Ann', email: 'ann@taskwire.test' };
+    room.person = {
+      kind: 'person',
+      id: randomUUIDv7(),
+      name: 'Ann',
+      email: 'ann@taskwire.test',
+      isEmailVerified: true,
+    };
+    room.budgets = generous;
     await query(database.db.pool, 'TRUNCATE notifications CASCADE');
   });
   afterEach(async () => {
@@ -84,6 +101,7 @@ export function mailRoom(): MailRoom {
       publicUrl: 'http://localhost:8080',
       findPerson: async () => room.person,
       findLink: async (id) => await room.link(id),
+      budget: mailBudget(database.db, room.budgets),
       connections: 3,
     });
     closing.push(channel.close);
@@ -105,11 +123,8 @@ export function mailRoom(): MailRoom {
     },
     person: { kind: 'deleted' },
     link: async () => openLink,
-    compose: (about) =>
-      composer(
-        (type, facts) => templates[type].inApp?.(facts) ?? null,
-        [inApp, channelAt('smtp://127.0.0.1:1')],
-      )(about),
+    budgets: generous,
+    compose: (about) => composer(wordsInApp, [inApp, channelAt('smtp://127.0.0.1:1')])(about),
     loopAt: (smtpUrl) =>
       deliveryLoop({
         log: room.log,
@@ -118,11 +133,11 @@ export function mailRoom(): MailRoom {
         intervalMs: 60_000,
         telemetry: { logger, ended: () => undefined },
       }),
-    async notify(type, title = 'Paint the fence') {
+    async notify(type, { title = 'Paint the fence', actorId = null } = {}) {
       const eventId = randomUUID();
       const task = { id: randomUUIDv7(), title, isDeleted: false };
       const facts = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
-      const notification = room.compose({ eventId, userId: randomUUIDv7(), type, facts });
+      const notification = room.compose({ eventId, userId: randomUUIDv7(), type, actorId, facts });
       await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
       const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [
         eventId,

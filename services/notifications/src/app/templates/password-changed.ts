@@ -5,11 +5,10 @@ export const passwordChanged: Template = {
     title: 'Your password was changed',
     body: 'You were logged out everywhere else. If it was not you, set a new password now.',
   }),
-  mail: (facts) => ({
+  mail: () => ({
     subject: 'Your password was changed',
     paragraphs: [
-      `Hello ${facts.recipient},`,
-      'the password of your Taskwire account was changed, and you were logged out everywhere else.',
+      'The password of your Taskwire account was changed, and you were logged out everywhere else.',
       'If it was not you, set a new password now, and tell those who run Taskwire.',
     ],
     // a page of Auth's, which the gateway has there

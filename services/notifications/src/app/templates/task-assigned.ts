@@ -1,14 +1,15 @@
+import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskAssigned: Template = {
-  inApp: (facts) => ({
+  inApp: (told) => ({
     title: 'A task was assigned to you',
-    body: `${actorIn(facts)} assigned ${taskIn(facts)} to you.`,
+    body: say`${actorIn(told)} assigned ${taskIn(told)} to you.`,
   }),
-  mail: (facts) => ({
-    subject: `Assigned to you: ${taskIn(facts)}`,
-    paragraphs: [`Hello ${facts.recipient},`, `${actorIn(facts)} assigned ${taskIn(facts)} to you.`],
-    link: linkToTask(facts),
+  mail: (told) => ({
+    subject: say`Assigned to you: ${taskIn(told)}`,
+    paragraphs: [say`${actorIn(told)} assigned ${taskIn(told)} to you.`],
+    link: linkToTask(told),
   }),
 };

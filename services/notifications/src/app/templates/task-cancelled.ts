@@ -1,17 +1,15 @@
+import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskCancelled: Template = {
-  inApp: (facts) => ({
+  inApp: (told) => ({
     title: 'A task was cancelled',
-    body: `${actorIn(facts)} cancelled ${taskIn(facts)}.`,
+    body: say`${actorIn(told)} cancelled ${taskIn(told)}.`,
   }),
-  mail: (facts) => ({
-    subject: `Cancelled: ${taskIn(facts)}`,
-    paragraphs: [
-      `Hello ${facts.recipient},`,
-      `${actorIn(facts)} cancelled ${taskIn(facts)}. Nobody has to work on it any more.`,
-    ],
-    link: linkToTask(facts),
+  mail: (told) => ({
+    subject: say`Cancelled: ${taskIn(told)}`,
+    paragraphs: [say`${actorIn(told)} cancelled ${taskIn(told)}. Nobody has to work on it any more.`],
+    link: linkToTask(told),
   }),
 };

@@ -1,14 +1,15 @@
+import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskCompleted: Template = {
-  inApp: (facts) => ({
+  inApp: (told) => ({
     title: 'Your task was completed',
-    body: `${actorIn(facts)} completed ${taskIn(facts)}.`,
+    body: say`${actorIn(told)} completed ${taskIn(told)}.`,
   }),
-  mail: (facts) => ({
-    subject: `Completed: ${taskIn(facts)}`,
-    paragraphs: [`Hello ${facts.recipient},`, `${actorIn(facts)} completed ${taskIn(facts)}, which you created.`],
-    link: linkToTask(facts),
+  mail: (told) => ({
+    subject: say`Completed: ${taskIn(told)}`,
+    paragraphs: [say`${actorIn(told)} completed ${taskIn(told)}, which you created.`],
+    link: linkToTask(told),
   }),
 };

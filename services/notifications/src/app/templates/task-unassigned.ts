@@ -1,17 +1,15 @@
+import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskUnassigned: Template = {
-  inApp: (facts) => ({
+  inApp: (told) => ({
     title: 'A task is no longer yours',
-    body: `${actorIn(facts)} took ${taskIn(facts)} from you. There is nothing left for you to do on it.`,
+    body: say`${actorIn(told)} took ${taskIn(told)} from you. There is nothing left for you to do on it.`,
   }),
-  mail: (facts) => ({
-    subject: `No longer yours: ${taskIn(facts)}`,
-    paragraphs: [
-      `Hello ${facts.recipient},`,
-      `${actorIn(facts)} took ${taskIn(facts)} from you. There is nothing left for you to do on it.`,
-    ],
-    link: linkToTask(facts),
+  mail: (told) => ({
+    subject: say`No longer yours: ${taskIn(told)}`,
+    paragraphs: [say`${actorIn(told)} took ${taskIn(told)} from you. There is nothing left for you to do on it.`],
+    link: linkToTask(told),
   }),
 };

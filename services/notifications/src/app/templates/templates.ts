@@ -1,4 +1,4 @@
-import type { NotificationType } from '../notification-types.ts';
+import type { Facts, NotificationType } from '../notification-types.ts';
 import { passwordChanged } from './password-changed.ts';
 import { resetPassword } from './reset-password.ts';
 import { taskAssigned } from './task-assigned.ts';
@@ -6,7 +6,8 @@ import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';
 import { taskStarted } from './task-started.ts';
 import { taskUnassigned } from './task-unassigned.ts';
-import type { Template } from './template.ts';
+import { plain, written } from './phrase.ts';
+import { toldOf, type Template } from './template.ts';
 import { userWelcome } from './user-welcome.ts';
 import { verifyEmail } from './verify-email.ts';
 
@@ -22,3 +23,9 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.reset_password': resetPassword,
   'security.password_changed': passwordChanged,
 };
+
+/** A notification as the app shows it: text with what people wrote as they wrote it. Null for one that is not told there. */
+export function wordsInApp(type: NotificationType, facts: Facts): { title: string; body: string } | null {
+  const words = templates[type].inApp?.(toldOf(facts), written(facts.recipient));
+  return words === undefined ? null : { title: plain(words.title), body: plain(words.body) };
+}

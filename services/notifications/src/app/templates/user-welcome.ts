@@ -1,17 +1,10 @@
+import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 
+/** In-app only: the one mail of a new account is the one that verifies its address. */
 export const userWelcome: Template = {
-  inApp: (facts) => ({
+  inApp: (_told, recipient) => ({
     title: 'Welcome to Taskwire',
-    body: `Hello ${facts.recipient}! Tasks that are assigned to you, and what becomes of those that you create, are told here.`,
-  }),
-  mail: (facts) => ({
-    subject: 'Welcome to Taskwire',
-    paragraphs: [
-      `Hello ${facts.recipient},`,
-      'you have an account at Taskwire now.',
-      'You will be told here when a task is assigned to you, and what becomes of the tasks that you create.',
-    ],
-    link: { label: 'Open Taskwire', path: '/' },
+    body: say`Hello ${recipient}! We'll notify you here about tasks assigned to you and updates to tasks you created.`,
   }),
 };

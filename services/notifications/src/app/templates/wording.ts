@@ -1,18 +1,18 @@
-import type { Facts } from '../notification-types.ts';
-import type { Mail } from './template.ts';
+import { say, type Phrase } from './phrase.ts';
+import type { Mail, Told } from './template.ts';
 
 /** The task in a sentence: its title in quotes. */
-export function taskIn({ task }: Facts): string {
-  return `“${task?.title ?? 'a task'}”`;
+export function taskIn({ task }: Told): Phrase {
+  return say`“${task?.title ?? 'a task'}”`;
 }
 
 /** Who did it, at the start of a sentence. */
-export function actorIn({ actor }: Facts): string {
+export function actorIn({ actor }: Told): Phrase {
   return actor ?? 'Taskwire';
 }
 
 /** A link to the task, or to the tasks where it is gone. */
-export function linkToTask({ task }: Facts): Mail['link'] {
+export function linkToTask({ task }: Told): Mail['link'] {
   return task === null || task.isDeleted
     ? { label: 'Open Taskwire', path: '/' }
     : { label: 'Open the task', path: `/tasks/${task.id}` };

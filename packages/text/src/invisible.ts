@@ -1,0 +1,46 @@
+/**
+ * Characters that show nothing: Unicode's ignorable ones, with the fillers among its letters, and the blank Braille pattern.
+ * https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+ */
+const invisible = String.raw`\p{Default_Ignorable_Code_Point}\u2800`;
+/** Embeddings, overrides, isolates and marks of the bidirectional algorithm (UAX 9). */
+const directions = String.raw`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069`;
+
+/**
+ * Where an invisible character is part of how a name is written: a joiner or non-joiner between letters of scripts that need one (Persian, Sinhala
+ * and others; never Latin, Greek, Cyrillic), a variation selector after the character that it varies (Japanese names), a joiner in an emoji.
+ */
+const western = String.raw`\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}`;
+const letterOfOthers = String.raw`(?![${western}])[\p{L}\p{M}]`;
+const selectors = String.raw`[\ufe00-\ufe0f\u{e0100}-\u{e01ef}\u180b-\u180d\u180f]`;
+const needed = [
+  String.raw`(?<=${letterOfOthers})[\u200c\u200d](?=${letterOfOthers})`,
+  String.raw`(?<=[\p{L}\p{M}\p{N}\p{S}\p{P}])(?<!\p{Default_Ignorable_Code_Point})${selectors}`,
+  String.raw`(?<=\p{Extended_Pictographic}\ufe0f?|\p{Emoji_Modifier})\u200d(?=\p{Extended_Pictographic})`,
+].join('|');
+
+const anyBlank = new RegExp(String.raw`[${invisible}\p{Z}\p{C}]`, 'gu');
+const anyHidden = new RegExp(String.raw`(${needed})|[${invisible}${directions}\p{Cc}\p{Cs}\p{Zl}\p{Zp}]`, 'gu');
+const anyInvisible = new RegExp(String.raw`(${needed})|[${invisible}${directions}]`, 'gu');
+
+/**
+ * Whether text of one line has a character that shows nothing, breaks the line, or changes the direction of what follows. Joiners and variation
+ * selectors do not count where they are part of how a word is written.
+ */
+export function hasHiddenCharacter(text: string): boolean {
+  return text.replaceAll(anyHidden, keepNeeded) !== text;
+}
+
+/** Whether anything can be seen of a text. */
+export function hasVisibleCharacter(text: string): boolean {
+  return text.replaceAll(anyBlank, '') !== '';
+}
+
+/** The text without characters that show nothing or change its direction, save those that are part of how a word is written. */
+export function withoutInvisible(text: string): string {
+  return text.replaceAll(anyInvisible, keepNeeded);
+}
+
+function keepNeeded(_match: string, needed: string | undefined): string {
+  return needed ?? '';
+}

@@ -1,0 +1,81 @@
+import { expect } from 'chai';
+import { hasHiddenCharacter, hasVisibleCharacter, withoutInvisible } from '../src/index.ts';
+
+describe('Characters that show nothing', () => {
+  const hidden = [
+    ...[
+      '\u202eevil',
+      'a\u202cb',
+      'a\u2066b',
+      'a\u2069',
+      'a\u200fb',
+      'a\u061cb',
+      'a\u200bb',
+      'a\u2060b',
+      'a\ufeffb',
+      'a\u00adb',
+      'a\u034fb',
+    ],
+    ...[
+      'a\u200db',
+      'я\u200cя',
+      '\u3164',
+      '\u115f',
+      '\u2800',
+      'a\u{e0041}',
+      'a\u2028b',
+      'a\u2029b',
+      'a\u0085b',
+      'a\nb',
+      'a\0b',
+      'a\ud800b',
+    ],
+    ...['\ufe0fa', 'a \ufe0f', 'a\ufe0f\ufe0f'],
+  ];
+  for (const text of hidden) {
+    it(`are found in ${escape(text)}`, () => expect(hasHiddenCharacter(text)).to.equal(true));
+  }
+
+  const written = [
+    'علی\u200cرضا',
+    'ශ්\u200dරී',
+    '葛\u{e0100}城',
+    '👩\u200d💻',
+    '❤\ufe0f\u200d🔥',
+    '👩🏽\u200d💻',
+    'Ann-Marie',
+    'Nguyễn',
+  ];
+  for (const text of written) {
+    it(`are none where they are part of how it is written: ${escape(text)}`, () => {
+      expect(hasHiddenCharacter(text)).to.equal(false);
+      expect(withoutInvisible(text)).to.equal(text);
+    });
+  }
+
+  it('go, and the rest stays', () => {
+    expect(withoutInvisible('\u202ee\u200bv\u00adil\u2069 علی\u200cرضا')).to.equal('evil علی\u200cرضا');
+  });
+
+  it('alone are not a name', () => {
+    for (const text of [
+      '\u200b',
+      '\u3164\u3164',
+      '\u2800',
+      ' \u00a0\u3000',
+      '\u200d',
+      '\u202e\u202c',
+      '\ufe0f',
+      '\u{e0041}',
+      '',
+    ]) {
+      expect(hasVisibleCharacter(text), escape(text)).to.equal(false);
+    }
+    for (const text of ['A', '李', '.', '👩', '\u200bA']) expect(hasVisibleCharacter(text), text).to.equal(true);
+  });
+});
+
+/** The text with every character that is not plain as its number. */
+function escape(text: string): string {
+  return text.replaceAll(/[^ -~]/gu, (one) => `<${one.codePointAt(0)?.toString(16)}>`);
+}

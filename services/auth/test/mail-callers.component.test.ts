@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { expectProblem } from './support/api.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+
+describe('mails that one caller causes', () => {
+  let world: AuthWorld;
+  beforeEach(async () => {
+    world = await authWorld({ MAILS_PER_CALLER: '4' }, { passwords: cheapPasswords() });
+  });
+  afterEach(async () => {
+    await world.stop();
+  });
+
+  let people = 0;
+  const newEmail = () => `mailed-${(people += 1)}@example.org`;
+  const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
+  const register = async (ip: string, email = newEmail()) =>
+    await world.api.call('register', { body: { email, password, name: 'Ann' }, ...from(ip) });
+  const forgot = async (ip: string) =>
+    await world.api.call('forgotPassword', { body: { email: newEmail() }, ...from(ip) });
+  const verify = async (ip: string) =>
+    await world.api.call('requestVerification', { body: { email: newEmail() }, ...from(ip) });
+
+  it('share one budget of their network, whatever causes them', async () => {
+    const [ip, other] = ['198.51.100.7', '198.51.100.8'];
+    const statuses = [await register(ip), await forgot(ip), await verify(ip), await register(ip)].map((a) => a.status);
+    expect(statuses).to.deep.equal([201, 202, 202, 201]);
+    for (const again of [register, forgot, verify]) {
+      const answer = await again(ip);
+      expect(answer.status).to.equal(429);
+      expectProblem(answer, 'rate_limited');
+      expect(Number(answer.headers.get('retry-after'))).to.be.within(3_000, 3_600);
+    }
+    expect((await register(other)).status).to.equal(201);
+  });
+
+  it('count together over all addresses of one customer’s IPv6 network', async () => {
+    for (let n = 1; n <= 4; n++) expect((await register(`2001:db8:1:2::${n}`)).status).to.equal(201);
+    expect((await register('2001:db8:1:2:ffff::5')).status).to.equal(429);
+  });
+
+  it('share one budget of the user who is logged in, wherever they come from', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const make = async (ip: string) =>
+      await world.api.call('createUser', {
+        token: admin.token,
+        body: { email: newEmail(), password, name: 'Ben', role: 'member' },
+        ...from(ip),
+      });
+    for (let n = 1; n <= 4; n++) expect((await make(`198.51.100.${n}`)).status).to.equal(201);
+    expect((await make('198.51.100.5')).status).to.equal(429);
+  });
+
+  it('do not count where nobody is mailed, and a taken address is still a conflict', async () => {
+    const { email } = await addUser(world, 'member');
+    for (let n = 0; n < 6; n++) expect((await register('198.51.100.9', email)).status).to.equal(409);
+    expect((await register('198.51.100.9')).status).to.equal(201);
+  });
+
+  it('are one for an account that is registered', async () => {
+    await register('198.51.100.10');
+    const rows = await query<{ type: string }>(world.database.db.pool, 'SELECT purpose AS type FROM account_links');
+    expect(rows).to.deep.equal([{ type: 'verify_email' }]);
+  });
+});

@@ -1,0 +1,114 @@
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { expectProblem, type Answer } from './support/api.ts';
+import { authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+
+type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
+
+describe('names of people', () => {
+  let world: AuthWorld;
+  let admin: LoggedIn;
+  let member: LoggedIn;
+  before(async () => {
+    world = await authWorld({ RENAMES_PER_ACCOUNT: '3' }, { passwords: cheapPasswords() });
+  });
+  after(async () => {
+    await world.stop();
+  });
+  beforeEach(async () => {
+    admin = await loggedIn(world, 'admin');
+    member = await loggedIn(world, 'member');
+  });
+
+  let people = 0;
+  const newEmail = () => `named-${(people += 1)}@example.org`;
+  const rename = async (by: LoggedIn, id: string, name: string, headers: Record<string, string> = {}) =>
+    await world.api.call('changeUser', { token: by.token, params: { id }, body: { name }, headers });
+
+  /** Every way in which a name comes in. */
+  const ways: readonly (readonly [string, (name: string) => Promise<Answer>])[] = [
+    ['registering', async (name) => await world.api.call('register', { body: { email: newEmail(), password, name } })],
+    [
+      'making an account for somebody',
+      async (name) => {
+        const body = { email: newEmail(), password, name, role: 'member' };
+        return await world.api.call('createUser', { token: admin.token, body });
+      },
+    ],
+    ['renaming', async (name) => await rename(member, member.id, name)],
+  ];
+  for (const [way, withName] of ways) {
+    it(`refuse addresses and what hides when ${way}, with the field and what to change`, async () => {
+      for (const [name, code, remedy] of [
+        ['Win at https://evil.example', 'contains_address', /put a space after a full stop/],
+        ['evil。com', 'contains_address', /web or e-mail address/],
+        ['ann＠evil', 'contains_address', /web or e-mail address/],
+        ['\u202emoc.live', 'hidden_character', /type it instead/],
+        ['\u3164', 'nothing_visible', /can be seen/],
+      ] as const) {
+        const answer = await withName(name);
+        expect(answer.status, name).to.equal(422);
+        const { errors } = expectProblem(answer, 'invalid_input') as { errors?: Record<string, string>[] };
+        expect(errors).to.have.length(1);
+        expect(errors?.[0]).to.include({ field: 'name', code });
+        expect(errors?.[0]?.['message']).to.match(remedy);
+        expect(answer.text, 'what was sent is not repeated').not.to.include('evil');
+      }
+      expect((await withName('J. R. R. Tolkien')).status).to.be.oneOf([200, 201]);
+    });
+  }
+
+  it('from before stay as they are, also when something else changes', async () => {
+    await query(world.database.db.pool, "UPDATE users SET name = 'Old evil.com' WHERE id = $1", [member.id]);
+    const params = { id: member.id };
+    const promoted = await world.api.call('changeUser', { token: admin.token, params, body: { role: 'manager' } });
+    expect(promoted.body).to.include({ name: 'Old evil.com', role: 'manager' });
+    expect((await rename(admin, member.id, 'Old evil.com')).status).to.equal(422);
+  });
+
+  it('change only so often, and the answer says when again', async () => {
+    for (let n = 1; n <= 3; n++) expect((await rename(member, member.id, `Name ${n}`)).status).to.equal(200);
+    const answer = await rename(member, member.id, 'Name 4');
+    expect(answer.status).to.equal(429);
+    expectProblem(answer, 'rate_limited');
+    expect(Number(answer.headers.get('retry-after'))).to.be.within(3_000, 3_600);
+    const me = await world.api.call('me', { token: member.token });
+    expect(me.body).to.include({ name: 'Name 3' });
+  });
+
+  it('count for one who changes one account: others, and admins who correct a name, go on', async () => {
+    const other = await loggedIn(world, 'member');
+    for (let n = 1; n <= 4; n++) await rename(member, member.id, `Name ${n}`);
+    expect((await rename(member, member.id, 'Name 5')).status).to.equal(429);
+    expect((await rename(other, other.id, 'Other')).status).to.equal(200);
+    for (let n = 1; n <= 3; n++) expect((await rename(admin, member.id, `Right ${n}`)).status).to.equal(200);
+    expect((await rename(admin, member.id, 'Right 4')).status).to.equal(429);
+    expect((await rename(admin, other.id, 'Right')).status).to.equal(200);
+  });
+
+  it('do not count when nothing changes: the same name, a stale version, somebody else’s account, an address', async () => {
+    for (let n = 0; n < 4; n++) {
+      expect((await rename(member, member.id, member.name)).status).to.equal(200);
+      expect((await rename(member, member.id, 'Stale', { 'if-match': '"99"' })).status).to.equal(412);
+      expect((await rename(member, admin.id, 'Not mine')).status).to.equal(403);
+      expect((await rename(member, member.id, 'evil.com')).status).to.equal(422);
+    }
+    for (let n = 1; n <= 3; n++) expect((await rename(member, member.id, `Name ${n}`)).status).to.equal(200);
+  });
+
+  it('are limited together by all replicas', async () => {
+    const { api } = await world.replica({}, { passwords: cheapPasswords() });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, async (_, n) => {
+        const { call } = n % 2 === 0 ? world.api : api;
+        return await call('changeUser', {
+          token: member.token,
+          params: { id: member.id },
+          body: { name: `Racer ${n}` },
+        });
+      }),
+    );
+    const statuses = answers.map(({ status }) => status).toSorted();
+    expect(statuses).to.deep.equal([200, 200, 200, ...Array<number>(7).fill(429)]);
+  });
+});

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { query, type Database, type Queryable } from '@taskwire/postgres';
+import { recipientKey, type Counted, type MailBudget, type MailBudgetSettings } from '../app/mail-budget.ts';
+
+/**
+ * Budgets in PostgreSQL. Those who count against one recipient or caller take turns, by locks that end with the transaction, so two mails at once never both
+ * take the last place.
+ */
+export function mailBudget(db: Database, { perRecipient, perCaller, windowMs }: MailBudgetSettings): MailBudget {
+  return {
+    async count(mail) {
+      const recipient = createHash('sha256').update(recipientKey(mail)).digest();
+      const limit = perRecipient[mail.kind];
+      // in one order, so that two of these never wait for each other
+      const locks = [
+        `recipient ${recipient.toString('hex')}`,
+        ...(mail.callerId === null ? [] : [`caller ${mail.callerId}`]),
+      ];
+      const counts = await db.transaction(async (tx) => {
+        await query(tx, takeTurns, [locks.sort()]);
+        // a later statement, because it has to see what was counted while this one waited
+        const [row] = await query<Counts>(tx, {
+          name: 'count_mail',
+          text: countMail,
+          values: [mail.deliveryId, recipient, mail.callerId, windowMs, limit, perCaller],
+        });
+        return row;
+      });
+      if (counts === undefined) throw new Error('a mail of no delivery');
+      return verdictOf(counts, { recipient: limit, caller: perCaller });
+    },
+  };
+}
+
+type Counts = { isCounted: boolean; isRecipientOver: boolean };
+
+function verdictOf({ isCounted, isRecipientOver }: Counts, limits: Record<'recipient' | 'caller', number>): Counted {
+  if (isCounted) return { kind: 'within' };
+  const whose = isRecipientOver ? 'recipient' : 'caller';
+  return { kind: 'over', whose, limit: limits[whose] };
+}
+
+const takeTurns = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key';
+
+// Mails may be counted in another order than they were planned in, so the window reaches to both sides of a mail. What was counted is read up to the limit
+// and no further.
+const countMail = `
+  WITH mail AS (
+    SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
+      EXISTS (SELECT FROM mail_counts WHERE delivery_id = $1) AS is_counted
+    FROM deliveries WHERE id = $1
+  ), used AS (
+    SELECT ${isUsedUp('recipient = $2', '$5')} AS is_recipient_over, ${isUsedUp('caller_id = $3::uuid', '$6')} AS is_caller_over
+    FROM mail
+  ), added AS (
+    INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
+    SELECT mail.id, $2, $3, mail.created_at FROM mail, used
+    WHERE NOT (mail.is_counted OR used.is_recipient_over OR used.is_caller_over)
+    RETURNING delivery_id
+  )
+  SELECT mail.is_counted OR EXISTS (SELECT FROM added) AS "isCounted", used.is_recipient_over AS "isRecipientOver"
+  FROM mail, used`;
+
+function isUsedUp(whose: string, limit: string): string {
+  return `(
+    SELECT count(*) >= ${limit} FROM (
+      SELECT FROM mail_counts
+      WHERE ${whose} AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span
+      LIMIT ${limit}
+    ) AS counted
+  )`;
+}
+
+/** Longer than any delivery is tried again, after which its count can be forgotten, plus any window. */
+const countsKept = '6 days';
+const batch = 5_000;
+
+/** Forgets a batch of counts that no window and no further try has a use for. */
+export async function forgetCounts(db: Queryable): Promise<'more' | 'idle'> {
+  const forgotten = await query(db, deleteCounts, [countsKept, batch]);
+  return forgotten.length === batch ? 'more' : 'idle';
+}
+
+const deleteCounts = `
+  DELETE FROM mail_counts WHERE delivery_id = ANY (ARRAY(
+    SELECT delivery_id FROM mail_counts WHERE planned_at < now() - $1::interval ORDER BY planned_at LIMIT $2
+  ))
+  RETURNING delivery_id`;
