@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { z } from 'zod';
-import { readOptions, UsageError, type Command } from './command-line.ts';
+import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
 
 const newUser = z.object({
   email: schemas.email,
@@ -28,14 +28,15 @@ printf %s "$PASSWORD" | node services/auth/src/cli.ts user add --email ann@examp
       throw new UsageError(`The user cannot be made:\n${faults.join('\n')}`);
     }
     const user = result.data;
-    return async ({ createUser }) => {
+    return async ({ createUser, emailTakenBy }) => {
       try {
         // whoever runs this command vouches for the address
         const created = await createUser({ ...user, emailVerified: true });
         return `made ${created.role} ${created.email} with id ${created.id}`;
       } catch (error) {
-        if (error instanceof Problem && error.code === 'email_taken') return `${user.email} exists already`;
-        throw error;
+        if (!(error instanceof Problem && error.code === 'email_taken')) throw error;
+        if ((await emailTakenBy(user.email)) === 'account') return `${user.email} exists already`;
+        throw new CommandFailed(`${user.email} is reserved: an account that gave it up may still take it back`);
       }
     };
   },

@@ -13,7 +13,7 @@ export function createUser({ users, passwords }: { users: Users; passwords: Pass
     by: Occasion & { action: 'register' | 'user.create' },
   ): Promise<User> => {
     // asked first because hashing is dear; the unique index decides
-    if (await users.isEmailTaken(account.email)) throw emailTaken();
+    if ((await users.emailTakenBy(account.email)) !== undefined) throw emailTaken();
     const passwordHash = await hashOfNew(passwords, 'password', password, account);
     const created = await users.create({ ...account, passwordHash }, by);
     if (created === 'email_taken') throw emailTaken();

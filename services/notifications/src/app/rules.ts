@@ -39,6 +39,9 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'security.verify_email': 'account',
   'security.reset_password': 'account',
   'security.password_changed': 'account',
+  'security.confirm_email': 'account',
+  'security.email_change_requested': 'account',
+  'security.email_changed': 'account',
 };
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */

@@ -1,4 +1,7 @@
 import type { NotificationType } from '../notification-types.ts';
+import { confirmEmail } from './confirm-email.ts';
+import { emailChangeRequested } from './email-change-requested.ts';
+import { emailChanged } from './email-changed.ts';
 import { passwordChanged } from './password-changed.ts';
 import { resetPassword } from './reset-password.ts';
 import { taskAssigned } from './task-assigned.ts';
@@ -21,4 +24,7 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.verify_email': verifyEmail,
   'security.reset_password': resetPassword,
   'security.password_changed': passwordChanged,
+  'security.confirm_email': confirmEmail,
+  'security.email_change_requested': emailChangeRequested,
+  'security.email_changed': emailChanged,
 };
