@@ -150,6 +150,24 @@ describe('the pages of accounts', () => {
     expect(again.status).to.equal(200);
   });
 
+  it('and their operations know an application that acts for a user from the user', async () => {
+    const resource = 'urn:taskwire:auth';
+    const { person, access_token: token } = await world.tokens({
+      parameters: { scope: 'openid account:read account:write', resource },
+    });
+    const verification = new URL(await linkOf(person.id, 'verify_email')).searchParams.get('token');
+    const verified = await world.api.call('verifyEmail', { token, body: { token: verification } });
+    expectProblem(verified, 'new_password_required');
+    const params = { id: person.id };
+    const body = { email: 'moved-by-application@example.org', current_password: password };
+    expectProblem(await world.api.call('changeUser', { token, params, body }), 'insufficient_scope');
+    const session = await logIn(world, person.email);
+    await world.api.call('changeUser', { token: session.access_token, params, body });
+    const confirmation = new URL(await linkOf(person.id, 'confirm_email')).searchParams.get('token');
+    const confirmed = await world.api.call('confirmEmail', { token, body: { token: confirmation } });
+    expectProblem(confirmed, 'current_password_required');
+  });
+
   it('know who registered in this browser although its cookie does not come along from a webmail', async () => {
     const body = { email: 'webmail@example.org', password, name: 'Wendy' };
     const registered = await world.api.call('register', { body });
