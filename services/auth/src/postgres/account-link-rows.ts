@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { appendEvents } from '@taskwire/outbox';
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
-import type { AccountLink, LinkPurpose, LinkRequest, RequestedBy } from '../app/account-links.ts';
+import type { AccountLink, LinkEnd, LinkPurpose, LinkRequest, RequestedBy } from '../app/account-links.ts';
 import type { Origin } from '../app/audit.ts';
 import { shownOrigin } from '../app/link-request.ts';
 
@@ -16,15 +16,8 @@ const askedBy = {
   undo_email: 'auth.account.email_changed',
 } as const;
 
-/** Why a link ended before it was used. */
-export type VoidReason =
-  | 'superseded'
-  | 'email_changed'
-  | 'email_taken'
-  | 'change_cancelled'
-  | 'access_ended'
-  | 'password_changed'
-  | 'user_deleted';
+/** Why a link ended before it was used or its time was over. */
+export type VoidReason = Exclude<LinkEnd, 'used' | 'expired' | 'unknown'>;
 
 type NewLink = {
   userId: string;

@@ -1,12 +1,11 @@
 import { schemas } from '@taskwire/contracts';
-import type { Problem } from '@taskwire/errors';
-import type { AccountLink, LinkPurpose } from '../app/account-links.ts';
+import { linkNotValid, type AccountLink, type LinkPurpose } from '../app/account-links.ts';
 import type { LinkVisitor } from '../app/link-visitor.ts';
 import type { AccountPagesOptions } from './account-pages.ts';
 import { requestOrigin } from './origin.ts';
 import { ended, ok, refusal, tokenIn, type Answer, type Page, type Visit } from './own-page.ts';
 import { donePage } from './pages/account-pages.ts';
-import { claimPage, confirmEmailPage, undoEmailPage, verifyPage } from './pages/address-pages.ts';
+import { claimPage, confirmEmailPage, undoEmailPage, verifyPage, type LinkForm } from './pages/address-pages.ts';
 import type { Way } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
 
@@ -20,143 +19,127 @@ export function addressPages(options: Options): Page[] {
   return [verificationPage(options), confirmationPage(options), undoPage(options)];
 }
 
-const verified = { title: 'The address is verified', text: 'Thank you. You can close this page.' };
+/** A link that somebody is about to use, or has used already. */
+type Step = { link: AccountLink; form: LinkForm; visit: Visit };
 
-function verificationPage({ actions, base, browserUser }: Options): Page {
-  const action = `${base}/verify`;
-  const way = { href: `${base}/resend`, text: 'Ask for a new link' };
-  const check = linkChecker(actions, 'verify_email', way);
+type LinkPage = {
+  name: string;
+  purpose: LinkPurpose;
+  /** Where to go with a link that cannot be used. */
+  way: Way;
+  /** Says that the link has done its work. */
+  done: Answer;
+  show(step: Step): Promise<Answer>;
+  use(sent: URLSearchParams, step: Step): Promise<Answer>;
+};
 
-  return {
-    name: 'verify',
-    async get(visit) {
-      const token = tokenIn(visit.request);
-      const link = await check(token, visit);
-      if ('status' in link) return link;
-      if (link.end === 'used') return ok(donePage(verified));
-      const form = { action, formToken: visit.formToken, token };
-      const isHolder = await actions.isHolder(await visitorOf(visit, browserUser), link);
-      return ok(isHolder ? verifyPage(form) : claimPage({ ...form, link }));
-    },
-    async post(form, visit) {
-      const token = form.get('token') ?? '';
-      const link = await check(token, visit);
-      if ('status' in link) return link;
-      const visitor = await visitorOf(visit, browserUser);
-      const again = (status: number, error: string): Answer => ({
-        status,
-        body: claimPage({ action, formToken: visit.formToken, token, link, error }),
-      });
-      const given = form.get('new_password') ?? '';
-      const password = given === '' ? undefined : given;
-      if (password !== undefined && !schemas.newPassword.safeParse(password).success) {
-        return again(422, 'The password needs 8 to 256 characters.');
-      }
-      const refused = await refusal(
-        () => actions.verifyEmail({ token, new_password: password }, visitor),
-        visit.request,
-      );
-      if (refused?.code === 'link_not_valid') return ended(refused, way);
-      if (refused?.code === 'new_password_required') {
-        return again(refused.status, 'This browser is not logged in to the account. Choose a new password.');
-      }
-      if (refused !== undefined) return again(refused.status, refusalText(refused));
-      if (password === undefined) return ok(donePage(verified));
-      const text = 'The password is set. Go back to the application, and log in with it.';
-      return ok(donePage({ ...verified, text }));
-    },
-  };
-}
-
-function confirmationPage({ actions, base, browserUser }: Options): Page {
-  const action = `${base}/confirm_email`;
-  const way = { href: '/', text: 'Log in, and change the address again' };
-  const done = { title: 'The address has changed', text: 'Log in with the new address from now on.' };
-  const check = linkChecker(actions, 'confirm_email', way);
-
-  /** Who has to show that the account is theirs does so with its password. */
-  async function asksForPassword(link: AccountLink, visitor: LinkVisitor): Promise<boolean> {
-    return link.requested?.by !== 'admin' && !(await actions.isHolder(visitor, link));
+/** The page of one kind of link: it shows nothing, and does nothing, before the link is known to be one of ours. */
+function linkPage({ actions, base }: Options, { name, purpose, way, done, show, use }: LinkPage): Page {
+  async function check(token: string, visit: Visit, next: (step: Step) => Promise<Answer>): Promise<Answer> {
+    let link: AccountLink | undefined;
+    const find = async () => (link = await actions.checkLink(token, purpose));
+    const refused = await refusal(find, visit.request);
+    if (refused !== undefined || link === undefined) return ended(refused ?? linkNotValid('unknown'), way);
+    return await next({ link, form: { action: `${base}/${name}`, formToken: visit.formToken, token }, visit });
   }
 
   return {
-    name: 'confirm_email',
-    async get(visit) {
-      const token = tokenIn(visit.request);
-      const link = await check(token, visit);
-      if ('status' in link) return link;
-      if (link.end === 'used') return ok(donePage(done));
-      const needsPassword = await asksForPassword(link, await visitorOf(visit, browserUser));
-      return ok(confirmEmailPage({ action, formToken: visit.formToken, token, link, needsPassword }));
-    },
-    async post(form, visit) {
-      const token = form.get('token') ?? '';
-      const link = await check(token, visit);
-      if ('status' in link) return link;
-      const visitor = await visitorOf(visit, browserUser);
-      const given = form.get('current_password') ?? '';
-      const refused = await refusal(
-        () => actions.confirmEmail({ token, current_password: given === '' ? undefined : given }, visitor),
-        visit.request,
-      );
-      if (refused === undefined) return ok(donePage(done));
-      if (refused.code === 'link_not_valid') return ended(refused, way);
-      const error =
-        refused.code === 'current_password_required'
-          ? 'This browser is not logged in to the account. Enter its password.'
-          : refusalText(refused);
-      const page = { action, formToken: visit.formToken, token, link, needsPassword: true, error };
-      return { status: refused.status, body: confirmEmailPage(page) };
-    },
+    name,
+    get: async (visit) =>
+      await check(tokenIn(visit.request), visit, async (step) => (step.link.end === null ? await show(step) : done)),
+    post: async (sent, visit) => await check(sent.get('token') ?? '', visit, async (step) => await use(sent, step)),
   };
 }
 
-function undoPage({ actions, base }: Options): Page {
-  const action = `${base}/undo_email`;
-  const forgot = { href: `${base}/forgot`, text: 'Ask for a link that sets a new password' };
-  const title = 'The change is undone';
-  const check = linkChecker(actions, 'undo_email', forgot);
-  const doneBefore = ok(donePage({ title, text: 'The account has this address again.', way: forgot }));
+function verificationPage(options: Options): Page {
+  const { actions, base } = options;
+  const way = { href: `${base}/resend`, text: 'Ask for a new link' };
+  const title = 'The address is verified';
+  const done = ok(donePage({ title, text: 'Thank you. You can close this page.' }));
+  const text = 'The password is set. Go back to the application, and log in with it.';
+  const claimed = ok(donePage({ title, text }));
 
-  return {
-    name: 'undo_email',
-    async get(visit) {
-      const token = tokenIn(visit.request);
-      const link = await check(token, visit);
-      if ('status' in link) return link;
-      if (link.end === 'used') return doneBefore;
-      return ok(undoEmailPage({ action, formToken: visit.formToken, token, email: link.email }));
+  return linkPage(options, {
+    ...{ name: 'verify', purpose: 'verify_email', way, done },
+    async show({ form, link, visit }) {
+      const isHolder = await actions.isHolder(await visitorOf(visit, options), link);
+      return ok(isHolder ? verifyPage(form) : claimPage({ ...form, link }));
     },
-    async post(form, { request }) {
+    async use(sent, { form, link, visit }) {
+      const again = (status: number, error: string) => ({ status, body: claimPage({ ...form, link, error }) });
+      const password = filledIn(sent, 'new_password');
+      if (password !== undefined && !schemas.newPassword.safeParse(password).success) {
+        return again(422, 'The password needs 8 to 256 characters.');
+      }
+      const visitor = await visitorOf(visit, options);
+      const given = { token: form.token, new_password: password };
+      const refused = await refusal(async () => await actions.verifyEmail(given, visitor), visit.request);
+      if (refused === undefined) return password === undefined ? done : claimed;
+      if (refused.code === 'link_not_valid') return ended(refused, way);
+      const isStranger = refused.code === 'new_password_required';
+      const strange = 'This browser is not logged in to the account. Choose a new password.';
+      return again(refused.status, isStranger ? strange : refusalText(refused));
+    },
+  });
+}
+
+function confirmationPage(options: Options): Page {
+  const { actions } = options;
+  const way = { href: '/', text: 'Log in, and change the address again' };
+  const done = ok(donePage({ title: 'The address has changed', text: 'Log in with the new address from now on.' }));
+
+  return linkPage(options, {
+    ...{ name: 'confirm_email', purpose: 'confirm_email', way, done },
+    async show({ form, link, visit }) {
+      // otherwise the password shows that the account is theirs
+      const isEnough =
+        link.requested?.by === 'admin' || (await actions.isHolder(await visitorOf(visit, options), link));
+      return ok(confirmEmailPage({ ...form, link, needsPassword: !isEnough }));
+    },
+    async use(sent, { form, link, visit }) {
+      const visitor = await visitorOf(visit, options);
+      const given = { token: form.token, current_password: filledIn(sent, 'current_password') };
+      const refused = await refusal(async () => await actions.confirmEmail(given, visitor), visit.request);
+      if (refused === undefined) return done;
+      if (refused.code === 'link_not_valid') return ended(refused, way);
+      const isStranger = refused.code === 'current_password_required';
+      const strange = 'This browser is not logged in to the account. Enter its password.';
+      const error = isStranger ? strange : refusalText(refused);
+      return { status: refused.status, body: confirmEmailPage({ ...form, link, needsPassword: true, error }) };
+    },
+  });
+}
+
+function undoPage(options: Options): Page {
+  const { actions, base } = options;
+  const way = { href: `${base}/forgot`, text: 'Ask for a link that sets a new password' };
+  const title = 'The change is undone';
+  const done = ok(donePage({ title, text: 'The account has this address again.', way }));
+
+  return linkPage(options, {
+    ...{ name: 'undo_email', purpose: 'undo_email', way, done },
+    show: async ({ form, link }) => ok(undoEmailPage({ ...form, email: link.email })),
+    async use(_sent, { form, visit: { request } }) {
       let undone: { resetToken: string } | undefined;
-      const given = { token: form.get('token') ?? '' };
-      const work = async () => (undone = await actions.undoEmailChange(given, requestOrigin(request)));
+      const work = async () => (undone = await actions.undoEmailChange(form, requestOrigin(request)));
       const refused = await refusal(work, request);
-      if (refused !== undefined) return ended(refused, forgot);
-      if (undone === undefined) return doneBefore;
-      const way = { href: `${base}/reset?token=${undone.resetToken}`, text: 'Set a new password now' };
+      if (refused !== undefined) return ended(refused, way);
+      if (undone === undefined) return done;
       const text =
         'The account has its old address again, everybody was logged out, and its password no longer works. ' +
         'Set a new one now, or with the link that we have mailed to the address.';
-      return ok(donePage({ title, text, way }));
+      const next = { href: `${base}/reset?token=${undone.resetToken}`, text: 'Set a new password now' };
+      return ok(donePage({ title, text, way: next }));
     },
-  };
+  });
 }
 
-/** The link of a token, or the page that says why it cannot be used. */
-function linkChecker(actions: Options['actions'], purpose: LinkPurpose, way: Way) {
-  return async (token: string, { request }: Visit): Promise<AccountLink | Answer> => {
-    let link: AccountLink | undefined;
-    const refused: Problem | undefined = await refusal(
-      async () => (link = await actions.checkLink(token, purpose)),
-      request,
-    );
-    if (refused !== undefined) return ended(refused, way);
-    if (link === undefined) throw new Error('a link was neither found nor refused');
-    return link;
-  };
+/** A field that was left empty was not filled in. */
+function filledIn(sent: URLSearchParams, field: string): string | undefined {
+  const value = sent.get(field) ?? '';
+  return value === '' ? undefined : value;
 }
 
-async function visitorOf({ request, response }: Visit, browserUser: Options['browserUser']): Promise<LinkVisitor> {
+async function visitorOf({ request, response }: Visit, { browserUser }: Options): Promise<LinkVisitor> {
   return { userId: await browserUser(request, response), origin: requestOrigin(request) };
 }

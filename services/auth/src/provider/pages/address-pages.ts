@@ -3,7 +3,8 @@ import type { AccountForm } from './account-pages.ts';
 import { describedBy, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
 import { html, page, type Html } from './html.ts';
 
-type LinkForm = AccountForm & { token: string };
+/** What the form of a link has as well: its token. */
+export type LinkForm = AccountForm & { token: string };
 
 /** Opening it does nothing, since scanners of mails open links too: the button does. */
 export function verifyPage(form: LinkForm): string {
