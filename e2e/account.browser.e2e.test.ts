@@ -9,6 +9,8 @@ import { expectFit, phoneIn } from './phone.ts';
 import { useSuite } from './suite.ts';
 
 const patience = { timeoutMs: 30_000 };
+type LinkPage = 'verify' | 'reset' | 'confirm_email' | 'undo_email';
+
 const services = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
 
 describe('The life of an account, by mail and in Chromium', function () {
@@ -39,7 +41,7 @@ describe('The life of an account, by mail and in Chromium', function () {
   const post = async (path: string, body: object) => await send(suite().url, 'POST', `/api/v1/auth/${path}`, { body });
 
   /** The links of this page that were mailed, oldest first, once there are as many. */
-  async function links(email: string, name: 'verify' | 'reset', count = 1): Promise<string[]> {
+  async function links(email: string, name: LinkPage, count = 1): Promise<string[]> {
     const pattern = new RegExp(`${suite().url}/oidc/account/${name}\\?token=(twl_[\\w-]+)`);
     return await waitFor(async () => {
       const found = (await mailsTo(suite(), email)).flatMap(({ text }) => pattern.exec(text) ?? []);
@@ -71,20 +73,79 @@ describe('The life of an account, by mail and in Chromium', function () {
     await page.getByRole('button', { name: 'Set the password' }).click();
   }
 
-  it('begins with a mail whose link verifies the address at the press of a button', async () => {
+  it('begins with a mail whose link verifies the address at the press of a button, for who is logged in', async () => {
     const person = await newMember(suite(), 'Vera Verify');
     const [link = ''] = await links(person.user.email, 'verify');
     const page = await context.newPage();
     await page.goto(link);
     await page.goto(link);
     expect((await person.call('GET', '/api/v1/users/me')).body.email_verified).to.equal(false);
+    // as a front end does in this browser
+    const data = { email: person.user.email, password: person.password };
+    expect((await context.request.post(`${suite().url}/api/v1/auth/login`, { data })).status()).to.equal(200);
+    await page.goto(link);
     await page.getByRole('button', { name: 'Verify the address' }).click();
     expect(await page.getByRole('heading').innerText()).to.equal('The address is verified');
     expect((await person.call('GET', '/api/v1/users/me')).body.email_verified).to.equal(true);
     await page.goto(link);
-    expect(await page.getByRole('alert').innerText()).to.contain('It was used already');
+    expect(await page.getByRole('heading').innerText()).to.equal('The address is verified');
+    await page.goto(`${suite().url}/oidc/account/verify?token=x`);
     await page.getByRole('link', { name: 'Ask for a new link' }).click();
     expect(await page.getByRole('heading').innerText()).to.equal('Verify your e-mail address');
+  });
+
+  it('is taken from whoever registered it with the address of somebody else, by the mail that says when', async () => {
+    const stranger = await known(await newMember(suite(), 'Petra Planted'));
+    const { email } = stranger.user;
+    const [link = ''] = await links(email, 'verify');
+    const [mail] = (await mailsTo(suite(), email)).filter(({ text }) => text.includes(link));
+    expect(mail?.text).to.match(/registered a Taskwire account with this address on \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect(mail?.text).to.contain('the account is deleted after');
+    const page = await context.newPage();
+    await page.goto(link);
+    await page.getByRole('button', { name: 'I registered in this browser' }).click();
+    expect(await page.getByRole('alert').innerText()).to.contain('This browser is not logged in');
+    const password = randomUUID();
+    await page.getByLabel('New password').fill(password);
+    await page.getByRole('button', { name: 'Verify and set the password' }).click();
+    expect(await page.getByRole('heading').innerText()).to.equal('The address is verified');
+    for (const path of services) await expectRefused(stranger, path);
+    expect((await post('refresh', { refresh_token: stranger.refreshToken })).status).to.equal(401);
+    expect((await post('login', { email, password: stranger.password })).status).to.equal(401);
+    const owner = await logIn(suite(), email, password);
+    expect(owner.user.email_verified).to.equal(true);
+  });
+
+  it('moves to another address by a mail to that one, and back by a mail to the old one', async () => {
+    const person = await known(await newMember(suite(), 'Mona Moves'));
+    const old = person.user.email;
+    const wanted = `${randomUUID()}@taskwire.test`;
+    const body = { email: wanted, current_password: person.password };
+    const path = `/api/v1/users/${person.user.id}`;
+    const asked = await person.call('PATCH', path, body, { 'if-match': '*' });
+    expect(asked.body).to.include({ email: old, pending_email: wanted });
+    const [confirmation = ''] = await links(wanted, 'confirm_email');
+    const warned = 'A new e-mail address was requested for your account';
+    await waitFor(async () => (await mailsTo(suite(), old)).some(({ subject }) => subject === warned), patience);
+    const page = await context.newPage();
+    await page.goto(confirmation);
+    await page.getByLabel('Password of the account').fill(person.password);
+    await page.getByRole('button', { name: 'Use this address' }).click();
+    expect(await page.getByRole('heading').innerText()).to.equal('The address has changed');
+    const moved = await logIn(suite(), wanted, person.password);
+
+    const [undo = ''] = await links(old, 'undo_email');
+    await page.goto(undo);
+    await page.getByRole('button', { name: 'Undo the change' }).click();
+    expect(await page.getByRole('heading').innerText()).to.equal('The change is undone');
+    for (const one of services) await expectRefused(moved, one);
+    await page.getByRole('link', { name: 'Set a new password now' }).click();
+    const password = randomUUID();
+    await page.getByLabel('New password').fill(password);
+    await page.getByRole('button', { name: 'Set the password' }).click();
+    expect(await page.getByRole('heading').innerText()).to.equal('The password is set');
+    expect((await logIn(suite(), old, password)).user).to.include({ id: person.user.id, email: old });
+    expect((await post('login', { email: wanted, password: person.password })).status).to.equal(401);
   });
 
   it('goes on after a forgotten password: over the mail to a new one, and what was open before is closed', async () => {
@@ -203,6 +264,11 @@ describe('The life of an account, by mail and in Chromium', function () {
         await expectFit(page);
         const [verification = ''] = await links(person.user.email, 'verify');
         await page.goto(verification);
+        await expectFit(page);
+        const wanted = `${randomUUID()}@taskwire.test`;
+        const body = { email: wanted, current_password: person.password };
+        await person.call('PATCH', `/api/v1/users/${person.user.id}`, body, { 'if-match': '*' });
+        await page.goto((await links(wanted, 'confirm_email'))[0] ?? '');
         await expectFit(page);
         await page.goto((await links(person.user.email, 'reset'))[0] ?? '');
         await expectFit(page);

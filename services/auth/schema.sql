@@ -10,12 +10,16 @@ CREATE TABLE account_links (
   used_at timestamp with time zone,
   voided_at timestamp with time zone,
   void_reason text,
+  requested_by text,
+  requested_network text,
+  requested_browser text,
   CONSTRAINT account_links_check CHECK ((voided_at IS NULL) = (void_reason IS NULL)),
   CONSTRAINT account_links_check1 CHECK (used_at IS NULL OR voided_at IS NULL),
   CONSTRAINT account_links_pkey PRIMARY KEY (id),
-  CONSTRAINT account_links_purpose_check CHECK (purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text])),
+  CONSTRAINT account_links_purpose_check CHECK (purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text, 'confirm_email'::text, 'undo_email'::text])),
+  CONSTRAINT account_links_requested_by_check CHECK (requested_by = ANY (ARRAY['registration'::text, 'admin'::text, 'account_holder'::text, 'anyone'::text])),
   CONSTRAINT account_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
-  CONSTRAINT account_links_void_reason_check CHECK (void_reason = ANY (ARRAY['superseded'::text, 'email_changed'::text, 'password_changed'::text, 'user_deleted'::text]))
+  CONSTRAINT account_links_void_reason_check CHECK (void_reason = ANY (ARRAY['superseded'::text, 'email_changed'::text, 'email_taken'::text, 'change_cancelled'::text, 'access_ended'::text, 'password_changed'::text, 'user_deleted'::text]))
 );
 
 CREATE TABLE artifacts (
@@ -136,7 +140,7 @@ CREATE TABLE sessions (
   authenticated_at timestamp with time zone,
   CONSTRAINT sessions_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   CONSTRAINT sessions_check1 CHECK ((client_id = 'first-party'::text) = (payload IS NULL)),
-  CONSTRAINT sessions_end_reason_check CHECK (end_reason = ANY (ARRAY['logout'::text, 'logged_out_everywhere'::text, 'password_changed'::text, 'password_reset'::text, 'refresh_token_reuse'::text, 'code_reuse'::text, 'revoked'::text, 'client_removed'::text, 'user_demoted'::text, 'user_deleted'::text])),
+  CONSTRAINT sessions_end_reason_check CHECK (end_reason = ANY (ARRAY['logout'::text, 'logged_out_everywhere'::text, 'password_changed'::text, 'password_reset'::text, 'email_undone'::text, 'refresh_token_reuse'::text, 'code_reuse'::text, 'revoked'::text, 'client_removed'::text, 'user_demoted'::text, 'user_deleted'::text])),
   CONSTRAINT sessions_pkey PRIMARY KEY (id),
   CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
@@ -164,6 +168,8 @@ CREATE TABLE users (
   deleted_at timestamp with time zone,
   tokens_valid_after timestamp with time zone,
   erased_at timestamp with time zone,
+  pending_email text,
+  self_registered boolean NOT NULL DEFAULT false,
   CONSTRAINT users_check CHECK ((password_hash IS NULL) = (deleted_at IS NOT NULL)),
   CONSTRAINT users_check1 CHECK (erased_at IS NULL OR deleted_at IS NOT NULL),
   CONSTRAINT users_pkey PRIMARY KEY (id),
@@ -179,7 +185,8 @@ CREATE TABLE write_probe (
 );
 
 CREATE INDEX account_links_expires_at ON account_links USING btree (expires_at);
-CREATE UNIQUE INDEX account_links_open ON account_links USING btree (user_id, purpose) WHERE used_at IS NULL AND voided_at IS NULL;
+CREATE UNIQUE INDEX account_links_open ON account_links USING btree (user_id, purpose) WHERE used_at IS NULL AND voided_at IS NULL AND purpose <> 'undo_email'::text;
+CREATE INDEX account_links_reserved ON account_links USING btree (lower(email COLLATE "C")) WHERE used_at IS NULL AND voided_at IS NULL AND purpose = 'undo_email'::text;
 CREATE INDEX account_links_user_id ON account_links USING btree (user_id);
 
 CREATE INDEX artifacts_expires_at ON artifacts USING btree (expires_at);
@@ -212,6 +219,8 @@ CREATE UNIQUE INDEX signing_keys_signs_from ON signing_keys USING btree (signs_f
 CREATE INDEX users_admins ON users USING btree (id) WHERE role = 'admin'::text AND deleted_at IS NULL;
 CREATE INDEX users_created_at ON users USING btree (created_at) WHERE deleted_at IS NULL;
 CREATE UNIQUE INDEX users_email_key ON users USING btree (lower(email COLLATE "C")) WHERE deleted_at IS NULL;
+CREATE INDEX users_never_verified ON users USING btree (created_at) WHERE deleted_at IS NULL AND NOT email_verified AND self_registered;
+CREATE INDEX users_pending_email ON users USING btree (id) WHERE pending_email IS NOT NULL;
 CREATE INDEX users_role ON users USING btree (role, id) WHERE deleted_at IS NULL;
 CREATE INDEX users_search ON users USING gin (name gin_trgm_ops, email gin_trgm_ops) WITH (fastupdate=off) WHERE deleted_at IS NULL;
 CREATE INDEX users_to_erase ON users USING btree (deleted_at) WHERE deleted_at IS NOT NULL AND erased_at IS NULL;

@@ -37,6 +37,8 @@ describe('the gateway: how much it lets through', () => {
     '/api/v1/auth/change_password',
     '/api/v1/auth/verify_email',
     '/api/v1/auth/verify_email/request',
+    '/api/v1/auth/confirm_email',
+    '/api/v1/auth/undo_email',
     // Express takes these for the same
     '/api/v1/auth/LOGIN',
     '/api/v1/auth/login/',

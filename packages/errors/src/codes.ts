@@ -47,6 +47,8 @@ export const problemTypes = {
 
   // rules of accounts
   wrong_password: { status: 422, title: 'The current password is wrong' },
+  current_password_required: { status: 422, title: 'The current password is required' },
+  new_password_required: { status: 422, title: 'A new password is required' },
   link_not_valid: { status: 422, title: 'The link does not work, or not any more' },
 
   // rules of tasks

@@ -9,7 +9,9 @@ type ActorOf<A extends Route['access']> = A['kind'] extends 'user'
   ? UserActor
   : A['kind'] extends 'service'
     ? ServiceActor
-    : undefined;
+    : A extends { user: 'optional' }
+      ? UserActor | undefined
+      : undefined;
 
 /** What a handler gets: only what the contract names, checked and typed. */
 export type RequestOf<R extends Route> = {

@@ -36,7 +36,7 @@ const actors = new WeakMap<Request, Actor>();
 function identify(route: Route, authenticator: Authenticator): RequestHandler {
   return async (request, _response, next) => {
     stateOf(request).route = route.path;
-    if (route.access.kind !== 'anyone') {
+    if (asksWhoCalls(route.access, request.headers.authorization)) {
       const actor = await authenticator.authenticate(request.headers.authorization);
       addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
       requireAccess(route.access, actor);
@@ -44,6 +44,10 @@ function identify(route: Route, authenticator: Authenticator): RequestHandler {
     }
     next();
   };
+}
+
+function asksWhoCalls(access: Route['access'], authorization: string | undefined): boolean {
+  return access.kind !== 'anyone' || (access.user === 'optional' && authorization !== undefined);
 }
 
 function readBody(route: Route): RequestHandler {

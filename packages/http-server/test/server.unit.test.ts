@@ -73,6 +73,15 @@ const routes = {
     params: schemas.idParams,
     responses: { 200: thing },
   }),
+  known: defineRoute({
+    method: 'post',
+    path: '/api/v1/known',
+    operationId: 'known',
+    summary: '',
+    tag: '',
+    access: { kind: 'anyone', user: 'optional' },
+    responses: { 200: thing },
+  }),
   broken: defineRoute({
     method: 'get',
     path: '/api/v1/broken',
@@ -166,6 +175,7 @@ describe('The HTTP server', () => {
         bind(routes.first, async ({ actor }) => answer(200, { id: actor.id, title: 'first' })),
         bind(routes.change, async ({ ifMatch }) => answer(200, { ifMatch })),
         bind(routes.internal, async ({ actor }) => answer(200, { id: actor.clientId, title: 'internal' })),
+        bind(routes.known, async ({ actor }) => answer(200, { id: actor?.id ?? '-', title: 'known' })),
         bind(routes.broken, async () => {
           throw new Error('the inside of the service');
         }),
@@ -314,6 +324,16 @@ describe('The HTTP server', () => {
     it('lets a service with the scope in', async () => {
       const service = await sign({ sub: 'tasks', client_id: 'tasks', scope: 'a tasks:read' });
       expect((await call(`/things/${userId}`, { token: service })).body.id).to.equal('tasks');
+    });
+
+    it('knows a user where that is optional, lets nobody in as somebody else, and refuses a token that is not valid', async () => {
+      const ask = async (given: string | null) => await call('/api/v1/known', { method: 'POST', token: given });
+      expect((await ask(null)).body).to.include({ id: '-' });
+      expect((await ask(token)).body).to.include({ id: userId });
+      expect((await ask(await sign({ sub: revokedId }))).body).to.include({ code: 'access_revoked' });
+      expect((await ask('not.a.token')).body).to.include({ code: 'invalid_token' });
+      const service = await sign({ sub: 'tasks', client_id: 'tasks', scope: 'things:read' });
+      expect((await ask(service)).body).to.include({ code: 'forbidden' });
     });
 
     it('takes a path with literal segments before one with parameters', async () => {

@@ -2,7 +2,7 @@ import { text } from 'node:stream/consumers';
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { z } from 'zod';
-import { readOptions, UsageError, type Command } from './command-line.ts';
+import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
 import type { Commands } from './wire-commands.ts';
 
 const newUser = z.object({
@@ -74,13 +74,14 @@ function readLine(line: string, index: number): { user: GivenUser } | { faults: 
 }
 
 /** Makes a user, or says that there is one. Whoever runs this command vouches for the address. */
-async function add(user: GivenUser, { createUser }: Commands): Promise<string> {
+async function add(user: GivenUser, { createUser, emailTakenBy }: Commands): Promise<string> {
   try {
     const created = await createUser({ ...user, emailVerified: true });
     return `made ${created.role} ${created.email} with id ${created.id}`;
   } catch (error) {
-    if (error instanceof Problem && error.code === 'email_taken') return `${user.email} exists already`;
-    throw error;
+    if (!(error instanceof Problem && error.code === 'email_taken')) throw error;
+    if ((await emailTakenBy(user.email)) === 'account') return `${user.email} exists already`;
+    throw new CommandFailed(`${user.email} is reserved: an account that gave it up may still take it back`);
   }
 }
 

@@ -97,6 +97,8 @@ export const commandEnv = z.object({
   EMAIL_VERIFICATION_SECONDS: fields.integer(60, 2_592_000).default(86_400),
   /** OWASP's cheat sheet on forgotten passwords: as short as people can live with; mails wait in greylists for minutes. */
   PASSWORD_RESET_SECONDS: fields.integer(60, 86_400).default(3_600),
+  /** How long the old address can undo a change, and stays reserved: a week's holiday. Less than a day helps whoever took the account over. */
+  EMAIL_UNDO_SECONDS: fields.integer(86_400, 2_592_000).default(604_800),
 });
 
 export type CommandEnv = z.output<typeof commandEnv>;
@@ -154,6 +156,8 @@ export const env = commandEnv.extend({
   LOGIN_ACCOUNT_WINDOW_MS: fields.milliseconds.default(1_200_000),
   /** How long a device or network is known after a log-in. */
   LOGIN_KNOWN_DAYS: count(365).default(90),
+  /** An address that nobody verified may be somebody else's; a person who meant to register has seen the mail within a month. */
+  UNVERIFIED_ACCOUNT_DAYS: count(3_650).default(30),
   /** Time to see that a deletion was a mistake, or to answer questions about it; what is personal of a tombstone is erased then. */
   ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
   /** Addresses and user agents are personal data; an attack is looked into within weeks. */

@@ -1,28 +1,37 @@
 import { createLoop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
-import { workingLink } from './app/account-links.ts';
+import { usableLink } from './app/account-links.ts';
 import { askForMail } from './app/ask-for-mail.ts';
 import type { Audit } from './app/audit.ts';
-import { checkPassword } from './app/authenticate.ts';
+import { checkPassword as createCheckPassword } from './app/authenticate.ts';
 import { changePassword } from './app/change-password.ts';
+import { confirmEmail } from './app/confirm-email.ts';
+import type { DeviceProofs } from './app/device-proofs.ts';
 import { linkTokens as createLinkTokens } from './app/link-tokens.ts';
+import { isHolder as createIsHolder, isHolderOfLink } from './app/link-visitor.ts';
 import type { StartSession } from './app/log-in.ts';
 import { logOutEverywhere } from './app/log-out-everywhere.ts';
 import type { Limits, Passwords, Users } from './app/ports.ts';
 import { readAccountLink } from './app/read-account-link.ts';
-import { resetPassword } from './app/reset-password.ts';
+import { resetPassword, setPasswordByLink } from './app/reset-password.ts';
+import { undoEmailChange } from './app/undo-email-change.ts';
 import { verifyEmail } from './app/verify-email.ts';
 import type { CommandEnv, Env } from './env.ts';
 import type { AccountUseCases } from './http/account-routes.ts';
 import type { LinkLifetimes } from './postgres/account-link-rows.ts';
+import { keepAccountSchedule } from './postgres/account-schedule.ts';
 import { createAccountLinks } from './postgres/account-links.ts';
 import { answerMailRequests, createMailRequests } from './postgres/mail-requests.ts';
 import { accountPages } from './provider/account-pages.ts';
+import { browserUser } from './provider/browser-user.ts';
+import type { Providers } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 
 /** Whoever asked for a mail waits for it. Nothing wakes this: what followed a request at once could be timed by who sent it. */
 const mailRequestIntervalMs = 1_000;
+/** What is due after a day or a month is due to no minute. */
+const accountScheduleIntervalMs = 600_000;
 
 export type AccountParts = {
   db: Database;
@@ -30,6 +39,8 @@ export type AccountParts = {
   passwords: Passwords;
   limits: Limits;
   audit: Audit;
+  deviceProofs: DeviceProofs;
+  providers: Providers;
   startSession: StartSession;
   logger: Logger;
   /** Called once events were committed, as a hint to publish them. */
@@ -42,13 +53,22 @@ export function wireAccount(env: Env, parts: AccountParts) {
   const lifetimes = linkLifetimes(env);
   const links = createAccountLinks({ db, lifetimes, onEvents });
   const linkTokens = createLinkTokens(derivedKey(env.KEY_ENCRYPTION_SECRET, 'account links'));
+  const checkPassword = createCheckPassword(parts);
+  const isHolder = createIsHolder(parts);
+  const common = { ...parts, links, linkTokens, checkPassword, isHolder };
   const useCases: AccountUseCases = {
     askForMail: askForMail({ ...parts, mailRequests: createMailRequests(db) }),
-    verifyEmail: verifyEmail({ links, linkTokens }),
-    resetPassword: resetPassword({ ...parts, links, linkTokens }),
-    changePassword: changePassword({ ...parts, checkPassword: checkPassword(parts) }),
+    verifyEmail: verifyEmail({ ...common, setPasswordByLink: setPasswordByLink(common) }),
+    confirmEmail: confirmEmail(common),
+    undoEmailChange: undoEmailChange(common),
+    resetPassword: resetPassword(common),
+    changePassword: changePassword(common),
     logOutEverywhere: logOutEverywhere(parts),
-    readAccountLink: readAccountLink({ links, linkTokens, pagesUrl: `${env.ISSUER}/account` }),
+    readAccountLink: readAccountLink({
+      ...common,
+      pagesUrl: `${env.ISSUER}/account`,
+      unverifiedAccountDays: env.UNVERIFIED_ACCOUNT_DAYS,
+    }),
   };
   const mailRequests = createLoop({
     name: 'mail requests',
@@ -56,14 +76,31 @@ export function wireAccount(env: Env, parts: AccountParts) {
     intervalMs: mailRequestIntervalMs,
     logger,
   });
+  const accountSchedule = createLoop({
+    name: 'account schedule',
+    tick: async () =>
+      await keepAccountSchedule({
+        ...{ db, lifetimes, onEvents },
+        unverifiedDays: env.UNVERIFIED_ACCOUNT_DAYS,
+        keepUnverified: env.AUTH_REQUIRE_VERIFIED_EMAIL ? 'none' : 'logged_in',
+      }),
+    intervalMs: accountScheduleIntervalMs,
+    logger,
+  });
   const pages = accountPages({
     issuer: env.ISSUER,
     formKey: derivedKey(env.KEY_ENCRYPTION_SECRET, 'forms'),
-    actions: { ...useCases, checkLink: workingLink({ links, linkTokens }) },
+    actions: { ...useCases, checkLink: usableLink(common), isHolder: isHolderOfLink(common) },
+    browserUser: browserUser(parts.providers),
   });
-  return { useCases, pages, mailRequests };
+  return { useCases, pages, mailRequests, accountSchedule };
 }
 
 export function linkLifetimes(env: CommandEnv): LinkLifetimes {
-  return { verify_email: env.EMAIL_VERIFICATION_SECONDS, reset_password: env.PASSWORD_RESET_SECONDS };
+  return {
+    verify_email: env.EMAIL_VERIFICATION_SECONDS,
+    reset_password: env.PASSWORD_RESET_SECONDS,
+    confirm_email: env.EMAIL_VERIFICATION_SECONDS,
+    undo_email: env.EMAIL_UNDO_SECONDS,
+  };
 }

@@ -27,9 +27,10 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   });
   const sealedKeys = createSealedKeys(db);
   const stored = createStoredClients(db);
+  // the relay of the running service finds the event by its poll
+  const users = createUsers(db, () => undefined, linkLifetimes(env));
   const create = createUser({
-    // the relay of the running service finds the event by its poll
-    users: createUsers(db, () => undefined, linkLifetimes(env)),
+    users,
     passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
     // whoever may run commands is limited by nothing here
     limits: { causeMail: async () => undefined },
@@ -38,6 +39,7 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
     createUser: async (account: Parameters<typeof create>[0]) =>
       await create(account, { ...byCommandLine, action: 'user.create' }),
+    emailTakenBy: users.emailTakenBy,
     clients: {
       list: stored.list,
       add: async (client: RegisteredClient) => await stored.add(client, byCommandLine),

@@ -4,7 +4,7 @@ import { createRelay, createWaker } from '@taskwire/outbox';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
-import { authenticate } from './app/authenticate.ts';
+import { authenticate, checkPassword as checkPasswordOf } from './app/authenticate.ts';
 import { changeUser, deleteUser } from './app/change-user.ts';
 import { createUser } from './app/create-user.ts';
 import { logIn, startSession as createStartSession } from './app/log-in.ts';
@@ -148,7 +148,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
 
   const startSession = createStartSession({ sessions, refreshTokens, tokens });
   const account = wireAccount(env, {
-    ...{ db, users, passwords, limits, audit, startSession, logger },
+    ...{ db, users, passwords, limits, audit, startSession, logger, providers },
+    deviceProofs: devices,
     onEvents: waker.wake,
   });
   const useCases: UseCases = {
@@ -159,7 +160,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     logOut: sessions.end,
     createUser: createUser({ users, passwords, limits }),
     readUser: readUser({ users }),
-    changeUser: changeUser({ users, limits }),
+    changeUser: changeUser({ users, limits, audit, checkPassword: checkPasswordOf({ users, passwords, limits }) }),
     deleteUser: deleteUser({ users }),
     readInternalUser: readInternalUser({ users }),
   };
@@ -234,7 +235,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const components: Component[] = [
     database,
     waker,
-    ...(works ? [rabbit, relay, purge, erasure, keySchedule, account.mailRequests] : []),
+    ...(works ? [rabbit, relay, purge, erasure, keySchedule, account.mailRequests, account.accountSchedule] : []),
     ...(servesRequests ? [auditCounts, wordLists] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
@@ -249,6 +250,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     erasure,
     auditCounts,
     mailRequests: account.mailRequests,
+    accountSchedule: account.accountSchedule,
     rotation,
     db,
   };

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
+import type { LinkPurpose } from '../src/app/account-links.ts';
 import { mailer, newPassword, type AnsweredLink } from './support/account-world.ts';
 import { expectProblem } from './support/api.ts';
 import { logIn, password, serviceToken } from './support/auth-world.ts';
@@ -16,7 +17,7 @@ describe('the pages of accounts', () => {
   });
 
   /** The link of this purpose that the person was to be mailed last. */
-  async function linkOf(userId: string, purpose: 'verify_email' | 'reset_password'): Promise<string> {
+  async function linkOf(userId: string, purpose: LinkPurpose): Promise<string> {
     const id = await waitFor(async () => {
       const { rows } = await world.database.db.pool.query<{ id: string }>(
         'SELECT id FROM account_links WHERE user_id = $1 AND purpose = $2 AND voided_at IS NULL ORDER BY id DESC LIMIT 1',
@@ -82,27 +83,105 @@ describe('the pages of accounts', () => {
     expect(login2.status).to.equal(200);
   });
 
-  it('verify an address by a button: opening a link, however often and by whom, does nothing', async () => {
-    const person = await world.person();
+  const isVerified = async ({ id }: { id: string }) => {
+    const { rows } = await world.database.db.pool.query<{ email_verified: boolean }>(
+      'SELECT email_verified FROM users WHERE id = $1',
+      [id],
+    );
+    return rows[0]?.email_verified;
+  };
+
+  it('verify an address by a button for who is logged in: opening a link, however often and by whom, does nothing', async () => {
+    const browser = world.browser();
+    const { person } = await world.tokens({ browser });
     const link = await linkOf(person.id, 'verify_email');
-    const isVerified = async () => {
-      const { access_token: token } = await logIn(world, person.email);
-      return ((await world.api.call('me', { token })).body as { email_verified: boolean }).email_verified;
-    };
     for (const method of ['GET', 'HEAD', 'GET']) {
       const { pathname, search } = new URL(link);
       expect((await fetch(`${world.api.baseUrl}${pathname}${search}`, { method })).status).to.equal(200);
     }
-    expect(await isVerified()).to.equal(false);
+    expect(await isVerified(person)).to.equal(false);
+    const page = await browser.open(link);
+    expectSafe(page);
+    expect(page.text).not.to.contain('password');
+    const done = await browser.submit(page, {}, asBrowser);
+    expect(done.text).to.contain('The address is verified');
+    expect(await isVerified(person)).to.equal(true);
+    // the same password, and the same log-in as before
+    const silent = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'none' }));
+    expect(new URL(silent.url).searchParams.get('code')).to.be.a('string');
+    for (const twice of [await browser.submit(page, {}, asBrowser), await world.browser().open(link)]) {
+      expect(twice.status).to.equal(200);
+      expect(twice.text).to.contain('The address is verified');
+    }
+  });
+
+  it('have who is not logged in set the password, and end all that the registrant began', async () => {
+    const registrant = world.browser();
+    const tokens = await world.tokens({
+      browser: registrant,
+      parameters: { scope: 'openid offline_access', prompt: 'consent' },
+    });
+    const { person } = tokens;
+    const link = await linkOf(person.id, 'verify_email');
     const browser = world.browser();
     const page = await browser.open(link);
     expectSafe(page);
+    expect(page.text).to.contain('name="new_password"').and.contain('An admin made an account with this address on 20');
+    const without = await browser.submit(page, {}, asBrowser);
+    expect(without.status).to.equal(422);
+    expect(without.text).to.contain('This browser is not logged in').and.contain('role="alert"');
+    expect(await isVerified(person)).to.equal(false);
+    const weak = await browser.submit(without, { new_password: 'password1' }, asBrowser);
+    expect(weak.status).to.equal(422);
+    expect(weak.text).to.contain('too easy to guess');
+    const done = await browser.submit(weak, { new_password: newPassword }, asBrowser);
+    expect(done.text).to.contain('The address is verified').and.contain('The password is set');
+    for (const one of [without, weak, done]) expectSafe(one);
+    expect(await isVerified(person)).to.equal(true);
+
+    const refresh = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token };
+    expect((await world.asPortal('/oidc/token', refresh)).status).to.equal(400);
+    const asked = await registrant.open(world.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'none' }));
+    expect(new URL(asked.url).searchParams.get('error')).to.equal('login_required');
+    expect((await world.api.call('login', { body: { email: person.email, password } })).status).to.equal(401);
+    const login = await world.api.call('login', { body: { email: person.email, password: newPassword } });
+    expect(login.status).to.equal(200);
+    const again = await browser.submit(weak, { new_password: newPassword }, asBrowser);
+    expect(again.status).to.equal(200);
+  });
+
+  it('and their operations know an application that acts for a user from the user', async () => {
+    const resource = 'urn:taskwire:auth';
+    const { person, access_token: token } = await world.tokens({
+      parameters: { scope: 'openid account:read account:write', resource },
+    });
+    const verification = new URL(await linkOf(person.id, 'verify_email')).searchParams.get('token');
+    const verified = await world.api.call('verifyEmail', { token, body: { token: verification } });
+    expectProblem(verified, 'new_password_required');
+    const params = { id: person.id };
+    const body = { email: 'moved-by-application@example.org', current_password: password };
+    expectProblem(await world.api.call('changeUser', { token, params, body }), 'insufficient_scope');
+    const session = await logIn(world, person.email);
+    await world.api.call('changeUser', { token: session.access_token, params, body });
+    const confirmation = new URL(await linkOf(person.id, 'confirm_email')).searchParams.get('token');
+    const confirmed = await world.api.call('confirmEmail', { token, body: { token: confirmation } });
+    expectProblem(confirmed, 'current_password_required');
+  });
+
+  it('know who registered in this browser although its cookie does not come along from a webmail', async () => {
+    const body = { email: 'webmail@example.org', password, name: 'Wendy' };
+    const registered = await world.api.call('register', { body });
+    const cookie = registered.headers.getSetCookie()[0] ?? '';
+    expect(cookie).to.contain('SameSite=Strict');
+    const { id } = registered.body as { id: string };
+    const browser = world.browser();
+    const page = await browser.open(await linkOf(id, 'verify_email'));
+    expect(page.text).to.contain('An account was registered with this address on 20');
+    const [name = '', value = ''] = (cookie.split(';')[0] ?? '').split('=');
+    browser.cookies.set(`${name} /`, { value, path: '/' });
     const done = await browser.submit(page, {}, asBrowser);
     expect(done.text).to.contain('The address is verified');
-    expect(await isVerified()).to.equal(true);
-    const twice = await browser.submit(page, {}, asBrowser);
-    expect(twice.status).to.equal(422);
-    expect(twice.text).to.contain('It was used already').and.contain('/oidc/account/resend');
+    expect((await world.api.call('login', { body: { email: body.email, password } })).status).to.equal(200);
   });
 
   it('are where the log-in leads who has not verified the address, where that is asked for', async () => {
@@ -143,6 +222,67 @@ describe('the pages of accounts', () => {
     expect(last.status).to.equal(429);
     expect(last.text).to.contain('Too many requests');
     expect(Number(last.headers.get('retry-after'))).to.be.above(0);
+  });
+
+  it('confirm a new address for who is logged in or knows the password, and undo it from the old one', async () => {
+    const browser = world.browser();
+    const { person } = await world.tokens({ browser });
+    const session = await logIn(world, person.email);
+    const change = { email: 'moved-by-page@example.org', current_password: password };
+    const params = { id: person.id };
+    await world.api.call('changeUser', { token: session.access_token, params, body: change });
+    const link = await linkOf(person.id, 'confirm_email');
+    expect((await browser.open(link)).text).not.to.contain('name="current_password"');
+
+    const elsewhere = world.browser();
+    const page = await elsewhere.open(link);
+    expectSafe(page);
+    expect(page.text).to.contain('Somebody who is logged in to an account asked on 20').and.contain(change.email);
+    const without = await elsewhere.submit(page, {}, asBrowser);
+    expect(without.text).to.contain('Enter its password').and.contain('role="alert"');
+    const wrong = await elsewhere.submit(without, { current_password: 'a guess' }, asBrowser);
+    expect([without.status, wrong.status]).to.deep.equal([422, 422]);
+    expect(wrong.text).to.contain('Check the current password');
+    const done = await elsewhere.submit(wrong, { current_password: password }, asBrowser);
+    expect(done.text).to.contain('The address has changed');
+    for (const one of [await elsewhere.open(link), await elsewhere.submit(page, {}, asBrowser)]) {
+      expect(one.text).to.contain('The address has changed');
+    }
+    expect((await world.api.call('login', { body: { email: change.email, password } })).status).to.equal(200);
+
+    const undoing = await linkOf(person.id, 'undo_email');
+    const owner = world.browser();
+    const undo = await owner.open(undoing);
+    expectSafe(undo);
+    expect(undo.text).to.contain(person.email).and.not.contain(change.email);
+    expect((await world.api.call('login', { body: { email: change.email, password } })).status).to.equal(200);
+    const undone = await owner.submit(undo, {}, asBrowser);
+    expect(undone.text).to.contain('The change is undone');
+    const way = /<a href="([^"]+)">Set a new password now<\/a>/.exec(undone.text)?.[1] ?? '';
+    const reset = await owner.submit(await owner.open(way), { new_password: newPassword }, asBrowser);
+    expect(reset.text).to.contain('The password is set');
+    for (const one of [await owner.open(undoing), await owner.submit(undo, {}, asBrowser)]) {
+      expect(one.text).to.contain('The change is undone').and.not.contain('token=');
+    }
+    const login = await world.api.call('login', { body: { email: person.email, password: newPassword } });
+    expect(login.status).to.equal(200);
+    for (const one of [done, undone, reset]) expectSafe(one);
+  });
+
+  it('take a form for a new password that is sent twice for what it is', async () => {
+    const person = await world.person();
+    const browser = world.browser();
+    const page = await browser.open(await resetLink(person));
+    const sent = await Promise.all([
+      browser.submit(page, { new_password: newPassword }, asBrowser),
+      browser.submit(page, { new_password: newPassword }, asBrowser),
+    ]);
+    for (const { status, text } of sent) {
+      expect(status, text).to.equal(200);
+      expect(text).to.contain('The password is set');
+    }
+    const other = await browser.submit(page, { new_password: 'some other horse battery' }, asBrowser);
+    expect(other.text).to.contain('It was used already');
   });
 
   it('take no form of another site, of another browser, or without the cookie that it was shown with', async () => {

@@ -28,11 +28,13 @@ const good: Partial<Record<Operation, Record<string, unknown>>> = {
   refresh: { refresh_token: 'twr_x' },
   forgotPassword: { email: 'good@example.org' },
   resetPassword: { token: 'twl_x', new_password: password },
-  verifyEmail: { token: 'twl_x' },
+  verifyEmail: { token: 'twl_x', new_password: password },
+  confirmEmail: { token: 'twl_x', current_password: password },
+  undoEmailChange: { token: 'twl_x' },
   requestVerification: { email: 'good@example.org' },
   changePassword: { current_password: password, new_password: password },
   createUser: { email: 'good@example.org', password, name: 'Good', role: 'member' },
-  changeUser: { name: 'Good', email: 'good@example.org', role: 'member' },
+  changeUser: { name: 'Good', email: 'good@example.org', role: 'member', current_password: password },
 };
 
 describe('bad input to Auth', () => {

@@ -84,6 +84,19 @@ describe("Auth's command line", () => {
     expect(await users()).to.deep.equal([user]);
   });
 
+  it('makes nobody with an address that an account gave up and may take back, and says so', async () => {
+    const before = await users();
+    await database.db.pool.query(
+      `INSERT INTO account_links (id, user_id, purpose, email, created_at, expires_at)
+       SELECT uuidv7(), id, 'undo_email', 'given.up@example.org', now(), now() + interval '1 day' FROM users LIMIT 1`,
+    );
+    const args = ['--email', 'Given.Up@example.org', '--name', 'Other', '--role', 'member'];
+    const refused = await add(args, 'another horse battery');
+    expect(refused.code).to.equal(1);
+    expect(refused.stderr).to.contain('Given.Up@example.org is reserved');
+    expect(await users()).to.deep.equal(before);
+  });
+
   it('names all that is wrong with the arguments, and makes nobody', async () => {
     const before = await users();
     const bad = await add(['--email', 'x', '--role', 'boss'], 'short');

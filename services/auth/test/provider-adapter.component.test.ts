@@ -10,6 +10,7 @@ import { providerAdapter } from '../src/postgres/provider-adapter.ts';
 import { purgeExpired } from '../src/postgres/purge.ts';
 import { bySystem, noOrigin } from '../src/app/audit.ts';
 import { createUsers } from '../src/postgres/users.ts';
+import { linkLifetimes } from './support/auth-world.ts';
 
 const tokens = refreshTokens(Buffer.alloc(32, 1));
 
@@ -49,10 +50,7 @@ describe('the store of the provider', () => {
   beforeEach(async () => {
     const email = `${randomUUIDv7()}@example.org`;
     const account = { email, name: 'Ann', role: 'member', emailVerified: true, passwordHash: 'x' } as const;
-    const user = await createUsers(database.db, () => undefined, {
-      verify_email: 86_400,
-      reset_password: 3_600,
-    }).create(account, {
+    const user = await createUsers(database.db, () => undefined, linkLifetimes).create(account, {
       ...bySystem,
       action: 'user.create',
     });

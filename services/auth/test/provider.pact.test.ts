@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import {
@@ -132,7 +133,12 @@ describe('Auth, as a provider', () => {
           return undefined;
         },
         'more users than fit on a page': async () => ({ cursor: await moreThanAPage() }),
-        'a link that works': async () => ({ id: await newestLink((await addUser(world, 'member')).id) }),
+        'a link that works, of somebody who registered with a browser': async () => {
+          const body = { email: `${randomUUID()}@example.org`, password, name: 'Rosa' };
+          const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0' };
+          const registered = await world.api.call('register', { body, headers });
+          return { id: await newestLink((registered.body as { id: string }).id) };
+        },
         'a link that was used': async () => {
           const id = await newestLink((await addUser(world, 'member')).id);
           await world.database.db.pool.query('UPDATE account_links SET used_at = clock_timestamp() WHERE id = $1', [
@@ -152,6 +158,24 @@ describe('Auth, as a provider', () => {
           const { id, email } = await addUser(world, 'member');
           await world.api.call('forgotPassword', { body: { email } });
           return await published('auth.account.password_reset_requested', await newestLink(id, 'reset_password'));
+        },
+        'an event auth.account.email_change_requested': async () => {
+          const { id } = await addUser(world, 'member');
+          await change(id, { email: `${randomUUID()}@example.org` });
+          return await published('auth.account.email_change_requested', await newestLink(id, 'confirm_email'));
+        },
+        'an event auth.account.email_changed': async () => {
+          const { id } = await addUser(world, 'member');
+          await change(id, { email: `${randomUUID()}@example.org` });
+          const confirmation = await newestLink(id, 'confirm_email');
+          const params = { id: confirmation };
+          const link = await world.api.call('getAccountLink', {
+            token: await serviceToken(world, notifications),
+            params,
+          });
+          const token = new URL((link.body as { link: string }).link).searchParams.get('token');
+          await world.api.call('confirmEmail', { body: { token } });
+          return await published('auth.account.email_changed', await newestLink(id, 'undo_email'));
         },
         'an event auth.account.password_changed': async () => {
           const { id, token } = await loggedIn(world, 'member');

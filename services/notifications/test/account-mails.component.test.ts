@@ -3,17 +3,18 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { mailRoom, openLink } from './support/mail-room.ts';
 import { eventually, office } from './support/office.ts';
+import type { StandInLink } from './support/other-services.ts';
 
 describe('Mails with links of accounts', () => {
   describe('from the event on', () => {
     const o = office();
     const timestamp = '2026-11-20T10:00:00.000000Z';
 
-    function addLink(email: string) {
+    function addLink(email: string, more: Partial<StandInLink> = {}) {
       const id = randomUUIDv7();
       const token = `twl_${randomUUIDv7()}`;
       const link = `http://localhost:8080/oidc/account/verify?token=${token}`;
-      o.around.others.links.set(id, { email, link, expires_at: '2026-11-21T20:15:00.000000Z' });
+      o.around.others.links.set(id, { email, link, expires_at: '2026-11-21T20:15:00.000000Z', ...more });
       return { id, token, link };
     }
 
@@ -46,6 +47,63 @@ describe('Mails with links of accounts', () => {
       expect(unread.body).to.deep.equal({ unread_count: 0 });
       const all = await o.service.call('POST', '/api/v1/notifications/read_all', { token: as });
       expect(all.body).to.deep.equal({ read: 0 });
+    });
+
+    it('say who caused them and when, and until when an account waits for its verification', async () => {
+      const { id } = addLink('new@taskwire.test', {
+        requested: {
+          at: '2026-11-20T17:54:18.626985Z',
+          by: 'registration',
+          network: '198.51.100.0/24',
+          browser: 'Firefox on Windows',
+        },
+        deleted_unless_verified_by: '2026-12-20T17:54:18.626Z',
+      });
+      await o.around.publish('auth.account.verification_requested', { user_id: o.ann.id, link_id: id, timestamp });
+      const { text } = await o.mailed(({ to }) => to.includes('new@taskwire.test'));
+      expect(text)
+        .to.include('somebody registered a Taskwire account with this address on 2026-11-20 17:54 UTC')
+        .and.include('with Firefox on Windows from the network 198.51.100.0/24.')
+        .and.include('If nobody verifies the address, the account is deleted after 2026-12-20 17:54 UTC.');
+    });
+
+    it('confirm a change of address at the new one, and warn the old one, each by one mail', async () => {
+      const { id, link } = addLink('ann.next@taskwire.test', {
+        requested: { at: timestamp, by: 'account_holder', network: null, browser: null },
+      });
+      const event = { user_id: o.ann.id, link_id: id, timestamp };
+      const messageId = await o.around.publish('auth.account.email_change_requested', event);
+      await o.around.publish('auth.account.email_change_requested', event, messageId);
+      const confirmation = await o.mailed(({ to }) => to.includes('ann.next@taskwire.test'));
+      expect(confirmation.subject).to.equal('Confirm your new e-mail address');
+      expect(confirmation.text)
+        .to.include(`: ${link}\n`)
+        .and.include('somebody with a Taskwire account asked on 2026-11-20 10:00 UTC');
+      // it may go to somebody who has nothing to do with the account
+      expect(confirmation.text).not.to.include('Ann').and.not.to.include(o.ann.email);
+      const warning = await o.mailed(({ to }) => to.includes(o.ann.email));
+      expect(warning.subject).to.equal('A new e-mail address was requested for your account');
+      expect(warning.text).to.include('http://localhost:8080/oidc/account/forgot').and.not.to.include('ann.next');
+      await o.settled();
+      expect(o.mailsTo(o.ann)).to.have.length(1);
+      expect(await o.typesTold(o.ann)).to.deep.equal(['security.email_change_requested']);
+    });
+
+    it('tell the old address of a change, with the link that undoes it, which is not in the app', async () => {
+      const old = 'ann.before@taskwire.test';
+      const { id, link, token } = addLink(old, {
+        requested: { at: timestamp, by: 'account_holder', network: '198.51.100.0/24', browser: null },
+      });
+      await o.around.publish('auth.account.email_changed', { user_id: o.ann.id, link_id: id, timestamp });
+      const mail = await o.mailed(({ to }) => to.includes(old));
+      expect(mail.subject).to.equal('The e-mail address of your account was changed');
+      expect(mail.text)
+        .to.include(`Undo the change: ${link}\n`)
+        .and.include('changed on 2026-11-20 10:00 UTC from the network 198.51.100.0/24.')
+        .and.include('until 2026-11-21 20:15 UTC');
+      await eventually(async () => (await o.typesTold(o.ann)).includes('security.email_changed'));
+      expect(JSON.stringify(await o.told(o.ann))).not.to.include(token);
+      expect(o.mailsTo(o.ann)).to.deep.equal([]);
     });
 
     it('are skipped when the link has ended before they were sent, and say why', async () => {

@@ -34,7 +34,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
     it('reads a link with the address that it is for, and until when it works', async () => {
       await pact()
         .addInteraction()
-        .given('a link that works')
+        .given('a link that works, of somebody who registered with a browser')
         .uponReceiving('a request for the link')
         .withRequest('GET', path, (request) => request.headers(headers))
         .willRespondWith(200, (response) =>
@@ -42,11 +42,19 @@ describePact('notifications', 'auth', (pact, formPact) => {
             email: is.string('ann@example.com'),
             link: is.regex('^https?://[^ ]+[?]token=[^ ]+$', link),
             expires_at: exampleInstant(is),
+            requested: {
+              at: exampleInstant(is),
+              by: is.string('registration'),
+              network: is.string('198.51.100.0/24'),
+              browser: is.string('Firefox on Windows'),
+            },
           }),
         )
         .executeTest(async ({ url }) => {
-          const expiresAt = '2026-11-20T15:57:51.123456Z';
-          expect(await ask(url)).to.deep.equal({ kind: 'link', email: 'ann@example.com', link, expiresAt });
+          const answer = await ask(url);
+          expect(answer).to.include({ kind: 'link', email: 'ann@example.com', link });
+          expect(answer).to.include({ expiresAt: '2026-11-20T15:57:51.123456Z' });
+          expect(answer).to.have.property('requested').that.includes({ by: 'registration' });
         });
     });
 
@@ -115,6 +123,8 @@ describePact('notifications', 'auth', (pact, formPact) => {
     const links = {
       'auth.account.verification_requested': 'security.verify_email',
       'auth.account.password_reset_requested': 'security.reset_password',
+      'auth.account.email_change_requested': 'security.confirm_email',
+      'auth.account.email_changed': 'security.email_changed',
     };
     for (const [type, told] of Object.entries(links)) {
       it(`mails a link for ${type}`, async () => {

@@ -54,6 +54,18 @@ describe('Templates', () => {
     expect(templates['user.welcome'].mail ?? templates['user.welcome'].linkMail).to.equal(undefined);
   });
 
+  for (const type of ['security.confirm_email', 'security.email_changed'] as const) {
+    it(`say ${type} to an address that may be a stranger's, so without a word that a user wrote`, () => {
+      const link = 'https://taskwire.example/oidc/account/confirm_email?token=twl_x';
+      const requested = { at: '2026-11-20T20:15:42.123456Z', by: 'account_holder', network: null, browser: 'Firefox' };
+      const given = { email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z', requested };
+      const { text, html } = layOut(templates[type].linkMail!(given), { publicUrl });
+      expect(text).to.include(`: ${link}\n`).and.include('until 2026-11-21 20:15 UTC');
+      expect(text).to.include('on 2026-11-20 20:15 UTC with Firefox');
+      for (const said of [text, html]) expect(said).not.to.include('Ann').and.not.to.include('Mia');
+    });
+  }
+
   it('do not send a mail when a task is started', () => {
     expect(templates['task.started'].mail).to.equal(undefined);
   });

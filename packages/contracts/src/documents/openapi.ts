@@ -59,6 +59,7 @@ function security(route: Route): Json {
   // one of the scopes suffices, so each is a requirement of its own
   if (route.access.kind === 'user') return { security: route.access.scopes.map((scope) => ({ user: [scope] })) };
   if (route.access.kind === 'service') return { security: [{ service: [route.access.scope] }] };
+  if (route.access.user === 'optional') return { security: [{}, { user: [] }] };
   // the one form is OAuth's token endpoint, where the client may also be named in the body
   return route.bodyType === undefined ? {} : { security: [{ client: [] }, {}] };
 }

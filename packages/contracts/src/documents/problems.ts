@@ -15,6 +15,9 @@ function* general(route: Route): Generator<ProblemCode> {
   if (route.access.kind !== 'anyone') yield 'insufficient_scope';
   if (route.access.kind === 'user' && route.access.unverified !== true) yield 'email_not_verified';
   if (route.access.kind === 'user' && route.access.recentLogin === true) yield 'reauthentication_required';
+  if (route.access.kind === 'anyone' && route.access.user === 'optional') {
+    yield* ['invalid_token', 'token_expired', 'access_revoked', 'forbidden'] as const;
+  }
   if (route.body !== undefined) yield* ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const;
   if (route.body !== undefined || route.query !== undefined || route.params !== undefined) yield 'invalid_input';
   if (route.ifMatch !== undefined) yield* ['bad_etag', 'precondition_failed'] as const;

@@ -38,6 +38,12 @@ export const events = {
   'auth.user.deleted': userEvent.describe('A user was deleted.'),
   'auth.account.verification_requested': linkEvent.describe('A link is to be mailed that verifies an e-mail address.'),
   'auth.account.password_reset_requested': linkEvent.describe('A link is to be mailed that sets a new password.'),
+  'auth.account.email_change_requested': linkEvent.describe(
+    'A link is to be mailed that confirms a new e-mail address of an account; until it is used, the old address stays.',
+  ),
+  'auth.account.email_changed': linkEvent.describe(
+    'A user has another e-mail address; a link that undoes the change is to be mailed to the old one.',
+  ),
   'auth.account.access_ended': z
     .object({
       user_id: uuid.describe('the user'),

@@ -40,5 +40,8 @@ export type UserAccess = {
   unverified?: true;
 };
 
-/** Who may call a route: anybody, a logged-in user, or a service with a machine-to-machine token of this scope. */
-export type Access = { kind: 'anyone' } | UserAccess | { kind: 'service'; scope: ServiceScope };
+/**
+ * Who may call a route: anybody, a logged-in user, or a service with a machine-to-machine token of this scope. With `user: 'optional'`
+ * anybody may call it, and a user who sends their access token is known; a token that is not valid is refused.
+ */
+export type Access = { kind: 'anyone'; user?: 'optional' } | UserAccess | { kind: 'service'; scope: ServiceScope };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { instant } from '../events/events.ts';
+import { addressRoutes, linkToken } from './addresses.ts';
 import { auditRoutes } from './audit.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
@@ -13,14 +14,21 @@ const session = z.object({
   user,
 });
 
-/** What stands behind `token=` in a link of a mail. */
-const linkToken = z.string().min(1).max(200);
-
 /** A link that is mailed; what it opens is the mail's own secret, so it is asked for when it is sent, and kept nowhere. */
 const accountLink = z.object({
   email: z.string().describe('the address that it is for, and that alone'),
   link: z.url(),
   expires_at: instant,
+  requested: z
+    .object({
+      at: instant,
+      by: z.string().describe('registration, admin, account_holder, or anyone (nobody had to log in to ask)'),
+      network: z.string().nullable().describe('where the request came from: an IPv4 /24 or IPv6 /48'),
+      browser: z.string().nullable().describe('for example Firefox on Windows; never text of the caller'),
+    })
+    .optional()
+    .describe('who caused the mail, and when'),
+  deleted_unless_verified_by: instant.optional().describe('when an account whose address nobody verifies is deleted'),
 });
 
 /** Auth's REST API. */
@@ -121,13 +129,15 @@ export const authRoutes = {
     path: '/api/v1/auth/verify_email',
     operationId: 'verifyEmail',
     summary: 'Verify an e-mail address with the token of a mailed link',
-    description: 'The token works once, for a day.',
+    description:
+      'Send the access token of the account as well, or `new_password`: somebody who is not logged in to the account did not register it, so they set its password, and all sessions from before end. The token works once, for a day; using it again changes nothing and is answered in the same way.',
     tag: 'Account',
-    access: { kind: 'anyone' },
-    body: z.strictObject({ token: linkToken }),
+    access: { kind: 'anyone', user: 'optional' },
+    body: z.strictObject({ token: linkToken, new_password: newPassword.optional() }),
     responses: { 204: null },
-    problems: ['link_not_valid'],
+    problems: ['link_not_valid', 'new_password_required', 'weak_password', 'rate_limited'],
   }),
+  ...addressRoutes,
   requestVerification: defineRoute({
     method: 'post',
     path: '/api/v1/auth/verify_email/request',
@@ -202,17 +212,26 @@ export const authRoutes = {
     path: '/api/v1/users/{id}',
     operationId: 'changeUser',
     summary: 'Change a user',
-    description: 'Oneself, or any user for admins. Only admins change roles.',
+    description:
+      'Oneself, or any user for admins. Only admins change roles. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
     params: idParams,
     body: z
-      .strictObject({ name: personName.optional(), email: email.optional(), role: role.optional() })
-      .refine((change) => Object.keys(change).length > 0, 'must name at least one field to change'),
+      .strictObject({
+        name: personName.optional(),
+        email: email.optional(),
+        role: role.optional(),
+        current_password: givenPassword.optional().describe('required for another address of one\'s own'),
+      })
+      .refine(
+        ({ name, email: address, role: wanted }) => [name, address, wanted].some((field) => field !== undefined),
+        'must name at least one field to change',
+      ),
     ifMatch: 'required',
     responses: { 200: user },
     etag: true,
-    problems: ['not_found', 'gone', 'email_taken', 'last_admin', 'rate_limited'],
+    problems: ['not_found', 'gone', 'email_taken', 'last_admin', 'current_password_required', 'wrong_password', 'rate_limited'],
   }),
   deleteUser: defineRoute({
     method: 'delete',

@@ -106,7 +106,7 @@ const givenInstant = z.iso
 /** A due date is any instant with an offset; it is answered in UTC. */
 export const dueAt = givenInstant;
 
-export const user = z.object({
+const userFields = z.object({
   id: uuid,
   email: z.string(),
   name: z.string(),
@@ -117,8 +117,15 @@ export const user = z.object({
   updated_at: instant,
 });
 
+export const user = userFields.extend({
+  pending_email: z
+    .string()
+    .optional()
+    .describe('the address that replaces `email` once the link mailed to it is used; shown to the user and to admins'),
+});
+
 /** What services see of a user, also of a deleted one. */
-export const internalUser = user.extend({
+export const internalUser = userFields.extend({
   email: z.string().describe('empty when what is personal of a deleted user was erased'),
   is_deleted: z.boolean(),
   tokens_valid_after: instant.nullable().describe('access tokens issued before this are refused'),
@@ -166,6 +173,9 @@ export const notificationTypes = [
   'security.verify_email',
   'security.reset_password',
   'security.password_changed',
+  'security.confirm_email',
+  'security.email_change_requested',
+  'security.email_changed',
 ] as const;
 
 export const notification = z.object({

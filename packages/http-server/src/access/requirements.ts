@@ -6,10 +6,16 @@ import type { Actor, UserActor } from './actor.ts';
 const recentMs = 5 * 60_000;
 
 /** Refuses an actor whom the contract of a route does not let in. @throws Problem with status 403. */
-export function requireAccess(access: Exclude<Access, { kind: 'anyone' }>, actor: Actor): void {
-  if (access.kind === 'service') requireService(access.scope, actor);
+export function requireAccess(access: Access, actor: Actor): void {
+  if (access.kind === 'anyone') requireSomeUser(actor);
+  else if (access.kind === 'service') requireService(access.scope, actor);
   else if (actor.kind === 'user') requireUser(access, actor);
   else throw problem('forbidden', 'This operation is for users; services have their own operations.');
+}
+
+/** Where a token is optional, the handler decides what it is good for. */
+function requireSomeUser(actor: Actor): void {
+  if (actor.kind !== 'user') throw problem('forbidden', 'Send the access token of a user, or none.');
 }
 
 function requireUser(access: UserAccess, actor: UserActor): void {

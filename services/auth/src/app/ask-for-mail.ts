@@ -1,4 +1,4 @@
-import type { LinkPurpose, MailRequests } from './account-links.ts';
+import type { MailRequests, RequestablePurpose } from './account-links.ts';
 import type { Origin } from './audit.ts';
 import type { Limits } from './ports.ts';
 
@@ -8,7 +8,7 @@ import type { Limits } from './ports.ts';
  * goes on working.
  */
 export function askForMail({ limits, mailRequests }: { limits: Limits; mailRequests: MailRequests }) {
-  return async (purpose: LinkPurpose, email: string, origin: Origin): Promise<void> => {
+  return async (purpose: RequestablePurpose, email: string, origin: Origin): Promise<void> => {
     await limits.causeMail({ actor: null, origin });
     const isWithinLimit = await limits.mail(origin.ip ?? '', email, purpose);
     if (isWithinLimit) await mailRequests.add({ purpose, email, origin });

@@ -68,20 +68,29 @@ const endings: Partial<Record<NonNullable<UserChange['endsSessions']>, AuditActi
   password_changed: 'password.change',
   password_reset: 'password.reset',
   logged_out_everywhere: 'sessions.end',
+  email_undone: 'email.change.undo',
 };
 
 /** What a change of a user is called, without what it changed them to: names and addresses have no place in the log. */
 export function auditedAs(
-  before: { role: Role },
-  { deleted, role, name, email, emailVerified, endsSessions }: UserChange,
+  before: { role: Role; email: string },
+  { deleted, role, name, email, pendingEmail, emailVerified, endsSessions }: UserChange,
 ): { action: AuditAction; reason?: string }[] {
   if (deleted === true) return [{ action: 'user.delete' }];
   const ending = endsSessions && endings[endsSessions];
-  const fields = Object.entries({ name, email }).flatMap(([field, value]) => (value === undefined ? [] : [field]));
+  const isMove = email !== undefined && email.toLowerCase() !== before.email.toLowerCase();
+  const changed = { name, email: isMove ? undefined : email };
+  const fields = Object.entries(changed).flatMap(([field, value]) => (value === undefined ? [] : [field]));
   return [
     ...(role === undefined ? [] : [{ action: 'role.change' as const, reason: `${before.role} to ${role}` }]),
     ...(ending === undefined ? [] : [{ action: ending }]),
+    ...(pendingEmail === undefined ? [] : [{ action: pendingAction(pendingEmail) }]),
+    ...(isMove && endsSessions === undefined ? [{ action: 'email.change' as const }] : []),
     ...(emailVerified === undefined ? [] : [{ action: 'email.verify' as const }]),
     ...(fields.length === 0 ? [] : [{ action: 'user.change' as const, reason: fields.join(', ') }]),
   ];
+}
+
+function pendingAction(pendingEmail: string | null): AuditAction {
+  return pendingEmail === null ? 'email.change.cancel' : 'email.change.request';
 }

@@ -1,6 +1,7 @@
 import { problem, Problem } from '@taskwire/errors';
 import type { Audit } from './audit.ts';
 import type { CheckPassword } from './authenticate.ts';
+import { requireCurrentPassword } from './current-password.ts';
 import { hashOfNew } from './hash-of-new.ts';
 import type { StartSession } from './log-in.ts';
 import type { Passwords, Users } from './ports.ts';
@@ -20,12 +21,14 @@ type Parts = {
  * @throws Problem `wrong_password`, which counts as a failed log-in; `conflict`.
  */
 export function changePassword({ users, passwords, audit, checkPassword, startSession }: Parts) {
+  const requirePassword = requireCurrentPassword(checkPassword);
+
   async function change(caller: Caller, given: { current_password: string; new_password: string }) {
-    const { email, name } = existing(await users.find(caller.id));
-    const { matches, account } = await checkPassword({ email, password: given.current_password }, caller.origin);
-    if (!matches || account.userId !== caller.id) throw wrongPassword();
+    const user = existing(await users.find(caller.id));
+    const { email, name } = user;
+    const { passwordHash } = await requirePassword(user, given.current_password, caller.origin);
     const hashes = {
-      before: account.passwordHash,
+      before: passwordHash,
       after: await hashOfNew(passwords, 'new_password', given.new_password, { email, name }),
     };
     const changed = await users.changePassword(caller.id, hashes, doneBy(caller));
@@ -44,10 +47,4 @@ export function changePassword({ users, passwords, audit, checkPassword, startSe
       throw error;
     }
   };
-}
-
-function wrongPassword() {
-  return problem('wrong_password', 'Check the current password.', {
-    errors: [{ field: 'current_password', code: 'wrong_password', message: 'is not the password of this account' }],
-  });
 }

@@ -1,23 +1,54 @@
 import { schemas, type Role } from '@taskwire/contracts';
-import { problem } from '@taskwire/errors';
+import { problem, Problem } from '@taskwire/errors';
+import type { Audit } from './audit.ts';
+import type { CheckPassword } from './authenticate.ts';
 import { emailTaken } from './create-user.ts';
-import type { InternalUser, Limits, User, UserChange, Users } from './ports.ts';
-import { doneBy, existing, requireAdministration, requirePerson, toUser, type Caller } from './read-user.ts';
+import { currentPasswordRequired, requireCurrentPassword } from './current-password.ts';
+import type { Limits, StoredUser, User, UserChange, Users } from './ports.ts';
+import { doneBy, existing, requireAdministration, requirePerson, toOwnUser, type Caller } from './read-user.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
 export type RequireVersion = (version: number) => void;
 
-type Wanted = { name?: string | undefined; email?: string | undefined; role?: Role | undefined };
+type Wanted = {
+  name?: string | undefined;
+  email?: string | undefined;
+  role?: Role | undefined;
+  current_password?: string | undefined;
+};
+
+type Parts = { users: Users; limits: Limits; audit: Audit; checkPassword: CheckPassword };
 
 /** Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. */
-export function changeUser({ users, limits }: { users: Users; limits: Limits }) {
-  /** Another address is mailed, and could be anybody's. */
-  async function allowMail(caller: Caller, id: string, email: string): Promise<void> {
+export function changeUser({ users, limits, audit, checkPassword }: Parts) {
+  const requirePassword = requireCurrentPassword(checkPassword);
+
+  /**
+   * Whether the caller may have the user's address moved to another; false where it would not move. Both addresses are mailed.
+   * @throws Problem `current_password_required`, `wrong_password`, `rate_limited`, `email_taken`.
+   */
+  async function mayMove(caller: Caller, id: string, { email, current_password: password }: Wanted): Promise<boolean> {
     const user = await users.find(id);
-    if (user === undefined || user.email.toLowerCase() === email.toLowerCase()) return;
-    await limits.causeMail(doneBy(caller));
-    if (await limits.mail(caller.origin.ip ?? '', email, 'verify_email')) return;
-    throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+    if (email === undefined || user === undefined || user.is_deleted || isSameAddress(user.email, email)) return false;
+    // asked first, so that a stolen session learns nothing and mails nobody
+    if (caller.id === id) await requirePassword(user, password, caller.origin);
+    const isWithinLimits =
+      (await limits.changeEmail(id)) && (await limits.mail(caller.origin.ip ?? '', email, 'confirm_email'));
+    if (!isWithinLimits) throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+    if ((await users.emailTakenBy(email, id)) !== undefined) throw emailTaken();
+    return true;
+  }
+
+  async function audited(caller: Caller, id: string, wanted: Wanted): Promise<boolean> {
+    try {
+      return await mayMove(caller, id, wanted);
+    } catch (error) {
+      if (error instanceof Problem && error.status < 500) {
+        const subject = { kind: 'user', id } as const;
+        await audit.recordRefusal({ ...doneBy(caller), action: 'email.change.request', subject, reason: error.code });
+      }
+      throw error;
+    }
   }
 
   /** A name is an event, and reaches everybody who shares a task with its owner. Only a change that may be made counts. */
@@ -34,17 +65,19 @@ export function changeUser({ users, limits }: { users: Users; limits: Limits }) 
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
     if (wanted.email !== undefined && caller.id === id) requirePerson(caller);
     if (wanted.name !== undefined) await allowRename(caller, id, wanted.name, requireVersion);
-    if (wanted.email !== undefined) await allowMail(caller, id, wanted.email);
+    const isMoveAllowed = await audited(caller, id, wanted);
     const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
       const change = differences(user, wanted);
+      // what was only another spelling a moment ago is another address by now
+      if (typeof change.pendingEmail === 'string' && !isMoveAllowed) throw currentPasswordRequired();
       if (change.role === undefined || !isDemotion(user.role, change.role)) return change;
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
       return { ...change, endsSessions: 'user_demoted' };
     });
     if (changed === 'email_taken') throw emailTaken();
-    return toUser(existing(changed));
+    return toOwnUser(existing(changed));
   };
 }
 
@@ -77,10 +110,23 @@ function isDemotion(before: Role, after: Role): boolean {
   return schemas.roles.indexOf(after) > schemas.roles.indexOf(before);
 }
 
-function differences(user: InternalUser, wanted: Wanted): UserChange {
+function differences(user: StoredUser, wanted: Wanted): UserChange {
   return {
     ...(wanted.name === undefined || wanted.name === user.name ? {} : { name: wanted.name }),
-    ...(wanted.email === undefined || wanted.email === user.email ? {} : { email: wanted.email }),
+    ...(wanted.email === undefined ? {} : moved(user, wanted.email)),
     ...(wanted.role === undefined || wanted.role === user.role ? {} : { role: wanted.role }),
   };
+}
+
+/** Another address has to be confirmed first; another spelling holds at once, and says that the present address is to stay. */
+function moved(user: StoredUser, email: string): UserChange {
+  if (!isSameAddress(user.email, email)) return { pendingEmail: email };
+  return {
+    ...(email === user.email ? {} : { email }),
+    ...(user.pending_email === null ? {} : { pendingEmail: null }),
+  };
+}
+
+function isSameAddress(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }

@@ -15,7 +15,7 @@ export function createUser({ users, passwords, limits }: Parts) {
     by: Occasion & { action: 'register' | 'user.create' },
   ): Promise<User> => {
     // asked first because hashing is dear; the unique index decides
-    if (await users.isEmailTaken(account.email)) throw emailTaken();
+    if ((await users.emailTakenBy(account.email)) !== undefined) throw emailTaken();
     if (!account.emailVerified) await limits.causeMail(by);
     const passwordHash = await hashOfNew(passwords, 'password', password, account);
     const created = await users.create({ ...account, passwordHash }, by);

@@ -10,6 +10,12 @@ export type User = z.output<typeof schemas.user>;
 /** A user as services see it, deleted ones included. */
 export type InternalUser = z.output<typeof schemas.internalUser>;
 
+/** A user as Auth knows them. */
+export type StoredUser = InternalUser & {
+  /** The address that is to replace `email` once it is confirmed. */
+  pending_email: string | null;
+};
+
 export type NewUser = {
   email: string;
   name: string;
@@ -32,19 +38,23 @@ export type Credentials = Authentication & { passwordHash: string; emailVerified
 
 /** A change of a user: the fields that become different, and whether it ends the access that was given before. */
 export type UserChange = {
+  /** Another spelling of the address, or another address that was confirmed by a link mailed to it. */
   email?: string;
+  /** Another address, which is mailed a link to confirm it; null cancels the change that is pending. */
+  pendingEmail?: string | null;
   name?: string;
   role?: Role;
   /** By a link that was mailed to it. */
   emailVerified?: true;
   passwordHash?: string;
   deleted?: true;
-  endsSessions?: 'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere';
+  endsSessions?:
+    'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere' | 'email_undone';
 };
 
 /** Decides on a locked user. A throw undoes everything; no change leaves the user as it is, with its version. */
 export type DecideChange = (
-  user: InternalUser,
+  user: StoredUser,
   /** Whether there is an admin beside this user; once asked, no other admin can go until this change is done. */
   isThereAnotherAdmin: () => Promise<boolean>,
 ) => Promise<UserChange | undefined>;
@@ -54,19 +64,16 @@ export type Users = {
   /** The new user, or `email_taken`; of several at once with one address, one wins. */
   create(user: NewUser, by: Occasion & { action: 'register' | 'user.create' }): Promise<User | 'email_taken'>;
   /** The user, a deleted one too; undefined for one that never was. */
-  find(id: string): Promise<InternalUser | undefined>;
-  isEmailTaken(email: string): Promise<boolean>;
+  find(id: string): Promise<StoredUser | undefined>;
+  /** Whether an account other than `forUser` has the address, or gave it up and may still take it back. */
+  emailTakenBy(email: string, forUser?: string): Promise<'account' | 'reservation' | undefined>;
   findCredentials(email: string): Promise<Credentials | undefined>;
   /** Puts a stronger hash of the same password in the place of `before`, if it still stands. It is no change of the user. */
   strengthenPasswordHash(id: string, before: string, after: string): Promise<void>;
   /** Changes a user under a lock; undefined when there never was one. */
-  change(id: string, by: Occasion, decide: DecideChange): Promise<InternalUser | 'email_taken' | undefined>;
+  change(id: string, by: Occasion, decide: DecideChange): Promise<StoredUser | 'email_taken' | undefined>;
   /** Sets another password, and ends access; undefined, and nothing done, when `before` is not the hash of the present one. */
-  changePassword(
-    id: string,
-    hashes: { before: string; after: string },
-    by: Occasion,
-  ): Promise<InternalUser | undefined>;
+  changePassword(id: string, hashes: { before: string; after: string }, by: Occasion): Promise<StoredUser | undefined>;
   list(filter: UserFilter): Promise<User[]>;
   listChanged(filter: ChangedFilter): Promise<InternalUser[]>;
 };
@@ -181,6 +188,10 @@ export type Limits = {
   rename(by: Occasion, userId: string): Promise<void>;
   /** Whether an address may be mailed: false when it was asked for too often. @throws Problem for a network that asks too much. */
   mail(ip: string, email: string, purpose: LinkPurpose): Promise<boolean>;
+  /** Whether the address of this user may be asked to change again: each request is a mail to the present address too. */
+  changeEmail(userId: string): Promise<boolean>;
+  /** Whether a link that was used may be tried once more. */
+  repeatLink(linkId: string): Promise<boolean>;
 };
 
 /** The public part of a key, as the JWKS shows it (RFC 7517). */

@@ -1,5 +1,5 @@
 import { problem } from '@taskwire/errors';
-import { linkEndText, type AccountLinks, type LinkPurpose } from './account-links.ts';
+import { linkEndText, type AccountLink, type AccountLinks, type LinkPurpose } from './account-links.ts';
 import type { LinkTokens } from './link-tokens.ts';
 
 type Parts = {
@@ -7,13 +7,28 @@ type Parts = {
   linkTokens: LinkTokens;
   /** Where the pages are that links open, such as `https://taskwire.example/oidc/account`. */
   pagesUrl: string;
+  /** Days after which an account that nobody ever verified is deleted. */
+  unverifiedAccountDays: number;
 };
 
-const pages: Readonly<Record<LinkPurpose, string>> = { verify_email: 'verify', reset_password: 'reset' };
+type Answer = Pick<AccountLink, 'email'> & {
+  link: string;
+  expires_at: string;
+  requested?: NonNullable<AccountLink['requested']>;
+  deleted_unless_verified_by?: string;
+};
+
+const pages: Readonly<Record<LinkPurpose, string>> = {
+  verify_email: 'verify',
+  reset_password: 'reset',
+  confirm_email: 'confirm_email',
+  undo_email: 'undo_email',
+};
+const dayMs = 86_400_000;
 
 /** Makes a link that is about to be mailed. @throws Problem `not_found`; `gone` with the reason for one that does not work any more. */
-export function readAccountLink({ links, linkTokens, pagesUrl }: Parts) {
-  return async (id: string): Promise<{ email: string; link: string; expires_at: string }> => {
+export function readAccountLink({ links, linkTokens, pagesUrl, unverifiedAccountDays }: Parts) {
+  return async (id: string): Promise<Answer> => {
     const link = await links.find(id);
     if (link === undefined) throw problem('not_found', 'There is no link with this id.');
     if (link.end !== null) throw problem('gone', linkEndText(link.end));
@@ -21,6 +36,14 @@ export function readAccountLink({ links, linkTokens, pagesUrl }: Parts) {
       email: link.email,
       link: `${pagesUrl}/${pages[link.purpose]}?token=${linkTokens.tokenOf(link)}`,
       expires_at: link.expiresAt,
+      ...(link.requested === undefined ? {} : { requested: link.requested }),
+      ...(link.unverifiedSince === undefined || link.purpose !== 'verify_email'
+        ? {}
+        : { deleted_unless_verified_by: after(link.unverifiedSince, unverifiedAccountDays) }),
     };
   };
+}
+
+function after(instant: string, days: number): string {
+  return new Date(Date.parse(instant) + days * dayMs).toISOString();
 }

@@ -1,7 +1,7 @@
 import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import type { Occasion, Origin } from './audit.ts';
-import type { InternalUser, User, Users } from './ports.ts';
+import type { InternalUser, StoredUser, User, Users } from './ports.ts';
 
 /** The logged-in user who calls, and the application that acts for them. */
 export type Caller = {
@@ -25,7 +25,8 @@ export function readUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string): Promise<User> => {
     if (caller.id !== id) requireAdministration(caller);
     if (caller.id !== id && caller.role === 'member') throw problem('forbidden', 'Members read themselves only.');
-    return toUser(existing(await users.find(id)));
+    const user = existing(await users.find(id));
+    return seesPendingEmail(caller, id) ? toOwnUser(user) : toUser(user);
   };
 }
 
@@ -42,17 +43,31 @@ export function requirePerson(caller: Caller): void {
 
 /** Reads a user for a service. */
 export function readInternalUser({ users }: { users: Users }) {
-  return async (id: string): Promise<InternalUser> => existing(await users.find(id));
+  return async (id: string): Promise<InternalUser> => {
+    const { pending_email: _, ...user } = existing(await users.find(id));
+    return user;
+  };
 }
 
 /** The user. @throws Problem `not_found` for one that never was, `gone` for a deleted one. */
-export function existing(user: InternalUser | undefined): InternalUser {
+export function existing(user: StoredUser | undefined): StoredUser {
   if (user === undefined) throw problem('not_found', 'There is no user with this id.');
   if (user.is_deleted) throw problem('gone', 'The user was deleted.');
   return user;
 }
 
+/** Where an address is about to move to concerns its owner, and those who may move it. */
+function seesPendingEmail(caller: Caller, id: string): boolean {
+  return caller.id === id || caller.role === 'admin';
+}
+
 /** What the public API shows of a user. */
-export function toUser({ is_deleted: _, tokens_valid_after: __, ...user }: InternalUser): User {
+export function toUser({ is_deleted: _, tokens_valid_after: __, pending_email: ___, ...user }: StoredUser): User {
   return user;
+}
+
+/** What the public API shows the user, and admins. */
+export function toOwnUser(user: StoredUser): User {
+  const { pending_email: pending } = user;
+  return { ...toUser(user), ...(pending === null ? {} : { pending_email: pending }) };
 }

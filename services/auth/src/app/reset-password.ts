@@ -1,26 +1,48 @@
-import { linkNotValid, workingLink, type AccountLinks } from './account-links.ts';
+import { linkNotValid, usableLink, type AccountLink, type AccountLinks } from './account-links.ts';
 import type { Origin } from './audit.ts';
-import type { LinkTokens } from './link-tokens.ts';
 import { hashOfNew } from './hash-of-new.ts';
+import type { LinkTokens } from './link-tokens.ts';
 import type { Limits, Passwords, Users } from './ports.ts';
 
-type Parts = { links: AccountLinks; linkTokens: LinkTokens; passwords: Passwords; users: Users; limits: Limits };
+type Parts = {
+  links: AccountLinks;
+  passwords: Passwords;
+  users: Users;
+  limits: Limits;
+};
 
-/** Sets a new password by a mailed link, and ends all access from before. @throws Problem `link_not_valid`, `weak_password`. */
-export function resetPassword(parts: Parts) {
-  const find = workingLink(parts);
-  return async (
-    { token, new_password: password }: { token: string; new_password: string },
-    origin: Origin,
-  ): Promise<void> => {
-    // looked at first because hashing is dear; using it decides
-    const link = await find(token, 'reset_password');
-    const user = await parts.users.find(link.userId);
+/**
+ * Sets the password of the account that a link was mailed for, and ends all access from before. Sent a second time, the same password is
+ * no failure, and another one is. That is told a few times for each link only: a used link must be no place to guess at.
+ * @throws Problem `link_not_valid`, `weak_password`.
+ */
+export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
+  async function isAlreadySet(link: AccountLink, { email }: { email: string }, password: string): Promise<boolean> {
+    if (!(await limits.repeatLink(link.id))) return false;
+    const account = await users.findCredentials(email);
+    const { matches } = await passwords.verify(password, account?.passwordHash);
+    return matches && account?.userId === link.userId;
+  }
+
+  return async (link: AccountLink, password: string, origin: Origin): Promise<void> => {
+    const user = await users.find(link.userId);
     if (user === undefined) throw linkNotValid('unknown');
-    const hash = await hashOfNew(parts.passwords, 'new_password', password, user);
-    const result = await parts.links.resetPassword(link.id, hash, origin);
+    // looked at first because hashing is dear; using it decides
+    const result =
+      link.end === null
+        ? await links.resetPassword(link.id, await hashOfNew(passwords, 'new_password', password, user), origin)
+        : link.end;
+    if (result === 'used' && (await isAlreadySet(link, user, password))) return;
     if (result !== 'done') throw linkNotValid(result);
     // the way in for an owner whose account others guess at
-    await parts.limits.trust(origin, link.email);
+    await limits.trust(origin, link.email);
   };
+}
+
+/** Sets a new password by a mailed link, and ends all access from before. @throws Problem `link_not_valid`, `weak_password`. */
+export function resetPassword(parts: Parts & { linkTokens: LinkTokens }) {
+  const find = usableLink(parts);
+  const setPassword = setPasswordByLink(parts);
+  return async (given: { token: string; new_password: string }, origin: Origin): Promise<void> =>
+    await setPassword(await find(given.token, 'reset_password'), given.new_password, origin);
 }

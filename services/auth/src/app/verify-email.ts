@@ -1,12 +1,51 @@
-import { linkNotValid, workingLink, type AccountLinks } from './account-links.ts';
-import type { Origin } from './audit.ts';
+import { problem } from '@taskwire/errors';
+import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
+import type { LinkVisitor, IsHolder } from './link-visitor.ts';
 import type { LinkTokens } from './link-tokens.ts';
+import { setPasswordByLink } from './reset-password.ts';
+import type { Users } from './ports.ts';
 
-/** Verifies the address that a link was mailed to. @throws Problem `link_not_valid`. */
-export function verifyEmail(parts: { links: AccountLinks; linkTokens: LinkTokens }) {
-  const find = workingLink(parts);
-  return async ({ token }: { token: string }, origin: Origin): Promise<void> => {
-    const result = await parts.links.verifyEmail((await find(token, 'verify_email')).id, origin);
-    if (result !== 'done') throw linkNotValid(result);
+type Parts = {
+  links: AccountLinks;
+  linkTokens: LinkTokens;
+  users: Users;
+  isHolder: IsHolder;
+  setPasswordByLink: ReturnType<typeof setPasswordByLink>;
+};
+
+/**
+ * Verifies the address that a link was mailed to. Whoever registered somebody else's address must not keep a way into the account that its
+ * owner verifies: a visitor who is not logged in to it sets its password, and everything that was begun with the old one ends.
+ * @throws Problem `link_not_valid`, `weak_password`; `new_password_required`, which leaves the link as it is.
+ */
+export function verifyEmail(parts: Parts) {
+  const find = usableLink(parts);
+  return async (given: { token: string; new_password?: string | undefined }, visitor: LinkVisitor): Promise<void> => {
+    const link = await find(given.token, 'verify_email');
+    if (given.new_password !== undefined) {
+      return await parts.setPasswordByLink(link, given.new_password, visitor.origin);
+    }
+    if (link.end === 'used') return;
+    const user = await parts.users.find(link.userId);
+    if (user === undefined) throw linkNotValid('unknown');
+    if (!parts.isHolder(visitor, user)) throw newPasswordRequired();
+    const result = await parts.links.verifyEmail(link.id, visitor.origin);
+    if (result !== 'done' && result !== 'used') throw linkNotValid(result);
   };
+}
+
+function newPasswordRequired() {
+  return problem(
+    'new_password_required',
+    'Send new_password, which becomes the password of the account, or the access token of the account.',
+    {
+      errors: [
+        {
+          field: 'new_password',
+          code: 'new_password_required',
+          message: 'is required from somebody who is not logged in to the account',
+        },
+      ],
+    },
+  );
 }

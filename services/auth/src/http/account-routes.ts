@@ -3,16 +3,20 @@ import { answer, bind, type BoundRoute } from '@taskwire/http-server';
 import { originOf } from '../app/origin.ts';
 import type { askForMail } from '../app/ask-for-mail.ts';
 import type { changePassword } from '../app/change-password.ts';
+import type { confirmEmail } from '../app/confirm-email.ts';
 import type { logOutEverywhere } from '../app/log-out-everywhere.ts';
 import type { readAccountLink } from '../app/read-account-link.ts';
 import type { resetPassword } from '../app/reset-password.ts';
+import type { undoEmailChange } from '../app/undo-email-change.ts';
 import type { verifyEmail } from '../app/verify-email.ts';
-import { callerOf } from './caller.ts';
+import { callerOf, visitorOf } from './caller.ts';
 
 /** What the routes of an account's life call, and its pages. */
 export type AccountUseCases = {
   askForMail: ReturnType<typeof askForMail>;
   verifyEmail: ReturnType<typeof verifyEmail>;
+  confirmEmail: ReturnType<typeof confirmEmail>;
+  undoEmailChange: ReturnType<typeof undoEmailChange>;
   resetPassword: ReturnType<typeof resetPassword>;
   changePassword: ReturnType<typeof changePassword>;
   logOutEverywhere: ReturnType<typeof logOutEverywhere>;
@@ -34,7 +38,15 @@ export function accountRoutes(app: AccountUseCases): BoundRoute[] {
       return answer(202);
     }),
     bind(authRoutes.verifyEmail, async ({ body, ...request }) => {
-      await app.verifyEmail(body, originOf(request));
+      await app.verifyEmail(body, visitorOf(request));
+      return answer(204);
+    }),
+    bind(authRoutes.confirmEmail, async ({ body, ...request }) => {
+      await app.confirmEmail(body, visitorOf(request));
+      return answer(204);
+    }),
+    bind(authRoutes.undoEmailChange, async ({ body, ...request }) => {
+      await app.undoEmailChange(body, originOf(request));
       return answer(204);
     }),
     bind(authRoutes.changePassword, async ({ body, ...request }) =>

@@ -1,5 +1,6 @@
 import type { UserActor } from '@taskwire/http-server';
 import { originOf, type RequestFacts } from '../app/origin.ts';
+import type { LinkVisitor } from '../app/link-visitor.ts';
 import type { Caller } from '../app/read-user.ts';
 
 /** The logged-in user who calls, and the application that acts for them. */
@@ -12,4 +13,9 @@ export function callerOf({ actor, ...request }: RequestFacts & { actor: UserActo
     mayAdminister: actor.scopes.has('admin'),
     origin: originOf(request),
   };
+}
+
+/** Somebody who uses a mailed link, logged in or not. An application that acts for a user is not the user. */
+export function visitorOf({ actor, ...request }: RequestFacts & { actor: UserActor | undefined }): LinkVisitor {
+  return { userId: actor?.isFirstParty === true ? actor.id : undefined, origin: originOf(request) };
 }

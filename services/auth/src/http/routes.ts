@@ -32,7 +32,12 @@ export type UseCases = {
 /** Auth's REST API; what is below /oidc is the provider's. */
 export function routes(app: UseCases, users: Users, audit: AuditLog): BoundRoute[] {
   return [
-    bind(authRoutes.register, async ({ body, ...request }) => answer(201, await app.register(body, originOf(request)))),
+    // whoever has chosen the password is known on this device, as after a log-in
+    bind(authRoutes.register, async ({ body, ...request }) =>
+      answer(201, await app.register(body, originOf(request)), {
+        headers: { 'Set-Cookie': app.deviceCookieFor(body.email) },
+      }),
+    ),
     bind(authRoutes.login, async ({ body, ...request }) =>
       answer(200, await app.logIn(body, originOf(request)), {
         headers: { 'Set-Cookie': app.deviceCookieFor(body.email) },

@@ -1,51 +1,76 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { appendEvents } from '@taskwire/outbox';
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
-import type { AccountLink, LinkPurpose } from '../app/account-links.ts';
+import type { AccountLink, LinkEnd, LinkPurpose, LinkRequest, RequestedBy } from '../app/account-links.ts';
+import type { Origin } from '../app/audit.ts';
+import { shownOrigin } from '../app/link-request.ts';
 
 /** How long links work, in seconds. */
 export type LinkLifetimes = Readonly<Record<LinkPurpose, number>>;
 
+/** What asks for the mail of a link. */
 const askedBy = {
   verify_email: 'auth.account.verification_requested',
   reset_password: 'auth.account.password_reset_requested',
+  confirm_email: 'auth.account.email_change_requested',
+  undo_email: 'auth.account.email_changed',
 } as const;
 
+/** Why a link ended before it was used or its time was over. */
+export type VoidReason = Exclude<LinkEnd, 'used' | 'expired' | 'unknown'>;
+
+type NewLink = {
+  userId: string;
+  purpose: LinkPurpose;
+  email: string;
+  /** Who caused it, for the reader of the mail. */
+  requestedBy: RequestedBy;
+  origin: Origin;
+};
+
 /**
- * Makes a link that takes the place of the open one, and asks for its mail. To be called with the user's row locked. The event is of an
- * aggregate of its own, the link: as long as nobody listens to these events, they must not hold back those of the user.
+ * Makes a link that takes the place of the open one of its purpose, and asks for its mail; gives its id. Links that undo a change stay beside
+ * each other. To be called with the user's row locked. The event is of an aggregate of its own, the link: as long as nobody listens to
+ * these events, they must not hold back those of the user.
  */
 export async function openLink(
   tx: Tx,
-  { userId, purpose, email }: { userId: string; purpose: LinkPurpose; email: string },
+  { userId, purpose, email, requestedBy, origin }: NewLink,
   lifetimes: LinkLifetimes,
-): Promise<void> {
-  await voidLinks(tx, userId, [purpose], 'superseded');
+): Promise<string> {
+  if (purpose !== 'undo_email') await voidLinks(tx, userId, [purpose], 'superseded');
   const id = randomUUIDv7();
-  const [link] = await query<{ timestamp: string }>(tx, insertLink, [id, userId, purpose, email, lifetimes[purpose]]);
+  const { network, browser } = shownOrigin(origin);
+  const values = [id, userId, purpose, email, lifetimes[purpose], requestedBy, network, browser];
+  const [link] = await query<{ timestamp: string }>(tx, insertLink, values);
   if (link === undefined) throw new Error('an insert gave no row');
   const payload = { user_id: userId, link_id: id, timestamp: link.timestamp };
   await appendEvents(tx, [{ type: askedBy[purpose], aggregateId: id, payload }]);
+  return id;
 }
 
 const insertLink = `
-  INSERT INTO account_links (id, user_id, purpose, email, created_at, expires_at)
-  SELECT $1, $2, $3, $4, stamp.at, stamp.at + make_interval(secs => $5) FROM (SELECT clock_timestamp() AS at) stamp
+  INSERT INTO account_links
+    (id, user_id, purpose, email, created_at, expires_at, requested_by, requested_network, requested_browser)
+  SELECT $1, $2, $3, $4, stamp.at, stamp.at + make_interval(secs => $5), $6, $7, $8
+  FROM (SELECT clock_timestamp() AS at) stamp
   RETURNING ${isoMicros('account_links.created_at')} AS timestamp`;
+
+const isOpen = 'used_at IS NULL AND voided_at IS NULL';
 
 /** Ends links that work. To be called with the user's row locked. */
 export async function voidLinks(
   tx: Tx,
   userId: string,
   purposes: readonly LinkPurpose[],
-  reason: 'superseded' | 'email_changed' | 'password_changed' | 'user_deleted',
+  reason: VoidReason,
 ): Promise<void> {
   await query(tx, endLinks, [userId, purposes, reason]);
 }
 
 const endLinks = `
   UPDATE account_links SET voided_at = clock_timestamp(), void_reason = $3
-  WHERE user_id = $1 AND purpose = ANY ($2) AND used_at IS NULL AND voided_at IS NULL`;
+  WHERE user_id = $1 AND purpose = ANY ($2) AND ${isOpen}`;
 
 /** Uses a link, if it works: of any number at once, the first. To be called with the user's row locked. */
 export async function takeLink(tx: Tx, id: string): Promise<boolean> {
@@ -54,7 +79,7 @@ export async function takeLink(tx: Tx, id: string): Promise<boolean> {
 
 const useLink = `
   UPDATE account_links SET used_at = clock_timestamp()
-  WHERE id = $1 AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()
+  WHERE id = $1 AND ${isOpen} AND expires_at > clock_timestamp()
   RETURNING id`;
 
 /** Uses the link of this purpose that the user has, if there is one that works. To be called with the user's row locked. */
@@ -64,17 +89,35 @@ export async function takeOpenLink(tx: Tx, userId: string, purpose: LinkPurpose)
 
 const useOpenLink = `
   UPDATE account_links SET used_at = clock_timestamp()
-  WHERE user_id = $1 AND purpose = $2 AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()`;
+  WHERE user_id = $1 AND purpose = $2 AND ${isOpen} AND expires_at > clock_timestamp()`;
+
+type LinkRow = Omit<AccountLink, 'requested' | 'unverifiedSince'> & {
+  requestedBy: RequestedBy | null;
+  unverifiedSince: string | null;
+} & Pick<LinkRequest, 'network' | 'browser'>;
 
 export async function findLink(db: Queryable, id: string): Promise<AccountLink | undefined> {
-  const [link] = await query<AccountLink>(db, { name: 'find_account_link', text: selectLink, values: [id] });
-  return link;
+  const [row] = await query<LinkRow>(db, { name: 'find_account_link', text: selectLink, values: [id] });
+  if (row === undefined) return undefined;
+  const { requestedBy: by, network, browser, unverifiedSince, ...link } = row;
+  return {
+    ...link,
+    requested: by === null ? undefined : { at: link.createdAt, by, network, browser },
+    unverifiedSince: unverifiedSince ?? undefined,
+  };
 }
 
+// a deleted user can be restored, and an undo link with them: so that end is the user's, not the link's
 const selectLink = `
-  SELECT id, user_id AS "userId", purpose, email, ${isoMicros('account_links.expires_at')} AS "expiresAt",
+  SELECT account_links.id, user_id AS "userId", purpose, account_links.email,
+    ${isoMicros('account_links.expires_at')} AS "expiresAt",
+    ${isoMicros('account_links.created_at')} AS "createdAt",
+    requested_by AS "requestedBy", requested_network AS network, requested_browser AS browser,
+    CASE WHEN users.self_registered AND NOT users.email_verified AND users.role = 'member'
+      THEN ${isoMicros('users.created_at')} END AS "unverifiedSince",
     CASE WHEN used_at IS NOT NULL THEN 'used'
+      WHEN users.deleted_at IS NOT NULL THEN 'user_deleted'
       WHEN voided_at IS NOT NULL THEN void_reason
       WHEN expires_at <= clock_timestamp() THEN 'expired'
     END AS "end"
-  FROM account_links WHERE id = $1`;
+  FROM account_links JOIN users ON users.id = account_links.user_id WHERE account_links.id = $1`;

@@ -1,8 +1,9 @@
 import type { Database, Tx } from '@taskwire/postgres';
-import type { AccountLinks } from '../app/account-links.ts';
+import type { AccountLink, AccountLinks, LinkEnd } from '../app/account-links.ts';
 import type { Origin } from '../app/audit.ts';
 import type { UserChange } from '../app/ports.ts';
-import { findLink, takeLink, takeOpenLink, type LinkLifetimes } from './account-link-rows.ts';
+import { findLink, openLink, takeLink, takeOpenLink, voidLinks, type LinkLifetimes } from './account-link-rows.ts';
+import { endUndoLinksAfter, isTakenAddress } from './undo-links.ts';
 import { changeUserRow } from './user-changes.ts';
 
 export type AccountLinksOptions = {
@@ -12,36 +13,93 @@ export type AccountLinksOptions = {
   onEvents: () => void;
 };
 
+/** What the use of a link means for its user, and what follows once that is done; both in the transaction of the use. */
+type Use<T> = {
+  change(tx: Tx, link: AccountLink): Promise<UserChange>;
+  then(tx: Tx, link: AccountLink): Promise<T>;
+};
+
 export function createAccountLinks({ db, lifetimes, onEvents }: AccountLinksOptions): AccountLinks {
   /** Uses a link for a change of its user. The user's row is locked first, as everywhere. */
-  async function use(id: string, origin: Origin, change: (tx: Tx, userId: string) => Promise<UserChange>) {
+  async function use<T>(id: string, origin: Origin, { change, then }: Use<T>): Promise<LinkEnd | { done: T }> {
     const link = await findLink(db.pool, id);
     if (link === undefined) return 'unknown';
-    const by = { actor: { kind: 'user', id: link.userId }, origin } as const;
-    const isTaken = await db.transaction(async (tx) => {
-      let taken = false;
+    const done = await db.transaction(async (tx) => {
+      let isTaken = false;
       await changeUserRow(tx, {
-        ...{ id: link.userId, by, lifetimes },
-        async decide() {
-          taken = await takeLink(tx, id);
-          return taken ? await change(tx, link.userId) : undefined;
+        ...{ id: link.userId, by: byHolder(link, origin), lifetimes },
+        async decide(user) {
+          isTaken = !user.is_deleted && (await takeLink(tx, id));
+          return isTaken ? await change(tx, link) : undefined;
         },
       });
-      return taken;
+      return isTaken ? { done: await then(tx, link) } : undefined;
     });
-    if (!isTaken) return (await findLink(db.pool, id))?.end ?? 'unknown';
+    if (done === undefined) return (await findLink(db.pool, id))?.end ?? 'unknown';
     onEvents();
-    return 'done';
+    return done;
+  }
+
+  async function simply(id: string, origin: Origin, change: Use<void>['change']): Promise<LinkEnd | 'done'> {
+    const result = await use(id, origin, { change, then: async () => undefined });
+    return typeof result === 'string' ? result : 'done';
+  }
+
+  /** Another account was faster: the change is over, and the link says so from then on. */
+  async function endTaken(id: string, origin: Origin): Promise<void> {
+    const link = await findLink(db.pool, id);
+    if (link === undefined) return;
+    await db.transaction(async (tx) => {
+      await changeUserRow(tx, {
+        ...{ id: link.userId, by: byHolder(link, origin), lifetimes },
+        async decide({ pending_email: pending }) {
+          await voidLinks(tx, link.userId, ['confirm_email'], 'email_taken');
+          return pending === null ? undefined : { pendingEmail: null };
+        },
+      });
+    });
+    onEvents();
   }
 
   return {
     find: async (id) => await findLink(db.pool, id),
-    verifyEmail: async (id, origin) => await use(id, origin, async () => ({ emailVerified: true })),
+    verifyEmail: async (id, origin) => await simply(id, origin, async () => ({ emailVerified: true })),
     resetPassword: async (id, passwordHash, origin) =>
-      await use(id, origin, async (tx, userId) => {
+      await simply(id, origin, async (tx, { userId }) => {
         // whoever reads the mails of the address has proven that as well
         await takeOpenLink(tx, userId, 'verify_email');
         return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
       }),
+    async confirmEmail(id, origin) {
+      try {
+        return await simply(id, origin, async (_tx, { email }) => ({ email, emailVerified: true }));
+      } catch (error) {
+        if (!isTakenAddress(error)) throw error;
+        await endTaken(id, origin);
+        return 'email_taken';
+      }
+    },
+    async undoEmailChange(id, passwordHash, origin) {
+      try {
+        const result = await use(id, origin, {
+          async change(tx, { userId, email, createdAt }) {
+            await endUndoLinksAfter(tx, userId, createdAt);
+            return { email, emailVerified: true, passwordHash, endsSessions: 'email_undone' };
+          },
+          async then(tx, { userId, email }) {
+            const link = { userId, email, purpose: 'reset_password', requestedBy: 'account_holder', origin } as const;
+            return await openLink(tx, link, lifetimes);
+          },
+        });
+        return typeof result === 'string' ? result : { resetLinkId: result.done };
+      } catch (error) {
+        if (isTakenAddress(error)) return 'email_taken';
+        throw error;
+      }
+    },
   };
+}
+
+function byHolder({ userId }: AccountLink, origin: Origin) {
+  return { actor: { kind: 'user', id: userId }, origin } as const;
 }

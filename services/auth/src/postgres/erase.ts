@@ -45,7 +45,7 @@ async function retainAudit(db: Queryable, { auditOriginDays, auditEntryDays }: E
 // services know an erased user by the empty address
 const eraseUsers = `
   UPDATE users SET
-    email = '', name = 'Deleted user', erased_at = clock_timestamp(),
+    email = '', pending_email = NULL, name = 'Deleted user', erased_at = clock_timestamp(),
     version = version + 1, updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
   WHERE id = ANY (ARRAY(
     SELECT id FROM users

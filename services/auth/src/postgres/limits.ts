@@ -40,6 +40,10 @@ export type LimitsOptions = {
   deviceProofs: DeviceProofs;
 };
 
+/** A form is sent twice by a double click or a slow network, seldom more often; a link that was used is forgotten within two weeks. */
+const repeatsPerLink = 5;
+const repeatWindowMs = 3_600_000;
+
 /**
  * Limits that all replicas share. A log-in counts before it is checked, so that many guesses at once are not all let through, and
  * is forgiven when it was right. What limits an account over all addresses leaves out where its owner is known (OWASP's device cookies, and
@@ -51,6 +55,8 @@ export function createLimits({ pool, settings, knownNetworks, deviceProofs }: Li
   const strangers = limiter(pool, 'login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
   const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
   const mailsPerIp = limiter(pool, 'mail-ip', settings.mailsPerIp, settings.mailWindowMs);
+  const emailChanges = limiter(pool, 'email-change', settings.mailsPerRecipient, settings.mailWindowMs);
+  const repeats = limiter(pool, 'link-repeat', repeatsPerLink, repeatWindowMs);
   const mailsPerRecipient = limiter(pool, 'mail-recipient', settings.mailsPerRecipient, settings.mailWindowMs);
   const mailsPerCaller = limiter(pool, 'mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
   const renames = limiter(pool, 'rename', settings.renamesPerAccount, settings.renameWindowMs);
@@ -93,6 +99,8 @@ export function createLimits({ pool, settings, knownNetworks, deviceProofs }: Li
       await consume(mailsPerIp, networkOf(ip));
       return (await take(mailsPerRecipient, hashed(`${foldEmail(email)} ${purpose}`))) === undefined;
     },
+    repeatLink: async (linkId) => (await take(repeats, linkId)) === undefined,
+    changeEmail: async (userId) => (await take(emailChanges, userId)) === undefined,
   };
 }
 

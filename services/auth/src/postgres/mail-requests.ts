@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { LinkPurpose, MailRequests } from '../app/account-links.ts';
+import type { MailRequests, RequestablePurpose } from '../app/account-links.ts';
 import { noOrigin, type Origin } from '../app/audit.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
@@ -46,7 +46,7 @@ export async function answerMailRequests({ db, lifetimes, onEvents }: AnswerOpti
   return 'more';
 }
 
-type Request = { purpose: LinkPurpose; email: string; origin: Pick<Origin, 'ip' | 'userAgent' | 'requestId'> };
+type Request = { purpose: RequestablePurpose; email: string; origin: Pick<Origin, 'ip' | 'userAgent' | 'requestId'> };
 
 const actions = { verify_email: 'email.verify.request', reset_password: 'password.reset.request' } as const;
 
@@ -64,7 +64,8 @@ async function answer(tx: Tx, { purpose, email, origin }: Request, lifetimes: Li
     await appendAudit(tx, { ...audited, subject, outcome: 'failure', reason: 'verified_already' });
     return;
   }
-  await openLink(tx, { userId: user.id, purpose, email: user.email }, lifetimes);
+  const link = { userId: user.id, purpose, email: user.email, requestedBy: 'anyone', origin: audited.origin } as const;
+  await openLink(tx, link, lifetimes);
   await appendAudit(tx, { ...audited, subject, outcome: 'success' });
 }
 

@@ -9,6 +9,9 @@ export const userColumns = `
 export const internalUserColumns = `${userColumns},
   users.deleted_at IS NOT NULL AS is_deleted, ${isoMicros('users.tokens_valid_after')} AS tokens_valid_after`;
 
+/** The columns of a `StoredUser`. */
+export const storedUserColumns = `${internalUserColumns}, users.pending_email`;
+
 /** How addresses are compared; must be the expression of the index users_email_key. */
 export const foldedEmail = 'lower(users.email COLLATE "C")';
 

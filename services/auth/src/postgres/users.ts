@@ -1,8 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { isoMicros, isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
-import type { Credentials, InternalUser, User, Users } from '../app/ports.ts';
+import { isoMicros, query, type Database, type Tx } from '@taskwire/postgres';
+import type { Credentials, StoredUser, User, Users } from '../app/ports.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
+import { isReserved, isTakenAddress, requireUnreserved } from './undo-links.ts';
 import { announce, changeUserRow, findUser } from './user-changes.ts';
 import { listChangedUsers, listUsers } from './user-lists.ts';
 import { foldedEmail, foldEmail, secondsNow, userColumns } from './user-rows.ts';
@@ -15,7 +16,7 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
       onEvents();
       return result;
     } catch (error) {
-      if (isSqlState(error, sqlState.uniqueViolation, 'users_email_key')) return 'email_taken';
+      if (isTakenAddress(error)) return 'email_taken';
       throw error;
     }
   }
@@ -30,11 +31,15 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
           user.role,
           user.emailVerified,
           user.passwordHash,
+          by.action === 'register',
         ]);
         if (created === undefined) throw new Error('an insert gave no row');
+        await requireUnreserved(tx, created.email, created.id);
         await announce(tx, 'auth.user.created', created);
         if (!created.email_verified) {
-          await openLink(tx, { userId: created.id, purpose: 'verify_email', email: created.email }, lifetimes);
+          const requestedBy = by.action === 'register' ? 'registration' : 'admin';
+          const link = { userId: created.id, purpose: 'verify_email', email: created.email } as const;
+          await openLink(tx, { ...link, requestedBy, origin: by.origin }, lifetimes);
         }
         await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success' });
         return created;
@@ -42,15 +47,14 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
     },
 
     async find(id) {
-      const [user] = await query<InternalUser>(db.pool, { name: 'find_user', text: findUser, values: [id] });
+      const [user] = await query<StoredUser>(db.pool, { name: 'find_user', text: findUser, values: [id] });
       return user;
     },
 
-    async isEmailTaken(email) {
-      const rows = await query(db.pool, `SELECT FROM users WHERE ${foldedEmail} = $1 AND deleted_at IS NULL`, [
-        foldEmail(email),
-      ]);
-      return rows.length > 0;
+    async emailTakenBy(email, forUser) {
+      const rows = await query(db.pool, findOther, [foldEmail(email), forUser ?? null]);
+      if (rows.length > 0) return 'account';
+      return (await isReserved(db.pool, email, forUser)) ? 'reservation' : undefined;
     },
 
     async findCredentials(email) {
@@ -92,9 +96,12 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
   };
 }
 
+const findOther = `
+  SELECT FROM users WHERE ${foldedEmail} = $1 AND deleted_at IS NULL AND id IS DISTINCT FROM $2`;
+
 const insertUser = `
-  INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at)
-  SELECT $1, $2, $3, $4, $5, $6, stamp.at, stamp.at FROM (SELECT clock_timestamp() AS at) stamp
+  INSERT INTO users (id, email, name, role, email_verified, password_hash, self_registered, created_at, updated_at)
+  SELECT $1, $2, $3, $4, $5, $6, $7, stamp.at, stamp.at FROM (SELECT clock_timestamp() AS at) stamp
   RETURNING ${userColumns}`;
 
 const findCredentials = `

@@ -1,43 +1,47 @@
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import type { OwnPath } from '@taskwire/http-server';
-import type { LinkPurpose } from '../app/account-links.ts';
+import { linkNotValid, type AccountLink, type LinkPurpose, type RequestablePurpose } from '../app/account-links.ts';
 import type { Origin } from '../app/audit.ts';
+import type { LinkVisitor } from '../app/link-visitor.ts';
+import { addressPages } from './address-pages.ts';
 import { readPostedForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
 import { ownForms } from './own-form.ts';
-import { askForMailPage, donePage, failedPage, newPasswordPage, verifyPage } from './pages/account-pages.ts';
+import { ended, ok, refusal, tokenIn, type Answer, type Page, type Request, type Response } from './own-page.ts';
+import { askForMailPage, donePage, newPasswordPage } from './pages/account-pages.ts';
 import { pageHeaders } from './pages/html.ts';
-import { refusalOf, refusalText } from './refusal.ts';
+import { refusalText } from './refusal.ts';
 
 /** What the pages do; the same as the JSON API does. */
 export type AccountActions = {
-  askForMail(purpose: LinkPurpose, email: string, origin: Origin): Promise<void>;
-  /** @throws Problem `link_not_valid`. */
-  checkLink(token: string, purpose: LinkPurpose): Promise<{ email: string }>;
-  verifyEmail(given: { token: string }, origin: Origin): Promise<void>;
+  askForMail(purpose: RequestablePurpose, email: string, origin: Origin): Promise<void>;
+  /** A link that works, or has done its work. @throws Problem `link_not_valid`. */
+  checkLink(token: string, purpose: LinkPurpose): Promise<AccountLink>;
+  isHolder(visitor: LinkVisitor, link: AccountLink): Promise<boolean>;
+  verifyEmail(given: { token: string; new_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
+  confirmEmail(given: { token: string; current_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
+  undoEmailChange(given: { token: string }, origin: Origin): Promise<{ resetToken: string } | undefined>;
   resetPassword(given: { token: string; new_password: string }, origin: Origin): Promise<void>;
 };
 
-type Request = Parameters<OwnPath['handle']>[0];
-type Response = Parameters<OwnPath['handle']>[1];
-type Answer = { status: number; body: string };
-type Page = {
-  name: string;
-  /** Shows it; changes nothing, whoever opens it. */
-  get(request: Request, formToken: string): Promise<Answer>;
-  post(form: URLSearchParams, request: Request, formToken: string): Promise<Answer>;
+export type AccountPagesOptions = {
+  issuer: string;
+  formKey: Buffer;
+  actions: AccountActions;
+  /** The user whom a browser is logged in as. */
+  browserUser(request: Request, response: Response): Promise<string | undefined>;
 };
 
 /** The pages that links in mails open, and those that ask for such mails. They belong to no log-in of a client, and need none. */
-export function accountPages(options: { issuer: string; formKey: Buffer; actions: AccountActions }): OwnPath[] {
+export function accountPages(options: AccountPagesOptions): OwnPath[] {
   const base = `${new URL(options.issuer).pathname}/account`;
   const forms = ownForms(options);
   const pages = [
     askPage({ ...options, base, name: 'forgot', purpose: 'reset_password' }),
     askPage({ ...options, base, name: 'resend', purpose: 'verify_email' }),
     resetPage(options.actions, base),
-    verificationPage(options.actions, base),
+    ...addressPages({ ...options, base }),
   ];
   return pages.map((page) => ({
     path: `${base}/${page.name}`,
@@ -50,10 +54,10 @@ export function accountPages(options: { issuer: string; formKey: Buffer; actions
 
   async function answer(page: Page, request: Request, response: Response): Promise<Answer> {
     const formToken = forms.tokenFor(request, response);
-    if (request.method === 'GET' || request.method === 'HEAD') return await page.get(request, formToken);
+    if (request.method === 'GET' || request.method === 'HEAD') return await page.get({ request, response, formToken });
     const form = await readPostedForm(request);
     forms.requireOwn(request, form);
-    return await page.post(form, request, formToken);
+    return await page.post(form, { request, response, formToken });
   }
 }
 
@@ -70,13 +74,13 @@ const asking = {
   },
 };
 
-function askPage(o: { actions: AccountActions; base: string; name: string; purpose: LinkPurpose }): Page {
+function askPage(o: { actions: AccountActions; base: string; name: string; purpose: RequestablePurpose }): Page {
   const { title, text, done } = asking[o.purpose];
   const action = `${o.base}/${o.name}`;
   return {
     name: o.name,
-    get: async (_request, formToken) => ok(askForMailPage({ action, formToken, title, text, email: '' })),
-    async post(form, request, formToken) {
+    get: async ({ formToken }) => ok(askForMailPage({ action, formToken, title, text, email: '' })),
+    async post(form, { request, formToken }) {
       const email = form.get('email') ?? '';
       const again = (error: string) => askForMailPage({ action, formToken, title, text, email, error });
       const parsed = schemas.email.safeParse(email);
@@ -95,21 +99,22 @@ function resetPage(actions: AccountActions, base: string): Page {
   const action = `${base}/reset`;
   const way = { href: `${base}/forgot`, text: 'Ask for a new link' };
 
-  async function checked(token: string, request: Request): Promise<{ email: string } | Problem> {
-    let link = { email: '' };
+  async function checked(token: string, request: Request): Promise<AccountLink | Problem> {
+    let link: AccountLink | undefined;
     const refused = await refusal(async () => (link = await actions.checkLink(token, 'reset_password')), request);
-    return refused ?? link;
+    return refused ?? link ?? linkNotValid('unknown');
   }
 
   return {
     name: 'reset',
-    async get(request, formToken) {
+    async get({ request, formToken }) {
       const token = tokenIn(request);
       const link = await checked(token, request);
       if (link instanceof Problem) return ended(link, way);
+      if (link.end !== null) return ended(linkNotValid(link.end), way);
       return ok(newPasswordPage({ action, formToken, token, email: link.email }));
     },
-    async post(form, request, formToken) {
+    async post(form, { request, formToken }) {
       const token = form.get('token') ?? '';
       const link = await checked(token, request);
       if (link instanceof Problem) return ended(link, way);
@@ -128,47 +133,4 @@ function resetPage(actions: AccountActions, base: string): Page {
       );
     },
   };
-}
-
-function verificationPage(actions: AccountActions, base: string): Page {
-  const action = `${base}/verify`;
-  const way = { href: `${base}/resend`, text: 'Ask for a new link' };
-  return {
-    name: 'verify',
-    async get(request, formToken) {
-      const token = tokenIn(request);
-      const refused = await refusal(() => actions.checkLink(token, 'verify_email'), request);
-      if (refused !== undefined) return ended(refused, way);
-      return ok(verifyPage({ action, formToken, token }));
-    },
-    async post(form, request) {
-      const token = form.get('token') ?? '';
-      const refused = await refusal(() => actions.verifyEmail({ token }, requestOrigin(request)), request);
-      if (refused !== undefined) return ended(refused, way);
-      return ok(donePage({ title: 'The address is verified', text: 'Thank you. You can close this page.' }));
-    },
-  };
-}
-
-function ok(body: string): Answer {
-  return { status: 200, body };
-}
-
-function ended(refused: Problem, way: { href: string; text: string }): Answer {
-  return { status: refused.status, body: failedPage({ title: 'This link does not work', text: refused.detail, way }) };
-}
-
-/** What can be told the person on a page; the rest is thrown. */
-async function refusal(work: () => Promise<unknown>, request: Request): Promise<Problem | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    return refusalOf(error, request);
-  }
-}
-
-function tokenIn(request: Request): string {
-  const { token } = request.query;
-  return typeof token === 'string' ? token : '';
 }

@@ -3,7 +3,13 @@ import type { Answer } from './api.ts';
 import { authWorld, cheapPasswords, password, serviceToken, withSecret, type AuthWorld } from './auth-world.ts';
 
 export type LinkEvent = { type: string; aggregate_id: string; payload: { user_id: string; link_id: string } };
-export type AnsweredLink = { email: string; link: string; expires_at: string };
+export type AnsweredLink = {
+  email: string;
+  link: string;
+  expires_at: string;
+  requested?: { at: string; by: string; network: string | null; browser: string | null };
+  deleted_unless_verified_by?: string;
+};
 type Account = { id: string; email: string };
 
 /** May read links, as Notifications may. */
@@ -30,7 +36,10 @@ export type AccountWorld = AuthWorld & {
   forgot(email: string, headers?: Record<string, string>): Promise<Answer>;
   /** Asks for a reset; gives its token once the worker was there. */
   resetToken(user: Account): Promise<string>;
-  verify(token: string): Promise<Answer>;
+  /** Uses a verification link, logged in with this access token or not at all. */
+  verify(token: string, as?: string): Promise<Answer>;
+  /** Uses a verification link without being logged in, and sets the password of the account. */
+  claim(token: string, wanted?: string): Promise<Answer>;
   reset(token: string, wanted?: string): Promise<Answer>;
   logIn(email: string, wanted: string): Promise<Answer>;
   me(token: string): Promise<Answer>;
@@ -56,8 +65,8 @@ export async function accountWorld(settings: Record<string, string> = {}): Promi
     },
     linkEvents: async (userId) =>
       await made.rows<LinkEvent>(
-        String.raw`SELECT type, aggregate_id, payload FROM outbox
-         WHERE type LIKE 'auth.account.%\_requested' AND payload->>'user_id' = $1 ORDER BY id`,
+        `SELECT type, aggregate_id, payload FROM outbox
+         WHERE payload->>'link_id' IS NOT NULL AND payload->>'user_id' = $1 ORDER BY id`,
         [userId],
       ),
     async readLink(id, client = mailer) {
@@ -75,7 +84,9 @@ export async function accountWorld(settings: Record<string, string> = {}): Promi
       await world.service.mailRequests.tick();
       return await made.lastToken(user.id);
     },
-    verify: async (token) => await world.api.call('verifyEmail', { body: { token } }),
+    verify: async (token, as) => await world.api.call('verifyEmail', { token: as, body: { token } }),
+    claim: async (token, wanted = newPassword) =>
+      await world.api.call('verifyEmail', { body: { token, new_password: wanted } }),
     reset: async (token, wanted = newPassword) =>
       await world.api.call('resetPassword', { body: { token, new_password: wanted } }),
     logIn: async (email, wanted) => await world.api.call('login', { body: { email, password: wanted } }),

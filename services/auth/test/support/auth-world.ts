@@ -107,6 +107,14 @@ export function cheapPasswords() {
 /** The password of everybody that `addUser` makes. */
 export const password = 'correct horse battery';
 
+/** How long links work that tests have made without the service, in seconds. */
+export const linkLifetimes = {
+  verify_email: 86_400,
+  reset_password: 3_600,
+  confirm_email: 86_400,
+  undo_email: 604_800,
+};
+
 let people = 0;
 
 /** A user straight into the tables (through the real writer, so with their event), as the command line does. */
@@ -116,7 +124,7 @@ export async function addUser(
   more: { email?: string; name?: string } = {},
 ) {
   const number = (people += 1);
-  const users = createUsers(world.database.db, () => undefined, { verify_email: 86_400, reset_password: 3_600 });
+  const users = createUsers(world.database.db, () => undefined, linkLifetimes);
   const passwordHash = await hashPassword(password, cheap);
   const user = await users.create(
     {

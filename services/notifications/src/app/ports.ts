@@ -20,7 +20,15 @@ export type Person = { kind: 'person'; id: string; name: string; email: string; 
 export type FindPerson = (id: string) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
 
 /** A link of Auth's, as good as a password while it works: for one mail, and to be kept nowhere. */
-export type AccountLink = { email: string; link: string; expiresAt: string };
+export type AccountLink = {
+  email: string;
+  link: string;
+  expiresAt: string;
+  /** Who caused the mail, when and from where; absent where Auth does not say. */
+  requested?: { at: string; by: string; network: string | null; browser: string | null };
+  /** When an account whose address nobody verifies is deleted. */
+  deletedUnlessVerifiedBy?: string;
+};
 
 /** Asks Auth for a link. `ended`: it does not work any more, and why. */
 export type FindLink = (

@@ -39,6 +39,9 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'security.verify_email': 'account',
   'security.reset_password': 'account',
   'security.password_changed': 'account',
+  'security.confirm_email': 'account',
+  'security.email_change_requested': 'account',
+  'security.email_changed': 'account',
 };
 
 /** What the mail of each type is counted as, where it has one. */
@@ -52,6 +55,9 @@ export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
   'security.verify_email': 'link',
   'security.reset_password': 'link',
   'security.password_changed': 'security',
+  'security.confirm_email': 'link',
+  'security.email_change_requested': 'security',
+  'security.email_changed': 'security',
 };
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */

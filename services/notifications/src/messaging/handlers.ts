@@ -19,7 +19,7 @@ export type UseCases = {
 
 /** What this service does with the events that it hears, beside keeping its user directory. */
 export function handlers(useCases: UseCases): Handler[] {
-  return [tell(useCases), welcome(useCases), ...tellOfLinks(useCases), passwordChanged(useCases)];
+  return [tell(useCases), welcome(useCases), ...tellOfLinks(useCases), ...tellOfAccount(useCases)];
 }
 
 /** One handler for all that people are told of tasks, because order is kept within a handler: people read what happened to a task as it happened. */
@@ -60,10 +60,12 @@ function welcome(useCases: UseCases): Handler {
 const linkTypes = {
   'auth.account.verification_requested': 'security.verify_email',
   'auth.account.password_reset_requested': 'security.reset_password',
+  'auth.account.email_change_requested': 'security.confirm_email',
+  'auth.account.email_changed': 'security.email_changed',
 } as const;
 
 function tellOfLinks(useCases: UseCases): Handler[] {
-  return (['auth.account.verification_requested', 'auth.account.password_reset_requested'] as const).map((type) =>
+  return (Object.keys(linkTypes) as (keyof typeof linkTypes)[]).map((type) =>
     defineHandler({
       type,
       schema: events[type],
@@ -76,14 +78,30 @@ function tellOfLinks(useCases: UseCases): Handler[] {
   );
 }
 
-function passwordChanged(useCases: UseCases): Handler {
-  return defineHandler({
-    type: 'auth.account.password_changed',
-    schema: events['auth.account.password_changed'],
-    order: 'none',
-    handle: async ({ user_id: userId }, { messageId }) =>
-      outcomeOf(await useCases.tellAboutAccount({ userId, type: 'security.password_changed' }, messageId), useCases),
-  });
+function tellOfAccount(useCases: UseCases): Handler[] {
+  const told = [
+    {
+      type: 'auth.account.password_changed',
+      name: 'auth.account.password_changed',
+      notification: 'security.password_changed',
+    },
+    // the new address has a handler for the same event
+    {
+      type: 'auth.account.email_change_requested',
+      name: 'warn the old address',
+      notification: 'security.email_change_requested',
+    },
+  ] as const;
+  return told.map(({ type, name, notification }) =>
+    defineHandler({
+      type,
+      name,
+      schema: events[type],
+      order: 'none',
+      handle: async ({ user_id: userId }, { messageId }) =>
+        outcomeOf(await useCases.tellAboutAccount({ userId, type: notification }, messageId), useCases),
+    }),
+  );
 }
 
 function outcomeOf(plan: Plan, { writeNotifications }: UseCases): Outcome {

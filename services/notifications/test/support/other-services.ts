@@ -10,7 +10,13 @@ export const audience = 'urn:taskwire:notifications';
 export type StandInUser = { id: string; name: string; email: string; role: Role; version: number; isDeleted: boolean };
 export type StandInTask = { id: string; title: string; creatorId: string; version: number; updatedAt: string };
 
-export type StandInLink = { email: string; link: string; expires_at: string };
+export type StandInLink = {
+  email: string;
+  link: string;
+  expires_at: string;
+  requested?: { at: string; by: string; network: string | null; browser: string | null };
+  deleted_unless_verified_by?: string;
+};
 
 type TokenOverrides = { audience?: string; expiresIn?: number };
 

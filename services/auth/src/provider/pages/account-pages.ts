@@ -1,4 +1,4 @@
-import { describedBy, emailField, errorText } from './fields.ts';
+import { emailField, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
 import { html, page, type Way } from './html.ts';
 
 /** What every form has: where it goes, and the token that says that it is ours. */
@@ -31,45 +31,18 @@ export function newPasswordPage(form: AccountForm & { token: string; email: stri
       <p class="quiet" id="rule">At least 8 characters. You will be logged out everywhere.</p>
       ${errorText(error)}
       <form method="post" action="${form.action}">
-        <input type="hidden" name="form_token" value="${form.formToken}" />
-        <input type="hidden" name="token" value="${form.token}" />
-        <input type="text" autocomplete="username" value="${form.email}" readonly hidden />
-        <label for="new_password">New password</label>
-        <input
-          id="new_password"
-          name="new_password"
-          type="password"
-          autocomplete="new-password"
-          required
-          minlength="8"
-          maxlength="256"
-          autofocus
-          ${error === undefined ? html` aria-describedby="rule"` : describedBy(error)}
-        />
+        ${linkFields(form)} ${usernameField(form.email)} ${newPasswordField({ rule: 'rule', error })}
         <div class="actions"><button type="submit">Set the password</button></div>
       </form>`,
   );
 }
 
-/** Opening it does nothing, since scanners of mails open links too: the button does. */
-export function verifyPage(form: AccountForm & { token: string }): string {
-  return page(
-    'Verify your e-mail address',
-    html`<h1>Verify your e-mail address</h1>
-      <p>Press the button to confirm that the address is yours.</p>
-      <form method="post" action="${form.action}">
-        <input type="hidden" name="form_token" value="${form.formToken}" />
-        <input type="hidden" name="token" value="${form.token}" />
-        <div class="actions"><button type="submit">Verify the address</button></div>
-      </form>`,
-  );
-}
-
-export function donePage({ title, text }: { title: string; text: string }): string {
+export function donePage({ title, text, way }: { title: string; text: string; way?: Way }): string {
   return page(
     title,
     html`<h1>${title}</h1>
-      <p role="status">${text}</p>`,
+      <p role="status">${text}</p>
+      ${way === undefined ? undefined : html`<p><a href="${way.href}">${way.text}</a></p>`}`,
   );
 }
 

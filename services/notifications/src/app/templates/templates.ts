@@ -1,4 +1,7 @@
 import type { Facts, NotificationType } from '../notification-types.ts';
+import { confirmEmail } from './confirm-email.ts';
+import { emailChangeRequested } from './email-change-requested.ts';
+import { emailChanged } from './email-changed.ts';
 import { passwordChanged } from './password-changed.ts';
 import { resetPassword } from './reset-password.ts';
 import { taskAssigned } from './task-assigned.ts';
@@ -22,6 +25,9 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.verify_email': verifyEmail,
   'security.reset_password': resetPassword,
   'security.password_changed': passwordChanged,
+  'security.confirm_email': confirmEmail,
+  'security.email_change_requested': emailChangeRequested,
+  'security.email_changed': emailChanged,
 };
 
 /** A notification as the app shows it: text with what people wrote as they wrote it. Null for one that is not told there. */

@@ -1,3 +1,4 @@
+import type { AccountLink } from '../ports.ts';
 import { say, type Phrase } from './phrase.ts';
 import type { Mail, Told } from './template.ts';
 
@@ -21,4 +22,13 @@ export function linkToTask({ task }: Told): Mail['link'] {
 /** An instant for people, to the minute. Where they are is not known, so it is UTC and says so. */
 export function timeInWords(instant: string): string {
   return `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** When and from where somebody caused a mail, with a space before it; nothing where Auth did not say. */
+export function requestInWords(requested: AccountLink['requested']): string {
+  if (requested === undefined) return '';
+  const { at, browser, network } = requested;
+  return [` on ${timeInWords(at)}`, browser && ` with ${browser}`, network && ` from the network ${network}`]
+    .filter((part) => part !== null)
+    .join('');
 }

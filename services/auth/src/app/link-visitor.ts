@@ -1,0 +1,29 @@
+import type { Origin } from './audit.ts';
+import type { DeviceProofs } from './device-proofs.ts';
+import type { Users } from './ports.ts';
+
+/** Somebody who uses a mailed link. */
+export type LinkVisitor = {
+  /** The account that they are logged in to here, by an access token of the JSON API or the session of the pages. */
+  userId: string | undefined;
+  origin: Origin;
+};
+
+/**
+ * Whether a visitor has proven to be the holder of an account: they are logged in to it, or their device has logged in to it with its
+ * present password. Reading the mails of an address proves neither, as anybody may register the address of somebody else.
+ */
+export function isHolder({ deviceProofs }: { deviceProofs: Pick<DeviceProofs, 'deviceOf'> }) {
+  return ({ userId, origin }: LinkVisitor, account: { id: string; email: string }): boolean =>
+    userId === account.id || deviceProofs.deviceOf(origin.deviceProof, account.email) !== undefined;
+}
+
+export type IsHolder = ReturnType<typeof isHolder>;
+
+/** The same for the account that a link was mailed for. */
+export function isHolderOfLink({ users, isHolder: check }: { users: Users; isHolder: IsHolder }) {
+  return async (visitor: LinkVisitor, link: { userId: string }): Promise<boolean> => {
+    const user = await users.find(link.userId);
+    return user !== undefined && check(visitor, user);
+  };
+}

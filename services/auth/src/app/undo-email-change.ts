@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto';
+import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
+import type { Origin } from './audit.ts';
+import type { LinkTokens } from './link-tokens.ts';
+import type { Passwords } from './ports.ts';
+
+type Parts = { links: AccountLinks; linkTokens: LinkTokens; passwords: Passwords };
+
+/**
+ * Gives an account its old address back. Whoever moved it knew the password and may have changed it, so from then on there is none until
+ * the owner of the old address sets one. Gives the token of the link for that, or undefined when the link was used before.
+ * @throws Problem `link_not_valid`.
+ */
+export function undoEmailChange({ links, linkTokens, passwords }: Parts) {
+  const find = usableLink({ links, linkTokens });
+  return async ({ token }: { token: string }, origin: Origin): Promise<{ resetToken: string } | undefined> => {
+    const link = await find(token, 'undo_email');
+    if (link.end === 'used') return undefined;
+    // nobody knows this password
+    const unusableHash = await passwords.hash(randomBytes(32).toString('base64url'));
+    const result = await links.undoEmailChange(link.id, unusableHash, origin);
+    if (result === 'used') return undefined;
+    if (typeof result === 'string') throw linkNotValid(result);
+    return { resetToken: linkTokens.tokenOf({ id: result.resetLinkId, purpose: 'reset_password' }) };
+  };
+}

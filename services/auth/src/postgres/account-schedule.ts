@@ -1,0 +1,73 @@
+import { query, type Database } from '@taskwire/postgres';
+import { bySystem } from '../app/audit.ts';
+import type { UserChange } from '../app/ports.ts';
+import type { LinkLifetimes } from './account-link-rows.ts';
+import { changeUserRow } from './user-changes.ts';
+
+/** Users of a round, after which a process that stops may stop. */
+const batch = 100;
+
+export type AccountScheduleOptions = {
+  db: Database;
+  lifetimes: LinkLifetimes;
+  /** Called once events were committed, as a hint to publish them. */
+  onEvents: () => void;
+  /** Days after which an account that registered itself and was never verified is deleted. */
+  unverifiedDays: number;
+  /** Accounts that are kept all the same: those that somebody is logged in to, where nobody has to verify an address. */
+  keepUnverified: 'logged_in' | 'none';
+};
+
+/**
+ * Does to accounts what is due by time: forgets a new address that nobody confirmed, and deletes accounts that nobody ever verified. Each
+ * user is changed under a lock, with event and audit entry as by hand. Any number of replicas may do this at once.
+ */
+export async function keepAccountSchedule(options: AccountScheduleOptions): Promise<'more' | 'idle'> {
+  const { unverifiedDays, keepUnverified } = options;
+  const rounds = [
+    await changeAll(options, { condition: isUnconfirmed, values: [] }, { pendingEmail: null }),
+    await changeAll(
+      options,
+      { condition: isNeverVerified, values: [unverifiedDays, keepUnverified === 'logged_in'] },
+      { deleted: true, endsSessions: 'user_deleted' },
+    ),
+  ];
+  return rounds.includes(batch) ? 'more' : 'idle';
+}
+
+type Selection = { condition: string; values: readonly unknown[] };
+
+async function changeAll(
+  { db, lifetimes, onEvents }: AccountScheduleOptions,
+  { condition, values }: Selection,
+  change: UserChange,
+): Promise<number> {
+  const due = `SELECT users.id FROM users WHERE ${condition}`;
+  const users = await query<{ id: string }>(db.pool, `${due} ORDER BY users.id LIMIT ${batch}`, [...values]);
+  for (const { id } of users) {
+    await db.transaction(async (tx) => {
+      const stillDue = `${due} AND users.id = $${values.length + 1}`;
+      await changeUserRow(tx, {
+        ...{ id, by: bySystem, lifetimes },
+        decide: async () => ((await query(tx, stillDue, [...values, id])).length > 0 ? change : undefined),
+      });
+    });
+  }
+  if (users.length > 0) onEvents();
+  return users.length;
+}
+
+// now() and not clock_timestamp(), which no index serves
+const isUnconfirmed = `
+  users.pending_email IS NOT NULL AND NOT EXISTS (
+    SELECT FROM account_links
+    WHERE user_id = users.id AND purpose = 'confirm_email' AND used_at IS NULL AND voided_at IS NULL AND expires_at > now()
+  )`;
+
+// whoever was given a role by an admin is known to one, and the last admin never goes
+const isNeverVerified = `
+  users.deleted_at IS NULL AND NOT users.email_verified AND users.self_registered AND users.role = 'member'
+  AND users.created_at < now() - make_interval(days => $1)
+  AND NOT ($2 AND EXISTS (
+    SELECT FROM sessions WHERE user_id = users.id AND ended_at IS NULL AND expires_at > now()
+  ))`;

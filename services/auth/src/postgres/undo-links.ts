@@ -1,0 +1,65 @@
+import { isoMicros, isSqlState, query, sqlState, type Queryable, type Tx } from '@taskwire/postgres';
+import { foldEmail } from './user-rows.ts';
+
+// An open link of the purpose undo_email is both the right of an old address to take the account back, and the reservation of that address.
+
+const canUndo = `purpose = 'undo_email' AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()`;
+
+/** How addresses are compared; must be the expression of the index account_links_reserved. */
+const foldedAddress = 'lower(account_links.email COLLATE "C")';
+
+/** Another account may take this address back. Undoes the transaction that wanted it. */
+class AddressReserved extends Error {
+  override readonly name = 'AddressReserved';
+}
+
+/** Whether a transaction failed because another account has the address that it wanted, or may take it back. */
+export function isTakenAddress(error: unknown): boolean {
+  return error instanceof AddressReserved || isSqlState(error, sqlState.uniqueViolation, 'users_email_key');
+}
+
+/** Whether an account other than `userId` may take this address back. */
+export async function isReserved(db: Queryable, email: string, userId: string | undefined): Promise<boolean> {
+  return (await query(db, findReservation, [foldEmail(email), userId ?? null])).length > 0;
+}
+
+const findReservation = `
+  SELECT FROM account_links WHERE ${foldedAddress} = $1 AND ${canUndo} AND user_id IS DISTINCT FROM $2 LIMIT 1`;
+
+/**
+ * To be called after an address was written to `users`. Before, it could come too early: writing waits for the change by which another
+ * account gives the address up, and that change reserves it.
+ * @throws Error that `isTakenAddress` knows
+ */
+export async function requireUnreserved(tx: Tx, email: string, userId: string): Promise<void> {
+  if (await isReserved(tx, email, userId)) throw new AddressReserved('another account may take the address back');
+}
+
+/**
+ * Ends the links of all addresses that the user got after a moment. An older address always wins: it cannot have been added by whoever
+ * took the account over, while a later one can.
+ */
+export async function endUndoLinksAfter(tx: Tx, userId: string, moment: string): Promise<void> {
+  await query(tx, endAfter, [userId, moment]);
+}
+
+const endAfter = `
+  UPDATE account_links SET voided_at = clock_timestamp(), void_reason = 'email_changed'
+  WHERE user_id = $1 AND created_at > $2::timestamptz AND ${canUndo}`;
+
+/**
+ * Ends the link of the address that the user has moved back to, and those of later ones, as if the change had been undone. False when
+ * the address had no such link. To be called with the user's row locked.
+ */
+export async function endUndoLinksSince(tx: Tx, userId: string, email: string): Promise<boolean> {
+  const [link] = await query<{ since: string }>(tx, findSince, [userId, foldEmail(email)]);
+  if (link === undefined) return false;
+  await query(tx, endSince, [userId, link.since]);
+  return true;
+}
+
+const findSince = `
+  SELECT ${isoMicros('account_links.created_at')} AS since FROM account_links
+  WHERE user_id = $1 AND ${foldedAddress} = $2 AND ${canUndo} ORDER BY account_links.created_at LIMIT 1`;
+
+const endSince = endAfter.replace('created_at >', 'created_at >=');

@@ -1,0 +1,145 @@
+import { schemas } from '@taskwire/contracts';
+import { linkNotValid, type AccountLink, type LinkPurpose } from '../app/account-links.ts';
+import type { LinkVisitor } from '../app/link-visitor.ts';
+import type { AccountPagesOptions } from './account-pages.ts';
+import { requestOrigin } from './origin.ts';
+import { ended, ok, refusal, tokenIn, type Answer, type Page, type Visit } from './own-page.ts';
+import { donePage } from './pages/account-pages.ts';
+import { claimPage, confirmEmailPage, undoEmailPage, verifyPage, type LinkForm } from './pages/address-pages.ts';
+import type { Way } from './pages/html.ts';
+import { refusalText } from './refusal.ts';
+
+type Options = AccountPagesOptions & {
+  /** The path that all pages of accounts are below. */
+  base: string;
+};
+
+/** The pages of links about the address of an account: it is verified, replaced, or given back. */
+export function addressPages(options: Options): Page[] {
+  return [verificationPage(options), confirmationPage(options), undoPage(options)];
+}
+
+/** A link that somebody is about to use, or has used already. */
+type Step = { link: AccountLink; form: LinkForm; visit: Visit };
+
+type LinkPage = {
+  name: string;
+  purpose: LinkPurpose;
+  /** Where to go with a link that cannot be used. */
+  way: Way;
+  /** Says that the link has done its work. */
+  done: Answer;
+  show(step: Step): Promise<Answer>;
+  use(sent: URLSearchParams, step: Step): Promise<Answer>;
+};
+
+/** The page of one kind of link: it shows nothing, and does nothing, before the link is known to be one of ours. */
+function linkPage({ actions, base }: Options, { name, purpose, way, done, show, use }: LinkPage): Page {
+  async function check(token: string, visit: Visit, next: (step: Step) => Promise<Answer>): Promise<Answer> {
+    let link: AccountLink | undefined;
+    const find = async () => (link = await actions.checkLink(token, purpose));
+    const refused = await refusal(find, visit.request);
+    if (refused !== undefined || link === undefined) return ended(refused ?? linkNotValid('unknown'), way);
+    return await next({ link, form: { action: `${base}/${name}`, formToken: visit.formToken, token }, visit });
+  }
+
+  return {
+    name,
+    get: async (visit) =>
+      await check(tokenIn(visit.request), visit, async (step) => (step.link.end === null ? await show(step) : done)),
+    post: async (sent, visit) => await check(sent.get('token') ?? '', visit, async (step) => await use(sent, step)),
+  };
+}
+
+function verificationPage(options: Options): Page {
+  const { actions, base } = options;
+  const way = { href: `${base}/resend`, text: 'Ask for a new link' };
+  const title = 'The address is verified';
+  const done = ok(donePage({ title, text: 'Thank you. You can close this page.' }));
+  const text = 'The password is set. Go back to the application, and log in with it.';
+  const claimed = ok(donePage({ title, text }));
+
+  return linkPage(options, {
+    ...{ name: 'verify', purpose: 'verify_email', way, done },
+    async show({ form, link, visit }) {
+      const isHolder = await actions.isHolder(await visitorOf(visit, options), link);
+      return ok(isHolder ? verifyPage(form) : claimPage({ ...form, link }));
+    },
+    async use(sent, { form, link, visit }) {
+      const again = (status: number, error: string) => ({ status, body: claimPage({ ...form, link, error }) });
+      const password = filledIn(sent, 'new_password');
+      if (password !== undefined && !schemas.newPassword.safeParse(password).success) {
+        return again(422, 'The password needs 8 to 256 characters.');
+      }
+      const visitor = await visitorOf(visit, options);
+      const given = { token: form.token, new_password: password };
+      const refused = await refusal(async () => await actions.verifyEmail(given, visitor), visit.request);
+      if (refused === undefined) return password === undefined ? done : claimed;
+      if (refused.code === 'link_not_valid') return ended(refused, way);
+      const isStranger = refused.code === 'new_password_required';
+      const strange = 'This browser is not logged in to the account. Choose a new password.';
+      return again(refused.status, isStranger ? strange : refusalText(refused));
+    },
+  });
+}
+
+function confirmationPage(options: Options): Page {
+  const { actions } = options;
+  const way = { href: '/', text: 'Log in, and change the address again' };
+  const done = ok(donePage({ title: 'The address has changed', text: 'Log in with the new address from now on.' }));
+
+  return linkPage(options, {
+    ...{ name: 'confirm_email', purpose: 'confirm_email', way, done },
+    async show({ form, link, visit }) {
+      // otherwise the password shows that the account is theirs
+      const isEnough =
+        link.requested?.by === 'admin' || (await actions.isHolder(await visitorOf(visit, options), link));
+      return ok(confirmEmailPage({ ...form, link, needsPassword: !isEnough }));
+    },
+    async use(sent, { form, link, visit }) {
+      const visitor = await visitorOf(visit, options);
+      const given = { token: form.token, current_password: filledIn(sent, 'current_password') };
+      const refused = await refusal(async () => await actions.confirmEmail(given, visitor), visit.request);
+      if (refused === undefined) return done;
+      if (refused.code === 'link_not_valid') return ended(refused, way);
+      const isStranger = refused.code === 'current_password_required';
+      const strange = 'This browser is not logged in to the account. Enter its password.';
+      const error = isStranger ? strange : refusalText(refused);
+      return { status: refused.status, body: confirmEmailPage({ ...form, link, needsPassword: true, error }) };
+    },
+  });
+}
+
+function undoPage(options: Options): Page {
+  const { actions, base } = options;
+  const way = { href: `${base}/forgot`, text: 'Ask for a link that sets a new password' };
+  const title = 'The change is undone';
+  const done = ok(donePage({ title, text: 'The account has this address again.', way }));
+
+  return linkPage(options, {
+    ...{ name: 'undo_email', purpose: 'undo_email', way, done },
+    show: async ({ form, link }) => ok(undoEmailPage({ ...form, email: link.email })),
+    async use(_sent, { form, visit: { request } }) {
+      let undone: { resetToken: string } | undefined;
+      const work = async () => (undone = await actions.undoEmailChange(form, requestOrigin(request)));
+      const refused = await refusal(work, request);
+      if (refused !== undefined) return ended(refused, way);
+      if (undone === undefined) return done;
+      const text =
+        'The account has its old address again, everybody was logged out, and its password no longer works. ' +
+        'Set a new one now, or with the link that we have mailed to the address.';
+      const next = { href: `${base}/reset?token=${undone.resetToken}`, text: 'Set a new password now' };
+      return ok(donePage({ title, text, way: next }));
+    },
+  });
+}
+
+/** A field that was left empty was not filled in. */
+function filledIn(sent: URLSearchParams, field: string): string | undefined {
+  const value = sent.get(field) ?? '';
+  return value === '' ? undefined : value;
+}
+
+async function visitorOf({ request, response }: Visit, { browserUser }: Options): Promise<LinkVisitor> {
+  return { userId: await browserUser(request, response), origin: requestOrigin(request) };
+}

@@ -1,0 +1,48 @@
+import type { Problem } from '@taskwire/errors';
+import type { OwnPath } from '@taskwire/http-server';
+import { failedPage } from './pages/account-pages.ts';
+import type { Way } from './pages/html.ts';
+import { refusalOf } from './refusal.ts';
+
+export type Request = Parameters<OwnPath['handle']>[0];
+export type Response = Parameters<OwnPath['handle']>[1];
+
+/** What a page answers. */
+export type Answer = { status: number; body: string };
+
+/** A request for a page, with the token for the forms that the page shows. */
+export type Visit = { request: Request; response: Response; formToken: string };
+
+/** A page below `<issuer>/account/`. */
+export type Page = {
+  name: string;
+  /** Shows it; changes nothing, whoever opens it. */
+  get(visit: Visit): Promise<Answer>;
+  post(form: URLSearchParams, visit: Visit): Promise<Answer>;
+};
+
+export function ok(body: string): Answer {
+  return { status: 200, body };
+}
+
+/** A link that cannot be used, and the way to another one. */
+export function ended(refused: Problem, way: Way): Answer {
+  const title = 'This link is invalid or has expired';
+  return { status: refused.status, body: failedPage({ title, text: refused.detail, way }) };
+}
+
+/** What can be told the person on a page; the rest is thrown. */
+export async function refusal(work: () => Promise<unknown>, request: Request): Promise<Problem | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    return refusalOf(error, request);
+  }
+}
+
+/** The token that stands in the address of a page. */
+export function tokenIn({ query }: Request): string {
+  const { token } = query;
+  return typeof token === 'string' ? token : '';
+}

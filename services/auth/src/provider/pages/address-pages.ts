@@ -1,0 +1,118 @@
+import type { AccountLink, LinkRequest, RequestedBy } from '../../app/account-links.ts';
+import type { AccountForm } from './account-pages.ts';
+import { describedBy, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
+import { html, page, type Html } from './html.ts';
+
+/** What the form of a link has as well: its token. */
+export type LinkForm = AccountForm & { token: string };
+
+/** Opening it does nothing, since scanners of mails open links too: the button does. */
+export function verifyPage(form: LinkForm): string {
+  return page(
+    'Verify your e-mail address',
+    html`<h1>Verify your e-mail address</h1>
+      <p>Press the button to confirm that the address is yours.</p>
+      ${buttonForm(form, 'Verify the address')}`,
+  );
+}
+
+/**
+ * For somebody who is not logged in to the account, so may not be who registered it: they set its password. The second form is for those
+ * who are, as the cookie that shows it does not come along from a webmail's link to here (SameSite), but does with a form of ours.
+ */
+export function claimPage(form: LinkForm & { link: AccountLink; error?: string | undefined }): string {
+  const { link, error } = form;
+  return page(
+    error === undefined ? 'Verify your e-mail address' : 'Error: verify your e-mail address',
+    html`<h1>Verify your e-mail address</h1>
+      <p class="quiet">for ${link.email}</p>
+      <p>${registrationStory(link.requested)}</p>
+      <p id="rule">
+        Set a password, and the account is yours: whoever is logged in to it is logged out, and the password from before
+        no longer works. At least 8 characters.
+      </p>
+      ${errorText(error)}
+      <form method="post" action="${form.action}">
+        ${linkFields(form)} ${usernameField(link.email)} ${newPasswordField({ rule: 'rule', error })}
+        <div class="actions"><button type="submit">Verify and set the password</button></div>
+      </form>
+      ${buttonForm(form, 'I registered in this browser', html` class="second"`)}`,
+  );
+}
+
+/** Also shows what becomes of the account, since somebody else may have asked for it. */
+export function confirmEmailPage(
+  form: LinkForm & { link: AccountLink; needsPassword: boolean; error?: string | undefined },
+): string {
+  const { link, needsPassword, error } = form;
+  return page(
+    error === undefined ? 'Confirm the new address' : 'Error: confirm the new address',
+    html`<h1>Confirm the new address</h1>
+      <p class="quiet">${link.email}</p>
+      <p>${changeStory(link.requested)} If you do not know why, close this page: nothing changes then.</p>
+      ${errorText(error)}
+      ${needsPassword ? passwordForm({ ...form, email: link.email }, error) : buttonForm(form, 'Use this address')}`,
+  );
+}
+
+/** The user name is the one from then on; the present address is not for whoever reads the mails of the new one. */
+function passwordForm(form: LinkForm & { email: string }, error: string | undefined): Html {
+  return html`<form method="post" action="${form.action}">
+    ${linkFields(form)} ${usernameField(form.email)}
+    <label for="current_password">Password of the account</label>
+    <input
+      id="current_password"
+      name="current_password"
+      type="password"
+      autocomplete="current-password"
+      required
+      maxlength="256"
+      autofocus
+      ${describedBy(error)}
+    />
+    <div class="actions"><button type="submit">Use this address</button></div>
+  </form>`;
+}
+
+export function undoEmailPage(form: LinkForm & { email: string }): string {
+  return page(
+    'Undo the change of address',
+    html`<h1>Undo the change of address</h1>
+      <p class="quiet">${form.email}</p>
+      <p>
+        Your Taskwire account gets this address back. Everybody is logged out of it, and its password no longer works:
+        you set a new one next.
+      </p>
+      ${buttonForm(form, 'Undo the change')}`,
+  );
+}
+
+function buttonForm(form: LinkForm, text: string, attributes?: Html): Html {
+  return html`<form method="post" action="${form.action}">
+    ${linkFields(form)}
+    <div class="actions"><button type="submit" ${attributes}>${text}</button></div>
+  </form>`;
+}
+
+function registrationStory(request: LinkRequest | undefined): string {
+  if (request === undefined) return 'An account was made with this address.';
+  const stories: Readonly<Record<RequestedBy, string>> = {
+    registration: `An account was registered with this address ${whenAndWhere(request)}.`,
+    admin: `An admin made an account with this address ${whenAndWhere(request)}.`,
+    account_holder: `The holder of the account asked for this link ${whenAndWhere(request)}.`,
+    anyone: `There is an account with this address. Somebody asked for this link ${whenAndWhere(request)}.`,
+  };
+  return stories[request.by];
+}
+
+function changeStory(request: LinkRequest | undefined): string {
+  const who = request?.by === 'admin' ? 'An admin' : 'Somebody who is logged in to an account';
+  const when = request === undefined ? '' : ` ${whenAndWhere(request)}`;
+  return `${who} asked${when} to make this the address of that account.`;
+}
+
+function whenAndWhere({ at, network, browser }: LinkRequest): string {
+  const time = `on ${new Date(at).toISOString().slice(0, 16).replace('T', ' at ')} UTC`;
+  const place = [browser === null ? '' : ` with ${browser}`, network === null ? '' : ` from ${network}`];
+  return `${time}${place.join('')}`;
+}

@@ -1,0 +1,345 @@
+import { expect } from 'chai';
+import type { User } from '../src/app/ports.ts';
+import { accountWorld, mailer, newPassword, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
+import { expectProblem } from './support/api.ts';
+import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
+import { emailChanges, mover, type Mover } from './support/email-changes.ts';
+
+describe('another e-mail address', () => {
+  let world: AccountWorld;
+  let person: Mover;
+  before(async () => {
+    world = await accountWorld({ MAIL_REQUESTS_PER_IP: '1000', LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3' });
+  });
+  after(async () => {
+    await world.stop();
+  });
+  beforeEach(async () => {
+    person = await mover(world);
+  });
+
+  const { request, tokenFor, confirm, me, move } = emailChanges(() => world);
+  const logInAs = async (email: string, wanted = password) => (await world.logIn(email, wanted)).status;
+  const detailOf = (answer: Parameters<typeof expectProblem>[0]) => expectProblem(answer, 'link_not_valid').detail;
+  const fresh = (name: string) => `${name}-of-${person.id}@example.org`;
+  const eventsOf = async (userId: string) =>
+    (
+      await world.rows<{ type: string }>(`SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`, [userId])
+    ).map(({ type }) => type);
+
+  describe('is asked for', () => {
+    it('with the current password, without which nothing is mailed or changed', async () => {
+      const before = await eventsOf(person.id);
+      const body = { email: fresh('thief') };
+      const params = { id: person.id };
+      const without = await world.api.call('changeUser', { token: person.token, params, body });
+      const [field] = expectProblem(without, 'current_password_required').errors ?? [];
+      expect(without.status).to.equal(422);
+      expect(field).to.include({ field: 'current_password', code: 'current_password_required' });
+      const [wrong] = expectProblem(await request(person, fresh('thief'), 'a guess'), 'wrong_password').errors ?? [];
+      expect(wrong).to.include({ field: 'current_password' });
+      expect(await eventsOf(person.id)).to.deep.equal(before);
+      expect(await me(person))
+        .to.deep.include({ email: person.email, version: 1 })
+        .and.not.have.property('pending_email');
+    });
+
+    it('so often with a wrong password, as a log-in is tried', async () => {
+      const statuses: number[] = [];
+      for (let count = 0; count < 4; count++) statuses.push((await request(person, fresh('x'), 'a guess')).status);
+      expect(statuses).to.deep.equal([422, 422, 422, 429]);
+      // the same budget
+      expect(await logInAs(person.email)).to.equal(429);
+    });
+
+    it('with the password also by an admin, for their own address', async () => {
+      const admin = await loggedIn(world, 'admin');
+      const answer = await world.api.call('changeUser', {
+        token: admin.token,
+        params: { id: admin.id },
+        body: { email: fresh('admin') },
+      });
+      expectProblem(answer, 'current_password_required');
+    });
+
+    it('without it for another spelling, which needs no confirmation', async () => {
+      const body = { email: person.email.toUpperCase() };
+      const answer = await world.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
+      expect(answer.body).to.include({ email: person.email.toUpperCase(), version: 2 });
+      expect(answer.body).not.to.have.property('pending_email');
+      expect(await eventsOf(person.id)).not.to.include('auth.account.email_change_requested');
+    });
+
+    it('and not got when it has an account, which tells no more than registering does', async () => {
+      const other = await addUser(world, 'member');
+      expectProblem(await request(person, other.email.toUpperCase()), 'email_taken');
+      // nothing is told to who does not know the password
+      expectProblem(await request(person, other.email, 'a guess'), 'wrong_password');
+    });
+
+    it('five times an hour by one account, whatever the addresses', async () => {
+      const statuses: number[] = [];
+      for (let count = 0; count < 6; count++) statuses.push((await request(person, fresh(`n${count}`))).status);
+      expect(statuses).to.deep.equal([200, 200, 200, 200, 200, 429]);
+    });
+  });
+
+  describe('that is pending', () => {
+    it('changes nothing: log-in and resets go by the old one', async () => {
+      const wanted = fresh('new');
+      const answer = await request(person, wanted);
+      expect(answer.status).to.equal(200);
+      expect(answer.body).to.include({ email: person.email, pending_email: wanted, version: 2 });
+      expect(answer.headers.get('etag')).to.equal('"2"');
+      expect(await me(person)).to.deep.equal(answer.body);
+      expect(await logInAs(person.email)).to.equal(200);
+      expect(await logInAs(wanted)).to.equal(401);
+      await world.forgot(wanted);
+      await world.resetToken(person);
+      expect((await world.linkEvents(person.id)).map(({ type }) => type)).to.deep.equal([
+        'auth.account.verification_requested',
+        'auth.account.email_change_requested',
+        'auth.account.password_reset_requested',
+      ]);
+    });
+
+    it('is mailed a link, which says who asked when, in an event of its own with no address', async () => {
+      const wanted = fresh('linked');
+      const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/140.0 <b>x</b>' };
+      await world.api.call('changeUser', {
+        token: person.token,
+        params: { id: person.id },
+        body: { email: wanted, current_password: password },
+        headers: { ...headers, 'x-forwarded-for': '198.51.100.77' },
+      });
+      const event = (await world.linkEvents(person.id)).at(-1);
+      expect(event?.type).to.equal('auth.account.email_change_requested');
+      expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
+      expect(event?.aggregate_id).to.equal(event?.payload.link_id);
+      const { email, link, requested, ...rest } = (await world.readLink(event?.payload.link_id ?? ''))
+        .body as AnsweredLink;
+      expect(email).to.equal(wanted);
+      expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/confirm_email\?token=twl_[\w-]{64}$/);
+      expect(requested).to.include({ by: 'account_holder', network: '198.51.100.0/24', browser: 'Firefox on Windows' });
+      expect(Date.parse(requested?.at ?? '')).to.be.closeTo(Date.now(), 60_000);
+      expect(Object.keys(rest)).to.deep.equal(['expires_at']);
+    });
+
+    it('is seen by the user and by admins, and not by managers or services', async () => {
+      await request(person, fresh('seen'));
+      const read = async (token: string) =>
+        (await world.api.call('getUser', { token, params: { id: person.id } })).body as User;
+      expect(await read((await loggedIn(world, 'admin')).token)).to.have.property('pending_email');
+      const manager = await loggedIn(world, 'manager');
+      expect(await read(manager.token)).not.to.have.property('pending_email');
+      const list = await world.api.call('listUsers', { token: manager.token, query: { limit: '100' } });
+      expect(list.text).not.to.include('pending_email');
+      const service = await serviceToken(world, mailer);
+      const seen = await world.api.call('getInternalUser', { token: service, params: { id: person.id } });
+      expect(seen.text).not.to.include('pending_email');
+    });
+
+    it('ends with a newer one, and with the present address', async () => {
+      await request(person, fresh('first'));
+      const first = await tokenFor(person.id, 'confirm_email', fresh('first'));
+      await request(person, fresh('second'));
+      const second = await tokenFor(person.id, 'confirm_email', fresh('second'));
+      expect(detailOf(await confirm(first, { as: person.token }))).to.include('A newer one was sent');
+      const body = { email: person.email };
+      const kept = await world.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
+      expect(kept.body).to.include({ email: person.email, version: 4 }).and.not.have.property('pending_email');
+      expect(detailOf(await confirm(second, { as: person.token }))).to.include('was cancelled');
+    });
+
+    const endings: Record<string, { end: () => Promise<unknown>; says: string }> = {
+      'a new password': {
+        end: async () =>
+          await world.api.call('changePassword', {
+            token: person.token,
+            body: { current_password: password, new_password: newPassword },
+          }),
+        says: 'The password has been changed',
+      },
+      'a reset by mail': {
+        end: async () => await world.reset(await world.resetToken(person)),
+        says: 'The password has been changed',
+      },
+      'a log-out everywhere': {
+        end: async () => await world.api.call('logoutEverywhere', { token: person.token }),
+        says: 'All sessions of the account were ended',
+      },
+      'the account': {
+        end: async () => await world.api.call('deleteUser', { token: person.token, params: { id: person.id } }),
+        says: 'The account was deleted',
+      },
+    };
+    for (const [name, { end, says }] of Object.entries(endings)) {
+      it(`ends with ${name}`, async () => {
+        await request(person, fresh('pending'));
+        const token = await tokenFor(person.id, 'confirm_email', fresh('pending'));
+        await end();
+        expect(detailOf(await confirm(token, { password }))).to.include(says);
+        const [row] = await world.rows('SELECT email, pending_email FROM users WHERE id = $1', [person.id]);
+        expect(row).to.deep.equal({ email: person.email, pending_email: null });
+      });
+    }
+
+    it('ends with its time, which is a version of the user', async () => {
+      await request(person, fresh('late'));
+      const token = await tokenFor(person.id, 'confirm_email', fresh('late'));
+      await world.service.accountSchedule.tick();
+      expect(await me(person)).to.include({ version: 2, pending_email: fresh('late') });
+      await world.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [person.id]);
+      expect(detailOf(await confirm(token, { as: person.token }))).to.include('Its time is over');
+      await world.service.accountSchedule.tick();
+      expect(await me(person))
+        .to.include({ version: 3 })
+        .and.not.have.property('pending_email');
+      await world.service.accountSchedule.tick();
+      expect(await me(person)).to.include({ version: 3 });
+    });
+  });
+
+  describe('takes effect by its link', () => {
+    it('used by who is logged in: it is verified, the new log-in, and the session goes on', async () => {
+      const wanted = fresh('Fresh');
+      await request(person, wanted);
+      const token = await tokenFor(person.id, 'confirm_email', wanted);
+      expect((await confirm(token, { as: person.token })).status).to.equal(204);
+      expect(await me(person)).to.deep.include({ email: wanted, email_verified: true, version: 3 });
+      expect(await me(person)).not.to.have.property('pending_email');
+      expect(await logInAs(wanted.toUpperCase())).to.equal(200);
+      expect(await logInAs(person.email)).to.equal(401);
+      const audited = await world.rows<{ action: string }>(
+        'SELECT action FROM audit_log WHERE subject_id = $1 ORDER BY id',
+        [person.id],
+      );
+      const actions = audited.map(({ action }) => action);
+      expect(actions).to.include.members(['email.change.request', 'email.change', 'email.verify']);
+    });
+
+    it('of any number of uses once, and to all of them alike', async () => {
+      await request(person, fresh('once'));
+      const token = await tokenFor(person.id, 'confirm_email', fresh('once'));
+      const uses = Array.from({ length: 20 }, async () => await confirm(token, { as: person.token }));
+      const statuses = (await Promise.all(uses)).map(({ status }) => status);
+      expect(new Set(statuses)).to.deep.equal(new Set([204]));
+      expect((await confirm(token)).status).to.equal(204);
+      expect(await me(person)).to.include({ version: 3 });
+      const told = (await eventsOf(person.id)).filter((type) => type === 'auth.account.email_changed');
+      expect(told).to.have.length(1);
+    });
+
+    it('and the old one is mailed a link that undoes it for a week', async () => {
+      await move(person, fresh('told'));
+      const event = (await world.linkEvents(person.id)).at(-1);
+      expect(event?.type).to.equal('auth.account.email_changed');
+      const answer = (await world.readLink(event?.payload.link_id ?? '')).body as AnsweredLink;
+      expect(answer.email).to.equal(person.email);
+      expect(answer.link).to.match(/\/oidc\/account\/undo_email\?token=twl_[\w-]{64}$/);
+      expect(Date.parse(answer.expires_at) - Date.now()).to.be.within(604_700_000, 604_800_000);
+    });
+
+    it('and not for somebody who only reads its mails: they would adopt the account of a stranger', async () => {
+      const wanted = fresh('victim');
+      await request(person, wanted);
+      const token = await tokenFor(person.id, 'confirm_email', wanted);
+      const stranger = await loggedIn(world, 'member');
+      for (const as of [undefined, stranger.token]) {
+        const refused = expectProblem(
+          await confirm(token, as === undefined ? {} : { as }),
+          'current_password_required',
+        );
+        expect(refused.errors).to.deep.include({
+          field: 'current_password',
+          code: 'current_password_required',
+          message: 'is required for this change',
+        });
+      }
+      expectProblem(await confirm(token, { password: 'a guess' }), 'wrong_password');
+      expect(await me(person)).to.include({ email: person.email, pending_email: wanted });
+      // the link still works for who knows the password, in another browser
+      expect((await confirm(token, { password })).status).to.equal(204);
+      expect(await me(person)).to.include({ email: wanted });
+    });
+
+    it('on a device that has logged in to the account', async () => {
+      const login = await world.logIn(person.email, password);
+      const [cookie = ''] = login.headers.getSetCookie().map((header) => header.split(';')[0] ?? '');
+      const other = await mover(world);
+      const theirs = (await world.logIn(other.email, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      await request(person, fresh('device'));
+      const token = await tokenFor(person.id, 'confirm_email', fresh('device'));
+      expectProblem(await confirm(token, { cookie: theirs }), 'current_password_required');
+      expect((await confirm(token, { cookie })).status).to.equal(204);
+    });
+
+    it('unless another account was faster: then the link has ended, and says no more than that', async () => {
+      const wanted = fresh('raced');
+      await request(person, wanted);
+      const token = await tokenFor(person.id, 'confirm_email', wanted);
+      await world.register(wanted);
+      const answer = await confirm(token, { as: person.token });
+      const says = 'The address can no longer be used for this account. Ask for a new one.';
+      expect(detailOf(answer)).to.equal(says);
+      expect(detailOf(await confirm(token, { as: person.token }))).to.equal(says);
+      expect(await me(person))
+        .to.include({ email: person.email })
+        .and.not.have.property('pending_email');
+      expect(await logInAs(person.email)).to.equal(200);
+    });
+
+    it('for one of two accounts that wait for the same one', async () => {
+      const wanted = fresh('shared');
+      const rival = await mover(world);
+      await request(person, wanted);
+      await request(rival, wanted);
+      const tokens = [
+        await tokenFor(person.id, 'confirm_email', wanted),
+        await tokenFor(rival.id, 'confirm_email', wanted),
+      ] as const;
+      const answers = await Promise.all([
+        confirm(tokens[0], { as: person.token }),
+        confirm(tokens[1], { as: rival.token }),
+      ]);
+      expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([204, 422]);
+    });
+  });
+
+  describe('that an admin asks for', () => {
+    it('is confirmed by the new one, which may have lost the password, and the old one is told', async () => {
+      const admin = await loggedIn(world, 'admin');
+      const wanted = fresh('helped');
+      const answer = await world.api.call('changeUser', {
+        token: admin.token,
+        params: { id: person.id },
+        body: { email: wanted },
+      });
+      expect(answer.body).to.include({ email: person.email, pending_email: wanted });
+      const event = (await world.linkEvents(person.id)).at(-1);
+      const link = (await world.readLink(event?.payload.link_id ?? '')).body as AnsweredLink;
+      expect(link.requested).to.include({ by: 'admin' });
+      expect((await confirm(await tokenFor(person.id, 'confirm_email', wanted))).status).to.equal(204);
+      expect(await me(person)).to.include({ email: wanted, email_verified: true });
+      await tokenFor(person.id, 'undo_email', person.email);
+    });
+
+    it('is refused to everybody else', async () => {
+      for (const role of ['member', 'manager'] as const) {
+        const { token } = await loggedIn(world, role);
+        const body = { email: fresh('stolen'), current_password: password };
+        const answer = await world.api.call('changeUser', { token, params: { id: person.id }, body });
+        expectProblem(answer, 'forbidden');
+      }
+    });
+  });
+
+  it('is in no event and no log line', async () => {
+    const wanted = fresh('nowhere');
+    await move(person, wanted);
+    await logIn(world, wanted);
+    expect(await world.rows(`SELECT FROM outbox o WHERE strpos(o::text, $1) > 0`, [wanted])).to.deep.equal([]);
+    expect(await world.rows(`SELECT FROM audit_log a WHERE strpos(a::text, $1) > 0`, [wanted])).to.deep.equal([]);
+    expect(world.logLines.join('')).not.to.include(wanted);
+  });
+});

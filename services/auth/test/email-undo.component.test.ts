@@ -1,0 +1,187 @@
+import { expect } from 'chai';
+import { accountWorld, newPassword, type AccountWorld } from './support/account-world.ts';
+import { expectProblem } from './support/api.ts';
+import { loggedIn, password } from './support/auth-world.ts';
+import { emailChanges, mover, type Mover } from './support/email-changes.ts';
+
+describe('a change of address that is undone', () => {
+  let world: AccountWorld;
+  let person: Mover;
+  before(async () => {
+    world = await accountWorld({ MAIL_REQUESTS_PER_IP: '1000' });
+  });
+  after(async () => {
+    await world.stop();
+  });
+  beforeEach(async () => {
+    person = await mover(world);
+  });
+
+  const { request, tokenFor, confirm, undo, me, move } = emailChanges(() => world);
+  const logInAs = async (email: string, wanted = password) => (await world.logIn(email, wanted)).status;
+  const detailOf = (answer: Parameters<typeof expectProblem>[0]) => expectProblem(answer, 'link_not_valid').detail;
+  const fresh = (name: string) => `${name}-of-${person.id}@example.org`;
+  const emailOf = async (id: string) =>
+    (await world.rows<{ email: string }>('SELECT email FROM users WHERE id = $1', [id]))[0]?.email;
+  const register = async (email: string) =>
+    await world.api.call('register', { body: { email, password, name: 'Somebody Else' } });
+  const aWeekLater = async () =>
+    await world.rows(
+      `UPDATE account_links SET created_at = created_at - interval '7 days', expires_at = expires_at - interval '7 days'
+       WHERE user_id = $1`,
+      [person.id],
+    );
+
+  it('gives the address back although the thief has another password, ends all they had, and leads to a new password', async () => {
+    const undoing = await move(person, fresh('thief'));
+    const body = { current_password: password, new_password: newPassword };
+    const thief = (await world.api.call('changePassword', { token: person.token, body })).body as {
+      access_token: string;
+      refresh_token: string;
+    };
+    await request({ ...person, token: thief.access_token }, fresh('next'), newPassword);
+    const pending = await tokenFor(person.id, 'confirm_email', fresh('next'));
+    await world.forgot(fresh('thief'));
+    await world.service.mailRequests.tick();
+    const reset = await tokenFor(person.id, 'reset', fresh('thief'));
+
+    expect((await undo(undoing)).status).to.equal(204);
+    expect(await emailOf(person.id)).to.equal(person.email);
+    expectProblem(await world.me(thief.access_token), 'access_revoked');
+    const refreshed = await world.api.call('refresh', { body: { refresh_token: thief.refresh_token } });
+    expectProblem(refreshed, 'invalid_refresh_token');
+    for (const known of [password, newPassword]) {
+      for (const email of [person.email, fresh('thief')]) expect(await logInAs(email, known)).to.equal(401);
+    }
+    for (const answer of [await confirm(pending, { password: newPassword }), await world.reset(reset)]) {
+      expect(detailOf(answer)).to.include('The address of the account has changed');
+    }
+    const wanted = 'my very own horse battery';
+    expect((await world.reset(await tokenFor(person.id, 'reset', person.email), wanted)).status).to.equal(204);
+    const session = (await world.logIn(person.email, wanted)).body as { access_token: string };
+    const mine = (await world.me(session.access_token)).body;
+    expect(mine).to.include({ email: person.email, email_verified: true }).and.not.have.property('pending_email');
+  });
+
+  it('ends within a second everywhere: the services hear of it by an event', async () => {
+    await undo(await move(person, fresh('away')));
+    const events = await world.rows<{ type: string }>(
+      `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id DESC LIMIT 3`,
+      [person.id],
+    );
+    expect(events.map(({ type }) => type)).to.deep.equal([
+      'auth.account.password_reset_requested',
+      'auth.account.access_ended',
+      'auth.user.changed',
+    ]);
+  });
+
+  it('is undone by the first address although there were more: from a over b to c, and back', async () => {
+    const fromA = await move(person, fresh('b'));
+    const fromB = await move(person, fresh('c'));
+    expect((await undo(fromA)).status).to.equal(204);
+    expect(await emailOf(person.id)).to.equal(person.email);
+    // b came from whoever moved the account
+    expect(detailOf(await undo(fromB))).to.include('The address of the account has changed');
+    expect(await emailOf(person.id)).to.equal(person.email);
+  });
+
+  it('is undone by the first address also after the second has undone the last change', async () => {
+    const fromA = await move(person, fresh('b'));
+    const fromB = await move(person, fresh('c'));
+    expect((await undo(fromB)).status).to.equal(204);
+    expect(await emailOf(person.id)).to.equal(fresh('b'));
+    expect((await undo(fromA)).status).to.equal(204);
+    expect(await emailOf(person.id)).to.equal(person.email);
+  });
+
+  it('is over when the owner moves back by hand: the address in between cannot undo that', async () => {
+    await move(person, fresh('b'));
+    expect((await request(person, person.email)).status).to.equal(200);
+    const back = await tokenFor(person.id, 'confirm_email', person.email);
+    expect((await confirm(back, { as: person.token })).status).to.equal(204);
+    expect(await me(person)).to.include({ email: person.email });
+    const open = await world.rows(
+      `SELECT FROM account_links WHERE user_id = $1 AND purpose = 'undo_email' AND voided_at IS NULL`,
+      [person.id],
+    );
+    expect(open).to.deep.equal([]);
+    // and nobody waits for b any more
+    expect((await register(fresh('b'))).status).to.equal(201);
+  });
+
+  it('is done once: a second press of the button is no failure, and changes nothing', async () => {
+    const undoing = await move(person, fresh('twice'));
+    const answers = await Promise.all(Array.from({ length: 10 }, async () => await undo(undoing)));
+    expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
+    await world.reset(await tokenFor(person.id, 'reset', person.email));
+    expect((await undo(undoing)).status).to.equal(204);
+    expect(await logInAs(person.email, newPassword)).to.equal(200);
+  });
+
+  it('is possible for a week', async () => {
+    const undoing = await move(person, fresh('kept'));
+    await aWeekLater();
+    expect(detailOf(await undo(undoing))).to.include('Its time is over');
+    expect(await me(person)).to.include({ email: fresh('kept') });
+  });
+
+  describe('can be, because the old address', () => {
+    it('belongs to nobody else meanwhile: not by registering, by an admin, or by a change', async () => {
+      const undoing = await move(person, fresh('new'));
+      const taken = person.email.toUpperCase();
+      expectProblem(await register(taken), 'email_taken');
+      const admin = await loggedIn(world, 'admin');
+      const body = { email: taken, password, name: 'Made', role: 'member' };
+      expectProblem(await world.api.call('createUser', { token: admin.token, body }), 'email_taken');
+      const other = await mover(world);
+      expectProblem(await request(other, taken), 'email_taken');
+      const params = { id: other.id };
+      const byAdmin = await world.api.call('changeUser', { token: admin.token, params, body: { email: taken } });
+      expectProblem(byAdmin, 'email_taken');
+      expect((await undo(undoing)).status).to.equal(204);
+    });
+
+    it('is kept from a change that was asked for before it was reserved', async () => {
+      const other = await mover(world);
+      await request(other, fresh('x'));
+      const waiting = await tokenFor(other.id, 'confirm_email', fresh('x'));
+      await move(person, fresh('x'));
+      await move(person, fresh('y'));
+      expect(detailOf(await confirm(waiting, { as: other.token }))).to.include('can no longer be used');
+      expect(await emailOf(other.id)).to.equal(other.email);
+    });
+
+    it('is free only after a week', async () => {
+      await move(person, fresh('moved'));
+      await aWeekLater();
+      expect((await register(person.email)).status).to.equal(201);
+    });
+
+    it('cannot be registered in the moment in which it is given up', async () => {
+      for (let round = 0; round < 10; round++) {
+        const one = await mover(world);
+        await request(one, `race-${one.id}@example.org`);
+        const token = await tokenFor(one.id, 'confirm_email', `race-${one.id}@example.org`);
+        const [confirmed, ...registered] = await Promise.all([
+          confirm(token, { as: one.token }),
+          register(one.email),
+          register(one.email),
+          register(one.email),
+        ]);
+        expect(confirmed.status).to.equal(204);
+        for (const answer of registered) expectProblem(answer, 'email_taken');
+      }
+    });
+
+    it('stays reserved when the account is deleted, and can undo again once it is restored', async () => {
+      const undoing = await move(person, fresh('deleted'));
+      await world.api.call('deleteUser', { token: person.token, params: { id: person.id } });
+      expect(detailOf(await undo(undoing))).to.include('The account was deleted');
+      expectProblem(await register(person.email), 'email_taken');
+      await world.rows(`UPDATE users SET deleted_at = NULL, password_hash = '' WHERE id = $1`, [person.id]);
+      expect((await undo(undoing)).status).to.equal(204);
+      expect(await emailOf(person.id)).to.equal(person.email);
+    });
+  });
+});

@@ -1,0 +1,220 @@
+import { expect } from 'chai';
+import { accountWorld, newPassword, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
+import { expectProblem, type Answer } from './support/api.ts';
+import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
+import { emailChanges, type Mover } from './support/email-changes.ts';
+
+// Sudhodanan & Paverd, "Pre-hijacked accounts", USENIX Security 2022: what somebody can leave in an account that they register with the
+// address of somebody else. Here the registrant always knows the password, and the owner always reads the mailbox.
+describe('an account that somebody else registered with my address', () => {
+  let world: AccountWorld;
+  let registrant: Mover;
+  let token: string;
+  let people = 0;
+  before(async () => {
+    world = await accountWorld({ MAIL_REQUESTS_PER_IP: '1000', AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
+  });
+  after(async () => {
+    await world.stop();
+  });
+  beforeEach(async () => {
+    const { id, email } = await world.register(`owner-${(people += 1)}@example.org`);
+    const session = await logIn(world, email);
+    registrant = { id, email, token: session.access_token, refreshToken: session.refresh_token };
+    token = await world.lastToken(id);
+  });
+
+  const { request, tokenFor, confirm } = emailChanges(() => world);
+  const refresh = async (one: Mover) => await world.api.call('refresh', { body: { refresh_token: one.refreshToken } });
+  const userRow = async () =>
+    (
+      await world.rows<{ email: string; email_verified: boolean; pending_email: string | null }>(
+        'SELECT email, email_verified, pending_email FROM users WHERE id = $1',
+        [registrant.id],
+      )
+    )[0];
+
+  async function expectMine(wanted: string): Promise<void> {
+    expectProblem(await world.me(registrant.token), 'access_revoked');
+    expectProblem(await refresh(registrant), 'invalid_refresh_token');
+    expectProblem(await world.logIn(registrant.email, password), 'invalid_credentials');
+    expect((await world.logIn(registrant.email, wanted)).status).to.equal(200);
+    expect(await userRow()).to.deep.equal({ email: registrant.email, email_verified: true, pending_email: null });
+  }
+
+  it('is not verified by a link alone: who is not logged in to it sets its password, and is told so', async () => {
+    const answer = await world.verify(token);
+    expect(answer.status).to.equal(422);
+    const refused = expectProblem(answer, 'new_password_required');
+    expect(refused.errors?.[0]).to.include({ field: 'new_password', code: 'new_password_required' });
+    expect(refused.detail).to.include('new_password').and.include('access token');
+    expect(await userRow()).to.include({ email_verified: false });
+    // the link was not used up by that, nor by a password that is too easy to guess
+    expectProblem(await world.claim(token, 'password1'), 'weak_password');
+    expect((await world.claim(token)).status).to.equal(204);
+    await expectMine(newPassword);
+  });
+
+  it('is mine once I verify it: sessions and the password of whoever registered it end', async () => {
+    expect((await world.claim(token)).status).to.equal(204);
+    await expectMine(newPassword);
+    const types = await world.rows<{ type: string }>(
+      `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id DESC LIMIT 3`,
+      [registrant.id],
+    );
+    expect(types.map(({ type }) => type)).to.have.members([
+      'auth.user.changed',
+      'auth.account.access_ended',
+      'auth.account.password_changed',
+    ]);
+  });
+
+  it('is mine when I reset its password by mail', async () => {
+    expect((await world.reset(await world.resetToken(registrant))).status).to.equal(204);
+    await expectMine(newPassword);
+  });
+
+  for (const [name, takeOver] of [
+    ['verify it', async () => await world.claim(token)],
+    ['reset its password', async () => await world.reset(await world.resetToken(registrant))],
+  ] as [string, () => Promise<Answer>][]) {
+    it(`does not move to another address that was asked for before I ${name}`, async () => {
+      const wanted = `attacker-of-${registrant.id}@example.org`;
+      await request(registrant, wanted);
+      const planted = await tokenFor(registrant.id, 'confirm_email', wanted);
+      expect((await takeOver()).status).to.equal(204);
+      for (const known of [password, newPassword]) {
+        const detail = expectProblem(await confirm(planted, { password: known }), 'link_not_valid').detail;
+        expect(detail).to.include('The password has been changed');
+      }
+      await expectMine(newPassword);
+    });
+  }
+
+  it('is not verified by who is logged in to another account, or was', async () => {
+    const other = await loggedIn(world, 'member');
+    expectProblem(await world.verify(token, other.token), 'new_password_required');
+    await world.api.call('logout', { token: other.token });
+    expectProblem(await world.verify(token, other.token), 'access_revoked');
+    expectProblem(await world.verify(token, 'not.a.token'), 'invalid_token');
+    const cookie = (await world.logIn(other.email, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const answer = await world.api.call('verifyEmail', { body: { token }, headers: { cookie } });
+    expectProblem(answer, 'new_password_required');
+    expect(await userRow()).to.include({ email_verified: false });
+  });
+
+  it('stays as it is for who registered it themselves: logged in, or on the device that they registered with', async () => {
+    expect((await world.verify(token, registrant.token)).status).to.equal(204);
+    expect((await world.me(registrant.token)).body).to.include({ email_verified: true, version: 2 });
+    const body = { email: `device-${registrant.email}`, password, name: 'Dee' };
+    const registered = await world.api.call('register', { body });
+    const [cookie = ''] = registered.headers.getSetCookie().map((header) => header.split(';')[0] ?? '');
+    const { id } = registered.body as { id: string };
+    const link = await world.lastToken(id);
+    const answer = await world.api.call('verifyEmail', { body: { token: link }, headers: { cookie } });
+    expect(answer.status).to.equal(204);
+    expect((await world.logIn(body.email, password)).status).to.equal(200);
+  });
+
+  it('is verified once: the same form sent twice is no failure, another password in it is', async () => {
+    const answers = await Promise.all([world.claim(token), world.claim(token), world.claim(token)]);
+    expect(answers.map(({ status }) => status)).to.deep.equal([204, 204, 204]);
+    expect((await world.claim(token)).status).to.equal(204);
+    expect((await world.verify(token)).status).to.equal(204);
+    expectProblem(await world.claim(token, 'some other horse battery'), 'link_not_valid');
+    await expectMine(newPassword);
+  });
+
+  it('is told of in a mail that says when and from where it was registered, in no words of the registrant', async () => {
+    const body = { email: `told-${registrant.email}`, password, name: 'Free Money' };
+    const headers = {
+      'x-forwarded-for': '2001:db8:1:2::3',
+      'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0 Safari/537.36 Buy Now',
+    };
+    const { id } = (await world.api.call('register', { body, headers })).body as { id: string };
+    const read = async () =>
+      (await world.readLink((await world.linkEvents(id)).at(-1)?.payload.link_id ?? '')).body as AnsweredLink;
+    const link = await read();
+    expect(link.requested).to.include({ by: 'registration', network: '2001:db8:1::/48', browser: 'Chrome on Linux' });
+    expect(JSON.stringify(link)).not.to.match(/Money|Buy/);
+    const month = 30 * 86_400_000;
+    expect(Date.parse(link.deleted_unless_verified_by ?? '') - Date.now()).to.be.within(month - 60_000, month);
+    await world.api.call('requestVerification', { body: { email: body.email }, headers: { 'user-agent': 'curl/8' } });
+    await world.service.mailRequests.tick();
+    expect((await read()).requested).to.include({ by: 'anyone', browser: null });
+  });
+
+  describe('and nobody ever verified', () => {
+    const age = async (id: string, days: number) =>
+      await world.rows('UPDATE users SET created_at = created_at - make_interval(days => $2) WHERE id = $1', [
+        id,
+        days,
+      ]);
+    const keepSchedule = async (service = world.service) => {
+      while ((await service.accountSchedule.tick()) === 'more');
+    };
+    const isThere = async (id: string) =>
+      (await world.rows('SELECT FROM users WHERE id = $1 AND deleted_at IS NULL', [id])).length === 1;
+    const register = async (name: string) => await world.register(`${name}-${registrant.email}`);
+
+    it('is deleted after thirty days, like any account, by the system', async () => {
+      const [old, young] = [await register('old'), await register('young')];
+      await age(old.id, 31);
+      await age(young.id, 29);
+      await keepSchedule();
+      expect([await isThere(old.id), await isThere(young.id)]).to.deep.equal([false, true]);
+      const events = await world.rows<{ type: string }>(`SELECT type FROM outbox WHERE aggregate_id = $1 ORDER BY id`, [
+        old.id,
+      ]);
+      expect(events.map(({ type }) => type)).to.deep.equal(['auth.user.created', 'auth.user.deleted']);
+      const audited = await world.rows<{ actor_kind: string }>(
+        `SELECT actor_kind FROM audit_log WHERE subject_id = $1 AND action = 'user.delete'`,
+        [old.id],
+      );
+      expect(audited).to.deep.equal([{ actor_kind: 'system' }]);
+      // whoever owns the address may register it now
+      await world.register(old.email);
+    });
+
+    it('is kept when it was verified, was made by an admin, or was given a role', async () => {
+      const [verified, promoted] = [await register('verified'), await register('promoted')];
+      await world.claim(await world.lastToken(verified.id));
+      const admin = await loggedIn(world, 'admin');
+      await world.api.call('changeUser', {
+        token: admin.token,
+        params: { id: promoted.id },
+        body: { role: 'manager' },
+      });
+      const made = await addUser(world, 'member');
+      for (const { id } of [verified, promoted, made]) await age(id, 400);
+      await keepSchedule();
+      for (const { id } of [verified, promoted, made]) expect(await isThere(id)).to.equal(true);
+    });
+
+    it('is kept while somebody is logged in, only where nobody has to verify', async () => {
+      await age(registrant.id, 31);
+      await keepSchedule();
+      expect(await isThere(registrant.id)).to.equal(true);
+      const strict = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
+      await keepSchedule(strict.service);
+      expect(await isThere(registrant.id)).to.equal(false);
+    });
+
+    it('is deleted after the days that were set, in batches, each once by two replicas', async () => {
+      await world.rows(
+        `INSERT INTO users (id, email, name, role, email_verified, password_hash, self_registered, created_at, updated_at)
+         SELECT uuidv7(), 'batch' || number || '@example.org', 'Batch', 'member', false, 'x', true, at, at
+         FROM generate_series(1, 130) number, (SELECT clock_timestamp() - interval '3 days' AS at) stamp`,
+      );
+      const replicas = [
+        await world.replica({ UNVERIFIED_ACCOUNT_DAYS: '2' }),
+        await world.replica({ UNVERIFIED_ACCOUNT_DAYS: '2' }),
+      ];
+      await Promise.all(replicas.map(async ({ service }) => await keepSchedule(service)));
+      const rows = await world.rows<{ count: number; version: number }>(
+        `SELECT count(*)::integer AS count, version FROM users WHERE name = 'Batch' AND deleted_at IS NOT NULL GROUP BY version`,
+      );
+      expect(rows).to.deep.equal([{ count: 130, version: 2 }]);
+    });
+  });
+});

@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import type { User } from '../../src/app/ports.ts';
+import type { AccountWorld, AnsweredLink } from './account-world.ts';
+import type { Answer } from './api.ts';
+import { logIn, password } from './auth-world.ts';
+
+/** A person with a session, whose address is to change. */
+export type Mover = { id: string; email: string; token: string; refreshToken: string };
+
+let people = 0;
+
+/** Somebody who registered and is logged in. */
+export async function mover(world: AccountWorld): Promise<Mover> {
+  const { id, email } = await world.register(`mover-${(people += 1)}@example.org`);
+  const session = await logIn(world, email);
+  return { id, email, token: session.access_token, refreshToken: session.refresh_token };
+}
+
+/** What happens to addresses of accounts, each step as its own function. */
+export function emailChanges(world: () => AccountWorld) {
+  const request = async (person: Mover, email: string, current: string | undefined = password): Promise<Answer> =>
+    await world().api.call('changeUser', {
+      token: person.token,
+      params: { id: person.id },
+      body: { email, current_password: current },
+    });
+
+  /** The token of the newest link of this kind that was to be mailed to an address. */
+  async function tokenFor(userId: string, page: 'confirm_email' | 'undo_email' | 'reset', email: string) {
+    for (const { payload } of (await world().linkEvents(userId)).toReversed()) {
+      const answer = await world().readLink(payload.link_id);
+      if (answer.status !== 200) continue;
+      const { email: to, link } = answer.body as AnsweredLink;
+      if (to === email && link.includes(`/account/${page}?`)) return new URL(link).searchParams.get('token') ?? '';
+    }
+    throw new Error(`no ${page} link works that was mailed to ${email}`);
+  }
+
+  const confirm = async (token: string, more: { as?: string; password?: string; cookie?: string } = {}) =>
+    await world().api.call('confirmEmail', {
+      token: more.as,
+      body: { token, ...(more.password === undefined ? {} : { current_password: more.password }) },
+      ...(more.cookie === undefined ? {} : { headers: { cookie: more.cookie } }),
+    });
+
+  return {
+    request,
+    tokenFor,
+    confirm,
+    undo: async (token: string) => await world().api.call('undoEmailChange', { body: { token } }),
+    me: async (person: Mover) => (await world().me(person.token)).body as User,
+    /** Asked for and confirmed; gives the token of the link that undoes it. */
+    async move(person: Mover, email: string, current: string | undefined = password): Promise<string> {
+      const { email: before } = (await world().me(person.token)).body as User;
+      expect((await request(person, email, current)).status).to.equal(200);
+      const token = await tokenFor(person.id, 'confirm_email', email);
+      const answer = await confirm(token, { as: person.token });
+      expect(answer.status, answer.text).to.equal(204);
+      return await tokenFor(person.id, 'undo_email', before);
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import type { Template } from './template.ts';
+import { requestInWords, timeInWords } from './wording.ts';
+
+/** To an address that may belong to somebody who has nothing to do with the account: so without anything its holder wrote. */
+export const confirmEmail: Template = {
+  linkMail: ({ link, expiresAt, requested }) => ({
+    subject: 'Confirm your new e-mail address',
+    paragraphs: [
+      `${requested?.by === 'admin' ? 'An admin' : 'Somebody with a Taskwire account'} asked${requestInWords(requested)} to make this the e-mail address of the account.`,
+      `If you know about this, confirm the address on the page below. The link works once, until ${timeInWords(expiresAt)}. If you do not, do nothing: the account keeps its old address.`,
+    ],
+    link: { label: 'Confirm the address', href: link },
+  }),
+};
