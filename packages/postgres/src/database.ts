@@ -23,7 +23,8 @@ export type Database = {
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
   /** Resolves when the database takes writes, by writing. @throws the reason why it does not. */
   checkWritable(): Promise<void>;
-  checkClock: CheckClock;
+  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as both do. */
+  checkReady: CheckClock;
   close(): Promise<void>;
 };
 
@@ -85,6 +86,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   if (isShared) telemetry.logger.error(sharedConnections);
   const writability = createWritability(pool, () => (isShared ? sharedConnections : undefined));
   observeErrors(pool, writability.note);
+  const checkClock = createClockCheck(pool, telemetry);
   return {
     url,
     pool,
@@ -98,7 +100,10 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       }
     },
     checkWritable: writability.check,
-    checkClock: createClockCheck(pool, telemetry),
+    async checkReady() {
+      await writability.check();
+      return await checkClock();
+    },
     close: async () => {
       silence.stop();
       if (orm.isInitialized) await orm.destroy();

@@ -173,8 +173,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages, ...account.pages] : [],
     authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
     readiness: {
-      database: db.checkWritable,
-      clock: db.checkClock,
+      database: db.checkReady,
       ...(works ? { broker: rabbit.ping } : {}),
       migrations: async () => await requireMigrated(db.pool, migrations),
       signing_key: async () => void (await keys.ring()),

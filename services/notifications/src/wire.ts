@@ -161,8 +161,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       checkUser: directory.checkUser,
     }),
     readiness: {
-      database: db.checkWritable,
-      clock: db.checkClock,
+      database: db.checkReady,
       migrations: async () => await requireMigrated(db.pool, migrations),
       ...(works ? { broker: rabbit.ping } : {}),
     },

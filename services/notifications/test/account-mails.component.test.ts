@@ -62,7 +62,7 @@ describe('Mails with links of accounts', () => {
       await o.around.publish('auth.account.verification_requested', { user_id: o.ann.id, link_id: id, timestamp });
       const { text } = await o.mailed(({ to }) => to.includes('new@taskwire.test'));
       expect(text)
-        .to.include('somebody registered a Taskwire account with this address on 2026-11-20 17:54 UTC')
+        .to.include('Somebody registered a Taskwire account with this address on 2026-11-20 17:54 UTC')
         .and.include('with Firefox on Windows from the network 198.51.100.0/24.')
         .and.include('If nobody verifies the address, the account is deleted after 2026-12-20 17:54 UTC.');
     });
@@ -78,7 +78,7 @@ describe('Mails with links of accounts', () => {
       expect(confirmation.subject).to.equal('Confirm your new e-mail address');
       expect(confirmation.text)
         .to.include(`: ${link}\n`)
-        .and.include('somebody with a Taskwire account asked on 2026-11-20 10:00 UTC');
+        .and.include('Somebody with a Taskwire account asked on 2026-11-20 10:00 UTC');
       // it may go to somebody who has nothing to do with the account
       expect(confirmation.text).not.to.include('Ann').and.not.to.include(o.ann.email);
       const warning = await o.mailed(({ to }) => to.includes(o.ann.email));

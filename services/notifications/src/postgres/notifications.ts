@@ -73,7 +73,7 @@ const read = {
   name: 'read_notification',
   text: `
     UPDATE notifications
-    SET read_at = coalesce(read_at, clock_timestamp()), seen_at = coalesce(seen_at, clock_timestamp())
+    SET read_at = coalesce(read_at, now()), seen_at = coalesce(seen_at, now())
     WHERE id = $1 AND user_id = $2 AND title IS NOT NULL
     RETURNING ${view}`,
 };
@@ -83,7 +83,7 @@ const readAll = `
   WITH unread AS (
     SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL ORDER BY id FOR UPDATE
   ), done AS (
-    UPDATE notifications n SET read_at = clock_timestamp(), seen_at = coalesce(seen_at, clock_timestamp())
+    UPDATE notifications n SET read_at = now(), seen_at = coalesce(seen_at, now())
     FROM unread WHERE n.id = unread.id AND n.read_at IS NULL
     RETURNING n.id
   )
