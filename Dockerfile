@@ -14,6 +14,7 @@ ARG NGINX_IMAGE=nginx:1.29-alpine
 FROM ${BASE_IMAGE} AS workspace
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
+COPY infra/local/pinned-pnpm.mjs infra/local/pinned-pnpm.mjs
 COPY packages packages
 
 # ---- one service with what it needs at run time -------------------------------------------------------------------------
@@ -23,7 +24,8 @@ RUN test -n "${SERVICE}" || { echo "Say which service: --build-arg SERVICE=auth 
 COPY services/${SERVICE}/package.json services/${SERVICE}/package.json
 # -prod: not what only tests need, such as a PostgreSQL; no package that runs in a service has to build itself
 RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
-    npx --yes pnpm@12 install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..."
+    node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..." \
+    && rm -r infra
 COPY services/${SERVICE} services/${SERVICE}
 # Loads every module once and ends by naming the environment that is missing: the compile cache that this leaves makes starts
 # faster, and a module that is not there fails the build. The cache belongs to the user id that it was made under.
@@ -35,7 +37,7 @@ RUN NODE_COMPILE_CACHE=/app/.compile-cache node services/${SERVICE}/src/main.ts 
 FROM workspace AS docs-build
 COPY infra/package.json infra/package.json
 RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
-    npx --yes pnpm@12 install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/infra..."
+    node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/infra..."
 COPY contracts contracts
 COPY infra/gateway infra/gateway
 RUN node infra/gateway/docs.ts /docs
@@ -63,7 +65,11 @@ ENV NGINX_ENVSUBST_OUTPUT_DIR=/run/taskwire \
     GATEWAY_LOGIN_RATE=60r/m \
     GATEWAY_LOGIN_BURST=20 \
     GATEWAY_LOGIN_RETRY_AFTER=1 \
-    GATEWAY_MAX_BODY_BYTES=1048576 \
+    GATEWAY_RUNNING=300 \
+    GATEWAY_STREAMS=500 \
+    GATEWAY_BODY_BYTES=65536 \
+    GATEWAY_AUTH_BODY_BYTES=16384 \
+    GATEWAY_TASKS_BODY_BYTES=73728 \
     GATEWAY_READ_TIMEOUT=30s
 RUN mkdir -p /run/taskwire && chown 101:101 /run/taskwire
 USER 101:101

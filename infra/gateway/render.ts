@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
+import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route } from '@taskwire/contracts';
 
 /** Where the gateway listens, what it stands in front of, and how much it lets through. */
 export type GatewayOptions = {
@@ -14,13 +15,19 @@ export type GatewayOptions = {
   prefixDir: string;
   /** Origins of browsers that may call with credentials, such as `http://localhost:5173`; default none. */
   corsOrigins?: readonly string[];
-  /** Requests for each caller's address: steady rate and how many may come at once. */
+  /** Requests for each caller's network (an IPv4 address or an IPv6 /64): steady rate and how many may come at once. */
   requestsPerSecond?: number;
   burst?: number;
   /** The same for log-in, register, refresh and token requests. */
   loginsPerMinute?: number;
   loginBurst?: number;
-  maxBodyBytes?: number;
+  /**
+   * Requests of one network that may run at once, each with two connections of nginx; default a whole burst and what may follow it within a
+   * second.
+   */
+  running?: number;
+  /** Event streams of one network that may be open at once. */
+  streams?: number;
   /** How long a service may take to send something; seconds. */
   readTimeoutSeconds?: number;
   /** Where access log lines go; default `access.log` in `prefixDir`. */
@@ -33,14 +40,14 @@ export type GatewayOptions = {
 /**
  * The defaults of limits, also those of the container image (a test compares). One office behind one address must be
  * able to work: 100 requests a second are some 50 busy people; 60 log-ins a minute are a morning, and still too few to
- * guess passwords with, which the accounts' own limits guard as well.
+ * guess passwords with, which the accounts' own limits guard as well; 500 streams are 100 people with five tabs each.
  */
 export const gatewayDefaults = {
   requestsPerSecond: 100,
   burst: 200,
   loginsPerMinute: 60,
   loginBurst: 20,
-  maxBodyBytes: 1024 * 1024,
+  streams: 500,
   readTimeoutSeconds: 30,
 } as const;
 
@@ -84,9 +91,21 @@ export function variables(options: GatewayOptions): Record<string, string> {
     GATEWAY_LOGIN_RATE: `${o.loginsPerMinute}r/m`,
     GATEWAY_LOGIN_BURST: String(o.loginBurst),
     GATEWAY_LOGIN_RETRY_AFTER: String(Math.ceil(60 / o.loginsPerMinute)),
-    GATEWAY_MAX_BODY_BYTES: String(o.maxBodyBytes),
+    GATEWAY_RUNNING: String(o.running ?? o.burst + o.requestsPerSecond),
+    GATEWAY_STREAMS: String(o.streams),
+    GATEWAY_BODY_BYTES: String(bodyLimitOf({ path: '/' })),
+    GATEWAY_AUTH_BODY_BYTES: String(largestBodyUnder('/api/v1/auth', '/oidc')),
+    GATEWAY_TASKS_BODY_BYTES: String(largestBodyUnder('/api/v1/tasks')),
     GATEWAY_READ_TIMEOUT: `${o.readTimeoutSeconds}s`,
   };
+}
+
+/** The largest body that a route below these paths takes; the services hold each route to its own limit. */
+function largestBodyUnder(...prefixes: string[]): number {
+  const tables: Readonly<Record<string, Route>>[] = [authRoutes, tasksRoutes, notificationsRoutes];
+  const routes = tables.flatMap((table) => Object.values(table));
+  const inside = routes.filter(({ path }) => prefixes.some((prefix) => `${path}/`.startsWith(`${prefix}/`)));
+  return Math.max(...prefixes.map((path) => bodyLimitOf({ path })), ...inside.map(bodyLimitOf));
 }
 
 /** Does what envsubst does in the container, but refuses a value that would change the meaning of the text around it. */

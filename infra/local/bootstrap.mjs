@@ -3,14 +3,16 @@
 // Runs on whatever Node (20 or later) the machine has: installs the dependencies when they are not in step with the lockfile, then
 // runs the script with the Node that is among them. Plain JavaScript without dependencies, since nothing is there yet.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { pinnedPnpm } from './pinned-pnpm.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const node = join(root, 'node_modules/node/bin/node');
+const local = join(root, '.local');
 const [script, ...args] = process.argv.slice(2);
 
 const major = Number(process.versions.node.split('.', 1)[0]);
@@ -23,6 +25,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 for (const signal of signals) process.on(signal, () => child?.kill(signal) ?? process.exit(1));
 if (process.env.npm_lifecycle_event !== undefined) watchNpm();
 
+ownFolder(local);
 if (!inStep()) await withLock(async () => inStep() || (await install()));
 await requireWorkingNode();
 const { code, signal } = await run(node, [join(root, script), ...args], {
@@ -82,8 +85,11 @@ async function install() {
   console.log('dependencies  installing …');
   const progress = setInterval(() => console.log(`dependencies  installing … ${seconds()}`), 10_000);
   const output = [];
-  const command = ['--yes', 'pnpm@12', 'install', '--frozen-lockfile', '--reporter=append-only'];
-  const result = await run('npx', command, {
+  const pnpm = await pinnedPnpm(join(local, 'pnpm')).catch((error) =>
+    fail(`\npnpm could not be fetched. ${error.message}`),
+  );
+  const [command, ...first] = pnpm;
+  const result = await run(command, [...first, 'install', '--frozen-lockfile', '--reporter=append-only'], {
     stdio: ['ignore', 'pipe', 'pipe'],
     cwd: root,
     onOutput: (chunk) => output.push(chunk),
@@ -92,7 +98,7 @@ async function install() {
   if (result.code !== 0 || !existsSync(node)) {
     console.error(Buffer.concat(output).toString('utf8').trimEnd().split('\n').slice(-25).join('\n'));
     fail(
-      `\nThe dependencies could not be installed (npx ${command.join(' ')}). Is the npm registry within reach, and is there room on the disk?`,
+      '\nThe dependencies could not be installed (pnpm install). Is the npm registry within reach, and is there room on the disk?',
     );
   }
   console.log(`dependencies  installed in ${seconds()}`);
@@ -127,8 +133,7 @@ function run(command, commandArgs, { onOutput, ...options }) {
 
 /** `npm start` and `npm test` in the same clone take turns with the installing. */
 async function withLock(work) {
-  const lock = join(root, '.local/install.lock');
-  mkdirSync(join(root, '.local'), { recursive: true });
+  const lock = join(local, 'install.lock');
   for (let told = false; !take(lock); told = true) {
     if (!told) console.log('dependencies  another start is installing them, waiting …');
     await delay(500);
@@ -136,6 +141,16 @@ async function withLock(work) {
   process.once('exit', () => rmSync(lock, { force: true }));
   await work();
   rmSync(lock, { force: true });
+}
+
+/** Data, logs and secrets are for their owner alone; a folder that an older version made is closed too. */
+function ownFolder(folder) {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    chmodSync(folder, 0o700);
+  } catch {
+    // it is somebody else's; who needs it says so
+  }
 }
 
 function take(lock) {

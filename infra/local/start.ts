@@ -48,8 +48,8 @@ async function start(): Promise<void> {
   const needed = neededPorts(ports, outside);
   const url = `http://localhost:${ports.gateway}`;
 
-  mkdirSync(dir, { recursive: true });
-  chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who has to pass; what is secret in it has its own mode
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700); // also one that an older version made
   const folder = takeFolder(runningFile, { pid: process.pid, url });
   if (folder.kind === 'taken') {
     throw new Error(

@@ -68,20 +68,27 @@ describe('the gateway: how much it lets through', () => {
     expect(answer?.headers['retry-after']).to.equal('77');
   });
 
-  it('takes a body of 1 MiB and refuses a larger one, announced or in chunks', async () => {
-    gateway = await startGateway();
-    const body = Buffer.alloc(1024 * 1024, 'a');
-    const path = '/api/v1/tasks';
-    expect((await gateway.send({ method: 'POST', path, body })).status).to.equal(200);
-    for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
-      const answer = await gateway.send({
-        method: 'POST',
-        path,
-        headers,
-        body: Buffer.concat([body, Buffer.from('b')]),
-      });
-      expect(answer.status).to.equal(413);
-      expect(JSON.parse(answer.text)).to.include({ code: 'payload_too_large', status: 413 });
-    }
-  });
+  const largest: [string, number][] = [
+    ['/api/v1/auth/login', 16],
+    ['/oidc/token', 16],
+    ['/oidc/interaction/abc', 16],
+    ['/api/v1/tasks', 72],
+    ['/api/v1/users', 64],
+    ['/api/v1/notifications/read_all', 64],
+  ];
+  for (const [path, kib] of largest) {
+    it(`takes a body of ${kib} KiB at ${path} and refuses a larger one, announced or in chunks`, async () => {
+      gateway = await startGateway();
+      const body = Buffer.alloc(kib * 1024, 'a');
+      expect((await gateway.send({ method: 'POST', path, body })).status).to.equal(200);
+      for (const headers of [{}, { 'Transfer-Encoding': 'chunked' }]) {
+        const larger = Buffer.concat([body, Buffer.from('b')]);
+        const answer = await gateway.send({ method: 'POST', path, headers, body: larger });
+        expect(answer.status).to.equal(413);
+        const problem = JSON.parse(answer.text) as { code: string; detail: string };
+        expect(problem).to.include({ code: 'payload_too_large', status: 413 });
+        expect(problem.detail).to.include(`${kib * 1024}`);
+      }
+    });
+  }
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route } from '@taskwire/contracts';
 import { problemTypes } from '@taskwire/errors';
 import { expect } from 'chai';
 import { fillIn, gatewayDefaults, renderGateway, variables } from '../render.ts';
@@ -15,7 +16,7 @@ describe('the configuration of the gateway', () => {
   it('names every problem as @taskwire/errors does', () => {
     const [, titles = ''] = /map \$problem_code \$problem_title \{([^}]*)\}/.exec(template) ?? [];
     const told = Object.fromEntries([...titles.matchAll(/(\w+) "([^"]+)";/g)].map(([, code, title]) => [code, title]));
-    expect(Object.keys(told)).to.have.lengthOf(11);
+    expect(Object.keys(told)).to.have.lengthOf(12);
     for (const [code, title] of Object.entries(told)) {
       expect(problemTypes).to.have.property(code).that.includes({ title });
     }
@@ -35,13 +36,37 @@ describe('the configuration of the gateway', () => {
       'LOGIN_RATE',
       'LOGIN_BURST',
       'LOGIN_RETRY_AFTER',
-      'MAX_BODY_BYTES',
+      'RUNNING',
+      'STREAMS',
+      'BODY_BYTES',
+      'AUTH_BODY_BYTES',
+      'TASKS_BODY_BYTES',
       'READ_TIMEOUT',
     ];
     for (const name of limits.map((limit) => `GATEWAY_${limit}`)) {
       expect(dockerfile).to.include(`${name}=${local[name]}`);
     }
     expect(local['GATEWAY_RATE']).to.equal(`${gatewayDefaults.requestsPerSecond}r/s`);
+  });
+
+  it('lets through the largest body of every route, and nothing larger than the largest behind the same location', () => {
+    const conf = renderGateway(options);
+    const [, usual = ''] = /^ {2}client_max_body_size (\d+);/m.exec(conf) ?? [];
+    const locations = [...conf.matchAll(/location ~ (\S+) \{([^}]*)\}/g)].map(([, pattern = '', text = '']) => ({
+      pattern: new RegExp(pattern),
+      limit: Number(/client_max_body_size (\d+);/.exec(text)?.[1] ?? usual),
+    }));
+    const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes]
+      .flatMap((table): Route[] => Object.values(table))
+      .filter(({ access }) => access.kind !== 'service');
+    const largest = new Map<object, number>();
+    for (const route of routes) {
+      const path = route.path.replaceAll(/\{\w+\}/g, 'x');
+      const location = locations.find(({ pattern }) => pattern.test(path));
+      expect(location, route.path).to.have.property('limit').that.is.at.least(bodyLimitOf(route));
+      if (location) largest.set(location, Math.max(largest.get(location) ?? 0, bodyLimitOf(route)));
+    }
+    for (const [location, bytes] of largest) expect(location).to.have.property('limit', bytes);
   });
 
   it('refuses what is no origin', () => {

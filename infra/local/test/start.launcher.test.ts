@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ describe('npm start', function () {
   let launcher: Launcher | undefined;
 
   before(async () => {
-    chmodSync(dir, 0o711);
+    chmodSync(dir, 0o755); // as an older version left it
     guardFolder(dir);
     base = await elevenInARow();
     ports = configuredPorts(String(base));
@@ -36,6 +36,11 @@ describe('npm start', function () {
     await launcher.ready();
     expect(launcher.output()).to.include(`http://localhost:${base}`).and.to.include('ann@taskwire.test');
     expect(await logIn(ports)).to.equal(200);
+  });
+
+  it('keeps everything for its owner: other users cannot look into the folder', () => {
+    expect(statSync(dir).mode & 0o777).to.equal(0o700);
+    expect(statSync(join(dir, 'mail')).mode & 0o777).to.equal(0o700);
   });
 
   it('refuses a second start in the same folder and names the first', async () => {

@@ -22,6 +22,6 @@ export {
   type DeadLetterRoutes,
 } from './rest/dead-letters.ts';
 export { notificationsRoutes } from './rest/notifications.ts';
-export { defineRoute, type IfMatch, type Route } from './rest/route.ts';
+export { bodyLimitOf, defineRoute, type IfMatch, type Route } from './rest/route.ts';
 export * as schemas from './rest/schemas.ts';
 export { tasksRoutes } from './rest/tasks.ts';

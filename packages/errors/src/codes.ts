@@ -11,6 +11,7 @@ export const problemTypes = {
   bad_cursor: { status: 400, title: 'The cursor is not one that this list gave' },
   bad_idempotency_key: { status: 400, title: 'The Idempotency-Key is not usable' },
   bad_etag: { status: 400, title: 'If-Match is not an entity tag of this API' },
+  request_timeout: { status: 408, title: 'The request took too long to arrive' },
   payload_too_large: { status: 413, title: 'The body is too large' },
   uri_too_long: { status: 414, title: 'The address is too long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },

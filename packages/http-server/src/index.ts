@@ -8,6 +8,7 @@ export {
 } from './access/authenticator.ts';
 export { hasRecentLogin, requireFirstParty, requireRecentLogin, requireScope } from './access/requirements.ts';
 export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
+export { readBytes } from './body/bytes.ts';
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';

@@ -10,7 +10,7 @@ const mostErrors = 50;
 export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  const errors = result.error.issues.flatMap(toFieldErrors).slice(0, mostErrors);
+  const errors = Iterator.from(result.error.issues).flatMap(toFieldErrors).take(mostErrors).toArray();
   const fields = [...new Set(errors.map((error) => error.field || 'the body'))].slice(0, 5);
   throw problem('invalid_input', `Not acceptable: ${fields.join(', ')}.`, { errors });
 }
@@ -18,7 +18,7 @@ export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.ou
 function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
   const path = issue.path.map((part) => String(part).slice(0, 100));
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    return issue.keys.slice(0, mostErrors).map((key) => ({
       field: [...path, key.slice(0, 100)].join('.'),
       code: 'unknown_field',
       message: 'is not a field of this request',

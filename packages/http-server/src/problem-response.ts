@@ -1,4 +1,4 @@
-import { problem, Problem, type ProblemCode } from '@taskwire/errors';
+import { problem, Problem } from '@taskwire/errors';
 
 /** An RFC 9457 document, ready to send. */
 export type ProblemDocument = {
@@ -29,26 +29,11 @@ export function problemDocument(error: Problem, requestId: string): ProblemDocum
   };
 }
 
-/** What body-parser and Express throw, by `type` or status; see https://github.com/expressjs/body-parser#errors */
-const byType: Readonly<Record<string, [ProblemCode, string]>> = {
-  'entity.parse.failed': ['malformed_json', 'The body cannot be parsed as JSON.'],
-  'entity.too.large': ['payload_too_large', 'A body may have 1 MiB at most.'],
-  'encoding.unsupported': ['unsupported_media_type', 'The Content-Encoding is not supported.'],
-  'charset.unsupported': ['unsupported_media_type', 'The charset must be UTF-8.'],
-  'request.aborted': ['bad_request', 'The body ended early.'],
-  'request.size.invalid': ['bad_request', 'The Content-Length does not fit the body.'],
-  'stream.encoding.set': ['bad_request', 'The body cannot be read.'],
-  'parameters.too.many': ['bad_request', 'The body has too many parameters.'],
-};
-
 /** Any error as a problem: what is not one, and not a known fault of the request, is `internal` with the error as its cause. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const type: unknown = error instanceof Error && 'type' in error ? error.type : undefined;
-  const known = typeof type === 'string' ? byType[type] : undefined;
-  if (known !== undefined) return problem(known[0], known[1], { cause: error });
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;
-  // a path such as /tasks/%ff, which cannot be decoded, and broken compressed bodies
+  // Express throws this for a path such as /tasks/%ff, which cannot be decoded
   if (typeof status === 'number' && status >= 400 && status < 500)
     return problem('bad_request', undefined, { cause: error });
   return problem('internal', undefined, { cause: error });

@@ -1,4 +1,4 @@
-import express, { type Request, type RequestHandler, type Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
 import type { Route } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { addLogFields } from '@taskwire/telemetry';
@@ -6,15 +6,10 @@ import type { Actor } from './access/actor.ts';
 import type { Authenticator } from './access/authenticator.ts';
 import { requireAccess } from './access/requirements.ts';
 import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
+import { bodyReader } from './body/read.ts';
 import { parseInput } from './input.ts';
 import { entityTag, isNotModified, parseIdempotencyKey, parseIfMatch, type IfMatch } from './preconditions.ts';
 import { stateOf } from './request.ts';
-
-/** The largest body, in bytes; the gateway has the same bound. */
-const largestBody = 1024 * 1024;
-
-const readJson = express.json({ limit: largestBody, strict: false, type: ['application/json', 'application/*+json'] });
-const readForm = express.urlencoded({ limit: largestBody, extended: false });
 
 /**
  * The steps of one operation, in the order in which their faults are answered: who is it, may they, is the request sound, do it.
@@ -22,7 +17,7 @@ const readForm = express.urlencoded({ limit: largestBody, extended: false });
 export function routeHandlers({ route, handle }: BoundRoute, authenticator: Authenticator): RequestHandler[] {
   return [
     identify(route, authenticator),
-    ...(route.body === undefined ? [] : [readBody(route)]),
+    ...(route.body === undefined ? [] : [bodyReader(route)]),
     async (request, response) => {
       if (!isAwaited(request, response)) return;
       const input = readRequest(route, request);
@@ -48,20 +43,6 @@ function identify(route: Route, authenticator: Authenticator): RequestHandler {
 
 function asksWhoCalls(access: Route['access'], authorization: string | undefined): boolean {
   return access.kind !== 'anyone' || (access.user === 'optional' && authorization !== undefined);
-}
-
-function readBody(route: Route): RequestHandler {
-  const mediaType = route.bodyType ?? 'application/json';
-  const read = route.bodyType === undefined ? readJson : readForm;
-  return (request, response, next) => {
-    const hasBody =
-      request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
-    if (!hasBody) throw problem('malformed_json', `The request has no body; send ${mediaType}.`);
-    if (request.is(route.bodyType === undefined ? ['json', '+json'] : [route.bodyType]) === false) {
-      throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);
-    }
-    read(request, response, next);
-  };
 }
 
 /**

@@ -3,11 +3,13 @@ import type { AddressInfo, Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
-import { problem } from '@taskwire/errors';
+import { bodyLimitOf } from '@taskwire/contracts';
+import { problem, type ProblemCode } from '@taskwire/errors';
 import type { Component } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Authenticator } from './access/authenticator.ts';
 import type { BoundRoute } from './bind.ts';
+import { refuseLargeBody } from './body/bytes.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
 import { problemDocument } from './problem-response.ts';
 import { answerError, observeRequests, stateOf } from './request.ts';
@@ -34,6 +36,8 @@ export type HttpServerOptions = {
   ownPaths?: readonly OwnPath[];
   authenticator: Authenticator;
   readiness: Readonly<Record<string, ReadinessCheck>>;
+  /** How long a whole request may take to arrive, in milliseconds; for tests that cannot wait for the usual 10 s. */
+  requestTimeoutMs?: number;
 };
 
 export type HttpServer = Component & {
@@ -42,8 +46,13 @@ export type HttpServer = Component & {
   url(): string;
 };
 
-/** A request that takes longer than this to arrive is cut off (slow loris). */
-const requestTimeoutMs = 30_000;
+/**
+ * How long a whole request may take to arrive; after that it is answered with 408 and its connection closes. The largest body then needs 7 kB/s.
+ * The gateway passes bodies on as they arrive, so this also bounds how long a slow caller holds a connection there.
+ */
+const requestTimeoutMs = 10_000;
+/** How often requests that take too long are looked for; Node's default of 30 s would let them take four times as long. */
+const timeoutCheckMs = 1_000;
 /** Longer than the 60 s that nginx keeps idle upstream connections, so that the gateway never writes into a socket that closes. */
 const keepAliveTimeoutMs = 75_000;
 /** While stopping, connections that became idle are closed this often. */
@@ -57,8 +66,14 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { telemetry } = options;
   let stopping = false;
   const app = buildApp(options, () => stopping);
+  const arrivalMs = options.requestTimeoutMs ?? requestTimeoutMs;
   const server = createServer(
-    { requestTimeout: requestTimeoutMs, headersTimeout: requestTimeoutMs, keepAliveTimeout: keepAliveTimeoutMs },
+    {
+      requestTimeout: arrivalMs,
+      headersTimeout: arrivalMs,
+      connectionsCheckingInterval: Math.min(timeoutCheckMs, arrivalMs),
+      keepAliveTimeout: keepAliveTimeoutMs,
+    },
     app,
   );
   server.on('clientError', answerUnreadable);
@@ -105,6 +120,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   for (const { path, handle } of options.ownPaths ?? []) {
     app.all(path, async (request, response) => {
       stateOf(request).route = path;
+      refuseLargeBody(request, bodyLimitOf({ path }));
       await handle(request, response);
     });
   }
@@ -144,20 +160,33 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   });
 }
 
-/** What is not HTTP, or has headers that are too large, is answered as a problem too, and the connection is closed. */
-function answerUnreadable(error: NodeJS.ErrnoException, socket: Socket & { _httpMessage?: ServerResponse }): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || socket._httpMessage?.headersSent === true) {
+/** Node's own link from a socket to the response that it is busy with; null between requests. */
+type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
+
+/**
+ * Answers what is not HTTP, has headers that are too large, or took too long to arrive with a problem, and closes the connection. A request
+ * that is being handled already is answered under its own id.
+ */
+function answerUnreadable(error: NodeJS.ErrnoException, socket: HttpSocket): void {
+  const response = socket._httpMessage ?? undefined;
+  if (error.code === 'ECONNRESET' || !socket.writable || response?.headersSent === true) {
     socket.destroy();
     return;
   }
-  const code = error.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
-  const document = problemDocument(problem(code), randomUUID());
+  const requestId = String(response?.getHeader('X-Request-Id') ?? randomUUID());
+  const document = problemDocument(problem(unreadable[error.code ?? ''] ?? 'bad_request'), requestId);
   const body = JSON.stringify(document.body);
-  const headers = Object.entries({
-    ...document.headers,
-    connection: 'close',
-    'content-length': Buffer.byteLength(body),
-  });
-  const head = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  socket.end(`HTTP/1.1 ${document.status} ${document.body['title']}\r\n${head}\r\n${body}`);
+  const headers = { ...document.headers, connection: 'close', 'content-length': Buffer.byteLength(body) };
+  if (response !== undefined) {
+    response.writeHead(document.status, headers).end(body);
+    return;
+  }
+  const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${document.status} ${document.body['title']}\r\n${head.join('')}\r\n${body}`);
 }
+
+/** Codes of Node's parser and timeouts; everything else is `bad_request`. */
+const unreadable: Readonly<Record<string, ProblemCode>> = {
+  HPE_HEADER_OVERFLOW: 'headers_too_large',
+  ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
+};

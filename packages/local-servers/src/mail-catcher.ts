@@ -1,9 +1,11 @@
-import { dirname, join, resolve } from 'node:path';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inheritedEnv, startPart, StartError, type Part } from './part.ts';
 import { answers, isPortFree } from './ports.ts';
 
 export type MailCatcherOptions = {
+  /** Holds the mails, and the log unless `logFile` is given. */
   dir: string;
   smtpPort: number;
   webPort: number;
@@ -18,7 +20,12 @@ export type MailCatcher = Part & {
   webUrl: string;
 };
 
-/** Starts maildev on 127.0.0.1: takes every mail, keeps the last 1000 in memory and shows them on a web page. */
+const program = fileURLToPath(new URL('mail-catcher-program.ts', import.meta.url));
+
+/**
+ * Starts maildev on 127.0.0.1: takes every mail, keeps the last 1000 in `dir`, which is for its owner alone, also over a restart, and shows them on
+ * a web page. The page answers to its own address and its own origin only.
+ */
 export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatcher> {
   const dir = resolve(o.dir);
   for (const port of [o.smtpPort, o.webPort]) {
@@ -26,14 +33,12 @@ export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatch
       throw new StartError(`The mail catcher cannot have port ${port}: another program listens on it.`);
     }
   }
-  // dist/index.js is all that the package exports; its program is beside it
-  const library = fileURLToPath(import.meta.resolve('maildev'));
-  const program = join(dirname(library), 'bin', 'maildev.js');
-  const ports = ['--smtp', String(o.smtpPort), '--web', String(o.webPort)];
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700); // also one that an older version made
   const part = await startPart({
     name: 'mail catcher',
     command: process.execPath,
-    args: [program, ...ports, '--ip', '127.0.0.1', '--web-ip', '127.0.0.1', '--max-emails', '1000'],
+    args: [program, String(o.smtpPort), String(o.webPort), join(dir, 'messages')],
     env: inheritedEnv(),
     logFile: o.logFile ?? join(dir, 'mail.log'),
     stopTimeoutMs: 2000,

@@ -23,22 +23,35 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
   if (existsSync(dataDir)) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, dataDir]);
   chownSync(dir, account.uid, account.gid);
   if (canReach(account, [dir, ...programs])) return { user: account, prefix: [] };
-  // The folder is out of that account's reach, typically because the clone is under /root (mode 0700). On Linux the capability that
-  // lets it pass is lent to it as well, instead of moving programs and data to another place.
-  const { uid, gid } = account;
-  const lend = [
+  // The folder is out of that account's reach: `.local` is for its owner alone, and the clone may be under /root. On Linux the
+  // capability that lets it pass is lent to it as well, instead of moving programs and data to another place.
+  for (const capability of passing) {
+    const prefix = lending(account, capability);
+    if (spawnSync(prefix[0], [...prefix.slice(1), 'test', '-w', dir]).status === 0) return { prefix };
+  }
+  throw new Error(
+    `PostgreSQL does not run as root, and the user with id ${account.uid} cannot reach ${dir}. Run as a normal user, or install setpriv (util-linux).`,
+  );
+}
+
+/**
+ * Capabilities that let an account pass folders of others, the least first: to search and read them, which containers of Docker do not have, or
+ * to write them too.
+ */
+const passing = ['dac_read_search', 'dac_override'];
+
+function lending({ uid, gid }: { uid: number; gid: number }, capability: string): [string, ...string[]] {
+  return [
+    'setpriv',
     `--reuid=${uid}`,
     `--regid=${gid}`,
     '--clear-groups',
-    '--inh-caps=+dac_override',
-    '--ambient-caps=+dac_override',
+    '--no-new-privs',
+    `--inh-caps=+${capability}`,
+    `--ambient-caps=+${capability}`,
     // without it access(2), with which PostgreSQL looks at its own programs, leaves capabilities out of account
     '--securebits=+no_setuid_fixup',
   ];
-  if (spawnSync('setpriv', [...lend, 'test', '-w', dir]).status === 0) return { prefix: ['setpriv', ...lend] };
-  throw new Error(
-    `PostgreSQL does not run as root, and the user with id ${uid} cannot reach ${dir}. Run as a normal user, or put the folder where other users may look.`,
-  );
 }
 
 function ownerOf(dataDir: string): { uid: number; gid: number } | undefined {

@@ -24,6 +24,10 @@ export const env = databaseEnv.extend({
   SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
   /** api: serves requests; worker: relays and consumes events, moves tasks on, purges; all: both. */
   PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
+  /** For each user and process, all at once or spread out: an import of a thousand tasks goes through, a loop that never ends does not. */
+  TASK_CREATIONS_PER_MINUTE: fields.integer(1, 1_000_000).default(1_200),
+  /** For each user and process. A shuffle locks and rewrites every open task, which takes seconds where there are 100,000. */
+  SHUFFLES_PER_MINUTE: fields.integer(1, 1_000_000).default(20),
 });
 
 export type Env = z.output<typeof env>;

@@ -9,6 +9,7 @@ import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
 import { createPerformerChanges } from './app/performer-changes.ts';
 import { settleTasks } from './app/settle-tasks.ts';
+import { createUserLimit } from './app/user-limit.ts';
 import { createPeople } from './clients/people.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
@@ -108,7 +109,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
     routes: servesRequests
-      ? routes({ tasks, people: createPeople(directory), deadLetters: createDeadLetters({ db }) })
+      ? routes({
+          tasks,
+          people: createPeople(directory),
+          deadLetters: createDeadLetters({ db }),
+          creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),
+          shuffles: createUserLimit({ what: 'shuffle', perMinute: env.SHUFFLES_PER_MINUTE }),
+        })
       : [],
     authenticator: jwtAuthenticator({
       issuer: env.ISSUER,

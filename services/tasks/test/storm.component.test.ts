@@ -52,7 +52,7 @@ describe('whatever people do at the same time', function () {
   let manager: Person;
 
   before(async () => {
-    world = await tasksWorld();
+    world = await tasksWorld({ SHUFFLES_PER_MINUTE: '1000' });
     manager = await world.join('Mona', 'manager');
   });
   after(async () => await world.stop());

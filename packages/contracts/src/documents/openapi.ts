@@ -1,5 +1,5 @@
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
-import type { Route } from '../rest/route.ts';
+import { bodyLimitOf, type Route } from '../rest/route.ts';
 import { exampleOf } from './example.ts';
 import { componentsOf, inputSchema, outputSchema, referringSchema, type JsonSchema } from './json-schema.ts';
 import { problemExample, problemsByStatus } from './problems.ts';
@@ -161,7 +161,13 @@ function requestBody(route: Route): Json {
   if (route.body === undefined) return {};
   const schema = inputSchema(route.body);
   const mediaType = route.bodyType ?? 'application/json';
-  return { requestBody: { required: true, content: { [mediaType]: { schema, example: exampleOf(schema) } } } };
+  return {
+    requestBody: {
+      description: `At most ${bodyLimitOf(route)} bytes.`,
+      required: true,
+      content: { [mediaType]: { schema, example: exampleOf(schema) } },
+    },
+  };
 }
 
 // ---- what is answered -----------------------------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ function* general(route: Route): Generator<ProblemCode> {
   if (route.access.kind === 'anyone' && route.access.user === 'optional') {
     yield* ['invalid_token', 'token_expired', 'access_revoked', 'forbidden'] as const;
   }
-  if (route.body !== undefined) yield* ['malformed_json', 'payload_too_large', 'unsupported_media_type'] as const;
+  if (route.body !== undefined) {
+    yield* ['malformed_json', 'request_timeout', 'payload_too_large', 'unsupported_media_type'] as const;
+  }
   if (route.body !== undefined || route.query !== undefined || route.params !== undefined) yield 'invalid_input';
   if (route.ifMatch !== undefined) yield* ['bad_etag', 'precondition_failed'] as const;
   if (route.ifMatch === 'required') yield 'precondition_required';

@@ -31,7 +31,22 @@ export type Route = {
   problems?: readonly string[];
   /** The media type of the body, where it is not JSON. */
   bodyType?: 'application/x-www-form-urlencoded';
+  /** The largest body in bytes, where the limit of its path does not fit; see `bodyLimitOf`. */
+  maxBodyBytes?: number;
 };
+
+/** Log-ins, tokens and forms have some hundred bytes, and anybody may send them. */
+const authBodyBytes = 16 * 1024;
+/** Most requests have some hundred bytes; the longest texts of a request fit several times. */
+const usualBodyBytes = 64 * 1024;
+
+/**
+ * The largest body of a route, or of a path that no contract describes, in bytes. The body readers of the services and the gateway take their
+ * limits from here; a larger body is answered with 413 `payload_too_large`.
+ */
+export function bodyLimitOf({ path, maxBodyBytes }: Pick<Route, 'path' | 'maxBodyBytes'>): number {
+  return maxBodyBytes ?? (/^\/(api\/v1\/auth|oidc)(\/|$)/.test(path) ? authBodyBytes : usualBodyBytes);
+}
 
 /** Declares a route, keeping its literal types. */
 export function defineRoute<const R extends Route>(route: R): R {

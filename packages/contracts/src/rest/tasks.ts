@@ -4,6 +4,12 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import { defineRoute } from './route.ts';
 import { activity, description, dueAt, idParams, labels, listOf, page, priority, task, taskState, title } from './schemas.ts';
 
+/**
+ * A client that escapes every character outside ASCII sends six bytes for each UTF-16 unit. A task with the longest title, description and
+ * labels then has 67,200 bytes and its punctuation.
+ */
+const largestTaskBytes = 72 * 1024;
+
 const assignment = z.union([z.strictObject({ assignee_id: uuid }), z.strictObject({ assign: z.literal('random') })]);
 
 /** Tasks' REST API. */
@@ -50,6 +56,7 @@ export const tasksRoutes = {
         path: ['assign'],
         message: 'must not be given together with assignee_id',
       }),
+    maxBodyBytes: largestTaskBytes,
     idempotent: true,
     responses: { 201: task },
     etag: true,
@@ -85,6 +92,7 @@ export const tasksRoutes = {
         labels: labels.optional(),
       })
       .refine((change) => Object.keys(change).length > 0, 'must name at least one field to change'),
+    maxBodyBytes: largestTaskBytes,
     ifMatch: 'required',
     responses: { 200: task },
     etag: true,

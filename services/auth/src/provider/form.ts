@@ -1,9 +1,11 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import { bodyLimitOf } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
+import { readBytes } from '@taskwire/http-server';
 
-/** A log-in has some hundred bytes. */
-const largest = 16_384;
+/** In bytes; what the gateway lets through. */
+const largest = bodyLimitOf({ path: '/oidc' });
 
 /** The fields of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`. */
 export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
@@ -13,14 +15,7 @@ export async function readPostedForm(request: IncomingMessage): Promise<URLSearc
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) {
     throw problem('unsupported_media_type', 'Send a form.');
   }
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > largest) throw problem('payload_too_large', 'The form is too large.');
-    chunks.push(chunk);
-  }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
+  return new URLSearchParams((await readBytes(request, largest)).toString('utf8'));
 }
 
 /** Whether a form carries this token; the time tells nothing of it. */

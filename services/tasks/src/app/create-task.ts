@@ -6,6 +6,7 @@ import { requireMay } from '../domain/permissions.ts';
 import type { Person } from '../domain/task.ts';
 import { ineligible, noPerformers, requirePerformer } from './performers.ts';
 import type { Answer, IdempotentRequest, NewTask, People, TaskStore } from './ports.ts';
+import type { UserLimit } from './user-limit.ts';
 
 type Command = {
   actor: Person;
@@ -13,9 +14,10 @@ type Command = {
   request: IdempotentRequest | undefined;
 };
 
-/** Creates a task, as a draft or assigned at once. */
-export function createTask({ tasks, people }: { tasks: TaskStore; people: People }) {
+/** Creates a task, as a draft or assigned at once. Answers to an earlier request with the same key count as creations too. */
+export function createTask({ tasks, people, creations }: { tasks: TaskStore; people: People; creations: UserLimit }) {
   return async ({ actor, input, request }: Command): Promise<Answer> => {
+    creations.take(actor.id);
     const { assignee_id = null, assign, ...fields } = input;
     const task: NewTask = { ...normalised(fields), creator_id: actor.id, assignee_id };
     if (assign === 'random' || assignee_id !== null) requireMay('assign', actor, task);

@@ -4,13 +4,15 @@ import { deal } from '../domain/fairness.ts';
 import type { Person } from '../domain/task.ts';
 import { noPerformers } from './performers.ts';
 import type { Answer, IdempotentRequest, OpenTask, TaskStore } from './ports.ts';
+import type { UserLimit } from './user-limit.ts';
 
 type Command = { actor: Person; request: IdempotentRequest | undefined };
 
 /** Deals all open tasks anew, so that everybody has as many as everybody else. A task that comes back to whoever had it is left alone. */
-export function shuffleTasks({ tasks }: { tasks: TaskStore }) {
-  return async ({ actor, request }: Command): Promise<Answer> =>
-    await tasks.once(request, async (tx) => {
+export function shuffleTasks({ tasks, shuffles }: { tasks: TaskStore; shuffles: UserLimit }) {
+  return async ({ actor, request }: Command): Promise<Answer> => {
+    shuffles.take(actor.id);
+    return await tasks.once(request, async (tx) => {
       await tx.takeTurn();
       const open = await tx.lockOpen();
       const performers = await tx.lockPerformers();
@@ -22,4 +24,5 @@ export function shuffleTasks({ tasks }: { tasks: TaskStore }) {
       await tx.applyAll(moves, actor.id);
       return { text: JSON.stringify({ open: open.length, reassigned: moves.length }) };
     });
+  };
 }

@@ -8,11 +8,20 @@ import { deleteTask } from '../app/delete-task.ts';
 import type { People, TaskStore } from '../app/ports.ts';
 import { shuffleTasks } from '../app/shuffle-tasks.ts';
 import { transitionTask } from '../app/transition-task.ts';
+import type { UserLimit } from '../app/user-limit.ts';
 import * as read from './reads.ts';
 import * as write from './writes.ts';
 
 /** The API of the service. */
-export function routes(ports: { tasks: TaskStore; people: People; deadLetters: DeadLetters }): BoundRoute[] {
+export function routes(ports: {
+  tasks: TaskStore;
+  people: People;
+  deadLetters: DeadLetters;
+  /** How often a user may create a task. */
+  creations: UserLimit;
+  /** How often a user may shuffle. */
+  shuffles: UserLimit;
+}): BoundRoute[] {
   return [
     bind(tasksRoutes.listTasks, read.listTasks(ports.tasks)),
     bind(tasksRoutes.createTask, write.createTask(createTask(ports))),

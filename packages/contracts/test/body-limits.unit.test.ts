@@ -1,0 +1,54 @@
+import { expect } from 'chai';
+import { inputSchema, type JsonSchema } from '../src/documents/json-schema.ts';
+import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route } from '../src/index.ts';
+
+const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes].flatMap((table) => Object.values(table));
+
+/** Formats that bound a text by themselves; a time may have as many digits as it likes, and nobody sends forty. */
+const longestOfFormat: Record<string, number> = { uuid: 36, 'date-time': 70 };
+
+/** The bytes of the longest compact JSON that a schema takes, from a client that escapes every character (`\u0041`). */
+function largest(schema: JsonSchema, where: string): number {
+  const options = (schema['anyOf'] ?? schema['oneOf']) as JsonSchema[] | undefined;
+  if (options) return Math.max(...options.map((option) => largest(option, where)));
+  const fixed = (schema['enum'] ?? ('const' in schema ? [schema['const']] : undefined)) as unknown[] | undefined;
+  if (fixed) return Math.max(...fixed.map((value) => JSON.stringify(value).length * 6));
+  switch (schema['type']) {
+    case 'string': {
+      const length = schema['maxLength'] ?? longestOfFormat[String(schema['format'])];
+      if (typeof length !== 'number') return expect.fail(`${where} has no longest text`);
+      return length * 6 + 2;
+    }
+    case 'array':
+      return 2 + Number(schema['maxItems']) * (largest(schema['items'] as JsonSchema, where) + 1);
+    case 'object':
+      return Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>).reduce(
+        (bytes, [name, property]) => bytes + name.length * 6 + 4 + largest(property, `${where}.${name}`),
+        2,
+      );
+    default:
+      return 24;
+  }
+}
+
+describe('The limits of bodies', () => {
+  for (const route of routes) {
+    if (route.body === undefined || route.bodyType !== undefined) continue;
+    const schema = inputSchema(route.body);
+    it(`let the longest request of ${route.operationId} through`, () => {
+      expect(largest(schema, route.operationId)).to.be.a('number').and.at.most(bodyLimitOf(route));
+    });
+  }
+
+  it('are 16 KiB where anybody may send one, 64 KiB elsewhere, and more only where a route says so', () => {
+    for (const route of routes) {
+      if (route.maxBodyBytes !== undefined) continue;
+      const isForAnybody = /^\/(api\/v1\/auth|oidc)\//.test(route.path);
+      expect(bodyLimitOf(route), route.path).to.equal(isForAnybody ? 16_384 : 65_536);
+      if (route.access.kind === 'anyone' && route.body !== undefined) expect(isForAnybody, route.path).to.equal(true);
+    }
+    const larger = routes.filter(({ maxBodyBytes }) => maxBodyBytes !== undefined);
+    expect(larger.map(({ operationId }) => operationId)).to.deep.equal(['createTask', 'changeTask']);
+    expect(bodyLimitOf({ path: '/oidcx' })).to.equal(65_536);
+  });
+});

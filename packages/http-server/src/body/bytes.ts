@@ -1,0 +1,46 @@
+import type { IncomingMessage } from 'node:http';
+import { problem } from '@taskwire/errors';
+
+/**
+ * Refuses a body whose announced length is over `limit` bytes, before any of it is read.
+ * @throws Problem `payload_too_large`.
+ */
+export function refuseLargeBody(request: IncomingMessage, limit: number): void {
+  if (Number(request.headers['content-length'] ?? 0) > limit) throw tooLarge(limit);
+}
+
+/**
+ * Reads a whole body of at most `limit` bytes. A refused body is answered at once; the server discards what still arrives.
+ * @throws Problem `payload_too_large`; `unsupported_media_type` for a compressed body, whose size nobody knows before it is unpacked;
+ * `bad_request` when the connection ends before the body does.
+ */
+export async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (encoding.toLowerCase() !== 'identity') {
+    throw problem('unsupported_media_type', 'Send the body without Content-Encoding.');
+  }
+  refuseLargeBody(request, limit);
+  return await new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const settle = (act: () => void) => {
+      request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
+      act();
+    };
+    const onData = (chunk: Buffer) => {
+      length += chunk.length;
+      chunks.push(chunk);
+      if (length > limit) {
+        settle(() => reject(tooLarge(limit)));
+        request.resume();
+      }
+    };
+    const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
+    const onClose = () => settle(() => reject(problem('bad_request', 'The body ended early.')));
+    request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
+  });
+}
+
+function tooLarge(limit: number): Error {
+  return problem('payload_too_large', `A body may have ${limit} bytes at most here.`);
+}

@@ -1,0 +1,70 @@
+import { problem } from '@taskwire/errors';
+
+/** The contracts nest three levels; nobody nests sixteen on purpose. */
+const deepestNesting = 16;
+/**
+ * The largest request of a contract has some 30 values. Validation and error reports cost about a microsecond for each value, so that a body
+ * with this many stays near a millisecond.
+ */
+const mostValues = 1_000;
+
+const [quote, backslash, comma] = [0x22, 0x5c, 0x2c];
+const opening = new Set([0x5b, 0x7b]);
+const closing = new Set([0x5d, 0x7d]);
+
+/**
+ * Parses JSON text whose nesting and number of values are bounded, before anything is built from it.
+ * @throws Problem `malformed_json`; `invalid_input` for JSON that is nested too deep or has too many values.
+ */
+export function parseJson(text: string): unknown {
+  const { isBalanced, depth, values } = outline(text);
+  if (isBalanced && depth > deepestNesting) {
+    throw refusal('too_deep', `must not be nested deeper than ${deepestNesting} levels`);
+  }
+  if (isBalanced && values > mostValues) {
+    throw refusal('too_many_values', `must not have more than ${mostValues} values`);
+  }
+  if (!isBalanced) throw malformed();
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw malformed(error);
+  }
+}
+
+function refusal(code: string, message: string): Error {
+  return problem('invalid_input', `The body ${message}.`, { errors: [{ field: '', code, message }] });
+}
+
+function malformed(cause?: unknown): Error {
+  return problem('malformed_json', 'The body cannot be parsed as JSON.', { cause });
+}
+
+/**
+ * What the punctuation of a JSON text says of its shape. Every value but the first follows a comma or an opening bracket, so values are
+ * counted by those (an empty array counts as one too many). Text that is not balanced is not JSON.
+ */
+function outline(text: string): { isBalanced: boolean; depth: number; values: number } {
+  let [open, depth, values] = [0, 0, 1];
+  for (let at = 0; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === quote) {
+      at = endOfString(text, at + 1);
+    } else if (character === comma) {
+      values++;
+    } else if (opening.has(character)) {
+      values++;
+      depth = Math.max(depth, ++open);
+    } else if (closing.has(character) && --open < 0) {
+      break;
+    }
+  }
+  return { isBalanced: open === 0, depth, values };
+}
+
+/** Where the string that begins at `start` has its closing quote; the end of the text when it has none. */
+function endOfString(text: string, start: number): number {
+  let at = start;
+  while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;
+  return at;
+}

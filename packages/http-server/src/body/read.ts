@@ -1,0 +1,36 @@
+import { parse } from 'node:querystring';
+import type { Request, RequestHandler } from 'express';
+import { bodyLimitOf, type Route } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
+import { readBytes } from './bytes.ts';
+import { parseJson } from './json.ts';
+
+/** No form of a contract has more than a dozen fields. */
+const mostFields = 100;
+
+/** Reads the body of a route into `request.body`. @throws Problem as `readBytes` and `parseJson`, and `unsupported_media_type`. */
+export function bodyReader(route: Route): RequestHandler {
+  const mediaType = route.bodyType ?? 'application/json';
+  const accepted = route.bodyType === undefined ? ['json', '+json'] : [route.bodyType];
+  const limit = bodyLimitOf(route);
+  return async (request, _response, next) => {
+    if (!hasBody(request)) throw problem('malformed_json', `The request has no body; send ${mediaType}.`);
+    if (request.is(accepted) === false) {
+      throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);
+    }
+    requireUtf8(request);
+    const text = new TextDecoder().decode(await readBytes(request, limit));
+    request.body = route.bodyType === undefined ? parseJson(text) : parse(text, '&', '=', { maxKeys: mostFields });
+    next();
+  };
+}
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** RFC 8259 section 8.1. */
+function requireUtf8(request: Request): void {
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
+  if (!/^utf-?8$/i.test(charset)) throw problem('unsupported_media_type', 'The charset must be UTF-8.');
+}

@@ -1,0 +1,181 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { bodyLimitOf, defineRoute, schemas } from '@taskwire/contracts';
+import { Problem } from '@taskwire/errors';
+import { createTelemetry } from '@taskwire/telemetry';
+import { answer, bind, createHttpServer, type HttpServer } from '../src/index.ts';
+import { parseJson } from '../src/body/json.ts';
+import { parseInput } from '../src/input.ts';
+
+const common = {
+  method: 'post',
+  summary: '',
+  tag: '',
+  access: { kind: 'anyone' },
+  body: z.looseObject({}),
+  responses: { 200: z.object({}) },
+} as const;
+const routes = {
+  login: defineRoute({ ...common, path: '/api/v1/auth/login', operationId: 'login' }),
+  usual: defineRoute({ ...common, path: '/api/v1/things', operationId: 'usual' }),
+  large: defineRoute({ ...common, path: '/api/v1/imports', operationId: 'large', maxBodyBytes: 200_000 }),
+};
+
+describe('A request body', () => {
+  let server: HttpServer;
+  before(async () => {
+    server = createHttpServer({
+      telemetry: createTelemetry({ service: 'test', stream: new PassThrough().resume() }),
+      host: '127.0.0.1',
+      port: 0,
+      trustedProxies: [],
+      readiness: {},
+      requestTimeoutMs: 300,
+      authenticator: { authenticate: () => Promise.reject(new Error('nobody asks')) },
+      routes: Object.values(routes).map((route) => bind(route, async () => answer(200, {}))),
+      ownPaths: [{ path: '/oidc/token', handle: async (_request, response) => void response.end('{}') }],
+    });
+    await server.start();
+  });
+  after(() => server.stop());
+
+  async function post(path: string, body: string | Buffer, headers: Record<string, string> = {}) {
+    const response = await fetch(`${server.url()}${path}`, {
+      method: 'POST',
+      body: typeof body === 'string' ? body : new Uint8Array(body),
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+    return { status: response.status, body: (await response.json()) as { code?: string; detail?: string } };
+  }
+
+  const open = (head: string): Socket => {
+    const socket = connect(Number(new URL(server.url()).port), '127.0.0.1');
+    socket.write(`POST ${head}\r\nHost: test\r\nContent-Type: application/json\r\n`);
+    return socket;
+  };
+
+  /** A JSON object of exactly this many bytes. */
+  const ofSize = (bytes: number) => `{"a":"${'x'.repeat(bytes - 8)}"}`;
+
+  for (const route of Object.values(routes)) {
+    const limit = bodyLimitOf(route);
+    it(`of ${route.path} has ${limit} bytes at most, and the refusal says so`, async () => {
+      expect((await post(route.path, ofSize(limit))).status).to.equal(200);
+      const refused = await post(route.path, ofSize(limit + 1));
+      expect(refused).to.deep.include({ status: 413 });
+      expect(refused.body).to.include({
+        code: 'payload_too_large',
+        detail: `A body may have ${limit} bytes at most here.`,
+      });
+    });
+  }
+
+  it('has the limit of its path also where no contract describes it', async () => {
+    expect((await post('/oidc/token', 'x'.repeat(16_385))).status).to.equal(413);
+    expect((await post('/oidc/token', 'x'.repeat(16_384))).status).to.equal(200);
+  });
+
+  it('that is too large is refused before it has arrived, announced or in chunks', async () => {
+    const announced = open('/api/v1/auth/login HTTP/1.1');
+    announced.write('Content-Length: 16385\r\n\r\n{');
+    const chunked = open('/api/v1/auth/login HTTP/1.1');
+    chunked.write(`Transfer-Encoding: chunked\r\n\r\n4002\r\n${' '.repeat(0x4002)}\r\n`);
+    for (const socket of [announced, chunked]) {
+      expect(String((await once(socket, 'data'))[0])).to.match(/^HTTP\/1\.1 413 [^]*"code":"payload_too_large"/);
+      socket.destroy();
+    }
+  });
+
+  it('that is compressed is refused, since its size is not known before it is unpacked', async () => {
+    for (const encoding of ['gzip', 'br', 'deflate', 'zstd', 'zip', 'identity, gzip']) {
+      const refused = await post('/api/v1/things', gzipSync('{}'), { 'content-encoding': encoding });
+      expect(refused.body.code, encoding).to.equal('unsupported_media_type');
+    }
+    expect((await post('/api/v1/things', '{}', { 'content-encoding': 'identity' })).status).to.equal(200);
+  });
+
+  it('that trickles in without a pause is answered with 408 once its time is over, and the connection closes', async () => {
+    const socket = open('/api/v1/auth/login HTTP/1.1');
+    socket.write('X-Request-Id: slow-1\r\nContent-Length: 10000\r\n\r\n{');
+    const trickle = setInterval(() => socket.write(' '), 20);
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+    socket.on('error', () => undefined);
+    await once(socket, 'close');
+    clearInterval(trickle);
+    expect(text)
+      .to.match(/^HTTP\/1\.1 408 /)
+      .and.match(/\r\nconnection: close\r\n/i);
+    const problem = schemas.problem.parse(JSON.parse(text.split('\r\n\r\n')[1] ?? ''));
+    expect(problem).to.include({ code: 'request_timeout', status: 408, request_id: 'slow-1' });
+  });
+});
+
+describe('JSON of a body', () => {
+  const refusal = (text: string): Problem => {
+    try {
+      parseJson(text);
+    } catch (error) {
+      if (error instanceof Problem) return error;
+      throw error;
+    }
+    return expect.fail('it was parsed');
+  };
+
+  it('is parsed up to 16 levels and 1,000 values', () => {
+    const sixteen = `${'{"a":'.repeat(8)}${'['.repeat(8)}1${']'.repeat(8)}${'}'.repeat(8)}`;
+    const thousand = `[${Array(999).fill('1').join(',')}]`;
+    const text = '{"text":"[[[[{{{{,,,,\\"[\\\\","more":{"a":[true,null,-1.5e3]}}';
+    for (const good of [sixteen, thousand, text, '7', '"a"', ' null ', '{}']) {
+      expect(parseJson(good)).to.deep.equal(JSON.parse(good));
+    }
+  });
+
+  const deep: [string, string][] = [
+    ['arrays', `${'['.repeat(17)}${']'.repeat(17)}`],
+    ['arrays, as deep as a body may be long', `${'['.repeat(8192)}${']'.repeat(8192)}`],
+    ['objects', `${'{"a":'.repeat(17)}1${'}'.repeat(17)}`],
+    ['behind a string with brackets', `["]]]]",${'['.repeat(16)}${']'.repeat(16)}]`],
+  ];
+  for (const [what, text] of deep) {
+    it(`that is nested deeper is refused: ${what}`, () => {
+      expect(refusal(text)).to.have.property('code', 'invalid_input');
+      expect(refusal(text).errors).to.have.nested.property('[0].code', 'too_deep');
+    });
+  }
+
+  const wide: [string, string][] = [
+    ['numbers', `[${Array(1000).fill('1').join(',')}]`],
+    ['keys', `{${Array.from({ length: 1001 }, (_, index) => `"k${index}":1`).join(',')}}`],
+    ['the same key', `{${Array(1001).fill('"a":1').join(',')}}`],
+    ['arrays in arrays', `[${Array(600).fill('[1]').join(',')}]`],
+  ];
+  for (const [what, text] of wide) {
+    it(`that has more values is refused: ${what}`, () => {
+      expect(refusal(text)).to.have.property('code', 'invalid_input');
+      expect(refusal(text).errors).to.have.nested.property('[0].code', 'too_many_values');
+    });
+  }
+
+  it('that is broken is malformed, however deep or wide it is', () => {
+    for (const text of ['', '{', ']', '[1,]', '["a]', '"\\', '['.repeat(16_384), `${'1,'.repeat(2000)}[`, '}{']) {
+      expect(refusal(text).code, text.slice(0, 20)).to.equal('malformed_json');
+    }
+  });
+
+  it('that is at fault everywhere is answered with 50 faults at most', () => {
+    const schema = z.strictObject({ labels: z.array(z.string()) });
+    const manyFaults = { labels: Array(900).fill(1) };
+    const manyFields = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`k${index}`, index]));
+    for (const input of [manyFaults, manyFields]) {
+      expect(() => parseInput(schema, input))
+        .to.throw(Problem)
+        .with.property('errors')
+        .that.has.lengthOf(50);
+    }
+  });
+});

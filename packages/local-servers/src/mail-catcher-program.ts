@@ -1,0 +1,46 @@
+// node mail-catcher-program.ts <SMTP port> <web port> <folder>
+// maildev on 127.0.0.1, with its mails in the folder, for the owner of the process alone.
+import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { createLogger, createOrchestrator, getDefaultConfig, setupShutdownHandlers } from 'maildev';
+import { isOwnRequest } from './own-request.ts';
+
+const [smtp, web] = process.argv.slice(2, 4).map(Number);
+const [, , , , mailDirectory] = process.argv;
+if (smtp === undefined || web === undefined || mailDirectory === undefined) throw new Error('Two ports and a folder.');
+
+// maildev makes files and folders that everybody may read
+process.umask(0o077);
+guardServers(web);
+const logger = createLogger({ verbose: false, silent: false });
+const loopback = { ip: '127.0.0.1', webIp: '127.0.0.1' };
+const orchestrator = createOrchestrator({
+  // the last thousand mails are plenty for a developer, and keep the page quick
+  config: { ...getDefaultConfig(), ...loopback, smtp, web, mailDirectory, maxEmails: 1_000 },
+  logger,
+});
+setupShutdownHandlers({ orchestrator, logger });
+await orchestrator.start();
+
+/**
+ * maildev answers whoever asks, and lets every origin read the answers: a page on the web could read the mails of a developer who visits it, with
+ * the links that set passwords in them. What is not from its own page, or from a program on this machine, goes no further.
+ */
+function guardServers(port: number): void {
+  const emit = Server.prototype.emit as (this: Server, event: string | symbol, ...args: unknown[]) => boolean;
+  Server.prototype.emit = function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
+    const isAsking = event === 'request' || event === 'upgrade' || event === 'connect';
+    if (isAsking && !isOwnRequest((args[0] as IncomingMessage).headers, port)) {
+      refuse(event, args[1] as ServerResponse & Duplex, port);
+      return true;
+    }
+    return emit.call(this, event, ...args);
+  } as typeof Server.prototype.emit;
+}
+
+function refuse(event: string, answer: ServerResponse & Duplex, port: number): void {
+  if (event === 'request') answer.writeHead(403, { 'content-type': 'text/plain' });
+  answer.end(
+    event === 'request' ? `Use http://localhost:${port}, and no other page.\n` : 'HTTP/1.1 403 Forbidden\r\n\r\n',
+  );
+}

@@ -1,0 +1,42 @@
+import { expect } from 'chai';
+import { codeOf, type Answer } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('What one user may do to everybody’s tasks', () => {
+  let world: TasksWorld;
+  let mona: Person;
+  let max: Person;
+  before(async () => {
+    world = await tasksWorld({ TASK_CREATIONS_PER_MINUTE: '5', SHUFFLES_PER_MINUTE: '2' });
+    mona = await world.join('Mona', 'manager');
+    max = await world.join('Max', 'manager');
+    await world.join('Ann', 'member');
+  });
+  after(() => world.stop());
+
+  const operations: [string, number, (who: Person) => Promise<Answer>][] = [
+    ['createTask', 5, ({ token }) => world.call('createTask', { token, body: { title: 'Again', assign: 'random' } })],
+    ['shuffleTasks', 2, ({ token }) => world.call('shuffleTasks', { token })],
+  ];
+  for (const [operation, most, ask] of operations) {
+    it(`${operation}: is refused with Retry-After beyond ${most} a minute, while others and reads go on`, async () => {
+      const answers = await Promise.all(Array.from({ length: most + 3 }, () => ask(mona)));
+      const refused = answers.filter(({ status }) => status === 429);
+      expect(refused).to.have.length(3);
+      for (const answer of refused) {
+        expect(codeOf(answer)).to.equal('rate_limited');
+        expect(Number(answer.headers.get('retry-after'))).to.be.within(1, 60);
+      }
+      expect(answers.filter(({ status }) => status < 300)).to.have.length(most);
+      expect((await ask(max)).status).to.be.below(300);
+      expect((await world.call('listTasks', { token: mona.token })).status).to.equal(200);
+    });
+  }
+
+  it('a refused creation leaves nothing behind', async () => {
+    const count = async () => (await world.database.db.pool.query('SELECT count(*) FROM tasks')).rows[0].count;
+    const before = await count();
+    expect((await world.call('createTask', { token: mona.token, body: { title: 'Too much' } })).status).to.equal(429);
+    expect(await count()).to.equal(before);
+  });
+});

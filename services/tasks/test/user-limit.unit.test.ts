@@ -1,0 +1,66 @@
+import { expect } from 'chai';
+import { Problem } from '@taskwire/errors';
+import { createUserLimit } from '../src/app/user-limit.ts';
+
+describe('A limit for each user', () => {
+  let time = 0;
+  const limit = (perMinute: number) => createUserLimit({ what: 'shuffle', perMinute, now: () => time });
+
+  /** How many of these attempts are let through, and what the first that is not was told. */
+  function attempts(of: ReturnType<typeof limit>, userId: string, count: number) {
+    for (let made = 0; made < count; made++) {
+      try {
+        of.take(userId);
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        return { made, code: error.code, wait: Number(error.headers['Retry-After']), detail: error.detail };
+      }
+    }
+    return { made: count };
+  }
+
+  it('lets a minute’s worth through at once, and says when the next one is', () => {
+    for (const perMinute of [1, 3, 7, 60, 1_200]) {
+      const { made, ...told } = attempts(limit(perMinute), 'ann', perMinute + 1);
+      expect(made).to.equal(perMinute);
+      expect(told).to.deep.include({ code: 'rate_limited', wait: Math.ceil(60 / perMinute) });
+      expect(told.detail).to.include(`shuffle ${perMinute} times a minute`);
+    }
+  });
+
+  it('lets the next one through after the time that it said, and no more than the rate in any minute after', () => {
+    const six = limit(6);
+    const { wait = 0 } = attempts(six, 'ann', 7);
+    time += wait * 1000;
+    expect(attempts(six, 'ann', 2).made).to.equal(1);
+    let made = 0;
+    for (let second = 0; second < 60; second++) {
+      time += 1000;
+      made += attempts(six, 'ann', 1).made;
+    }
+    expect(made).to.equal(6);
+  });
+
+  it('counts no attempt that it refuses', () => {
+    const two = limit(2);
+    attempts(two, 'ann', 2);
+    for (let again = 0; again < 100; again++) attempts(two, 'ann', 1);
+    time += 30_000;
+    expect(attempts(two, 'ann', 1).made).to.equal(1);
+  });
+
+  it('is for each user alone', () => {
+    const one = limit(1);
+    expect(attempts(one, 'ann', 2).made).to.equal(1);
+    expect(attempts(one, 'ben', 2).made).to.equal(1);
+  });
+
+  it('forgets users who are below it again, so that it does not grow with everybody who ever came', () => {
+    const one = limit(60);
+    for (let user = 0; user < 20_000; user++) {
+      time += 100;
+      one.take(`user ${user}`);
+      expect(one.size()).to.be.below(1_001);
+    }
+  });
+});
