@@ -52,6 +52,49 @@ describe('A request body', () => {
     return { status: response.status, body: (await response.json()) as { code?: string; detail?: string } };
   }
 
+  const encoded: [string, Buffer][] = [
+    ['Latin-1', Buffer.from('{"title":"Caf\xe9"}', 'latin1')],
+    [
+      'a character that is cut off',
+      Buffer.concat([Buffer.from('{"title":"'), Buffer.from([0xe2, 0x82]), Buffer.from('"}')]),
+    ],
+    ['an overlong form', Buffer.concat([Buffer.from('{"title":"'), Buffer.from([0xc0, 0xaf]), Buffer.from('"}')])],
+    [
+      'half of a surrogate pair as bytes',
+      Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('"}')]),
+    ],
+    ['UTF-16', Buffer.from('{"title":"Café"}', 'utf16le')],
+  ];
+  for (const [what, body] of encoded) {
+    it(`in ${what} is refused as not UTF-8, and not damaged`, async () => {
+      const answered = await post(routes.usual.path, body);
+      expect(answered).to.have.property('status', 400);
+      expect(answered.body).to.include({ code: 'malformed_json' });
+      expect(answered.body.detail).to.match(/not UTF-8|cannot be parsed/);
+    });
+  }
+
+  it('may be UTF-8 with any character, with charset=utf8 as well', async () => {
+    const body = JSON.stringify({ title: 'Café 😀 \u0000' });
+    expect((await post(routes.usual.path, body)).status).to.equal(200);
+    const headers = { 'content-type': 'application/json; charset=utf8' };
+    expect((await post(routes.usual.path, body, headers)).status).to.equal(200);
+  });
+
+  for (const text of ['{"a":{"title":"\\ud800"}}', '{"a":["x","\\uDC00\\uD800"]}', '{"\\udfff":1}']) {
+    it(`with an unpaired surrogate is refused by name: ${text}`, async () => {
+      const { status, body } = await post(routes.usual.path, text);
+      expect([status, body.code]).to.deep.equal([422, 'invalid_input']);
+      expect(JSON.stringify(body))
+        .to.contain('unpaired_surrogate')
+        .and.satisfy((said: string) => said.isWellFormed());
+    });
+  }
+
+  it('with a whole pair as escapes is accepted', async () => {
+    expect((await post(routes.usual.path, '{"title":"\\ud83d\\ude00"}')).status).to.equal(200);
+  });
+
   const open = (head: string): Socket => {
     const socket = connect(Number(new URL(server.url()).port), '127.0.0.1');
     socket.write(`POST ${head}\r\nHost: test\r\nContent-Type: application/json\r\n`);

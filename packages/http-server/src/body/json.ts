@@ -25,10 +25,30 @@ export function parseJson(text: string): unknown {
     throw refusal('too_many_values', `must not have more than ${mostValues} values`);
   }
   if (!isBalanced) throw malformed();
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch (error) {
     throw malformed(error);
+  }
+  // only an escape can make half of a surrogate pair: the text itself came as UTF-8
+  if (/\\u[dD][89a-fA-F]/.test(text)) requireWellFormed(value, []);
+  return value;
+}
+
+/** Half of a surrogate pair is no character; PostgreSQL refuses it, and replacing it would change what was sent. */
+function requireWellFormed(value: unknown, path: readonly string[]): void {
+  if (typeof value === 'string') {
+    if (value.isWellFormed()) return;
+    const message = 'must not have an unpaired surrogate (\\ud800 to \\udfff)';
+    throw problem('invalid_input', `Not acceptable: ${path.join('.') || 'the body'}.`, {
+      errors: [{ field: path.join('.'), code: 'unpaired_surrogate', message }],
+    });
+  }
+  if (typeof value !== 'object' || value === null) return;
+  for (const [name, part] of Object.entries(value)) {
+    requireWellFormed(name, path);
+    requireWellFormed(part, [...path, name.toWellFormed().slice(0, 100)]);
   }
 }
 

@@ -19,7 +19,7 @@ export function bodyReader(route: Route): RequestHandler {
       throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);
     }
     requireUtf8(request);
-    const text = new TextDecoder().decode(await readBytes(request, limit));
+    const text = decode(await readBytes(request, limit));
     request.body = route.bodyType === undefined ? parseJson(text) : parse(text, '&', '=', { maxKeys: mostFields });
     next();
   };
@@ -27,6 +27,17 @@ export function bodyReader(route: Route): RequestHandler {
 
 function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Bytes that are not UTF-8 would be stored as U+FFFD, and what they stood for be lost. @throws Problem `malformed_json`. */
+function decode(bytes: Buffer): string {
+  try {
+    return utf8.decode(bytes);
+  } catch (cause) {
+    throw problem('malformed_json', 'The body is not UTF-8 (RFC 8259 section 8.1).', { cause });
+  }
 }
 
 /** RFC 8259 section 8.1. */
