@@ -204,7 +204,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
 function budgetsOf(env: Env): MailBudgetSettings {
   const account = env.ACCOUNT_MAILS_PER_RECIPIENT;
   return {
-    perRecipient: { task: env.MAILS_PER_RECIPIENT, link: account, security: account },
+    // Auth bounds how often an account can change its address, to less than this
+    perRecipient: { task: env.MAILS_PER_RECIPIENT, link: account, security: account, undo: env.MAILS_PER_RECIPIENT },
     perCaller: env.MAILS_PER_CALLER,
     windowMs: env.MAIL_WINDOW_MS,
   };

@@ -12,7 +12,7 @@ describe('The budgets of mails', () => {
   const arrived = () => room.mail.received.length - before;
 
   beforeEach(() => {
-    room.budgets = { perRecipient: { task: 5, link: 3, security: 2 }, perCaller: 8, windowMs: 3_600_000 };
+    room.budgets = { perRecipient: { task: 5, link: 3, security: 2, undo: 2 }, perCaller: 8, windowMs: 3_600_000 };
     before = room.mail.received.length;
   });
 
@@ -105,6 +105,20 @@ describe('The budgets of mails', () => {
     const warning = await notify('security.password_changed');
     await send();
     expect((await delivery(warning)).state).to.equal('sent');
+  });
+
+  it('keep room for the link by which an owner takes the account back, however often they were warned before', async () => {
+    person('ann@taken.test');
+    linkTo('ann.before@taken.test');
+    const warnings = await notifyOften(4, 'security.password_changed');
+    const undo = await notify('security.email_changed');
+    // warnings count for their account
+    await query(room.database.db.pool, 'UPDATE notifications SET user_id = $1', [randomUUIDv7()]);
+    await send();
+    expect(await sentOf(warnings)).to.equal(2);
+    expect(await states([undo])).to.deep.equal(['sent']);
+    const to = room.mail.received.slice(before).map((mail) => mail.to);
+    expect(to.filter((recipients) => recipients.includes('ann.before@taken.test'))).to.have.length(1);
   });
 
   it('count addresses that nobody has verified apart, so that whoever registers with them takes nothing from their owner', async () => {
@@ -201,6 +215,9 @@ describe('A mail to an address that nobody has verified', () => {
     'security.verify_email',
     'security.reset_password',
     'security.password_changed',
+    'security.confirm_email',
+    'security.email_change_requested',
+    'security.email_changed',
     'task.assigned',
   ] as const) {
     it(`has no text of who gave the address: ${type}`, async () => {

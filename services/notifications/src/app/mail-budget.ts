@@ -42,6 +42,9 @@ export function mailboxOf(address: string): string {
   return `${plus > 0 ? local.slice(0, plus) : local}@${domain}`.toLowerCase();
 }
 
+/** Kinds of mails that warn of what happened to an account. They go to an address that the account has, or had until then. */
+export const warnings: readonly MailKind[] = ['security', 'undo'];
+
 /**
  * What a mail counts under. Kinds are apart, so that mails about tasks cannot keep away those about the account, and links that anybody can ask for cannot keep
  * away what the account has to be warned of. Addresses that nobody has verified are apart, so that whoever registers with a spelling of somebody else's
@@ -49,5 +52,5 @@ export function mailboxOf(address: string): string {
  */
 export function recipientKey({ userId, address, kind, isVerified }: MailToCount): string {
   if (!isVerified) return `${kind} unverified ${mailboxOf(address)}`;
-  return kind === 'security' ? `${kind} verified ${userId}` : `${kind} verified ${mailboxOf(address)}`;
+  return warnings.includes(kind) ? `${kind} verified ${userId}` : `${kind} verified ${mailboxOf(address)}`;
 }

@@ -19,8 +19,9 @@ export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
  * - `task`: somebody did something with a task
  * - `link`: anybody may have asked for it, for any address
  * - `security`: something happened to the account itself
+ * - `undo`: the old address can take the account back; apart from the other warnings, of which a thief can cause many
  */
-export type MailKind = 'task' | 'link' | 'security';
+export type MailKind = 'task' | 'link' | 'security' | 'undo';
 
 /** What happened, as every template is filled with it; kept with the notification. */
 export type Facts = {

@@ -57,7 +57,7 @@ export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
   'security.password_changed': 'security',
   'security.confirm_email': 'link',
   'security.email_change_requested': 'security',
-  'security.email_changed': 'security',
+  'security.email_changed': 'undo',
 };
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */

@@ -1,7 +1,7 @@
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
-import type { Counted, MailBudget } from '../app/mail-budget.ts';
+import { warnings, type Counted, type MailBudget } from '../app/mail-budget.ts';
 import type { FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
 import { mailKinds } from '../app/rules.ts';
 import { harmless, layOut } from '../app/templates/layout.ts';
@@ -119,7 +119,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
         if (person.kind === 'unavailable') return later(person);
         const to = recipientOf(answer.email, person);
         // a warning with a link goes to an address that the account has, or had until what it warns of
-        const isVerified = to.isVerified || mailKinds[delivery.type] === 'security';
+        const isVerified = to.isVerified || warnings.includes(mailKinds[delivery.type]);
         return await send(delivery, { ...to, isVerified }, linkMail(answer), handover);
       }
       case 'ended':

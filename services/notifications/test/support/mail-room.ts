@@ -21,7 +21,7 @@ import { scriptedSmtp, type ScriptedSmtp } from './scripted-smtp.ts';
 const { logger } = createTelemetry({ service: 'test', stream: silent() });
 
 const generous: MailBudgetSettings = {
-  perRecipient: { task: 1_000, link: 1_000, security: 1_000 },
+  perRecipient: { task: 1_000, link: 1_000, security: 1_000, undo: 1_000 },
   perCaller: 1_000,
   windowMs: 3_600_000,
 };
