@@ -32,6 +32,7 @@ export function changeUser({ users, limits, audit, checkPassword }: Parts) {
     if (email === undefined || user === undefined || user.is_deleted || isSameAddress(user.email, email)) return false;
     // asked first, so that a stolen session learns nothing and mails nobody
     if (caller.id === id) await requirePassword(user, password, caller.origin);
+    await limits.causeMail(doneBy(caller));
     const isWithinLimits =
       (await limits.changeEmail(id)) && (await limits.mail(caller.origin.ip ?? '', email, 'confirm_email'));
     if (!isWithinLimits) throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
