@@ -52,6 +52,19 @@ describe('mails that one caller causes', () => {
     expect((await make('198.51.100.5')).status).to.equal(429);
   });
 
+  it('count when somebody moves an account to another address', async () => {
+    const admin = await loggedIn(world, 'admin');
+    const people = [];
+    for (let n = 0; n < 5; n++) people.push(await addUser(world, 'member'));
+    const move = async (id: string) => {
+      const body = { email: newEmail() };
+      return (await world.api.call('changeUser', { token: admin.token, params: { id }, body })).status;
+    };
+    const statuses = [];
+    for (const { id } of people) statuses.push(await move(id));
+    expect(statuses).to.deep.equal([200, 200, 200, 200, 429]);
+  });
+
   it('do not count where nobody is mailed, and a taken address is still a conflict', async () => {
     const { email } = await addUser(world, 'member');
     for (let n = 0; n < 6; n++) expect((await register('198.51.100.9', email)).status).to.equal(409);

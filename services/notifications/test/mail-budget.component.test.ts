@@ -138,6 +138,23 @@ describe('The budgets of mails', () => {
     expect(await states(owners)).to.deep.equal(['sent', 'sent']);
   });
 
+  it('let the old address of an account know of a new one, whatever others cause at its mailbox', async () => {
+    person('ann+stranger@six.test', false);
+    linkTo('ann@six.test');
+    await notifyOften(3, 'security.verify_email');
+    await notifyOften(3, 'security.password_changed');
+    // another account moved away from another spelling, often
+    const stranger = randomUUIDv7();
+    for (let n = 0; n < 3; n++) await notify('security.email_changed', { userId: stranger });
+    await send();
+    // the account has its new address by now
+    person('thief@six.test');
+    const warning = await notify('security.email_changed');
+    await send();
+    expect((await delivery(warning)).state).to.equal('sent');
+    expect(arrived(), 'links, warnings of a password, warnings of the other account, this one').to.equal(3 + 2 + 2 + 1);
+  });
+
   it('hold for a link to an address that its account does not have', async () => {
     person('ann@five.test');
     for (let n = 0; n < 5; n++) {

@@ -52,7 +52,7 @@ export type MailRoom = {
   compose: Compose;
   loopAt(smtpUrl: string): Loop;
   /** Writes one notification and gives its id. */
-  notify(type: NotificationType, about?: { title?: string; actorId?: string }): Promise<string>;
+  notify(type: NotificationType, about?: { title?: string; actorId?: string; userId?: string }): Promise<string>;
   /** Its delivery by e-mail. */
   delivery(notificationId: string): Promise<DeliveryRow>;
   /** How the attempts to mail it ended, in their order. */
@@ -133,11 +133,11 @@ export function mailRoom(): MailRoom {
         intervalMs: 60_000,
         telemetry: { logger, ended: () => undefined },
       }),
-    async notify(type, { title = 'Paint the fence', actorId = null } = {}) {
+    async notify(type, { title = 'Paint the fence', actorId = null, userId = randomUUIDv7() } = {}) {
       const eventId = randomUUID();
       const task = { id: randomUUIDv7(), title, isDeleted: false };
       const facts = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
-      const notification = room.compose({ eventId, userId: randomUUIDv7(), type, actorId, facts });
+      const notification = room.compose({ eventId, userId, type, actorId, facts });
       await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
       const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [
         eventId,
