@@ -127,7 +127,10 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   for (const [path, bound] of byPath(options.routes)) {
     const route = app.route(path);
     for (const one of bound) route[one.route.method](...routeHandlers(one, options.authenticator));
-    const methods = bound.map((one) => one.route.method.toUpperCase());
+    // Express answers HEAD wherever there is a GET (RFC 9110 section 9.3.2)
+    const methods = bound.flatMap(({ route: { method } }) =>
+      method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
+    );
     route.all(() => {
       throw problem('method_not_allowed', `Use ${methods.join(', ')}.`, { headers: { Allow: methods.join(', ') } });
     });

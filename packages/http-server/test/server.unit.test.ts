@@ -398,6 +398,13 @@ describe('The HTTP server', () => {
     expect(reads).to.include(userId).and.not.to.include(heldId);
   });
 
+  it('names HEAD among the methods of a resource that can be read', async () => {
+    const refused = await call(`/api/v1/things/${userId}`, { method: 'POST' });
+    expect([refused.status, refused.headers.get('allow')]).to.deep.equal([405, 'GET, HEAD, PATCH']);
+    expect((await call('/api/v1/things', { method: 'DELETE' })).headers.get('allow')).to.equal('POST');
+    expect((await call('/api/v1/limited', { method: 'HEAD' })).status).to.equal(429);
+  });
+
   it('sends the headers that belong to a problem', async () => {
     expect((await call('/api/v1/limited')).headers.get('retry-after')).to.equal('3');
   });

@@ -10,7 +10,7 @@ const largest = bodyLimitOf({ path: '/oidc' });
 /** The fields of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`. */
 export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
   if (request.method !== 'POST') {
-    throw problem('method_not_allowed', 'Use GET, POST.', { headers: { Allow: 'GET, POST' } });
+    throw problem('method_not_allowed', 'Use GET, HEAD, POST.', { headers: { Allow: 'GET, HEAD, POST' } });
   }
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) {
     throw problem('unsupported_media_type', 'Send a form.');
