@@ -36,6 +36,11 @@ export const smtpUrl = url('smtp', 'smtps').describe('a URL such as smtp://host:
 
 export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
 
+/** A switch: `true` or `on`, `false` or `off`. */
+export const flag = z
+  .enum(['true', 'on', 'false', 'off'], { error: 'must be true or false' })
+  .transform((text) => text === 'true' || text === 'on');
+
 /** A JSON document inside one variable. */
 export function json<S extends z.ZodType>(schema: S) {
   return z
