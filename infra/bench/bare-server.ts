@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import pg from 'pg';
-import { insertTask } from '../../services/tasks/src/postgres/create.ts';
+import { insertingTasks } from '../../services/tasks/src/postgres/create.ts';
+import { performerSql } from '../../services/tasks/src/postgres/performer-sql.ts';
 
 /**
  * The ceiling of the write path: node:http and a pg pool that run the statement of Tasks' POST, with nothing around it (no token, no
@@ -11,6 +12,7 @@ import { insertTask } from '../../services/tasks/src/postgres/create.ts';
 const [databaseUrl, creatorId] = process.argv.slice(2);
 if (databaseUrl === undefined || creatorId === undefined)
   throw new Error('usage: bare-server.ts <database url> <creator>');
+const insertTask = insertingTasks(performerSql({ requireVerifiedEmail: false }));
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
 
 async function answer(request: IncomingMessage, response: ServerResponse, creator: string): Promise<void> {

@@ -41,6 +41,13 @@ export function sayNews(say: Say, cwd: string): (news: PartNews) => void {
   };
 }
 
+/** Settings that only suit development, so that nobody takes them for the defaults. */
+export function settingsText(settings: Readonly<Record<string, string>>): string {
+  const list = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+  return `settings for development: ${list.join(', ')}
+an installation has REGISTRATION=off and AUTH_REQUIRE_VERIFIED_EMAIL=on unless it says otherwise`;
+}
+
 /** Where everything is, who can log in, and what to try. */
 export function welcome(
   suite: Suite,

@@ -15,6 +15,16 @@ export type Wiring = {
 // the launcher kills a service half a second after this; all of the suite has to be gone within 10 s
 export const shutdownTimeoutMs = 4500;
 
+/** Settings of the services that an installation has to choose with care, and their values for development: nobody is kept out. */
+export const developmentSettings = { REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' } as const;
+
+/** The same with what the environment of `npm start` says instead. */
+export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
+  const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS'];
+  const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
+  return { ...developmentSettings, ...(Object.fromEntries(given) as Record<string, string>) };
+}
+
 /** What each service reads from its environment; its src/env.ts says what the names mean. */
 export function serviceEnv(service: ServiceName, w: Wiring): Record<string, string> {
   const internalUrl = (name: ServiceName) => `http://127.0.0.1:${w.ports[name]}`;
@@ -27,6 +37,7 @@ export function serviceEnv(service: ServiceName, w: Wiring): Record<string, stri
     PUBLIC_URL: w.publicUrl,
     LOG_LEVEL: w.logLevel,
     SHUTDOWN_TIMEOUT_MS: String(shutdownTimeoutMs),
+    ...developmentSettings,
   };
   const caller = (name: CallingService) => ({
     AUTH_INTERNAL_URL: internalUrl('auth'),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { sayNews, sayProgress, timedSay, welcome } from './console.ts';
+import { sayNews, sayProgress, settingsText, timedSay, welcome } from './console.ts';
 import { followLogs, turnLogs } from './follow-logs.ts';
 import { installPrograms } from './install-programs.ts';
 import { outsideServers } from './outside.ts';
@@ -14,6 +14,7 @@ import { neededPorts, requirePorts, requireRoom, waitForPorts } from './prefligh
 import { leaveFolder, localFolder, takeFolder, writeRunning } from './running-file.ts';
 import type { ConsumerAccess, ConsumerName } from './running-file.ts';
 import { keptSecrets } from './secrets.ts';
+import { chosenSettings } from './service-env.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { startSuite, type Suite } from './suite.ts';
 
@@ -73,6 +74,8 @@ async function start(): Promise<void> {
   turnLogs(join(dir, 'logs'));
   if (logs) followLogs(join(dir, 'logs'), (line) => console.log(line));
 
+  const settings = chosenSettings(process.env);
+  say(settingsText(settings));
   const started = await startSuite({
     ...{ dir, ports, outside },
     secrets: keptSecrets(join(dir, 'secrets.json')),
@@ -81,6 +84,7 @@ async function start(): Promise<void> {
     tell: sayNews(say, root),
     progress: sayProgress(say),
     logLevel: process.env.LOG_LEVEL ?? 'info',
+    env: { auth: settings, tasks: settings, notifications: settings },
     // whoever builds a front end logs in far more often, from one address, than an office does
     gateway: { requestsPerSecond: 2_000, burst: 2_000, loginsPerMinute: 1_200, loginBurst: 200 },
     signal: stopping.signal,

@@ -58,7 +58,7 @@ CREATE TABLE audit_log (
   CONSTRAINT audit_log_count_check CHECK (count > 0),
   CONSTRAINT audit_log_outcome_check CHECK (outcome = ANY (ARRAY['success'::text, 'failure'::text])),
   CONSTRAINT audit_log_pkey PRIMARY KEY (id),
-  CONSTRAINT audit_log_subject_kind_check CHECK (subject_kind = ANY (ARRAY['user'::text, 'client'::text, 'key'::text]))
+  CONSTRAINT audit_log_subject_kind_check CHECK (subject_kind = ANY (ARRAY['user'::text, 'client'::text, 'key'::text, 'invitation'::text])) NOT VALID
 );
 
 CREATE TABLE clients (
@@ -68,6 +68,24 @@ CREATE TABLE clients (
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT clients_client_id_check CHECK (client_id <> 'first-party'::text),
   CONSTRAINT clients_pkey PRIMARY KEY (client_id)
+);
+
+CREATE TABLE invitations (
+  id uuid NOT NULL,
+  email text NOT NULL,
+  name text,
+  invited_by uuid NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone,
+  end_reason text,
+  user_id uuid,
+  CONSTRAINT invitations_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
+  CONSTRAINT invitations_check1 CHECK ((user_id IS NULL) = (end_reason IS DISTINCT FROM 'used'::text)),
+  CONSTRAINT invitations_end_reason_check CHECK (end_reason = ANY (ARRAY['used'::text, 'revoked'::text, 'expired'::text])),
+  CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES users(id),
+  CONSTRAINT invitations_pkey PRIMARY KEY (id),
+  CONSTRAINT invitations_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
 
 CREATE TABLE known_networks (
@@ -199,6 +217,9 @@ CREATE INDEX audit_log_at ON audit_log USING btree (at, id);
 CREATE INDEX audit_log_ip ON audit_log USING btree (ip, at, id) WHERE ip IS NOT NULL;
 CREATE INDEX audit_log_origin ON audit_log USING btree (at) WHERE ip IS NOT NULL OR user_agent IS NOT NULL;
 CREATE INDEX audit_log_subject ON audit_log USING btree (subject_id, at, id) WHERE subject_id IS NOT NULL;
+
+CREATE INDEX invitations_expires_at ON invitations USING btree (expires_at);
+CREATE UNIQUE INDEX invitations_open_key ON invitations USING btree (lower(email COLLATE "C")) WHERE end_reason IS NULL;
 
 CREATE INDEX known_networks_expires_at ON known_networks USING btree (expires_at);
 

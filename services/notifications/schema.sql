@@ -164,7 +164,7 @@ CREATE TABLE mail_counts (
 CREATE TABLE notifications (
   id uuid NOT NULL DEFAULT uuidv7(),
   event_id uuid NOT NULL,
-  user_id uuid NOT NULL,
+  user_id uuid,
   type text NOT NULL,
   task_id uuid,
   facts jsonb NOT NULL,
@@ -223,6 +223,7 @@ CREATE INDEX deliveries_unknown ON deliveries USING btree (channel) WHERE state 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
 CREATE INDEX directory_users_erased ON directory_users USING btree (id) WHERE is_deleted AND email = ''::text;
 CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch_at) WHERE stale_since IS NOT NULL;
+CREATE INDEX directory_users_unknown_verification ON directory_users USING btree (id) WHERE email_verified IS NULL AND fetched_at IS NOT NULL AND NOT is_deleted;
 
 CREATE INDEX inbox_retries_due ON inbox_retries USING btree (next_attempt_at) WHERE state = 'retry'::text;
 CREATE INDEX inbox_retries_key ON inbox_retries USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
@@ -235,6 +236,8 @@ CREATE INDEX notifications_actor_id ON notifications USING btree (actor_id) WHER
 CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
 CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL AND title IS NOT NULL;
 CREATE INDEX notifications_user_id ON notifications USING btree (user_id);
+CREATE UNIQUE INDEX notifications_without_user ON notifications USING btree (event_id, type) WHERE user_id IS NULL;
+CREATE INDEX notifications_without_user_age ON notifications USING btree (id) WHERE user_id IS NULL;
 
 CREATE OR REPLACE FUNCTION public.refuse_dead_letter_audit_change()
  RETURNS trigger

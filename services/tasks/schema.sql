@@ -206,6 +206,7 @@ CREATE INDEX dead_letters_unrouted ON dead_letters USING btree (id) WHERE unrout
 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
 CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch_at) WHERE stale_since IS NOT NULL;
+CREATE INDEX directory_users_unknown_verification ON directory_users USING btree (id) WHERE email_verified IS NULL AND fetched_at IS NOT NULL AND NOT is_deleted;
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);
 

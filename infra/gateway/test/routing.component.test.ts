@@ -11,6 +11,8 @@ describe('the gateway: what goes where', () => {
       '/api/v1/auth/login',
       '/api/v1/users',
       '/api/v1/users/me',
+      '/api/v1/invitations',
+      '/api/v1/invitations/018f',
       '/api/v1/admin/audit?action=login',
       '/oidc/.well-known/openid-configuration',
       '/oidc/jwks',

@@ -7,6 +7,7 @@ import { configuredPorts } from '../ports.ts';
 import { neededPorts } from '../preflight.ts';
 import { readableLine } from '../readable-line.ts';
 import { keptSecrets } from '../secrets.ts';
+import { chosenSettings } from '../service-env.ts';
 
 describe('The configuration of npm start', () => {
   it('counts ports up from TASKWIRE_PORT_BASE', () => {
@@ -44,6 +45,13 @@ describe('The configuration of npm start', () => {
       'tasks',
       'notifications',
     ]);
+  });
+
+  it('keeps nobody out, unless the environment says so', () => {
+    expect(chosenSettings({})).to.deep.equal({ REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' });
+    const strict = { REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org', AUTH_REQUIRE_VERIFIED_EMAIL: 'on' };
+    expect(chosenSettings({ ...strict, SECRET: 'x' })).to.deep.equal(strict);
+    expect(chosenSettings({ REGISTRATION: '' })).to.include({ REGISTRATION: 'open' });
   });
 
   it('names the variable that is no URL, without its value', () => {

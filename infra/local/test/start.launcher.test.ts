@@ -35,6 +35,9 @@ describe('npm start', function () {
     launcher = launch(dir, base);
     await launcher.ready();
     expect(launcher.output()).to.include(`http://localhost:${base}`).and.to.include('ann@taskwire.test');
+    expect(launcher.output()).to.include(
+      'settings for development: REGISTRATION=open, AUTH_REQUIRE_VERIFIED_EMAIL=off',
+    );
     expect(await logIn(ports)).to.equal(200);
   });
 

@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 
 /** An environment variable that holds a whole number, within bounds. */
@@ -35,6 +36,31 @@ export const amqpUrl = url('amqp', 'amqps').describe('a URL such as amqp://login
 export const smtpUrl = url('smtp', 'smtps').describe('a URL such as smtp://host:1025');
 
 export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
+
+/** A switch: `true` or `on`, `false` or `off`. */
+export const flag = z
+  .enum(['true', 'on', 'false', 'off'], { error: 'must be true or false' })
+  .transform((text) => text === 'true' || text === 'on');
+
+/** Letters, digits and hyphens, as in the domains of addresses (RFC 5321 section 4.1.2). */
+const hostName = /^(?=.{1,253}$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/;
+
+/** Domains with commas between them, kept as e-mail addresses have them: lower case, and international ones in Punycode. */
+export const domains = z.string().transform((text, context) =>
+  text.split(',').flatMap((given) => {
+    const domain = toDomain(given.trim().toLowerCase());
+    if (domain !== undefined) return [domain];
+    const message = `has "${given.trim()}", which is no domain such as example.org: no @, wildcard or final dot; subdomains are named one by one`;
+    context.addIssue({ code: 'custom', message });
+    return [];
+  }),
+);
+
+function toDomain(given: string): string | undefined {
+  // the URL standard reads much as a host (%61 as a, 0x7f.1 as an address), so plain ASCII does not go through it
+  const ascii = /[^\x20-\x7e]/.test(given) ? domainToASCII(given) : given;
+  return hostName.test(ascii) ? ascii : undefined;
+}
 
 /** A JSON document inside one variable. */
 export function json<S extends z.ZodType>(schema: S) {

@@ -31,6 +31,9 @@ export const problemTypes = {
   invalid_grant: { status: 400, title: 'The grant is not valid' },
   forbidden: { status: 403, title: 'This is not yours to do' },
   email_not_verified: { status: 403, title: 'The e-mail address has to be verified first' },
+  registration_closed: { status: 403, title: 'Registration is closed' },
+  email_domain_not_accepted: { status: 403, title: 'This e-mail domain is not accepted for registration' },
+  invitation_required: { status: 403, title: 'Registration needs an invitation' },
   insufficient_scope: { status: 403, title: 'The token lacks a scope' },
   reauthentication_required: { status: 403, title: 'Log in again before you do this' },
   rate_limited: { status: 429, title: 'Too many requests' },
@@ -41,6 +44,7 @@ export const problemTypes = {
   gone: { status: 410, title: 'The resource was deleted' },
   conflict: { status: 409, title: 'The request conflicts with the state of the resource' },
   email_taken: { status: 409, title: 'There is an account with this e-mail address' },
+  already_invited: { status: 409, title: 'This e-mail address has an open invitation' },
   last_admin: { status: 409, title: 'The last admin cannot be removed' },
   idempotency_in_progress: { status: 409, title: 'The first request with this Idempotency-Key is still running' },
   precondition_failed: { status: 412, title: 'The resource has changed since it was read' },
@@ -50,6 +54,7 @@ export const problemTypes = {
   wrong_password: { status: 422, title: 'The current password is wrong' },
   current_password_required: { status: 422, title: 'The current password is required' },
   new_password_required: { status: 422, title: 'A new password is required' },
+  invitation_mismatch: { status: 422, title: 'The invitation is for another e-mail address' },
   link_not_valid: { status: 422, title: 'The link does not work, or not any more' },
 
   // rules of tasks

@@ -38,6 +38,9 @@ function returning(which: 'old' | 'new'): string {
  *
  * A rebuild ($3: when it asked Auth) also takes on the same version, which mends a row that was damaged here, and a lower version than one that was
  * taken on before it asked: Auth itself has gone back then, to a backup.
+ *
+ * The version before this column leaves it as it was, null or outdated, while a deploy replaces it. So the same version may bring it, too, which is no
+ * drift.
  */
 const takeOn = `
   INSERT INTO directory_users AS held
@@ -63,8 +66,7 @@ const takeOn = `
     next_fetch_at = CASE WHEN NOT excluded.is_deleted THEN held.next_fetch_at END
   WHERE (excluded.is_deleted OR NOT held.is_deleted)
     AND (held.version < excluded.version
-      -- a row from before this was kept
-      OR (held.version = excluded.version AND held.email_verified IS NULL)
+      OR (held.version = excluded.version AND held.email_verified IS DISTINCT FROM excluded.email_verified)
       OR ($3::timestamptz IS NOT NULL AND (held.version = excluded.version OR held.fetched_at < $3)))
   RETURNING ${returning('old')}, ${returning('new')},
     coalesce(new.event_at < new.updated_at, true) AND NOT (old.is_deleted IS TRUE AND new.is_deleted)

@@ -1,17 +1,28 @@
 import { schemas, type Role } from '@taskwire/contracts';
 import type { UserCache } from './cache.ts';
 
+/** What an access token says of a user. */
+type Claims = { userId: string; role: Role; emailVerified?: boolean | undefined; issuedAt: Date };
+
+/** The standing of a user. `isRestricted`: the account may only reach itself, since its address is not verified. */
+type Standing = { role: Role; isRestricted?: true };
+
 /**
- * What an access token is worth by the directory: the role now, or `revoked` for a deleted user, a token from before `tokens_valid_after`,
- * a role that this build does not know. A user who has not arrived in the directory yet is taken by the token's own word: it was issued minutes ago at most.
+ * What an access token is worth by the directory: the standing now, or `revoked` for a deleted user, a token from before `tokens_valid_after`,
+ * a role that this build does not know. A user who has not arrived in the directory yet is taken by the token's own word: it was issued minutes
+ * ago at most. With `requireVerifiedEmail`, an address counts as verified only when the directory or, where that does not know, the token says so.
  */
-export function createCheckUser(cache: UserCache) {
-  return async (claims: { userId: string; role: Role; issuedAt: Date }): Promise<{ role: Role } | 'revoked'> => {
+export function createCheckUser(cache: UserCache, { requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
+  function standing(role: Role, emailVerified: boolean | undefined): Standing {
+    return requireVerifiedEmail && emailVerified !== true ? { role, isRestricted: true } : { role };
+  }
+
+  return async (claims: Claims): Promise<Standing | 'revoked'> => {
     const user = await cache.get(claims.userId);
-    if (user === undefined) return { role: claims.role };
+    if (user === undefined) return standing(claims.role, claims.emailVerified);
     if (user.isDeleted) return 'revoked';
     if (user.tokensValidAfter !== null && claims.issuedAt < user.tokensValidAfter) return 'revoked';
     const role = schemas.role.safeParse(user.role);
-    return role.success ? { role: role.data } : 'revoked';
+    return role.success ? standing(role.data, user.emailVerified ?? claims.emailVerified) : 'revoked';
   };
 }

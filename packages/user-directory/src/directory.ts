@@ -23,6 +23,8 @@ export type UserDirectoryOptions = {
    * for each user of the first fill (without `before`), so it is not the place to greet new users.
    */
   onApplied?: OnApplied;
+  /** For `checkUser`: whether accounts whose address is not verified may only reach themselves. Not unless it says so. */
+  requireVerifiedEmail?: boolean;
   refresh?: Partial<RefresherTuning>;
   sweep?: Partial<SweeperTuning>;
 };
@@ -74,7 +76,7 @@ const commitMs = 20;
 
 /** One service's copy of Auth's users. One instance for a process; any number of processes share the tables. */
 export function createUserDirectory(options: UserDirectoryOptions): UserDirectory {
-  const { db, users, telemetry, onApplied } = options;
+  const { db, users, telemetry, onApplied, requireVerifiedEmail = false } = options;
   const cache = createUserCache(db);
   const metrics = createDirectoryMetrics(db, telemetry);
   const parts = { db, users, telemetry, metrics, cache, onApplied };
@@ -107,7 +109,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
     note,
     get: cache.get,
     readThrough: createReadThrough(parts),
-    checkUser: createCheckUser(cache),
+    checkUser: createCheckUser(cache, { requireVerifiedEmail }),
     refresher,
     sweeper: createSweeper({ ...parts, tuning: { ...sweepDefaults, ...options.sweep } }),
   };

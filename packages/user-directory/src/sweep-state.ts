@@ -28,11 +28,15 @@ export type SweepSchedule = {
   leaseMs: number;
 };
 
+// Rows without email_verified are left by the version before, which may go on writing some while a deploy replaces it.
 const findSweep = `
   SELECT CASE
       WHEN kind IS NOT NULL THEN kind
       WHEN completed_at IS NULL THEN 'fill'
       WHEN coalesce(full_completed_at, '-infinity') < clock_timestamp() - $2::bigint * interval '1 millisecond' THEN 'full'
+      WHEN coalesce(full_completed_at, '-infinity') < clock_timestamp() - $3::bigint * interval '1 millisecond' AND EXISTS (
+        SELECT FROM directory_users WHERE email_verified IS NULL AND fetched_at IS NOT NULL AND NOT is_deleted
+      ) THEN 'full'
       WHEN completed_at < clock_timestamp() - $3::bigint * interval '1 millisecond' THEN 'catch_up'
     END AS due,
     kind IS NOT NULL AS running

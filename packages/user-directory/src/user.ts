@@ -10,8 +10,10 @@ export type DirectoryUser = {
   version: number;
   /** Access tokens that were issued before this are not valid any more. */
   tokensValidAfter: Date | null;
+  /** Whether the address is verified; null while unknown: the row was fetched by a version that did not keep it. A sweep fills it in within minutes. */
+  emailVerified: boolean | null;
 } & (
-  | { isDeleted: false; email: string; emailVerified: boolean; name: string; role: string }
+  | { isDeleted: false; email: string; name: string; role: string }
   | { isDeleted: true; email: string | null; name: string | null; role: string | null }
 );
 
@@ -48,14 +50,13 @@ export type UserRow = {
 /** The user of a row; `undefined` for one that only an event told of, since nothing is known of them yet. */
 export function toUser(row: UserRow): DirectoryUser | undefined {
   const { id, version, email, name, role } = row;
-  const known = { id, version, tokensValidAfter: row.tokens_valid_after };
+  const known = { id, version, tokensValidAfter: row.tokens_valid_after, emailVerified: row.email_verified };
   if (row.is_deleted) return { ...known, isDeleted: true, email, name, role };
   if (row.fetched_at === null || email === null || name === null || role === null) return undefined;
-  // a row from before this was kept counts as not verified
-  return { ...known, isDeleted: false, email, emailVerified: row.email_verified ?? false, name, role };
+  return { ...known, isDeleted: false, email, name, role };
 }
 
-/** Whether anything differs that services act on; a higher version alone (an e-mail was verified) does not. */
+/** Whether anything differs that services act on; a higher version alone (another spelling of the same state) does not. */
 export function differs(before: DirectoryUser | undefined, after: DirectoryUser): boolean {
   return (
     before === undefined ||
@@ -63,6 +64,7 @@ export function differs(before: DirectoryUser | undefined, after: DirectoryUser)
     before.email !== after.email ||
     before.name !== after.name ||
     before.role !== after.role ||
+    (!after.isDeleted && before.emailVerified !== after.emailVerified) ||
     before.tokensValidAfter?.getTime() !== after.tokensValidAfter?.getTime()
   );
 }

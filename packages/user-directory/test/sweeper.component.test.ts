@@ -122,7 +122,7 @@ describe('The sweeper of a user directory', () => {
     auth.create(id);
     await sweepOnce();
     await query(db.pool, 'UPDATE directory_users SET email_verified = NULL');
-    expect(await world.another().get(id)).to.include({ emailVerified: false });
+    expect(await world.another().get(id)).to.include({ emailVerified: null });
     await query(db.pool, "UPDATE directory_sweep SET full_completed_at = full_completed_at - interval '25 hours'");
     await sweepOnce();
     expect(await world.row(id)).to.include({ email_verified: true, version: 1 });

@@ -106,7 +106,7 @@ export type CommandEnv = z.output<typeof commandEnv>;
 /** What a command needs beside that which makes a key. */
 export const keyCommandEnv = commandEnv.extend({ KEY_ENCRYPTION_SECRET: secret32 });
 
-export const env = commandEnv.extend({
+const serviceEnv = commandEnv.extend({
   HOST: z.string().default('127.0.0.1'),
   PORT: fields.port.default(3001),
   DATABASE_POOL_SIZE: count(200).default(10),
@@ -125,10 +125,18 @@ export const env = commandEnv.extend({
   KEY_ENCRYPTION_SECRET: secret32,
   /** Clients beside those that the command registers; of two with one id, these count. */
   OIDC_CLIENTS: clients.default([]),
-  AUTH_REQUIRE_VERIFIED_EMAIL: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((text) => text === 'true'),
+  /** Whether an account reaches only itself until its address is verified. All services have this setting, and need the same value. */
+  AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
+  /** Who may make an account: anybody, people with an address in REGISTRATION_DOMAINS, invited people, or nobody. */
+  REGISTRATION: z.enum(['open', 'domains', 'invited', 'off']).default('off'),
+  REGISTRATION_DOMAINS: fields.domains
+    .default([])
+    .describe('REGISTRATION=domains takes addresses in these domains, such as example.org,example.com'),
+  /** A week has a working day in it for people who are away. */
+  INVITATION_SECONDS: fields.integer(60, 2_592_000).default(604_800),
+  /** Invitations of one person: a department in one go, yet no mailing list. */
+  INVITATIONS_PER_INVITER: count(100_000).default(50),
+  INVITATION_WINDOW_MS: fields.milliseconds.default(86_400_000),
 
   /** Services learn of lost access from events; this bounds what a service that hears nothing still accepts. */
   ACCESS_TOKEN_SECONDS: fields.integer(60, 600).default(600),
@@ -177,5 +185,16 @@ export const env = commandEnv.extend({
   MAIL_REQUESTS_PER_ADDRESS: count(1_000_000).default(5),
   MAIL_REQUEST_WINDOW_MS: fields.milliseconds.default(3_600_000),
 });
+
+export const env = serviceEnv
+  .refine(({ REGISTRATION: mode, REGISTRATION_DOMAINS: domains }) => mode !== 'domains' || domains.length > 0, {
+    path: ['REGISTRATION_DOMAINS'],
+    message: 'must name a domain with REGISTRATION=domains',
+  })
+  // whoever types an address of the domain would belong to it
+  .refine(({ REGISTRATION: mode, AUTH_REQUIRE_VERIFIED_EMAIL: required }) => mode !== 'domains' || required, {
+    path: ['AUTH_REQUIRE_VERIFIED_EMAIL'],
+    message: 'must be true with REGISTRATION=domains: an address that nobody verified proves nothing about its domain',
+  });
 
 export type Env = z.output<typeof env>;

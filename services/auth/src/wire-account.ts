@@ -8,7 +8,6 @@ import { checkPassword as createCheckPassword } from './app/authenticate.ts';
 import { changePassword } from './app/change-password.ts';
 import { confirmEmail } from './app/confirm-email.ts';
 import type { DeviceProofs } from './app/device-proofs.ts';
-import { linkTokens as createLinkTokens } from './app/link-tokens.ts';
 import { isHolder as createIsHolder, isHolderOfLink } from './app/link-visitor.ts';
 import type { StartSession } from './app/log-in.ts';
 import { logOutEverywhere } from './app/log-out-everywhere.ts';
@@ -27,6 +26,7 @@ import { accountPages } from './provider/account-pages.ts';
 import { browserUser } from './provider/browser-user.ts';
 import type { Providers } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
+import type { RegistrationParts } from './wire-registration.ts';
 
 /** Whoever asked for a mail waits for it. Nothing wakes this: what followed a request at once could be timed by who sent it. */
 const mailRequestIntervalMs = 1_000;
@@ -42,6 +42,7 @@ export type AccountParts = {
   deviceProofs: DeviceProofs;
   providers: Providers;
   startSession: StartSession;
+  registration: RegistrationParts;
   logger: Logger;
   /** Called once events were committed, as a hint to publish them. */
   onEvents: () => void;
@@ -52,7 +53,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
   const { db, logger, onEvents } = parts;
   const lifetimes = linkLifetimes(env);
   const links = createAccountLinks({ db, lifetimes, onEvents });
-  const linkTokens = createLinkTokens(derivedKey(env.KEY_ENCRYPTION_SECRET, 'account links'));
+  const { linkTokens, invitations } = parts.registration;
   const checkPassword = createCheckPassword(parts);
   const isHolder = createIsHolder(parts);
   const common = { ...parts, links, linkTokens, checkPassword, isHolder };
@@ -66,6 +67,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
     logOutEverywhere: logOutEverywhere(parts),
     readAccountLink: readAccountLink({
       ...common,
+      invitations,
       pagesUrl: `${env.ISSUER}/account`,
       unverifiedAccountDays: env.UNVERIFIED_ACCOUNT_DAYS,
     }),
@@ -92,6 +94,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
     formKey: derivedKey(env.KEY_ENCRYPTION_SECRET, 'forms'),
     actions: { ...useCases, checkLink: usableLink(common), isHolder: isHolderOfLink(common) },
     browserUser: browserUser(parts.providers),
+    others: [parts.registration.page],
   });
   return { useCases, pages, mailRequests, accountSchedule };
 }

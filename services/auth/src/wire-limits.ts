@@ -32,6 +32,8 @@ export function wireLimits(env: Env, pool: Database['pool']) {
       mailsPerCaller: env.MAILS_PER_CALLER,
       renamesPerAccount: env.RENAMES_PER_ACCOUNT,
       renameWindowMs: env.RENAME_WINDOW_MS,
+      invitationsPerInviter: env.INVITATIONS_PER_INVITER,
+      invitationWindowMs: env.INVITATION_WINDOW_MS,
     },
   });
   return { limits, devices };

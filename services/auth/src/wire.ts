@@ -6,13 +6,13 @@ import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { authenticate, checkPassword as checkPasswordOf } from './app/authenticate.ts';
 import { changeUser, deleteUser } from './app/change-user.ts';
+import { checkAccess } from './app/check-access.ts';
 import { createUser } from './app/create-user.ts';
 import { logIn, startSession as createStartSession } from './app/log-in.ts';
 import type { Passwords } from './app/ports.ts';
 import { readInternalUser, readUser } from './app/read-user.ts';
 import { refreshTokens as createRefreshTokens } from './app/refresh-tokens.ts';
 import { refresh } from './app/refresh.ts';
-import { register } from './app/register.ts';
 import type { Env } from './env.ts';
 import { accountRoutes } from './http/account-routes.ts';
 import { routes, type UseCases } from './http/routes.ts';
@@ -38,6 +38,7 @@ import { createJwtIssuer } from './tokens/jwt-issuer.ts';
 import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
 import { wireLimits } from './wire-limits.ts';
 import { linkLifetimes, wireAccount } from './wire-account.ts';
+import { wireRegistration } from './wire-registration.ts';
 import { rotationSchedule } from './wire-commands.ts';
 
 /** Auth's own audience. */
@@ -99,13 +100,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const rotation = rotateKeys(sealedKeys, secret, rotationSchedule(env));
   const tokens = createJwtIssuer({ issuer: env.ISSUER, lifetimeSeconds: env.ACCESS_TOKEN_SECONDS, keys });
   const refreshTokens = createRefreshTokens(derivedKey(secret, 'refresh tokens'));
-  const checkPassword = authenticate({
-    users,
-    passwords,
-    limits,
-    audit,
-    requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
-  });
+  const checkPassword = authenticate({ users, passwords, limits, audit });
+  const requireVerifiedEmail = env.AUTH_REQUIRE_VERIFIED_EMAIL;
 
   const storedClients = createStoredClients(db);
   const configuredClients = new Map(env.OIDC_CLIENTS.map((client) => [client.client_id, client]));
@@ -115,6 +111,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     sessions,
     refreshTokens,
     cookieKey: derivedKey(secret, 'cookies'),
+    requireVerifiedEmail,
     lifetimes: {
       accessTokenSeconds: env.ACCESS_TOKEN_SECONDS,
       refreshTokenDays: env.REFRESH_TOKEN_DAYS,
@@ -147,20 +144,24 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   });
 
   const startSession = createStartSession({ sessions, refreshTokens, tokens });
+  const registration = wireRegistration(env, { db, users, passwords, limits, audit, onEvents: waker.wake });
   const account = wireAccount(env, {
-    ...{ db, users, passwords, limits, audit, startSession, logger, providers },
+    ...{ db, users, passwords, limits, audit, startSession, registration, logger, providers },
     deviceProofs: devices,
     onEvents: waker.wake,
   });
   const useCases: UseCases = {
-    register: register({ users, passwords, limits, audit }),
+    register: registration.register,
     logIn: logIn({ authenticate: checkPassword, startSession }),
     deviceCookieFor: devices.cookieFor,
     refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
     createUser: createUser({ users, passwords, limits }),
     readUser: readUser({ users }),
-    changeUser: changeUser({ users, limits, audit, checkPassword: checkPasswordOf({ users, passwords, limits }) }),
+    changeUser: changeUser({
+      ...{ users, limits, audit, policy: registration.policy },
+      checkPassword: checkPasswordOf({ users, passwords, limits }),
+    }),
     deleteUser: deleteUser({ users }),
     readInternalUser: readInternalUser({ users }),
   };
@@ -169,9 +170,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     host: env.HOST,
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
-    routes: servesRequests ? [...routes(useCases, users, audit), ...accountRoutes(account.useCases)] : [],
+    routes: servesRequests
+      ? [...routes(useCases, users, audit), ...accountRoutes(account.useCases), ...registration.routes]
+      : [],
     ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages, ...account.pages] : [],
-    authenticator: jwtAuthenticator({ issuer: env.ISSUER, audience, keys, checkUser: sessions.checkAccess }),
+    authenticator: jwtAuthenticator({
+      ...{ issuer: env.ISSUER, audience, keys },
+      checkUser: checkAccess({ sessions, requireVerifiedEmail }),
+    }),
     readiness: {
       database: db.checkReady,
       ...(works ? { broker: rabbit.ping } : {}),

@@ -4,7 +4,7 @@ import type { LinkPurpose } from '../src/app/account-links.ts';
 import { mailer, newPassword, type AnsweredLink } from './support/account-world.ts';
 import { expectProblem } from './support/api.ts';
 import { logIn, password, serviceToken } from './support/auth-world.ts';
-import { createBrowser, hiddenFields, pkce, type Page } from './support/browser.ts';
+import { hiddenFields, pkce, type Page } from './support/browser.ts';
 import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
 
 describe('the pages of accounts', () => {
@@ -182,16 +182,6 @@ describe('the pages of accounts', () => {
     const done = await browser.submit(page, {}, asBrowser);
     expect(done.text).to.contain('The address is verified');
     expect((await world.api.call('login', { body: { email: body.email, password } })).status).to.equal(200);
-  });
-
-  it('are where the log-in leads who has not verified the address, where that is asked for', async () => {
-    const strict = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
-    const browser = createBrowser(strict.api.baseUrl);
-    const page = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge }));
-    expect(page.text).not.to.contain('/oidc/account/resend');
-    const refused = await browser.submit(page, { ...(await world.person()), decision: 'log_in' });
-    expect(refused.status).to.equal(403);
-    expect(refused.text).to.contain('<a href="/oidc/account/resend">');
   });
 
   it('answer alike for an address that has an account, that has none, and that is verified', async () => {

@@ -34,6 +34,7 @@ const good: Partial<Record<Operation, Record<string, unknown>>> = {
   requestVerification: { email: 'good@example.org' },
   changePassword: { current_password: password, new_password: password },
   createUser: { email: 'good@example.org', password, name: 'Good', role: 'member' },
+  createInvitation: { email: 'good@example.org', name: 'Good' },
   changeUser: { name: 'Good', email: 'good@example.org', role: 'member', current_password: password },
 };
 
@@ -49,7 +50,8 @@ describe('bad input to Auth', () => {
        UNION ALL SELECT s::text FROM (SELECT * FROM sessions ORDER BY id) s
        UNION ALL SELECT r::text FROM (SELECT * FROM refresh_tokens ORDER BY hash) r
        UNION ALL SELECT l::text FROM (SELECT * FROM account_links ORDER BY id) l
-       UNION ALL SELECT m::text FROM (SELECT * FROM mail_requests ORDER BY id) m`,
+       UNION ALL SELECT m::text FROM (SELECT * FROM mail_requests ORDER BY id) m
+       UNION ALL SELECT i::text FROM (SELECT * FROM invitations ORDER BY id) i`,
     );
     return rows.map(({ text }) => text).join('\n');
   }

@@ -248,15 +248,6 @@ describe('protection of accounts', () => {
     expect((await hashOf())?.password_hash).to.equal(after?.password_hash);
   });
 
-  it('asks for a verified address only where the operator wants that', async () => {
-    const user = await addUser(world, 'member');
-    const strict = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
-    const answer = await attempt(user.email, { ip: freshIp(), password, api: strict.api });
-    expect(answer.status).to.equal(403);
-    expectProblem(answer, 'email_not_verified');
-    expect((await attempt(user.email, { ip: freshIp(), password })).status).to.equal(200);
-  });
-
   it('writes no password, token, hash or address of an account to the logs', async () => {
     const user = await loggedIn(world, 'admin');
     await attempt(user.email, { ip: freshIp(), password: 'a-password-mistyped' });

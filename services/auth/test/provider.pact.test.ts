@@ -177,6 +177,13 @@ describe('Auth, as a provider', () => {
           await world.api.call('confirmEmail', { body: { token } });
           return await published('auth.account.email_changed', await newestLink(id, 'undo_email'));
         },
+        'an event auth.account.invitation_requested': async () => {
+          const body = { email: 'invited@example.org' };
+          const { id } = (await world.api.call('createInvitation', { token: admin.token, body })).body as {
+            id: string;
+          };
+          return await published('auth.account.invitation_requested', id);
+        },
         'an event auth.account.password_changed': async () => {
           const { id, token } = await loggedIn(world, 'member');
           const body = { current_password: password, new_password: 'another horse battery' };

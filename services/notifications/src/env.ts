@@ -27,6 +27,8 @@ export const env = databaseEnv.extend({
     .string()
     .default('loopback')
     .transform((list) => list.split(',').map((proxy) => proxy.trim())),
+  /** Whether an account reaches only itself until its address is verified. All services have this setting, and need the same value. */
+  AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
   // Kubernetes grants 30 s, docker compose 10 s
   SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
   /** api: serves requests; worker: hears events and delivers; all: both. */

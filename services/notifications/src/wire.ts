@@ -13,6 +13,7 @@ import { findTask } from './app/find-task.ts';
 import type { MailBudgetSettings } from './app/mail-budget.ts';
 import { deliveryMetrics } from './metrics/delivery-metrics.ts';
 import { tellAboutAccount } from './app/tell-about-account.ts';
+import { inviteByMail } from './app/invite-by-mail.ts';
 import { tellAboutTask } from './app/tell-about-task.ts';
 import { email } from './channels/email.ts';
 import { inApp } from './channels/in-app.ts';
@@ -91,7 +92,10 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     tokens,
     telemetry,
   });
-  const directory = createUserDirectory({ db, users: createUsersClient(auth), telemetry });
+  const directory = createUserDirectory({
+    ...{ db, users: createUsersClient(auth), telemetry },
+    requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
+  });
   const people = findPerson(directory);
 
   // a channel is a file and its place in this list
@@ -124,6 +128,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...handlers({
         tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
         tellAboutAccount: tellAboutAccount({ findPerson: people, compose }),
+        inviteByMail: inviteByMail({ compose }),
         async writeNotifications(tx, notifications) {
           await writeNotifications(tx, notifications);
           setTimeout(() => deliveries.forEach((loop) => loop.wake()), commitMs).unref();

@@ -14,6 +14,8 @@ import {
 import { askForLink, authConsumer } from './support/auth-consumer.ts';
 import { startListening, type Listening } from './support/listening.ts';
 
+const linkId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70';
+
 describePact('notifications', 'auth', (pact, formPact) => {
   expectAuth({
     consumer: authConsumer('notifications', createTelemetry({ service: 'notifications', stream: silent() })),
@@ -24,7 +26,6 @@ describePact('notifications', 'auth', (pact, formPact) => {
   });
 
   describe('of links to be mailed', () => {
-    const linkId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70';
     const link = 'http://localhost:8080/oidc/account/verify?token=twl_x';
     const headers = { authorization: `Bearer ${exampleToken}` };
     const path = is.fromProviderState('/account_links/${id}', `/account_links/${linkId}`);
@@ -130,9 +131,21 @@ describePact('notifications', 'auth', (pact, formPact) => {
       it(`mails a link for ${type}`, async () => {
         listening.know({ id, name: 'Ann', version: 1 });
         const mailed = async () => await listening.mailed(id, told);
-        await receives(type, mailed, { link_id: is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70') });
+        await receives(type, mailed, { link_id: is.uuid(linkId) });
       });
     }
+
+    it('mails an invitation', async () => {
+      const type = 'auth.account.invitation_requested';
+      const payload = { link_id: is.uuid(linkId), invited_by: is.uuid(id), timestamp: exampleInstant(is) };
+      await expectEvent({
+        ...{ pact: pact(), is, type, aggregateId: linkId, payload },
+        async receive(message) {
+          await listening.publish(message);
+          await waitFor(async () => await listening.mailed(null, 'security.invitation'));
+        },
+      });
+    });
 
     it('tells a user that their password was changed', async () => {
       listening.know({ id, name: 'Ann', version: 1 });

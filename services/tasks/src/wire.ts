@@ -16,6 +16,8 @@ import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { directoryCommit } from './postgres/directory-commit.ts';
 import { purgeAnswers } from './postgres/idempotency.ts';
+import { settling } from './postgres/locks.ts';
+import { performerSql } from './postgres/performer-sql.ts';
 import { createTaskStore } from './postgres/task-store.ts';
 import { observeUnsettled } from './postgres/unsettled-gauge.ts';
 
@@ -59,10 +61,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     appId: service,
   });
   const waker = createWaker({ db: db.pool, logger, ...(works ? { relay } : {}) });
-  const tasks = createTaskStore(db, waker.wake);
+  const policy = { requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL };
+  const tasks = createTaskStore(db, waker.wake, policy);
 
   // performers who come and go
-  const changes = createPerformerChanges();
+  const changes = createPerformerChanges(policy);
   const settle = settleTasks({ tasks });
   const settler = createLoop({
     name: 'settler',
@@ -73,7 +76,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     intervalMs: settlePollMs,
     logger,
   });
-  observeUnsettled(db.pool, telemetry);
+  observeUnsettled(db.pool, settling(performerSql(policy)), telemetry);
 
   // users in
   const tokens = createM2mTokens({
@@ -97,6 +100,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     db,
     users: createUsersClient(auth),
     telemetry,
+    ...policy,
     onApplied: async (_tx, change) => {
       if (changes.note(change)) settler.wake();
     },
@@ -111,7 +115,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     routes: servesRequests
       ? routes({
           tasks,
-          people: createPeople(directory),
+          people: createPeople(directory, policy),
           deadLetters: createDeadLetters({ db }),
           creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),
           shuffles: createUserLimit({ what: 'shuffle', perMinute: env.SHUFFLES_PER_MINUTE }),

@@ -44,6 +44,13 @@ export const events = {
   'auth.account.email_changed': linkEvent.describe(
     'A user has another e-mail address; a link that undoes the change is to be mailed to the old one.',
   ),
+  'auth.account.invitation_requested': z
+    .object({
+      link_id: uuid.describe('the link; GET /account_links/{id} has it'),
+      invited_by: uuid.describe('the user who invites'),
+      timestamp: instant.describe('when it was asked for'),
+    })
+    .describe('An invitation is to be mailed to somebody who has no account yet.'),
   'auth.account.access_ended': z
     .object({
       user_id: uuid.describe('the user'),

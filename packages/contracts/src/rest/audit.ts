@@ -10,6 +10,9 @@ export const auditActions = [
   'refresh',
   'refresh.reuse',
   'register',
+  'invitation.create',
+  'invitation.revoke',
+  'invitation.use',
   'user.create',
   'user.change',
   'user.delete',
@@ -47,7 +50,7 @@ export const auditEntry = z.object({
     .describe('who did it; null for somebody who has not proven who they are'),
   action: z.string().describe(`for example ${auditActions.slice(0, 5).join(', ')}`),
   subject: z
-    .object({ kind: z.enum(['user', 'client', 'key']), id: z.string() })
+    .object({ kind: z.enum(['user', 'client', 'key', 'invitation']), id: z.string() })
     .nullable()
     .describe('whom or what it was done to; null where that is unknown'),
   outcome: z.enum(['success', 'failure']),
@@ -77,7 +80,7 @@ export const auditRoutes = {
     query: z.strictObject({
       ...page,
       actor: searchText.optional().describe('the id of a user or client'),
-      subject: searchText.optional().describe('the id of a user, client or key'),
+      subject: searchText.optional().describe('the id of a user, client, key or invitation'),
       action: auditAction.optional(),
       outcome: z.enum(['success', 'failure']).optional(),
       ip: network.optional().describe('an address, or a network such as 192.0.2.0/24'),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { instant } from '../events/events.ts';
 import { addressRoutes, linkToken } from './addresses.ts';
 import { auditRoutes } from './audit.ts';
+import { invitationRoutes } from './invitations.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
 import { email, givenEmail, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
@@ -38,23 +39,39 @@ export const authRoutes = {
     path: '/api/v1/auth/register',
     operationId: 'register',
     summary: 'Create an account',
-    description: 'The role is always member.',
+    description:
+      'The role is always member. An installation may be closed, or take some e-mail domains or invited people only; an invitation also verifies the address.',
     tag: 'Sessions',
     access: { kind: 'anyone' },
-    body: z.strictObject({ email, password: newPassword, name: personName }),
+    body: z.strictObject({
+      email,
+      password: newPassword,
+      name: personName,
+      invitation_token: linkToken.optional().describe('what stands behind token= in the link of an invitation'),
+    }),
     responses: { 201: user },
-    problems: ['email_taken', 'weak_password', 'rate_limited'],
+    problems: [
+      'registration_closed',
+      'email_domain_not_accepted',
+      'invitation_required',
+      'invitation_mismatch',
+      'link_not_valid',
+      'email_taken',
+      'weak_password',
+      'rate_limited',
+    ],
   }),
   login: defineRoute({
     method: 'post',
     path: '/api/v1/auth/login',
     operationId: 'login',
     summary: 'Start a session',
+    description: 'Where addresses have to be verified, an account whose address is not verified yet reaches only itself with its tokens.',
     tag: 'Sessions',
     access: { kind: 'anyone' },
     body: z.strictObject({ email: givenEmail, password: givenPassword }),
     responses: { 200: session },
-    problems: ['invalid_credentials', 'email_not_verified', 'rate_limited'],
+    problems: ['invalid_credentials', 'rate_limited'],
   }),
   refresh: defineRoute({
     method: 'post',
@@ -231,7 +248,16 @@ export const authRoutes = {
     ifMatch: 'required',
     responses: { 200: user },
     etag: true,
-    problems: ['not_found', 'gone', 'email_taken', 'last_admin', 'current_password_required', 'wrong_password', 'rate_limited'],
+    problems: [
+      'email_domain_not_accepted',
+      'not_found',
+      'gone',
+      'email_taken',
+      'last_admin',
+      'current_password_required',
+      'wrong_password',
+      'rate_limited',
+    ],
   }),
   deleteUser: defineRoute({
     method: 'delete',
@@ -246,6 +272,7 @@ export const authRoutes = {
     responses: { 204: null },
     problems: ['not_found', 'gone', 'last_admin'],
   }),
+  ...invitationRoutes,
   ...auditRoutes,
   ...oauthRoutes,
   getInternalUser: defineRoute({

@@ -176,6 +176,7 @@ export const notificationTypes = [
   'security.confirm_email',
   'security.email_change_requested',
   'security.email_changed',
+  'security.invitation',
 ] as const;
 
 export const notification = z.object({

@@ -10,7 +10,14 @@ import type { KeySource } from './keys.ts';
 export type Authenticator = { authenticate(authorization: string | undefined): Promise<Actor> };
 
 /** What an access token says of a user. */
-export type UserClaims = { userId: string; role: Role; sessionId: string | undefined; issuedAt: Date };
+export type UserClaims = {
+  userId: string;
+  role: Role;
+  /** Whether the address was verified when the token was issued; undefined in a token of an older Auth. */
+  emailVerified: boolean | undefined;
+  sessionId: string | undefined;
+  issuedAt: Date;
+};
 
 export type JwtAuthenticatorOptions = {
   issuer: string;
@@ -39,6 +46,7 @@ const longestToken = 4_096;
 const userClaims = z.object({
   sub: uuid,
   role: schemas.role,
+  email_verified: z.boolean().optional(),
   sid: z.string().optional(),
   iat: z.number(),
   client_id: z.string().min(1),
@@ -102,10 +110,10 @@ function toVerified(payload: JWTPayload): Verified {
   }
   const claims = userClaims.safeParse(payload);
   if (!claims.success) throw invalid('The access token lacks a claim.');
-  const { sub: userId, role, sid: sessionId, iat } = claims.data;
+  const { sub: userId, role, email_verified: emailVerified, sid: sessionId, iat } = claims.data;
   return {
     expiresAt,
-    claims: { userId, role, sessionId, issuedAt: new Date(iat * 1000) },
+    claims: { userId, role, emailVerified, sessionId, issuedAt: new Date(iat * 1000) },
     holder: toHolder(claims.data),
   };
 }

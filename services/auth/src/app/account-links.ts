@@ -8,10 +8,14 @@ export type LinkPurpose = 'verify_email' | 'reset_password' | 'confirm_email' | 
 /** Links that anybody may have mailed to an address, without being logged in. */
 export type RequestablePurpose = 'verify_email' | 'reset_password';
 
+/** What a mailed token is for: a link of an account, or an invitation to make one. */
+export type TokenPurpose = LinkPurpose | 'invitation';
+
 /** Why a link does not work (any more). */
 export type LinkEnd =
   | 'used'
   | 'expired'
+  | 'revoked'
   | 'superseded'
   | 'email_changed'
   | 'email_taken'
@@ -72,6 +76,7 @@ export type MailRequests = {
 const meanings: Readonly<Record<LinkEnd, string>> = {
   used: 'It was used already.',
   expired: 'Its time is over.',
+  revoked: 'It was revoked.',
   superseded: 'A newer one was sent.',
   email_changed: 'The address of the account has changed.',
   email_taken: 'The address can no longer be used for this account.',

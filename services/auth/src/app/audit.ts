@@ -25,7 +25,7 @@ export const byCommandLine: Occasion = { actor: { kind: 'command_line' }, origin
 /** The service, by its schedule. */
 export const bySystem: Occasion = { actor: { kind: 'system' }, origin: noOrigin };
 
-export type AuditSubject = { kind: 'user' | 'client' | 'key'; id: string };
+export type AuditSubject = { kind: 'user' | 'client' | 'key' | 'invitation'; id: string };
 
 /** What the audit log is to say. It has neither passwords, tokens nor addresses of accounts: ids tell who. */
 export type NewAuditEntry = Occasion & {

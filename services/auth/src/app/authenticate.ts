@@ -8,8 +8,6 @@ type Parts = {
   passwords: Passwords;
   limits: Limits;
   audit: Audit;
-  /** Whether an address has to be verified before its account can be used. */
-  requireVerifiedEmail: boolean;
 };
 
 type Given = { email: string; password: string };
@@ -51,7 +49,7 @@ type Checked =
 /**
  * Lets somebody in, or answers alike whatever was wrong. Who is refused is in the audit log; who is let in, is put there by what then begins.
  */
-export function authenticate({ audit, requireVerifiedEmail, ...parts }: Parts) {
+export function authenticate({ audit, ...parts }: Parts) {
   const { users, passwords } = parts;
   const check = checkPassword(parts);
 
@@ -67,8 +65,7 @@ export function authenticate({ audit, requireVerifiedEmail, ...parts }: Parts) {
       const checked = await check(given, origin);
       account = checked.account;
       if (!checked.matches) throw wrongCredentials();
-      const { userId, tokensValidAfter, at, passwordHash, emailVerified } = checked.account;
-      if (requireVerifiedEmail && !emailVerified) throw problem('email_not_verified');
+      const { userId, tokensValidAfter, at, passwordHash } = checked.account;
       if (checked.outdated) {
         await users.strengthenPasswordHash(userId, passwordHash, await passwords.hash(given.password));
       }

@@ -6,6 +6,7 @@ import { emailTaken } from './create-user.ts';
 import { currentPasswordRequired, requireCurrentPassword } from './current-password.ts';
 import type { Limits, StoredUser, User, UserChange, Users } from './ports.ts';
 import { doneBy, existing, requireAdministration, requirePerson, toOwnUser, type Caller } from './read-user.ts';
+import { requireAcceptedDomain, type RegistrationPolicy } from './registration.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
 export type RequireVersion = (version: number) => void;
@@ -17,21 +18,22 @@ type Wanted = {
   current_password?: string | undefined;
 };
 
-type Parts = { users: Users; limits: Limits; audit: Audit; checkPassword: CheckPassword };
+type Parts = { users: Users; limits: Limits; audit: Audit; checkPassword: CheckPassword; policy: RegistrationPolicy };
 
 /** Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. */
-export function changeUser({ users, limits, audit, checkPassword }: Parts) {
+export function changeUser({ users, limits, audit, checkPassword, policy }: Parts) {
   const requirePassword = requireCurrentPassword(checkPassword);
 
   /**
    * Whether the caller may have the user's address moved to another; false where it would not move. Both addresses are mailed.
-   * @throws Problem `current_password_required`, `wrong_password`, `rate_limited`, `email_taken`.
+   * @throws Problem `current_password_required`, `wrong_password`, `email_domain_not_accepted`, `rate_limited`, `email_taken`.
    */
   async function mayMove(caller: Caller, id: string, { email, current_password: password }: Wanted): Promise<boolean> {
     const user = await users.find(id);
     if (email === undefined || user === undefined || user.is_deleted || isSameAddress(user.email, email)) return false;
     // asked first, so that a stolen session learns nothing and mails nobody
     if (caller.id === id) await requirePassword(user, password, caller.origin);
+    if (caller.id === id) requireAcceptedDomain(policy, email);
     await limits.causeMail(doneBy(caller));
     const isWithinLimits =
       (await limits.changeEmail(id)) && (await limits.mail(caller.origin.ip ?? '', email, 'confirm_email'));

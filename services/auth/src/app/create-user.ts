@@ -1,14 +1,26 @@
 import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import type { Occasion } from './audit.ts';
+import { linkNotValid } from './account-links.ts';
 import { hashOfNew } from './hash-of-new.ts';
 import type { Limits, Passwords, User, Users } from './ports.ts';
 
-type Account = { email: string; password: string; name: string; role: Role; emailVerified: boolean };
+type Account = {
+  email: string;
+  password: string;
+  name: string;
+  role: Role;
+  emailVerified: boolean;
+  /** The invitation that is used up by it. */
+  invitationId?: string;
+};
 
 type Parts = { users: Users; passwords: Passwords; limits: Pick<Limits, 'causeMail'> };
 
-/** Makes an account, and has its address mailed unless it is verified. @throws Problem `email_taken`, `weak_password`, `rate_limited`. */
+/**
+ * Makes an account, and has its address mailed unless it is verified.
+ * @throws Problem `email_taken`, `weak_password`, `rate_limited`; `link_not_valid` for an invitation that has ended meanwhile.
+ */
 export function createUser({ users, passwords, limits }: Parts) {
   return async (
     { password, ...account }: Account,
@@ -20,6 +32,7 @@ export function createUser({ users, passwords, limits }: Parts) {
     const passwordHash = await hashOfNew(passwords, 'password', password, account);
     const created = await users.create({ ...account, passwordHash }, by);
     if (created === 'email_taken') throw emailTaken();
+    if (created === 'invitation_ended') throw linkNotValid('used');
     return created;
   };
 }

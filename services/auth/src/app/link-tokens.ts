@@ -1,13 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { uuid } from '@taskwire/contracts';
-import type { LinkPurpose } from './account-links.ts';
+import type { TokenPurpose } from './account-links.ts';
 
 /** Tokens of mailed links: made from the id of the link, and known by it again, so that no row has them. */
 export type LinkTokens = {
   /** The same each time. */
-  tokenOf(link: { id: string; purpose: LinkPurpose }): string;
+  tokenOf(link: { id: string; purpose: TokenPurpose }): string;
   /** The id of the link that has this token; undefined when it was not made here, or for another purpose. */
-  idOf(token: string, purpose: LinkPurpose): string | undefined;
+  idOf(token: string, purpose: TokenPurpose): string | undefined;
 };
 
 /** Lets scanners for leaked secrets know a token when they see one. */
@@ -18,7 +18,7 @@ const idLength = 16;
 const form = new RegExp(`^${prefix}[\\w-]{64}$`);
 
 export function linkTokens(key: Buffer): LinkTokens {
-  function mac(id: Buffer, purpose: LinkPurpose): Buffer {
+  function mac(id: Buffer, purpose: TokenPurpose): Buffer {
     return createHmac('sha256', key).update(`${purpose} `).update(id).digest();
   }
 

@@ -1,7 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { schemas, Role } from '@taskwire/contracts';
 import type { z } from 'zod';
-import type { LinkPurpose } from './account-links.ts';
+import type { TokenPurpose } from './account-links.ts';
 import type { Occasion, Origin } from './audit.ts';
 
 /** A user as the API shows it. */
@@ -22,6 +22,8 @@ export type NewUser = {
   role: Role;
   emailVerified: boolean;
   passwordHash: string;
+  /** The open invitation to this address that is used up by it. */
+  invitationId?: string;
 };
 
 /** Who a person turned out to be. */
@@ -34,7 +36,7 @@ export type Authentication = {
 };
 
 /** What a log-in needs to know of an account. */
-export type Credentials = Authentication & { passwordHash: string; emailVerified: boolean };
+export type Credentials = Authentication & { passwordHash: string };
 
 /** A change of a user: the fields that become different, and whether it ends the access that was given before. */
 export type UserChange = {
@@ -61,8 +63,14 @@ export type DecideChange = (
 
 /** Where users are kept. Each write, its event and its entry in the audit log become true together, or not at all. */
 export type Users = {
-  /** The new user, or `email_taken`; of several at once with one address, one wins. */
-  create(user: NewUser, by: Occasion & { action: 'register' | 'user.create' }): Promise<User | 'email_taken'>;
+  /**
+   * The new user, or `email_taken`; of several at once with one address, one wins. `invitation_ended`: the invitation was used, revoked or has
+   * expired meanwhile.
+   */
+  create(
+    user: NewUser,
+    by: Occasion & { action: 'register' | 'user.create' },
+  ): Promise<User | 'email_taken' | 'invitation_ended'>;
   /** The user, a deleted one too; undefined for one that never was. */
   find(id: string): Promise<StoredUser | undefined>;
   /** Whether an account other than `forUser` has the address, or gave it up and may still take it back. */
@@ -132,12 +140,12 @@ export type Sessions = {
   end(sessionId: string, by: Occasion): Promise<void>;
   /** The user whose tokens are about to be made; undefined for a deleted one. */
   subject(userId: string): Promise<Subject | undefined>;
-  /** The user's role now, or that the access of a token with these claims has ended. */
+  /** The user's role now, and whether their address is verified, or that the access of a token with these claims has ended. */
   checkAccess(claims: {
     userId: string;
     sessionId: string | undefined;
     issuedAt: Date;
-  }): Promise<{ role: Role } | 'revoked'>;
+  }): Promise<{ role: Role; emailVerified: boolean } | 'revoked'>;
 };
 
 /** Hashes and judges passwords, at a bounded pace. @throws Problem `unavailable` when too many wait. */
@@ -162,6 +170,7 @@ export type AccessGrant = {
   /** When the person last proved who they are, in seconds since 1970. */
   authenticatedAt: number;
   role: Role;
+  emailVerified: boolean;
   sessionId: string;
 };
 
@@ -187,7 +196,9 @@ export type Limits = {
   /** Counts a change of the user's name, by the user or by an admin. */
   rename(by: Occasion, userId: string): Promise<void>;
   /** Whether an address may be mailed: false when it was asked for too often. @throws Problem for a network that asks too much. */
-  mail(ip: string, email: string, purpose: LinkPurpose): Promise<boolean>;
+  mail(ip: string, email: string, purpose: TokenPurpose): Promise<boolean>;
+  /** Counts an invitation of this user. */
+  invite(userId: string): Promise<void>;
   /** Whether the address of this user may be asked to change again: each request is a mail to the present address too. */
   changeEmail(userId: string): Promise<boolean>;
   /** Whether a link that was used may be tried once more. */

@@ -12,6 +12,8 @@ export type Caller = {
   isFirstParty: boolean;
   /** Whether the application may administer in the name of the user, as far as their role allows. */
   mayAdminister: boolean;
+  /** Whether the account only reaches itself, since its address is not verified. */
+  isRestricted: boolean;
   origin: Origin;
 };
 
@@ -30,9 +32,13 @@ export function readUser({ users }: { users: Users }) {
   };
 }
 
-/** Keeps an application out of other people's accounts that was not granted administration. @throws Problem `insufficient_scope`. */
+/**
+ * Keeps an application out of other people's accounts that was not granted administration, and an unverified account out of all but itself.
+ * @throws Problem `insufficient_scope`, `email_not_verified`.
+ */
 export function requireAdministration(caller: Caller): void {
   if (!caller.mayAdminister) throw problem('insufficient_scope', 'Other accounts need a token with the scope admin.');
+  if (caller.isRestricted) throw problem('email_not_verified', 'Verify your address before you reach other accounts.');
 }
 
 /** Keeps third-party applications out of what only the person may do. @throws Problem `insufficient_scope`. */

@@ -1,16 +1,36 @@
-import { Problem } from '@taskwire/errors';
+import { problem, Problem } from '@taskwire/errors';
 import type { Audit, Origin } from './audit.ts';
 import { createUser } from './create-user.ts';
 import type { Limits, Passwords, User, Users } from './ports.ts';
+import type { Registration } from './registration.ts';
 
-/** Anybody makes an account; the role is always member. */
-export function register(parts: { users: Users; passwords: Passwords; limits: Limits; audit: Audit }) {
+type Parts = { users: Users; passwords: Passwords; limits: Limits; audit: Audit; registration: Registration };
+
+type Account = { email: string; password: string; name: string; invitation_token?: string | undefined };
+
+/**
+ * Somebody makes an account, as far as the installation lets people in; the role is always member. An invitation verifies the address at once.
+ * Whether the address has an account is told last, to people who may register.
+ */
+export function register({ registration, ...parts }: Parts) {
   const create = createUser(parts);
-  return async (account: { email: string; password: string; name: string }, origin: Origin): Promise<User> => {
+
+  /** @throws Problem `link_not_valid`, `invitation_mismatch`. */
+  async function invitationFor(email: string, token: string) {
+    const invitation = await registration.openInvitation(token);
+    if (invitation.email.toLowerCase() === email.toLowerCase()) return { invitationId: invitation.id };
+    throw problem('invitation_mismatch', 'Register with the address that the invitation was sent to.', {
+      errors: [{ field: 'email', code: 'invitation_mismatch', message: 'is not the address of the invitation' }],
+    });
+  }
+
+  return async ({ invitation_token: token, ...account }: Account, origin: Origin): Promise<User> => {
     const by = { actor: null, origin, action: 'register' } as const;
     try {
+      registration.requireAdmission({ email: account.email, invitationToken: token });
       await parts.limits.register(origin.ip ?? '');
-      const user = await create({ ...account, role: 'member', emailVerified: false }, by);
+      const invited = token === undefined ? {} : await invitationFor(account.email, token);
+      const user = await create({ ...account, ...invited, role: 'member', emailVerified: token !== undefined }, by);
       // who has chosen the password is known where they did
       await parts.limits.trust(origin, account.email);
       return user;

@@ -25,6 +25,7 @@ export async function sessionTokens(
     issuedAt,
     authenticatedAt,
     role: user.role,
+    emailVerified: user.email_verified,
     sessionId,
   });
   return {

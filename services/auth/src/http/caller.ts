@@ -11,6 +11,7 @@ export function callerOf({ actor, ...request }: RequestFacts & { actor: UserActo
     clientId: actor.clientId,
     isFirstParty: actor.isFirstParty,
     mayAdminister: actor.scopes.has('admin'),
+    isRestricted: actor.isRestricted,
     origin: originOf(request),
   };
 }

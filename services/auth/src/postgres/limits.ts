@@ -31,6 +31,9 @@ export type LimitSettings = {
   /** Changes of one account's name by one user. */
   renamesPerAccount: number;
   renameWindowMs: number;
+  /** Invitations of one person. */
+  invitationsPerInviter: number;
+  invitationWindowMs: number;
 };
 
 export type LimitsOptions = {
@@ -54,6 +57,7 @@ export function createLimits({ pool, settings, knownNetworks, deviceProofs }: Li
   const perIp = limiter(pool, 'login-ip', settings.failuresPerIp, settings.failureWindowMs);
   const strangers = limiter(pool, 'login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
   const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
+  const invitations = limiter(pool, 'invite', settings.invitationsPerInviter, settings.invitationWindowMs);
   const mailsPerIp = limiter(pool, 'mail-ip', settings.mailsPerIp, settings.mailWindowMs);
   const emailChanges = limiter(pool, 'email-change', settings.mailsPerRecipient, settings.mailWindowMs);
   const repeats = limiter(pool, 'link-repeat', repeatsPerLink, repeatWindowMs);
@@ -94,6 +98,9 @@ export function createLimits({ pool, settings, knownNetworks, deviceProofs }: Li
     async rename({ actor }, userId) {
       // an admin who corrects a name takes nothing from its owner, nor the owner from the admin
       await consume(renames, `${actor?.kind === 'user' ? actor.id : ''} ${userId}`);
+    },
+    async invite(userId) {
+      await consume(invitations, userId);
     },
     async mail(ip, email, purpose) {
       await consume(mailsPerIp, networkOf(ip));

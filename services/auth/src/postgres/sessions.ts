@@ -75,7 +75,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
 
     async checkAccess({ userId, sessionId, issuedAt }) {
       if (!uuid.safeParse(sessionId).success) return 'revoked';
-      const [access] = await query<{ role: Role }>(db.pool, {
+      const [access] = await query<{ role: Role; emailVerified: boolean }>(db.pool, {
         name: 'check_access',
         text: checkAccess,
         values: [userId, sessionId, issuedAt.getTime() / 1000],
@@ -164,7 +164,7 @@ const endSession = `
   RETURNING user_id`;
 
 const checkAccess = `
-  SELECT users.role FROM users JOIN sessions ON sessions.user_id = users.id
+  SELECT users.role, users.email_verified AS "emailVerified" FROM users JOIN sessions ON sessions.user_id = users.id
   WHERE users.id = $1 AND users.deleted_at IS NULL
     AND (users.tokens_valid_after IS NULL OR users.tokens_valid_after <= to_timestamp($3::float8))
     AND sessions.id = $2 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()`;

@@ -3,10 +3,14 @@ import { isoMicros, query, type Database, type Tx } from '@taskwire/postgres';
 import type { Credentials, StoredUser, User, Users } from '../app/ports.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
+import { takeInvitation } from './invitations.ts';
 import { isReserved, isTakenAddress, requireUnreserved } from './undo-links.ts';
 import { announce, changeUserRow, findUser } from './user-changes.ts';
 import { listChangedUsers, listUsers } from './user-lists.ts';
 import { foldedEmail, foldEmail, secondsNow, userColumns } from './user-rows.ts';
+
+/** Undoes the creation of an account whose invitation has ended meanwhile. */
+class InvitationEnded extends Error {}
 
 /** `onEvents` is called once events were committed, as a hint to publish them. */
 export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkLifetimes): Users {
@@ -23,7 +27,7 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
 
   return {
     async create(user, by) {
-      return await announced(async (tx) => {
+      const creation = announced(async (tx) => {
         const [created] = await query<User>(tx, insertUser, [
           randomUUIDv7(),
           user.email.trim(),
@@ -42,7 +46,15 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
           await openLink(tx, { ...link, requestedBy, origin: by.origin }, lifetimes);
         }
         await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success' });
+        const { invitationId } = user;
+        if (invitationId !== undefined && !(await takeInvitation(tx, invitationId, created, by))) {
+          throw new InvitationEnded();
+        }
         return created;
+      });
+      return await creation.catch((error: unknown) => {
+        if (error instanceof InvitationEnded) return 'invitation_ended';
+        throw error;
       });
     },
 
@@ -105,6 +117,6 @@ const insertUser = `
   RETURNING ${userColumns}`;
 
 const findCredentials = `
-  SELECT users.id AS "userId", users.password_hash AS "passwordHash", users.email_verified AS "emailVerified",
+  SELECT users.id AS "userId", users.password_hash AS "passwordHash",
     ${isoMicros('users.tokens_valid_after')} AS "tokensValidAfter", ${secondsNow} AS at
   FROM users WHERE ${foldedEmail} = $1 AND users.deleted_at IS NULL`;

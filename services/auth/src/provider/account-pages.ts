@@ -31,6 +31,8 @@ export type AccountPagesOptions = {
   actions: AccountActions;
   /** The user whom a browser is logged in as. */
   browserUser(request: Request, response: Response): Promise<string | undefined>;
+  /** Further pages, made with the path that all of them are below. */
+  others: readonly ((base: string) => Page)[];
 };
 
 /** The pages that links in mails open, and those that ask for such mails. They belong to no log-in of a client, and need none. */
@@ -42,6 +44,7 @@ export function accountPages(options: AccountPagesOptions): OwnPath[] {
     askPage({ ...options, base, name: 'resend', purpose: 'verify_email' }),
     resetPage(options.actions, base),
     ...addressPages({ ...options, base }),
+    ...options.others.map((other) => other(base)),
   ];
   return pages.map((page) => ({
     path: `${base}/${page.name}`,

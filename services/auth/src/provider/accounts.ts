@@ -2,7 +2,7 @@ import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports.ts';
 
-type KnownAccount = Account & { subject: Subject };
+export type KnownAccount = Account & { subject: Subject };
 
 /** Users as the provider sees them; deleted ones are not there. */
 export function findAccount(sessions: Sessions) {
@@ -28,7 +28,7 @@ export function findAccount(sessions: Sessions) {
 type Token = { kind: string; grantId?: string | undefined; scope?: string | undefined };
 
 /**
- * Makes a user's access token say what services read: the role, the session (the grant it comes from), when the person logged in, and a
+ * Makes a user's access token say what services read: the role, whether the address is verified, the session (the grant it comes from), when the person logged in, and a
  * time of issue that is never before `tokens_valid_after`. Tokens that a client gets in its own name stay as they are.
  */
 export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
@@ -41,6 +41,7 @@ export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { pay
   payload['exp'] = Number(payload['exp']) + issuedAt - Number(payload['iat']);
   payload['iat'] = issuedAt;
   payload['role'] = subject.user.role;
+  payload['email_verified'] = subject.user.email_verified;
   payload['sid'] = token.grantId;
   const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
   const authTime = AuthorizationCode?.authTime ?? RefreshToken?.authTime;

@@ -1,20 +1,22 @@
 import { createHmac } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
-import type { Problem } from '@taskwire/errors';
+import { problem, type Problem } from '@taskwire/errors';
 import type { Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Audit } from '../app/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
 import type { DeviceProofs } from '../app/device-proofs.ts';
-import type { Sessions } from '../app/ports.ts';
+import type { Sessions, User } from '../app/ports.ts';
 import type { Providers } from './provider.ts';
 import { hasToken, readPostedForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
-import { pageHeaders, type Way } from './pages/html.ts';
+import { pageHeaders } from './pages/html.ts';
 import { loginPage } from './pages/login-page.ts';
+import { verificationPage } from './pages/verification-page.ts';
 import { refusalOf, refusalText } from './refusal.ts';
+import { verificationPrompt } from './verification-prompt.ts';
 
 export type InteractionOptions = {
   issuer: string;
@@ -55,22 +57,45 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       formToken: formToken(interaction),
       clientName: client?.clientName ?? String(params['client_id']),
     };
-    const body =
-      prompt.name === 'consent'
-        ? consentPage({ ...common, email: await emailOf(interaction), scopes: wantedScopes(interaction) })
-        : loginPage({
-            ...common,
-            ...login,
-            ways: waysIn(issuer, login.refusal),
-            error: login.refusal && refusalText(login.refusal),
+    const error = login.refusal && refusalText(login.refusal);
+    const base = accountPath(issuer);
+    const body = async () => {
+      switch (prompt.name) {
+        case verificationPrompt:
+          return verificationPage({
+            ...{ ...common, error },
+            email: (await personOf(interaction)).email,
+            resend: `${base}/resend`,
           });
-    send(response, status, body, params['redirect_uri'] as string | undefined);
+        case 'consent':
+          return consentPage({
+            ...common,
+            email: (await personOf(interaction)).email,
+            scopes: wantedScopes(interaction),
+          });
+        default: {
+          const ways = [{ href: `${base}/forgot`, text: 'Forgot your password?' }];
+          return loginPage({ ...common, ...login, ways, error });
+        }
+      }
+    };
+    send(response, status, await body(), params['redirect_uri'] as string | undefined);
   }
 
-  async function emailOf({ session }: Interaction): Promise<string> {
+  async function personOf({ session }: Interaction): Promise<User> {
     const subject = session === undefined ? undefined : await sessions.subject(session.accountId);
     if (subject === undefined) throw new errors.SessionNotFound('the account is not there any more');
-    return subject.user.email;
+    return subject.user;
+  }
+
+  /** Lets somebody go on who has verified their address meanwhile. */
+  async function goOn(step: Step): Promise<void> {
+    const { provider, interaction, request, response } = step;
+    if ((await personOf(interaction)).email_verified) {
+      return await provider.interactionFinished(request, response, { [verificationPrompt]: {} });
+    }
+    const refusal = problem('email_not_verified', 'Open the link in the mail first, or ask for a new one.');
+    await show(step, refusal.status, { email: '', refusal });
   }
 
   async function logIn(step: Step, form: URLSearchParams): Promise<void> {
@@ -142,6 +167,8 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       await logIn(step, form);
     } else if (interaction.prompt.name === 'consent' && decision === 'allow') {
       await allow(step);
+    } else if (interaction.prompt.name === verificationPrompt && decision === 'go_on') {
+      await goOn(step);
     } else {
       throw new errors.InvalidRequest('the form is not one of this step');
     }
@@ -152,14 +179,9 @@ function interactionPath(issuer: string, uid: string): string {
   return `${new URL(issuer).pathname}/interaction/${uid}`;
 }
 
-/** Where to go for who cannot log in. */
-function waysIn(issuer: string, refusal: Problem | undefined): Way[] {
-  const base = `${new URL(issuer).pathname}/account`;
-  const isUnverified = refusal?.code === 'email_not_verified';
-  return [
-    ...(isUnverified ? [{ href: `${base}/resend`, text: 'Send the link that verifies the address again' }] : []),
-    { href: `${base}/forgot`, text: 'Forgot your password?' },
-  ];
+/** The path below which an account's own pages are. */
+function accountPath(issuer: string): string {
+  return `${new URL(issuer).pathname}/account`;
 }
 
 function loginHint({ params }: Interaction): string {

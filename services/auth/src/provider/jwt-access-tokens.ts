@@ -95,7 +95,7 @@ async function ownerNow(claims: JWTPayload, { provider, sessions }: Options): Pr
   if (data === undefined) return 'ended';
   const issuedAt = new Date(data.iat * 1000);
   const access = await sessions.checkAccess({ userId: data.sub, sessionId: data.sid, issuedAt });
-  return access === 'revoked' ? 'ended' : access;
+  return access === 'revoked' ? 'ended' : { role: access.role, email_verified: access.emailVerified };
 }
 
 /** The claims of an access token of ours that has not expired. */

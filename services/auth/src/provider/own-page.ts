@@ -25,8 +25,8 @@ export function ok(body: string): Answer {
   return { status: 200, body };
 }
 
-/** A link that cannot be used, and the way to another one. */
-export function ended(refused: Problem, way: Way): Answer {
+/** A link that cannot be used, and the way to another one, where there is one. */
+export function ended(refused: Problem, way: Way | undefined): Answer {
   const title = 'This link is invalid or has expired';
   return { status: refused.status, body: failedPage({ title, text: refused.detail, way }) };
 }

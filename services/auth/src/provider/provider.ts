@@ -13,6 +13,7 @@ import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
 import { resourceIndicators } from './resources.ts';
+import { interactionPolicy } from './verification-prompt.ts';
 
 export type ProviderOptions = {
   issuer: string;
@@ -22,6 +23,8 @@ export type ProviderOptions = {
   refreshTokens: RefreshTokens;
   /** Cookies are signed with it. */
   cookieKey: Buffer;
+  /** Whether an address has to be verified before clients get anything. */
+  requireVerifiedEmail: boolean;
   lifetimes: { accessTokenSeconds: number; refreshTokenDays: number; sessionDays: number };
   audit: Audit;
   logger: Logger;
@@ -136,7 +139,10 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
       RefreshToken: refreshTokenDays * daySeconds,
       Session: browserSeconds,
     },
-    interactions: { url: (_ctx, { uid }) => `${new URL(options.issuer).pathname}/interaction/${uid}` },
+    interactions: {
+      policy: interactionPolicy(options),
+      url: (_ctx, { uid }) => `${new URL(options.issuer).pathname}/interaction/${uid}`,
+    },
     renderError: errorPage,
     features: {
       devInteractions: { enabled: false },

@@ -8,12 +8,13 @@ import type { SigningKeys } from './signing-keys.ts';
 export function createJwtIssuer(options: { issuer: string; lifetimeSeconds: number; keys: SigningKeys }): TokenIssuer {
   const { issuer, lifetimeSeconds, keys } = options;
   return {
-    async issue({ subject, clientId, audience, issuedAt, authenticatedAt, role, sessionId }) {
+    async issue({ subject, clientId, audience, issuedAt, authenticatedAt, role, emailVerified, sessionId }) {
       const { kid, privateKey } = (await keys.ring()).active;
       const accessToken = await new SignJWT({
         client_id: clientId,
         scope: userScopes.join(' '),
         role,
+        email_verified: emailVerified,
         sid: sessionId,
         auth_time: authenticatedAt,
       })

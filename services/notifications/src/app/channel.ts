@@ -4,7 +4,8 @@ import type { Facts, NotificationType } from './notification-types.ts';
 export type Delivery = {
   id: string;
   notificationId: string;
-  userId: string;
+  /** Null for somebody who has no account; such a mail goes to the address of its link. */
+  userId: string | null;
   type: NotificationType;
   facts: Facts;
   /** The user who caused it; null for the system itself, and once Auth has erased them. */

@@ -3,8 +3,8 @@ import type { MailKind } from './notification-types.ts';
 /** A mail that is about to be sent. */
 export type MailToCount = {
   deliveryId: string;
-  /** The account that it is about. */
-  userId: string;
+  /** The account that it is about; null for an invitation. */
+  userId: string | null;
   address: string;
   kind: MailKind;
   /** Whether its account has shown that the address is its own. */

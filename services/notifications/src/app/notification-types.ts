@@ -29,7 +29,7 @@ export type Facts = {
   task: { id: string; title: string; isDeleted: boolean } | null;
   /** The name of who did it; null for the system itself. */
   actor: string | null;
-  /** The name of who is told. */
+  /** The name of the recipient; empty for somebody who has no account. */
   recipient: string;
   /** The id of a link that is made when the mail is sent; never the link. */
   linkId?: string;

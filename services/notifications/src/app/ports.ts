@@ -40,7 +40,8 @@ export type FindLink = (
 export type NewNotification = {
   /** The id of the message that it comes from. */
   eventId: string;
-  userId: string;
+  /** Null for a mail to somebody who has no account. */
+  userId: string | null;
   type: NotificationType;
   taskId: string | null;
   /** The user who caused it; null for the system itself. */

@@ -42,6 +42,7 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'security.confirm_email': 'account',
   'security.email_change_requested': 'account',
   'security.email_changed': 'account',
+  'security.invitation': 'account',
 };
 
 /** What the mail of each type is counted as, where it has one. */
@@ -58,6 +59,7 @@ export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
   'security.confirm_email': 'link',
   'security.email_change_requested': 'security',
   'security.email_changed': 'undo',
+  'security.invitation': 'link',
 };
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */

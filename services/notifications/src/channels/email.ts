@@ -95,7 +95,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   }
 
   async function sendToPerson(delivery: Delivery, mail: Mail, handover: Handover): Promise<Verdict> {
-    const person = await options.findPerson(delivery.userId);
+    const person = await recipientIn(delivery);
     switch (person.kind) {
       case 'person':
         return await send(delivery, recipientOf(person.email, person), mail, handover);
@@ -108,6 +108,11 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     }
   }
 
+  /** Nobody for a mail to somebody who has no account. */
+  async function recipientIn({ userId }: Delivery): ReturnType<FindPerson> {
+    return userId === null ? { kind: 'unheard_of' } : await options.findPerson(userId);
+  }
+
   /** The link is asked for now, and lives as long as this attempt; it goes to the address that it was made for. */
   async function sendLink(delivery: Delivery, linkMail: LinkMail, handover: Handover): Promise<Verdict> {
     const { facts } = delivery;
@@ -115,7 +120,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     const answer = await options.findLink(facts.linkId, handover.signal);
     switch (answer.kind) {
       case 'link': {
-        const person = await options.findPerson(delivery.userId);
+        const person = await recipientIn(delivery);
         if (person.kind === 'unavailable') return later(person);
         const to = recipientOf(answer.email, person);
         // a warning with a link goes to an address that the account has, or had until what it warns of

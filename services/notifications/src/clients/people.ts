@@ -9,6 +9,6 @@ export function findPerson(directory: UserDirectory): FindPerson {
     if (answer.kind === 'not_found') return { kind: 'unheard_of' };
     const { user } = answer;
     if (user.isDeleted) return { kind: 'deleted' };
-    return { kind: 'person', id, name: user.name, email: user.email, isEmailVerified: user.emailVerified };
+    return { kind: 'person', id, name: user.name, email: user.email, isEmailVerified: user.emailVerified === true };
   };
 }

@@ -14,12 +14,13 @@ export type UseCases = {
     signal: AbortSignal,
   ): Promise<Plan>;
   tellAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
+  inviteByMail(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
   writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<void>;
 };
 
 /** What this service does with the events that it hears, beside keeping its user directory. */
 export function handlers(useCases: UseCases): Handler[] {
-  return [tell(useCases), welcome(useCases), ...tellOfLinks(useCases), ...tellOfAccount(useCases)];
+  return [tell(useCases), welcome(useCases), ...tellOfLinks(useCases), ...tellOfAccount(useCases), invite(useCases)];
 }
 
 /** One handler for all that people are told of tasks, because order is kept within a handler: people read what happened to a task as it happened. */
@@ -102,6 +103,16 @@ function tellOfAccount(useCases: UseCases): Handler[] {
         outcomeOf(await useCases.tellAboutAccount({ userId, type: notification }, messageId), useCases),
     }),
   );
+}
+
+function invite(useCases: UseCases): Handler {
+  return defineHandler({
+    type: 'auth.account.invitation_requested',
+    schema: events['auth.account.invitation_requested'],
+    order: 'none',
+    handle: async ({ link_id: linkId, invited_by: invitedBy }, { messageId }) =>
+      outcomeOf(useCases.inviteByMail({ linkId, invitedBy }, messageId), useCases),
+  });
 }
 
 function outcomeOf(plan: Plan, { writeNotifications }: UseCases): Outcome {

@@ -5,6 +5,8 @@ import type { Facts, NotificationType } from '../app/notification-types.ts';
 
 /** Rows of a round, so that no statement runs long or holds many locks: each takes its deliveries and their attempts along. */
 const batch = 500;
+/** A mail is tried for four days (RFC 5321 section 4.5.4.1); whether an invitation arrived is asked about within weeks. */
+const withoutUserDays = 30;
 
 export type ForgettingSettings = {
   /** Days that a notification is kept. */
@@ -17,7 +19,7 @@ export type ForgettingSettings = {
  * Forgets a batch of what is personal and has had its time. Any number of replicas may do this at once. Tells whether there may be more:
  * - what users were told whom Auth has erased: their names, and their addresses in what mail servers said
  * - their names in what others were told
- * - notifications that are too old
+ * - notifications that are too old, and much earlier mails to people without an account: mail servers repeat their addresses
  *
  * The directory knows those whom Auth has erased by an empty address.
  */
@@ -25,7 +27,8 @@ export async function forgetOld(db: Database, settings: ForgettingSettings): Pro
   const rounds = [
     await query(db.pool, deleteOfErased, [batch]),
     await eraseActors(db, settings.words),
-    await query(db.pool, deleteOld, [settings.notificationDays, batch]),
+    await query(db.pool, deleteOld(), [settings.notificationDays, batch]),
+    await query(db.pool, deleteOld('AND user_id IS NULL'), [withoutUserDays, batch]),
   ];
   return rounds.some((rows) => rows.length === batch) ? 'more' : 'idle';
 }
@@ -41,10 +44,10 @@ const deleteOfErased = `
   RETURNING id`;
 
 // ids are of version 7, so their order is that of time; as a subquery the bound is one value, for which the index serves
-const deleteOld = `
+const deleteOld = (which = '') => `
   DELETE FROM notifications WHERE id = ANY (ARRAY(
     SELECT id FROM notifications
-    WHERE id < (SELECT uuidv7(make_interval(days => - $1::integer)))
+    WHERE id < (SELECT uuidv7(make_interval(days => - $1::integer))) ${which}
     ORDER BY id LIMIT $2
     FOR UPDATE SKIP LOCKED
   ))

@@ -2,7 +2,8 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 
-// A conflict means that this person was told of this event before: then nothing of it is written, no delivery either.
+// A conflict means that this person was told of this event before: then nothing of it is written, no delivery either. A mail to somebody without an
+// account has no user, which is compared as such.
 // A channel without a worker has delivered with the commit; it is logged as every other.
 const writeAll = `
   WITH given AS (
@@ -11,14 +12,15 @@ const writeAll = `
   ), told AS (
     INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, facts, title, body)
     SELECT event_id, user_id, type, task_id, actor_id, facts, title, body FROM given
-    ON CONFLICT (event_id, user_id, type) DO NOTHING
+    ON CONFLICT DO NOTHING
     RETURNING id, event_id, user_id, type
   ), planned AS (
     INSERT INTO deliveries (notification_id, channel, class, state, attempts, due_at)
     SELECT told.id, c.name, given.class, c.state,
       CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
       CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
-    FROM told JOIN given USING (event_id, user_id, type)
+    FROM told JOIN given ON given.event_id = told.event_id AND given.type = told.type
+      AND given.user_id IS NOT DISTINCT FROM told.user_id
     CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
     RETURNING id, state
   ), logged AS (

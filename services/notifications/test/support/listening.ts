@@ -15,8 +15,8 @@ export type Listening = {
   knowTask(task: StandInTask): void;
   /** Types of what a person was told, newest first. */
   told(userId: string): Promise<string[]>;
-  /** Whether there is something of this type to be mailed to a person. */
-  mailed(userId: string, type: string): Promise<boolean>;
+  /** Whether there is something of this type to be mailed to a person; null for somebody without an account. */
+  mailed(userId: string | null, type: string): Promise<boolean>;
   stop(): Promise<void>;
 };
 
@@ -46,7 +46,7 @@ export async function startListening(): Promise<Listening> {
     },
     async mailed(userId, type) {
       const text = `SELECT 1 FROM notifications n JOIN deliveries d ON d.notification_id = n.id
-        WHERE n.user_id = $1 AND n.type = $2 AND d.channel = 'email'`;
+        WHERE n.user_id IS NOT DISTINCT FROM $1 AND n.type = $2 AND d.channel = 'email'`;
       return (await query(around.database.db.pool, text, [userId, type])).length > 0;
     },
     async stop() {

@@ -7,7 +7,16 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 export const issuer = 'http://auth.test/oidc';
 export const audience = 'urn:taskwire:notifications';
 
-export type StandInUser = { id: string; name: string; email: string; role: Role; version: number; isDeleted: boolean };
+export type StandInUser = {
+  id: string;
+  name: string;
+  email: string;
+  role: Role;
+  version: number;
+  isDeleted: boolean;
+  /** True when absent. */
+  emailVerified?: boolean;
+};
 export type StandInTask = { id: string; title: string; creatorId: string; version: number; updatedAt: string };
 
 export type StandInLink = {
@@ -18,7 +27,7 @@ export type StandInLink = {
   deleted_unless_verified_by?: string;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number };
+type TokenOverrides = { audience?: string; expiresIn?: number; emailVerified?: boolean };
 
 export type OtherServices = {
   authUrl: string;
@@ -126,8 +135,10 @@ export async function startOtherServices(): Promise<OtherServices> {
       tasks.set(task.id, task);
       return task;
     },
-    userToken: async ({ id, role }, overrides = {}) =>
-      await token({ sub: id, role, client_id: 'first-party', scope: '', sid: id }, overrides),
+    userToken: async ({ id, role }, { emailVerified = true, ...overrides } = {}) => {
+      const claims = { sub: id, role, email_verified: emailVerified, sid: id };
+      return await token({ ...claims, client_id: 'first-party', scope: '' }, overrides);
+    },
     serviceToken: async (overrides = {}) => await token({ sub: 'tasks', client_id: 'tasks', scope: 'any' }, overrides),
     async stop() {
       await Promise.all([authServer.stop(), tasksServer.stop()]);
@@ -140,11 +151,11 @@ function linkAnswer(link: StandInLink | { ended: string } | undefined): [number,
   return 'ended' in link ? [410, { code: 'gone', detail: link.ended }] : [200, link];
 }
 
-function shownUser({ isDeleted, ...user }: StandInUser) {
+function shownUser({ isDeleted, emailVerified = true, ...user }: StandInUser) {
   return {
     ...user,
     is_deleted: isDeleted,
-    email_verified: true,
+    email_verified: emailVerified,
     tokens_valid_after: null,
     created_at: '2026-01-01T00:00:00.000000Z',
     // a second for each version

@@ -1,5 +1,6 @@
 import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
+import type { PerformerStanding } from '../domain/performer.ts';
 import type { Task, TaskFields, TaskState } from '../domain/task.ts';
 
 /** JSON text as the database made it, sent as it is; with the version of the resource where it has one. */
@@ -31,7 +32,7 @@ export type TaskFilter = {
 export type Page<P> = { items: readonly string[]; next: P | null };
 
 /** What somebody is to the user directory. */
-export type Standing = 'performer' | 'no performer' | 'unknown';
+export type Standing = PerformerStanding | 'unknown';
 
 /** The tasks of the service and what was done to them. */
 export type TaskStore = {
@@ -61,14 +62,17 @@ export type TaskStore = {
 /** As much of a task as moving it needs, which matters when there are many. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
+/** An open task whose assignee cannot carry it out, and why. */
+export type StrandedTask = Task & { assignee_is_deleted: boolean; assignee_standing: Standing };
+
 /** What can be done in one transaction. Rows are locked in this order: the turn, tasks, directory. */
 export type TaskTransaction = {
   /** The task, locked; undefined for one that is deleted or never was. */
   lock(id: string): Promise<Task | undefined>;
   /** All open tasks, locked. */
   lockOpen(): Promise<OpenTask[]>;
-  /** Some open tasks whose assignee is deleted or has another role now, locked; those that somebody else has locked are left out. */
-  lockStranded(limit: number): Promise<(Task & { assignee_is_deleted: boolean })[]>;
+  /** Some open tasks whose assignee is no performer any more, locked; those that somebody else has locked are left out. */
+  lockStranded(limit: number): Promise<StrandedTask[]>;
   /** Some drafts that wait for a performer, locked likewise. */
   lockAwaiting(limit: number): Promise<Task[]>;
   create(task: NewTask, reason: string): Promise<Document>;

@@ -2,13 +2,13 @@ import type { Progress } from '@taskwire/lifecycle';
 import { assign, awaitPerformer } from '../domain/assignment.ts';
 import { explainChoice } from '../domain/fairness.ts';
 import type { Task } from '../domain/task.ts';
-import type { TaskStore, TaskTransaction } from './ports.ts';
+import type { StrandedTask, TaskStore, TaskTransaction } from './ports.ts';
 
 /** Tasks settled in one transaction. It keeps the turn to choose fairly meanwhile (some 2 ms a task), and people wait for that. */
 const batch = 20;
 
 /**
- * One round of bringing tasks to who can do them: open tasks whose performer is gone or has another role move to others; with nobody
+ * One round of bringing tasks to who can do them: open tasks whose performer is gone, has another role or an unverified address move to others; with nobody
  * left they become drafts that wait, and those are assigned as soon as there is somebody. It looks at what is, not at what was told, so a
  * lost wake-up or a crash in the middle costs time only.
  */
@@ -27,11 +27,17 @@ export function settleTasks({ tasks }: { tasks: TaskStore }) {
 async function moveStranded(tx: TaskTransaction): Promise<number> {
   const stranded = await tx.lockStranded(batch);
   for (const task of stranded) {
-    const why = task.assignee_is_deleted ? 'the performer was deleted' : 'the performer has another role now';
+    const why = reasonOf(task);
     if (await giveToAnybody(tx, task, why)) continue;
     await tx.apply(task, awaitPerformer(task, `${why}; nobody else is there`), null);
   }
   return stranded.length;
+}
+
+function reasonOf({ assignee_is_deleted: isDeleted, assignee_standing: standing }: StrandedTask): string {
+  if (isDeleted) return 'the performer was deleted';
+  if (standing === 'unverified') return "the performer's e-mail address is not verified";
+  return 'the performer has another role now';
 }
 
 async function giveAwaiting(tx: TaskTransaction, limit: number): Promise<number> {

@@ -1,20 +1,18 @@
 import { problem } from '@taskwire/errors';
 import type { UserDirectory } from '@taskwire/user-directory';
 import type { People } from '../app/ports.ts';
-import { isPerformer, type Role } from '../domain/task.ts';
+import { standingOf, type PerformerPolicy } from '../domain/performer.ts';
 
 /** When nothing better is known: about the time after which a breaker lets a call through again. */
 const retryAfterMs = 5_000;
 
 /** The people of the user directory, and of Auth where the directory does not know somebody yet. */
-export function createPeople(directory: Pick<UserDirectory, 'readThrough'>): People {
+export function createPeople(directory: Pick<UserDirectory, 'readThrough'>, policy: PerformerPolicy): People {
   return {
     standing: async (userId) => {
       const found = await directory.readThrough(userId);
       if (found.kind === 'not_found') return 'unknown';
-      if (found.kind === 'ok') {
-        return !found.user.isDeleted && isPerformer(found.user.role as Role) ? 'performer' : 'no performer';
-      }
+      if (found.kind === 'ok') return standingOf(found.user, policy);
       const seconds = Math.max(1, Math.ceil((found.retryAfterMs ?? retryAfterMs) / 1000));
       throw problem('unavailable', 'It cannot be found out at the moment who the assignee is.', {
         headers: { 'Retry-After': String(seconds) },

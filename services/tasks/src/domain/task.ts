@@ -34,8 +34,3 @@ export type Task = TaskFields & {
 export function isOpen(state: TaskState): boolean {
   return state === 'assigned' || state === 'in_progress';
 }
-
-/** Whether somebody of this role carries out tasks. */
-export function isPerformer(role: Role): boolean {
-  return role === 'member';
-}

@@ -2,6 +2,7 @@ import { eventHeaders } from '@taskwire/outbox';
 import { query, type Queryable } from '@taskwire/postgres';
 import type { Document, IdempotentRequest, NewTask } from '../app/ports.ts';
 import { creation } from '../domain/creation.ts';
+import type { PerformerSql } from './performer-sql.ts';
 import { recordChangeSql } from './record-change.ts';
 import { joinPeople, taskJson } from './task-json.ts';
 
@@ -10,30 +11,35 @@ import { joinPeople, taskJson } from './task-json.ts';
  * Undefined when nothing was stored: the assignee is no performer, or the key was taken before. While another transaction that took
  * the key still runs, this waits for its end. `reason` is why the assignee was chosen.
  */
-export async function insertTask(
+export type InsertTask = (
   db: Queryable,
   task: NewTask,
   reason: string | null,
   request: IdempotentRequest | undefined,
-): Promise<Document | undefined> {
-  const { events, log } = creation(task.assignee_id, reason);
-  const values = [
-    task.title,
-    task.description,
-    task.priority,
-    task.due_at,
-    task.labels,
-    task.creator_id,
-    JSON.stringify(events),
-    JSON.stringify(log),
-    eventHeaders(),
-    ...(task.assignee_id === null ? [] : [task.assignee_id]),
-    ...(request === undefined ? [] : [request.key, request.fingerprint]),
-  ];
-  const statement =
-    statements[task.assignee_id === null ? 'draft' : 'assigned'][request === undefined ? 'each' : 'once'];
-  const [row] = await query<{ json: string }>(db, { ...statement, values });
-  return row && { text: row.json, etag: 1 };
+) => Promise<Document | undefined>;
+
+export function insertingTasks(performer: PerformerSql): InsertTask {
+  const statements = statementsFor(performer);
+  return async (db, task, reason, request) => {
+    const { events, log } = creation(task.assignee_id, reason);
+    const values = [
+      task.title,
+      task.description,
+      task.priority,
+      task.due_at,
+      task.labels,
+      task.creator_id,
+      JSON.stringify(events),
+      JSON.stringify(log),
+      eventHeaders(),
+      ...(task.assignee_id === null ? [] : [task.assignee_id]),
+      ...(request === undefined ? [] : [request.key, request.fingerprint]),
+    ];
+    const statement =
+      statements[task.assignee_id === null ? 'draft' : 'assigned'][request === undefined ? 'each' : 'once'];
+    const [row] = await query<{ json: string }>(db, { ...statement, values });
+    return row && { text: row.json, etag: 1 };
+  };
 }
 
 function columns(state: string, assigneeId: string): string {
@@ -48,10 +54,12 @@ const clock = '(SELECT clock_timestamp() AS now) AS clock';
 const draft = `SELECT ${columns("'draft'", 'NULL')} FROM ${clock}`;
 
 /** No row unless the assignee is a performer, who then stays one until this is committed. */
-const assigned = `
+function assigned({ performs }: PerformerSql): string {
+  return `
   SELECT ${columns("'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
-  WHERE performer.id = $10 AND performer.role = 'member' AND NOT performer.is_deleted
+  WHERE performer.id = $10 AND ${performs('performer')}
   FOR SHARE OF performer`;
+}
 
 /** The key goes first: who does not get it stores nothing else. */
 function claim(key: string, fingerprint: string): string {
@@ -79,19 +87,21 @@ function insertSql(row: string, claimed: { part: string; join: string }): string
 
 const each = { part: '', join: '' };
 
-const statements = {
-  draft: {
-    each: { name: 'create draft', text: insertSql(draft, each) },
-    once: {
-      name: 'create draft once',
-      text: insertSql(draft, { part: claim('$10', '$11'), join: 'CROSS JOIN claimed' }),
+function statementsFor(performer: PerformerSql) {
+  return {
+    draft: {
+      each: { name: 'create draft', text: insertSql(draft, each) },
+      once: {
+        name: 'create draft once',
+        text: insertSql(draft, { part: claim('$10', '$11'), join: 'CROSS JOIN claimed' }),
+      },
     },
-  },
-  assigned: {
-    each: { name: 'create assigned', text: insertSql(assigned, each) },
-    once: {
-      name: 'create assigned once',
-      text: insertSql(assigned, { part: claim('$11', '$12'), join: 'CROSS JOIN claimed' }),
+    assigned: {
+      each: { name: 'create assigned', text: insertSql(assigned(performer), each) },
+      once: {
+        name: 'create assigned once',
+        text: insertSql(assigned(performer), { part: claim('$11', '$12'), join: 'CROSS JOIN claimed' }),
+      },
     },
-  },
-} as const;
+  } as const;
+}

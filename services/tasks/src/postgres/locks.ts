@@ -1,13 +1,11 @@
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
-import type { OpenTask } from '../app/ports.ts';
+import type { OpenTask, StrandedTask } from '../app/ports.ts';
 import type { Task } from '../domain/task.ts';
+import type { PerformerSql } from './performer-sql.ts';
 
 const taskColumns = `
   task.id, task.title, task.description, task.state, task.priority, ${isoMicros('task.due_at')} AS due_at, task.labels,
   task.creator_id, task.assignee_id, task.awaiting_performer, task.version`;
-
-/** The assignee cannot carry out the task any more. */
-const isStranded = "(assignee.is_deleted OR assignee.role <> 'member')";
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
@@ -26,18 +24,6 @@ export async function lockOpen(tx: Queryable): Promise<OpenTask[]> {
   );
 }
 
-/** Open tasks whose assignee is deleted or has another role now. */
-export async function lockStranded(tx: Queryable, limit: number): Promise<(Task & { assignee_is_deleted: boolean })[]> {
-  return await query<Task & { assignee_is_deleted: boolean }>(
-    tx,
-    `SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted
-     FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-     WHERE ${isOpen} AND ${isStranded}
-     ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`,
-    [limit],
-  );
-}
-
 /** Drafts that wait for a performer. */
 export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]> {
   return await query<Task>(
@@ -48,23 +34,39 @@ export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]
   );
 }
 
-/** Whether one of the two would find something that can be helped. */
-export async function needSettling(db: Queryable): Promise<boolean> {
-  const [row] = await query<{ needed: boolean }>(db, { name: 'need settling', text: needed });
-  return row?.needed === true;
-}
+/** Tasks that are not where they should be. */
+export type Settling = {
+  /** Open tasks whose assignee is no performer any more. */
+  lockStranded(tx: Queryable, limit: number): Promise<StrandedTask[]>;
+  /** Whether there are stranded tasks, or drafts that wait although there are performers. */
+  needSettling(db: Queryable): Promise<boolean>;
+  countUnsettled(db: Queryable): Promise<{ stranded: number; awaiting: number }>;
+};
 
-const needed = `
-  SELECT EXISTS (
-      SELECT FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-      WHERE ${isOpen} AND ${isStranded}
-    ) OR (
-      EXISTS (SELECT FROM tasks WHERE awaiting_performer AND deleted_at IS NULL)
-      AND EXISTS (SELECT FROM directory_users WHERE role = 'member' AND NOT is_deleted)
+export function settling({ performs, standing }: PerformerSql): Settling {
+  const stranded = `
+    FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
+    WHERE ${isOpen} AND NOT ${performs('assignee')}`;
+  const awaiting = 'FROM tasks WHERE awaiting_performer AND deleted_at IS NULL';
+  const lockSome = `
+    SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted, ${standing('assignee')} AS assignee_standing
+    ${stranded} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
+  const needed = `
+    SELECT EXISTS (SELECT ${stranded}) OR (
+      EXISTS (SELECT ${awaiting})
+      AND EXISTS (SELECT FROM directory_users WHERE ${performs('directory_users')})
     ) AS needed`;
-
-export const countUnsettled = `
-  SELECT
-    (SELECT count(*)::integer FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-     WHERE ${isOpen} AND ${isStranded}) AS stranded,
-    (SELECT count(*)::integer FROM tasks WHERE awaiting_performer AND deleted_at IS NULL) AS awaiting`;
+  const counted = `
+    SELECT (SELECT count(*)::integer ${stranded}) AS stranded, (SELECT count(*)::integer ${awaiting}) AS awaiting`;
+  return {
+    lockStranded: async (tx, limit) => await query<StrandedTask>(tx, lockSome, [limit]),
+    async needSettling(db) {
+      const [row] = await query<{ needed: boolean }>(db, { name: 'need settling', text: needed });
+      return row?.needed === true;
+    },
+    async countUnsettled(db) {
+      const [counts] = await query<{ stranded: number; awaiting: number }>(db, counted);
+      return counts ?? { stranded: 0, awaiting: 0 };
+    },
+  };
+}

@@ -2,10 +2,12 @@ import { problem, type Problem } from '@taskwire/errors';
 import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { IdempotentRequest, TaskStore, TaskTransaction } from '../app/ports.ts';
 import { applyChange, applyChanges } from './apply.ts';
-import { chooseFairest, lockPerformers, lockStanding, takeTurn } from './choice.ts';
-import { insertTask } from './create.ts';
+import type { PerformerPolicy } from '../domain/performer.ts';
+import { choosing, takeTurn, type Choosing } from './choice.ts';
+import { insertingTasks, type InsertTask } from './create.ts';
 import { claimKey, earlierAnswer, keepAnswer } from './idempotency.ts';
-import { lockAwaiting, lockOpen, lockStranded, lockTask, needSettling } from './locks.ts';
+import { lockAwaiting, lockOpen, lockTask, settling, type Settling } from './locks.ts';
+import { performerSql } from './performer-sql.ts';
 import { taskReads } from './reads.ts';
 
 /** How long a transaction waits for one lock: a task that is being moved, the turn, a first request with the same key. */
@@ -15,8 +17,22 @@ function busy(cause: unknown): Problem {
   return problem('unavailable', 'Somebody else is at work on this.', { headers: { 'Retry-After': '1' }, cause });
 }
 
-/** The tasks in PostgreSQL. `onCommit` is called after each commit that may have left events in the outbox. */
-export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
+/** What depends on who carries out tasks. */
+type Statements = Choosing & Settling & { insertTask: InsertTask };
+
+/**
+ * The tasks in PostgreSQL. `onCommit` is called after each commit that may have left events in the outbox. `policy` says who carries out tasks; whoever
+ * reads and writes the same tasks needs the same one.
+ */
+export function createTaskStore(
+  db: Database,
+  onCommit: () => void,
+  policy: PerformerPolicy = { requireVerifiedEmail: true },
+): TaskStore {
+  const performer = performerSql(policy);
+  const statements = { ...choosing(performer), ...settling(performer), insertTask: insertingTasks(performer) };
+  const { insertTask, needSettling } = statements;
+
   async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     try {
       const result = await db.transaction(async (tx) => {
@@ -49,15 +65,15 @@ export function createTaskStore(db: Database, onCommit: () => void): TaskStore {
 
     once: async (request, work) =>
       await transaction(async (tx) => {
-        if (request === undefined) return { ...(await work(taskTransaction(tx))), replayed: false };
+        if (request === undefined) return { ...(await work(taskTransaction(tx, statements))), replayed: false };
         const earlier = await claimOrRead(tx, request);
         if (earlier !== undefined) return earlier;
-        const answer = await work(taskTransaction(tx));
+        const answer = await work(taskTransaction(tx, statements));
         await keepAnswer(tx, request, answer);
         return { ...answer, replayed: false };
       }),
 
-    transaction: async (work) => await transaction(async (tx) => await work(taskTransaction(tx))),
+    transaction: async (work) => await transaction(async (tx) => await work(taskTransaction(tx, statements))),
     needSettling: async () => await needSettling(db.pool),
   };
 }
@@ -76,7 +92,8 @@ async function claimOrRead(tx: Tx, request: IdempotentRequest) {
   return await earlierAnswer(tx, request);
 }
 
-function taskTransaction(tx: Tx): TaskTransaction {
+function taskTransaction(tx: Tx, statements: Statements): TaskTransaction {
+  const { lockStranded, insertTask, chooseFairest, lockPerformers, lockStanding } = statements;
   return {
     lock: async (id) => await lockTask(tx, id),
     lockOpen: async () => await lockOpen(tx),

@@ -6,7 +6,15 @@ import type { Role } from '@taskwire/contracts';
 const issuer = 'http://auth.test/oidc';
 export const audience = 'urn:taskwire:tasks';
 
-export type StandInUser = { id: string; name: string; role: Role; version: number; is_deleted: boolean };
+export type StandInUser = {
+  id: string;
+  name: string;
+  role: Role;
+  version: number;
+  is_deleted: boolean;
+  /** True when absent. */
+  email_verified?: boolean;
+};
 
 export type AuthStandIn = {
   url: string;
@@ -14,7 +22,7 @@ export type AuthStandIn = {
   /** What `GET /users` knows. */
   users: Map<string, StandInUser>;
   /** Changes a user; gives the time of the change, as the event has it. */
-  change(id: string, change: Partial<Pick<StandInUser, 'role' | 'name' | 'is_deleted'>>): string;
+  change(id: string, change: Partial<Pick<StandInUser, 'role' | 'name' | 'is_deleted' | 'email_verified'>>): string;
   /** What it answers to everything but its keys, instead of serving; undefined to serve. */
   outage: number | undefined;
   /** An access token of a user. */
@@ -24,7 +32,7 @@ export type AuthStandIn = {
   stop(): Promise<void>;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number };
+type TokenOverrides = { audience?: string; expiresIn?: number; emailVerified?: boolean };
 
 /** Stands in for Auth at its seams: signing keys, tokens for services, users. The rest of Auth is not known here. */
 export async function startAuthStandIn(): Promise<AuthStandIn> {
@@ -46,9 +54,9 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
   }
 
   const shown = (user: StandInUser) => ({
+    email_verified: true,
     ...user,
     email: `${user.name.toLowerCase()}@taskwire.test`,
-    email_verified: true,
     tokens_valid_after: null,
     created_at: '2026-01-01T00:00:00.000000Z',
     updated_at: changedAt(user),
@@ -88,8 +96,13 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       users.set(id, user);
       return changedAt(user);
     },
-    userToken: async (user: { id: string; role: Role }, overrides: TokenOverrides = {}) =>
-      await token({ sub: user.id, role: user.role, client_id: 'first-party', scope: '', sid: user.id }, overrides),
+    userToken: async (
+      user: { id: string; role: Role },
+      { emailVerified = true, ...overrides }: TokenOverrides = {},
+    ) => {
+      const claims = { sub: user.id, role: user.role, email_verified: emailVerified, sid: user.id };
+      return await token({ ...claims, client_id: 'first-party', scope: '' }, overrides);
+    },
     serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
       await token({ sub: 'notifications', client_id: 'notifications', scope }, overrides),
     stop: async () => {

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import type { Role } from '@taskwire/contracts';
 import { readEnv } from '@taskwire/env';
 import { createTelemetry } from '@taskwire/telemetry';
+import type { DirectoryUser } from '@taskwire/user-directory';
 import { silent, testBroker, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
@@ -23,9 +24,11 @@ export type TasksWorld = {
   observer: EventObserver;
   call(operation: Parameters<typeof call>[1], given: Call): Promise<Answer>;
   /** Somebody whom Auth and the user directory know. */
-  join(name: string, role: Role): Promise<Person>;
+  join(name: string, role: Role, more?: { emailVerified: boolean }): Promise<Person>;
   /** Somebody changes in Auth, and the directory hears of it; resolves when it holds the change. */
   become(person: Person, role: Role | 'deleted'): Promise<void>;
+  /** The same for whether the address is verified. */
+  verify(person: Person, verified: boolean): Promise<void>;
   createTask(person: Person, body?: Record<string, unknown>): Promise<Task>;
   assign(actor: Person, task: { id: string }, performer: Person): Promise<Task>;
   transition(actor: Person, task: { id: string }, state: string): Promise<Task>;
@@ -70,6 +73,24 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
     return answer.body;
   }
 
+  async function changeUser(
+    { id, name }: Person,
+    change: Parameters<AuthStandIn['change']>[1],
+    isThere: (held: DirectoryUser) => boolean,
+  ): Promise<void> {
+    const timestamp = auth.change(id, change);
+    const type = change.is_deleted === true ? 'auth.user.deleted' : 'auth.user.changed';
+    await database.db.transaction(async (tx) => await service.directory.note(tx, type, { user_id: id, timestamp }));
+    await waitFor(
+      async () => {
+        await service.directory.refresher.tick();
+        const held = await service.directory.get(id);
+        return held !== undefined && isThere(held);
+      },
+      { what: `the directory to hold of ${name} that ${JSON.stringify(change)}` },
+    );
+  }
+
   return {
     service,
     auth,
@@ -79,27 +100,22 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
     replica,
     call: async (operation, given) => await call(baseUrl, operation, given),
 
-    async join(name, role) {
+    async join(name, role, { emailVerified } = { emailVerified: true }) {
       const id = crypto.randomUUID();
-      auth.users.set(id, { id, name, role, version: 1, is_deleted: false });
+      auth.users.set(id, { id, name, role, version: 1, is_deleted: false, email_verified: emailVerified });
       expect(await service.directory.readThrough(id)).to.have.property('kind', 'ok');
-      return { id, name, role, token: await auth.userToken({ id, role }) };
+      return { id, name, role, token: await auth.userToken({ id, role }, { emailVerified }) };
     },
 
     async become(person, change) {
-      const timestamp = auth.change(person.id, change === 'deleted' ? { is_deleted: true } : { role: change });
-      const type = change === 'deleted' ? 'auth.user.deleted' : 'auth.user.changed';
-      await database.db.transaction(
-        async (tx) => await service.directory.note(tx, type, { user_id: person.id, timestamp }),
+      const isDeleted = change === 'deleted';
+      await changeUser(person, isDeleted ? { is_deleted: true } : { role: change }, (held) =>
+        isDeleted ? held.isDeleted : held.role === change,
       );
-      await waitFor(
-        async () => {
-          await service.directory.refresher.tick();
-          const held = await service.directory.get(person.id);
-          return change === 'deleted' ? held?.isDeleted : held?.role === change;
-        },
-        { what: `the directory to hold that ${person.name} is ${change}` },
-      );
+    },
+
+    async verify(person, verified) {
+      await changeUser(person, { email_verified: verified }, (held) => held.emailVerified === verified);
     },
 
     createTask: async ({ token }, body = {}) =>

@@ -46,11 +46,11 @@ export function donePage({ title, text, way }: { title: string; text: string; wa
   );
 }
 
-export function failedPage({ title, text, way }: { title: string; text: string; way: Way }): string {
+export function failedPage({ title, text, way }: { title: string; text: string; way: Way | undefined }): string {
   return page(
     `Error: ${title}`,
     html`<h1>${title}</h1>
       <p role="alert">${text}</p>
-      <p><a href="${way.href}">${way.text}</a></p>`,
+      ${way && html`<p><a href="${way.href}">${way.text}</a></p>`}`,
   );
 }

@@ -2,6 +2,7 @@ import type { Facts, NotificationType } from '../notification-types.ts';
 import { confirmEmail } from './confirm-email.ts';
 import { emailChangeRequested } from './email-change-requested.ts';
 import { emailChanged } from './email-changed.ts';
+import { invitation } from './invitation.ts';
 import { passwordChanged } from './password-changed.ts';
 import { resetPassword } from './reset-password.ts';
 import { taskAssigned } from './task-assigned.ts';
@@ -28,6 +29,7 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.confirm_email': confirmEmail,
   'security.email_change_requested': emailChangeRequested,
   'security.email_changed': emailChanged,
+  'security.invitation': invitation,
 };
 
 /** A notification as the app shows it: text with what people wrote as they wrote it. Null for one that is not told there. */

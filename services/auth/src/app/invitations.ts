@@ -1,0 +1,96 @@
+import { authRoutes, type Role } from '@taskwire/contracts';
+import { problem, Problem } from '@taskwire/errors';
+import type { z } from 'zod';
+import type { AccountLink } from './account-links.ts';
+import type { Audit, Occasion } from './audit.ts';
+import { emailTaken } from './create-user.ts';
+import type { Limits, Users } from './ports.ts';
+import { doneBy, type Caller } from './read-user.ts';
+import { requireOpen, type RegistrationPolicy } from './registration.ts';
+
+/** An invitation as the API shows it. */
+export type Invitation = z.output<(typeof authRoutes.createInvitation.responses)[201]>;
+
+export type InvitationFilter = {
+  state: Invitation['state'] | undefined;
+  /** The id that the page before ended with. */
+  after: string | undefined;
+  limit: number;
+};
+
+/**
+ * Where invitations are kept. Each write, its event and its entry in the audit log become true together. An open invitation counts as revoked once the
+ * person who made it may not invite any more.
+ */
+export type Invitations = {
+  /** `already_invited`: the address has an open invitation; of several at once, one wins. */
+  create(
+    invitation: { email: string; name: string | null; invitedBy: string },
+    by: Occasion,
+  ): Promise<Invitation | 'already_invited'>;
+  find(id: string): Promise<Invitation | undefined>;
+  /** Latest first. */
+  list(filter: InvitationFilter): Promise<Invitation[]>;
+  /** False when it is not open any more. */
+  revoke(id: string, by: Occasion): Promise<boolean>;
+};
+
+/** An invitation as a link that is mailed. */
+export function invitationLink({ id, email, expires_at: expiresAt, state }: Invitation): InvitationLink {
+  return { id, email, expiresAt, end: state === 'open' ? null : state, purpose: 'invitation' };
+}
+
+export type InvitationLink = Pick<AccountLink, 'id' | 'email' | 'expiresAt' | 'end'> & { purpose: 'invitation' };
+
+type Parts = { invitations: Invitations; users: Users; limits: Limits; audit: Audit; policy: RegistrationPolicy };
+
+/**
+ * Invites somebody. The link is mailed to the address and shown to nobody else, so that whoever uses it has shown that the address is theirs.
+ * @throws Problem `registration_closed`, `email_taken`, `already_invited`, `rate_limited`.
+ */
+export function invite({ invitations, users, limits, audit, policy }: Parts) {
+  async function create(caller: Caller, { email, name }: { email: string; name: string | null }): Promise<Invitation> {
+    requireOpen(policy);
+    await limits.invite(caller.id);
+    if ((await users.emailTakenBy(email)) !== undefined) throw emailTaken();
+    await limits.causeMail(doneBy(caller));
+    if (!(await limits.mail(caller.origin.ip ?? '', email, 'invitation'))) {
+      throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+    }
+    const created = await invitations.create({ email, name, invitedBy: caller.id }, doneBy(caller));
+    if (created !== 'already_invited') return created;
+    throw problem('already_invited', 'Revoke the open invitation before you send another one.');
+  }
+
+  return async (caller: Caller, given: { email: string; name?: string | undefined }): Promise<Invitation> => {
+    try {
+      return await create(caller, { email: given.email, name: given.name ?? null });
+    } catch (error) {
+      if (error instanceof Problem && error.status < 500) {
+        await audit.recordRefusal({
+          ...doneBy(caller),
+          action: 'invitation.create',
+          subject: null,
+          reason: error.code,
+        });
+      }
+      throw error;
+    }
+  };
+}
+
+/** Revokes an open invitation: any for admins, their own for managers. @throws Problem `not_found`, `forbidden`, `gone`. */
+export function revokeInvitation({ invitations }: Pick<Parts, 'invitations'>) {
+  return async (caller: Caller, id: string): Promise<void> => {
+    const invitation = await invitations.find(id);
+    if (invitation === undefined) throw problem('not_found', 'There is no invitation with this id.');
+    requireMayRevoke(caller, invitation);
+    if (await invitations.revoke(id, doneBy(caller))) return;
+    throw problem('gone', 'The invitation is not open any more.');
+  };
+}
+
+function requireMayRevoke({ id, role }: { id: string; role: Role }, { invited_by: invitedBy }: Invitation): void {
+  if (role === 'admin' || id === invitedBy) return;
+  throw problem('forbidden', 'Managers revoke the invitations that they made; admins revoke any.');
+}

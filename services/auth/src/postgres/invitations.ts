@@ -1,0 +1,123 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { appendEvents } from '@taskwire/outbox';
+import { isoMicros, isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import type { Occasion } from '../app/audit.ts';
+import type { Invitation, Invitations } from '../app/invitations.ts';
+import { appendAudit } from './audit-rows.ts';
+import { conditions } from './conditions.ts';
+import { foldEmail } from './user-rows.ts';
+
+export type InvitationsOptions = {
+  db: Database;
+  lifetimeSeconds: number;
+  /** Called once events were committed, as a hint to publish them. */
+  onEvents: () => void;
+};
+
+export function createInvitations({ db, lifetimeSeconds, onEvents }: InvitationsOptions): Invitations {
+  async function insert(tx: Tx, { email, name, invitedBy }: Parameters<Invitations['create']>[0]): Promise<Invitation> {
+    await query(tx, endStale, [foldEmail(email)]);
+    const id = randomUUIDv7();
+    await query(tx, insertInvitation, [id, email.trim(), name, invitedBy, lifetimeSeconds]);
+    const [created] = await query<Invitation>(tx, `${selectInvitations} WHERE invitations.id = $1`, [id]);
+    if (created === undefined) throw new Error('an insert gave no row');
+    return created;
+  }
+
+  return {
+    async create(invitation, by) {
+      try {
+        const created = await db.transaction(async (tx) => {
+          const inserted = await insert(tx, invitation);
+          const { id, created_at: timestamp } = inserted;
+          const payload = { link_id: id, invited_by: invitation.invitedBy, timestamp };
+          await appendEvents(tx, [{ type: 'auth.account.invitation_requested', aggregateId: id, payload }]);
+          await appendAudit(tx, { ...by, action: 'invitation.create', subject: subjectOf(id), outcome: 'success' });
+          return inserted;
+        });
+        onEvents();
+        return created;
+      } catch (error) {
+        if (isSqlState(error, sqlState.uniqueViolation, 'invitations_open_key')) return 'already_invited';
+        throw error;
+      }
+    },
+
+    async find(id) {
+      const [found] = await query<Invitation>(db.pool, `${selectInvitations} WHERE invitations.id = $1`, [id]);
+      return found;
+    },
+
+    async list({ state, after, limit }) {
+      const { where, sql, values } = conditions();
+      where([after], (id) => `invitations.id < ${id}::uuid`);
+      where([state], (wanted) => `${currentState} = ${wanted}`);
+      const text = `${selectInvitations} WHERE ${sql()} ORDER BY invitations.id DESC LIMIT ${limit}`;
+      return await query<Invitation>(db.pool, text, values);
+    },
+
+    async revoke(id, by) {
+      return await db.transaction(async (tx) => {
+        const revoked = await query(tx, revokeOpen, [id]);
+        if (revoked.length === 0) return false;
+        await appendAudit(tx, { ...by, action: 'invitation.revoke', subject: subjectOf(id), outcome: 'success' });
+        return true;
+      });
+    },
+  };
+}
+
+/** Uses up an open invitation for the account that the caller's transaction makes. False when it is not open, or for another address. */
+export async function takeInvitation(
+  tx: Tx,
+  id: string,
+  user: { id: string; email: string },
+  by: Occasion,
+): Promise<boolean> {
+  const taken = await query(tx, useOpen, [id, user.id, foldEmail(user.email)]);
+  if (taken.length === 0) return false;
+  const actor = { kind: 'user', id: user.id } as const;
+  await appendAudit(tx, { ...by, actor, action: 'invitation.use', subject: subjectOf(id), outcome: 'success' });
+  return true;
+}
+
+function subjectOf(id: string) {
+  return { kind: 'invitation', id } as const;
+}
+
+const mayInvite = "(inviter.deleted_at IS NULL AND inviter.role IN ('admin', 'manager'))";
+
+/** What an invitation is at the moment: time, and the end of the inviter's right to invite, write nothing. */
+const currentState = `
+  CASE WHEN invitations.end_reason IS NOT NULL THEN invitations.end_reason
+    WHEN invitations.expires_at <= clock_timestamp() THEN 'expired'
+    WHEN NOT ${mayInvite} THEN 'revoked'
+    ELSE 'open' END`;
+
+const selectInvitations = `
+  SELECT invitations.id, invitations.email, invitations.name, ${currentState} AS state, invitations.invited_by,
+    invitations.user_id, ${isoMicros('invitations.created_at')} AS created_at, ${isoMicros('invitations.expires_at')} AS expires_at
+  FROM invitations JOIN users inviter ON inviter.id = invitations.invited_by`;
+
+const isOpen = `invitations.end_reason IS NULL AND inviter.id = invitations.invited_by AND ${currentState} = 'open'`;
+
+/** Makes room for a new invitation to an address: one that is not open any more gives up its place in the unique index. */
+const endStale = `
+  UPDATE invitations SET ended_at = clock_timestamp(), end_reason = ${currentState}
+  FROM users inviter
+  WHERE lower(invitations.email COLLATE "C") = $1 AND invitations.end_reason IS NULL
+    AND inviter.id = invitations.invited_by AND ${currentState} <> 'open'`;
+
+const insertInvitation = `
+  INSERT INTO invitations (id, email, name, invited_by, created_at, expires_at)
+  SELECT $1, $2, $3, $4, stamp.at, stamp.at + make_interval(secs => $5) FROM (SELECT clock_timestamp() AS at) stamp`;
+
+const revokeOpen = `
+  UPDATE invitations SET ended_at = clock_timestamp(), end_reason = 'revoked' FROM users inviter
+  WHERE invitations.id = $1 AND ${isOpen}
+  RETURNING invitations.id`;
+
+const useOpen = `
+  UPDATE invitations SET ended_at = clock_timestamp(), end_reason = 'used', user_id = $2 FROM users inviter
+  WHERE invitations.id = $1 AND lower(invitations.email COLLATE "C") = $3 AND ${isOpen}
+  RETURNING invitations.id`;

@@ -1,0 +1,24 @@
+import type { KoaContextWithOIDC } from 'oidc-provider';
+import { base, Check, Prompt } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
+import type { KnownAccount } from './accounts.ts';
+
+/** The name of the step between log-in and consent in which somebody has to verify their address. */
+export const verificationPrompt = 'verify_email';
+
+/**
+ * The steps of a log-in. Where addresses have to be verified, no client gets anything in the name of an account whose address is not, whatever it
+ * was granted before: neither a page for consent nor a silent answer comes before this step (`prompt=none` is answered with `interaction_required`).
+ */
+export function interactionPolicy({ requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
+  const policy = base();
+  if (!requireVerifiedEmail) return policy;
+  const check = new Check('email_not_verified', 'the e-mail address of the account is not verified', isUnverified);
+  const afterLogin = policy.findIndex(({ name }) => name === 'login') + 1;
+  policy.add(new Prompt({ name: verificationPrompt }, check), afterLogin);
+  return policy;
+}
+
+function isUnverified({ oidc }: KoaContextWithOIDC): boolean {
+  const account = oidc.account as KnownAccount | undefined;
+  return account !== undefined && !account.subject.user.email_verified;
+}

@@ -1,0 +1,46 @@
+import type { Database } from '@taskwire/postgres';
+import type { Audit } from './app/audit.ts';
+import { invite, revokeInvitation } from './app/invitations.ts';
+import { linkTokens as createLinkTokens } from './app/link-tokens.ts';
+import type { Limits, Passwords, Users } from './app/ports.ts';
+import { register as createRegister } from './app/register.ts';
+import { registration as createRegistration } from './app/registration.ts';
+import type { Env } from './env.ts';
+import { invitationRoutes } from './http/invitation-routes.ts';
+import { createInvitations } from './postgres/invitations.ts';
+import { invitationPage } from './provider/invitation-page.ts';
+import { derivedKey } from './tokens/derived-keys.ts';
+
+type Parts = {
+  db: Database;
+  users: Users;
+  passwords: Passwords;
+  limits: Limits;
+  audit: Audit;
+  /** Called once events were committed, as a hint to publish them. */
+  onEvents: () => void;
+};
+
+export type RegistrationParts = ReturnType<typeof wireRegistration>;
+
+/** How accounts come to be: who may register, and invitations. */
+export function wireRegistration(env: Env, parts: Parts) {
+  const { db, onEvents } = parts;
+  const policy = { mode: env.REGISTRATION, domains: env.REGISTRATION_DOMAINS };
+  const invitations = createInvitations({ db, lifetimeSeconds: env.INVITATION_SECONDS, onEvents });
+  const linkTokens = createLinkTokens(derivedKey(env.KEY_ENCRYPTION_SECRET, 'account links'));
+  const registration = createRegistration({ policy, invitations, linkTokens });
+  const register = createRegister({ ...parts, registration });
+  const useCases = {
+    invite: invite({ ...parts, invitations, policy }),
+    revokeInvitation: revokeInvitation({ invitations }),
+  };
+  return {
+    policy,
+    register,
+    invitations,
+    linkTokens,
+    routes: invitationRoutes(useCases, invitations),
+    page: invitationPage({ register, openInvitation: registration.openInvitation }),
+  };
+}

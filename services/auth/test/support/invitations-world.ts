@@ -1,0 +1,62 @@
+import { waitFor } from '@taskwire/testing';
+import { accountWorld, mailer, type AccountWorld, type AnsweredLink } from './account-world.ts';
+import type { Answer, Api } from './api.ts';
+import { loggedIn, password, serviceToken } from './auth-world.ts';
+
+export type Invitation = { id: string; email: string; state: string; invited_by: string; user_id: string | null };
+export type Inviter = Awaited<ReturnType<typeof loggedIn>>;
+
+export type InvitationsWorld = AccountWorld & {
+  admin: Inviter;
+  manager: Inviter;
+  /** An address that nobody used before. */
+  freshEmail(): string;
+  invite(by: Inviter, email: string, more?: object, api?: Api): Promise<Answer>;
+  invited(by: Inviter, email: string, more?: object): Promise<Invitation>;
+  revoke(by: Inviter, id: string): Promise<Answer>;
+  listed(query?: Record<string, string>): Promise<Invitation[]>;
+  /** The link that is mailed. */
+  linkOf(id: string): Promise<string>;
+  tokenOf(id: string): Promise<string>;
+  accept(email: string, token: string, api?: Api): Promise<Answer>;
+  /** Entries of the audit log about an invitation, oldest first. */
+  audited(id: string): Promise<{ action: string; outcome: string; actor_id: string | null }[]>;
+};
+
+/** Auth where people have to be invited. */
+export async function invitationsWorld(settings: Record<string, string> = {}): Promise<InvitationsWorld> {
+  const world = await accountWorld({ REGISTRATION: 'invited', ...settings });
+  let people = 0;
+  const made: InvitationsWorld = {
+    ...world,
+    admin: await loggedIn(world, 'admin'),
+    manager: await loggedIn(world, 'manager'),
+    freshEmail: () => `invited-${(people += 1)}@example.org`,
+    invite: async ({ token }, email, more = {}, api = world.api) =>
+      await api.call('createInvitation', { token, body: { email, ...more } }),
+    async invited(by, email, more) {
+      const answer = await made.invite(by, email, more);
+      if (answer.status !== 201) throw new Error(`the invitation was answered with ${answer.status}: ${answer.text}`);
+      return answer.body as Invitation;
+    },
+    revoke: async ({ token }, id) => await world.api.call('revokeInvitation', { token, params: { id } }),
+    async listed(query = {}) {
+      const { body } = await world.api.call('listInvitations', { token: made.admin.token, query });
+      return (body as { data: Invitation[] }).data;
+    },
+    async linkOf(id) {
+      const token = await serviceToken(world, mailer);
+      const answer = await waitFor(async () => await world.api.call('getAccountLink', { token, params: { id } }));
+      return (answer.body as AnsweredLink).link;
+    },
+    tokenOf: async (id) => new URL(await made.linkOf(id)).searchParams.get('token') ?? '',
+    accept: async (email, token, api = world.api) =>
+      await api.call('register', {
+        body: { email, password, name: 'Rosa', invitation_token: token },
+        headers: world.freshIp(),
+      }),
+    audited: async (id) =>
+      await world.rows('SELECT action, outcome, actor_id FROM audit_log WHERE subject_id = $1 ORDER BY at, id', [id]),
+  };
+  return made;
+}

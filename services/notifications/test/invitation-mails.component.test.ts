@@ -1,0 +1,87 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { expect } from 'chai';
+import { wordsInApp } from '../src/app/templates/templates.ts';
+import { forgetOld } from '../src/postgres/erase.ts';
+import { eventually, office } from './support/office.ts';
+
+describe('Mails to people who are invited', () => {
+  const o = office();
+  const timestamp = '2026-11-20T10:00:00.000000Z';
+
+  function addInvitation() {
+    const id = randomUUIDv7();
+    const email = `${id}@elsewhere.test`;
+    const token = `twl_${randomUUIDv7()}`;
+    const link = `http://localhost:8080/oidc/account/invitation?token=${token}`;
+    o.around.others.links.set(id, { email, link, expires_at: '2026-11-27T20:15:00.000000Z' });
+    return { id, email, link, token, event: { link_id: id, invited_by: o.mia.id, timestamp } };
+  }
+
+  const rowsOf = async (linkId: string) =>
+    await o.rows<{ user_id: string | null; state: string; text: string }>(
+      `SELECT n.user_id, d.state, n::text || d::text AS text
+       FROM notifications n JOIN deliveries d ON d.notification_id = n.id WHERE n.facts->>'linkId' = $1`,
+      [linkId],
+    );
+
+  it('go to the address of the link, without the text of anybody, and belong to no user', async () => {
+    const { id, email, link, token, event } = addInvitation();
+    await o.around.publish('auth.account.invitation_requested', event);
+    const mail = await o.mailed(({ to }) => to.includes(email));
+    expect(mail.subject).to.equal('You are invited to Taskwire');
+    expect(mail.text).not.to.include('Mia');
+    expect(mail.text).to.include(`: ${link}\n`).and.include('until 2026-11-27 20:15 UTC');
+    await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
+    const [row] = await rowsOf(id);
+    expect(row?.user_id).to.equal(null);
+    expect(row?.text).not.to.contain(token).and.not.to.contain(email);
+    expect(await o.told(o.mia), 'the inviter is told nothing').to.deep.equal([]);
+  });
+
+  it('come once, however often the event comes', async () => {
+    const { id, email, event } = addInvitation();
+    const messageId = await o.around.publish('auth.account.invitation_requested', event);
+    await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
+    // as if the inbox had forgotten it
+    await o.rows('DELETE FROM inbox WHERE message_id = $1', [messageId]);
+    await o.around.publish('auth.account.invitation_requested', event, messageId);
+    await o.settled();
+    expect(await rowsOf(id)).to.have.length(1);
+    expect(o.mail.received.filter(({ to }) => to.includes(email))).to.have.length(1);
+  });
+
+  it('count for the inviter, and for the mailbox with all other links that anybody can ask for', async () => {
+    const { id, event } = addInvitation();
+    await o.around.publish('auth.account.invitation_requested', event);
+    await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
+    const counted = await o.rows<{ caller_id: string }>(
+      `SELECT c.caller_id FROM mail_counts c JOIN deliveries d ON d.id = c.delivery_id
+       JOIN notifications n ON n.id = d.notification_id WHERE n.facts->>'linkId' = $1`,
+      [id],
+    );
+    expect(counted).to.deep.equal([{ caller_id: o.mia.id }]);
+  });
+
+  it('are skipped when the invitation was revoked before they were sent', async () => {
+    const { id, email, event } = addInvitation();
+    o.around.others.links.set(id, { ended: 'It was revoked.' });
+    await o.around.publish('auth.account.invitation_requested', event);
+    await eventually(async () => (await rowsOf(id))[0]?.state === 'skipped');
+    expect(o.mail.received.filter(({ to }) => to.includes(email))).to.deep.equal([]);
+  });
+
+  it('are forgotten after a month, with what mail servers said', async () => {
+    await o.rows(
+      `INSERT INTO notifications (id, event_id, user_id, type, facts)
+       SELECT uuidv7(make_interval(days => -days)), uuidv7(), NULL, 'security.invitation', jsonb_build_object('linkId', days)
+       FROM unnest(ARRAY[29, 31]) AS days`,
+    );
+    await o.rows(
+      `INSERT INTO deliveries (notification_id, channel, class, state, last_error)
+       SELECT id, 'email', 'account', 'failed', 'no such mailbox' FROM notifications WHERE facts->>'linkId' IN ('29', '31')`,
+    );
+    await forgetOld(o.around.database.db, { notificationDays: 365, words: wordsInApp });
+    expect(await rowsOf('29')).to.have.length(1);
+    expect(await rowsOf('31')).to.deep.equal([]);
+  });
+});

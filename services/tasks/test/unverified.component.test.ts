@@ -1,0 +1,135 @@
+import { tasksRoutes, type Route } from '@taskwire/contracts';
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
+import { call, codeOf } from './support/api.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+type Operation = keyof typeof tasksRoutes;
+
+describe('Unverified accounts at Tasks', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  beforeEach(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mia', 'manager');
+  });
+  afterEach(async () => await world.stop());
+
+  /** Somebody whose address is not verified, whom the directory knows. */
+  const stranger = async (role: Person['role'] = 'member') => await world.join('Eve', role, { emailVerified: false });
+
+  const assignRandom = async (task: { id: string }) =>
+    await world.call('assignTask', { token: manager.token, params: { id: task.id }, body: { assign: 'random' } });
+
+  const operations = (Object.entries(tasksRoutes) as [Operation, Route][]).flatMap(([name, { access }]) =>
+    access.kind === 'user' ? [name] : [],
+  );
+
+  it('read no task and change none, whatever their role, in the directory or before they have arrived there', async () => {
+    const task = await world.createTask(manager);
+    const unknown = { id: crypto.randomUUID(), role: 'admin' } as const;
+    const tokens = [
+      (await stranger()).token,
+      (await stranger('admin')).token,
+      await world.auth.userToken(unknown, { emailVerified: false }),
+    ];
+    for (const token of tokens) {
+      for (const operation of operations) {
+        const answer = await world.call(operation, { token, params: { id: task.id } });
+        expect([answer.status, codeOf(answer)], operation).to.deep.equal([403, 'email_not_verified']);
+      }
+    }
+    expect(await world.read(manager, task)).to.deep.equal(task);
+  });
+
+  it('reach everything within a second of the verification, with the same token', async () => {
+    const eve = await stranger();
+    const listed = async () => (await world.call('listTasks', { token: eve.token })).status;
+    expect(await listed()).to.equal(403);
+    await world.verify(eve, true);
+    await waitFor(async () => (await listed()) === 200, { timeoutMs: 1_000 });
+    await world.verify(eve, false);
+    await waitFor(async () => (await listed()) === 403, { timeoutMs: 1_000 });
+  });
+
+  it('attract no random assignment, however many they are and however little they have to do', async () => {
+    const ann = await world.join('Ann', 'member');
+    for (let count = 0; count < 7; count++) await stranger();
+    for (let count = 0; count < 8; count++) {
+      const created = await world.createTask(manager, { assign: 'random' });
+      expect(created.assignee_id).to.equal(ann.id);
+      const assigned = await assignRandom(await world.createTask(manager));
+      expect(assigned.body).to.include({ assignee_id: ann.id });
+    }
+    const shuffled = await world.call('shuffleTasks', { token: manager.token });
+    expect(shuffled.body).to.deep.equal({ open: 16, reassigned: 0 });
+  });
+
+  it('are nobody to give a task to when they are the only members', async () => {
+    await stranger();
+    const draft = await world.createTask(manager);
+    expect(codeOf(await assignRandom(draft))).to.equal('no_performers');
+    const body = { title: 'Paint', assign: 'random' };
+    expect(codeOf(await world.call('createTask', { token: manager.token, body }))).to.equal('no_performers');
+    expect(codeOf(await world.call('shuffleTasks', { token: manager.token }))).to.equal('no_performers');
+  });
+
+  it('cannot be assigned by id, known to the directory or to Auth alone, and the answer says why', async () => {
+    const eve = await stranger();
+    const id = crypto.randomUUID();
+    const draft = await world.createTask(manager);
+    world.auth.users.set(id, { id, name: 'New', role: 'member', version: 1, is_deleted: false, email_verified: false });
+    for (const assignee_id of [eve.id, id]) {
+      const answers = [
+        await world.call('createTask', { token: manager.token, body: { title: 'Paint', assignee_id } }),
+        await world.call('assignTask', { token: manager.token, params: { id: draft.id }, body: { assignee_id } }),
+      ];
+      for (const answer of answers) {
+        expect([answer.status, codeOf(answer)]).to.deep.equal([422, 'ineligible_assignee']);
+        expect((answer.body as { detail: string }).detail).to.contain('e-mail address is not verified');
+      }
+    }
+    expect(await world.read(manager, draft)).to.include({ state: 'draft', assignee_id: null });
+  });
+
+  it('become performers by verifying: what waits for one goes to them', async () => {
+    const ann = await world.join('Ann', 'member');
+    const eve = await stranger();
+    const task = await world.createTask(manager, { assignee_id: ann.id });
+    await world.become(ann, 'deleted');
+    await waitFor(async () => (await world.read(manager, task)).state === 'draft');
+    await world.verify(eve, true);
+    await waitFor(async () => (await world.read(manager, task)).assignee_id === eve.id);
+  });
+
+  it('lose what they have to do when their address is not verified any more, and the log says why', async () => {
+    const [ann, ben] = [await world.join('Ann', 'member'), await world.join('Ben', 'member')];
+    const task = await world.createTask(manager, { assignee_id: ann.id });
+    await world.verify(ann, false);
+    await waitFor(async () => (await world.read(manager, task)).assignee_id === ben.id);
+    const reasons = (await world.activity(manager, task)).map(({ reason }) => reason);
+    expect(reasons.at(-1)).to.contain("the performer's e-mail address is not verified");
+    await world.verify(ben, false);
+    await waitFor(async () => (await world.read(manager, task)).state === 'draft');
+    expect(await world.service.telemetry.metrics.metrics()).to.match(/tasks_unsettled\{why="stranded"[^}]*\} 0\n/);
+  });
+
+  it('of a directory that does not know yet who is verified, keep what they have to do', async () => {
+    const ann = await world.join('Ann', 'member');
+    const task = await world.createTask(manager, { assignee_id: ann.id });
+    await query(world.database.db.pool, 'UPDATE directory_users SET email_verified = NULL');
+    await world.service.settler.tick();
+    expect(await world.read(manager, task)).to.include({ assignee_id: ann.id });
+    expect((await assignRandom(await world.createTask(manager))).body).to.include({ assignee_id: ann.id });
+  });
+
+  it('are like others where the operator does not ask for verification', async () => {
+    const { http } = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false', PROCESS_ROLE: 'api' });
+    const eve = await stranger();
+    const body = { title: 'Paint', assign: 'random' };
+    const created = await call(http.url(), 'createTask', { token: manager.token, body });
+    expect(created.body).to.include({ assignee_id: eve.id });
+    expect((await call(http.url(), 'listTasks', { token: eve.token })).status).to.equal(200);
+  });
+});
