@@ -5,7 +5,7 @@ const batch = 1_000;
 
 /**
  * Deletes a batch of what can have no use any more: tokens, codes and the like that expired (using one of those again tells
- * nothing), sessions and mailed links a week after they expired, networks that nobody
+ * nothing), sessions and mailed links a week after they expired, log-ins of browsers, networks that nobody
  * has logged in from for long, and counts of attempts that are over. Tells whether there may be more.
  */
 export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
@@ -13,9 +13,10 @@ export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
   const sessions = await query(db, deleteSessions, [batch]);
   const artifacts = await query(db, deleteArtifacts, [batch]);
   const links = await query(db, deleteLinks, [batch]);
+  const browsers = await query(db, deleteBrowsers, [batch]);
   const networks = await query(db, deleteNetworks, [batch]);
   const limits = await query(db, deleteLimits, [Date.now(), batch]);
-  return [tokens, artifacts, sessions, links, networks, limits].some(({ length }) => length === batch)
+  return [tokens, artifacts, sessions, links, browsers, networks, limits].some(({ length }) => length === batch)
     ? 'more'
     : 'idle';
 }
@@ -42,6 +43,12 @@ const deleteSessions = `
 const deleteLinks = `
   DELETE FROM account_links WHERE id IN (
     SELECT id FROM account_links WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY expires_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;
+
+const deleteBrowsers = `
+  DELETE FROM browser_logins WHERE id IN (
+    SELECT id FROM browser_logins WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 

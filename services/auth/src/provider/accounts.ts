@@ -2,7 +2,8 @@ import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports.ts';
 
-type KnownAccount = Account & { subject: Subject };
+/** An account as `findAccount` gives it. */
+export type KnownAccount = Account & { subject: Subject };
 
 /** Users as the provider sees them; deleted ones are not there. */
 export function findAccount(sessions: Sessions) {

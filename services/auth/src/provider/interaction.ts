@@ -1,15 +1,17 @@
 import { createHmac } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
 import type { Problem } from '@taskwire/errors';
-import type { Provider } from 'oidc-provider';
+import type { Role } from '@taskwire/contracts';
+import type { Client, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Audit } from '../app/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
 import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { Sessions } from '../app/ports.ts';
 import type { Providers } from './provider.ts';
+import { allow, askedOf, type Asked } from './consent.ts';
 import { hasToken, readPostedForm } from './form.ts';
-import { requestOrigin } from './origin.ts';
+import { requestOrigin, storingFor } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
 import { pageHeaders, type Way } from './pages/html.ts';
@@ -30,6 +32,8 @@ export type InteractionOptions = {
 type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
+/** What somebody is asked to allow. */
+type Question = { email: string; role: Role; asked: Asked };
 type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
 
 /**
@@ -39,8 +43,11 @@ type Step = { provider: Provider; interaction: Interaction; request: Request; re
 export function interactionPages(options: InteractionOptions): OwnPath {
   const { issuer, formKey, sessions } = options;
 
-  function formToken({ uid, prompt }: Interaction): string {
-    return createHmac('sha256', formKey).update(`${prompt.name} ${uid}`).digest('base64url');
+  /** Of the consent page it is for what the page showed: if that changed meanwhile, the form does not count. */
+  function formToken({ uid, prompt }: Interaction, shown: unknown): string {
+    return createHmac('sha256', formKey)
+      .update(`${prompt.name} ${uid} ${JSON.stringify(shown)}`)
+      .digest('base64url');
   }
 
   async function show(
@@ -48,16 +55,17 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     status: number,
     login: { email: string; refusal?: Problem },
   ) {
-    const { params, prompt } = interaction;
-    const client = await provider.Client.find(String(params['client_id']));
+    const { params } = interaction;
+    const client = await clientOf(provider, interaction);
+    const question = await questionOf(provider, interaction);
     const common = {
       action: interactionPath(issuer, interaction.uid),
-      formToken: formToken(interaction),
-      clientName: client?.clientName ?? String(params['client_id']),
+      formToken: formToken(interaction, question),
+      clientName: client.clientName ?? client.clientId,
     };
     const body =
-      prompt.name === 'consent'
-        ? consentPage({ ...common, email: await emailOf(interaction), scopes: wantedScopes(interaction) })
+      question !== undefined
+        ? consentPage({ ...common, ...question })
         : loginPage({
             ...common,
             ...login,
@@ -67,10 +75,14 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     send(response, status, body, params['redirect_uri'] as string | undefined);
   }
 
-  async function emailOf({ session }: Interaction): Promise<string> {
+  /** What somebody is asked to allow, if that is the step. */
+  async function questionOf(provider: Provider, interaction: Interaction): Promise<Question | undefined> {
+    const { session, params, prompt } = interaction;
+    if (prompt.name !== 'consent') return undefined;
     const subject = session === undefined ? undefined : await sessions.subject(session.accountId);
     if (subject === undefined) throw new errors.SessionNotFound('the account is not there any more');
-    return subject.user.email;
+    const { email, role } = subject.user;
+    return { email, role, asked: askedOf(await clientOf(provider, interaction), params, role) };
   }
 
   async function logIn(step: Step, form: URLSearchParams): Promise<void> {
@@ -78,7 +90,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const email = form.get('email') ?? '';
     const password = form.get('password') ?? '';
     try {
-      const origin = requestOrigin(request);
+      const origin = requestOrigin(request, String(step.interaction.params['client_id']));
       const { userId, at } = await options.authenticate({ email, password }, origin);
       response.append('Set-Cookie', options.deviceProofs.cookieFor(email));
       const user = { kind: 'user', id: userId } as const;
@@ -97,16 +109,17 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     }
   }
 
-  async function allow({ provider, interaction, request, response }: Step): Promise<void> {
+  async function consent({ provider, interaction, request, response }: Step, { asked }: Question): Promise<void> {
     const { grantId, params, prompt, session } = interaction;
     if (session === undefined) throw new errors.SessionNotFound('nobody is logged in');
     const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
     const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: String(params['client_id']) });
-    const missing = missingOf(prompt.details);
-    if (missing.scopes.length > 0) grant.addOIDCScope(missing.scopes);
-    if (missing.claims.length > 0) grant.addOIDCClaims(missing.claims);
-    for (const [resource, scopes] of Object.entries(missing.resources)) grant.addResourceScope(resource, scopes);
-    await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
+    allow(grant, asked);
+    const claims = (prompt.details['missingOIDCClaims'] ?? []) as string[];
+    if (claims.length > 0) grant.addOIDCClaims(claims);
+    const origin = requestOrigin(request, String(params['client_id']));
+    const saved = await storingFor(origin, async () => await grant.save());
+    await provider.interactionFinished(request, response, { consent: { grantId: saved } });
   }
 
   async function begin(request: Request, response: Response): Promise<Step> {
@@ -123,8 +136,10 @@ export function interactionPages(options: InteractionOptions): OwnPath {
         const step = await begin(request, response);
         if (request.method === 'GET') return await show(step, 200, { email: loginHint(step.interaction) });
         const form = await readPostedForm(request);
-        requireOwnForm(request, form, { origin: new URL(issuer).origin, token: formToken(step.interaction) });
-        await decide(step, form);
+        const question = await questionOf(step.provider, step.interaction);
+        const token = formToken(step.interaction, question);
+        requireOwnForm(request, form, { origin: new URL(issuer).origin, token });
+        await decide(step, form, question);
       } catch (error) {
         if (!(error instanceof errors.OIDCProviderError)) throw error;
         send(response, error.statusCode, errorDocument(error.error, explain(error)));
@@ -132,7 +147,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     },
   };
 
-  async function decide(step: Step, form: URLSearchParams): Promise<void> {
+  async function decide(step: Step, form: URLSearchParams, question: Question | undefined): Promise<void> {
     const { provider, interaction, request, response } = step;
     const decision = form.get('decision');
     if (decision === 'cancel') {
@@ -140,8 +155,8 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
     } else if (interaction.prompt.name === 'login' && (decision === 'log_in' || decision === null)) {
       await logIn(step, form);
-    } else if (interaction.prompt.name === 'consent' && decision === 'allow') {
-      await allow(step);
+    } else if (question !== undefined && decision === 'allow') {
+      await consent(step, question);
     } else {
       throw new errors.InvalidRequest('the form is not one of this step');
     }
@@ -174,21 +189,10 @@ function requireOwnForm(request: Request, form: URLSearchParams, own: { origin: 
     throw new errors.InvalidRequest('the form is not one of ours', 403);
 }
 
-type Missing = { scopes: string[]; claims: string[]; resources: Record<string, string[]> };
-
-function missingOf(details: Record<string, unknown>): Missing {
-  return {
-    scopes: (details['missingOIDCScope'] ?? []) as string[],
-    claims: (details['missingOIDCClaims'] ?? []) as string[],
-    resources: (details['missingResourceScopes'] ?? {}) as Record<string, string[]>,
-  };
-}
-
-function wantedScopes({ prompt, params }: Interaction): string[] {
-  const { scopes, resources } = missingOf(prompt.details);
-  const missing = [...scopes, ...Object.values(resources).flat()];
-  // a client that asks again (prompt=consent) asks for what was granted before
-  return missing.length > 0 ? missing : String(params['scope'] ?? '').split(' ');
+async function clientOf(provider: Provider, { params }: Interaction): Promise<Client> {
+  const client = await provider.Client.find(String(params['client_id']));
+  if (client === undefined) throw new errors.InvalidClient('client is invalid', 'client not found');
+  return client;
 }
 
 function explain(error: errors.OIDCProviderError): string {
