@@ -18,7 +18,11 @@ export type StandInLink = {
   deleted_unless_verified_by?: string;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number };
+type TokenOverrides = {
+  audience?: string;
+  expiresIn?: number;
+  application?: { clientId: string; scopes: readonly string[] };
+};
 
 export type OtherServices = {
   authUrl: string;
@@ -127,12 +131,21 @@ export async function startOtherServices(): Promise<OtherServices> {
       return task;
     },
     userToken: async ({ id, role }, overrides = {}) =>
-      await token({ sub: id, role, client_id: 'first-party', scope: '', sid: id }, overrides),
-    serviceToken: async (overrides = {}) => await token({ sub: 'tasks', client_id: 'tasks', scope: 'any' }, overrides),
+      await token({ sub: id, role, sid: id, ...heldBy(overrides) }, overrides),
+    serviceToken: async (overrides = {}) => {
+      const scope = overrides.application?.scopes.join(' ') ?? 'any';
+      return await token({ sub: 'tasks', client_id: 'tasks', scope }, overrides);
+    },
     async stop() {
       await Promise.all([authServer.stop(), tasksServer.stop()]);
     },
   };
+}
+
+/** What a token says of the application that holds it: our own front end, or another. */
+function heldBy({ application = { clientId: 'first-party', scopes: [] } }: TokenOverrides) {
+  const { clientId, scopes } = application;
+  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
 }
 
 function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {

@@ -24,7 +24,11 @@ export type AuthStandIn = {
   stop(): Promise<void>;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number };
+type TokenOverrides = {
+  audience?: string;
+  expiresIn?: number;
+  application?: { clientId: string; scopes: readonly string[] };
+};
 
 /** Stands in for Auth at its seams: signing keys, tokens for services, users. The rest of Auth is not known here. */
 export async function startAuthStandIn(): Promise<AuthStandIn> {
@@ -89,7 +93,7 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       return changedAt(user);
     },
     userToken: async (user: { id: string; role: Role }, overrides: TokenOverrides = {}) =>
-      await token({ sub: user.id, role: user.role, client_id: 'first-party', scope: '', sid: user.id }, overrides),
+      await token({ sub: user.id, role: user.role, sid: user.id, ...heldBy(overrides) }, overrides),
     serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
       await token({ sub: 'notifications', client_id: 'notifications', scope }, overrides),
     stop: async () => {
@@ -97,6 +101,12 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       await new Promise((resolve) => server.close(resolve));
     },
   });
+}
+
+/** What a token says of the application that holds it: our own front end, or another. */
+function heldBy({ application = { clientId: 'first-party', scopes: [] } }: TokenOverrides) {
+  const { clientId, scopes } = application;
+  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
 }
 
 /** A second for each version. */
