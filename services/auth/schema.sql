@@ -52,6 +52,8 @@ CREATE TABLE audit_log (
   ip inet,
   user_agent text,
   request_id text,
+  client_id text,
+  client_request_id text,
   CONSTRAINT audit_log_actor_kind_check CHECK (actor_kind = ANY (ARRAY['user'::text, 'client'::text, 'command_line'::text, 'system'::text])),
   CONSTRAINT audit_log_check CHECK ((actor_id IS NOT NULL) = (actor_kind IS NOT NULL AND (actor_kind = ANY (ARRAY['user'::text, 'client'::text])))),
   CONSTRAINT audit_log_check1 CHECK ((subject_id IS NOT NULL) = (subject_kind IS NOT NULL)),
@@ -59,6 +61,21 @@ CREATE TABLE audit_log (
   CONSTRAINT audit_log_outcome_check CHECK (outcome = ANY (ARRAY['success'::text, 'failure'::text])),
   CONSTRAINT audit_log_pkey PRIMARY KEY (id),
   CONSTRAINT audit_log_subject_kind_check CHECK (subject_kind = ANY (ARRAY['user'::text, 'client'::text, 'key'::text, 'invitation'::text])) NOT VALID
+);
+
+CREATE TABLE browser_logins (
+  id uuid NOT NULL DEFAULT uuidv7(),
+  uid text NOT NULL,
+  user_id uuid NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  last_used_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone,
+  ip inet,
+  user_agent text,
+  CONSTRAINT browser_logins_pkey PRIMARY KEY (id),
+  CONSTRAINT browser_logins_uid_key UNIQUE (uid),
+  CONSTRAINT browser_logins_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
 
 CREATE TABLE clients (
@@ -156,6 +173,9 @@ CREATE TABLE sessions (
   client_id text NOT NULL DEFAULT 'first-party'::text,
   payload json,
   authenticated_at timestamp with time zone,
+  ip inet,
+  user_agent text,
+  last_used_at timestamp with time zone,
   CONSTRAINT sessions_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   CONSTRAINT sessions_check1 CHECK ((client_id = 'first-party'::text) = (payload IS NULL)),
   CONSTRAINT sessions_end_reason_check CHECK (end_reason = ANY (ARRAY['logout'::text, 'logged_out_everywhere'::text, 'password_changed'::text, 'password_reset'::text, 'email_undone'::text, 'refresh_token_reuse'::text, 'code_reuse'::text, 'revoked'::text, 'client_removed'::text, 'user_demoted'::text, 'user_deleted'::text])),
@@ -214,9 +234,13 @@ CREATE INDEX artifacts_uid ON artifacts USING btree (kind, uid) WHERE uid IS NOT
 CREATE INDEX audit_log_action ON audit_log USING btree (action, at, id);
 CREATE INDEX audit_log_actor ON audit_log USING btree (actor_id, at, id) WHERE actor_id IS NOT NULL;
 CREATE INDEX audit_log_at ON audit_log USING btree (at, id);
+CREATE INDEX audit_log_client ON audit_log USING btree (client_id, at, id) WHERE client_id IS NOT NULL;
 CREATE INDEX audit_log_ip ON audit_log USING btree (ip, at, id) WHERE ip IS NOT NULL;
 CREATE INDEX audit_log_origin ON audit_log USING btree (at) WHERE ip IS NOT NULL OR user_agent IS NOT NULL;
 CREATE INDEX audit_log_subject ON audit_log USING btree (subject_id, at, id) WHERE subject_id IS NOT NULL;
+
+CREATE INDEX browser_logins_expires_at ON browser_logins USING btree (expires_at);
+CREATE INDEX browser_logins_user_id ON browser_logins USING btree (user_id) WHERE ended_at IS NULL;
 
 CREATE INDEX invitations_expires_at ON invitations USING btree (expires_at);
 CREATE UNIQUE INDEX invitations_open_key ON invitations USING btree (lower(email COLLATE "C")) WHERE end_reason IS NULL;

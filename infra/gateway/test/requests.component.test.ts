@@ -16,23 +16,33 @@ describe('the gateway: what a request carries', () => {
   });
 
   for (const id of ['0', 'order-7:retry.2_a', 'a'.repeat(64)]) {
-    it(`keeps the caller's request id ${id}`, async () => {
+    it(`passes on the caller's request id ${id} beside its own`, async () => {
       const answer = await gateway.send({ path: '/api/v1/tasks', headers: { 'X-Request-Id': id } });
-      expect(answer.headers['x-request-id']).to.equal(id);
-      expect(JSON.parse(answer.text).headers).to.include({ 'x-request-id': id });
+      const own = answer.headers['x-request-id'];
+      expect(own).to.match(/^[0-9a-f]{32}$/);
+      expect(JSON.parse(answer.text).headers).to.include({ 'x-request-id': own, 'x-client-request-id': id });
     });
   }
 
   for (const id of ['a'.repeat(65), 'a b', '"}', 'ä', '-a', '<script>', '${jndi:x}']) {
-    it(`replaces the request id ${id}`, async () => {
-      const answer = await gateway.send({
-        path: '/nowhere',
-        headers: { 'X-Request-Id': Buffer.from(id).toString('latin1') },
-      });
-      expect(answer.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
-      expect(JSON.parse(answer.text)).to.include({ request_id: answer.headers['x-request-id'] });
+    it(`does not pass on the request id ${id}`, async () => {
+      const headers = { 'X-Request-Id': Buffer.from(id).toString('latin1') };
+      const missed = await gateway.send({ path: '/nowhere', headers });
+      expect(missed.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
+      expect(JSON.parse(missed.text)).to.include({ request_id: missed.headers['x-request-id'] });
+      const seen = await gateway.seen({ path: '/api/v1/tasks', headers });
+      expect(seen.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
+      expect(seen.headers).not.to.have.property('x-client-request-id');
     });
   }
+
+  it('overwrites the header that its own word for the id of the caller has', async () => {
+    const headers = { 'X-Request-Id': 'mine', 'X-Client-Request-Id': 'of-somebody-else' };
+    const seen = await gateway.seen({ path: '/api/v1/tasks', headers });
+    expect(seen.headers['x-client-request-id']).to.equal('mine');
+    const without = await gateway.seen({ path: '/api/v1/tasks', headers: { 'X-Client-Request-Id': 'mine' } });
+    expect(without.headers).not.to.have.property('x-client-request-id');
+  });
 
   it('answers one request id when the service answers one too', async () => {
     const other = await startGateway({
@@ -40,7 +50,7 @@ describe('the gateway: what a request carries', () => {
     });
     const answer = await other.send({ path: '/api/v1/tasks', headers: { 'X-Request-Id': 'mine' } });
     await other.stop();
-    expect(answer.headers['x-request-id']).to.equal('mine');
+    expect(answer.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
   });
 
   it('passes the trace context on', async () => {
@@ -120,9 +130,9 @@ describe('the gateway: what a request carries', () => {
     expect(ports.size).to.equal(1);
   });
 
-  it('logs a request as JSON with its id and trace, and nothing of query, headers or body', async () => {
+  it('logs a request as JSON with its ids and trace, and nothing of query, headers or body', async () => {
     const secret = 'sEcReT';
-    await gateway.send({
+    const answer = await gateway.send({
       method: 'POST',
       path: `/api/v1/auth/login?token=${secret}`,
       headers: {
@@ -136,15 +146,16 @@ describe('the gateway: what a request carries', () => {
     });
     await gateway.send({ method: 'DELETE', path: `/nowhere?token=${secret}`, headers: { 'X-Request-Id': 'missed' } });
     const lines = await gateway.log();
-    expect(lines.find((line) => line['request_id'] === 'logged')).to.deep.include({
+    expect(lines.find((line) => line['client_request_id'] === 'logged')).to.deep.include({
       service: 'gateway',
+      request_id: answer.headers['x-request-id'],
       method: 'POST',
       path: '/api/v1/auth/login',
       status: 200,
       ip: '127.0.0.1',
       trace_id: '4bf92f3577b34da6a3ce929d0e0e4736',
     });
-    expect(lines.find((line) => line['request_id'] === 'missed')).to.deep.include({
+    expect(lines.find((line) => line['client_request_id'] === 'missed')).to.deep.include({
       method: 'DELETE',
       path: '/nowhere',
       status: 404,

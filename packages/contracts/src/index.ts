@@ -1,14 +1,17 @@
 export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
 export {
+  audiences,
   firstPartyClient,
   serviceScopes,
   userScopes,
   type Access,
+  type Audience,
   type Role,
   type ServiceScope,
   type UserAccess,
   type UserScope,
 } from './rest/access.ts';
+export { grantedScopes, scopeFaults, type ClientScopes } from './rest/client-scopes.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';
 export { authRoutes } from './rest/auth.ts';
 export { tokenResponse } from './rest/oauth.ts';
@@ -22,6 +25,7 @@ export {
   type DeadLetterRoutes,
 } from './rest/dead-letters.ts';
 export { notificationsRoutes } from './rest/notifications.ts';
+export type { Consent, OpenSession } from './rest/sessions.ts';
 export { bodyLimitOf, defineRoute, type IfMatch, type Route } from './rest/route.ts';
 export * as schemas from './rest/schemas.ts';
 export { tasksRoutes } from './rest/tasks.ts';

@@ -181,7 +181,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
 
   async function request(path: string, token: string, deadline: Deadline, admission: Admission): Promise<Reading> {
     const sentAt = performance.now();
-    const requestId = logContext().request_id;
+    const { request_id: requestId, client_request_id: clientRequestId } = logContext();
     const reading = await sendGet(pool, `${prefix}${path}`, deadline.signal, {
       accept: 'application/json',
       authorization: `Bearer ${token}`,
@@ -189,6 +189,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       // lets the other side stop when nobody waits any more
       'x-timeout-ms': String(Math.max(1, Math.floor(deadline.remainingMs()))),
       ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
+      ...(clientRequestId === undefined ? {} : { 'x-client-request-id': clientRequestId }),
       ...injectTrace(),
     });
     const hadFairTime = performance.now() - sentAt >= fairTimeMs;

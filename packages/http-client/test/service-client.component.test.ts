@@ -59,17 +59,18 @@ describe('A client of another service', () => {
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'ok', value: { id: 'a' } });
   });
 
-  it('sends the token, the request id, the trace, the time that is left', async () => {
+  it('sends the token, the request id beside that of the caller, the trace, the time that is left', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withExtractedTrace({ traceparent }, 'test', async () => {
       await withLogContext(
-        { request_id: 'request 1' },
+        { request_id: 'request 1', client_request_id: 'of the caller' },
         async () => await client().get('/users/a', schema, { timeoutMs: 900 }),
       );
     });
     const headers = server.requests[0]?.headers;
     expect(headers?.authorization).to.equal('Bearer token 1');
     expect(headers?.['x-request-id']).to.equal('request 1');
+    expect(headers?.['x-client-request-id']).to.equal('of the caller');
     expect(headers?.['traceparent']).to.match(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     expect(Number(headers?.['x-timeout-ms'])).to.be.within(1, 900);
   });

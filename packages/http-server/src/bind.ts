@@ -27,7 +27,10 @@ export type RequestOf<R extends Route> = {
   ip: string;
   /** The headers as Node gives them, for what the contract does not cover, such as `authorization` of the token endpoint. */
   headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Ours; see `RequestIds`. */
   requestId: string;
+  /** What the caller calls its request; it proves nothing. */
+  clientRequestId: string | null;
 };
 
 /** A body that is JSON text already, as the database made it; sent as it is. */

@@ -6,10 +6,12 @@ export {
   type UserClaims,
   type UserStanding,
 } from './access/authenticator.ts';
+export type { Refusal } from './access/refusals.ts';
 export { hasRecentLogin, requireFirstParty, requireRecentLogin, requireScope } from './access/requirements.ts';
 export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
 export { readBytes } from './body/bytes.ts';
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';
+export { requestIds, type RequestIds } from './request.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type OwnPath } from './server.ts';

@@ -6,12 +6,19 @@ import { openExtractedTrace, withLogContext, type Telemetry } from '@taskwire/te
 import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
-/** An id that a proxy in front may have given: short, and nothing that could forge a log line or a header. */
-const saneRequestId = /^[\w.-]{1,64}$/;
+/** Short, and nothing that could forge a log line or a header; the gateway has the same pattern. */
+const saneRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
+
+/** The ids that a request is found by. */
+export type RequestIds = {
+  /** Ours: made by the gateway, by a service that calls another, or here. An outside caller cannot choose it. */
+  requestId: string;
+  /** What the caller sent as `X-Request-Id`; null when it sent none, or nothing usable. It proves nothing. */
+  clientRequestId: string | null;
+};
 
 /** What the pipeline knows of a request. */
-export type RequestState = {
-  requestId: string;
+export type RequestState = RequestIds & {
   route: string;
   /** By this process's monotonic clock, in milliseconds. */
   arrivedAt: number;
@@ -39,12 +46,7 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
     registers: [telemetry.metrics],
   });
   return (request, response, next) => {
-    const given = request.get('x-request-id');
-    const state = {
-      requestId: given !== undefined && saneRequestId.test(given) ? given : randomUUID(),
-      route: 'unknown',
-      arrivedAt: performance.now(),
-    };
+    const state = { ...readRequestIds(request), route: 'unknown', arrivedAt: performance.now() };
     states.set(request, state);
     response.setHeader('X-Request-Id', state.requestId);
 
@@ -57,7 +59,9 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
       telemetry.logger.log(level, 'request', { method: request.method, route: state.route, status, duration_ms: ms });
     }
 
-    withLogContext({ request_id: state.requestId }, () => {
+    const { requestId, clientRequestId } = state;
+    const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
+    withLogContext(ids, () => {
       openExtractedTrace(traceCarrier(request), `HTTP ${request.method}`, (end) => {
         // bound, because the event comes from the socket, outside of this context
         const ended = AsyncLocalStorage.bind(() => {
@@ -69,6 +73,28 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
       });
     });
   };
+}
+
+/** For handlers of a protocol that read the request themselves. */
+export function requestIds(request: Request): RequestIds {
+  const { requestId, clientRequestId } = stateOf(request);
+  return { requestId, clientRequestId };
+}
+
+/**
+ * Only the gateway and our own services name requests (`X-Request-Id`), and they pass on what their caller called it
+ * (`X-Client-Request-Id`). From anybody else `X-Request-Id` is only the caller's own name for the request.
+ */
+function readRequestIds(request: Request): RequestIds {
+  const trusts = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
+  const given = saneId(request, 'x-request-id');
+  if (!trusts(request.socket.remoteAddress ?? '', 0)) return { requestId: randomUUID(), clientRequestId: given };
+  return { requestId: given ?? randomUUID(), clientRequestId: saneId(request, 'x-client-request-id') };
+}
+
+function saneId(request: Request, header: string): string | null {
+  const given = request.get(header);
+  return given !== undefined && saneRequestId.test(given) ? given : null;
 }
 
 function traceCarrier(request: Request): { traceparent?: string; tracestate?: string } {

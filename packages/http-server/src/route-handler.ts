@@ -4,41 +4,53 @@ import { problem } from '@taskwire/errors';
 import { addLogFields } from '@taskwire/telemetry';
 import type { Actor } from './access/actor.ts';
 import type { Authenticator } from './access/authenticator.ts';
+import type { observeRefusals } from './access/refusals.ts';
 import { requireAccess } from './access/requirements.ts';
 import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
 import { bodyReader } from './body/read.ts';
 import { parseInput } from './input.ts';
 import { entityTag, isNotModified, parseIdempotencyKey, parseIfMatch, type IfMatch } from './preconditions.ts';
-import { stateOf } from './request.ts';
+import { requestIds, stateOf } from './request.ts';
+
+export type RouteParts = { authenticator: Authenticator; refused: ReturnType<typeof observeRefusals> };
 
 /**
  * The steps of one operation, in the order in which their faults are answered: who is it, may they, is the request sound, do it.
  */
-export function routeHandlers({ route, handle }: BoundRoute, authenticator: Authenticator): RequestHandler[] {
+export function routeHandlers({ route, handle }: BoundRoute, { authenticator, refused }: RouteParts): RequestHandler[] {
+  async function observed(request: Request, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      const actor = actors.get(request);
+      if (actor !== undefined) await refused(error, { ...factsOf(request), route, actor, params: request.params });
+      throw error;
+    }
+  }
+
   return [
-    identify(route, authenticator),
+    async (request, _response, next) => {
+      await observed(request, async () => await identify(request, route, authenticator));
+      next();
+    },
     ...(route.body === undefined ? [] : [bodyReader(route)]),
     async (request, response) => {
       if (!isAwaited(request, response)) return;
       const input = readRequest(route, request);
-      send(route, request, response, await handle(input as never));
+      await observed(request, async () => send(route, request, response, await handle(input as never)));
     },
   ];
 }
 
 const actors = new WeakMap<Request, Actor>();
 
-function identify(route: Route, authenticator: Authenticator): RequestHandler {
-  return async (request, _response, next) => {
-    stateOf(request).route = route.path;
-    if (asksWhoCalls(route.access, request.headers.authorization)) {
-      const actor = await authenticator.authenticate(request.headers.authorization);
-      addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
-      requireAccess(route.access, actor);
-      actors.set(request, actor);
-    }
-    next();
-  };
+async function identify(request: Request, route: Route, authenticator: Authenticator): Promise<void> {
+  stateOf(request).route = route.path;
+  if (!asksWhoCalls(route.access, request.headers.authorization)) return;
+  const actor = await authenticator.authenticate(request.headers.authorization);
+  addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
+  actors.set(request, actor);
+  requireAccess(route.access, actor);
 }
 
 function asksWhoCalls(access: Route['access'], authorization: string | undefined): boolean {
@@ -73,10 +85,12 @@ function readRequest(route: Route, request: Request): unknown {
     ifMatch: route.ifMatch && readIfMatch(route, request),
     idempotencyKey: route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined,
     actor: actors.get(request),
-    ip: request.ip ?? '',
-    headers: request.headers,
-    requestId: stateOf(request).requestId,
+    ...factsOf(request),
   };
+}
+
+function factsOf(request: Request) {
+  return { ip: request.ip ?? '', headers: request.headers, ...requestIds(request) };
 }
 
 function readIfMatch(route: Route, request: Request): IfMatch | undefined {

@@ -8,6 +8,7 @@ import { problem, type ProblemCode } from '@taskwire/errors';
 import type { Component } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Authenticator } from './access/authenticator.ts';
+import { observeRefusals, type OnRefusal } from './access/refusals.ts';
 import type { BoundRoute } from './bind.ts';
 import { refuseLargeBody } from './body/bytes.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
@@ -35,6 +36,8 @@ export type HttpServerOptions = {
   routes: readonly BoundRoute[];
   ownPaths?: readonly OwnPath[];
   authenticator: Authenticator;
+  /** Told of each operation that a known caller may not do, before the caller is; all of them are counted and logged anyway. */
+  onRefusal?: OnRefusal;
   readiness: Readonly<Record<string, ReadinessCheck>>;
   /** How long a whole request may take to arrive, in milliseconds; for tests that cannot wait for the usual 10 s. */
   requestTimeoutMs?: number;
@@ -124,9 +127,10 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
       await handle(request, response);
     });
   }
+  const parts = { authenticator: options.authenticator, refused: observeRefusals(telemetry, options.onRefusal) };
   for (const [path, bound] of byPath(options.routes)) {
     const route = app.route(path);
-    for (const one of bound) route[one.route.method](...routeHandlers(one, options.authenticator));
+    for (const one of bound) route[one.route.method](...routeHandlers(one, parts));
     // Express answers HEAD wherever there is a GET (RFC 9110 section 9.3.2)
     const methods = bound.flatMap(({ route: { method } }) =>
       method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],

@@ -409,11 +409,14 @@ describe('The HTTP server', () => {
     expect((await call('/api/v1/limited')).headers.get('retry-after')).to.equal('3');
   });
 
-  it('takes a sane request id from the proxy and replaces any other', async () => {
-    expect((await call('/api/v1/limited', { headers: { 'x-request-id': 'abc-1' } })).body.request_id).to.equal('abc-1');
-    expect((await call('/api/v1/limited', { headers: { 'x-request-id': 'a b<' } })).body.request_id).to.match(
-      /^[0-9a-f-]{36}$/,
-    );
+  it('takes sane request ids from the proxy, ours and that of its caller, and replaces any other', async () => {
+    const given = { 'x-request-id': 'abc-1', 'x-client-request-id': 'a:b.c_d-1' };
+    const answer = await call('/api/v1/limited', { headers: given });
+    expect([answer.body.request_id, answer.headers.get('x-request-id')]).to.deep.equal(['abc-1', 'abc-1']);
+    for (const id of ['a b<', '-', 'x'.repeat(65), '']) {
+      const { body } = await call('/api/v1/limited', { headers: { 'x-request-id': id, 'x-client-request-id': id } });
+      expect(body.request_id).to.match(/^[0-9a-f-]{36}$/);
+    }
   });
 
   it('says in /ready what is missing, without secrets', async () => {

@@ -3,6 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** Fields that every log line of one piece of work carries. */
 export type LogFields = {
   request_id?: string;
+  /** What the caller calls its request; it proves nothing. */
+  client_request_id?: string;
   user_id?: string;
   client_id?: string;
   message_id?: string;

@@ -2,6 +2,7 @@ export { testDatabase, type TestDatabase } from './database.ts';
 export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
+export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { silent } from './silent.ts';
 export { describePact, exampleToken, verifyPacts, type ProvidedMessage, type Verification } from './pacts.ts';
 export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth, type AuthConsumer } from './auth-pact.ts';

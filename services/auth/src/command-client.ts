@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { audiences, scopeFaults } from '@taskwire/contracts';
 import { clientSettings } from './env.ts';
+import type { Commands } from './wire-commands.ts';
 import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
 
 const option = { type: 'string' } as const;
@@ -12,8 +14,9 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     options: '--id <id> [--name <name>] (--secret | --jwks <file> | --public) --grant <audience>=<scope>,<scope> …',
     does: `registers a program that may ask for tokens; --secret prints a new secret, once.
 For people who log in: --redirect-uri <address> … [--post-logout-redirect-uri <address> …] [--native]
-For itself: without a redirect address, or with --own-name beside one.
-To ask about tokens of others for the service that it is: --introspect <audience> …`,
+For itself: without a redirect address, or with --own-grant <audience>=<scope>,<scope> … or --own-name beside one.
+To ask about tokens of others for the service that it is: --introspect <audience> …
+${scopeTable()}`,
     async read(args) {
       const given = readOptions(args, {
         id: option,
@@ -22,6 +25,7 @@ To ask about tokens of others for the service that it is: --introspect <audience
         public: flag,
         jwks: option,
         grant: list,
+        'own-grant': list,
         'redirect-uri': list,
         'post-logout-redirect-uri': list,
         native: flag,
@@ -33,6 +37,7 @@ To ask about tokens of others for the service that it is: --introspect <audience
       }
       const secret = given.secret === true ? newSecret() : undefined;
       const isInteractive = given['redirect-uri'] !== undefined;
+      const isForItself = !isInteractive || given['own-name'] === true || given['own-grant'] !== undefined;
       const client = settings({
         client_id: given.id,
         client_name: given.name,
@@ -40,9 +45,9 @@ To ask about tokens of others for the service that it is: --introspect <audience
         ...(given.jwks === undefined ? {} : { jwks: readJwks(given.jwks) }),
         grant_types: [
           ...(isInteractive ? ['authorization_code', 'refresh_token'] : []),
-          ...(!isInteractive || given['own-name'] === true ? ['client_credentials'] : []),
+          ...(isForItself ? ['client_credentials'] : []),
         ],
-        grants: (given.grant ?? []).map(readGrant),
+        grants: readGrants(given.grant ?? [], given['own-grant'] ?? [], isInteractive ? 'own_scopes' : 'scopes'),
         introspects: given.introspect,
         redirect_uris: given['redirect-uri'] ?? [],
         post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? [],
@@ -63,11 +68,10 @@ To ask about tokens of others for the service that it is: --introspect <audience
       readOptions(args, {});
       return async ({ clients }) =>
         (await clients.list())
-          .map(({ client_id: id, jwks, secret_hash: hash, grants, redirect_uris: uris }) => {
-            const kind = jwks === undefined ? (hash === undefined ? 'public' : 'secret') : 'keys';
-            const allowed = grants.map(({ audience, scopes }) => `${audience}=${scopes.join(',')}`);
-            return [id, kind, ...allowed, ...uris].join('  ');
-          })
+          .flatMap((client) => [
+            describe(client),
+            ...scopeFaults(client).map(({ path, message }) => `  not usable: ${path.join('.')}: ${message}`),
+          ])
           .join('\n');
     },
   },
@@ -98,22 +102,62 @@ To ask about tokens of others for the service that it is: --introspect <audience
   },
 };
 
+/** The audiences with their scopes, for people and for a program itself. */
+function scopeTable(): string {
+  const lines = Object.entries(audiences).map(
+    ([audience, { user, service }]) =>
+      `  ${audience}: for people ${user.join(', ')}; for itself ${service.join(', ') || 'none'}`,
+  );
+  return ['Audiences and their scopes:', ...lines, 'admin lets the program administer in the name of admins.'].join(
+    '\n',
+  );
+}
+
+type Registered = Awaited<ReturnType<Commands['clients']['list']>>[number];
+
+function describe({ client_id: id, jwks, secret_hash: hash, grants, redirect_uris: uris }: Registered): string {
+  const kind = jwks === undefined ? (hash === undefined ? 'public' : 'secret') : 'keys';
+  const allowed = grants.flatMap(({ audience, scopes, own_scopes: own }) => [
+    `${audience}=${scopes.join(',')}`,
+    ...(own === undefined ? [] : [`own:${audience}=${own.join(',')}`]),
+  ]);
+  return [id, kind, ...allowed, ...uris].join('  ');
+}
+
 function requiredId(args: string[]): string {
   const { id } = readOptions(args, { id: option });
   if (id === undefined) throw new UsageError('--id is missing.');
   return id;
 }
 
-function settings(client: object) {
+function settings<C extends { grants: Grant[] }>(client: C) {
   const result = clientSettings.safeParse(client);
   if (result.success) return result.data;
-  const faults = result.error.issues.map(({ path, message }) => `  ${[...path, message].join(' ')}`);
+  const faults = result.error.issues.map(({ path, message }) => `  ${[...optionOf(client, path), message].join(' ')}`);
   throw new UsageError(`The client cannot be added:\n${faults.join('\n')}`);
 }
 
-function readGrant(text: string): { audience: string; scopes: string[] } {
-  const [audience = '', scopes = ''] = text.split('=', 2);
-  return { audience, scopes: scopes.split(',').filter(Boolean) };
+/** What was given that a fault is about: the option where that is not the name of a setting. */
+function optionOf({ grants }: { grants: Grant[] }, path: readonly PropertyKey[]): string[] {
+  const [field, index, list] = path;
+  if (field === 'introspects') return ['--introspect'];
+  if (field !== 'grants' || typeof index !== 'number') return path.map(String);
+  return [`${list === 'own_scopes' ? '--own-grant' : '--grant'} ${grants[index]?.audience ?? ''}:`];
+}
+
+type Grant = { audience: string; scopes: string[]; own_scopes?: string[] };
+
+/** `ownField`: where the scopes are put that the client uses in its own name. */
+function readGrants(grants: string[], own: string[], ownField: 'scopes' | 'own_scopes'): Grant[] {
+  const read = new Map<string, Grant>();
+  const add = (text: string, field: 'scopes' | 'own_scopes') => {
+    const [audience = '', scopes = ''] = text.split('=', 2);
+    const grant = read.get(audience) ?? { audience, scopes: [] };
+    read.set(audience, { ...grant, [field]: [...(grant[field] ?? []), ...scopes.split(',').filter(Boolean)] });
+  };
+  for (const text of grants) add(text, 'scopes');
+  for (const text of own) add(text, ownField);
+  return [...read.values()];
 }
 
 /** A JWKS, or one JWK. @throws UsageError. */

@@ -1,3 +1,4 @@
+import { scopeFaults } from '@taskwire/contracts';
 import { fields } from '@taskwire/env';
 import { z } from 'zod';
 
@@ -9,8 +10,6 @@ const secret32 = z
   )
   .transform((text) => Buffer.from(text, 'base64'))
   .describe('32 random bytes in base64 that the signing keys are sealed with, as from: openssl rand -base64 32');
-
-const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/, 'must be a scope of RFC 6749');
 
 const publicJwk = z
   .looseObject({ kty: z.enum(['EC', 'OKP', 'RSA']), kid: z.string().optional() })
@@ -42,9 +41,15 @@ export const clientSettings = z
       .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
       .default(['client_credentials']),
     grants: z
-      .array(z.strictObject({ audience: z.string().startsWith('urn:taskwire:'), scopes: z.array(scope) }))
+      .array(
+        z.strictObject({
+          audience: z.string(),
+          scopes: z.array(z.string()),
+          own_scopes: z.array(z.string()).optional(),
+        }),
+      )
       .default([]),
-    introspects: z.array(z.string().startsWith('urn:taskwire:')).optional(),
+    introspects: z.array(z.string()).optional(),
     redirect_uris: z.array(redirectUri).default([]),
     post_logout_redirect_uris: z.array(redirectUri).default([]),
     application_type: z.enum(['web', 'native']).default('web'),
@@ -66,7 +71,10 @@ export const clientSettings = z
     ({ introspects, jwks, secret_hash: secret }) =>
       introspects === undefined || jwks !== undefined || secret !== undefined,
     'must have keys or a secret to introspect the tokens of others',
-  );
+  )
+  .superRefine((client, context) => {
+    for (const { path, message } of scopeFaults(client)) context.addIssue({ code: 'custom', path, message });
+  });
 
 const clients = fields
   .json(

@@ -14,7 +14,9 @@ import { readInternalUser, readUser } from './app/read-user.ts';
 import { refreshTokens as createRefreshTokens } from './app/refresh-tokens.ts';
 import { refresh } from './app/refresh.ts';
 import type { Env } from './env.ts';
+import { accessRoutes } from './http/access-routes.ts';
 import { accountRoutes } from './http/account-routes.ts';
+import { auditRefusals } from './http/refusals.ts';
 import { routes, type UseCases } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { owaspCost } from './passwords/argon2id.ts';
@@ -36,6 +38,7 @@ import { createProviders } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import { createJwtIssuer } from './tokens/jwt-issuer.ts';
 import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
+import { clientDirectory, wireAccess } from './wire-clients.ts';
 import { wireLimits } from './wire-limits.ts';
 import { linkLifetimes, wireAccount } from './wire-account.ts';
 import { wireRegistration } from './wire-registration.ts';
@@ -103,8 +106,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const checkPassword = authenticate({ users, passwords, limits, audit });
   const requireVerifiedEmail = env.AUTH_REQUIRE_VERIFIED_EMAIL;
 
-  const storedClients = createStoredClients(db);
-  const configuredClients = new Map(env.OIDC_CLIENTS.map((client) => [client.client_id, client]));
+  const clients = clientDirectory(env.OIDC_CLIENTS, createStoredClients(db));
   const providers = createProviders({
     issuer: env.ISSUER,
     keys: keys.ring,
@@ -126,7 +128,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
       graceSeconds: env.REFRESH_GRACE_SECONDS,
       clients: {
         async find(id) {
-          const client = configuredClients.get(id) ?? (await storedClients.find(id));
+          const client = await clients.find(id);
           return client && clientMetadata(client);
         },
       },
@@ -171,9 +173,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     port: env.PORT,
     trustedProxies: env.TRUSTED_PROXIES,
     routes: servesRequests
-      ? [...routes(useCases, users, audit), ...accountRoutes(account.useCases), ...registration.routes]
+      ? [
+          ...routes(useCases, users, audit),
+          ...accountRoutes(account.useCases),
+          ...accessRoutes(wireAccess(db, clients)),
+          ...registration.routes,
+        ]
       : [],
     ownPaths: servesRequests ? [...providerEndpoints(env.ISSUER, providers), pages, ...account.pages] : [],
+    onRefusal: auditRefusals(audit),
     authenticator: jwtAuthenticator({
       ...{ issuer: env.ISSUER, audience, keys },
       checkUser: checkAccess({ sessions, requireVerifiedEmail }),
@@ -241,7 +249,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     database,
     waker,
     ...(works ? [rabbit, relay, purge, erasure, keySchedule, account.mailRequests, account.accountSchedule] : []),
-    ...(servesRequests ? [auditCounts, wordLists] : []),
+    ...(servesRequests ? [auditCounts, wordLists, clients.check(logger)] : []),
     // last to start, so first to stop: no request comes once the rest goes
     http,
   ];

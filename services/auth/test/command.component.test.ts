@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { audiences } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import { runCommand } from '../src/command.ts';
@@ -159,6 +160,9 @@ describe("Auth's command line", () => {
     const help = await run(cli, ['--help'], {});
     expect(help).to.include({ code: 0, stderr: '' });
     expect(help.stdout).to.contain('user add --email');
+    for (const [audience, { user, service }] of Object.entries(audiences)) {
+      for (const name of [audience, ...user, ...service]) expect(help.stdout).to.contain(name);
+    }
   });
 
   describe('for clients', () => {
@@ -203,6 +207,7 @@ describe("Auth's command line", () => {
       );
       expect(rows[1]?.settings).to.deep.include({ introspects: ['urn:taskwire:tasks'] });
       expect(rows[0]?.settings).to.deep.include({ grant_types: ['authorization_code', 'refresh_token'] });
+      const portalOf = (scopes: string) => ['--id', 'x', '--public', ...uri, '--grant', `urn:taskwire:${scopes}`];
       const faults: [string, string[]][] = [
         ['one of --secret, --jwks and --public', ['--id', 'x', ...uri]],
         ['must be https', ['--id', 'x', '--public', '--redirect-uri', 'http://portal.example.org/']],
@@ -211,6 +216,28 @@ describe("Auth's command line", () => {
         ['to introspect', ['--id', 'x', '--public', ...uri, '--introspect', 'urn:taskwire:tasks']],
         ['has no JSON Web Key Set', ['--id', 'x', '--jwks', '/nowhere', ...grant]],
         ['client_id', ['--secret', ...grant]],
+        [
+          '--grant urn:taskwire:tasks: "tasks:list" is not a scope that people can allow; known',
+          [...portalOf('tasks=tasks:list')],
+        ],
+        ['--grant urn:taskwire:auth: "account" is now account:read and account:write', [...portalOf('auth=account')]],
+        ['--grant urn:taskwire:auth: "users:read" is a scope of services', [...portalOf('auth=users:read')]],
+        [
+          '--grant urn:taskwire:nothing: "urn:taskwire:nothing" is not an audience; known',
+          [...portalOf('nothing=tasks:read')],
+        ],
+        [
+          '--grant urn:taskwire:auth: "admin" is a scope that people allow',
+          ['--id', 'x', '--secret', '--grant', 'urn:taskwire:auth=admin'],
+        ],
+        [
+          '--own-grant urn:taskwire:auth: "admin" is a scope that people allow',
+          ['--id', 'x', '--secret', ...uri, '--own-grant', 'urn:taskwire:auth=admin'],
+        ],
+        [
+          '--introspect "urn:taskwire:x" is not an audience',
+          ['--id', 'x', '--secret', '--introspect', 'urn:taskwire:x'],
+        ],
       ];
       for (const [fault, args] of faults) {
         const refused = await client('add', ...args);
@@ -218,6 +245,44 @@ describe("Auth's command line", () => {
         expect(refused.stderr).to.contain(fault);
       }
     });
+  });
+
+  it('keeps what a client does for people apart from what it does in its own name, and lists both', async () => {
+    const client = async (...args: string[]) => await runHere(['client', ...args], { DATABASE_URL: database.url });
+    const own = ['--own-grant', 'urn:taskwire:tasks=tasks:read', '--own-grant', 'urn:taskwire:auth=users:read'];
+    const people = ['--redirect-uri', 'https://both.example.org/', '--grant', 'urn:taskwire:tasks=tasks:write'];
+    const added = await client(
+      'add',
+      '--id',
+      'both',
+      '--secret',
+      ...people,
+      '--grant',
+      'urn:taskwire:tasks=admin',
+      ...own,
+    );
+    expect(added).to.include({ code: 0, stderr: '' });
+    const { rows } = await database.db.pool.query<{ settings: object }>(
+      "SELECT settings FROM clients WHERE client_id = 'both'",
+    );
+    expect(rows[0]?.settings).to.deep.include({
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      grants: [
+        { audience: 'urn:taskwire:tasks', scopes: ['tasks:write', 'admin'], own_scopes: ['tasks:read'] },
+        { audience: 'urn:taskwire:auth', scopes: [], own_scopes: ['users:read'] },
+      ],
+    });
+    const listed = 'urn:taskwire:tasks=tasks:write,admin  own:urn:taskwire:tasks=tasks:read';
+    expect((await client('list')).stdout)
+      .to.contain(`both  secret  ${listed}`)
+      .and.not.contain('not usable');
+    await database.db.pool.query(
+      `UPDATE clients SET settings = jsonb_set(settings, '{grants,0,scopes,0}', '"tasks"') WHERE client_id = 'both'`,
+    );
+    expect((await client('list')).stdout).to.contain(
+      'not usable: grants.0.scopes.0: "tasks" is now tasks:read and tasks:write',
+    );
+    await client('remove', '--id', 'both');
   });
 
   it('rotates the signing keys, one at a time', async () => {

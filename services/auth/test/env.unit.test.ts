@@ -43,6 +43,12 @@ describe("Auth's environment", () => {
       grant_types: ['client_credentials'],
       redirect_uris: [],
     });
+    const withScopes = (...scopes: string[]) => ({ ...client, grants: [{ audience: 'urn:taskwire:auth', scopes }] });
+    const forPeople = (...scopes: string[]) => ({
+      ...withScopes(...scopes),
+      grant_types: ['authorization_code'],
+      redirect_uris: ['https://portal.example.org/'],
+    });
     const jwks = { keys: [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y' }] };
     const faults: [string, unknown][] = [
       ['twice', [client, client]],
@@ -52,6 +58,15 @@ describe("Auth's environment", () => {
       ['neither a uuid nor first-party', [{ ...client, client_id: 'first-party' }]],
       ['neither a uuid nor first-party', [{ ...client, client_id: '019aa1b2-0000-7000-8000-0000000000ff' }]],
       ['redirect_uris for authorization_code', [{ ...client, grant_types: ['authorization_code'] }]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.1: "admin" is a scope that people allow', [withScopes('users:read', 'admin')]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.0: "users:list" is not a scope of services', [withScopes('users:list')]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.0: "account" is now account:read and account:write', [forPeople('account')]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.0: "users:read" is a scope of services', [forPeople('users:read')]],
+      [
+        'OIDC_CLIENTS.0.grants.0.audience: "urn:taskwire:x"',
+        [{ ...client, grants: [{ audience: 'urn:taskwire:x', scopes: [] }] }],
+      ],
+      ['OIDC_CLIENTS.0.introspects.0: "urn:taskwire:x"', [{ ...client, introspects: ['urn:taskwire:x'] }]],
     ];
     for (const [fault, list] of faults) expect(faultsOf(clients(...(list as unknown[])))).to.contain(fault);
     expect(faultsOf({ OIDC_CLIENTS: 'x' })).to.contain('must be JSON');

@@ -52,12 +52,12 @@ describe('tokens for services', () => {
 
   it('have the scopes that were asked for, or all that are granted', async () => {
     const by = basic(notificationsClient.client_id, notificationsClient.client_secret);
-    const resource = 'urn:taskwire:tasks';
+    const resource = 'urn:taskwire:auth';
     const scopes = async (fields: object) =>
       ((await ask({ ...grant, resource, ...fields }, by)).body as { scope: string }).scope;
-    expect(await scopes({})).to.equal('tasks:read tasks:list');
-    expect(await scopes({ scope: 'tasks:list tasks:list' })).to.equal('tasks:list');
-    const { body } = await ask({ ...grant, resource, scope: 'tasks:read' }, by);
+    expect(await scopes({})).to.equal('users:read account_links:read');
+    expect(await scopes({ scope: 'users:read users:read' })).to.equal('users:read');
+    const { body } = await ask({ ...grant, resource: 'urn:taskwire:tasks', scope: 'tasks:read' }, by);
     const claims = decodeJwt((body as { access_token: string }).access_token);
     expect(claims).to.include({ aud: 'urn:taskwire:tasks', scope: 'tasks:read' });
   });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import * as schemas from '../rest/schemas.ts';
 import { tokenResponse } from '../rest/oauth.ts';
+import { consent, openSession } from '../rest/sessions.ts';
 import { deadLetter, deadLetterDetail } from '../rest/dead-letters.ts';
 
 /** A JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it). */
@@ -15,6 +16,8 @@ const shared: Readonly<Record<string, z.ZodType>> = {
   Notification: schemas.notification,
   DeadLetter: deadLetter,
   DeadLetterDetail: deadLetterDetail,
+  Session: openSession,
+  Consent: consent,
   TokenResponse: tokenResponse,
   FieldError: schemas.fieldError,
   Problem: schemas.problem,

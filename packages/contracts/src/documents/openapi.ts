@@ -40,7 +40,7 @@ function operation(route: Route): Json {
   return {
     operationId: route.operationId,
     summary: route.summary,
-    ...(route.description === undefined ? {} : { description: route.description }),
+    ...description(route),
     tags: [route.tag],
     ...security(route),
     ...listed('parameters', [...parametersIn('path', route.params), ...parametersIn('query', route.query), ...headersOf(route)]),
@@ -54,6 +54,16 @@ function listed(name: string, items: readonly Json[]): Json {
 }
 
 // ---- who may call -------------------------------------------------------------------------------------------------------------
+
+/** What the security requirements of OpenAPI cannot express stands in the description. */
+function description(route: Route): Json {
+  const isFirstParty = route.access.kind === 'user' && route.access.firstParty === true;
+  const sentences = [
+    ...(route.description === undefined ? [] : [route.description]),
+    ...(isFirstParty ? ['Only for tokens of `POST /api/v1/auth/login`: no scope lets another application do this.'] : []),
+  ];
+  return sentences.length === 0 ? {} : { description: sentences.join(' ') };
+}
 
 function security(route: Route): Json {
   // one of the scopes suffices, so each is a requirement of its own
@@ -219,7 +229,7 @@ function problemResponse(status: number, codes: readonly ProblemCode[]): Json {
     description: codes.map((code) => `\`${code}\`: ${problemTypes[code].title}`).join('\n\n'),
     headers: {
       'X-Request-Id': header('X-Request-Id'),
-      ...(status === 401 ? { 'WWW-Authenticate': header('WWW-Authenticate') } : {}),
+      ...(status === 401 || codes.includes('insufficient_scope') ? { 'WWW-Authenticate': header('WWW-Authenticate') } : {}),
       ...(status === 412 ? { ETag: header('ETag') } : {}),
       ...(status === 429 || status === 503 ? { 'Retry-After': header('Retry-After') } : {}),
     },

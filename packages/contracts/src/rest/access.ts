@@ -19,6 +19,19 @@ export const serviceScopes = ['users:read', 'tasks:read', 'account_links:read'] 
 
 export type ServiceScope = (typeof serviceScopes)[number];
 
+/**
+ * The audiences of access tokens (RFC 8707), one for each service, with the scopes that exist there: those that users allow an application,
+ * and those that a service uses in its own name. No client can be registered for any other. `tasks:read` is both: for a user it opens what
+ * the user may read, for a service every task.
+ */
+export const audiences = {
+  'urn:taskwire:auth': { user: ['account:read', 'account:write', 'admin'], service: ['users:read', 'account_links:read'] },
+  'urn:taskwire:tasks': { user: ['tasks:read', 'tasks:write', 'admin'], service: ['tasks:read'] },
+  'urn:taskwire:notifications': { user: ['notifications:read', 'notifications:write', 'admin'], service: [] },
+} as const satisfies Record<string, { user: readonly UserScope[]; service: readonly ServiceScope[] }>;
+
+export type Audience = keyof typeof audiences;
+
 /** The `client_id` of tokens that the JSON API issues: the product's own front end. No registered client may use this name. */
 export const firstPartyClient = 'first-party';
 

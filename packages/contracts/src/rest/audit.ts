@@ -13,6 +13,7 @@ export const auditActions = [
   'invitation.create',
   'invitation.revoke',
   'invitation.use',
+  'user.read',
   'user.create',
   'user.change',
   'user.delete',
@@ -27,16 +28,19 @@ export const auditActions = [
   'password.change',
   'password.reset.request',
   'password.reset',
+  'session.end',
   'sessions.end',
   'consent',
   'consent.revoke',
   'code.exchange',
   'code.reuse',
   'token.request',
+  'token.issue',
   'client.add',
   'client.rotate_secret',
   'client.remove',
   'keys.rotate',
+  'audit.read',
 ] as const;
 
 export const auditAction = z.enum(auditActions);
@@ -54,11 +58,19 @@ export const auditEntry = z.object({
     .nullable()
     .describe('whom or what it was done to; null where that is unknown'),
   outcome: z.enum(['success', 'failure']),
-  reason: z.string().nullable().describe('of a failure: a code; of a change: what became different'),
+  client_id: z
+    .string()
+    .nullable()
+    .describe('the application that was used, `first-party` for our own; null for the command line and the service itself, and when unproven'),
+  reason: z
+    .string()
+    .nullable()
+    .describe('of a failure: a code; of a change: what became different; of a consent or token: the scopes; of a reading: the filter'),
   count: z.int().describe('how often; above 1 for refusals that came so thick that they were only counted'),
   ip: z.string().nullable().describe('as the gateway saw it; null for the command line, and once it was forgotten'),
   user_agent: z.string().nullable().describe('as the caller says; null for the command line, and once it was forgotten'),
-  request_id: z.string().nullable(),
+  request_id: z.string().nullable().describe('ours: callers cannot choose it, and it finds the request in the logs'),
+  client_request_id: z.string().nullable().describe('the X-Request-Id that the caller sent, as it claims'),
 });
 
 /** An address, or a network as address/bits. */
@@ -74,13 +86,14 @@ export const auditRoutes = {
     path: '/api/v1/admin/audit',
     operationId: 'listAudit',
     summary: 'Search the audit log, latest first',
-    description: 'Admins. An entry is never changed; address and user agent are forgotten after a time, and the entry after a longer one.',
+    description: 'Admins. An entry is never changed; address and user agent are forgotten after a time, and the entry after a longer one. Each search is an entry too.',
     tag: 'Audit',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     query: z.strictObject({
       ...page,
       actor: searchText.optional().describe('the id of a user or client'),
       subject: searchText.optional().describe('the id of a user, client, key or invitation'),
+      client: searchText.optional().describe('the id of the application that was used; first-party for our own'),
       action: auditAction.optional(),
       outcome: z.enum(['success', 'failure']).optional(),
       ip: network.optional().describe('an address, or a network such as 192.0.2.0/24'),

@@ -5,6 +5,7 @@ import { auditRoutes } from './audit.ts';
 import { invitationRoutes } from './invitations.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
+import { sessionRoutes } from './sessions.ts';
 import { email, givenEmail, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
 
 const session = z.object({
@@ -216,7 +217,7 @@ export const authRoutes = {
     path: '/api/v1/users/{id}',
     operationId: 'getUser',
     summary: 'Read a user',
-    description: 'Oneself, or any user for admins and managers.',
+    description: 'Oneself (account:read), or any user for admins and managers (admin).',
     tag: 'Users',
     access: { kind: 'user', scopes: ['account:read', 'admin'], unverified: true },
     params: idParams,
@@ -230,7 +231,7 @@ export const authRoutes = {
     operationId: 'changeUser',
     summary: 'Change a user',
     description:
-      'Oneself, or any user for admins. Only admins change roles. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change.',
+      'Oneself (account:write), or any user for admins (admin). Only admins change roles, with the scope admin. No third-party application changes an e-mail address. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
     params: idParams,
@@ -264,15 +265,16 @@ export const authRoutes = {
     path: '/api/v1/users/{id}',
     operationId: 'deleteUser',
     summary: 'Delete a user',
-    description: 'Oneself, or any user for admins.',
+    description: 'Oneself, or any user for admins. No third-party application deletes the account of its own user.',
     tag: 'Users',
-    access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
+    access: { kind: 'user', scopes: ['admin'], unverified: true },
     params: idParams,
     ifMatch: 'required',
     responses: { 204: null },
     problems: ['not_found', 'gone', 'last_admin'],
   }),
   ...invitationRoutes,
+  ...sessionRoutes,
   ...auditRoutes,
   ...oauthRoutes,
   getInternalUser: defineRoute({

@@ -1,17 +1,30 @@
 import type { AuditAction, AuditEntry, Role } from '@taskwire/contracts';
 import type { UserChange } from './ports.ts';
 
-/** Where a request comes from, as the gateway tells. All null for the command line, and for what the service does by itself. */
+/** Where a request comes from. All null for the command line, and for what the service does by itself. */
 export type Origin = {
+  /** As the gateway saw it. */
   ip: string | null;
   userAgent: string | null;
+  /** Ours. */
   requestId: string | null;
+  /** What the caller calls its request; it proves nothing. */
+  clientRequestId: string | null;
+  /** The application that is used; null also for a client that could not prove who it is. */
+  clientId: string | null;
   /** What the device got when somebody logged in with it, as `DeviceProofs` makes it; or whatever it says instead. */
   deviceProof: string | null;
 };
 
 /** Of what does not come over the network. */
-export const noOrigin: Origin = { ip: null, userAgent: null, requestId: null, deviceProof: null };
+export const noOrigin: Origin = {
+  ip: null,
+  userAgent: null,
+  requestId: null,
+  clientRequestId: null,
+  clientId: null,
+  deviceProof: null,
+};
 
 export type AuditActor =
   { kind: 'user'; id: string } | { kind: 'client'; id: string } | { kind: 'command_line' } | { kind: 'system' };
@@ -32,13 +45,18 @@ export type NewAuditEntry = Occasion & {
   action: AuditAction;
   subject: AuditSubject | null;
   outcome: AuditEntry['outcome'];
-  /** Of a failure its code, of a change what became different. */
+  /** Of a failure its code, of a change what became different, of a consent or token its scopes, of a reading its filter. */
   reason?: string | undefined;
 };
 
 /** The audit log, for what is not part of a change; the entry of a change is written in its transaction. */
 export type Audit = {
   record(entry: NewAuditEntry): Promise<void>;
+  /**
+   * Records what happens often and says the same each time: unless there is an entry with the same actor, action, reason and client since an
+   * hour ago, or since the beginning of the day (UTC). Of any number at once, one is written.
+   */
+  recordOnce(entry: NewAuditEntry, since: 'an hour ago' | 'today'): Promise<void>;
   /**
    * Records what was refused. Of refusals that come thick, only some get an entry each: the others are counted, and the counts become
    * entries a little later, so that nobody can fill the log.
@@ -53,6 +71,7 @@ export type AuditFilter = {
   actor?: string | undefined;
   subject?: string | undefined;
   action?: AuditAction | undefined;
+  client?: string | undefined;
   outcome?: AuditEntry['outcome'] | undefined;
   /** An address, or a network as address/bits. */
   ip?: string | undefined;

@@ -5,7 +5,15 @@ import type { CheckPassword } from './authenticate.ts';
 import { emailTaken } from './create-user.ts';
 import { currentPasswordRequired, requireCurrentPassword } from './current-password.ts';
 import type { Limits, StoredUser, User, UserChange, Users } from './ports.ts';
-import { doneBy, existing, requireAdministration, requirePerson, toOwnUser, type Caller } from './read-user.ts';
+import {
+  doneBy,
+  existing,
+  requireAccount,
+  requireAdministration,
+  requirePerson,
+  toOwnUser,
+  type Caller,
+} from './read-user.ts';
 import { requireAcceptedDomain, type RegistrationPolicy } from './registration.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
@@ -63,10 +71,11 @@ export function changeUser({ users, limits, audit, checkPassword, policy }: Part
   }
 
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
-    requireSelfOrAdmin(caller, id);
+    requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (wanted.role !== undefined) requireAdministration(caller);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
-    if (wanted.email !== undefined && caller.id === id) requirePerson(caller);
+    // whoever holds the address of an account can take the account over, so not even an application that administers changes one
+    if (wanted.email !== undefined) requirePerson(caller);
     if (wanted.name !== undefined) await allowRename(caller, id, wanted.name, requireVersion);
     const isMoveAllowed = await audited(caller, id, wanted);
     const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
@@ -87,7 +96,7 @@ export function changeUser({ users, limits, audit, checkPassword, policy }: Part
 /** Deletes a user: oneself, or anybody for admins. A tombstone stays. */
 export function deleteUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string, requireVersion: RequireVersion): Promise<void> => {
-    requireSelfOrAdmin(caller, id);
+    requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (caller.id === id) requirePerson(caller);
     const deleted = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
@@ -97,11 +106,6 @@ export function deleteUser({ users }: { users: Users }) {
     });
     if (deleted === undefined) existing(deleted);
   };
-}
-
-function requireSelfOrAdmin(caller: Caller, id: string): void {
-  if (caller.id !== id) requireAdministration(caller);
-  if (caller.id !== id && caller.role !== 'admin') throw problem('forbidden', 'Only admins change other users.');
 }
 
 async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise<void> {

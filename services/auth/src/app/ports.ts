@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { schemas, Role } from '@taskwire/contracts';
+import type { ClientScopes, Role, schemas } from '@taskwire/contracts';
 import type { z } from 'zod';
 import type { TokenPurpose } from './account-links.ts';
 import type { Occasion, Origin } from './audit.ts';
@@ -246,8 +246,8 @@ export type RegisteredClient = {
   /** Public keys that its assertions verify with. */
   jwks?: { keys: readonly Record<string, unknown>[] } | undefined;
   grant_types: readonly ('authorization_code' | 'refresh_token' | 'client_credentials')[];
-  /** What it may ask for, in its own name or in that of a user. */
-  grants: readonly { audience: string; scopes: readonly string[] }[];
+  /** What it may ask for at each audience; `grantedScopes` reads it. */
+  grants: ClientScopes['grants'];
   /** Audiences that it serves: tokens of any client for them it may ask about (RFC 7662). */
   introspects?: readonly string[] | undefined;
   redirect_uris: readonly string[];

@@ -1,4 +1,4 @@
-import type { Role } from '@taskwire/contracts';
+import type { Role, UserScope } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import type { Occasion, Origin } from './audit.ts';
 import type { InternalUser, StoredUser, User, Users } from './ports.ts';
@@ -10,10 +10,12 @@ export type Caller = {
   clientId: string;
   /** Whether the application is the product's own front end. */
   isFirstParty: boolean;
-  /** Whether the application may administer in the name of the user, as far as their role allows. */
-  mayAdminister: boolean;
-  /** Whether the account only reaches itself, since its address is not verified. */
+  /** What the application may do in the name of the user, as far as their role allows. */
+  scopes: ReadonlySet<UserScope>;
+  /** Whether the account may only reach itself, since its address is not verified. */
   isRestricted: boolean;
+  /** The session that the access token comes from. */
+  sessionId: string | undefined;
   origin: Origin;
 };
 
@@ -25,20 +27,46 @@ export function doneBy({ id, origin }: Caller): Occasion {
 /** Reads a user: oneself, or anybody for admins and managers. */
 export function readUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string): Promise<User> => {
-    if (caller.id !== id) requireAdministration(caller);
-    if (caller.id !== id && caller.role === 'member') throw problem('forbidden', 'Members read themselves only.');
+    requireAccount(caller, id, { own: 'account:read', roles: ['admin', 'manager'] });
     const user = existing(await users.find(id));
     return seesPendingEmail(caller, id) ? toOwnUser(user) : toUser(user);
   };
 }
 
 /**
- * Keeps an application out of other people's accounts that was not granted administration, and an unverified account out of all but itself.
+ * Lets a caller reach an account: their own with the scope for that, and any with the scope `admin` and one of these roles.
+ * @throws Problem `insufficient_scope`, `email_not_verified`, `forbidden`.
+ */
+export function requireAccount(
+  caller: Caller,
+  id: string,
+  { own, roles }: { own: UserScope; roles: readonly Role[] },
+): void {
+  const isOwn = caller.id === id;
+  if (isOwn && caller.scopes.has(own)) return;
+  if (isOwn && !roles.includes(caller.role)) throw insufficientScope(own, 'Your own account needs');
+  requireAdministration(caller);
+  if (!roles.includes(caller.role)) {
+    throw problem('forbidden', `Accounts of other people need the role ${roles.join(' or ')}.`);
+  }
+}
+
+/**
+ * Keeps an application that was not granted administration away from what concerns other people, and users whose address is not verified.
  * @throws Problem `insufficient_scope`, `email_not_verified`.
  */
 export function requireAdministration(caller: Caller): void {
-  if (!caller.mayAdminister) throw problem('insufficient_scope', 'Other accounts need a token with the scope admin.');
-  if (caller.isRestricted) throw problem('email_not_verified', 'Verify your address before you reach other accounts.');
+  if (!caller.scopes.has('admin')) throw insufficientScope('admin', 'Other accounts and roles need');
+  if (caller.isRestricted) {
+    throw problem('email_not_verified', 'Until your address is verified, you can only reach your own account.');
+  }
+}
+
+/** RFC 6750 section 3.1. */
+function insufficientScope(scope: UserScope, what: string) {
+  return problem('insufficient_scope', `${what} a token with the scope ${scope}.`, {
+    headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+  });
 }
 
 /** Keeps third-party applications out of what only the person may do. @throws Problem `insufficient_scope`. */

@@ -4,16 +4,9 @@ import type { LinkVisitor } from '../app/link-visitor.ts';
 import type { Caller } from '../app/read-user.ts';
 
 /** The logged-in user who calls, and the application that acts for them. */
-export function callerOf({ actor, ...request }: RequestFacts & { actor: UserActor }): Caller {
-  return {
-    id: actor.id,
-    role: actor.role,
-    clientId: actor.clientId,
-    isFirstParty: actor.isFirstParty,
-    mayAdminister: actor.scopes.has('admin'),
-    isRestricted: actor.isRestricted,
-    origin: originOf(request),
-  };
+export function callerOf(request: RequestFacts & { actor: UserActor }): Caller {
+  const { id, role, clientId, isFirstParty, isRestricted, scopes, sessionId } = request.actor;
+  return { id, role, clientId, isFirstParty, isRestricted, scopes, sessionId, origin: originOf(request) };
 }
 
 /** Somebody who uses a mailed link, logged in or not. An application that acts for a user is not the user. */

@@ -9,7 +9,7 @@ import type { Sessions, User, Users } from '../app/ports.ts';
 import { doneBy, type readInternalUser, type readUser } from '../app/read-user.ts';
 import type { refresh } from '../app/refresh.ts';
 import type { register } from '../app/register.ts';
-import type { AuditLog } from '../app/audit.ts';
+import type { Audit, AuditLog } from '../app/audit.ts';
 import { listAudit } from './audit.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
 import { callerOf } from './caller.ts';
@@ -30,7 +30,7 @@ export type UseCases = {
 };
 
 /** Auth's REST API; what is below /oidc is the provider's. */
-export function routes(app: UseCases, users: Users, audit: AuditLog): BoundRoute[] {
+export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): BoundRoute[] {
   return [
     // whoever has chosen the password is known on this device, as after a log-in
     bind(authRoutes.register, async ({ body, ...request }) =>

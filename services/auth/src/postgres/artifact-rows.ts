@@ -4,6 +4,7 @@ import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { NewAuditEntry, Origin } from '../app/audit.ts';
 import { hashToken } from '../app/refresh-tokens.ts';
 import { appendAudit } from './audit-rows.ts';
+import { noteBrowserLogOut, saveBrowserLogin } from './browser-logins.ts';
 
 /** What the adapter knows of the request that it works for: the provider does not pass it along. */
 export type RequestInProgress = {
@@ -53,6 +54,7 @@ export function artifactAdapter(
     },
     findByUserCode: async () => await Promise.reject(new Error('there is no device flow')),
     async upsert(id, payload, expiresIn) {
+      if (kind === 'Session') await noteLogin(db, payload, expiresIn, request.origin());
       const saved = await query(db.pool, {
         name: `${kind === 'ReplayDetection' ? 'insert' : 'save'}_artifact`,
         text: save,
@@ -73,7 +75,10 @@ export function artifactAdapter(
       const isFirst = await db.transaction(async (tx) => {
         const [consumed] = await query<Consumed>(tx, consumeArtifact, [kind, hashToken(id)]);
         if (consumed === undefined) return false;
-        if (kind === 'AuthorizationCode') await appendAudit(tx, exchanged(consumed, request.origin()));
+        if (kind === 'AuthorizationCode') {
+          await query(tx, useGrant, [consumed.session_id]);
+          await appendAudit(tx, exchanged(consumed, request.origin()));
+        }
         return true;
       });
       if (isFirst) return;
@@ -87,8 +92,9 @@ export function artifactAdapter(
     },
     async destroy(id) {
       await db.transaction(async (tx) => {
-        const [removed] = await query<{ user_id: string | null }>(tx, deleteArtifact, [kind, hashToken(id)]);
+        const [removed] = await query<Removed>(tx, deleteArtifact, [kind, hashToken(id)]);
         if (kind !== 'Session' || typeof removed?.user_id !== 'string' || request.ending() !== 'log_out') return;
+        await noteBrowserLogOut(tx, removed.uid);
         const user = { kind: 'user', id: removed.user_id } as const;
         await appendAudit(tx, {
           actor: user,
@@ -103,7 +109,19 @@ export function artifactAdapter(
   };
 }
 
-type Consumed = { user_id: string; client_id: string };
+type Consumed = { user_id: string; client_id: string; session_id: string };
+type Removed = { user_id: string | null; uid: string };
+
+/** Of a browser in which somebody has logged in, what its owner is shown of it. */
+async function noteLogin(
+  db: Database,
+  { uid, accountId: userId, loginTs: loggedInAt }: AdapterPayload,
+  expiresInSeconds: number | undefined,
+  origin: Origin,
+): Promise<void> {
+  if (uid === undefined || userId === undefined || loggedInAt === undefined || expiresInSeconds === undefined) return;
+  await saveBrowserLogin(db.pool, { uid, userId, loggedInAt, expiresInSeconds, origin });
+}
 
 function exchanged({ user_id: id, client_id: client }: Consumed, origin: Origin): NewAuditEntry {
   const actor = { kind: 'client', id: client } as const;
@@ -139,7 +157,7 @@ function withId(payload: AdapterPayload, id: string): AdapterPayload {
   };
 }
 
-// what belongs to a grant that ended, to a deleted user or to a log-in from before access ended is not there
+// what belongs to a grant that ended, to a deleted user, to a log-in from before access ended or to a browser's that was ended is not there
 const findArtifact = (condition: string) => `
   SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM artifacts
   WHERE kind = $1 AND ${condition} AND expires_at > clock_timestamp()
@@ -149,7 +167,8 @@ const findArtifact = (condition: string) => `
     AND (artifacts.user_id IS NULL OR EXISTS (
       SELECT FROM users WHERE users.id = artifacts.user_id AND deleted_at IS NULL
         AND (tokens_valid_after IS NULL OR authenticated_at IS NULL OR tokens_valid_after <= authenticated_at)
-    ))`;
+    ))
+    AND NOT EXISTS (SELECT FROM browser_logins WHERE browser_logins.uid = artifacts.uid AND ended_at IS NOT NULL)`;
 
 const insertArtifact = `
   INSERT INTO artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
@@ -167,10 +186,12 @@ const saveArtifact = `
     WHERE artifacts.consumed_at IS NULL
   RETURNING kind`;
 
-const deleteArtifact = 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id';
+const deleteArtifact = 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id, uid';
 
 // expiry stays
 const consumeArtifact = `
   UPDATE artifacts SET consumed_at = clock_timestamp()
   WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()
-  RETURNING user_id, payload->>'clientId' AS client_id`;
+  RETURNING user_id, payload->>'clientId' AS client_id, session_id`;
+
+const useGrant = 'UPDATE sessions SET last_used_at = clock_timestamp() WHERE id = $1 AND ended_at IS NULL';

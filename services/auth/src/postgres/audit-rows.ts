@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import type { AuditEntry } from '@taskwire/contracts';
-import { isoMicros, query, type Queryable } from '@taskwire/postgres';
-import type { AuditFilter, NewAuditEntry } from '../app/audit.ts';
+import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
+import type { AuditActor, AuditFilter, NewAuditEntry } from '../app/audit.ts';
 import { conditions, toTimestamp } from './conditions.ts';
 
 /** Longer ones say nothing more, and the caller chooses them. */
@@ -15,7 +15,7 @@ export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1
     text: insertEntry,
     values: [
       actor?.kind ?? null,
-      actor !== null && 'id' in actor ? actor.id : null,
+      idOf(actor),
       entry.action,
       subject?.kind ?? null,
       subject?.id ?? null,
@@ -25,17 +25,44 @@ export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1
       toInet(origin.ip),
       origin.userAgent?.slice(0, longestUserAgent) ?? null,
       origin.requestId,
+      origin.clientId,
+      origin.clientRequestId,
     ],
   });
 }
 
 const insertEntry = `
   INSERT INTO audit_log
-    (actor_kind, actor_id, action, subject_kind, subject_id, outcome, reason, count, ip, user_agent, request_id)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`;
+    (actor_kind, actor_id, action, subject_kind, subject_id, outcome, reason, count, ip, user_agent, request_id, client_id,
+     client_request_id)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
+
+function idOf(actor: AuditActor | null): string | null {
+  return actor !== null && 'id' in actor ? actor.id : null;
+}
+
+/**
+ * Whether the log has the same entry since then already, where same is actor, action, reason and client. Whoever asks waits for others who
+ * are about to add it, until the transaction ends.
+ */
+export async function isRecorded(tx: Tx, entry: NewAuditEntry, since: 'an hour ago' | 'today'): Promise<boolean> {
+  const key = [idOf(entry.actor), entry.action, entry.reason ?? null, entry.origin.clientId];
+  await query(tx, 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`audit ${JSON.stringify(key)}`]);
+  return (await query(tx, findSame(since), key)).length > 0;
+}
+
+const starts = {
+  'an hour ago': "clock_timestamp() - interval '1 hour'",
+  today: "date_trunc('day', clock_timestamp(), 'UTC')",
+};
+
+const findSame = (since: keyof typeof starts) => `
+  SELECT FROM audit_log
+  WHERE actor_id = $1 AND action = $2 AND reason IS NOT DISTINCT FROM $3 AND client_id IS NOT DISTINCT FROM $4
+    AND at >= ${starts[since]} LIMIT 1`;
 
 /** What PostgreSQL reads as an address: no zone, and IPv4 as such. */
-function toInet(ip: string | null): string | null {
+export function toInet(ip: string | null): string | null {
   const address = ip?.split('%')[0]?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '';
   return isIP(address) === 0 ? null : address;
 }
@@ -47,6 +74,7 @@ export async function listAudit(db: Queryable, filter: AuditFilter): Promise<Aud
   where([filter.subject], (subject) => `subject_id = ${subject}`);
   where([filter.action], (action) => `action = ${action}`);
   where([filter.outcome], (outcome) => `outcome = ${outcome}`);
+  where([filter.client], (client) => `client_id = ${client}`);
   where([filter.ip], (network) => `ip <<= ${network}::inet`);
   where([toTimestamp(filter.since)], (since) => `at >= ${since}::timestamptz`);
   where([toTimestamp(filter.until)], (until) => `at < ${until}::timestamptz`);
@@ -61,6 +89,7 @@ export async function listAudit(db: Queryable, filter: AuditFilter): Promise<Aud
 }
 
 const columns = `
-  id, ${isoMicros('audit_log.at')} AS at, action, outcome, reason, count, host(ip) AS ip, user_agent, request_id,
+  id, ${isoMicros('audit_log.at')} AS at, action, outcome, reason, count, host(ip) AS ip, user_agent, request_id, client_id,
+  client_request_id,
   CASE WHEN actor_kind IS NOT NULL THEN json_build_object('kind', actor_kind, 'id', actor_id) END AS actor,
   CASE WHEN subject_kind IS NOT NULL THEN json_build_object('kind', subject_kind, 'id', subject_id) END AS subject`;

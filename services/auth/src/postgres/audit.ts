@@ -1,6 +1,6 @@
 import type { Database } from '@taskwire/postgres';
 import { noOrigin, type Audit, type AuditLog, type NewAuditEntry } from '../app/audit.ts';
-import { appendAudit, listAudit } from './audit-rows.ts';
+import { appendAudit, isRecorded, listAudit } from './audit-rows.ts';
 import { networkOf } from './limits.ts';
 
 /** How many refusals this process records one by one. */
@@ -24,7 +24,7 @@ export type RecordedAudit = Audit &
  * ends: `perPeriod` counts of their own, those that are highest, and one for each action and reason with all others. So a period adds twice
  * `perPeriod` entries and some at most, whatever is thrown at the service; a process that is killed loses the counts of its period.
  */
-export function createAudit(db: Pick<Database, 'pool'>, settings: RefusalSettings): RecordedAudit {
+export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings: RefusalSettings): RecordedAudit {
   let recorded = 0;
   let recordedOf = new Map<string, number>();
   let counted = new Map<string, { refusal: Refusal; count: number }>();
@@ -41,7 +41,8 @@ export function createAudit(db: Pick<Database, 'pool'>, settings: RefusalSetting
   }
 
   function count(refusal: Refusal, times: number, counts = counted): void {
-    const key = JSON.stringify([refusal.action, refusal.reason, refusal.actor, refusal.subject, refusal.origin.ip]);
+    const { action, reason, actor, subject, origin } = refusal;
+    const key = JSON.stringify([action, reason, actor, subject, origin.ip, origin.clientId]);
     const known = counts.get(key);
     if (known !== undefined) known.count += times;
     else if (counts.size < mostCounts) counts.set(key, { refusal, count: times });
@@ -52,6 +53,11 @@ export function createAudit(db: Pick<Database, 'pool'>, settings: RefusalSetting
 
   return {
     record: async (entry) => await appendAudit(db.pool, entry),
+    async recordOnce(entry, since) {
+      await db.transaction(async (tx) => {
+        if (!(await isRecorded(tx, entry, since))) await appendAudit(tx, entry);
+      });
+    },
     async recordRefusal(refusal) {
       if (isWorthAnEntry(refusal)) await appendAudit(db.pool, { ...refusal, outcome: 'failure' });
       else count(refusal, 1);

@@ -23,7 +23,10 @@ export async function eraseOld(db: Database, settings: ErasureSettings): Promise
   const users = await db.transaction(async (tx) => {
     const erased = await query<{ id: string }>(tx, eraseUsers, [settings.usersAfterDays, batch]);
     // links that work for weeks, where that was configured
-    await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [erased.map(({ id }) => id)]);
+    const ids = erased.map(({ id }) => id);
+    await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [ids]);
+    await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);
+    await query(tx, forgetOrigins, [ids]);
     for (const { id } of erased) {
       await appendAudit(tx, { ...bySystem, action: 'user.erase', subject: { kind: 'user', id }, outcome: 'success' });
     }
@@ -41,6 +44,10 @@ async function retainAudit(db: Queryable, { auditOriginDays, auditEntryDays }: E
   );
   return row?.touched ?? 0;
 }
+
+const forgetOrigins = `
+  UPDATE sessions SET ip = NULL, user_agent = NULL
+  WHERE user_id = ANY ($1) AND (ip IS NOT NULL OR user_agent IS NOT NULL)`;
 
 // services know an erased user by the empty address
 const eraseUsers = `

@@ -18,7 +18,7 @@ export function createMailRequests(db: Database): MailRequests {
         purpose,
         email,
         // nothing else that a request brings belongs into a table
-        { ip: origin.ip, userAgent: origin.userAgent, requestId: origin.requestId },
+        kept(origin),
       ]);
     },
   };
@@ -46,7 +46,12 @@ export async function answerMailRequests({ db, lifetimes, onEvents }: AnswerOpti
   return 'more';
 }
 
-type Request = { purpose: RequestablePurpose; email: string; origin: Pick<Origin, 'ip' | 'userAgent' | 'requestId'> };
+function kept({ ip, userAgent, requestId, clientRequestId, clientId }: Origin) {
+  return { ip, userAgent, requestId, clientRequestId, clientId };
+}
+
+/** Requests that the version before wrote down have fewer fields. */
+type Request = { purpose: RequestablePurpose; email: string; origin: Partial<ReturnType<typeof kept>> };
 
 const actions = { verify_email: 'email.verify.request', reset_password: 'password.reset.request' } as const;
 

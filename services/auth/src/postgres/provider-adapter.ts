@@ -7,6 +7,7 @@ import type { ClientDirectory } from '../app/ports.ts';
 import { hashToken, type RefreshTokens } from '../app/refresh-tokens.ts';
 import { artifactAdapter, type RequestInProgress } from './artifact-rows.ts';
 import { appendAudit } from './audit-rows.ts';
+import { allowedScopesText, type StoredGrant } from './grant-scopes.ts';
 import { claimToken, endReused } from './refresh-token-rows.ts';
 
 export type ProviderAdapterOptions = {
@@ -120,6 +121,7 @@ function grantAdapter(options: ProviderAdapterOptions): Adapter {
           subject: byClient(String(clientId)),
           origin: request.origin(),
           outcome: 'success',
+          reason: allowedScopesText(kept as StoredGrant),
         });
       });
     },

@@ -5,7 +5,7 @@ const batch = 1_000;
 
 /**
  * Deletes a batch of what can have no use any more: tokens, codes and the like that expired (using one of those again tells
- * nothing), sessions and mailed links a week after they expired, invitations a month after they ended, networks that nobody
+ * nothing), sessions and mailed links a week after they expired, invitations a month after they ended, log-ins of browsers, networks that nobody
  * has logged in from for long, and counts of attempts that are over. Tells whether there may be more.
  */
 export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
@@ -14,9 +14,12 @@ export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
   const artifacts = await query(db, deleteArtifacts, [batch]);
   const links = await query(db, deleteLinks, [batch]);
   const invitations = await query(db, deleteInvitations, [batch]);
+  const browsers = await query(db, deleteBrowsers, [batch]);
   const networks = await query(db, deleteNetworks, [batch]);
   const limits = await query(db, deleteLimits, [Date.now(), batch]);
-  return [tokens, artifacts, sessions, links, invitations, networks, limits].some(({ length }) => length === batch)
+  return [tokens, artifacts, sessions, links, invitations, browsers, networks, limits].some(
+    ({ length }) => length === batch,
+  )
     ? 'more'
     : 'idle';
 }
@@ -52,6 +55,12 @@ const deleteInvitations = `
     SELECT id FROM invitations WHERE least(ended_at, expires_at) < clock_timestamp() - interval '30 days'
       AND expires_at < clock_timestamp()
     ORDER BY expires_at LIMIT $1
+    FOR UPDATE SKIP LOCKED
+  ) RETURNING 1`;
+
+const deleteBrowsers = `
+  DELETE FROM browser_logins WHERE id IN (
+    SELECT id FROM browser_logins WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 

@@ -3,7 +3,8 @@ import { query, type Database, type Tx } from '@taskwire/postgres';
 import { uuid, type Role } from '@taskwire/contracts';
 import type { Origin } from '../app/audit.ts';
 import type { SessionGrant, Sessions, User } from '../app/ports.ts';
-import { appendAudit } from './audit-rows.ts';
+import { programOf } from '../app/user-agent.ts';
+import { appendAudit, toInet } from './audit-rows.ts';
 import { claimToken, endReused } from './refresh-token-rows.ts';
 import { secondsNow, userColumns } from './user-rows.ts';
 
@@ -24,7 +25,10 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
         const [row] = await query<GrantRow>(tx, {
           name: 'open_session',
           text: openSession,
-          values: [userId, tokensValidAfter, sessionId, refreshTokenHash, ...days(lifetimes)],
+          values: [
+            ...[userId, tokensValidAfter, sessionId, refreshTokenHash, ...days(lifetimes)],
+            ...[toInet(origin.ip), programOf(origin.userAgent)],
+          ],
         });
         if (row === undefined) return undefined;
         await appendAudit(tx, { ...byUser(userId, origin), action: 'login', outcome: 'success' });
@@ -128,8 +132,8 @@ const openSession = `
     WHERE id = $1 AND deleted_at IS NULL AND tokens_valid_after IS NOT DISTINCT FROM $2::timestamptz
     FOR SHARE
   ), opened AS (
-    INSERT INTO sessions (id, user_id, created_at, expires_at)
-    SELECT $3, account.id, stamp.at, stamp.at + make_interval(days => $6)
+    INSERT INTO sessions (id, user_id, created_at, expires_at, ip, user_agent)
+    SELECT $3, account.id, stamp.at, stamp.at + make_interval(days => $6), $7, $8
     FROM account, (SELECT clock_timestamp() AS at) stamp
     RETURNING *
   ), token AS (

@@ -69,6 +69,14 @@ const updateUser = `
 const endSessions = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL`;
 
+// whoever let a client administer did so with the role of then: more of it needs to be asked for again
+const endAdministration = `
+  UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'revoked'
+  WHERE user_id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND EXISTS (
+    SELECT FROM json_each_text(payload->'resources') AS allowed(audience, scopes)
+    WHERE 'admin' = ANY (string_to_array(scopes, ' '))
+  )`;
+
 async function applyChange(tx: Tx, user: StoredUser, change: UserChange): Promise<StoredUser> {
   const { email = user.email, name = user.name, role = user.role, deleted = false, endsSessions } = change;
   const [changed] = await query<StoredUser>(tx, updateUser, [
@@ -84,6 +92,7 @@ async function applyChange(tx: Tx, user: StoredUser, change: UserChange): Promis
   ]);
   if (changed === undefined) throw new Error('a locked user was not there to change');
   if (endsSessions !== undefined) await query(tx, endSessions, [user.id, endsSessions]);
+  else if (role !== user.role) await query(tx, endAdministration, [user.id]);
   return changed;
 }
 

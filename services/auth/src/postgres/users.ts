@@ -45,7 +45,8 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
           const link = { userId: created.id, purpose: 'verify_email', email: created.email } as const;
           await openLink(tx, { ...link, requestedBy, origin: by.origin }, lifetimes);
         }
-        await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success' });
+        const reason = by.action === 'user.create' ? created.role : undefined;
+        await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success', reason });
         const { invitationId } = user;
         if (invitationId !== undefined && !(await takeInvitation(tx, invitationId, created, by))) {
           throw new InvitationEnded();

@@ -2,6 +2,7 @@ import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports.ts';
 
+/** An account as `findAccount` gives it. */
 export type KnownAccount = Account & { subject: Subject };
 
 /** Users as the provider sees them; deleted ones are not there. */

@@ -1,15 +1,17 @@
 import { createHmac } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
 import { problem, type Problem } from '@taskwire/errors';
-import type { Provider } from 'oidc-provider';
+import type { Role } from '@taskwire/contracts';
+import type { Client, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Audit } from '../app/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
 import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { Sessions, User } from '../app/ports.ts';
 import type { Providers } from './provider.ts';
+import { allow, askedOf, type Asked } from './consent.ts';
 import { hasToken, readPostedForm } from './form.ts';
-import { requestOrigin } from './origin.ts';
+import { requestOrigin, storingFor } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
 import { pageHeaders } from './pages/html.ts';
@@ -32,6 +34,8 @@ export type InteractionOptions = {
 type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
+/** What somebody is asked to allow. */
+type Question = { email: string; role: Role; asked: Asked };
 type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
 
 /**
@@ -41,8 +45,11 @@ type Step = { provider: Provider; interaction: Interaction; request: Request; re
 export function interactionPages(options: InteractionOptions): OwnPath {
   const { issuer, formKey, sessions } = options;
 
-  function formToken({ uid, prompt }: Interaction): string {
-    return createHmac('sha256', formKey).update(`${prompt.name} ${uid}`).digest('base64url');
+  /** Of the consent page it is for what the page showed: if that changed meanwhile, the form does not count. */
+  function formToken({ uid, prompt }: Interaction, shown: unknown): string {
+    return createHmac('sha256', formKey)
+      .update(`${prompt.name} ${uid} ${JSON.stringify(shown)}`)
+      .digest('base64url');
   }
 
   async function show(
@@ -50,34 +57,24 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     status: number,
     login: { email: string; refusal?: Problem },
   ) {
-    const { params, prompt } = interaction;
-    const client = await provider.Client.find(String(params['client_id']));
+    const { params } = interaction;
+    const client = await clientOf(provider, interaction);
+    const question = await questionOf(provider, interaction);
     const common = {
       action: interactionPath(issuer, interaction.uid),
-      formToken: formToken(interaction),
-      clientName: client?.clientName ?? String(params['client_id']),
+      formToken: formToken(interaction, question),
+      clientName: client.clientName ?? client.clientId,
     };
     const error = login.refusal && refusalText(login.refusal);
     const base = accountPath(issuer);
     const body = async () => {
-      switch (prompt.name) {
-        case verificationPrompt:
-          return verificationPage({
-            ...{ ...common, error },
-            email: (await personOf(interaction)).email,
-            resend: `${base}/resend`,
-          });
-        case 'consent':
-          return consentPage({
-            ...common,
-            email: (await personOf(interaction)).email,
-            scopes: wantedScopes(interaction),
-          });
-        default: {
-          const ways = [{ href: `${base}/forgot`, text: 'Forgot your password?' }];
-          return loginPage({ ...common, ...login, ways, error });
-        }
+      if (question !== undefined) return consentPage({ ...common, ...question });
+      if (interaction.prompt.name === verificationPrompt) {
+        const { email } = await personOf(interaction);
+        return verificationPage({ ...common, error, email, resend: `${base}/resend` });
       }
+      const ways = [{ href: `${base}/forgot`, text: 'Forgot your password?' }];
+      return loginPage({ ...common, ...login, ways, error });
     };
     send(response, status, await body(), params['redirect_uri'] as string | undefined);
   }
@@ -98,12 +95,20 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     await show(step, refusal.status, { email: '', refusal });
   }
 
+  /** What somebody is asked to allow, if that is the step. */
+  async function questionOf(provider: Provider, interaction: Interaction): Promise<Question | undefined> {
+    const { params, prompt } = interaction;
+    if (prompt.name !== 'consent') return undefined;
+    const { email, role } = await personOf(interaction);
+    return { email, role, asked: askedOf(await clientOf(provider, interaction), params, role) };
+  }
+
   async function logIn(step: Step, form: URLSearchParams): Promise<void> {
     const { provider, request, response } = step;
     const email = form.get('email') ?? '';
     const password = form.get('password') ?? '';
     try {
-      const origin = requestOrigin(request);
+      const origin = requestOrigin(request, String(step.interaction.params['client_id']));
       const { userId, at } = await options.authenticate({ email, password }, origin);
       response.append('Set-Cookie', options.deviceProofs.cookieFor(email));
       const user = { kind: 'user', id: userId } as const;
@@ -122,16 +127,17 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     }
   }
 
-  async function allow({ provider, interaction, request, response }: Step): Promise<void> {
+  async function consent({ provider, interaction, request, response }: Step, { asked }: Question): Promise<void> {
     const { grantId, params, prompt, session } = interaction;
     if (session === undefined) throw new errors.SessionNotFound('nobody is logged in');
     const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
     const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: String(params['client_id']) });
-    const missing = missingOf(prompt.details);
-    if (missing.scopes.length > 0) grant.addOIDCScope(missing.scopes);
-    if (missing.claims.length > 0) grant.addOIDCClaims(missing.claims);
-    for (const [resource, scopes] of Object.entries(missing.resources)) grant.addResourceScope(resource, scopes);
-    await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
+    allow(grant, asked);
+    const claims = (prompt.details['missingOIDCClaims'] ?? []) as string[];
+    if (claims.length > 0) grant.addOIDCClaims(claims);
+    const origin = requestOrigin(request, String(params['client_id']));
+    const saved = await storingFor(origin, async () => await grant.save());
+    await provider.interactionFinished(request, response, { consent: { grantId: saved } });
   }
 
   async function begin(request: Request, response: Response): Promise<Step> {
@@ -148,8 +154,10 @@ export function interactionPages(options: InteractionOptions): OwnPath {
         const step = await begin(request, response);
         if (request.method === 'GET') return await show(step, 200, { email: loginHint(step.interaction) });
         const form = await readPostedForm(request);
-        requireOwnForm(request, form, { origin: new URL(issuer).origin, token: formToken(step.interaction) });
-        await decide(step, form);
+        const question = await questionOf(step.provider, step.interaction);
+        const token = formToken(step.interaction, question);
+        requireOwnForm(request, form, { origin: new URL(issuer).origin, token });
+        await decide(step, form, question);
       } catch (error) {
         if (!(error instanceof errors.OIDCProviderError)) throw error;
         send(response, error.statusCode, errorDocument(error.error, explain(error)));
@@ -157,7 +165,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     },
   };
 
-  async function decide(step: Step, form: URLSearchParams): Promise<void> {
+  async function decide(step: Step, form: URLSearchParams, question: Question | undefined): Promise<void> {
     const { provider, interaction, request, response } = step;
     const decision = form.get('decision');
     if (decision === 'cancel') {
@@ -165,8 +173,8 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
     } else if (interaction.prompt.name === 'login' && (decision === 'log_in' || decision === null)) {
       await logIn(step, form);
-    } else if (interaction.prompt.name === 'consent' && decision === 'allow') {
-      await allow(step);
+    } else if (question !== undefined && decision === 'allow') {
+      await consent(step, question);
     } else if (interaction.prompt.name === verificationPrompt && decision === 'go_on') {
       await goOn(step);
     } else {
@@ -196,21 +204,10 @@ function requireOwnForm(request: Request, form: URLSearchParams, own: { origin: 
     throw new errors.InvalidRequest('the form is not one of ours', 403);
 }
 
-type Missing = { scopes: string[]; claims: string[]; resources: Record<string, string[]> };
-
-function missingOf(details: Record<string, unknown>): Missing {
-  return {
-    scopes: (details['missingOIDCScope'] ?? []) as string[],
-    claims: (details['missingOIDCClaims'] ?? []) as string[],
-    resources: (details['missingResourceScopes'] ?? {}) as Record<string, string[]>,
-  };
-}
-
-function wantedScopes({ prompt, params }: Interaction): string[] {
-  const { scopes, resources } = missingOf(prompt.details);
-  const missing = [...scopes, ...Object.values(resources).flat()];
-  // a client that asks again (prompt=consent) asks for what was granted before
-  return missing.length > 0 ? missing : String(params['scope'] ?? '').split(' ');
+async function clientOf(provider: Provider, { params }: Interaction): Promise<Client> {
+  const client = await provider.Client.find(String(params['client_id']));
+  if (client === undefined) throw new errors.InvalidClient('client is invalid', 'client not found');
+  return client;
 }
 
 function explain(error: errors.OIDCProviderError): string {

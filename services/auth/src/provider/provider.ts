@@ -7,12 +7,12 @@ import { errorText } from '@taskwire/errors';
 import type { Audit } from '../app/audit.ts';
 import type { KeyRing, Sessions } from '../app/ports.ts';
 import type { RefreshTokens } from '../app/refresh-tokens.ts';
-import { recordRefusal } from './audit.ts';
+import { recordOwnTokens, recordRefusal } from './audit.ts';
 import { completeAccessToken, findAccount } from './accounts.ts';
 import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
-import { resourceIndicators } from './resources.ts';
+import { openidScopes, resourceIndicators } from './resources.ts';
 import { interactionPolicy } from './verification-prompt.ts';
 
 export type ProviderOptions = {
@@ -38,9 +38,10 @@ export type Providers = () => Promise<Provider>;
  */
 export function createProviders(options: ProviderOptions): Providers {
   let made: { ring: KeyRing; provider: Provider } | undefined;
+  const recordToken = recordOwnTokens(options.audit);
   return async () => {
     const ring = await options.keys();
-    if (made?.ring !== ring) made = { ring, provider: createProvider(options, ring) };
+    if (made?.ring !== ring) made = { ring, provider: createProvider(options, ring, recordToken) };
     return made.provider;
   };
 }
@@ -57,7 +58,11 @@ const daySeconds = 86_400;
 /** How long a browser stays logged in without being used. */
 const browserSeconds = 14 * daySeconds;
 
-function createProvider(options: ProviderOptions, ring: KeyRing): Provider {
+function createProvider(
+  options: ProviderOptions,
+  ring: KeyRing,
+  recordToken: ReturnType<typeof recordOwnTokens>,
+): Provider {
   const { issuer, logger } = options;
   const provider = new Provider(issuer, configuration(options, ring));
   // what stands before it is nginx, and addresses are made from the issuer anyway
@@ -74,6 +79,7 @@ function createProvider(options: ProviderOptions, ring: KeyRing): Provider {
   provider.use(async (ctx, next) => {
     await next();
     await recordRefusal(options.audit, ctx as KoaContextWithOIDC);
+    await recordToken(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
     // as our contracts have it, and as clients that know no other JSON type want it
     ctx.type = 'application/json; charset=utf-8';
@@ -112,7 +118,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
       short: { httpOnly: true, sameSite: 'lax', signed: true },
     },
     responseTypes: ['code'],
-    scopes: ['openid', 'offline_access', 'profile', 'email'],
+    scopes: openidScopes,
     claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
     pkce: { required: () => true },
     clientAuthMethods: ['private_key_jwt', 'client_secret_basic', 'none'],

@@ -1,6 +1,7 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { base, Check, Prompt } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
+import { Check, Prompt } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
 import type { KnownAccount } from './accounts.ts';
+import { consentPolicy } from './consent.ts';
 
 /** The name of the step between log-in and consent in which somebody has to verify their address. */
 export const verificationPrompt = 'verify_email';
@@ -10,7 +11,7 @@ export const verificationPrompt = 'verify_email';
  * was granted before: neither a page for consent nor a silent answer comes before this step (`prompt=none` is answered with `interaction_required`).
  */
 export function interactionPolicy({ requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
-  const policy = base();
+  const policy = consentPolicy();
   if (!requireVerifiedEmail) return policy;
   const check = new Check('email_not_verified', 'the e-mail address of the account is not verified', isUnverified);
   const afterLogin = policy.findIndex(({ name }) => name === 'login') + 1;

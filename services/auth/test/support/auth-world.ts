@@ -42,8 +42,8 @@ export const tasksClient = withSecret('tasks', 'a-secret-of-tasks-with-32-charac
 ]);
 /** With all that has to be encoded in HTTP Basic, and two audiences. */
 export const notificationsClient = withSecret('notifications+co:%41', 'p%c+ a:n&d=-with-more-than-32-characters', [
-  { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
-  { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:list'] },
+  { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] },
+  { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] },
 ]);
 /** May ask Auth for a token, but not for a scope. */
 export const scopelessClient = withSecret('scopeless', 'a-secret-of-scopeless-with-32-characters', [

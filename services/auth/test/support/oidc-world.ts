@@ -1,3 +1,4 @@
+import { audiences } from '@taskwire/contracts';
 import { expect } from 'chai';
 import type { Answer, Api } from './api.ts';
 import { addUser, authWorld, basic, cheapPasswords, password, withSecret, type AuthWorld } from './auth-world.ts';
@@ -33,6 +34,21 @@ const desktopSettings = {
   redirect_uris: ['http://127.0.0.1/done', 'org.example.desktop:/done'],
 };
 
+/** An application for administrators, which was granted everything there is. */
+export const adminConsole = {
+  ...withSecret('admin-console', 'a-secret-of-admin-console-with-32-characters', []),
+  redirectUri: 'https://console.example.org/callback',
+};
+const consoleSettings = {
+  ...adminConsole.settings,
+  grant_types: ['authorization_code', 'refresh_token'],
+  grants: Object.entries(audiences).map(([audience, { user }]) => ({ audience, scopes: user })),
+  client_name: 'Admin Console',
+  redirect_uris: [adminConsole.redirectUri],
+};
+
+export type WebClient = Pick<typeof portal, 'client_id' | 'client_secret' | 'redirectUri'>;
+
 export type Tokens = {
   access_token: string;
   refresh_token: string;
@@ -51,15 +67,17 @@ export type OidcWorld = AuthWorld & {
     person?: Person;
     browser?: Browser;
     parameters?: Record<string, string | undefined>;
+    /** Another client than the portal. */
+    client?: WebClient;
   }): Promise<Code>;
-  /** Exchanges it at the token endpoint, as the portal. */
+  /** Exchanges it at the token endpoint, as the client that it was given to. */
   exchange(code: Code, fields?: Record<string, string>, api?: Api): Promise<Answer>;
   tokens(options?: Parameters<OidcWorld['code']>[0]): Promise<Tokens & { person: Person }>;
   /** A request that the portal makes. */
   asPortal(path: string, fields: Record<string, string>, api?: Api): Promise<Answer>;
 };
 type Person = Awaited<ReturnType<OidcWorld['person']>>;
-export type Code = { code: string; verifier: string; person: Person; page: Page };
+export type Code = { code: string; verifier: string; person: Person; page: Page; client?: WebClient };
 
 /** Auth with clients for people. */
 export async function oidcWorld(
@@ -67,7 +85,7 @@ export async function oidcWorld(
   more: object[] = [],
   overrides = { passwords: cheapPasswords() },
 ): Promise<OidcWorld> {
-  const clients = JSON.stringify([portalSettings, spaSettings, desktopSettings, ...more]);
+  const clients = JSON.stringify([portalSettings, spaSettings, desktopSettings, consoleSettings, ...more]);
   const world = await authWorld({ OIDC_CLIENTS: clients, ...settings }, overrides);
   const by = basic(portal.client_id, portal.client_secret);
   const made = {
@@ -90,22 +108,27 @@ export async function oidcWorld(
       const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
       return `/oidc/authorize?${new URLSearchParams(given).toString()}`;
     },
-    async code({ person, browser, parameters }: Parameters<OidcWorld['code']>[0] = {}) {
+    async code({ person, browser, parameters, client = portal }: Parameters<OidcWorld['code']>[0] = {}) {
       const who = person ?? (await made.person());
       const { verifier, challenge } = pkce();
-      const address = made.authorizeUrl({ code_challenge: challenge, ...parameters });
+      const own = { client_id: client.client_id, redirect_uri: client.redirectUri };
+      const address = made.authorizeUrl({ code_challenge: challenge, ...own, ...parameters });
       const page = await (browser ?? made.browser()).allow(address, who);
       const code = URL.parse(page.url)?.searchParams.get('code') ?? '';
-      return { code, verifier, person: who, page };
+      return { code, verifier, person: who, page, client };
     },
-    async exchange({ code, verifier }: Code, fields: Record<string, string> = {}, api?: Api) {
+    async exchange(
+      { code, verifier, client = portal }: Code,
+      fields: Record<string, string> = {},
+      api: Api = world.api,
+    ) {
       const request = {
         grant_type: 'authorization_code',
         code,
         code_verifier: verifier,
-        redirect_uri: portal.redirectUri,
+        redirect_uri: client.redirectUri,
       };
-      return await made.asPortal('/oidc/token', { ...request, ...fields }, api);
+      return await api.form('/oidc/token', { ...request, ...fields }, basic(client.client_id, client.client_secret));
     },
     async tokens(options?: Parameters<OidcWorld['code']>[0]) {
       const code = await made.code(options);

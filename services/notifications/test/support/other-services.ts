@@ -27,7 +27,12 @@ export type StandInLink = {
   deleted_unless_verified_by?: string;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number; emailVerified?: boolean };
+type TokenOverrides = {
+  audience?: string;
+  expiresIn?: number;
+  emailVerified?: boolean;
+  application?: { clientId: string; scopes: readonly string[] };
+};
 
 export type OtherServices = {
   authUrl: string;
@@ -137,13 +142,22 @@ export async function startOtherServices(): Promise<OtherServices> {
     },
     userToken: async ({ id, role }, { emailVerified = true, ...overrides } = {}) => {
       const claims = { sub: id, role, email_verified: emailVerified, sid: id };
-      return await token({ ...claims, client_id: 'first-party', scope: '' }, overrides);
+      return await token({ ...claims, ...heldBy(overrides) }, overrides);
     },
-    serviceToken: async (overrides = {}) => await token({ sub: 'tasks', client_id: 'tasks', scope: 'any' }, overrides),
+    serviceToken: async (overrides = {}) => {
+      const scope = overrides.application?.scopes.join(' ') ?? 'any';
+      return await token({ sub: 'tasks', client_id: 'tasks', scope }, overrides);
+    },
     async stop() {
       await Promise.all([authServer.stop(), tasksServer.stop()]);
     },
   };
+}
+
+/** What a token says of the application that holds it: our own front end, or another. */
+function heldBy({ application = { clientId: 'first-party', scopes: [] } }: TokenOverrides) {
+  const { clientId, scopes } = application;
+  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
 }
 
 function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {

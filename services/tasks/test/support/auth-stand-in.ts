@@ -32,7 +32,12 @@ export type AuthStandIn = {
   stop(): Promise<void>;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number; emailVerified?: boolean };
+type TokenOverrides = {
+  audience?: string;
+  expiresIn?: number;
+  emailVerified?: boolean;
+  application?: { clientId: string; scopes: readonly string[] };
+};
 
 /** Stands in for Auth at its seams: signing keys, tokens for services, users. The rest of Auth is not known here. */
 export async function startAuthStandIn(): Promise<AuthStandIn> {
@@ -101,7 +106,7 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       { emailVerified = true, ...overrides }: TokenOverrides = {},
     ) => {
       const claims = { sub: user.id, role: user.role, email_verified: emailVerified, sid: user.id };
-      return await token({ ...claims, client_id: 'first-party', scope: '' }, overrides);
+      return await token({ ...claims, ...heldBy(overrides) }, overrides);
     },
     serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
       await token({ sub: 'notifications', client_id: 'notifications', scope }, overrides),
@@ -110,6 +115,12 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       await new Promise((resolve) => server.close(resolve));
     },
   });
+}
+
+/** What a token says of the application that holds it: our own front end, or another. */
+function heldBy({ application = { clientId: 'first-party', scopes: [] } }: TokenOverrides) {
+  const { clientId, scopes } = application;
+  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
 }
 
 /** A second for each version. */

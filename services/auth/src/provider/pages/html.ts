@@ -50,6 +50,8 @@ input { width: 100%; min-height: 2.75rem; padding: .5rem .75rem; margin-top: .25
   border: 1px solid var(--line); border-radius: .375rem }
 input[aria-invalid=true] { border: 2px solid var(--bad) }
 .error { padding: .75rem; margin: 1rem 0 0; border-left: .25rem solid var(--bad); background: var(--bad-ground); color: var(--bad) }
+.warning { padding: .75rem; margin: 0 0 1rem; border: 2px solid var(--bad); border-radius: .375rem; background: var(--bad-ground) }
+.warning h2 { margin: 0 0 .5rem; font-size: 1.125rem; line-height: 1.25; color: var(--bad) } .warning p { margin: 0 }
 .actions { display: flex; flex-wrap: wrap; gap: .75rem; margin-top: 1.5rem }
 button { flex: 1 1 8rem; min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer; border-radius: .375rem;
   border: 1px solid var(--strong); background: var(--strong); color: var(--on-strong) }

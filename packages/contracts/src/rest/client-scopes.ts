@@ -1,0 +1,105 @@
+import { audiences, type Audience } from './access.ts';
+
+/** Whose access a scope is part of: that of a user who allows it, or the client's own. */
+type Holder = 'user' | 'service';
+
+/**
+ * What a client of Auth may ask for at each audience. `scopes` are those of users for a client with `authorization_code`, and its own for any
+ * other; `own_scopes` are what a client with `authorization_code` may do in its own name besides.
+ */
+export type ClientScopes = {
+  grant_types: readonly string[];
+  grants: readonly { audience: string; scopes: readonly string[]; own_scopes?: readonly string[] | undefined }[];
+  /** Audiences whose tokens it may ask about (RFC 7662). */
+  introspects?: readonly string[] | undefined;
+};
+
+/** What is wrong with a client: where in its settings, and what to write instead. */
+export type ScopeFault = { path: (string | number)[]; message: string };
+
+const knownAudiences = Object.keys(audiences) as Audience[];
+
+/** Names of scopes before they told reading from writing. */
+const renamed: Readonly<Record<string, string>> = {
+  account: 'account:read and account:write',
+  tasks: 'tasks:read and tasks:write',
+  notifications: 'notifications:read and notifications:write',
+};
+
+/**
+ * The scopes that a client can get for an audience, in the name of a user or in its own; undefined when it was not granted the audience for
+ * that. Whatever else its settings say, these are scopes of the audience and of that kind.
+ */
+export function grantedScopes(
+  { grants, grant_types: types }: ClientScopes,
+  audience: string,
+  holder: Holder,
+): readonly string[] | undefined {
+  const grant = grants.find((one) => one.audience === audience);
+  if (grant === undefined || !isAudience(audience)) return undefined;
+  const isForPeople = types.includes('authorization_code');
+  const given = isForPeople === (holder === 'user') ? grant.scopes : isForPeople ? grant.own_scopes : undefined;
+  const known: readonly string[] = audiences[audience][holder];
+  return given?.filter((scope) => known.includes(scope));
+}
+
+/** Everything that a client was granted and cannot get, because there is no such audience or scope, or not for this kind of client. */
+export function scopeFaults({ grants, grant_types: types, introspects = [] }: ClientScopes): ScopeFault[] {
+  const isForPeople = types.includes('authorization_code');
+  const hasOwnScopes = isForPeople && types.includes('client_credentials');
+  return [
+    ...grants.flatMap((grant, index) => {
+      const at = (...path: (string | number)[]) => ['grants', index, ...path];
+      const { audience } = grant;
+      if (!isAudience(audience)) return [{ path: at('audience'), message: noAudience(audience) }];
+      if (grants.findIndex((one) => one.audience === audience) < index) {
+        return [{ path: at('audience'), message: `${audience} is named twice; put its scopes into one list` }];
+      }
+      const faultsOf = (field: 'scopes' | 'own_scopes', holder: Holder) =>
+        (grant[field] ?? []).flatMap((scope, place) => {
+          const message = scopeFault(audience, scope, holder);
+          return message === undefined ? [] : [{ path: at(field, place), message }];
+        });
+      return [
+        ...faultsOf('scopes', isForPeople ? 'user' : 'service'),
+        ...(grant.own_scopes === undefined || hasOwnScopes
+          ? faultsOf('own_scopes', 'service')
+          : [{ path: at('own_scopes'), message: noOwnScopes }]),
+      ];
+    }),
+    ...introspects.flatMap((audience, index) =>
+      isAudience(audience) ? [] : [{ path: ['introspects', index], message: noAudience(audience) }],
+    ),
+  ];
+}
+
+const noOwnScopes =
+  'are for a client for people that also acts for itself; without redirect_uris all its scopes are its own';
+
+function scopeFault(audience: Audience, scope: string, holder: Holder): string | undefined {
+  const known: readonly string[] = audiences[audience][holder];
+  if (known.includes(scope)) return undefined;
+  const others: readonly string[] = audiences[audience][holder === 'user' ? 'service' : 'user'];
+  const choice = known.length === 0 ? `${audience} has none of these` : `known for ${audience}: ${known.join(', ')}`;
+  return `${JSON.stringify(scope)} ${reason(scope, holder, others)}; ${choice}`;
+}
+
+function reason(scope: string, holder: Holder, ofOtherHolder: readonly string[]): string {
+  const isOfOther = ofOtherHolder.includes(scope);
+  const now = Object.hasOwn(renamed, scope) ? renamed[scope] : undefined;
+  if (holder === 'user') {
+    if (now !== undefined) return `is now ${now}`;
+    return isOfOther ? 'is a scope of services, which people cannot allow' : 'is not a scope that people can allow';
+  }
+  return isOfOther || now !== undefined
+    ? 'is a scope that people allow, which no client has in its own name'
+    : 'is not a scope of services';
+}
+
+function noAudience(audience: string): string {
+  return `${JSON.stringify(audience)} is not an audience; known: ${knownAudiences.join(', ')}`;
+}
+
+function isAudience(audience: string): audience is Audience {
+  return Object.hasOwn(audiences, audience);
+}

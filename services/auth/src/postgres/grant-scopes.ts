@@ -1,0 +1,30 @@
+/** The scopes of one audience; null for those of OpenID Connect, which tell who somebody is. */
+export type AllowedScopes = { audience: string | null; scopes: string[] };
+
+/** What a person allowed a client, as the provider stores its grants: without what it asked for and they refused. */
+export function allowedScopes({ openid, resources, rejected }: StoredGrant): AllowedScopes[] {
+  const asked = [[null, openid?.scope, rejected?.openid?.scope] as const];
+  const others = Object.entries(resources ?? {}).map(
+    ([audience, scope]) => [audience, scope, rejected?.resources?.[audience]] as const,
+  );
+  return [...asked, ...others]
+    .map(([audience, given, refused]) => ({
+      audience,
+      scopes: listed(given).filter((one) => !listed(refused).includes(one)),
+    }))
+    .filter(({ scopes }) => scopes.length > 0);
+}
+
+/** The same in a line, for the audit log. */
+export function allowedScopesText(grant: StoredGrant): string {
+  return allowedScopes(grant)
+    .map(({ audience, scopes }) => [...(audience === null ? [] : [`${audience}:`]), ...scopes].join(' '))
+    .join('; ');
+}
+
+type Allowed = { openid?: { scope?: string | undefined } | undefined; resources?: Record<string, string> | undefined };
+export type StoredGrant = Allowed & { rejected?: Allowed | undefined };
+
+function listed(scope: string | undefined): string[] {
+  return (scope ?? '').split(' ').filter(Boolean);
+}

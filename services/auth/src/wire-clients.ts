@@ -1,0 +1,50 @@
+import { scopeFaults } from '@taskwire/contracts';
+import type { Component } from '@taskwire/lifecycle';
+import type { Database } from '@taskwire/postgres';
+import type { Logger } from '@taskwire/telemetry';
+import { endConsent, endSession, listConsents, listSessions } from './app/own-access.ts';
+import type { RegisteredClient, StoredClients } from './app/ports.ts';
+import type { AccessUseCases } from './http/access-routes.ts';
+import { createOwnAccess } from './postgres/own-access.ts';
+
+/** The clients of the configuration and those that the command registered. */
+export type Clients = {
+  find(id: string): Promise<RegisteredClient | undefined>;
+  /** Says at the start which registered clients have scopes that they cannot get; those of the configuration were refused before. */
+  check(logger: Logger): Component;
+};
+
+/** Of two clients with one id, the one of the configuration counts. */
+export function clientDirectory(configured: readonly RegisteredClient[], stored: StoredClients): Clients {
+  const byId = new Map(configured.map((client) => [client.client_id, client]));
+  return {
+    find: async (id) => byId.get(id) ?? (await stored.find(id)),
+    check: (logger) => ({
+      name: 'registered clients',
+      async start() {
+        // the service may start before its database is migrated
+        const registered = await stored.list().catch(() => []);
+        for (const client of registered) {
+          for (const { path, message } of scopeFaults(client)) {
+            logger.error('a client was granted what it cannot get; remove it and add it again', {
+              ...{ client: client.client_id, field: path.join('.'), fault: message },
+            });
+          }
+        }
+      },
+      stop: async () => undefined,
+    }),
+  };
+}
+
+/** What people see and end of what has access to their account. */
+export function wireAccess(db: Database, clients: Clients): AccessUseCases {
+  const access = createOwnAccess(db);
+  const clientName = async (id: string) => (await clients.find(id))?.client_name ?? id;
+  return {
+    listSessions: listSessions({ access }),
+    endSession: endSession({ access }),
+    listConsents: listConsents({ access, clientName }),
+    endConsent: endConsent({ access }),
+  };
+}

@@ -1,0 +1,252 @@
+import { audiences } from '@taskwire/contracts';
+import { expect } from 'chai';
+import { decodeJwt } from 'jose';
+import { addUser, basic, loggedIn, password } from './support/auth-world.ts';
+import { pkce, type Browser, type Page } from './support/browser.ts';
+import { answerOf } from './support/logged-in-browser.ts';
+import { adminConsole, desktop, oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
+
+const tasks = 'urn:taskwire:tasks';
+const auth = 'urn:taskwire:auth';
+
+describe('the consent page', () => {
+  let world: OidcWorld;
+  before(async () => {
+    world = await oidcWorld();
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  type Person = Awaited<ReturnType<OidcWorld['person']>>;
+  const { challenge } = pkce();
+
+  function address(client: { client_id: string; redirectUri: string }, parameters: Record<string, string>): string {
+    const own = { client_id: client.client_id, redirect_uri: client.redirectUri };
+    return world.authorizeUrl({ code_challenge: challenge, ...own, ...parameters });
+  }
+
+  /** What a person sees once they have logged in. */
+  async function asked(person: Person, to: string, browser: Browser = world.browser()): Promise<Page> {
+    const page = await browser.open(to);
+    return page.text.includes('name="password"') ? await browser.submit(page, { ...person, decision: 'log_in' }) : page;
+  }
+
+  const items = ({ text }: Page) => [...text.matchAll(/<li>([^<]*)<\/li>/g)].map(([, item]) => item?.trim());
+  const warning = 'class="warning"';
+
+  it('says of every scope that there is what it allows, in words', async () => {
+    const admin = await world.person('admin');
+    for (const [resource, { user }] of Object.entries(audiences)) {
+      const page = await asked(
+        admin,
+        address(adminConsole, { scope: `openid profile email ${user.join(' ')}`, resource }),
+      );
+      expect(items(page), resource).to.have.length(3 + user.length);
+      for (const item of items(page))
+        expect(item)
+          .to.match(/^\w+,? .*\w$/)
+          .and.not.match(/:(read|write)|admin$/);
+      expect(new Set(items(page)).size).to.equal(3 + user.length);
+    }
+  });
+
+  it('shows no scope that would not be in the token: unknown ones, those of services, or of another audience', async () => {
+    const person = await world.person('admin');
+    const scope = 'openid tasks:read users:read account:write admin <b>x</b> notifications:read __proto__';
+    for (const prompt of ['login', 'consent']) {
+      const page = await asked(
+        person,
+        address(portal, { scope: scope.replace('<b>x</b>', 'x'), resource: tasks, prompt }),
+      );
+      expect(items(page)).to.deep.equal(['know who you are', 'see tasks, and what happened to them']);
+      expect(page.text).not.to.contain(warning);
+    }
+  });
+
+  it('shows all that is asked for again, not only what is new', async () => {
+    const browser = world.browser();
+    const person = await world.person();
+    await browser.allow(address(portal, { scope: 'openid tasks:read', resource: tasks }), person);
+    const page = await browser.open(address(portal, { scope: 'openid tasks:read tasks:write', resource: tasks }));
+    expect(items(page)).to.have.length(3);
+  });
+
+  describe('for administration', () => {
+    const everything = { scope: 'openid account:read admin', resource: auth };
+
+    it('warns, names the role, and has another button', async () => {
+      for (const role of ['admin', 'manager'] as const) {
+        const page = await asked(await world.person(role), address(adminConsole, everything));
+        expect(page.text).to.contain(warning).and.contain('Warning: Admin Console wants to administer Taskwire');
+        expect(page.text)
+          .to.contain(`your role (${role})`)
+          .and.match(/>\s*Allow administration\s*</);
+      }
+      const without = await asked(
+        await world.person('admin'),
+        address(adminConsole, { ...everything, scope: 'openid account:read' }),
+      );
+      expect(without.text).not.to.contain(warning);
+    });
+
+    it('comes each time, whatever was allowed before, and nothing goes on silently', async () => {
+      const browser = world.browser();
+      const person = await world.person('admin');
+      const first = await browser.allow(address(adminConsole, everything), person);
+      expect(answerOf(first)).to.have.property('code');
+      const silent = await browser.open(address(adminConsole, { ...everything, prompt: 'none' }));
+      expect(answerOf(silent)).to.include({ error: 'consent_required' });
+      const again = await browser.open(address(adminConsole, everything));
+      expect(again.text).to.contain(warning);
+      const less = await browser.open(address(adminConsole, { ...everything, scope: 'openid account:read' }));
+      expect(answerOf(less)).to.have.property('code');
+    });
+
+    it('is not offered to members, who have nothing to administer, and the token has none of it', async () => {
+      const member = await world.person();
+      const page = await asked(member, address(adminConsole, everything));
+      expect(page.text).not.to.contain(warning).and.not.contain('delete other people');
+      expect(page.text).to.contain('Your role (member) does not allow that');
+      const { access_token: token } = await world.tokens({
+        person: member,
+        client: adminConsole,
+        parameters: everything,
+      });
+      expect(decodeJwt(token)['scope']).to.equal('account:read');
+    });
+
+    it('has nothing to allow where a member is asked for nothing else', async () => {
+      const browser = world.browser();
+      const page = await asked(
+        await world.person(),
+        address(adminConsole, { scope: 'admin', resource: auth }),
+        browser,
+      );
+      expect(page.text).not.to.contain('value="allow"');
+      expect(answerOf(await browser.submit(page, { decision: 'allow' }))).to.include({ error: 'access_denied' });
+    });
+
+    it('is asked for again after a promotion: what a member or manager allowed gives nothing more', async () => {
+      const { token } = await loggedIn(world, 'admin');
+      for (const [before, after] of [
+        ['member', 'admin'],
+        ['manager', 'admin'],
+        ['member', 'manager'],
+      ] as const) {
+        const browser = world.browser();
+        const person = await world.person(before);
+        const parameters = { ...everything, scope: 'openid offline_access account:read admin', prompt: 'consent' };
+        const { refresh_token: refreshToken } = await world.tokens({
+          person,
+          browser,
+          client: adminConsole,
+          parameters,
+        });
+        const change = { token, params: { id: person.id }, body: { role: after } };
+        expect((await world.api.call('changeUser', change)).status).to.equal(200);
+        const fields = { grant_type: 'refresh_token', refresh_token: refreshToken };
+        const refreshed = await world.api.form(
+          '/oidc/token',
+          fields,
+          basic(adminConsole.client_id, adminConsole.client_secret),
+        );
+        const scope = (refreshed.body as { scope?: string }).scope ?? '';
+        expect(scope, `${before} to ${after}`).not.to.contain('admin');
+        const page = await browser.open(address(adminConsole, everything));
+        expect(page.text).to.contain(warning);
+        const { access_token: made } = await world.tokens({
+          person,
+          browser,
+          client: adminConsole,
+          parameters: everything,
+        });
+        expect(decodeJwt(made)).to.include({ scope: 'account:read admin', role: after });
+      }
+    });
+
+    it('counts for what the page showed only: a promotion before the answer is no consent to more', async () => {
+      const browser = world.browser();
+      const person = await world.person();
+      const page = await asked(person, address(adminConsole, everything), browser);
+      await world.database.db.pool.query("UPDATE users SET role = 'admin' WHERE id = $1", [person.id]);
+      expect((await browser.submit(page, { decision: 'allow' })).status).to.equal(403);
+    });
+
+    it('is not to be had by a client that was not granted it', async () => {
+      const person = await world.person('admin');
+      const { access_token: token } = await world.tokens({
+        person,
+        parameters: { ...everything, scope: 'account:read admin' },
+      });
+      expect(decodeJwt(token)['scope']).to.equal('account:read');
+    });
+  });
+
+  it('asks for the new scopes where somebody had allowed one that is not there any more', async () => {
+    const browser = world.browser();
+    const person = await world.person();
+    const parameters = { scope: 'openid offline_access account:read account:write', resource: auth, prompt: 'consent' };
+    const tokens = await world.tokens({ person, browser, parameters });
+    const { pool } = world.database.db;
+    const old = "'account:read account:write', 'account'";
+    await pool.query(`UPDATE sessions SET payload = replace(payload::text, ${old})::json WHERE user_id = $1`, [
+      person.id,
+    ]);
+    await pool.query(
+      `UPDATE refresh_tokens SET payload = replace(refresh_tokens.payload::text, ${old})::json
+       FROM sessions WHERE sessions.id = session_id AND user_id = $1`,
+      [person.id],
+    );
+    const refreshed = await world.asPortal('/oidc/token', {
+      grant_type: 'refresh_token',
+      refresh_token: tokens.refresh_token,
+    });
+    expect(refreshed.status).to.equal(400);
+    expect(refreshed.body).to.include({ error: 'invalid_scope' });
+    const page = await browser.open(address(portal, { scope: 'openid account:read', resource: auth }));
+    expect(items(page)).to.have.length(2);
+    expect(answerOf(await browser.submit(page, { decision: 'allow' }))).to.have.property('code');
+  });
+
+  it('of a native client shows no more than what it was granted', async () => {
+    const page = await asked(
+      await world.person('admin'),
+      address(desktop, { scope: 'openid admin tasks:write', resource: tasks }),
+    );
+    expect(items(page)).to.have.length(2);
+  });
+
+  it('names the scopes for each audience in the audit log', async () => {
+    const person = await world.person();
+    const parameters = { scope: 'openid email tasks:read', resource: tasks };
+    await world.tokens({ person, parameters });
+    const { rows } = await world.database.db.pool.query(
+      "SELECT reason, client_id, host(ip) IS NOT NULL AS has_ip, request_id IS NOT NULL AS has_id FROM audit_log WHERE action = 'consent' AND actor_id = $1",
+      [person.id],
+    );
+    expect(rows).to.deep.equal([
+      {
+        reason: 'openid email; urn:taskwire:tasks: tasks:read',
+        client_id: portal.client_id,
+        has_ip: true,
+        has_id: true,
+      },
+    ]);
+  });
+
+  it('needs an account that is there', async () => {
+    const browser = world.browser();
+    const { id, email } = await addUser(world, 'member');
+    const page = await asked(
+      { id, email, password },
+      address(portal, { scope: 'openid tasks:read', resource: tasks }),
+      browser,
+    );
+    await world.database.db.pool.query(
+      'UPDATE users SET deleted_at = clock_timestamp(), password_hash = NULL WHERE id = $1',
+      [id],
+    );
+    expect((await browser.submit(page, { decision: 'allow' })).status).to.equal(400);
+  });
+});

@@ -1,0 +1,50 @@
+import { notificationsRoutes } from '@taskwire/contracts';
+import { walkScopes, type TokenHolder } from '@taskwire/testing';
+import { expect } from 'chai';
+import { audience, type StandInUser } from './support/other-services.ts';
+import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
+
+describe('what an application may do to notifications in the name of a user', () => {
+  let around: Surroundings;
+  let service: RunningService;
+  let admin: StandInUser;
+  before(async () => {
+    around = await startSurroundings();
+    service = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:1', PROCESS_ROLE: 'api' });
+    admin = around.others.addUser('Ada', 'admin');
+  });
+  after(async () => {
+    await service.stop();
+    await around.stop();
+  });
+
+  async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
+    const { others } = around;
+    const application = 'scopes' in holder ? { application: { clientId: 'portal', scopes: holder.scopes } } : {};
+    const token =
+      holder.kind === 'service' ? await others.serviceToken(application) : await others.userToken(admin, application);
+    return { token, userId: admin.id };
+  }
+
+  it('is what the contract says, for every operation and every scope', async () => {
+    const bodies = {
+      replayNotificationsDeadLetters: { filter: {} },
+      dropNotificationsDeadLetter: { reason: 'a test' },
+    };
+    const baseUrl = service.url;
+    const { answers, faults } = await walkScopes({ baseUrl, audience, routes: notificationsRoutes, tokenOf, bodies });
+    expect(answers).to.be.above(150);
+    expect(faults).to.deep.equal([]);
+  });
+
+  it("with notifications:read is to read the user's own: an admin's dead letters stay closed, and are counted as refused", async () => {
+    const { token } = await tokenOf({ kind: 'third_party', scopes: ['notifications:read'] });
+    expect((await service.call('GET', '/api/v1/notifications', { token })).status).to.equal(200);
+    const refused = await service.call('GET', '/api/v1/admin/dead_letters/notifications', { token });
+    expect([refused.status, (refused.body as { code: string }).code]).to.deep.equal([403, 'insufficient_scope']);
+    const metrics = await (await fetch(`${service.url}/metrics`)).text();
+    expect(metrics).to.match(
+      /^http_refusals_total\{operation="listNotificationsDeadLetters",code="insufficient_scope".*\} [1-9]/m,
+    );
+  });
+});

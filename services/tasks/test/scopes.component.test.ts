@@ -1,0 +1,71 @@
+import { tasksRoutes } from '@taskwire/contracts';
+import { walkScopes, type TokenHolder } from '@taskwire/testing';
+import { expect } from 'chai';
+import { codeOf, type Call } from './support/api.ts';
+import { audience } from './support/auth-stand-in.ts';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('what an application may do to tasks in the name of a user', () => {
+  let world: TasksWorld;
+  let admin: Person;
+  before(async () => {
+    world = await tasksWorld();
+    admin = await world.join('Ada', 'admin');
+    await world.join('Ann', 'member');
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
+    if (holder.kind === 'first_party') return { token: admin.token, userId: admin.id };
+    if (holder.kind === 'service') {
+      return { token: await world.auth.serviceToken(holder.scopes.join(' ')), userId: admin.id };
+    }
+    const application = { clientId: 'portal', scopes: holder.scopes };
+    return { token: await world.auth.userToken(admin, { application }), userId: admin.id };
+  }
+
+  it('is what the contract says, for every operation and every scope', async () => {
+    const bodies = {
+      createTask: { title: 'Paint the fence' },
+      changeTask: { title: 'Paint the gate' },
+      assignTask: { assign: 'random' },
+      transitionTask: { state: 'cancelled' },
+      replayTasksDeadLetters: { filter: {} },
+      dropTasksDeadLetter: { reason: 'a test' },
+    };
+    const baseUrl = world.service.http.url();
+    const { answers, faults } = await walkScopes({ baseUrl, audience, routes: tasksRoutes, tokenOf, bodies });
+    expect(answers).to.be.above(200);
+    expect(faults).to.deep.equal([]);
+  });
+
+  it('with tasks:read is to read: nothing is created, shuffled or deleted', async () => {
+    const task = await world.createTask(admin, { assign: 'random' });
+    const { token } = await tokenOf({ kind: 'third_party', scopes: ['tasks:read'] });
+    const at = { token, params: { id: task.id } };
+    expect((await world.call('getTask', at)).status).to.equal(200);
+    expect((await world.call('listTasks', { token })).status).to.equal(200);
+    const writes: [Parameters<TasksWorld['call']>[0], Call][] = [
+      ['createTask', { token, body: { title: 'x' } }],
+      ['changeTask', { ...at, body: { title: 'x' }, headers: { 'if-match': '*' } }],
+      ['assignTask', { ...at, body: { assign: 'random' } }],
+      ['transitionTask', { ...at, body: { state: 'cancelled' } }],
+      ['shuffleTasks', { token }],
+      ['deleteTask', { ...at, headers: { 'if-match': '*' } }],
+    ];
+    for (const [operation, call] of writes) {
+      expect(codeOf(await world.call(operation, call)), operation).to.equal('insufficient_scope');
+    }
+    expect(await world.read(admin, task)).to.deep.equal(task);
+  });
+
+  it('with tasks:read and tasks:write is neither to shuffle nor to see dead letters', async () => {
+    const { token } = await tokenOf({ kind: 'third_party', scopes: ['tasks:read', 'tasks:write'] });
+    expect((await world.call('createTask', { token, body: { title: 'x' } })).status).to.equal(201);
+    for (const operation of ['shuffleTasks', 'listDeadLetters'] as const) {
+      expect(codeOf(await world.call(operation, { token })), operation).to.equal('insufficient_scope');
+    }
+  });
+});
