@@ -42,11 +42,11 @@ export function changeUser({ users, limits, audit, checkPassword, policy }: Part
     // asked first, so that a stolen session learns nothing and mails nobody
     if (caller.id === id) await requirePassword(user, password, caller.origin);
     if (caller.id === id) requireAcceptedDomain(policy, email);
-    await limits.causeMail(doneBy(caller));
-    const isWithinLimits =
-      (await limits.changeEmail(id)) && (await limits.mail(caller.origin.ip ?? '', email, 'confirm_email'));
-    if (!isWithinLimits) throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+    // counted before the next answer, which tells whether there is an account
+    if (!(await limits.changeEmail(id))) throw mailedTooOften();
     if ((await users.emailTakenBy(email, id)) !== undefined) throw emailTaken();
+    await limits.causeMail(doneBy(caller));
+    if (!(await limits.mail(caller.origin.ip ?? '', email, 'confirm_email'))) throw mailedTooOften();
     return true;
   }
 
@@ -106,6 +106,10 @@ export function deleteUser({ users }: { users: Users }) {
     });
     if (deleted === undefined) existing(deleted);
   };
+}
+
+function mailedTooOften() {
+  return problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
 }
 
 async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise<void> {
