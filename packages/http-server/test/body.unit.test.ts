@@ -32,7 +32,7 @@ describe('A request body', () => {
       telemetry: createTelemetry({ service: 'test', stream: new PassThrough().resume() }),
       host: '127.0.0.1',
       port: 0,
-      trustedProxies: [],
+      trustedProxies: ['loopback'],
       readiness: {},
       requestTimeoutMs: 300,
       authenticator: { authenticate: () => Promise.reject(new Error('nobody asks')) },

@@ -1,6 +1,8 @@
-import { authRoutes, type AuditEntry, type Route } from '@taskwire/contracts';
+import { authRoutes, uuid, type AuditEntry, type Route } from '@taskwire/contracts';
 import type { Refusal } from '@taskwire/http-server';
+import { cursorInstant, listCursors } from '@taskwire/postgres';
 import { expect } from 'chai';
+import { z } from 'zod';
 import type { NewAuditEntry } from '../src/app/audit.ts';
 import { auditRefusals } from '../src/http/refusals.ts';
 import { expectProblem } from './support/api.ts';
@@ -242,8 +244,12 @@ describe('the audit log, of applications and of administration,', () => {
       const second = await read(undefined);
       await read(await read(second));
       expect(await readings(reader.id)).to.deep.equal(['everything']);
-      await read(second, { action: 'login' });
-      await read(second, { action: 'login' });
+      const shape = z.tuple([cursorInstant, uuid]);
+      const madeUp = listCursors(shape, { name: 'audit', filter: { action: 'login' } }).encode([
+        ...(['2026-01-01T00:00:00.000000Z', admin.id] as const),
+      ]);
+      await read(madeUp, { action: 'login' });
+      await read(madeUp, { action: 'login' });
       expect((await readings(reader.id)).toReversed()).to.deep.equal(['everything', 'action=login']);
     });
   });
