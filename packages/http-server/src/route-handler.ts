@@ -56,6 +56,7 @@ function readBody(route: Route): RequestHandler {
   return (request, response, next) => {
     const hasBody =
       request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+    if (!hasBody && route.optionalBody === true) return next();
     if (!hasBody) throw problem('malformed_json', `The request has no body; send ${mediaType}.`);
     if (request.is(route.bodyType === undefined ? ['json', '+json'] : [route.bodyType]) === false) {
       throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);
@@ -88,7 +89,7 @@ function readRequest(route: Route, request: Request): unknown {
   return {
     params: route.params && parseInput(route.params, request.params),
     query: route.query && parseInput(route.query, request.query),
-    body: route.body && parseInput(route.body, request.body),
+    body: parseBody(route, request),
     ifMatch: route.ifMatch && readIfMatch(route, request),
     idempotencyKey: route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined,
     actor: actors.get(request),
@@ -96,6 +97,11 @@ function readRequest(route: Route, request: Request): unknown {
     headers: request.headers,
     requestId: stateOf(request).requestId,
   };
+}
+
+function parseBody({ body: schema, optionalBody }: Route, { body }: Request): unknown {
+  if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
+  return parseInput(schema, body);
 }
 
 function readIfMatch(route: Route, request: Request): IfMatch | undefined {

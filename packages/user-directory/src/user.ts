@@ -12,7 +12,7 @@ export type DirectoryUser = {
   tokensValidAfter: Date | null;
 } & (
   | { isDeleted: false; email: string; emailVerified: boolean; name: string; role: string }
-  | { isDeleted: true; email: string | null; name: string | null; role: string | null }
+  | { isDeleted: true; email: string | null; emailVerified: boolean; name: string | null; role: string | null }
 );
 
 /** What the directory reads of Auth's internal user: its own, tolerant view of the contract, which Pact guards. */
@@ -49,7 +49,7 @@ export type UserRow = {
 export function toUser(row: UserRow): DirectoryUser | undefined {
   const { id, version, email, name, role } = row;
   const known = { id, version, tokensValidAfter: row.tokens_valid_after };
-  if (row.is_deleted) return { ...known, isDeleted: true, email, name, role };
+  if (row.is_deleted) return { ...known, isDeleted: true, email, emailVerified: row.email_verified ?? false, name, role };
   if (row.fetched_at === null || email === null || name === null || role === null) return undefined;
   // a row from before this was kept counts as not verified
   return { ...known, isDeleted: false, email, emailVerified: row.email_verified ?? false, name, role };

@@ -17,7 +17,7 @@ import { tellAboutTask } from './app/tell-about-task.ts';
 import { email } from './channels/email.ts';
 import { inApp } from './channels/in-app.ts';
 import { findLink } from './clients/links.ts';
-import { findPerson } from './clients/people.ts';
+import { findAccountHolder, findPerson } from './clients/people.ts';
 import { fetchTask } from './clients/tasks.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
@@ -91,8 +91,10 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     tokens,
     telemetry,
   });
-  const directory = createUserDirectory({ db, users: createUsersClient(auth), telemetry });
+  const users = createUsersClient(auth);
+  const directory = createUserDirectory({ db, users, telemetry });
   const people = findPerson(directory);
+  const accountHolders = findAccountHolder(directory, users);
 
   // a channel is a file and its place in this list
   const mail = email({
@@ -100,6 +102,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     from: env.MAIL_FROM,
     publicUrl: env.PUBLIC_URL,
     findPerson: people,
+    findAccountHolder: accountHolders,
     findLink: findLink(authLinks),
     budget: mailBudget(db, budgetsOf(env)),
     connections: env.SMTP_CONNECTIONS,
@@ -123,7 +126,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...directory.handlers,
       ...handlers({
         tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
-        tellAboutAccount: tellAboutAccount({ findPerson: people, compose }),
+        tellAboutAccount: tellAboutAccount({ findPerson: people, findAccountHolder: accountHolders, compose }),
         async writeNotifications(tx, notifications) {
           await writeNotifications(tx, notifications);
           setTimeout(() => deliveries.forEach((loop) => loop.wake()), commitMs).unref();

@@ -4,15 +4,8 @@ import { addressRoutes, linkToken } from './addresses.ts';
 import { auditRoutes } from './audit.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
-import { email, givenEmail, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
-
-const session = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds that the access token lives'),
-  refresh_token: z.string(),
-  user,
-});
+import { email, givenEmail, givenPassword, idParams, internalUser, listedUser, listOf, newPassword, page, personName, queryTime, role, searchText, session, user } from './schemas.ts';
+import { stepUp, stepUpProblems, stepUpRoutes } from './step-up.ts';
 
 /** A link that is mailed; what it opens is the mail's own secret, so it is asked for when it is sent, and kept nowhere. */
 const accountLink = z.object({
@@ -177,9 +170,13 @@ export const authRoutes = {
       created_until: queryTime.optional().describe('made before this time'),
       updated_since: queryTime.optional().describe('last changed at this time or later'),
       updated_until: queryTime.optional().describe('last changed before this time'),
+      deleted: z
+        .enum(['true', 'false'])
+        .default('false')
+        .describe('true: admins get the deleted users whose name and address are still known, instead of the others'),
       sort: z.enum(['created_at', '-created_at']).default('created_at').describe('oldest first when left out; - is latest first'),
     }),
-    responses: { 200: listOf(user) },
+    responses: { 200: listOf(listedUser) },
     problems: ['bad_cursor'],
   }),
   createUser: defineRoute({
@@ -187,12 +184,13 @@ export const authRoutes = {
     path: '/api/v1/users',
     operationId: 'createUser',
     summary: 'Create a user with a role',
+    description: 'Admins and managers are created only within five minutes of a log-in, or with `current_password`.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
-    body: z.strictObject({ email, password: newPassword, name: personName, role }),
+    body: z.strictObject({ email, password: newPassword, name: personName, role, ...stepUp }),
     responses: { 201: user },
     etag: true,
-    problems: ['email_taken', 'weak_password', 'rate_limited'],
+    problems: ['email_taken', 'weak_password', ...stepUpProblems],
   }),
   getUser: defineRoute({
     method: 'get',
@@ -213,17 +211,12 @@ export const authRoutes = {
     operationId: 'changeUser',
     summary: 'Change a user',
     description:
-      'Oneself, or any user for admins. Only admins change roles. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change.',
+      'Oneself, or any user for admins. Only admins change roles. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change. A role, and another user\'s address, are changed only within five minutes of a log-in, or with `current_password`.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
     params: idParams,
     body: z
-      .strictObject({
-        name: personName.optional(),
-        email: email.optional(),
-        role: role.optional(),
-        current_password: givenPassword.optional().describe('required for another address of one\'s own'),
-      })
+      .strictObject({ name: personName.optional(), email: email.optional(), role: role.optional(), ...stepUp })
       .refine(
         ({ name, email: address, role: wanted }) => [name, address, wanted].some((field) => field !== undefined),
         'must name at least one field to change',
@@ -231,21 +224,25 @@ export const authRoutes = {
     ifMatch: 'required',
     responses: { 200: user },
     etag: true,
-    problems: ['not_found', 'gone', 'email_taken', 'last_admin', 'current_password_required', 'wrong_password', 'rate_limited'],
+    problems: ['not_found', 'gone', 'email_taken', 'last_admin', 'current_password_required', ...stepUpProblems],
   }),
   deleteUser: defineRoute({
     method: 'delete',
     path: '/api/v1/users/{id}',
     operationId: 'deleteUser',
     summary: 'Delete a user',
-    description: 'Oneself, or any user for admins.',
+    description:
+      'Oneself, or any user for admins; only within five minutes of a log-in, or with `current_password`. An admin can restore the account for seven days.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
     params: idParams,
+    body: z.strictObject(stepUp),
+    optionalBody: true,
     ifMatch: 'required',
     responses: { 204: null },
-    problems: ['not_found', 'gone', 'last_admin'],
+    problems: ['not_found', 'gone', 'last_admin', ...stepUpProblems],
   }),
+  ...stepUpRoutes,
   ...auditRoutes,
   ...oauthRoutes,
   getInternalUser: defineRoute({

@@ -7,11 +7,15 @@ import type { InternalUser, StoredUser, User, Users } from './ports.ts';
 export type Caller = {
   id: string;
   role: Role;
+  /** Undefined for a token of no session, which is refused before it comes here. */
+  sessionId: string | undefined;
   clientId: string;
   /** Whether the application is the product's own front end. */
   isFirstParty: boolean;
   /** Whether the application may administer in the name of the user, as far as their role allows. */
   mayAdminister: boolean;
+  /** Throws `reauthentication_required` unless the person logged in within five minutes; `or` names another proof, such as "send current_password". */
+  requireRecentLogin(or: string): void;
   origin: Origin;
 };
 

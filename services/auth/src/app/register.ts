@@ -1,5 +1,5 @@
-import { Problem } from '@taskwire/errors';
 import type { Audit, Origin } from './audit.ts';
+import { withAuditedRefusals } from './audited-refusals.ts';
 import { createUser } from './create-user.ts';
 import type { Limits, Passwords, User, Users } from './ports.ts';
 
@@ -8,17 +8,12 @@ export function register(parts: { users: Users; passwords: Passwords; limits: Li
   const create = createUser(parts);
   return async (account: { email: string; password: string; name: string }, origin: Origin): Promise<User> => {
     const by = { actor: null, origin, action: 'register' } as const;
-    try {
+    return await withAuditedRefusals(parts.audit, { ...by, subject: null }, async () => {
       await parts.limits.register(origin.ip ?? '');
       const user = await create({ ...account, role: 'member', emailVerified: false }, by);
       // who has chosen the password is known where they did
       await parts.limits.trust(origin, account.email);
       return user;
-    } catch (error) {
-      if (error instanceof Problem && error.status < 500) {
-        await parts.audit.recordRefusal({ ...by, subject: null, reason: error.code });
-      }
-      throw error;
-    }
+    });
   };
 }

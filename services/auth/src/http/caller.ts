@@ -1,4 +1,4 @@
-import type { UserActor } from '@taskwire/http-server';
+import { requireRecentLogin, type UserActor } from '@taskwire/http-server';
 import { originOf, type RequestFacts } from '../app/origin.ts';
 import type { LinkVisitor } from '../app/link-visitor.ts';
 import type { Caller } from '../app/read-user.ts';
@@ -8,9 +8,11 @@ export function callerOf({ actor, ...request }: RequestFacts & { actor: UserActo
   return {
     id: actor.id,
     role: actor.role,
+    sessionId: actor.sessionId,
     clientId: actor.clientId,
     isFirstParty: actor.isFirstParty,
     mayAdminister: actor.scopes.has('admin'),
+    requireRecentLogin: (or) => requireRecentLogin(actor, { or }),
     origin: originOf(request),
   };
 }

@@ -12,6 +12,7 @@ type Claims = {
   role?: Role;
   sid?: string;
   scope?: string;
+  auth_time?: number;
   iat?: number;
   exp?: number;
 };

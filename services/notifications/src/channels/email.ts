@@ -3,7 +3,7 @@ import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
 import type { Counted, MailBudget } from '../app/mail-budget.ts';
 import type { FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
-import { mailKinds } from '../app/rules.ts';
+import { classes, mailKinds, reachesTheDeleted } from '../app/rules.ts';
 import { harmless, layOut } from '../app/templates/layout.ts';
 import { templates } from '../app/templates/templates.ts';
 import { toldOf, type Mail, type Template } from '../app/templates/template.ts';
@@ -17,6 +17,8 @@ export type EmailOptions = {
   /** Where links lead to. */
   publicUrl: string;
   findPerson: FindPerson;
+  /** For what concerns accounts. */
+  findAccountHolder: FindPerson;
   findLink: FindLink;
   budget: MailBudget;
   /** The most SMTP connections at a time. */
@@ -95,12 +97,16 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   }
 
   async function sendToPerson(delivery: Delivery, mail: Mail, handover: Handover): Promise<Verdict> {
-    const person = await options.findPerson(delivery.userId);
+    const find = classes[delivery.type] === 'account' ? options.findAccountHolder : options.findPerson;
+    const person = await find(delivery.userId);
     switch (person.kind) {
       case 'person':
         return await send(delivery, recipientOf(person.email, person), mail, handover);
       case 'deleted':
-        return { kind: 'refused', detail: 'the user was deleted' };
+        if (!reachesTheDeleted(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
+        if (person.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
+        if (person.email === null) return { kind: 'again', detail: 'the address of the deleted user is not known yet' };
+        return await send(delivery, formerOwner(person.email, person.isEmailVerified, delivery), mail, handover);
       case 'unheard_of':
         return { kind: 'refused', detail: 'Auth does not know the user' };
       case 'unavailable':
@@ -146,6 +152,11 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
 function recipientOf(address: string, person: Person | { kind: 'deleted' } | { kind: 'unheard_of' }): Recipient {
   const isTheirs = person.kind === 'person' && person.isEmailVerified && isSameAddress(person.email, address);
   return isTheirs ? { address, isVerified: true, name: person.name } : { address, isVerified: false };
+}
+
+/** At the address that they had when they were deleted. */
+function formerOwner(address: string, isVerified: boolean, { facts }: Delivery): Recipient {
+  return isVerified ? { address, isVerified, name: facts.recipient } : { address, isVerified };
 }
 
 /** As Auth compares addresses. */

@@ -18,7 +18,8 @@ export type StandInLink = {
   deleted_unless_verified_by?: string;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number };
+/** `loggedInAgo`: seconds since the log-in. */
+type TokenOverrides = { audience?: string; expiresIn?: number; loggedInAgo?: number };
 
 export type OtherServices = {
   authUrl: string;
@@ -127,7 +128,13 @@ export async function startOtherServices(): Promise<OtherServices> {
       return task;
     },
     userToken: async ({ id, role }, overrides = {}) =>
-      await token({ sub: id, role, client_id: 'first-party', scope: '', sid: id }, overrides),
+      await token(
+        {
+          ...{ sub: id, role, client_id: 'first-party', scope: '', sid: id },
+          auth_time: Math.floor(Date.now() / 1000) - (overrides.loggedInAgo ?? 0),
+        },
+        overrides,
+      ),
     serviceToken: async (overrides = {}) => await token({ sub: 'tasks', client_id: 'tasks', scope: 'any' }, overrides),
     async stop() {
       await Promise.all([authServer.stop(), tasksServer.stop()]);

@@ -24,7 +24,8 @@ export type AuthStandIn = {
   stop(): Promise<void>;
 };
 
-type TokenOverrides = { audience?: string; expiresIn?: number };
+/** `loggedInAgo`: seconds since the log-in. */
+type TokenOverrides = { audience?: string; expiresIn?: number; loggedInAgo?: number };
 
 /** Stands in for Auth at its seams: signing keys, tokens for services, users. The rest of Auth is not known here. */
 export async function startAuthStandIn(): Promise<AuthStandIn> {
@@ -89,7 +90,13 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       return changedAt(user);
     },
     userToken: async (user: { id: string; role: Role }, overrides: TokenOverrides = {}) =>
-      await token({ sub: user.id, role: user.role, client_id: 'first-party', scope: '', sid: user.id }, overrides),
+      await token(
+        {
+          ...{ sub: user.id, role: user.role, client_id: 'first-party', scope: '', sid: user.id },
+          auth_time: Math.floor(Date.now() / 1000) - (overrides.loggedInAgo ?? 0),
+        },
+        overrides,
+      ),
     serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
       await token({ sub: 'notifications', client_id: 'notifications', scope }, overrides),
     stop: async () => {

@@ -1,9 +1,13 @@
 import type { Facts, NotificationType } from '../notification-types.ts';
+import { accountDeleted } from './account-deleted.ts';
+import { accountRestored } from './account-restored.ts';
+import { adminAdded } from './admin-added.ts';
 import { confirmEmail } from './confirm-email.ts';
 import { emailChangeRequested } from './email-change-requested.ts';
 import { emailChanged } from './email-changed.ts';
 import { passwordChanged } from './password-changed.ts';
 import { resetPassword } from './reset-password.ts';
+import { roleChanged } from './role-changed.ts';
 import { taskAssigned } from './task-assigned.ts';
 import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';
@@ -28,6 +32,10 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.confirm_email': confirmEmail,
   'security.email_change_requested': emailChangeRequested,
   'security.email_changed': emailChanged,
+  'security.role_changed': roleChanged,
+  'security.account_deleted': accountDeleted,
+  'security.account_restored': accountRestored,
+  'security.admin_added': adminAdded,
 };
 
 /** A notification as the app shows it: text with what people wrote as they wrote it. Null for one that is not told there. */
