@@ -1,13 +1,19 @@
 import type { Evidence, LinkRow, RecordedEvent, UserRow } from '../evidence.ts';
+import { accountNotices } from './told.ts';
 import { taskHistories, type TaskHistory } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
 /** Every committed change was published, with one message id for each of its events, in the order of its aggregate. */
 export function checkEvents(evidence: Evidence): Violation[] {
   const { world } = evidence;
-  const { ends = [], others = [] } = Object.groupBy(firstOccurrences(evidence.events), ({ type }) =>
-    type === 'auth.account.access_ended' ? 'ends' : 'others',
-  );
+  const {
+    ends = [],
+    notices = [],
+    others = [],
+  } = Object.groupBy(firstOccurrences(evidence.events), ({ type }) => {
+    if (type === 'auth.account.access_ended') return 'ends';
+    return type in accountNotices ? 'notices' : 'others';
+  });
   const published = Map.groupBy(others, ({ aggregateId }) => aggregateId);
   const known = new Set([...world.tasks, ...world.users, ...world.links].map(({ id }) => id));
   const strangers = [...published.keys()].filter((id) => !known.has(id));
@@ -29,6 +35,7 @@ export function checkEvents(evidence: Evidence): Violation[] {
       'every change is told once',
       world.users.map((user) => untoldEnd(user, ends)),
     ),
+    ...broken('every change is told once', faultyNotices(world.users, notices, published)),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
   ];
 }
@@ -98,6 +105,36 @@ function untoldEnd(user: UserRow, ends: readonly RecordedEvent[]): string | fals
   return (
     !isTold && `user ${user.id}: access ended at ${user.tokens_valid_after}; told of are ${times.join(', ') || 'none'}`
   );
+}
+
+/** A deletion has one event that notifies the former owner, and each such event has the time of a change of its user. */
+function faultyNotices(
+  users: readonly UserRow[],
+  notices: readonly RecordedEvent[],
+  published: ReadonlyMap<string, RecordedEvent[]>,
+): (string | false)[] {
+  const known = new Map(users.map((user) => [user.id, user]));
+  const ofUser = Map.groupBy(notices, ({ named }) => named ?? '');
+  return [
+    ...notices.map((notice) => {
+      if (!known.has(notice.named ?? '')) return `${label(notice)} notifies ${notice.named}, who is not there`;
+      const same = notices.filter(({ type, named, timestamp }) => {
+        return type === notice.type && named === notice.named && timestamp === notice.timestamp;
+      });
+      const changes = published.get(notice.named ?? '') ?? [];
+      // a new admin is another user than those who are notified of it
+      const isOfChange =
+        notice.type === 'auth.account.admin_added' || changes.some((one) => one.timestamp === notice.timestamp);
+      return (same.length > 1 || !isOfChange) && `${label(notice)} notifies ${notice.named} of no change, or twice`;
+    }),
+    ...users.map(({ id, is_deleted, updated_at }) => {
+      const times = (ofUser.get(id) ?? []).flatMap((one) =>
+        one.type === 'auth.account.deleted' ? [one.timestamp] : [],
+      );
+      const isRight = is_deleted ? times.join() === updated_at : times.length === 0;
+      return !isRight && `user ${id}: notified of deletions at ${times.join(', ') || 'no time'}`;
+    }),
+  ];
 }
 
 const linkEvents = {

@@ -19,6 +19,14 @@ const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.cancelled': { tell: ['creator', 'named'], ofDeletedToo: ['named'] },
 };
 
+/** Events that notify one user of what happened to an account, with the type of the notification. */
+export const accountNotices: Readonly<Record<string, string>> = {
+  'auth.account.role_changed': 'security.role_changed',
+  'auth.account.deleted': 'security.account_deleted',
+  'auth.account.restored': 'security.account_restored',
+  'auth.account.admin_added': 'security.admin_added',
+};
+
 const linkTypes = { verify_email: 'security.verify_email', reset_password: 'security.reset_password' } as const;
 
 /** Exactly one notification in the app for each event and person; none for whoever did it; in the order of the task. */
@@ -45,6 +53,12 @@ export function checkTold({ events, injections, world }: Evidence): Violation[] 
     const need = (userId: string, sure: boolean) => (isDeleted.get(userId) === false && sure ? 'must' : 'may');
     if (event.type === 'auth.user.created')
       return [{ type: 'user.welcome', userId: event.aggregateId, need: need(event.aggregateId, true) }];
+    const notice = accountNotices[event.type];
+    if (notice !== undefined && event.named !== null) {
+      // the former owner of a deleted account is notified of that, and of nothing else
+      const isSure = notice === 'security.account_deleted';
+      return [{ type: notice, userId: event.named, need: isSure ? 'must' : need(event.named, true) }];
+    }
     const link = links.get(event.aggregateId);
     if (link !== undefined)
       return [{ type: linkTypes[link.purpose], userId: link.user_id, need: need(link.user_id, true) }];

@@ -122,6 +122,33 @@ describe('the checker of chaos runs', () => {
       expect(rules).not.include(rule);
     });
 
+    /** Ann's account is deleted; what that calls for is there, but for what is left out. */
+    const deletion = (leftOut?: 'event' | 'notification') => (run: Evidence) => {
+      const { events, world } = run;
+      const timestamp = '2026-11-20T10:00:09.000000Z';
+      world.users[1] = { ...world.users[1]!, is_deleted: true, version: 2, updated_at: timestamp };
+      events.push({ ...events[1]!, messageId: 'gone', type: 'auth.user.deleted', timestamp });
+      const notice = { type: 'auth.account.deleted', aggregateId: 'notice', actor: ann, named: ann };
+      if (leftOut !== 'event') events.push({ ...notice, messageId: 'notice', timestamp });
+      const told = { ...world.notifications[1]!, id: 'told', event_id: 'notice', type: 'security.account_deleted' };
+      if (leftOut === undefined) world.notifications.push({ ...told, is_in_app: false });
+    };
+
+    it('a deletion that the former owner was not notified of, or that no event told of', () => {
+      expect(brokenBy(deletion())).not.include(rule);
+      expect(brokenBy(deletion('notification'))).include(rule);
+      expect(brokenBy(deletion())).not.include('every change is told once');
+      expect(brokenBy(deletion('event'))).include('every change is told once');
+    });
+
+    it('a notification of another role when there was no change', () => {
+      const rules = brokenBy(({ events }) => {
+        const notice = { type: 'auth.account.role_changed', aggregateId: 'notice', actor: mia, named: ann };
+        events.push({ ...notice, messageId: 'notice', timestamp: '2026-11-20T10:00:09.000000Z' });
+      });
+      expect(rules).include('every change is told once').and.include(rule);
+    });
+
     it('two that stand in the wrong order', () => {
       const rules = brokenBy(({ world }) => {
         world.notifications[3]!.user_id = ann;

@@ -28,6 +28,8 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
   });
   const task = 'task' in intent ? stage.tasks.get(intent.task) : undefined;
   const user = 'user' in intent ? stage.users.get(intent.user) : undefined;
+  // a log-in may be too old for these, or look as if it were when the clock of a service has jumped
+  const proof = as === undefined ? {} : { current_password: as.password };
 
   switch (intent.kind) {
     case 'register': {
@@ -50,16 +52,16 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
         ...base(as),
         method: 'POST',
         path: '/api/v1/users',
-        body: { email, password, name, role },
+        body: { email, password, name, role, ...proof },
         repeatable: true,
       };
     }
     case 'rename_user':
       return user?.id === undefined ? undefined : onUser(as, user.id, 'PATCH', { name: intent.name });
     case 'change_role':
-      return user?.id === undefined ? undefined : onUser(as, user.id, 'PATCH', { role: intent.role });
+      return user?.id === undefined ? undefined : onUser(as, user.id, 'PATCH', { role: intent.role, ...proof });
     case 'delete_user':
-      return user?.id === undefined ? undefined : onUser(as, user.id, 'DELETE');
+      return user?.id === undefined ? undefined : onUser(as, user.id, 'DELETE', proof);
     case 'create_task': {
       const whom = assignment(intent.to, stage);
       return whom && once('/api/v1/tasks', { title: intent.task, ...whom });

@@ -1,3 +1,4 @@
+import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
 import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
 
@@ -51,6 +52,31 @@ describe('the gateway: what a request carries', () => {
     const answer = await other.send({ path: '/api/v1/tasks', headers: { 'X-Request-Id': 'mine' } });
     await other.stop();
     expect(answer.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
+  });
+
+  it('passes the body of a DELETE on, which proves who deletes an account', async () => {
+    const bodies: string[] = [];
+    const auth = await startGateway({
+      services: {
+        auth: (request, response) => {
+          void text(request).then((arrived) => {
+            bodies.push(`${request.method} ${request.headers['content-type']} ${arrived}`);
+            response.writeHead(204).end();
+          });
+        },
+      },
+    });
+    const body = '{"current_password":"x"}';
+    const answer = await auth.send({
+      method: 'DELETE',
+      path: '/api/v1/users/018f',
+      // Node's client gives the body of a DELETE no length by itself, unlike fetch
+      headers: { 'content-type': 'application/json', 'content-length': String(body.length) },
+      body,
+    });
+    await auth.stop();
+    expect(answer.status).to.equal(204);
+    expect(bodies).to.deep.equal([`DELETE application/json ${body}`]);
   });
 
   it('passes the trace context on', async () => {

@@ -70,6 +70,15 @@ describe('The check of compatibility', () => {
     it(`refuses ${what}`, () => expect(breaks(changed)).to.deep.equal([fault]));
   }
 
+  it('lets through a body that may be left out, and refuses one that must be there', () => {
+    const { body: _, ...bare } = change;
+    const adds = (added: Partial<Route>) => openApiBreaks(document(bare), document({ ...bare, ...added }));
+    expect(adds({ body, optionalBody: true })).to.deep.equal([]);
+    expect(adds({ body })).to.deep.equal([`${where} body: became required`]);
+    const leftOut = document({ ...change, optionalBody: true });
+    expect(openApiBreaks(leftOut, document(change))).to.deep.equal([`${where} body: became required`]);
+  });
+
   it('refuses a route that is gone', () => {
     expect(openApiBreaks(document(change), document())).to.deep.equal([`${where}: was removed`]);
   });

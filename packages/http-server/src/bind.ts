@@ -17,7 +17,8 @@ type ActorOf<A extends Route['access']> = A['kind'] extends 'user'
 export type RequestOf<R extends Route> = {
   params: Parsed<R['params']>;
   query: Parsed<R['query']>;
-  body: Parsed<R['body']>;
+  /** Undefined where the contract lets it be left out and it was. */
+  body: R['optionalBody'] extends true ? Parsed<R['body']> | undefined : Parsed<R['body']>;
   actor: ActorOf<R['access']>;
   /** Present where the contract says `ifMatch`; a route that requires it never sees undefined. */
   ifMatch: R['ifMatch'] extends 'required' ? IfMatch : IfMatch | undefined;

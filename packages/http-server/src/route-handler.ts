@@ -81,7 +81,7 @@ function readRequest(route: Route, request: Request): unknown {
   return {
     params: route.params && parseInput(route.params, request.params),
     query: route.query && parseInput(route.query, request.query),
-    body: route.body && parseInput(route.body, request.body),
+    body: parseBody(route, request),
     ifMatch: route.ifMatch && readIfMatch(route, request),
     idempotencyKey: route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined,
     actor: actors.get(request),
@@ -91,6 +91,11 @@ function readRequest(route: Route, request: Request): unknown {
 
 function factsOf(request: Request) {
   return { ip: request.ip ?? '', headers: request.headers, ...requestIds(request) };
+}
+
+function parseBody({ body: schema, optionalBody }: Route, { body }: Request): unknown {
+  if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
+  return parseInput(schema, body);
 }
 
 function readIfMatch(route: Route, request: Request): IfMatch | undefined {

@@ -63,6 +63,18 @@ const routes = {
     ifMatch: 'required',
     responses: { 200: z.object({ ifMatch: z.unknown() }) },
   }),
+  drop: defineRoute({
+    method: 'delete',
+    path: '/api/v1/things/{id}',
+    operationId: 'drop',
+    summary: '',
+    tag: '',
+    access: { kind: 'user', scopes: ['tasks:write'], recentLogin: true },
+    params: schemas.idParams,
+    body: z.strictObject({ reason: z.string().optional() }),
+    optionalBody: true,
+    responses: { 200: z.object({ body: z.unknown() }) },
+  }),
   internal: defineRoute({
     method: 'get',
     path: '/things/{id}',
@@ -121,6 +133,7 @@ describe('The HTTP server', () => {
     role?: string;
     scope?: string;
     client_id?: string;
+    auth_time?: number;
     exp?: string;
     iss?: string;
   };
@@ -174,6 +187,7 @@ describe('The HTTP server', () => {
         ),
         bind(routes.first, async ({ actor }) => answer(200, { id: actor.id, title: 'first' })),
         bind(routes.change, async ({ ifMatch }) => answer(200, { ifMatch })),
+        bind(routes.drop, async ({ body }) => answer(200, { body: body ?? null })),
         bind(routes.internal, async ({ actor }) => answer(200, { id: actor.clientId, title: 'internal' })),
         bind(routes.known, async ({ actor }) => answer(200, { id: actor?.id ?? '-', title: 'known' })),
         bind(routes.broken, async () => {
@@ -340,6 +354,70 @@ describe('The HTTP server', () => {
       expect((await call('/api/v1/things/first', { token: await sign({ role: 'admin' }) })).body.title).to.equal(
         'first',
       );
+    });
+  });
+
+  describe('with an operation that needs a recent log-in', () => {
+    const path = `/api/v1/things/${userId}`;
+    const drop = async (claims: Claims, init: RequestInit = {}) =>
+      await call(path, { method: 'DELETE', token: await sign(claims), ...init });
+    const secondsAgo = (seconds: number) => Math.floor(Date.now() / 1000) - seconds;
+
+    const refused: [string, () => Claims][] = [
+      ['older than five minutes', () => ({ auth_time: secondsAgo(302) })],
+      ['that the token does not tell', () => ({})],
+      ['of a time to come', () => ({ auth_time: secondsAgo(-60) })],
+      ['so far in the future that it is no time', () => ({ auth_time: 1e300 })],
+    ];
+    for (const [what, claims] of refused) {
+      it(`refuses a log-in ${what}, and says what to do`, async () => {
+        const { status, body, headers } = await drop(claims());
+        expect([status, body.code]).to.deep.equal([403, 'reauthentication_required']);
+        expect(body.detail).to.include('/api/v1/auth/reauthenticate');
+        const challenge = headers.get('www-authenticate');
+        expect(challenge).to.match(/^Bearer error="insufficient_user_authentication".*, max_age="300"$/);
+      });
+    }
+
+    it('tells another application how to get a fresh log-in', async () => {
+      const claims = { client_id: 'portal', scope: 'tasks:write', auth_time: secondsAgo(3_600) };
+      const { status, body } = await drop(claims);
+      expect([status, body.code]).to.deep.equal([403, 'reauthentication_required']);
+      expect(body.detail).to.include('prompt=login').and.not.to.include('reauthenticate');
+    });
+
+    it('carries it out within five minutes, also when the clock of Auth is a little ahead', async () => {
+      for (const seconds of [0, 290, -3]) {
+        const claims = { auth_time: secondsAgo(seconds) };
+        expect((await drop(claims)).status, `${seconds} s`).to.equal(200);
+      }
+    });
+  });
+
+  describe('with a body that may be left out', () => {
+    const path = `/api/v1/things/${userId}`;
+    const drop = async (init: RequestInit = {}) =>
+      await call(path, { method: 'DELETE', token: await sign({ auth_time: Math.floor(Date.now() / 1000) }), ...init });
+    const json = { 'content-type': 'application/json' };
+
+    it('takes none, and reads one', async () => {
+      expect((await drop()).body).to.deep.equal({ body: null });
+      expect((await drop({ body: '{"reason":"old"}', headers: json })).body).to.deep.equal({ body: { reason: 'old' } });
+    });
+
+    it('refuses one that breaks the contract', async () => {
+      const answers = [
+        await drop({ body: '{"reason":1}', headers: json }),
+        await drop({ body: '{"other":1}', headers: json }),
+        await drop({ body: '{', headers: json }),
+        await drop({ body: 'reason=old', headers: { 'content-type': 'text/plain' } }),
+      ];
+      expect(answers.map(({ body }) => body.code)).to.deep.equal([
+        'invalid_input',
+        'invalid_input',
+        'malformed_json',
+        'unsupported_media_type',
+      ]);
     });
   });
 

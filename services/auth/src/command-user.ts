@@ -57,6 +57,23 @@ echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}'
   },
 };
 
+export const restoreUser: Command = {
+  options: '--email <address>',
+  does: `restores the user with this address who was deleted last, with the role from before: for when no admin is left who could.
+A link that sets a new password is mailed to the address.`,
+  async read(args) {
+    const { email } = readOptions(args, { email: option });
+    if (email === undefined) throw new UsageError('--email is missing');
+    return async (commands) => {
+      const restored = await commands.restoreUser(email);
+      if (restored === undefined) {
+        throw new CommandFailed(`nobody with the address ${email} was deleted who can still be restored`);
+      }
+      return `restored ${restored.role} ${restored.email} with id ${restored.id}`;
+    };
+  },
+};
+
 type GivenUser = z.output<typeof newUser>;
 
 function readLine(line: string, index: number): { user: GivenUser } | { faults: string[] } {

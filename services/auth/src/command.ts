@@ -4,7 +4,7 @@ import { errorText, Problem } from '@taskwire/errors';
 import { clientCommands } from './command-client.ts';
 import { keyCommands } from './command-keys.ts';
 import { CommandFailed, UsageError, type Command } from './command-line.ts';
-import { addUser, importUsers } from './command-user.ts';
+import { addUser, importUsers, restoreUser } from './command-user.ts';
 import { commandEnv } from './env.ts';
 import { wireCommands } from './wire-commands.ts';
 
@@ -20,6 +20,7 @@ export type CommandProcess = {
 const commands: Readonly<Record<string, Command>> = {
   'user add': addUser,
   'user import': importUsers,
+  'user restore': restoreUser,
   ...clientCommands,
   ...keyCommands,
 };

@@ -107,7 +107,24 @@ export const commandEnv = z.object({
   PASSWORD_RESET_SECONDS: fields.integer(60, 86_400).default(3_600),
   /** How long the old address can undo a change, and stays reserved: a week's holiday. Less than a day helps whoever took the account over. */
   EMAIL_UNDO_SECONDS: fields.integer(86_400, 2_592_000).default(604_800),
+
+  /** Time to see that a deletion was a mistake, or to answer questions about it; what is personal of a tombstone is erased then. */
+  ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
+  /** How long admins can restore a deleted user: 0 for never, at most until the erasure. 7 when not set, or less where the erasure comes before. */
+  RESTORE_DELETED_USERS_DAYS: fields.integer(0, 3_650).optional(),
 });
+
+/** What was erased cannot be restored. */
+function isRestoredBeforeErased(days: {
+  RESTORE_DELETED_USERS_DAYS?: number | undefined;
+  ERASE_DELETED_USERS_DAYS: number;
+}) {
+  return (days.RESTORE_DELETED_USERS_DAYS ?? 0) <= days.ERASE_DELETED_USERS_DAYS;
+}
+const restoredAfterErased = {
+  path: ['RESTORE_DELETED_USERS_DAYS'],
+  message: 'must be at most ERASE_DELETED_USERS_DAYS',
+};
 
 export type CommandEnv = z.output<typeof commandEnv>;
 
@@ -174,8 +191,6 @@ const serviceEnv = commandEnv.extend({
   LOGIN_KNOWN_DAYS: count(365).default(90),
   /** An address that nobody verified may be somebody else's; a person who meant to register has seen the mail within a month. */
   UNVERIFIED_ACCOUNT_DAYS: count(3_650).default(30),
-  /** Time to see that a deletion was a mistake, or to answer questions about it; what is personal of a tombstone is erased then. */
-  ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
   /** Addresses and user agents are personal data; an attack is looked into within weeks. */
   AUDIT_ORIGIN_DAYS: count(3_650).default(90),
   /** A year and what it takes to audit it. */
@@ -203,6 +218,7 @@ export const env = serviceEnv
   .refine(({ REGISTRATION: mode, AUTH_REQUIRE_VERIFIED_EMAIL: required }) => mode !== 'domains' || required, {
     path: ['AUTH_REQUIRE_VERIFIED_EMAIL'],
     message: 'must be true with REGISTRATION=domains: an address that nobody verified proves nothing about its domain',
-  });
+  })
+  .refine(isRestoredBeforeErased, restoredAfterErased);
 
 export type Env = z.output<typeof env>;

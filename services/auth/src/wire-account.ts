@@ -18,15 +18,18 @@ import { undoEmailChange } from './app/undo-email-change.ts';
 import { verifyEmail } from './app/verify-email.ts';
 import type { CommandEnv, Env } from './env.ts';
 import type { AccountUseCases } from './http/account-routes.ts';
-import type { LinkLifetimes } from './postgres/account-link-rows.ts';
 import { keepAccountSchedule } from './postgres/account-schedule.ts';
 import { createAccountLinks } from './postgres/account-links.ts';
 import { answerMailRequests, createMailRequests } from './postgres/mail-requests.ts';
+import type { UserSettings } from './postgres/users.ts';
 import { accountPages } from './provider/account-pages.ts';
 import { browserUser } from './provider/browser-user.ts';
 import type { Providers } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import type { RegistrationParts } from './wire-registration.ts';
+
+/** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion is soon one. */
+const defaultRestoreDays = 7;
 
 /** Whoever asked for a mail waits for it. Nothing wakes this: what followed a request at once could be timed by who sent it. */
 const mailRequestIntervalMs = 1_000;
@@ -51,8 +54,9 @@ export type AccountParts = {
 /** What happens to an account after it was made: verification, passwords, the end of all sessions. */
 export function wireAccount(env: Env, parts: AccountParts) {
   const { db, logger, onEvents } = parts;
-  const lifetimes = linkLifetimes(env);
-  const links = createAccountLinks({ db, lifetimes, onEvents });
+  const settings = userSettings(env);
+  const { lifetimes } = settings;
+  const links = createAccountLinks({ db, ...settings, onEvents });
   const { linkTokens, invitations } = parts.registration;
   const checkPassword = createCheckPassword(parts);
   const isHolder = createIsHolder(parts);
@@ -82,7 +86,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
     name: 'account schedule',
     tick: async () =>
       await keepAccountSchedule({
-        ...{ db, lifetimes, onEvents },
+        ...{ db, onEvents, ...settings },
         unverifiedDays: env.UNVERIFIED_ACCOUNT_DAYS,
         keepUnverified: env.AUTH_REQUIRE_VERIFIED_EMAIL ? 'none' : 'logged_in',
       }),
@@ -99,11 +103,15 @@ export function wireAccount(env: Env, parts: AccountParts) {
   return { useCases, pages, mailRequests, accountSchedule };
 }
 
-export function linkLifetimes(env: CommandEnv): LinkLifetimes {
+export function userSettings(env: CommandEnv): UserSettings {
+  const { RESTORE_DELETED_USERS_DAYS: days = defaultRestoreDays, ERASE_DELETED_USERS_DAYS: mostDays } = env;
   return {
-    verify_email: env.EMAIL_VERIFICATION_SECONDS,
-    reset_password: env.PASSWORD_RESET_SECONDS,
-    confirm_email: env.EMAIL_VERIFICATION_SECONDS,
-    undo_email: env.EMAIL_UNDO_SECONDS,
+    lifetimes: {
+      verify_email: env.EMAIL_VERIFICATION_SECONDS,
+      reset_password: env.PASSWORD_RESET_SECONDS,
+      confirm_email: env.EMAIL_VERIFICATION_SECONDS,
+      undo_email: env.EMAIL_UNDO_SECONDS,
+    },
+    restoreDays: Math.min(days, mostDays),
   };
 }

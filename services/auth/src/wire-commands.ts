@@ -4,6 +4,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { byCommandLine } from './app/audit.ts';
 import { createUser } from './app/create-user.ts';
 import type { RegisteredClient } from './app/ports.ts';
+import { restoreUser } from './app/restore-user.ts';
 import type { CommandEnv, Env } from './env.ts';
 import { migrations } from './migrations.ts';
 import { owaspCost } from './passwords/argon2id.ts';
@@ -11,7 +12,7 @@ import { createPasswords } from './passwords/passwords.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { createSealedKeys } from './postgres/signing-key-rows.ts';
 import { createUsers } from './postgres/users.ts';
-import { linkLifetimes } from './wire-account.ts';
+import { userSettings } from './wire-account.ts';
 import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
@@ -28,18 +29,21 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   const sealedKeys = createSealedKeys(db);
   const stored = createStoredClients(db);
   // the relay of the running service finds the event by its poll
-  const users = createUsers(db, () => undefined, linkLifetimes(env));
-  const create = createUser({
-    users,
-    passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics }),
-    // whoever may run commands is limited by nothing here
-    limits: { causeMail: async () => undefined },
-  });
+  const users = createUsers(db, () => undefined, userSettings(env));
+  const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics });
+  // whoever may run commands is limited by nothing here
+  const create = createUser({ users, passwords, limits: { causeMail: async () => undefined } });
+  const restore = restoreUser({ users, passwords });
   return {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
     createUser: async (account: Parameters<typeof create>[0]) =>
       await create(account, { ...byCommandLine, action: 'user.create' }),
     emailTakenBy: users.emailTakenBy,
+    /** Undefined when there is no deleted user with this address who can be restored. */
+    async restoreUser(email: string) {
+      const found = await users.findRestorable(email);
+      return found && (await restore(found.id, byCommandLine));
+    },
     clients: {
       list: stored.list,
       add: async (client: RegisteredClient) => await stored.add(client, byCommandLine),

@@ -4,6 +4,7 @@ import { createRelay, createWaker } from '@taskwire/outbox';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { addUser } from './app/add-user.ts';
 import { authenticate, checkPassword as checkPasswordOf } from './app/authenticate.ts';
 import { changeUser, deleteUser } from './app/change-user.ts';
 import { checkAccess } from './app/check-access.ts';
@@ -11,8 +12,11 @@ import { createUser } from './app/create-user.ts';
 import { logIn, startSession as createStartSession } from './app/log-in.ts';
 import type { Passwords } from './app/ports.ts';
 import { readInternalUser, readUser } from './app/read-user.ts';
+import { reauthenticate } from './app/reauthenticate.ts';
 import { refreshTokens as createRefreshTokens } from './app/refresh-tokens.ts';
 import { refresh } from './app/refresh.ts';
+import { restoreUserByAdmin } from './app/restore-user.ts';
+import { stepUp as createStepUp } from './app/step-up.ts';
 import type { Env } from './env.ts';
 import { accessRoutes } from './http/access-routes.ts';
 import { accountRoutes } from './http/account-routes.ts';
@@ -40,7 +44,7 @@ import { createJwtIssuer } from './tokens/jwt-issuer.ts';
 import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
 import { clientDirectory, wireAccess } from './wire-clients.ts';
 import { wireLimits } from './wire-limits.ts';
-import { linkLifetimes, wireAccount } from './wire-account.ts';
+import { userSettings, wireAccount } from './wire-account.ts';
 import { wireRegistration } from './wire-registration.ts';
 import { rotationSchedule } from './wire-commands.ts';
 
@@ -82,7 +86,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const waker = createWaker({ db: db.pool, logger, ...(works ? { relay } : {}) });
 
   const audit = createAudit(db, auditedRefusals);
-  const users = createUsers(db, waker.wake, linkLifetimes(env));
+  const users = createUsers(db, waker.wake, userSettings(env));
   const sessions = createSessions(db, {
     refreshTokenDays: env.REFRESH_TOKEN_DAYS,
     sessionDays: env.SESSION_DAYS,
@@ -147,6 +151,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
 
   const startSession = createStartSession({ sessions, refreshTokens, tokens });
   const registration = wireRegistration(env, { db, users, passwords, limits, audit, onEvents: waker.wake });
+  const checkOwnPassword = checkPasswordOf({ users, passwords, limits });
+  const stepUp = createStepUp({ users, checkPassword: checkOwnPassword, audit });
   const account = wireAccount(env, {
     ...{ db, users, passwords, limits, audit, startSession, registration, logger, providers },
     deviceProofs: devices,
@@ -158,13 +164,12 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     deviceCookieFor: devices.cookieFor,
     refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
-    createUser: createUser({ users, passwords, limits }),
+    reauthenticate: reauthenticate({ users, checkPassword: checkOwnPassword, sessions, refreshTokens, tokens, audit }),
+    addUser: addUser({ create: createUser({ users, passwords, limits }), stepUp }),
     readUser: readUser({ users }),
-    changeUser: changeUser({
-      ...{ users, limits, audit, policy: registration.policy },
-      checkPassword: checkPasswordOf({ users, passwords, limits }),
-    }),
-    deleteUser: deleteUser({ users }),
+    changeUser: changeUser({ users, limits, audit, stepUp, policy: registration.policy }),
+    deleteUser: deleteUser({ users, stepUp }),
+    restoreUser: restoreUserByAdmin({ users, passwords, stepUp }),
     readInternalUser: readInternalUser({ users }),
   };
   const http = createHttpServer({

@@ -36,6 +36,9 @@ const good: Partial<Record<Operation, Record<string, unknown>>> = {
   createUser: { email: 'good@example.org', password, name: 'Good', role: 'member' },
   createInvitation: { email: 'good@example.org', name: 'Good' },
   changeUser: { name: 'Good', email: 'good@example.org', role: 'member', current_password: password },
+  reauthenticate: { current_password: password },
+  deleteUser: { current_password: password },
+  restoreUser: { current_password: password },
 };
 
 describe('bad input to Auth', () => {
@@ -98,6 +101,7 @@ describe('bad input to Auth', () => {
     for (const operation of withJson) {
       const body = good[operation] ?? {};
       const fields = Object.keys(body);
+      const mayBeEmpty = contract(operation).optionalBody === true;
 
       it(`of ${operation}: what is not JSON is 400`, async () => {
         for (const broken of ['{', '{"a":}', 'name=x', '{"name":"\u0001"}']) {
@@ -105,11 +109,11 @@ describe('bad input to Auth', () => {
           expect(answer.status).to.equal(400, broken);
           expectProblem(answer, 'malformed_json');
         }
-        expect((await send(operation, {})).status).to.equal(400);
+        if (!mayBeEmpty) expect((await send(operation, {})).status).to.equal(400);
       });
 
       it(`of ${operation}: JSON that is not an object, or empty, is 422`, async () => {
-        for (const shape of ['null', '[]', '"text"', '1', 'true', '{}']) {
+        for (const shape of ['null', '[]', '"text"', '1', 'true', ...(mayBeEmpty ? [] : ['{}'])]) {
           expectProblem(await send(operation, { body: shape }), 'invalid_input');
         }
       });

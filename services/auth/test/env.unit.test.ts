@@ -36,6 +36,17 @@ describe("Auth's environment", () => {
     }
   });
 
+  it('lets nobody be restored after they were erased', () => {
+    const days = (restore: string, erase: string) =>
+      faultsOf({ RESTORE_DELETED_USERS_DAYS: restore, ERASE_DELETED_USERS_DAYS: erase });
+    expect(days('8', '7')).to.contain('RESTORE_DELETED_USERS_DAYS: must be at most ERASE_DELETED_USERS_DAYS');
+    expect(days('7', '7')).to.equal('');
+    expect(days('0', '1')).to.equal('');
+    // the default fits whatever was set before there was this variable
+    expect(days('', '1')).to.equal('');
+    expect(days('-1', '7')).to.contain('RESTORE_DELETED_USERS_DAYS: must be at least 0');
+  });
+
   it('reads clients, and refuses what is no client', () => {
     const clients = (...list: unknown[]) => ({ OIDC_CLIENTS: JSON.stringify(list) });
     expect(readEnv(env, { ...good, ...clients(client) }).OIDC_CLIENTS[0]).to.deep.include({

@@ -50,7 +50,8 @@ describe('the store of the provider', () => {
   beforeEach(async () => {
     const email = `${randomUUIDv7()}@example.org`;
     const account = { email, name: 'Ann', role: 'member', emailVerified: true, passwordHash: 'x' } as const;
-    const user = await createUsers(database.db, () => undefined, linkLifetimes).create(account, {
+    const settings = { lifetimes: linkLifetimes, restoreDays: 7 };
+    const user = await createUsers(database.db, () => undefined, settings).create(account, {
       ...bySystem,
       action: 'user.create',
     });

@@ -190,6 +190,26 @@ describe('Auth, as a provider', () => {
           await world.api.call('changePassword', { token, body });
           return await published('auth.account.password_changed', id);
         },
+        'an event auth.account.role_changed': async () => {
+          const { id } = await addUser(world, 'member');
+          await change(id, { role: 'manager' });
+          return await published('auth.account.role_changed', id);
+        },
+        'an event auth.account.admin_added': async () => {
+          await change((await addUser(world, 'member')).id, { role: 'admin' });
+          return await published('auth.account.admin_added', admin.id);
+        },
+        'an event auth.account.deleted': async () => {
+          const { id } = await addUser(world, 'member');
+          await remove(id);
+          return await published('auth.account.deleted', id);
+        },
+        'an event auth.account.restored': async () => {
+          const { id } = await addUser(world, 'member');
+          await remove(id);
+          await world.api.call('restoreUser', { token: admin.token, params: { id } });
+          return await published('auth.account.restored', id);
+        },
         'an event auth.account.access_ended': async () => {
           const { id, token } = await loggedIn(world, 'member');
           await world.api.call('logoutEverywhere', { token });

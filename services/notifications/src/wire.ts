@@ -18,7 +18,7 @@ import { tellAboutTask } from './app/tell-about-task.ts';
 import { email } from './channels/email.ts';
 import { inApp } from './channels/in-app.ts';
 import { findLink } from './clients/links.ts';
-import { findPerson } from './clients/people.ts';
+import { findAccountHolder, findPerson } from './clients/people.ts';
 import { fetchTask } from './clients/tasks.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
@@ -92,11 +92,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     tokens,
     telemetry,
   });
+  const users = createUsersClient(auth);
   const directory = createUserDirectory({
-    ...{ db, users: createUsersClient(auth), telemetry },
+    ...{ db, users, telemetry },
     requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
   });
   const people = findPerson(directory);
+  const accountHolders = findAccountHolder(directory, users);
 
   // a channel is a file and its place in this list
   const mail = email({
@@ -104,6 +106,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     from: env.MAIL_FROM,
     publicUrl: env.PUBLIC_URL,
     findPerson: people,
+    findAccountHolder: accountHolders,
     findLink: findLink(authLinks),
     budget: mailBudget(db, budgetsOf(env)),
     connections: env.SMTP_CONNECTIONS,
@@ -127,7 +130,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...directory.handlers,
       ...handlers({
         tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
-        tellAboutAccount: tellAboutAccount({ findPerson: people, compose }),
+        tellAboutAccount: tellAboutAccount({ findPerson: people, findAccountHolder: accountHolders, compose }),
         inviteByMail: inviteByMail({ compose }),
         async writeNotifications(tx, notifications) {
           await writeNotifications(tx, notifications);

@@ -153,6 +153,33 @@ describePact('notifications', 'auth', (pact, formPact) => {
       await receives('auth.account.password_changed', told);
     });
 
+    const actor = is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71');
+
+    it('notifies a user of another role', async () => {
+      listening.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await listening.told(id)).includes('security.role_changed');
+      await receives('auth.account.role_changed', told, { actor, role: is.string('manager') });
+    });
+
+    it('notifies an admin of another one', async () => {
+      listening.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await listening.told(id)).includes('security.admin_added');
+      const admin_id = is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f72');
+      await receives('auth.account.admin_added', told, { actor, admin_id });
+    });
+
+    it('notifies a user that their account was restored', async () => {
+      listening.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await listening.told(id)).includes('security.account_restored');
+      await receives('auth.account.restored', told, { actor });
+    });
+
+    it('mails the former owner of an account that it was deleted', async () => {
+      listening.know({ id, name: 'Ann', version: 1 });
+      const mailed = async () => await listening.mailed(id, 'security.account_deleted');
+      await receives('auth.account.deleted', mailed, { actor, restorable_until: exampleInstant(is) });
+    });
+
     it('takes up a change of a user', async () => {
       listening.know({ id, name: 'Bea', version: 2 });
       await receives('auth.user.changed', async () => (await held())?.name === 'Bea');

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { notificationsRoutes } from '@taskwire/contracts';
 import { eventually, office } from './support/office.ts';
 
-const { listDeadLetters, replayDeadLetter } = notificationsRoutes;
+const { dropDeadLetter, listDeadLetters, replayDeadLetter } = notificationsRoutes;
 
 describe('Dead letters of Notifications', () => {
   const o = office();
@@ -27,5 +27,26 @@ describe('Dead letters of Notifications', () => {
     expect((await o.service.call('POST', path, { token })).status).to.equal(200);
     await eventually(async () => (await o.typesTold(o.ann)).length === 1);
     expect(await o.typesTold(o.ann)).to.deep.equal(['task.assigned']);
+  });
+
+  it('are not dropped with a token that is older than five minutes, which may be stolen', async () => {
+    const messageId = await o.around.publish('tasks.task.assigned', { ...o.assigned(), task_uuid: 'none' });
+    const ada = o.around.others.addUser('Ada', 'admin');
+    const token = async (loggedInAgo: number) => await o.around.others.userToken(ada, { loggedInAgo });
+    const [letter] = await eventually(async () => {
+      const path = `${listDeadLetters.path}?message_id=${messageId}`;
+      const { body } = await o.service.call('GET', path, { token: await token(301) });
+      const { data } = listDeadLetters.responses[200].parse(body);
+      return data.length > 0 && data;
+    });
+    const drop = async (loggedInAgo: number) =>
+      await o.service.call('POST', dropDeadLetter.path.replace('{id}', letter!.id), {
+        token: await token(loggedInAgo),
+        body: '{"reason":"nobody misses it"}',
+        headers: { 'content-type': 'application/json' },
+      });
+    const refused = await drop(301);
+    expect([refused.status, (refused.body as { code: string }).code]).to.deep.equal([403, 'reauthentication_required']);
+    expect((await drop(200)).status).to.equal(200);
   });
 });

@@ -146,7 +146,7 @@ describe('Delivery by e-mail', () => {
 
   it('does not mail a user who was deleted in the meantime', async () => {
     const id = await notify('task.assigned');
-    room.person = { kind: 'deleted' };
+    room.person = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
     await loopAt(room.smtp.url).tick();
     const failed = await delivery(id);
     expect(failed).to.include({ state: 'failed', last_error: 'the user was deleted' });

@@ -6,7 +6,14 @@ import { layOut } from '../src/app/templates/layout.ts';
 import { toldOf } from '../src/app/templates/template.ts';
 import { templates, wordsInApp } from '../src/app/templates/templates.ts';
 
-const facts: Facts = { task: { id: 't1', title: 'Paint the fence', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+const facts: Facts = {
+  task: { id: 't1', title: 'Paint the fence', isDeleted: false },
+  actor: 'Mia',
+  recipient: 'Ann',
+  subject: 'Eve',
+  role: 'manager',
+  restorableUntil: '2026-11-27T20:15:42.123456Z',
+};
 const publicUrl = 'https://taskwire.example/app';
 
 function mailOf(type: keyof typeof templates, changed: Partial<Facts> = {}) {
@@ -65,6 +72,36 @@ describe('Templates', () => {
       for (const said of [text, html]) expect(said).not.to.include('Ann').and.not.to.include('Mia');
     });
   }
+  it('tell former owners of an account who deleted it, and until when it can be restored', () => {
+    const { text } = mailOf('security.account_deleted');
+    expect(text).to.include('Mia deleted your Taskwire account.').and.include('until 2026-11-27 20:15 UTC');
+    expect(mailOf('security.account_deleted', { isOwnAct: true }).text).to.include(
+      'You deleted your Taskwire account.',
+    );
+    const forGood = mailOf('security.account_deleted', { restorableUntil: null });
+    expect(forGood.text).to.include('cannot be restored').and.not.to.include('until');
+    expect(templates['security.account_deleted'].inApp).to.equal(undefined);
+  });
+
+  it('tell admins who made whom an administrator, also when they did it themselves, or nobody who was logged in', () => {
+    const { text } = mailOf('security.admin_added');
+    expect(text).to.include('Mia made Eve an administrator.');
+    const own = mailOf('security.admin_added', { isOwnAct: true });
+    expect(own.text).to.include('You made Eve an administrator.').and.include('If this was not you');
+    const operators = mailOf('security.admin_added', { actor: null });
+    expect(operators.text).to.include('An operator, on the command line, made Eve an administrator.');
+  });
+
+  it('tell people which role they have now, and who gave it to them', () => {
+    expect(mailOf('security.role_changed').text).to.include('Mia changed your role in Taskwire to manager.');
+    const own = mailOf('security.role_changed', { isOwnAct: true, role: 'member' });
+    expect(own.text).to.include('You changed your own role in Taskwire to member.');
+  });
+
+  it('tell people whose account was restored how to get a password', () => {
+    const { text } = mailOf('security.account_restored');
+    expect(text).to.include('Mia restored your Taskwire account').and.include('/app/oidc/account/forgot');
+  });
 
   it('do not send a mail when a task is started', () => {
     expect(templates['task.started'].mail).to.equal(undefined);

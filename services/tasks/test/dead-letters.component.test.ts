@@ -105,6 +105,20 @@ describe('dead letters, over REST', () => {
     expect(codeOf(await world.call('replayDeadLetter', { token: admin.token, params: { id } }))).to.equal('conflict');
   });
 
+  it('are not dropped with a token that is older than five minutes, which may be stolen', async () => {
+    const { id, message_id } = await bury();
+    const drop = async (loggedInAgo: number) =>
+      await world.call('dropDeadLetter', {
+        token: await world.auth.userToken(admin, { loggedInAgo }),
+        params: { id },
+        body: { reason: 'nobody misses it' },
+      });
+    const answer = await drop(301);
+    expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'reauthentication_required']);
+    expect(await list({ message_id })).to.have.length(1);
+    expect((await drop(200)).status).to.equal(200);
+  });
+
   it('are replayed in batches that end, although all fail again', async () => {
     for (const letter of await list({}))
       await world.call('dropDeadLetter', { token: admin.token, params: { id: letter.id }, body: { reason: 'done' } });

@@ -57,7 +57,9 @@ function parametersOf(operation: Json): Map<string, Json> {
 
 function bodyBreaks(name: string, was: Json, is: Json, compare: Compare): Break[] {
   const [before, after] = [contentOf(was['requestBody']), contentOf(is['requestBody'])];
-  if (before === undefined) return after === undefined ? [] : [`${name} body: became required`];
+  const isRequired = (operation: Json) => object(operation['requestBody'])['required'] === true;
+  if (isRequired(is) && !isRequired(was)) return [`${name} body: became required`];
+  if (before === undefined) return [];
   if (after === undefined) return [`${name} body: was removed`];
   if (before.type !== after.type) return [`${name} body: is ${after.type} instead of ${before.type}`];
   return compare(`${name} body`, before.schema, after.schema, 'sent');

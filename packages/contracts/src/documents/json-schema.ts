@@ -10,6 +10,7 @@ export type JsonSchema = { [keyword: string]: unknown };
 /** Schemas that documents define once, under this name. */
 const shared: Readonly<Record<string, z.ZodType>> = {
   User: schemas.user,
+  ListedUser: schemas.listedUser,
   InternalUser: schemas.internalUser,
   Task: schemas.task,
   Activity: schemas.activity,

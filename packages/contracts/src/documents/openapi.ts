@@ -174,7 +174,7 @@ function requestBody(route: Route): Json {
   return {
     requestBody: {
       description: `At most ${bodyLimitOf(route)} bytes.`,
-      required: true,
+      required: route.optionalBody !== true,
       content: { [mediaType]: { schema, example: exampleOf(schema) } },
     },
   };
@@ -188,7 +188,7 @@ const headers: Json = {
   'X-Request-Id': { description: 'Finds the request in the logs.', schema: { type: 'string' } },
   ETag: { description: 'The version of the resource, for If-Match and If-None-Match.', schema: { type: 'string' }, example: '"3"' },
   'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
-  'WWW-Authenticate': { description: 'What kind of token is missing, or what is wrong with it.', schema: { type: 'string' } },
+  'WWW-Authenticate': { description: 'What kind of token is missing, or what is wrong with it; for a log-in that is too old, the challenge of RFC 9470.', schema: { type: 'string' } },
   'Idempotency-Replayed': {
     description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.',
     schema: { type: 'string', enum: ['true'] },
@@ -229,7 +229,9 @@ function problemResponse(status: number, codes: readonly ProblemCode[]): Json {
     description: codes.map((code) => `\`${code}\`: ${problemTypes[code].title}`).join('\n\n'),
     headers: {
       'X-Request-Id': header('X-Request-Id'),
-      ...(status === 401 || codes.includes('insufficient_scope') ? { 'WWW-Authenticate': header('WWW-Authenticate') } : {}),
+      ...(status === 401 || codes.some((code) => code === 'insufficient_scope' || code === 'reauthentication_required')
+        ? { 'WWW-Authenticate': header('WWW-Authenticate') }
+        : {}),
       ...(status === 412 ? { ETag: header('ETag') } : {}),
       ...(status === 429 || status === 503 ? { 'Retry-After': header('Retry-After') } : {}),
     },

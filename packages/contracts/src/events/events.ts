@@ -18,6 +18,13 @@ const linkEvent = z.object({
   timestamp: instant.describe('when it was asked for'),
 });
 
+/** What an account's own events have in common. */
+const accountFact = {
+  user_id: uuid.describe('the user to notify'),
+  timestamp: instant.describe('when it was committed'),
+};
+const accountActor = uuid.nullable().describe('the user who did it; null for the command line');
+
 const taskFact = {
   task_uuid: uuid.describe('the task'),
   timestamp: instant.describe('when it happened'),
@@ -60,6 +67,27 @@ export const events = {
   'auth.account.password_changed': z
     .object({ user_id: uuid.describe('the user'), timestamp: instant.describe('when it was committed') })
     .describe('A user has another password; all access from before has ended.'),
+  'auth.account.role_changed': z
+    .object({ ...accountFact, actor: accountActor, role: z.string().describe('the role that the user has now') })
+    .describe('A user has another role.'),
+  'auth.account.deleted': z
+    .object({
+      ...accountFact,
+      actor: accountActor,
+      restorable_until: instant.nullable().describe('until when an admin can restore the account; null for never'),
+    })
+    .describe('An account was deleted, and its former owner is to be notified.'),
+  'auth.account.restored': z
+    .object({ ...accountFact, actor: accountActor })
+    .describe('A deleted account was restored.'),
+  'auth.account.admin_added': z
+    .object({
+      ...accountFact,
+      user_id: uuid.describe('the admin to notify; each other admin has an event of their own'),
+      admin_id: uuid.describe('the user who is an admin now'),
+      actor: accountActor,
+    })
+    .describe('Somebody became an admin: by creation, a change of role or a restoration.'),
   'tasks.task.created': taskEvent.describe('A task was created.'),
   'tasks.task.changed': taskEvent.describe('A field of a task changed; also for a new task, after created.'),
   'tasks.task.deleted': taskEvent.describe('A task was deleted.'),

@@ -7,6 +7,7 @@ import { listOf, page, queryTime, searchText } from './schemas.ts';
 export const auditActions = [
   'login',
   'logout',
+  'reauthenticate',
   'refresh',
   'refresh.reuse',
   'register',
@@ -17,6 +18,7 @@ export const auditActions = [
   'user.create',
   'user.change',
   'user.delete',
+  'user.restore',
   'user.erase',
   'role.change',
   'email.verify.request',

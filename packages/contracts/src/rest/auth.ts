@@ -6,15 +6,8 @@ import { invitationRoutes } from './invitations.ts';
 import { oauthRoutes } from './oauth.ts';
 import { defineRoute } from './route.ts';
 import { sessionRoutes } from './sessions.ts';
-import { email, givenEmail, givenPassword, idParams, internalUser, listOf, newPassword, page, personName, queryTime, role, searchText, user } from './schemas.ts';
-
-const session = z.object({
-  access_token: z.string(),
-  token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds that the access token lives'),
-  refresh_token: z.string(),
-  user,
-});
+import { email, givenEmail, givenPassword, idParams, internalUser, listedUser, listOf, newPassword, page, personName, queryTime, role, searchText, session, user } from './schemas.ts';
+import { stepUp, stepUpProblems, stepUpRoutes } from './step-up.ts';
 
 /** A link that is mailed; what it opens is the mail's own secret, so it is asked for when it is sent, and kept nowhere. */
 const accountLink = z.object({
@@ -195,9 +188,13 @@ export const authRoutes = {
       created_until: queryTime.optional().describe('made before this time'),
       updated_since: queryTime.optional().describe('last changed at this time or later'),
       updated_until: queryTime.optional().describe('last changed before this time'),
+      deleted: z
+        .enum(['true', 'false'])
+        .default('false')
+        .describe('true: admins get the deleted users whose name and address are still known, instead of the others'),
       sort: z.enum(['created_at', '-created_at']).default('created_at').describe('oldest first when left out; - is latest first'),
     }),
-    responses: { 200: listOf(user) },
+    responses: { 200: listOf(listedUser) },
     problems: ['bad_cursor'],
   }),
   createUser: defineRoute({
@@ -205,12 +202,13 @@ export const authRoutes = {
     path: '/api/v1/users',
     operationId: 'createUser',
     summary: 'Create a user with a role',
+    description: 'Admins and managers are created only within five minutes of a log-in, or with `current_password`.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
-    body: z.strictObject({ email, password: newPassword, name: personName, role }),
+    body: z.strictObject({ email, password: newPassword, name: personName, role, ...stepUp }),
     responses: { 201: user },
     etag: true,
-    problems: ['email_taken', 'weak_password', 'rate_limited'],
+    problems: ['email_taken', 'weak_password', ...stepUpProblems],
   }),
   getUser: defineRoute({
     method: 'get',
@@ -231,17 +229,12 @@ export const authRoutes = {
     operationId: 'changeUser',
     summary: 'Change a user',
     description:
-      'Oneself (account:write), or any user for admins (admin). Only admins change roles, with the scope admin. No third-party application changes an e-mail address. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change.',
+      'Oneself (account:write), or any user for admins (admin). Only admins change roles, with the scope admin. No third-party application changes an e-mail address. Another `email` does not take effect at once: it stands as `pending_email` until the link mailed to it is used, and the newest request counts. For one\'s own address `current_password` is required; a wrong one counts as a failed log-in. The present `email` again cancels a pending change. A role, and another user\'s address, are changed only within five minutes of a log-in, or with `current_password`.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
     params: idParams,
     body: z
-      .strictObject({
-        name: personName.optional(),
-        email: email.optional(),
-        role: role.optional(),
-        current_password: givenPassword.optional().describe('required for another address of one\'s own'),
-      })
+      .strictObject({ name: personName.optional(), email: email.optional(), role: role.optional(), ...stepUp })
       .refine(
         ({ name, email: address, role: wanted }) => [name, address, wanted].some((field) => field !== undefined),
         'must name at least one field to change',
@@ -256,8 +249,7 @@ export const authRoutes = {
       'email_taken',
       'last_admin',
       'current_password_required',
-      'wrong_password',
-      'rate_limited',
+      ...stepUpProblems,
     ],
   }),
   deleteUser: defineRoute({
@@ -265,16 +257,20 @@ export const authRoutes = {
     path: '/api/v1/users/{id}',
     operationId: 'deleteUser',
     summary: 'Delete a user',
-    description: 'Oneself, or any user for admins. No third-party application deletes the account of its own user.',
+    description:
+      'Oneself, or any user for admins; only within five minutes of a log-in, or with `current_password`. An admin can restore the account for seven days. No third-party application deletes the account of its own user.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['admin'], unverified: true },
     params: idParams,
+    body: z.strictObject(stepUp),
+    optionalBody: true,
     ifMatch: 'required',
     responses: { 204: null },
-    problems: ['not_found', 'gone', 'last_admin'],
+    problems: ['not_found', 'gone', 'last_admin', ...stepUpProblems],
   }),
   ...invitationRoutes,
   ...sessionRoutes,
+  ...stepUpRoutes,
   ...auditRoutes,
   ...oauthRoutes,
   getInternalUser: defineRoute({

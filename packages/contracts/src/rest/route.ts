@@ -20,6 +20,8 @@ export type Route = {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /** Whether the body may be left out. */
+  optionalBody?: true;
   ifMatch?: IfMatch;
   /** Whether the route takes an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
   idempotent?: boolean;

@@ -131,6 +131,21 @@ export const internalUser = userFields.extend({
   tokens_valid_after: instant.nullable().describe('access tokens issued before this are refused'),
 });
 
+/** A user in a list. */
+export const listedUser = user.extend({
+  deleted_at: instant.optional().describe('of deleted users only'),
+  restorable_until: instant.optional().describe('of deleted users only: until when an admin can restore the account'),
+});
+
+/** What a log-in is answered with. */
+export const session = z.object({
+  access_token: z.string(),
+  token_type: z.literal('Bearer'),
+  expires_in: z.int().describe('seconds that the access token lives'),
+  refresh_token: z.string(),
+  user,
+});
+
 const person = z.object({ id: uuid, name: z.string() });
 
 export const task = z.object({
@@ -177,6 +192,10 @@ export const notificationTypes = [
   'security.email_change_requested',
   'security.email_changed',
   'security.invitation',
+  'security.role_changed',
+  'security.account_deleted',
+  'security.account_restored',
+  'security.admin_added',
 ] as const;
 
 export const notification = z.object({

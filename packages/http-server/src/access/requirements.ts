@@ -2,8 +2,10 @@ import type { Access, UserAccess, UserScope } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import type { Actor, UserActor } from './actor.ts';
 
-/** How long a log-in counts as recent, in milliseconds. OWASP ASVS 3.7.1 asks for a new proof before sensitive changes. */
-const recentMs = 5 * 60_000;
+/** How long a log-in counts as recent, in seconds. OWASP ASVS 3.7.1 asks for a new proof before sensitive changes. */
+const recentSeconds = 5 * 60;
+/** `auth_time` is the time of Auth's database, whose clock may be ahead of this one by as much as for other claims, in seconds. */
+const clockAheadSeconds = 5;
 
 /** Refuses an actor whom the contract of a route does not let in. @throws Problem with status 403. */
 export function requireAccess(access: Access, actor: Actor): void {
@@ -51,15 +53,27 @@ export function requireFirstParty(actor: UserActor): void {
   throw problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
 }
 
-/** Step-up: the token must come from a log-in of the last five minutes. @throws Problem `reauthentication_required`. */
-export function requireRecentLogin(actor: UserActor, now: number = Date.now()): void {
-  if (hasRecentLogin(actor, now)) return;
-  throw problem('reauthentication_required', 'Log in again, and repeat the request within five minutes.');
+/**
+ * Step-up: the token must come from a log-in of the last five minutes. `or` names another proof that the operation takes from first-party callers.
+ * @throws Problem `reauthentication_required`, with the challenge of RFC 9470 for OAuth clients.
+ */
+export function requireRecentLogin(actor: UserActor, { or }: { or?: string } = {}): void {
+  if (hasRecentLogin(actor)) return;
+  const detail = actor.isFirstParty
+    ? `${or === undefined ? '' : `${or}, or `}log in again or call POST /api/v1/auth/reauthenticate and repeat the request within five minutes.`
+    : `Ask for authorization again with prompt=login or max_age=${recentSeconds}, and repeat the request with the new token.`;
+  throw problem('reauthentication_required', detail.charAt(0).toUpperCase() + detail.slice(1), {
+    headers: {
+      'WWW-Authenticate': `Bearer error="insufficient_user_authentication", error_description="The log-in is too old", max_age="${recentSeconds}"`,
+    },
+  });
 }
 
-/** Whether the person proved within the last five minutes who they are. */
+/** Whether the person proved within the last five minutes who they are. A time in the future proves nothing. */
 export function hasRecentLogin({ authenticatedAt }: UserActor, now: number = Date.now()): boolean {
-  return authenticatedAt !== undefined && now - authenticatedAt.getTime() <= recentMs;
+  if (authenticatedAt === undefined) return false;
+  const age = (now - authenticatedAt.getTime()) / 1000;
+  return age <= recentSeconds && age >= -clockAheadSeconds;
 }
 
 function insufficientScope(scopes: readonly UserScope[]) {

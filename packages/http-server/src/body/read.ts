@@ -14,6 +14,7 @@ export function bodyReader(route: Route): RequestHandler {
   const accepted = route.bodyType === undefined ? ['json', '+json'] : [route.bodyType];
   const limit = bodyLimitOf(route);
   return async (request, _response, next) => {
+    if (!hasBody(request) && route.optionalBody === true) return next();
     if (!hasBody(request)) throw problem('malformed_json', `The request has no body; send ${mediaType}.`);
     if (request.is(accepted) === false) {
       throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);

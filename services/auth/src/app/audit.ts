@@ -93,9 +93,10 @@ const endings: Partial<Record<NonNullable<UserChange['endsSessions']>, AuditActi
 /** What a change of a user is called, without what it changed them to: names and addresses have no place in the log. */
 export function auditedAs(
   before: { role: Role; email: string },
-  { deleted, role, name, email, pendingEmail, emailVerified, endsSessions }: UserChange,
+  { deleted, restored, role, name, email, pendingEmail, emailVerified, endsSessions }: UserChange,
 ): { action: AuditAction; reason?: string }[] {
   if (deleted === true) return [{ action: 'user.delete' }];
+  if (restored === true) return [{ action: 'user.restore' }];
   const ending = endsSessions && endings[endsSessions];
   const isMove = email !== undefined && email.toLowerCase() !== before.email.toLowerCase();
   const changed = { name, email: isMove ? undefined : email };

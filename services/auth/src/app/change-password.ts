@@ -1,5 +1,6 @@
-import { problem, Problem } from '@taskwire/errors';
+import { problem } from '@taskwire/errors';
 import type { Audit } from './audit.ts';
+import { withAuditedRefusals } from './audited-refusals.ts';
 import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
 import { hashOfNew } from './hash-of-new.ts';
@@ -37,14 +38,10 @@ export function changePassword({ users, passwords, audit, checkPassword, startSe
   }
 
   return async (caller: Caller, given: { current_password: string; new_password: string }): Promise<SessionTokens> => {
-    try {
-      return await startSession(await change(caller, given), caller.origin);
-    } catch (error) {
-      if (error instanceof Problem && error.status < 500) {
-        const subject = { kind: 'user', id: caller.id } as const;
-        await audit.recordRefusal({ ...doneBy(caller), action: 'password.change', subject, reason: error.code });
-      }
-      throw error;
-    }
+    const subject = { kind: 'user', id: caller.id } as const;
+    const attempt = { ...doneBy(caller), action: 'password.change', subject } as const;
+    return await withAuditedRefusals(audit, attempt, async () =>
+      startSession(await change(caller, given), caller.origin),
+    );
   };
 }

@@ -1,9 +1,9 @@
-import { schemas, type Role } from '@taskwire/contracts';
-import { problem, Problem } from '@taskwire/errors';
+import { schemas, type AuditAction, type Role } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
 import type { Audit } from './audit.ts';
-import type { CheckPassword } from './authenticate.ts';
+import { withAuditedRefusals } from './audited-refusals.ts';
 import { emailTaken } from './create-user.ts';
-import { currentPasswordRequired, requireCurrentPassword } from './current-password.ts';
+import { currentPasswordRequired } from './current-password.ts';
 import type { Limits, StoredUser, User, UserChange, Users } from './ports.ts';
 import {
   doneBy,
@@ -15,6 +15,7 @@ import {
   type Caller,
 } from './read-user.ts';
 import { requireAcceptedDomain, type RegistrationPolicy } from './registration.ts';
+import type { StepUp } from './step-up.ts';
 
 /** Throws unless the caller knows this version of what it changes. */
 export type RequireVersion = (version: number) => void;
@@ -26,21 +27,23 @@ type Wanted = {
   current_password?: string | undefined;
 };
 
-type Parts = { users: Users; limits: Limits; audit: Audit; checkPassword: CheckPassword; policy: RegistrationPolicy };
+type ChangeParts = { users: Users; limits: Limits; audit: Audit; stepUp: StepUp; policy: RegistrationPolicy };
 
-/** Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. */
-export function changeUser({ users, limits, audit, checkPassword, policy }: Parts) {
-  const requirePassword = requireCurrentPassword(checkPassword);
-
+/**
+ * Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. A role, and the address of
+ * somebody else, need step-up; one's own address needs the password.
+ */
+export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts) {
   /**
-   * Whether the caller may have the user's address moved to another; false where it would not move. Both addresses are mailed.
-   * @throws Problem `current_password_required`, `wrong_password`, `email_domain_not_accepted`, `rate_limited`, `email_taken`.
+   * Whether the caller may have the user's address moved to another; false where it would not move. Both addresses are mailed. A password that was
+   * sent has been checked before.
+   * @throws Problem `current_password_required`, `email_domain_not_accepted`, `rate_limited`, `email_taken`.
    */
   async function mayMove(caller: Caller, id: string, { email, current_password: password }: Wanted): Promise<boolean> {
     const user = await users.find(id);
     if (email === undefined || user === undefined || user.is_deleted || isSameAddress(user.email, email)) return false;
     // asked first, so that a stolen session learns nothing and mails nobody
-    if (caller.id === id) await requirePassword(user, password, caller.origin);
+    if (caller.id === id && password === undefined) throw currentPasswordRequired();
     if (caller.id === id) requireAcceptedDomain(policy, email);
     // counted before the next answer, which tells whether there is an account
     if (!(await limits.changeEmail(id))) throw mailedTooOften();
@@ -51,15 +54,9 @@ export function changeUser({ users, limits, audit, checkPassword, policy }: Part
   }
 
   async function audited(caller: Caller, id: string, wanted: Wanted): Promise<boolean> {
-    try {
-      return await mayMove(caller, id, wanted);
-    } catch (error) {
-      if (error instanceof Problem && error.status < 500) {
-        const subject = { kind: 'user', id } as const;
-        await audit.recordRefusal({ ...doneBy(caller), action: 'email.change.request', subject, reason: error.code });
-      }
-      throw error;
-    }
+    const subject = { kind: 'user', id } as const;
+    const attempt = { ...doneBy(caller), action: 'email.change.request', subject } as const;
+    return await withAuditedRefusals(audit, attempt, async () => mayMove(caller, id, wanted));
   }
 
   /** A name is an event, and reaches everybody who shares a task with its owner. Only a change that may be made counts. */
@@ -76,6 +73,9 @@ export function changeUser({ users, limits, audit, checkPassword, policy }: Part
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
     // whoever holds the address of an account can take the account over, so not even an application that administers changes one
     if (wanted.email !== undefined) requirePerson(caller);
+    if (wanted.current_password !== undefined || needsStepUp(caller, id, wanted)) {
+      await stepUp(caller, wanted.current_password, { action: auditedAs(wanted), subject: { kind: 'user', id } });
+    }
     if (wanted.name !== undefined) await allowRename(caller, id, wanted.name, requireVersion);
     const isMoveAllowed = await audited(caller, id, wanted);
     const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
@@ -93,11 +93,17 @@ export function changeUser({ users, limits, audit, checkPassword, policy }: Part
   };
 }
 
-/** Deletes a user: oneself, or anybody for admins. A tombstone stays. */
-export function deleteUser({ users }: { users: Users }) {
-  return async (caller: Caller, id: string, requireVersion: RequireVersion): Promise<void> => {
+/** Deletes a user: oneself, or anybody for admins; both need step-up. A tombstone stays. */
+export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) {
+  return async (
+    caller: Caller,
+    id: string,
+    { current_password: current }: Pick<Wanted, 'current_password'>,
+    requireVersion: RequireVersion,
+  ): Promise<void> => {
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (caller.id === id) requirePerson(caller);
+    await stepUp(caller, current, { action: 'user.delete', subject: { kind: 'user', id } });
     const deleted = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
@@ -110,6 +116,16 @@ export function deleteUser({ users }: { users: Users }) {
 
 function mailedTooOften() {
   return problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+}
+
+/** A role gives rights, and the address of somebody else is the way into their account. */
+function needsStepUp(caller: Caller, id: string, { role, email }: Wanted): boolean {
+  return role !== undefined || (email !== undefined && caller.id !== id);
+}
+
+function auditedAs({ role, email }: Wanted): AuditAction {
+  if (role !== undefined) return 'role.change';
+  return email === undefined ? 'user.change' : 'email.change.request';
 }
 
 async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise<void> {

@@ -7,6 +7,9 @@ import type { Occasion, Origin } from './audit.ts';
 /** A user as the API shows it. */
 export type User = z.output<typeof schemas.user>;
 
+/** A user as a list shows it: a deleted one with the time until which they can be restored. */
+export type ListedUser = z.output<typeof schemas.listedUser>;
+
 /** A user as services see it, deleted ones included. */
 export type InternalUser = z.output<typeof schemas.internalUser>;
 
@@ -48,6 +51,8 @@ export type UserChange = {
   role?: Role;
   /** By a link that was mailed to it. */
   emailVerified?: true;
+  /** Of a deleted user: takes the deletion back. Needs a `passwordHash`. */
+  restored?: true;
   passwordHash?: string;
   deleted?: true;
   endsSessions?:
@@ -82,7 +87,14 @@ export type Users = {
   change(id: string, by: Occasion, decide: DecideChange): Promise<StoredUser | 'email_taken' | undefined>;
   /** Sets another password, and ends access; undefined, and nothing done, when `before` is not the hash of the present one. */
   changePassword(id: string, hashes: { before: string; after: string }, by: Occasion): Promise<StoredUser | undefined>;
-  list(filter: UserFilter): Promise<User[]>;
+  /**
+   * Takes back a deletion, with this password in the place of the old one; a user who is not deleted stays as they are. `too_late`: the time for it is
+   * over. `email_taken`: another user has the address, or may take it back. Undefined when there never was one.
+   */
+  restore(id: string, passwordHash: string, by: Occasion): Promise<StoredUser | 'too_late' | 'email_taken' | undefined>;
+  /** The user who was deleted last with this address, if they can be restored. */
+  findRestorable(email: string): Promise<StoredUser | undefined>;
+  list(filter: UserFilter): Promise<ListedUser[]>;
   listChanged(filter: ChangedFilter): Promise<InternalUser[]>;
 };
 
@@ -96,6 +108,8 @@ export type UserFilter = {
   createdUntil?: string | undefined;
   updatedSince?: string | undefined;
   updatedUntil?: string | undefined;
+  /** The deleted whose name and address are still known, instead of the others. */
+  isDeleted: boolean;
   order: 'oldest_first' | 'latest_first';
   /** The id that the page before ended with. */
   after: string | undefined;
@@ -137,6 +151,17 @@ export type Sessions = {
    * session has ended.
    */
   rotate(tokens: { used: Buffer; next: Buffer }, origin: Origin): Promise<SessionGrant | 'reused' | 'unknown'>;
+  /**
+   * Notes that the person of a session proved again who they are, and gives it a new refresh token, the only one that works from then on.
+   * Undefined when the session or the access of the user has ended since `tokensValidAfter` was read.
+   */
+  reauthenticate(session: {
+    sessionId: string;
+    userId: string;
+    tokensValidAfter: string | null;
+    refreshTokenHash: Buffer;
+    origin: Origin;
+  }): Promise<SessionGrant | undefined>;
   end(sessionId: string, by: Occasion): Promise<void>;
   /** The user whose tokens are about to be made; undefined for a deleted one. */
   subject(userId: string): Promise<Subject | undefined>;

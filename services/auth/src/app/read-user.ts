@@ -7,6 +7,8 @@ import type { InternalUser, StoredUser, User, Users } from './ports.ts';
 export type Caller = {
   id: string;
   role: Role;
+  /** Undefined for a token of no session, which is refused before it comes here. */
+  sessionId: string | undefined;
   clientId: string;
   /** Whether the application is the product's own front end. */
   isFirstParty: boolean;
@@ -14,8 +16,8 @@ export type Caller = {
   scopes: ReadonlySet<UserScope>;
   /** Whether the account may only reach itself, since its address is not verified. */
   isRestricted: boolean;
-  /** The session that the access token comes from. */
-  sessionId: string | undefined;
+  /** Throws `reauthentication_required` unless the person logged in within five minutes; `or` names another proof, such as "send current_password". */
+  requireRecentLogin(or: string): void;
   origin: Origin;
 };
 

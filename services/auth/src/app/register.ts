@@ -1,5 +1,6 @@
-import { problem, Problem } from '@taskwire/errors';
+import { problem } from '@taskwire/errors';
 import type { Audit, Origin } from './audit.ts';
+import { withAuditedRefusals } from './audited-refusals.ts';
 import { createUser } from './create-user.ts';
 import type { Limits, Passwords, User, Users } from './ports.ts';
 import type { Registration } from './registration.ts';
@@ -26,7 +27,7 @@ export function register({ registration, ...parts }: Parts) {
 
   return async ({ invitation_token: token, ...account }: Account, origin: Origin): Promise<User> => {
     const by = { actor: null, origin, action: 'register' } as const;
-    try {
+    return await withAuditedRefusals(parts.audit, { ...by, subject: null }, async () => {
       registration.requireAdmission({ email: account.email, invitationToken: token });
       await parts.limits.register(origin.ip ?? '');
       const invited = token === undefined ? {} : await invitationFor(account.email, token);
@@ -34,11 +35,6 @@ export function register({ registration, ...parts }: Parts) {
       // who has chosen the password is known where they did
       await parts.limits.trust(origin, account.email);
       return user;
-    } catch (error) {
-      if (error instanceof Problem && error.status < 500) {
-        await parts.audit.recordRefusal({ ...by, subject: null, reason: error.code });
-      }
-      throw error;
-    }
+    });
   };
 }

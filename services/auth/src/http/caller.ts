@@ -1,12 +1,16 @@
-import type { UserActor } from '@taskwire/http-server';
+import { requireRecentLogin, type UserActor } from '@taskwire/http-server';
 import { originOf, type RequestFacts } from '../app/origin.ts';
 import type { LinkVisitor } from '../app/link-visitor.ts';
 import type { Caller } from '../app/read-user.ts';
 
 /** The logged-in user who calls, and the application that acts for them. */
-export function callerOf(request: RequestFacts & { actor: UserActor }): Caller {
-  const { id, role, clientId, isFirstParty, isRestricted, scopes, sessionId } = request.actor;
-  return { id, role, clientId, isFirstParty, isRestricted, scopes, sessionId, origin: originOf(request) };
+export function callerOf({ actor, ...request }: RequestFacts & { actor: UserActor }): Caller {
+  const { id, role, clientId, isFirstParty, isRestricted, scopes, sessionId } = actor;
+  return {
+    ...{ id, role, clientId, isFirstParty, isRestricted, scopes, sessionId },
+    requireRecentLogin: (or) => requireRecentLogin(actor, { or }),
+    origin: originOf({ actor, ...request }),
+  };
 }
 
 /** Somebody who uses a mailed link, logged in or not. An application that acts for a user is not the user. */

@@ -1,4 +1,5 @@
 import { uuid, type authRoutes } from '@taskwire/contracts';
+import { problem } from '@taskwire/errors';
 import type { HandlerOf } from '@taskwire/http-server';
 import { cursorInstant, listCursors, type Cursors } from '@taskwire/postgres';
 import { z } from 'zod';
@@ -8,7 +9,9 @@ const afterChange = z.tuple([cursorInstant, uuid]);
 
 /** Users, by creation; pages are stable while users are added, changed or deleted. */
 export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
-  return async ({ query: { cursor, limit, role, q, sort, ...filter } }) => {
+  return async ({ actor, query: { cursor, limit, role, q, sort, ...filter } }) => {
+    const isDeleted = filter.deleted === 'true';
+    if (isDeleted && actor.role !== 'admin') throw problem('forbidden', 'Only admins list deleted users.');
     const cursors = listCursors(uuid, { name: 'users', filter: { role, q, sort, ...filter } });
     const after = cursors.decode(cursor);
     const found = await users.list({
@@ -19,6 +22,7 @@ export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> 
       createdUntil: filter.created_until,
       updatedSince: filter.updated_since,
       updatedUntil: filter.updated_until,
+      isDeleted,
       order: sort === 'created_at' ? 'oldest_first' : 'latest_first',
       after,
       // one more than asked for tells whether there is a next page

@@ -2,13 +2,15 @@ import { authRoutes } from '@taskwire/contracts';
 import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
 import { originOf } from '../app/origin.ts';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
-import type { createUser } from '../app/create-user.ts';
+import type { addUser } from '../app/add-user.ts';
 import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { logIn } from '../app/log-in.ts';
 import type { Sessions, User, Users } from '../app/ports.ts';
 import { doneBy, type readInternalUser, type readUser } from '../app/read-user.ts';
+import type { reauthenticate } from '../app/reauthenticate.ts';
 import type { refresh } from '../app/refresh.ts';
 import type { register } from '../app/register.ts';
+import type { restoreUserByAdmin } from '../app/restore-user.ts';
 import type { Audit, AuditLog } from '../app/audit.ts';
 import { listAudit } from './audit.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
@@ -22,10 +24,12 @@ export type UseCases = {
   deviceCookieFor: DeviceProofs['cookieFor'];
   refresh: ReturnType<typeof refresh>;
   logOut: Sessions['end'];
-  createUser: ReturnType<typeof createUser>;
+  reauthenticate: ReturnType<typeof reauthenticate>;
+  addUser: ReturnType<typeof addUser>;
   readUser: ReturnType<typeof readUser>;
   changeUser: ReturnType<typeof changeUser>;
   deleteUser: ReturnType<typeof deleteUser>;
+  restoreUser: ReturnType<typeof restoreUserByAdmin>;
   readInternalUser: ReturnType<typeof readInternalUser>;
 };
 
@@ -52,17 +56,14 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
       if (sessionId !== undefined) await app.logOut(sessionId, doneBy(callerOf(request)));
       return answer(204);
     }),
+    bind(authRoutes.reauthenticate, async ({ body, ...request }) =>
+      answer(200, await app.reauthenticate(callerOf(request), body.current_password)),
+    ),
 
     bind(authRoutes.me, async (request) => versioned(200, await app.readUser(callerOf(request), request.actor.id))),
     bind(authRoutes.listUsers, listUsers(users)),
     bind(authRoutes.createUser, async ({ body, ...request }) =>
-      versioned(
-        201,
-        await app.createUser(
-          { ...body, emailVerified: false },
-          { ...doneBy(callerOf(request)), action: 'user.create' },
-        ),
-      ),
+      versioned(201, await app.addUser(callerOf(request), body)),
     ),
     bind(authRoutes.getUser, async ({ params, ...request }) =>
       versioned(200, await app.readUser(callerOf(request), params.id)),
@@ -70,10 +71,13 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
     bind(authRoutes.changeUser, async ({ params, body, ifMatch, ...request }) =>
       versioned(200, await app.changeUser(callerOf(request), params.id, body, requiring(ifMatch))),
     ),
-    bind(authRoutes.deleteUser, async ({ params, ifMatch, ...request }) => {
-      await app.deleteUser(callerOf(request), params.id, requiring(ifMatch));
+    bind(authRoutes.deleteUser, async ({ params, body, ifMatch, ...request }) => {
+      await app.deleteUser(callerOf(request), params.id, body ?? {}, requiring(ifMatch));
       return answer(204);
     }),
+    bind(authRoutes.restoreUser, async ({ params, body, ...request }) =>
+      versioned(200, await app.restoreUser(callerOf(request), params.id, body?.current_password)),
+    ),
 
     bind(authRoutes.listAudit, listAudit(audit)),
 

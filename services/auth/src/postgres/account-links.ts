@@ -9,6 +9,8 @@ import { changeUserRow } from './user-changes.ts';
 export type AccountLinksOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
+  /** How many days a deletion can be taken back. */
+  restoreDays: number;
   /** Called once events were committed, as a hint to publish them. */
   onEvents: () => void;
 };
@@ -19,7 +21,7 @@ type Use<T> = {
   then(tx: Tx, link: AccountLink): Promise<T>;
 };
 
-export function createAccountLinks({ db, lifetimes, onEvents }: AccountLinksOptions): AccountLinks {
+export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: AccountLinksOptions): AccountLinks {
   /** Uses a link for a change of its user. The user's row is locked first, as everywhere. */
   async function use<T>(id: string, origin: Origin, { change, then }: Use<T>): Promise<LinkEnd | { done: T }> {
     const link = await findLink(db.pool, id);
@@ -27,7 +29,7 @@ export function createAccountLinks({ db, lifetimes, onEvents }: AccountLinksOpti
     const done = await db.transaction(async (tx) => {
       let isTaken = false;
       await changeUserRow(tx, {
-        ...{ id: link.userId, by: byHolder(link, origin), lifetimes },
+        ...{ id: link.userId, by: byHolder(link, origin), lifetimes, restoreDays },
         async decide(user) {
           isTaken = !user.is_deleted && (await takeLink(tx, id));
           return isTaken ? await change(tx, link) : undefined;
@@ -51,7 +53,7 @@ export function createAccountLinks({ db, lifetimes, onEvents }: AccountLinksOpti
     if (link === undefined) return;
     await db.transaction(async (tx) => {
       await changeUserRow(tx, {
-        ...{ id: link.userId, by: byHolder(link, origin), lifetimes },
+        ...{ id: link.userId, by: byHolder(link, origin), lifetimes, restoreDays },
         async decide({ pending_email: pending }) {
           await voidLinks(tx, link.userId, ['confirm_email'], 'email_taken');
           return pending === null ? undefined : { pendingEmail: null };

@@ -10,6 +10,8 @@ const batch = 100;
 export type AccountScheduleOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
+  /** How many days a deletion can be taken back. */
+  restoreDays: number;
   /** Called once events were committed, as a hint to publish them. */
   onEvents: () => void;
   /** Days after which an account that registered itself and was never verified is deleted. */
@@ -38,7 +40,7 @@ export async function keepAccountSchedule(options: AccountScheduleOptions): Prom
 type Selection = { condition: string; values: readonly unknown[] };
 
 async function changeAll(
-  { db, lifetimes, onEvents }: AccountScheduleOptions,
+  { db, lifetimes, restoreDays, onEvents }: AccountScheduleOptions,
   { condition, values }: Selection,
   change: UserChange,
 ): Promise<number> {
@@ -48,7 +50,7 @@ async function changeAll(
     await db.transaction(async (tx) => {
       const stillDue = `${due} AND users.id = $${values.length + 1}`;
       await changeUserRow(tx, {
-        ...{ id, by: bySystem, lifetimes },
+        ...{ id, by: bySystem, lifetimes, restoreDays },
         decide: async () => ((await query(tx, stillDue, [...values, id])).length > 0 ? change : undefined),
       });
     });

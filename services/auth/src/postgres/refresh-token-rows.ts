@@ -3,6 +3,13 @@
  */
 
 /**
+ * Whether a token belongs to the session's present log-in. When somebody proves again who they are, tokens from before are dead: one that was
+ * stolen must not get an access token with the new time of log-in.
+ */
+export const isOfPresentLogin =
+  '(sessions.authenticated_at IS NULL OR refresh_tokens.created_at >= sessions.authenticated_at)';
+
+/**
  * Of uses at the same time, the row lock lets one through after the other. $3 is the grace in seconds; $4 tells tokens of the JSON API
  * (true) from those of the provider's clients, who must not use each other's.
  */
@@ -10,7 +17,7 @@ export const claimToken = `
   UPDATE refresh_tokens SET used_at = coalesce(refresh_tokens.used_at, clock_timestamp())
   FROM sessions
   WHERE refresh_tokens.hash = $1 AND refresh_tokens.expires_at > clock_timestamp()
-    AND sessions.id = refresh_tokens.session_id AND (sessions.payload IS NULL) = $4
+    AND sessions.id = refresh_tokens.session_id AND (sessions.payload IS NULL) = $4 AND ${isOfPresentLogin}
     AND (
       refresh_tokens.used_at IS NULL
       OR refresh_tokens.used_at > clock_timestamp() - make_interval(secs => $3)
@@ -24,4 +31,5 @@ export const endReused = `
   FROM refresh_tokens
   WHERE refresh_tokens.hash = $1 AND refresh_tokens.used_at IS NOT NULL AND refresh_tokens.expires_at > clock_timestamp()
     AND sessions.id = refresh_tokens.session_id AND (sessions.payload IS NULL) = $2 AND sessions.ended_at IS NULL
+    AND ${isOfPresentLogin}
   RETURNING sessions.id, sessions.user_id, sessions.client_id`;

@@ -5,7 +5,7 @@ import type { Origin } from '../app/audit.ts';
 import type { SessionGrant, Sessions, User } from '../app/ports.ts';
 import { programOf } from '../app/user-agent.ts';
 import { appendAudit, toInet } from './audit-rows.ts';
-import { claimToken, endReused } from './refresh-token-rows.ts';
+import { claimToken, endReused, isOfPresentLogin } from './refresh-token-rows.ts';
 import { secondsNow, userColumns } from './user-rows.ts';
 
 export type SessionLifetimes = {
@@ -50,6 +50,18 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
         const subject = { kind: 'user' as const, id: ended.user_id };
         await appendAudit(tx, { actor: null, action: 'refresh.reuse', subject, origin, outcome: 'failure' });
         return 'reused';
+      });
+    },
+
+    async reauthenticate({ sessionId, userId, tokensValidAfter, refreshTokenHash, origin }) {
+      return await db.transaction(async (tx) => {
+        const locked = await query(tx, lockSession, [sessionId, userId, tokensValidAfter]);
+        if (locked.length === 0) return undefined;
+        const values = [sessionId, refreshTokenHash, lifetimes.refreshTokenDays];
+        const [row] = await query<GrantRow>(tx, renewSession, values);
+        if (row === undefined) throw new Error('a locked session was not there to renew');
+        await appendAudit(tx, { ...byUser(userId, origin), action: 'reauthenticate', outcome: 'success' });
+        return toGrant(row);
       });
     },
 
@@ -99,7 +111,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     const [row] = await query<GrantRow>(tx, {
       name: 'continue_session',
       text: continueSession,
-      values: [claimed.session_id, next, lifetimes.refreshTokenDays],
+      values: [claimed.session_id, next, lifetimes.refreshTokenDays, used],
     });
     return row && toGrant(row);
   }
@@ -143,6 +155,24 @@ const openSession = `
   SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('opened')}
   FROM account AS users, opened`;
 
+// Refreshes of the session wait, or were done before: then their tokens are older than the new log-in.
+const lockSession = `
+  SELECT FROM users JOIN sessions ON sessions.user_id = users.id
+  WHERE users.id = $2 AND users.deleted_at IS NULL AND users.tokens_valid_after IS NOT DISTINCT FROM $3::timestamptz
+    AND sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
+  FOR SHARE OF users FOR UPDATE OF sessions`;
+
+// a statement of its own, whose clock is read once the session is locked
+const renewSession = `
+  WITH session AS (
+    UPDATE sessions SET authenticated_at = clock_timestamp() WHERE id = $1 RETURNING *
+  ), token AS (
+    INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
+    SELECT $2, id, authenticated_at, least(authenticated_at + make_interval(days => $3), expires_at) FROM session
+  )
+  SELECT ${userColumns}, session.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('session')}
+  FROM session JOIN users ON users.id = session.user_id`;
+
 // A successor that is there already (the token came again within the grace) is given again, unless it was used in the meantime.
 const continueSession = `
   WITH account AS (
@@ -150,6 +180,7 @@ const continueSession = `
     FROM sessions JOIN users ON users.id = sessions.user_id
     WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
       AND users.deleted_at IS NULL
+      AND EXISTS (SELECT FROM refresh_tokens WHERE hash = $4 AND ${isOfPresentLogin})
     FOR SHARE OF users, sessions
   ), token AS (
     INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)

@@ -1,17 +1,14 @@
-import { randomUUIDv7 } from 'node:crypto';
 import { appendEvents } from '@taskwire/outbox';
 import type { EventType } from '@taskwire/contracts';
-import { query, type Tx } from '@taskwire/postgres';
+import { isoMicros, query, type Tx } from '@taskwire/postgres';
 import { auditedAs, type Occasion } from '../app/audit.ts';
 import type { DecideChange, StoredUser, User, UserChange } from '../app/ports.ts';
 import { requesterOf } from '../app/link-request.ts';
+import { actorOf, lockAdmins, notifyAccount, notifyOtherAdmins } from './account-events.ts';
 import { openLink, voidLinks, type LinkLifetimes, type VoidReason } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
 import { endUndoLinksSince, requireUnreserved } from './undo-links.ts';
-import { foldEmail, storedUserColumns } from './user-rows.ts';
-
-/** Admins go one at a time: "taskadmi" as a bigint. */
-const adminsLock = '8386110886541357417';
+import { foldEmail, restorableUntil, storedUserColumns } from './user-rows.ts';
 
 export const findUser = `SELECT ${storedUserColumns} FROM users WHERE users.id = $1`;
 
@@ -21,12 +18,14 @@ export type UserRowChange = {
   decide: DecideChange;
   /** Of links that the change calls for. */
   lifetimes: LinkLifetimes;
+  /** How long a deletion can be taken back. */
+  restoreDays: number;
 };
 
 /** Changes a user in the caller's transaction, under a lock, with all that follows from it; undefined when there never was one. */
 export async function changeUserRow(
   tx: Tx,
-  { id, by, decide, lifetimes }: UserRowChange,
+  { id, by, decide, ...settings }: UserRowChange,
 ): Promise<StoredUser | undefined> {
   const [user] = await query<StoredUser>(tx, `${findUser} FOR NO KEY UPDATE`, [id]);
   if (user === undefined) return undefined;
@@ -37,7 +36,7 @@ export async function changeUserRow(
   for (const audited of auditedAs(user, change)) {
     await appendAudit(tx, { ...by, ...audited, subject: { kind: 'user', id }, outcome: 'success' });
   }
-  await followUp(tx, { before: user, change, after: changed, by, lifetimes });
+  await followUp(tx, { before: user, change, after: changed, by, ...settings });
   return changed;
 }
 
@@ -103,23 +102,22 @@ function pendingAfter(user: StoredUser, change: UserChange): string | null {
   return ends ? null : user.pending_email;
 }
 
-type Changed = { before: StoredUser; change: UserChange; after: StoredUser; by: Occasion; lifetimes: LinkLifetimes };
+type Changed = Pick<UserRowChange, 'by' | 'lifetimes' | 'restoreDays'> & {
+  before: StoredUser;
+  change: UserChange;
+  after: StoredUser;
+};
 
-/** What a change means for mailed links, and what the user is told of it. */
+/** What a change means for mailed links, and whom it is told. */
 async function followUp(tx: Tx, changed: Changed): Promise<void> {
   const { before, change, after } = changed;
-  const { id, updated_at: timestamp } = after;
-  if (change.deleted === true) {
-    // links that undo a change stay: they work again when the user is restored, and reserve the address for that
-    return await voidLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'user_deleted');
-  }
-  if (change.endsSessions !== undefined) await tellAccount(tx, 'auth.account.access_ended', { id, timestamp });
+  const { id: user_id, updated_at: timestamp } = after;
+  if (change.deleted === true) return await followDeletion(tx, changed);
+  if (change.endsSessions !== undefined) await notifyAccount(tx, 'auth.account.access_ended', { user_id, timestamp });
   if (isAnotherAddress(before, change)) await moveLinks(tx, changed);
   else await followPending(tx, changed);
-  if (change.passwordHash === undefined) return;
-  await voidLinks(tx, id, ['reset_password'], 'password_changed');
-  // who undid a change knows, and is mailed the link that sets a password
-  if (change.endsSessions !== 'email_undone') await tellAccount(tx, 'auth.account.password_changed', { id, timestamp });
+  await followPassword(tx, changed);
+  await followRole(tx, changed);
 }
 
 /** Links to the old address end; it can take the account back for some time, unless it gave it back itself. */
@@ -141,27 +139,57 @@ async function followPending(tx: Tx, { before, change, after, by, lifetimes }: C
   }
 }
 
+async function followPassword(tx: Tx, { change, after, by, lifetimes }: Changed): Promise<void> {
+  const { id, email, updated_at: timestamp } = after;
+  if (change.restored === true) {
+    await requireUnreserved(tx, email, id);
+    const link = { userId: id, purpose: 'reset_password', email } as const;
+    await openLink(tx, { ...link, requestedBy: requesterOf(by.actor, id), origin: by.origin }, lifetimes);
+    await notifyAccount(tx, 'auth.account.restored', { user_id: id, timestamp, actor: actorOf(by) });
+  } else if (change.passwordHash !== undefined) {
+    await voidLinks(tx, id, ['reset_password'], 'password_changed');
+    // who undid a change knows, and is mailed the link that sets a password
+    if (change.endsSessions === 'email_undone') return;
+    await notifyAccount(tx, 'auth.account.password_changed', { user_id: id, timestamp });
+  }
+}
+
+async function followRole(tx: Tx, { change, after: { id, role, updated_at: timestamp }, by }: Changed): Promise<void> {
+  const actor = actorOf(by);
+  if (change.role !== undefined) {
+    await notifyAccount(tx, 'auth.account.role_changed', { user_id: id, timestamp, actor, role });
+  }
+  const isNewAdmin = role === 'admin' && (change.role !== undefined || change.restored === true);
+  if (isNewAdmin) await notifyOtherAdmins(tx, { admin_id: id, timestamp, actor });
+}
+
 function endOfPending({ passwordHash, endsSessions }: UserChange): VoidReason {
   if (passwordHash !== undefined) return 'password_changed';
   return endsSessions === undefined ? 'change_cancelled' : 'access_ended';
 }
 
-/** An event of an aggregate of its own, as those of links: one that nobody takes must not hold back those of the user. */
-async function tellAccount(
+async function followDeletion(
   tx: Tx,
-  type: 'auth.account.access_ended' | 'auth.account.password_changed',
-  { id, timestamp }: { id: string; timestamp: string },
+  { after: { id, updated_at: timestamp }, by, restoreDays }: Changed,
 ): Promise<void> {
-  await appendEvents(tx, [{ type, aggregateId: randomUUIDv7(), payload: { user_id: id, timestamp } }]);
+  // links that undo a change stay: they work again when the user is restored, and reserve the address for that
+  await voidLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'user_deleted');
+  // by its schedule the service deletes only accounts that nobody has claimed
+  if (by.actor?.kind === 'system') return;
+  const [deletion] = await query<{ until: string }>(tx, restorableAt, [id, restoreDays]);
+  const restorable_until = restoreDays === 0 ? null : (deletion?.until ?? null);
+  await notifyAccount(tx, 'auth.account.deleted', { user_id: id, timestamp, actor: actorOf(by), restorable_until });
 }
+
+const restorableAt = `SELECT ${isoMicros(restorableUntil('$2'))} AS until FROM users WHERE users.id = $1`;
 
 function isAnotherAddress(user: StoredUser, { email }: UserChange): boolean {
   return email !== undefined && foldEmail(email) !== foldEmail(user.email);
 }
 
-/** The lock comes after the one of the user's row, everywhere, and counting locks nothing: so nobody waits in a circle. */
+/** Counting locks nothing, so nobody waits in a circle. */
 async function isThereAnotherAdmin(tx: Tx, id: string): Promise<boolean> {
-  await query(tx, 'SELECT pg_advisory_xact_lock($1::bigint)', [adminsLock]);
+  await lockAdmins(tx);
   const others = await query(tx, "SELECT FROM users WHERE role = 'admin' AND deleted_at IS NULL AND id <> $1 LIMIT 1", [
     id,
   ]);

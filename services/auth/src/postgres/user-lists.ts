@@ -1,12 +1,15 @@
-import { query, type Queryable } from '@taskwire/postgres';
-import type { ChangedFilter, InternalUser, User, UserFilter } from '../app/ports.ts';
+import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import type { ChangedFilter, InternalUser, ListedUser, UserFilter } from '../app/ports.ts';
 import { conditions, containing, toTimestamp } from './conditions.ts';
-import { internalUserColumns, userColumns } from './user-rows.ts';
+import { internalUserColumns, restorableUntil, userColumns } from './user-rows.ts';
 
-/** Users that are not deleted, by id, which is by time of creation: a row never moves, so pages are stable. */
-export async function listUsers(db: Queryable, filter: UserFilter): Promise<User[]> {
-  const { text, after, order } = filter;
-  const { where, sql, values } = conditions('deleted_at IS NULL');
+/**
+ * Users that are not deleted, or only deleted ones that are not erased, by id, which is by time of creation: a row never moves, so pages are stable.
+ * `restoreDays`: how long deleted users can be restored.
+ */
+export async function listUsers(db: Queryable, filter: UserFilter, restoreDays: number): Promise<ListedUser[]> {
+  const { text, after, order, isDeleted } = filter;
+  const { where, sql, values } = conditions(isDeleted ? notErased : 'deleted_at IS NULL');
   where([after], (id) => `id ${order === 'oldest_first' ? '>' : '<'} ${id}::uuid`);
   where([filter.role], (role) => `role = ${role}`);
   where([text && containing(text)], (pattern) => `(name ILIKE ${pattern} OR email ILIKE ${pattern})`);
@@ -15,12 +18,19 @@ export async function listUsers(db: Queryable, filter: UserFilter): Promise<User
   where([toTimestamp(filter.createdUntil)], (until) => `created_at < ${until}::timestamptz`);
   where([toTimestamp(filter.updatedSince)], (since) => `updated_at >= ${since}::timestamptz`);
   where([toTimestamp(filter.updatedUntil)], (until) => `updated_at < ${until}::timestamptz`);
-  return await query<User>(
+  const columns = isDeleted ? `${userColumns}, ${deletionColumns(restoreDays)}` : userColumns;
+  return await query<ListedUser>(
     db,
-    `SELECT ${userColumns} FROM users WHERE ${sql()}
+    `SELECT ${columns} FROM users WHERE ${sql()}
      ORDER BY id ${order === 'oldest_first' ? 'ASC' : 'DESC'} LIMIT ${filter.limit}`,
     values,
   );
+}
+
+const notErased = 'deleted_at IS NOT NULL AND erased_at IS NULL';
+
+function deletionColumns(restoreDays: number): string {
+  return `${isoMicros('users.deleted_at')} AS deleted_at, ${isoMicros(restorableUntil(String(restoreDays)))} AS restorable_until`;
 }
 
 /**

@@ -12,6 +12,11 @@ export const internalUserColumns = `${userColumns},
 /** The columns of a `StoredUser`. */
 export const storedUserColumns = `${internalUserColumns}, users.pending_email`;
 
+/** Until when a deleted user can be restored; `days` is a parameter or a number. */
+export function restorableUntil(days: string): string {
+  return `(users.deleted_at + make_interval(days => ${days}))`;
+}
+
 /** How addresses are compared; must be the expression of the index users_email_key. */
 export const foldedEmail = 'lower(users.email COLLATE "C")';
 

@@ -2,18 +2,28 @@ import { randomUUIDv7 } from 'node:crypto';
 import { isoMicros, query, type Database, type Tx } from '@taskwire/postgres';
 import type { Credentials, StoredUser, User, Users } from '../app/ports.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
+import { actorOf, notifyOtherAdmins } from './account-events.ts';
 import { appendAudit } from './audit-rows.ts';
 import { takeInvitation } from './invitations.ts';
 import { isReserved, isTakenAddress, requireUnreserved } from './undo-links.ts';
 import { announce, changeUserRow, findUser } from './user-changes.ts';
 import { listChangedUsers, listUsers } from './user-lists.ts';
-import { foldedEmail, foldEmail, secondsNow, userColumns } from './user-rows.ts';
+import { foldedEmail, foldEmail, restorableUntil, secondsNow, storedUserColumns, userColumns } from './user-rows.ts';
+
+export type UserSettings = {
+  /** How long links work, in seconds. */
+  lifetimes: LinkLifetimes;
+  /** How many days a deletion can be taken back. */
+  restoreDays: number;
+};
 
 /** Undoes the creation of an account whose invitation has ended meanwhile. */
 class InvitationEnded extends Error {}
 
 /** `onEvents` is called once events were committed, as a hint to publish them. */
-export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkLifetimes): Users {
+export function createUsers(db: Database, onEvents: () => void, settings: UserSettings): Users {
+  const { lifetimes, restoreDays } = settings;
+
   async function announced<T>(work: (tx: Tx) => Promise<T>): Promise<T | 'email_taken'> {
     try {
       const result = await db.transaction(work);
@@ -47,6 +57,9 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
         }
         const reason = by.action === 'user.create' ? created.role : undefined;
         await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success', reason });
+        if (created.role === 'admin') {
+          await notifyOtherAdmins(tx, { admin_id: created.id, timestamp: created.updated_at, actor: actorOf(by) });
+        }
         const { invitationId } = user;
         if (invitationId !== undefined && !(await takeInvitation(tx, invitationId, created, by))) {
           throw new InvitationEnded();
@@ -85,7 +98,7 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
 
     async change(id, by, decide) {
       return await announced(async (tx) => {
-        return await changeUserRow(tx, { id, by, decide, lifetimes });
+        return await changeUserRow(tx, { id, by, decide, ...settings });
       });
     },
 
@@ -93,7 +106,7 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
       let stands = false;
       const changed = await announced(async (tx) => {
         return await changeUserRow(tx, {
-          ...{ id, by, lifetimes },
+          ...{ id, by, ...settings },
           async decide() {
             stands =
               (await query(tx, 'SELECT FROM users WHERE id = $1 AND password_hash = $2', [id, before])).length > 0;
@@ -104,7 +117,28 @@ export function createUsers(db: Database, onEvents: () => void, lifetimes: LinkL
       return stands && changed !== 'email_taken' ? changed : undefined;
     },
 
-    list: async (filter) => await listUsers(db.pool, filter),
+    async restore(id, passwordHash, by) {
+      let isTooLate = false;
+      const restored = await announced(async (tx) => {
+        return await changeUserRow(tx, {
+          ...{ id, by, ...settings },
+          async decide(user) {
+            if (!user.is_deleted) return undefined;
+            isTooLate =
+              (await query(tx, `SELECT FROM users WHERE id = $1 AND ${isRestorable}`, [id, restoreDays])).length === 0;
+            return isTooLate ? undefined : { restored: true, passwordHash };
+          },
+        });
+      });
+      return isTooLate ? 'too_late' : restored;
+    },
+
+    async findRestorable(email) {
+      const [found] = await query<StoredUser>(db.pool, findRestorable, [foldEmail(email), restoreDays]);
+      return found;
+    },
+
+    list: async (filter) => await listUsers(db.pool, filter, restoreDays),
     listChanged: async (filter) => await listChangedUsers(db.pool, filter),
   };
 }
@@ -116,6 +150,14 @@ const insertUser = `
   INSERT INTO users (id, email, name, role, email_verified, password_hash, self_registered, created_at, updated_at)
   SELECT $1, $2, $3, $4, $5, $6, $7, stamp.at, stamp.at FROM (SELECT clock_timestamp() AS at) stamp
   RETURNING ${userColumns}`;
+
+/** $2: for how many days. */
+const isRestorable = `erased_at IS NULL AND ${restorableUntil('$2')} > clock_timestamp()`;
+
+const findRestorable = `
+  SELECT ${storedUserColumns} FROM users
+  WHERE ${foldedEmail} = $1 AND deleted_at IS NOT NULL AND ${isRestorable}
+  ORDER BY users.deleted_at DESC LIMIT 1`;
 
 const findCredentials = `
   SELECT users.id AS "userId", users.password_hash AS "passwordHash",

@@ -27,8 +27,16 @@ export type MailKind = 'task' | 'link' | 'security' | 'undo';
 export type Facts = {
   /** Null where it is not about a task. */
   task: { id: string; title: string; isDeleted: boolean } | null;
-  /** The name of who did it; null for the system itself. */
+  /** The name of who did it; null for the system itself, and of an account for the command line. */
   actor: string | null;
+  /** Whether the recipient did it. Only what concerns accounts is also told those who did it, as a proof. */
+  isOwnAct?: boolean;
+  /** The name of the other user that it is about. */
+  subject?: string;
+  /** The role that the recipient has now. */
+  role?: string;
+  /** Until when a deletion can be taken back; null for never. */
+  restorableUntil?: string | null;
   /** The name of the recipient; empty for somebody who has no account. */
   recipient: string;
   /** The id of a link that is made when the mail is sent; never the link. */

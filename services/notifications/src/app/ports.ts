@@ -16,8 +16,11 @@ export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promis
 
 export type Person = { kind: 'person'; id: string; name: string; email: string; isEmailVerified: boolean };
 
+/** Name and address are null for a deletion that was the first thing heard of the user, until the next sweep; the address is empty once erased. */
+export type DeletedPerson = { kind: 'deleted'; name: string | null; email: string | null; isEmailVerified: boolean };
+
 /** A person as the directory knows them; asks Auth for one that it does not know. */
-export type FindPerson = (id: string) => Promise<Person | { kind: 'deleted' } | { kind: 'unheard_of' } | Unavailable>;
+export type FindPerson = (id: string) => Promise<Person | DeletedPerson | { kind: 'unheard_of' } | Unavailable>;
 
 /** A link of Auth's, as good as a password while it works: for one mail, and to be kept nowhere. */
 export type AccountLink = {

@@ -43,6 +43,10 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'security.email_change_requested': 'account',
   'security.email_changed': 'account',
   'security.invitation': 'account',
+  'security.role_changed': 'account',
+  'security.account_deleted': 'account',
+  'security.account_restored': 'account',
+  'security.admin_added': 'account',
 };
 
 /** What the mail of each type is counted as, where it has one. */
@@ -60,7 +64,16 @@ export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
   'security.email_change_requested': 'security',
   'security.email_changed': 'undo',
   'security.invitation': 'link',
+  'security.role_changed': 'security',
+  'security.account_deleted': 'security',
+  'security.account_restored': 'security',
+  'security.admin_added': 'security',
 };
+
+/** Whether a user who was deleted still gets it, at the address that they had: news of the deletion, and no other. */
+export function reachesTheDeleted(type: NotificationType): boolean {
+  return type === 'security.account_deleted';
+}
 
 /** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */
 export function audienceOf<T extends ToldEventType>(

@@ -1,31 +1,83 @@
 import type { Compose } from './compose.ts';
-import type { NotificationType } from './notification-types.ts';
-import type { FindPerson, Plan } from './ports.ts';
+import type { Facts, NotificationType } from './notification-types.ts';
+import type { FindPerson, Plan, Unavailable } from './ports.ts';
+import { reachesTheDeleted } from './rules.ts';
 
-type Needs = { findPerson: FindPerson; compose: Compose };
+type Needs = {
+  findPerson: FindPerson;
+  /** Finds whom to notify. Unlike `findPerson` it sees a restored account at once. */
+  findAccountHolder: FindPerson;
+  compose: Compose;
+};
 
-/** What is told of an account, and of which link of Auth's, if it is of one. */
-export type AboutAccount = { userId: string; type: NotificationType; linkId?: string };
+/** What a user is notified of, concerning an account. */
+export type AboutAccount = {
+  userId: string;
+  type: NotificationType;
+  linkId?: string;
+  /** Who did it, where the event says; null for the command line. */
+  actorId?: string | null;
+  /** The other user that it is about. */
+  subjectId?: string;
+  role?: string;
+  restorableUntil?: string | null;
+};
 
-/** Plans what a user is told of their own account. One who was deleted before it could be said is told nothing. */
-export function tellAboutAccount({ findPerson, compose }: Needs) {
-  return async ({ userId, type, linkId }: AboutAccount, eventId: string): Promise<Plan> => {
-    const person = await findPerson(userId);
+/** The name and address of a deleted user arrive with the next sweep of the directory, every five minutes. */
+const untilSweptMs = 60_000;
+
+/** Plans the notification of one user. One who was deleted in the meantime is only notified of the deletion itself. */
+export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Needs) {
+  return async (about: AboutAccount, eventId: string): Promise<Plan> => {
+    const { userId, type } = about;
+    const person = await findAccountHolder(userId);
     switch (person.kind) {
       case 'unavailable':
-        return {
-          kind: 'later',
-          reason: person.detail,
-          ...(person.retryAfterMs === undefined ? {} : { afterMs: person.retryAfterMs }),
-        };
+        return later(person);
       case 'unheard_of':
         return { kind: 'impossible', reason: `Auth does not know the user ${userId}` };
       case 'deleted':
-        return { kind: 'tell', notifications: [] };
-      case 'person': {
-        const facts = { task: null, actor: null, recipient: person.name, ...(linkId === undefined ? {} : { linkId }) };
-        return { kind: 'tell', notifications: [compose({ eventId, userId, type, actorId: null, facts })] };
-      }
+        if (!reachesTheDeleted(type) || person.email === '') return { kind: 'tell', notifications: [] };
+        if (person.name === null || person.email === null) {
+          return { kind: 'later', reason: 'the name of the deleted user is not known yet', afterMs: untilSweptMs };
+        }
+        return await tell(about, person.name, eventId);
+      case 'person':
+        return await tell(about, person.name, eventId);
     }
   };
+
+  async function tell(about: AboutAccount, recipient: string, eventId: string): Promise<Plan> {
+    const { userId, type, actorId, subjectId, linkId, role, restorableUntil } = about;
+    const subject = subjectId === undefined ? undefined : await nameOf(subjectId);
+    if (typeof subject === 'object') return later(subject);
+    const facts: Facts = {
+      task: null,
+      actor: typeof actorId === 'string' ? await actorName(actorId) : null,
+      recipient,
+      ...(actorId === userId ? { isOwnAct: true } : {}),
+      ...(subject === undefined ? {} : { subject }),
+      ...(linkId === undefined ? {} : { linkId }),
+      ...(role === undefined ? {} : { role }),
+      ...(restorableUntil === undefined ? {} : { restorableUntil }),
+    };
+    // counted for nobody: whoever causes many of these must not keep them from being mailed
+    return { kind: 'tell', notifications: [compose({ eventId, userId, type, actorId: null, facts })] };
+  }
+
+  async function nameOf(id: string): Promise<string | Unavailable> {
+    const person = await findPerson(id);
+    if (person.kind === 'unavailable') return person;
+    return (person.kind === 'unheard_of' ? null : person.name) ?? 'A user who was deleted';
+  }
+
+  /** The actor's name is optional: don't delay the notification when Auth is unavailable. */
+  async function actorName(id: string): Promise<string> {
+    const name = await nameOf(id);
+    return typeof name === 'string' ? name : 'An administrator';
+  }
+}
+
+function later({ detail, retryAfterMs }: Unavailable): Plan {
+  return { kind: 'later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
 }

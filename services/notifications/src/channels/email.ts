@@ -3,7 +3,7 @@ import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
 import { warnings, type Counted, type MailBudget } from '../app/mail-budget.ts';
 import type { FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
-import { mailKinds } from '../app/rules.ts';
+import { classes, mailKinds, reachesTheDeleted } from '../app/rules.ts';
 import { harmless, layOut } from '../app/templates/layout.ts';
 import { templates } from '../app/templates/templates.ts';
 import { toldOf, type Mail, type Template } from '../app/templates/template.ts';
@@ -17,6 +17,8 @@ export type EmailOptions = {
   /** Where links lead to. */
   publicUrl: string;
   findPerson: FindPerson;
+  /** For what concerns accounts. */
+  findAccountHolder: FindPerson;
   findLink: FindLink;
   budget: MailBudget;
   /** The most SMTP connections at a time. */
@@ -100,7 +102,10 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       case 'person':
         return await send(delivery, recipientOf(person.email, person), mail, handover);
       case 'deleted':
-        return { kind: 'refused', detail: 'the user was deleted' };
+        if (!reachesTheDeleted(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
+        if (person.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
+        if (person.email === null) return { kind: 'again', detail: 'the address of the deleted user is not known yet' };
+        return await send(delivery, formerOwner(person.email, person.isEmailVerified, delivery), mail, handover);
       case 'unheard_of':
         return { kind: 'refused', detail: 'Auth does not know the user' };
       case 'unavailable':
@@ -109,8 +114,9 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   }
 
   /** Nobody for a mail to somebody who has no account. */
-  async function recipientIn({ userId }: Delivery): ReturnType<FindPerson> {
-    return userId === null ? { kind: 'unheard_of' } : await options.findPerson(userId);
+  async function recipientIn({ userId, type }: Delivery): ReturnType<FindPerson> {
+    if (userId === null) return { kind: 'unheard_of' };
+    return await (classes[type] === 'account' ? options.findAccountHolder : options.findPerson)(userId);
   }
 
   /** The link is asked for now, and lives as long as this attempt; it goes to the address that it was made for. */
@@ -151,6 +157,11 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
 function recipientOf(address: string, person: Person | { kind: 'deleted' } | { kind: 'unheard_of' }): Recipient {
   const isTheirs = person.kind === 'person' && person.isEmailVerified && isSameAddress(person.email, address);
   return isTheirs ? { address, isVerified: true, name: person.name } : { address, isVerified: false };
+}
+
+/** At the address that they had when they were deleted. */
+function formerOwner(address: string, isVerified: boolean, { facts }: Delivery): Recipient {
+  return isVerified ? { address, isVerified, name: facts.recipient } : { address, isVerified };
 }
 
 /** As Auth compares addresses. */

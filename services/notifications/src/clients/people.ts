@@ -1,4 +1,4 @@
-import type { UserDirectory } from '@taskwire/user-directory';
+import type { UserDirectory, UsersClient } from '@taskwire/user-directory';
 import type { FindPerson } from '../app/ports.ts';
 
 /** People of the user directory; one that has not arrived there yet is asked for at Auth. */
@@ -8,7 +8,26 @@ export function findPerson(directory: UserDirectory): FindPerson {
     if (answer.kind === 'unavailable') return answer;
     if (answer.kind === 'not_found') return { kind: 'unheard_of' };
     const { user } = answer;
-    if (user.isDeleted) return { kind: 'deleted' };
+    if (user.isDeleted) {
+      return { kind: 'deleted', name: user.name, email: user.email, isEmailVerified: user.emailVerified === true };
+    }
     return { kind: 'person', id, name: user.name, email: user.email, isEmailVerified: user.emailVerified === true };
+  };
+}
+
+/**
+ * The same, but Auth is asked about a user whom the directory has as deleted: the account may have been restored a moment ago, and what that calls for
+ * must not be dropped because the directory is behind.
+ */
+export function findAccountHolder(directory: UserDirectory, users: UsersClient): FindPerson {
+  const find = findPerson(directory);
+  return async (id) => {
+    const held = await find(id);
+    if (held.kind !== 'deleted') return held;
+    const answer = await users.getUser(id);
+    if (answer.kind === 'unavailable') return answer;
+    if (answer.kind !== 'ok') return held;
+    const { name, email, email_verified: isEmailVerified } = answer.value;
+    return { kind: 'person', id, name, email, isEmailVerified };
   };
 }

@@ -1,10 +1,12 @@
 import { events, type EventPayload } from '@taskwire/contracts';
-import { dead, defineHandler, done, unavailable, type Handler, type Outcome } from '@taskwire/inbox';
+import { dead, defineHandler, done, type Handler } from '@taskwire/inbox';
 import type { Tx } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { NewNotification, Plan } from '../app/ports.ts';
 import type { AboutAccount } from '../app/tell-about-account.ts';
 import { rules, type ToldEventType } from '../app/rules.ts';
+import { accountHandlers } from './account-handlers.ts';
+import { outcomeOf } from './outcome-of.ts';
 
 export type UseCases = {
   tellAboutTask<T extends ToldEventType>(
@@ -20,7 +22,7 @@ export type UseCases = {
 
 /** What this service does with the events that it hears, beside keeping its user directory. */
 export function handlers(useCases: UseCases): Handler[] {
-  return [tell(useCases), welcome(useCases), ...tellOfLinks(useCases), ...tellOfAccount(useCases), invite(useCases)];
+  return [tell(useCases), welcome(useCases), ...accountHandlers(useCases), invite(useCases)];
 }
 
 /** One handler for all that people are told of tasks, because order is kept within a handler: people read what happened to a task as it happened. */
@@ -37,7 +39,8 @@ function tell(useCases: UseCases): Handler {
       if (!isTold(type)) return done();
       const parsed = events[type].safeParse(event);
       if (!parsed.success) return dead(`not a ${type}: ${z.prettifyError(parsed.error)}`);
-      return outcomeOf(await useCases.tellAboutTask(type, parsed.data, messageId, signal), useCases);
+      const plan = await useCases.tellAboutTask(type, parsed.data, messageId, signal);
+      return outcomeOf(plan, useCases.writeNotifications);
     },
   });
 }
@@ -53,56 +56,11 @@ function welcome(useCases: UseCases): Handler {
     name: 'welcome',
     schema: events['auth.user.created'],
     order: 'none',
-    handle: async ({ user_id: userId }, { messageId }) =>
-      outcomeOf(await useCases.tellAboutAccount({ userId, type: 'user.welcome' }, messageId), useCases),
+    async handle({ user_id: userId }, { messageId }) {
+      const plan = await useCases.tellAboutAccount({ userId, type: 'user.welcome' }, messageId);
+      return outcomeOf(plan, useCases.writeNotifications);
+    },
   });
-}
-
-const linkTypes = {
-  'auth.account.verification_requested': 'security.verify_email',
-  'auth.account.password_reset_requested': 'security.reset_password',
-  'auth.account.email_change_requested': 'security.confirm_email',
-  'auth.account.email_changed': 'security.email_changed',
-} as const;
-
-function tellOfLinks(useCases: UseCases): Handler[] {
-  return (Object.keys(linkTypes) as (keyof typeof linkTypes)[]).map((type) =>
-    defineHandler({
-      type,
-      schema: events[type],
-      order: 'none',
-      async handle({ user_id: userId, link_id: linkId }, { messageId }) {
-        const about = { userId, type: linkTypes[type], linkId };
-        return outcomeOf(await useCases.tellAboutAccount(about, messageId), useCases);
-      },
-    }),
-  );
-}
-
-function tellOfAccount(useCases: UseCases): Handler[] {
-  const told = [
-    {
-      type: 'auth.account.password_changed',
-      name: 'auth.account.password_changed',
-      notification: 'security.password_changed',
-    },
-    // the new address has a handler for the same event
-    {
-      type: 'auth.account.email_change_requested',
-      name: 'warn the old address',
-      notification: 'security.email_change_requested',
-    },
-  ] as const;
-  return told.map(({ type, name, notification }) =>
-    defineHandler({
-      type,
-      name,
-      schema: events[type],
-      order: 'none',
-      handle: async ({ user_id: userId }, { messageId }) =>
-        outcomeOf(await useCases.tellAboutAccount({ userId, type: notification }, messageId), useCases),
-    }),
-  );
 }
 
 function invite(useCases: UseCases): Handler {
@@ -111,19 +69,6 @@ function invite(useCases: UseCases): Handler {
     schema: events['auth.account.invitation_requested'],
     order: 'none',
     handle: async ({ link_id: linkId, invited_by: invitedBy }, { messageId }) =>
-      outcomeOf(useCases.inviteByMail({ linkId, invitedBy }, messageId), useCases),
+      outcomeOf(useCases.inviteByMail({ linkId, invitedBy }, messageId), useCases.writeNotifications),
   });
-}
-
-function outcomeOf(plan: Plan, { writeNotifications }: UseCases): Outcome {
-  switch (plan.kind) {
-    case 'tell':
-      return plan.notifications.length === 0
-        ? done()
-        : done(async (tx) => await writeNotifications(tx, plan.notifications));
-    case 'later':
-      return unavailable(plan.reason, plan.afterMs);
-    case 'impossible':
-      return dead(plan.reason);
-  }
 }

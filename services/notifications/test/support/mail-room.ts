@@ -100,6 +100,7 @@ export function mailRoom(): MailRoom {
       from: 'Taskwire <no-reply@taskwire.test>',
       publicUrl: 'http://localhost:8080',
       findPerson: async () => room.person,
+      findAccountHolder: async () => room.person,
       findLink: async (id) => await room.link(id),
       budget: mailBudget(database.db, room.budgets),
       connections: 3,
@@ -121,7 +122,7 @@ export function mailRoom(): MailRoom {
     get mail() {
       return mail;
     },
-    person: { kind: 'deleted' },
+    person: { kind: 'deleted', name: null, email: null, isEmailVerified: false },
     link: async () => openLink,
     budgets: generous,
     compose: (about) => composer(wordsInApp, [inApp, channelAt('smtp://127.0.0.1:1')])(about),

@@ -27,10 +27,12 @@ export type StandInLink = {
   deleted_unless_verified_by?: string;
 };
 
+/** `loggedInAgo`: seconds since the log-in. */
 type TokenOverrides = {
   audience?: string;
   expiresIn?: number;
   emailVerified?: boolean;
+  loggedInAgo?: number;
   application?: { clientId: string; scopes: readonly string[] };
 };
 
@@ -141,7 +143,7 @@ export async function startOtherServices(): Promise<OtherServices> {
       return task;
     },
     userToken: async ({ id, role }, { emailVerified = true, ...overrides } = {}) => {
-      const claims = { sub: id, role, email_verified: emailVerified, sid: id };
+      const claims = { sub: id, role, email_verified: emailVerified, sid: id, ...authTime(overrides) };
       return await token({ ...claims, ...heldBy(overrides) }, overrides);
     },
     serviceToken: async (overrides = {}) => {
@@ -194,4 +196,9 @@ function shownTask(task: StandInTask) {
     created_at: task.updatedAt,
     updated_at: task.updatedAt,
   };
+}
+
+/** When the person logged in, as the claim `auth_time` has it. */
+function authTime({ loggedInAgo = 0 }: TokenOverrides) {
+  return { auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }

@@ -32,10 +32,12 @@ export type AuthStandIn = {
   stop(): Promise<void>;
 };
 
+/** `loggedInAgo`: seconds since the log-in. */
 type TokenOverrides = {
   audience?: string;
   expiresIn?: number;
   emailVerified?: boolean;
+  loggedInAgo?: number;
   application?: { clientId: string; scopes: readonly string[] };
 };
 
@@ -105,7 +107,13 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       user: { id: string; role: Role },
       { emailVerified = true, ...overrides }: TokenOverrides = {},
     ) => {
-      const claims = { sub: user.id, role: user.role, email_verified: emailVerified, sid: user.id };
+      const claims = {
+        sub: user.id,
+        role: user.role,
+        email_verified: emailVerified,
+        sid: user.id,
+        ...authTime(overrides),
+      };
       return await token({ ...claims, ...heldBy(overrides) }, overrides);
     },
     serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
@@ -126,4 +134,9 @@ function heldBy({ application = { clientId: 'first-party', scopes: [] } }: Token
 /** A second for each version. */
 function changedAt(user: StandInUser): string {
   return new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString();
+}
+
+/** When the person logged in, as the claim `auth_time` has it. */
+function authTime({ loggedInAgo = 0 }: TokenOverrides) {
+  return { auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }

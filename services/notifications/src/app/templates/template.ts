@@ -14,6 +14,14 @@ export type Mail = {
 export type Told = {
   task: { id: string; title: Written; isDeleted: boolean } | null;
   actor: Written | null;
+  /** Whether the recipient did it. */
+  isOwnAct: boolean;
+  /** The other user that it is about, of an account. */
+  subject: Written | null;
+  /** The role that the recipient has now. */
+  role: Written | null;
+  /** Until when a deletion can be taken back; null for never. */
+  restorableUntil: string | null;
 };
 
 /** How one type of notification is said on each channel; on one that is missing it is not told. */
@@ -25,9 +33,13 @@ export type Template = {
 };
 
 /** Marks what people wrote in the facts of a notification. */
-export function toldOf({ task, actor }: Facts): Told {
+export function toldOf({ task, actor, isOwnAct, subject, role, restorableUntil }: Facts): Told {
   return {
     task: task === null ? null : { ...task, title: written(task.title) },
     actor: actor === null ? null : written(actor),
+    isOwnAct: isOwnAct === true,
+    subject: subject === undefined ? null : written(subject),
+    role: role === undefined ? null : written(role),
+    restorableUntil: restorableUntil ?? null,
   };
 }

@@ -1,10 +1,14 @@
 import type { Facts, NotificationType } from '../notification-types.ts';
+import { accountDeleted } from './account-deleted.ts';
+import { accountRestored } from './account-restored.ts';
+import { adminAdded } from './admin-added.ts';
 import { confirmEmail } from './confirm-email.ts';
 import { emailChangeRequested } from './email-change-requested.ts';
 import { emailChanged } from './email-changed.ts';
 import { invitation } from './invitation.ts';
 import { passwordChanged } from './password-changed.ts';
 import { resetPassword } from './reset-password.ts';
+import { roleChanged } from './role-changed.ts';
 import { taskAssigned } from './task-assigned.ts';
 import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';
@@ -30,6 +34,10 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.email_change_requested': emailChangeRequested,
   'security.email_changed': emailChanged,
   'security.invitation': invitation,
+  'security.role_changed': roleChanged,
+  'security.account_deleted': accountDeleted,
+  'security.account_restored': accountRestored,
+  'security.admin_added': adminAdded,
 };
 
 /** A notification as the app shows it: text with what people wrote as they wrote it. Null for one that is not told there. */

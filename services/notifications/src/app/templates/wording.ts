@@ -12,6 +12,11 @@ export function actorIn({ actor }: Told): Phrase {
   return actor ?? 'Taskwire';
 }
 
+/** Who changed an account, at the start of a sentence. */
+export function accountActorIn({ actor, isOwnAct }: Told): Phrase {
+  return isOwnAct ? 'You' : (actor ?? 'An operator, on the command line,');
+}
+
 /** A link to the task, or to the tasks where it is gone. */
 export function linkToTask({ task }: Told): Mail['link'] {
   return task === null || task.isDeleted

@@ -1,0 +1,16 @@
+import type { Role } from '@taskwire/contracts';
+import type { createUser } from './create-user.ts';
+import type { User } from './ports.ts';
+import { doneBy, type Caller } from './read-user.ts';
+import type { StepUp } from './step-up.ts';
+
+type Wanted = { email: string; password: string; name: string; role: Role; current_password?: string | undefined };
+
+/** Makes an account for somebody else; the contract lets admins in only. An account with rights over others needs step-up. */
+export function addUser({ create, stepUp }: { create: ReturnType<typeof createUser>; stepUp: StepUp }) {
+  return async (caller: Caller, { current_password: current, ...account }: Wanted): Promise<User> => {
+    const action = 'user.create';
+    if (account.role !== 'member' || current !== undefined) await stepUp(caller, current, { action, subject: null });
+    return await create({ ...account, emailVerified: false }, { ...doneBy(caller), action });
+  };
+}

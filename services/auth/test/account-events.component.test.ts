@@ -1,0 +1,162 @@
+import { expect } from 'chai';
+import { events } from '@taskwire/contracts';
+import { readEnv } from '@taskwire/env';
+import { commandEnv } from '../src/env.ts';
+import { wireCommands } from '../src/wire-commands.ts';
+import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+
+type AccountEvent = { type: keyof typeof events; aggregate_id: string; payload: Record<string, string | null> };
+type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
+
+describe('events that have people notified of their accounts', () => {
+  let world: AuthWorld;
+  let admin: LoggedIn;
+  let others: string[];
+  before(async () => {
+    // nothing takes events away
+    world = await authWorld({ PROCESS_ROLE: 'api' }, { passwords: cheapPasswords() });
+    admin = await loggedIn(world, 'admin');
+    others = [admin.id, (await addUser(world, 'admin')).id];
+  });
+  beforeEach(async () => {
+    await world.database.db.pool.query('TRUNCATE outbox');
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  /** What is to be published of accounts, but for links and the end of access; each is an aggregate of its own. */
+  async function announced(): Promise<AccountEvent[]> {
+    const { rows } = await world.database.db.pool.query<AccountEvent>(
+      String.raw`SELECT type, aggregate_id, payload FROM outbox
+        WHERE type LIKE 'auth.account.%' AND type NOT LIKE '%\_requested' AND type NOT LIKE '%access\_ended' ORDER BY id`,
+    );
+    for (const { type, payload } of rows) expect(events[type].strict().parse(payload)).to.deep.equal(payload);
+    expect(new Set(rows.map((row) => row.aggregate_id)).size).to.equal(rows.length);
+    return rows;
+  }
+  const change = async (id: string, body: object) =>
+    await world.api.call('changeUser', { token: admin.token, params: { id }, body });
+  const remove = async (id: string, token = admin.token) =>
+    await world.api.call('deleteUser', { token, params: { id } });
+
+  /** Whom the events have notified of the new admin. */
+  async function notified(adminId: string, actor: string | null): Promise<string[]> {
+    const added = (await announced()).filter(({ type }) => type === 'auth.account.admin_added');
+    for (const { payload } of added) expect(payload).to.include({ admin_id: adminId, actor });
+    return added.map(({ payload }) => payload['user_id'] ?? '').toSorted();
+  }
+
+  it('tell of a deletion who did it, and until when it can be taken back', async () => {
+    const [one, two] = [await addUser(world, 'member'), await loggedIn(world, 'member')];
+    await world.database.db.pool.query('TRUNCATE outbox');
+    await remove(one.id);
+    await remove(two.id, two.token);
+    const told = await announced();
+    expect(told.map(({ type }) => type)).to.deep.equal(['auth.account.deleted', 'auth.account.deleted']);
+    expect(told[0]?.payload).to.include({ user_id: one.id, actor: admin.id });
+    expect(told[1]?.payload).to.include({ user_id: two.id, actor: two.id });
+    for (const { payload } of told) {
+      const days =
+        (Date.parse(payload['restorable_until'] ?? '') - Date.parse(payload['timestamp'] ?? '')) / 86_400_000;
+      expect(days).to.be.closeTo(7, 0.01);
+    }
+  });
+
+  it('tell that a deletion is for good where it is, and of a shorter time to take it back where erasing comes sooner', async () => {
+    for (const [settings, days] of [
+      [{ RESTORE_DELETED_USERS_DAYS: '0' }, null],
+      [{ ERASE_DELETED_USERS_DAYS: '3' }, 3],
+    ] as const) {
+      const replica = await world.replica(settings);
+      const { id } = await addUser(world, 'member');
+      await world.database.db.pool.query('TRUNCATE outbox');
+      await replica.api.call('deleteUser', { token: admin.token, params: { id } });
+      const [told] = await announced();
+      const { restorable_until: until = '', timestamp } = told?.payload ?? {};
+      if (days === null) expect(until).to.equal(null);
+      else expect((Date.parse(until ?? '') - Date.parse(timestamp ?? '')) / 86_400_000).to.be.closeTo(days, 0.01);
+      if (days === null) {
+        const answer = await replica.api.call('restoreUser', { token: admin.token, params: { id } });
+        expect(answer.status).to.equal(410);
+      }
+    }
+  });
+
+  it('tell of a role which one it is now', async () => {
+    const { id } = await addUser(world, 'member');
+    await world.database.db.pool.query('TRUNCATE outbox');
+    await change(id, { role: 'manager', name: 'Renamed' });
+    const [told, ...more] = await announced();
+    expect(more).to.deep.equal([]);
+    expect(told).to.have.property('type', 'auth.account.role_changed');
+    expect(told?.payload).to.include({ user_id: id, actor: admin.id, role: 'manager' });
+  });
+
+  it('are not made by a role that stays, or another change', async () => {
+    const { id, name } = await addUser(world, 'manager');
+    await world.database.db.pool.query('TRUNCATE outbox');
+    await change(id, { role: 'manager' });
+    await change(id, { name: `${name} the second` });
+    expect(await announced()).to.deep.equal([]);
+  });
+
+  describe('of a new admin go to every other admin', () => {
+    /** Takes the role away again, so that each test begins with the same admins. */
+    async function demote(id: string): Promise<void> {
+      expect((await change(id, { role: 'member' })).status).to.equal(200);
+    }
+
+    it('whom an admin created', async () => {
+      const body = { email: 'new.admin@example.org', password, name: 'New', role: 'admin' };
+      const { id } = (await world.api.call('createUser', { token: admin.token, body })).body as { id: string };
+      expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
+      await demote(id);
+    });
+
+    it('who got the role', async () => {
+      const { id } = await addUser(world, 'manager');
+      await change(id, { role: 'admin' });
+      expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
+      await demote(id);
+    });
+
+    it('who was restored', async () => {
+      const { id } = await addUser(world, 'admin');
+      await remove(id);
+      await world.database.db.pool.query('TRUNCATE outbox');
+      expect((await world.api.call('restoreUser', { token: admin.token, params: { id } })).status).to.equal(200);
+      expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
+      await demote(id);
+    });
+
+    it('whom the command line made', async () => {
+      const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: world.database.url }), process.stderr);
+      const account = { email: 'by.command@example.org', password, name: 'By Command', emailVerified: true };
+      const { id } = await commands.createUser({ ...account, role: 'admin' });
+      await commands.close();
+      expect(await notified(id, null)).to.deep.equal(others.toSorted());
+      await demote(id);
+    });
+
+    it('and of two at once at least one hears of the other', async () => {
+      const made = await Promise.all(
+        ['one', 'two'].map(async (name) => {
+          const body = { email: `${name}.at.once@example.org`, password, name, role: 'admin' };
+          return ((await world.api.call('createUser', { token: admin.token, body })).body as { id: string }).id;
+        }),
+      );
+      const told = (await announced()).map(({ payload }) => `${payload['user_id']} of ${payload['admin_id']}`);
+      for (const id of made) for (const other of others) expect(told).to.include(`${other} of ${id}`);
+      const [one, two] = made;
+      expect(told.filter((text) => text === `${one} of ${two}` || text === `${two} of ${one}`)).to.have.length(1);
+      for (const id of made) await demote(id);
+    });
+
+    it('and not of one who is a member or manager', async () => {
+      const body = { email: 'new.manager@example.org', password, name: 'New', role: 'manager' };
+      await world.api.call('createUser', { token: admin.token, body });
+      expect(await announced()).to.deep.equal([]);
+    });
+  });
+});

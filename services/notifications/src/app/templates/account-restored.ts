@@ -1,0 +1,19 @@
+import { say } from './phrase.ts';
+import type { Template } from './template.ts';
+import { accountActorIn } from './wording.ts';
+
+export const accountRestored: Template = {
+  inApp: (told) => ({
+    title: 'Your account was restored',
+    body: say`${accountActorIn(told)} restored your account after it had been deleted.`,
+  }),
+  mail: (told) => ({
+    subject: 'Your account was restored',
+    paragraphs: [
+      say`${accountActorIn(told)} restored your Taskwire account after it had been deleted.`,
+      'Your old password no longer works. Another mail has a link that sets a new one. If that link has expired, ask for a new one on the page below.',
+    ],
+    // a page of Auth's, which the gateway has there
+    link: { label: 'Ask for a link that sets a new password', path: '/oidc/account/forgot' },
+  }),
+};

@@ -1,0 +1,20 @@
+import { dead, done, unavailable, type Outcome } from '@taskwire/inbox';
+import type { Tx } from '@taskwire/postgres';
+import type { NewNotification, Plan } from '../app/ports.ts';
+
+/** What a plan means for its message. */
+export function outcomeOf(
+  plan: Plan,
+  writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<void>,
+): Outcome {
+  switch (plan.kind) {
+    case 'tell':
+      return plan.notifications.length === 0
+        ? done()
+        : done(async (tx) => await writeNotifications(tx, plan.notifications));
+    case 'later':
+      return unavailable(plan.reason, plan.afterMs);
+    case 'impossible':
+      return dead(plan.reason);
+  }
+}

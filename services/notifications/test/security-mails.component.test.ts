@@ -1,0 +1,208 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { expect } from 'chai';
+import type { StandInUser } from './support/other-services.ts';
+import { mailRoom } from './support/mail-room.ts';
+import { eventually, office } from './support/office.ts';
+
+const timestamp = '2026-11-20T10:00:00.000000Z';
+const restorable_until = '2026-11-27T10:00:00.000000Z';
+
+describe('Mails about what happened to an account', () => {
+  describe('from the event on', () => {
+    const o = office();
+
+    const shown = async (user: StandInUser) => (await o.told(user)).map(({ type, body }) => [type, body]);
+    const held = async (id: string) => await o.service.parts.directory.get(id);
+
+    /** Has the directory hold somebody. */
+    const know = async (id: string) => await o.service.parts.directory.readThrough(id);
+    const isRetried = async (messageId: string) =>
+      (await o.rows('SELECT 1 FROM inbox_retries WHERE message_id = $1', [messageId])).length > 0;
+    const isHandled = async (messageId: string) =>
+      (await o.rows("SELECT 1 FROM inbox WHERE message_id = $1 AND handler LIKE 'auth.account.%'", [messageId]))
+        .length > 0;
+
+    /** Deletes a user at Auth, and waits until this service has heard of it. */
+    async function remove(user: StandInUser): Promise<void> {
+      user.isDeleted = true;
+      user.version += 1;
+      await o.around.publish('auth.user.deleted', { user_id: user.id, timestamp });
+      await eventually(async () => (await held(user.id))?.isDeleted === true);
+    }
+
+    async function deletions(userId: string) {
+      return await o.rows<{ state: string; last_error: string | null; title: string | null }>(
+        `SELECT d.state, d.last_error, n.title FROM notifications n JOIN deliveries d ON d.notification_id = n.id
+         WHERE n.user_id = $1 AND n.type = 'security.account_deleted'`,
+        [userId],
+      );
+    }
+
+    it('tell of a new role, by mail and in the app, with who gave it', async () => {
+      const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, role: 'manager' };
+      await o.around.publish('auth.account.role_changed', event);
+      const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
+      expect(mail.subject).to.equal('Your role was changed');
+      expect(mail.text).to.include('Mia changed your role in Taskwire to manager.');
+      expect(await shown(o.ann)).to.deep.equal([
+        ['security.role_changed', 'Mia changed your role in Taskwire to manager.'],
+      ]);
+    });
+
+    it('tell of a new admin, also the one who made them, and once however often the event comes', async () => {
+      const fact = { timestamp, actor: o.mia.id, admin_id: o.ben.id };
+      const toMia = { user_id: o.mia.id, ...fact };
+      const messageId = await o.around.publish('auth.account.admin_added', toMia);
+      await o.around.publish('auth.account.admin_added', toMia, messageId);
+      await o.around.publish('auth.account.admin_added', { user_id: o.ann.id, ...fact });
+      const [mias, anns] = [
+        await o.mailed(({ to }) => to.includes(o.mia.email)),
+        await o.mailed(({ to }) => to.includes(o.ann.email)),
+      ];
+      expect(mias.text).to.include('You made Ben an administrator.').and.include('If this was not you');
+      expect(anns.text).to.include('Mia made Ben an administrator.');
+      await o.settled();
+      expect(await o.typesTold(o.mia)).to.deep.equal(['security.admin_added']);
+      expect(o.mailsTo(o.mia)).to.have.length(1);
+    });
+
+    it('tell that it was the command line', async () => {
+      const event = { user_id: o.ann.id, timestamp, actor: null, admin_id: o.ben.id };
+      await o.around.publish('auth.account.admin_added', event);
+      const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
+      expect(mail.text).to.include('An operator, on the command line, made Ben an administrator.');
+    });
+
+    it('wait until it can be said who the new admin is', async () => {
+      o.around.others.down.add('auth');
+      const stranger = o.around.others.addUser('Zoe', 'admin');
+      const event = { user_id: o.ann.id, timestamp, actor: stranger.id, admin_id: stranger.id };
+      // whoever is to be notified is known; the other is not
+      await know(o.ann.id);
+      const messageId = await o.around.publish('auth.account.admin_added', event);
+      await eventually(async () => await isRetried(messageId));
+      expect(await o.typesTold(o.ann)).to.deep.equal([]);
+      o.around.others.down.delete('auth');
+      await o.mailed(({ to, text }) => to.includes(o.ann.email) && text.includes('made Zoe an administrator'));
+    });
+
+    it('tell of a deletion after it, at the address that the person had, and by mail alone', async () => {
+      await know(o.ann.id);
+      await remove(o.ann);
+      const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, restorable_until };
+      await o.around.publish('auth.account.deleted', event);
+      const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
+      expect(mail.subject).to.equal('Your account was deleted');
+      expect(mail.text).to.include('Hello Ann').and.include('Mia deleted your Taskwire account');
+      expect(mail.text).to.include('until 2026-11-27 10:00 UTC');
+      expect((await deletions(o.ann.id)).map(({ title }) => title)).to.deep.equal([null]);
+    });
+
+    it('tell whoever deleted their own account that they did', async () => {
+      await know(o.ann.id);
+      await remove(o.ann);
+      const event = { user_id: o.ann.id, timestamp, actor: o.ann.id, restorable_until };
+      await o.around.publish('auth.account.deleted', event);
+      const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
+      expect(mail.text).to.include('You deleted your Taskwire account.');
+    });
+
+    it('tell of a deletion although it was the first thing heard of the person: once the address is known', async () => {
+      const id = randomUUIDv7();
+      const user = { id, name: 'Nina', email: `nina-${id}@taskwire.test`, role: 'member', version: 2 } as const;
+      const event = { user_id: id, timestamp, actor: id, restorable_until };
+      o.around.others.users.set(id, { ...user, isDeleted: true });
+      const messageId = await o.around.publish('auth.account.deleted', event);
+      await eventually(async () => await isRetried(messageId));
+      expect(await deletions(id)).to.deep.equal([]);
+      await o.service.parts.directory.sweeper.rebuild();
+      await o.rows('UPDATE inbox_retries SET next_attempt_at = clock_timestamp() WHERE message_id = $1', [messageId]);
+      await o.mailed(({ to }) => to.includes(user.email));
+    });
+
+    it('tell an erased person nothing', async () => {
+      await know(o.ann.id);
+      await remove(o.ann);
+      await o.rows("UPDATE directory_users SET email = '', name = 'Deleted user' WHERE id = $1", [o.ann.id]);
+      await eventually(async () => (await held(o.ann.id))?.email === '');
+      const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, restorable_until };
+      const messageId = await o.around.publish('auth.account.deleted', event);
+      await eventually(async () => await isHandled(messageId));
+      expect(await deletions(o.ann.id)).to.deep.equal([]);
+    });
+
+    it('reach a restored person although the directory still has them as deleted', async () => {
+      await know(o.ann.id);
+      await remove(o.ann);
+      o.ann.isDeleted = false;
+      o.ann.version += 1;
+      const linkId = randomUUIDv7();
+      const link = `http://localhost:8080/oidc/account/reset?token=twl_${linkId}`;
+      o.around.others.links.set(linkId, { email: o.ann.email, link, expires_at: '2026-11-21T20:15:00.000000Z' });
+      // Auth announces the change as well, and the directory may be behind by any time
+      await o.around.publish('auth.account.restored', { user_id: o.ann.id, timestamp, actor: o.mia.id });
+      await o.around.publish('auth.account.password_reset_requested', {
+        user_id: o.ann.id,
+        link_id: linkId,
+        timestamp,
+      });
+      const notice = await o.mailed(({ to, text }) => to.includes(o.ann.email) && text.includes('Mia restored'));
+      expect(notice.subject).to.equal('Your account was restored');
+      await o.mailed(({ to, text }) => to.includes(o.ann.email) && text.includes(link));
+    });
+
+    it('wait while nobody can say whether a deleted person is back', async () => {
+      await know(o.ann.id);
+      await remove(o.ann);
+      o.ann.isDeleted = false;
+      o.ann.version += 1;
+      o.around.others.down.add('auth');
+      const event = { user_id: o.ann.id, timestamp, actor: null };
+      const messageId = await o.around.publish('auth.account.restored', event);
+      await eventually(async () => await isRetried(messageId));
+      o.around.others.down.delete('auth');
+      await o.mailed(({ to, subject }) => to.includes(o.ann.email) && subject === 'Your account was restored');
+    });
+
+    it('tell of nothing else after a deletion', async () => {
+      await know(o.ann.id);
+      await remove(o.ann);
+      const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, role: 'admin' };
+      const messageId = await o.around.publish('auth.account.role_changed', event);
+      await eventually(async () => await isHandled(messageId));
+      expect(await o.rows('SELECT 1 FROM notifications WHERE user_id = $1', [o.ann.id])).to.deep.equal([]);
+    });
+  });
+
+  describe('at the time of sending', () => {
+    const room = mailRoom();
+    const { loopAt, notify, delivery, outcomes } = room;
+
+    it('reach a deleted user with news of the deletion, and with no other', async () => {
+      room.person = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
+      const [deletion, role] = [await notify('security.account_deleted'), await notify('security.role_changed')];
+      await loopAt(room.smtp.url).tick();
+      expect([(await delivery(deletion)).state, (await delivery(role)).state]).to.deep.equal(['sent', 'failed']);
+      expect(room.smtp.arrived.join()).to.include('To: Ann <ann@taskwire.test>');
+    });
+
+    it('are skipped once the address is erased', async () => {
+      const id = await notify('security.account_deleted');
+      room.person = { kind: 'deleted', name: 'Deleted user', email: '', isEmailVerified: false };
+      await loopAt(room.smtp.url).tick();
+      expect(await delivery(id)).to.include({ state: 'skipped', last_error: 'the address of the user was erased' });
+    });
+
+    it('are tried again while the server is away, and go out once more after an unknown outcome', async () => {
+      room.person = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
+      const id = await notify('security.account_deleted');
+      room.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
+      const loop = loopAt(room.smtp.url);
+      await loop.tick();
+      expect((await delivery(id)).state).to.equal('unknown');
+      await room.makeDue();
+      await loop.tick();
+      expect(await outcomes(id)).to.deep.equal(['unknown', 'sent']);
+    });
+  });
+});
