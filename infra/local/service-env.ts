@@ -18,9 +18,12 @@ export const shutdownTimeoutMs = 4500;
 /** Settings of the services that an installation has to choose with care, and their values for development: nobody is kept out. */
 export const developmentSettings = { REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' } as const;
 
+/** How often a user may do what costs everybody; left to the services unless the environment of `npm start` says otherwise. */
+const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE'];
+
 /** The same with what the environment of `npm start` says instead. */
 export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS'];
+  const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS', ...userLimits];
   const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   return { ...developmentSettings, ...(Object.fromEntries(given) as Record<string, string>) };
 }

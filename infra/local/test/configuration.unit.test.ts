@@ -51,6 +51,7 @@ describe('The configuration of npm start', () => {
     expect(chosenSettings({})).to.deep.equal({ REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' });
     const strict = { REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org', AUTH_REQUIRE_VERIFIED_EMAIL: 'on' };
     expect(chosenSettings({ ...strict, SECRET: 'x' })).to.deep.equal(strict);
+    expect(chosenSettings({ SHUFFLES_PER_MINUTE: '3' })).to.include({ SHUFFLES_PER_MINUTE: '3' });
     expect(chosenSettings({ REGISTRATION: '' })).to.include({ REGISTRATION: 'open' });
   });
 

@@ -10,6 +10,7 @@ export type { Refusal } from './access/refusals.ts';
 export { hasRecentLogin, requireFirstParty, requireRecentLogin, requireScope } from './access/requirements.ts';
 export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
 export { readBytes } from './body/bytes.ts';
+export { refuseManyParameters } from './body/parameters.ts';
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';

@@ -11,6 +11,7 @@ import type { Authenticator } from './access/authenticator.ts';
 import { observeRefusals, type OnRefusal } from './access/refusals.ts';
 import type { BoundRoute } from './bind.ts';
 import { refuseLargeBody } from './body/bytes.ts';
+import { refuseWideQueries } from './body/parameters.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
 import { problemDocument } from './problem-response.ts';
 import { answerError, observeRequests, stateOf } from './request.ts';
@@ -119,6 +120,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
     next();
   });
   app.use(observeRequests(telemetry));
+  app.use(refuseWideQueries());
   app.use(operations(telemetry, options.readiness, isStopping));
   for (const { path, handle } of options.ownPaths ?? []) {
     app.all(path, async (request, response) => {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { bodyLimitOf, defineRoute, schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, type HttpServer } from '../src/index.ts';
+import { answer, bind, createHttpServer, refuseManyParameters, type HttpServer } from '../src/index.ts';
 import { parseJson } from '../src/body/json.ts';
 import { parseInput } from '../src/input.ts';
 
@@ -120,6 +120,17 @@ describe('A request body', () => {
   it('has the limit of its path also where no contract describes it', async () => {
     expect((await post('/oidc/token', 'x'.repeat(16_385))).status).to.equal(413);
     expect((await post('/oidc/token', 'x'.repeat(16_384))).status).to.equal(200);
+  });
+
+  it('of a form, and a query, with more than 100 parameters is refused before they are told apart', async () => {
+    const wide = (count: number) => Array(count).fill('a=1').join('&');
+    for (const path of ['/oidc/token', '/api/v1/things', '/nowhere']) {
+      const { status, body } = await post(`${path}?${wide(101)}`, '{}');
+      expect([status, body.code], path).to.deep.equal([400, 'bad_request']);
+    }
+    expect((await post(`/oidc/token?${wide(100)}`, '{}')).status).to.equal(200);
+    expect((await post('/oidc/token?a=&&&', '{}')).status).to.equal(200);
+    expect(() => refuseManyParameters('&'.repeat(16_384))).to.throw(Problem, /100 parameters/);
   });
 
   it('that is too large is refused before it has arrived, announced or in chunks', async () => {

@@ -4,11 +4,9 @@ import { bodyLimitOf, type Route } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { readBytes } from './bytes.ts';
 import { parseJson } from './json.ts';
+import { refuseManyParameters } from './parameters.ts';
 
-/** No form of a contract has more than a dozen fields. */
-const mostFields = 100;
-
-/** Reads the body of a route into `request.body`. @throws Problem as `readBytes` and `parseJson`, and `unsupported_media_type`. */
+/** Reads the body of a route into `request.body`. @throws Problem as `readBytes`, `parseJson` and `refuseManyParameters`, and `unsupported_media_type`. */
 export function bodyReader(route: Route): RequestHandler {
   const mediaType = route.bodyType ?? 'application/json';
   const accepted = route.bodyType === undefined ? ['json', '+json'] : [route.bodyType];
@@ -21,9 +19,14 @@ export function bodyReader(route: Route): RequestHandler {
     }
     requireUtf8(request);
     const text = decode(await readBytes(request, limit));
-    request.body = route.bodyType === undefined ? parseJson(text) : parse(text, '&', '=', { maxKeys: mostFields });
+    request.body = route.bodyType === undefined ? parseJson(text) : parseForm(text);
     next();
   };
+}
+
+function parseForm(text: string): unknown {
+  refuseManyParameters(text);
+  return parse(text);
 }
 
 function hasBody({ headers }: Request): boolean {

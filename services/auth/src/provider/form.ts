@@ -2,12 +2,12 @@ import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { bodyLimitOf } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { readBytes } from '@taskwire/http-server';
+import { readBytes, refuseManyParameters } from '@taskwire/http-server';
 
 /** In bytes; what the gateway lets through. */
 const largest = bodyLimitOf({ path: '/oidc' });
 
-/** The fields of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`. */
+/** The fields of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`, `bad_request`. */
 export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
   if (request.method !== 'POST') {
     throw problem('method_not_allowed', 'Use GET, HEAD, POST.', { headers: { Allow: 'GET, HEAD, POST' } });
@@ -15,7 +15,9 @@ export async function readPostedForm(request: IncomingMessage): Promise<URLSearc
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) {
     throw problem('unsupported_media_type', 'Send a form.');
   }
-  return new URLSearchParams((await readBytes(request, largest)).toString('utf8'));
+  const text = (await readBytes(request, largest)).toString('utf8');
+  refuseManyParameters(text);
+  return new URLSearchParams(text);
 }
 
 /** Whether a form carries this token; the time tells nothing of it. */
