@@ -10,6 +10,7 @@ export const auditActions = [
   'refresh',
   'refresh.reuse',
   'register',
+  'invitation.read',
   'invitation.create',
   'invitation.revoke',
   'invitation.use',
