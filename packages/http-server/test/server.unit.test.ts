@@ -478,7 +478,7 @@ describe('The HTTP server', () => {
 
   it('names HEAD among the methods of a resource that can be read', async () => {
     const refused = await call(`/api/v1/things/${userId}`, { method: 'POST' });
-    expect([refused.status, refused.headers.get('allow')]).to.deep.equal([405, 'GET, HEAD, PATCH']);
+    expect([refused.status, refused.headers.get('allow')]).to.deep.equal([405, 'GET, HEAD, PATCH, DELETE']);
     expect((await call('/api/v1/things', { method: 'DELETE' })).headers.get('allow')).to.equal('POST');
     expect((await call('/api/v1/limited', { method: 'HEAD' })).status).to.equal(429);
   });

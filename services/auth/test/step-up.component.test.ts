@@ -25,8 +25,10 @@ type Sensitive = {
   body?: Record<string, unknown>;
   /** The status of success. */
   status: number;
-  /** Whether it is done to the caller's own account, which no application may do. */
+  /** Whether it is done to the caller's own account. */
   isOwn?: true;
+  /** Whether no application may do it, however fresh the log-in is. */
+  isForPeopleOnly?: true;
 };
 
 describe('step-up', () => {
@@ -71,7 +73,7 @@ describe('step-up', () => {
   before(() => {
     sensitive = [
       { what: 'deletes somebody else', operation: 'deleteUser', target: async () => user('member'), status: 204 },
-      { what: 'deletes their own account', operation: 'deleteUser', status: 204, isOwn: true },
+      { what: 'deletes their own account', operation: 'deleteUser', status: 204, isOwn: true, isForPeopleOnly: true },
       {
         what: 'gives a role',
         operation: 'changeUser',
@@ -92,6 +94,7 @@ describe('step-up', () => {
         target: async () => user('member'),
         body: { email: 'thief@example.org' },
         status: 200,
+        isForPeopleOnly: true,
       },
       { what: 'creates an admin', operation: 'createUser', body: account('admin'), status: 201 },
       { what: 'creates a manager', operation: 'createUser', body: account('manager'), status: 201 },
@@ -197,14 +200,14 @@ describe('step-up', () => {
     for (const case_ of sensitive) {
       const old = await attempt({ case_, secondsAgo: 301, client: 'console' });
       expect(old.answer.status, case_.what).to.equal(403);
-      const code = case_.isOwn === true ? 'insufficient_scope' : 'reauthentication_required';
+      const code = case_.isForPeopleOnly === true ? 'insufficient_scope' : 'reauthentication_required';
       const { detail } = expectProblem(old.answer, code);
-      if (case_.isOwn !== true) expect(detail).to.include('max_age=300').and.not.to.include('password');
+      if (case_.isForPeopleOnly !== true) expect(detail).to.include('max_age=300').and.not.to.include('password');
       const withPassword = await attempt({ case_, client: 'console', sentPassword: password });
       expectProblem(withPassword.answer, 'insufficient_scope');
       expect([old.hasChanged, withPassword.hasChanged], case_.what).to.deep.equal([false, false]);
       const fresh = await attempt({ case_, client: 'console' });
-      expect(fresh.answer.status, case_.what).to.equal(case_.isOwn === true ? 403 : case_.status);
+      expect(fresh.answer.status, case_.what).to.equal(case_.isForPeopleOnly === true ? 403 : case_.status);
     }
   });
 

@@ -14,22 +14,22 @@ export type StepUp = ReturnType<typeof stepUp>;
 
 /**
  * Asks for a new proof before what a person cannot undo, so that a stolen token is not enough: the caller's own password, or a log-in of the last
- * five minutes. A password that was sent is always checked. Refusals are in the audit log.
+ * five minutes. A password that was sent is always checked. Every refusal is in the audit log once.
  * @throws Problem `reauthentication_required`, `wrong_password`, `rate_limited`; `insufficient_scope` for an application that sends a password.
  */
 export function stepUp({ users, checkPassword, audit }: { users: Users; checkPassword: CheckPassword; audit: Audit }) {
   const requirePassword = requireCurrentPassword(checkPassword);
 
-  async function prove(caller: Caller, password: string | undefined): Promise<void> {
+  return async (caller: Caller, password: string | undefined, wanted: Wanted): Promise<void> => {
+    // both are answered with 403, and the server puts those into the audit log
     if (password === undefined) return caller.requireRecentLogin('send current_password');
     if (!caller.isFirstParty) {
       const detail =
         'Applications must not send a password of a person. Ask for authorization again with prompt=login.';
       throw problem('insufficient_scope', detail);
     }
-    await requirePassword(existing(await users.find(caller.id)), password, caller.origin);
-  }
-
-  return async (caller: Caller, password: string | undefined, wanted: Wanted): Promise<void> =>
-    await withAuditedRefusals(audit, { ...doneBy(caller), ...wanted }, async () => prove(caller, password));
+    await withAuditedRefusals(audit, { ...doneBy(caller), ...wanted }, async () =>
+      requirePassword(existing(await users.find(caller.id)), password, caller.origin),
+    );
+  };
 }
