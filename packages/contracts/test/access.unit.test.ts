@@ -46,11 +46,12 @@ describe('What the contracts say of access', () => {
     }
   });
 
-  it('keeps administration behind admin alone: other people, the audit log, dead letters, shuffling', () => {
+  it('keeps administration behind admin alone: other people, invitations, the audit log, dead letters, shuffling', () => {
     const deadLetters = (service: string) =>
       [`list${service}DeadLetters`, `get${service}DeadLetter`, `replay${service}DeadLetter`, `replay${service}DeadLetters`, `drop${service}DeadLetter`];
     expect(operations(({ access }) => access.scopes.every((scope) => scope === 'admin'))).to.have.members([
       ...['listUsers', 'createUser', 'deleteUser', 'listAudit', 'shuffleTasks'],
+      ...['createInvitation', 'listInvitations', 'revokeInvitation'],
       ...deadLetters('Tasks'),
       ...deadLetters('Notifications'),
     ]);

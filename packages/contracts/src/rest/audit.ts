@@ -11,6 +11,7 @@ export const auditActions = [
   'refresh',
   'refresh.reuse',
   'register',
+  'invitation.read',
   'invitation.create',
   'invitation.revoke',
   'invitation.use',

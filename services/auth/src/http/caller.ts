@@ -14,6 +14,7 @@ export function callerOf({ actor, ...request }: RequestFacts & { actor: UserActo
 }
 
 /** Somebody who uses a mailed link, logged in or not. An application that acts for a user is not the user. */
-export function visitorOf({ actor, ...request }: RequestFacts & { actor: UserActor | undefined }): LinkVisitor {
+export function visitorOf(request: RequestFacts & { actor: UserActor | undefined }): LinkVisitor {
+  const { actor } = request;
   return { userId: actor?.isFirstParty === true ? actor.id : undefined, origin: originOf(request) };
 }

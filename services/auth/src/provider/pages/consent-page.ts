@@ -26,7 +26,8 @@ const meanings: Meanings = {
   'urn:taskwire:auth': {
     'account:read': 'see your account: name, e-mail address, role, sessions, and what you allowed to applications',
     'account:write': 'change your name',
-    admin: 'read, create, change and delete other people’s accounts, change roles, and read the audit log',
+    admin:
+      'read, create, change and delete other people’s accounts, invite people, change roles, and read the audit log',
   },
   'urn:taskwire:tasks': {
     'tasks:read': 'see tasks, and what happened to them',
