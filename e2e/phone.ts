@@ -35,6 +35,6 @@ const measure = `(() => {
   return {
     width: document.documentElement.scrollWidth,
     lowest: Math.min(...all('input:not([type=hidden], [hidden]), button').map((target) => target.getBoundingClientRect().height)),
-    contrast: Math.min(...all('h1, p, li, label, a, input:not([type=hidden], [hidden]), button').map(contrastOf)),
+    contrast: Math.min(...all('h1, h2, p, li, label, a, input:not([type=hidden], [hidden]), button').map(contrastOf)),
   };
 })()`;
