@@ -50,7 +50,7 @@ describe('What the contracts say of access', () => {
     const deadLetters = (service: string) =>
       [`list${service}DeadLetters`, `get${service}DeadLetter`, `replay${service}DeadLetter`, `replay${service}DeadLetters`, `drop${service}DeadLetter`];
     expect(operations(({ access }) => access.scopes.every((scope) => scope === 'admin'))).to.have.members([
-      ...['listUsers', 'createUser', 'deleteUser', 'listAudit', 'shuffleTasks'],
+      ...['listUsers', 'createUser', 'deleteUser', 'restoreUser', 'listAudit', 'shuffleTasks'],
       ...['createInvitation', 'listInvitations', 'revokeInvitation'],
       ...deadLetters('Tasks'),
       ...deadLetters('Notifications'),
@@ -65,7 +65,7 @@ describe('What the contracts say of access', () => {
 
   it('keeps passwords, log-outs everywhere, and the end of sessions and consents to our own front end', () => {
     expect(operations(({ access }) => access.firstParty === true)).to.include.members(
-      ['changePassword', 'logoutEverywhere', 'endSession', 'endConsent'],
+      ['changePassword', 'reauthenticate', 'logoutEverywhere', 'endSession', 'endConsent'],
     );
   });
 });

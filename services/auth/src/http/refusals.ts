@@ -15,18 +15,20 @@ const attempts: Partial<Record<string, Attempt>> = {
   createUser: { action: 'user.create', on: 'user' },
   changeUser: { action: 'user.change', on: 'user' },
   deleteUser: { action: 'user.delete', on: 'user' },
+  restoreUser: { action: 'user.restore', on: 'user' },
   listInvitations: { action: 'invitation.read', on: 'invitation' },
   createInvitation: { action: 'invitation.create', on: 'invitation' },
   revokeInvitation: { action: 'invitation.revoke', on: 'invitation' },
   listAudit: { action: 'audit.read', on: 'oneself' },
+  reauthenticate: { action: 'reauthenticate', on: 'oneself' },
   changePassword: { action: 'password.change', on: 'oneself' },
   logoutEverywhere: { action: 'sessions.end', on: 'oneself' },
   endSession: { action: 'session.end', on: 'oneself' },
   endConsent: { action: 'consent.revoke', on: 'oneself' },
 } satisfies Partial<Record<(typeof authRoutes)[keyof typeof authRoutes]['operationId'], Attempt>>;
 
-/** Problems that say that a caller may not do something; what else is answered with 403 is recorded by its use case. */
-const codes: readonly string[] = ['forbidden', 'insufficient_scope', 'email_not_verified', 'reauthentication_required'];
+/** Problems that say that a caller may not do something; what else is answered with 403, such as step-up, is recorded by its use case. */
+const codes: readonly string[] = ['forbidden', 'insufficient_scope', 'email_not_verified'];
 
 /** Puts refused administration into the audit log, as a failure of what was tried; what comes thick is counted, as other refusals are. */
 export function auditRefusals(audit: Pick<Audit, 'recordRefusal'>) {
