@@ -65,7 +65,7 @@ describe('What the contracts say of access', () => {
 
   it('keeps passwords, log-outs everywhere, and the end of sessions and consents to our own front end', () => {
     expect(operations(({ access }) => access.firstParty === true)).to.include.members(
-      ['changePassword', 'logoutEverywhere', 'endSession', 'endConsent'],
+      ['changePassword', 'reauthenticate', 'logoutEverywhere', 'endSession', 'endConsent'],
     );
   });
 });
