@@ -91,7 +91,7 @@ describe('private_key_jwt', () => {
 
     it('that are huge or malformed are refused quickly', async () => {
       for (const text of ['x', 'a.b.c', '.'.repeat(1_000), `${'A'.repeat(50_000)}.e30.x`, 'x'.repeat(70_000)]) {
-        expect((await ask(text)).status, text.slice(0, 10)).to.be.oneOf([400, 401]);
+        expect((await ask(text)).status, text.slice(0, 10)).to.be.oneOf([400, 401, 413]);
       }
     });
 

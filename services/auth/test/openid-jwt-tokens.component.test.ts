@@ -185,7 +185,7 @@ describe('access tokens that are JWTs', () => {
         `${header}.${payload}.${'A'.repeat(86)}`,
         `${header}.!.${signature}`,
         tokens.id_token,
-        `${header}.${'A'.repeat(40_000)}.${signature}`,
+        `${header}.${'A'.repeat(10_000)}.${signature}`,
       ];
       for (const text of texts) expect(await introspect(text), text.slice(0, 200)).to.deep.equal(inactive);
     });
