@@ -16,6 +16,7 @@ export function wireLimits(env: Env, pool: Database['pool']) {
   });
   const limits = createLimits({
     pool,
+    key: derivedKey(secret, 'rate limits'),
     deviceProofs: devices,
     knownNetworks: createKnownNetworks(pool, derivedKey(secret, 'known networks'), knownSeconds),
     settings: {
