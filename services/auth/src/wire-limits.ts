@@ -1,5 +1,5 @@
 import type { Database } from '@taskwire/postgres';
-import { deviceProofs } from './app/device-proofs.ts';
+import { deviceProofs as createDeviceProofs } from './app/device-proofs.ts';
 import type { Env } from './env.ts';
 import { createKnownNetworks } from './postgres/known-networks.ts';
 import { createLimits } from './postgres/limits.ts';
@@ -9,7 +9,7 @@ import { derivedKey } from './tokens/derived-keys.ts';
 export function wireLimits(env: Env, pool: Database['pool']) {
   const secret = env.KEY_ENCRYPTION_SECRET;
   const knownSeconds = env.LOGIN_KNOWN_DAYS * 86_400;
-  const devices = deviceProofs({
+  const deviceProofs = createDeviceProofs({
     key: derivedKey(secret, 'devices'),
     lifetimeSeconds: knownSeconds,
     secure: env.ISSUER.startsWith('https:'),
@@ -17,7 +17,7 @@ export function wireLimits(env: Env, pool: Database['pool']) {
   const limits = createLimits({
     pool,
     key: derivedKey(secret, 'rate limits'),
-    deviceProofs: devices,
+    deviceProofs,
     knownNetworks: createKnownNetworks(pool, derivedKey(secret, 'known networks'), knownSeconds),
     settings: {
       failuresPerAccountAndIp: env.LOGIN_FAILURES_PER_ACCOUNT_AND_IP,
@@ -37,5 +37,5 @@ export function wireLimits(env: Env, pool: Database['pool']) {
       invitationWindowMs: env.INVITATION_WINDOW_MS,
     },
   });
-  return { limits, devices };
+  return { limits, deviceProofs };
 }

@@ -28,8 +28,8 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
   }
 
   return async ({ email, password }: Given, origin: Origin): Promise<Checked> => {
-    const attempt = await limits.login(origin, email);
     const account = await findCredentials(email);
+    const attempt = await limits.login(await limits.recognize(origin, email, account));
     const { matches, outdated } = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
       // nothing was checked, so nothing was guessed
       await attempt.forgive();
@@ -37,7 +37,7 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     });
     if (account === undefined) return { matches: false, account };
     if (!matches) return { matches, account };
-    await Promise.all([attempt.forgive(), limits.trust(origin, email)]);
+    await Promise.all([attempt.forgive(), limits.trust(origin, account)]);
     return { matches, account, outdated };
   };
 }

@@ -1,6 +1,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { ClientScopes, Role, schemas } from '@taskwire/contracts';
 import type { z } from 'zod';
+import type { AccessPeriod } from './access-period.ts';
 import type { TokenPurpose } from './account-links.ts';
 import type { Occasion, Origin } from './audit.ts';
 
@@ -30,10 +31,7 @@ export type NewUser = {
 };
 
 /** Who a person turned out to be. */
-export type Authentication = {
-  userId: string;
-  /** When their access last ended, as it was known at `at`. */
-  tokensValidAfter: string | null;
+export type Authentication = AccessPeriod & {
   /** Seconds since 1970, by the database's clock: never before `tokensValidAfter`. */
   at: number;
 };
@@ -41,7 +39,11 @@ export type Authentication = {
 /** What a log-in needs to know of an account. */
 export type Credentials = Authentication & { passwordHash: string };
 
-/** A change of a user: the fields that become different, and whether it ends the access that was given before. */
+/** Why a change ends the access that was given before, and the account's access period with it. */
+type AccessEnd =
+  'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere' | 'email_undone';
+
+/** A change of a user: the fields that become different. Another password and a deletion always end access. */
 export type UserChange = {
   /** Another spelling of the address, or another address that was confirmed by a link mailed to it. */
   email?: string;
@@ -51,13 +53,12 @@ export type UserChange = {
   role?: Role;
   /** By a link that was mailed to it. */
   emailVerified?: true;
-  /** Of a deleted user: takes the deletion back. Needs a `passwordHash`. */
-  restored?: true;
-  passwordHash?: string;
-  deleted?: true;
-  endsSessions?:
-    'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere' | 'email_undone';
-};
+} & (
+  | { endsSessions?: AccessEnd; passwordHash?: undefined; deleted?: undefined; restored?: undefined }
+  | { endsSessions: AccessEnd; passwordHash?: string; deleted?: true; restored?: undefined }
+  /** Takes the deletion of a user back, which has ended their access. */
+  | { restored: true; passwordHash: string; endsSessions?: undefined; deleted?: undefined }
+);
 
 /** Decides on a locked user. A throw undoes everything; no change leaves the user as it is, with its version. */
 export type DecideChange = (
@@ -210,11 +211,24 @@ export type Attempt = {
   forgive(): Promise<void>;
 };
 
+/** Who tries to log in, as far as the account knows the device or the network that they come from. */
+export type Visitor = {
+  /** The address of the account as it was typed. */
+  email: string;
+  ip: string;
+  /** Whether somebody logged in with this device in the account's present access period. */
+  isKnownDevice: boolean;
+  /** The same of the network. */
+  isKnownNetwork: boolean;
+};
+
 /** How often something may be tried. @throws Problem `rate_limited` with Retry-After. */
 export type Limits = {
-  login(origin: Origin, email: string): Promise<Attempt>;
-  /** Somebody has shown here that the account is theirs: guesses of others are not to slow them down here. */
-  trust(origin: Origin, email: string): Promise<void>;
+  /** Tells what an account knows of the caller. Without an account nothing is known, after the same work. */
+  recognize(origin: Origin, email: string, period: AccessPeriod | undefined): Promise<Visitor>;
+  login(visitor: Visitor): Promise<Attempt>;
+  /** Makes the caller's network a known one of the account, which guesses of others do not slow down until the period ends. */
+  trust(origin: Origin, period: AccessPeriod): Promise<void>;
   register(ip: string): Promise<void>;
   /** Counts a mail that somebody causes, whatever the cause and whoever gets it, for their network and for who they are logged in as. */
   causeMail(by: Occasion): Promise<void>;

@@ -1,14 +1,14 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Database } from '@taskwire/postgres';
 import type { DeviceProofs } from '../app/device-proofs.ts';
-import type { Limits } from '../app/ports.ts';
-import { createLimiter } from './keyed-limiter.ts';
+import type { Limits, Visitor } from '../app/ports.ts';
+import { createLimiter, rateLimited } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
 import { foldEmail } from './user-rows.ts';
 
 /** How many attempts within a span of time. */
 export type LimitSettings = {
-  /** Failed log-ins of one account from one address. */
+  /** Failed log-ins of one account from one address; and from all devices together that are known to it. */
   failuresPerAccountAndIp: number;
   /** Failed log-ins of one account, from all places together where nobody has logged in to it before. */
   failuresPerAccount: number;
@@ -56,6 +56,7 @@ export function createLimits({ pool, key, settings, knownNetworks, deviceProofs 
   const limiter = (name: string, points: number, windowMs: number) =>
     createLimiter({ pool, key, name, points, windowMs });
   const perAccountAndIp = limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
+  const devices = limiter('login-devices', settings.failuresPerAccountAndIp, settings.failureWindowMs);
   const perIp = limiter('login-ip', settings.failuresPerIp, settings.failureWindowMs);
   const strangers = limiter('login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
   const registrations = limiter('register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
@@ -67,29 +68,49 @@ export function createLimits({ pool, key, settings, knownNetworks, deviceProofs 
   const mailsPerCaller = limiter('mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
   const renames = limiter('rename', settings.renamesPerAccount, settings.renameWindowMs);
 
+  /** Counts a log-in against its account; returns how to take it back. */
+  async function countForAccount({
+    email,
+    ip,
+    isKnownDevice,
+    isKnownNetwork,
+  }: Visitor): Promise<() => Promise<unknown>> {
+    const account = foldEmail(email);
+    const place = `${account} ${networkOf(ip)}`;
+    if (isKnownDevice) {
+      const seconds = await devices.take(account);
+      // only one attempt is given back: the others of this budget may be those of a thief
+      if (seconds === undefined) return async () => await devices.giveBack(account);
+      // whoever stole a device's cookie uses up the budget of all devices, but not the one of the owner's network
+      if (!isKnownNetwork) throw rateLimited(seconds, elsewhere);
+    }
+    await perAccountAndIp.consume(place);
+    if (isKnownNetwork) return async () => await perAccountAndIp.clear(place);
+    await strangers.consume(account, elsewhere);
+    // others keep their failures
+    return async () => await Promise.all([perAccountAndIp.clear(place), strangers.giveBack(account)]);
+  }
+
   return {
-    async login({ ip, deviceProof }, email) {
-      const network = networkOf(ip ?? '');
-      const device = deviceProofs.deviceOf(deviceProof, email);
-      // neighbours in one network do not count against each other's devices
-      const place = `${foldEmail(email)} ${device ?? network}`;
-      const account = foldEmail(email);
+    async recognize({ ip, deviceProof }, email, period) {
+      return {
+        email,
+        ip: ip ?? '',
+        isKnownDevice: deviceProofs.isValid(deviceProof, period),
+        isKnownNetwork: await knownNetworks.has(period, ip ?? ''),
+      };
+    },
+    async login(visitor) {
+      const network = networkOf(visitor.ip);
       await perIp.consume(network);
-      await perAccountAndIp.consume(place);
-      const isKnown = device !== undefined || (await knownNetworks.has(email, ip ?? ''));
-      if (!isKnown) await strangers.consume(account, elsewhere);
+      const forgiveAccount = await countForAccount(visitor);
       return {
         async forgive() {
-          await Promise.all([
-            perIp.giveBack(network),
-            perAccountAndIp.clear(place),
-            // others have their failures still
-            ...(isKnown ? [] : [strangers.giveBack(account)]),
-          ]);
+          await Promise.all([perIp.giveBack(network), forgiveAccount()]);
         },
       };
     },
-    trust: async ({ ip }, email) => await knownNetworks.add(email, ip ?? ''),
+    trust: async ({ ip }, period) => await knownNetworks.add(period, ip ?? ''),
     async register(ip) {
       await registrations.consume(networkOf(ip));
     },
