@@ -3,6 +3,7 @@ import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { byCommandLine } from './app/audit.ts';
 import { createUser } from './app/create-user.ts';
+import { provenTurn } from './app/hash-of-new.ts';
 import type { RegisteredClient } from './app/ports.ts';
 import { restoreUser } from './app/restore-user.ts';
 import type { CommandEnv, Env } from './env.ts';
@@ -37,7 +38,7 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   return {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
     createUser: async (account: Parameters<typeof create>[0]) =>
-      await create(account, { ...byCommandLine, action: 'user.create' }),
+      await create(account, { ...byCommandLine, action: 'user.create' }, provenTurn('command line')),
     emailTakenBy: users.emailTakenBy,
     /** Undefined when there is no deleted user with this address who can be restored. */
     async restoreUser(email: string) {

@@ -5,7 +5,7 @@ import { withAuditedRefusals } from './audited-refusals.ts';
 import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
 import type { DeviceProofs } from './device-proofs.ts';
-import { hashOfNew } from './hash-of-new.ts';
+import { hashOfNew, provenTurn } from './hash-of-new.ts';
 import type { LogIn, StartSession } from './log-in.ts';
 import type { Limits, Passwords, Users } from './ports.ts';
 import { doneBy, existing, type Caller } from './read-user.ts';
@@ -33,9 +33,10 @@ export function changePassword(parts: Parts) {
     const user = existing(await users.find(caller.id));
     const { email, name } = user;
     const { passwordHash } = await requirePassword(user, given.current_password, caller.origin);
+    const hashing = { passwords, turn: provenTurn(caller.id) };
     const hashes = {
       before: passwordHash,
-      after: await hashOfNew(passwords, 'new_password', given.new_password, { email, name }),
+      after: await hashOfNew(hashing, 'new_password', given.new_password, { email, name }),
     };
     const changed = await users.changePassword(caller.id, hashes, doneBy(caller));
     if (changed === undefined) throw problem('conflict', 'The password was changed by another request.');

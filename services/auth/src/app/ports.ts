@@ -174,11 +174,22 @@ export type Sessions = {
   }): Promise<{ role: Role; emailVerified: boolean } | 'revoked'>;
 };
 
+/** For whom a password is hashed, which decides the order when many wait. */
+export type HashTurn = {
+  /** Whether the account knows the caller's device or network, or they have proven who they are: strangers do not hold them up. */
+  isKnown: boolean;
+  /** Who takes turns with the others: the account of known callers, the network of strangers. */
+  source: string;
+};
+
 /** Hashes and judges passwords, at a bounded pace. @throws Problem `unavailable` when too many wait. */
 export type Passwords = {
   /** Why a password is too easy to guess for this person, with what to do about it; undefined for one that is good enough. */
   weaknessOf(password: string, person: { email: string; name: string }): string | undefined;
-  hash(password: string): Promise<string>;
+  /** Waits for its turn by itself: not to be called within `inTurn`. */
+  hash(password: string, turn: HashTurn): Promise<string>;
+  /** Runs what leads to `verify`, and that, when it is the caller's turn. */
+  inTurn<T>(turn: HashTurn, work: () => Promise<T>): Promise<T>;
   /**
    * Whether the password is the one of the hash. Without a hash the answer is no, after the same work, so that the time does not
    * tell whether there is an account. `outdated`: the hash was made with other parameters than today's.
@@ -220,6 +231,7 @@ export type Visitor = {
   isKnownDevice: boolean;
   /** The same of the network. */
   isKnownNetwork: boolean;
+  turn: HashTurn;
 };
 
 /** How often something may be tried. @throws Problem `rate_limited` with Retry-After. */
@@ -229,7 +241,8 @@ export type Limits = {
   login(visitor: Visitor): Promise<Attempt>;
   /** Makes the caller's network a known one of the account, which guesses of others do not slow down until the period ends. */
   trust(origin: Origin, period: AccessPeriod): Promise<void>;
-  register(ip: string): Promise<void>;
+  /** Returns the turn in which the password of the new account is hashed. */
+  register(ip: string): Promise<HashTurn>;
   /** Counts a mail that somebody causes, whatever the cause and whoever gets it, for their network and for who they are logged in as. */
   causeMail(by: Occasion): Promise<void>;
   /** Counts a change of the user's name, by the user or by an admin. */

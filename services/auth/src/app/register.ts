@@ -40,9 +40,10 @@ export function register({ registration, ...parts }: Parts) {
     const by = { actor: null, origin, action: 'register' } as const;
     return await withAuditedRefusals(parts.audit, { ...by, subject: null }, async () => {
       registration.requireAdmission({ email: account.email, invitationToken: token });
-      await parts.limits.register(origin.ip ?? '');
+      const turn = await parts.limits.register(origin.ip ?? '');
       const invited = token === undefined ? {} : await invitationFor(account.email, token);
-      const user = await create({ ...account, ...invited, role: 'member', emailVerified: token !== undefined }, by);
+      const newcomer = { ...account, ...invited, role: 'member', emailVerified: token !== undefined } as const;
+      const user = await create(newcomer, by, turn);
       const period = { userId: user.id, tokensValidAfter: null };
       // the network where the password was chosen is known
       await parts.limits.trust(origin, period);

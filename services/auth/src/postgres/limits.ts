@@ -1,7 +1,8 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import type { Database } from '@taskwire/postgres';
 import type { DeviceProofs } from '../app/device-proofs.ts';
-import type { Limits, Visitor } from '../app/ports.ts';
+import { provenTurn } from '../app/hash-of-new.ts';
+import type { HashTurn, Limits, Visitor } from '../app/ports.ts';
 import { createLimiter, rateLimited } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
 import { foldEmail } from './user-rows.ts';
@@ -93,12 +94,11 @@ export function createLimits({ pool, key, settings, knownNetworks, deviceProofs 
 
   return {
     async recognize({ ip, deviceProof }, email, period) {
-      return {
-        email,
-        ip: ip ?? '',
-        isKnownDevice: deviceProofs.isValid(deviceProof, period),
-        isKnownNetwork: await knownNetworks.has(period, ip ?? ''),
-      };
+      const isKnownDevice = deviceProofs.isValid(deviceProof, period);
+      const isKnownNetwork = await knownNetworks.has(period, ip ?? '');
+      const turn =
+        period !== undefined && (isKnownDevice || isKnownNetwork) ? provenTurn(period.userId) : strangerTurn(ip ?? '');
+      return { email, ip: ip ?? '', isKnownDevice, isKnownNetwork, turn };
     },
     async login(visitor) {
       const network = networkOf(visitor.ip);
@@ -113,6 +113,7 @@ export function createLimits({ pool, key, settings, knownNetworks, deviceProofs 
     trust: async ({ ip }, period) => await knownNetworks.add(period, ip ?? ''),
     async register(ip) {
       await registrations.consume(networkOf(ip));
+      return strangerTurn(ip);
     },
     async causeMail({ actor, origin }) {
       await mailsPerCaller.consume(networkOf(origin.ip ?? ''));
@@ -135,6 +136,11 @@ export function createLimits({ pool, key, settings, knownNetworks, deviceProofs 
 }
 
 const elsewhere = ', or now where you have logged in before, or set a new password by mail';
+
+/** Strangers take turns by what counts as one address for the limits: whoever has many of these has paid for each. */
+function strangerTurn(ip: string): HashTurn {
+  return { isKnown: false, source: networkOf(ip) };
+}
 
 /** What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, which is what one customer has at least. */
 export function networkOf(ip: string): string {
