@@ -13,6 +13,7 @@ import { createPasswords } from './passwords/passwords.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { createSealedKeys } from './postgres/signing-key-rows.ts';
 import { createUsers } from './postgres/users.ts';
+import { isNative } from './provider/native-clients.ts';
 import { userSettings } from './wire-account.ts';
 import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
 
@@ -47,7 +48,9 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     },
     clients: {
       list: stored.list,
-      add: async (client: RegisteredClient) => await stored.add(client, byCommandLine),
+      /** Undefined when there is a client with this id. */
+      add: async (client: RegisteredClient) =>
+        (await stored.add(client, byCommandLine)) ? { isNative: isNative(client) } : undefined,
       setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, byCommandLine),
       remove: async (id: string) => await stored.remove(id, byCommandLine),
     },
