@@ -101,7 +101,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
       metrics,
     });
   const secret = env.KEY_ENCRYPTION_SECRET;
-  const { limits, deviceProofs } = wireLimits(env, db.pool);
+  const { limits, deviceProofs } = wireLimits(env, db.pool, metrics);
   const sealedKeys = createSealedKeys(db);
   const keys = createSigningKeys(sealedKeys, secret);
   const rotation = rotateKeys(sealedKeys, secret, rotationSchedule(env));

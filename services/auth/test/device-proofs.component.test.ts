@@ -133,11 +133,10 @@ describe('devices and networks that an account knows', () => {
     const { pool } = world.service.db;
     const statementsOf = async (email: string, proof: string) => {
       const seen: string[] = [];
-      const original = pool.query.bind(pool) as (...given: unknown[]) => unknown;
-      const watched = (...given: unknown[]) => {
-        const [statement] = given;
-        seen.push(typeof statement === 'string' ? statement : (statement as { text: string }).text);
-        return original(...given);
+      const original = pool.query.bind(pool) as (statement: { text: string }) => unknown;
+      const watched = (statement: { text: string }) => {
+        seen.push(statement.text);
+        return original(statement);
       };
       Object.assign(pool, { query: watched });
       const answer: Answer = await world.attempt(email, { ip: world.freshIp(), cookie: proof });

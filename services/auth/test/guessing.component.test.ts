@@ -88,7 +88,7 @@ describe('guessing at one account from many addresses', () => {
     await attack(owner.email, 20);
     const period = { userId: owner.id, tokensValidAfter: null };
     const issued = (key: Buffer, lifetimeSeconds: number) =>
-      deviceProofs({ key, lifetimeSeconds, secure: false }).cookieFor(period).split(';')[0] ?? '';
+      deviceProofs({ key, lifetimeSeconds, secure: false }).cookieFor(period, owner.email).split(';')[0] ?? '';
     const forged = issued(Buffer.alloc(32), 1_000);
     const old = (() => {
       const now = Date.now;

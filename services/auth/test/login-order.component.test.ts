@@ -74,8 +74,8 @@ describe('the order in which log-ins are looked at', () => {
   /** When the network of this address had its first turn. */
   const turnOf = (network: string) => turns.findIndex(({ isKnown, source }) => !isKnown && source === network);
 
-  async function waiting(): Promise<number> {
-    const gauge = await metrics.getSingleMetric('password_hashes')?.get();
+  async function waiting(registry = metrics, name = 'password_hashes'): Promise<number> {
+    const gauge = await registry.getSingleMetric(name)?.get();
     return gauge?.values.find(({ labels }) => labels['state'] === 'waiting')?.value ?? 0;
   }
 
@@ -120,6 +120,40 @@ describe('the order in which log-ins are looked at', () => {
     expect(places).to.have.length(2);
     expect(places[0]).to.be.at.most(admitted + 1);
     expect(places[1]).to.be.at.most(admitted + 3);
+  });
+
+  it('a device that logged in before is looked up next, however many addresses ask for an account', async () => {
+    const known = await owner();
+    const { db, telemetry } = world.service;
+    const lookedUp: unknown[] = [];
+    const database = Promise.withResolvers<void>();
+    const original = db.pool.query.bind(db.pool) as (statement: object) => unknown;
+    const slow = async (statement: { text: string; values: unknown[] }) => {
+      if (statement.text.includes('"passwordHash"')) {
+        lookedUp.push(statement.values[0]);
+        await database.promise;
+      }
+      return await original(statement);
+    };
+    Object.assign(db.pool, { query: slow });
+    try {
+      const all = 20;
+      const lookUps = async () => lookedUp.length + (await waiting(telemetry.metrics, 'login_lookups'));
+      const flood = Array.from({ length: all }, async () => await guess(freshIp()));
+      await waitFor(async () => (await lookUps()) === all);
+      const atOnce = lookedUp.length;
+      expect(atOnce).to.be.below(all / 2);
+      const mine = logIn(known.email, freshIp(), password, known.cookie);
+      await waitFor(async () => (await lookUps()) === all + 1);
+      database.resolve();
+      held.resolve();
+      expect((await mine).status).to.equal(200);
+      await Promise.all(flood);
+      expect(lookedUp.indexOf(known.email)).to.be.within(atOnce, atOnce + 1);
+    } finally {
+      database.resolve();
+      Object.assign(db.pool, { query: original });
+    }
   });
 
   it('a stranger has their turn while a known account sends as much as it can', async () => {

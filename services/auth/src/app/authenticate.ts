@@ -30,8 +30,7 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
   }
 
   return async ({ email, password }: Given, origin: Origin): Promise<Checked> => {
-    const account = await findCredentials(email);
-    const visitor = await limits.recognize(origin, email, account);
+    const { account, visitor } = await limits.recognize(origin, email, async () => await findCredentials(email));
     const { attempt, matches, outdated } = await passwords.inTurn(visitor.turn, async () => {
       const attempt = await limits.login(visitor);
       const result = await passwords.verify(password, account?.passwordHash).catch(async (error) => {

@@ -40,18 +40,18 @@ export function changePassword(parts: Parts) {
     };
     const changed = await users.changePassword(caller.id, hashes, doneBy(caller));
     if (changed === undefined) throw problem('conflict', 'The password was changed by another request.');
-    return accessPeriodOf(changed);
+    return { email, period: accessPeriodOf(changed) };
   }
 
   return async (caller: Caller, given: { current_password: string; new_password: string }): Promise<LogIn> => {
     const subject = { kind: 'user', id: caller.id } as const;
     const attempt = { ...doneBy(caller), action: 'password.change', subject } as const;
     return await withAuditedRefusals(audit, attempt, async () => {
-      const period = await change(caller, given);
+      const { email, period } = await change(caller, given);
       const tokens = await startSession(period, caller.origin);
       // devices and networks of before are strangers now, save the ones where the new password was chosen
       await limits.trust(caller.origin, period);
-      return { tokens, deviceCookie: deviceProofs.cookieFor(period) };
+      return { tokens, deviceCookie: deviceProofs.cookieFor(period, email) };
     });
   };
 }

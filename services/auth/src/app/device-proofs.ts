@@ -6,8 +6,13 @@ import { accessPeriodText, type AccessPeriod } from './access-period.ts';
  * a proof of it, which keeps it apart from strangers who guess at the account. A proof is no credential. It ends with the access period.
  */
 export type DeviceProofs = {
-  /** A new proof for a device that has just logged in, as the value of Set-Cookie. */
-  cookieFor(period: AccessPeriod): string;
+  /** A new proof for a device that somebody has just logged in with, by this e-mail address, as the value of Set-Cookie. */
+  cookieFor(period: AccessPeriod, email: string): string;
+  /**
+   * Whether the proof was once given at a log-in with this address. That takes no look at the account, and says nothing about what happened since:
+   * it only decides who is looked up first.
+   */
+  isHintFor(proof: string | null, email: string): boolean;
   /** Whether the proof is one for this access period, and is not too old. Without a period the answer is no, after the same work. */
   isValid(proof: string | null, period: AccessPeriod | undefined): boolean;
 };
@@ -17,7 +22,7 @@ export function deviceProofOf(cookies: string | undefined): string | null {
   return /(?:^|;\s*)taskwire_device=([^;]*)/.exec(cookies ?? '')?.[1] ?? null;
 }
 
-const form = /^(\d{1,12})\.([\w-]{43})$/;
+const form = /^(\d{1,12})\.([\w-]{43})\.([\w-]{43})$/;
 
 export type DeviceProofsOptions = {
   key: Buffer;
@@ -27,26 +32,44 @@ export type DeviceProofsOptions = {
 };
 
 export function deviceProofs({ key, lifetimeSeconds, secure }: DeviceProofsOptions): DeviceProofs {
-  function sign(period: AccessPeriod | undefined, issuedAt: number): string {
-    return createHmac('sha256', key)
-      .update(`${accessPeriodText(period)}\n${issuedAt}`)
-      .digest('base64url');
+  function mac(kind: 'address' | 'period', subject: string, issuedAt: number): string {
+    return createHmac('sha256', key).update(`${kind}\n${subject}\n${issuedAt}`).digest('base64url');
+  }
+
+  function parse(proof: string | null) {
+    const [, issuedAt = '', hint = '', signature = ''] = form.exec(proof ?? '') ?? [];
+    return { issuedAt: Number(issuedAt), hint, signature };
+  }
+
+  function isFresh(issuedAt: number): boolean {
+    return issuedAt > secondsNow() - lifetimeSeconds;
   }
 
   return {
-    cookieFor(period) {
+    cookieFor(period, email) {
       const issuedAt = secondsNow();
-      const proof = `${issuedAt}.${sign(period, issuedAt)}`;
+      const macs = [mac('address', folded(email), issuedAt), mac('period', accessPeriodText(period), issuedAt)];
+      const proof = [issuedAt, ...macs].join('.');
       return `taskwire_device=${proof}; Path=/; Max-Age=${lifetimeSeconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
     },
+    isHintFor(proof, email) {
+      const { issuedAt, hint } = parse(proof);
+      return isEqual(hint, mac('address', folded(email), issuedAt)) && isFresh(issuedAt);
+    },
     isValid(proof, period) {
-      const [, issuedAt = '', signature = ''] = form.exec(proof ?? '') ?? [];
-      const expected = Buffer.from(sign(period, Number(issuedAt)));
-      const given = Buffer.from(signature);
-      const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
-      return period !== undefined && isOurs && Number(issuedAt) > secondsNow() - lifetimeSeconds;
+      const { issuedAt, signature } = parse(proof);
+      const isOurs = isEqual(signature, mac('period', accessPeriodText(period), issuedAt));
+      return period !== undefined && isOurs && isFresh(issuedAt);
     },
   };
+}
+
+function isEqual(given: string, expected: string): boolean {
+  return given.length === expected.length && timingSafeEqual(Buffer.from(given), Buffer.from(expected));
+}
+
+function folded(email: string): string {
+  return email.trim().toLowerCase();
 }
 
 function secondsNow(): number {

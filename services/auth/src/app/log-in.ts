@@ -30,6 +30,6 @@ export function logIn({ authenticate, startSession, deviceProofs }: LogInParts) 
   return async (credentials: { email: string; password: string }, origin: Origin): Promise<LogIn> => {
     const authentication = await authenticate(credentials, origin);
     const tokens = await startSession(authentication, origin);
-    return { tokens, deviceCookie: deviceProofs.cookieFor(authentication) };
+    return { tokens, deviceCookie: deviceProofs.cookieFor(authentication, credentials.email) };
   };
 }

@@ -236,8 +236,15 @@ export type Visitor = {
 
 /** How often something may be tried. @throws Problem `rate_limited` with Retry-After. */
 export type Limits = {
-  /** Tells what an account knows of the caller. Without an account nothing is known, after the same work. */
-  recognize(origin: Origin, email: string, period: AccessPeriod | undefined): Promise<Visitor>;
+  /**
+   * Finds the account by `find`, when it is the caller's turn, and tells what it knows of the caller. Without an account nothing is known, after
+   * the same work. @throws Problem `unavailable` when too many wait.
+   */
+  recognize<A extends AccessPeriod>(
+    origin: Origin,
+    email: string,
+    find: () => Promise<A | undefined>,
+  ): Promise<{ account: A | undefined; visitor: Visitor }>;
   login(visitor: Visitor): Promise<Attempt>;
   /** Makes the caller's network a known one of the account, which guesses of others do not slow down until the period ends. */
   trust(origin: Origin, period: AccessPeriod): Promise<void>;

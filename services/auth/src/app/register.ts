@@ -47,7 +47,7 @@ export function register({ registration, ...parts }: Parts) {
       const period = { userId: user.id, tokensValidAfter: null };
       // the network where the password was chosen is known
       await parts.limits.trust(origin, period);
-      return { user, deviceCookie: parts.deviceProofs.cookieFor(period) };
+      return { user, deviceCookie: parts.deviceProofs.cookieFor(period, account.email) };
     });
   };
 }

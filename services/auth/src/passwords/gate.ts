@@ -1,4 +1,5 @@
 import { problem } from '@taskwire/errors';
+import { Gauge, type Registry } from 'prom-client';
 import type { HashTurn } from '../app/ports.ts';
 import { createFairQueue } from './fair-queue.ts';
 
@@ -76,6 +77,26 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
       }
     },
   };
+}
+
+/** Shows what passes gates as a gauge with the label `state`. */
+export function watchGates(
+  metrics: Registry,
+  gauge: { name: string; help: string },
+  gates: { running: Gate; waiting: Gate[] },
+) {
+  new Gauge({
+    ...gauge,
+    labelNames: ['state'],
+    registers: [metrics],
+    collect() {
+      this.set({ state: 'running' }, gates.running.running());
+      this.set(
+        { state: 'waiting' },
+        gates.waiting.reduce((sum, gate) => sum + gate.waiting(), 0),
+      );
+    },
+  });
 }
 
 function flooded() {

@@ -1,7 +1,7 @@
-import { Gauge, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { HashTurn, Passwords } from '../app/ports.ts';
 import { hashPassword, nobodysHash, verifyPassword, type Cost } from './argon2id.ts';
-import { createGate } from './gate.ts';
+import { createGate, watchGates } from './gate.ts';
 import { weaknessOf } from './strength.ts';
 
 export type PasswordsOptions = {
@@ -22,16 +22,8 @@ export function createPasswords({ cost, concurrency, queue, metrics }: Passwords
   const inTurn = async <T>(turn: HashTurn, work: () => Promise<T>): Promise<T> => await requests.run(work, turn);
   const nobodys = nobodysHash(cost);
 
-  new Gauge({
-    name: 'password_hashes',
-    help: 'Password hashes by state: running, or waiting for their turn.',
-    labelNames: ['state'],
-    registers: [metrics],
-    collect() {
-      this.set({ state: 'running' }, hashes.running());
-      this.set({ state: 'waiting' }, requests.waiting() + hashes.waiting());
-    },
-  });
+  const help = 'Password hashes by state: running, or waiting for their turn.';
+  watchGates(metrics, { name: 'password_hashes', help }, { running: hashes, waiting: [requests, hashes] });
 
   return {
     weaknessOf,

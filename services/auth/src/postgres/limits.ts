@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { Database } from '@taskwire/postgres';
 import type { DeviceProofs } from '../app/device-proofs.ts';
 import { provenTurn } from '../app/hash-of-new.ts';
-import type { HashTurn, Limits, Visitor } from '../app/ports.ts';
+import type { HashTurn, Limits, Passwords, Visitor } from '../app/ports.ts';
 import { createLimiter, rateLimited } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
 import { foldEmail } from './user-rows.ts';
@@ -42,6 +42,8 @@ export type LimitsOptions = {
   settings: LimitSettings;
   knownNetworks: KnownNetworks;
   deviceProofs: DeviceProofs;
+  /** Runs the look-up of an account when it is its turn, so that many of them do not keep the database from all others. */
+  lookUp: Passwords['inTurn'];
 };
 
 /** A form is sent twice by a double click or a slow network, seldom more often; a link that was used is forgotten within two weeks. */
@@ -53,7 +55,8 @@ const repeatWindowMs = 3_600_000;
  * is forgiven when it was right. What limits an account over all addresses leaves out where its owner is known (OWASP's device cookies, and
  * networks): else anybody could lock them out. See docs/adr/0020-guessing.md.
  */
-export function createLimits({ pool, key, settings, knownNetworks, deviceProofs }: LimitsOptions): Limits {
+export function createLimits(options: LimitsOptions): Limits {
+  const { pool, key, settings, knownNetworks, deviceProofs, lookUp } = options;
   const limiter = (name: string, points: number, windowMs: number) =>
     createLimiter({ pool, key, name, points, windowMs });
   const perAccountAndIp = limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
@@ -93,12 +96,17 @@ export function createLimits({ pool, key, settings, knownNetworks, deviceProofs 
   }
 
   return {
-    async recognize({ ip, deviceProof }, email, period) {
-      const isKnownDevice = deviceProofs.isValid(deviceProof, period);
-      const isKnownNetwork = await knownNetworks.has(period, ip ?? '');
-      const turn =
-        period !== undefined && (isKnownDevice || isKnownNetwork) ? provenTurn(period.userId) : strangerTurn(ip ?? '');
-      return { email, ip: ip ?? '', isKnownDevice, isKnownNetwork, turn };
+    async recognize({ ip: address, deviceProof }, email, find) {
+      const ip = address ?? '';
+      const hinted = deviceProofs.isHintFor(deviceProof, email);
+      return await lookUp(hinted ? { isKnown: true, source: foldEmail(email) } : strangerTurn(ip), async () => {
+        const account = await find();
+        const isKnownDevice = deviceProofs.isValid(deviceProof, account);
+        const isKnownNetwork = await knownNetworks.has(account, ip);
+        const isKnown = isKnownDevice || isKnownNetwork;
+        const turn = account !== undefined && isKnown ? provenTurn(account.userId) : strangerTurn(ip);
+        return { account, visitor: { email, ip, isKnownDevice, isKnownNetwork, turn } };
+      });
     },
     async login(visitor) {
       const network = networkOf(visitor.ip);

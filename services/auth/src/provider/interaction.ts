@@ -111,7 +111,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       const origin = requestOrigin(request, String(step.interaction.params['client_id']));
       const authentication = await options.authenticate({ email, password }, origin);
       const { userId, at } = authentication;
-      response.append('Set-Cookie', options.deviceProofs.cookieFor(authentication));
+      response.append('Set-Cookie', options.deviceProofs.cookieFor(authentication, email));
       const user = { kind: 'user', id: userId } as const;
       await options.audit.record({
         actor: user,
