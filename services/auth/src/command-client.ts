@@ -14,6 +14,7 @@ export const clientCommands: Readonly<Record<string, Command>> = {
     options: '--id <id> [--name <name>] (--secret | --jwks <file> | --public) --grant <audience>=<scope>,<scope> …',
     does: `registers a program that may ask for tokens; --secret prints a new secret, once.
 For people who log in: --redirect-uri <address> … [--post-logout-redirect-uri <address> …] [--native]
+A public client with an address of this machine, or any with a scheme of its own, is native without --native.
 For itself: without a redirect address, or with --own-grant <audience>=<scope>,<scope> … or --own-name beside one.
 To ask about tokens of others for the service that it is: --introspect <audience> …
 ${scopeTable()}`,
@@ -54,10 +55,11 @@ ${scopeTable()}`,
         application_type: given.native === true ? 'native' : 'web',
       });
       return async ({ clients }) => {
-        if (!(await clients.add(client))) throw new CommandFailed(`there is a client ${client.client_id} already`);
-        return secret === undefined
-          ? `added ${client.client_id}`
-          : `added ${client.client_id} with the secret ${secret}`;
+        const added = await clients.add(client);
+        if (added === undefined) throw new CommandFailed(`there is a client ${client.client_id} already`);
+        const withSecret = secret === undefined ? '' : ` with the secret ${secret}`;
+        const asNative = added.isNative ? '\nIt is a native app: people allow each of its log-ins.' : '';
+        return `added ${client.client_id}${withSecret}${asNative}`;
       };
     },
   },

@@ -173,7 +173,7 @@ const serviceEnv = commandEnv.extend({
 
   /** Each running hash keeps one core busy for some 30 ms and holds 19 MiB; libuv's other two threads stay free for DNS and files. */
   PASSWORD_HASH_CONCURRENCY: count(64).default(2),
-  /** At 2 x 30 hashes a second the last in the queue waits for some 3 s; a longer wait is better answered with 503. */
+  /** At 2 x 30 hashes a second the last in the queue waits for some 3 s; a longer wait is better answered with 503. Half is for callers that accounts know. */
   PASSWORD_HASH_QUEUE: count(10_000).default(200),
 
   /** Guessing at one account: ten a quarter of an hour are 350,000 a year, too few for a password that is not trivial. */

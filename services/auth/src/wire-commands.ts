@@ -3,6 +3,7 @@ import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { byCommandLine } from './app/audit.ts';
 import { createUser } from './app/create-user.ts';
+import { provenTurn } from './app/hash-of-new.ts';
 import type { RegisteredClient } from './app/ports.ts';
 import { restoreUser } from './app/restore-user.ts';
 import type { CommandEnv, Env } from './env.ts';
@@ -12,6 +13,7 @@ import { createPasswords } from './passwords/passwords.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { createSealedKeys } from './postgres/signing-key-rows.ts';
 import { createUsers } from './postgres/users.ts';
+import { isNative } from './provider/native-clients.ts';
 import { userSettings } from './wire-account.ts';
 import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
 
@@ -37,7 +39,7 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   return {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
     createUser: async (account: Parameters<typeof create>[0]) =>
-      await create(account, { ...byCommandLine, action: 'user.create' }),
+      await create(account, { ...byCommandLine, action: 'user.create' }, provenTurn('command line')),
     emailTakenBy: users.emailTakenBy,
     /** Undefined when there is no deleted user with this address who can be restored. */
     async restoreUser(email: string) {
@@ -46,7 +48,9 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     },
     clients: {
       list: stored.list,
-      add: async (client: RegisteredClient) => await stored.add(client, byCommandLine),
+      /** Undefined when there is a client with this id. */
+      add: async (client: RegisteredClient) =>
+        (await stored.add(client, byCommandLine)) ? { isNative: isNative(client) } : undefined,
       setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, byCommandLine),
       remove: async (id: string) => await stored.remove(id, byCommandLine),
     },

@@ -1,23 +1,38 @@
 import type { Database } from '@taskwire/postgres';
-import { deviceProofs } from './app/device-proofs.ts';
+import type { Registry } from 'prom-client';
+import { deviceProofs as createDeviceProofs } from './app/device-proofs.ts';
 import type { Env } from './env.ts';
+import { createGate, watchGates } from './passwords/gate.ts';
 import { createKnownNetworks } from './postgres/known-networks.ts';
 import { createLimits } from './postgres/limits.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 
+/** Of the connections to the database: the rest is for requests whose turn has come, and for everything else. */
+const lookUpShare = 0.3;
+/** A look-up takes a millisecond or two on one of three connections, so the last waits for about a second; then 503 is the better answer. */
+const waitingLookUps = 1_000;
+
 /** How often something may be tried, and where somebody is known. */
-export function wireLimits(env: Env, pool: Database['pool']) {
+export function wireLimits(env: Env, pool: Database['pool'], metrics: Registry) {
   const secret = env.KEY_ENCRYPTION_SECRET;
   const knownSeconds = env.LOGIN_KNOWN_DAYS * 86_400;
-  const devices = deviceProofs({
+  const deviceProofs = createDeviceProofs({
     key: derivedKey(secret, 'devices'),
     lifetimeSeconds: knownSeconds,
     secure: env.ISSUER.startsWith('https:'),
   });
+  const lookUps = createGate({
+    concurrency: Math.max(1, Math.floor(env.DATABASE_POOL_SIZE * lookUpShare)),
+    queue: waitingLookUps,
+  });
+  const help = 'Accounts that are looked up for a log-in, by state: running, or waiting for their turn.';
+  watchGates(metrics, { name: 'login_lookups', help }, { running: lookUps, waiting: [lookUps] });
   const limits = createLimits({
     pool,
-    deviceProofs: devices,
+    key: derivedKey(secret, 'rate limits'),
+    deviceProofs,
     knownNetworks: createKnownNetworks(pool, derivedKey(secret, 'known networks'), knownSeconds),
+    lookUp: async (turn, work) => await lookUps.run(work, turn),
     settings: {
       failuresPerAccountAndIp: env.LOGIN_FAILURES_PER_ACCOUNT_AND_IP,
       failuresPerIp: env.LOGIN_FAILURES_PER_IP,
@@ -36,5 +51,5 @@ export function wireLimits(env: Env, pool: Database['pool']) {
       invitationWindowMs: env.INVITATION_WINDOW_MS,
     },
   });
-  return { limits, devices };
+  return { limits, deviceProofs };
 }

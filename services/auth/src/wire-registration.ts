@@ -1,5 +1,6 @@
 import type { Database } from '@taskwire/postgres';
 import type { Audit } from './app/audit.ts';
+import type { DeviceProofs } from './app/device-proofs.ts';
 import { invite, revokeInvitation } from './app/invitations.ts';
 import { linkTokens as createLinkTokens } from './app/link-tokens.ts';
 import type { Limits, Passwords, Users } from './app/ports.ts';
@@ -16,6 +17,7 @@ type Parts = {
   users: Users;
   passwords: Passwords;
   limits: Limits;
+  deviceProofs: DeviceProofs;
   audit: Audit;
   /** Called once events were committed, as a hint to publish them. */
   onEvents: () => void;

@@ -101,7 +101,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
       metrics,
     });
   const secret = env.KEY_ENCRYPTION_SECRET;
-  const { limits, devices } = wireLimits(env, db.pool);
+  const { limits, deviceProofs } = wireLimits(env, db.pool, metrics);
   const sealedKeys = createSealedKeys(db);
   const keys = createSigningKeys(sealedKeys, secret);
   const rotation = rotateKeys(sealedKeys, secret, rotationSchedule(env));
@@ -145,23 +145,24 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     authenticate: checkPassword,
     sessions,
     audit,
-    deviceProofs: devices,
+    deviceProofs,
     formKey: derivedKey(secret, 'forms'),
   });
 
   const startSession = createStartSession({ sessions, refreshTokens, tokens });
-  const registration = wireRegistration(env, { db, users, passwords, limits, audit, onEvents: waker.wake });
+  const registration = wireRegistration(env, {
+    ...{ db, users, passwords, limits, deviceProofs, audit },
+    onEvents: waker.wake,
+  });
   const checkOwnPassword = checkPasswordOf({ users, passwords, limits });
   const stepUp = createStepUp({ users, checkPassword: checkOwnPassword, audit });
   const account = wireAccount(env, {
-    ...{ db, users, passwords, limits, audit, startSession, registration, logger, providers },
-    deviceProofs: devices,
+    ...{ db, users, passwords, limits, deviceProofs, audit, startSession, registration, logger, providers },
     onEvents: waker.wake,
   });
   const useCases: UseCases = {
     register: registration.register,
-    logIn: logIn({ authenticate: checkPassword, startSession }),
-    deviceCookieFor: devices.cookieFor,
+    logIn: logIn({ authenticate: checkPassword, startSession, deviceProofs }),
     refresh: refresh({ sessions, refreshTokens, tokens, logger }),
     logOut: sessions.end,
     reauthenticate: reauthenticate({ users, checkPassword: checkOwnPassword, sessions, refreshTokens, tokens, audit }),

@@ -1,60 +1,24 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
 import { deviceProofs } from '../src/app/device-proofs.ts';
-import { linkTokens } from '../src/app/link-tokens.ts';
-import type { Passwords } from '../src/app/ports.ts';
 import { derivedKey } from '../src/tokens/derived-keys.ts';
-import { expectProblem, type Answer, type Api } from './support/api.ts';
-import { addUser, cheapPasswords, logIn, password } from './support/auth-world.ts';
+import { expectProblem } from './support/api.ts';
+import { addUser, logIn, password } from './support/auth-world.ts';
 import { pkce } from './support/browser.ts';
-import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
-
-/** What is let through of one account in a window, from all who are not known. */
-const budget = 10;
-const forwarded = (ip: string) => ({ 'x-forwarded-for': ip });
+import { budget, deviceOf, forwarded, guessingWorld, type GuessingWorld } from './support/guessing-world.ts';
 
 describe('guessing at one account from many addresses', () => {
-  let world: OidcWorld;
-  let checked = 0;
-  const cheap = cheapPasswords();
-  const counting: Passwords = {
-    ...cheap,
-    async verify(text, hash) {
-      checked += 1;
-      return await cheap.verify(text, hash);
-    },
-  };
+  let world: GuessingWorld;
   before(async () => {
-    world = await oidcWorld({}, [], { passwords: counting });
+    world = await guessingWorld();
   });
   after(async () => {
     await world.stop();
   });
 
-  let networks = 0;
-  /** An address that no test has used. */
-  const freshIp = () => `10.${(networks += 1) >> 8}.${networks & 255}.1`;
-
-  type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
-  const attempt = async (email: string, given: Attempt): Promise<Answer> =>
-    await (given.api ?? world.api).call('login', {
-      body: { email, password: given.password ?? 'a wrong guess' },
-      headers: { ...forwarded(given.ip), ...(given.cookie === undefined ? {} : { cookie: given.cookie }) },
-    });
-
-  /** Guesses, each from an address of its own; gives how many were looked at. */
-  async function attack(email: string, addresses: number): Promise<number> {
-    const before = checked;
-    for (let sent = 0; sent < addresses; sent += 50) {
-      const guesses = Array.from({ length: Math.min(50, addresses - sent) }, async () => {
-        return await attempt(email, { ip: freshIp() });
-      });
-      for (const { status } of await Promise.all(guesses)) expect(status).to.be.oneOf([401, 429]);
-    }
-    return checked - before;
-  }
-
-  const deviceOf = (answer: Answer) => /taskwire_device=[^;]+/.exec(answer.headers.get('set-cookie') ?? '')?.[0] ?? '';
+  const freshIp = () => world.freshIp();
+  const attempt: GuessingWorld['attempt'] = async (...given) => await world.attempt(...given);
+  const attack: GuessingWorld['attack'] = async (...given) => await world.attack(...given);
 
   it('a thousand addresses have ten guesses in a window between them; the owner goes on where they are known', async () => {
     const owner = await addUser(world, 'member');
@@ -106,24 +70,10 @@ describe('guessing at one account from many addresses', () => {
     const limited = await attempt(owner.email, { ip: hotel, password });
     expect(expectProblem(limited, 'rate_limited').detail).to.contain('set a new password by mail');
     expect(Number(limited.headers.get('retry-after'))).to.be.within(1_000, 1_200);
-    await world.api.call('forgotPassword', { body: { email: owner.email }, headers: forwarded(hotel) });
-    const token = await waitFor(async () => await resetTokenOf(owner.id));
-    const body = { token, new_password: 'Sunflower-Kettle-92' };
-    const reset = await world.api.call('resetPassword', { body, headers: forwarded(hotel) });
-    expect(reset.status, reset.text).to.equal(204);
+    await world.reset(owner, 'Sunflower-Kettle-92', hotel);
     expect((await attempt(owner.email, { ip: hotel, password: 'Sunflower-Kettle-92' })).status).to.equal(200);
     expect(await attack(owner.email, 20)).to.equal(0);
   });
-
-  async function resetTokenOf(userId: string): Promise<string | undefined> {
-    const { rows } = await world.database.db.pool.query<{ id: string }>(
-      "SELECT id FROM account_links WHERE user_id = $1 AND purpose = 'reset_password'",
-      [userId],
-    );
-    const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
-    const [link] = rows;
-    return link && linkTokens(derivedKey(secret, 'account links')).tokenOf({ id: link.id, purpose: 'reset_password' });
-  }
 
   it('an account that is not there answers the same', async () => {
     expect(await attack('nobody-here@example.org', 30)).to.equal(budget);
@@ -136,18 +86,15 @@ describe('guessing at one account from many addresses', () => {
     const cookie = deviceOf(await attempt(owner.email, { ip: freshIp(), password }));
     const foreign = deviceOf(await attempt(other.email, { ip: freshIp(), password }));
     await attack(owner.email, 20);
-    const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+    const period = { userId: owner.id, tokensValidAfter: null };
     const issued = (key: Buffer, lifetimeSeconds: number) =>
-      deviceProofs({ key, lifetimeSeconds, secure: false }).cookieFor(owner.email).split(';')[0] ?? '';
+      deviceProofs({ key, lifetimeSeconds, secure: false }).cookieFor(period, owner.email).split(';')[0] ?? '';
     const forged = issued(Buffer.alloc(32), 1_000);
-    expect(
-      deviceProofs({ key: Buffer.alloc(32), lifetimeSeconds: 0, secure: false }).deviceOf(forged, owner.email),
-    ).to.equal(undefined);
     const old = (() => {
       const now = Date.now;
       Date.now = () => now() - 91 * 86_400_000;
       try {
-        return issued(derivedKey(secret, 'devices'), 90 * 86_400);
+        return issued(derivedKey(world.secret, 'devices'), 90 * 86_400);
       } finally {
         Date.now = now;
       }

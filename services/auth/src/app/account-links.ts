@@ -1,4 +1,5 @@
 import { problem } from '@taskwire/errors';
+import type { AccessPeriod } from './access-period.ts';
 import type { Origin } from './audit.ts';
 import type { LinkTokens } from './link-tokens.ts';
 
@@ -57,8 +58,8 @@ export type AccountLink = {
 export type AccountLinks = {
   find(id: string): Promise<AccountLink | undefined>;
   verifyEmail(id: string, origin: Origin): Promise<LinkEnd | 'done'>;
-  /** Sets the password, verifies the address, and ends all access that was given before. */
-  resetPassword(id: string, passwordHash: string, origin: Origin): Promise<LinkEnd | 'done'>;
+  /** Sets the password, verifies the address, and ends all access that was given before. Returns the access period that begins. */
+  resetPassword(id: string, passwordHash: string, origin: Origin): Promise<LinkEnd | AccessPeriod>;
   /** Makes the address of the link the account's, and asks for the mail that lets the old address undo it. */
   confirmEmail(id: string, origin: Origin): Promise<LinkEnd | 'done'>;
   /**

@@ -1,5 +1,6 @@
 import type { Role } from '@taskwire/contracts';
 import type { createUser } from './create-user.ts';
+import { provenTurn } from './hash-of-new.ts';
 import type { User } from './ports.ts';
 import { doneBy, type Caller } from './read-user.ts';
 import type { StepUp } from './step-up.ts';
@@ -11,6 +12,6 @@ export function addUser({ create, stepUp }: { create: ReturnType<typeof createUs
   return async (caller: Caller, { current_password: current, ...account }: Wanted): Promise<User> => {
     const action = 'user.create';
     if (account.role !== 'member' || current !== undefined) await stepUp(caller, current, { action, subject: null });
-    return await create({ ...account, emailVerified: false }, { ...doneBy(caller), action });
+    return await create({ ...account, emailVerified: false }, { ...doneBy(caller), action }, provenTurn(caller.id));
   };
 }

@@ -1,6 +1,7 @@
 import { schemas } from '@taskwire/contracts';
 import { problem, Problem } from '@taskwire/errors';
 import type { Audit, Origin } from './audit.ts';
+import { provenTurn } from './hash-of-new.ts';
 import type { Authentication, Credentials, Limits, Passwords, Users } from './ports.ts';
 
 type Parts = {
@@ -18,7 +19,8 @@ export type CheckPassword = ReturnType<typeof checkPassword>;
 
 /**
  * Checks a password. An unknown account, a deleted one and a wrong password take the same work; what is wrong counts against the limits.
- * @throws Problem `rate_limited`.
+ * The password is compared when it is the caller's turn, so that a flood of strangers does not hold up whom the account knows.
+ * @throws Problem `rate_limited`, `unavailable`.
  */
 export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' | 'passwords' | 'limits'>) {
   async function findCredentials(email: string): Promise<Credentials | undefined> {
@@ -28,16 +30,19 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
   }
 
   return async ({ email, password }: Given, origin: Origin): Promise<Checked> => {
-    const attempt = await limits.login(origin, email);
-    const account = await findCredentials(email);
-    const { matches, outdated } = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
-      // nothing was checked, so nothing was guessed
-      await attempt.forgive();
-      throw error;
+    const { account, visitor } = await limits.recognize(origin, email, async () => await findCredentials(email));
+    const { attempt, matches, outdated } = await passwords.inTurn(visitor.turn, async () => {
+      const attempt = await limits.login(visitor);
+      const result = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
+        // nothing was checked, so nothing was guessed
+        await attempt.forgive();
+        throw error;
+      });
+      return { attempt, ...result };
     });
     if (account === undefined) return { matches: false, account };
     if (!matches) return { matches, account };
-    await Promise.all([attempt.forgive(), limits.trust(origin, email)]);
+    await Promise.all([attempt.forgive(), limits.trust(origin, account)]);
     return { matches, account, outdated };
   };
 }
@@ -67,7 +72,8 @@ export function authenticate({ audit, ...parts }: Parts) {
       if (!checked.matches) throw wrongCredentials();
       const { userId, tokensValidAfter, at, passwordHash } = checked.account;
       if (checked.outdated) {
-        await users.strengthenPasswordHash(userId, passwordHash, await passwords.hash(given.password));
+        const stronger = await passwords.hash(given.password, provenTurn(userId));
+        await users.strengthenPasswordHash(userId, passwordHash, stronger);
       }
       return { userId, tokensValidAfter, at };
     } catch (error) {

@@ -1,4 +1,5 @@
 import { Problem } from '@taskwire/errors';
+import { accessPeriodOf } from './access-period.ts';
 import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
 import type { Audit } from './audit.ts';
 import type { CheckPassword } from './authenticate.ts';
@@ -59,7 +60,6 @@ export function confirmEmail(parts: Parts) {
     const result = await parts.links.confirmEmail(link.id, visitor.origin);
     if (result === 'used') return;
     if (result !== 'done') throw linkNotValid(result);
-    // their device is known under the old address
-    await parts.limits.trust(visitor.origin, link.email);
+    await parts.limits.trust(visitor.origin, accessPeriodOf(user));
   };
 }

@@ -3,7 +3,7 @@ import { problem } from '@taskwire/errors';
 import type { Occasion } from './audit.ts';
 import { linkNotValid } from './account-links.ts';
 import { hashOfNew } from './hash-of-new.ts';
-import type { Limits, Passwords, User, Users } from './ports.ts';
+import type { HashTurn, Limits, Passwords, User, Users } from './ports.ts';
 
 type Account = {
   email: string;
@@ -25,11 +25,12 @@ export function createUser({ users, passwords, limits }: Parts) {
   return async (
     { password, ...account }: Account,
     by: Occasion & { action: 'register' | 'user.create' },
+    turn: HashTurn,
   ): Promise<User> => {
     // asked first because hashing is dear; the unique index decides
     if ((await users.emailTakenBy(account.email)) !== undefined) throw emailTaken();
     if (!account.emailVerified) await limits.causeMail(by);
-    const passwordHash = await hashOfNew(passwords, 'password', password, account);
+    const passwordHash = await hashOfNew({ passwords, turn }, 'password', password, account);
     const created = await users.create({ ...account, passwordHash }, by);
     if (created === 'email_taken') throw emailTaken();
     if (created === 'invitation_ended') throw linkNotValid('used');

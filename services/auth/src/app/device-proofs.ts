@@ -1,22 +1,28 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { accessPeriodText, type AccessPeriod } from './access-period.ts';
 
 /**
- * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): who has logged in to an account gets
- * a proof of it, which lets their device try again while others guess at the account. It lets nobody in.
+ * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): a device that somebody logged in with gets
+ * a proof of it, which keeps it apart from strangers who guess at the account. A proof is no credential. It ends with the access period.
  */
 export type DeviceProofs = {
-  /** A new proof for a device that has just logged in to the account of this address, as the value of Set-Cookie. */
-  cookieFor(email: string): string;
-  /** The device's own number, when the proof is one for this account; undefined for any other text. */
-  deviceOf(proof: string | null, email: string): string | undefined;
+  /** A new proof for a device that somebody has just logged in with, by this e-mail address, as the value of Set-Cookie. */
+  cookieFor(period: AccessPeriod, email: string): string;
+  /**
+   * Whether the proof was once given at a log-in with this address. That takes no look at the account, and says nothing about what happened since:
+   * it only decides who is looked up first.
+   */
+  isHintFor(proof: string | null, email: string): boolean;
+  /** Whether the proof is one for this access period, and is not too old. Without a period the answer is no, after the same work. */
+  isValid(proof: string | null, period: AccessPeriod | undefined): boolean;
 };
 
-/** The proof that a request's Cookie header has. */
+/** The proof in a request's Cookie header. */
 export function deviceProofOf(cookies: string | undefined): string | null {
   return /(?:^|;\s*)taskwire_device=([^;]*)/.exec(cookies ?? '')?.[1] ?? null;
 }
 
-const form = /^([\w-]{22})\.(\d{1,12})\.([\w-]{43})$/;
+const form = /^(\d{1,12})\.([\w-]{43})\.([\w-]{43})$/;
 
 export type DeviceProofsOptions = {
   key: Buffer;
@@ -26,27 +32,44 @@ export type DeviceProofsOptions = {
 };
 
 export function deviceProofs({ key, lifetimeSeconds, secure }: DeviceProofsOptions): DeviceProofs {
-  function sign(email: string, device: string, issuedAt: number): string {
-    return createHmac('sha256', key)
-      .update(`${email.trim().toLowerCase()}\n${device}\n${issuedAt}`)
-      .digest('base64url');
+  function mac(kind: 'address' | 'period', subject: string, issuedAt: number): string {
+    return createHmac('sha256', key).update(`${kind}\n${subject}\n${issuedAt}`).digest('base64url');
+  }
+
+  function parse(proof: string | null) {
+    const [, issuedAt = '', hint = '', signature = ''] = form.exec(proof ?? '') ?? [];
+    return { issuedAt: Number(issuedAt), hint, signature };
+  }
+
+  function isFresh(issuedAt: number): boolean {
+    return issuedAt > secondsNow() - lifetimeSeconds;
   }
 
   return {
-    cookieFor(email) {
-      const device = randomBytes(16).toString('base64url');
+    cookieFor(period, email) {
       const issuedAt = secondsNow();
-      const proof = `${device}.${issuedAt}.${sign(email, device, issuedAt)}`;
+      const macs = [mac('address', folded(email), issuedAt), mac('period', accessPeriodText(period), issuedAt)];
+      const proof = [issuedAt, ...macs].join('.');
       return `taskwire_device=${proof}; Path=/; Max-Age=${lifetimeSeconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
     },
-    deviceOf(proof, email) {
-      const [, device = '', issuedAt = '', signature = ''] = form.exec(proof ?? '') ?? [];
-      const expected = Buffer.from(sign(email, device, Number(issuedAt)));
-      const given = Buffer.from(signature);
-      const isOurs = given.length === expected.length && timingSafeEqual(given, expected);
-      return isOurs && Number(issuedAt) > secondsNow() - lifetimeSeconds ? device : undefined;
+    isHintFor(proof, email) {
+      const { issuedAt, hint } = parse(proof);
+      return isEqual(hint, mac('address', folded(email), issuedAt)) && isFresh(issuedAt);
+    },
+    isValid(proof, period) {
+      const { issuedAt, signature } = parse(proof);
+      const isOurs = isEqual(signature, mac('period', accessPeriodText(period), issuedAt));
+      return period !== undefined && isOurs && isFresh(issuedAt);
     },
   };
+}
+
+function isEqual(given: string, expected: string): boolean {
+  return given.length === expected.length && timingSafeEqual(Buffer.from(given), Buffer.from(expected));
+}
+
+function folded(email: string): string {
+  return email.trim().toLowerCase();
 }
 
 function secondsNow(): number {

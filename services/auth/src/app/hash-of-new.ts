@@ -1,5 +1,5 @@
 import { problem } from '@taskwire/errors';
-import type { Passwords } from './ports.ts';
+import type { HashTurn, Passwords } from './ports.ts';
 
 /** Whose password it is to be. */
 type Person = { email: string; name: string };
@@ -9,7 +9,7 @@ type Person = { email: string; name: string };
  * @throws Problem `weak_password`, which says what to do; `unavailable` when too many hashes wait.
  */
 export async function hashOfNew(
-  passwords: Passwords,
+  { passwords, turn }: { passwords: Passwords; turn: HashTurn },
   field: string,
   password: string,
   person: Person,
@@ -18,5 +18,10 @@ export async function hashOfNew(
   if (weakness !== undefined) {
     throw problem('weak_password', weakness, { errors: [{ field, code: 'weak_password', message: weakness }] });
   }
-  return await passwords.hash(password);
+  return await passwords.hash(password, turn);
+}
+
+/** The turn of somebody who has proven who they are; all that is done for one account shares it. */
+export function provenTurn(userId: string): HashTurn {
+  return { isKnown: true, source: userId };
 }

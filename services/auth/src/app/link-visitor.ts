@@ -1,6 +1,7 @@
 import type { Origin } from './audit.ts';
+import { accessPeriodOf } from './access-period.ts';
 import type { DeviceProofs } from './device-proofs.ts';
-import type { Users } from './ports.ts';
+import type { StoredUser, Users } from './ports.ts';
 
 /** Somebody who uses a mailed link. */
 export type LinkVisitor = {
@@ -13,9 +14,9 @@ export type LinkVisitor = {
  * Whether a visitor has proven to be the holder of an account: they are logged in to it, or their device has logged in to it with its
  * present password. Reading the mails of an address proves neither, as anybody may register the address of somebody else.
  */
-export function isHolder({ deviceProofs }: { deviceProofs: Pick<DeviceProofs, 'deviceOf'> }) {
-  return ({ userId, origin }: LinkVisitor, account: { id: string; email: string }): boolean =>
-    userId === account.id || deviceProofs.deviceOf(origin.deviceProof, account.email) !== undefined;
+export function isHolder({ deviceProofs }: { deviceProofs: Pick<DeviceProofs, 'isValid'> }) {
+  return ({ userId, origin }: LinkVisitor, account: StoredUser): boolean =>
+    userId === account.id || deviceProofs.isValid(origin.deviceProof, accessPeriodOf(account));
 }
 
 export type IsHolder = ReturnType<typeof isHolder>;

@@ -1,6 +1,8 @@
 import type { Origin } from './audit.ts';
 import { wrongCredentials, type Authenticate } from './authenticate.ts';
-import type { Authentication, Sessions, TokenIssuer } from './ports.ts';
+import type { AccessPeriod } from './access-period.ts';
+import type { DeviceProofs } from './device-proofs.ts';
+import type { Sessions, TokenIssuer } from './ports.ts';
 import { hashToken, type RefreshTokens } from './refresh-tokens.ts';
 import { sessionTokens, type SessionTokens } from './session-tokens.ts';
 
@@ -10,10 +12,7 @@ export type StartSession = ReturnType<typeof startSession>;
 
 /** Starts a session of somebody who has just proven who they are. @throws Problem when their access has ended since. */
 export function startSession({ sessions, refreshTokens, tokens }: Parts) {
-  return async (
-    { userId, tokensValidAfter }: Pick<Authentication, 'userId' | 'tokensValidAfter'>,
-    origin: Origin,
-  ): Promise<SessionTokens> => {
+  return async ({ userId, tokensValidAfter }: AccessPeriod, origin: Origin): Promise<SessionTokens> => {
     const refreshToken = refreshTokens.create();
     const grant = await sessions.open({ userId, tokensValidAfter, refreshTokenHash: hashToken(refreshToken), origin });
     if (grant === undefined) throw wrongCredentials();
@@ -21,8 +20,16 @@ export function startSession({ sessions, refreshTokens, tokens }: Parts) {
   };
 }
 
+/** A session, and the cookie that proves that somebody logged in with this device, as the value of Set-Cookie. */
+export type LogIn = { tokens: SessionTokens; deviceCookie: string };
+
+type LogInParts = { authenticate: Authenticate; startSession: StartSession; deviceProofs: DeviceProofs };
+
 /** Logs somebody in. */
-export function logIn({ authenticate, startSession }: { authenticate: Authenticate; startSession: StartSession }) {
-  return async (credentials: { email: string; password: string }, origin: Origin): Promise<SessionTokens> =>
-    await startSession(await authenticate(credentials, origin), origin);
+export function logIn({ authenticate, startSession, deviceProofs }: LogInParts) {
+  return async (credentials: { email: string; password: string }, origin: Origin): Promise<LogIn> => {
+    const authentication = await authenticate(credentials, origin);
+    const tokens = await startSession(authentication, origin);
+    return { tokens, deviceCookie: deviceProofs.cookieFor(authentication, credentials.email) };
+  };
 }

@@ -1,6 +1,6 @@
-import type { KeyObject } from 'node:crypto';
 import type { ClientScopes, Role, schemas } from '@taskwire/contracts';
 import type { z } from 'zod';
+import type { AccessPeriod } from './access-period.ts';
 import type { TokenPurpose } from './account-links.ts';
 import type { Occasion, Origin } from './audit.ts';
 
@@ -30,10 +30,7 @@ export type NewUser = {
 };
 
 /** Who a person turned out to be. */
-export type Authentication = {
-  userId: string;
-  /** When their access last ended, as it was known at `at`. */
-  tokensValidAfter: string | null;
+export type Authentication = AccessPeriod & {
   /** Seconds since 1970, by the database's clock: never before `tokensValidAfter`. */
   at: number;
 };
@@ -41,7 +38,11 @@ export type Authentication = {
 /** What a log-in needs to know of an account. */
 export type Credentials = Authentication & { passwordHash: string };
 
-/** A change of a user: the fields that become different, and whether it ends the access that was given before. */
+/** Why a change ends the access that was given before, and the account's access period with it. */
+type AccessEnd =
+  'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere' | 'email_undone';
+
+/** A change of a user: the fields that become different. Another password and a deletion always end access. */
 export type UserChange = {
   /** Another spelling of the address, or another address that was confirmed by a link mailed to it. */
   email?: string;
@@ -51,13 +52,12 @@ export type UserChange = {
   role?: Role;
   /** By a link that was mailed to it. */
   emailVerified?: true;
-  /** Of a deleted user: takes the deletion back. Needs a `passwordHash`. */
-  restored?: true;
-  passwordHash?: string;
-  deleted?: true;
-  endsSessions?:
-    'user_demoted' | 'user_deleted' | 'password_changed' | 'password_reset' | 'logged_out_everywhere' | 'email_undone';
-};
+} & (
+  | { endsSessions?: AccessEnd; passwordHash?: undefined; deleted?: undefined; restored?: undefined }
+  | { endsSessions: AccessEnd; passwordHash?: string; deleted?: true; restored?: undefined }
+  /** Takes the deletion of a user back, which has ended their access. */
+  | { restored: true; passwordHash: string; endsSessions?: undefined; deleted?: undefined }
+);
 
 /** Decides on a locked user. A throw undoes everything; no change leaves the user as it is, with its version. */
 export type DecideChange = (
@@ -173,11 +173,22 @@ export type Sessions = {
   }): Promise<{ role: Role; emailVerified: boolean } | 'revoked'>;
 };
 
+/** For whom a password is hashed, which decides the order when many wait. */
+export type HashTurn = {
+  /** Whether the account knows the caller's device or network, or they have proven who they are: strangers do not hold them up. */
+  isKnown: boolean;
+  /** Who takes turns with the others: the account of known callers, the network of strangers. */
+  source: string;
+};
+
 /** Hashes and judges passwords, at a bounded pace. @throws Problem `unavailable` when too many wait. */
 export type Passwords = {
   /** Why a password is too easy to guess for this person, with what to do about it; undefined for one that is good enough. */
   weaknessOf(password: string, person: { email: string; name: string }): string | undefined;
-  hash(password: string): Promise<string>;
+  /** Waits for its turn by itself: not to be called within `inTurn`. */
+  hash(password: string, turn: HashTurn): Promise<string>;
+  /** Runs what leads to `verify`, and that, when it is the caller's turn. */
+  inTurn<T>(turn: HashTurn, work: () => Promise<T>): Promise<T>;
   /**
    * Whether the password is the one of the hash. Without a hash the answer is no, after the same work, so that the time does not
    * tell whether there is an account. `outdated`: the hash was made with other parameters than today's.
@@ -210,12 +221,34 @@ export type Attempt = {
   forgive(): Promise<void>;
 };
 
+/** Who tries to log in, as far as the account knows the device or the network that they come from. */
+export type Visitor = {
+  /** The address of the account as it was typed. */
+  email: string;
+  ip: string;
+  /** Whether somebody logged in with this device in the account's present access period. */
+  isKnownDevice: boolean;
+  /** The same of the network. */
+  isKnownNetwork: boolean;
+  turn: HashTurn;
+};
+
 /** How often something may be tried. @throws Problem `rate_limited` with Retry-After. */
 export type Limits = {
-  login(origin: Origin, email: string): Promise<Attempt>;
-  /** Somebody has shown here that the account is theirs: guesses of others are not to slow them down here. */
-  trust(origin: Origin, email: string): Promise<void>;
-  register(ip: string): Promise<void>;
+  /**
+   * Finds the account by `find`, when it is the caller's turn, and tells what it knows of the caller. Without an account nothing is known, after
+   * the same work. @throws Problem `unavailable` when too many wait.
+   */
+  recognize<A extends AccessPeriod>(
+    origin: Origin,
+    email: string,
+    find: () => Promise<A | undefined>,
+  ): Promise<{ account: A | undefined; visitor: Visitor }>;
+  login(visitor: Visitor): Promise<Attempt>;
+  /** Makes the caller's network a known one of the account, which guesses of others do not slow down until the period ends. */
+  trust(origin: Origin, period: AccessPeriod): Promise<void>;
+  /** Returns the turn in which the password of the new account is hashed. */
+  register(ip: string): Promise<HashTurn>;
   /** Counts a mail that somebody causes, whatever the cause and whoever gets it, for their network and for who they are logged in as. */
   causeMail(by: Occasion): Promise<void>;
   /** Counts a change of the user's name, by the user or by an admin. */
@@ -228,38 +261,6 @@ export type Limits = {
   changeEmail(userId: string): Promise<boolean>;
   /** Whether a link that was used may be tried once more. */
   repeatLink(linkId: string): Promise<boolean>;
-};
-
-/** The public part of a key, as the JWKS shows it (RFC 7517). */
-export type PublicJwk = { kid: string; kty: string; use: 'sig'; alg: 'ES256'; crv: string; x: string; y: string };
-
-/** The signing keys at one moment. */
-export type KeyRing = {
-  /** Signs now. */
-  active: { kid: string; privateKey: KeyObject };
-  /** Verify: the one that signs first, then those that come and those that signed before. */
-  keys: readonly { publicJwk: PublicJwk; privateKey: KeyObject }[];
-};
-
-/** A signing key as it is stored. */
-export type SealedKey = {
-  kid: string;
-  publicJwk: PublicJwk;
-  sealedPrivateKey: Buffer;
-  /** When its time to sign comes, in milliseconds from now by the database's clock; not above 0 when it has come. */
-  signsInMs: number;
-};
-
-/** Where signing keys are stored, for all replicas. */
-export type SealedKeys = {
-  /** Newest first. */
-  all(): Promise<SealedKey[]>;
-  /** Adds the first key; does nothing when another replica was faster. */
-  addFirst(key: Omit<SealedKey, 'signsInMs'>): Promise<void>;
-  /** Adds the key that is to sign after these seconds; false, and nothing done, while one is waiting for its time. */
-  addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number, by: Occasion): Promise<boolean>;
-  /** Removes the keys whose successor has signed for longer than this. Gives their ids. */
-  removeRetired(retiredForSeconds: number): Promise<string[]>;
 };
 
 /** A program that may ask for tokens. With neither keys nor a secret it is public, and is known by PKCE alone. */

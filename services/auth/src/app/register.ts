@@ -2,12 +2,23 @@ import { problem } from '@taskwire/errors';
 import type { Audit, Origin } from './audit.ts';
 import { withAuditedRefusals } from './audited-refusals.ts';
 import { createUser } from './create-user.ts';
+import type { DeviceProofs } from './device-proofs.ts';
 import type { Limits, Passwords, User, Users } from './ports.ts';
 import type { Registration } from './registration.ts';
 
-type Parts = { users: Users; passwords: Passwords; limits: Limits; audit: Audit; registration: Registration };
+type Parts = {
+  users: Users;
+  passwords: Passwords;
+  limits: Limits;
+  deviceProofs: DeviceProofs;
+  audit: Audit;
+  registration: Registration;
+};
 
 type Account = { email: string; password: string; name: string; invitation_token?: string | undefined };
+
+/** A new account, and the proof that its password was chosen on this device, as the value of Set-Cookie. */
+type Registered = { user: User; deviceCookie: string };
 
 /**
  * Somebody makes an account, as far as the installation lets people in; the role is always member. An invitation verifies the address at once.
@@ -25,16 +36,18 @@ export function register({ registration, ...parts }: Parts) {
     });
   }
 
-  return async ({ invitation_token: token, ...account }: Account, origin: Origin): Promise<User> => {
+  return async ({ invitation_token: token, ...account }: Account, origin: Origin): Promise<Registered> => {
     const by = { actor: null, origin, action: 'register' } as const;
     return await withAuditedRefusals(parts.audit, { ...by, subject: null }, async () => {
       registration.requireAdmission({ email: account.email, invitationToken: token });
-      await parts.limits.register(origin.ip ?? '');
+      const turn = await parts.limits.register(origin.ip ?? '');
       const invited = token === undefined ? {} : await invitationFor(account.email, token);
-      const user = await create({ ...account, ...invited, role: 'member', emailVerified: token !== undefined }, by);
-      // who has chosen the password is known where they did
-      await parts.limits.trust(origin, account.email);
-      return user;
+      const newcomer = { ...account, ...invited, role: 'member', emailVerified: token !== undefined } as const;
+      const user = await create(newcomer, by, turn);
+      const period = { userId: user.id, tokensValidAfter: null };
+      // the network where the password was chosen is known
+      await parts.limits.trust(origin, period);
+      return { user, deviceCookie: parts.deviceProofs.cookieFor(period, account.email) };
     });
   };
 }

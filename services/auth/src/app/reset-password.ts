@@ -1,6 +1,6 @@
 import { linkNotValid, usableLink, type AccountLink, type AccountLinks } from './account-links.ts';
 import type { Origin } from './audit.ts';
-import { hashOfNew } from './hash-of-new.ts';
+import { hashOfNew, provenTurn } from './hash-of-new.ts';
 import type { LinkTokens } from './link-tokens.ts';
 import type { Limits, Passwords, Users } from './ports.ts';
 
@@ -20,22 +20,25 @@ export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
   async function isAlreadySet(link: AccountLink, { email }: { email: string }, password: string): Promise<boolean> {
     if (!(await limits.repeatLink(link.id))) return false;
     const account = await users.findCredentials(email);
-    const { matches } = await passwords.verify(password, account?.passwordHash);
+    const { matches } = await passwords.inTurn(provenTurn(link.userId), async () => {
+      return await passwords.verify(password, account?.passwordHash);
+    });
     return matches && account?.userId === link.userId;
   }
 
   return async (link: AccountLink, password: string, origin: Origin): Promise<void> => {
     const user = await users.find(link.userId);
     if (user === undefined) throw linkNotValid('unknown');
+    const hashing = { passwords, turn: provenTurn(link.userId) };
     // looked at first because hashing is dear; using it decides
     const result =
       link.end === null
-        ? await links.resetPassword(link.id, await hashOfNew(passwords, 'new_password', password, user), origin)
+        ? await links.resetPassword(link.id, await hashOfNew(hashing, 'new_password', password, user), origin)
         : link.end;
     if (result === 'used' && (await isAlreadySet(link, user, password))) return;
-    if (result !== 'done') throw linkNotValid(result);
+    if (typeof result === 'string') throw linkNotValid(result);
     // the way in for an owner whose account others guess at
-    await limits.trust(origin, link.email);
+    await limits.trust(origin, result);
   };
 }
 

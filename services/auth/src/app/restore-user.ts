@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { problem } from '@taskwire/errors';
 import type { Occasion } from './audit.ts';
+import { provenTurn } from './hash-of-new.ts';
 import type { Passwords, StoredUser, User, Users } from './ports.ts';
 import { doneBy, existing, requireAdministration, toUser, type Caller } from './read-user.ts';
 import type { StepUp } from './step-up.ts';
@@ -14,7 +15,7 @@ type Parts = { users: Users; passwords: Passwords };
  */
 export function restoreUser({ users, passwords }: Parts) {
   return async (id: string, by: Occasion): Promise<StoredUser> => {
-    const passwordHash = await passwords.hash(randomBytes(32).toString('base64url'));
+    const passwordHash = await passwords.hash(randomBytes(32).toString('base64url'), provenTurn(id));
     const restored = await users.restore(id, passwordHash, by);
     if (restored === 'too_late') throw problem('gone', 'The user was deleted too long ago to be restored.');
     if (restored === 'email_taken') throw addressInUse();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
 import type { Origin } from './audit.ts';
+import { provenTurn } from './hash-of-new.ts';
 import type { LinkTokens } from './link-tokens.ts';
 import type { Passwords } from './ports.ts';
 
@@ -17,7 +18,7 @@ export function undoEmailChange({ links, linkTokens, passwords }: Parts) {
     const link = await find(token, 'undo_email');
     if (link.end === 'used') return undefined;
     // nobody knows this password
-    const unusableHash = await passwords.hash(randomBytes(32).toString('base64url'));
+    const unusableHash = await passwords.hash(randomBytes(32).toString('base64url'), provenTurn(link.userId));
     const result = await links.undoEmailChange(link.id, unusableHash, origin);
     if (result === 'used') return undefined;
     if (typeof result === 'string') throw linkNotValid(result);

@@ -10,6 +10,7 @@ import type { resetPassword } from '../app/reset-password.ts';
 import type { undoEmailChange } from '../app/undo-email-change.ts';
 import type { verifyEmail } from '../app/verify-email.ts';
 import { callerOf, visitorOf } from './caller.ts';
+import { loggedIn } from './logged-in.ts';
 
 /** What the routes of an account's life call, and its pages. */
 export type AccountUseCases = {
@@ -50,7 +51,7 @@ export function accountRoutes(app: AccountUseCases): BoundRoute[] {
       return answer(204);
     }),
     bind(authRoutes.changePassword, async ({ body, ...request }) =>
-      answer(200, await app.changePassword(callerOf(request), body)),
+      loggedIn(await app.changePassword(callerOf(request), body)),
     ),
     bind(authRoutes.logoutEverywhere, async (request) => {
       await app.logOutEverywhere(callerOf(request));

@@ -3,7 +3,6 @@ import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@task
 import { originOf } from '../app/origin.ts';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { addUser } from '../app/add-user.ts';
-import type { DeviceProofs } from '../app/device-proofs.ts';
 import type { logIn } from '../app/log-in.ts';
 import type { Sessions, User, Users } from '../app/ports.ts';
 import { doneBy, type readInternalUser, type readUser } from '../app/read-user.ts';
@@ -15,13 +14,12 @@ import type { Audit, AuditLog } from '../app/audit.ts';
 import { listAudit } from './audit.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
 import { callerOf } from './caller.ts';
+import { loggedIn } from './logged-in.ts';
 
 /** What the routes call. */
 export type UseCases = {
   register: ReturnType<typeof register>;
   logIn: ReturnType<typeof logIn>;
-  /** Of a device that somebody has just logged in with. */
-  deviceCookieFor: DeviceProofs['cookieFor'];
   refresh: ReturnType<typeof refresh>;
   logOut: Sessions['end'];
   reauthenticate: ReturnType<typeof reauthenticate>;
@@ -37,16 +35,11 @@ export type UseCases = {
 export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): BoundRoute[] {
   return [
     // whoever has chosen the password is known on this device, as after a log-in
-    bind(authRoutes.register, async ({ body, ...request }) =>
-      answer(201, await app.register(body, originOf(request)), {
-        headers: { 'Set-Cookie': app.deviceCookieFor(body.email) },
-      }),
-    ),
-    bind(authRoutes.login, async ({ body, ...request }) =>
-      answer(200, await app.logIn(body, originOf(request)), {
-        headers: { 'Set-Cookie': app.deviceCookieFor(body.email) },
-      }),
-    ),
+    bind(authRoutes.register, async ({ body, ...request }) => {
+      const { user, deviceCookie } = await app.register(body, originOf(request));
+      return answer(201, user, { headers: { 'Set-Cookie': deviceCookie } });
+    }),
+    bind(authRoutes.login, async ({ body, ...request }) => loggedIn(await app.logIn(body, originOf(request)))),
     bind(authRoutes.refresh, async ({ body, ...request }) =>
       answer(200, await app.refresh(body.refresh_token, originOf(request))),
     ),

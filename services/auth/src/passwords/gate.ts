@@ -1,34 +1,102 @@
 import { problem } from '@taskwire/errors';
+import { Gauge, type Registry } from 'prom-client';
+import type { HashTurn } from '../app/ports.ts';
+import { createFairQueue } from './fair-queue.ts';
 
 export type Gate = {
-  /** Runs `work` when it is its turn, first come first served. @throws Problem `unavailable` at once when too many wait. */
-  run<T>(work: () => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` when it is its turn. A call may also lose its place to one of a source that has fewer.
+   * @throws Problem `unavailable` with Retry-After when there is no place.
+   */
+  run<T>(work: () => Promise<T>, turn?: HashTurn): Promise<T>;
   running(): number;
   waiting(): number;
 };
 
-/** Lets `concurrency` works run at once and `queue` wait. */
+type Waiter = { begin(): void; refuse(): void };
+
+/** Of a caller that nothing is known of. */
+const anybody: HashTurn = { isKnown: false, source: '' };
+
+/**
+ * Lets `concurrency` works run at once and `queue` wait. Known callers and strangers each are sure of half of both, and use what the other half
+ * leaves: a freed place goes to them alternately while both wait, so neither can starve the other. Within each half, sources have their turns one
+ * after the other. In a full queue, the newest of the source with most makes room for one of a source with fewer.
+ */
 export function createGate({ concurrency, queue }: { concurrency: number; queue: number }): Gate {
+  const known = { waiters: createFairQueue<Waiter>(), share: Math.ceil(queue / 2) };
+  const strangers = { waiters: createFairQueue<Waiter>(), share: Math.floor(queue / 2) };
   let running = 0;
-  const waiting: (() => void)[] = [];
+  let servedLast = strangers;
+
+  const waiting = () => known.waiters.size() + strangers.waiters.size();
+
+  function nextWaiter(): Waiter | undefined {
+    const others = servedLast === known ? strangers : known;
+    const served = others.waiters.size() > 0 ? others : servedLast;
+    servedLast = served;
+    return served.waiters.next();
+  }
+
+  /** Frees a place in a full queue for one more of this source, if somebody has more than their part. */
+  function makeRoom({ isKnown, source }: HashTurn): boolean {
+    const [own, others] = isKnown ? [known, strangers] : [strangers, known];
+    const { waiters, share } = own;
+    const victim =
+      waiters.size() < share
+        ? others.waiters.dropFromLongest()
+        : // a place that only changes hands helps nobody
+          waiters.longest() > waiters.lengthOf(source) + 1
+          ? waiters.dropFromLongest()
+          : undefined;
+    victim?.refuse();
+    return victim !== undefined;
+  }
+
+  async function wait(turn: HashTurn): Promise<void> {
+    if (waiting() >= queue && !makeRoom(turn)) throw flooded();
+    await new Promise<void>((resolve, reject) => {
+      const { waiters } = turn.isKnown ? known : strangers;
+      waiters.push(turn.source, { begin: resolve, refuse: () => reject(flooded()) });
+    });
+  }
 
   return {
     running: () => running,
-    waiting: () => waiting.length,
-    async run(work) {
+    waiting,
+    async run(work, turn = anybody) {
       if (running < concurrency) running += 1;
-      else if (waiting.length >= queue) throw flooded();
       // whoever leaves hands its place on, so `running` stays as it is
-      else await new Promise<void>((resolve) => waiting.push(resolve));
+      else await wait(turn);
       try {
         return await work();
       } finally {
-        const next = waiting.shift();
+        const next = nextWaiter();
         if (next === undefined) running -= 1;
-        else next();
+        else next.begin();
       }
     },
   };
+}
+
+/** Shows what passes gates as a gauge with the label `state`. */
+export function watchGates(
+  metrics: Registry,
+  gauge: { name: string; help: string },
+  gates: { running: Gate; waiting: Gate[] },
+) {
+  new Gauge({
+    ...gauge,
+    labelNames: ['state'],
+    registers: [metrics],
+    collect() {
+      this.set({ state: 'running' }, gates.running.running());
+      this.set(
+        { state: 'waiting' },
+        gates.waiting.reduce((sum, gate) => sum + gate.waiting(), 0),
+      );
+    },
+  });
 }
 
 function flooded() {

@@ -1,7 +1,7 @@
-import { Gauge, type Registry } from 'prom-client';
-import type { Passwords } from '../app/ports.ts';
+import type { Registry } from 'prom-client';
+import type { HashTurn, Passwords } from '../app/ports.ts';
 import { hashPassword, nobodysHash, verifyPassword, type Cost } from './argon2id.ts';
-import { createGate } from './gate.ts';
+import { createGate, watchGates } from './gate.ts';
 import { weaknessOf } from './strength.ts';
 
 export type PasswordsOptions = {
@@ -13,25 +13,24 @@ export type PasswordsOptions = {
   metrics: Registry;
 };
 
-/** Argon2id, off the event loop, at a bounded pace. */
+/** Argon2id, off the event loop, at a bounded pace, in a fair order. */
 export function createPasswords({ cost, concurrency, queue, metrics }: PasswordsOptions): Passwords {
-  const gate = createGate({ concurrency, queue });
+  const hashes = createGate({ concurrency, queue });
+  // one admitted request for each hash may work with the database meanwhile; the rest of a flood does not even do that
+  const admitted = Math.min(2 * concurrency, concurrency + queue);
+  const requests = createGate({ concurrency: admitted, queue: concurrency + queue - admitted });
+  const inTurn = async <T>(turn: HashTurn, work: () => Promise<T>): Promise<T> => await requests.run(work, turn);
   const nobodys = nobodysHash(cost);
 
-  new Gauge({
-    name: 'password_hashes',
-    help: 'Password hashes by state: running, or waiting for their turn.',
-    labelNames: ['state'],
-    registers: [metrics],
-    collect() {
-      this.set({ state: 'running' }, gate.running());
-      this.set({ state: 'waiting' }, gate.waiting());
-    },
-  });
+  const help = 'Password hashes by state: running, or waiting for their turn.';
+  watchGates(metrics, { name: 'password_hashes', help }, { running: hashes, waiting: [requests, hashes] });
 
   return {
     weaknessOf,
-    hash: async (password) => await gate.run(async () => await hashPassword(password, cost)),
-    verify: async (password, hash = nobodys) => await gate.run(async () => await verifyPassword(password, hash, cost)),
+    inTurn,
+    hash: async (password, turn) =>
+      await inTurn(turn, async () => await hashes.run(async () => await hashPassword(password, cost))),
+    verify: async (password, hash = nobodys) =>
+      await hashes.run(async () => await verifyPassword(password, hash, cost)),
   };
 }

@@ -1,7 +1,8 @@
 import type { Database, Tx } from '@taskwire/postgres';
+import { accessPeriodOf, type AccessPeriod } from '../app/access-period.ts';
 import type { AccountLink, AccountLinks, LinkEnd } from '../app/account-links.ts';
 import type { Origin } from '../app/audit.ts';
-import type { UserChange } from '../app/ports.ts';
+import type { StoredUser, UserChange } from '../app/ports.ts';
 import { findLink, openLink, takeLink, takeOpenLink, voidLinks, type LinkLifetimes } from './account-link-rows.ts';
 import { endUndoLinksAfter, isTakenAddress } from './undo-links.ts';
 import { changeUserRow } from './user-changes.ts';
@@ -18,7 +19,7 @@ export type AccountLinksOptions = {
 /** What the use of a link means for its user, and what follows once that is done; both in the transaction of the use. */
 type Use<T> = {
   change(tx: Tx, link: AccountLink): Promise<UserChange>;
-  then(tx: Tx, link: AccountLink): Promise<T>;
+  then(tx: Tx, link: AccountLink, after: StoredUser): Promise<T>;
 };
 
 export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: AccountLinksOptions): AccountLinks {
@@ -28,14 +29,14 @@ export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: Acc
     if (link === undefined) return 'unknown';
     const done = await db.transaction(async (tx) => {
       let isTaken = false;
-      await changeUserRow(tx, {
+      const after = await changeUserRow(tx, {
         ...{ id: link.userId, by: byHolder(link, origin), lifetimes, restoreDays },
         async decide(user) {
           isTaken = !user.is_deleted && (await takeLink(tx, id));
           return isTaken ? await change(tx, link) : undefined;
         },
       });
-      return isTaken ? { done: await then(tx, link) } : undefined;
+      return isTaken && after !== undefined ? { done: await then(tx, link, after) } : undefined;
     });
     if (done === undefined) return (await findLink(db.pool, id))?.end ?? 'unknown';
     onEvents();
@@ -66,12 +67,17 @@ export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: Acc
   return {
     find: async (id) => await findLink(db.pool, id),
     verifyEmail: async (id, origin) => await simply(id, origin, async () => ({ emailVerified: true })),
-    resetPassword: async (id, passwordHash, origin) =>
-      await simply(id, origin, async (tx, { userId }) => {
-        // whoever reads the mails of the address has proven that as well
-        await takeOpenLink(tx, userId, 'verify_email');
-        return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
-      }),
+    async resetPassword(id, passwordHash, origin) {
+      const result = await use<AccessPeriod>(id, origin, {
+        async change(tx, { userId }) {
+          // whoever reads the mails of the address has proven that as well
+          await takeOpenLink(tx, userId, 'verify_email');
+          return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
+        },
+        then: async (_tx, _link, after) => accessPeriodOf(after),
+      });
+      return typeof result === 'string' ? result : result.done;
+    },
     async confirmEmail(id, origin) {
       try {
         return await simply(id, origin, async (_tx, { email }) => ({ email, emailVerified: true }));

@@ -1,33 +1,33 @@
 import { createHmac } from 'node:crypto';
 import { query, type Queryable } from '@taskwire/postgres';
+import { accessPeriodText, type AccessPeriod } from '../app/access-period.ts';
 import { networkOf } from './limits.ts';
-import { foldEmail } from './user-rows.ts';
 
 export type KnownNetworks = {
-  /** Whether somebody has logged in to the account from the network of this address, not too long ago. */
-  has(email: string, ip: string): Promise<boolean>;
-  add(email: string, ip: string): Promise<void>;
+  /** Whether somebody logged in from the network of this address in this access period. Without a period the answer is no, after the same work. */
+  has(period: AccessPeriod | undefined, ip: string): Promise<boolean>;
+  add(period: AccessPeriod, ip: string): Promise<void>;
 };
 
-/** Networks of accounts, whether there are such accounts or not: asking for one takes the same work. */
+/** Networks that accounts are known from, each for one access period: a row of an earlier period is never found again, and expires. */
 export function createKnownNetworks(db: Queryable, key: Buffer, lifetimeSeconds: number): KnownNetworks {
-  function hashOf(email: string, ip: string): Buffer {
+  function hashOf(period: AccessPeriod | undefined, ip: string): Buffer {
     return createHmac('sha256', key)
-      .update(`${foldEmail(email)}\n${networkOf(ip)}`)
+      .update(`${accessPeriodText(period)}\n${networkOf(ip)}`)
       .digest();
   }
 
   return {
-    async has(email, ip) {
+    async has(period, ip) {
       const found = await query(db, {
         name: 'find_known_network',
         text: 'SELECT FROM known_networks WHERE hash = $1 AND expires_at > clock_timestamp()',
-        values: [hashOf(email, ip)],
+        values: [hashOf(period, ip)],
       });
       return found.length > 0;
     },
-    async add(email, ip) {
-      await query(db, { name: 'add_known_network', text: addNetwork, values: [hashOf(email, ip), lifetimeSeconds] });
+    async add(period, ip) {
+      await query(db, { name: 'add_known_network', text: addNetwork, values: [hashOf(period, ip), lifetimeSeconds] });
     },
   };
 }

@@ -1,16 +1,15 @@
-import { createHash } from 'node:crypto';
 import { isIPv4, isIPv6 } from 'node:net';
-import { problem } from '@taskwire/errors';
 import type { Database } from '@taskwire/postgres';
-import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import type { DeviceProofs } from '../app/device-proofs.ts';
-import type { Limits } from '../app/ports.ts';
+import { provenTurn } from '../app/hash-of-new.ts';
+import type { HashTurn, Limits, Passwords, Visitor } from '../app/ports.ts';
+import { createLimiter, rateLimited } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
 import { foldEmail } from './user-rows.ts';
 
 /** How many attempts within a span of time. */
 export type LimitSettings = {
-  /** Failed log-ins of one account from one address. */
+  /** Failed log-ins of one account from one address; and from all devices together that are known to it. */
   failuresPerAccountAndIp: number;
   /** Failed log-ins of one account, from all places together where nobody has logged in to it before. */
   failuresPerAccount: number;
@@ -38,9 +37,13 @@ export type LimitSettings = {
 
 export type LimitsOptions = {
   pool: Database['pool'];
+  /** Keys of the table are HMACs under it. */
+  key: Buffer;
   settings: LimitSettings;
   knownNetworks: KnownNetworks;
   deviceProofs: DeviceProofs;
+  /** Runs the look-up of an account when it is its turn, so that many of them do not keep the database from all others. */
+  lookUp: Passwords['inTurn'];
 };
 
 /** A form is sent twice by a double click or a slow network, seldom more often; a link that was used is forgotten within two weeks. */
@@ -52,104 +55,99 @@ const repeatWindowMs = 3_600_000;
  * is forgiven when it was right. What limits an account over all addresses leaves out where its owner is known (OWASP's device cookies, and
  * networks): else anybody could lock them out. See docs/adr/0020-guessing.md.
  */
-export function createLimits({ pool, settings, knownNetworks, deviceProofs }: LimitsOptions): Limits {
-  const perAccountAndIp = limiter(pool, 'login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
-  const perIp = limiter(pool, 'login-ip', settings.failuresPerIp, settings.failureWindowMs);
-  const strangers = limiter(pool, 'login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
-  const registrations = limiter(pool, 'register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
-  const invitations = limiter(pool, 'invite', settings.invitationsPerInviter, settings.invitationWindowMs);
-  const mailsPerIp = limiter(pool, 'mail-ip', settings.mailsPerIp, settings.mailWindowMs);
-  const emailChanges = limiter(pool, 'email-change', settings.mailsPerRecipient, settings.mailWindowMs);
-  const repeats = limiter(pool, 'link-repeat', repeatsPerLink, repeatWindowMs);
-  const mailsPerRecipient = limiter(pool, 'mail-recipient', settings.mailsPerRecipient, settings.mailWindowMs);
-  const mailsPerCaller = limiter(pool, 'mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
-  const renames = limiter(pool, 'rename', settings.renamesPerAccount, settings.renameWindowMs);
+export function createLimits(options: LimitsOptions): Limits {
+  const { pool, key, settings, knownNetworks, deviceProofs, lookUp } = options;
+  const limiter = (name: string, points: number, windowMs: number) =>
+    createLimiter({ pool, key, name, points, windowMs });
+  const perAccountAndIp = limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
+  const devices = limiter('login-devices', settings.failuresPerAccountAndIp, settings.failureWindowMs);
+  const perIp = limiter('login-ip', settings.failuresPerIp, settings.failureWindowMs);
+  const strangers = limiter('login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
+  const registrations = limiter('register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
+  const invitations = limiter('invite', settings.invitationsPerInviter, settings.invitationWindowMs);
+  const mailsPerIp = limiter('mail-ip', settings.mailsPerIp, settings.mailWindowMs);
+  const emailChanges = limiter('email-change', settings.mailsPerRecipient, settings.mailWindowMs);
+  const repeats = limiter('link-repeat', repeatsPerLink, repeatWindowMs);
+  const mailsPerRecipient = limiter('mail-recipient', settings.mailsPerRecipient, settings.mailWindowMs);
+  const mailsPerCaller = limiter('mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
+  const renames = limiter('rename', settings.renamesPerAccount, settings.renameWindowMs);
+
+  /** Counts a log-in against its account; returns how to take it back. */
+  async function countForAccount({
+    email,
+    ip,
+    isKnownDevice,
+    isKnownNetwork,
+  }: Visitor): Promise<() => Promise<unknown>> {
+    const account = foldEmail(email);
+    const place = `${account} ${networkOf(ip)}`;
+    if (isKnownDevice) {
+      const seconds = await devices.take(account);
+      // only one attempt is given back: the others of this budget may be those of a thief
+      if (seconds === undefined) return async () => await devices.giveBack(account);
+      // whoever stole a device's cookie uses up the budget of all devices, but not the one of the owner's network
+      if (!isKnownNetwork) throw rateLimited(seconds, elsewhere);
+    }
+    await perAccountAndIp.consume(place);
+    if (isKnownNetwork) return async () => await perAccountAndIp.clear(place);
+    await strangers.consume(account, elsewhere);
+    // others keep their failures
+    return async () => await Promise.all([perAccountAndIp.clear(place), strangers.giveBack(account)]);
+  }
 
   return {
-    async login({ ip, deviceProof }, email) {
-      const network = networkOf(ip ?? '');
-      const device = deviceProofs.deviceOf(deviceProof, email);
-      // neighbours in one network do not count against each other's devices
-      const place = hashed(`${foldEmail(email)} ${device ?? network}`);
-      const account = hashed(foldEmail(email));
-      await consume(perIp, network);
-      await consume(perAccountAndIp, place);
-      const isKnown = device !== undefined || (await knownNetworks.has(email, ip ?? ''));
-      if (!isKnown) await consume(strangers, account, elsewhere);
+    async recognize({ ip: address, deviceProof }, email, find) {
+      const ip = address ?? '';
+      const hinted = deviceProofs.isHintFor(deviceProof, email);
+      return await lookUp(hinted ? { isKnown: true, source: foldEmail(email) } : strangerTurn(ip), async () => {
+        const account = await find();
+        const isKnownDevice = deviceProofs.isValid(deviceProof, account);
+        const isKnownNetwork = await knownNetworks.has(account, ip);
+        const isKnown = isKnownDevice || isKnownNetwork;
+        const turn = account !== undefined && isKnown ? provenTurn(account.userId) : strangerTurn(ip);
+        return { account, visitor: { email, ip, isKnownDevice, isKnownNetwork, turn } };
+      });
+    },
+    async login(visitor) {
+      const network = networkOf(visitor.ip);
+      await perIp.consume(network);
+      const forgiveAccount = await countForAccount(visitor);
       return {
         async forgive() {
-          await Promise.all([
-            perIp.reward(network),
-            perAccountAndIp.delete(place),
-            // others have their failures still
-            ...(isKnown ? [] : [strangers.reward(account)]),
-          ]);
+          await Promise.all([perIp.giveBack(network), forgiveAccount()]);
         },
       };
     },
-    trust: async ({ ip }, email) => await knownNetworks.add(email, ip ?? ''),
+    trust: async ({ ip }, period) => await knownNetworks.add(period, ip ?? ''),
     async register(ip) {
-      await consume(registrations, networkOf(ip));
+      await registrations.consume(networkOf(ip));
+      return strangerTurn(ip);
     },
     async causeMail({ actor, origin }) {
-      await consume(mailsPerCaller, networkOf(origin.ip ?? ''));
-      if (actor?.kind === 'user') await consume(mailsPerCaller, actor.id);
+      await mailsPerCaller.consume(networkOf(origin.ip ?? ''));
+      if (actor?.kind === 'user') await mailsPerCaller.consume(actor.id);
     },
     async rename({ actor }, userId) {
       // an admin who corrects a name takes nothing from its owner, nor the owner from the admin
-      await consume(renames, `${actor?.kind === 'user' ? actor.id : ''} ${userId}`);
+      await renames.consume(`${actor?.kind === 'user' ? actor.id : ''} ${userId}`);
     },
     async invite(userId) {
-      await consume(invitations, userId);
+      await invitations.consume(userId);
     },
     async mail(ip, email, purpose) {
-      await consume(mailsPerIp, networkOf(ip));
-      return (await take(mailsPerRecipient, hashed(`${foldEmail(email)} ${purpose}`))) === undefined;
+      await mailsPerIp.consume(networkOf(ip));
+      return (await mailsPerRecipient.take(`${foldEmail(email)} ${purpose}`)) === undefined;
     },
-    repeatLink: async (linkId) => (await take(repeats, linkId)) === undefined,
-    changeEmail: async (userId) => (await take(emailChanges, userId)) === undefined,
+    repeatLink: async (linkId) => (await repeats.take(linkId)) === undefined,
+    changeEmail: async (userId) => (await emailChanges.take(userId)) === undefined,
   };
-}
-
-function limiter(pool: Database['pool'], keyPrefix: string, points: number, windowMs: number): RateLimiterPostgres {
-  return new RateLimiterPostgres({
-    storeClient: pool,
-    storeType: 'pool',
-    tableName: 'rate_limits',
-    tableCreated: true,
-    clearExpiredByTimeout: false,
-    keyPrefix,
-    points,
-    duration: windowMs / 1000,
-    // who is over the limit already costs no query
-    inMemoryBlockOnConsumed: points + 1,
-  });
-}
-
-/** The table is no place for addresses. */
-function hashed(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
 }
 
 const elsewhere = ', or now where you have logged in before, or set a new password by mail';
 
-async function consume(limit: RateLimiterPostgres, key: string, otherwise = ''): Promise<void> {
-  const seconds = await take(limit, key);
-  if (seconds === undefined) return;
-  throw problem('rate_limited', `Try again in ${seconds} s${otherwise}.`, {
-    headers: { 'Retry-After': String(seconds) },
-  });
-}
-
-/** Counts an attempt; gives the seconds until the next one is let through when there were too many. */
-async function take(limit: RateLimiterPostgres, key: string): Promise<number | undefined> {
-  try {
-    await limit.consume(key);
-    return undefined;
-  } catch (refused) {
-    if (!(refused instanceof RateLimiterRes)) throw refused;
-    return Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
-  }
+/** Strangers take turns by what counts as one address for the limits: whoever has many of these has paid for each. */
+function strangerTurn(ip: string): HashTurn {
+  return { isKnown: false, source: networkOf(ip) };
 }
 
 /** What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, which is what one customer has at least. */

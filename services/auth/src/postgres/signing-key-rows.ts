@@ -1,5 +1,5 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
+import type { PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
 import { appendAudit } from './audit-rows.ts';
 
 /** Keys are added one at a time: "taskkeys" as a bigint. */

@@ -1,4 +1,5 @@
 import type { RegisteredClient } from '../app/ports.ts';
+import { isNative } from './native-clients.ts';
 
 /** A client as the provider reads it (OpenID Connect Dynamic Client Registration 1.0 section 2), with what it was granted. */
 export function clientMetadata(client: RegisteredClient): object {
@@ -14,7 +15,7 @@ export function clientMetadata(client: RegisteredClient): object {
     response_types: isInteractive ? ['code'] : [],
     redirect_uris: client.redirect_uris,
     post_logout_redirect_uris: client.post_logout_redirect_uris,
-    application_type: client.application_type,
+    application_type: isNative(client) ? 'native' : 'web',
     grants: client.grants,
     introspects: client.introspects,
   };

@@ -2,6 +2,7 @@ import type { Role } from '@taskwire/contracts';
 import type { Client, interactionPolicy, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import { base, Check } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
 import type { KnownAccount } from './accounts.ts';
+import { machineAddressCheck } from './native-clients.ts';
 import { openidScopes, scopesForUsers } from './resources.ts';
 
 type Grant = InstanceType<Provider['Grant']>;
@@ -57,16 +58,19 @@ export function allow(grant: Grant, { openid, resources, refused }: Asked): void
   for (const audience of refused) grant.rejectResourceScope(audience, ['admin']);
 }
 
-/** The provider's own policy; and whoever can allow administration is asked each time, whatever they allowed before. */
+/**
+ * The provider's own policy, which asks about each request of a native client. Public clients with an address of the machine are asked about each
+ * time too, and so is whoever can allow administration, whatever they allowed before.
+ */
 export function consentPolicy(): interactionPolicy.DefaultPolicy {
   const policy = base();
-  policy
-    .get('consent')
-    ?.checks.add(
-      new Check('admin_requested', 'administration is allowed anew each time', 'consent_required', (ctx) =>
-        asksForAdmin(ctx) && ctx.oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
-      ),
-    );
+  const checks = policy.get('consent')?.checks;
+  checks?.add(machineAddressCheck);
+  checks?.add(
+    new Check('admin_requested', 'administration is allowed anew each time', 'consent_required', (ctx) =>
+      asksForAdmin(ctx) && ctx.oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
   return policy;
 }
 

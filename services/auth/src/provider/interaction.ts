@@ -109,8 +109,9 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const password = form.get('password') ?? '';
     try {
       const origin = requestOrigin(request, String(step.interaction.params['client_id']));
-      const { userId, at } = await options.authenticate({ email, password }, origin);
-      response.append('Set-Cookie', options.deviceProofs.cookieFor(email));
+      const authentication = await options.authenticate({ email, password }, origin);
+      const { userId, at } = authentication;
+      response.append('Set-Cookie', options.deviceProofs.cookieFor(authentication, email));
       const user = { kind: 'user', id: userId } as const;
       await options.audit.record({
         actor: user,

@@ -4,7 +4,8 @@ import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import type { Client, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import { z } from 'zod';
-import type { KeyRing, Sessions } from '../app/ports.ts';
+import type { Sessions } from '../app/ports.ts';
+import type { KeyRing } from '../app/signing-key-ports.ts';
 
 type Options = {
   provider: Provider;

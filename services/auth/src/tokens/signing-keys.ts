@@ -2,7 +2,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { toVerificationKey, type KeySource } from '@taskwire/http-server';
 import { calculateJwkThumbprint, type CryptoKey } from 'jose';
 import { bySystem, type Occasion } from '../app/audit.ts';
-import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/ports.ts';
+import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
 import { seal, unseal } from './sealing.ts';
 
 /** How long keys are used before the database is asked again: a key that another replica brought is known after this. */

@@ -1,0 +1,74 @@
+import { createHmac } from 'node:crypto';
+import { problem } from '@taskwire/errors';
+import type { Database } from '@taskwire/postgres';
+import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
+
+/** Counts attempts by subject, in a table that all replicas share. */
+export type Limiter = {
+  /** Counts an attempt. @throws Problem `rate_limited` with Retry-After when it exceeds the limit; `hint` continues its sentence. */
+  consume(subject: string, hint?: string): Promise<void>;
+  /** Counts an attempt. Returns undefined when it is within the limit, otherwise the seconds until the next attempt is allowed. */
+  take(subject: string): Promise<number | undefined>;
+  /** Takes one attempt back. */
+  giveBack(subject: string): Promise<void>;
+  /** Forgets all attempts of the subject. */
+  clear(subject: string): Promise<void>;
+};
+
+export type LimiterOptions = {
+  pool: Database['pool'];
+  /** Subjects are stored as HMACs under this key: addresses and networks are few enough to guess from a plain hash. */
+  key: Buffer;
+  /** Names the limit. It is part of each HMAC, so rows of one subject under two limits cannot be linked. */
+  name: string;
+  points: number;
+  windowMs: number;
+};
+
+export function createLimiter({ pool, key, name, points, windowMs }: LimiterOptions): Limiter {
+  const limiter = new RateLimiterPostgres({
+    storeClient: pool,
+    storeType: 'pool',
+    tableName: 'rate_limits',
+    tableCreated: true,
+    clearExpiredByTimeout: false,
+    keyPrefix: name,
+    points,
+    duration: windowMs / 1000,
+    // a subject that is over the limit already costs no query
+    inMemoryBlockOnConsumed: points + 1,
+  });
+
+  function keyOf(subject: string): string {
+    return createHmac('sha256', key).update(`${name}\n${subject}`).digest('base64url');
+  }
+
+  async function take(subject: string): Promise<number | undefined> {
+    try {
+      await limiter.consume(keyOf(subject));
+      return undefined;
+    } catch (refused) {
+      if (!(refused instanceof RateLimiterRes)) throw refused;
+      return Math.max(1, Math.ceil(refused.msBeforeNext / 1000));
+    }
+  }
+
+  return {
+    take,
+    async consume(subject, hint) {
+      const seconds = await take(subject);
+      if (seconds !== undefined) throw rateLimited(seconds, hint);
+    },
+    async giveBack(subject) {
+      await limiter.reward(keyOf(subject));
+    },
+    async clear(subject) {
+      await limiter.delete(keyOf(subject));
+    },
+  };
+}
+
+/** The refusal of an attempt that may be repeated after some seconds; `hint` continues the sentence that says so. */
+export function rateLimited(seconds: number, hint = '') {
+  return problem('rate_limited', `Try again in ${seconds} s${hint}.`, { headers: { 'Retry-After': String(seconds) } });
+}

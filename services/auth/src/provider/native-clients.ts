@@ -1,0 +1,35 @@
+import { Check } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
+import type { RegisteredClient } from '../app/ports.ts';
+
+/** Hosts that lead to the machine itself: RFC 6761 section 6.3, RFC 6890; browsers take 0.0.0.0 for it too. */
+const loopbackHost = /^((.+\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\])$/;
+
+function isLoopback(address: string): boolean {
+  return loopbackHost.test(URL.parse(address)?.hostname ?? '');
+}
+
+/**
+ * Whether a client is a native application (RFC 8252), whatever its registration says. Every program of a machine can claim the machine's own
+ * addresses and schemes, so a public client is not known by such an address: people allow each of its requests (section 8.6), and `prompt=none`
+ * gives no code. A scheme of its own makes any client native, since OpenID Connect Dynamic Client Registration 1.0 section 2 has it for those only.
+ */
+export function isNative(client: RegisteredClient): boolean {
+  if (client.application_type === 'native') return true;
+  const addresses = [...client.redirect_uris, ...client.post_logout_redirect_uris];
+  if (addresses.some((address) => !/^https?:/i.test(address))) return true;
+  const isPublic = client.secret_hash === undefined && client.jwks === undefined;
+  // native clients cannot have https of the machine: `machineAddressCheck` asks about those
+  const hasLocalHttps = addresses.some((address) => /^https:/i.test(address) && isLoopback(address));
+  return isPublic && !hasLocalHttps && client.redirect_uris.some(isLoopback);
+}
+
+/** Asks people about each request of a public client with an address of the machine, also of one that cannot be native. */
+export const machineAddressCheck = new Check(
+  'machine_address_prompt',
+  'public clients with an address of the machine require End-User interaction',
+  'interaction_required',
+  ({ oidc: { client, result } }) => {
+    const isAtMachine = client?.clientAuthMethod === 'none' && client.redirectUris?.some(isLoopback) === true;
+    return isAtMachine && result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT;
+  },
+);

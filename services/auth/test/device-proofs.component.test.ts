@@ -1,0 +1,152 @@
+import { expect } from 'chai';
+import { expectProblem, type Answer } from './support/api.ts';
+import { addUser, loggedIn, password } from './support/auth-world.ts';
+import { budget, deviceOf, forwarded, guessingWorld, type GuessingWorld } from './support/guessing-world.ts';
+
+type Session = { access_token: string };
+const newPassword = 'Sunflower-Kettle-92';
+
+describe('devices and networks that an account knows', () => {
+  let world: GuessingWorld;
+  before(async () => {
+    world = await guessingWorld();
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  /** Somebody who has logged in from home, and whose account strangers guess at. */
+  async function attacked(role: 'admin' | 'member' = 'member') {
+    const owner = await addUser(world, role);
+    const home = world.freshIp();
+    const answer = await world.attempt(owner.email, { ip: home, password });
+    const stolen = deviceOf(answer);
+    await world.attack(owner.email, 2 * budget);
+    // the device and the network are worth something now: without them this is 429
+    expect((await world.attempt(owner.email, { ip: world.freshIp(), password, cookie: stolen })).status).to.equal(200);
+    expect((await world.attempt(owner.email, { ip: home, password })).status).to.equal(200);
+    return { ...owner, home, stolen, token: (answer.body as Session).access_token };
+  }
+  type Owner = Awaited<ReturnType<typeof attacked>>;
+
+  /** The right password does not help where the account knows neither device nor network, while strangers guess. */
+  async function expectWorthless({ email, home, stolen }: Owner, given: string): Promise<void> {
+    const device = await world.attempt(email, { ip: world.freshIp(), password: given, cookie: stolen });
+    expectProblem(device, 'rate_limited');
+    expectProblem(await world.attempt(email, { ip: home, password: given }), 'rate_limited');
+    expectProblem(await world.attempt(email, { ip: home, password: given, cookie: stolen }), 'rate_limited');
+  }
+
+  describe('are worth nothing', () => {
+    it('after a change of the password, save where it was changed', async () => {
+      const owner = await attacked();
+      const office = world.freshIp();
+      const body = { current_password: password, new_password: newPassword };
+      const headers = { ...forwarded(office), cookie: owner.stolen };
+      const changed = await world.api.call('changePassword', { token: owner.token, body, headers });
+      expect(changed.status, changed.text).to.equal(200);
+      await expectWorthless(owner, newPassword);
+      expect((await world.attempt(owner.email, { ip: office, password: newPassword })).status).to.equal(200);
+      const cookie = deviceOf(changed);
+      const elsewhere = { ip: world.freshIp(), password: newPassword, cookie };
+      expect((await world.attempt(owner.email, elsewhere)).status).to.equal(200);
+    });
+
+    it('after a reset by mail, save in the network of the reset', async () => {
+      const owner = await attacked();
+      const hotel = world.freshIp();
+      await world.reset(owner, newPassword, hotel);
+      await expectWorthless(owner, newPassword);
+      expect((await world.attempt(owner.email, { ip: hotel, password: newPassword })).status).to.equal(200);
+    });
+
+    it('after logging out everywhere, also where that was done', async () => {
+      const owner = await attacked();
+      const { token, stolen, home } = owner;
+      const headers = { ...forwarded(home), cookie: stolen };
+      expect((await world.api.call('logoutEverywhere', { token, headers })).status).to.equal(204);
+      await expectWorthless(owner, password);
+    });
+
+    it('after a demotion', async () => {
+      const [owner, admin] = [await attacked('admin'), await loggedIn(world, 'admin')];
+      const body = { role: 'member' };
+      const demoted = await world.api.call('changeUser', { token: admin.token, params: { id: owner.id }, body });
+      expect(demoted.status, demoted.text).to.equal(200);
+      await expectWorthless(owner, password);
+    });
+
+    it('after the deletion, also for whoever registers with the address later', async () => {
+      const owner = await attacked();
+      const { id, email, token } = owner;
+      expect((await world.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
+      await expectWorthless(owner, password);
+      const account = { email, password: newPassword, name: 'The next person' };
+      const headers = forwarded(world.freshIp());
+      expect((await world.api.call('register', { body: account, headers })).status).to.equal(201);
+      await expectWorthless(owner, newPassword);
+    });
+  });
+
+  it('guesses of somebody with many devices are those of one, and the owner goes on at home', async () => {
+    const owner = await addUser(world, 'member');
+    const home = world.freshIp();
+    const cookies: string[] = [];
+    for (let count = 0; count < 6; count++) {
+      cookies.push(deviceOf(await world.attempt(owner.email, { ip: home, password })));
+    }
+    const before = world.checked();
+    const guesses = await Promise.all(
+      cookies.flatMap((cookie) =>
+        Array.from({ length: 4 }, async () => await world.attempt(owner.email, { ip: world.freshIp(), cookie })),
+      ),
+    );
+    expect(world.checked() - before).to.equal(budget);
+    expect(guesses.filter(({ status }) => status === 401)).to.have.length(budget);
+    for (const answer of guesses.filter(({ status }) => status !== 401)) expectProblem(answer, 'rate_limited');
+    const [cookie = ''] = cookies;
+    expect((await world.attempt(owner.email, { ip: home, password, cookie })).status).to.equal(200);
+    // neither that nor the budget of strangers gives the devices more
+    expectProblem(await world.attempt(owner.email, { ip: world.freshIp(), password, cookie }), 'rate_limited');
+    expect(await world.attack(owner.email, 2 * budget)).to.equal(budget);
+    expectProblem(await world.attempt(owner.email, { ip: world.freshIp(), password, cookie }), 'rate_limited');
+  });
+
+  it('a right log-in with a device takes back its own attempt, and no failure of another device', async () => {
+    const owner = await addUser(world, 'member');
+    const login = async (cookie?: string) =>
+      await world.attempt(owner.email, { ip: world.freshIp(), password, ...(cookie === undefined ? {} : { cookie }) });
+    const [mine, stolen] = [deviceOf(await login()), deviceOf(await login())];
+    for (let count = 0; count < budget - 1; count++) {
+      await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen });
+    }
+    for (let count = 0; count < budget; count++) expect((await login(mine)).status).to.equal(200);
+    expect((await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen })).status).to.equal(401);
+    expect((await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen })).status).to.equal(429);
+  });
+
+  it('are looked up with the same statements for an account that is there, was deleted, or never was', async () => {
+    const [owner, gone] = [await addUser(world, 'member'), await loggedIn(world, 'member')];
+    const { token, id } = gone;
+    expect((await world.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
+    const cookie = deviceOf(await world.attempt(owner.email, { ip: world.freshIp(), password }));
+    const { pool } = world.service.db;
+    const statementsOf = async (email: string, proof: string) => {
+      const seen: string[] = [];
+      const original = pool.query.bind(pool) as (statement: { text: string }) => unknown;
+      const watched = (statement: { text: string }) => {
+        seen.push(statement.text);
+        return original(statement);
+      };
+      Object.assign(pool, { query: watched });
+      const answer: Answer = await world.attempt(email, { ip: world.freshIp(), cookie: proof });
+      Object.assign(pool, { query: original });
+      expect(answer.status).to.equal(401);
+      return seen.filter((text) => /users|rate_limits|known_networks/.test(text));
+    };
+    const known = await statementsOf(owner.email, 'taskwire_device=x');
+    expect(known).to.have.length.above(3);
+    expect(await statementsOf('never-was@example.org', cookie)).to.deep.equal(known);
+    expect(await statementsOf(gone.email, cookie)).to.deep.equal(known);
+  });
+});

@@ -1,0 +1,91 @@
+import { expect } from 'chai';
+import { waitFor } from '@taskwire/testing';
+import { linkTokens } from '../../src/app/link-tokens.ts';
+import type { Passwords } from '../../src/app/ports.ts';
+import { derivedKey } from '../../src/tokens/derived-keys.ts';
+import type { Answer, Api } from './api.ts';
+import { cheapPasswords } from './auth-world.ts';
+import { oidcWorld, type OidcWorld } from './oidc-world.ts';
+
+/** The attempts at one account that all strangers together have in a window; and so do all of its devices together. */
+export const budget = 10;
+
+/** The header of a request that comes from this address. */
+export const forwarded = (ip: string) => ({ 'x-forwarded-for': ip });
+
+type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
+
+export type GuessingWorld = OidcWorld & {
+  /** The installation's secret. */
+  secret: Buffer;
+  /** How many passwords were compared with a hash so far. */
+  checked(): number;
+  /** An address that no test has used. */
+  freshIp(): string;
+  /** A log-in, with a wrong password unless another is given. */
+  attempt(email: string, given: Attempt): Promise<Answer>;
+  /** Guesses, each from an address of its own; returns how many were compared with the hash. */
+  attack(email: string, addresses: number): Promise<number>;
+  /** Sets another password by a mailed link. */
+  reset(user: { id: string; email: string }, password: string, ip: string): Promise<void>;
+};
+
+/** Auth with passwords that cost next to nothing, for tests that guess. */
+export async function guessingWorld(): Promise<GuessingWorld> {
+  let checked = 0;
+  let networks = 0;
+  const cheap = cheapPasswords();
+  const counting: Passwords = {
+    ...cheap,
+    async verify(...given) {
+      checked += 1;
+      return await cheap.verify(...given);
+    },
+  };
+  const world = await oidcWorld({}, [], { passwords: counting });
+  const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+
+  async function resetTokenOf(userId: string): Promise<string | undefined> {
+    const { rows } = await world.database.db.pool.query<{ id: string }>(
+      "SELECT id FROM account_links WHERE user_id = $1 AND purpose = 'reset_password'",
+      [userId],
+    );
+    const [link] = rows;
+    return link && linkTokens(derivedKey(secret, 'account links')).tokenOf({ id: link.id, purpose: 'reset_password' });
+  }
+
+  const made: GuessingWorld = {
+    ...world,
+    secret,
+    checked: () => checked,
+    freshIp: () => `10.${(networks += 1) >> 8}.${networks & 255}.1`,
+    attempt: async (email, { ip, password = 'a wrong guess', cookie, api = world.api }) =>
+      await api.call('login', {
+        body: { email, password },
+        headers: { ...forwarded(ip), ...(cookie === undefined ? {} : { cookie }) },
+      }),
+    async attack(email, addresses) {
+      const before = checked;
+      for (let sent = 0; sent < addresses; sent += 50) {
+        const guesses = Array.from({ length: Math.min(50, addresses - sent) }, async () => {
+          return await made.attempt(email, { ip: made.freshIp() });
+        });
+        for (const { status } of await Promise.all(guesses)) expect(status).to.be.oneOf([401, 429]);
+      }
+      return checked - before;
+    },
+    async reset({ id, email }, password, ip) {
+      await world.api.call('forgotPassword', { body: { email }, headers: forwarded(ip) });
+      const token = await waitFor(async () => await resetTokenOf(id));
+      const body = { token, new_password: password };
+      const answer = await world.api.call('resetPassword', { body, headers: forwarded(ip) });
+      expect(answer.status, answer.text).to.equal(204);
+    },
+  };
+  return made;
+}
+
+/** The cookie that a device got with a log-in, as it sends it back. */
+export function deviceOf(answer: Answer): string {
+  return /taskwire_device=[^;]+/.exec(answer.headers.get('set-cookie') ?? '')?.[0] ?? '';
+}
