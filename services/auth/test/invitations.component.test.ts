@@ -141,6 +141,8 @@ describe('invitations', () => {
     expect(expectProblem(await world.readLink(byAdmin.id, mailer), 'gone').detail).to.equal('It was revoked.');
     expect((await world.audited(byAdmin.id)).map(({ action }) => action)).to.deep.equal([
       'invitation.create',
+      // the manager's, which was refused
+      'invitation.revoke',
       'invitation.revoke',
     ]);
     const byManager = await world.invited(world.manager, second);

@@ -137,7 +137,7 @@ function isDemotion(before: Role, after: Role): boolean {
   return schemas.roles.indexOf(after) > schemas.roles.indexOf(before);
 }
 
-function differences(user: StoredUser, wanted: Wanted): UserChange {
+function differences(user: StoredUser, wanted: Wanted): Pick<UserChange, 'email' | 'pendingEmail' | 'name' | 'role'> {
   return {
     ...(wanted.name === undefined || wanted.name === user.name ? {} : { name: wanted.name }),
     ...(wanted.email === undefined ? {} : moved(user, wanted.email)),

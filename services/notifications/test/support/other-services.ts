@@ -143,7 +143,7 @@ export async function startOtherServices(): Promise<OtherServices> {
       return task;
     },
     userToken: async ({ id, role }, { emailVerified = true, ...overrides } = {}) => {
-      const claims = { sub: id, role, email_verified: emailVerified, sid: id, ...authTime(overrides) };
+      const claims = { sub: id, role, email_verified: emailVerified, sid: id };
       return await token({ ...claims, ...heldBy(overrides) }, overrides);
     },
     serviceToken: async (overrides = {}) => {
@@ -157,9 +157,9 @@ export async function startOtherServices(): Promise<OtherServices> {
 }
 
 /** What a token says of the application that holds it: our own front end, or another. */
-function heldBy({ application = { clientId: 'first-party', scopes: [] } }: TokenOverrides) {
+function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedInAgo = 0 }: TokenOverrides) {
   const { clientId, scopes } = application;
-  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
+  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }
 
 function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {
@@ -196,9 +196,4 @@ function shownTask(task: StandInTask) {
     created_at: task.updatedAt,
     updated_at: task.updatedAt,
   };
-}
-
-/** When the person logged in, as the claim `auth_time` has it. */
-function authTime({ loggedInAgo = 0 }: TokenOverrides) {
-  return { auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }

@@ -112,7 +112,6 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
         role: user.role,
         email_verified: emailVerified,
         sid: user.id,
-        ...authTime(overrides),
       };
       return await token({ ...claims, ...heldBy(overrides) }, overrides);
     },
@@ -126,17 +125,12 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
 }
 
 /** What a token says of the application that holds it: our own front end, or another. */
-function heldBy({ application = { clientId: 'first-party', scopes: [] } }: TokenOverrides) {
+function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedInAgo = 0 }: TokenOverrides) {
   const { clientId, scopes } = application;
-  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
+  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }
 
 /** A second for each version. */
 function changedAt(user: StandInUser): string {
   return new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString();
-}
-
-/** When the person logged in, as the claim `auth_time` has it. */
-function authTime({ loggedInAgo = 0 }: TokenOverrides) {
-  return { auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }
