@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import * as openid from 'openid-client';
 import type { BrowserContext, Page } from 'playwright-core';
-import { waitFor } from '@taskwire/testing';
 import { authCommand } from './auth-command.ts';
 import { startChromium, startClientSite, type TestBrowser } from './chromium.ts';
 import { demoPerson, newMember, send, type Person } from './front-end.ts';
 import { expectFit, phoneIn } from './phone.ts';
 import { useSuite } from './suite.ts';
+import { waitFor } from '@taskwire/testing';
 
 const audience = (service: string) => `urn:taskwire:${service}`;
 

@@ -1,5 +1,5 @@
 import type { Violation } from './check/violation.ts';
-import { firstOccurrences } from './check/events.ts';
+import { firstOccurrences } from './check/event-order.ts';
 import type { Evidence, Line } from './evidence.ts';
 import { only } from './history.ts';
 import { describeFault, faultLabel } from './schedule.ts';

@@ -1,6 +1,6 @@
 import type { Evidence, InboxRow } from '../evidence.ts';
 import type { Consumer } from '../schedule.ts';
-import { firstOccurrences, label } from './events.ts';
+import { firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
 /** What each service takes of what it hears; the rest it lets pass without a trace. */

@@ -1,4 +1,5 @@
 import type { Evidence, LinkRow, RecordedEvent, UserRow } from '../evidence.ts';
+import { compare, firstOccurrences, label } from './event-order.ts';
 import { accountNotices } from './told.ts';
 import { taskHistories, type TaskHistory } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
@@ -38,13 +39,6 @@ export function checkEvents(evidence: Evidence): Violation[] {
     ...broken('every change is told once', faultyNotices(world.users, notices, published)),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
   ];
-}
-
-/** In the order in which they were published first. */
-export function firstOccurrences(events: readonly RecordedEvent[]): RecordedEvent[] {
-  const first = new Map<string, RecordedEvent>();
-  for (const event of events) if (!first.has(event.messageId)) first.set(event.messageId, event);
-  return [...first.values()];
 }
 
 function changedCopies(events: readonly RecordedEvent[]): (string | false)[] {
@@ -150,14 +144,4 @@ function untoldLink(
   const [first, ...others] = published;
   const isTold = first?.type === linkEvents[purpose] && first.timestamp === created_at && others.length === 0;
   return !isTold && `the link ${id} (${purpose}) of ${user_id}: events ${published.map(label).join(', ')}`;
-}
-
-export function label({ messageId, type, timestamp }: RecordedEvent): string {
-  return `${type} of ${timestamp} (message ${messageId})`;
-}
-
-/** ISO 8601 in UTC with microseconds sorts as text. */
-export function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

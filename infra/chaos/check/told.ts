@@ -1,5 +1,5 @@
 import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
-import { compare, firstOccurrences, label } from './events.ts';
+import { compare, firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
 /** `may`: there are circumstances in which nobody needs to be told. */

@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- one server and its routes serve the tests of everything that a request may meet */
 import { connect } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';

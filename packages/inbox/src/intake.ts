@@ -1,4 +1,3 @@
-import { errorText } from '@taskwire/errors';
 import { fullJitter } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Delivery } from '@taskwire/rabbit';
@@ -8,7 +7,7 @@ import { createCommitter } from './commit.ts';
 import type { Handlers, NamedHandler } from './handler.ts';
 import { createKeyChains } from './key-chains.ts';
 import type { InboxLimits } from './limits.ts';
-import { checkMessage, orderKey, readEvent, storable, toMessage, type Invalid, type Message } from './message.ts';
+import { checkMessage, orderKey, readEvent, toMessage, type Invalid, type Message } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import { failureOf, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';

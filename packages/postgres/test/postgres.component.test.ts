@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { z } from 'zod';
 import { startFaultProxy } from '@taskwire/local-servers';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';

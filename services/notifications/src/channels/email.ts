@@ -105,7 +105,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
         if (!reachesTheDeleted(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
         if (person.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
         if (person.email === null) return { kind: 'again', detail: 'the address of the deleted user is not known yet' };
-        return await send(delivery, formerOwner(person.email, person.isEmailVerified, delivery), mail, handover);
+        return await send(delivery, formerOwner(person.email, person, delivery), mail, handover);
       case 'unheard_of':
         return { kind: 'refused', detail: 'Auth does not know the user' };
       case 'unavailable':
@@ -160,7 +160,8 @@ function recipientOf(address: string, person: Person | { kind: 'deleted' } | { k
 }
 
 /** At the address that they had when they were deleted. */
-function formerOwner(address: string, isVerified: boolean, { facts }: Delivery): Recipient {
+function formerOwner(address: string, former: { isEmailVerified: boolean }, { facts }: Delivery): Recipient {
+  const isVerified = former.isEmailVerified;
   return isVerified ? { address, isVerified, name: facts.recipient } : { address, isVerified };
 }
 

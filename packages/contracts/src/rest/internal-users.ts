@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { instant } from '../events/events.ts';
+import { defineRoute } from './route.ts';
+import { idParams, internalUser, listOf, page } from './schemas.ts';
+
+/** A link that is mailed; what it opens is the mail's own secret, so it is asked for when it is sent, and kept nowhere. */
+const accountLink = z.object({
+  email: z.string().describe('the address that it is for, and that alone'),
+  link: z.url(),
+  expires_at: instant,
+  requested: z
+    .object({
+      at: instant,
+      by: z.string().describe('registration, admin, account_holder, or anyone (nobody had to log in to ask)'),
+      network: z.string().nullable().describe('where the request came from: an IPv4 /24 or IPv6 /48'),
+      browser: z.string().nullable().describe('for example Firefox on Windows; never text of the caller'),
+    })
+    .optional()
+    .describe('who caused the mail, and when'),
+  deleted_unless_verified_by: instant.optional().describe('when an account whose address nobody verifies is deleted'),
+});
+
+/** What services ask Auth about users. */
+export const internalUserRoutes = {
+  getInternalUser: defineRoute({
+    method: 'get',
+    path: '/users/{id}',
+    operationId: 'getInternalUser',
+    summary: 'A user, for services',
+    description: 'A deleted user is answered with 410, one that never was with 404.',
+    tag: 'Internal',
+    access: { kind: 'service', scope: 'users:read' },
+    params: idParams,
+    responses: { 200: internalUser },
+    etag: true,
+    problems: ['not_found', 'gone'],
+  }),
+  getAccountLink: defineRoute({
+    method: 'get',
+    path: '/account_links/{id}',
+    operationId: 'getAccountLink',
+    summary: 'The link of a mail that is about to be sent',
+    description: 'The same each time. A link that does not work any more is answered with 410, and why.',
+    tag: 'Internal',
+    access: { kind: 'service', scope: 'account_links:read' },
+    params: idParams,
+    responses: { 200: accountLink },
+    problems: ['not_found', 'gone'],
+  }),
+  listInternalUsers: defineRoute({
+    method: 'get',
+    path: '/users',
+    operationId: 'listInternalUsers',
+    summary: 'All users with those that are deleted, by time of change, for filling and sweeping user directories',
+    tag: 'Internal',
+    access: { kind: 'service', scope: 'users:read' },
+    query: z.strictObject({ ...page, updated_since: instant.optional() }),
+    responses: { 200: listOf(internalUser) },
+    problems: ['bad_cursor'],
+  }),
+};
