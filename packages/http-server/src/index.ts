@@ -7,7 +7,7 @@ export {
   type UserStanding,
 } from './access/authenticator.ts';
 export type { Refusal } from './access/refusals.ts';
-export { hasRecentLogin, requireFirstParty, requireRecentLogin, requireScope } from './access/requirements.ts';
+export { requireRecentLogin } from './access/requirements.ts';
 export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
 export { readBytes } from './body/bytes.ts';
 export { refuseManyParameters } from './body/parameters.ts';

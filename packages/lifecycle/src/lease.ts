@@ -10,8 +10,8 @@ export const lease = { ms: 10_000, renewEveryMs: 2_500 } as const;
 export type Heartbeat = { stop(): void };
 
 /**
- * Calls `renew` every `everyMs` until it is stopped: once at a time, and never in a hurry after a pause. A renewal that fails is logged and
- * tried again at the next beat. The process stays alive for other reasons only.
+ * Calls `renew` every `everyMs` until it is stopped: one renewal at a time, and no burst of them after a pause. A renewal that fails is logged and
+ * tried again at the next beat. The timer does not keep the process alive.
  */
 export function startHeartbeat(options: {
   name: string;

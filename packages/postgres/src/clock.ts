@@ -12,9 +12,10 @@ const unusableMs = 300_000;
  * judged by the process.
  * @returns a warning when they differ by more than five seconds. @throws when they differ by five minutes or more.
  */
-export type CheckClock = () => Promise<{ warning: string } | undefined>;
-
-export function createClockCheck(pool: Pool, { logger, metrics }: { logger: Logger; metrics: Registry }): CheckClock {
+export function createClockCheck(
+  pool: Pool,
+  { logger, metrics }: { logger: Logger; metrics: Registry },
+): () => Promise<{ warning: string } | undefined> {
   let offsetMs = 0;
   let logged = false;
   const name = 'clock_offset_seconds';

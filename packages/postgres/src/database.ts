@@ -3,7 +3,7 @@ import type { ClientBase, Pool } from 'pg';
 import { DataSource, type EntitySchema } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
-import { createClockCheck, type CheckClock } from './clock.ts';
+import { createClockCheck } from './clock.ts';
 import { isSharedBetweenTransactions } from './pooler.ts';
 import { observeErrors, type Tx } from './query.ts';
 import { pinSession } from './session.ts';
@@ -24,7 +24,7 @@ export type Database = {
   /** Resolves when the database takes writes, by writing. @throws the reason why it does not. */
   checkWritable(): Promise<void>;
   /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as both do. */
-  checkReady: CheckClock;
+  checkReady(): Promise<{ warning: string } | undefined>;
   close(): Promise<void>;
 };
 

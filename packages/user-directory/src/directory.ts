@@ -38,6 +38,8 @@ export type UserDirectory = {
   get(id: string): Promise<DirectoryUser | undefined>;
   /** The same, but asks Auth about one who is not known. */
   readThrough(id: string): Promise<ReadThrough>;
+  /** The same, with the name and address of somebody who was deleted (`deletedAt`, ISO 8601) before the directory knew them. */
+  readFormer(id: string, deletedAt: string): Promise<ReadThrough>;
   /** For `jwtAuthenticator`: what a token is worth by the directory. */
   checkUser: ReturnType<typeof createCheckUser>;
   /** Fetches users that events made stale. */
@@ -108,7 +110,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
     handlers: userEventTypes.map(handler),
     note,
     get: cache.get,
-    readThrough: createReadThrough(parts),
+    ...createReadThrough(parts),
     checkUser: createCheckUser(cache, { requireVerifiedEmail }),
     refresher,
     sweeper: createSweeper({ ...parts, tuning: { ...sweepDefaults, ...options.sweep } }),

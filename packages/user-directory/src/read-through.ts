@@ -27,11 +27,27 @@ export function createReadThrough({ db, users, cache, onApplied }: Parts) {
     return user === undefined ? { kind: 'not_found' } : { kind: 'ok', user };
   }
 
-  return async (id: string): Promise<ReadThrough> => {
+  async function readThrough(id: string): Promise<ReadThrough> {
     const held = await cache.get(id);
     if (held !== undefined) return { kind: 'ok', user: held };
     const running = fetching.get(id) ?? fetchUser(id).finally(() => fetching.delete(id));
     fetching.set(id, running);
     return await running;
-  };
+  }
+
+  /**
+   * The same, with the name and address of somebody who was deleted before they arrived here: a 410 has neither, Auth's list of changes has both.
+   * `deletedAt` is the time of the deletion, as its event has it.
+   */
+  async function readFormer(id: string, deletedAt: string): Promise<ReadThrough> {
+    const found = await readThrough(id);
+    if (found.kind !== 'ok' || !found.user.isDeleted || found.user.email !== null) return found;
+    const page = await users.listUsers({ updatedSince: deletedAt, cursor: null });
+    if (page.kind === 'unavailable') return page;
+    if (page.kind === 'ok') await db.transaction(async (tx) => await applyStates(tx, page.value.data, onApplied));
+    cache.forget(id);
+    return await readThrough(id);
+  }
+
+  return { readThrough, readFormer };
 }

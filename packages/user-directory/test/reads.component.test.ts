@@ -64,6 +64,22 @@ describe('Reading a user directory', () => {
     expect(answer.kind === 'ok' && answer.user.isDeleted).to.equal(true);
   });
 
+  it('knows the name and address of somebody who was deleted before they arrived, without waiting for a sweep', async () => {
+    const { auth, directory } = world;
+    const created = auth.create(id, { name: 'Ann', email: 'ann@example.org' });
+    const deleted = auth.remove(id);
+    await world.deliver(created);
+    await world.deliver(deleted);
+    const nameless = await directory.readThrough(id);
+    expect(nameless.kind === 'ok' && nameless.user).to.include({ isDeleted: true, name: null, email: null });
+    const former = await directory.readFormer(id, deleted.event.timestamp);
+    expect(former.kind === 'ok' && former.user).to.include({ isDeleted: true, name: 'Ann', email: 'ann@example.org' });
+    auth.answer(() => ({ kind: 'unavailable', reason: 'network', detail: 'away' }));
+    expect(await directory.readFormer(id, deleted.event.timestamp), 'it is known from now on').to.include({
+      kind: 'ok',
+    });
+  });
+
   it('tells the listener once of a user that was read through, in the same transaction', async () => {
     world.auth.create(id);
     await world.directory.readThrough(id);

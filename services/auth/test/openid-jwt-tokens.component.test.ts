@@ -188,6 +188,9 @@ describe('access tokens that are JWTs', () => {
         `${header}.${'A'.repeat(10_000)}.${signature}`,
       ];
       for (const text of texts) expect(await introspect(text), text.slice(0, 200)).to.deep.equal(inactive);
+      // beyond what the body of an OAuth request may have
+      const huge = `${header}.${'A'.repeat(40_000)}.${signature}`;
+      expect((await as(portal, '/oidc/introspect', { token: huge })).status).to.equal(413);
     });
   });
 

@@ -1,5 +1,5 @@
-import type { Access, UserAccess, UserScope } from '@taskwire/contracts';
-import { problem } from '@taskwire/errors';
+import type { Access, UserAccess } from '@taskwire/contracts';
+import { insufficientScope, onlyInPerson, problem } from '@taskwire/errors';
 import type { Actor, UserActor } from './actor.ts';
 
 /** How long a log-in counts as recent, in seconds. OWASP ASVS 3.7.1 asks for a new proof before sensitive changes. */
@@ -21,7 +21,7 @@ function requireSomeUser(actor: Actor): void {
 }
 
 function requireUser(access: UserAccess, actor: UserActor): void {
-  if (access.firstParty === true) requireFirstParty(actor);
+  if (access.firstParty === true && !actor.isFirstParty) throw onlyInPerson();
   if (!access.scopes.some((scope) => actor.scopes.has(scope))) throw insufficientScope(access.scopes);
   if (actor.isRestricted && access.unverified !== true) {
     throw problem(
@@ -37,20 +37,7 @@ function requireUser(access: UserAccess, actor: UserActor): void {
 
 function requireService(scope: string, actor: Actor): void {
   if (actor.kind === 'service' && actor.scopes.has(scope)) return;
-  throw problem('insufficient_scope', `This operation needs a machine-to-machine token with the scope ${scope}.`, {
-    headers: challenge(scope),
-  });
-}
-
-/** For handlers in which the scope depends on what is changed. @throws Problem `insufficient_scope`. */
-export function requireScope(actor: UserActor, scope: UserScope): void {
-  if (!actor.scopes.has(scope)) throw insufficientScope([scope]);
-}
-
-/** Keeps third-party applications out of what a user does with the product itself only. @throws Problem `insufficient_scope`. */
-export function requireFirstParty(actor: UserActor): void {
-  if (actor.isFirstParty) return;
-  throw problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
+  throw insufficientScope([scope], 'This operation needs a machine-to-machine token with');
 }
 
 /**
@@ -70,19 +57,8 @@ export function requireRecentLogin(actor: UserActor, { or }: { or?: string } = {
 }
 
 /** Whether the person proved within the last five minutes who they are. A time in the future proves nothing. */
-export function hasRecentLogin({ authenticatedAt }: UserActor, now: number = Date.now()): boolean {
+function hasRecentLogin({ authenticatedAt }: UserActor): boolean {
   if (authenticatedAt === undefined) return false;
-  const age = (now - authenticatedAt.getTime()) / 1000;
+  const age = (Date.now() - authenticatedAt.getTime()) / 1000;
   return age <= recentSeconds && age >= -clockAheadSeconds;
-}
-
-function insufficientScope(scopes: readonly UserScope[]) {
-  return problem('insufficient_scope', `The token needs the scope ${scopes.join(' or ')}.`, {
-    headers: challenge(scopes.join(' ')),
-  });
-}
-
-/** RFC 6750 section 3.1. */
-function challenge(scope: string): Record<string, string> {
-  return { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` };
 }

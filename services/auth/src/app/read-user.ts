@@ -1,5 +1,5 @@
 import type { Role, UserScope } from '@taskwire/contracts';
-import { problem } from '@taskwire/errors';
+import { insufficientScope, onlyInPerson, problem } from '@taskwire/errors';
 import type { Occasion, Origin } from './audit.ts';
 import type { InternalUser, StoredUser, User, Users } from './ports.ts';
 
@@ -46,7 +46,7 @@ export function requireAccount(
 ): void {
   const isOwn = caller.id === id;
   if (isOwn && caller.scopes.has(own)) return;
-  if (isOwn && !roles.includes(caller.role)) throw insufficientScope(own, 'Your own account needs');
+  if (isOwn && !roles.includes(caller.role)) throw insufficientScope([own], 'Your own account needs a token with');
   requireAdministration(caller);
   if (!roles.includes(caller.role)) {
     throw problem('forbidden', `Accounts of other people need the role ${roles.join(' or ')}.`);
@@ -58,23 +58,15 @@ export function requireAccount(
  * @throws Problem `insufficient_scope`, `email_not_verified`.
  */
 export function requireAdministration(caller: Caller): void {
-  if (!caller.scopes.has('admin')) throw insufficientScope('admin', 'Other accounts and roles need');
+  if (!caller.scopes.has('admin')) throw insufficientScope(['admin'], 'Other accounts and roles need a token with');
   if (caller.isRestricted) {
     throw problem('email_not_verified', 'Until your address is verified, you can only reach your own account.');
   }
 }
 
-/** RFC 6750 section 3.1. */
-function insufficientScope(scope: UserScope, what: string) {
-  return problem('insufficient_scope', `${what} a token with the scope ${scope}.`, {
-    headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
-  });
-}
-
 /** Keeps third-party applications out of what only the person may do. @throws Problem `insufficient_scope`. */
 export function requirePerson(caller: Caller): void {
-  if (caller.isFirstParty) return;
-  throw problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
+  if (!caller.isFirstParty) throw onlyInPerson();
 }
 
 /** Reads a user for a service. */

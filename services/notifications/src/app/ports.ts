@@ -22,6 +22,9 @@ export type DeletedPerson = { kind: 'deleted'; name: string | null; email: strin
 /** A person as the directory knows them; asks Auth for one that it does not know. */
 export type FindPerson = (id: string) => Promise<Person | DeletedPerson | { kind: 'unheard_of' } | Unavailable>;
 
+/** Finds whom to notify about an account. `deletedAt`: the deletion that it is about, so that somebody who never arrived here is still found. */
+export type FindAccountHolder = (id: string, deletedAt?: string) => ReturnType<FindPerson>;
+
 /** A link of Auth's, as good as a password while it works: for one mail, and to be kept nowhere. */
 export type AccountLink = {
   email: string;

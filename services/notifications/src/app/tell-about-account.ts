@@ -1,12 +1,12 @@
 import type { Compose } from './compose.ts';
 import type { Facts, NotificationType } from './notification-types.ts';
-import type { FindPerson, Plan, Unavailable } from './ports.ts';
+import type { FindAccountHolder, FindPerson, Plan, Unavailable } from './ports.ts';
 import { reachesTheDeleted } from './rules.ts';
 
 type Needs = {
   findPerson: FindPerson;
   /** Finds whom to notify. Unlike `findPerson` it sees a restored account at once. */
-  findAccountHolder: FindPerson;
+  findAccountHolder: FindAccountHolder;
   compose: Compose;
 };
 
@@ -20,17 +20,16 @@ export type AboutAccount = {
   /** The other user that it is about. */
   subjectId?: string;
   role?: string;
+  /** Of a deletion: when it was committed. */
+  deletedAt?: string;
   restorableUntil?: string | null;
 };
-
-/** The name and address of a deleted user arrive with the next sweep of the directory, every five minutes. */
-const untilSweptMs = 60_000;
 
 /** Plans the notification of one user. One who was deleted in the meantime is only notified of the deletion itself. */
 export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Needs) {
   return async (about: AboutAccount, eventId: string): Promise<Plan> => {
     const { userId, type } = about;
-    const person = await findAccountHolder(userId);
+    const person = await findAccountHolder(userId, about.deletedAt);
     switch (person.kind) {
       case 'unavailable':
         return later(person);
@@ -39,7 +38,7 @@ export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Nee
       case 'deleted':
         if (!reachesTheDeleted(type) || person.email === '') return { kind: 'tell', notifications: [] };
         if (person.name === null || person.email === null) {
-          return { kind: 'later', reason: 'the name of the deleted user is not known yet', afterMs: untilSweptMs };
+          return { kind: 'later', reason: 'the name of the deleted user is not known yet' };
         }
         return await tell(about, person.name, eventId);
       case 'person':

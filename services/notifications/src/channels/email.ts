@@ -2,7 +2,7 @@ import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
 import { warnings, type Counted, type MailBudget } from '../app/mail-budget.ts';
-import type { FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
+import type { FindAccountHolder, FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
 import { classes, mailKinds, reachesTheDeleted } from '../app/rules.ts';
 import { harmless, layOut } from '../app/templates/layout.ts';
 import { templates } from '../app/templates/templates.ts';
@@ -18,7 +18,7 @@ export type EmailOptions = {
   publicUrl: string;
   findPerson: FindPerson;
   /** For what concerns accounts. */
-  findAccountHolder: FindPerson;
+  findAccountHolder: FindAccountHolder;
   findLink: FindLink;
   budget: MailBudget;
   /** The most SMTP connections at a time. */

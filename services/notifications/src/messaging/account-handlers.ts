@@ -35,9 +35,9 @@ export function accountHandlers(useCases: UseCases): Handler[] {
     tellOf('auth.account.email_changed', linkOf('security.email_changed')),
     tellOf('auth.account.password_changed', () => ({ type: 'security.password_changed' })),
     tellOf('auth.account.role_changed', ({ actor, role }) => ({ type: 'security.role_changed', actorId: actor, role })),
-    tellOf('auth.account.deleted', ({ actor, restorable_until: until }) => ({
+    tellOf('auth.account.deleted', ({ actor, timestamp: deletedAt, restorable_until: until }) => ({
       type: 'security.account_deleted',
-      actorId: actor,
+      ...{ actorId: actor, deletedAt },
       restorableUntil: until,
     })),
     tellOf('auth.account.restored', ({ actor }) => ({ type: 'security.account_restored', actorId: actor })),

@@ -1,0 +1,16 @@
+import { problem, type Problem } from './problem.ts';
+
+/**
+ * The refusal of a token that has none of these scopes, one of which suffices, with the challenge of RFC 6750 section 3.1. `what` begins the
+ * sentence for the caller.
+ */
+export function insufficientScope(scopes: readonly string[], what = 'The token needs'): Problem {
+  return problem('insufficient_scope', `${what} the scope ${scopes.join(' or ')}.`, {
+    headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scopes.join(' ')}"` },
+  });
+}
+
+/** The refusal of what no application may do for a user, whatever its scopes: there is no scope to ask for. */
+export function onlyInPerson(): Problem {
+  return problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
+}

@@ -1,0 +1,91 @@
+import { PassThrough } from 'node:stream';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { defineRoute } from '@taskwire/contracts';
+import { createTelemetry } from '@taskwire/telemetry';
+import { answer, bind, createHttpServer, type HttpServer, type UserActor } from '../src/index.ts';
+
+const route = defineRoute({
+  method: 'get',
+  path: '/api/v1/things',
+  operationId: 'read',
+  summary: '',
+  tag: '',
+  access: { kind: 'user', scopes: ['tasks:read'] },
+  responses: { 200: z.object({ caller: z.string() }) },
+});
+
+describe('A caller who does not wait', () => {
+  let server: HttpServer;
+  /** Callers who are being identified; those called `held` stay there until `letIn`. */
+  let held = 0;
+  const letIn = Promise.withResolvers<void>();
+  const served: string[] = [];
+
+  before(async () => {
+    server = createHttpServer({
+      telemetry: createTelemetry({ service: 'test', stream: new PassThrough().resume() }),
+      host: '127.0.0.1',
+      port: 0,
+      trustedProxies: [],
+      readiness: {},
+      authenticator: {
+        async authenticate(id = '') {
+          if (id === 'held') {
+            held += 1;
+            await letIn.promise;
+          }
+          return actorOf(id);
+        },
+      },
+      routes: [
+        bind(route, async ({ actor }) => {
+          served.push(actor.id);
+          return answer(200, { caller: actor.id });
+        }),
+      ],
+    });
+    await server.start();
+  });
+  after(async () => await server.stop());
+
+  async function call(caller: string, o: { waitsMs?: string; signal?: AbortSignal } = {}) {
+    const response = await fetch(`${server.url()}${route.path}`, {
+      headers: { authorization: caller, ...(o.waitsMs === undefined ? {} : { 'x-timeout-ms': o.waitsMs }) },
+      ...(o.signal === undefined ? {} : { signal: o.signal }),
+    });
+    return { status: response.status, body: (await response.json()) as { code?: string; detail?: string } };
+  }
+
+  const metrics = async () => await (await fetch(`${server.url()}/metrics`)).text();
+
+  for (const value of ['0', '-1', '1.5', 'soon', '', '99999999999']) {
+    it(`is refused with X-Timeout-Ms: ${value || 'nothing'}, and told what is wanted`, async () => {
+      const { status, body } = await call('ann', { waitsMs: value });
+      expect([status, body.code]).to.deep.equal([400, 'bad_request']);
+      expect(body.detail).to.contain('X-Timeout-Ms must be a whole number of milliseconds');
+    });
+  }
+
+  it('has nothing begun for them after they hung up, or after their time ran out', async () => {
+    const caller = new AbortController();
+    const asked = call('held', { signal: caller.signal });
+    const late = call('held', { waitsMs: '1' });
+    while (held < 2) await metrics();
+    caller.abort();
+    await asked.catch(() => undefined);
+    // the server has noticed
+    while (!(await metrics()).includes('status="499"'));
+    letIn.resolve();
+    expect(await late).to.have.nested.property('body.code', 'timeout');
+    expect((await call('ann', { waitsMs: '60000' })).status).to.equal(200);
+    expect(served).to.deep.equal(['ann']);
+  });
+});
+
+function actorOf(id: string): UserActor {
+  return {
+    ...{ kind: 'user', id, role: 'member', sessionId: undefined, clientId: 'first-party', isFirstParty: true },
+    ...{ scopes: new Set(['tasks:read'] as const), authenticatedAt: undefined, isRestricted: false },
+  };
+}
