@@ -23,8 +23,9 @@ export function createReadThrough({ db, users, cache, onApplied }: Parts) {
     });
     cache.forget(id);
     const user = await cache.get(id);
-    // only for an answer about somebody else than who was asked for
-    return user === undefined ? { kind: 'not_found' } : { kind: 'ok', user };
+    if (user !== undefined) return { kind: 'ok', user };
+    // an answer about somebody else, or a row that cannot be read back: nothing is known, which is not "there is nobody"
+    return { kind: 'unavailable', reason: 'bad_answer', detail: `what Auth answered about ${id} cannot be read back` };
   }
 
   async function readThrough(id: string): Promise<ReadThrough> {

@@ -61,6 +61,18 @@ describe('Telling people, whatever happens on the way', () => {
     expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
   });
 
+  it('never takes a recipient whom Auth does not know yet for nobody, and completes once Auth does', async () => {
+    const { users } = o.around.others;
+    const ann = users.get(o.ann.id);
+    users.delete(o.ann.id);
+    const id = await o.around.publish('tasks.task.assigned', assigned());
+    await eventually(async () => (await o.rows('SELECT FROM inbox_retries WHERE message_id = $1', [id])).length > 0);
+    users.set(o.ann.id, ann!);
+    await retryNow(id, async () => (await typesTold(o.ann)).length === 1);
+    expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    expect(await deadLetters()).to.deep.equal([]);
+  });
+
   it('goes on telling people whom it knows while Auth is down', async () => {
     await o.around.publish('tasks.task.assigned', assigned());
     await mailed(({ to }) => to.includes(o.ann.email));

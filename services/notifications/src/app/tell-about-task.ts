@@ -31,7 +31,9 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
     for (const id of audienceOf(eventType, event, task.creatorId ?? undefined)) {
       const person = await findPerson(id);
       if (person.kind === 'unavailable') return later(person);
-      // the deleted are not told, nor are those whom Auth never had
+      // the event names them, so they exist: a name that nothing is known of is never "nobody to notify"
+      if (person.kind === 'unheard_of') return later({ detail: `Auth does not know the recipient ${id} yet` });
+      // the deleted are not notified
       if (person.kind === 'person') recipients.push(person);
     }
     if (recipients.length === 0) return { kind: 'tell', notifications: [] };
