@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
+import { killAllParts } from '@taskwire/local-servers';
 import { sayNews, sayProgress, settingsText, timedSay, welcome } from './console.ts';
 import { followLogs, turnLogs } from './follow-logs.ts';
 import { installPrograms } from './install-programs.ts';
@@ -118,8 +119,9 @@ function consumerAccess(of: Suite, service: ConsumerName): ConsumerAccess {
 async function stop(reason: string): Promise<void> {
   say(`stopping (${reason})`);
   stopping.abort();
-  // what cannot be interrupted, apt for one, is left behind; the guard ends the parts
+  // what cannot be interrupted, apt for one, is left behind
   await Promise.race([starting.catch(() => undefined), delay(longestStopMs)]);
+  if (suite === undefined) await killAllParts();
   await end(reason === 'SIGINT' || reason === 'SIGTERM' ? 0 : 1);
 }
 

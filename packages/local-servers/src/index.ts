@@ -9,8 +9,8 @@ export { lastLines } from './log-tail.ts';
 export {
   startPart,
   runToEnd,
-  stopAllParts,
   inheritedEnv,
+  killAllParts,
   describeEnd,
   StartError,
   type Part,

@@ -68,7 +68,7 @@ export async function startPart(o: PartOptions): Promise<Part> {
   const deadline = performance.now() + o.readyTimeoutMs;
   let death: Death | undefined;
   void part.died.then((found) => (death = found));
-  while (!(await o.ready().catch(() => false))) {
+  while (!(await within(o.ready(), o.signal))) {
     if (o.signal?.aborted) {
       await part.stop();
       throw new StartError(`The start of ${o.name} was interrupted.`);
@@ -84,6 +84,18 @@ export async function startPart(o: PartOptions): Promise<Part> {
   await Promise.race([part.died, delay(0)]);
   if (death) throw startError(o, `ended ${describeEnd(death)} while starting`);
   return part;
+}
+
+/** What a probe says, or false once the start is given up: a server that is coming up may leave a probe without an answer for long. */
+async function within(probe: Promise<boolean>, signal: AbortSignal | undefined): Promise<boolean> {
+  const answer = probe.catch(() => false);
+  if (signal === undefined) return answer;
+  if (signal.aborted) return false;
+  return new Promise((resolve) => {
+    const giveUp = () => resolve(false);
+    signal.addEventListener('abort', giveUp, { once: true });
+    void answer.then(resolve).finally(() => signal.removeEventListener('abort', giveUp));
+  });
 }
 
 /**
@@ -111,9 +123,14 @@ export async function runToEnd(
 
 const alive = new Set<Part>();
 
-/** Stops every part that this process has running at this moment, all at once. */
-export async function stopAllParts(): Promise<void> {
-  await Promise.all([...alive].map((part) => part.stop()));
+/** Kills every part that this process has running at this moment, with its group; over once they are gone. */
+export async function killAllParts(): Promise<void> {
+  await Promise.all(
+    [...alive].map((part) => {
+      signalGroup(part.pid, 'SIGKILL');
+      return part.died;
+    }),
+  );
 }
 
 async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Promise<Part> {
