@@ -1,7 +1,7 @@
 // node infra/rabbitmq/provision.ts
 //
-// Sets up a broker that something else runs (docker compose, Kubernetes, a managed one): the vhost, a user for each service with
-// permissions for its own queues, and the policies of the queues. May be run again at any time.
+// Sets up a broker that something else runs (docker compose, Kubernetes, a managed one): the vhost, the exchanges, a user for each service with
+// permissions for its own queues and events, and the policies of the queues. May be run again at any time.
 import { z } from 'zod';
 import { fields, readEnv } from '@taskwire/env';
 import { rabbitDefinitions, rabbitManagement } from '@taskwire/local-servers';
@@ -36,4 +36,4 @@ await management.call(
     ],
   }),
 );
-console.log(`The vhost ${env.RABBITMQ_VHOST} has its users, permissions and policies.`);
+console.log(`The vhost ${env.RABBITMQ_VHOST} has its exchanges, users, permissions and policies.`);

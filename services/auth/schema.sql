@@ -13,13 +13,16 @@ CREATE TABLE account_links (
   requested_by text,
   requested_network text,
   requested_browser text,
+  read_at timestamp with time zone,
+  read_by text,
+  read_for text,
   CONSTRAINT account_links_check CHECK ((voided_at IS NULL) = (void_reason IS NULL)),
   CONSTRAINT account_links_check1 CHECK (used_at IS NULL OR voided_at IS NULL),
   CONSTRAINT account_links_pkey PRIMARY KEY (id),
   CONSTRAINT account_links_purpose_check CHECK (purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text, 'confirm_email'::text, 'undo_email'::text])),
   CONSTRAINT account_links_requested_by_check CHECK (requested_by = ANY (ARRAY['registration'::text, 'admin'::text, 'account_holder'::text, 'anyone'::text])),
   CONSTRAINT account_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
-  CONSTRAINT account_links_void_reason_check CHECK (void_reason = ANY (ARRAY['superseded'::text, 'email_changed'::text, 'email_taken'::text, 'change_cancelled'::text, 'access_ended'::text, 'password_changed'::text, 'user_deleted'::text]))
+  CONSTRAINT account_links_void_reason_check CHECK (void_reason = ANY (ARRAY['superseded'::text, 'email_changed'::text, 'email_taken'::text, 'change_cancelled'::text, 'access_ended'::text, 'password_changed'::text, 'user_deleted'::text, 'read_twice'::text]))
 );
 
 CREATE TABLE artifacts (
@@ -97,6 +100,9 @@ CREATE TABLE invitations (
   ended_at timestamp with time zone,
   end_reason text,
   user_id uuid,
+  read_at timestamp with time zone,
+  read_by text,
+  read_for text,
   CONSTRAINT invitations_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   CONSTRAINT invitations_check1 CHECK ((user_id IS NULL) = (end_reason IS DISTINCT FROM 'used'::text)),
   CONSTRAINT invitations_end_reason_check CHECK (end_reason = ANY (ARRAY['used'::text, 'revoked'::text, 'expired'::text])),

@@ -111,7 +111,10 @@ CREATE TABLE directory_users (
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
   email_verified boolean,
-  CONSTRAINT directory_users_deleted_is_final CHECK (NOT (is_deleted AND stale_since IS NOT NULL)),
+  deletion_claimed_at timestamp with time zone,
+  gone_at timestamp with time zone,
+  deletion_version integer,
+  told integer NOT NULL DEFAULT 0,
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),
   CONSTRAINT directory_users_stale_is_scheduled CHECK ((stale_since IS NULL) = (next_fetch_at IS NULL))

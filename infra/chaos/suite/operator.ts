@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import amqp, { type ConfirmChannel } from 'amqplib';
-import { eventExchange } from '@taskwire/contracts';
+import { eventExchange, publisherOf, subscriptions } from '@taskwire/contracts';
 import type { Consumer, PoisonForm } from '../schedule.ts';
 import type { RawMessage } from './recorder.ts';
 
@@ -17,8 +17,8 @@ export type Operator = {
 
 /** As the services declare them. */
 export const bindingKeys: Record<Consumer, readonly string[]> = {
-  tasks: ['auth.user.*', 'auth.account.access_ended'],
-  notifications: ['auth.user.*', 'auth.account.*', 'tasks.#'],
+  tasks: subscriptions.tasks,
+  notifications: subscriptions.notifications,
 };
 
 const consumers = Object.keys(bindingKeys) as Consumer[];
@@ -79,8 +79,9 @@ export function createOperator(url: string, signal: AbortSignal): Operator {
 }
 
 function publishOptions(properties: RawMessage['properties']): amqp.Options.Publish {
-  const { messageId, type, timestamp, appId, contentType, correlationId, headers } = properties;
-  const given = { messageId, type, timestamp, appId, contentType, correlationId, headers };
+  const { messageId, type, timestamp, appId, userId, contentType, correlationId, headers } = properties;
+  // the operator may name the login of another as the publisher (tag `impersonator`), as when messages are moved between queues
+  const given = { messageId, type, timestamp, appId, userId, contentType, correlationId, headers };
   const present = Object.entries(given).filter(([, value]) => value !== undefined);
   return { persistent: true, ...(Object.fromEntries(present) as amqp.Options.Publish) };
 }
@@ -97,7 +98,7 @@ export function poison(to: Consumer, form: PoisonForm): RawMessage {
     { not_json: '{"task_uuid": ', wrong_schema: '{"timestamp": 17}' }[form as string] ?? JSON.stringify(valid);
   const headers = { aggregate_id: aggregateId, schema_version: form === 'unknown_version' ? 99 : 1 };
   const properties = {
-    ...{ type, headers, appId: 'chaos', contentType: 'application/json' },
+    ...{ type, headers, appId: publisherOf(type), userId: publisherOf(type), contentType: 'application/json' },
     ...(form !== 'no_message_id' && { messageId: id }),
   } as unknown as RawMessage['properties'];
   return { id, routingKey: type, content: Buffer.from(content), properties };

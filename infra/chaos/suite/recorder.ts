@@ -96,6 +96,7 @@ export function startRecorder(o: {
 /** The service's own declarations, before the services. */
 async function declareServices(channel: Channel): Promise<void> {
   const declare: TopologyChannel = {
+    ensureExchange: async (...args) => void (await channel.assertExchange(...args)),
     assertExchange: async (...args) => void (await channel.assertExchange(...args)),
     assertQueue: async (...args) => void (await channel.assertQueue(...args)),
     bindQueue: async (...args) => void (await channel.bindQueue(...args)),

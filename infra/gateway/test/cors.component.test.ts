@@ -64,6 +64,15 @@ describe('the gateway: browsers of other origins', () => {
     });
   });
 
+  it('adds its Vary to that of the service', async () => {
+    const varying = await startGateway({
+      services: { tasks: (_, response) => response.setHeader('Vary', 'Authorization').end() },
+    });
+    const answer = await varying.send({ path: '/api/v1/tasks' });
+    await varying.stop();
+    expect(answer.headers.vary?.split(', ')).to.have.members(['Authorization', 'Origin']);
+  });
+
   it('lets scripts read its own problems too', async () => {
     const answer = await gateway.send({ path: '/nowhere', headers: { Origin: origin } });
     expect(answer.status).to.equal(404);

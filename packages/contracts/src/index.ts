@@ -12,6 +12,7 @@ export {
   type UserScope,
 } from './rest/access.ts';
 export { grantedScopes, scopeFaults, type ClientScopes } from './rest/client-scopes.ts';
+export { publisherOf, subscriptions } from './events/subscriptions.ts';
 export type { AuditAction, AuditEntry } from './rest/audit.ts';
 export { authRoutes } from './rest/auth.ts';
 export { tokenResponse } from './rest/oauth.ts';

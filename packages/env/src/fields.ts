@@ -35,6 +35,25 @@ export const postgresUrl = url('postgres', 'postgresql').describe(
 export const amqpUrl = url('amqp', 'amqps').describe('a URL such as amqp://login:password@host:5672/vhost');
 export const smtpUrl = url('smtp', 'smtps').describe('a URL such as smtp://host:1025');
 
+/**
+ * The logins that publish each service's events, as `auth=login,tasks=login`; a name may stand several times. Names that are missing stand for a
+ * login of the same name.
+ */
+export const eventLogins = z
+  .string()
+  .regex(/^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$/, 'must be such as auth=login-of-auth,tasks=login-of-tasks')
+  .default('')
+  .transform((text) => {
+    const logins: Record<string, string[]> = {};
+    for (const [service = '', login = ''] of text.split(',').map((pair) => pair.split('=')))
+      if (service !== '') (logins[service] ??= []).push(login);
+    return logins;
+  })
+  .describe('which logins publish the events of each service, such as auth=login-of-auth,tasks=login-of-tasks');
+
+/** Whether events that do not name the login of their publisher are believed when the broker's permissions vouch for them. */
+export const eventsWithoutUserId = z.enum(['accept', 'refuse']).default('accept');
+
 export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
 
 /** A switch: `true` or `on`, `false` or `off`. */

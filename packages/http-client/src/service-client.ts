@@ -35,6 +35,8 @@ export type GetOptions = {
   signal?: AbortSignal;
   /** All the time that the call has, with waiting for a place, retries and their pauses, in milliseconds. */
   timeoutMs?: number;
+  /** Of a read that the service answers once: it gives the same answer again to the same key, and refuses any other. The same for all retries of the call. */
+  idempotencyKey?: string;
 };
 
 export type ServiceClient = {
@@ -49,6 +51,9 @@ export type ServiceClient = {
   /** Waits for running requests, then closes the connections. */
   close(): Promise<void>;
 };
+
+/** What every attempt of a call has in common. */
+type Call<S extends z.ZodType> = { path: string; schema: S; idempotencyKey: string | undefined };
 
 /** How one attempt ended: with the call's answer, or with one that another attempt may better. */
 type Attempt<T> =
@@ -91,11 +96,15 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     return stayAwayUntil - performance.now();
   }
 
-  async function get<S extends z.ZodType>(path: string, schema: S, { signal, timeoutMs }: GetOptions = {}) {
+  async function get<S extends z.ZodType>(path: string, schema: S, options: GetOptions = {}) {
+    const { signal, timeoutMs, idempotencyKey } = options;
     const startedAt = performance.now();
     const deadline = startDeadline(timeoutMs ?? tuning.timeoutMs, signal);
     try {
-      const answer = await withSpan(`GET ${name}`, async () => await attempts(path, schema, deadline));
+      const answer = await withSpan(
+        `GET ${name}`,
+        async () => await attempts({ path, schema, idempotencyKey }, deadline),
+      );
       metrics.called(
         answer.kind === 'unavailable' ? answer.reason : answer.kind,
         (performance.now() - startedAt) / 1000,
@@ -106,15 +115,11 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     }
   }
 
-  async function attempts<S extends z.ZodType>(
-    path: string,
-    schema: S,
-    deadline: Deadline,
-  ): Promise<Answer<z.output<S>>> {
+  async function attempts<S extends z.ZodType>(call: Call<S>, deadline: Deadline): Promise<Answer<z.output<S>>> {
     budget.earn();
     let refusedToken: string | undefined;
     for (let number = 1; ; number++) {
-      const attempt = await attemptOnce(path, schema, deadline, refusedToken);
+      const attempt = await attemptOnce(call, deadline, refusedToken);
       if (attempt.kind === 'final') return attempt.answer;
       if (attempt.kind === 'refused_token') {
         // a token can be refused before its time (keys replaced, access changed): one fresh one is tried, and no pause is needed
@@ -135,8 +140,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   }
 
   async function attemptOnce<S extends z.ZodType>(
-    path: string,
-    schema: S,
+    call: Call<S>,
     deadline: Deadline,
     refusedToken: string | undefined,
   ): Promise<Attempt<z.output<S>>> {
@@ -162,8 +166,8 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       }
       const admission = breaker.admit();
       if (admission === undefined) return { kind: 'final', answer: refused() };
-      const reading = await request(path, token, deadline, admission);
-      return conclude(reading, schema, token, deadline);
+      const reading = await request(call, token, deadline, admission);
+      return conclude(reading, call.schema, token, deadline);
     } catch (error) {
       if (error instanceof TokenUnavailable) {
         return {
@@ -179,7 +183,12 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     }
   }
 
-  async function request(path: string, token: string, deadline: Deadline, admission: Admission): Promise<Reading> {
+  async function request(
+    { path, idempotencyKey }: Call<z.ZodType>,
+    token: string,
+    deadline: Deadline,
+    admission: Admission,
+  ): Promise<Reading> {
     const sentAt = performance.now();
     const { request_id: requestId, client_request_id: clientRequestId } = logContext();
     const reading = await sendGet(pool, `${prefix}${path}`, deadline.signal, {
@@ -188,6 +197,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       'user-agent': `taskwire-${telemetry.service}`,
       // lets the other side stop when nobody waits any more
       'x-timeout-ms': String(Math.max(1, Math.floor(deadline.remainingMs()))),
+      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
       ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
       ...(clientRequestId === undefined ? {} : { 'x-client-request-id': clientRequestId }),
       ...injectTrace(),

@@ -106,6 +106,13 @@ describe('A client of another service', () => {
     });
   }
 
+  it('sends an idempotency key with every attempt', async () => {
+    server.answer(inTurn(json(503, {}), ok));
+    await client().get('/users/a', schema, { idempotencyKey: 'delivery 1' });
+    const keys = server.requests.map(({ headers }) => headers['idempotency-key']);
+    expect(keys).to.deep.equal(['delivery 1', 'delivery 1']);
+  });
+
   it('shows at most 500 characters of why a resource is gone', async () => {
     server.answer(problemAnswer(410, 'gone', 'x'.repeat(501)));
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone', detail: 'x'.repeat(500) });

@@ -52,7 +52,7 @@ export type AnswerOf<R extends Route> = {
 type AnswerHead<S> = {
   status: S;
   headers?: Readonly<Record<string, string>>;
-  /** The version of the resource, sent as a strong entity tag. */
+  /** The version of the resource, sent in the strong entity tag of the body. */
   etag?: number;
 };
 

@@ -9,7 +9,7 @@ import { requireAccess } from './access/requirements.ts';
 import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
 import { bodyReader } from './body/read.ts';
 import { parseInput } from './input.ts';
-import { entityTag, isNotModified, parseIdempotencyKey, parseIfMatch, type IfMatch } from './preconditions.ts';
+import { isNotModified, parseIdempotencyKey, parseIfMatch, representationTag, type IfMatch } from './preconditions.ts';
 import { requestIds, stateOf } from './request.ts';
 
 export type RouteParts = { authenticator: Authenticator; refused: ReturnType<typeof observeRefusals> };
@@ -29,7 +29,9 @@ export function routeHandlers({ route, handle }: BoundRoute, { authenticator, re
   }
 
   return [
-    async (request, _response, next) => {
+    async (request, response, next) => {
+      // also on refusals, on 304, and where a token is optional: a cache must never serve one caller what was answered to another
+      if (dependsOnCaller(route.access)) response.vary('Authorization');
       await observed(request, async () => await identify(request, route, authenticator));
       next();
     },
@@ -51,6 +53,10 @@ async function identify(request: Request, route: Route, authenticator: Authentic
   addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
   actors.set(request, actor);
   requireAccess(route.access, actor);
+}
+
+function dependsOnCaller(access: Route['access']): boolean {
+  return access.kind !== 'anyone' || access.user === 'optional';
 }
 
 function asksWhoCalls(access: Route['access'], authorization: string | undefined): boolean {
@@ -110,18 +116,20 @@ function readIfMatch(route: Route, request: Request): IfMatch | undefined {
 }
 
 function send(route: Route, request: Request, response: Response, answer: LooseAnswer): void {
-  const { headers = {}, etag, body } = answer;
+  const { headers = {}, etag: version, body } = answer;
   response.statusCode = Number(answer.status);
-  response.setHeader('Cache-Control', etag === undefined ? 'no-store' : 'private, no-cache');
-  if (etag !== undefined) response.setHeader('ETag', entityTag(etag));
+  response.setHeader('Cache-Control', route.storable === true ? 'private, no-cache' : 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
-  if (etag !== undefined && route.method === 'get' && isNotModified(request.get('if-none-match'), etag)) {
-    response.statusCode = 304;
-    response.end();
-  } else if (body === undefined) {
-    response.end();
-  } else {
-    response.setHeader('Content-Type', 'application/json; charset=utf-8');
-    response.end(body instanceof RawJson ? body.text : JSON.stringify(body));
+  if (body === undefined) return void response.end();
+  const text = body instanceof RawJson ? body.text : JSON.stringify(body);
+  if (version !== undefined) {
+    const tag = representationTag(version, text);
+    response.setHeader('ETag', tag);
+    if (route.method === 'get' && isNotModified(request.get('if-none-match'), tag)) {
+      response.statusCode = 304;
+      return void response.end();
+    }
   }
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.end(text);
 }

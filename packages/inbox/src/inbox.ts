@@ -13,6 +13,7 @@ import { createRetryLoop } from './retry-loop.ts';
 import { createHandlerRunner } from './run-handler.ts';
 import { createFigures } from './figures.ts';
 import { createReplayRouting } from './dead-letters/replay-routing.ts';
+import { defaultSenderRules, type SenderRules } from './sender.ts';
 import { typeMatcher } from './type-pattern.ts';
 
 export const inboxMigrations: MigrationSource = {
@@ -36,6 +37,8 @@ export type InboxOptions = {
    * and without a dead letter. Anything else that no handler takes is a dead letter.
    */
   ignore?: readonly string[];
+  /** Whose events are believed. Unless given: those of logins named like the service, and those that the broker's permissions vouch for. */
+  senders?: SenderRules;
   telemetry: Telemetry;
   /** Asked before recorded messages are tried: say no while what handlers call is known to be away (an open breaker). */
   claimWhile?: () => boolean;
@@ -57,18 +60,29 @@ export function createInbox(options: InboxOptions): Inbox {
   const runner = createHandlerRunner(running);
   const retryRunner = createHandlerRunner(running);
   const survive = createSurviveOutage({ db, logger, stopping: stopping.signal });
-  const claimWhile = options.claimWhile ?? (() => true);
-  const retries = createRetryLoop({ db, handlers, runner: retryRunner, survive, limits, claimWhile, metrics, logger });
   const ignores = typeMatcher(options.ignore ?? []);
+  const senders = options.senders ?? defaultSenderRules;
+  const claimWhile = options.claimWhile ?? (() => true);
+  const retries = createRetryLoop({
+    db,
+    handlers,
+    senders,
+    runner: retryRunner,
+    survive,
+    limits,
+    claimWhile,
+    metrics,
+    logger,
+  });
   const onRecorded = (): void => retries.wake();
-  const routing = createReplayRouting({ db, handlers, ignores, metrics, logger, onRecorded });
+  const routing = createReplayRouting({ db, handlers, ignores, senders, metrics, logger, onRecorded });
   const loops = [
     retries,
     routing,
     createRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
     createFigures({ db, metrics, logger }),
   ];
-  const intake = createIntake({ db, handlers, ignores, runner, survive, limits, metrics, logger, onRecorded });
+  const intake = createIntake({ db, handlers, ignores, senders, runner, survive, limits, metrics, logger, onRecorded });
   const deadIntake = createDeadIntake({ db, handlers, ignores, survive, metrics, logger });
   // a database that lacks the tables is no more ready than one that is away
   const ready = async (): Promise<void> => void (await query(db.pool, 'SELECT uncounted FROM inbox_retries LIMIT 0'));

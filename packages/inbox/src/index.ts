@@ -6,3 +6,4 @@ export { defineHandler, type Handler, type HandlerContext, type Order } from './
 export { createInbox, inboxMigrations, type Inbox, type InboxOptions } from './inbox.ts';
 export { type InboxLimits } from './limits.ts';
 export { dead, done, retry, unavailable, type Outcome } from './outcome.ts';
+export { type SenderRules } from './sender.ts';

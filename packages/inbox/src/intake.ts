@@ -12,6 +12,7 @@ import type { InboxMetrics } from './metrics.ts';
 import { failureOf, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
 import type { Decision, HandlerRunner } from './run-handler.ts';
+import type { SenderRules } from './sender.ts';
 import { admitJobs, errorHistory, recordDead, recordRetry, untried, type Admission, type Job } from './store.ts';
 
 export type IntakeOptions = {
@@ -19,6 +20,7 @@ export type IntakeOptions = {
   handlers: Handlers;
   /** Types that pass without a trace where no handler takes them. */
   ignores: (type: string) => boolean;
+  senders: SenderRules;
   runner: HandlerRunner;
   survive: SurviveOutage;
   limits: InboxLimits;
@@ -137,7 +139,8 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     const message = toMessage(delivery);
     const wanted = handlers.of(message.type);
     if (wanted.length === 0 && options.ignores(message.type)) return count('none', 'ignored');
-    const invalid = checkMessage(message, delivery.headers['schema_version'], wanted.length);
+    const schemaVersion = delivery.headers['schema_version'];
+    const invalid = checkMessage(message, { schemaVersion, handlerCount: wanted.length, senders: options.senders });
     if (invalid !== undefined)
       return await bury({ message, handler: undefined, orderKey: undefined }, undefined, invalid, signal);
     const suspect = delivery.deliveryCount >= limits.suspectAfterDeliveries;

@@ -1,5 +1,6 @@
 import type { Delivery } from '@taskwire/rabbit';
 import type { NamedHandler } from './handler.ts';
+import { provenanceOf, senderFault, type Provenance, type SenderRules } from './sender.ts';
 
 /** A message in the form in which it is stored; everything fits into its column, whatever was sent. */
 export type Message = {
@@ -11,7 +12,9 @@ export type Message = {
   appId: string | undefined;
   /** Seconds since the epoch; undefined when what was sent is no time of the years 1970 to 9999. */
   sentAt: number | undefined;
-  /** JSON text. */
+  /** How it came. Undefined for one that was stored by a version that did not remember it: that version has taken it over. */
+  provenance: Provenance | undefined;
+  /** JSON text, with the provenance under a key of its own. */
   headers: string;
   payload: Buffer;
 };
@@ -20,6 +23,7 @@ export type Message = {
 export type InvalidReason =
   | 'bad_message_id'
   | 'unknown_type'
+  | 'wrong_sender'
   | 'too_large'
   | 'unknown_schema_version'
   | 'no_aggregate_id'
@@ -45,6 +49,7 @@ const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 export function toMessage(delivery: Delivery): Message {
   const { messageId, headers } = delivery;
   const aggregateId = headers['aggregate_id'];
+  const provenance = provenanceOf(delivery);
   return {
     id: storable(isMessageId(messageId) ? messageId.toLowerCase() : messageId),
     type: storable(delivery.type ?? delivery.routingKey) ?? '',
@@ -52,9 +57,18 @@ export function toMessage(delivery: Delivery): Message {
     correlationId: storable(delivery.correlationId),
     appId: storable(delivery.appId),
     sentAt: storableTime(delivery.timestamp),
-    headers: encodeHeaders(headers),
+    provenance,
+    headers: encodeHeaders(headers, provenance),
     payload: delivery.body,
   };
+}
+
+/** Where stored messages keep their provenance: replays are judged by it too. A header of this name that came with a message is overwritten. */
+const provenanceHeader = 'x-taskwire-provenance';
+
+/** The provenance of a message that was stored, from its headers. */
+export function storedProvenance(headers: string): Provenance | undefined {
+  return (JSON.parse(headers) as { [provenanceHeader]?: Provenance })[provenanceHeader];
 }
 
 /** The header as it came, of a message that was stored. */
@@ -63,10 +77,16 @@ export function schemaVersionOf({ headers }: Message): unknown {
 }
 
 /** What is wrong with a message whoever handles it. */
-export function checkMessage(message: Message, schemaVersion: unknown, handlerCount: number): Invalid | undefined {
+export function checkMessage(
+  message: Message,
+  { schemaVersion, handlerCount, senders }: { schemaVersion: unknown; handlerCount: number; senders: SenderRules },
+): Invalid | undefined {
   const { id, type, payload } = message;
   if (!isMessageId(id)) return invalid('bad_message_id', 'the message id is not a uuid');
   if (handlerCount === 0) return invalid('unknown_type', `nothing here handles ${type}`);
+  const { appId, provenance } = message;
+  const fault = provenance && senderFault({ type, appId, provenance }, senders);
+  if (fault !== undefined) return invalid('wrong_sender', fault);
   if (payload.length > maxPayloadBytes)
     return invalid('too_large', `the payload has ${payload.length} bytes, ${maxPayloadBytes} are allowed`);
   if (!schemaVersions.includes(schemaVersion))
@@ -117,10 +137,13 @@ function invalid(reason: InvalidReason, error: string): Invalid {
   return { reason, error: storable(error) };
 }
 
-function encodeHeaders(headers: Record<string, unknown>): string {
+function encodeHeaders(headers: Record<string, unknown>, provenance: Provenance): string {
+  const kept = { [provenanceHeader]: provenance };
   try {
-    return JSON.stringify(headers, (_name, value: unknown) => (typeof value === 'bigint' ? value.toString() : value));
+    return JSON.stringify({ ...headers, ...kept }, (_name, value: unknown) =>
+      typeof value === 'bigint' ? value.toString() : value,
+    );
   } catch (error) {
-    return JSON.stringify({ unreadable: String(error) });
+    return JSON.stringify({ unreadable: String(error), ...kept });
   }
 }

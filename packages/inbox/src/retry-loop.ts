@@ -18,10 +18,12 @@ import { failureOf, type Outcome } from './outcome.ts';
 import type { SurviveOutage } from './outage.ts';
 import { claimDue, claimSuspect, giveUp, renew, retryLater, settle, type Claim } from './retries.ts';
 import type { HandlerRunner } from './run-handler.ts';
+import type { SenderRules } from './sender.ts';
 
 export type RetryLoopOptions = {
   db: Database;
   handlers: Handlers;
+  senders: SenderRules;
   /** Its own, so that what is claimed runs at once: its lease would run out in the queue of another's. */
   runner: HandlerRunner;
   survive: SurviveOutage;
@@ -95,7 +97,8 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
       return await fail('crashed', `${claimed.crashes} processes died or hung over this message`);
     // one that its queue gave up on was recorded unread
     const { message } = claimed;
-    const read = checkMessage(message, schemaVersionOf(message), 1) ?? readEvent(message, handler);
+    const checks = { schemaVersion: schemaVersionOf(message), handlerCount: 1, senders: options.senders };
+    const read = checkMessage(message, checks) ?? readEvent(message, handler);
     if ('reason' in read) return await fail(read.reason, read.error);
 
     const stopTimer = metrics.duration.startTimer({ handler: handler.name });

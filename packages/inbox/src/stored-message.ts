@@ -1,4 +1,4 @@
-import type { Message } from './message.ts';
+import { storedProvenance, type Message } from './message.ts';
 
 /** A message as the tables have it. */
 export type MessageRow = {
@@ -22,6 +22,7 @@ export function toMessage(row: MessageRow): Message {
     correlationId: row.correlation_id ?? undefined,
     appId: row.app_id ?? undefined,
     sentAt: row.sent_at ?? undefined,
+    provenance: storedProvenance(row.headers),
     headers: row.headers,
     payload: row.payload,
   };

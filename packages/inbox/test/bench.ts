@@ -2,6 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import { z } from 'zod';
 import { createInbox, defineHandler, done, inboxMigrations } from '@taskwire/inbox';
 import type { Handler, HandlerContext, Inbox, InboxOptions, Order, Outcome } from '@taskwire/inbox';
+import { publisherOf } from '@taskwire/contracts';
 import { createDatabase, query, type Database } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import type { OutgoingMessage, Rabbit } from '@taskwire/rabbit';
@@ -18,7 +19,10 @@ export type Bench = {
   network: FaultProxy;
   broker: TestBroker;
   /** Starts a consumer process, as it were. */
-  start(handlers: Handler[], options?: Pick<InboxOptions, 'limits' | 'claimWhile' | 'ignore'>): Promise<Inbox>;
+  start(
+    handlers: Handler[],
+    options?: Pick<InboxOptions, 'limits' | 'claimWhile' | 'ignore' | 'senders'>,
+  ): Promise<Inbox>;
   publish(...events: OutgoingMessage[]): Promise<void>;
   /** Resolves when each of these is done, or recorded. */
   taken(...events: OutgoingMessage[]): Promise<void>;
@@ -47,7 +51,8 @@ export async function createBench(): Promise<Bench> {
   const telemetry = createTelemetry({ service, stream: silent() });
   const topology = serviceTopology({ service, bindings: ['tasks.#', 'auth.user.*'] });
   const connect = (): Rabbit => createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
-  const publishing = connect();
+  // events of all services
+  const publishing = createRabbit({ url: broker.url(), name: 'test', telemetry, topology });
   await publishing.start();
   let latest: Rabbit | undefined;
   const stops: (() => Promise<void>)[] = [];
@@ -130,18 +135,23 @@ export function aHandler(handler: { type?: string; name?: string; order?: Order;
 }
 
 export function anEvent(event: Partial<OutgoingMessage> & { aggregateId?: string } = {}): OutgoingMessage {
-  const { aggregateId = 'a', headers, ...rest } = event;
+  const { aggregateId = 'a', headers, routingKey = 'tasks.task.created', ...rest } = event;
   return {
     messageId: randomUUIDv7(),
-    routingKey: 'tasks.task.created',
+    routingKey,
     body: Buffer.from('{"n":1}'),
     headers: { schema_version: 1, aggregate_id: aggregateId, ...headers },
     timestamp: Math.floor(Date.now() / 1000),
-    appId: 'tasks',
+    appId: publisherOf(routingKey),
     ...rest,
   };
 }
 
 export function someEvents(count: number, aggregateId = 'a'): OutgoingMessage[] {
   return Array.from({ length: count }, () => anEvent({ aggregateId }));
+}
+
+/** The headers of an event as they are kept, with what the broker said of how it came. */
+export function keptHeaders({ headers, routingKey }: OutgoingMessage): object {
+  return { ...headers, 'x-taskwire-provenance': { exchange: 'taskwire.events', routingKey } };
 }

@@ -4,7 +4,17 @@ import { createDeadLetters, dead, retry, type DeadLetters, type HandlerContext, 
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import { waitFor } from '@taskwire/testing';
-import { aHandler, anEvent, atOnce, createBench, never, noteEffect, someEvents, type Bench } from './bench.ts';
+import {
+  aHandler,
+  anEvent,
+  atOnce,
+  createBench,
+  never,
+  noteEffect,
+  someEvents,
+  type Bench,
+  keptHeaders,
+} from './bench.ts';
 
 const idsOf = (events: OutgoingMessage[]): string[] => events.map((event) => event.messageId);
 const by = { actor: 'os:olga@desk', reason: 'mended' };
@@ -102,7 +112,7 @@ describe('dead letters', () => {
       reason: 'attempts_exhausted',
       attempts: 2,
       correlation_id: 'request-1',
-      headers: event.headers,
+      headers: keptHeaders(event),
       payload: '{"n":1}',
       payload_encoding: 'utf8',
       payload_bytes: 7,

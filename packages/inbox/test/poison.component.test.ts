@@ -104,7 +104,12 @@ describe('poison messages', () => {
         type: event.routingKey,
         headers: {
           ...event.headers,
-          'x-death': [{ reason: 'delivery_limit', queue: 'notifications.events', count: 1 }],
+          'x-death': [
+            {
+              ...{ reason: 'delivery_limit', queue: 'notifications.events', count: 1 },
+              ...{ exchange: 'taskwire.events', 'routing-keys': [event.routingKey] },
+            },
+          ],
         },
       },
     });

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { servicePermissions, serviceTopicPermissions } from './rabbit-permissions.ts';
 
 export type RabbitUser = { name: string; password: string };
 
@@ -11,27 +12,32 @@ export type RabbitTopology = {
 };
 
 /**
- * The operator's side of the broker, as a definitions file of RabbitMQ (3.10 and 4): vhost, users, permissions and the policy of
- * each service queue. Exchanges, queues and bindings are declared by the services.
+ * The operator's side of the broker, as a definitions file of RabbitMQ (3.10 and 4): vhost, exchanges, users, permissions and the policy of
+ * each service queue. Queues and their bindings are declared by the services. May be imported again at any time.
  *
  * A policy, not queue arguments: an operator can change it while queues live on, and a service cannot publish past it.
  */
 export function rabbitDefinitions({ vhost, operator, services }: RabbitTopology) {
   return {
     vhosts: [{ name: vhost }],
-    users: [definedUser(operator, 'administrator'), ...services.map((user) => definedUser(user, ''))],
+    // `impersonator`: an operator who moves messages between queues keeps their user_id
+    users: [definedUser(operator, 'administrator,impersonator'), ...services.map((user) => definedUser(user, ''))],
+    exchanges: [definedExchange(vhost, 'taskwire.events', 'topic'), definedExchange(vhost, 'taskwire.dead', 'direct')],
     permissions: [
       { user: operator.name, vhost, configure: '.*', write: '.*', read: '.*' },
       ...services.map(({ name, service }) => ({ user: name, vhost, ...servicePermissions(service) })),
     ],
+    topic_permissions: services.map(({ name, service }) => ({
+      user: name,
+      vhost,
+      ...serviceTopicPermissions(service),
+    })),
     policies: services.flatMap(({ service }) => [servicePolicy(vhost, service), deadQueuePolicy(vhost, service)]),
   };
 }
 
-/** What the user of a service may touch: the two exchanges and the queues that begin with its own name. */
-function servicePermissions(service: string) {
-  const own = `^(taskwire\\.(events|dead)|${service}\\..*)$`;
-  return { configure: own, write: own, read: own };
+function definedExchange(vhost: string, name: string, type: 'topic' | 'direct') {
+  return { vhost, name, type, durable: true, auto_delete: false, internal: false, arguments: {} };
 }
 
 function servicePolicy(vhost: string, service: string) {

@@ -6,6 +6,7 @@ import { inheritedEnv, startPart, StartError, type Part } from './part.ts';
 import { answers, isPortFree } from './ports.ts';
 import { findProgram, isExecutable } from './programs.ts';
 import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
+import { keepTopology } from './rabbit-keeper.ts';
 import { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
 
 export type RabbitOptions = {
@@ -38,7 +39,7 @@ const stopTimeoutMs = 2000;
 /**
  * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing
  * shared with a system service. Where TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The
- * topology is imported at every start, so changed passwords and policies hold.
+ * topology is imported at every start, so changed passwords and policies hold, and again when its vhost or an exchange has gone.
  * @throws StartError with the last log lines when it does not serve within two minutes.
  */
 export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
@@ -80,14 +81,17 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
       readyTimeoutMs,
       ...(o.signal && { signal: o.signal }),
     });
+    const keeper = keepTopology(management, o.topology);
     return {
       ...part,
       // over when its epmd is gone too, so that the next start finds all ports free
       died: part.died.then(async (death) => {
+        await keeper.stop();
         await epmd.stop();
         return death;
       }),
       stop: async () => {
+        await keeper.stop();
         await part.stop();
         await epmd.stop();
       },

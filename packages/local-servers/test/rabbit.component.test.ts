@@ -51,6 +51,22 @@ describe('A local RabbitMQ', function () {
     expect('auth.events').not.to.match(new RegExp(permission?.write ?? ''));
   });
 
+  it('has its exchanges and its vhost again soon after somebody deleted them', async () => {
+    const { management } = server!;
+    const exchanges = async () =>
+      (await management.call<{ name: string }[]>('GET', '/exchanges/taskwire').catch(() => [])).map(({ name }) => name);
+    for (const deleted of ['/exchanges/taskwire/taskwire.events', '/vhosts/taskwire']) {
+      await management.call('DELETE', deleted);
+      const until = Date.now() + 15_000;
+      while (!(await exchanges()).includes('taskwire.events'))
+        if (Date.now() > until) expect.fail(`${deleted} is gone`);
+    }
+    const [permission] = await management.call<{ configure: string }[]>('GET', '/users/tasks/permissions');
+    expect(permission?.configure).to.equal('^tasks\\..*$');
+    const [topic] = await management.call<{ write: string }[]>('GET', '/users/tasks/topic-permissions');
+    expect(topic).to.include({ exchange: 'taskwire.events', write: '^tasks\\.' });
+  });
+
   it('is gone within 5 s when it is asked to stop', async () => {
     const { pid } = server!;
     const began = performance.now();

@@ -7,6 +7,11 @@ export type OpenChannel<C extends amqp.Channel = amqp.Channel> = { channel: C; e
 
 /** What a topology function may do. Each call resolves when the broker has done it, and rejects when it refuses or does not answer in time. */
 export type TopologyChannel = {
+  /**
+   * Resolves when the exchange is there. One that is missing is declared, which the login of a service may not do: exchanges are the operator's
+   * (infra/rabbitmq). One that is there is left as it is, and needs no permission.
+   */
+  ensureExchange(name: string, type: 'topic' | 'direct', options?: Options.AssertExchange): Promise<void>;
   assertExchange(name: string, type: 'topic' | 'direct' | 'fanout', options?: Options.AssertExchange): Promise<void>;
   assertQueue(name: string, options?: Options.AssertQueue): Promise<void>;
   bindQueue(queue: string, exchange: string, routingKey: string): Promise<void>;
@@ -32,9 +37,17 @@ export async function declareTopology(connection: Connection, topology: Topology
   const { channel } = await openChannel(connection);
   const call = (what: string, run: (done: Answer<unknown>) => void): Promise<void> =>
     answer<unknown>(connection, what, run).then(() => undefined);
+  const assertExchange: TopologyChannel['assertExchange'] = (name, type, options = {}) =>
+    call(`exchange ${name}`, (done) => channel.assertExchange(name, type, options, done));
   await topology({
-    assertExchange: (name, type, options = {}) =>
-      call(`exchange ${name}`, (done) => channel.assertExchange(name, type, options, done)),
+    async ensureExchange(name, type, options) {
+      if (await exchangeExists(connection, name)) return;
+      await assertExchange(name, type, options).catch((error: unknown) => {
+        const remedy = `the exchange ${name} is missing and has to be made by the operator (infra/rabbitmq/README.md)`;
+        throw codeOf(error) === accessRefused ? new Error(remedy, { cause: error }) : error;
+      });
+    },
+    assertExchange,
     assertQueue: (name, options = {}) => call(`queue ${name}`, (done) => channel.assertQueue(name, options, done)),
     bindQueue: (queue, exchange, key) =>
       call(`binding of ${queue} to ${key}`, (done) => channel.bindQueue(queue, exchange, key, {}, done)),
@@ -42,6 +55,27 @@ export async function declareTopology(connection: Connection, topology: Topology
       call(`unbinding of ${queue} from ${key}`, (done) => channel.unbindQueue(queue, exchange, key, {}, done)),
   });
   await closeChannel(connection, channel);
+}
+
+/** Asks on a channel of its own, because the broker closes it to say no. */
+async function exchangeExists(connection: Connection, name: string): Promise<boolean> {
+  const { channel } = await openChannel(connection);
+  try {
+    await answer<unknown>(connection, `exchange ${name}`, (done) => channel.checkExchange(name, done));
+  } catch (error) {
+    if (codeOf(error) === notFound) return false;
+    throw error;
+  }
+  await closeChannel(connection, channel);
+  return true;
+}
+
+/** Reply codes of AMQP 0-9-1. */
+const accessRefused = 403;
+const notFound = 404;
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }
 
 export async function closeChannel(connection: Connection, channel: amqp.Channel): Promise<void> {

@@ -13,6 +13,8 @@ import { endingInTime, supervise, unlessAborted, untilAborted } from './supervis
 export type Delivery = {
   messageId: string | undefined;
   type: string | undefined;
+  /** The exchange that it was published to, or of a message that was dead-lettered, the one that it was dead-lettered to. */
+  exchange: string;
   routingKey: string;
   body: Buffer;
   headers: Record<string, unknown>;
@@ -20,6 +22,8 @@ export type Delivery = {
   timestamp: number | undefined;
   correlationId: string | undefined;
   appId: string | undefined;
+  /** The login that published it. The broker has compared it with the connection's; absent when the publisher did not say. */
+  userId: string | undefined;
   contentType: string | undefined;
   redelivered: boolean;
   /** How often a quorum queue has handed it out before, in vain; each lost connection of a consumer counts for all that it held. */
@@ -159,12 +163,14 @@ function toDelivery({ content, fields, properties }: ConsumeMessage, signal: Abo
   return {
     messageId: text(properties.messageId),
     type: text(properties.type),
+    exchange: fields.exchange,
     routingKey: fields.routingKey,
     body: content,
     headers,
     timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
     correlationId: text(properties.correlationId),
     appId: text(properties.appId),
+    userId: text(properties.userId),
     contentType: text(properties.contentType),
     redelivered: fields.redelivered,
     deliveryCount: typeof count === 'number' ? count : 0,

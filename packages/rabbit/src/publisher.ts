@@ -72,6 +72,8 @@ export type PublisherOptions = {
   link: Link;
   topology: Topology;
   exchange: string;
+  /** The login of the connection, sent as `user_id` with every message: the broker refuses any other. */
+  userId: string | undefined;
   telemetry: Telemetry;
   limits: PublisherLimits;
 };
@@ -81,7 +83,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   up(): boolean;
   stop(): Promise<void>;
 } {
-  const { link, topology, exchange, telemetry, limits } = options;
+  const { link, topology, exchange, userId, telemetry, limits } = options;
   const metrics = rabbitMetrics(telemetry.metrics);
   const label = { channel: 'publish' };
   /** Everything that was asked for and is not settled, in the order of the calls: what `return` and the check of ids look up. */
@@ -149,6 +151,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
           type: routingKey,
           timestamp,
           appId,
+          ...(userId === undefined ? {} : { userId }),
           contentType: 'application/json',
           ...(correlationId === undefined ? {} : { correlationId }),
           headers,

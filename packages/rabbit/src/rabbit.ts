@@ -4,6 +4,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 import type { Topology } from './channel.ts';
 import { createConsumer, type ConsumeOptions, type Consumer } from './consumer.ts';
 import { createLink } from './link.ts';
+import { senderLogin, type Sender } from './logins.ts';
 import { createPublisher, publisherLimits, type Publisher, type PublisherLimits } from './publisher.ts';
 
 /** A process's access to RabbitMQ. Every part of it is made anew when it is lost, for as long as it takes. */
@@ -23,6 +24,8 @@ export type RabbitOptions = {
   name: string;
   telemetry: Telemetry;
   topology: Topology;
+  /** Whose events are published. With it, and a login of that service in `url`, every message names the login as its `user_id`. */
+  sender?: Sender;
   limits?: Partial<PublisherLimits>;
 };
 
@@ -31,7 +34,12 @@ export type RabbitOptions = {
  * connections, and acks must still get through. `start` does not wait for the broker, so that a service serves while the broker is down;
  * `stop` drains consumers, then the publisher.
  */
-export function createRabbit({ url, name, telemetry, topology, limits }: RabbitOptions): Rabbit {
+export function createRabbit({ url, name, telemetry, topology, sender, limits }: RabbitOptions): Rabbit {
+  const userId = sender === undefined ? undefined : senderLogin(url, sender);
+  if (sender !== undefined && userId === undefined)
+    telemetry.logger.warn(
+      `events carry no user_id, because the login of AMQP_URL is not one of ${sender.service} (EVENT_LOGINS names others)`,
+    );
   const publishLink = createLink({ url, name, purpose: 'publish', telemetry });
   const consumeLink = createLink({ url, name, purpose: 'consume', telemetry });
   const consumers = new Set<ReturnType<typeof createConsumer>>();
@@ -54,6 +62,7 @@ export function createRabbit({ url, name, telemetry, topology, limits }: RabbitO
         link: publishLink,
         topology,
         exchange: eventExchange,
+        userId,
         telemetry,
         limits: { ...publisherLimits, ...limits },
       });

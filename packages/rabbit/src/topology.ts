@@ -14,20 +14,20 @@ export function deadQueue(service: string): string {
   return `${service}.events.dead`;
 }
 
-/** Declares the exchange alone, for a service that only publishes. */
+/** Needs the exchange alone, for a service that only publishes. */
 export const publishOnlyTopology: Topology = async (channel) => {
-  await channel.assertExchange(eventExchange, 'topic', { durable: true });
+  await channel.ensureExchange(eventExchange, 'topic', { durable: true });
 };
 
 /**
- * Declares what a consuming service needs: the exchanges, its queue with these bindings, and its dead queue. Quorum queues; one active
+ * Makes sure of what a consuming service needs: the exchanges, its queue with these bindings, and its dead queue. Quorum queues; one active
  * consumer at a time, so that the order of a key survives replicas. Bindings that are no longer listed stay: unbind them in a topology of
  * your own after this one.
  */
 export function serviceTopology({ service, bindings }: { service: string; bindings: readonly string[] }): Topology {
   return async (channel) => {
     await publishOnlyTopology(channel);
-    await channel.assertExchange(deadExchange, 'direct', { durable: true });
+    await channel.ensureExchange(deadExchange, 'direct', { durable: true });
     await channel.assertQueue(deadQueue(service), { durable: true, arguments: { 'x-queue-type': 'quorum' } });
     await channel.bindQueue(deadQueue(service), deadExchange, eventQueue(service));
     await channel.assertQueue(eventQueue(service), {

@@ -12,7 +12,7 @@ export type Bench = {
   network: FaultProxy;
   /** Between the network and the broker. */
   tap: Tap;
-  /** A process of the service `tasks`, started, bound to `auth.user.*`. */
+  /** A process of the service `tasks`, started, bound to `auth.user.*`. It may publish what Auth does too, so its login is the operator's. */
   rabbit(options?: {
     topology?: Topology;
     limits?: Partial<PublisherLimits>;
@@ -37,7 +37,7 @@ export async function createBench(): Promise<Bench> {
     tap,
     async rabbit({ topology: own = topology, limits = {}, heartbeatSeconds = 5 } = {}) {
       const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
-      const url = new URL(`${broker.url('tasks')}?heartbeat=${heartbeatSeconds}`);
+      const url = new URL(`${broker.url()}?heartbeat=${heartbeatSeconds}`);
       url.port = String(network.port);
       const rabbit = createRabbit({ url: url.href, name: 'test', telemetry, topology: own, limits });
       rabbits.push(rabbit);

@@ -1,6 +1,6 @@
 import type { MatchersV3, PactV3, PactV4 } from '@pact-foundation/pact';
 import { expect } from 'chai';
-import { exampleToken } from './pacts.ts';
+import { exampleProblem, exampleToken } from './pacts.ts';
 
 const id = '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42';
 const at = '2026-11-20T15:57:51.123456Z';
@@ -85,9 +85,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
   it('hears that a user was deleted', async () => {
     await aRequestForTheUser('a user who was deleted')
       .willRespondWith(410, (response) =>
-        response
-          .jsonBody({ code: 'gone', detail: is.string('The user was deleted.') })
-          .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+        exampleProblem(is, response, { code: 'gone', detail: is.string('The user was deleted.') }),
       )
       .executeTest(async ({ url }) => {
         expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'gone', detail: 'The user was deleted.' });
@@ -99,11 +97,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       .addInteraction()
       .uponReceiving('a request for a user who never was')
       .withRequest('GET', `/users/${id}`, (request) => request.headers({ authorization }))
-      .willRespondWith(404, (response) =>
-        response
-          .jsonBody({ code: 'not_found', detail: is.string('There is no user with this id.') })
-          .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
-      )
+      .willRespondWith(404, (response) => exampleProblem(is, response, { code: 'not_found' }))
       .executeTest(async ({ url }) => {
         expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'not_found' });
       });

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { rabbitDefinitions, rabbitManagement, type RabbitManagement } from '@taskwire/local-servers';
 import { fromRunner } from './environment.ts';
 
@@ -17,24 +17,25 @@ const testServices = ['auth', 'tasks', 'notifications'] as const;
 /** Services that a test broker has a user for. */
 export type TestService = (typeof testServices)[number];
 
-/** A fresh vhost with the users, permissions and policies of the suite, on the broker that the test runner started. */
+/**
+ * A fresh vhost with the users, permissions and policies of the suite, on the broker that the test runner started. The users of services are named
+ * like the services, as everywhere; all vhosts of a run share them, and each of a service's permissions is for one vhost.
+ */
 export async function testBroker(): Promise<TestBroker> {
   const broker = new URL(fromRunner('TASKWIRE_TEST_AMQP_URL'));
   const management = rabbitManagement(fromRunner('TASKWIRE_TEST_RABBIT_MANAGEMENT_URL'));
   const vhost = `test-${randomBytes(6).toString('hex')}`;
-  const password = randomBytes(12).toString('hex');
+  const password = createHash('sha256').update(`password of tests ${broker.password}`).digest('hex');
   const operator = { name: vhost, password };
-  const services = testServices.map((service) => ({ service, name: `${vhost}-${service}`, password }));
+  const services = testServices.map((service) => ({ service, name: service, password }));
   await management.call('POST', '/definitions', rabbitDefinitions({ vhost, operator, services }));
   return {
     vhost,
-    url: (service) =>
-      `amqp://${service === undefined ? vhost : `${vhost}-${service}`}:${password}@${broker.host}/${vhost}`,
+    url: (service) => `amqp://${service ?? vhost}:${password}@${broker.host}/${vhost}`,
     management,
     async drop() {
       await management.call('DELETE', `/vhosts/${vhost}`);
-      const users = [operator, ...services].map(({ name }) => name);
-      await management.call('POST', '/users/bulk-delete', { users });
+      await management.call('POST', '/users/bulk-delete', { users: [operator.name] });
     },
   };
 }

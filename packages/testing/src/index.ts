@@ -4,6 +4,13 @@ export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts'
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { silent } from './silent.ts';
-export { describePact, exampleToken, verifyPacts, type ProvidedMessage, type Verification } from './pacts.ts';
+export {
+  describePact,
+  exampleProblem,
+  exampleToken,
+  verifyPacts,
+  type ProvidedMessage,
+  type Verification,
+} from './pacts.ts';
 export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth, type AuthConsumer } from './auth-pact.ts';
 export { expectEvent, toProvidedMessage, type ExampleMessage } from './event-pact.ts';

@@ -2,7 +2,7 @@ import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PactV3, PactV4 } from '@pact-foundation/pact';
+import type { MatchersV3, PactV3, PactV4 } from '@pact-foundation/pact';
 import { z } from 'zod';
 import { brokerFromEnvironment, brokerSelection, publishPacts } from './pact-broker.ts';
 
@@ -52,6 +52,23 @@ export function describePact(
       () => present(formPact),
     );
   });
+}
+
+/** What builds an answer of PactV4, which its package does not export as a type. */
+type ResponseBuilder = {
+  headers(headers: Record<string, string | ReturnType<typeof MatchersV3.regex>>): ResponseBuilder;
+  jsonBody(body: unknown): ResponseBuilder;
+};
+
+/** A problem document with at least these members: without it a 404 or 410 says nothing of a resource. */
+export function exampleProblem(
+  is: Pick<typeof MatchersV3, 'regex'>,
+  response: ResponseBuilder,
+  body: { code: string; detail?: unknown },
+): void {
+  // in this spelling: beside another one the mock server would answer the type of plain JSON too
+  const type = { 'Content-Type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') };
+  response.headers(type).jsonBody(body);
 }
 
 function present<T>(value: T | undefined): T {

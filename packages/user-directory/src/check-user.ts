@@ -8,9 +8,10 @@ type Claims = { userId: string; role: Role; emailVerified?: boolean | undefined;
 type Standing = { role: Role; isRestricted?: true };
 
 /**
- * What an access token is worth by the directory: the standing now, or `revoked` for a deleted user, a token from before `tokens_valid_after`,
- * a role that this build does not know. A user who has not arrived in the directory yet is taken by the token's own word: it was issued minutes
- * ago at most. With `requireVerifiedEmail`, an address counts as verified only when the directory or, where that does not know, the token says so.
+ * What an access token is worth by the directory: the standing now, or `revoked` for a deleted user, one of whom an event says so, a token from
+ * before `tokens_valid_after`, a role that this build does not know. A user who has not arrived in the directory yet is taken by the token's own
+ * word: it was issued minutes ago at most. With `requireVerifiedEmail`, an address counts as verified only when the directory or, where that does
+ * not know, the token says so.
  */
 export function createCheckUser(cache: UserCache, { requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
   function standing(role: Role, emailVerified: boolean | undefined): Standing {
@@ -18,10 +19,12 @@ export function createCheckUser(cache: UserCache, { requireVerifiedEmail }: { re
   }
 
   return async (claims: Claims): Promise<Standing | 'revoked'> => {
-    const user = await cache.get(claims.userId);
+    const held = await cache.held(claims.userId);
+    if (held === undefined) return standing(claims.role, claims.emailVerified);
+    const { user, isDeletionClaimed, tokensValidAfter } = held;
+    if (isDeletionClaimed || user?.isDeleted === true) return 'revoked';
+    if (tokensValidAfter !== null && claims.issuedAt < tokensValidAfter) return 'revoked';
     if (user === undefined) return standing(claims.role, claims.emailVerified);
-    if (user.isDeleted) return 'revoked';
-    if (user.tokensValidAfter !== null && claims.issuedAt < user.tokensValidAfter) return 'revoked';
     const role = schemas.role.safeParse(user.role);
     return role.success ? standing(role.data, user.emailVerified ?? claims.emailVerified) : 'revoked';
   };

@@ -3,10 +3,11 @@ import { defineHandler, done, type Handler } from '@taskwire/inbox';
 import type { Loop } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
-import { applyAccessEnd, applyDeletion, type OnApplied } from './apply.ts';
+import type { OnApplied } from './advance.ts';
 import { createUserCache } from './cache.ts';
 import { createCheckUser } from './check-user.ts';
-import { noteChange, userEventTypes, type UserEvent, type UserEventType } from './events.ts';
+import { userEventTypes, type UserEvent, type UserEventType } from './events.ts';
+import { noteEvent } from './note-event.ts';
 import { createDirectoryMetrics } from './metrics.ts';
 import { createReadThrough, type ReadThrough } from './read-through.ts';
 import { createRefresher, type RefresherTuning } from './refresher.ts';
@@ -81,14 +82,12 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   const { db, users, telemetry, onApplied, requireVerifiedEmail = false } = options;
   const cache = createUserCache(db);
   const metrics = createDirectoryMetrics(db, telemetry);
-  const parts = { db, users, telemetry, metrics, cache, onApplied };
   const refreshTuning = { ...refreshDefaults, ...options.refresh };
+  const parts = { db, users, telemetry, metrics, cache, onApplied, gapMs: refreshTuning.gapMs };
   const refresher = createRefresher({ ...parts, tuning: refreshTuning });
 
   async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
-    if (type === 'auth.user.deleted') await applyDeletion(tx, event.user_id, event.timestamp, onApplied);
-    else await noteChange(tx, event, refreshTuning.gapMs);
-    if (type === 'auth.account.access_ended') await applyAccessEnd(tx, event.user_id, event.timestamp, onApplied);
+    await noteEvent(tx, type, event, { gapMs: refreshTuning.gapMs, onApplied });
     setTimeout(() => {
       cache.forget(event.user_id);
       refresher.wake();

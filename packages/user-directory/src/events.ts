@@ -12,22 +12,23 @@ export type UserEventType = (typeof userEventTypes)[number];
 export type UserEvent = EventPayload<UserEventType>;
 
 /**
- * An event of a user who is not known makes a row; one that is newer than the state that is held, and than any event before, makes the row stale; an
- * older one is ignored. A tombstone stays. A row that is stale already keeps its place in the queue (and its back-off): a storm of events is one fetch.
- * After a fetch the next one waits for the gap, so that a storm that goes on is a few fetches a second.
+ * An event of a user who is not known makes a row; one that is newer than the state that is held makes the row stale; an older one is ignored. A
+ * tombstone stays one until a fetch says otherwise, and is fetched for what is newer than the deletion. A row that is stale already keeps its place
+ * in the queue (and its back-off): a storm of events is one fetch. After a fetch the next one waits for the gap, so that a storm that goes on is a
+ * few fetches a second.
  */
 const markStale = `
   INSERT INTO directory_users AS held (id, event_at, stale_since, next_fetch_at)
   VALUES ($1, $2::timestamptz, clock_timestamp(), clock_timestamp())
   ON CONFLICT (id) DO UPDATE SET
-    event_at = excluded.event_at,
+    event_at = greatest(held.event_at, excluded.event_at),
+    told = held.told + 1,
     stale_since = coalesce(held.stale_since, excluded.stale_since),
     next_fetch_at = coalesce(
       held.next_fetch_at,
       greatest(excluded.next_fetch_at, held.fetched_at + $3::integer * interval '1 millisecond'))
-  WHERE NOT held.is_deleted
-    AND excluded.event_at > coalesce(held.event_at, '-infinity')
-    AND excluded.event_at > coalesce(held.updated_at, '-infinity')`;
+  WHERE excluded.event_at > coalesce(held.updated_at, '-infinity')
+    AND (NOT held.is_deleted OR excluded.event_at > coalesce(held.event_at, '-infinity'))`;
 
 /** Notes in the caller's transaction that a user changed, so that they will be fetched. */
 export async function noteChange(tx: Tx, event: UserEvent, fetchGapMs: number): Promise<void> {

@@ -1,4 +1,4 @@
-export type { Change, OnApplied } from './apply.ts';
+export type { Change, OnApplied } from './advance.ts';
 export { createUserDirectory, type UserDirectory, type UserDirectoryOptions } from './directory.ts';
 export type { UserEvent, UserEventType } from './events.ts';
 export { userDirectoryMigrations } from './migrations.ts';

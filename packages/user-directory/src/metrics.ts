@@ -15,6 +15,7 @@ const countRows = `
     count(*) FILTER (WHERE is_deleted)::integer AS deleted,
     count(*) FILTER (WHERE NOT is_deleted AND fetched_at IS NULL)::integer AS unknown,
     count(stale_since)::integer AS stale,
+    count(deletion_claimed_at)::integer AS claimed,
     coalesce(extract(epoch FROM clock_timestamp() - min(stale_since)), 0)::float8 AS "oldestStale",
     (SELECT extract(epoch FROM clock_timestamp() - completed_at) FROM directory_sweep)::float8 AS "sweepAge"
   FROM directory_users`;
@@ -24,6 +25,7 @@ type Counts = {
   deleted: number;
   unknown: number;
   stale: number;
+  claimed: number;
   oldestStale: number;
   sweepAge: number | null;
 };
@@ -87,6 +89,11 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
     ['state'],
   );
   gauge('user_directory_stale_users', 'Users that wait to be fetched.', (users, { stale }) => users.set(stale));
+  gauge(
+    'user_directory_claimed_deletions',
+    'Users of whom an event tells that they were deleted, while Auth has neither confirmed nor denied it.',
+    (users, { claimed }) => users.set(claimed),
+  );
   gauge(
     'user_directory_oldest_stale_seconds',
     'How long the longest waiting user has been waiting to be fetched.',

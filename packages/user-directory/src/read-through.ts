@@ -1,25 +1,27 @@
 import type { Unavailable } from '@taskwire/http-client';
 import type { Database } from '@taskwire/postgres';
-import { applyDeletion, applyStates, type OnApplied } from './apply.ts';
+import type { OnApplied } from './advance.ts';
+import { applyStates } from './apply.ts';
 import type { UserCache } from './cache.ts';
+import { confirmDeletion } from './claims.ts';
 import type { DirectoryUser } from './user.ts';
 import type { UsersClient } from './users-client.ts';
 
 /** A user as the directory, or else Auth, knows them; a deleted one is `ok` with `isDeleted`. */
 export type ReadThrough = { kind: 'ok'; user: DirectoryUser } | { kind: 'not_found' } | Unavailable;
 
-type Parts = { db: Database; users: UsersClient; cache: UserCache; onApplied: OnApplied | undefined };
+type Parts = { db: Database; users: UsersClient; cache: UserCache; onApplied: OnApplied | undefined; gapMs: number };
 
 /** Reads of users who may not have arrived yet. Any number of callers at once who ask for one unknown user cause one request. */
-export function createReadThrough({ db, users, cache, onApplied }: Parts) {
+export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts) {
   const fetching = new Map<string, Promise<ReadThrough>>();
 
   async function fetchUser(id: string): Promise<ReadThrough> {
     const answer = await users.getUser(id);
     if (answer.kind === 'not_found' || answer.kind === 'unavailable') return answer;
     await db.transaction(async (tx) => {
-      if (answer.kind === 'ok') await applyStates(tx, [answer.value], onApplied);
-      else await applyDeletion(tx, id, null, onApplied);
+      if (answer.kind === 'ok') await applyStates(tx, [answer.value], onApplied, { askedAt: null });
+      else await confirmDeletion(tx, { id, askedAt: null, told: null }, gapMs, onApplied);
     });
     cache.forget(id);
     const user = await cache.get(id);
@@ -45,7 +47,8 @@ export function createReadThrough({ db, users, cache, onApplied }: Parts) {
     if (found.kind !== 'ok' || !found.user.isDeleted || found.user.email !== null) return found;
     const page = await users.listUsers({ updatedSince: deletedAt, cursor: null });
     if (page.kind === 'unavailable') return page;
-    if (page.kind === 'ok') await db.transaction(async (tx) => await applyStates(tx, page.value.data, onApplied));
+    if (page.kind === 'ok')
+      await db.transaction(async (tx) => await applyStates(tx, page.value.data, onApplied, { askedAt: null }));
     cache.forget(id);
     return await readThrough(id);
   }

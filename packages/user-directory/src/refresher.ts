@@ -2,7 +2,7 @@ import { createLoop, type Loop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import { errorText } from '@taskwire/errors';
 import type { Telemetry } from '@taskwire/telemetry';
-import type { OnApplied } from './apply.ts';
+import type { OnApplied } from './advance.ts';
 import type { UserCache } from './cache.ts';
 import { claimStale, finishFetch, type Claim, type FetchTuning } from './fetching.ts';
 import type { DirectoryMetrics } from './metrics.ts';
@@ -71,10 +71,14 @@ export function createRefresher(parts: RefresherParts): Loop {
       const { outcome, advance } = await db.transaction(
         async (tx) => await finishFetch(tx, claimed, answer, tuning, onApplied),
       );
-      if (advance !== undefined) cache.forget(claimed.id);
+      if (advance !== undefined || outcome === 'denied') cache.forget(claimed.id);
       metrics.fetched(outcome);
       if (outcome === 'unknown')
         logger.warn('Auth does not know a user of the directory', { directory_user_id: claimed.id });
+      if (outcome === 'denied')
+        logger.error('an event told of a deletion that Auth denies: the user has access again', {
+          directory_user_id: claimed.id,
+        });
     } catch (error) {
       metrics.fetched('failed');
       logger.warn('a fetched user could not be written', { directory_user_id: claimed.id, error: errorText(error) });

@@ -132,3 +132,12 @@ export async function markUnlisted(tx: Tx): Promise<number> {
   );
   return rows.length;
 }
+
+/** What an event claims is asked about until Auth answers. A build that knew no claims may have ended the asking for one, during an upgrade. */
+export async function resumeClaims(tx: Tx): Promise<void> {
+  await query(
+    tx,
+    `UPDATE directory_users SET stale_since = clock_timestamp(), next_fetch_at = clock_timestamp()
+     WHERE deletion_claimed_at IS NOT NULL AND stale_since IS NULL AND NOT is_deleted`,
+  );
+}

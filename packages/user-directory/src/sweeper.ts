@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createLoop, type Loop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
-import { applyStates, type OnApplied } from './apply.ts';
+import type { OnApplied } from './advance.ts';
+import { applyStates } from './apply.ts';
 import type { UserCache } from './cache.ts';
 import type { DirectoryMetrics } from './metrics.ts';
 import {
@@ -12,6 +13,7 @@ import {
   moveSweep,
   releaseSweep,
   restartSweep,
+  resumeClaims,
   startRebuild,
   takeSweep,
   type Sweep,
@@ -49,7 +51,7 @@ type Step =
 
 /**
  * Compares the directory with Auth's list of users, page by page; each page and the place in the list are one transaction, so that a sweep survives its
- * process. Sweeps never take a user back: see `applyStates`.
+ * process. Which states count is up to `applyStates`, so a user whom Auth lists as living again becomes one here, whatever made the tombstone.
  */
 export function createSweeper(parts: SweeperParts): Sweeper {
   const { db, users, telemetry, metrics, cache, onApplied, tuning } = parts;
@@ -75,7 +77,9 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     const taken = await db.transaction(async (tx) => {
       // first, because it locks the sweep: whoever took it over meanwhile also takes this page
       if (!(await moveSweep(tx, as, { cursor: page.next_cursor, seenUpTo }, tuning))) return undefined;
-      const advances = await applyStates(tx, page.data, onApplied, sweep.kind === 'rebuild' ? sweep.now : null);
+      const question = { askedAt: sweep.now, rebuild: sweep.kind === 'rebuild' };
+      const advances = await applyStates(tx, page.data, onApplied, question);
+      if (last) await resumeClaims(tx);
       const unlisted = last && sweep.kind === 'rebuild' ? await markUnlisted(tx) : 0;
       return { advances, unlisted };
     });

@@ -11,6 +11,10 @@ export type FakeAuth = {
   create(id: string, fields?: Partial<UserState>): Told;
   change(id: string, fields?: Partial<UserState>): Told;
   remove(id: string): Told;
+  /** An admin brings a deleted user back. */
+  revive(id: string): Told;
+  /** An event of something that never happened, `laterMs` from now. */
+  pretend(type: UserEventType, id: string, laterMs?: number): Told;
   /** Ends the access that was given before, which is told twice. */
   endAccess(id: string): [Told, Told];
   /** Takes a user back to an earlier state, or out of existence, as a backup would. */
@@ -123,6 +127,16 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
         { ...before, is_deleted: true, version: before.version + 1, updated_at: stamp() },
         'auth.user.deleted',
       );
+    },
+    revive(id) {
+      const before = held.get(id);
+      if (before?.is_deleted !== true) throw new Error(`${id} is not deleted`);
+      const revived = { ...before, is_deleted: false, version: before.version + 1, updated_at: stamp() };
+      return put(revived, 'auth.user.changed');
+    },
+    pretend(type, id, laterMs = 0) {
+      const timestamp = laterMs === 0 ? stamp() : new Date(Date.now() + laterMs).toISOString();
+      return { type, event: { user_id: id, timestamp } };
     },
     restore(id, state) {
       if (state === undefined) held.delete(id);

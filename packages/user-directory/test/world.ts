@@ -84,6 +84,7 @@ type Row = {
   version: number;
   name: string | null;
   is_deleted: boolean;
+  deletion_claimed_at: Date | null;
   tokens_valid_after: Date | null;
   stale_since: Date | null;
   next_fetch_at: Date | null;

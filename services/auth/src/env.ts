@@ -136,6 +136,7 @@ const serviceEnv = commandEnv.extend({
   PORT: fields.port.default(3001),
   DATABASE_POOL_SIZE: count(200).default(10),
   AMQP_URL: fields.amqpUrl,
+  EVENT_LOGINS: fields.eventLogins,
   LOG_LEVEL: fields.logLevel.default('info'),
   /** Written into every token, and checked by every service. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),

@@ -20,6 +20,7 @@ import type { CommandEnv, Env } from './env.ts';
 import type { AccountUseCases } from './http/account-routes.ts';
 import { keepAccountSchedule } from './postgres/account-schedule.ts';
 import { createAccountLinks } from './postgres/account-links.ts';
+import { createLinkReadings } from './postgres/link-readings.ts';
 import { answerMailRequests, createMailRequests } from './postgres/mail-requests.ts';
 import type { UserSettings } from './postgres/users.ts';
 import { accountPages } from './provider/account-pages.ts';
@@ -72,6 +73,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
     readAccountLink: readAccountLink({
       ...common,
       invitations,
+      readings: createLinkReadings(db),
       pagesUrl: `${env.ISSUER}/account`,
       unverifiedAccountDays: env.UNVERIFIED_ACCOUNT_DAYS,
     }),

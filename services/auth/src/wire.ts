@@ -74,7 +74,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     applicationName: 'taskwire auth',
     telemetry,
   });
-  const rabbit = createRabbit({ url: env.AMQP_URL, name: 'auth', telemetry, topology: publishOnlyTopology });
+  const rabbit = createRabbit({
+    url: env.AMQP_URL,
+    name: 'auth',
+    telemetry,
+    topology: publishOnlyTopology,
+    sender: { service: 'auth', logins: env.EVENT_LOGINS },
+  });
   const servesRequests = env.PROCESS_ROLE !== 'worker';
   const works = env.PROCESS_ROLE !== 'api';
   const relay = createRelay({

@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { purgeExpired } from '../src/postgres/purge.ts';
-import { accountWorld, mailer, reader, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
+import {
+  accountWorld,
+  mailer,
+  otherMailer,
+  reader,
+  type AccountWorld,
+  type AnsweredLink,
+} from './support/account-world.ts';
 import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
 
@@ -46,13 +53,15 @@ describe('links that are mailed', () => {
     expect(expectProblem(await world.readLink(linkId), 'gone').detail).to.equal('It was used already.');
   });
 
-  it('are the same each time that they are read, and on every replica', async () => {
+  it('are the same each time that they are read for one delivery, and on every replica', async () => {
     const user = await world.register('same@example.org');
     const second = await world.replica();
     const params = { id: (await world.linkEvents(user.id))[0]?.payload.link_id ?? '' };
     const here = await world.readLink(params.id);
     const token = await serviceToken(world, mailer);
-    const there = await second.api.call('getAccountLink', { token, params });
+    const headers = { 'idempotency-key': `delivery of ${params.id}` };
+    const there = await second.api.call('getAccountLink', { token, params, headers });
+    expect([here, there].map((answer) => answer.headers.get('idempotency-replayed'))).to.deep.equal([null, 'true']);
     expect((await world.readLink(params.id)).body).to.deep.equal(here.body);
     expect(there.body).to.deep.equal(here.body);
   });
@@ -219,6 +228,87 @@ describe('links that are mailed', () => {
     expect(answer.status).to.equal(403);
     expectProblem(await world.api.call('getAccountLink', { params: { id } }), 'unauthenticated');
     expectProblem(await world.readLink((await addUser(world, 'member')).id), 'not_found');
+  });
+
+  /** What the audit log has of the readings of a user's links, oldest first. */
+  const readings = async (userId: string) =>
+    await world.rows<object>(
+      `SELECT actor_kind, actor_id, outcome, reason FROM audit_log
+       WHERE action = 'account_link.read' AND subject_id = $1 ORDER BY at, id`,
+      [userId],
+    );
+  const read = (outcome: string, reason: string, client = mailer) => ({
+    ...{ actor_kind: 'client', actor_id: client.client_id },
+    ...{ outcome, reason },
+  });
+
+  it('are read for one delivery: a second one ends the link, and the audit log has each reading', async () => {
+    const user = await world.register('twice@example.org');
+    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    const token = await world.lastToken(user.id);
+    expect((await world.readLink(id)).status).to.equal(200);
+    const refused = await world.readLink(id, mailer, 'another delivery');
+    expect(expectProblem(refused, 'gone').detail).to.equal('It was read before, and a link is read for one mail only.');
+    expect(detailOf(await world.verify(token))).to.include('It was ended for safety');
+    expect(expectProblem(await world.readLink(id), 'gone').detail).to.include('It was ended for safety');
+    expect(await readings(user.id)).to.deep.equal([
+      read('success', 'verify_email'),
+      read('success', 'verify_email, again'),
+      read('failure', 'read_before'),
+      read('failure', 'read_twice'),
+    ]);
+  });
+
+  it('are read once without a delivery, and not by a reader who names none after another has read them', async () => {
+    const user = await world.register('nameless@example.org');
+    const [first = ''] = (await world.linkEvents(user.id)).map(({ payload }) => payload.link_id);
+    expect((await world.readLink(first, mailer, null)).status).to.equal(200);
+    expectProblem(await world.readLink(first, mailer, null), 'gone');
+    await world.forgot(user.email);
+    await world.service.mailRequests.tick();
+    const reset = (await world.linkEvents(user.id)).at(-1)?.payload.link_id ?? '';
+    const token = await world.lastToken(user.id);
+    expectProblem(await world.readLink(reset, mailer, null), 'gone');
+    // it costs the person nothing: the mail has gone out
+    expect((await world.reset(token)).status).to.equal(204);
+    expect(await readings(user.id)).to.deep.equal([
+      read('success', 'verify_email'),
+      read('failure', 'read_before'),
+      read('success', 'reset_password'),
+      read('failure', 'read_before'),
+    ]);
+  });
+
+  it('are read by one client, although another names the same delivery', async () => {
+    const user = await world.register('two-clients@example.org');
+    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    expect((await world.readLink(id, mailer, 'delivery 1')).status).to.equal(200);
+    expectProblem(await world.readLink(id, otherMailer, 'delivery 1'), 'gone');
+    expect(await readings(user.id)).to.deep.include(read('failure', 'read_before', otherMailer));
+  });
+
+  it('are read for one of many deliveries at once', async () => {
+    const user = await world.register('crowd@example.org');
+    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async (_, number) => await world.readLink(id, mailer, `delivery ${number % 2}`)),
+    );
+    const given = answers.flatMap(({ status }, number) => (status === 200 ? [number % 2] : []));
+    expect(new Set(given).size).to.equal(1);
+    expect(await readings(user.id)).to.have.length(20);
+  });
+
+  it('are in the audit log too when there is no such link, or it has ended', async () => {
+    const user = await world.register('ended@example.org');
+    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    expect((await world.verify(await world.lastToken(user.id))).status).to.equal(204);
+    expectProblem(await world.readLink(id), 'gone');
+    expect((await readings(user.id)).at(-1)).to.deep.equal(read('failure', 'used'));
+    const text =
+      "SELECT FROM audit_log WHERE action = 'account_link.read' AND reason = 'unknown' AND subject_id IS NULL";
+    const before = (await world.rows(text)).length;
+    expectProblem(await world.readLink(user.id), 'not_found');
+    expect(await world.rows(text)).to.have.length(before + 1);
   });
 
   it('are told of by their id, in an event of their own aggregate', async () => {

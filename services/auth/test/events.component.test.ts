@@ -15,7 +15,7 @@ describe('events of Auth', () => {
   before(async () => {
     world = await authWorld({}, { passwords: cheapPasswords() });
     listener = createRabbit({
-      url: world.broker.url('tasks'),
+      url: world.broker.url(),
       name: 'listener',
       telemetry: createTelemetry({ service: 'listener', stream: silent() }),
       topology: serviceTopology({ service: 'tasks', bindings: ['#'] }),
@@ -72,7 +72,7 @@ describe('events of Auth', () => {
     for (const { delivery, payload } of told) {
       const type = delivery.routingKey;
       expect(events[type as 'auth.user.created'].strict().parse(payload)).to.deep.equal(payload);
-      expect(delivery).to.include({ type, appId: 'auth', contentType: 'application/json' });
+      expect(delivery).to.include({ type, appId: 'auth', userId: 'auth', contentType: 'application/json' });
       expect(delivery.headers).to.include({ schema_version: 1, aggregate_id: id });
       expect(delivery.headers['traceparent']).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-\d\d$/);
     }

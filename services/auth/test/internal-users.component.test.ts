@@ -36,7 +36,7 @@ describe('users for services', () => {
     const user = await loggedIn(world, 'member');
     const found = await get(user.id);
     expect(found.status).to.equal(200);
-    expect(found.headers.get('etag')).to.equal('"1"');
+    expect(found.headers.get('etag')).to.match(/^"1-/);
     expect(found.body).to.include({ id: user.id, role: 'member', is_deleted: false, tokens_valid_after: null });
     await world.api.call('deleteUser', { token: user.token, params: { id: user.id } });
     expectProblem(await get(user.id), 'gone');

@@ -30,7 +30,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     return (await jwtVerify(token, keys, { issuer, audience: portal.client_id, algorithms: ['ES256'] })).payload;
   }
 
-  async function userinfo(token: string, init: RequestInit = {}): Promise<{ status: number; body: unknown }> {
+  async function userinfo(token: string, init: RequestInit = {}) {
     return await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` }, ...init });
   }
 
@@ -84,6 +84,13 @@ describe('the Basic OP profile of OpenID Connect', () => {
 
   describe('userinfo (Core section 5.3)', () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+    it('is kept by no cache, and varies by the token', async () => {
+      const { access_token: token } = await world.tokens();
+      const { headers } = await userinfo(token);
+      expect(headers.get('cache-control')).to.equal('no-store');
+      expect(headers.get('vary')).to.match(/Authorization/);
+    });
 
     it('oidcc-userinfo-get, -post-header, -post-body: takes the token in each of these ways', async () => {
       const { access_token: token, person } = await world.tokens({ parameters: { scope: 'openid email profile' } });

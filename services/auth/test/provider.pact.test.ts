@@ -28,6 +28,9 @@ const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
 const readsLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
 const notifications = withSecret('notifications', secret, [readsLinks, readsTasks]);
 
+/** What the pact of Notifications reads links for. */
+const exampleDelivery = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
+
 function userOf({ body }: Delivery): unknown {
   return (JSON.parse(body.toString()) as { user_id: unknown }).user_id;
 }
@@ -42,7 +45,7 @@ describe('Auth, as a provider', () => {
     const clients = [tasks, notifications].map(({ settings }) => settings);
     world = await authWorld({ OIDC_CLIENTS: JSON.stringify(clients) }, { passwords: cheapPasswords() });
     listener = createRabbit({
-      url: world.broker.url('tasks'),
+      url: world.broker.url(),
       name: 'listener',
       telemetry: createTelemetry({ service: 'listener', stream: silent() }),
       topology: serviceTopology({ service: 'tasks', bindings: ['#'] }),
@@ -87,6 +90,14 @@ describe('Auth, as a provider', () => {
       const { rows } = await world.database.db.pool.query<{ id: string }>(text, [userId, purpose]);
       return rows[0]?.id;
     });
+  }
+
+  /** Notifications reads a link for a delivery. */
+  async function readFor(id: string | undefined, delivery: string): Promise<void> {
+    const token = await serviceToken(world, notifications);
+    const headers = { 'idempotency-key': delivery };
+    const answer = await world.api.call('getAccountLink', { token, params: { id: id ?? '' }, headers });
+    if (answer.status !== 200) throw new Error(`the link cannot be read: ${answer.text}`);
   }
 
   /** One page holds a hundred users. */
@@ -138,6 +149,16 @@ describe('Auth, as a provider', () => {
           const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0' };
           const registered = await world.api.call('register', { body, headers });
           return { id: await newestLink((registered.body as { id: string }).id) };
+        },
+        'a link that was read for the delivery': async () => {
+          const id = await newestLink((await addUser(world, 'member')).id);
+          await readFor(id, exampleDelivery);
+          return { id };
+        },
+        'a link that was read for another delivery': async () => {
+          const id = await newestLink((await addUser(world, 'member')).id);
+          await readFor(id, 'another delivery');
+          return { id };
         },
         'a link that was used': async () => {
           const id = await newestLink((await addUser(world, 'member')).id);

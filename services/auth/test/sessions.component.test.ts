@@ -32,7 +32,7 @@ describe('sessions of Auth', () => {
       const session = await logIn(world, 'rosa@example.ORG');
       const mine = await me(session.access_token);
       expect(mine.body).to.deep.equal(made.body);
-      expect(mine.headers.get('etag')).to.equal('"1"');
+      expect(mine.headers.get('etag')).to.match(/^"1-/);
     });
 
     it('refuses an address that is taken, whatever its case', async () => {

@@ -45,13 +45,28 @@ describe('users of Auth', () => {
       expectProblem(await get(member.token, unknownId), 'forbidden');
     });
 
-    it('answers 304 to who has the version already', async () => {
-      const answer = await world.api.call('getUser', {
+    it('answers 304 to a caller who has the representation already, and lets nobody store it', async () => {
+      const first = await get(admin.token, member.id);
+      const tag = first.headers.get('etag') ?? '';
+      const again = await world.api.call('getUser', {
         token: admin.token,
         params: { id: member.id },
-        headers: { 'if-none-match': '"1"' },
+        headers: { 'if-none-match': tag },
       });
-      expect(answer.status).to.equal(304);
+      expect(again.status).to.equal(304);
+      for (const { headers } of [first, again]) {
+        expect([headers.get('cache-control'), headers.get('vary')]).to.deep.equal(['no-store', 'Authorization']);
+      }
+    });
+
+    it("never takes one person's copy of /users/me for another's, although both have version 1", async () => {
+      const me = async (token: string, headers: Record<string, string> = {}) =>
+        await world.api.call('me', { token, headers });
+      const ann = await me(member.token);
+      const ben = await me(manager.token, { 'if-none-match': ann.headers.get('etag') ?? '' });
+      expect([ben.status, ben.body]).to.deep.equal([200, (await get(manager.token, manager.id)).body]);
+      // a tag of the form that was answered before tags named the representation
+      expect((await me(manager.token, { 'if-none-match': '"1"' })).status).to.equal(200);
     });
 
     it('tells a deleted user (410) from one that never was (404)', async () => {
@@ -124,7 +139,7 @@ describe('users of Auth', () => {
       expectProblem(await world.api.call('createUser', { token: member.token, body }), 'forbidden');
       const made = await world.api.call('createUser', { token: admin.token, body });
       expect(made.status).to.equal(201);
-      expect(made.headers.get('etag')).to.equal('"1"');
+      expect(made.headers.get('etag')).to.match(/^"1-/);
       expect(made.body).to.include({ email: 'made@example.org', role: 'manager', email_verified: false });
       expect((await logIn(world, 'made@example.org')).user.id).to.equal((made.body as User).id);
       expectProblem(await world.api.call('createUser', { token: admin.token, body }), 'email_taken');
@@ -160,6 +175,15 @@ describe('users of Auth', () => {
       const answer = await change(admin.token, member.id, same);
       expect(answer.status).to.equal(200);
       expect(answer.body).to.include({ version: 1, updated_at: member.updated_at });
+    });
+
+    it('takes the ETag of any answer about the user, until the user changes', async () => {
+      const tag = (await get(member.token, member.id)).headers.get('etag') ?? '';
+      const changed = await change(member.token, member.id, { name: 'New' }, { 'if-match': tag });
+      expect(changed.status).to.equal(200);
+      expect((await change(member.token, member.id, { name: 'Newer' }, { 'if-match': tag })).status).to.equal(412);
+      const next = { 'if-match': changed.headers.get('etag') ?? '' };
+      expect((await change(member.token, member.id, { name: 'Newer' }, next)).status).to.equal(200);
     });
 
     it('needs the version that one has read', async () => {

@@ -1,3 +1,4 @@
+import { subscriptions } from '@taskwire/contracts';
 import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
@@ -34,7 +35,7 @@ import { wordsInApp } from './app/templates/templates.ts';
 /** Notifications' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';
 const service = 'notifications';
-const bindings = ['auth.user.*', 'auth.account.*', 'tasks.#'];
+const bindings = subscriptions.notifications;
 /** Of all that is heard, what nobody here is told of is no news, nor is a type that is newer than this build. */
 const ignore = bindings;
 
@@ -138,6 +139,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
         },
       }),
     ],
+    senders: { logins: env.EVENT_LOGINS, withoutUserId: env.EVENTS_WITHOUT_USER_ID },
     telemetry,
     ignore,
     claimWhile: () => !auth.open && !tasks.open,

@@ -149,11 +149,11 @@ describe('Mails with links of accounts', () => {
       expect(room.smtp.dataCommands()).to.equal(0);
     });
 
-    it('ask for the link again with every try, and say the same under the same Message-ID', async () => {
+    it('ask for the link again with every try, for the same delivery, and say the same under the same Message-ID', async () => {
       const id = await notify('security.reset_password');
       const asked: string[] = [];
-      room.link = async (linkId) => {
-        asked.push(linkId);
+      room.link = async (linkId, deliveryId) => {
+        asked.push(`${linkId} for ${deliveryId}`);
         return openLink;
       };
       room.smtp.follow({ end: (nth) => (nth === 1 ? '451 try later' : '250 taken') });

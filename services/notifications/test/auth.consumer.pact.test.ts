@@ -4,6 +4,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import {
   describePact,
   exampleInstant,
+  exampleProblem,
   exampleToken,
   exampleUserId as id,
   expectAuth,
@@ -11,7 +12,7 @@ import {
   silent,
   waitFor,
 } from '@taskwire/testing';
-import { askForLink, authConsumer } from './support/auth-consumer.ts';
+import { askForLink, authConsumer, exampleDeliveryId } from './support/auth-consumer.ts';
 import { startListening, type Listening } from './support/listening.ts';
 
 const linkId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70';
@@ -27,7 +28,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
 
   describe('of links to be mailed', () => {
     const link = 'http://localhost:8080/oidc/account/verify?token=twl_x';
-    const headers = { authorization: `Bearer ${exampleToken}` };
+    const headers = { authorization: `Bearer ${exampleToken}`, 'idempotency-key': exampleDeliveryId };
     const path = is.fromProviderState('/account_links/${id}', `/account_links/${linkId}`);
     const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
     const ask = async (baseUrl: string) => await askForLink(baseUrl, linkId, telemetry);
@@ -66,13 +67,41 @@ describePact('notifications', 'auth', (pact, formPact) => {
         .uponReceiving('a request for the link')
         .withRequest('GET', path, (request) => request.headers(headers))
         .willRespondWith(410, (response) =>
-          response
-            .jsonBody({ code: 'gone', detail: is.string('It was used already.') })
-            .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
+          exampleProblem(is, response, { code: 'gone', detail: is.string('It was used already.') }),
         )
         .executeTest(async ({ url }) => {
           expect(await ask(url)).to.deep.equal({ kind: 'ended', reason: 'It was used already.' });
         });
+    });
+
+    it('reads it again for the same delivery, when an answer or a process was lost', async () => {
+      await pact()
+        .addInteraction()
+        .given('a link that was read for the delivery')
+        .uponReceiving('a second request for the link')
+        .withRequest('GET', path, (request) => request.headers(headers))
+        .willRespondWith(200, (response) =>
+          response.jsonBody({
+            link: is.regex('^https?://[^ ]+[?]token=[^ ]+$', link),
+            email: is.string('ann@example.com'),
+            expires_at: exampleInstant(is),
+          }),
+        )
+        .executeTest(async ({ url }) => expect(await ask(url)).to.include({ kind: 'link', link }));
+    });
+
+    it('hears that a link was read for another delivery', async () => {
+      await pact()
+        .addInteraction()
+        .given('a link that was read for another delivery')
+        .uponReceiving('a request for the link')
+        .withRequest('GET', path, (request) => request.headers(headers))
+        .willRespondWith(410, (response) =>
+          exampleProblem(is, response, { code: 'gone', detail: is.string('It was read before.') }),
+        )
+        .executeTest(async ({ url }) =>
+          expect(await ask(url)).to.deep.equal({ kind: 'ended', reason: 'It was read before.' }),
+        );
     });
 
     it('hears that there is no such link', async () => {
@@ -80,11 +109,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
         .addInteraction()
         .uponReceiving('a request for a link that never was')
         .withRequest('GET', `/account_links/${linkId}`, (request) => request.headers(headers))
-        .willRespondWith(404, (response) =>
-          response
-            .jsonBody({ code: 'not_found', detail: is.string('There is no link with this id.') })
-            .headers({ 'content-type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') }),
-        )
+        .willRespondWith(404, (response) => exampleProblem(is, response, { code: 'not_found' }))
         .executeTest(async ({ url }) => expect(await ask(url)).to.include({ kind: 'ended' }));
     });
   });
@@ -190,6 +215,8 @@ describePact('notifications', 'auth', (pact, formPact) => {
     });
 
     it('ends the access of a user who was deleted', async () => {
+      // what the event claims, Auth has to confirm
+      listening.forget(id);
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });
   });

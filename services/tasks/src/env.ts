@@ -10,6 +10,8 @@ export const env = databaseEnv.extend({
   /** A request needs one connection for some milliseconds: ten carry the thousands a second that one process serves. */
   DATABASE_POOL_SIZE: fields.integer(2, 200).default(10),
   AMQP_URL: fields.amqpUrl,
+  EVENT_LOGINS: fields.eventLogins,
+  EVENTS_WITHOUT_USER_ID: fields.eventsWithoutUserId,
   LOG_LEVEL: fields.logLevel.default('info'),
   ISSUER: fields.httpUrl.describe('the issuer of access tokens, such as https://taskwire.example.com/oidc'),
   AUTH_INTERNAL_URL: fields.httpUrl.describe('where Auth serves other services, such as http://127.0.0.1:3001'),

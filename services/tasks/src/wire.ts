@@ -1,3 +1,4 @@
+import { subscriptions } from '@taskwire/contracts';
 import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
@@ -24,7 +25,6 @@ import { observeUnsettled } from './postgres/unsettled-gauge.ts';
 /** Tasks' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:tasks';
 const service = 'tasks';
-const bindings = ['auth.user.*', 'auth.account.access_ended'];
 
 /**
  * A task whose performer is gone waits at most about this long for a new one when the wake-up was lost (a process died in between). With
@@ -52,7 +52,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     url: env.AMQP_URL,
     name: service,
     telemetry,
-    topology: serviceTopology({ service, bindings }),
+    topology: serviceTopology({ service, bindings: subscriptions.tasks }),
+    sender: { service, logins: env.EVENT_LOGINS },
   });
   const relay = createRelay({
     databaseUrl: env.DATABASE_URL,
@@ -105,7 +106,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       if (changes.note(change)) settler.wake();
     },
   });
-  const inbox = createInbox({ db, rabbit, queue: eventQueue(service), handlers: directory.handlers, telemetry });
+  const inbox = createInbox({
+    db,
+    rabbit,
+    queue: eventQueue(service),
+    handlers: directory.handlers,
+    senders: { logins: env.EVENT_LOGINS, withoutUserId: env.EVENTS_WITHOUT_USER_ID },
+    telemetry,
+  });
 
   const http = createHttpServer({
     telemetry,

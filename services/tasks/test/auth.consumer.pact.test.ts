@@ -72,6 +72,8 @@ describePact('tasks', 'auth', (pact, formPact) => {
     });
 
     it('ends the access of a user who was deleted', async () => {
+      // what the event claims, Auth has to confirm
+      world.auth.change(id, { is_deleted: true });
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });
   });

@@ -84,7 +84,12 @@ describe('events of tasks', () => {
     const seen = await world.observer.expectAbout(id, ['created', 'changed']);
     for (const { delivery } of seen) {
       expect(uuid.safeParse(delivery.messageId).success).to.equal(true);
-      expect(delivery).to.include({ correlationId: 'request-7', appId: 'tasks', contentType: 'application/json' });
+      expect(delivery).to.include({
+        correlationId: 'request-7',
+        appId: 'tasks',
+        userId: 'tasks',
+        contentType: 'application/json',
+      });
       expect(delivery.headers).to.include({ schema_version: eventSchemaVersion, aggregate_id: id });
       expect(delivery.headers['traceparent']).to.match(new RegExp(`^00-${traceId}-`));
     }

@@ -35,7 +35,8 @@ const properties = `AMQP properties of every message:
 | message_id | UUID, minted with the change; the same in every copy of the message |
 | type | the routing key |
 | timestamp | seconds, of the change |
-| app_id | the service that publishes |
+| app_id | the service that publishes: the first word of the routing key |
+| user_id | the login that published it, checked by the broker; absent where a deployment gives services no logins of their own |
 | content_type | application/json |
 | correlation_id | the request that caused it, where there was one |
 | delivery_mode | 2 (persistent) |

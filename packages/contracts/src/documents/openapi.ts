@@ -6,6 +6,8 @@ import { problemExample, problemsByStatus } from './problems.ts';
 
 type Json = { [key: string]: unknown };
 
+const tagExample = '"3-aJ0C1kgWqZQpUeF2hQ8s1w7Yb9E"';
+
 export type OpenApiOptions = {
   title: string;
   description: string;
@@ -159,9 +161,9 @@ function headersOf(route: Route): Json[] {
       name: 'If-None-Match',
       in: 'header',
       required: false,
-      description: 'The ETag of the version that the caller has.',
+      description: 'The ETag of the representation that the caller has.',
       schema: { type: 'string' },
-      example: '"3"',
+      example: tagExample,
     });
   }
   return found;
@@ -186,7 +188,12 @@ const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` }
 
 const headers: Json = {
   'X-Request-Id': { description: 'Finds the request in the logs.', schema: { type: 'string' } },
-  ETag: { description: 'The version of the resource, for If-Match and If-None-Match.', schema: { type: 'string' }, example: '"3"' },
+  ETag: {
+    description:
+      'Changes whenever the representation changes: the version of the resource, then a hash of the body. For If-Match and If-None-Match.',
+    schema: { type: 'string' },
+    example: tagExample,
+  },
   'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
   'WWW-Authenticate': { description: 'What kind of token is missing, or what is wrong with it; for a log-in that is too old, the challenge of RFC 9470.', schema: { type: 'string' } },
   'Idempotency-Replayed': {
@@ -216,7 +223,7 @@ function successes(route: Route): Json {
 
 function notModified(route: Route): Json {
   if (route.etag !== true || route.method !== 'get') return {};
-  return { 304: { description: 'The caller has this version', headers: { ETag: header('ETag') } } };
+  return { 304: { description: 'The caller has this representation', headers: { ETag: header('ETag') } } };
 }
 
 function problems(route: Route): Json {

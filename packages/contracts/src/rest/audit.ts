@@ -39,6 +39,7 @@ export const auditActions = [
   'code.reuse',
   'token.request',
   'token.issue',
+  'account_link.read',
   'client.add',
   'client.rotate_secret',
   'client.remove',

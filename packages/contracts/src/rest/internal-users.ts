@@ -40,10 +40,12 @@ export const internalUserRoutes = {
     path: '/account_links/{id}',
     operationId: 'getAccountLink',
     summary: 'The link of a mail that is about to be sent',
-    description: 'The same each time. A link that does not work any more is answered with 410, and why.',
+    description:
+      'For one delivery, named by the Idempotency-Key: with the same key the answer is the same each time. For any other reader, and for a link that does not work any more, the answer is 410 with the reason. A second key ends the link.',
     tag: 'Internal',
     access: { kind: 'service', scope: 'account_links:read' },
     params: idParams,
+    idempotent: true,
     responses: { 200: accountLink },
     problems: ['not_found', 'gone'],
   }),

@@ -29,6 +29,11 @@ export type Route = {
   responses: Readonly<Record<number, z.ZodType | null>>;
   /** Whether the answer has an ETag. */
   etag?: boolean;
+  /**
+   * Whether the caller may store the answer of a GET and use it again after asking whether it is still current. Every other answer is
+   * `no-store`, so people's data never gets this.
+   */
+  storable?: boolean;
   /** Codes of problems beyond those that every route of its kind can answer. */
   problems?: readonly string[];
   /** The media type of the body, where it is not JSON. */

@@ -72,6 +72,7 @@ export const tasksRoutes = {
     params: idParams,
     responses: { 200: task },
     etag: true,
+    storable: true,
     problems: ['not_found'],
   }),
   changeTask: defineRoute({

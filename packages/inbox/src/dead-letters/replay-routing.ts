@@ -4,6 +4,7 @@ import type { Logger } from '@taskwire/telemetry';
 import type { Handlers } from '../handler.ts';
 import { checkMessage, orderKey, schemaVersionOf, type Invalid, type Message } from '../message.ts';
 import type { InboxMetrics } from '../metrics.ts';
+import type { SenderRules } from '../sender.ts';
 import { toMessage, type MessageRow } from '../stored-message.ts';
 import { errorHistory, recordRetry, untried } from '../store.ts';
 
@@ -37,6 +38,7 @@ export function createReplayRouting(options: {
   db: Database;
   handlers: Handlers;
   ignores: (type: string) => boolean;
+  senders: SenderRules;
   metrics: InboxMetrics;
   logger: Logger;
   /** A message was recorded that can be tried at once. */
@@ -48,7 +50,8 @@ export function createReplayRouting(options: {
     const message = toMessage(row);
     const wanted = handlers.of(message.type);
     if (wanted.length === 0 && ignores(message.type)) return;
-    const invalid = checkMessage(message, schemaVersionOf(message), wanted.length);
+    const schemaVersion = schemaVersionOf(message);
+    const invalid = checkMessage(message, { schemaVersion, handlerCount: wanted.length, senders: options.senders });
     if (invalid !== undefined) return await bury(tx, id, message, invalid);
     for (const handler of wanted) {
       const job = { message, handler: handler.name, orderKey: orderKey(message, handler) };

@@ -24,6 +24,7 @@ export type LinkEnd =
   | 'access_ended'
   | 'password_changed'
   | 'user_deleted'
+  | 'read_twice'
   | 'unknown';
 
 /** Who caused the mail of a link: by registering, as an admin, as the logged-in account holder, or without logging in. */
@@ -85,6 +86,7 @@ const meanings: Readonly<Record<LinkEnd, string>> = {
   access_ended: 'All sessions of the account were ended in the meantime.',
   password_changed: 'The password has been changed in the meantime.',
   user_deleted: 'The account was deleted.',
+  read_twice: 'It was ended for safety, because it was read more than once.',
   unknown: 'It is not one that was sent.',
 };
 

@@ -1,11 +1,15 @@
 import { problem } from '@taskwire/errors';
 import { linkEndText, type AccountLink, type AccountLinks, type TokenPurpose } from './account-links.ts';
+import type { Audit, AuditSubject, Origin } from './audit.ts';
 import { invitationLink, type Invitations } from './invitations.ts';
+import type { LinkReader, LinkReadings } from './link-readings.ts';
 import type { LinkTokens } from './link-tokens.ts';
 
 type Parts = {
   links: AccountLinks;
   invitations: Pick<Invitations, 'find'>;
+  readings: LinkReadings;
+  audit: Pick<Audit, 'record'>;
   linkTokens: LinkTokens;
   /** Where the pages are that links open, such as `https://taskwire.example/oidc/account`. */
   pagesUrl: string;
@@ -15,7 +19,7 @@ type Parts = {
 
 /** A link of an account, or of an invitation. */
 type MailedLink = Pick<AccountLink, 'id' | 'email' | 'expiresAt' | 'end'> &
-  Partial<Pick<AccountLink, 'requested' | 'unverifiedSince'>> & { purpose: TokenPurpose };
+  Partial<Pick<AccountLink, 'userId' | 'requested' | 'unverifiedSince'>> & { purpose: TokenPurpose };
 
 type Answer = Pick<AccountLink, 'email'> & {
   link: string;
@@ -33,8 +37,16 @@ const pages: Readonly<Record<TokenPurpose, string>> = {
 };
 const dayMs = 86_400_000;
 
-/** Makes a link that is about to be mailed. @throws Problem `not_found`; `gone` with the reason for one that does not work any more. */
-export function readAccountLink({ links, invitations, linkTokens, pagesUrl, unverifiedAccountDays }: Parts) {
+/** Reads a link for a mail; `delivery` is the same whenever that mail is tried. */
+export type LinkQuestion = LinkReader & { id: string; origin: Origin };
+
+/**
+ * Makes a link that is about to be mailed, for one delivery. Every question is in the audit log.
+ * @throws Problem `not_found`; `gone` with the reason for one that does not work any more, or was read for something else.
+ */
+export function readAccountLink(parts: Parts) {
+  const { links, invitations, readings, audit, linkTokens, pagesUrl, unverifiedAccountDays } = parts;
+
   async function find(id: string): Promise<MailedLink | undefined> {
     const link = await links.find(id);
     if (link !== undefined) return link;
@@ -42,22 +54,47 @@ export function readAccountLink({ links, invitations, linkTokens, pagesUrl, unve
     return invitation && invitationLink(invitation);
   }
 
-  return async (id: string): Promise<Answer> => {
+  return async ({ id, origin, ...reader }: LinkQuestion): Promise<AnsweredLink> => {
+    const by = { actor: { kind: 'client', id: reader.client }, origin } as const;
     const link = await find(id);
-    if (link === undefined) throw problem('not_found', 'There is no link with this id.');
-    if (link.end !== null) throw problem('gone', linkEndText(link.end));
+    if (link === undefined || link.end !== null) {
+      await audit.record({ ...by, action: 'account_link.read', ...failureOf(link) });
+      throw link?.end ? problem('gone', linkEndText(link.end)) : problem('not_found', 'There is no link with this id.');
+    }
+    const reading = await readings.read({ userId: undefined, ...link }, reader, by);
+    if (reading === 'refused') throw problem('gone', 'It was read before, and a link is read for one mail only.');
     return {
-      email: link.email,
-      link: `${pagesUrl}/${pages[link.purpose]}?token=${linkTokens.tokenOf(link)}`,
-      expires_at: link.expiresAt,
-      ...(link.requested === undefined ? {} : { requested: link.requested }),
-      ...(link.unverifiedSince === undefined || link.purpose !== 'verify_email'
-        ? {}
-        : { deleted_unless_verified_by: after(link.unverifiedSince, unverifiedAccountDays) }),
+      isRepeated: reading === 'again',
+      body: {
+        email: link.email,
+        link: `${pagesUrl}/${pages[link.purpose]}?token=${linkTokens.tokenOf(link)}`,
+        expires_at: link.expiresAt,
+        ...(link.requested === undefined ? {} : { requested: link.requested }),
+        ...(link.unverifiedSince === undefined || link.purpose !== 'verify_email'
+          ? {}
+          : { deleted_unless_verified_by: after(link.unverifiedSince, unverifiedAccountDays) }),
+      },
     };
   };
+}
+
+function failureOf(link: MailedLink | undefined) {
+  const outcome = 'failure' as const;
+  if (link === undefined) return { outcome, subject: null, reason: 'unknown' };
+  return { outcome, subject: linkSubject(link), reason: link.end ?? 'unknown' };
+}
+
+/** Whose link it is, for the audit log. */
+export function linkSubject({ id, userId }: { id: string; userId?: string | undefined }): AuditSubject {
+  return userId === undefined ? { kind: 'invitation', id } : { kind: 'user', id: userId };
 }
 
 function after(instant: string, days: number): string {
   return new Date(Date.parse(instant) + days * dayMs).toISOString();
 }
+
+type AnsweredLink = {
+  /** The same was answered before, for the same delivery. */
+  isRepeated: boolean;
+  body: Answer;
+};

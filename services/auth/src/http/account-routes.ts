@@ -57,6 +57,10 @@ export function accountRoutes(app: AccountUseCases): BoundRoute[] {
       await app.logOutEverywhere(callerOf(request));
       return answer(204);
     }),
-    bind(authRoutes.getAccountLink, async ({ params }) => answer(200, await app.readAccountLink(params.id))),
+    bind(authRoutes.getAccountLink, async ({ params, idempotencyKey, ...request }) => {
+      const reader = { client: request.actor.clientId, delivery: idempotencyKey };
+      const { body, isRepeated } = await app.readAccountLink({ id: params.id, ...reader, origin: originOf(request) });
+      return answer(200, body, isRepeated ? { headers: { 'Idempotency-Replayed': 'true' } } : {});
+    }),
   ];
 }

@@ -49,6 +49,8 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
         request.headers['x-forwarded-host'] = host;
         request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
         response.setHeader('Content-Security-Policy', policy);
+        // all of these are no-store but the keys and the discovery documents; this one depends on a bearer token besides
+        if (inside.startsWith('/userinfo')) response.setHeader('Vary', 'Authorization');
         await provider.callback()(request, response);
       },
     };

@@ -16,6 +16,9 @@ type Account = { id: string; email: string };
 export const mailer = withSecret('mailer', 'a-secret-of-mailer-with-32-characters', [
   { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] },
 ]);
+export const otherMailer = withSecret('other-mailer', 'a-secret-of-other-mailer-with-32-characters', [
+  { audience: 'urn:taskwire:auth', scopes: ['account_links:read'] },
+]);
 /** May read users, as Tasks may. */
 export const reader = withSecret('reader', 'a-secret-of-reader-with-32-characters', [
   { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
@@ -30,7 +33,8 @@ export type AccountWorld = AuthWorld & {
   register(email: string): Promise<Account>;
   /** What is to be published of mails with links for this user, oldest first. */
   linkEvents(userId: string): Promise<LinkEvent[]>;
-  readLink(id: string, client?: typeof mailer): Promise<Answer>;
+  /** Reads a link for its one delivery, as often as wanted, or for another. */
+  readLink(id: string, client?: typeof mailer, delivery?: string | null): Promise<Answer>;
   /** The token of the link that was asked for last. */
   lastToken(userId: string): Promise<string>;
   forgot(email: string, headers?: Record<string, string>): Promise<Answer>;
@@ -47,7 +51,7 @@ export type AccountWorld = AuthWorld & {
 
 /** Auth without its workers, so that what is to be published can be read in the outbox, and requests for mails wait until they are looked at. */
 export async function accountWorld(settings: Record<string, string> = {}): Promise<AccountWorld> {
-  const clients = JSON.stringify([mailer, reader].map((client) => client.settings));
+  const clients = JSON.stringify([mailer, otherMailer, reader].map((client) => client.settings));
   const world = await authWorld(
     { OIDC_CLIENTS: clients, PROCESS_ROLE: 'api', ...settings },
     { passwords: cheapPasswords() },
@@ -69,8 +73,13 @@ export async function accountWorld(settings: Record<string, string> = {}): Promi
          WHERE payload->>'link_id' IS NOT NULL AND payload->>'user_id' = $1 ORDER BY id`,
         [userId],
       ),
-    async readLink(id, client = mailer) {
-      return await world.api.call('getAccountLink', { token: await serviceToken(world, client), params: { id } });
+    async readLink(id, client = mailer, delivery = `delivery of ${id}`) {
+      const headers: Record<string, string> = delivery === null ? {} : { 'idempotency-key': delivery };
+      return await world.api.call('getAccountLink', {
+        token: await serviceToken(world, client),
+        params: { id },
+        headers,
+      });
     },
     async lastToken(userId) {
       const last = (await made.linkEvents(userId)).at(-1);

@@ -36,10 +36,12 @@ export type AccountLink = {
   deletedUnlessVerifiedBy?: string;
 };
 
-/** Asks Auth for a link. `ended`: it does not work any more, and why. */
+/**
+ * Asks Auth for a link, for one delivery: Auth answers no other. `ended`: it does not work any more, or was read for another delivery, and which.
+ */
 export type FindLink = (
   id: string,
-  signal: AbortSignal,
+  asking: { deliveryId: string; signal: AbortSignal },
 ) => Promise<({ kind: 'link' } & AccountLink) | { kind: 'ended'; reason: string } | Unavailable>;
 
 /** A notification to be written, with the deliveries that it calls for. */

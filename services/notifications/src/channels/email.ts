@@ -123,7 +123,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   async function sendLink(delivery: Delivery, linkMail: LinkMail, handover: Handover): Promise<Verdict> {
     const { facts } = delivery;
     if (facts.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
-    const answer = await options.findLink(facts.linkId, handover.signal);
+    const answer = await options.findLink(facts.linkId, { deliveryId: delivery.id, signal: handover.signal });
     switch (answer.kind) {
       case 'link': {
         const person = await recipientIn(delivery);

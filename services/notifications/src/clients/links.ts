@@ -17,10 +17,13 @@ const accountLink = z.object({
   deleted_unless_verified_by: z.iso.datetime().optional(),
 });
 
-/** `GET /account_links/{id}` of Auth. The answer is a secret: nothing here, or above, logs it or keeps it. */
+/**
+ * `GET /account_links/{id}` of Auth, which answers for one delivery only: that is the same in every attempt, also after one whose answer or process
+ * was lost. The answer is a secret: nothing here, or above, logs it or keeps it.
+ */
 export function findLink(auth: ServiceClient): FindLink {
-  return async (id, signal) => {
-    const answer = await auth.get(`/account_links/${id}`, accountLink, { signal });
+  return async (id, { deliveryId, signal }) => {
+    const answer = await auth.get(`/account_links/${id}`, accountLink, { signal, idempotencyKey: deliveryId });
     switch (answer.kind) {
       case 'ok': {
         const { email, link, expires_at: expiresAt, requested, deleted_unless_verified_by: deleted } = answer.value;

@@ -6,6 +6,9 @@ import type { FindLink } from '../../src/app/ports.ts';
 import { findLink } from '../../src/clients/links.ts';
 import { createUsersClient, type UsersClient } from '@taskwire/user-directory';
 
+/** The delivery that examples of links are read for. */
+export const exampleDeliveryId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
+
 /** The client that wire.ts makes for links. */
 export async function askForLink(baseUrl: string, id: string, telemetry: Telemetry): ReturnType<FindLink> {
   const client = createServiceClient({
@@ -17,7 +20,7 @@ export async function askForLink(baseUrl: string, id: string, telemetry: Telemet
     telemetry,
   });
   try {
-    return await findLink(client)(id, AbortSignal.timeout(5_000));
+    return await findLink(client)(id, { deliveryId: exampleDeliveryId, signal: AbortSignal.timeout(5_000) });
   } finally {
     await client.close();
   }

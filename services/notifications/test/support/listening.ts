@@ -11,6 +11,8 @@ export type Listening = {
   publish(message: ExampleMessage): Promise<void>;
   /** Auth knows this user from now on. */
   know(user: { id: string; name: string; version?: number }): void;
+  /** Auth has deleted this user. */
+  forget(userId: string): void;
   /** Tasks knows this task from now on. */
   knowTask(task: StandInTask): void;
   /** Types of what a person was told, newest first. */
@@ -37,6 +39,10 @@ export async function startListening(): Promise<Listening> {
     know({ id, name, version = 1 }) {
       const email = `${name.toLowerCase()}@taskwire.test`;
       around.others.users.set(id, { id, name, email, role: 'member', version, isDeleted: false });
+    },
+    forget(userId) {
+      const user = around.others.users.get(userId);
+      if (user !== undefined) user.isDeleted = true;
     },
     knowTask: (task) => void around.others.tasks.set(task.id, task),
     async told(userId) {

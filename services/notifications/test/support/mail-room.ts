@@ -46,7 +46,7 @@ export type MailRoom = {
   /** Whom the directory has as everybody; Ann at the start of each test. */
   person: Awaited<ReturnType<FindPerson>>;
   /** How Auth answers when it is asked for a link; with an open one at the start of each test. */
-  link: (id: string) => ReturnType<FindLink>;
+  link: (id: string, deliveryId: string) => ReturnType<FindLink>;
   /** Of loops that are made from then on; generous at the start of each test. */
   budgets: MailBudgetSettings;
   compose: Compose;
@@ -101,7 +101,7 @@ export function mailRoom(): MailRoom {
       publicUrl: 'http://localhost:8080',
       findPerson: async () => room.person,
       findAccountHolder: async () => room.person,
-      findLink: async (id) => await room.link(id),
+      findLink: async (id, { deliveryId }) => await room.link(id, deliveryId),
       budget: mailBudget(database.db, room.budgets),
       connections: 3,
     });

@@ -53,7 +53,7 @@ function expectContract(route: Route, { status, headers, body }: Answer): void {
     const type = status < 300 ? 'application/json' : 'application/problem+json';
     expect(headers.get('content-type')).to.equal(`${type}; charset=utf-8`);
   }
-  if (status < 300 && route.etag === true) expect(headers.get('etag')).to.match(/^"\d+"$/);
+  if (status < 300 && route.etag === true) expect(headers.get('etag')).to.match(/^"\d+-[\w-]{27}"$/);
 }
 
 /** The code of the problem that was answered. */

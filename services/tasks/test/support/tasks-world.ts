@@ -29,6 +29,8 @@ export type TasksWorld = {
   become(person: Person, role: Role | 'deleted'): Promise<void>;
   /** The same for whether the address is verified. */
   verify(person: Person, verified: boolean): Promise<void>;
+  /** Somebody gets another name in Auth; resolves when the directory holds it. */
+  rename(person: Person, name: string): Promise<void>;
   createTask(person: Person, body?: Record<string, unknown>): Promise<Task>;
   assign(actor: Person, task: { id: string }, performer: Person): Promise<Task>;
   transition(actor: Person, task: { id: string }, state: string): Promise<Task>;
@@ -116,6 +118,10 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
 
     async verify(person, verified) {
       await changeUser(person, { email_verified: verified }, (held) => held.emailVerified === verified);
+    },
+
+    async rename(person, name) {
+      await changeUser(person, { name }, (held) => held.name === name);
     },
 
     createTask: async ({ token }, body = {}) =>

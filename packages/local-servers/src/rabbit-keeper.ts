@@ -1,0 +1,36 @@
+import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
+import type { RabbitManagement } from './rabbit-management.ts';
+
+/** A service that misses an exchange tries again within 5 s at most; looking costs the broker about a millisecond. */
+const lookEveryMs = 2_000;
+
+/**
+ * Does what an operator has to when the vhost or an exchange of a topology is gone: imports the definitions again. The services cannot, since
+ * their logins may make nothing but their own queues.
+ */
+export function keepTopology(management: RabbitManagement, topology: RabbitTopology): { stop(): Promise<void> } {
+  const definitions = rabbitDefinitions(topology);
+  const names = definitions.exchanges.map(({ name }) => name);
+  let looking = Promise.resolve();
+
+  async function look(): Promise<void> {
+    try {
+      const vhosts = await management.call<{ name: string }[]>('GET', '/vhosts');
+      const found = vhosts.some(({ name }) => name === topology.vhost)
+        ? await management.call<{ name: string }[]>('GET', `/exchanges/${encodeURIComponent(topology.vhost)}`)
+        : [];
+      if (names.every((name) => found.some((exchange) => exchange.name === name))) return;
+      await management.call('POST', '/definitions', definitions);
+    } catch {
+      // the broker is down or going: the next look is for that
+    }
+  }
+
+  const timer = setInterval(() => void (looking = looking.then(look)), lookEveryMs);
+  return {
+    async stop() {
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { eventExchange, subscriptions } from '@taskwire/contracts';
+
+/** Regular expressions over names, as RabbitMQ has them. */
+export type Permissions = { configure: string; write: string; read: string };
+
+/**
+ * What the login of a service may do.
+ *
+ * - configure: queues of its own name. Not the exchanges: the operator makes them, and nobody else can delete or change them.
+ * - write: publish events, and bind its own queues. Not to `taskwire.dead` (a policy sends there, not a login) and not to the default exchange,
+ *   through which a message could be put into any queue by name.
+ * - read: consume its own queues, and bind them to the exchanges.
+ */
+export function servicePermissions(service: string): Permissions {
+  const own = `${escape(service)}\\..*`;
+  return {
+    configure: `^${own}$`,
+    write: `^(taskwire\\.events|${own})$`,
+    read: `^(taskwire\\.(events|dead)|${own})$`,
+  };
+}
+
+/** Which events the login of a service may publish, and which it may bind its queues for. */
+export function serviceTopicPermissions(service: string) {
+  return { exchange: eventExchange, write: `^${escape(service)}\\.`, read: bindable(bindingsOf(service)) };
+}
+
+function bindingsOf(service: string): readonly string[] {
+  return (subscriptions as Readonly<Record<string, readonly string[]>>)[service] ?? [];
+}
+
+/** RabbitMQ compares the binding key itself, as text: each of these keys, and narrower ones, match. Without keys only the empty one does, which routes nothing. */
+function bindable(keys: readonly string[]): string {
+  const patterns = keys.map((key) =>
+    key
+      .split('.')
+      .map((word) => ({ '*': '[^.]+', '#': '.+' })[word] ?? escape(word))
+      .join('\\.'),
+  );
+  return `^(${patterns.join('|')})$`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}

@@ -1,0 +1,184 @@
+import amqp, { type ChannelModel, type ConfirmChannel } from 'amqplib';
+import { expect } from 'chai';
+import { subscriptions } from '@taskwire/contracts';
+import {
+  createRabbit,
+  deadExchange,
+  deadQueue,
+  eventQueue,
+  publishOnlyTopology,
+  serviceTopology,
+} from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent, testBroker, waitFor, type TestBroker, type TestService } from '@taskwire/testing';
+import { aMessage, collector } from './bench.ts';
+
+type Work = (channel: ConfirmChannel) => Promise<unknown>;
+
+const exchange = 'taskwire.events';
+const quorum = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
+const services: TestService[] = ['auth', 'tasks', 'notifications'];
+const othersOf = (service: TestService) => services.filter((other) => other !== service);
+
+describe("The broker's permissions of a service", function () {
+  this.timeout(20_000);
+  let broker: TestBroker;
+
+  before(async () => {
+    broker = await testBroker();
+    for (const service of services) {
+      const rabbit = connect(service);
+      rabbit.consume({ queue: eventQueue(service), prefetch: 10, onMessage: async () => undefined });
+      await rabbit.start();
+      await waitFor(() => rabbit.ping().then(() => true));
+      await rabbit.stop();
+    }
+  });
+  after(async () => await broker.drop());
+
+  function connect(service: TestService) {
+    const telemetry = createTelemetry({ service, stream: silent() });
+    const topology = serviceTopology({ service, bindings: subscriptions[service] });
+    return createRabbit({
+      url: broker.url(service),
+      name: 'test',
+      telemetry,
+      topology,
+      sender: { service, logins: {} },
+    });
+  }
+
+  /** What the broker says to it: `allowed`, or the code with which it closes the channel. */
+  async function tryAs(service: TestService, work: Work): Promise<unknown> {
+    const connection: ChannelModel = await amqp.connect(broker.url(service));
+    connection.on('error', () => undefined);
+    try {
+      const channel = await connection.createConfirmChannel();
+      const closed = new Promise<unknown>((resolve) =>
+        channel.on('error', (error: Error & { code?: number }) => resolve(error.code)),
+      );
+      // a publish is refused without an answer of its own
+      const done = work(channel)
+        .then(async () => await channel.waitForConfirms())
+        .then(() => 'allowed')
+        .catch(async () => await closed);
+      return await Promise.race([done, closed]);
+    } finally {
+      await connection.close().catch(() => undefined);
+    }
+  }
+
+  const publish =
+    (to: string, key: string, options: amqp.Options.Publish = {}): Work =>
+    async (channel) =>
+      void channel.publish(to, key, Buffer.from('{}'), { type: key, ...options });
+
+  for (const service of services) {
+    describe(`of ${service}`, () => {
+      const own = eventQueue(service);
+
+      it('let it do all that it needs', async () => {
+        const rabbit = connect(service);
+        const heard = collector();
+        rabbit.consume({ queue: own, prefetch: 10, onMessage: heard.onMessage });
+        rabbit.consume({ queue: deadQueue(service), prefetch: 10, onMessage: heard.onMessage });
+        await rabbit.start();
+        // its own events are bound to nobody here but are taken
+        expect(await tryAs(service, publish(exchange, `${service}.thing.happened`))).to.equal('allowed');
+        await waitFor(() => rabbit.ping().then(() => true));
+        for (const key of subscriptions[service])
+          expect(await tryAs(service, async (channel) => await channel.bindQueue(own, exchange, key))).to.equal(
+            'allowed',
+          );
+        await rabbit.stop();
+      });
+
+      it("refuse to publish another's events, and any event in another's name", async () => {
+        for (const other of othersOf(service)) {
+          expect(await tryAs(service, publish(exchange, `${other}.user.deleted`)), other).to.equal(403);
+          const impersonating = publish(exchange, `${service}.thing.happened`, { userId: other });
+          expect(await tryAs(service, impersonating), `user_id ${other}`).to.equal(406);
+        }
+        for (const key of [`${service}s.user.deleted`, `x${service}.user.deleted`, service, '', 'user.deleted'])
+          expect(await tryAs(service, publish(exchange, key)), key).to.equal(403);
+      });
+
+      it('refuse to put anything into a queue past the exchange of events', async () => {
+        for (const queue of services.map(eventQueue))
+          expect(await tryAs(service, publish('', queue)), queue).to.equal(403);
+        expect(await tryAs(service, publish(deadExchange, own))).to.equal(403);
+        for (const other of ['amq.topic', 'amq.direct', 'amq.fanout', 'amq.headers'])
+          expect(await tryAs(service, publish(other, 'auth.user.deleted')), other).to.equal(403);
+      });
+
+      it("refuse to touch another's queues", async () => {
+        for (const queue of othersOf(service).flatMap((other) => [
+          eventQueue(other),
+          deadQueue(other),
+          `${other}.more`,
+        ])) {
+          const attempts: Record<string, Work> = {
+            declare: async (channel) => await channel.assertQueue(queue, quorum),
+            delete: async (channel) => await channel.deleteQueue(queue),
+            purge: async (channel) => await channel.purgeQueue(queue),
+            consume: async (channel) => await channel.consume(queue, () => undefined),
+            get: async (channel) => await channel.get(queue),
+            bind: async (channel) => await channel.bindQueue(queue, exchange, subscriptions[service][0] ?? ''),
+            unbind: async (channel) => await channel.unbindQueue(queue, exchange, 'auth.user.*'),
+          };
+          for (const [what, attempt] of Object.entries(attempts))
+            expect(await tryAs(service, attempt), `${what} ${queue}`).to.equal(403);
+        }
+      });
+
+      it('refuse to make, change or delete exchanges', async () => {
+        for (const name of [exchange, deadExchange, 'other', 'amq.topic']) {
+          const declaring: Work = async (channel) => await channel.assertExchange(name, 'topic', { durable: true });
+          expect(await tryAs(service, declaring), `declare ${name}`).to.equal(403);
+          expect(
+            await tryAs(service, async (channel) => await channel.deleteExchange(name)),
+            `delete ${name}`,
+          ).to.equal(403);
+        }
+      });
+
+      it('refuse to bind its queue to more than it subscribes to', async () => {
+        const more = ['#', '*.*.*', '*.user.deleted', `${service}.#`, 'finance.#'];
+        for (const key of more.filter((one) => !subscriptions[service].includes(one)))
+          expect(await tryAs(service, async (channel) => await channel.bindQueue(own, exchange, key)), key).to.equal(
+            403,
+          );
+      });
+    });
+  }
+
+  it('keep the ids of mailed links from Tasks, which has no use for them', async () => {
+    const bind: Work = async (channel) =>
+      await channel.bindQueue(eventQueue('tasks'), exchange, 'auth.account.password_reset_requested');
+    expect(await tryAs('tasks', bind)).to.equal(403);
+    expect(
+      await tryAs(
+        'notifications',
+        async (channel) => await channel.bindQueue(eventQueue('notifications'), exchange, 'auth.account.*'),
+      ),
+    ).to.equal('allowed');
+  });
+
+  it('leave a missing exchange to the operator, and say so', async () => {
+    const gone = await testBroker();
+    await gone.management.call('DELETE', `/exchanges/${gone.vhost}/taskwire.events`);
+    const lines: string[] = [];
+    const stream = silent();
+    stream.write = ((line: string) => lines.push(String(line))) as never;
+    const telemetry = createTelemetry({ service: 'auth', stream });
+    const rabbit = createRabbit({ url: gone.url('auth'), name: 'test', telemetry, topology: publishOnlyTopology });
+    const published = rabbit.publisher().publish(aMessage({ routingKey: 'auth.user.created' }));
+    await rabbit.start();
+    await waitFor(() => lines.some((line) => line.includes('has to be made by the operator')));
+    await gone.management.call('PUT', `/exchanges/${gone.vhost}/taskwire.events`, { type: 'topic', durable: true });
+    // nobody is bound, but it arrived
+    expect(await published).to.equal('returned');
+    await rabbit.stop();
+    await gone.drop();
+  });
+});
