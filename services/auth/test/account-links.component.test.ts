@@ -301,7 +301,8 @@ describe('links that are mailed', () => {
   it('are in the audit log too when there is no such link, or it has ended', async () => {
     const user = await world.register('ended@example.org');
     const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
-    expect((await world.verify(await world.lastToken(user.id))).status).to.equal(204);
+    const { access_token: session } = await logIn(world, user.email);
+    expect((await world.verify(await world.lastToken(user.id), session)).status).to.equal(204);
     expectProblem(await world.readLink(id), 'gone');
     expect((await readings(user.id)).at(-1)).to.deep.equal(read('failure', 'used'));
     const text =

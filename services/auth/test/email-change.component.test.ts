@@ -78,9 +78,10 @@ describe('another e-mail address', () => {
     });
 
     it('five times an hour by one account, whatever the addresses', async () => {
-      const statuses: number[] = [];
-      for (let count = 0; count < 6; count++) statuses.push((await request(person, fresh(`n${count}`))).status);
-      expect(statuses).to.deep.equal([200, 200, 200, 200, 200, 429]);
+      for (let count = 0; count < 5; count++) expect((await request(person, fresh(`n${count}`))).status).to.equal(200);
+      const refused = await request(person, fresh('n5'));
+      expectProblem(refused, 'rate_limited');
+      expect(refused.headers.get('retry-after')).to.equal('3600');
     });
   });
 
@@ -90,7 +91,7 @@ describe('another e-mail address', () => {
       const answer = await request(person, wanted);
       expect(answer.status).to.equal(200);
       expect(answer.body).to.include({ email: person.email, pending_email: wanted, version: 2 });
-      expect(answer.headers.get('etag')).to.equal('"2"');
+      expect(answer.headers.get('etag')).to.match(/^"2-/);
       expect(await me(person)).to.deep.equal(answer.body);
       expect(await logInAs(person.email)).to.equal(200);
       expect(await logInAs(wanted)).to.equal(401);

@@ -30,6 +30,7 @@ describe('invitations', () => {
       expect(detail).to.contain('used already');
       expect(await world.audited(invitation.id)).to.deep.equal([
         { action: 'invitation.create', outcome: 'success', actor_id: inviter.id },
+        { action: 'account_link.read', outcome: 'success', actor_id: mailer.client_id },
         { action: 'invitation.use', outcome: 'success', actor_id: user.id },
       ]);
       expect(await world.linkEvents(user.id), 'nothing is left to verify').to.deep.equal([]);
@@ -141,9 +142,12 @@ describe('invitations', () => {
     expect(expectProblem(await world.readLink(byAdmin.id, mailer), 'gone').detail).to.equal('It was revoked.');
     expect((await world.audited(byAdmin.id)).map(({ action }) => action)).to.deep.equal([
       'invitation.create',
+      'account_link.read',
       // the manager's, which was refused
       'invitation.revoke',
       'invitation.revoke',
+      // refused, because it ended
+      'account_link.read',
     ]);
     const byManager = await world.invited(world.manager, second);
     expect((await world.revoke(world.manager, byManager.id)).status).to.equal(204);
@@ -205,6 +209,7 @@ describe('invitations', () => {
       answer = await world.invite(world.admin, email);
     }
     expectProblem(answer, 'rate_limited');
+    expect(answer.headers.get('retry-after')).to.equal('3600');
   });
 
   it('are listed latest first, by pages and by state', async () => {

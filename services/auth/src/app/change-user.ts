@@ -4,6 +4,7 @@ import type { Audit } from './audit.ts';
 import { withAuditedRefusals } from './audited-refusals.ts';
 import { emailTaken } from './create-user.ts';
 import { currentPasswordRequired } from './current-password.ts';
+import { mailedTooOften } from './mailed-too-often.ts';
 import type { Limits, StoredUser, User, UserChange, Users } from './ports.ts';
 import {
   doneBy,
@@ -112,10 +113,6 @@ export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) 
     });
     if (deleted === undefined) existing(deleted);
   };
-}
-
-function mailedTooOften() {
-  return problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
 }
 
 /** A role gives rights, and the address of somebody else is the way into their account. */

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { AccountLink } from './account-links.ts';
 import type { Audit, Occasion } from './audit.ts';
 import { emailTaken } from './create-user.ts';
+import { mailedTooOften } from './mailed-too-often.ts';
 import type { Limits, Users } from './ports.ts';
 import { doneBy, type Caller } from './read-user.ts';
 import { requireOpen, type RegistrationPolicy } from './registration.ts';
@@ -55,7 +56,7 @@ export function invite({ invitations, users, limits, audit, policy }: Parts) {
     if ((await users.emailTakenBy(email)) !== undefined) throw emailTaken();
     await limits.causeMail(doneBy(caller));
     if (!(await limits.mail(caller.origin.ip ?? '', email, 'invitation'))) {
-      throw problem('rate_limited', 'This address was mailed too often. Try again in an hour.');
+      throw mailedTooOften();
     }
     const created = await invitations.create({ email, name, invitedBy: caller.id }, doneBy(caller));
     if (created !== 'already_invited') return created;
