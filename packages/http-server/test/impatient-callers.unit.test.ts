@@ -3,7 +3,8 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute } from '@taskwire/contracts';
 import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, type HttpServer, type UserActor } from '../src/index.ts';
+import { answer, bind, createHttpServer, type HttpServer } from '../src/index.ts';
+import { reader } from './support/reader.ts';
 
 const route = defineRoute({
   method: 'get',
@@ -35,7 +36,7 @@ describe('A caller who does not wait', () => {
             held += 1;
             await letIn.promise;
           }
-          return actorOf(id);
+          return reader(id);
         },
       },
       routes: [
@@ -82,10 +83,3 @@ describe('A caller who does not wait', () => {
     expect(served).to.deep.equal(['ann']);
   });
 });
-
-function actorOf(id: string): UserActor {
-  return {
-    ...{ kind: 'user', id, role: 'member', sessionId: undefined, clientId: 'first-party', isFirstParty: true },
-    ...{ scopes: new Set(['tasks:read'] as const), authenticatedAt: undefined, isRestricted: false },
-  };
-}
