@@ -1,5 +1,13 @@
-import { query, type MigrationSource, type Queryable } from '@taskwire/postgres';
+import {
+  query,
+  type Database,
+  type MigrationSource,
+  type Queryable,
+  type Statement,
+  type Tx,
+} from '@taskwire/postgres';
 import { injectTrace, logContext } from '@taskwire/telemetry';
+import { relayHint } from './waker.ts';
 
 export const outboxMigrations: MigrationSource = {
   name: 'outbox',
@@ -24,12 +32,19 @@ const appendSql = `
   FROM unnest($1::text[], $2::text[], $3::text[]) AS event (type, aggregate_id, payload)`;
 
 /**
- * Adds events to the outbox, in one statement, in the transaction of the change that they tell of; ids follow the order of the array. Lock
- * the aggregate's row first (by changing it, or FOR UPDATE), so that rows of one aggregate commit in the order of their ids. Message id,
- * trace context and correlation id (the request's id) are filled in.
+ * Adds events to the outbox in the transaction of the change that they announce, and has the relay woken after its commit; ids follow the order
+ * of the array. Lock the aggregate's row first (by changing it, or FOR UPDATE), so that rows of one aggregate commit in the order of their ids.
+ * Message id, trace context and correlation id (the request's id) are filled in.
  * @throws RangeError for a payload above 64 KiB.
  */
-export async function appendEvents(db: Queryable, events: readonly NewEvent[]): Promise<void> {
+export async function appendEvents(tx: Tx, events: readonly NewEvent[]): Promise<void> {
+  if (events.length === 0) return;
+  await insertEvents(tx, events);
+  tx.afterCommit(relayHint(tx.database));
+}
+
+/** `appendEvents` on any connection. Nobody is woken: the relay's poll finds the events. */
+export async function insertEvents(db: Queryable, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   const payloads = events.map(({ type, payload }) => encodePayload(type, payload));
   await query(db, {
@@ -40,12 +55,19 @@ export async function appendEvents(db: Queryable, events: readonly NewEvent[]): 
 }
 
 /**
- * The same for a statement that changes and tells in one: `WITH task AS (UPDATE …), told AS (${outboxInsertSql(select)}) …`, where `select`
- * yields type, aggregate_id, payload (json) and headers (json, from `eventHeaders()` as a parameter), and reads from the part that changes
- * the aggregate, which makes PostgreSQL run that first.
+ * The INSERT of a statement that changes an aggregate and appends its events in one: `WITH task AS (UPDATE …), event AS
+ * (${outboxInsertSql(select)}) …`, where `select` yields type, aggregate_id, payload (json) and headers (json, from `eventHeaders()` as a
+ * parameter), and reads from the part that changes the aggregate, which makes PostgreSQL run that first. `runWithEvents` runs the statement.
  */
 export function outboxInsertSql(select: string): string {
   return `INSERT INTO outbox (type, aggregate_id, payload, headers) ${select}`;
+}
+
+/** Runs a statement that contains `outboxInsertSql`, in a transaction or on its own, and has the relay woken once that is committed. */
+export async function runWithEvents<R extends object>(db: Database | Tx, statement: Statement): Promise<R[]> {
+  if ('run' in db) return await db.run<R>(statement, relayHint(db));
+  db.afterCommit(relayHint(db.database));
+  return await db.query<R>(statement);
 }
 
 /** Trace context and correlation id of the running work, as JSON text for the outbox' column `headers`. */

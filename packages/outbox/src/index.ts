@@ -1,4 +1,12 @@
-export { appendEvents, eventHeaders, outboxInsertSql, outboxMigrations, type NewEvent } from './append.ts';
+export {
+  appendEvents,
+  eventHeaders,
+  insertEvents,
+  outboxInsertSql,
+  outboxMigrations,
+  runWithEvents,
+  type NewEvent,
+} from './append.ts';
 export { type DrainStats as RelayStats, type RelayLimits } from './drain.ts';
 export { createRelay, type Relay, type RelayOptions } from './relay.ts';
 export { createWaker, type Waker, type WakerOptions } from './waker.ts';

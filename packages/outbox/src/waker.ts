@@ -1,6 +1,6 @@
 import { errorText } from '@taskwire/errors';
 import type { Component } from '@taskwire/lifecycle';
-import { query, type Queryable } from '@taskwire/postgres';
+import { query, type Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 
 /** The channel on which relays hear that there is something to publish. */
@@ -9,14 +9,25 @@ export const notifyChannel = 'outbox';
 /** NOTIFY takes a lock of the whole server when it commits; 20 a second from each process do not show, and nobody waits longer than this. */
 const debounceMs = 50;
 
-/** Tells the relay, wherever it runs, that something was committed. */
+const wakers = new WeakMap<Database, () => void>();
+const noWaker = (): void => undefined;
+
+/**
+ * The hint for `Tx.afterCommit` that wakes the relay of this database, wherever it runs. `appendEvents` registers it by itself; statements
+ * that write to the outbox on their own pass it to `Database.run`. Without a waker, as on the command line, the relay's poll finds the events.
+ */
+export function relayHint(database: Database): () => void {
+  return wakers.get(database) ?? noWaker;
+}
+
+/** Wakes the relay after each commit in `db` that appended events. The relay's poll is the guarantee; this makes it fast. */
 export type Waker = Component & {
-  /** Call it after the commit. Never waits, never throws; it is a hint, the relay's poll is the guarantee. */
+  /** Never waits, never throws. */
   wake(): void;
 };
 
 export type WakerOptions = {
-  db: Queryable;
+  db: Database;
   /** The relay of this process, if it has one: as long as that is the owner, nobody else needs to hear. */
   relay?: { wake(): void; owner(): boolean };
   logger: Logger;
@@ -34,18 +45,21 @@ export function createWaker({ db, relay, logger }: WakerOptions): Waker {
       if (again && !stopped) notify();
     }, debounceMs);
     timer.unref();
-    query(db, `NOTIFY ${notifyChannel}`).catch((error: unknown) =>
+    query(db.pool, `NOTIFY ${notifyChannel}`).catch((error: unknown) =>
       logger.debug('the relay was not woken, its poll will find the events', { error: errorText(error) }),
     );
   }
 
+  function wake(): void {
+    if (relay?.owner() === true) relay.wake();
+    else if (timer !== undefined) again = true;
+    else if (!stopped) notify();
+  }
+
+  wakers.set(db, wake);
   return {
     name: 'outbox waker',
-    wake() {
-      if (relay?.owner() === true) relay.wake();
-      else if (timer !== undefined) again = true;
-      else if (!stopped) notify();
-    },
+    wake,
     async start() {
       stopped = false;
     },

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { appendEvents, eventHeaders, outboxInsertSql } from '@taskwire/outbox';
+import { appendEvents, eventHeaders, insertEvents, outboxInsertSql } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import { withExtractedTrace, withLogContext } from '@taskwire/telemetry';
 import { anEvent, createBench, type Bench } from './bench.ts';
@@ -22,7 +22,7 @@ describe('appendEvents', () => {
   });
 
   it('gives ids in the order of the events, also many at once', async () => {
-    await appendEvents(
+    await insertEvents(
       bench.database.db.pool,
       Array.from({ length: 5_000 }, (_, n) => anEvent(n)),
     );
@@ -33,7 +33,7 @@ describe('appendEvents', () => {
   it('keeps the trace and the request that caused the event', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withLogContext({ request_id: 'request-1' }, () =>
-      withExtractedTrace({ traceparent }, 'test', () => appendEvents(bench.database.db.pool, [anEvent(1)])),
+      withExtractedTrace({ traceparent }, 'test', () => insertEvents(bench.database.db.pool, [anEvent(1)])),
     );
     const [row] = await bench.rows();
     const headers = row?.['headers'] as Record<string, string>;
@@ -43,7 +43,7 @@ describe('appendEvents', () => {
 
   it('refuses a payload that is a document rather than an event', async () => {
     const large = { type: 'tasks.task.changed', aggregateId: 'a', payload: { text: 'x'.repeat(70_000) } };
-    const error: unknown = await appendEvents(bench.database.db.pool, [large]).catch((e: unknown) => e);
+    const error: unknown = await insertEvents(bench.database.db.pool, [large]).catch((e: unknown) => e);
     expect(error).to.be.instanceOf(RangeError);
   });
 

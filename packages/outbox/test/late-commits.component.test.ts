@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { PoolClient } from 'pg';
-import { appendEvents } from '@taskwire/outbox';
+import { insertEvents } from '@taskwire/outbox';
 import { openOwnerConnection, type OwnerConnection } from '../src/owner-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
 import { anEvent, createBench, type Bench } from './bench.ts';
@@ -45,14 +45,14 @@ describe('what the relay reads of a transaction that commits late', () => {
       const reader = createReader({ connection, known: () => false, now, shortWay: 0 });
       await reader.read(100);
       await slow.query('BEGIN');
-      await appendEvents(slow, [anEvent(1, 'k')]);
-      await appendEvents(pool, [anEvent(0, 'other')]);
+      await insertEvents(slow, [anEvent(1, 'k')]);
+      await insertEvents(pool, [anEvent(0, 'other')]);
       for (let i = 0; i < 3; i++) {
         reader.expectLate();
         await reader.read(100);
       }
       await slow.query('COMMIT');
-      await appendEvents(pool, [anEvent(2, 'k')]);
+      await insertEvents(pool, [anEvent(2, 'k')]);
       reader.expectLate();
       expect(await order(reader, clock)).to.deep.equal([1, 2]);
       await pool.query('DELETE FROM outbox');
@@ -76,11 +76,11 @@ describe('what the relay reads of a transaction that commits late', () => {
       const reader = createReader({ connection: interrupted, known: () => false, now, shortWay: 0 });
       await reader.read(100);
       await slow.query('BEGIN');
-      await appendEvents(slow, [anEvent(1, 'k')]);
-      await appendEvents(pool, [anEvent(0, 'other')]);
+      await insertEvents(slow, [anEvent(1, 'k')]);
+      await insertEvents(pool, [anEvent(0, 'other')]);
       reader.expectLate();
       await reader.read(100);
-      await appendEvents(slow, [anEvent(2, 'k')]);
+      await insertEvents(slow, [anEvent(2, 'k')]);
       left = statements;
       reader.expectLate();
       expect(await order(reader, clock)).to.deep.equal([1, 2]);

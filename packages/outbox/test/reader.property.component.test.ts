@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { PoolClient } from 'pg';
-import { appendEvents } from '@taskwire/outbox';
+import { insertEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import { openOwnerConnection, type OwnerConnection } from '../src/owner-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
@@ -83,7 +83,7 @@ describe('what the relay reads', () => {
         if (!open.has(index)) await clients[index]!.query('BEGIN');
         open.set(index, mine);
         mine.aggregates.add(aggregate);
-        await appendEvents(
+        await insertEvents(
           clients[index]!,
           Array.from({ length: rows }, (_, n) => anEvent(n, `a${aggregate}`)),
         );
@@ -179,7 +179,7 @@ describe('what the relay reads', () => {
         await reader.read(1_000);
       };
       for (let round = 0; round < 5; round++) {
-        await appendEvents(
+        await insertEvents(
           pool,
           Array.from({ length: 100 }, (_, n) => anEvent(n)),
         );

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { appendEvents } from '@taskwire/outbox';
+import { insertEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
 import { waitFor } from '@taskwire/testing';
@@ -14,7 +14,7 @@ describe('relay', () => {
   afterEach(async () => await bench.drop());
 
   const append = async (count: number, aggregateOf: (n: number) => string = () => 'a', from = 0): Promise<void> =>
-    await appendEvents(
+    await insertEvents(
       bench.database.db.pool,
       Array.from({ length: count }, (_, i) => anEvent(from + i, aggregateOf(from + i))),
     );
@@ -116,7 +116,7 @@ describe('relay', () => {
     const relay = bench.relay(publisher);
     const writer = await bench.database.db.pool.connect();
     await writer.query('BEGIN');
-    await appendEvents(writer, [anEvent(0, 'late')]);
+    await insertEvents(writer, [anEvent(0, 'late')]);
     await append(30, () => 'a', 1);
     for (let i = 0; i < 3; i++) await relay.tick();
     expect(publisher.taken).to.have.length(30);
@@ -161,7 +161,7 @@ describe('relay', () => {
   it('holds only so many bytes of events in memory, however many rows it may hold', async () => {
     const publisher = fakePublisher(() => new Promise<never>(() => undefined));
     const large = (n: number) => ({ ...anEvent(n, `a${n}`), payload: { n, filling: 'x'.repeat(1_000) } });
-    await appendEvents(
+    await insertEvents(
       bench.database.db.pool,
       Array.from({ length: 100 }, (_, n) => large(n)),
     );

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { appendEvents, createWaker } from '@taskwire/outbox';
+import { appendEvents, createWaker, insertEvents } from '@taskwire/outbox';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
@@ -40,11 +40,11 @@ describe('relays of one outbox', () => {
     await owner.start();
     await waitFor(() => owner.owner());
     await standby.start();
-    await appendEvents(bench.database.db.pool, [anEvent(1)]);
+    await insertEvents(bench.database.db.pool, [anEvent(1)]);
     await waitFor(() => first.taken.length === 1);
     network.set({ kind: 'half_open' });
     const cutAt = performance.now();
-    await appendEvents(bench.database.db.pool, [anEvent(2)]);
+    await insertEvents(bench.database.db.pool, [anEvent(2)]);
     await waitFor(() => second.taken.length > 0, { timeoutMs: 15_000 });
     expect(performance.now() - cutAt).to.be.lessThan(takeoverMs);
   });
@@ -54,7 +54,7 @@ describe('relays of one outbox', () => {
     const publisher = fakePublisher(async () => await confirm.promise);
     const relay = bench.relay(publisher, {}, through(network, bench.database.url));
     await relay.start();
-    await appendEvents(bench.database.db.pool, [anEvent(1)]);
+    await insertEvents(bench.database.db.pool, [anEvent(1)]);
     await waitFor(() => publisher.asked.length === 1);
     network.set({ kind: 'half_open' });
     // now it has something to delete
@@ -71,7 +71,7 @@ describe('relays of one outbox', () => {
     await waitFor(() => relay.owner());
     network.set({ kind: 'cut' });
     await waitFor(() => !relay.owner());
-    await appendEvents(bench.database.db.pool, [anEvent(1)]);
+    await insertEvents(bench.database.db.pool, [anEvent(1)]);
     network.heal();
     await waitFor(() => publisher.taken.length === 1, { timeoutMs: 10_000 });
   });
@@ -123,7 +123,7 @@ describe('relays of one outbox', () => {
     async function append(from: number, to: number): Promise<void> {
       for (let n = from; n < to; n++) {
         const aggregates = ['a', 'b', 'c'];
-        await appendEvents(
+        await insertEvents(
           bench.database.db.pool,
           aggregates.map((id) => anEvent(n, id)),
         );
@@ -182,7 +182,7 @@ describe('relays of one outbox', () => {
       await publishing.start();
       const relay = bench.relay(publishing.publisher());
       const strange = { type: 'tasks.task.unheard_of', aggregateId: 'a', payload: { n: 0 } };
-      await appendEvents(bench.database.db.pool, [strange, anEvent(1, 'a'), anEvent(0, 'b')]);
+      await insertEvents(bench.database.db.pool, [strange, anEvent(1, 'a'), anEvent(0, 'b')]);
       await relay.tick();
       await waitFor(() => consumed().has('b'));
       expect(await bench.rows()).to.have.length(2);
@@ -201,17 +201,16 @@ describe('relays of one outbox', () => {
     const relay = bench.relay(publisher);
     await relay.start();
     await waitFor(() => relay.owner());
-    const { pool } = bench.database.db;
+    const { db } = bench.database;
     let notifies = 0;
-    const listener = await pool.connect();
+    const listener = await db.pool.connect();
     await listener.query('LISTEN outbox');
     listener.on('notification', () => (notifies += 1));
     const logger = createTelemetry({ service: 'tasks', stream: silent() }).logger;
-    const waker = createWaker({ db: pool, logger });
+    const waker = createWaker({ db, logger });
     const startedAt = performance.now();
     for (let n = 0; n < 100; n++) {
-      await appendEvents(pool, [anEvent(n)]);
-      waker.wake();
+      await db.transaction(async (tx) => await appendEvents(tx, [anEvent(n)]));
     }
     await waitFor(() => publisher.taken.length === 100);
     const elapsedMs = performance.now() - startedAt;

@@ -5,9 +5,11 @@ import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createClockCheck } from './clock.ts';
 import { isSharedBetweenTransactions } from './pooler.ts';
-import { observeErrors, type Tx } from './query.ts';
+import { observeErrors, query, type Statement, type Tx } from './query.ts';
 import { pinSession } from './session.ts';
 import { watchSilence } from './silence.ts';
+import { sqlStateOf } from './sql.ts';
+import { runHint, runTransaction, type TransactionOptions } from './transaction.ts';
 import { asProblem } from './unavailable.ts';
 import { createWritability } from './writable.ts';
 
@@ -17,10 +19,12 @@ export type Database = {
   pool: Pool;
   orm: DataSource;
   /**
-   * Runs `fn` in one READ COMMITTED transaction, committed when it resolves and rolled back when it rejects. No network call belongs inside.
+   * Runs `work` in one READ COMMITTED transaction, committed when it resolves and rolled back when it rejects. No network call belongs inside.
    * @throws Problem `unavailable` when the database cannot work now.
    */
-  transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>;
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Runs one statement that commits by itself, and then `afterCommit`, as `Tx.afterCommit` does. @throws as `query` does. */
+  run<R extends object>(statement: Statement, afterCommit: () => void): Promise<R[]>;
   /** Resolves when the database takes writes, by writing. @throws the reason why it does not. */
   checkWritable(): Promise<void>;
   /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as both do. */
@@ -87,16 +91,28 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   const writability = createWritability(pool, () => (isShared ? sharedConnections : undefined));
   observeErrors(pool, writability.note);
   const checkClock = createClockCheck(pool, telemetry);
-  return {
+  const { logger } = telemetry;
+  const database: Database = {
     url,
     pool,
     orm,
-    async transaction(fn) {
+    async transaction(work, transactionOptions = {}) {
       try {
-        return await orm.transaction('READ COMMITTED', fn);
+        return await runTransaction({ pool, logger, database }, work, transactionOptions);
       } catch (error) {
         writability.note(error);
         throw asProblem(error);
+      }
+    },
+    async run<R extends object>(statement: Statement, afterCommit: () => void) {
+      let mayBeCommitted = true;
+      try {
+        return await query<R>(pool, statement);
+      } catch (error) {
+        mayBeCommitted = sqlStateOf(error) === undefined;
+        throw error;
+      } finally {
+        if (mayBeCommitted) runHint(afterCommit, logger);
       }
     },
     checkWritable: writability.check,
@@ -109,6 +125,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       if (orm.isInitialized) await orm.destroy();
     },
   };
+  return database;
 }
 
 const sharedConnections =

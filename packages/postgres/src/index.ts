@@ -9,7 +9,7 @@ export {
   type MigrationSource,
   type MigrationStatus,
 } from './migrate.ts';
-export { query, type Queryable, type Statement, type Tx } from './query.ts';
+export { query, type LastWork, type Queryable, type Statement, type Tx } from './query.ts';
 export { pinSession } from './session.ts';
 export { isoMicros, isSqlState, sqlState } from './sql.ts';
 export { outageOf, outageText, type Outage } from './unavailable.ts';

@@ -16,6 +16,14 @@ export const sqlState = {
   queryCanceled: '57014',
 } as const;
 
+/** The SQLSTATE of an error that the server answered; undefined for any other error. */
+export function sqlStateOf(error: unknown): string | undefined {
+  const cause = rootOf(error);
+  if (!(cause instanceof Error) || !('code' in cause) || typeof cause.code !== 'string') return undefined;
+  // a digit, because EPIPE is a system error
+  return /^(?=.*\d)[0-9A-Z]{5}$/.test(cause.code) ? cause.code : undefined;
+}
+
 /** Whether an error is PostgreSQL's, with this SQLSTATE, and (where given) about this constraint. */
 export function isSqlState(error: unknown, state: string, constraint?: string): boolean {
   const cause = rootOf(error);

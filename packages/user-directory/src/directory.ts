@@ -74,9 +74,6 @@ const sweepDefaults: SweeperTuning = {
   leaseMs: 30_000,
 };
 
-/** An effect ends shortly before its commit. A hint that comes too early is made good by the poll. */
-const commitMs = 20;
-
 /** One service's copy of Auth's users. One instance for a process; any number of processes share the tables. */
 export function createUserDirectory(options: UserDirectoryOptions): UserDirectory {
   const { db, users, telemetry, onApplied, requireVerifiedEmail = false } = options;
@@ -88,10 +85,10 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
 
   async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
     await noteEvent(tx, type, event, { gapMs: refreshTuning.gapMs, onApplied });
-    setTimeout(() => {
+    tx.afterCommit(() => {
       cache.forget(event.user_id);
       refresher.wake();
-    }, commitMs).unref();
+    });
   }
 
   function handler(type: UserEventType): Handler {

@@ -48,16 +48,14 @@ export type AccountParts = {
   startSession: StartSession;
   registration: RegistrationParts;
   logger: Logger;
-  /** Called once events were committed, as a hint to publish them. */
-  onEvents: () => void;
 };
 
 /** What happens to an account after it was made: verification, passwords, the end of all sessions. */
 export function wireAccount(env: Env, parts: AccountParts) {
-  const { db, logger, onEvents } = parts;
+  const { db, logger } = parts;
   const settings = userSettings(env);
   const { lifetimes } = settings;
-  const links = createAccountLinks({ db, ...settings, onEvents });
+  const links = createAccountLinks({ db, ...settings });
   const { linkTokens, invitations } = parts.registration;
   const checkPassword = createCheckPassword(parts);
   const isHolder = createIsHolder(parts);
@@ -80,7 +78,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
   };
   const mailRequests = createLoop({
     name: 'mail requests',
-    tick: async () => await answerMailRequests({ db, lifetimes, onEvents }),
+    tick: async () => await answerMailRequests({ db, lifetimes }),
     intervalMs: mailRequestIntervalMs,
     logger,
   });
@@ -88,7 +86,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
     name: 'account schedule',
     tick: async () =>
       await keepAccountSchedule({
-        ...{ db, onEvents, ...settings },
+        ...{ db, ...settings },
         unverifiedDays: env.UNVERIFIED_ACCOUNT_DAYS,
         keepUnverified: env.AUTH_REQUIRE_VERIFIED_EMAIL ? 'none' : 'logged_in',
       }),

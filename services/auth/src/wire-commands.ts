@@ -31,7 +31,7 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   const sealedKeys = createSealedKeys(db);
   const stored = createStoredClients(db);
   // the relay of the running service finds the event by its poll
-  const users = createUsers(db, () => undefined, userSettings(env));
+  const users = createUsers(db, userSettings(env));
   const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics });
   // whoever may run commands is limited by nothing here
   const create = createUser({ users, passwords, limits: { causeMail: async () => undefined } });

@@ -19,17 +19,15 @@ type Parts = {
   limits: Limits;
   deviceProofs: DeviceProofs;
   audit: Audit;
-  /** Called once events were committed, as a hint to publish them. */
-  onEvents: () => void;
 };
 
 export type RegistrationParts = ReturnType<typeof wireRegistration>;
 
 /** How accounts come to be: who may register, and invitations. */
 export function wireRegistration(env: Env, parts: Parts) {
-  const { db, onEvents } = parts;
+  const { db } = parts;
   const policy = { mode: env.REGISTRATION, domains: env.REGISTRATION_DOMAINS };
-  const invitations = createInvitations({ db, lifetimeSeconds: env.INVITATION_SECONDS, onEvents });
+  const invitations = createInvitations({ db, lifetimeSeconds: env.INVITATION_SECONDS });
   const linkTokens = createLinkTokens(derivedKey(env.KEY_ENCRYPTION_SECRET, 'account links'));
   const registration = createRegistration({ policy, invitations, linkTokens });
   const register = createRegister({ ...parts, registration });

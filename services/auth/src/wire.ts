@@ -89,10 +89,10 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     telemetry,
     appId: 'auth',
   });
-  const waker = createWaker({ db: db.pool, logger, ...(works ? { relay } : {}) });
+  const waker = createWaker({ db, logger, ...(works ? { relay } : {}) });
 
   const audit = createAudit(db, auditedRefusals);
-  const users = createUsers(db, waker.wake, userSettings(env));
+  const users = createUsers(db, userSettings(env));
   const sessions = createSessions(db, {
     refreshTokenDays: env.REFRESH_TOKEN_DAYS,
     sessionDays: env.SESSION_DAYS,
@@ -158,13 +158,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const startSession = createStartSession({ sessions, refreshTokens, tokens });
   const registration = wireRegistration(env, {
     ...{ db, users, passwords, limits, deviceProofs, audit },
-    onEvents: waker.wake,
   });
   const checkOwnPassword = checkPasswordOf({ users, passwords, limits });
   const stepUp = createStepUp({ users, checkPassword: checkOwnPassword, audit });
   const account = wireAccount(env, {
     ...{ db, users, passwords, limits, deviceProofs, audit, startSession, registration, logger, providers },
-    onEvents: waker.wake,
   });
   const useCases: UseCases = {
     register: registration.register,

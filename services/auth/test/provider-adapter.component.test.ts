@@ -51,7 +51,7 @@ describe('the store of the provider', () => {
     const email = `${randomUUIDv7()}@example.org`;
     const account = { email, name: 'Ann', role: 'member', emailVerified: true, passwordHash: 'x' } as const;
     const settings = { lifetimes: linkLifetimes, restoreDays: 7 };
-    const user = await createUsers(database.db, () => undefined, settings).create(account, {
+    const user = await createUsers(database.db, settings).create(account, {
       ...bySystem,
       action: 'user.create',
     });

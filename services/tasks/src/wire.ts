@@ -8,14 +8,13 @@ import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
-import { createPerformerChanges } from './app/performer-changes.ts';
 import { settleTasks } from './app/settle-tasks.ts';
 import { createUserLimit } from './app/user-limit.ts';
 import { createPeople } from './clients/people.ts';
+import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
-import { directoryCommit } from './postgres/directory-commit.ts';
 import { purgeAnswers } from './postgres/idempotency.ts';
 import { settling } from './postgres/locks.ts';
 import { performerSql } from './postgres/performer-sql.ts';
@@ -61,19 +60,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     telemetry,
     appId: service,
   });
-  const waker = createWaker({ db: db.pool, logger, ...(works ? { relay } : {}) });
+  const waker = createWaker({ db, logger, ...(works ? { relay } : {}) });
   const policy = { requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL };
-  const tasks = createTaskStore(db, waker.wake, policy);
+  const tasks = createTaskStore(db, policy);
 
   // performers who come and go
-  const changes = createPerformerChanges(policy);
-  const settle = settleTasks({ tasks });
   const settler = createLoop({
     name: 'settler',
-    tick: async () => {
-      await directoryCommit(db.pool, changes.take());
-      return await settle();
-    },
+    tick: settleTasks({ tasks }),
     intervalMs: settlePollMs,
     logger,
   });
@@ -102,8 +96,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     users: createUsersClient(auth),
     telemetry,
     ...policy,
-    onApplied: async (_tx, change) => {
-      if (changes.note(change)) settler.wake();
+    onApplied: async (tx, change) => {
+      if (changesPerformers(change, policy)) tx.afterCommit(settler.wake);
     },
   });
   const inbox = createInbox({

@@ -214,7 +214,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
 
   it('makes a change of the role wait for an assignment that has not committed yet', async () => {
     const task = await world.createTask(manager, { assignee_id: ben.id });
-    const store = createTaskStore(world.database.db, () => undefined);
+    const store = createTaskStore(world.database.db);
     const change = await store.transaction(async (tx) => {
       const locked = await tx.lock(task.id);
       if (locked === undefined) throw new Error('the task is gone');

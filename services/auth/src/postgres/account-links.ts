@@ -12,8 +12,6 @@ export type AccountLinksOptions = {
   lifetimes: LinkLifetimes;
   /** How many days a deletion can be taken back. */
   restoreDays: number;
-  /** Called once events were committed, as a hint to publish them. */
-  onEvents: () => void;
 };
 
 /** What the use of a link means for its user, and what follows once that is done; both in the transaction of the use. */
@@ -22,7 +20,7 @@ type Use<T> = {
   then(tx: Tx, link: AccountLink, after: StoredUser): Promise<T>;
 };
 
-export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: AccountLinksOptions): AccountLinks {
+export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksOptions): AccountLinks {
   /** Uses a link for a change of its user. The user's row is locked first, as everywhere. */
   async function use<T>(id: string, origin: Origin, { change, then }: Use<T>): Promise<LinkEnd | { done: T }> {
     const link = await findLink(db.pool, id);
@@ -39,7 +37,6 @@ export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: Acc
       return isTaken && after !== undefined ? { done: await then(tx, link, after) } : undefined;
     });
     if (done === undefined) return (await findLink(db.pool, id))?.end ?? 'unknown';
-    onEvents();
     return done;
   }
 
@@ -61,7 +58,6 @@ export function createAccountLinks({ db, lifetimes, restoreDays, onEvents }: Acc
         },
       });
     });
-    onEvents();
   }
 
   return {

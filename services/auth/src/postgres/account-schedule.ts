@@ -12,8 +12,6 @@ export type AccountScheduleOptions = {
   lifetimes: LinkLifetimes;
   /** How many days a deletion can be taken back. */
   restoreDays: number;
-  /** Called once events were committed, as a hint to publish them. */
-  onEvents: () => void;
   /** Days after which an account that registered itself and was never verified is deleted. */
   unverifiedDays: number;
   /** Accounts that are kept all the same: those that somebody is logged in to, where nobody has to verify an address. */
@@ -40,7 +38,7 @@ export async function keepAccountSchedule(options: AccountScheduleOptions): Prom
 type Selection = { condition: string; values: readonly unknown[] };
 
 async function changeAll(
-  { db, lifetimes, restoreDays, onEvents }: AccountScheduleOptions,
+  { db, lifetimes, restoreDays }: AccountScheduleOptions,
   { condition, values }: Selection,
   change: UserChange,
 ): Promise<number> {
@@ -55,7 +53,6 @@ async function changeAll(
       });
     });
   }
-  if (users.length > 0) onEvents();
   return users.length;
 }
 

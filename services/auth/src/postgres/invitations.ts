@@ -10,11 +10,9 @@ import { foldEmail } from './user-rows.ts';
 export type InvitationsOptions = {
   db: Database;
   lifetimeSeconds: number;
-  /** Called once events were committed, as a hint to publish them. */
-  onEvents: () => void;
 };
 
-export function createInvitations({ db, lifetimeSeconds, onEvents }: InvitationsOptions): Invitations {
+export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): Invitations {
   async function insert(tx: Tx, { email, name, invitedBy }: Parameters<Invitations['create']>[0]): Promise<Invitation> {
     await query(tx, endStale, [foldEmail(email)]);
     const id = randomUUIDv7();
@@ -27,7 +25,7 @@ export function createInvitations({ db, lifetimeSeconds, onEvents }: Invitations
   return {
     async create(invitation, by) {
       try {
-        const created = await db.transaction(async (tx) => {
+        return await db.transaction(async (tx) => {
           const inserted = await insert(tx, invitation);
           const { id, created_at: timestamp } = inserted;
           const payload = { link_id: id, invited_by: invitation.invitedBy, timestamp };
@@ -35,8 +33,6 @@ export function createInvitations({ db, lifetimeSeconds, onEvents }: Invitations
           await appendAudit(tx, { ...by, action: 'invitation.create', subject: subjectOf(id), outcome: 'success' });
           return inserted;
         });
-        onEvents();
-        return created;
       } catch (error) {
         if (isSqlState(error, sqlState.uniqueViolation, 'invitations_open_key')) return 'already_invited';
         throw error;

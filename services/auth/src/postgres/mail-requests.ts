@@ -27,12 +27,10 @@ export function createMailRequests(db: Database): MailRequests {
 export type AnswerOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** Called once events were committed, as a hint to publish them. */
-  onEvents: () => void;
 };
 
 /** Looks for the account of each request, and asks for its mail. Any number of replicas may do this at once. */
-export async function answerMailRequests({ db, lifetimes, onEvents }: AnswerOptions): Promise<'more' | 'idle'> {
+export async function answerMailRequests({ db, lifetimes }: AnswerOptions): Promise<'more' | 'idle'> {
   for (let count = 0; count < batch; count++) {
     const isAnswered = await db.transaction(async (tx) => {
       const [request] = await query<Request>(tx, takeRequest);
@@ -41,7 +39,6 @@ export async function answerMailRequests({ db, lifetimes, onEvents }: AnswerOpti
       return true;
     });
     if (!isAnswered) return 'idle';
-    onEvents();
   }
   return 'more';
 }

@@ -20,15 +20,12 @@ export type UserSettings = {
 /** Undoes the creation of an account whose invitation has ended meanwhile. */
 class InvitationEnded extends Error {}
 
-/** `onEvents` is called once events were committed, as a hint to publish them. */
-export function createUsers(db: Database, onEvents: () => void, settings: UserSettings): Users {
+export function createUsers(db: Database, settings: UserSettings): Users {
   const { lifetimes, restoreDays } = settings;
 
-  async function announced<T>(work: (tx: Tx) => Promise<T>): Promise<T | 'email_taken'> {
+  async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T | 'email_taken'> {
     try {
-      const result = await db.transaction(work);
-      onEvents();
-      return result;
+      return await db.transaction(work);
     } catch (error) {
       if (isTakenAddress(error)) return 'email_taken';
       throw error;
@@ -37,7 +34,7 @@ export function createUsers(db: Database, onEvents: () => void, settings: UserSe
 
   return {
     async create(user, by) {
-      const creation = announced(async (tx) => {
+      const creation = transaction(async (tx) => {
         const [created] = await query<User>(tx, insertUser, [
           randomUUIDv7(),
           user.email.trim(),
@@ -97,14 +94,14 @@ export function createUsers(db: Database, onEvents: () => void, settings: UserSe
     },
 
     async change(id, by, decide) {
-      return await announced(async (tx) => {
+      return await transaction(async (tx) => {
         return await changeUserRow(tx, { id, by, decide, ...settings });
       });
     },
 
     async changePassword(id, { before, after }, by) {
       let stands = false;
-      const changed = await announced(async (tx) => {
+      const changed = await transaction(async (tx) => {
         return await changeUserRow(tx, {
           ...{ id, by, ...settings },
           async decide() {
@@ -119,7 +116,7 @@ export function createUsers(db: Database, onEvents: () => void, settings: UserSe
 
     async restore(id, passwordHash, by) {
       let isTooLate = false;
-      const restored = await announced(async (tx) => {
+      const restored = await transaction(async (tx) => {
         return await changeUserRow(tx, {
           ...{ id, by, ...settings },
           async decide(user) {

@@ -127,7 +127,7 @@ export async function addUser(
   more: { email?: string; name?: string; emailVerified?: boolean } = {},
 ) {
   const number = (people += 1);
-  const users = createUsers(world.database.db, () => undefined, { lifetimes: linkLifetimes, restoreDays: 7 });
+  const users = createUsers(world.database.db, { lifetimes: linkLifetimes, restoreDays: 7 });
   const passwordHash = await hashPassword(password, cheap);
   const user = await users.create(
     {

@@ -15,3 +15,12 @@ export function standingOf({ role, isDeleted, emailVerified }: Member, policy: P
   if (isDeleted || role !== 'member') return 'no performer';
   return policy.requireVerifiedEmail && emailVerified === false ? 'unverified' : 'performer';
 }
+
+/** Whether a change of a person makes them a performer, or ends that. `before` is absent for somebody who was not known. */
+export function changesPerformers(
+  { before, after }: { before?: Member; after: Member },
+  policy: PerformerPolicy,
+): boolean {
+  const performs = (member: Member | undefined) => member !== undefined && standingOf(member, policy) === 'performer';
+  return performs(before) !== performs(after);
+}

@@ -1,5 +1,5 @@
-import { eventHeaders } from '@taskwire/outbox';
-import { query, type Queryable } from '@taskwire/postgres';
+import { eventHeaders, runWithEvents } from '@taskwire/outbox';
+import type { Tx } from '@taskwire/postgres';
 import type { Document } from '../app/ports.ts';
 import type { Change } from '../domain/change.ts';
 import { changeSpan, recordChangeSql } from './record-change.ts';
@@ -8,9 +8,10 @@ import { joinPeople, taskJson } from './task-json.ts';
 /** What a change may set; what it does not name stays. */
 const fields = 'title, description, state, priority, due_at, labels, assignee_id, awaiting_performer';
 
-const changedPart = `
+// PostgreSQL expects 100 rows of jsonb_to_recordset, and would read the whole table for them; a LIMIT says how many there are
+const changedPart = (limit: string) => `
   change AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb)
+    SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb) ${limit}
   ), stored AS (
     UPDATE tasks task SET
       (${fields}) = (SELECT ${fields} FROM jsonb_populate_record(task, change.set)),
@@ -22,30 +23,27 @@ const changedPart = `
   ), ${recordChangeSql('stored', '$2::uuid', '$3::json')}`;
 
 const applyOne = `
-  WITH ${changedPart}
+  WITH ${changedPart('LIMIT 1')}
   SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM stored task ${joinPeople('task')}`;
 
-const applyMany = `WITH ${changedPart} SELECT count(*) FROM stored`;
+const applyMany = `WITH ${changedPart('')} SELECT count(*) FROM stored`;
 
 type Locked = { id: string };
+type Row = { version: number; json: string };
 
 const readOne = `
   SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM tasks task ${joinPeople('task')}
   WHERE task.id = $1`;
 
 /** Stores the change of a task that this transaction has locked, with its events and entries. */
-export async function applyChange(
-  tx: Queryable,
-  task: Locked,
-  change: Change,
-  actorId: string | null,
-): Promise<Document> {
-  const [row] = await query<{ version: number; json: string }>(
-    tx,
-    isNothing(change)
-      ? { name: 'read unchanged', text: readOne, values: [task.id] }
-      : { name: 'apply change', text: applyOne, values: [rows([[task, change]]), actorId, eventHeaders()] },
-  );
+export async function applyChange(tx: Tx, task: Locked, change: Change, actorId: string | null): Promise<Document> {
+  const [row] = isNothing(change)
+    ? await tx.query<Row>({ name: 'read unchanged', text: readOne, values: [task.id] })
+    : await runWithEvents<Row>(tx, {
+        name: 'apply change',
+        text: applyOne,
+        values: [rows([[task, change]]), actorId, eventHeaders()],
+      });
   if (row === undefined) throw new Error(`task ${task.id} is locked and yet gone`);
   return { text: row.json, etag: row.version };
 }
@@ -55,13 +53,16 @@ const batch = 5_000;
 
 /** The same for many. */
 export async function applyChanges(
-  tx: Queryable,
+  tx: Tx,
   changes: readonly (readonly [Locked, Change])[],
   actorId: string | null,
 ): Promise<void> {
   const some = changes.filter(([, change]) => !isNothing(change));
   for (let from = 0; from < some.length; from += batch) {
-    await query(tx, applyMany, [rows(some.slice(from, from + batch)), actorId, eventHeaders()]);
+    await runWithEvents(tx, {
+      text: applyMany,
+      values: [rows(some.slice(from, from + batch)), actorId, eventHeaders()],
+    });
   }
 }
 

@@ -1,5 +1,5 @@
-import { eventHeaders } from '@taskwire/outbox';
-import { query, type Queryable } from '@taskwire/postgres';
+import { eventHeaders, runWithEvents } from '@taskwire/outbox';
+import type { Database, Statement, Tx } from '@taskwire/postgres';
 import type { Document, IdempotentRequest, NewTask } from '../app/ports.ts';
 import { creation } from '../domain/creation.ts';
 import type { PerformerSql } from './performer-sql.ts';
@@ -12,15 +12,24 @@ import { joinPeople, taskJson } from './task-json.ts';
  * the key still runs, this waits for its end. `reason` is why the assignee was chosen.
  */
 export type InsertTask = (
-  db: Queryable,
+  db: Database | Tx,
   task: NewTask,
   reason: string | null,
   request: IdempotentRequest | undefined,
 ) => Promise<Document | undefined>;
 
 export function insertingTasks(performer: PerformerSql): InsertTask {
+  const insertion = insertionOf(performer);
+  return async (db, ...what) => {
+    const [row] = await runWithEvents<{ json: string }>(db, insertion(...what));
+    return row && { text: row.json, etag: 1 };
+  };
+}
+
+/** The statement of `InsertTask`; its row contains the task as JSON text in `json`. */
+export function insertionOf(performer: PerformerSql) {
   const statements = statementsFor(performer);
-  return async (db, task, reason, request) => {
+  return (task: NewTask, reason: string | null, request: IdempotentRequest | undefined): Statement => {
     const { events, log } = creation(task.assignee_id, reason);
     const values = [
       task.title,
@@ -37,8 +46,7 @@ export function insertingTasks(performer: PerformerSql): InsertTask {
     ];
     const statement =
       statements[task.assignee_id === null ? 'draft' : 'assigned'][request === undefined ? 'each' : 'once'];
-    const [row] = await query<{ json: string }>(db, { ...statement, values });
-    return row && { text: row.json, etag: 1 };
+    return { ...statement, values };
   };
 }
 

@@ -1,5 +1,5 @@
 import { problem, type Problem } from '@taskwire/errors';
-import { isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
 import type { IdempotentRequest, TaskStore, TaskTransaction } from '../app/ports.ts';
 import { applyChange, applyChanges } from './apply.ts';
 import type { PerformerPolicy } from '../domain/performer.ts';
@@ -20,27 +20,15 @@ function busy(cause: unknown): Problem {
 /** What depends on who carries out tasks. */
 type Statements = Choosing & Settling & { insertTask: InsertTask };
 
-/**
- * The tasks in PostgreSQL. `onCommit` is called after each commit that may have left events in the outbox. `policy` says who carries out tasks; whoever
- * reads and writes the same tasks needs the same one.
- */
-export function createTaskStore(
-  db: Database,
-  onCommit: () => void,
-  policy: PerformerPolicy = { requireVerifiedEmail: true },
-): TaskStore {
+/** The tasks in PostgreSQL. `policy` says who carries out tasks; whoever reads and writes the same tasks needs the same one. */
+export function createTaskStore(db: Database, policy: PerformerPolicy = { requireVerifiedEmail: true }): TaskStore {
   const performer = performerSql(policy);
   const statements = { ...choosing(performer), ...settling(performer), insertTask: insertingTasks(performer) };
   const { insertTask, needSettling } = statements;
 
   async function transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     try {
-      const result = await db.transaction(async (tx) => {
-        await query(tx, `SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-        return await work(tx);
-      });
-      onCommit();
-      return result;
+      return await db.transaction(work, { lockTimeoutMs });
     } catch (error) {
       if (!isSqlState(error, sqlState.lockNotAvailable)) throw error;
       throw busy(error);
@@ -51,14 +39,11 @@ export function createTaskStore(
     ...taskReads(db.pool),
 
     create: async (task, request) => {
-      const created = await insertTask(db.pool, task, null, request).catch((error: unknown) => {
+      const created = await insertTask(db, task, null, request).catch((error: unknown) => {
         // the one thing that this statement waits for is the first request with the same key, or a performer who is being changed
         throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
       });
-      if (created !== undefined) {
-        onCommit();
-        return { ...created, replayed: false };
-      }
+      if (created !== undefined) return { ...created, replayed: false };
       const earlier = request && (await earlierAnswer(db.pool, request));
       return earlier ?? 'no performer';
     },

@@ -1,0 +1,89 @@
+import type { ClientBase, Pool } from 'pg';
+import type { Logger } from '@taskwire/telemetry';
+import type { Database } from './database.ts';
+import { bindClient, query, unbindClient, type LastWork, type Tx } from './query.ts';
+import { sqlStateOf } from './sql.ts';
+
+export type TransactionOptions = {
+  /** Milliseconds that each statement waits for one lock before it fails with SQLSTATE 55P03. Without it, the statement timeout is the limit. */
+  lockTimeoutMs?: number | undefined;
+};
+
+type Outcome = 'committed' | 'rolled back' | 'unknown';
+
+/** Runs `work` in one READ COMMITTED transaction on a connection of its own. ADR 34 decides what happens at the edges. */
+export async function runTransaction<T>(
+  { pool, logger, database }: { pool: Pool; logger: Logger; database: Database },
+  work: (tx: Tx) => Promise<T>,
+  options: TransactionOptions,
+): Promise<T> {
+  const hints = new Set<() => void>();
+  const lastWorks = new Set<LastWork>();
+  const client = await pool.connect();
+  const tx: Tx = {
+    database,
+    query: async (statement, values) => await query(tx, statement, values),
+    beforeCommit: (lastWork) => void lastWorks.add(lastWork),
+    afterCommit: (hint) => void hints.add(hint),
+  };
+  bindClient(tx, client);
+  let outcome: Outcome = 'rolled back';
+  let isBroken = false;
+  try {
+    await client.query(beginSql(options));
+    const result = await work(tx);
+    await runInOrder(tx, lastWorks);
+    outcome = 'unknown';
+    outcome = await commit(client);
+    if (outcome === 'rolled back')
+      throw new Error('COMMIT rolled back, because a statement of the transaction had failed');
+    return result;
+  } catch (error) {
+    // an SQLSTATE is the server's answer to COMMIT, so nothing was committed; without one COMMIT may have taken effect
+    if (outcome === 'unknown' && sqlStateOf(error) !== undefined) outcome = 'rolled back';
+    isBroken = !(await hasRolledBack(client));
+    throw error;
+  } finally {
+    unbindClient(tx);
+    client.release(isBroken);
+    if (outcome !== 'rolled back') for (const hint of hints) runHint(hint, logger);
+  }
+}
+
+function beginSql({ lockTimeoutMs }: TransactionOptions): string {
+  const begin = 'BEGIN ISOLATION LEVEL READ COMMITTED';
+  return lockTimeoutMs === undefined ? begin : `${begin}; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`;
+}
+
+/** A work that is registered while others run is run too. */
+async function runInOrder(tx: Tx, works: ReadonlySet<LastWork>): Promise<void> {
+  const done = new Set<LastWork>();
+  for (;;) {
+    const [next] = [...works].filter((work) => !done.has(work)).toSorted((a, b) => a.order - b.order);
+    if (next === undefined) return;
+    done.add(next);
+    await next.run(tx);
+  }
+}
+
+/** PostgreSQL answers COMMIT with the tag ROLLBACK, which is no error, when an earlier statement had failed. */
+async function commit(client: ClientBase): Promise<Outcome> {
+  const { command } = await client.query('COMMIT');
+  return command === 'COMMIT' ? 'committed' : 'rolled back';
+}
+
+async function hasRolledBack(client: ClientBase): Promise<boolean> {
+  return await client.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Runs a hint of a transaction that is over. Its error concerns nobody who waits for the transaction, so it is logged. */
+export function runHint(hint: () => void, logger: Logger): void {
+  try {
+    hint();
+  } catch (error) {
+    logger.error('a hint after a commit failed', { error });
+  }
+}
