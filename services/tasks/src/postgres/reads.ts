@@ -1,6 +1,6 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { Page, TaskFilter, TaskStore } from '../app/ports.ts';
-import { activityJson, joinPeople, taskJson } from './task-json.ts';
+import { activityJson, joinPeople, joinPerson, taskJson } from './task-json.ts';
 
 type TaskReads = Pick<TaskStore, 'read' | 'list' | 'listActivity'>;
 
@@ -77,7 +77,7 @@ const listActivity = `
   LEFT JOIN LATERAL (
     SELECT * FROM task_activity WHERE task_id = task.id AND seq > $2 ORDER BY seq LIMIT $3
   ) entry ON true
-  LEFT JOIN directory_users actor ON actor.id = entry.actor_id
+  ${joinPerson('actor', 'entry.actor_id')}
   WHERE task.id = $1 AND task.deleted_at IS NULL
   ORDER BY entry.seq`;
 

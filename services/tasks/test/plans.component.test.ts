@@ -1,0 +1,124 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { recordStatements, tablesScanned, type RanStatement } from '@taskwire/testing';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+/** Statements of EXPLAIN's grammar; BEGIN and its kin have no plan. */
+const planned = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
+/** A table of this many rows is read in a moment, and PostgreSQL is right to read it whole. */
+const smallRows = 1_000;
+const step = 10_000;
+
+describe('The statements of Tasks', () => {
+  let world: TasksWorld;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+  let stored = 0;
+
+  before(async () => {
+    world = await tasksWorld();
+    manager = await world.join('Mia', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  after(async () => await world.stop());
+
+  /** Tasks in all states, most of them over, of as many people as a company has. */
+  async function growTo(count: number): Promise<void> {
+    const { pool } = world.database.db;
+    await query(pool, fillPeople, [Math.max(1_000, count / 10)]);
+    // in steps that end within the statement timeout on a busy machine
+    for (; stored < count; stored = Math.min(count, stored + step)) {
+      await query(pool, fillTasks, [stored + 1, Math.min(count, stored + step), ann.id]);
+    }
+    await query(pool, fillKeys, [count]);
+    // as autovacuum does, which nobody can wait for
+    await query(pool, 'VACUUM ANALYZE');
+  }
+
+  /** Everything that people do every day, at least once. */
+  async function useEverything(): Promise<void> {
+    const headers = { 'idempotency-key': randomUUID() };
+    const draft = await world.createTask(ann, { title: 'Draft', labels: ['garden'] });
+    const body = { title: 'Once', assignee_id: ben.id };
+    for (const _ of [1, 2]) await world.call('createTask', { token: manager.token, body, headers });
+    const task = await world.createTask(manager, { assignee_id: ann.id, due_at: '2030-01-01T00:00:00Z' });
+    await world.call('changeTask', {
+      ...{ token: manager.token, params: { id: task.id }, body: { title: 'Other' } },
+      headers: { 'if-match': '*' },
+    });
+    await world.transition(ann, task, 'in_progress');
+    await world.transition(ann, task, 'completed');
+    await world.assign(manager, draft, ben);
+    await world.call('assignTask', { token: manager.token, params: { id: draft.id }, body: { random: true } });
+    await world.read(ann, task);
+    await world.activity(ann, task);
+    const filters: Record<string, string>[] = [
+      {},
+      { mine: 'true' },
+      { state: 'assigned' },
+      { assignee: ann.id },
+      { creator: ann.id },
+    ];
+    for (const filter of filters) await world.call('listTasks', { token: ann.token, query: filter });
+    await world.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
+    await world.become(ben, 'manager');
+    await world.service.settler.tick();
+    await world.become(ben, 'member');
+    await world.service.purge.tick();
+    await world.service.directory.sweeper.tick();
+  }
+
+  for (const count of [100, 10_000, 100_000]) {
+    it(`read no large table from one end to the other: ${count} tasks`, async () => {
+      await growTo(count);
+      const { pool } = world.service.db;
+      const log = recordStatements(pool);
+      await useEverything();
+      const ran = log.statements().filter(({ text }) => planned.test(text));
+      expect(ran.length, 'statements that were seen').to.be.greaterThan(25);
+      expect(await scansOf(ran)).to.deep.equal([]);
+    });
+  }
+
+  it('would be found if they did', async () => {
+    const text = "SELECT id FROM tasks WHERE title = 'x' AND $1::text IS NOT NULL";
+    expect(await scansOf([{ name: 'canary', text, values: ['x'] }])).to.deep.equal([`tasks: ${text}`]);
+  });
+
+  async function scansOf(ran: readonly RanStatement[]): Promise<string[]> {
+    const { pool } = world.database.db;
+    const large = (await query<{ name: string }>(pool, largeTables, [smallRows])).map(({ name }) => name);
+    const found: string[] = [];
+    for (const statement of ran) {
+      const scanned = await tablesScanned(pool, statement);
+      found.push(...scanned.filter((name) => large.includes(name)).map((name) => `${name}: ${statement.text}`));
+    }
+    return found;
+  }
+});
+
+const largeTables = "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND reltuples > $1";
+
+const fillPeople = `
+  INSERT INTO directory_users (id, event_at, name, email, role, version, is_deleted, email_verified, updated_at, fetched_at)
+  SELECT gen_random_uuid(), now(), 'Person ' || n, n || '@example.org', 'admin', 1, false, true, now(), now()
+  FROM generate_series((SELECT count(*) FROM directory_users), $1) AS n`;
+
+const fillTasks = `
+  WITH people AS MATERIALIZED (SELECT array_agg(id) AS ids FROM (SELECT id FROM directory_users LIMIT 1000) AS person),
+  stored AS (
+    INSERT INTO tasks (title, description, state, priority, labels, creator_id, assignee_id, created_at, updated_at)
+    SELECT 'Task ' || n, '', CASE WHEN n % 20 = 0 THEN 'assigned' ELSE 'completed' END, 'normal', '{}', ids[n % 1000 + 1],
+      CASE WHEN n % 20 = 0 THEN $3::uuid ELSE ids[n % 1000 + 1] END, now(), now()
+    FROM people, generate_series($1::integer, $2::integer) AS n
+    RETURNING id, created_at, title
+  )
+  INSERT INTO task_activity (task_id, action, created_at)
+  SELECT id, 'created', created_at FROM stored WHERE title LIKE '%0'`;
+
+const fillKeys = `
+  INSERT INTO idempotency_keys (actor_id, key, fingerprint, answer, etag)
+  SELECT gen_random_uuid(), n::text, '\\x00', '{}', 1 FROM generate_series(1, $1::integer / 10) AS n`;
