@@ -122,6 +122,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     name: service,
     telemetry,
     topology: serviceTopology({ service, bindings }),
+    managementUrl: env.RABBITMQ_MANAGEMENT_URL,
   });
   const inbox = createInbox({
     db,
