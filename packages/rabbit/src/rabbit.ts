@@ -37,7 +37,7 @@ export type RabbitOptions = {
    */
   managementUrl?: string | undefined;
   /** How often the topology is verified and declared again, in milliseconds. */
-  verifyEveryMs?: number;
+  verifyEveryMs?: number | undefined;
   /** Whose events are published. With it, and a login of that service in `url`, every message names the login as its `user_id`. */
   sender?: Sender;
   limits?: Partial<PublisherLimits>;
