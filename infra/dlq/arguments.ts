@@ -7,6 +7,8 @@ export const help = `npm run dlq -- <command> <service> [options]        <servic
 
   list   <service> [filter] [--state dead|replayed|dropped|any] [--limit 50] [--cursor text]
                                         messages that failed for good, latest first
+  waiting <service> [--key text] [--type text] [--message-id text] [--limit 50] [--cursor text]
+                                        messages that wait for another attempt: how many they had, when the next one is, the last error
   show   <service> <id>                 one with its headers, payload, errors and audit
   replay <service> <id>… | [filter] | --all  [--because text]
                                         have them tried again, in the order in which they came
@@ -32,9 +34,12 @@ export type Chosen = { ids: readonly string[] } | { filter: DeadLetterFilter };
 export type Command =
   | { name: 'help' }
   | { name: 'list'; service: ConsumerName; search: DeadLetterQuery; json: boolean }
+  | { name: 'waiting'; service: ConsumerName; search: z.output<typeof waitingQuery>; json: boolean }
   | { name: 'show'; service: ConsumerName; id: string; json: boolean }
   | { name: 'replay'; service: ConsumerName; chosen: Chosen; because: string | undefined; json: boolean }
   | { name: 'drop'; service: ConsumerName; chosen: Chosen; because: string; json: boolean };
+
+const waitingQuery = deadLetterQuery.pick({ key: true, type: true, message_id: true, limit: true, cursor: true });
 
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean', default: false } as const;
@@ -42,6 +47,7 @@ const criteria = { key: text, type: text, reason: text, 'message-id': text, from
 
 const optionsOf = {
   list: { ...criteria, state: text, limit: text, cursor: text },
+  waiting: { key: text, type: text, 'message-id': text, limit: text, cursor: text },
   show: {},
   replay: { ...criteria, all: flag, because: text },
   drop: { ...criteria, all: flag, because: text },
@@ -64,6 +70,9 @@ export function readCommand(args: string[]): Command {
     case 'list':
       refuseIds(ids);
       return { name, service, search: check(deadLetterQuery, given), json };
+    case 'waiting':
+      refuseIds(ids);
+      return { name, service, search: check(waitingQuery, given), json };
     case 'show':
       return { name, service, id: readId(ids), json };
     case 'replay':

@@ -1,10 +1,12 @@
-// npm run dlq -- list|show|replay|drop <service>: the dead letters of a service
+// npm run dlq -- list|waiting|show|replay|drop <service>: the dead letters of a service, and what waits for another attempt
 import { hostname, userInfo } from 'node:os';
-import { createDeadLetters, type BatchSettled, type DeadLetters, type Settled } from '@taskwire/inbox';
+import { createDeadLetters, listUnsettled, type BatchSettled, type DeadLetters, type Settled } from '@taskwire/inbox';
+import type { Database } from '@taskwire/postgres';
+import { eventQueue } from '@taskwire/rabbit';
 import { commandTelemetry, loadDotEnv, openDatabase } from '../operator/access.ts';
 import { CommandFault, exitCodes, runCommand } from '../operator/command.ts';
 import { help, readCommand, type Chosen, type Command } from './arguments.ts';
-import { printLetter, printPage } from './print.ts';
+import { printLetter, printPage, printWaiting } from './print.ts';
 
 /** Some seconds of work between two lines of progress. */
 const batchSize = 500;
@@ -18,13 +20,25 @@ await runCommand(async () => {
   }
   const db = await openDatabase(command.service, commandTelemetry('dlq'));
   try {
+    if (command.name === 'waiting') return await showWaiting(command, db);
     return await carryOut(command, createDeadLetters({ db }));
   } finally {
     await db.close();
   }
 }, 'npm run dlq -- --help');
 
-async function carryOut(command: Exclude<Command, { name: 'help' }>, deadLetters: DeadLetters): Promise<number> {
+async function showWaiting({ service, search, json }: Command & { name: 'waiting' }, db: Database): Promise<number> {
+  const { data, next_cursor } = await listUnsettled(db, search);
+  const page = { data: data.map((message) => ({ queue: eventQueue(service), ...message })), next_cursor };
+  if (json) printJson(page);
+  else printWaiting(page);
+  return exitCodes.done;
+}
+
+async function carryOut(
+  command: Exclude<Command, { name: 'help' | 'waiting' }>,
+  deadLetters: DeadLetters,
+): Promise<number> {
   switch (command.name) {
     case 'list': {
       const page = await deadLetters.search(command.search);

@@ -1,9 +1,13 @@
 import type { DeadLetter, DeadLetterDetail } from '@taskwire/contracts';
-import type { DeadLetterPage } from '@taskwire/inbox';
+import type { DeadLetterPage, UnsettledMessage } from '@taskwire/inbox';
 
-const columns: [title: string, value: (letter: DeadLetter) => string][] = [
+type Columns<T> = [title: string, value: (row: T) => string][];
+
+const withoutFraction = (instant: string): string => instant.replace(/\.\d+Z$/, 'Z');
+
+const letterColumns: Columns<DeadLetter> = [
   ['id', ({ id }) => id],
-  ['dead at', ({ dead_at }) => dead_at.replace(/\.\d+Z$/, 'Z')],
+  ['dead at', ({ dead_at }) => withoutFraction(dead_at)],
   ['type', ({ type }) => type ?? '-'],
   ['key', ({ key }) => key ?? '-'],
   ['handler', ({ handler }) => handler ?? '-'],
@@ -12,13 +16,37 @@ const columns: [title: string, value: (letter: DeadLetter) => string][] = [
   ['reason', ({ reason, error }) => `${reason}: ${error}`],
 ];
 
+type WaitingMessage = UnsettledMessage & { queue: string };
+
+const waitingColumns: Columns<WaitingMessage> = [
+  ['queue', ({ queue }) => queue],
+  ['message id', ({ message_id }) => message_id],
+  ['type', ({ type }) => type],
+  ['key', ({ key }) => key ?? '-'],
+  ['handler', ({ handler }) => handler],
+  ['attempts', ({ attempts, unavailable }) => (unavailable === 0 ? String(attempts) : `${attempts} (+${unavailable})`)],
+  ['next attempt', nextAttempt],
+  ['last error', ({ last_error }) => last_error ?? '-'],
+];
+
+function nextAttempt({ state, next_attempt_at }: WaitingMessage): string {
+  if (state === 'running') return 'running';
+  return next_attempt_at === null ? 'after one before it' : withoutFraction(next_attempt_at);
+}
+
+export function printPage(page: DeadLetterPage): void {
+  printTable(page, letterColumns);
+}
+
+/** Attempts in parentheses used up none, because something was unavailable. */
+export function printWaiting(page: { data: WaitingMessage[]; next_cursor: string | null }): void {
+  printTable(page, waitingColumns);
+}
+
 /** The last column ends where the terminal does; into a file or a pipe it goes whole. */
-export function printPage({ data, next_cursor }: DeadLetterPage): void {
+function printTable<T>({ data, next_cursor }: { data: T[]; next_cursor: string | null }, columns: Columns<T>): void {
   if (data.length === 0) return console.log('There is none.');
-  const rows = [
-    columns.map(([title]) => title),
-    ...data.map((letter) => columns.map(([, value]) => plain(value(letter)))),
-  ];
+  const rows = [columns.map(([title]) => title), ...data.map((row) => columns.map(([, value]) => plain(value(row))))];
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   for (const row of rows) {
     const line = row

@@ -8,6 +8,8 @@ export type Wiring = {
   ports: Record<ServiceName, number>;
   databaseUrl: (service: ServiceName) => string;
   amqpUrl: (service: ServiceName) => string;
+  /** The management API of the broker, without a login; undefined where it is not known. */
+  managementUrl: string | undefined;
   smtpUrl: string;
   logLevel: string;
 };
@@ -36,6 +38,7 @@ export function serviceEnv(service: ServiceName, w: Wiring): Record<string, stri
     PORT: String(w.ports[service]),
     DATABASE_URL: w.databaseUrl(service),
     AMQP_URL: w.amqpUrl(service),
+    ...(w.managementUrl === undefined ? {} : { RABBITMQ_MANAGEMENT_URL: w.managementUrl }),
     ISSUER: `${w.publicUrl}/oidc`,
     PUBLIC_URL: w.publicUrl,
     LOG_LEVEL: w.logLevel,

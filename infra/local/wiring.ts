@@ -30,6 +30,17 @@ export function suiteWiring(o: {
     databaseUrl: (service) =>
       outside.databases[service] ?? databaseUrl(ownPostgresUrl(ports, secrets), ownDatabase(service, secrets)),
     amqpUrl: (user) => outside.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
+    managementUrl:
+      outside.amqpUrl === undefined ? `http://127.0.0.1:${ports.management}` : withoutLogin(outside.managementUrl),
     smtpUrl: outside.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
   };
+}
+
+/** The administrator's login stays with the launcher: services ask with their own. */
+function withoutLogin(url: string | undefined): string | undefined {
+  if (url === undefined) return undefined;
+  const stripped = new URL(url);
+  stripped.username = '';
+  stripped.password = '';
+  return stripped.href;
 }

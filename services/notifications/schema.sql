@@ -115,6 +115,7 @@ CREATE TABLE directory_users (
   gone_at timestamp with time zone,
   deletion_version integer,
   told integer NOT NULL DEFAULT 0,
+  awaits_introduction boolean NOT NULL DEFAULT true,
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),
   CONSTRAINT directory_users_stale_is_scheduled CHECK ((stale_since IS NULL) = (next_fetch_at IS NULL))
@@ -226,6 +227,7 @@ CREATE INDEX deliveries_unknown ON deliveries USING btree (channel) WHERE state 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
 CREATE INDEX directory_users_erased ON directory_users USING btree (id) WHERE is_deleted AND email = ''::text;
 CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch_at) WHERE stale_since IS NOT NULL;
+CREATE INDEX directory_users_to_introduce ON directory_users USING btree (id) WHERE awaits_introduction;
 CREATE INDEX directory_users_unknown_verification ON directory_users USING btree (id) WHERE email_verified IS NULL AND fetched_at IS NOT NULL AND NOT is_deleted;
 
 CREATE INDEX inbox_retries_due ON inbox_retries USING btree (next_attempt_at) WHERE state = 'retry'::text;
@@ -237,6 +239,7 @@ CREATE INDEX mail_counts_recipient ON mail_counts USING btree (recipient, planne
 
 CREATE INDEX notifications_actor_id ON notifications USING btree (actor_id) WHERE actor_id IS NOT NULL;
 CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
+CREATE UNIQUE INDEX notifications_one_welcome ON notifications USING btree (user_id) WHERE type = 'user.welcome'::text;
 CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL AND title IS NOT NULL;
 CREATE INDEX notifications_user_id ON notifications USING btree (user_id);
 CREATE UNIQUE INDEX notifications_without_user ON notifications USING btree (event_id, type) WHERE user_id IS NULL;

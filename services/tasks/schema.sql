@@ -80,6 +80,7 @@ CREATE TABLE directory_users (
   gone_at timestamp with time zone,
   deletion_version integer,
   told integer NOT NULL DEFAULT 0,
+  awaits_introduction boolean NOT NULL DEFAULT true,
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),
   CONSTRAINT directory_users_stale_is_scheduled CHECK ((stale_since IS NULL) = (next_fetch_at IS NULL))
@@ -209,6 +210,7 @@ CREATE INDEX dead_letters_unrouted ON dead_letters USING btree (id) WHERE unrout
 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
 CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch_at) WHERE stale_since IS NOT NULL;
+CREATE INDEX directory_users_to_introduce ON directory_users USING btree (id) WHERE awaits_introduction;
 CREATE INDEX directory_users_unknown_verification ON directory_users USING btree (id) WHERE email_verified IS NULL AND fetched_at IS NOT NULL AND NOT is_deleted;
 
 CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at);

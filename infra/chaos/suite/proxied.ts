@@ -52,6 +52,8 @@ export function proxiedEnv(
     ...{ secrets, ports },
     publicUrl: `http://localhost:${ports.gateway}`,
     databaseUrl: () => databaseUrl(`postgres://127.0.0.1:${port('postgres')}/`, login),
+    // straight: what is said there is for operators, and the links under test are those of the work
+    managementUrl: `http://127.0.0.1:${ports.management}`,
     amqpUrl: () => `amqp://${service}:${secrets.amqp[service]}@127.0.0.1:${port('rabbitmq')}/taskwire`,
     smtpUrl: `smtp://127.0.0.1:${proxies['notifications-mail'].port}`,
     logLevel: 'info',

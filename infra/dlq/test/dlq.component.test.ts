@@ -42,7 +42,7 @@ describe('npm run dlq', function () {
   it('explains itself', async () => {
     const { code, stdout } = await dlq('--help');
     expect(code).to.equal(0);
-    for (const word of ['list', 'show', 'replay', 'drop', '--because', 'TASKS_DATABASE_URL', 'Exit codes'])
+    for (const word of ['list', 'waiting', 'show', 'replay', 'drop', '--because', 'TASKS_DATABASE_URL', 'Exit codes'])
       expect(stdout).to.include(word);
   });
 
@@ -103,15 +103,54 @@ describe('npm run dlq', function () {
     expect(JSON.parse(replayed.stdout)).to.deep.equal({ replayed: 1 });
   });
 
+  it('lists what waits for another attempt, with attempts, the next one and the last error', async () => {
+    const [first, second, running, dead] = await query<{ message_id: string }>(
+      database.db.pool,
+      `INSERT INTO inbox_retries (
+         message_id, handler, type, order_key, aggregate_id, state, attempts, uncounted, lease, next_attempt_at, last_error, headers, payload)
+       VALUES
+         (uuidv7(), 'tell', 'tasks.task.assigned', 'fence', 'fence', 'retry', 3, 2, NULL, '2036-01-01T08:00:00.123Z', 'Tasks is away', '{}', ''),
+         (uuidv7(), 'tell', 'tasks.task.completed', 'fence', 'fence', 'waiting', 0, 0, NULL, NULL, NULL, '{}', ''),
+         (uuidv7(), 'welcome', 'auth.user.created', NULL, 'ann', 'retry', 1, 0, uuidv7(), now(), E'red \u001b[31m', '{}', ''),
+         (uuidv7(), 'tell', 'tasks.task.created', 'roof', 'roof', 'dead', 9, 0, NULL, NULL, 'refused', '{}', '')
+       RETURNING message_id`,
+    ).then((rows) => rows.map(({ message_id: id }) => id));
+    const table = await dlq('waiting', 'tasks');
+    expect(table.code).to.equal(0);
+    const line = (id = '') => table.stdout.split('\n').find((one) => one.includes(id));
+    expect(line(first)).to.match(
+      /^tasks\.events +.* tasks\.task\.assigned +fence +tell +3 \(\+2\) +2036-01-01T08:00:00Z +Tasks is away$/,
+    );
+    expect(line(second)).to.match(/ 0 +after one before it +-$/);
+    expect(line(running)).to.match(/ 1 +running +red \\x1b\[31m$/);
+    expect(table.stdout).not.to.include(dead);
+
+    const json = await dlq('waiting', 'tasks', '--key', 'fence', '--limit', '1', '--json');
+    const page = JSON.parse(json.stdout) as { data: object[]; next_cursor: string };
+    expect(page.data).to.have.length(1);
+    expect(page.data[0]).to.include({
+      ...{ queue: 'tasks.events', message_id: first, handler: 'tell', state: 'retry', attempts: 3, unavailable: 2 },
+      ...{ next_attempt_at: '2036-01-01T08:00:00.123000Z', last_error: 'Tasks is away' },
+    });
+    const rest = await dlq('waiting', 'tasks', '--key', 'fence', '--cursor', page.next_cursor, '--json');
+    expect((JSON.parse(rest.stdout) as typeof page).data.map((row) => Reflect.get(row, 'message_id'))).to.deep.equal([
+      second,
+    ]);
+    expect((await dlq('waiting', 'tasks', '--type', 'auth.#', '--json')).stdout).to.include(running);
+    await query(database.db.pool, 'DELETE FROM inbox_retries');
+    expect((await dlq('waiting', 'tasks')).stdout).to.equal('There is none.\n');
+  });
+
   const unknownId = '019aa1b2-0000-7000-8000-0000000000ff';
   const wrong: [args: string[], says: RegExp][] = [
-    [['frobnicate'], /no command "frobnicate".*list, show, replay, drop/],
+    [['frobnicate'], /no command "frobnicate".*list, waiting, show, replay, drop/],
     [['list'], /<service> is missing: name tasks or notifications/],
     [['list', 'auth'], /<service> is "auth": it must be tasks or notifications/],
     [['list', 'tasks', '--colour', 'red'], /--colour/],
     [['list', 'tasks', '--limit', 'all'], /--limit: must be a whole number/],
     [['list', 'tasks', '--state', 'lost'], /--state: /],
     [['list', 'tasks', '--from', 'yesterday'], /--from: /],
+    [['waiting', 'tasks', '--reason', 'x'], /--reason/],
     [['list', 'tasks', unknownId], /one argument too many/],
     [['show', 'tasks'], /<id> is missing/],
     [['show', 'tasks', 'seven'], /<id> "seven" is no id/],

@@ -7,3 +7,4 @@ export { createInbox, inboxMigrations, type Inbox, type InboxOptions } from './i
 export { type InboxLimits } from './limits.ts';
 export { dead, done, retry, unavailable, type Outcome } from './outcome.ts';
 export { type SenderRules } from './sender.ts';
+export { listUnsettled, type UnsettledMessage, type UnsettledPage } from './unsettled.ts';

@@ -16,9 +16,13 @@ export function done(effect?: (tx: Tx) => Promise<void>): Outcome {
   return effect === undefined ? { kind: 'done' } : { kind: 'done', effect };
 }
 
-/** Not now: tried again after the inbox' back-off, or after `afterMs` (a `Retry-After`) if that is longer. */
+/** A wrong number must not park a message, and with it the rest of its key, for longer than the inbox' own back-off does. */
+const longestAfterMs = 600_000;
+
+/** Not now: tried again after the inbox' back-off, or after `afterMs` (a `Retry-After`, ten minutes at most) if that is longer. */
 export function retry(reason: string, afterMs?: number): Outcome {
-  return afterMs === undefined ? { kind: 'retry', reason } : { kind: 'retry', reason, afterMs };
+  if (afterMs === undefined) return { kind: 'retry', reason };
+  return { kind: 'retry', reason, afterMs: Math.min(afterMs, longestAfterMs) };
 }
 
 /**

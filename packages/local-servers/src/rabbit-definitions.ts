@@ -20,8 +20,12 @@ export type RabbitTopology = {
 export function rabbitDefinitions({ vhost, operator, services }: RabbitTopology) {
   return {
     vhosts: [{ name: vhost }],
-    // `impersonator`: an operator who moves messages between queues keeps their user_id
-    users: [definedUser(operator, 'administrator,impersonator'), ...services.map((user) => definedUser(user, ''))],
+    // `impersonator`: an operator who moves messages between queues keeps their user_id. `management` lets a service see policies and bindings, which
+    // AMQP has no way to ask for; it may change through the management API what it may change through AMQP, and nothing else.
+    users: [
+      definedUser(operator, 'administrator,impersonator'),
+      ...services.map((user) => definedUser(user, 'management')),
+    ],
     exchanges: [definedExchange(vhost, 'taskwire.events', 'topic'), definedExchange(vhost, 'taskwire.dead', 'direct')],
     permissions: [
       { user: operator.name, vhost, configure: '.*', write: '.*', read: '.*' },

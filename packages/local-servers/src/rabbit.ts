@@ -39,7 +39,7 @@ const stopTimeoutMs = 2000;
 /**
  * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing
  * shared with a system service. Where TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The
- * topology is imported at every start, so changed passwords and policies hold, and again when its vhost or an exchange has gone.
+ * topology is imported at every start, so changed passwords and policies hold, and again when its vhost, an exchange or a policy has gone.
  * @throws StartError with the last log lines when it does not serve within two minutes.
  */
 export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {

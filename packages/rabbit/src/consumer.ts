@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createAcks, type Acks } from './acks.ts';
-import { answer, closeChannel, declareTopology, openChannel, type OpenChannel, type Topology } from './channel.ts';
+import { answer, closeChannel, openChannel, type OpenChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
+import type { Declare } from './declare.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { endingInTime, supervise, unlessAborted, untilAborted } from './supervise.ts';
@@ -55,7 +56,7 @@ const drainTimeoutMs = 5_000;
 
 export function createConsumer(
   { queue, prefetch, onMessage, ready }: ConsumeOptions,
-  { link, topology, telemetry }: { link: Link; topology: Topology; telemetry: Telemetry },
+  { link, declare, telemetry }: { link: Link; declare: Declare; telemetry: Telemetry },
 ): Consumer & { queue: string; start(): void; up(): boolean } {
   const { logger } = telemetry;
   const metrics = rabbitMetrics(telemetry.metrics);
@@ -115,7 +116,7 @@ export function createConsumer(
   }
 
   async function life(connection: Connection, signal: AbortSignal): Promise<void> {
-    await declareTopology(connection, topology);
+    await declare(connection);
     const open = await openChannel(connection);
     const cancelled = new AbortController();
     const acks = createAcks(open.channel);

@@ -1,7 +1,14 @@
-export { type Topology, type TopologyChannel } from './channel.ts';
 export { type ConsumeOptions, type Consumer, type Delivery } from './consumer.ts';
 export { loginsOf, type EventLogins, type Sender } from './logins.ts';
 export { PublishError, type PublishErrorCode } from './publish-error.ts';
 export { type OutgoingMessage, type Publisher, type PublisherLimits } from './publisher.ts';
 export { createRabbit, type Rabbit, type RabbitOptions } from './rabbit.ts';
-export { deadExchange, deadQueue, eventQueue, publishOnlyTopology, serviceTopology } from './topology.ts';
+export {
+  deadExchange,
+  deadQueue,
+  eventQueue,
+  publishOnlyTopology,
+  serviceTopology,
+  type Topology,
+  type TopologyChannel,
+} from './topology.ts';

@@ -49,6 +49,23 @@ function createMetrics(registry: Registry) {
       help: 'Messages written and not yet confirmed.',
       registers,
     }),
+    topologyLost: new Counter({
+      name: 'rabbit_topology_lost_total',
+      help: 'Queues and bindings (kind) that were gone while the process used them, and were declared again. Alert on it: messages were lost.',
+      labelNames: ['kind', 'queue'],
+      registers,
+    }),
+    topologyOk: new Gauge({
+      name: 'rabbit_topology_ok',
+      help: 'Whether exchanges, queues and bindings could be declared when they were last verified.',
+      registers,
+    }),
+    missingPolicyKeys: new Gauge({
+      name: 'rabbit_missing_policy_keys',
+      help: "What a queue's policy lacks: keys that are missing or have another value than is needed; NaN while that cannot be asked.",
+      labelNames: ['queue'],
+      registers,
+    }),
     deliveries: new Counter({
       name: 'rabbit_deliveries_total',
       help: 'Deliveries by queue and by what became of them.',

@@ -1,7 +1,7 @@
 import type amqp from 'amqplib/callback_api';
 import { errorText } from '@taskwire/errors';
 import type { Telemetry } from '@taskwire/telemetry';
-import { declareTopology, openConfirmChannel, type Topology } from './channel.ts';
+import { openConfirmChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
@@ -70,7 +70,7 @@ type Open = { channel: amqp.ConfirmChannel; connection: Connection; writable: bo
 
 export type PublisherOptions = {
   link: Link;
-  topology: Topology;
+  declare: (connection: Connection) => Promise<void>;
   exchange: string;
   /** The login of the connection, sent as `user_id` with every message: the broker refuses any other. */
   userId: string | undefined;
@@ -83,7 +83,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   up(): boolean;
   stop(): Promise<void>;
 } {
-  const { link, topology, exchange, userId, telemetry, limits } = options;
+  const { link, declare, exchange, userId, telemetry, limits } = options;
   const metrics = rabbitMetrics(telemetry.metrics);
   const label = { channel: 'publish' };
   /** Everything that was asked for and is not settled, in the order of the calls: what `return` and the check of ids look up. */
@@ -215,7 +215,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   }
 
   async function life(connection: Connection, signal: AbortSignal): Promise<void> {
-    await declareTopology(connection, topology);
+    await declare(connection);
     const { channel, ended } = await openConfirmChannel(connection);
     const opened: Open = { channel, connection, writable: true, unblockedAt: 0 };
     // the broker sends the return of a message before its confirm, on the same channel

@@ -1,11 +1,15 @@
 import { eventExchange } from '@taskwire/contracts';
 import type { Component } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
-import type { Topology } from './channel.ts';
 import { createConsumer, type ConsumeOptions, type Consumer } from './consumer.ts';
+import { createDeclare } from './declare.ts';
 import { createLink } from './link.ts';
 import { senderLogin, type Sender } from './logins.ts';
+import { createManagement } from './management.ts';
 import { createPublisher, publisherLimits, type Publisher, type PublisherLimits } from './publisher.ts';
+import { createTopologyCheck } from './topology-check.ts';
+import { planOf } from './topology-plan.ts';
+import type { Topology } from './topology.ts';
 
 /** A process's access to RabbitMQ. Every part of it is made anew when it is lost, for as long as it takes. */
 export type Rabbit = Component & {
@@ -13,8 +17,11 @@ export type Rabbit = Component & {
   publisher(): Publisher;
   /** Consumes from now on (or from `start` on) until the consumer or the whole is stopped. Messages come at least once. */
   consume(options: ConsumeOptions): Consumer;
-  /** Rejects, naming what is down, unless everything that was asked for works. */
-  ping(): Promise<void>;
+  /**
+   * Rejects, naming what is down, unless everything that was asked for works, and the topology could be declared when it was last verified. The
+   * warning names what the policies of the queues lack.
+   */
+  ping(): Promise<{ warning: string } | undefined>;
 };
 
 export type RabbitOptions = {
@@ -24,17 +31,28 @@ export type RabbitOptions = {
   name: string;
   telemetry: Telemetry;
   topology: Topology;
+  /**
+   * RabbitMQ's management API (http://host:15672), asked as the login of `url` unless it has one of its own. Only through it can missing policies and
+   * lost bindings be named.
+   */
+  managementUrl?: string | undefined;
+  /** How often the topology is verified and declared again, in milliseconds. */
+  verifyEveryMs?: number | undefined;
   /** Whose events are published. With it, and a login of that service in `url`, every message names the login as its `user_id`. */
   sender?: Sender;
   limits?: Partial<PublisherLimits>;
 };
+
+/** What is deleted under a consumer is back within this; a check is about ten short requests to the broker. */
+const verifyEveryMs = 30_000;
 
 /**
  * Publishing and consuming use a connection each, made when first asked for: a broker under memory pressure stops reading from publishing
  * connections, and acks must still get through. `start` does not wait for the broker, so that a service serves while the broker is down;
  * `stop` drains consumers, then the publisher.
  */
-export function createRabbit({ url, name, telemetry, topology, sender, limits }: RabbitOptions): Rabbit {
+export function createRabbit(options: RabbitOptions): Rabbit {
+  const { url, name, telemetry, topology, sender, limits, managementUrl } = options;
   const userId = sender === undefined ? undefined : senderLogin(url, sender);
   if (sender !== undefined && userId === undefined)
     telemetry.logger.warn(
@@ -42,6 +60,19 @@ export function createRabbit({ url, name, telemetry, topology, sender, limits }:
     );
   const publishLink = createLink({ url, name, purpose: 'publish', telemetry });
   const consumeLink = createLink({ url, name, purpose: 'consume', telemetry });
+  const declare = createDeclare({ topology, telemetry });
+  const check = createTopologyCheck({
+    async connection(signal) {
+      // where there are consumers it is theirs: the publishing connection may be blocked for hours
+      if (consumers.size > 0) return await consumeLink.connection(signal);
+      return publisher === undefined ? undefined : await publishLink.connection(signal);
+    },
+    declare,
+    plan: planOf(topology),
+    management: managementUrl === undefined ? undefined : createManagement({ url: managementUrl, amqpUrl: url }),
+    intervalMs: options.verifyEveryMs ?? verifyEveryMs,
+    telemetry,
+  });
   const consumers = new Set<ReturnType<typeof createConsumer>>();
   let publisher: ReturnType<typeof createPublisher> | undefined;
   let started = false;
@@ -53,6 +84,7 @@ export function createRabbit({ url, name, telemetry, topology, sender, limits }:
   function startConsuming(consumer: ReturnType<typeof createConsumer>): void {
     consumeLink.start();
     consumer.start();
+    check.wake();
   }
 
   return {
@@ -60,7 +92,7 @@ export function createRabbit({ url, name, telemetry, topology, sender, limits }:
     publisher() {
       publisher ??= createPublisher({
         link: publishLink,
-        topology,
+        declare,
         exchange: eventExchange,
         userId,
         telemetry,
@@ -70,7 +102,7 @@ export function createRabbit({ url, name, telemetry, topology, sender, limits }:
       return publisher;
     },
     consume(options) {
-      const consumer = createConsumer(options, { link: consumeLink, topology, telemetry });
+      const consumer = createConsumer(options, { link: consumeLink, declare, telemetry });
       consumers.add(consumer);
       if (started) startConsuming(consumer);
       return {
@@ -84,10 +116,11 @@ export function createRabbit({ url, name, telemetry, topology, sender, limits }:
       started = true;
       if (publisher !== undefined) startPublishing();
       for (const consumer of consumers) startConsuming(consumer);
+      await check.start();
     },
     async stop() {
       started = false;
-      await Promise.all([...consumers].map((consumer) => consumer.stop()));
+      await Promise.all([check.stop(), ...[...consumers].map((consumer) => consumer.stop())]);
       await consumeLink.stop();
       await publisher?.stop();
       await publishLink.stop();
@@ -96,6 +129,10 @@ export function createRabbit({ url, name, telemetry, topology, sender, limits }:
       const down = [...consumers].filter((consumer) => !consumer.up()).map(({ queue }) => `consuming ${queue}`);
       if (publisher?.up() === false) down.push('publishing');
       if (down.length > 0) throw new Error(`not connected for ${down.join(', ')}`);
+      const fault = check.fault();
+      if (fault !== undefined) throw new Error(fault);
+      const warning = check.warning();
+      return warning === undefined ? undefined : { warning };
     },
   };
 }

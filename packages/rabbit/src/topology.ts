@@ -1,5 +1,23 @@
 import { eventExchange } from '@taskwire/contracts';
-import type { Topology } from './channel.ts';
+import type { Options } from 'amqplib';
+
+/** What a topology function may do. Each call resolves when the broker has done it, and rejects when it refuses or does not answer in time. */
+export type TopologyChannel = {
+  /**
+   * Resolves when the exchange is there. One that is missing is declared, which the login of a service may not do: exchanges are the operator's
+   * (infra/rabbitmq). One that is there is left as it is, and needs no permission.
+   */
+  ensureExchange(name: string, type: 'topic' | 'direct', options?: Options.AssertExchange): Promise<void>;
+  assertExchange(name: string, type: 'topic' | 'direct' | 'fanout', options?: Options.AssertExchange): Promise<void>;
+  assertQueue(name: string, options?: Options.AssertQueue): Promise<void>;
+  bindQueue(queue: string, exchange: string, routingKey: string): Promise<void>;
+  unbindQueue(queue: string, exchange: string, routingKey: string): Promise<void>;
+};
+
+/**
+ * Declares exchanges, queues and bindings. Run again for every connection, after every lost channel and every half minute, so it must be idempotent.
+ */
+export type Topology = (channel: TopologyChannel) => Promise<void>;
 
 /** Where queues send what they give up on; bound to each service's dead queue by the name of its queue. */
 export const deadExchange = 'taskwire.dead';

@@ -1,10 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { createTelemetry } from '@taskwire/telemetry';
 import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
-import { silent, testBroker, type TestBroker } from '@taskwire/testing';
+import { silent, testBroker, type TestBroker, type TestService } from '@taskwire/testing';
 import { createTap, type Tap } from './tap.ts';
 import { createRabbit, serviceTopology } from '@taskwire/rabbit';
-import type { Delivery, OutgoingMessage, PublisherLimits, Rabbit, Topology } from '@taskwire/rabbit';
+import type { Delivery, OutgoingMessage, Rabbit, RabbitOptions } from '@taskwire/rabbit';
 
 /** A fresh vhost, reached through a network that can fail. */
 export type Bench = {
@@ -13,11 +13,13 @@ export type Bench = {
   /** Between the network and the broker. */
   tap: Tap;
   /** A process of the service `tasks`, started, bound to `auth.user.*`. It may publish what Auth does too, so its login is the operator's. */
-  rabbit(options?: {
-    topology?: Topology;
-    limits?: Partial<PublisherLimits>;
-    heartbeatSeconds?: number;
-  }): Promise<Rabbit>;
+  rabbit(
+    options?: Partial<Omit<RabbitOptions, 'url'>> & {
+      heartbeatSeconds?: number;
+      /** Whose login is used instead of the operator's. */
+      login?: TestService;
+    },
+  ): Promise<Rabbit>;
   /** Closes the connections of the vhost as an operator would; gives their number. */
   closeConnections(): Promise<number>;
   drop(): Promise<void>;
@@ -35,11 +37,11 @@ export async function createBench(): Promise<Bench> {
     broker,
     network,
     tap,
-    async rabbit({ topology: own = topology, limits = {}, heartbeatSeconds = 5 } = {}) {
+    async rabbit({ heartbeatSeconds = 5, login, ...options } = {}) {
       const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
-      const url = new URL(`${broker.url()}?heartbeat=${heartbeatSeconds}`);
+      const url = new URL(`${broker.url(login)}?heartbeat=${heartbeatSeconds}`);
       url.port = String(network.port);
-      const rabbit = createRabbit({ url: url.href, name: 'test', telemetry, topology: own, limits });
+      const rabbit = createRabbit({ name: 'test', telemetry, topology, ...options, url: url.href });
       rabbits.push(rabbit);
       await rabbit.start();
       return rabbit;

@@ -9,6 +9,7 @@ import {
   publishOnlyTopology,
   serviceTopology,
 } from '@taskwire/rabbit';
+import { rabbitManagement } from '@taskwire/local-servers';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testBroker, waitFor, type TestBroker, type TestService } from '@taskwire/testing';
 import { aMessage, collector } from './bench.ts';
@@ -140,6 +141,42 @@ describe("The broker's permissions of a service", function () {
             `delete ${name}`,
           ).to.equal(403);
         }
+      });
+
+      it('let it see policies and bindings through the management API, and change no more there than through AMQP', async () => {
+        const login = new URL(broker.url(service));
+        const { host, protocol } = new URL(broker.management.url);
+        const api = rabbitManagement(`${protocol}//${login.username}:${login.password}@${host}`);
+        const { vhost } = broker;
+        await api.call('GET', `/policies/${vhost}`);
+        await api.call('GET', `/queues/${vhost}/${own}/bindings`);
+        const [other = ''] = othersOf(service).map(eventQueue);
+        const event = { routing_key: 'auth.user.deleted', payload: '{}', payload_encoding: 'string' };
+        const foreign = { ...event, routing_key: `${othersOf(service)[0]}.thing.happened` };
+        const attempts: [string, string, unknown][] = [
+          ['PUT', `/policies/${vhost}/mine`, { pattern: '.*', definition: { 'max-length': 1 }, 'apply-to': 'queues' }],
+          ['DELETE', `/policies/${vhost}/${own}`, undefined],
+          ['DELETE', `/exchanges/${vhost}/${exchange}`, undefined],
+          ['DELETE', `/queues/${vhost}/${other}`, undefined],
+          ['DELETE', `/queues/${vhost}/${other}/contents`, undefined],
+          ['POST', `/queues/${vhost}/${other}/get`, { count: 1, ackmode: 'ack_requeue_false', encoding: 'auto' }],
+          ['POST', `/exchanges/${vhost}/${exchange}/publish`, { ...foreign, properties: {} }],
+          ['POST', `/exchanges/${vhost}/amq.default/publish`, { ...event, routing_key: other, properties: {} }],
+          ['PUT', `/permissions/${vhost}/${service}`, { configure: '.*', write: '.*', read: '.*' }],
+          ['GET', '/definitions', undefined],
+          ['GET', '/users', undefined],
+        ];
+        for (const [method, path, body] of attempts) {
+          const refusal = await api.call(method as 'GET', path, body).then(() => undefined, String);
+          expect(refusal, `${method} ${path}`).to.match(/with 40[0-9]/);
+        }
+        const sent = { properties: { user_id: 'guest' }, routing_key: `${service}.thing.happened` };
+        const impersonating = { ...event, ...sent };
+        expect(
+          await api
+            .call('POST', `/exchanges/${vhost}/${exchange}/publish`, impersonating)
+            .then(() => undefined, String),
+        ).to.match(/with 40[0-9]/);
       });
 
       it('refuse to bind its queue to more than it subscribes to', async () => {

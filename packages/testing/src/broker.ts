@@ -8,6 +8,8 @@ export type TestBroker = {
   url(service?: TestService): string;
   /** with the broker's administrator; paths of the vhost need it encoded: `/queues/${encodeURIComponent(vhost)}` */
   management: RabbitManagement;
+  /** Does what an operator has to when exchanges, permissions, policies or the vhost are gone: imports the definitions again. */
+  restore(): Promise<void>;
   /** Closes the connections of the vhost and removes it with its users. */
   drop(): Promise<void>;
 };
@@ -28,9 +30,12 @@ export async function testBroker(): Promise<TestBroker> {
   const password = createHash('sha256').update(`password of tests ${broker.password}`).digest('hex');
   const operator = { name: vhost, password };
   const services = testServices.map((service) => ({ service, name: service, password }));
-  await management.call('POST', '/definitions', rabbitDefinitions({ vhost, operator, services }));
+  const restore = async (): Promise<void> =>
+    void (await management.call('POST', '/definitions', rabbitDefinitions({ vhost, operator, services })));
+  await restore();
   return {
     vhost,
+    restore,
     url: (service) => `amqp://${service ?? vhost}:${password}@${broker.host}/${vhost}`,
     management,
     async drop() {

@@ -7,6 +7,7 @@ import type { OnApplied } from './advance.ts';
 import { createUserCache } from './cache.ts';
 import { createCheckUser } from './check-user.ts';
 import { userEventTypes, type UserEvent, type UserEventType } from './events.ts';
+import { settleIntroduction, type IntroduceMissed } from './introductions.ts';
 import { noteEvent } from './note-event.ts';
 import { createDirectoryMetrics } from './metrics.ts';
 import { createReadThrough, type ReadThrough } from './read-through.ts';
@@ -24,6 +25,12 @@ export type UserDirectoryOptions = {
    * for each user of the first fill (without `before`), so it is not the place to greet new users.
    */
   onApplied?: OnApplied;
+  /**
+   * What is done once for each new user, where this service does something: called for those whose creation no event has told of within a minute, in
+   * the sweep that finds them. Not for the users of the first fill, nor for those that a rebuild brings back. The handler of `auth.user.created` calls
+   * `introduced`.
+   */
+  introduce?: IntroduceMissed;
   /** For `checkUser`: whether accounts whose address is not verified may only reach themselves. Not unless it says so. */
   requireVerifiedEmail?: boolean;
   refresh?: Partial<RefresherTuning>;
@@ -35,6 +42,8 @@ export type UserDirectory = {
   handlers: Handler[];
   /** What the handlers do, for a service that does more with such an event: in its own transaction. */
   note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
+  /** Notes that what is done for a new user is done by their event: in its own transaction. */
+  introduced(tx: Tx, userId: string): Promise<void>;
   /** A user as they are held, at most half a second old; `undefined` for one who is not known (yet). */
   get(id: string): Promise<DirectoryUser | undefined>;
   /** The same, but asks Auth about one who is not known. */
@@ -76,15 +85,17 @@ const sweepDefaults: SweeperTuning = {
 
 /** One service's copy of Auth's users. One instance for a process; any number of processes share the tables. */
 export function createUserDirectory(options: UserDirectoryOptions): UserDirectory {
-  const { db, users, telemetry, onApplied, requireVerifiedEmail = false } = options;
+  const { db, users, telemetry, onApplied, introduce, requireVerifiedEmail = false } = options;
   const cache = createUserCache(db);
   const metrics = createDirectoryMetrics(db, telemetry);
   const refreshTuning = { ...refreshDefaults, ...options.refresh };
-  const parts = { db, users, telemetry, metrics, cache, onApplied, gapMs: refreshTuning.gapMs };
+  const parts = { db, users, telemetry, metrics, cache, onApplied, introduce, gapMs: refreshTuning.gapMs };
   const refresher = createRefresher({ ...parts, tuning: refreshTuning });
 
   async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
     await noteEvent(tx, type, event, { gapMs: refreshTuning.gapMs, onApplied });
+    // where nothing is done for new users, none of them awaits it
+    if (introduce === undefined && type === 'auth.user.created') await settleIntroduction(tx, event.user_id);
     tx.afterCommit(() => {
       cache.forget(event.user_id);
       refresher.wake();
@@ -105,6 +116,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   return {
     handlers: userEventTypes.map(handler),
     note,
+    introduced: settleIntroduction,
     get: cache.get,
     ...createReadThrough(parts),
     checkUser: createCheckUser(cache, { requireVerifiedEmail }),

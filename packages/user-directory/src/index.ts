@@ -1,6 +1,7 @@
 export type { Change, OnApplied } from './advance.ts';
 export { createUserDirectory, type UserDirectory, type UserDirectoryOptions } from './directory.ts';
 export type { UserEvent, UserEventType } from './events.ts';
+export type { IntroduceMissed } from './introductions.ts';
 export { userDirectoryMigrations } from './migrations.ts';
 export type { ReadThrough } from './read-through.ts';
 export type { Rebuilt, Sweeper } from './sweeper.ts';

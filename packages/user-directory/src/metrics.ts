@@ -7,6 +7,8 @@ export type DirectoryMetrics = {
   fetched(outcome: FetchOutcome | 'failed'): void;
   /** Users that a sweep had to correct, although no event had told of the change. */
   drifted(users: number): void;
+  /** Users whose creation no event had told of, and who were introduced by a sweep. */
+  missed(users: number): void;
 };
 
 const countRows = `
@@ -44,6 +46,11 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
   const drift = new Counter({
     name: 'user_directory_drift_total',
     help: 'Users that a sweep corrected although no event had told of the change: lost events.',
+    registers,
+  });
+  const missed = new Counter({
+    name: 'user_directory_missed_users_total',
+    help: 'Users whose creation no event had told of: a sweep found them, and what is due to new users was done then. Alert on it: events were lost.',
     registers,
   });
   let counting: Promise<Counts | undefined> | undefined;
@@ -107,5 +114,6 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
   return {
     fetched: (outcome) => fetches.inc({ outcome }),
     drifted: (users) => drift.inc(users),
+    missed: (users) => missed.inc(users),
   };
 }

@@ -14,6 +14,8 @@ export type Sweep = {
   kind: SweepKind;
   updatedSince: string | null;
   cursor: string | null;
+  /** Up to here, by Auth's clock, the directory was complete before this sweep; null when it never was. */
+  completeUpTo: string | null;
   /** This database's time when the sweep was taken for one page, before Auth is asked for it. */
   now: string;
 };
@@ -52,7 +54,10 @@ const startSweep = `
 const holdSweep = `
   UPDATE directory_sweep
   SET holder = $1, held_until = clock_timestamp() + $2::integer * interval '1 millisecond'
-  RETURNING kind, ${isoMicros('updated_since')} AS "updatedSince", cursor, clock_timestamp()::text AS now`;
+  RETURNING kind, ${isoMicros('updated_since')} AS "updatedSince", cursor, clock_timestamp()::text AS now,
+    -- a fill that found nobody has caught up to nothing, and is complete
+    coalesce(caught_up_to - $3::bigint * interval '1 millisecond',
+      CASE WHEN completed_at IS NOT NULL THEN '-infinity'::timestamptz END)::text AS "completeUpTo"`;
 
 /** The sweep that is due or under way, held by this process for one lease; `undefined` when there is none, or another process has it. */
 export async function takeSweep(tx: Tx, holder: string, schedule: SweepSchedule): Promise<Sweep | undefined> {
@@ -63,14 +68,14 @@ export async function takeSweep(tx: Tx, holder: string, schedule: SweepSchedule)
   ]);
   if (found === undefined || found.due === null) return undefined;
   if (!found.running) await query(tx, startSweep, [found.due, schedule.overlapMs]);
-  const [sweep] = await query<Sweep>(tx, holdSweep, [holder, schedule.leaseMs]);
+  const [sweep] = await query<Sweep>(tx, holdSweep, [holder, schedule.leaseMs, schedule.overlapMs]);
   return sweep;
 }
 
 /** Starts a rebuild, whatever sweep is under way and whoever holds it. */
 export async function startRebuild(tx: Tx, holder: string, schedule: SweepSchedule): Promise<void> {
   await query(tx, startSweep, ['rebuild', 0]);
-  await query(tx, holdSweep, [holder, schedule.leaseMs]);
+  await query(tx, holdSweep, [holder, schedule.leaseMs, schedule.overlapMs]);
 }
 
 const advanceSweep = `

@@ -6,6 +6,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 import type { OnApplied } from './advance.ts';
 import { applyStates } from './apply.ts';
 import type { UserCache } from './cache.ts';
+import { introduceMissed, settleKnown, type IntroduceMissed } from './introductions.ts';
 import type { DirectoryMetrics } from './metrics.ts';
 import {
   keepSweep,
@@ -33,6 +34,7 @@ export type SweeperParts = {
   metrics: DirectoryMetrics;
   cache: UserCache;
   onApplied: OnApplied | undefined;
+  introduce: IntroduceMissed | undefined;
   tuning: SweeperTuning;
 };
 
@@ -54,7 +56,7 @@ type Step =
  * process. Which states count is up to `applyStates`, so a user whom Auth lists as living again becomes one here, whatever made the tombstone.
  */
 export function createSweeper(parts: SweeperParts): Sweeper {
-  const { db, users, telemetry, metrics, cache, onApplied, tuning } = parts;
+  const { db, users, telemetry, metrics, cache, onApplied, introduce, tuning } = parts;
   const { logger } = telemetry;
   const holder = randomUUID();
 
@@ -63,7 +65,12 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     const sweep = await db.transaction(async (tx) => await takeSweep(tx, as, tuning));
     if (sweep === undefined) return { kind: 'nothing' };
     const answer = await users.listUsers(sweep, signal);
-    if (answer.kind === 'ok') return await takePage(as, sweep, answer.value);
+    if (answer.kind === 'ok') {
+      const taken = await takePage(as, sweep, answer.value);
+      if (taken.kind === 'page' && taken.last && introduce !== undefined)
+        await introduceMissed(db, introduce, { metrics, logger, signal });
+      return taken;
+    }
     if (answer.kind === 'unavailable') {
       if (answer.status === 400 && sweep.cursor !== null) await restartSweep(db.pool, as);
       return { kind: 'unavailable', detail: answer.detail, pauseMs: answer.retryAfterMs ?? tuning.pollMs };
@@ -79,6 +86,11 @@ export function createSweeper(parts: SweeperParts): Sweeper {
       if (!(await moveSweep(tx, as, { cursor: page.next_cursor, seenUpTo }, tuning))) return undefined;
       const question = { askedAt: sweep.now, rebuild: sweep.kind === 'rebuild' };
       const advances = await applyStates(tx, page.data, onApplied, question);
+      await settleKnown(
+        tx,
+        page.data.map(({ id }) => id),
+        sweep,
+      );
       if (last) await resumeClaims(tx);
       const unlisted = last && sweep.kind === 'rebuild' ? await markUnlisted(tx) : 0;
       return { advances, unlisted };

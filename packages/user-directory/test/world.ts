@@ -15,7 +15,9 @@ export type World = Awaited<ReturnType<typeof createWorld>>;
 
 /** A directory on a database of its own, with an Auth that the test plays. */
 export async function createWorld(
-  options: Partial<Pick<UserDirectoryOptions, 'refresh' | 'sweep' | 'onApplied' | 'requireVerifiedEmail'>> & {
+  options: Partial<
+    Pick<UserDirectoryOptions, 'refresh' | 'sweep' | 'onApplied' | 'introduce' | 'requireVerifiedEmail'>
+  > & {
     auth?: FakeAuth;
   } = {},
 ) {

@@ -15,6 +15,8 @@ export const env = databaseEnv.extend({
   // two statements for each notification and one for each request, all short: ten connections serve hundreds a second
   DATABASE_POOL_SIZE: fields.integer(2, 200).default(10),
   AMQP_URL: fields.amqpUrl,
+  /** Asked as the login of AMQP_URL for what AMQP cannot say: policies of the queues, and bindings that were lost. */
+  RABBITMQ_MANAGEMENT_URL: fields.httpUrl.optional(),
   EVENT_LOGINS: fields.eventLogins,
   EVENTS_WITHOUT_USER_ID: fields.eventsWithoutUserId,
   LOG_LEVEL: fields.logLevel.default('info'),

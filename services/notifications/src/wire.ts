@@ -31,6 +31,7 @@ import { forgetCounts, mailBudget } from './postgres/mail-budget.ts';
 import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
 import { taskCache } from './postgres/task-cache.ts';
 import { wordsInApp } from './app/templates/templates.ts';
+import { welcomeMissed } from './app/welcome-missed.ts';
 
 /** Notifications' own audience, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';
@@ -47,7 +48,7 @@ const commitMs = 20;
 const erasureIntervalMs = 3_600_000;
 
 /** Puts Notifications together; nothing runs until its components are started. `overrides` are for tests. */
-export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) {
+export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyEveryMs?: number } = {}) {
   const telemetry = overrides.telemetry ?? createTelemetry({ service, level: env.LOG_LEVEL });
   const db = await createDatabase({
     url: env.DATABASE_URL,
@@ -97,6 +98,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const directory = createUserDirectory({
     ...{ db, users, telemetry },
     requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
+    introduce: async (tx, user) => (await writeNotifications(tx, [welcome(user)])) > 0,
   });
   const people = findPerson(directory);
   const accountHolders = findAccountHolder(directory, users);
@@ -116,12 +118,15 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
 
   // from event to notification
   const compose = composer(wordsInApp, channels);
+  const welcome = welcomeMissed({ compose });
   const cachedTask = findTask({ cache: taskCache(db.pool), fetchTask: fetchTask(tasks) });
   const rabbit = createRabbit({
     url: env.AMQP_URL,
     name: service,
     telemetry,
     topology: serviceTopology({ service, bindings }),
+    managementUrl: env.RABBITMQ_MANAGEMENT_URL,
+    verifyEveryMs: overrides.verifyEveryMs,
   });
   const inbox = createInbox({
     db,
@@ -133,6 +138,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
         tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
         tellAboutAccount: tellAboutAccount({ findPerson: people, findAccountHolder: accountHolders, compose }),
         inviteByMail: inviteByMail({ compose }),
+        introduced: directory.introduced,
         async writeNotifications(tx, notifications) {
           await writeNotifications(tx, notifications);
           setTimeout(() => deliveries.forEach((loop) => loop.wake()), commitMs).unref();

@@ -52,6 +52,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     name: service,
     telemetry,
     topology: serviceTopology({ service, bindings: subscriptions.tasks }),
+    managementUrl: env.RABBITMQ_MANAGEMENT_URL,
     sender: { service, logins: env.EVENT_LOGINS },
   });
   const relay = createRelay({

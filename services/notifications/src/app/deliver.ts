@@ -23,6 +23,8 @@ const recordTries = 8;
 const recordBackOff: BackOff = { baseMs: 200, capMs: 5_000 };
 /** RFC 5321 section 4.5.4.1: retries go on for at least 4 days; the first ones come soon, later ones every half hour. */
 const giveUpAfterMs = 4 * 24 * 3_600_000;
+/** What another service asks for may be a mistake of its clock or configuration. */
+const longestAskedMs = 600_000;
 const retryBackOff: BackOff = { baseMs: 5_000, capMs: 30 * 60_000 };
 /** Before an unknown delivery is sent once more: time for the other side to have come back. */
 const sendAgainMs = 60_000;
@@ -170,7 +172,8 @@ export function recordOf(claimed: Claimed, verdict: Verdict, now = Date.now()): 
       if (now - claimed.createdAt > giveUpAfterMs) {
         return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
       }
-      const dueInMs = verdict.afterMs ?? fullJitter(claimed.attempt, retryBackOff);
+      const asked = verdict.afterMs === undefined ? undefined : Math.min(verdict.afterMs, longestAskedMs);
+      const dueInMs = asked ?? fullJitter(claimed.attempt, retryBackOff);
       return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', dueInMs };
     }
   }

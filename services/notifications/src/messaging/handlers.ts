@@ -18,6 +18,8 @@ export type UseCases = {
   tellAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
   inviteByMail(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
   writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<void>;
+  /** The event of a user's creation has come, so no sweep needs to welcome them. */
+  introduced(tx: Tx, userId: string): Promise<void>;
 };
 
 /** What this service does with the events that it hears, beside keeping its user directory. */
@@ -58,7 +60,10 @@ function welcome(useCases: UseCases): Handler {
     order: 'none',
     async handle({ user_id: userId }, { messageId }) {
       const plan = await useCases.tellAboutAccount({ userId, type: 'user.welcome' }, messageId);
-      return outcomeOf(plan, useCases.writeNotifications);
+      return outcomeOf(plan, async (tx, notifications) => {
+        await useCases.introduced(tx, userId);
+        await useCases.writeNotifications(tx, notifications);
+      });
     },
   });
 }

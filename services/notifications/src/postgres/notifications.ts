@@ -2,7 +2,7 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 
-// A conflict means that this person was told of this event before: then nothing of it is written, no delivery either. A mail to somebody without an
+// A conflict means that this person was told of this event before, or was welcomed before: then nothing of it is written, no delivery either. A mail to somebody without an
 // account has no user, which is compared as such.
 // A channel without a worker has delivered with the commit; it is logged as every other.
 const writeAll = `
@@ -29,9 +29,12 @@ const writeAll = `
   )
   SELECT id FROM told`;
 
-/** Writes notifications with their deliveries, in one statement; those that were written before are left as they are. */
-export async function writeNotifications(db: Queryable, notifications: readonly NewNotification[]): Promise<void> {
-  if (notifications.length === 0) return;
+/**
+ * Writes notifications with their deliveries, in one statement; those that were written before are left as they are, and so is a second welcome of a
+ * user. Gives the number that were written.
+ */
+export async function writeNotifications(db: Queryable, notifications: readonly NewNotification[]): Promise<number> {
+  if (notifications.length === 0) return 0;
   const given = notifications.map((one) => ({
     event_id: one.eventId,
     user_id: one.userId,
@@ -44,7 +47,8 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     class: one.class,
     channels: one.channels,
   }));
-  await query(db, { name: 'write_notifications', text: writeAll, values: [JSON.stringify(given)] });
+  const told = await query(db, { name: 'write_notifications', text: writeAll, values: [JSON.stringify(given)] });
+  return told.length;
 }
 
 const view = `

@@ -77,6 +77,7 @@ export type RunningService = {
 export async function startService(
   { database, broker, others }: Surroundings,
   overrides: Partial<Env> & { SMTP_URL: string },
+  { verifyEveryMs = 30_000 }: { verifyEveryMs?: number } = {},
 ): Promise<RunningService> {
   const settings = env.parse({
     PORT: '0',
@@ -91,7 +92,7 @@ export async function startService(
     MAIL_FROM: 'Taskwire <no-reply@taskwire.test>',
   });
   const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
-  const parts = await wire({ ...settings, ...overrides }, { telemetry });
+  const parts = await wire({ ...settings, ...overrides }, { telemetry, verifyEveryMs });
   for (const component of parts.components) await component.start();
   const url = parts.http.url();
   return {

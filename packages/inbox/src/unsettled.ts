@@ -1,0 +1,65 @@
+import { isoMicros, listCursors, query, type Database } from '@taskwire/postgres';
+import { z } from 'zod';
+import { typePattern } from './type-pattern.ts';
+
+/** A message that is taken over from the queue and not settled yet. */
+export type UnsettledMessage = {
+  message_id: string;
+  handler: string;
+  type: string;
+  /** The aggregate: the id of a task or user. */
+  key: string | null;
+  /**
+   * `retry`: due at `next_attempt_at`; `running`: a process is at it, and has until then; `waiting`: behind an earlier message of its handler and
+   * key.
+   */
+  state: 'retry' | 'running' | 'waiting';
+  /** Attempts so far, one that is running included. */
+  attempts: number;
+  /** Tries that used up no attempt, because what the handler needs was unavailable. */
+  unavailable: number;
+  next_attempt_at: string | null;
+  last_error: string | null;
+  received_at: string;
+};
+
+export type UnsettledSearch = {
+  key?: string | undefined;
+  /** A type, or a pattern: `*` is one word, `#` any number of them. */
+  type?: string | undefined;
+  message_id?: string | undefined;
+  limit: number;
+  cursor?: string | undefined;
+};
+
+export type UnsettledPage = { data: UnsettledMessage[]; next_cursor: string | null };
+
+const position = z.string().regex(/^\d{1,19}$/);
+
+const search = `
+  SELECT seq::text AS seq, message_id, handler, type, aggregate_id AS key,
+    CASE WHEN lease IS NULL THEN state ELSE 'running' END AS state, attempts, uncounted AS unavailable,
+    ${isoMicros('next_attempt_at')} AS next_attempt_at, last_error, ${isoMicros('received_at')} AS received_at
+  FROM inbox_retries
+  WHERE state <> 'dead' AND seq > coalesce($1::bigint, 0)
+    AND ($2::text IS NULL OR aggregate_id = $2) AND ($3::text IS NULL OR ('.' || type) ~ $3)
+    AND ($4::text IS NULL OR message_id::text = $4)
+  ORDER BY inbox_retries.seq LIMIT $5`;
+
+/** Messages that wait for another attempt, in the order in which they came. Needs only the service's database. @throws Problem `bad_cursor`. */
+export async function listUnsettled(
+  db: Database,
+  { key, type, message_id: messageId, limit, cursor }: UnsettledSearch,
+): Promise<UnsettledPage> {
+  const cursors = listCursors(position, { name: 'unsettled messages', filter: { key, type, messageId } });
+  const after = cursors.decode(cursor);
+  const pattern = type === undefined ? null : typePattern(type);
+  const values = [after ?? null, key ?? null, pattern, messageId?.toLowerCase() ?? null, limit + 1];
+  const found = await query<UnsettledMessage & { seq: string }>(db.pool, search, values);
+  const page = found.slice(0, limit);
+  const last = page.at(-1);
+  return {
+    data: page.map(({ seq: _seq, ...message }) => message),
+    next_cursor: found.length > limit && last !== undefined ? cursors.encode(last.seq) : null,
+  };
+}

@@ -1,0 +1,90 @@
+import type amqp from 'amqplib/callback_api';
+import type { Telemetry } from '@taskwire/telemetry';
+import { answer, closeChannel, openChannel, type Answer } from './channel.ts';
+import type { Connection } from './connection.ts';
+import { rabbitMetrics } from './metrics.ts';
+import type { Topology, TopologyChannel } from './topology.ts';
+
+/** Declares a process's topology on a connection. Rejects with the broker's refusal, or the end of the connection. */
+export type Declare = (connection: Connection) => Promise<void>;
+
+/**
+ * Declares on a channel of its own, so that a refused declaration (406) closes no other. A queue that this process has declared before and that is
+ * gone is declared again, counted and logged: the messages that it held are lost.
+ */
+export function createDeclare({ topology, telemetry }: { topology: Topology; telemetry: Telemetry }): Declare {
+  const metrics = rabbitMetrics(telemetry.metrics);
+  const known = new Set<string>();
+
+  async function noticeLoss(connection: Connection, queue: string): Promise<void> {
+    if (!known.has(queue)) return;
+    if (await exists(connection, `queue ${queue}`, (channel, done) => channel.checkQueue(queue, done))) return;
+    // another declaration of this process may have noticed it in the meantime
+    if (!known.delete(queue)) return;
+    metrics.topologyLost.inc({ kind: 'queue', queue });
+    telemetry.logger.error(
+      `the queue ${queue} was deleted; it is declared again, and the messages that it held are lost`,
+      {
+        queue,
+      },
+    );
+  }
+
+  return async (connection) => {
+    const { channel, ended } = await openChannel(connection);
+    const call = (what: string, run: (done: Answer<unknown>) => void): Promise<void> =>
+      answer<unknown>(connection, what, run).then(() => undefined);
+    const assertExchange: TopologyChannel['assertExchange'] = (name, type, options = {}) =>
+      call(`exchange ${name}`, (done) => channel.assertExchange(name, type, options, done));
+    const declaring = topology({
+      async ensureExchange(name, type, options) {
+        if (await exists(connection, `exchange ${name}`, (passive, done) => passive.checkExchange(name, done))) return;
+        await assertExchange(name, type, options).catch((error: unknown) => {
+          const remedy = `the exchange ${name} is missing and has to be made by the operator (infra/rabbitmq/README.md)`;
+          throw codeOf(error) === accessRefused ? new Error(remedy, { cause: error }) : error;
+        });
+      },
+      assertExchange,
+      async assertQueue(name, options = {}) {
+        await noticeLoss(connection, name);
+        await call(`queue ${name}`, (done) => channel.assertQueue(name, options, done));
+        known.add(name);
+      },
+      bindQueue: (queue, exchange, key) =>
+        call(`binding of ${queue} to ${key}`, (done) => channel.bindQueue(queue, exchange, key, {}, done)),
+      unbindQueue: (queue, exchange, key) =>
+        call(`unbinding of ${queue} from ${key}`, (done) => channel.unbindQueue(queue, exchange, key, {}, done)),
+    });
+    try {
+      await declaring;
+    } finally {
+      // the broker closes it when it refuses; otherwise each failure would leave one open
+      if (!ended.aborted) await closeChannel(connection, channel).catch(() => undefined);
+    }
+  };
+}
+
+/** Asks on a channel of its own, because the broker closes it to say no. */
+async function exists(
+  connection: Connection,
+  what: string,
+  ask: (channel: amqp.Channel, done: Answer<unknown>) => void,
+): Promise<boolean> {
+  const { channel } = await openChannel(connection);
+  try {
+    await answer<unknown>(connection, what, (done) => ask(channel, done));
+  } catch (error) {
+    if (codeOf(error) === notFound) return false;
+    throw error;
+  }
+  await closeChannel(connection, channel);
+  return true;
+}
+
+/** Reply codes of AMQP 0-9-1. */
+const accessRefused = 403;
+const notFound = 404;
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
+}

@@ -1,0 +1,161 @@
+import { errorText } from '@taskwire/errors';
+import { createLoop, type Loop } from '@taskwire/lifecycle';
+import type { Telemetry } from '@taskwire/telemetry';
+import type { Connection } from './connection.ts';
+import type { Declare } from './declare.ts';
+import type { Management } from './management.ts';
+import { rabbitMetrics } from './metrics.ts';
+import { missingPolicyKeys } from './policies.ts';
+import { unlessAborted } from './supervise.ts';
+import type { TopologyPlan } from './topology-plan.ts';
+
+export type TopologyCheck = Pick<Loop, 'start' | 'stop' | 'wake'> & {
+  /** Why the topology could not be declared when it was last verified; undefined when it could. */
+  fault(): string | undefined;
+  /** What works, but not as safely as it should. */
+  warning(): string | undefined;
+};
+
+export type TopologyCheckOptions = {
+  /** The connection to declare on, once it stands; undefined while the process uses none. */
+  connection(signal: AbortSignal): Promise<Connection | undefined>;
+  declare: Declare;
+  plan: Promise<TopologyPlan>;
+  /** Without it neither policies nor lost bindings can be seen; bindings are still declared again. */
+  management: Management | undefined;
+  intervalMs: number;
+  telemetry: Telemetry;
+};
+
+/**
+ * Declares the topology again and again while the connection lives, because nothing tells a consumer that a binding or an exchange was deleted:
+ * it would wait for ever for messages that are no longer routed to it. With a management API it also names bindings that were missing, and what
+ * the policies of the queues lack.
+ */
+export function createTopologyCheck(options: TopologyCheckOptions): TopologyCheck {
+  const { declare, management, telemetry } = options;
+  const { logger } = telemetry;
+  const metrics = rabbitMetrics(telemetry.metrics);
+  const policyGaps = new Map<string, string>();
+  let fault: string | undefined;
+  let cannotAsk: string | undefined;
+  /** When all bindings were last known to be there; what is missing before the first time may be new in this version. */
+  let completeAt: Date | undefined;
+
+  async function lookAtPolicies(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<void> {
+    const policies = await api.policies(signal);
+    for (const queue of plan) {
+      const missing = missingPolicyKeys(queue, policies);
+      metrics.missingPolicyKeys.set({ queue: queue.name }, missing.length);
+      const gap = missing.join(', ');
+      const before = policyGaps.get(queue.name) ?? '';
+      policyGaps.set(queue.name, gap);
+      if (gap === before) continue;
+      if (gap === '') logger.info(`the policy of the queue ${queue.name} is complete`, { queue: queue.name });
+      else {
+        const remedy = 'apply the definitions of the broker again (infra/rabbitmq/README.md)';
+        logger.error(`the policy of the queue ${queue.name} lacks ${gap}; ${remedy}`, { queue: queue.name });
+      }
+    }
+  }
+
+  async function missingBindings(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<Missing[]> {
+    const all: Missing[] = [];
+    for (const { name: queue, bindings } of plan) {
+      const found = await api.bindings(queue, signal);
+      const keys = bindings
+        .filter((one) => !found.some((other) => other.exchange === one.exchange && other.routingKey === one.routingKey))
+        .map(({ exchange, routingKey }) => `${exchange} ${routingKey}`);
+      if (keys.length > 0) all.push({ queue, keys });
+    }
+    return all;
+  }
+
+  /** What was missing before it is declared again; undefined when that cannot be asked. */
+  async function lookAtBroker(signal: AbortSignal): Promise<Missing[] | undefined> {
+    const plan = await options.plan;
+    if (plan.length === 0) return undefined;
+    if (management === undefined) {
+      if (cannotAsk === undefined) logger.warn(`${unseen}: RABBITMQ_MANAGEMENT_URL is not set`);
+      cannotAsk = 'not set';
+      return undefined;
+    }
+    try {
+      await lookAtPolicies(plan, management, signal);
+      const missing = await missingBindings(plan, management, signal);
+      if (cannotAsk !== undefined) logger.info("RabbitMQ's management API answers again");
+      cannotAsk = undefined;
+      return missing;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const reason = errorText(error);
+      if (reason !== cannotAsk) logger.warn(unseen, { error: reason });
+      cannotAsk = reason;
+      policyGaps.clear();
+      for (const { name } of plan) metrics.missingPolicyKeys.set({ queue: name }, Number.NaN);
+      return undefined;
+    }
+  }
+
+  function report(missing: readonly Missing[]): void {
+    for (const { queue, keys } of missing) {
+      metrics.topologyLost.inc({ kind: 'binding', queue }, keys.length);
+      logger.error(
+        `bindings of the queue ${queue} were missing, and are declared again; what was published meanwhile did not arrive`,
+        {
+          queue,
+          bindings: keys,
+          complete_until: completeAt?.toISOString(),
+        },
+      );
+    }
+  }
+
+  const loop = createLoop({
+    name: 'check of the queues and bindings',
+    logger,
+    intervalMs: options.intervalMs,
+    maxBackOffMs: 5_000,
+    async tick(signal) {
+      const connection = await options.connection(signal);
+      // the broker reads nothing from a connection that it has blocked, and not hearing back would end it
+      if (connection === undefined || connection.blocked()) return 'idle';
+      const missing = await lookAtBroker(signal);
+      const lookedAt = new Date();
+      try {
+        // a broker that hangs must not hold up a stop
+        await unlessAborted(declare(connection), signal);
+      } catch (error) {
+        // a lost connection is reported and replaced by who holds it
+        if (signal.aborted || connection.ended.aborted) return 'idle';
+        fault = errorText(error);
+        metrics.topologyOk.set(0);
+        throw error;
+      }
+      fault = undefined;
+      metrics.topologyOk.set(1);
+      if (missing === undefined) return 'idle';
+      if (completeAt !== undefined) report(missing);
+      completeAt = lookedAt;
+      return 'idle';
+    },
+  });
+
+  return {
+    start: loop.start,
+    stop: loop.stop,
+    wake: loop.wake,
+    fault: () => fault,
+    warning() {
+      const gaps = [...policyGaps]
+        .filter(([, gap]) => gap !== '')
+        .map(([queue, gap]) => `the policy of ${queue} lacks ${gap}`);
+      return gaps.length === 0 ? undefined : gaps.join('; ');
+    },
+  };
+}
+
+const unseen = 'policies and lost bindings of the queues cannot be seen';
+
+/** Bindings, as `exchange key`, that a queue should have and has not. */
+type Missing = { queue: string; keys: string[] };

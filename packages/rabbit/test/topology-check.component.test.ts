@@ -1,0 +1,182 @@
+import { expect } from 'chai';
+import { Writable } from 'node:stream';
+import { deadExchange, deadQueue, eventQueue, type Rabbit } from '@taskwire/rabbit';
+import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { waitFor } from '@taskwire/testing';
+import { aMessage, collector, createBench, type Bench } from './bench.ts';
+
+type Line = Record<string, unknown> & { level: string; message: string };
+
+const queue = eventQueue('tasks');
+const patience = { timeoutMs: 15_000 };
+
+describe('A consumer whose topology is changed under it', function () {
+  this.timeout(40_000);
+  let bench: Bench;
+  let telemetry: Telemetry;
+  let lines: Line[];
+  let seen: ReturnType<typeof collector>;
+  let publishing: Rabbit;
+
+  beforeEach(async () => {
+    bench = await createBench();
+    lines = [];
+    telemetry = createTelemetry({
+      service: 'tasks',
+      stream: new Writable({
+        write(chunk, _encoding, done) {
+          lines.push(JSON.parse(String(chunk)) as Line);
+          done();
+        },
+      }),
+    });
+    seen = collector();
+    // does not look after the topology within the time of a test
+    publishing = await bench.rabbit({ verifyEveryMs: 3_600_000 });
+  });
+  afterEach(async () => await bench.drop());
+
+  /** A process of Tasks that consumes with its own login, ready. */
+  async function consuming({ managed = true } = {}): Promise<Rabbit> {
+    const rabbit = await bench.rabbit({
+      login: 'tasks',
+      telemetry,
+      verifyEveryMs: 50,
+      ...(managed ? { managementUrl: bench.broker.management.url } : {}),
+    });
+    rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
+    rabbit.consume({ queue: deadQueue('tasks'), prefetch: 10, onMessage: async () => undefined });
+    await waitFor(async () => {
+      await rabbit.ping();
+      return (await metric('rabbit_topology_ok')) === 1;
+    }, patience);
+    return rabbit;
+  }
+
+  const path = (kind: string, rest: string) => `/${kind}/${bench.broker.vhost}/${rest}`;
+  const remove = async (kind: string, rest: string) => await bench.broker.management.call('DELETE', path(kind, rest));
+  const removeBinding = async () => await remove('bindings', `e/taskwire.events/q/${queue}/auth.user.%2A`);
+  const errors = () => lines.filter(({ level }) => level === 'error').map(({ message }) => message);
+
+  async function metric(name: string, labels: Record<string, string> = {}): Promise<number | undefined> {
+    const found = await telemetry.metrics.getSingleMetric(name)?.get();
+    const matches = (value: { labels: object }) =>
+      Object.entries(labels).every(([label, is]) => Reflect.get(value.labels, label) === is);
+    return found?.values.find(matches)?.value;
+  }
+
+  /** Publishes until a message arrives. */
+  async function hears(): Promise<void> {
+    const before = seen.received.length;
+    await waitFor(async () => {
+      await publishing.publisher().publish(aMessage());
+      return seen.received.length > before;
+    }, patience);
+  }
+
+  it('hears again after its binding was deleted, and names and counts what was missing', async () => {
+    await consuming();
+    await hears();
+    // the first look has found everything in place
+    await waitFor(async () => (await metric('rabbit_missing_policy_keys', { queue })) === 0, patience);
+    // a binding that is deleted between the look and the declaration of one check is restored unseen
+    await waitFor(async () => {
+      await removeBinding().catch(() => undefined);
+      return errors().some((message) => message.includes(`bindings of the queue ${queue} were missing`));
+    }, patience);
+    await hears();
+    expect(lines.find(({ bindings }) => bindings !== undefined)?.['bindings']).to.deep.equal([
+      'taskwire.events auth.user.*',
+    ]);
+    expect(await metric('rabbit_topology_lost_total', { kind: 'binding', queue })).to.equal(errors().length);
+  });
+
+  it('hears again after its binding was deleted where there is no management API to ask', async () => {
+    const rabbit = await consuming({ managed: false });
+    await hears();
+    await removeBinding();
+    await hears();
+    expect(await rabbit.ping()).to.equal(undefined);
+    expect(lines.filter(({ message }) => message.includes('RABBITMQ_MANAGEMENT_URL is not set'))).to.have.length(1);
+  });
+
+  it('declares a queue again that was deleted, and counts it, since what it held is lost', async () => {
+    await consuming();
+    await hears();
+    await remove('queues', queue);
+    await hears();
+    expect(await metric('rabbit_topology_lost_total', { kind: 'queue', queue })).to.equal(1);
+    expect(errors().join()).to.include(`the queue ${queue} was deleted`);
+  });
+
+  it('has its dead queue bound again, so that what is given up there is not dropped', async () => {
+    await consuming();
+    await remove('bindings', `e/${deadExchange}/q/${deadQueue('tasks')}/${queue}`);
+    const bindings = async () =>
+      await bench.broker.management.call<unknown[]>('GET', path('queues', `${deadQueue('tasks')}/bindings`));
+    await waitFor(async () => (await bindings()).length === 2, patience);
+  });
+
+  it('is not ready while the exchange is missing, says whose work it is, and hears again when it is back', async () => {
+    const rabbit = await consuming();
+    await hears();
+    await remove('exchanges', 'taskwire.events');
+    const remedy = 'taskwire.events is missing and has to be made by the operator';
+    await waitFor(async () => (await rabbit.ping().then(() => '', String)).includes(remedy), patience);
+    expect(await metric('rabbit_topology_ok')).to.equal(0);
+    await bench.broker.restore();
+    await waitFor(async () => await rabbit.ping().then(() => true), patience);
+    await hears();
+  });
+
+  it('hears again after its vhost was deleted and made again', async () => {
+    await consuming();
+    await hears();
+    await bench.broker.management.call('DELETE', `/vhosts/${bench.broker.vhost}`);
+    await bench.broker.restore();
+    await hears();
+  });
+
+  it('names in the log, a gauge and a warning what the policies lack, until they are complete again', async () => {
+    const rabbit = await consuming();
+    await waitFor(async () => (await metric('rabbit_missing_policy_keys', { queue })) === 0, patience);
+    expect(await rabbit.ping()).to.equal(undefined);
+    await remove('policies', queue);
+    const { warning } = await waitFor(async () => await rabbit.ping(), patience);
+    for (const key of ['dead-letter-exchange', 'dead-letter-strategy', 'delivery-limit', 'overflow'])
+      expect(warning).to.include(key);
+    expect(errors()).to.have.length(1);
+    expect(errors()[0]).to.include(`the policy of the queue ${queue} lacks dead-letter-exchange`);
+    expect(await metric('rabbit_missing_policy_keys', { queue })).to.equal(5);
+    await bench.broker.restore();
+    await waitFor(async () => (await rabbit.ping()) === undefined, patience);
+    expect(await metric('rabbit_missing_policy_keys', { queue })).to.equal(0);
+  });
+
+  it('names the policy of a dead queue that would drop what comes back too often', async () => {
+    const rabbit = await consuming();
+    await bench.broker.management.call('PUT', path('policies', deadQueue('tasks')), {
+      pattern: '^tasks\\.events\\.dead$',
+      'apply-to': 'queues',
+      priority: 10,
+      definition: { 'delivery-limit': 20, overflow: 'reject-publish' },
+    });
+    const { warning } = await waitFor(async () => await rabbit.ping(), patience);
+    expect(warning).to.equal(`the policy of ${deadQueue('tasks')} lacks delivery-limit (needs 1000000, has 20)`);
+  });
+
+  it('consumes although the management API refuses it, and says once that nothing can be seen', async () => {
+    const { management, vhost } = bench.broker;
+    const strange = management.url.replace('://', '://nobody:wrong@');
+    const rabbit = await bench.rabbit({ login: 'tasks', telemetry, verifyEveryMs: 50, managementUrl: strange });
+    rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
+    await hears();
+    await management.call('DELETE', `/bindings/${vhost}/e/taskwire.events/q/${queue}/auth.user.%2A`);
+    await hears();
+    expect(await rabbit.ping()).to.equal(undefined);
+    const said = lines.filter(({ message }) => message.includes('cannot be seen'));
+    expect(said).to.have.length(1);
+    expect(said[0]?.['error']).to.include('401: the login needs the tag management');
+    expect(await metric('rabbit_missing_policy_keys', { queue })).to.be.NaN;
+  });
+});

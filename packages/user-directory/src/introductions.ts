@@ -1,0 +1,69 @@
+import { query, type Database, type Tx } from '@taskwire/postgres';
+import type { Logger } from '@taskwire/telemetry';
+import type { DirectoryMetrics } from './metrics.ts';
+import type { Sweep } from './sweep-state.ts';
+import { toUser, type DirectoryUser, type UserRow } from './user.ts';
+
+/**
+ * Does in the caller's transaction what a service does once for each new user, for one whose creation no event has told of. False when it was done
+ * before. Events may still come late, so it and their handler need something in the database by which the second does nothing.
+ */
+export type IntroduceMissed = (tx: Tx, user: DirectoryUser & { isDeleted: false }) => Promise<boolean>;
+
+const settle = `
+  INSERT INTO directory_users (id, awaits_introduction) VALUES ($1, false)
+  ON CONFLICT (id) DO UPDATE SET awaits_introduction = false WHERE directory_users.awaits_introduction`;
+
+/** Notes in the caller's transaction that the event of a user's creation has come. */
+export async function settleIntroduction(tx: Tx, userId: string): Promise<void> {
+  await query(tx, settle, [userId]);
+}
+
+/** Those that were there before the directory was complete for the first time, or before it lost them, are not new. */
+const settleOld = `
+  UPDATE directory_users SET awaits_introduction = false
+  WHERE id = ANY($1::uuid[]) AND awaits_introduction AND updated_at <= coalesce($2::timestamptz, 'infinity')`;
+
+/** Notes in the caller's transaction that users of a page are older than what the directory has once been complete up to. */
+export async function settleKnown(tx: Tx, ids: readonly string[], { completeUpTo }: Sweep): Promise<void> {
+  await query(tx, settleOld, [ids, completeUpTo]);
+}
+
+/** How long the event of a creation may take, in milliseconds; one that takes longer finds the introduction done. */
+const graceMs = 60_000;
+/** Each is a few statements of `introduce`; whoever holds the rows of more keeps others waiting. */
+const batch = 50;
+
+const findMissed = `
+  SELECT id, email, email_verified, name, role, version, is_deleted, tokens_valid_after, fetched_at
+  FROM directory_users
+  WHERE awaits_introduction AND fetched_at IS NOT NULL AND NOT is_deleted AND deletion_claimed_at IS NULL
+    AND updated_at < clock_timestamp() - $1::integer * interval '1 millisecond'
+  ORDER BY id LIMIT ${batch}
+  FOR UPDATE SKIP LOCKED`;
+
+/** Introduces the users whose creation no event has told of in time. */
+export async function introduceMissed(
+  db: Database,
+  introduce: IntroduceMissed,
+  { metrics, logger, signal }: { metrics: DirectoryMetrics; logger: Logger; signal: AbortSignal | undefined },
+): Promise<void> {
+  for (;;) {
+    const { found, missed } = await db.transaction(async (tx) => {
+      const rows = await query<UserRow>(tx, findMissed, [graceMs]);
+      const introduced: string[] = [];
+      for (const row of rows) {
+        const user = toUser(row);
+        if (user?.isDeleted === false && (await introduce(tx, user))) introduced.push(user.id);
+        await settleIntroduction(tx, row.id);
+      }
+      return { found: rows.length, missed: introduced };
+    });
+    metrics.missed(missed.length);
+    for (const id of missed)
+      logger.error('no event told of the creation of a user: what is due to new users is done now', {
+        directory_user_id: id,
+      });
+    if (found < batch || signal?.aborted === true) return;
+  }
+}

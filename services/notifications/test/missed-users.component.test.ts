@@ -1,0 +1,102 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { expect } from 'chai';
+import { query } from '@taskwire/postgres';
+import { createRabbit, publishOnlyTopology, type Rabbit } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { silent } from '@taskwire/testing';
+import { eventually } from './support/office.ts';
+import type { StandInUser } from './support/other-services.ts';
+import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
+
+const queue = 'notifications.events';
+
+describe('A user who was created while the binding of the queue was missing', function () {
+  this.timeout(60_000);
+  let around: Surroundings;
+  let service: RunningService;
+  let auth: Rabbit;
+
+  before(async () => {
+    around = await startSurroundings();
+    around.others.addUser('From before');
+    service = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:9' }, { verifyEveryMs: 50 });
+    const telemetry = createTelemetry({ service: 'auth', stream: silent() });
+    auth = createRabbit({ url: around.broker.url('auth'), name: 'auth', telemetry, topology: publishOnlyTopology });
+    auth.publisher();
+    await auth.start();
+    const filled = async () =>
+      (await query(around.database.db.pool, 'SELECT FROM directory_sweep WHERE completed_at IS NOT NULL')).length > 0;
+    await eventually(filled);
+  });
+  after(async () => {
+    await auth.stop();
+    await service.stop();
+    await around.stop();
+  });
+
+  const created = (user: StandInUser) => ({ user_id: user.id, timestamp: new Date().toISOString() });
+
+  /** Publishes the creation as Auth does, once: `returned` when the queue is not bound. */
+  async function publishOnce(user: StandInUser): Promise<'confirmed' | 'returned'> {
+    return await auth.publisher().publish({
+      messageId: randomUUIDv7(),
+      routingKey: 'auth.user.created',
+      body: Buffer.from(JSON.stringify(created(user))),
+      headers: { schema_version: 1, aggregate_id: user.id },
+      timestamp: Math.floor(Date.now() / 1000),
+      appId: 'auth',
+    });
+  }
+
+  /** A new user whose event no queue of this service got. */
+  async function missedUser(): Promise<StandInUser> {
+    return await eventually(async () => {
+      const user = around.others.addUser('Ann');
+      const { management, vhost } = around.broker;
+      await management
+        .call('DELETE', `/bindings/${vhost}/e/taskwire.events/q/${queue}/auth.user.%2A`)
+        .catch(() => undefined);
+      return (await publishOnce(user)) === 'returned' ? user : undefined;
+    });
+  }
+
+  async function sweep(): Promise<void> {
+    await query(around.database.db.pool, "UPDATE directory_sweep SET completed_at = completed_at - interval '1 hour'");
+    while ((await service.parts.directory.sweeper.tick()) === 'more');
+  }
+
+  const welcomes = async ({ id }: StandInUser) =>
+    await query(around.database.db.pool, "SELECT FROM notifications WHERE user_id = $1 AND type = 'user.welcome'", [
+      id,
+    ]);
+
+  const missed = async () =>
+    /user_directory_missed_users_total\{.*\} (\d+)/.exec(await service.parts.telemetry.metrics.metrics())?.[1];
+
+  it('is welcomed exactly once, by the sweep, although the event comes late after all', async () => {
+    const user = await missedUser();
+    // the check has bound the queue again
+    const heard = around.others.addUser('Ben');
+    const id = await around.publish('auth.user.created', created(heard));
+    await eventually(async () => (await welcomes(heard)).length === 1);
+    expect(await welcomes(user)).to.have.length(0);
+    await sweep();
+    expect(await welcomes(user)).to.have.length(1);
+    const before = await missed();
+
+    const late = await around.publish('auth.user.created', created(user));
+    const handled = 'SELECT FROM inbox WHERE message_id = ANY ($1) AND handler = $2';
+    await eventually(async () => (await query(around.database.db.pool, handled, [[id, late], 'welcome'])).length === 2);
+    await sweep();
+    expect(await welcomes(user)).to.have.length(1);
+    expect(await welcomes(heard)).to.have.length(1);
+    expect(await missed()).to.equal(before);
+    expect(Number(before)).to.be.at.least(1);
+  });
+
+  it('does not make those new who were there before this service', async () => {
+    await sweep();
+    for (const user of around.others.users.values())
+      if (user.name === 'From before') expect(await welcomes(user)).to.have.length(0);
+  });
+});
