@@ -1,5 +1,5 @@
 import { fullJitter } from '@taskwire/lifecycle';
-import type { Database } from '@taskwire/postgres';
+import type { Database, Tx } from '@taskwire/postgres';
 import type { Delivery } from '@taskwire/rabbit';
 import type { Logger } from '@taskwire/telemetry';
 import { createBatches } from './batches.ts';
@@ -106,9 +106,12 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
 
   /** Stored untried, to run when those before it are settled; at once, if they are by now. */
   async function wait(job: Job, outcome: 'waiting' | 'suspect', signal: AbortSignal): Promise<void> {
-    const recorded = await survive.persist(() => db.transaction((tx) => recordRetry(tx, job, untried)), signal);
+    const record = async (tx: Tx): Promise<boolean> => {
+      tx.afterCommit(options.onRecorded);
+      return await recordRetry(tx, job, untried);
+    };
+    const recorded = await survive.persist(() => db.transaction(record), signal);
     count(job.handler, recorded ? outcome : 'duplicate');
-    options.onRecorded();
   }
 
   async function retryLater(job: Job, outcome: Outcome & { kind: 'retry' }, signal: AbortSignal): Promise<void> {

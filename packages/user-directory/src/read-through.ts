@@ -20,10 +20,10 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
     const answer = await users.getUser(id);
     if (answer.kind === 'not_found' || answer.kind === 'unavailable') return answer;
     await db.transaction(async (tx) => {
+      tx.afterCommit(() => cache.forget(id));
       if (answer.kind === 'ok') await applyStates(tx, [answer.value], onApplied, { askedAt: null });
       else await confirmDeletion(tx, { id, askedAt: null, told: null }, gapMs, onApplied);
     });
-    cache.forget(id);
     const user = await cache.get(id);
     if (user !== undefined) return { kind: 'ok', user };
     // an answer about somebody else, or a row that cannot be read back: nothing is known, which is not "there is nobody"
@@ -47,9 +47,12 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
     if (found.kind !== 'ok' || !found.user.isDeleted || found.user.email !== null) return found;
     const page = await users.listUsers({ updatedSince: deletedAt, cursor: null });
     if (page.kind === 'unavailable') return page;
-    if (page.kind === 'ok')
-      await db.transaction(async (tx) => await applyStates(tx, page.value.data, onApplied, { askedAt: null }));
-    cache.forget(id);
+    if (page.kind === 'ok') {
+      await db.transaction(async (tx) => {
+        tx.afterCommit(() => cache.forget(id));
+        await applyStates(tx, page.value.data, onApplied, { askedAt: null });
+      });
+    }
     return await readThrough(id);
   }
 

@@ -68,10 +68,10 @@ export function createRefresher(parts: RefresherParts): Loop {
     try {
       const answer = await users.getUser(claimed.id, signal);
       probing = answer.kind === 'unavailable' && answer.reason !== 'bad_answer';
-      const { outcome, advance } = await db.transaction(
-        async (tx) => await finishFetch(tx, claimed, answer, tuning, onApplied),
-      );
-      if (advance !== undefined || outcome === 'denied') cache.forget(claimed.id);
+      const { outcome } = await db.transaction(async (tx) => {
+        tx.afterCommit(() => cache.forget(claimed.id));
+        return await finishFetch(tx, claimed, answer, tuning, onApplied);
+      });
       metrics.fetched(outcome);
       if (outcome === 'unknown')
         logger.warn('Auth does not know a user of the directory', { directory_user_id: claimed.id });

@@ -86,6 +86,9 @@ export function createSweeper(parts: SweeperParts): Sweeper {
       if (!(await moveSweep(tx, as, { cursor: page.next_cursor, seenUpTo }, tuning))) return undefined;
       const question = { askedAt: sweep.now, rebuild: sweep.kind === 'rebuild' };
       const advances = await applyStates(tx, page.data, onApplied, question);
+      tx.afterCommit(() => {
+        for (const { after } of advances) cache.forget(after.id);
+      });
       await settleKnown(
         tx,
         page.data.map(({ id }) => id),
@@ -97,7 +100,6 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     });
     if (taken === undefined) return { kind: 'nothing' };
     const { advances, unlisted } = taken;
-    for (const { after } of advances) cache.forget(after.id);
     const drifted = advances.filter(({ unannounced }) => unannounced);
     if (sweep.kind === 'catch_up' || sweep.kind === 'full') {
       metrics.drifted(drifted.length);

@@ -78,10 +78,11 @@ export function createReplayRouting(options: {
         const [turn] = await query<{ mine: boolean }>(tx, takeTurn);
         if (turn?.mine !== true) return false;
         const [unrouted] = await query<Unrouted>(tx, takeUnrouted);
-        if (unrouted !== undefined) await route(tx, unrouted);
-        return unrouted !== undefined;
+        if (unrouted === undefined) return false;
+        tx.afterCommit(options.onRecorded);
+        await route(tx, unrouted);
+        return true;
       });
-      if (routed) options.onRecorded();
       return routed ? 'more' : 'idle';
     },
   });
