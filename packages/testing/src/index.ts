@@ -3,6 +3,7 @@ export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
+export { publishRaw } from './publish-raw.ts';
 export { silent } from './silent.ts';
 export {
   describePact,
