@@ -23,7 +23,7 @@ export function createDeadIntake(options: {
 
   return async (delivery) => {
     const [death] = delivery.deaths;
-    const reason = storable(death?.reason ?? 'unknown');
+    const reason = delivery.headersFault === undefined ? storable(death?.reason ?? 'unknown') : 'unreadable_headers';
     const error = storable(`${delivery.routingKey} gave it up: ${reason}`);
     const attempts = delivery.deliveryCount;
     // the routing key is that of the dead queue by now; the type is still the event's

@@ -138,12 +138,13 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
   }
 
   return async (delivery) => {
-    const { signal } = delivery;
+    const { signal, headersFault } = delivery;
     const message = toMessage(delivery);
     const wanted = handlers.of(message.type);
     if (wanted.length === 0 && options.ignores(message.type)) return count('none', 'ignored');
     const schemaVersion = delivery.headers['schema_version'];
-    const invalid = checkMessage(message, { schemaVersion, handlerCount: wanted.length, senders: options.senders });
+    const { senders } = options;
+    const invalid = checkMessage(message, { schemaVersion, handlerCount: wanted.length, senders, headersFault });
     if (invalid !== undefined)
       return await bury({ message, handler: undefined, orderKey: undefined }, undefined, invalid, signal);
     const suspect = delivery.deliveryCount >= limits.suspectAfterDeliveries;

@@ -24,6 +24,7 @@ export type InvalidReason =
   | 'bad_message_id'
   | 'unknown_type'
   | 'wrong_sender'
+  | 'unreadable_headers'
   | 'too_large'
   | 'unknown_schema_version'
   | 'no_aggregate_id'
@@ -47,7 +48,7 @@ export function isMessageId(id: string | undefined): id is string {
 const uuidPattern = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 
 export function toMessage(delivery: Delivery): Message {
-  const { messageId, headers } = delivery;
+  const { messageId, headers, headersFault } = delivery;
   const aggregateId = headers['aggregate_id'];
   const provenance = provenanceOf(delivery);
   return {
@@ -58,7 +59,7 @@ export function toMessage(delivery: Delivery): Message {
     appId: storable(delivery.appId),
     sentAt: storableTime(delivery.timestamp),
     provenance,
-    headers: encodeHeaders(headers, provenance),
+    headers: encodeHeaders(headersFault === undefined ? headers : { unreadable: storable(headersFault) }, provenance),
     payload: delivery.body,
   };
 }
@@ -79,7 +80,12 @@ export function schemaVersionOf({ headers }: Message): unknown {
 /** What is wrong with a message whoever handles it. */
 export function checkMessage(
   message: Message,
-  { schemaVersion, handlerCount, senders }: { schemaVersion: unknown; handlerCount: number; senders: SenderRules },
+  {
+    schemaVersion,
+    handlerCount,
+    senders,
+    headersFault,
+  }: { schemaVersion: unknown; handlerCount: number; senders: SenderRules; headersFault?: string | undefined },
 ): Invalid | undefined {
   const { id, type, payload } = message;
   if (!isMessageId(id)) return invalid('bad_message_id', 'the message id is not a uuid');
@@ -87,6 +93,7 @@ export function checkMessage(
   const { appId, provenance } = message;
   const fault = provenance && senderFault({ type, appId, provenance }, senders);
   if (fault !== undefined) return invalid('wrong_sender', fault);
+  if (headersFault !== undefined) return invalid('unreadable_headers', headersFault);
   if (payload.length > maxPayloadBytes)
     return invalid('too_large', `the payload has ${payload.length} bytes, ${maxPayloadBytes} are allowed`);
   if (!schemaVersions.includes(schemaVersion))

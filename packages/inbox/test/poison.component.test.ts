@@ -1,3 +1,4 @@
+import amqp from 'amqplib';
 import { expect } from 'chai';
 import { deadLetterQuery } from '@taskwire/contracts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
 import { deadExchange, eventQueue, type OutgoingMessage } from '@taskwire/rabbit';
-import { waitFor } from '@taskwire/testing';
+import { publishRaw, waitFor } from '@taskwire/testing';
 import { aHandler, anEvent, atOnce, createBench, never, noteEffect, type Bench } from './bench.ts';
 
 const by = { actor: 'user:019aa1b2-0000-7000-8000-000000000001', reason: 'nobody misses it' };
@@ -71,6 +72,39 @@ describe('poison messages', () => {
       expect(await deadLetters.drop(again!.id, by)).to.equal('done');
       expect(await found({ state: 'dead' })).to.deep.equal([]);
       expect(await bench.rows('inbox_retries')).to.deep.equal([]);
+    });
+  }
+
+  for (const nestedHeaders of [1_000, 18_000]) {
+    it(`whose headers cannot be read end as dead letters, and cost the messages beside them nothing: ${nestedHeaders} levels`, async function () {
+      this.timeout(30_000);
+      const inbox = await bench.start([aHandler()]);
+      const [before, next] = [anEvent(), anEvent()];
+      await bench.publish(before);
+      await bench.taken(before);
+      const { messageId, routingKey, body } = anEvent();
+      const connection = await amqp.connect(bench.broker.url('tasks'));
+      const channel = await connection.createChannel();
+      const sent = { exchange: 'taskwire.events', routingKey, messageId, appId: 'tasks', body, nestedHeaders };
+      publishRaw(channel, sent);
+      await channel.checkExchange('taskwire.events');
+      await connection.close();
+      await bench.publish(next);
+      await bench.taken(next);
+      expect(await bench.effects()).to.deep.equal([before.messageId, next.messageId]);
+      const [letter] = await waitFor(async () => {
+        const letters = await found({ reason: 'unreadable_headers' });
+        return letters.length === 1 && letters;
+      });
+      expect(letter).to.include({ message_id: messageId, type: routingKey, handler: null });
+
+      expect(await deadLetters.replay(letter!.id, by)).to.equal('done');
+      const [again] = await waitFor(async () => {
+        await inbox.tick();
+        const letters = await found({});
+        return letters.length === 1 && letters[0]!.id !== letter!.id && letters;
+      });
+      expect(await deadLetters.drop(again!.id, by)).to.equal('done');
     });
   }
 

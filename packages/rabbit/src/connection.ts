@@ -1,4 +1,5 @@
 import amqp from 'amqplib/callback_api';
+import { tolerateUnreadableHeaders } from './unreadable-headers.ts';
 
 /** A connection that stands. Its end, for whatever reason, aborts `ended` with that reason. */
 export type Connection = {
@@ -85,6 +86,7 @@ function established(connection: amqp.Connection, socket: AbortController): Conn
     socket.abort();
   }
 
+  tolerateUnreadableHeaders(connection);
   connection.on('error', (error) => (lastError = error));
   connection.on('close', (error) => {
     ended.abort(error ?? lastError ?? new Error('the connection was closed'));

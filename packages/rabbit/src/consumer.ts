@@ -9,6 +9,7 @@ import type { Declare } from './declare.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { endingInTime, supervise, unlessAborted, untilAborted } from './supervise.ts';
+import { headersFault } from './unreadable-headers.ts';
 
 /** A message as it came, nothing of it checked. */
 export type Delivery = {
@@ -19,6 +20,8 @@ export type Delivery = {
   routingKey: string;
   body: Buffer;
   headers: Record<string, unknown>;
+  /** Why the headers could not be read: amqplib cannot decode them, or they are nested too deeply. They are empty then. */
+  headersFault: string | undefined;
   /** Seconds since the epoch. */
   timestamp: number | undefined;
   correlationId: string | undefined;
@@ -68,7 +71,16 @@ export function createConsumer(
 
   async function handle({ ended }: OpenChannel, acks: Acks, message: ConsumeMessage): Promise<void> {
     try {
-      await onMessage(toDelivery(message, ended));
+      const delivery = toDelivery(message, ended);
+      if (delivery.headersFault !== undefined)
+        logger.error(`a message of ${queue} has headers that cannot be read`, {
+          queue,
+          message_id: delivery.messageId,
+          event: delivery.type,
+          app_id: delivery.appId,
+          error: delivery.headersFault,
+        });
+      await onMessage(delivery);
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
       acks.ack(message);
       metrics.deliveries.inc({ queue, outcome: 'acked' });
@@ -158,9 +170,10 @@ async function close(connection: Connection, { channel }: OpenChannel, acks: Ack
 }
 
 function toDelivery({ content, fields, properties }: ConsumeMessage, signal: AbortSignal): Delivery {
-  const headers: Record<string, unknown> = properties.headers ?? {};
+  const fault = headersFault(properties.headers ?? {});
+  const headers: Record<string, unknown> = fault === undefined ? (properties.headers ?? {}) : {};
   const count = headers['x-delivery-count'];
-  const deaths = properties.headers?.['x-death'];
+  const deaths = headers['x-death'];
   return {
     messageId: text(properties.messageId),
     type: text(properties.type),
@@ -168,6 +181,7 @@ function toDelivery({ content, fields, properties }: ConsumeMessage, signal: Abo
     routingKey: fields.routingKey,
     body: content,
     headers,
+    headersFault: fault,
     timestamp: typeof properties.timestamp === 'number' ? properties.timestamp : undefined,
     correlationId: text(properties.correlationId),
     appId: text(properties.appId),

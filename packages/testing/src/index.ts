@@ -4,6 +4,7 @@ export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts'
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { recordStatements, tablesScanned, type RanStatement, type StatementLog } from './plans.ts';
+export { publishRaw } from './publish-raw.ts';
 export { silent } from './silent.ts';
 export {
   describePact,
