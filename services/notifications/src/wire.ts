@@ -10,9 +10,10 @@ import { createUserDirectory, createUsersClient } from '@taskwire/user-directory
 import { sends, type Channel } from './app/channel.ts';
 import { composer } from './app/compose.ts';
 import { deliveryLoop } from './app/deliver.ts';
-import { findTask } from './app/find-task.ts';
+import { findTask, findTaskNow } from './app/find-task.ts';
 import type { MailBudgetSettings } from './app/mail-budget.ts';
 import { deliveryMetrics } from './metrics/delivery-metrics.ts';
+import { recheck } from './app/recheck.ts';
 import { tellAboutAccount } from './app/tell-about-account.ts';
 import { inviteByMail } from './app/invite-by-mail.ts';
 import { tellAboutTask } from './app/tell-about-task.ts';
@@ -116,7 +117,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
 
   // from event to notification
   const compose = composer(wordsInApp, channels);
-  const cachedTask = findTask({ cache: taskCache(db.pool), fetchTask: fetchTask(tasks) });
+  const taskSources = { cache: taskCache(db.pool), fetchTask: fetchTask(tasks) };
+  const cachedTask = findTask(taskSources);
   const rabbit = createRabbit({
     url: env.AMQP_URL,
     name: service,
@@ -152,6 +154,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     deliveryLoop({
       log,
       channel,
+      recheck: recheck({ findTaskNow: findTaskNow(taskSources) }),
       concurrency: env.SMTP_CONNECTIONS,
       intervalMs: deliveryPollMs,
       telemetry: { logger: telemetry.logger, ended },
