@@ -179,6 +179,7 @@ CREATE TABLE notifications (
   archived_at timestamp with time zone,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   actor_id uuid,
+  happened_at timestamp with time zone,
   CONSTRAINT notifications_event_id_user_id_type_key UNIQUE (event_id, user_id, type),
   CONSTRAINT notifications_pkey PRIMARY KEY (id),
   CONSTRAINT read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
@@ -202,6 +203,9 @@ CREATE TABLE task_cache (
   is_deleted boolean NOT NULL,
   fresh_as_of timestamp with time zone NOT NULL,
   fetched_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  state text,
+  assignee_id uuid,
+  progress_version integer,
   CONSTRAINT known_or_deleted CHECK (is_deleted OR title IS NOT NULL AND creator_id IS NOT NULL),
   CONSTRAINT task_cache_pkey PRIMARY KEY (id)
 );
@@ -222,6 +226,7 @@ CREATE INDEX dead_letters_open ON dead_letters USING btree (type, reason, dead_a
 CREATE INDEX dead_letters_unrouted ON dead_letters USING btree (id) WHERE unrouted;
 
 CREATE INDEX deliveries_due ON deliveries USING btree (channel, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_sending ON deliveries USING btree (channel) WHERE state = 'sending'::text;
 CREATE INDEX deliveries_unknown ON deliveries USING btree (channel) WHERE state = 'unknown'::text;
 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
@@ -238,6 +243,7 @@ CREATE INDEX mail_counts_planned_at ON mail_counts USING btree (planned_at);
 CREATE INDEX mail_counts_recipient ON mail_counts USING btree (recipient, planned_at);
 
 CREATE INDEX notifications_actor_id ON notifications USING btree (actor_id) WHERE actor_id IS NOT NULL;
+CREATE INDEX notifications_of_task ON notifications USING btree (task_id, user_id, happened_at) WHERE happened_at IS NOT NULL;
 CREATE INDEX notifications_of_user ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE title IS NOT NULL;
 CREATE UNIQUE INDEX notifications_one_welcome ON notifications USING btree (user_id) WHERE type = 'user.welcome'::text;
 CREATE INDEX notifications_unread ON notifications USING btree (user_id, created_at DESC, id DESC) WHERE read_at IS NULL AND title IS NOT NULL;

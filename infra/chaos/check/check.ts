@@ -13,6 +13,7 @@ import {
   checkTakeovers,
 } from './end-state.ts';
 import { checkEvents } from './events.ts';
+import { checkMailOrder } from './mail-order.ts';
 import { checkMails } from './mails.ts';
 import { checkReads } from './reads.ts';
 import { checkTold } from './told.ts';
@@ -28,6 +29,7 @@ export function check(evidence: Evidence): Violation[] {
     checkConsumption,
     checkTold,
     checkMails,
+    checkMailOrder,
     checkDirectories,
     checkPerformers,
     checkLeftovers,

@@ -1,11 +1,14 @@
 import type { Evidence } from '../evidence.ts';
+import { overtaken } from './mail-order.ts';
 import { broken, type Violation } from './violation.ts';
 
 /**
  * A notification is mailed at most once, and once more for each attempt of which nobody knows how it ended; what counts as sent has arrived. The
- * Message-ID is the notification's id.
+ * Message-ID is the notification's id. One is skipped only when there was no use in it any more.
  */
-export function checkMails({ mails, world }: Evidence): Violation[] {
+export function checkMails(evidence: Evidence): Violation[] {
+  const { mails, world } = evidence;
+  const pointless = overtaken(evidence);
   const arrived = Map.groupBy(mails, ({ id }) => id);
   const deliveries = world.deliveries.filter(({ channel }) => channel === 'email');
   const deleted = new Set(world.users.filter((user) => user.is_deleted).map(({ id }) => id));
@@ -21,7 +24,8 @@ export function checkMails({ mails, world }: Evidence): Violation[] {
       if (count > 1 + unknowns) return text;
       if (state === 'sent' && count === 0) return text;
       if (state === 'failed' && !deleted.has(user_id)) return `${text}; ${last_error}`;
-      if (state === 'skipped' && !deleted.has(user_id) && !hasVoidLink.has(user_id)) return `${text}; ${last_error}`;
+      if (state === 'skipped' && !pointless.has(id) && !deleted.has(user_id) && !hasVoidLink.has(user_id))
+        return `${text}; ${last_error}`;
       return state === 'unknown' && unknowns === 0 && text;
     }),
   ]);

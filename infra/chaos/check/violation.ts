@@ -9,6 +9,7 @@ export type Rule =
   | 'every event is consumed'
   | 'everybody is told once'
   | 'mails are not doubled'
+  | 'mails about a task arrive in its order'
   | 'an inbox has the order of the activity log'
   | 'directories equal the users of Auth'
   | 'open tasks have performers'

@@ -185,6 +185,56 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([rule]);
     });
 
+    /** The task is taken from Ann later, which she is told, too. */
+    function takeFromAnn({ events, world, mails }: Evidence): void {
+      const at = '2026-11-20T10:00:05.000000Z';
+      events.push({
+        ...events[5]!,
+        messageId: 'taken',
+        type: 'tasks.task.unassigned',
+        timestamp: at,
+        actor: mia,
+        named: ann,
+      });
+      const told = { ...world.notifications[2]!, id: 'notification-taken', event_id: 'taken', type: 'task.unassigned' };
+      world.notifications.push({ ...told, created_at: at });
+      world.deliveries.push({ ...world.deliveries[0]!, notification_id: told.id });
+      mails.push({ ...mails[0]!, id: told.id });
+    }
+
+    it('one that was skipped while it was true and the last about its task', () => {
+      const skip = (run: Evidence) => {
+        run.mails = run.mails.filter(({ id }) => id !== 'notification-assigned');
+        run.world.deliveries[0]!.state = 'skipped';
+      };
+      expect(brokenBy(skip)).deep.equal([rule]);
+      const skipSuperseded = (run: Evidence) => {
+        takeFromAnn(run);
+        skip(run);
+      };
+      expect(brokenBy(skipSuperseded)).not.include(rule);
+      const skipPointless = (run: Evidence) => {
+        skip(run);
+        run.world.tasks[0]!.assignee_id = mia;
+      };
+      expect(brokenBy(skipPointless)).not.include(rule);
+    });
+
+    it('one that overtook another about the same task', () => {
+      const order = 'mails about a task arrive in its order';
+      expect(brokenBy(takeFromAnn)).not.include(order);
+      const turn = (run: Evidence) => {
+        takeFromAnn(run);
+        run.mails.reverse();
+      };
+      expect(brokenBy(turn)).include(order);
+      const doubt = (run: Evidence) => {
+        turn(run);
+        run.world.deliveries[0]!.unknowns = 1;
+      };
+      expect(brokenBy(doubt)).not.include(order);
+    });
+
     it('one that belongs to no notification', () => {
       expect(brokenBy(({ mails }) => void mails.push({ id: 'stray', to: '' }))).deep.equal([rule]);
     });

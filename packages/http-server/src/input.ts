@@ -1,43 +1,74 @@
 import { problem, type FieldError } from '@taskwire/errors';
 import type { z } from 'zod';
+import { faultOf, isMissing, noForm } from './input-faults.ts';
 
 /** How many faults one answer lists; a hostile body must not become a huge answer. */
 const mostErrors = 50;
+/** How many of them the sentence for people has; a person mends a few at a time. */
+const mostInDetail = 3;
+const mostNames = 5;
 
 /**
- * Parses one part of a request. @throws Problem `invalid_input` that names every field at fault, without repeating what was sent.
+ * Parses one part of a request. `elsewhere` says what to do instead of sending a field that the schema does not have.
+ * @throws Problem `invalid_input` that names every field at fault and says what it must be, without repeating the value that was sent.
  */
-export function parseInput<S extends z.ZodType>(schema: S, input: unknown): z.output<S> {
-  const result = schema.safeParse(input);
+export function parseInput<S extends z.ZodType>(
+  schema: S,
+  input: unknown,
+  elsewhere: Readonly<Record<string, string>> = {},
+): z.output<S> {
+  const result = schema.safeParse(input, { error: faultOf });
   if (result.success) return result.data;
-  const errors = Iterator.from(result.error.issues).flatMap(toFieldErrors).take(mostErrors).toArray();
-  const fields = [...new Set(errors.map((error) => error.field || 'the body'))].slice(0, 5);
-  throw problem('invalid_input', `Not acceptable: ${fields.join(', ')}.`, { errors });
+  const all = Iterator.from(result.error.issues).flatMap((issue) => toFieldErrors(issue, elsewhere));
+  const errors = withoutConsequences(all.take(mostErrors).toArray());
+  throw problem('invalid_input', `Not acceptable: ${namesOf(errors)}. ${sentencesOf(errors)}`, { errors });
 }
 
-function toFieldErrors(issue: z.core.$ZodIssue): FieldError[] {
+function namesOf(errors: readonly FieldError[]): string {
+  return [...new Set(errors.map(nameOf))].slice(0, mostNames).join(', ');
+}
+
+function sentencesOf(errors: readonly FieldError[]): string {
+  const known = errors.filter(({ message }) => message !== unknownField);
+  const sentences = known.slice(0, mostInDetail).map((error) => `${nameOf(error)} ${error.message}.`);
+  if (known.length < errors.length) sentences.push('Fields that the request does not have are refused.');
+  if (known.length > mostInDetail) sentences.push('The rest is in `errors`.');
+  return sentences.join(' ');
+}
+
+function nameOf({ field }: FieldError): string {
+  return field || 'the body';
+}
+
+/** A value of the wrong type breaks other rules too, and a body whose fields are at fault may be left with none ("must have a field to change"). */
+function withoutConsequences(errors: readonly FieldError[]): FieldError[] {
+  const isMistyped = new Set(errors.flatMap(({ field, code }) => (code === 'invalid_type' ? [field] : [])));
+  const causes = errors.filter(({ field, code }) => code === 'invalid_type' || !isMistyped.has(field));
+  const named = causes.filter(({ field }) => field !== '');
+  return named.length > 0 ? named : causes;
+}
+
+function toFieldErrors(issue: z.core.$ZodIssue, elsewhere: Readonly<Record<string, string>>): FieldError[] {
   const path = issue.path.map((part) => String(part).slice(0, 100));
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, mostErrors).map((key) => ({
       field: [...path, key.slice(0, 100)].join('.'),
       code: 'unknown_field',
-      message: 'is not a field of this request',
+      message:
+        (path.length === 0 ? Object.entries(elsewhere).find(([name]) => name === key)?.[1] : undefined) ?? unknownField,
     }));
   }
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    // the branch with the fewest faults is what the caller most likely meant
+  if (issue.code === 'invalid_union' && (path.length === 0 || issue.message === noForm)) {
+    // the branch with the fewest faults is what the caller most likely meant, unless nothing of it was sent
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
-    return closest.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }));
+    const meant = closest.filter((inner) => issue.message === noForm || !isMissing(inner));
+    if (meant.length > 0)
+      return meant.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, elsewhere));
   }
-  return [
-    { field: path.join('.'), code: codeOf(issue), message: isRepeated(issue) ? 'must be given once' : issue.message },
-  ];
+  return [{ field: path.join('.'), code: codeOf(issue), message: issue.message }];
 }
 
-/** A query parameter that comes more than once is an array where a text is expected. */
-function isRepeated(issue: z.core.$ZodIssue): boolean {
-  return issue.code === 'invalid_type' && issue.message.endsWith('received array');
-}
+const unknownField = 'is not a field of this request';
 
 /** A rule of a contract names its own code, as `params: { code }`; zod's rules have zod's. */
 function codeOf(issue: z.core.$ZodIssue): string {

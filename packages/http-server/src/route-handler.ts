@@ -86,7 +86,7 @@ function isAwaited(request: Request, response: Response): boolean {
 function readRequest(route: Route, request: Request): unknown {
   return {
     params: route.params && parseInput(route.params, request.params),
-    query: route.query && parseInput(route.query, request.query),
+    query: route.query && parseInput(route.query, request.query, route.elsewhere),
     body: parseBody(route, request),
     ifMatch: route.ifMatch && readIfMatch(route, request),
     idempotencyKey: route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined,
@@ -99,9 +99,9 @@ function factsOf(request: Request) {
   return { ip: request.ip ?? '', headers: request.headers, ...requestIds(request) };
 }
 
-function parseBody({ body: schema, optionalBody }: Route, { body }: Request): unknown {
+function parseBody({ body: schema, optionalBody, elsewhere }: Route, { body }: Request): unknown {
   if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
-  return parseInput(schema, body);
+  return parseInput(schema, body, elsewhere);
 }
 
 function readIfMatch(route: Route, request: Request): IfMatch | undefined {
@@ -122,6 +122,9 @@ function send(route: Route, request: Request, response: Response, answer: LooseA
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (body === undefined) return void response.end();
   const text = body instanceof RawJson ? body.text : JSON.stringify(body);
+  if (route.location !== undefined && response.statusCode === 201) {
+    response.setHeader('Location', locationOf(route.location, text));
+  }
   if (version !== undefined) {
     const tag = representationTag(version, text);
     response.setHeader('ETag', tag);
@@ -132,4 +135,11 @@ function send(route: Route, request: Request, response: Response, answer: LooseA
   }
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.end(text);
+}
+
+/** The path of what was created. @throws when the body has no id, which is a fault of the contract. */
+function locationOf(path: string, text: string): string {
+  const { id } = JSON.parse(text) as { id?: unknown };
+  if (typeof id !== 'string') throw new Error(`what was created under ${path} has no id`);
+  return path.replace('{id}', encodeURIComponent(id));
 }

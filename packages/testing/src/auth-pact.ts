@@ -97,7 +97,9 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       .addInteraction()
       .uponReceiving('a request for a user who never was')
       .withRequest('GET', `/users/${id}`, (request) => request.headers({ authorization }))
-      .willRespondWith(404, (response) => exampleProblem(is, response, { code: 'not_found' }))
+      .willRespondWith(404, (response) =>
+        exampleProblem(is, response, { code: 'not_found', detail: is.string('There is no such user.') }),
+      )
       .executeTest(async ({ url }) => {
         expect(await consumer.getUser(url, id)).to.deep.equal({ kind: 'not_found' });
       });

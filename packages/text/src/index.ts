@@ -1,3 +1,3 @@
 export { hasAddress } from './addresses.ts';
 export { withoutLinks } from './without-links.ts';
-export { hasHiddenCharacter, hasVisibleCharacter, withoutInvisible } from './invisible.ts';
+export { hasHiddenCharacter, hasVisibleCharacter, readingKey, withoutInvisible } from './invisible.ts';

@@ -1,8 +1,8 @@
 /**
- * Characters that show nothing: Unicode's ignorable ones, with the fillers among its letters, and the blank Braille pattern.
+ * Characters that show nothing: Unicode's ignorable ones, with the fillers among its letters, the blank Braille pattern and the null notehead.
  * https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
  */
-const invisible = String.raw`\p{Default_Ignorable_Code_Point}\u2800`;
+const invisible = String.raw`\p{Default_Ignorable_Code_Point}\u2800\u{1d159}`;
 /** Embeddings, overrides, isolates and marks of the bidirectional algorithm (UAX 9). */
 const directions = String.raw`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069`;
 
@@ -39,6 +39,14 @@ export function hasVisibleCharacter(text: string): boolean {
 /** The text without characters that show nothing or change its direction, save those that are part of how a word is written. */
 export function withoutInvisible(text: string): string {
   return text.replaceAll(anyInvisible, keepNeeded);
+}
+
+/**
+ * What is equal of two short texts that read the same: characters that can be written in two ways (é) are one (NFC), and what shows nothing does not count.
+ * Case does, and so do characters that only look alike.
+ */
+export function readingKey(text: string): string {
+  return withoutInvisible(text.normalize('NFC')).trim();
 }
 
 function keepNeeded(_match: string, needed: string | undefined): string {

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { hasHiddenCharacter, hasVisibleCharacter, withoutInvisible } from '../src/index.ts';
+import { hasHiddenCharacter, hasVisibleCharacter, readingKey, withoutInvisible } from '../src/index.ts';
 
 describe('Characters that show nothing', () => {
   const hidden = [
@@ -67,11 +67,39 @@ describe('Characters that show nothing', () => {
       '\u202e\u202c',
       '\ufe0f',
       '\u{e0041}',
+      '\u{1d159}',
+      '\uffa0\u180e\u2064',
       '',
     ]) {
       expect(hasVisibleCharacter(text), escape(text)).to.equal(false);
     }
     for (const text of ['A', '李', '.', '👩', '\u200bA']) expect(hasVisibleCharacter(text), text).to.equal(true);
+  });
+});
+
+describe('Texts that read the same', () => {
+  const same: [string, string][] = [
+    ['caf\u00e9', 'cafe\u0301'],
+    ['\u1112\u1161\u11ab', '\ud55c'],
+    ['home', 'ho\u200bme'],
+    ['home', '\u202ehome'],
+    ['home', 'home\u{e0041}'],
+  ];
+  for (const [one, other] of same) {
+    it(`have one key: ${escape(one)} and ${escape(other)}`, () => {
+      expect(readingKey(one)).to.equal(readingKey(other));
+    });
+  }
+
+  it('differ in case, and where a character is another that looks alike or is part of how a word is written', () => {
+    for (const [one, other] of [
+      ['home', 'Home'],
+      ['fi', '\ufb01'],
+      ['a', '\u0430'],
+      ['علی\u200cرضا', 'علیرضا'],
+    ] as const) {
+      expect(readingKey(one), escape(one)).not.to.equal(readingKey(other));
+    }
   });
 });
 

@@ -78,6 +78,7 @@ describe('the pages of accounts', () => {
     const again = await browser.open(link);
     expect(again.status).to.equal(422);
     expect(again.text).to.contain('It was used already').and.contain('/oidc/account/forgot');
+    expect(again.text).to.contain('This link was used before').and.not.contain('invalid or has expired');
     expect((await world.api.call('login', { body: { email: person.email, password } })).status).to.equal(401);
     const login2 = await world.api.call('login', { body: { email: person.email, password: newPassword } });
     expect(login2.status).to.equal(200);

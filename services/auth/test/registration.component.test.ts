@@ -25,6 +25,7 @@ describe('registration', () => {
     const answer = await register('open', 'anybody@elsewhere.example');
     expect(answer.status).to.equal(201);
     expect(answer.body).to.include({ role: 'member', email_verified: false });
+    expect(answer.headers.get('location')).to.equal(`/api/v1/users/${(answer.body as { id: string }).id}`);
   });
 
   it('takes nobody where it is off', async () => {

@@ -3,16 +3,17 @@ import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/h
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
 import { createDeadLetters, createInbox } from '@taskwire/inbox';
 import { createLoop, type Component } from '@taskwire/lifecycle';
-import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
+import { createDatabase, refuseNewerDatabase, requireMigrated, type Tx } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
 import { sends, type Channel } from './app/channel.ts';
 import { composer } from './app/compose.ts';
 import { deliveryLoop } from './app/deliver.ts';
-import { findTask } from './app/find-task.ts';
+import { findTask, findTaskNow } from './app/find-task.ts';
 import type { MailBudgetSettings } from './app/mail-budget.ts';
 import { deliveryMetrics } from './metrics/delivery-metrics.ts';
+import { recheck } from './app/recheck.ts';
 import { tellAboutAccount } from './app/tell-about-account.ts';
 import { inviteByMail } from './app/invite-by-mail.ts';
 import { tellAboutTask } from './app/tell-about-task.ts';
@@ -21,6 +22,7 @@ import { inApp } from './channels/in-app.ts';
 import { findLink } from './clients/links.ts';
 import { findAccountHolder, findPerson } from './clients/people.ts';
 import { fetchTask } from './clients/tasks.ts';
+import type { NewNotification } from './app/ports.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { handlers } from './messaging/handlers.ts';
@@ -42,8 +44,6 @@ const ignore = bindings;
 
 /** A delivery is at most this late, in milliseconds: a second is soon for an e-mail, and the look is one index probe. */
 const deliveryPollMs = 1_000;
-/** An effect ends shortly before its commit, which is when deliveries can be seen. A wake-up that comes too early is made good by the poll. */
-const commitMs = 20;
 /** Whoever is erased was deleted weeks ago, and what has had its time had months. */
 const erasureIntervalMs = 3_600_000;
 
@@ -98,7 +98,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const directory = createUserDirectory({
     ...{ db, users, telemetry },
     requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
-    introduce: async (tx, user) => (await writeNotifications(tx, [welcome(user)])) > 0,
+    introduce: async (tx, user) => (await notify(tx, [welcome(user)])) > 0,
   });
   const people = findPerson(directory);
   const accountHolders = findAccountHolder(directory, users);
@@ -119,7 +119,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   // from event to notification
   const compose = composer(wordsInApp, channels);
   const welcome = welcomeMissed({ compose });
-  const cachedTask = findTask({ cache: taskCache(db.pool), fetchTask: fetchTask(tasks) });
+  const taskSources = { cache: taskCache(db.pool), fetchTask: fetchTask(tasks) };
+  const cachedTask = findTask(taskSources);
   const rabbit = createRabbit({
     url: env.AMQP_URL,
     name: service,
@@ -128,6 +129,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     managementUrl: env.RABBITMQ_MANAGEMENT_URL,
     verifyEveryMs: overrides.verifyEveryMs,
   });
+  const wakeDeliveries = () => deliveries.forEach((loop) => loop.wake());
+  const notify = async (tx: Tx, notifications: readonly NewNotification[]): Promise<number> => {
+    tx.afterCommit(wakeDeliveries);
+    return await writeNotifications(tx, notifications);
+  };
   const inbox = createInbox({
     db,
     rabbit,
@@ -139,10 +145,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
         tellAboutAccount: tellAboutAccount({ findPerson: people, findAccountHolder: accountHolders, compose }),
         inviteByMail: inviteByMail({ compose }),
         introduced: directory.introduced,
-        async writeNotifications(tx, notifications) {
-          await writeNotifications(tx, notifications);
-          setTimeout(() => deliveries.forEach((loop) => loop.wake()), commitMs).unref();
-        },
+        writeNotifications: notify,
       }),
     ],
     senders: { logins: env.EVENT_LOGINS, withoutUserId: env.EVENTS_WITHOUT_USER_ID },
@@ -158,6 +161,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     deliveryLoop({
       log,
       channel,
+      recheck: recheck({ findTaskNow: findTaskNow(taskSources) }),
       concurrency: env.SMTP_CONNECTIONS,
       intervalMs: deliveryPollMs,
       telemetry: { logger: telemetry.logger, ended },

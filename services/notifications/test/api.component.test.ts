@@ -41,6 +41,7 @@ describe('The API of notifications', () => {
         type: 'task.assigned',
         taskId: randomUUIDv7(),
         actorId: null,
+        happenedAt: null,
         facts: { task: null, actor: null, recipient: user.name },
         words: { title: `Title ${n}`, body: 'Body' },
         class: 'notice',

@@ -109,7 +109,9 @@ describePact('notifications', 'auth', (pact, formPact) => {
         .addInteraction()
         .uponReceiving('a request for a link that never was')
         .withRequest('GET', `/account_links/${linkId}`, (request) => request.headers(headers))
-        .willRespondWith(404, (response) => exampleProblem(is, response, { code: 'not_found' }))
+        .willRespondWith(404, (response) =>
+          exampleProblem(is, response, { code: 'not_found', detail: is.string('There is no such link.') }),
+        )
         .executeTest(async ({ url }) => expect(await ask(url)).to.include({ kind: 'ended' }));
     });
   });

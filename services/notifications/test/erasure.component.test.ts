@@ -35,6 +35,7 @@ describe('What users were told whom Auth has erased', () => {
             type: 'user.welcome',
             taskId: null,
             actorId: null,
+            happenedAt: null,
             facts: { task: null, actor: null, recipient: state.name },
             // mails with links have no words
             words: number === 0 ? null : { title: `Welcome, ${state.name}`, body: 'Hello' },
@@ -84,6 +85,7 @@ describe('What users were told whom Auth has erased', () => {
     const eventId = randomUUIDv7();
     const notification = {
       ...({ eventId, userId, type: 'task.assigned', taskId: task.id, actorId, facts, class: 'notice' } as const),
+      happenedAt: null,
       words: wordsInApp('task.assigned', facts),
       channels: [
         { name: 'in_app', state: 'sent' },

@@ -41,6 +41,27 @@ describe('Somebody who makes events to mail people with', () => {
 
   const mailsTo = (user: StandInUser) => mail.received.filter(({ to }) => to.includes(user.email)).length;
 
+  const inApp = async (user: StandInUser) => {
+    const { body } = await service.call('GET', '/api/v1/notifications', { token: await around.others.userToken(user) });
+    return (body as { data: unknown[] }).data;
+  };
+
+  it('and assigns many tasks reaches their performers by mail a few times; all of it is in the app', async () => {
+    const [mia, ann] = [around.others.addUser('Mia', 'manager'), around.others.addUser('Ann')];
+    const ben = around.others.addUser('Ben');
+    for (let n = 0; n < 12; n++) {
+      const task = around.others.addTask(mia, 'Paint the fence');
+      const fact = { task_uuid: task.id, actor: mia.id, timestamp: new Date(Date.now() + n).toISOString() };
+      await around.publish('tasks.task.assigned', { ...fact, assigned_to: n % 2 === 0 ? ann.id : ben.id });
+    }
+    const [anns, bens] = [await ends(ann, 6), await ends(ben, 6)];
+    expect((anns['sent'] ?? 0) + (bens['sent'] ?? 0), 'what one caller causes').to.equal(6);
+    expect(anns['sent'] ?? 0, 'what one recipient gets').to.be.at.most(4);
+    expect(bens['sent'] ?? 0).to.be.at.most(4);
+    expect(mailsTo(ann) + mailsTo(ben)).to.equal(6);
+    expect(await inApp(ann)).to.have.length(6);
+  });
+
   it('and passes a task to and fro reaches its performers by mail a few times; all of it is in the app', async () => {
     const [mia, ann] = [around.others.addUser('Mia', 'manager'), around.others.addUser('Ann')];
     const ben = around.others.addUser('Ben');
@@ -53,19 +74,15 @@ describe('Somebody who makes events to mail people with', () => {
     }
     // of each ten events of theirs, or nine
     const [anns, bens] = [await ends(ann, 10), await ends(ben, 9)];
-    expect((anns['sent'] ?? 0) + (bens['sent'] ?? 0), 'what one caller causes').to.equal(6);
-    expect(anns['sent'] ?? 0, 'what one recipient gets').to.be.at.most(4);
-    expect(bens['sent'] ?? 0).to.be.at.most(4);
-    expect(mailsTo(ann) + mailsTo(ben)).to.equal(6);
-    const token = await around.others.userToken(ann);
-    const { body } = await service.call('GET', '/api/v1/notifications', { token });
-    expect((body as { data: unknown[] }).data).to.have.length(10);
+    for (const sent of [anns['sent'], bens['sent']]) expect(sent).to.be.within(1, 4);
+    expect(mailsTo(ann) + mailsTo(ben)).to.be.at.most(6);
+    expect(await inApp(ann)).to.have.length(10);
   });
 
   it('and uses up what somebody gets cannot hide from them that their password was changed', async () => {
     const [mia, cas] = [around.others.addUser('Mia', 'manager'), around.others.addUser('Cas')];
-    const task = around.others.addTask(mia, 'Paint the fence');
     for (let n = 0; n < 6; n++) {
+      const task = around.others.addTask(mia, 'Paint the fence');
       const fact = { task_uuid: task.id, actor: mia.id, timestamp: new Date(Date.now() + n).toISOString() };
       await around.publish('tasks.task.assigned', { ...fact, assigned_to: cas.id });
     }

@@ -6,7 +6,7 @@ import type { Claimed } from '../src/app/delivery-log.ts';
 const claimed: Claimed = {
   ...{ id: randomUUIDv7(), notificationId: randomUUIDv7(), userId: randomUUIDv7(), actorId: null },
   ...{ type: 'user.welcome', facts: { task: null, actor: null, recipient: 'Ann' }, attempt: 1 },
-  ...{ claim: randomUUIDv7(), createdAt: Date.now(), unknowns: 0, class: 'security' },
+  ...{ claim: randomUUIDv7(), createdAt: Date.now(), unknowns: 0, isSuperseded: false, class: 'security' },
 };
 
 describe('The pause before a delivery is tried again', () => {

@@ -1,8 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
+import { query } from '@taskwire/postgres';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import { expect } from 'chai';
-import { findTask, type FetchTask, type FetchedTask } from '../src/app/find-task.ts';
-import type { FindTask } from '../src/app/ports.ts';
+import { findTask, findTaskNow, type FetchTask, type FetchedTask } from '../src/app/find-task.ts';
+import type { FindTask, FindTaskNow } from '../src/app/ports.ts';
 import { migrations } from '../src/migrations.ts';
 import { taskCache } from '../src/postgres/task-cache.ts';
 
@@ -15,7 +16,7 @@ const aMomentLater = () => new Date(Date.now() + 5).toISOString();
 describe('The task cache', () => {
   let database: TestDatabase;
   let id: string;
-  const creatorId = randomUUIDv7();
+  const [creatorId, assigneeId] = [randomUUIDv7(), randomUUIDv7()];
   let answer: Awaited<ReturnType<FetchTask>>;
   let fetches: number;
   let find: FindTask;
@@ -39,7 +40,9 @@ describe('The task cache', () => {
   const state = (version: number, title: string, updatedAt: string): FetchedTask => ({
     id,
     title,
+    state: 'assigned',
     creatorId,
+    assigneeId,
     version,
     updatedAt,
   });
@@ -124,5 +127,62 @@ describe('The task cache', () => {
     expect(await find(id, at(1), never)).to.deep.equal({ kind: 'unheard_of' });
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     expect(await find(id, at(1), never)).to.deep.equal(known('Paint'));
+  });
+
+  describe('asked how things are with a task at this moment', () => {
+    let now: FindTaskNow;
+    const asking = { recentMs: 0, signal: never };
+    const open = (title: string) => ({ kind: 'task', title, state: 'assigned', assigneeId });
+
+    beforeEach(() => {
+      const fetchTask: FetchTask = async () => {
+        fetches += 1;
+        return answer;
+      };
+      now = findTaskNow({ cache: taskCache(database.db.pool), fetchTask });
+    });
+
+    it('asks Tasks, but for an answer that it was given a moment ago', async () => {
+      answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+      await find(id, at(1), never);
+      answer = { kind: 'ok', value: state(2, 'Paint it black', at(2)) };
+      expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({ now: open('Paint'), doubt: null });
+      expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), doubt: null });
+      expect(fetches).to.equal(2);
+    });
+
+    it('keeps the answer, for when Tasks cannot be asked', async () => {
+      answer = { kind: 'ok', value: state(2, 'Paint it black', at(2)) };
+      await now(id, asking);
+      answer = { kind: 'unavailable', detail: 'tasks is down' };
+      expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), doubt: 'tasks is down' });
+      answer = { kind: 'not_found' };
+      expect(await now(id, asking)).to.deep.equal({
+        now: open('Paint it black'),
+        doubt: 'Tasks does not know the task',
+      });
+    });
+
+    it('knows nothing of a task that it never had, while Tasks cannot be asked', async () => {
+      answer = { kind: 'unavailable', detail: 'tasks is down' };
+      expect(await now(id, asking)).to.deep.equal({ now: undefined, doubt: 'tasks is down' });
+    });
+
+    it('learns that the task was deleted, and does not keep that: a task that is restored is not hidden by it', async () => {
+      answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+      await find(id, at(1), never);
+      answer = { kind: 'gone' };
+      expect(await now(id, asking)).to.deep.equal({ now: { kind: 'deleted', title: 'Paint' }, doubt: null });
+      answer = { kind: 'ok', value: state(3, 'Paint', at(3)) };
+      expect(await find(id, at(3), never)).to.deep.equal(known('Paint'));
+    });
+
+    it('does not take a state for current that was stored by a build which keeps no states', async () => {
+      answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
+      await find(id, at(1), never);
+      await query(database.db.pool, 'UPDATE task_cache SET version = 2 WHERE id = $1', [id]);
+      answer = { kind: 'unavailable', detail: 'tasks is down' };
+      expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({ now: undefined, doubt: 'tasks is down' });
+    });
   });
 });

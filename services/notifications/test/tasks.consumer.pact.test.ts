@@ -35,26 +35,35 @@ describePact('notifications', 'tasks', (pact) => {
 
   const path = is.fromProviderState('/tasks/${id}', `/tasks/${taskId}`);
 
-  it('reads a task', async () => {
-    await pact()
-      .addInteraction()
-      .given('a task')
-      .uponReceiving('a request for the task')
-      .withRequest('GET', path, (request) => request.headers(headers))
-      .willRespondWith(200, (response) =>
-        response.jsonBody({
-          id: is.fromProviderState('${id}', taskId),
-          title: is.string('Paint the fence'),
-          creator_id: is.uuid(creatorId),
-          version: is.integer(1),
-          updated_at: exampleInstant(is),
-        }),
-      )
-      .executeTest(async ({ url }) => {
-        const value = { id: taskId, title: 'Paint the fence', creatorId, version: 1, updatedAt: at };
-        expect(await ask(url)).to.deep.equal({ kind: 'ok', value });
-      });
-  });
+  const examples = [
+    { given: 'a task', state: 'draft', assigneeId: null, assignee: null },
+    { given: 'a task that is assigned', state: 'assigned', assigneeId: performerId, assignee: is.uuid(performerId) },
+  ];
+  for (const { given, state, assigneeId, assignee } of examples) {
+    it(`reads ${given}`, async () => {
+      await pact()
+        .addInteraction()
+        .given(given)
+        .uponReceiving(`a request for ${given}`)
+        .withRequest('GET', path, (request) => request.headers(headers))
+        .willRespondWith(200, (response) =>
+          response.jsonBody({
+            id: is.fromProviderState('${id}', taskId),
+            title: is.string('Paint the fence'),
+            state,
+            creator_id: is.uuid(creatorId),
+            assignee_id: assignee,
+            version: is.integer(1),
+            updated_at: exampleInstant(is),
+          }),
+        )
+        .executeTest(async ({ url }) => {
+          const title = 'Paint the fence';
+          const value = { id: taskId, title, state, creatorId, assigneeId, version: 1, updatedAt: at };
+          expect(await ask(url)).to.deep.equal({ kind: 'ok', value });
+        });
+    });
+  }
 
   it('hears that a task was deleted', async () => {
     await pact()

@@ -131,6 +131,10 @@ describe('bad input', () => {
       ['title', 7],
       ['title', ''],
       ['title', '   '],
+      // zero width, tags, variation selectors, fillers and blanks: nothing to see
+      ...['\u200b', '\u2800', '\u3164\u115f\uffa0', '\u{e0041}', '\ufe0f', '\u00ad\u2060', '\u202e', '\u{1d159}'].map(
+        (text): [string, unknown] => ['title', text],
+      ),
       ['title', 'x'.repeat(201)],
       ['title', 'two\nlines'],
       ['title', 'nul\u0000'],
@@ -147,6 +151,10 @@ describe('bad input', () => {
       ['labels', 'home'],
       ['labels', ['a', 'a']],
       ['labels', ['']],
+      ['labels', ['\u200b']],
+      // é as one character, and as a letter with an accent
+      ['labels', ['caf\u00e9', 'cafe\u0301']],
+      ['labels', ['home', 'ho\u200bme']],
       ['labels', Array.from({ length: 21 }, (_, index) => String(index))],
       ['labels', [['a']]],
     ];
@@ -163,6 +171,17 @@ describe('bad input', () => {
         }
       });
     }
+
+    it('a field that another operation changes is 422, and the answer names that operation', async () => {
+      for (const [body, operation] of [
+        [{ state: 'completed' }, 'POST /api/v1/tasks/{id}/transition, for example {"state": "in_progress"}'],
+        [{ assignee_id: admin.id }, 'POST /api/v1/tasks/{id}/assign, for example {"assignee_id": '],
+      ] as const) {
+        const answer = await world.call('changeTask', { ...good('changeTask'), body });
+        expect([answer.status, codeOf(answer)]).to.deep.equal([422, 'invalid_input']);
+        expect((answer.body as { detail: string }).detail).to.include(operation);
+      }
+    });
 
     it('an assignee that is not a uuid, or together with a random choice, is 422', async () => {
       for (const operation of ['createTask', 'assignTask'] as const) {

@@ -45,6 +45,7 @@ describe('Tasks, as a provider', () => {
       token: async () => await world.auth.serviceToken('tasks:read'),
       states: {
         'a task': async () => ({ id: (await world.createTask(manager)).id }),
+        'a task that is assigned': async () => ({ id: (await assigned()).task.id }),
         'a task that was deleted': async () => {
           const { id } = await world.createTask(manager);
           await world.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });

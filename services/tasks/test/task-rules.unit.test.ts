@@ -55,6 +55,28 @@ describe('the states of a task', () => {
     }
   });
 
+  it('say in a refusal where the task can go instead, and how', () => {
+    const refusal = (from: TaskState, to: TaskState) => {
+      try {
+        transition(inState(from), to);
+      } catch (error) {
+        return (error as Problem).detail;
+      }
+      return 'allowed';
+    };
+    const assigning = 'POST /api/v1/tasks/{id}/assign, for example {"assign": "random"}';
+    expect(refusal('draft', 'completed')).to.equal(
+      `A task that is draft cannot become completed. It can become cancelled, for example {"state": "cancelled"}, or be assigned with ${assigning}.`,
+    );
+    expect(refusal('assigned', 'completed')).to.equal(
+      'A task that is assigned cannot become completed. It can become in_progress or cancelled, for example {"state": "in_progress"}.',
+    );
+    expect(refusal('in_progress', 'assigned')).to.include(assigning);
+    expect(refusal('completed', 'in_progress')).to.equal(
+      'A task that is completed has ended and cannot become in_progress; create another task.',
+    );
+  });
+
   it('allow assigning until the task has ended, and take begun work back to assigned', () => {
     for (const state of states) {
       const expected = ['completed', 'cancelled'].includes(state) ? 'illegal_transition' : 'allowed';

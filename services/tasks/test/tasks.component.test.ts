@@ -21,6 +21,7 @@ describe('tasks', () => {
       const answer = await world.call('createTask', { token: ann.token, body: { title: '  Paint the fence ' } });
       expect(answer.status).to.equal(201);
       expect(answer.headers.get('etag')).to.match(/^"1-/);
+      expect(answer.headers.get('location')).to.equal(`/api/v1/tasks/${(answer.body as Task).id}`);
       expect(answer.body).to.deep.include({
         title: 'Paint the fence',
         description: '',
@@ -128,6 +129,11 @@ describe('tasks', () => {
       };
       expect((await world.createTask(stranger)).creator).to.deep.equal({ id, name: '' });
     });
+  });
+
+  it('keeps a label in one form, however its characters are written', async () => {
+    const task = await world.createTask(ann, { labels: ['cafe\u0301', 'Cafe', 'cafe'] });
+    expect(task.labels).to.deep.equal(['caf\u00e9', 'Cafe', 'cafe']);
   });
 
   describe('changing', () => {

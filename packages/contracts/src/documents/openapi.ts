@@ -194,6 +194,11 @@ const headers: Json = {
     schema: { type: 'string' },
     example: tagExample,
   },
+  Location: {
+    description: 'The path of what was created.',
+    schema: { type: 'string' },
+    example: '/api/v1/tasks/019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e',
+  },
   'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
   'WWW-Authenticate': { description: 'What kind of token is missing, or what is wrong with it; for a log-in that is too old, the challenge of RFC 9470.', schema: { type: 'string' } },
   'Idempotency-Replayed': {
@@ -212,6 +217,7 @@ function successes(route: Route): Json {
         description: meaning[Number(status)] ?? 'Refused',
         headers: {
           'X-Request-Id': header('X-Request-Id'),
+          ...(status === '201' && route.location !== undefined ? { Location: header('Location') } : {}),
           ...(route.etag === true ? { ETag: header('ETag') } : {}),
           ...(route.idempotent === true ? { 'Idempotency-Replayed': header('Idempotency-Replayed') } : {}),
         },

@@ -46,7 +46,7 @@ export function problemExample(code: ProblemCode): unknown {
     detail: `${title}.`,
     code,
     ...(code === 'invalid_input'
-      ? { errors: [{ field: 'title', code: 'too_small', message: 'Too small: expected string to have >=1 characters' }] }
+      ? { errors: [{ field: 'title', code: 'too_small', message: 'must not be empty' }] }
       : {}),
     request_id: '8d5f1f0e-2f0c-4c39-9d0a-3f2f6f1f9b11',
   };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { addressRoutes, linkToken } from './addresses.ts';
 import { auditRoutes } from './audit.ts';
+import { ofChangedUser } from './elsewhere.ts';
 import { internalUserRoutes } from './internal-users.ts';
 import { invitationRoutes } from './invitations.ts';
 import { oauthRoutes } from './oauth.ts';
@@ -28,6 +29,7 @@ export const authRoutes = {
       invitation_token: linkToken.optional().describe('what stands behind token= in the link of an invitation'),
     }),
     responses: { 201: user },
+    location: '/api/v1/users/{id}',
     problems: [
       'registration_closed',
       'email_domain_not_accepted',
@@ -191,6 +193,7 @@ export const authRoutes = {
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     body: z.strictObject({ email, password: newPassword, name: personName, role, ...stepUp }),
     responses: { 201: user },
+    location: '/api/v1/users/{id}',
     etag: true,
     problems: ['email_taken', 'weak_password', ...stepUpProblems],
   }),
@@ -221,8 +224,9 @@ export const authRoutes = {
       .strictObject({ name: personName.optional(), email: email.optional(), role: role.optional(), ...stepUp })
       .refine(
         ({ name, email: address, role: wanted }) => [name, address, wanted].some((field) => field !== undefined),
-        'must name at least one field to change',
+        'must have a field to change, for example {"name": "Ann Example"}',
       ),
+    elsewhere: ofChangedUser,
     ifMatch: 'required',
     responses: { 200: user },
     etag: true,

@@ -30,6 +30,7 @@ export const invitationRoutes = {
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     body: z.strictObject({ email, name: personName.optional() }),
     responses: { 201: invitation },
+    location: '/api/v1/invitations/{id}',
     problems: ['registration_closed', 'email_taken', 'already_invited', 'rate_limited'],
   }),
   listInvitations: defineRoute({

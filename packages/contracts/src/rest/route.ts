@@ -20,6 +20,11 @@ export type Route = {
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;
+  /**
+   * Fields that callers expect in the query or the body and that are not there, each with what to do instead: a sentence without its subject, such as
+   * `is changed with POST …, for example {…}`. The refusal of such a field says it.
+   */
+  elsewhere?: Readonly<Record<string, string>>;
   /** Whether the body may be left out. */
   optionalBody?: true;
   ifMatch?: IfMatch;
@@ -27,6 +32,8 @@ export type Route = {
   idempotent?: boolean;
   /** Statuses of success, each with the schema of its body, or null for none. */
   responses: Readonly<Record<number, z.ZodType | null>>;
+  /** The path of what a 201 has created, with its id from the body in the place of `{id}`; sent as Location. Every route with a 201 has it. */
+  location?: string;
   /** Whether the answer has an ETag. */
   etag?: boolean;
   /**

@@ -1,4 +1,4 @@
-import { hasAddress, hasHiddenCharacter, hasVisibleCharacter } from '@taskwire/text';
+import { hasAddress, hasHiddenCharacter, hasVisibleCharacter, readingKey } from '@taskwire/text';
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 
@@ -57,21 +57,19 @@ function hasMailboxName(text: string): boolean {
   return name.length <= 64 && name.split('.').every((part) => part !== '');
 }
 export const searchText = line.min(1).max(100);
+
+/** What must show something: zero-width characters, fillers, tags and the like alone are no title and no name. */
+const nothingVisible = { message: 'must have a character that can be seen', params: { code: 'nothing_visible' }, abort: true };
+const visibleLine = (most: number) => line.min(1, { abort: true }).max(most, { abort: true }).refine(hasVisibleCharacter, nothingVisible);
+
 /** Why somebody did what they did, for those who look later. */
-export const reasonText = line.min(1).max(500);
+export const reasonText = visibleLine(500);
 
 /**
  * A person's name as others read it, in mails too. It has something to see, nothing that hides or reorders text, and no web or e-mail address: names reach
  * people who never asked for them. The length is checked first and ends the check, so that no long text is searched.
  */
-export const personName = line
-  .min(1, { abort: true })
-  .max(100, { abort: true })
-  .refine((name) => hasVisibleCharacter(name), {
-    message: 'must have a character that can be seen',
-    params: { code: 'nothing_visible' },
-    abort: true,
-  })
+export const personName = visibleLine(100)
   .refine((name) => !hasHiddenCharacter(name), {
     message: 'must not have invisible characters, line breaks or characters that change the direction of text; type it instead of pasting it',
     params: { code: 'hidden_character' },
@@ -86,13 +84,18 @@ export const personName = line
 export const newPassword = z.string().min(8).max(256);
 export const givenPassword = z.string().min(1).max(256);
 
-export const title = line.min(1).max(200);
+export const title = visibleLine(200);
 export const description = prose.max(10_000);
-export const label = line.min(1).max(50);
+/** Kept in one of the ways in which its characters can be written (NFC), so that whoever compares labels finds those that are the same. */
+export const label = line
+  .normalize('NFC')
+  .min(1, { abort: true })
+  .max(50, { abort: true })
+  .refine(hasVisibleCharacter, nothingVisible);
 export const labels = z
   .array(label)
   .max(20)
-  .refine((list) => new Set(list).size === list.length, 'must not repeat a label');
+  .refine((list) => new Set(list.map(readingKey)).size === list.length, 'must not repeat a label, in whichever way its characters are written');
 /**
  * An instant as callers give it: RFC 3339 with an offset, as fine as nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
  * fractions without end are an attack on whatever parses them.

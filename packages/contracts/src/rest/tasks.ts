@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
+import { ofAssignment, ofChangedTask, ofNewTask, ofTaskFilters, ofTransition } from './elsewhere.ts';
 import { defineRoute } from './route.ts';
 import { activity, description, dueAt, idParams, labels, listOf, page, priority, task, taskState, title } from './schemas.ts';
 
@@ -10,7 +11,10 @@ import { activity, description, dueAt, idParams, labels, listOf, page, priority,
  */
 const largestTaskBytes = 72 * 1024;
 
-const assignment = z.union([z.strictObject({ assignee_id: uuid }), z.strictObject({ assign: z.literal('random') })]);
+const assignment = z.union(
+  [z.strictObject({ assignee_id: uuid }), z.strictObject({ assign: z.literal('random') })],
+  'must be {"assign": "random"}, or have the id of a user, for example {"assignee_id": "019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e"}',
+);
 
 /** Tasks' REST API. */
 export const tasksRoutes = {
@@ -25,12 +29,14 @@ export const tasksRoutes = {
       ...page,
       state: taskState.optional(),
       assignee: z
-        .union([uuid, z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for tasks without a performer')
+        // without `abort` a union gives the fault of its only text format, and not its own message
+        .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for tasks without a performer')
         .optional()
         .describe('the id of the performer, me for the caller, or none'),
       creator: uuid.optional().describe('the id of the user who created the task'),
       mine: z.enum(['true', 'false']).optional().describe('true: only tasks that are assigned to the caller; false: only those that are not'),
     }),
+    elsewhere: ofTaskFilters,
     responses: { 200: listOf(task) },
     problems: ['bad_cursor'],
   }),
@@ -56,9 +62,11 @@ export const tasksRoutes = {
         path: ['assign'],
         message: 'must not be given together with assignee_id',
       }),
+    elsewhere: ofNewTask,
     maxBodyBytes: largestTaskBytes,
     idempotent: true,
     responses: { 201: task },
+    location: '/api/v1/tasks/{id}',
     etag: true,
     problems: ['unknown_assignee', 'ineligible_assignee', 'no_performers'],
   }),
@@ -92,7 +100,8 @@ export const tasksRoutes = {
         due_at: dueAt.nullable().optional(),
         labels: labels.optional(),
       })
-      .refine((change) => Object.keys(change).length > 0, 'must name at least one field to change'),
+      .refine((change) => Object.keys(change).length > 0, 'must have a field to change, for example {"title": "Paint the fence"}'),
+    elsewhere: ofChangedTask,
     maxBodyBytes: largestTaskBytes,
     ifMatch: 'required',
     responses: { 200: task },
@@ -122,6 +131,7 @@ export const tasksRoutes = {
     access: { kind: 'user', scopes: ['tasks:write'], roles: ['admin', 'manager'] },
     params: idParams,
     body: assignment,
+    elsewhere: ofAssignment,
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: task },
@@ -138,6 +148,7 @@ export const tasksRoutes = {
     access: { kind: 'user', scopes: ['tasks:write'] },
     params: idParams,
     body: z.strictObject({ state: taskState }),
+    elsewhere: ofTransition,
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: task },

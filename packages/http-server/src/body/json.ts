@@ -40,9 +40,10 @@ export function parseJson(text: string): unknown {
 function requireWellFormed(value: unknown, path: readonly string[]): void {
   if (typeof value === 'string') {
     if (value.isWellFormed()) return;
+    const field = path.join('.');
     const message = 'must not have an unpaired surrogate (\\ud800 to \\udfff)';
-    throw problem('invalid_input', `Not acceptable: ${path.join('.') || 'the body'}.`, {
-      errors: [{ field: path.join('.'), code: 'unpaired_surrogate', message }],
+    throw problem('invalid_input', `Not acceptable: ${field || 'the body'}. ${field || 'the body'} ${message}.`, {
+      errors: [{ field, code: 'unpaired_surrogate', message }],
     });
   }
   if (typeof value !== 'object' || value === null) return;

@@ -1,4 +1,4 @@
-import { problem } from '@taskwire/errors';
+import { problem, type Problem } from '@taskwire/errors';
 import type { AccessPeriod } from './access-period.ts';
 import type { Origin } from './audit.ts';
 import type { LinkTokens } from './link-tokens.ts';
@@ -97,6 +97,11 @@ export function linkEndText(end: LinkEnd): string {
 
 export function linkNotValid(end: LinkEnd) {
   return problem('link_not_valid', `${linkEndText(end)} Ask for a new one.`);
+}
+
+/** Whether a link is refused because it has done its work. */
+export function isOfUsedLink({ code, detail }: Problem): boolean {
+  return code === 'link_not_valid' && detail.startsWith(meanings.used);
 }
 
 type Parts = { links: AccountLinks; linkTokens: LinkTokens };

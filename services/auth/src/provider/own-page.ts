@@ -1,5 +1,6 @@
 import type { Problem } from '@taskwire/errors';
 import type { OwnPath } from '@taskwire/http-server';
+import { isOfUsedLink } from '../app/account-links.ts';
 import { failedPage } from './pages/account-pages.ts';
 import type { Way } from './pages/html.ts';
 import { refusalOf } from './refusal.ts';
@@ -27,7 +28,8 @@ export function ok(body: string): Answer {
 
 /** A link that cannot be used, and the way to another one, where there is one. */
 export function ended(refused: Problem, way: Way | undefined): Answer {
-  const title = 'This link is invalid or has expired';
+  // a link that did its work is not one that does not work
+  const title = isOfUsedLink(refused) ? 'This link was used before' : 'This link is invalid or has expired';
   return { status: refused.status, body: failedPage({ title, text: refused.detail, way }) };
 }
 

@@ -60,6 +60,10 @@ function checkContract(route: Route, answer: Answer): void {
   else if (schema !== undefined)
     expect(schema.parse(answer.body)).to.deep.equal(answer.body, 'has fields that the contract lacks');
   else if (answer.status !== 304) expectProblem(answer);
+  if (answer.status === 201) {
+    const { id } = answer.body as { id: string };
+    expect(answer.headers.get('location')).to.equal(route.location?.replace('{id}', id)).and.to.be.a('string');
+  }
 }
 
 type Problem = { status: number; code: string; detail: string; errors?: { field: string; code: string }[] };

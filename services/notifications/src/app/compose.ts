@@ -7,12 +7,14 @@ import { classes } from './rules.ts';
 export type Words = (type: NotificationType, facts: Facts) => NewNotification['words'];
 
 export type Compose = (
-  about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'actorId' | 'facts'>,
+  about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'actorId' | 'facts'> &
+    Partial<Pick<NewNotification, 'happenedAt'>>,
 ) => NewNotification;
 
 /** Puts a notification into words and onto the channels that carry its type. */
 export function composer(words: Words, channels: readonly Channel[]): Compose {
   return (about) => ({
+    happenedAt: null,
     ...about,
     words: words(about.type, about.facts),
     taskId: about.facts.task?.id ?? null,

@@ -11,10 +11,11 @@ import {
   type Progress,
 } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
-import type { SendingChannel, Verdict } from './channel.ts';
-import type { Claimed, DeliveryLog, Recorded } from './delivery-log.ts';
+import type { Handover, SendingChannel, Verdict } from './channel.ts';
+import { superseded, type Claimed, type DeliveryLog, type Recorded } from './delivery-log.ts';
 import { openHandover } from './handover.ts';
 import { sentAgainWhenUnknown } from './notification-types.ts';
+import type { Recheck } from './recheck.ts';
 
 /** How long an attempt may take to get to the handover: longer than looking up a person, a task or a link takes with its own limits. */
 const prepareMs = 15_000;
@@ -38,6 +39,8 @@ export type DeliveryTelemetry = {
 export type DeliveryLoopOptions = {
   log: DeliveryLog;
   channel: SendingChannel;
+  /** Whether a delivery is still worth sending, and what it is to say; asked right before it is handed over. */
+  recheck: Recheck;
   /** The most attempts at a time. */
   concurrency: number;
   /** The longest that a delivery waits to be noticed, in milliseconds. */
@@ -49,7 +52,7 @@ export type DeliveryLoopOptions = {
  * The loop that delivers on one channel, so that a slow channel holds up no other. While the channel is away one delivery at a time is tried,
  * with the loop's own growing pauses (that is why such a round rejects), and nothing that waits is given up for it.
  */
-export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
+export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
   const steadiness = createSteadiness(lease.ms);
   const held = new Set<Claimed>();
@@ -67,8 +70,12 @@ export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry 
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
     // with nothing to try, what was known last still holds
     if (claimed.length === 0) return 'idle';
-    away = ends.some((end) => end.status === 'fulfilled' && end.value.kind === 'away');
-    if (away) throw new Error(`${channel.name} is away`);
+    // skipped ones never got to the channel: what was known of it still holds, and they are no reason to pause
+    const tried = ends.flatMap((end) =>
+      end.status === 'fulfilled' && end.value.kind !== 'skipped' ? [end.value.kind] : [],
+    );
+    if (tried.length > 0) away = tried.includes('away');
+    if (tried.includes('away')) throw new Error(`${channel.name} is away`);
     return claimed.length === limit ? 'more' : 'idle';
   }
 
@@ -105,7 +112,7 @@ export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry 
   async function attempt(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
     const handover = openHandover(() => log.beginSending(claimed, lease.ms), prepareMs, stopping);
     try {
-      const verdict = await channel.deliver(claimed, handover);
+      const verdict = await deliverIfWorthIt(claimed, handover);
       const interrupted = stopping.aborted && !handover.begun() && verdict.kind === 'away';
       return interrupted ? { kind: 'again', detail: 'the process stopped', afterMs: 0 } : verdict;
     } catch (error) {
@@ -113,6 +120,17 @@ export function deliveryLoop({ log, channel, concurrency, intervalMs, telemetry 
     } finally {
       handover.close();
     }
+  }
+
+  async function deliverIfWorthIt(claimed: Claimed, handover: Handover): Promise<Verdict> {
+    if (claimed.isSuperseded) return { kind: 'skipped', detail: superseded };
+    const checked = await recheck(claimed, handover.signal);
+    const verdict: Verdict =
+      checked.kind === 'pointless'
+        ? { kind: 'skipped', detail: checked.reason }
+        : await channel.deliver({ ...claimed, facts: checked.facts }, handover);
+    if (checked.doubt === null) return verdict;
+    return { ...verdict, detail: `${verdict.detail} (decided by what was known of the task: ${checked.doubt})` };
   }
 
   async function recordSurely(claimed: Claimed, recorded: Recorded): Promise<boolean> {

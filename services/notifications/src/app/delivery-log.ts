@@ -1,5 +1,8 @@
 import type { Delivery, Verdict } from './channel.ts';
 
+/** Why a delivery was not sent, in the attempt log. */
+export const superseded = 'superseded by a later notification about the same task';
+
 /** A delivery that this process has claimed. */
 export type Claimed = Delivery & {
   /** What this attempt has to show to write anything. */
@@ -9,6 +12,8 @@ export type Claimed = Delivery & {
   /** How many attempts before this one ended without an answer after the handover. */
   unknowns: number;
   class: string;
+  /** Whether a later notification about the same task takes its place: it is not to be sent any more. */
+  isSuperseded: boolean;
 };
 
 /** What becomes of the delivery after an attempt. `dueInMs` null ends it. */
@@ -21,7 +26,10 @@ export type Recorded = {
 
 /** The state of deliveries and the log of their attempts. Every write is fenced by the claim. */
 export type DeliveryLog = {
-  /** Takes up to `limit` that are due, oldest first, for `leaseMs`; each is a new attempt. Others skip them meanwhile. */
+  /**
+   * Takes up to `limit` that are due, oldest first, for `leaseMs`; each is a new attempt, and others leave them alone. One about a task is not taken while
+   * another to the same person about the same task is being sent.
+   */
   claim(channel: string, limit: number, leaseMs: number): Promise<Claimed[]>;
   /** Holds claims for another `leaseMs`, also while they are being sent; those that were lost stay lost. */
   renew(claimed: readonly Claimed[], leaseMs: number): Promise<void>;

@@ -26,7 +26,8 @@ export function openHandover(
     async begin() {
       close();
       if (controller.signal.aborted) throw new Error('it was too late to hand it over');
-      if (!(await commitSending())) throw new Error('another worker has it');
+      if (!(await commitSending()))
+        throw new Error('the claim was lost: another worker has it, or a later notification took its place');
       begun = true;
     },
     begun: () => begun,

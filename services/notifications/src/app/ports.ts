@@ -14,6 +14,22 @@ export type TaskAnswer =
 /** A task that has everything that happened to it up to `asOf` (ISO 8601, microseconds). */
 export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promise<TaskAnswer>;
 
+/** Where a task stands, as far as it decides whether a notification is still worth sending. */
+export type TaskNow =
+  /** `state` is one of the contract's, or one that is newer than this build. The assignee of an ended task is the last one. */
+  | { kind: 'task'; title: string; state: string; assigneeId: string | null }
+  /** The title is null when this service never saw the task before it was deleted. */
+  | { kind: 'deleted'; title: string | null };
+
+/**
+ * Where a task stands at this moment. `doubt` says why that is not certain; then `now` is what was known last, and undefined when nothing was.
+ * `recentMs`: how old an answer may be that is already here, in milliseconds; 0 asks Tasks in any case.
+ */
+export type FindTaskNow = (
+  id: string,
+  asking: { recentMs: number; signal: AbortSignal },
+) => Promise<{ now: TaskNow | undefined; doubt: string | null }>;
+
 export type Person = { kind: 'person'; id: string; name: string; email: string; isEmailVerified: boolean };
 
 /** Name and address are null for a deletion that was the first thing heard of the user, until the next sweep; the address is empty once erased. */
@@ -54,6 +70,8 @@ export type NewNotification = {
   taskId: string | null;
   /** The user who caused it; null for the system itself. */
   actorId: string | null;
+  /** When it happened (ISO 8601), by which deliveries about one task to one person are ordered; null where they need no order. */
+  happenedAt: string | null;
   facts: Facts;
   /** Null where it is not told in the app. */
   words: { title: string; body: string } | null;

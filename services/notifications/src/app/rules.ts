@@ -28,6 +28,11 @@ export const rules: Readonly<Record<ToldEventType, Rule>> = {
   'tasks.task.cancelled': { type: 'task.cancelled', tell: ['creator', 'named'], whenDeleted: 'tell' },
 };
 
+/** Whether the deletion of its task leaves nothing to say in a notification of this type. */
+export function endsWithItsTask(type: NotificationType): boolean {
+  return Object.values(rules).some((rule) => rule.type === type && rule.whenDeleted === 'skip');
+}
+
 /** The class of each type, which says what an unknown outcome calls for. */
 export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'task.assigned': 'notice',

@@ -47,6 +47,7 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
           userId: recipient.id,
           type: rule.type,
           actorId: event.actor,
+          happenedAt: event.timestamp,
           facts: {
             task: { id: task.id, title, isDeleted: task.kind === 'deleted' },
             actor,

@@ -17,7 +17,7 @@ export type UseCases = {
   ): Promise<Plan>;
   tellAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
   inviteByMail(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
-  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<void>;
+  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
   /** The event of a user's creation has come, so no sweep needs to welcome them. */
   introduced(tx: Tx, userId: string): Promise<void>;
 };

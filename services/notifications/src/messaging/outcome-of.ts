@@ -5,7 +5,7 @@ import type { NewNotification, Plan } from '../app/ports.ts';
 /** What a plan means for its message. */
 export function outcomeOf(
   plan: Plan,
-  writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<void>,
+  writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<unknown>,
 ): Outcome {
   switch (plan.kind) {
     case 'tell':

@@ -1,19 +1,36 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { Claimed, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
 
+// A later one that is about the same task, for the same person, on the same channel, whatever became of it.
+const laterExists = `
+  SELECT FROM notifications later JOIN deliveries d ON d.notification_id = later.id AND d.channel = $1
+  WHERE later.task_id = n.task_id AND later.user_id = n.user_id AND later.happened_at > n.happened_at`;
+
+// One at a time: what is being sent, which is a few rows, names the few that wait for it. What was planned later has made whatever waited before it `skipped`
+// (notifications.ts), but for an attempt that was being sent at that moment and has to be tried again: that one is found to be superseded here.
 // An attempt that never ended belongs to a process that died, or lost its claim, before it handed anything over: it is safe to go again.
-// `now()` and not `clock_timestamp()` in the condition, because an index does not serve a volatile one.
-const claim = `
-  WITH due AS (
+// `now()` and not `clock_timestamp()` in the condition, because an index does not serve a volatile one. Arrays and a limit in the text, and not joins and a
+// parameter, because a plan that is made for any limit expects a tenth of all that is due, and reads whole tables for it.
+const claim = (limit: number) => `
+  WITH held_back AS (
+    SELECT waiting.id
+    FROM deliveries sending
+    JOIN notifications first ON first.id = sending.notification_id
+    JOIN notifications n ON n.task_id = first.task_id AND n.user_id = first.user_id AND n.happened_at IS NOT NULL
+    JOIN deliveries waiting ON waiting.notification_id = n.id AND waiting.channel = sending.channel
+    WHERE sending.channel = $1 AND sending.state = 'sending' AND first.happened_at IS NOT NULL
+      AND waiting.state IN ('pending', 'unknown') AND waiting.due_at IS NOT NULL
+  ), due AS (
     SELECT id FROM deliveries
     WHERE channel = $1 AND state IN ('pending', 'unknown') AND due_at <= now()
-    ORDER BY due_at LIMIT $2
+      AND id <> ALL (ARRAY(SELECT id FROM held_back))
+    ORDER BY due_at LIMIT ${limit}
     FOR UPDATE SKIP LOCKED
   ), taken AS (
     UPDATE deliveries d
-    SET attempts = d.attempts + 1, claim = gen_random_uuid(), due_at = clock_timestamp() + $3 * interval '1 ms',
+    SET attempts = d.attempts + 1, claim = gen_random_uuid(), due_at = clock_timestamp() + $2 * interval '1 ms',
       updated_at = clock_timestamp()
-    FROM due WHERE d.id = due.id
+    WHERE id = ANY (ARRAY(SELECT id FROM due))
     RETURNING d.*
   ), abandoned AS (
     UPDATE delivery_attempts a
@@ -23,13 +40,18 @@ const claim = `
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
   )
   SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.facts, t.attempts AS attempt, t.claim,
-    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknowns, t.class
+    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknowns, t.class,
+    EXISTS (${laterExists}) AS "isSuperseded"
   FROM taken t JOIN notifications n ON n.id = t.notification_id`;
 
+// A row that somebody else has locked is left to the next beat: waiting for it, with other rows locked, could be a deadlock with a plan that supersedes them.
 const renew = `
-  UPDATE deliveries d SET due_at = clock_timestamp() + $3 * interval '1 ms'
-  FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim)
-  WHERE d.id = held.id AND d.claim = held.claim AND d.state IN ('pending', 'unknown', 'sending') AND d.due_at > clock_timestamp()`;
+  UPDATE deliveries SET due_at = clock_timestamp() + $3 * interval '1 ms'
+  WHERE id IN (
+    SELECT d.id FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim) JOIN deliveries d ON d.id = held.id AND d.claim = held.claim
+    WHERE d.state IN ('pending', 'unknown', 'sending') AND d.due_at > clock_timestamp()
+    FOR UPDATE OF d SKIP LOCKED
+  )`;
 
 const beginSending = `
   WITH d AS (
@@ -90,9 +112,9 @@ export function deliveryLog(db: Queryable): DeliveryLog {
   return {
     async claim(channel, limit, leaseMs) {
       return await query<Claimed>(db, {
-        name: 'claim_deliveries',
-        text: claim,
-        values: [channel, limit, leaseMs],
+        name: `claim_deliveries_${limit}`,
+        text: claim(limit),
+        values: [channel, leaseMs],
       });
     },
     async renew(claimed, leaseMs) {

@@ -1,17 +1,21 @@
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { superseded } from '../app/delivery-log.ts';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 
 // A conflict means that this person was told of this event before, or was welcomed before: then nothing of it is written, no delivery either. A mail to somebody without an
 // account has no user, which is compared as such.
+// What waits, of the same person about the same task, is not sent any more: the later one says how things are. It is locked in every state that may still lead
+// to another attempt, so that whatever a worker is about to do with it comes wholly before this or sees it; what is being sent is left to its answer.
 // A channel without a worker has delivered with the commit; it is logged as every other.
 const writeAll = `
   WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-      event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, facts jsonb, title text, body text, class text, channels jsonb)
+      event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, facts jsonb, title text, body text,
+      class text, channels jsonb)
   ), told AS (
-    INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, facts, title, body)
-    SELECT event_id, user_id, type, task_id, actor_id, facts, title, body FROM given
+    INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, facts, title, body)
+    SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), facts, title, body FROM given
     ON CONFLICT DO NOTHING
     RETURNING id, event_id, user_id, type
   ), planned AS (
@@ -23,6 +27,24 @@ const writeAll = `
       AND given.user_id IS NOT DISTINCT FROM told.user_id
     CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
     RETURNING id, state
+  ), earlier AS (
+    SELECT d.id, d.state, d.due_at, d.unknowns
+    FROM given
+    CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
+    JOIN notifications n
+      ON n.task_id = given.task_id AND n.user_id = given.user_id AND n.happened_at < least(given.happened_at, clock_timestamp())
+    JOIN deliveries d ON d.notification_id = n.id AND d.channel = c.name
+    WHERE d.state IN ('pending', 'sending', 'unknown')
+    ORDER BY d.id
+    FOR NO KEY UPDATE OF d
+  ), superseded AS (
+    UPDATE deliveries d
+    SET state = CASE WHEN d.unknowns > 0 THEN 'unknown' ELSE 'skipped' END, due_at = NULL, last_error = $2, updated_at = clock_timestamp()
+    FROM earlier WHERE d.id = earlier.id AND earlier.state <> 'sending' AND earlier.due_at IS NOT NULL
+    RETURNING d.id
+  ), ended AS (
+    UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'skipped', detail = $2
+    FROM superseded WHERE a.delivery_id = superseded.id AND a.ended_at IS NULL
   ), logged AS (
     INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
     SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
@@ -41,13 +63,18 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     type: one.type,
     task_id: one.taskId,
     actor_id: one.actorId,
+    happened_at: one.happenedAt,
     facts: one.facts,
     title: one.words?.title ?? null,
     body: one.words?.body ?? null,
     class: one.class,
     channels: one.channels,
   }));
-  const told = await query(db, { name: 'write_notifications', text: writeAll, values: [JSON.stringify(given)] });
+  const told = await query(db, {
+    name: 'write_notifications',
+    text: writeAll,
+    values: [JSON.stringify(given), superseded],
+  });
   return told.length;
 }
 

@@ -1,6 +1,6 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { TaskCache } from '../app/find-task.ts';
-import type { TaskAnswer } from '../app/ports.ts';
+import type { TaskAnswer, TaskNow } from '../app/ports.ts';
 
 type Row = { title: string | null; creator_id: string | null; is_deleted: boolean };
 
@@ -18,13 +18,16 @@ function claimed(parameter: string): string {
 // The version of the fetched state decides, here and not in the service, because two workers may have fetched at once. A state from
 // before a deletion does not bring the task back; one from after it (a task that was restored) does.
 const storeFetched = `
-  INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of)
-  VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}))
+  INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version)
+  VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}), $7, $8, $4)
   ON CONFLICT (id) DO UPDATE SET
     title = excluded.title,
     creator_id = excluded.creator_id,
     version = excluded.version,
     is_deleted = false,
+    state = excluded.state,
+    assignee_id = excluded.assignee_id,
+    progress_version = excluded.progress_version,
     fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
     fetched_at = clock_timestamp()
   WHERE (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
@@ -37,6 +40,19 @@ const storeTombstone = `
 
 const readAny = 'SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1';
 
+type LastRow = {
+  title: string | null;
+  isDeleted: boolean;
+  state: string | null;
+  assigneeId: string | null;
+  ageMs: number;
+};
+
+const readLast = `
+  SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
+    (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
+  FROM task_cache WHERE id = $1`;
+
 /** Tasks' state in this service's own database. */
 export function taskCache(db: Queryable): TaskCache {
   return {
@@ -45,13 +61,19 @@ export function taskCache(db: Queryable): TaskCache {
       return row && toAnswer(id, row);
     },
     async store(task, asOf) {
-      const values = [task.id, task.title, task.creatorId, task.version, task.updatedAt, asOf];
+      const { id, title, creatorId, version, updatedAt, state, assigneeId } = task;
+      const values = [id, title, creatorId, version, updatedAt, asOf, state, assigneeId];
       await query(db, { name: 'store_fetched_task', text: storeFetched, values });
     },
     async storeDeleted(id, asOf) {
       await query(db, storeTombstone, [id, asOf]);
       const [row] = await query<Row>(db, readAny, [id]);
       return { kind: 'deleted', id, title: row?.title ?? null, creatorId: row?.creator_id ?? null };
+    },
+    async readLast(id) {
+      const [row] = await query<LastRow>(db, { name: 'read_last_task', text: readLast, values: [id] });
+      const now = row && toNow(row);
+      return row && now && { now, ageMs: row.ageMs };
     },
   };
 }
@@ -60,4 +82,9 @@ function toAnswer(id: string, { title, creator_id: creatorId, is_deleted: isDele
   return isDeleted || title === null || creatorId === null
     ? { kind: 'deleted', id, title, creatorId }
     : { kind: 'task', id, title, creatorId };
+}
+
+function toNow({ title, isDeleted, state, assigneeId }: LastRow): TaskNow | undefined {
+  if (isDeleted) return { kind: 'deleted', title };
+  return title === null || state === null ? undefined : { kind: 'task', title, state, assigneeId };
 }

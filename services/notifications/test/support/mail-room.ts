@@ -8,7 +8,8 @@ import { deliveryLoop } from '../../src/app/deliver.ts';
 import type { DeliveryLog } from '../../src/app/delivery-log.ts';
 import type { MailBudgetSettings } from '../../src/app/mail-budget.ts';
 import type { NotificationType } from '../../src/app/notification-types.ts';
-import type { FindLink, FindPerson } from '../../src/app/ports.ts';
+import type { FindLink, FindPerson, FindTaskNow } from '../../src/app/ports.ts';
+import { recheck } from '../../src/app/recheck.ts';
 import { wordsInApp } from '../../src/app/templates/templates.ts';
 import { email } from '../../src/channels/email.ts';
 import { inApp } from '../../src/channels/in-app.ts';
@@ -26,6 +27,8 @@ const generous: MailBudgetSettings = {
   windowMs: 3_600_000,
 };
 
+const unknownTask: FindTaskNow = async () => ({ now: undefined, doubt: null });
+
 /** A link as Auth answers it. */
 export const openLink = {
   kind: 'link',
@@ -36,6 +39,8 @@ export const openLink = {
 
 export type DeliveryRow = { id: string; state: string; due_at: Date | null; last_error: string | null };
 
+type About = { title: string; actorId: string; userId: string; taskId: string; happenedAt: string };
+
 export type MailRoom = {
   readonly database: TestDatabase;
   readonly log: DeliveryLog;
@@ -45,6 +50,8 @@ export type MailRoom = {
   readonly mail: TestMail;
   /** Whom the directory has as everybody; Ann at the start of each test. */
   person: Awaited<ReturnType<FindPerson>>;
+  /** How things are with every task; not known, without a doubt, at the start of each test. */
+  taskNow: FindTaskNow;
   /** How Auth answers when it is asked for a link; with an open one at the start of each test. */
   link: (id: string, deliveryId: string) => ReturnType<FindLink>;
   /** Of loops that are made from then on; generous at the start of each test. */
@@ -52,7 +59,7 @@ export type MailRoom = {
   compose: Compose;
   loopAt(smtpUrl: string): Loop;
   /** Writes one notification and gives its id. */
-  notify(type: NotificationType, about?: { title?: string; actorId?: string; userId?: string }): Promise<string>;
+  notify(type: NotificationType, about?: Partial<About>): Promise<string>;
   /** Its delivery by e-mail. */
   delivery(notificationId: string): Promise<DeliveryRow>;
   /** How the attempts to mail it ended, in their order. */
@@ -79,6 +86,7 @@ export function mailRoom(): MailRoom {
   beforeEach(async () => {
     smtp = await scriptedSmtp();
     room.link = async () => openLink;
+    room.taskNow = unknownTask;
     room.person = {
       kind: 'person',
       id: randomUUIDv7(),
@@ -124,21 +132,24 @@ export function mailRoom(): MailRoom {
     },
     person: { kind: 'deleted', name: null, email: null, isEmailVerified: false },
     link: async () => openLink,
+    taskNow: unknownTask,
     budgets: generous,
     compose: (about) => composer(wordsInApp, [inApp, channelAt('smtp://127.0.0.1:1')])(about),
     loopAt: (smtpUrl) =>
       deliveryLoop({
         log: room.log,
         channel: channelAt(smtpUrl),
+        recheck: recheck({ findTaskNow: async (id, asking) => await room.taskNow(id, asking) }),
         concurrency: 3,
         intervalMs: 60_000,
         telemetry: { logger, ended: () => undefined },
       }),
-    async notify(type, { title = 'Paint the fence', actorId = null, userId = randomUUIDv7() } = {}) {
+    async notify(type, { title = 'Paint the fence', actorId = null, userId = randomUUIDv7(), ...about } = {}) {
       const eventId = randomUUID();
-      const task = { id: randomUUIDv7(), title, isDeleted: false };
+      const { taskId = randomUUIDv7(), happenedAt = null } = about;
+      const task = { id: taskId, title, isDeleted: false };
       const facts = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
-      const notification = room.compose({ eventId, userId, type, actorId, facts });
+      const notification = room.compose({ eventId, userId, type, actorId, happenedAt, facts });
       await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
       const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [
         eventId,

@@ -17,7 +17,16 @@ export type StandInUser = {
   /** True when absent. */
   emailVerified?: boolean;
 };
-export type StandInTask = { id: string; title: string; creatorId: string; version: number; updatedAt: string };
+export type StandInTask = {
+  id: string;
+  title: string;
+  creatorId: string;
+  version: number;
+  updatedAt: string;
+  /** `assigned`, to whom is not said, when absent. */
+  state?: string;
+  assigneeId?: string | null;
+};
 
 export type StandInLink = {
   email: string;
@@ -184,12 +193,12 @@ function shownTask(task: StandInTask) {
     id: task.id,
     title: task.title,
     description: '',
-    state: 'assigned',
+    state: task.state ?? 'assigned',
     priority: 'normal',
     due_at: null,
     labels: [],
     creator_id: task.creatorId,
-    assignee_id: null,
+    assignee_id: task.assigneeId ?? null,
     creator: { id: task.creatorId, name: 'Mia' },
     assignee: null,
     version: task.version,

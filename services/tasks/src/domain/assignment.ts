@@ -10,7 +10,10 @@ const assignable: readonly TaskState[] = ['draft', 'assigned', 'in_progress'];
 /** @throws Problem `illegal_transition` for a task that has ended. */
 export function requireAssignable(task: Assignable): void {
   if (!assignable.includes(task.state)) {
-    throw problem('illegal_transition', `A task that is ${task.state} cannot be assigned.`);
+    throw problem(
+      'illegal_transition',
+      `A task that is ${task.state} has ended and cannot be assigned; create another task.`,
+    );
   }
 }
 

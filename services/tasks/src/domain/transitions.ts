@@ -41,6 +41,17 @@ export function transition(task: Task, to: TaskState): Change {
 }
 
 function illegal(from: TaskState, to: TaskState) {
-  const hint = to === 'assigned' ? ' Use the operation assign.' : '';
-  return problem('illegal_transition', `A task that is ${from} cannot become ${to}.${hint}`);
+  const ways = Object.entries(transitions).flatMap(([state, way]) => (way.from.includes(from) ? [state] : []));
+  if (ways.length === 0) {
+    return problem(
+      'illegal_transition',
+      `A task that is ${from} has ended and cannot become ${to}; create another task.`,
+    );
+  }
+  const assigning = ', or be assigned with POST /api/v1/tasks/{id}/assign, for example {"assign": "random"}';
+  return problem(
+    'illegal_transition',
+    `A task that is ${from} cannot become ${to}. It can become ${ways.join(' or ')}, for example {"state": "${ways[0]}"}` +
+      `${from === 'draft' || to === 'assigned' ? assigning : ''}.`,
+  );
 }

@@ -53,6 +53,10 @@ function expectContract(route: Route, { status, headers, body }: Answer): void {
     const type = status < 300 ? 'application/json' : 'application/problem+json';
     expect(headers.get('content-type')).to.equal(`${type}; charset=utf-8`);
   }
+  if (status === 201) {
+    const { id } = body as { id: string };
+    expect(headers.get('location')).to.equal(route.location?.replace('{id}', id)).and.to.be.a('string');
+  }
   if (status < 300 && route.etag === true) expect(headers.get('etag')).to.match(/^"\d+-[\w-]{27}"$/);
 }
 

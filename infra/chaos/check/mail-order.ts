@@ -1,0 +1,58 @@
+import type { Evidence, NotificationRow, RecordedEvent, TaskRow } from '../evidence.ts';
+import { compare, firstOccurrences } from './event-order.ts';
+import { broken, type Violation } from './violation.ts';
+
+type Told = NotificationRow & { happenedAt: string };
+
+/** What was mailed to each person about each task, in the order in which it happened. */
+export function mailedOfTasks({ events, world }: Evidence): Told[][] {
+  const mailed = new Set(
+    world.deliveries.flatMap(({ channel, notification_id: id }) => (channel === 'email' ? [id] : [])),
+  );
+  const eventOf = new Map(firstOccurrences(events).map((event) => [event.messageId, event]));
+  const told = world.notifications.flatMap((one) => {
+    const event: RecordedEvent | undefined = eventOf.get(one.event_id);
+    return event === undefined || one.task_id === null || !mailed.has(one.id)
+      ? []
+      : [{ ...one, happenedAt: event.timestamp }];
+  });
+  return [...Map.groupBy(told, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) =>
+    list.toSorted((a, b) => compare(a.happenedAt, b.happenedAt)),
+  );
+}
+
+/** Mails to a person about a task arrive in the order in which it happened, but for what arrived although no answer said so. */
+export function checkMailOrder(evidence: Evidence): Violation[] {
+  const { mails, world } = evidence;
+  const arrivedAt = new Map(mails.map(({ id }, index) => [id, index] as const).toReversed());
+  const isDoubtful = new Set(
+    world.deliveries.flatMap(({ notification_id: id, unknowns }) => (unknowns > 0 ? [id] : [])),
+  );
+  return broken(
+    'mails about a task arrive in its order',
+    mailedOfTasks(evidence).map((list) => {
+      const arrived = list.filter(({ id }) => arrivedAt.has(id) && !isDoubtful.has(id));
+      const at = arrived.findIndex(({ id }, i) => i > 0 && arrivedAt.get(id)! < arrivedAt.get(arrived[i - 1]!.id)!);
+      return (
+        at > 0 && `notification ${arrived[at]!.id} was mailed before ${arrived[at - 1]!.id}, which happened before it`
+      );
+    }),
+  );
+}
+
+/** Notifications whose mail may have been left out: something later was to be mailed about the task, or nothing of it is true by now. */
+export function overtaken(evidence: Evidence): Set<string> {
+  const tasks = new Map(evidence.world.tasks.map((task) => [task.id, task]));
+  return new Set(
+    mailedOfTasks(evidence).flatMap((list) =>
+      list.filter((one, i) => i < list.length - 1 || isUntrue(one, tasks.get(one.task_id ?? ''))).map(({ id }) => id),
+    ),
+  );
+}
+
+function isUntrue({ type, user_id: userId }: NotificationRow, task: TaskRow | undefined): boolean {
+  if (task === undefined) return false;
+  const isTheirs = ['assigned', 'in_progress'].includes(task.state) && task.assignee_id === userId;
+  if (type === 'task.assigned') return task.is_deleted || !isTheirs;
+  return type === 'task.unassigned' && isTheirs && !task.is_deleted;
+}

@@ -1,0 +1,77 @@
+import type { Route } from './route.ts';
+
+type Elsewhere = NonNullable<Route['elsewhere']>;
+
+const exampleId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
+
+/** What callers send back because they read it. */
+const setByServer: Elsewhere = Object.fromEntries(
+  ['id', 'creator', 'creator_id', 'created_at', 'updated_at'].map((field) => [field, 'is set by the server; leave it out']),
+);
+const inIfMatch: Elsewhere = {
+  version: 'is sent in the header If-Match and not in the body: the ETag that you read, or * for whatever there is',
+};
+
+const transition = 'POST /api/v1/tasks/{id}/transition, for example {"state": "in_progress"}';
+const assign = `POST /api/v1/tasks/{id}/assign, for example {"assignee_id": "${exampleId}"} or {"assign": "random"}`;
+
+const changedByTransition: Elsewhere = {
+  state: `is changed with ${transition}`,
+  status: `is called state, and is changed with ${transition}`,
+};
+const changedByAssign: Elsewhere = {
+  assignee_id: `is changed with ${assign}`,
+  assignee: `is changed with ${assign}`,
+  assign: `is a field of ${assign}`,
+};
+
+/** Fields of a task that a change of it does not take. */
+export const ofChangedTask: Elsewhere = { ...setByServer, ...inIfMatch, ...changedByTransition, ...changedByAssign };
+
+/** Fields of a task that are not given to a new one. */
+export const ofNewTask: Elsewhere = {
+  ...setByServer,
+  version: 'is set by the server; leave it out',
+  state: `is draft, or assigned when there is an assignee_id or "assign": "random"; later it ${changedByTransition['state']}`,
+  status: `is called state; it is draft, or assigned when there is an assignee_id, and later ${changedByTransition['state']}`,
+  assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
+};
+
+/** Fields of a task that its assignment does not take. */
+export const ofAssignment: Elsewhere = {
+  assign: 'is sent without assignee_id: {"assign": "random"} has somebody chosen',
+  ...inIfMatch,
+  ...changedByTransition,
+  assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
+  user_id: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
+};
+
+/** Fields of a task that its transition does not take. */
+export const ofTransition: Elsewhere = {
+  ...inIfMatch,
+  ...changedByAssign,
+  status: 'is called state, for example {"state": "in_progress"}',
+};
+
+/** Filters of lists of tasks by the names that the fields have. */
+export const ofTaskFilters: Elsewhere = {
+  assignee_id: 'is called assignee in a list, for example ?assignee=me',
+  creator_id: `is called creator in a list, for example ?creator=${exampleId}`,
+  status: 'is called state, for example ?state=assigned',
+  page: 'is not how pages are named: send the next_cursor of the page before as cursor',
+  offset: 'is not how pages are named: send the next_cursor of the page before as cursor',
+};
+
+const passwordRoute =
+  'POST /api/v1/auth/change_password, for example {"current_password": "the present one", "new_password": "another one"}';
+
+/** Fields of a user that a change of the user does not take. */
+export const ofChangedUser: Elsewhere = {
+  ...setByServer,
+  ...inIfMatch,
+  password: `is changed with ${passwordRoute}`,
+  new_password: `is a field of ${passwordRoute}`,
+  email_verified:
+    'is changed by the link that is mailed to the address; POST /api/v1/auth/verify_email/request mails another, for example {"email": "ann@example.org"}',
+  pending_email: 'is changed through email, for example {"email": "ann@example.org", "current_password": "the present one"}',
+};

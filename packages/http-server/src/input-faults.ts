@@ -1,0 +1,82 @@
+import type { z } from 'zod';
+
+/**
+ * What a value must be, as the end of a sentence that begins with the name of its field, for rules of a schema that do not say it themselves. It never
+ * repeats the value.
+ */
+export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_type':
+      return ofType(issue.expected, issue.input);
+    case 'invalid_value':
+      return issue.input === undefined ? `${required}${choice(issue.values)}` : `must be ${choice(issue.values)}`;
+    case 'too_small':
+      return issue.origin === 'string' && issue.minimum === 1 ? 'must not be empty' : `must ${least(issue)}`;
+    case 'too_big':
+      return `must ${most(issue)}`;
+    case 'invalid_format':
+      return formats[issue.format];
+    case 'invalid_union':
+      return noForm;
+    default:
+      return undefined;
+  }
+}
+
+/** Of several forms, where the schema does not say what they have in common. */
+export const noForm = 'has none of the accepted forms';
+
+/** Whether a field is at fault because it was not sent. */
+export function isMissing({ message }: z.core.$ZodIssue): boolean {
+  return message.startsWith(required);
+}
+
+const required = 'is required: ';
+
+const formats: Readonly<Record<string, string>> = {
+  guid: 'must be a UUID, for example 019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e',
+  datetime: 'must be an instant in UTC, for example 2026-11-28T12:00:00Z',
+};
+
+const types: Readonly<Record<string, string>> = {
+  object: 'a JSON object',
+  array: 'a list, for example ["first", "second"]',
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+};
+
+function ofType(expected: string, input: unknown): string {
+  // a query parameter that comes more than once is a list where a string is expected
+  if (expected === 'string' && Array.isArray(input)) return 'must be one string, given once';
+  const wanted = types[expected] ?? `of type ${expected}`;
+  return input === undefined ? `${required}${wanted}` : `must be ${wanted}`;
+}
+
+function choice(values: readonly unknown[]): string {
+  const shown = values.map((value) => JSON.stringify(value));
+  return shown.length === 1 ? `${shown[0]}` : `one of ${shown.join(', ')}`;
+}
+
+type Bound = { origin: string; inclusive?: boolean };
+
+function least({ origin, minimum, inclusive }: Bound & { minimum: number | bigint }): string {
+  if (isCounted(origin)) return `have at least ${counted(minimum, origin)}`;
+  return inclusive === false ? `be greater than ${minimum}` : `be at least ${minimum}`;
+}
+
+function most({ origin, maximum, inclusive }: Bound & { maximum: number | bigint }): string {
+  if (isCounted(origin)) return `have at most ${counted(maximum, origin)}`;
+  return inclusive === false ? `be less than ${maximum}` : `be at most ${maximum}`;
+}
+
+function isCounted(origin: string): boolean {
+  return origin === 'string' || origin === 'array';
+}
+
+function counted(count: number | bigint, origin: string): string {
+  const unit = origin === 'string' ? 'character' : 'entr';
+  const [one, many] = origin === 'string' ? ['', 's'] : ['y', 'ies'];
+  return `${count} ${unit}${Number(count) === 1 ? one : many}`;
+}

@@ -1,0 +1,194 @@
+import { schemas, tasksRoutes, authRoutes } from '@taskwire/contracts';
+import { Problem } from '@taskwire/errors';
+import { expect } from 'chai';
+import { z } from 'zod';
+import { parseInput } from '../src/input.ts';
+
+function refusal(schema: z.ZodType, input: unknown, elsewhere?: Readonly<Record<string, string>>): Problem {
+  try {
+    parseInput(schema, input, elsewhere);
+  } catch (error) {
+    if (error instanceof Problem) return error;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('A refusal of input', () => {
+  const id = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
+  const body = z.strictObject({
+    name: z.string().min(1).max(3).optional(),
+    size: z.enum(['small', 'large']).optional(),
+    count: z.int().min(2).max(5).optional(),
+    tags: z.array(z.string()).min(2).max(3).optional(),
+    owner: z.guid().optional(),
+    sure: z.literal(true).optional(),
+  });
+  const cases: [unknown, string][] = [
+    [{ name: '' }, 'name must not be empty'],
+    [{ name: 'four' }, 'name must have at most 3 characters'],
+    [{ name: 5 }, 'name must be a string'],
+    [{ name: ['a', 'b'] }, 'name must be one string, given once'],
+    [{ size: 'Small' }, 'size must be one of "small", "large"'],
+    [{ count: 1 }, 'count must be at least 2'],
+    [{ count: 6 }, 'count must be at most 5'],
+    [{ count: 'two' }, 'count must be a number'],
+    [{ count: 2.5 }, 'count must be a whole number'],
+    [{ tags: ['a'] }, 'tags must have at least 2 entries'],
+    [{ tags: 'a' }, 'tags must be a list, for example ["first", "second"]'],
+    [{ owner: 'Ann' }, `owner must be a UUID, for example ${id}`],
+    [{ sure: false }, 'sure must be true'],
+    [[], 'the body must be a JSON object'],
+    ['text', 'the body must be a JSON object'],
+    [null, 'the body must be a JSON object'],
+  ];
+  for (const [input, sentence] of cases) {
+    it(`says what is wanted: ${sentence}`, () => {
+      const { detail, errors = [] } = refusal(body, input);
+      const [{ field, message } = { field: '', message: '' }, ...more] = errors;
+      expect(`${field || 'the body'} ${message}`).to.equal(sentence);
+      expect(more).to.deep.equal([]);
+      expect(detail).to.equal(`Not acceptable: ${field || 'the body'}. ${sentence}.`);
+    });
+  }
+
+  it('says what is missing, and of which form it is', () => {
+    const { detail } = refusal(z.strictObject({ title: schemas.title, state: schemas.taskState }), {});
+    expect(detail).to.equal(
+      'Not acceptable: title, state. title is required: a string. state is required: one of "draft", "assigned", "in_progress", "completed", "cancelled".',
+    );
+  });
+
+  it('is short, however much is wrong', () => {
+    const input = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`field${n}`.padEnd(500, 'x'), n]));
+    const { detail, errors } = refusal(body, input);
+    expect(errors).to.have.length(50);
+    expect(detail).to.have.length.below(700);
+  });
+
+  it('names fields that the request does not have, and says what the others must be', () => {
+    const { detail, errors } = refusal(body, { name: 5, count: 1, owner: 'x', size: 'x', colour: 'red' });
+    expect(detail).to.match(
+      /^Not acceptable: name, size, count, owner, colour\. name must be a string\. size must be /,
+    );
+    expect(detail).to.match(/Fields that the request does not have are refused\. The rest is in `errors`\.$/);
+    expect(errors).to.deep.include({
+      field: 'colour',
+      code: 'unknown_field',
+      message: 'is not a field of this request',
+    });
+  });
+
+  it('does not repeat what was sent', () => {
+    const secret = 'do-not-repeat';
+    for (const input of [{ name: secret }, { size: secret }, { count: secret }, { owner: secret }, secret]) {
+      expect(JSON.stringify(refusal(body, input).errors) + refusal(body, input).detail).not.to.include(secret);
+    }
+  });
+
+  it('takes no name of a field from the prototype of what is elsewhere', () => {
+    expect(refusal(body, { constructor: 1 }, {}).detail).to.equal(
+      'Not acceptable: constructor. Fields that the request does not have are refused.',
+    );
+  });
+
+  const { changeTask, createTask, assignTask, transitionTask, listTasks } = tasksRoutes;
+  const { changeUser } = authRoutes;
+  const misplaced: [
+    string,
+    { body?: z.ZodType; query?: z.ZodType; elsewhere?: Readonly<Record<string, string>> },
+    object,
+    string,
+  ][] = [
+    [
+      'state in a change of a task',
+      changeTask,
+      { state: 'completed' },
+      'POST /api/v1/tasks/{id}/transition, for example {"state":',
+    ],
+    [
+      'assignee_id in a change of a task',
+      changeTask,
+      { assignee_id: id },
+      'POST /api/v1/tasks/{id}/assign, for example {"assignee_id":',
+    ],
+    [
+      'assign in a change of a task',
+      changeTask,
+      { assign: 'random' },
+      'POST /api/v1/tasks/{id}/assign, for example {"assignee_id":',
+    ],
+    ['version in a change of a task', changeTask, { version: 3, title: 'x' }, 'in the header If-Match'],
+    ['creator_id in a change of a task', changeTask, { creator_id: id }, 'is set by the server; leave it out'],
+    [
+      'state in a new task',
+      createTask,
+      { title: 'x', state: 'completed' },
+      'POST /api/v1/tasks/{id}/transition, for example {"state":',
+    ],
+    [
+      'state in an assignment',
+      assignTask,
+      { state: 'completed' },
+      'POST /api/v1/tasks/{id}/transition, for example {"state":',
+    ],
+    [
+      'nothing in an assignment',
+      assignTask,
+      {},
+      'the body must be {"assign": "random"}, or have the id of a user, for example {"assignee_id":',
+    ],
+    ['both in an assignment', assignTask, { assign: 'random', assignee_id: id }, 'is sent without assignee_id'],
+    [
+      'assignee_id in a transition',
+      transitionTask,
+      { state: 'cancelled', assignee_id: id },
+      'POST /api/v1/tasks/{id}/assign, for example {"assignee_id":',
+    ],
+    [
+      'status in a transition',
+      transitionTask,
+      { status: 'completed' },
+      'status is called state, for example {"state": "in_progress"}',
+    ],
+    [
+      'assignee_id in a filter',
+      { query: listTasks.query, elsewhere: listTasks.elsewhere },
+      { assignee_id: 'me' },
+      'is called assignee in a list, for example ?assignee=me',
+    ],
+    [
+      'a name in a filter by assignee',
+      { query: listTasks.query, elsewhere: listTasks.elsewhere },
+      { assignee: 'Ann' },
+      'must be the id of a user, me for the caller, or none',
+    ],
+    [
+      'password in a change of a user',
+      changeUser,
+      { password: 'x' },
+      'POST /api/v1/auth/change_password, for example {"current_password":',
+    ],
+  ];
+  for (const [what, { body: schema, query, elsewhere }, input, hint] of misplaced) {
+    it(`says what to do instead of ${what}`, () => {
+      const { detail, errors = [] } = refusal(schema ?? query ?? z.never(), input, elsewhere);
+      expect(detail).to.include(hint);
+      for (const { message } of errors) expect(detail).to.include(message);
+    });
+  }
+
+  it('names only operations that there are', () => {
+    const routes = [...Object.values(tasksRoutes), ...Object.values(authRoutes)] as {
+      method: string;
+      path: string;
+      elsewhere?: object;
+    }[];
+    const known = new Set(routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`));
+    const named = routes.flatMap(({ elsewhere = {} }) =>
+      Object.values(elsewhere).flatMap((hint) => String(hint).match(/\b(?:GET|POST|PATCH|DELETE) [\w/{}]+/g) ?? []),
+    );
+    expect(named.length).to.be.greaterThan(5);
+    for (const one of named) expect(known, one).to.include(one);
+  });
+});

@@ -1,0 +1,69 @@
+import { randomUUIDv7 } from 'node:crypto';
+import { query, type Tx } from '@taskwire/postgres';
+import { expect } from 'chai';
+import { deliveryLog } from '../src/postgres/deliveries.ts';
+import { writeNotifications } from '../src/postgres/notifications.ts';
+import { mailRoom } from './support/mail-room.ts';
+
+const waiting = 20_000;
+
+/** Mails of 200 people about 4,000 tasks, all of them due, and a few being sent. */
+const fill = `
+  WITH told AS (
+    INSERT INTO notifications (event_id, user_id, type, task_id, facts, title, body, happened_at)
+    SELECT gen_random_uuid(), md5('user' || g % 200)::uuid, 'task.assigned', md5('task' || g / 5)::uuid, '{}', 'x', 'y',
+      now() + g * interval '1 ms'
+    FROM generate_series(1, ${waiting}) g
+    RETURNING id
+  )
+  INSERT INTO deliveries (notification_id, channel, class, state, due_at)
+  SELECT id, 'email', 'notice', CASE WHEN row_number() OVER () <= 10 THEN 'sending' ELSE 'pending' END, now() FROM told`;
+
+describe('What each delivery costs the database', () => {
+  const room = mailRoom();
+
+  beforeEach(async () => {
+    await query(room.database.db.pool, fill);
+    await query(room.database.db.pool, 'ANALYZE notifications, deliveries');
+  });
+
+  /** The rows that a statement reads one after the other, without an index: whole tables or nothing. */
+  async function scanned(plan: 'force_generic_plan' | 'force_custom_plan', work: (tx: Tx) => Promise<unknown>) {
+    return await room.database.db.transaction(async (tx) => {
+      await query(tx, `SET LOCAL plan_cache_mode = ${plan}`);
+      await work(tx);
+      const [row] = await query<{ rows: number }>(
+        tx,
+        `SELECT sum(pg_stat_get_xact_tuples_returned(name::regclass))::int AS rows FROM unnest(ARRAY['notifications', 'deliveries']) AS name`,
+      );
+      return row!.rows;
+    });
+  }
+
+  for (const plan of ['force_generic_plan', 'force_custom_plan'] as const) {
+    it(`reads no table whole to claim what is due, whatever waits (${plan})`, async () => {
+      let claimed = 0;
+      const rows = await scanned(plan, async (tx) => {
+        claimed = (await deliveryLog(tx).claim('email', 3, 10_000)).length;
+      });
+      expect(claimed).to.equal(3);
+      expect(rows).to.equal(0);
+    });
+
+    it(`reads no table whole to plan a delivery and supersede those before it (${plan})`, async () => {
+      const [userId, taskId] = [randomUUIDv7(), randomUUIDv7()];
+      const facts = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+      const happenedAt = new Date().toISOString();
+      const about = {
+        eventId: randomUUIDv7(),
+        userId,
+        type: 'task.assigned',
+        actorId: null,
+        happenedAt,
+        facts,
+      } as const;
+      const rows = await scanned(plan, async (tx) => await writeNotifications(tx, [room.compose(about)]));
+      expect(rows).to.equal(0);
+    });
+  }
+});

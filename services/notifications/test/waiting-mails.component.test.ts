@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import { eventually, office } from './support/office.ts';
+
+describe('What happens to a task while its mail waits', () => {
+  const o = office();
+  const { fact, assigned, mailed, mailsTo } = o;
+
+  type Row = { type: string; state: string; last_error: string | null };
+  const deliveries = async () =>
+    await o.rows<Row>(
+      `SELECT type, state, last_error FROM deliveries JOIN notifications n ON n.id = notification_id
+       WHERE channel = 'email' AND user_id = $1 ORDER BY happened_at`,
+      [o.ann.id],
+    );
+
+  /** Ann is assigned the task, and her mail is deferred by the server. */
+  async function deferred(): Promise<void> {
+    o.task.assigneeId = o.ann.id;
+    let tries = 0;
+    o.mail.answer(({ to }) => {
+      if (!to.includes(o.ann.email)) return undefined;
+      tries += 1;
+      return { code: 451, text: 'greylisted' };
+    });
+    await o.around.publish('tasks.task.assigned', assigned());
+    await eventually(async () => tries > 0 && (await deliveries())[0]?.last_error?.includes('greylisted') === true);
+  }
+
+  /** The server takes mails from now on, and the time until the next attempt has passed. */
+  async function retried(): Promise<void> {
+    o.mail.answer(() => undefined);
+    await o.rows(`UPDATE deliveries SET due_at = now() WHERE state = 'pending' AND last_error IS NOT NULL`);
+    await eventually(async () => (await deliveries()).every(({ state }) => state === 'sent' || state === 'skipped'));
+  }
+
+  it('keeps it back when the task was deleted', async () => {
+    await deferred();
+    o.around.others.tasks.set(o.task.id, 'deleted');
+    await retried();
+    expect(await deliveries()).to.deep.equal([
+      { type: 'task.assigned', state: 'skipped', last_error: 'the task was deleted' },
+    ]);
+    expect(mailsTo(o.ann)).to.deep.equal([]);
+  });
+
+  it('keeps it back when somebody else has the task, before the event of that has come', async () => {
+    await deferred();
+    Object.assign(o.task, { assigneeId: o.ben.id, version: 2 });
+    await retried();
+    expect(await deliveries()).to.deep.equal([
+      { type: 'task.assigned', state: 'skipped', last_error: 'the task is assigned to somebody else' },
+    ]);
+  });
+
+  it('gives it the title that the task was given', async () => {
+    await deferred();
+    Object.assign(o.task, { title: 'Paint the gate', version: 2 });
+    await retried();
+    expect((await mailed(({ to }) => to.includes(o.ann.email))).subject).to.equal('Assigned to you: “Paint the gate”');
+  });
+
+  it('sends it while Tasks is down, by what was known of the task', async () => {
+    await deferred();
+    o.around.others.down.add('tasks');
+    await retried();
+    expect(await deliveries()).to.deep.equal([{ type: 'task.assigned', state: 'sent', last_error: null }]);
+    const [attempt] = await o.rows<{ detail: string }>(
+      `SELECT a.detail FROM delivery_attempts a JOIN deliveries d ON d.id = delivery_id
+       JOIN notifications n ON n.id = notification_id WHERE channel = 'email' AND user_id = $1 AND outcome = 'sent'`,
+      [o.ann.id],
+    );
+    expect(attempt?.detail).to.include('decided by what was known of the task');
+  });
+
+  it('puts the mail about what happened last in its place', async () => {
+    await deferred();
+    Object.assign(o.task, { assigneeId: o.ben.id, version: 2 });
+    await o.around.publish('tasks.task.unassigned', { ...fact(o.mia), unassigned_from: o.ann.id });
+    await eventually(async () => (await deliveries()).length === 2);
+    await retried();
+    expect((await deliveries()).map(({ type, state }) => `${type} ${state}`)).to.deep.equal([
+      'task.assigned skipped',
+      'task.unassigned sent',
+    ]);
+    expect(mailsTo(o.ann).map(({ subject }) => subject)).to.deep.equal(['No longer yours: “Paint the fence”']);
+  });
+});
