@@ -11,7 +11,9 @@ export function outcomeOf(
     case 'tell':
       return plan.notifications.length === 0
         ? done()
-        : done(async (tx) => await writeNotifications(tx, plan.notifications));
+        : done(async (tx) => {
+            await writeNotifications(tx, plan.notifications);
+          });
     case 'later':
       return unavailable(plan.reason, plan.afterMs);
     case 'impossible':
