@@ -39,7 +39,9 @@ export type SuiteOptions = {
   logLevel?: string;
   /** Variables of a service that differ from the usual. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
-  gateway?: Partial<GatewayOptions>;
+  gateway?: Partial<Omit<GatewayOptions, 'corsOrigins'>>;
+  /** Origins of pages that may call the gateway from scripts. */
+  corsOrigins?: readonly string[];
   postgresSettings?: Record<string, string>;
   /** Aborts the start; what has started by then is stopped. */
   signal?: AbortSignal;
@@ -76,7 +78,13 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
     outside.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
-  const envOf = (service: ServiceName) => ({ ...inheritedEnv(), ...serviceEnv(service, wiring), ...o.env?.[service] });
+  const { corsOrigins = [] } = o;
+  const envOf = (service: ServiceName) => ({
+    ...inheritedEnv(),
+    ...serviceEnv(service, wiring),
+    CORS_ORIGINS: corsOrigins.join(','),
+    ...o.env?.[service],
+  });
 
   const postgres: Node = {
     name: 'postgres',
@@ -164,7 +172,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         tasks: `127.0.0.1:${tasks}`,
         notifications: `127.0.0.1:${notifications}`,
       };
-      const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, ...o.gateway });
+      const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, corsOrigins, ...o.gateway });
       return startNginx({ dir: prefixDir, conf, port: ports.gateway, logFile: logFile('gateway'), signal });
     },
   };

@@ -140,6 +140,8 @@ const serviceEnv = commandEnv.extend({
   LOG_LEVEL: fields.logLevel.default('info'),
   /** Written into every token, and checked by every service. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),
+  /** Pages of these origins may call the provider from scripts, beside those of each client's redirect URIs. The gateway has the same list. */
+  CORS_ORIGINS: fields.origins.default([]),
   TRUSTED_PROXIES: z
     .string()
     .default('loopback')

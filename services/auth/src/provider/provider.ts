@@ -10,6 +10,7 @@ import type { KeyRing } from '../app/signing-key-ports.ts';
 import type { RefreshTokens } from '../app/refresh-tokens.ts';
 import { recordOwnTokens, recordRefusal } from './audit.ts';
 import { completeAccessToken, findAccount } from './accounts.ts';
+import { clientBasedCors } from './cors.ts';
 import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
@@ -18,6 +19,8 @@ import { interactionPolicy } from './verification-prompt.ts';
 
 export type ProviderOptions = {
   issuer: string;
+  /** Origins of pages that may call the endpoints for every client. */
+  corsOrigins: readonly string[];
   adapter: (kind: string) => Adapter;
   keys: () => Promise<KeyRing>;
   sessions: Sessions;
@@ -133,8 +136,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     rotateRefreshToken: true,
     assertJwtClientAuthClaimsAndHeader,
     allowOmittingSingleRegisteredRedirectUri: false,
-    // CORS is the gateway's
-    clientBasedCORS: () => false,
+    clientBasedCORS: clientBasedCors(options.issuer, options.corsOrigins),
     formats: { customizers: { jwt: completeAccessToken } },
     ttl: {
       AccessToken: accessTokenSeconds,
