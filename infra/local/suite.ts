@@ -61,6 +61,8 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   /** what a service authenticates with when it calls others */
   m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
+  /** origins of pages that may call the gateway from scripts */
+  corsOrigins: readonly string[];
   smtpUrl: string;
   /** the mail catcher's page; its API is under /api/email */
   mailPageUrl: string;
@@ -207,6 +209,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     amqpUrl: wiring.amqpUrl,
     m2mClient: (service) => ({ id: service, privateKey: secrets.clientKeys[service], issuer: `${url}/oidc` }),
     managementUrl,
+    corsOrigins,
     smtpUrl: wiring.smtpUrl,
     mailPageUrl: `http://localhost:${ports.mailPage}`,
   };

@@ -44,6 +44,20 @@ describe('Pages of other origins at the provider', () => {
     }
   });
 
+  it('get no type of an empty answer when they revoke a token, which oidc-client-ts would refuse', async () => {
+    const parameters = {
+      scope: 'openid offline_access account:read',
+      prompt: 'consent',
+      resource: 'urn:taskwire:auth',
+    };
+    const tokens = await world.tokens({ parameters });
+    for (const token of [tokens.refresh_token, tokens.access_token, 'unknown']) {
+      const answer = await world.asPortal('/oidc/revoke', { token });
+      expect(answer).to.include({ status: 200, text: '' });
+      expect(answer.headers.get('content-type')).to.equal(null);
+    }
+  });
+
   it('are refused at another origin before the code that they bring is used up', async () => {
     const code = await world.code();
     for (const origin of [

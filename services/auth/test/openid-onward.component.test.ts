@@ -23,20 +23,21 @@ describe('The way on from a form of the provider', () => {
     return await browser.submit(page, { ...(await world.person()), decision: 'log_in' }, asBrowser);
   }
 
-  it('is a page of ours that opens the next address by a GET, so that form-action holds no redirect of the application', async () => {
+  it('is a page of ours that opens the application by a GET, so that form-action holds no redirect of the application', async () => {
     for (const decision of ['allow', 'cancel']) {
       const browser = world.browser();
-      const loggedIn = await logIn(browser, await begin(browser));
-      expect(loggedIn).to.include({ status: 200 });
-      const consent = await browser.open(onward(loggedIn));
+      const consent = await logIn(browser, await begin(browser));
+      expect(consent.text).to.include('value="allow"');
       const decided = await browser.submit(consent, { decision }, asBrowser);
-      expect(decided.status).to.equal(200);
+      expect(decided).to.include({ status: 200 });
+      expect(decided.headers.get('cache-control')).to.equal('no-store');
+      expect(decided.headers.get('referrer-policy')).to.equal('same-origin');
       const policy = decided.headers.get('content-security-policy') ?? '';
       expect(policy).to.include("default-src 'none'").and.include("form-action 'self'").and.not.include('portal');
-      expect(onward(decided)).to.match(/^http:\/\/localhost:8080\/oidc\/authorize\//);
-      const back = await browser.open(onward(decided));
-      expect(back.url.startsWith(`${portal.redirectUri}?`)).to.equal(true);
-      expect(back.url).to.include(decision === 'allow' ? 'code=' : 'error=access_denied');
+      const back = new URL(onward(decided));
+      expect(back.href.startsWith(`${portal.redirectUri}?`)).to.equal(true);
+      expect(back.searchParams.get('state')).to.equal('the state');
+      expect(back.searchParams.has(decision === 'allow' ? 'code' : 'error')).to.equal(true);
     }
   });
 

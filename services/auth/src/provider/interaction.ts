@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { OwnPath } from '@taskwire/http-server';
 import { problem, type Problem } from '@taskwire/errors';
 import type { Role } from '@taskwire/contracts';
-import type { Client, InteractionResults, Provider } from 'oidc-provider';
+import type { Client, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Audit } from '../app/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
@@ -12,7 +12,6 @@ import type { Providers } from './provider.ts';
 import { allow, askedOf, type Asked } from './consent.ts';
 import { hasToken, readPostedForm } from './form.ts';
 import { requestOrigin, storingFor } from './origin.ts';
-import { sendOn } from './onward.ts';
 import { consentPage } from './pages/consent-page.ts';
 import { errorDocument } from './pages/error-page.ts';
 import { pageHeaders } from './pages/html.ts';
@@ -88,9 +87,9 @@ export function interactionPages(options: InteractionOptions): OwnPath {
 
   /** Lets somebody go on who has verified their address meanwhile. */
   async function goOn(step: Step): Promise<void> {
-    const { interaction } = step;
+    const { provider, interaction, request, response } = step;
     if ((await personOf(interaction)).email_verified) {
-      return await finish(step, { [verificationPrompt]: {} });
+      return await provider.interactionFinished(request, response, { [verificationPrompt]: {} });
     }
     const refusal = problem('email_not_verified', 'Open the link in the mail first, or ask for a new one.');
     await show(step, refusal.status, { email: '', refusal });
@@ -105,7 +104,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
   }
 
   async function logIn(step: Step, form: URLSearchParams): Promise<void> {
-    const { request, response } = step;
+    const { provider, request, response } = step;
     const email = form.get('email') ?? '';
     const password = form.get('password') ?? '';
     try {
@@ -122,15 +121,14 @@ export function interactionPages(options: InteractionOptions): OwnPath {
         outcome: 'success',
         reason: String(step.interaction.params['client_id']),
       });
-      await finish(step, { login: { accountId: userId, ts: at, amr: ['pwd'] } });
+      await provider.interactionFinished(request, response, { login: { accountId: userId, ts: at, amr: ['pwd'] } });
     } catch (error) {
       const refusal = refusalOf(error, request);
       await show(step, refusal.status, { email, refusal });
     }
   }
 
-  async function consent(step: Step, { asked }: Question): Promise<void> {
-    const { provider, interaction, request } = step;
+  async function consent({ provider, interaction, request, response }: Step, { asked }: Question): Promise<void> {
     const { grantId, params, prompt, session } = interaction;
     if (session === undefined) throw new errors.SessionNotFound('nobody is logged in');
     const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
@@ -140,7 +138,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     if (claims.length > 0) grant.addOIDCClaims(claims);
     const origin = requestOrigin(request, String(params['client_id']));
     const saved = await storingFor(origin, async () => await grant.save());
-    await finish(step, { consent: { grantId: saved } });
+    await provider.interactionFinished(request, response, { consent: { grantId: saved } });
   }
 
   async function begin(request: Request, response: Response): Promise<Step> {
@@ -169,11 +167,11 @@ export function interactionPages(options: InteractionOptions): OwnPath {
   };
 
   async function decide(step: Step, form: URLSearchParams, question: Question | undefined): Promise<void> {
-    const { interaction } = step;
+    const { provider, interaction, request, response } = step;
     const decision = form.get('decision');
     if (decision === 'cancel') {
       const refusal = { error: 'access_denied', error_description: 'the person said no' };
-      await finish(step, refusal);
+      await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
     } else if (interaction.prompt.name === 'login' && (decision === 'log_in' || decision === null)) {
       await logIn(step, form);
     } else if (question !== undefined && decision === 'allow') {
@@ -184,14 +182,6 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       throw new errors.InvalidRequest('the form is not one of this step');
     }
   }
-}
-
-/** Ends a step with its result; one that failed has nothing of the steps before it. */
-async function finish({ provider, interaction, request, response }: Step, result: InteractionResults): Promise<void> {
-  const to = await provider.interactionResult(request, response, result, {
-    mergeWithLastSubmission: result.error === undefined,
-  });
-  sendOn(request, response, { to, towards: interaction.params['redirect_uri'] });
 }
 
 function interactionPath(issuer: string, uid: string): string {

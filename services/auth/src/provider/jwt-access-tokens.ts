@@ -67,8 +67,6 @@ async function revoke(ctx: KoaContextWithOIDC, { client, claims, provider }: Que
     await provider.Grant.adapter.destroy(data.sid);
   }
   ctx.status = 200;
-  // that of the refusal
-  ctx.remove('Content-Type');
   ctx.body = '';
 }
 

@@ -14,7 +14,7 @@ import { completeAccessToken, findAccount } from './accounts.ts';
 import { assertionTooLong, explainClientRefusals } from './client-refusals.ts';
 import { clientBasedCors } from './cors.ts';
 import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
-import { sendOnAfterLogout } from './onward.ts';
+import { leadOnByPage } from './onward.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
 import { openidScopes, resourceIndicators } from './resources.ts';
@@ -87,9 +87,13 @@ function createProvider(
   const whyRefused = explainClientRefusals(provider, logger);
   provider.use(async (ctx, next) => {
     await next();
-    sendOnAfterLogout(ctx as KoaContextWithOIDC);
     await recordRefusal(options.audit, ctx as KoaContextWithOIDC, whyRefused(ctx));
     await recordToken(ctx as KoaContextWithOIDC);
+    if (ctx.path === '/revoke' && ctx.body === '') {
+      // a type of nothing is refused by clients that want JSON (oidc-client-ts)
+      ctx.remove('Content-Type');
+    }
+    if (ctx.status === 303) leadOnByPage(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
     // as our contracts have it, and as clients that know no other JSON type want it
     ctx.type = 'application/json; charset=utf-8';

@@ -24,5 +24,5 @@ export async function stayLoggedIn(provider: Provider, { request, response, form
   const to = new URL(address);
   const state = form.get('state');
   if (state !== null) to.searchParams.set('state', state);
-  sendOn(request, response, { to: to.href });
+  sendOn(request, response, to.href);
 }
