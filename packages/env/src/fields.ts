@@ -146,3 +146,5 @@ function parsePrivateKey(content: string): KeyObject {
     ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })
     : createPrivateKey(content.replaceAll('\\n', '\n'));
 }
+
+export { clientJwks } from './client-jwk.ts';
