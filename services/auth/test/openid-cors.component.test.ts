@@ -44,7 +44,7 @@ describe('Pages of other origins at the provider', () => {
     }
   });
 
-  it('get no type of an empty answer when they revoke a token, which oidc-client-ts would refuse', async () => {
+  it('get an empty answer without a type when they revoke a token, or as JSON when they accept nothing else', async () => {
     const parameters = {
       scope: 'openid offline_access account:read',
       prompt: 'consent',
@@ -55,6 +55,13 @@ describe('Pages of other origins at the provider', () => {
       const answer = await world.asPortal('/oidc/revoke', { token });
       expect(answer).to.include({ status: 200, text: '' });
       expect(answer.headers.get('content-type')).to.equal(null);
+      const accepting = await fetch(`${world.api.baseUrl}/oidc/revoke`, {
+        method: 'POST',
+        headers: { ...basic(portal.client_id, portal.client_secret), accept: 'application/json' },
+        body: new URLSearchParams({ token }),
+      });
+      expect(accepting.headers.get('content-type')).to.equal('application/json; charset=utf-8');
+      expect(await accepting.text()).to.equal('');
     }
   });
 

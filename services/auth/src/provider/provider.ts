@@ -90,8 +90,9 @@ function createProvider(
     await recordRefusal(options.audit, ctx as KoaContextWithOIDC, whyRefused(ctx));
     await recordToken(ctx as KoaContextWithOIDC);
     if (ctx.path === '/revoke' && ctx.body === '') {
-      // a type of nothing is refused by clients that want JSON (oidc-client-ts)
-      ctx.remove('Content-Type');
+      // an empty answer has no type (oidc-client-ts refuses text), but for clients that accept JSON alone (simple-oauth2)
+      if (ctx.get('accept').includes('json')) ctx.type = 'application/json; charset=utf-8';
+      else ctx.remove('Content-Type');
     }
     if (ctx.status === 303) leadOnByPage(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;

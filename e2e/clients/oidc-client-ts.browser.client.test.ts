@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import type { User, UserManager } from 'oidc-client-ts';
 import type { BrowserContext, Page } from 'playwright-core';
-import { authCommand } from './auth-command.ts';
-import { startChromium, startClientSite, type ClientSite, type TestBrowser } from './chromium.ts';
-import { newMember, type Person } from './front-end.ts';
+import { authCommand } from '../auth-command.ts';
+import { startChromium, startClientSite, type ClientSite, type TestBrowser } from '../chromium.ts';
+import { newMember, type Person } from '../front-end.ts';
 import { singlePageApp } from './single-page-app.ts';
-import { useSuite } from './suite.ts';
+import { useSuite } from '../suite.ts';
 
 /** What the pages of the application have, see single-page-app.ts. */
 declare const manager: UserManager;
