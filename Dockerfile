@@ -45,7 +45,7 @@ RUN node infra/gateway/docs.ts /docs
 FROM ${NGINX_IMAGE} AS gateway
 COPY --from=docs-build /docs /usr/share/taskwire/docs
 COPY infra/gateway/nginx.conf.template /etc/nginx/templates/nginx.conf.template
-COPY --chmod=755 infra/gateway/container/16-resolver.envsh /docker-entrypoint.d/
+COPY --chmod=755 infra/gateway/container/15-cors-origins.envsh infra/gateway/container/16-resolver.envsh /docker-entrypoint.d/
 # What may differ, with its default; the upstreams have none. README.md in infra/gateway says what they mean.
 # /run/taskwire holds the filled in configuration and temporary files: a tmpfs when the root is read-only.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/run/taskwire \

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -39,14 +39,19 @@ export async function startChromium(): Promise<TestBrowser> {
   };
 }
 
-/** A client's own site: it only has to be there for the browser to come back to. */
-export async function startClientSite(): Promise<{ origin: string; close(): Promise<void> }> {
-  const server = createServer((_request, response) => {
+export type ClientSite = { origin: string; close(): Promise<void> };
+
+/** A client's own site: by default it only has to be there for the browser to come back to. */
+export async function startClientSite(
+  answer: RequestListener = (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Client</title><h1>Back</h1>');
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  },
+  at: { host: string; port: number } = { host: '127.0.0.1', port: 0 },
+): Promise<ClientSite> {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => server.listen(at.port, '127.0.0.1', resolve));
   return {
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    origin: `http://${at.host}:${(server.address() as AddressInfo).port}`,
     async close() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route } from '@taskwire/contracts';
+import { fields } from '@taskwire/env';
 
 /** Where the gateway listens, what it stands in front of, and how much it lets through. */
 export type GatewayOptions = {
@@ -13,7 +14,7 @@ export type GatewayOptions = {
   docsRoot: string;
   /** An existing folder for the pid file, the access log and temporary files. */
   prefixDir: string;
-  /** Origins of browsers that may call with credentials, such as `http://localhost:5173`; default none. */
+  /** Origins of pages that may call the API with credentials, such as `http://localhost:5173`; default none. Auth has the same list. */
   corsOrigins?: readonly string[];
   /** Requests for each caller's network (an IPv4 address or an IPv6 /64): steady rate and how many may come at once. */
   requestsPerSecond?: number;
@@ -68,7 +69,9 @@ export function variables(options: GatewayOptions): Record<string, string> {
     if (!isAbsolute(folder)) throw new Error(`nginx needs an absolute path, not ${folder}`);
   }
   for (const origin of o.corsOrigins ?? []) {
-    if (URL.parse(origin)?.origin !== origin) throw new Error(`${origin} is no origin (scheme://host[:port])`);
+    if (!fields.origins.safeParse(origin).success || origin.includes(',')) {
+      throw new Error(`${origin} is no origin (scheme://host[:port])`);
+    }
   }
   return {
     // root's nginx would run its workers as nobody, who cannot read a checkout under /root; local use only

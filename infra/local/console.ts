@@ -45,7 +45,7 @@ export function sayNews(say: Say, cwd: string): (news: PartNews) => void {
 export function settingsText(settings: Readonly<Record<string, string>>): string {
   const list = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return `settings for development: ${list.join(', ')}
-an installation has REGISTRATION=off and AUTH_REQUIRE_VERIFIED_EMAIL=on unless it says otherwise`;
+an installation has REGISTRATION=off, AUTH_REQUIRE_VERIFIED_EMAIL=on and no CORS_ORIGINS unless it says otherwise`;
 }
 
 /** Where everything is, who can log in, and what to try. */

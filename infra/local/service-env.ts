@@ -1,3 +1,5 @@
+import { fields, readEnv } from '@taskwire/env';
+import { z } from 'zod';
 import type { Secrets, ServiceName } from './secrets.ts';
 import { serviceClients, type CallingService } from './service-clients.ts';
 
@@ -19,6 +21,21 @@ export const shutdownTimeoutMs = 4500;
 
 /** Settings of the services that an installation has to choose with care, and their values for development: nobody is kept out. */
 export const developmentSettings = { REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' } as const;
+
+/** Where the development servers of front ends usually are (Vite; Next.js and others). */
+const developmentOrigins = 'http://localhost:5173,http://localhost:3000';
+
+const originsEnv = z.object({
+  CORS_ORIGINS: fields.origins.prefault(developmentOrigins),
+});
+
+/**
+ * Origins of pages that may call from scripts: those of `CORS_ORIGINS`, or the usual ones of development.
+ * @throws EnvError for an entry that is no origin.
+ */
+export function chosenOrigins(env: NodeJS.ProcessEnv): string[] {
+  return readEnv(originsEnv, env).CORS_ORIGINS;
+}
 
 /** How often a user may do what costs everybody; left to the services unless the environment of `npm start` says otherwise. */
 const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE'];

@@ -15,7 +15,7 @@ import { neededPorts, requirePorts, requireRoom, waitForPorts } from './prefligh
 import { leaveFolder, localFolder, takeFolder, writeRunning } from './running-file.ts';
 import type { ConsumerAccess, ConsumerName } from './running-file.ts';
 import { keptSecrets } from './secrets.ts';
-import { chosenSettings } from './service-env.ts';
+import { chosenOrigins, chosenSettings } from './service-env.ts';
 import { onStopSignal } from './stop-signal.ts';
 import { startSuite, type Suite } from './suite.ts';
 
@@ -47,6 +47,7 @@ async function start(): Promise<void> {
   if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
   const ports = configuredPorts(process.env.TASKWIRE_PORT_BASE);
   const outside = outsideServers(process.env);
+  const corsOrigins = chosenOrigins(process.env);
   const needed = neededPorts(ports, outside);
   const url = `http://localhost:${ports.gateway}`;
 
@@ -76,7 +77,7 @@ async function start(): Promise<void> {
   if (logs) followLogs(join(dir, 'logs'), (line) => console.log(line));
 
   const settings = chosenSettings(process.env);
-  say(settingsText(settings));
+  say(settingsText({ ...settings, CORS_ORIGINS: corsOrigins.join(',') }));
   const started = await startSuite({
     ...{ dir, ports, outside },
     secrets: keptSecrets(join(dir, 'secrets.json')),
@@ -85,6 +86,7 @@ async function start(): Promise<void> {
     tell: sayNews(say, root),
     progress: sayProgress(say),
     logLevel: process.env.LOG_LEVEL ?? 'info',
+    corsOrigins,
     env: { auth: settings, tasks: settings, notifications: settings },
     // whoever builds a front end logs in far more often, from one address, than an office does
     gateway: { requestsPerSecond: 2_000, burst: 2_000, loginsPerMinute: 1_200, loginBurst: 200 },

@@ -39,7 +39,9 @@ export type SuiteOptions = {
   logLevel?: string;
   /** Variables of a service that differ from the usual. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
-  gateway?: Partial<GatewayOptions>;
+  gateway?: Partial<Omit<GatewayOptions, 'corsOrigins'>>;
+  /** Origins of pages that may call the gateway from scripts. */
+  corsOrigins?: readonly string[];
   postgresSettings?: Record<string, string>;
   /** Aborts the start; what has started by then is stopped. */
   signal?: AbortSignal;
@@ -59,6 +61,8 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   /** what a service authenticates with when it calls others */
   m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
+  /** origins of pages that may call the gateway from scripts */
+  corsOrigins: readonly string[];
   smtpUrl: string;
   /** the mail catcher's page; its API is under /api/email */
   mailPageUrl: string;
@@ -76,7 +80,13 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
     outside.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
-  const envOf = (service: ServiceName) => ({ ...inheritedEnv(), ...serviceEnv(service, wiring), ...o.env?.[service] });
+  const { corsOrigins = [] } = o;
+  const envOf = (service: ServiceName) => ({
+    ...inheritedEnv(),
+    ...serviceEnv(service, wiring),
+    CORS_ORIGINS: corsOrigins.join(','),
+    ...o.env?.[service],
+  });
 
   const postgres: Node = {
     name: 'postgres',
@@ -164,7 +174,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
         tasks: `127.0.0.1:${tasks}`,
         notifications: `127.0.0.1:${notifications}`,
       };
-      const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, ...o.gateway });
+      const conf = renderGateway({ port: ports.gateway, upstreams, docsRoot, prefixDir, corsOrigins, ...o.gateway });
       return startNginx({ dir: prefixDir, conf, port: ports.gateway, logFile: logFile('gateway'), signal });
     },
   };
@@ -199,6 +209,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     amqpUrl: wiring.amqpUrl,
     m2mClient: (service) => ({ id: service, privateKey: secrets.clientKeys[service], issuer: `${url}/oidc` }),
     managementUrl,
+    corsOrigins,
     smtpUrl: wiring.smtpUrl,
     mailPageUrl: `http://localhost:${ports.mailPage}`,
   };

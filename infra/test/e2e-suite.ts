@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '@taskwire/local-servers';
 import { demoPeople } from '../local/people.ts';
 import { freeSuitePorts } from '../local/ports.ts';
 import { newSecrets } from '../local/secrets.ts';
@@ -33,6 +34,8 @@ async function start(): Promise<Suite> {
     logLevel: 'debug',
     // quick, and nothing that was committed is lost when a test kills the server; only the machine must not die
     postgresSettings: { fsync: 'off', full_page_writes: 'off' },
+    // a front end of a test listens there
+    corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
     // all tests come from one address; the limits have tests of their own
     gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },
   });

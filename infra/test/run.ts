@@ -9,7 +9,7 @@ import { installBrowser, installPrograms } from '../local/install-programs.ts';
 import { onStopSignal } from '../local/stop-signal.ts';
 import { runStage, type StageResult } from './run-stage.ts';
 import { startTestServers, type TestServers } from './servers.ts';
-import { filesOf, needsBrowser, stages } from './stages.ts';
+import { clientStages, filesOf, needsBrowser, stages } from './stages.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { filters, mochaArgs } = readArguments(process.argv.slice(2));
@@ -37,7 +37,7 @@ try {
 report();
 
 async function runAll(): Promise<void> {
-  const planned = stages
+  const planned = (process.env['TASKWIRE_TEST_STAGES'] === 'clients' ? clientStages : stages)
     .map((stage) => ({ stage, files: filesOf(stage, root, filters) }))
     .filter((o) => o.files.length > 0);
   if (planned.length === 0)

@@ -9,20 +9,21 @@ export type Stage = {
   mochaArgs: string[];
 };
 
+/** What the end-to-end tests and those of clients share: one suite for all files. */
+const onOneSuite = { needs: 'programs' as const, mochaArgs: ['--require', './infra/test/e2e-suite.ts'] };
+
 // Two processes for the stages whose files share nothing but the servers: each has databases and vhosts of its own. Pact files are
 // written by several test files, and the end-to-end tests stop and start parts of one suite, so those take turns.
 export const stages: Stage[] = [
   { name: 'unit', pattern: '*.unit.test.ts', needs: 'nothing', mochaArgs: [] },
   { name: 'component', pattern: '*.component.test.ts', needs: 'servers', mochaArgs: ['--parallel', '--jobs', '2'] },
   { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [] },
-  {
-    name: 'end to end',
-    pattern: '*.e2e.test.ts',
-    needs: 'programs',
-    mochaArgs: ['--require', './infra/test/e2e-suite.ts'],
-  },
+  { name: 'end to end', pattern: '*.e2e.test.ts', ...onOneSuite },
   { name: 'launcher', pattern: '*.launcher.test.ts', needs: 'programs', mochaArgs: [] },
 ];
+
+/** The stages of `npm run clients`: clients that need programs of the system beside those of the suite. */
+export const clientStages: Stage[] = [{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }];
 
 const folders = '{packages/*/test,services/*/test,infra/*/test,e2e}';
 

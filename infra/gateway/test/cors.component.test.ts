@@ -28,9 +28,17 @@ describe('the gateway: browsers of other origins', () => {
         'access-control-max-age': '600',
       });
       expect(answer.headers['access-control-allow-methods']).to.include('PATCH');
-      expect(answer.headers['access-control-allow-headers']).to.include('If-Match').and.include('Idempotency-Key');
     });
   }
+
+  it('accepts every header that the API reads, and those that tracing and HTTP libraries add', async () => {
+    const accepted = (await preflight(origin)).headers['access-control-allow-headers']?.toLowerCase().split(', ');
+    expect(accepted).to.include.members([
+      ...['authorization', 'content-type', 'idempotency-key', 'if-match', 'if-none-match', 'last-event-id'],
+      ...['x-request-id', 'x-timeout-ms', 'x-requested-with', 'cache-control'],
+      ...['traceparent', 'tracestate', 'baggage', 'sentry-trace'],
+    ]);
+  });
 
   const strangers = [
     'https://evil.example',
@@ -59,7 +67,8 @@ describe('the gateway: browsers of other origins', () => {
     expect(answer.headers).to.include({
       'access-control-allow-origin': origin,
       'access-control-allow-credentials': 'true',
-      'access-control-expose-headers': 'ETag, X-Request-Id, Retry-After, Location',
+      'access-control-expose-headers':
+        'ETag, Location, Retry-After, X-Request-Id, Idempotency-Replayed, WWW-Authenticate',
       vary: 'Origin',
     });
   });
@@ -99,6 +108,56 @@ describe('the gateway: browsers of other origins', () => {
 
   it('sends an OPTIONS request that is no preflight on to the service', async () => {
     expect(await gateway.seen({ method: 'OPTIONS', path: '/api/v1/tasks' })).to.include({ method: 'OPTIONS' });
+  });
+});
+
+describe('the gateway: browsers of other origins at the provider', () => {
+  let gateway: GatewayOnTrial;
+  afterEach(() => gateway.stop());
+
+  const allowing = (allowed: string) =>
+    startGateway({
+      corsOrigins: [origin],
+      services: {
+        auth: (_, response) =>
+          response.writeHead(200, { 'Access-Control-Allow-Origin': allowed, Vary: 'Origin' }).end('{}'),
+      },
+    });
+
+  it('passes on what Auth says, once and without cookies, and lets scripts read the same headers', async () => {
+    gateway = await allowing('https://client.example');
+    for (const path of ['/oidc/token', '/.well-known/openid-configuration/oidc']) {
+      const answer = await gateway.send({ path, headers: { Origin: 'https://client.example' } });
+      expect(answer.headers).to.include({ 'access-control-allow-origin': 'https://client.example', vary: 'Origin' });
+      expect(answer.headers['access-control-expose-headers']).to.include('Retry-After');
+      expect(answer.headers).not.to.have.property('access-control-allow-credentials');
+    }
+  });
+
+  it('gives no permission of its own where Auth gives none, whatever the list of origins says', async () => {
+    gateway = await startGateway({ corsOrigins: [origin] });
+    const answer = await gateway.send({ path: '/oidc/authorize', headers: { Origin: origin } });
+    expect(corsHeaders(answer)).to.deep.equal([]);
+  });
+
+  it('asks Auth about a preflight, which counts as no try at a secret', async () => {
+    gateway = await startGateway({ loginsPerMinute: 1, loginBurst: 1 });
+    const headers = { Origin: origin, 'Access-Control-Request-Method': 'POST' };
+    for (let count = 0; count < 3; count++) {
+      const seen = await gateway.seen({ method: 'OPTIONS', path: '/oidc/token', headers });
+      expect(seen).to.include({ service: 'auth', method: 'OPTIONS' });
+    }
+    expect(await gateway.seen({ method: 'POST', path: '/oidc/token' })).to.include({ method: 'POST' });
+  });
+
+  it('lets scripts of any page read its own problems, which have no secrets', async () => {
+    gateway = await startGateway({ corsOrigins: [origin], loginsPerMinute: 1, loginBurst: 1 });
+    const send = () => gateway.send({ method: 'POST', path: '/oidc/token', headers: { Origin: 'https://x.example' } });
+    const [, , refused] = [await send(), await send(), await send()];
+    expect(refused.status).to.equal(429);
+    expect(refused.headers).to.include({ 'access-control-allow-origin': '*', 'retry-after': '60' });
+    expect(refused.headers['access-control-expose-headers']).to.include('Retry-After');
+    expect(refused.headers).not.to.have.property('access-control-allow-credentials');
   });
 });
 

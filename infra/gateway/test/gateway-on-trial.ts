@@ -84,7 +84,7 @@ export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
 function exchange(port: number, { method = 'GET', path, headers = {}, body }: Sent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(
-      { host: '127.0.0.1', port, method, path, headers, agent: false },
+      { host: '127.0.0.1', port, method, path, headers, agent: false, maxHeaderSize: 65_536 },
       (response: IncomingMessage) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));

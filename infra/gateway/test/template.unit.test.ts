@@ -75,6 +75,7 @@ describe('the configuration of the gateway', () => {
       'https://example.com/',
       'https://EXAMPLE.com',
       '*',
+      'https://*.example.com',
       'https://a.example,https://b.example',
     ]) {
       expect(() => renderGateway({ ...options, corsOrigins: [origin] }), origin).to.throw(/is no origin/);

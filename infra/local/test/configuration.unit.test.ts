@@ -7,7 +7,7 @@ import { configuredPorts } from '../ports.ts';
 import { neededPorts } from '../preflight.ts';
 import { readableLine } from '../readable-line.ts';
 import { keptSecrets } from '../secrets.ts';
-import { chosenSettings } from '../service-env.ts';
+import { chosenOrigins, chosenSettings } from '../service-env.ts';
 
 describe('The configuration of npm start', () => {
   it('counts ports up from TASKWIRE_PORT_BASE', () => {
@@ -53,6 +53,16 @@ describe('The configuration of npm start', () => {
     expect(chosenSettings({ ...strict, SECRET: 'x' })).to.deep.equal(strict);
     expect(chosenSettings({ SHUFFLES_PER_MINUTE: '3' })).to.include({ SHUFFLES_PER_MINUTE: '3' });
     expect(chosenSettings({ REGISTRATION: '' })).to.include({ REGISTRATION: 'open' });
+  });
+
+  it('lets pages of the usual development servers call, unless CORS_ORIGINS names others', () => {
+    expect(chosenOrigins({})).to.deep.equal(['http://localhost:5173', 'http://localhost:3000']);
+    expect(chosenOrigins({ CORS_ORIGINS: '' })).to.deep.equal(chosenOrigins({}));
+    const given = 'https://app.example.com, http://localhost:4200';
+    expect(chosenOrigins({ CORS_ORIGINS: given })).to.deep.equal(['https://app.example.com', 'http://localhost:4200']);
+    expect(() => chosenOrigins({ CORS_ORIGINS: 'http://localhost:5173/' })).to.throw(
+      'CORS_ORIGINS: has "http://localhost:5173/", which is not an origin; write http://localhost:5173',
+    );
   });
 
   it('names the variable that is no URL, without its value', () => {

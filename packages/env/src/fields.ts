@@ -81,6 +81,29 @@ function toDomain(given: string): string | undefined {
   return hostName.test(ascii) ? ascii : undefined;
 }
 
+/** Origins of web pages with commas between them, each as browsers send it: `https://app.example.com`, `http://localhost:5173`. */
+export const origins = z.string().transform((text, context) =>
+  text.split(',').flatMap((item) => {
+    const given = item.trim();
+    const origin = toOrigin(given);
+    // a host with an asterisk is one to the URL standard
+    if (origin === given && !given.includes('*')) return [origin];
+    const remedy =
+      origin === undefined || given.includes('*')
+        ? 'write each origin as scheme://host or scheme://host:port, such as https://app.example.com, with commas between them; there are no wildcards'
+        : `write ${origin}`;
+    // before an @ there may be a password
+    const shown = given.includes('@') ? 'an entry' : `"${given}"`;
+    context.addIssue({ code: 'custom', message: `has ${shown}, which is not an origin; ${remedy}` });
+    return [];
+  }),
+);
+
+function toOrigin(given: string): string | undefined {
+  const url = URL.parse(given);
+  return url !== null && ['http:', 'https:'].includes(url.protocol) && url.username === '' ? url.origin : undefined;
+}
+
 /** A JSON document inside one variable. */
 export function json<S extends z.ZodType>(schema: S) {
   return z
@@ -123,3 +146,5 @@ function parsePrivateKey(content: string): KeyObject {
     ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })
     : createPrivateKey(content.replaceAll('\\n', '\n'));
 }
+
+export { clientJwks } from './client-jwk.ts';

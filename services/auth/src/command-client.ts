@@ -1,12 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { audiences, scopeFaults } from '@taskwire/contracts';
-import { clientSettings } from './env.ts';
+import { changeClient } from './command-client-change.ts';
+import { checkedSettings, clientOptions, readGrants, readJwks } from './command-client-options.ts';
 import type { Commands } from './wire-commands.ts';
 import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
 
-const option = { type: 'string' } as const;
-const list = { type: 'string', multiple: true } as const;
 const flag = { type: 'boolean' } as const;
 
 export const clientCommands: Readonly<Record<string, Command>> = {
@@ -19,41 +17,31 @@ For itself: without a redirect address, or with --own-grant <audience>=<scope>,<
 To ask about tokens of others for the service that it is: --introspect <audience> …
 ${scopeTable()}`,
     async read(args) {
-      const given = readOptions(args, {
-        id: option,
-        name: option,
-        secret: flag,
-        public: flag,
-        jwks: option,
-        grant: list,
-        'own-grant': list,
-        'redirect-uri': list,
-        'post-logout-redirect-uri': list,
-        native: flag,
-        'own-name': flag,
-        introspect: list,
-      });
+      const given = readOptions(args, { ...clientOptions, secret: flag, public: flag, 'own-name': flag });
       if ([given.secret, given.public, given.jwks].filter(Boolean).length !== 1) {
         throw new UsageError('Give one of --secret, --jwks and --public.');
       }
       const secret = given.secret === true ? newSecret() : undefined;
       const isInteractive = given['redirect-uri'] !== undefined;
       const isForItself = !isInteractive || given['own-name'] === true || given['own-grant'] !== undefined;
-      const client = settings({
-        client_id: given.id,
-        client_name: given.name,
-        ...(secret === undefined ? {} : { secret_hash: hashOf(secret) }),
-        ...(given.jwks === undefined ? {} : { jwks: readJwks(given.jwks) }),
-        grant_types: [
-          ...(isInteractive ? ['authorization_code', 'refresh_token'] : []),
-          ...(isForItself ? ['client_credentials'] : []),
-        ],
-        grants: readGrants(given.grant ?? [], given['own-grant'] ?? [], isInteractive ? 'own_scopes' : 'scopes'),
-        introspects: given.introspect,
-        redirect_uris: given['redirect-uri'] ?? [],
-        post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? [],
-        application_type: given.native === true ? 'native' : 'web',
-      });
+      const client = checkedSettings(
+        {
+          client_id: given.id,
+          client_name: given.name,
+          ...(secret === undefined ? {} : { secret_hash: hashOf(secret) }),
+          ...(given.jwks === undefined ? {} : { jwks: readJwks(given.jwks) }),
+          grant_types: [
+            ...(isInteractive ? ['authorization_code', 'refresh_token'] : []),
+            ...(isForItself ? ['client_credentials'] : []),
+          ],
+          grants: readGrants(given.grant ?? [], given['own-grant'] ?? [], isInteractive ? 'own_scopes' : 'scopes'),
+          introspects: given.introspect,
+          redirect_uris: given['redirect-uri'] ?? [],
+          post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? [],
+          application_type: given.native === true ? 'native' : 'web',
+        },
+        'added',
+      );
       return async ({ clients }) => {
         const added = await clients.add(client);
         if (added === undefined) throw new CommandFailed(`there is a client ${client.client_id} already`);
@@ -63,6 +51,7 @@ ${scopeTable()}`,
       };
     },
   },
+  'client change': changeClient,
   'client list': {
     options: '',
     does: 'shows the clients that were added; those of OIDC_CLIENTS are in the configuration',
@@ -127,49 +116,9 @@ function describe({ client_id: id, jwks, secret_hash: hash, grants, redirect_uri
 }
 
 function requiredId(args: string[]): string {
-  const { id } = readOptions(args, { id: option });
+  const { id } = readOptions(args, { id: clientOptions.id });
   if (id === undefined) throw new UsageError('--id is missing.');
   return id;
-}
-
-function settings<C extends { grants: Grant[] }>(client: C) {
-  const result = clientSettings.safeParse(client);
-  if (result.success) return result.data;
-  const faults = result.error.issues.map(({ path, message }) => `  ${[...optionOf(client, path), message].join(' ')}`);
-  throw new UsageError(`The client cannot be added:\n${faults.join('\n')}`);
-}
-
-/** What was given that a fault is about: the option where that is not the name of a setting. */
-function optionOf({ grants }: { grants: Grant[] }, path: readonly PropertyKey[]): string[] {
-  const [field, index, list] = path;
-  if (field === 'introspects') return ['--introspect'];
-  if (field !== 'grants' || typeof index !== 'number') return path.map(String);
-  return [`${list === 'own_scopes' ? '--own-grant' : '--grant'} ${grants[index]?.audience ?? ''}:`];
-}
-
-type Grant = { audience: string; scopes: string[]; own_scopes?: string[] };
-
-/** `ownField`: where the scopes are put that the client uses in its own name. */
-function readGrants(grants: string[], own: string[], ownField: 'scopes' | 'own_scopes'): Grant[] {
-  const read = new Map<string, Grant>();
-  const add = (text: string, field: 'scopes' | 'own_scopes') => {
-    const [audience = '', scopes = ''] = text.split('=', 2);
-    const grant = read.get(audience) ?? { audience, scopes: [] };
-    read.set(audience, { ...grant, [field]: [...(grant[field] ?? []), ...scopes.split(',').filter(Boolean)] });
-  };
-  for (const text of grants) add(text, 'scopes');
-  for (const text of own) add(text, ownField);
-  return [...read.values()];
-}
-
-/** A JWKS, or one JWK. @throws UsageError. */
-function readJwks(file: string): { keys: unknown[] } {
-  try {
-    const read = JSON.parse(readFileSync(file, 'utf8')) as { keys?: unknown[] };
-    return { keys: read.keys ?? [read] };
-  } catch (cause) {
-    throw new UsageError(`${file} has no JSON Web Key Set.`, { cause });
-  }
 }
 
 function newSecret(): string {

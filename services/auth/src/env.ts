@@ -11,10 +11,6 @@ const secret32 = z
   .transform((text) => Buffer.from(text, 'base64'))
   .describe('32 random bytes in base64 that the signing keys are sealed with, as from: openssl rand -base64 32');
 
-const publicJwk = z
-  .looseObject({ kty: z.enum(['EC', 'OKP', 'RSA']), kid: z.string().optional() })
-  .refine((jwk) => !('d' in jwk), 'must not have the private part of a key');
-
 /** Compared character by character later, so there are no patterns. An app's own scheme has a dot (RFC 8252 section 7.1). */
 const redirectUri = z.string().refine((text) => {
   const url = URL.parse(text);
@@ -35,8 +31,11 @@ export const clientSettings = z
         'must be neither a uuid nor first-party',
       ),
     client_name: z.string().min(1).max(100).optional(),
-    jwks: z.strictObject({ keys: z.array(publicJwk).min(1) }).optional(),
-    secret_hash: z.string().length(43).optional(),
+    jwks: fields.clientJwks.optional(),
+    secret_hash: z
+      .string()
+      .regex(/^[\w-]{43}$/, 'must be the SHA-256 of the secret in base64url, as client add stores it')
+      .optional(),
     grant_types: z
       .array(z.enum(['authorization_code', 'refresh_token', 'client_credentials']))
       .default(['client_credentials']),
@@ -140,6 +139,8 @@ const serviceEnv = commandEnv.extend({
   LOG_LEVEL: fields.logLevel.default('info'),
   /** Written into every token, and checked by every service. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),
+  /** Pages of these origins may call the provider from scripts, beside those of each client's redirect URIs. The gateway has the same list. */
+  CORS_ORIGINS: fields.origins.default([]),
   TRUSTED_PROXIES: z
     .string()
     .default('loopback')

@@ -4,7 +4,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { byCommandLine } from './app/audit.ts';
 import { createUser } from './app/create-user.ts';
 import { provenTurn } from './app/hash-of-new.ts';
-import type { RegisteredClient } from './app/ports.ts';
+import type { RegisteredClient } from './app/client-ports.ts';
 import { restoreUser } from './app/restore-user.ts';
 import type { CommandEnv, Env } from './env.ts';
 import { migrations } from './migrations.ts';
@@ -51,6 +51,11 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
       /** Undefined when there is a client with this id. */
       add: async (client: RegisteredClient) =>
         (await stored.add(client, byCommandLine)) ? { isNative: isNative(client) } : undefined,
+      /** Undefined when no client with this id was added. */
+      async change(id: string, change: (client: RegisteredClient) => RegisteredClient) {
+        const changed = await stored.change(id, change, byCommandLine);
+        return changed && { isNative: isNative(changed) };
+      },
       setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, byCommandLine),
       remove: async (id: string) => await stored.remove(id, byCommandLine),
     },

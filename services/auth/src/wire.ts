@@ -119,6 +119,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const clients = clientDirectory(env.OIDC_CLIENTS, createStoredClients(db));
   const providers = createProviders({
     issuer: env.ISSUER,
+    corsOrigins: env.CORS_ORIGINS,
     keys: keys.ring,
     sessions,
     refreshTokens,

@@ -66,7 +66,7 @@ describe('the audit log, of applications and of administration,', () => {
       expect(created).to.include({ action: 'user.create', reason: 'member', client_id: null, client_request_id: null });
       await world.api.form('/oidc/token', { grant_type: 'client_credentials' }, basic(portal.client_id, 'wrong'));
       const [refused] = await entries({ action: 'token.request', subject: portal.client_id });
-      expect(refused).to.include({ reason: 'invalid_client', client_id: null });
+      expect(refused).to.include({ reason: 'invalid_client: the secret is wrong', client_id: null });
       await world.asPortal('/oidc/token', { grant_type: 'refresh_token', refresh_token: 'x' });
       const [known] = await entries({ action: 'token.request', actor: portal.client_id });
       expect(known).to.include({ reason: 'invalid_grant', client_id: portal.client_id });

@@ -151,7 +151,12 @@ describe('the audit log', () => {
       const wrong = { authorization: `Basic ${Buffer.from(`${portal.client_id}:wrong`).toString('base64')}` };
       await world.api.form('/oidc/token', { grant_type: 'client_credentials' }, { ...wrong, ...from });
       const [refused] = await entries({ action: 'token.request', subject: portal.client_id });
-      expect(refused).to.deep.include({ actor: null, outcome: 'failure', reason: 'invalid_client', ...seen });
+      expect(refused).to.deep.include({
+        actor: null,
+        outcome: 'failure',
+        reason: 'invalid_client: the secret is wrong',
+        ...seen,
+      });
     });
 
     it('what the command line and the schedule do', async () => {

@@ -218,7 +218,7 @@ describe('attacks on the OpenID provider', () => {
     it('that a client was not granted are not in any token, whatever it asks for (RFC 6749 section 3.3)', async () => {
       const parameters = { scope: 'openid account:read account:write users:read admin', resource: 'urn:taskwire:auth' };
       const { access_token: token } = await world.tokens({ parameters });
-      expect(decodeJwt(token)['scope']).to.equal('account:read account:write');
+      expect(decodeJwt(token)['scope']).to.equal('openid account:read account:write');
       const other = world.authorizeUrl({ code_challenge: challenge, resource: 'urn:taskwire:notifications' });
       expect(errorOf((await world.browser().open(other)).url)).to.equal('invalid_target');
     });

@@ -113,7 +113,7 @@ describe('the consent page', () => {
         client: adminConsole,
         parameters: everything,
       });
-      expect(decodeJwt(token)['scope']).to.equal('account:read');
+      expect(decodeJwt(token)['scope']).to.equal('openid account:read');
     });
 
     it('has nothing to allow where a member is asked for nothing else', async () => {
@@ -161,7 +161,7 @@ describe('the consent page', () => {
           client: adminConsole,
           parameters: everything,
         });
-        expect(decodeJwt(made)).to.include({ scope: 'account:read admin', role: after });
+        expect(decodeJwt(made)).to.include({ scope: 'openid account:read admin', role: after });
       }
     });
 

@@ -53,7 +53,7 @@ describe('access tokens that are JWTs', () => {
           sub: person.id,
           client_id: 'portal',
           aud: resource,
-          scope: 'account:read account:write',
+          scope: 'openid offline_access account:read account:write',
         });
       }
       await world.database.db.pool.query(`UPDATE users SET role = 'admin' WHERE id = $1`, [person.id]);

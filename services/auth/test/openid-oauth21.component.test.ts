@@ -196,13 +196,14 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(twice.body).to.include({ error: 'invalid_request' });
     });
 
-    it('knows a client in the way that it was registered with, and in no other (section 2.4)', async () => {
+    it('takes the secret of a client in Basic or in the form, and nothing else for it (section 2.4)', async () => {
       const code = await world.code();
       const fields = { grant_type: 'authorization_code', code: code.code, code_verifier: code.verifier };
       const given = { ...fields, redirect_uri: portal.redirectUri };
       const tries = [
         { ...given, client_id: portal.client_id },
-        { ...given, client_id: portal.client_id, client_secret: portal.client_secret },
+        { ...given, client_id: portal.client_id, client_secret: 'wrong' },
+        { ...given, client_id: spa.client_id, client_secret: portal.client_secret },
       ];
       for (const one of tries) {
         const answer = await world.api.form('/oidc/token', one);
@@ -211,7 +212,9 @@ describe('an authorization server of OAuth 2.1', () => {
       }
       const wrong = await world.api.form('/oidc/token', given, basic(portal.client_id, 'wrong'));
       expect(wrong.headers.get('www-authenticate')).to.match(/^Basic/);
-      expect((await world.exchange(code)).status).to.equal(200);
+      const inForm = { ...given, client_id: portal.client_id, client_secret: portal.client_secret };
+      expect((await world.api.form('/oidc/token', inForm)).status).to.equal(200);
+      expect((await world.exchange(await world.code())).status).to.equal(200);
     });
 
     it('gives a public client tokens for its verifier alone, and rotates its refresh tokens (section 4.3.1)', async () => {

@@ -39,7 +39,7 @@ describe('the OpenID provider', () => {
         response_types_supported: ['code'],
         grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
         code_challenge_methods_supported: ['S256'],
-        token_endpoint_auth_methods_supported: ['private_key_jwt', 'client_secret_basic', 'none'],
+        token_endpoint_auth_methods_supported: ['private_key_jwt', 'client_secret_basic', 'client_secret_post', 'none'],
         id_token_signing_alg_values_supported: ['ES256'],
       });
     }
@@ -70,7 +70,7 @@ describe('the OpenID provider', () => {
       aud: resource,
       client_id: 'portal',
       role: 'manager',
-      scope: 'account:read account:write',
+      scope: 'openid account:read account:write',
     });
     expect(claims['sid']).to.match(/^[0-9a-f-]{36}$/);
     const me = await world.api.call('me', { token });

@@ -162,7 +162,8 @@ describe('what an application may do in the name of a user', () => {
         authorization: `Basic ${Buffer.from(`${adminConsole.client_id}:${adminConsole.client_secret}`).toString('base64')}`,
       },
     );
-    expect(body).to.include({ active: true, sub: person.id, client_id: adminConsole.client_id, scope: 'account:read' });
+    const scope = 'openid account:read';
+    expect(body).to.include({ active: true, sub: person.id, client_id: adminConsole.client_id, scope });
     const opaque = await world.tokens({ person, parameters: { scope: 'openid email' } });
     const info = await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${opaque.access_token}` } });
     expect(info.body).to.deep.equal({ sub: person.id, email: person.email, email_verified: false });

@@ -69,7 +69,7 @@ describe('clients that the command registered', () => {
     const client = { client_id: 'both', client_secret: secret, redirectUri: 'https://both.example.org/' };
     const parameters = { scope: 'openid account:read users:read', resource: auth };
     const { access_token: token } = await world.tokens({ client, parameters });
-    expect(decodeJwt(token)['scope']).to.equal('account:read');
+    expect(decodeJwt(token)['scope']).to.equal('openid account:read');
   });
 
   it('have the audience of a token only where it was granted for that: for people, or for themselves', async () => {
@@ -91,6 +91,6 @@ describe('clients that the command registered', () => {
       client,
       parameters: { scope: 'openid tasks:read tasks', resource: tasks },
     });
-    expect(decodeJwt(token)['scope']).to.equal('tasks:read');
+    expect(decodeJwt(token)['scope']).to.equal('openid tasks:read');
   });
 });

@@ -41,6 +41,7 @@ export const auditActions = [
   'token.issue',
   'account_link.read',
   'client.add',
+  'client.change',
   'client.rotate_secret',
   'client.remove',
   'keys.rotate',

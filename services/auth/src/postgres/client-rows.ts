@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { AuditAction } from '@taskwire/contracts';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Occasion } from '../app/audit.ts';
-import type { RegisteredClient, StoredClients } from '../app/ports.ts';
+import type { RegisteredClient, StoredClients } from '../app/client-ports.ts';
 import { appendAudit } from './audit-rows.ts';
 
 /** The clients that the command registered. */
@@ -38,16 +39,36 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
     },
     add: async (client, by) =>
       await audited(client.client_id, { ...by, action: 'client.add' }, insertClient, [client.client_id, client]),
+    change: async (id, change, by) =>
+      await db.transaction(async (tx: Tx) => {
+        const [row] = await query<Row>(tx, 'SELECT settings FROM clients WHERE client_id = $1 FOR UPDATE', [id]);
+        if (row === undefined) return undefined;
+        const changed = change(row.settings);
+        await query(tx, updateSettings, [id, changed]);
+        const reason = changedFields(row.settings, changed).join(', ');
+        const subject = { kind: 'client', id } as const;
+        await appendAudit(tx, { ...by, action: 'client.change', subject, outcome: 'success', reason });
+        return changed;
+      }),
     setSecret: async (id, secretHash, by) =>
       await audited(id, { ...by, action: 'client.rotate_secret' }, updateSecret, [id, secretHash]),
     remove: async (id, by) => await audited(id, { ...by, action: 'client.remove' }, removeClient, [id]),
   };
 }
 
+/** PostgreSQL keeps members of an object in an order of its own. */
+function changedFields(before: RegisteredClient, after: RegisteredClient): string[] {
+  const [was, is] = [before as Record<string, unknown>, after as Record<string, unknown>];
+  const names = new Set([...Object.keys(was), ...Object.keys(is)]);
+  return [...names].filter((name) => !isDeepStrictEqual(was[name], is[name])).sort();
+}
+
 type Row = { settings: RegisteredClient };
 
 const insertClient =
   'INSERT INTO clients (client_id, settings) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING client_id';
+
+const updateSettings = 'UPDATE clients SET settings = $2, updated_at = clock_timestamp() WHERE client_id = $1';
 
 const updateSecret = `
   UPDATE clients SET settings = settings || jsonb_build_object('secret_hash', $2::text), updated_at = clock_timestamp()

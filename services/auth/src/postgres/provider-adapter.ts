@@ -3,7 +3,7 @@ import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Origin } from '../app/audit.ts';
-import type { ClientDirectory } from '../app/ports.ts';
+import type { ClientDirectory } from '../app/client-ports.ts';
 import { hashToken, type RefreshTokens } from '../app/refresh-tokens.ts';
 import { artifactAdapter, type RequestInProgress } from './artifact-rows.ts';
 import { appendAudit } from './audit-rows.ts';

@@ -29,7 +29,7 @@ export function findAccount(sessions: Sessions) {
 type Token = { kind: string; grantId?: string | undefined; scope?: string | undefined };
 
 /**
- * Makes a user's access token say what services read: the role, whether the address is verified, the session (the grant it comes from), when the person logged in, and a
+ * Makes a user's access token say what services read: what was allowed of OpenID Connect beside the scopes of the service, the role, whether the address is verified, the session (the grant it comes from), when the person logged in, and a
  * time of issue that is never before `tokens_valid_after`. Tokens that a client gets in its own name stay as they are.
  */
 export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
@@ -38,13 +38,26 @@ export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { pay
   if (token.scope === undefined || token.scope === '') {
     throw new errors.InvalidScope('no scope of this resource was granted', '');
   }
+  token.scope = [openidScopeOf(ctx), token.scope].filter(Boolean).join(' ');
+  payload['scope'] = token.scope;
   const issuedAt = Math.max(Number(payload['iat']), subject.issuedAt);
   payload['exp'] = Number(payload['exp']) + issuedAt - Number(payload['iat']);
   payload['iat'] = issuedAt;
   payload['role'] = subject.user.role;
   payload['email_verified'] = subject.user.email_verified;
   payload['sid'] = token.grantId;
-  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
-  const authTime = AuthorizationCode?.authTime ?? RefreshToken?.authTime;
+  const authTime = sourceOf(ctx)?.authTime;
   if (authTime !== undefined) payload['auth_time'] = authTime;
+}
+
+/** With `openid` in its scope a token is good at userinfo, whatever service it is for: one log-in gives one token for both. */
+function openidScopeOf(ctx: KoaContextWithOIDC): string {
+  const { params, requestParamScopes, entities } = ctx.oidc;
+  const wanted = params?.['scope'] === undefined ? sourceOf(ctx)?.scopes : requestParamScopes;
+  return entities.Grant?.getOIDCScopeFiltered(wanted ?? new Set()) ?? '';
+}
+
+/** The code or refresh token that a token is given for. */
+function sourceOf({ oidc: { entities } }: KoaContextWithOIDC) {
+  return entities.AuthorizationCode ?? entities.RefreshToken;
 }

@@ -1,5 +1,7 @@
 import type { OwnPath } from '@taskwire/http-server';
-import { readPostedForm } from './form.ts';
+import { problem } from '@taskwire/errors';
+import { readFormText, readPostedForm, replayBody } from './form.ts';
+import { stayLoggedIn } from './stay-logged-in.ts';
 import type { Providers } from './provider.ts';
 
 /** The paths below the issuer that the provider answers itself. */
@@ -38,10 +40,18 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
       async handle(request, response) {
         if (request.method === 'POST' && asQuery.some((one) => path === mount + one)) {
           const form = await readPostedForm(request);
+          refuseLongQuery(form);
           response.writeHead(303, { Location: `${path}?${form.toString()}` }).end();
           return;
         }
         const provider = await providers();
+        if (request.method === 'POST' && path === `${mount}/logout/confirm`) {
+          const text = await readFormText(request);
+          const form = new URLSearchParams(text);
+          if (form.get('logout') === null) return await stayLoggedIn(provider, { request, response, form });
+          replayBody(request, text);
+        }
+        refuseLongQuery(new URL(request.originalUrl, issuer).searchParams);
         const inside = pathOf(request.originalUrl);
         request.url = inside;
         request.originalUrl = mount + inside;
@@ -63,6 +73,17 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
       endpoint(path + mount, () => path),
     ),
   ];
+}
+
+/**
+ * In bytes, encoded as in an address. The request that has them fits into the 16 KiB that a service takes of all headers, beside a browser's own, and
+ * the redirect that repeats them into the 32 KiB that the gateway takes of an answer's.
+ */
+const longestQuery = 14_000;
+
+function refuseLongQuery(query: URLSearchParams): void {
+  if (query.toString().length <= longestQuery) return;
+  throw problem('uri_too_long', `The parameters may have ${longestQuery} bytes at most, encoded as in an address.`);
 }
 
 /** Of answers without a page of ours. `script-src` is there for the provider to name the one script of a form_post answer. */

@@ -7,8 +7,8 @@ import { readBytes, refuseManyParameters } from '@taskwire/http-server';
 /** In bytes; what the gateway lets through. */
 const largest = bodyLimitOf({ path: '/oidc' });
 
-/** The fields of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`, `bad_request`. */
-export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
+/** The text of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`, `bad_request`. */
+export async function readFormText(request: IncomingMessage): Promise<string> {
   if (request.method !== 'POST') {
     throw problem('method_not_allowed', 'Use GET, HEAD, POST.', { headers: { Allow: 'GET, HEAD, POST' } });
   }
@@ -17,7 +17,25 @@ export async function readPostedForm(request: IncomingMessage): Promise<URLSearc
   }
   const text = (await readBytes(request, largest)).toString('utf8');
   refuseManyParameters(text);
-  return new URLSearchParams(text);
+  return text;
+}
+
+/** Its fields. @throws as `readFormText`. */
+export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
+  return new URLSearchParams(await readFormText(request));
+}
+
+/**
+ * Has the provider read a body that was read here already. It takes a parsed one only with a warning on stderr, which would stand between the lines of
+ * our logs; it reads by `iterator` as long as the request is `readable`.
+ */
+export function replayBody(request: IncomingMessage, text: string): void {
+  Object.defineProperty(request, 'readable', { value: true });
+  Object.defineProperty(request, 'iterator', {
+    async *value() {
+      yield Buffer.from(text);
+    },
+  });
 }
 
 /** Whether a form carries this token; the time tells nothing of it. */

@@ -1,29 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
 import type { Client, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
-import { z } from 'zod';
 import type { Sessions } from '../app/ports.ts';
-import type { KeyRing } from '../app/signing-key-ports.ts';
+import { userClaims, type VerifyAccessToken } from './access-token-verifier.ts';
 
 type Options = {
   provider: Provider;
-  issuer: string;
-  ring: KeyRing;
+  verify: VerifyAccessToken;
   sessions: Sessions;
 };
-
-/** A user's claims; a token whose subject is its client belongs to that client (RFC 9068 section 2.2). */
-const userClaims = z.object({ sub: z.string(), sid: z.string(), iat: z.number() });
 
 /**
  * Introspection (RFC 7662) and revocation (RFC 7009) of our own JWT access tokens, which the provider refuses as
  * `unsupported_token_type` once it knows the client. So all that it demands of a client is demanded here too.
  */
 export function answerForJwtAccessTokens(options: Options): void {
-  const { provider, ring } = options;
-  const keys = new Map(ring.keys.map(({ publicJwk, privateKey }) => [publicJwk.kid, createPublicKey(privateKey)]));
+  const { provider, verify } = options;
   const refused = new WeakMap<object, { context: KoaContextWithOIDC; answer: Answer; within: Within }>();
   const note = (answer: Answer) => (context: KoaContextWithOIDC, error: Error) => {
     if (!(error instanceof errors.UnsupportedTokenType)) return;
@@ -39,7 +32,7 @@ export function answerForJwtAccessTokens(options: Options): void {
     const { client, params } = found.context.oidc;
     if (client === undefined) return;
     try {
-      const claims = await verify(String(params?.['token']), options.issuer, keys);
+      const claims = await verify(String(params?.['token']));
       await found.within(async () => await found.answer(found.context, { ...options, client, claims }));
     } catch (error) {
       // as the provider has it
@@ -74,8 +67,6 @@ async function revoke(ctx: KoaContextWithOIDC, { client, claims, provider }: Que
     await provider.Grant.adapter.destroy(data.sid);
   }
   ctx.status = 200;
-  // that of the refusal
-  ctx.remove('Content-Type');
   ctx.body = '';
 }
 
@@ -97,24 +88,4 @@ async function ownerNow(claims: JWTPayload, { provider, sessions }: Options): Pr
   const issuedAt = new Date(data.iat * 1000);
   const access = await sessions.checkAccess({ userId: data.sub, sessionId: data.sid, issuedAt });
   return access === 'revoked' ? 'ended' : { role: access.role, email_verified: access.emailVerified };
-}
-
-/** The claims of an access token of ours that has not expired. */
-async function verify(
-  token: string,
-  issuer: string,
-  keys: ReadonlyMap<string, KeyObject>,
-): Promise<JWTPayload | undefined> {
-  const keyOf = ({ kid = '' }: { kid?: string | undefined }) => {
-    const key = keys.get(kid);
-    if (key === undefined) throw new joseErrors.JWKSNoMatchingKey();
-    return key;
-  };
-  const requiredClaims = ['sub', 'aud', 'exp', 'iat', 'client_id'];
-  const checks = { issuer, typ: 'at+jwt', algorithms: ['ES256'], requiredClaims };
-  const verified = await jwtVerify(token, keyOf, checks).catch((error: unknown) => {
-    if (error instanceof joseErrors.JOSEError || error instanceof TypeError) return undefined;
-    throw error;
-  });
-  return verified?.payload;
 }

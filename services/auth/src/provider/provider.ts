@@ -8,16 +8,23 @@ import type { Audit } from '../app/audit.ts';
 import type { Sessions } from '../app/ports.ts';
 import type { KeyRing } from '../app/signing-key-ports.ts';
 import type { RefreshTokens } from '../app/refresh-tokens.ts';
+import { accessTokenVerifier } from './access-token-verifier.ts';
 import { recordOwnTokens, recordRefusal } from './audit.ts';
 import { completeAccessToken, findAccount } from './accounts.ts';
+import { assertionTooLong, explainClientRefusals } from './client-refusals.ts';
+import { clientBasedCors } from './cors.ts';
 import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
+import { leadOnByPage } from './onward.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
 import { openidScopes, resourceIndicators } from './resources.ts';
+import { takeJwtsAtUserinfo } from './userinfo-tokens.ts';
 import { interactionPolicy } from './verification-prompt.ts';
 
 export type ProviderOptions = {
   issuer: string;
+  /** Origins of pages that may call the endpoints for every client. */
+  corsOrigins: readonly string[];
   adapter: (kind: string) => Adapter;
   keys: () => Promise<KeyRing>;
   sessions: Sessions;
@@ -77,16 +84,25 @@ function createProvider(
       return rotated === undefined ? options.refreshTokens.create() : options.refreshTokens.successorOf(rotated.jti);
     },
   });
+  const whyRefused = explainClientRefusals(provider, logger);
   provider.use(async (ctx, next) => {
     await next();
-    await recordRefusal(options.audit, ctx as KoaContextWithOIDC);
+    await recordRefusal(options.audit, ctx as KoaContextWithOIDC, whyRefused(ctx));
     await recordToken(ctx as KoaContextWithOIDC);
+    if (ctx.path === '/revoke' && ctx.body === '') {
+      // an empty answer has no type (oidc-client-ts refuses text), but for clients that accept JSON alone (simple-oauth2)
+      if (ctx.get('accept').includes('json')) ctx.type = 'application/json; charset=utf-8';
+      else ctx.remove('Content-Type');
+    }
+    if (ctx.status === 303) leadOnByPage(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
     // as our contracts have it, and as clients that know no other JSON type want it
     ctx.type = 'application/json; charset=utf-8';
     ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
   });
-  answerForJwtAccessTokens({ provider, issuer, ring, sessions: options.sessions });
+  const jwts = { provider, verify: accessTokenVerifier(issuer, ring), sessions: options.sessions };
+  answerForJwtAccessTokens(jwts);
+  takeJwtsAtUserinfo(jwts);
   const failed = (_ctx: unknown, error: unknown) =>
     logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
   provider.on('server_error', failed);
@@ -120,9 +136,12 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     },
     responseTypes: ['code'],
     scopes: openidScopes,
+    // what was allowed is in the ID token too: many clients never ask userinfo
+    conformIdTokenClaims: false,
     claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
     pkce: { required: () => true },
-    clientAuthMethods: ['private_key_jwt', 'client_secret_basic', 'none'],
+    // OAuth 2.1 section 2.4.1: a client with a secret may send it either way, whichever it was registered with
+    clientAuthMethods: ['private_key_jwt', 'client_secret_basic', 'client_secret_post', 'none'],
     clientDefaults: { id_token_signed_response_alg: 'ES256', token_endpoint_auth_method: 'private_key_jwt' },
     extraClientMetadata: { properties: ['grants', 'introspects'] },
     enabledJWA: {
@@ -133,8 +152,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     rotateRefreshToken: true,
     assertJwtClientAuthClaimsAndHeader,
     allowOmittingSingleRegisteredRedirectUri: false,
-    // CORS is the gateway's
-    clientBasedCORS: () => false,
+    clientBasedCORS: clientBasedCors(options),
     formats: { customizers: { jwt: completeAccessToken } },
     ttl: {
       AccessToken: accessTokenSeconds,
@@ -187,6 +205,6 @@ function assertJwtClientAuthClaimsAndHeader(
   const audience = Array.isArray(claims['aud']) ? claims['aud'] : [claims['aud']];
   if (!audience.includes(ctx.oidc.issuer)) throw new errors.InvalidClientAuth('audience must be the issuer');
   if (Number(claims['exp']) > Date.now() / 1000 + assertionSeconds) {
-    throw new errors.InvalidClientAuth('the assertion lives too long');
+    throw new errors.InvalidClientAuth(assertionTooLong);
   }
 }

@@ -45,7 +45,10 @@ export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/o
     });
     for (const header of response.headers.getSetCookie()) keep(header, url.pathname);
     const location = response.headers.get('location');
-    if (location !== null) return await go('GET', new URL(location, url).href);
+    // a browser says at each redirect what it opens
+    const destination = headers['sec-fetch-dest'];
+    const again = destination === undefined ? {} : { 'sec-fetch-dest': destination };
+    if (location !== null) return await go('GET', new URL(location, url).href, undefined, again);
     return { url: url.href, status: response.status, headers: response.headers, text: await response.text() };
   }
 

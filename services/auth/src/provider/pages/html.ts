@@ -61,8 +61,8 @@ button.second { background: transparent; color: var(--strong) }
 :focus-visible { outline: 3px solid var(--strong); outline-offset: 2px }
 `;
 
-/** A whole page. */
-export function page(title: string, content: Html): string {
+/** A whole page; `head` is what its head has beside the usual. */
+export function page(title: string, content: Html, head: Html = html``): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -70,6 +70,7 @@ export function page(title: string, content: Html): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(title)} – Taskwire</title>
 <style>${style}</style>
+${head.html}
 </head>
 <body>
 <main>

@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import { html, page, pageHeaders } from './html.ts';
+import { html, page, pageHeaders, type Html } from './html.ts';
 
 /** Asks before it logs out, since anybody can send a browser here (RP-Initiated Logout 1.0 section 6). `form` is the provider's. */
 export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
@@ -8,11 +8,34 @@ export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
     'Log out',
     html`<h1>Log out?</h1>
       <p>You will be logged out of Taskwire in this browser${clientName(ctx)}.</p>
-      ${{ html: form }}
+      ${{ html: form }} ${wayBack(ctx)}
       <div class="actions">
         <button type="submit" form="op.logoutForm" name="logout" value="yes">Log out</button>
         <button type="submit" form="op.logoutForm" class="second">Stay logged in</button>
       </div>`,
+  );
+}
+
+/** Where "Stay logged in" leads: the fields that the log-out was asked for with, beside those of the provider's form. */
+function wayBack({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
+  const fields = {
+    client_id: client?.clientId,
+    post_logout_redirect_uri: params?.['post_logout_redirect_uri'],
+    state: params?.['state'],
+  };
+  return Object.entries(fields).flatMap(([name, value]) =>
+    typeof value === 'string'
+      ? [html`<input type="hidden" name="${name}" value="${value}" form="op.logoutForm" />`]
+      : [],
+  );
+}
+
+/** After somebody chose to stay, and no application waits. */
+export function stillLoggedInPage(): string {
+  return page(
+    'Still logged in',
+    html`<h1>You are still logged in</h1>
+      <p role="status">Nothing has changed. You can close this page.</p>`,
   );
 }
 

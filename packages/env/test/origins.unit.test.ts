@@ -1,0 +1,41 @@
+import { expect } from 'chai';
+import { z } from 'zod';
+import { fields, readEnv } from '../src/index.ts';
+
+const schema = z.object({ CORS_ORIGINS: fields.origins.default([]) });
+const read = (CORS_ORIGINS: string) => readEnv(schema, { CORS_ORIGINS }).CORS_ORIGINS;
+
+describe('A list of origins', () => {
+  it('is read with or without spaces after its commas, and is empty when it is not set', () => {
+    expect(read('https://app.example.com, http://localhost:5173')).to.deep.equal([
+      'https://app.example.com',
+      'http://localhost:5173',
+    ]);
+    expect(read('')).to.deep.equal([]);
+  });
+
+  for (const [given, remedy] of [
+    ['http://localhost:5173/', 'write http://localhost:5173'],
+    ['https://App.Example.com/login?x#y', 'write https://app.example.com'],
+    ['https://app.example.com:443', 'write https://app.example.com'],
+    ['*', 'there are no wildcards'],
+    ['https://*.example.com', 'there are no wildcards'],
+    ['null', 'write each origin as scheme://host'],
+    ['localhost:5173', 'write each origin as scheme://host'],
+    ['ftp://files.example.com', 'write each origin as scheme://host'],
+  ] as const) {
+    it(`refuses ${given}, and says what to write`, () => {
+      expect(() => read(`https://app.example.com,${given}`))
+        .to.throw(`CORS_ORIGINS: has "${given}"`)
+        .with.property('message')
+        .that.includes(remedy);
+    });
+  }
+
+  it('refuses an entry with a password without repeating it', () => {
+    expect(() => read('https://user:secret@app.example.com'))
+      .to.throw(/has an entry, which is not an origin/)
+      .with.property('message')
+      .that.does.not.include('secret');
+  });
+});

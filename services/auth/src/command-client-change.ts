@@ -1,0 +1,83 @@
+import type { RegisteredClient } from './app/client-ports.ts';
+import { checkedSettings, clientOptions, readGrants, readJwks, type Grant } from './command-client-options.ts';
+import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
+
+/** Changes a client that was added. What people allowed it, its tokens and its secret stay, unless it gets keys instead of the secret. */
+export const changeClient: Command = {
+  options:
+    '--id <id> [--name <name>] [--redirect-uri <address> …] [--grant <audience>=<scope>,<scope> …] [--jwks <file>] …',
+  does: `changes a client without its id, its secret or what people allowed it. Each option takes the place of what the client had of it:
+give all redirect addresses, or all grants, that it is to have. Options that are left out change nothing.
+--jwks takes the place of the keys, or of the secret. Also: --post-logout-redirect-uri, --own-grant, --introspect, --native`,
+  async read(args) {
+    const { id, ...given } = readOptions(args, clientOptions);
+    if (id === undefined) throw new UsageError('--id is missing.');
+    if (Object.keys(given).length === 0) throw new UsageError('Give at least one option beside --id.');
+    const jwks = given.jwks === undefined ? undefined : readJwks(given.jwks);
+    return async ({ clients }) => {
+      const changed = await clients.change(id, (client) => changedClient(client, given, jwks));
+      if (changed === undefined) {
+        throw new CommandFailed(`no client ${id} was added; those of OIDC_CLIENTS are changed in the configuration`);
+      }
+      return `changed ${id}${changed.isNative ? '\nIt is a native app: people allow each of its log-ins.' : ''}`;
+    };
+  },
+};
+
+type Given = {
+  name?: string;
+  grant?: string[];
+  'own-grant'?: string[];
+  'redirect-uri'?: string[];
+  'post-logout-redirect-uri'?: string[];
+  native?: boolean;
+  introspect?: string[];
+};
+
+function changedClient(
+  client: RegisteredClient,
+  given: Given,
+  jwks: { keys: unknown[] } | undefined,
+): RegisteredClient {
+  const isForPeople = client.grant_types.includes('authorization_code');
+  if (!isForPeople && (given['redirect-uri'] ?? given['own-grant']) !== undefined) {
+    // its grants are its own, and would become what people allow
+    throw new UsageError(
+      `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for people.`,
+    );
+  }
+  const { secret_hash: secretHash, ...rest } = client;
+  const isForItself = client.grant_types.includes('client_credentials') || given['own-grant'] !== undefined;
+  return checkedSettings(
+    {
+      ...rest,
+      ...(given.name === undefined ? {} : { client_name: given.name }),
+      ...(jwks === undefined ? (secretHash === undefined ? {} : { secret_hash: secretHash }) : { jwks }),
+      grant_types: [
+        ...client.grant_types.filter((type) => type !== 'client_credentials'),
+        ...(isForItself ? (['client_credentials'] as const) : []),
+      ],
+      grants: changedGrants(client.grants, given),
+      ...(given.introspect === undefined ? {} : { introspects: given.introspect }),
+      redirect_uris: given['redirect-uri'] ?? client.redirect_uris,
+      post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? client.post_logout_redirect_uris,
+      application_type: given.native === true ? 'native' : client.application_type,
+    },
+    'changed',
+  );
+}
+
+/** What people allow and what the client does in its own name are replaced one by one. */
+function changedGrants(grants: readonly Grant[], { grant, 'own-grant': own }: Given): readonly Grant[] {
+  const given = readGrants(grant ?? [], own ?? [], 'own_scopes');
+  const people = grant === undefined ? grants : given;
+  const itself = own === undefined ? grants : given;
+  const audiences = new Set([...people, ...itself].map(({ audience }) => audience));
+  return [...audiences].flatMap((audience) => {
+    const scopes = people.find((one) => one.audience === audience)?.scopes ?? [];
+    const ownScopes = itself.find((one) => one.audience === audience)?.own_scopes;
+    const isNamed = grant?.some((text) => text.split('=')[0] === audience) ?? false;
+    if (scopes.length === 0 && ownScopes === undefined && grant !== undefined && !isNamed) return [];
+    return [{ audience, scopes, ...(ownScopes === undefined ? {} : { own_scopes: ownScopes }) }];
+  });
+}

@@ -1,0 +1,28 @@
+import { createPublicKey } from 'node:crypto';
+import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
+import { z } from 'zod';
+import type { KeyRing } from '../app/signing-key-ports.ts';
+
+/** Gives the claims of an access token of ours that has not expired; undefined for anything else. */
+export type VerifyAccessToken = (token: string) => Promise<JWTPayload | undefined>;
+
+/** A user's claims; a token whose subject is its client belongs to that client (RFC 9068 section 2.2). */
+export const userClaims = z.object({ sub: z.string(), sid: z.string(), iat: z.number() });
+
+export function accessTokenVerifier(issuer: string, ring: KeyRing): VerifyAccessToken {
+  const keys = new Map(ring.keys.map(({ publicJwk, privateKey }) => [publicJwk.kid, createPublicKey(privateKey)]));
+  const keyOf = ({ kid = '' }: { kid?: string | undefined }) => {
+    const key = keys.get(kid);
+    if (key === undefined) throw new joseErrors.JWKSNoMatchingKey();
+    return key;
+  };
+  const requiredClaims = ['sub', 'aud', 'exp', 'iat', 'client_id'];
+  const checks = { issuer, typ: 'at+jwt', algorithms: ['ES256'], requiredClaims };
+  return async (token) => {
+    const verified = await jwtVerify(token, keyOf, checks).catch((error: unknown) => {
+      if (error instanceof joseErrors.JOSEError || error instanceof TypeError) return undefined;
+      throw error;
+    });
+    return verified?.payload;
+  };
+}

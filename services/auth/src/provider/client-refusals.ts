@@ -1,0 +1,91 @@
+import { decodeJwt, type JWTPayload } from 'jose';
+import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
+import * as errors from 'oidc-provider/lib/helpers/errors.js';
+import type { Logger } from '@taskwire/telemetry';
+
+/** Why a client could not authenticate. `reason` is one of a few texts and has nothing that the caller chose; `detail` has figures. */
+export type ClientRefusal = { reason: string; detail?: string };
+
+/**
+ * Logs why clients cannot authenticate, which callers are never told (they may be guessing), and gives the reason of a request for its audit entry.
+ */
+export function explainClientRefusals(provider: Provider, logger: Logger): (ctx: object) => string | undefined {
+  const reasons = new WeakMap<object, string>();
+  const explain = (ctx: KoaContextWithOIDC, error: Error) => {
+    if (!(error instanceof errors.InvalidClientAuth)) return;
+    const { reason, detail } = refusalOf(ctx, error.error_detail ?? 'unknown reason');
+    reasons.set(ctx, reason);
+    logger.warn('a client could not authenticate', {
+      client: claimedId(ctx),
+      reason,
+      ...(detail === undefined ? {} : { detail }),
+    });
+  };
+  provider.on('grant.error', explain);
+  provider.on('introspection.error', explain);
+  provider.on('revocation.error', explain);
+  return (ctx) => reasons.get(ctx);
+}
+
+/** What the provider says, in the words of an operator. */
+const reasons: Readonly<Record<string, string>> = {
+  'client not found': 'no client has this id',
+  'invalid secret provided': 'the secret is wrong',
+  'alg mismatch': 'the assertion is signed with an algorithm that is not accepted',
+  'client assertion tokens must only be used once': 'the assertion was used before',
+  'no applicable key found in the JSON Web Key Set':
+    'no key of the client fits the key id and algorithm of the assertion',
+  'signature verification failed': 'no key of the client made the signature of the assertion',
+};
+
+function refusalOf(ctx: KoaContextWithOIDC, told: string): ClientRefusal {
+  const clock = clockFault(ctx, told);
+  if (clock !== undefined) return clock;
+  const { client } = ctx.oidc;
+  if (client !== undefined && told.startsWith('the provided authentication mechanism')) {
+    const way = { none: 'nothing', private_key_jwt: 'an assertion by its key' }[client.clientAuthMethod ?? ''];
+    return { reason: `the client is registered to authenticate with ${way ?? 'its secret'}` };
+  }
+  return { reason: reasons[told] ?? told };
+}
+
+/** The difference of clocks that requests themselves may make, in seconds. */
+const tolerated = 5;
+
+/** Whether an assertion was refused for its times, and what they say of the clock that made it. */
+function clockFault({ oidc }: KoaContextWithOIDC, told: string): ClientRefusal | undefined {
+  const claims = claimsOf(oidc.params?.['client_assertion']);
+  if (claims === undefined) return undefined;
+  const now = Math.floor(Date.now() / 1000);
+  const madeAt = Math.max(claims.iat ?? 0, claims.nbf ?? 0);
+  const isForTimes = ['jwt not active yet', 'jwt issued in the future', 'jwt expired', assertionTooLong].includes(told);
+  if (isForTimes && madeAt > now + tolerated) {
+    return { reason: 'the clock of the client is ahead of ours', detail: `by ${madeAt - now} seconds` };
+  }
+  if (told !== 'jwt expired') return undefined;
+  const made = claims.iat === undefined ? '' : `, made ${now - claims.iat} seconds ago`;
+  return {
+    reason: 'the assertion has expired: the clock of the client is behind ours, or it uses assertions again',
+    detail: `expired ${now - Number(claims.exp)} seconds ago by our clock${made}`,
+  };
+}
+
+/** What the provider's check of ours says of an assertion that expires too far from now. */
+export const assertionTooLong = 'the assertion lives too long';
+
+function claimsOf(assertion: unknown): JWTPayload | undefined {
+  try {
+    return decodeJwt(String(assertion));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The id that a caller claims, as far as an id can be written. */
+function claimedId({ oidc, headers }: KoaContextWithOIDC): string | undefined {
+  const basic = /^basic (.+)$/i.exec(headers.authorization ?? '')?.[1];
+  const [named] = basic === undefined ? [] : Buffer.from(basic, 'base64').toString('latin1').split(':');
+  const id =
+    oidc.client?.clientId ?? oidc.params?.['client_id'] ?? claimsOf(oidc.params?.['client_assertion'])?.sub ?? named;
+  return typeof id === 'string' && /^[\x21-\x7e]{1,100}$/.test(id) ? id : undefined;
+}

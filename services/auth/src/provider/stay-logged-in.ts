@@ -1,0 +1,28 @@
+import type { OwnPath } from '@taskwire/http-server';
+import type { Provider } from 'oidc-provider';
+import { sendOn } from './onward.ts';
+import { pageHeaders } from './pages/html.ts';
+import { stillLoggedInPage } from './pages/logout-pages.ts';
+
+type Asked = {
+  request: Parameters<OwnPath['handle']>[0];
+  response: Parameters<OwnPath['handle']>[1];
+  form: URLSearchParams;
+};
+
+/**
+ * Answers the log-out page's form when somebody chose to stay: the application gets its user back, and nothing has changed. The provider itself would end what
+ * the person allowed to the application. The form needs no token for that; its address counts only if it is one of the client's.
+ */
+export async function stayLoggedIn(provider: Provider, { request, response, form }: Asked): Promise<void> {
+  const address = form.get('post_logout_redirect_uri');
+  const client = await provider.Client.find(form.get('client_id') ?? '');
+  if (address === null || client?.postLogoutRedirectUriAllowed(address) !== true) {
+    response.writeHead(200, pageHeaders()).end(stillLoggedInPage());
+    return;
+  }
+  const to = new URL(address);
+  const state = form.get('state');
+  if (state !== null) to.searchParams.set('state', state);
+  sendOn(request, response, to.href);
+}

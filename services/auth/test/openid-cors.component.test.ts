@@ -1,0 +1,136 @@
+import { expect } from 'chai';
+import { basic } from './support/auth-world.ts';
+import { desktop, oidcWorld, portal, spa, type OidcWorld } from './support/oidc-world.ts';
+
+const listed = 'https://app.example.com';
+
+describe('Pages of other origins at the provider', () => {
+  let world: OidcWorld;
+  before(async () => (world = await oidcWorld({ CORS_ORIGINS: `${listed},http://localhost:5173` })));
+  after(async () => await world.stop());
+
+  const spaOrigin = new URL(spa.redirectUri).origin;
+  const refresh = { grant_type: 'refresh_token', refresh_token: 'unknown' };
+
+  const token = async (origin: string, client: { client_id: string }) =>
+    await world.api.form('/oidc/token', { ...refresh, client_id: client.client_id }, { origin });
+
+  for (const [whose, origin] of [
+    ["the client's own redirect URI", spaOrigin],
+    ['CORS_ORIGINS', listed],
+    ['the provider itself', 'http://localhost:8080'],
+  ] as const) {
+    it(`may read the answers of the token and revocation endpoints at the origin of ${whose}`, async () => {
+      const answers = [
+        await token(origin, spa),
+        await world.api.form('/oidc/revoke', { token: 'x', client_id: spa.client_id }, { origin }),
+      ];
+      expect(answers.map(({ status }) => status)).to.deep.equal([400, 200]);
+      expect(answers[0]?.body).to.include({ error: 'invalid_grant' });
+      for (const { headers } of answers) {
+        expect(headers.get('access-control-allow-origin')).to.equal(origin);
+        expect(headers.get('access-control-allow-credentials')).to.equal(null);
+        expect(headers.get('vary')).to.match(/\bOrigin\b/);
+      }
+    });
+  }
+
+  it('may read userinfo and problems with its token there', async () => {
+    const { access_token: bearer } = await world.tokens();
+    const { origin } = new URL(portal.redirectUri);
+    for (const authorization of [`Bearer ${bearer}`, 'Bearer other']) {
+      const answer = await world.api.raw('/oidc/userinfo', { headers: { authorization, origin } });
+      expect(answer.headers.get('access-control-allow-origin')).to.equal(origin);
+    }
+  });
+
+  it('get an empty answer without a type when they revoke a token, or as JSON when they accept nothing else', async () => {
+    const parameters = {
+      scope: 'openid offline_access account:read',
+      prompt: 'consent',
+      resource: 'urn:taskwire:auth',
+    };
+    const tokens = await world.tokens({ parameters });
+    for (const token of [tokens.refresh_token, tokens.access_token, 'unknown']) {
+      const answer = await world.asPortal('/oidc/revoke', { token });
+      expect(answer).to.include({ status: 200, text: '' });
+      expect(answer.headers.get('content-type')).to.equal(null);
+      const accepting = await fetch(`${world.api.baseUrl}/oidc/revoke`, {
+        method: 'POST',
+        headers: { ...basic(portal.client_id, portal.client_secret), accept: 'application/json' },
+        body: new URLSearchParams({ token }),
+      });
+      expect(accepting.headers.get('content-type')).to.equal('application/json; charset=utf-8');
+      expect(await accepting.text()).to.equal('');
+    }
+  });
+
+  it('are refused at another origin before the code that they bring is used up', async () => {
+    const code = await world.code();
+    for (const origin of [
+      spaOrigin,
+      'https://evil.example',
+      'null',
+      `${listed}.evil.example`,
+      'http://app.example.com',
+    ]) {
+      const fields = {
+        ...{ grant_type: 'authorization_code', code: code.code, code_verifier: code.verifier },
+        redirect_uri: portal.redirectUri,
+      };
+      const by = basic(portal.client_id, portal.client_secret);
+      const answer = await world.api.form('/oidc/token', fields, { ...by, origin });
+      expect(answer.status, origin).to.equal(400);
+      expect(answer.headers.get('access-control-allow-origin')).to.equal(null);
+      expect((answer.body as { error_description: string }).error_description).to.include('not allowed for client');
+    }
+    expect((await world.exchange(code)).status).to.equal(200);
+  });
+
+  it('may be at any port of the machine for a native client, whose redirect URIs may be too, but not at its own scheme', async () => {
+    for (const [origin, allowed] of [
+      ['http://127.0.0.1:4321', true],
+      ['http://localhost:4321', false],
+      ['https://127.0.0.1', false],
+      ['null', false],
+      ['org.example.desktop:', false],
+    ] as const) {
+      const { headers } = await token(origin, desktop);
+      expect(headers.get('access-control-allow-origin') === origin, origin).to.equal(allowed);
+    }
+  });
+
+  it('may ask first with whatever headers their libraries add', async () => {
+    const asked = 'authorization,content-type,traceparent,sentry-trace,baggage,x-requested-with';
+    for (const path of [
+      '/oidc/token',
+      '/oidc/userinfo',
+      '/oidc/revoke',
+      '/oidc/jwks',
+      '/oidc/.well-known/openid-configuration',
+    ]) {
+      const headers = {
+        origin: spaOrigin,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': asked,
+      };
+      const answer = await world.api.raw(path, { method: 'OPTIONS', headers });
+      expect(answer.status, path).to.equal(204);
+      expect(answer.headers.get('access-control-allow-origin')).to.equal(spaOrigin);
+      expect(answer.headers.get('access-control-allow-headers')).to.equal(asked);
+    }
+  });
+
+  it('may read the discovery document and the keys wherever they are, but no page that people see', async () => {
+    const headers = { origin: 'https://anywhere.example' };
+    for (const path of ['/oidc/jwks', '/.well-known/openid-configuration/oidc']) {
+      expect((await world.api.raw(path, { headers })).headers.get('access-control-allow-origin')).to.equal(
+        headers.origin,
+      );
+    }
+    for (const path of [world.authorizeUrl({ prompt: 'none' }), '/oidc/account/forgot', '/oidc/logout']) {
+      const answer = await world.api.raw(path, { headers: { origin: listed }, redirect: 'manual' });
+      expect(answer.headers.get('access-control-allow-origin'), path).to.equal(null);
+    }
+  });
+});

@@ -1,0 +1,92 @@
+import { expect } from 'chai';
+import { decodeJwt } from 'jose';
+import { loggedIn } from './support/auth-world.ts';
+import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
+
+const resource = 'urn:taskwire:tasks';
+
+describe('One log-in for userinfo and the API', () => {
+  let world: OidcWorld;
+  before(async () => (world = await oidcWorld()));
+  after(async () => await world.stop());
+
+  const userinfo = async (token: string) =>
+    await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` } });
+  const parameters = { scope: 'openid email offline_access tasks:read', prompt: 'consent', resource };
+
+  it('gives a token for a service that userinfo takes too, with the claims that were allowed', async () => {
+    const { access_token: token, id_token: idToken, person, scope } = await world.tokens({ parameters });
+    expect(scope).to.equal('openid offline_access email tasks:read');
+    expect(decodeJwt(token)).to.include({ aud: resource, scope });
+    const answer = await userinfo(token);
+    expect(answer.body).to.deep.equal({ sub: person.id, email: person.email, email_verified: false });
+    expect(answer.headers.get('vary')).to.match(/\bAuthorization\b/);
+    expect(decodeJwt(idToken)).to.include({ email: person.email }).and.not.to.have.property('name');
+  });
+
+  it('leaves a token at userinfo what it was narrowed to when it was refreshed', async () => {
+    const { refresh_token: refreshToken } = await world.tokens({ parameters });
+    const refresh = async (scope: string) => {
+      const fields = { grant_type: 'refresh_token', refresh_token: refreshToken, scope };
+      const answer = await world.asPortal('/oidc/token', fields);
+      expect(answer.status, answer.text).to.equal(200);
+      return answer.body as Tokens;
+    };
+    const withoutEmail = await refresh('openid tasks:read');
+    expect((await userinfo(withoutEmail.access_token)).body).to.have.all.keys('sub');
+    const forTheApi = await refresh('tasks:read');
+    expect(forTheApi.scope).to.equal('tasks:read');
+    const refused = await userinfo(forTheApi.access_token);
+    expect(refused.status).to.equal(403);
+    expect(refused.body).to.include({ error: 'insufficient_scope' });
+  });
+
+  it('does not make a token of another service one of Auth', async () => {
+    const { access_token: token } = await world.tokens({ parameters });
+    const answer = await world.api.call('me', { token });
+    expect(answer.status).to.equal(401);
+  });
+
+  it('ends at userinfo with everything else: revoked, logged out, deleted, expired', async () => {
+    const { token: admin } = await loggedIn(world, 'admin');
+    const ends: [string, (tokens: Tokens & { person: { id: string } }) => Promise<unknown>][] = [
+      ['revoked', async ({ access_token: token }) => await world.asPortal('/oidc/revoke', { token })],
+      [
+        'deleted',
+        async ({ person: { id } }) =>
+          await world.api.call('deleteUser', { token: admin, params: { id }, headers: { 'if-match': '*' } }),
+      ],
+      [
+        'ended',
+        async ({ access_token: token }) =>
+          await world.database.db.pool.query(
+            `UPDATE sessions SET ended_at = now(), end_reason = 'logout' WHERE id = $1`,
+            [decodeJwt(token)['sid']],
+          ),
+      ],
+    ];
+    for (const [how, end] of ends) {
+      const tokens = await world.tokens({ parameters });
+      expect((await userinfo(tokens.access_token)).status).to.equal(200);
+      await end(tokens);
+      const refused = await userinfo(tokens.access_token);
+      expect(refused.status, how).to.equal(401);
+      expect(refused.body).to.include({ error: 'invalid_token' });
+    }
+  });
+
+  it('is no way in for tokens that are not an application’s, or not ours', async () => {
+    const { token: firstParty } = await loggedIn(world, 'member');
+    const { access_token: good, id_token: idToken } = await world.tokens({ parameters });
+    const [head = '', body = '', signature = ''] = good.split('.');
+    const forged = [
+      head,
+      Buffer.from(JSON.stringify({ ...decodeJwt(good), sub: 'x' })).toString('base64url'),
+      signature,
+    ];
+    for (const token of [firstParty, idToken, forged.join('.'), `${head}.${body}.`, 'a.b.c', '..']) {
+      expect((await userinfo(token)).status, token.slice(0, 20)).to.equal(401);
+    }
+    expect(portal.client_id).to.equal(decodeJwt(good)['client_id']);
+  });
+});
