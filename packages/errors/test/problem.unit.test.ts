@@ -8,7 +8,7 @@ describe('A problem', () => {
   });
 
   it('has a detail even when none was given', () => {
-    expect(problem('forbidden').detail).to.equal('This is not yours to do.');
+    expect(problem('forbidden').detail).to.equal("You don't have permission to do this.");
   });
 });
 

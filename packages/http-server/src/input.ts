@@ -21,7 +21,7 @@ export function parseInput<S extends z.ZodType>(
   if (result.success) return result.data;
   const all = Iterator.from(result.error.issues).flatMap((issue) => toFieldErrors(issue, elsewhere));
   const errors = withoutConsequences(all.take(mostErrors).toArray());
-  throw problem('invalid_input', `Not acceptable: ${namesOf(errors)}. ${sentencesOf(errors)}`, { errors });
+  throw problem('invalid_input', `Invalid fields: ${namesOf(errors)}. ${sentencesOf(errors)}`, { errors });
 }
 
 function namesOf(errors: readonly FieldError[]): string {

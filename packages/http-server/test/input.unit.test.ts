@@ -48,14 +48,14 @@ describe('A refusal of input', () => {
       const [{ field, message } = { field: '', message: '' }, ...more] = errors;
       expect(`${field || 'the body'} ${message}`).to.equal(sentence);
       expect(more).to.deep.equal([]);
-      expect(detail).to.equal(`Not acceptable: ${field || 'the body'}. ${sentence}.`);
+      expect(detail).to.equal(`Invalid fields: ${field || 'the body'}. ${sentence}.`);
     });
   }
 
   it('says what is missing, and of which form it is', () => {
     const { detail } = refusal(z.strictObject({ title: schemas.title, state: schemas.taskState }), {});
     expect(detail).to.equal(
-      'Not acceptable: title, state. title is required: a string. state is required: one of "draft", "assigned", "in_progress", "completed", "cancelled".',
+      'Invalid fields: title, state. title is required: a string. state is required: one of "draft", "assigned", "in_progress", "completed", "cancelled".',
     );
   });
 
@@ -69,7 +69,7 @@ describe('A refusal of input', () => {
   it('names fields that the request does not have, and says what the others must be', () => {
     const { detail, errors } = refusal(body, { name: 5, count: 1, owner: 'x', size: 'x', colour: 'red' });
     expect(detail).to.match(
-      /^Not acceptable: name, size, count, owner, colour\. name must be a string\. size must be /,
+      /^Invalid fields: name, size, count, owner, colour\. name must be a string\. size must be /,
     );
     expect(detail).to.match(/Fields that the request does not have are refused\. The rest is in `errors`\.$/);
     expect(errors).to.deep.include({
@@ -88,7 +88,7 @@ describe('A refusal of input', () => {
 
   it('takes no name of a field from the prototype of what is elsewhere', () => {
     expect(refusal(body, { constructor: 1 }, {}).detail).to.equal(
-      'Not acceptable: constructor. Fields that the request does not have are refused.',
+      'Invalid fields: constructor. Fields that the request does not have are refused.',
     );
   });
 

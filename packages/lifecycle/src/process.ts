@@ -59,7 +59,7 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
   for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => void stop(0, signal));
   for (const kind of ['uncaughtException', 'unhandledRejection']) {
     signals.on(kind, (error: unknown) => {
-      logger.error(`nobody caught this (${kind})`, { error });
+      logger.error(`uncaught exception (${kind})`, { error });
       if (stopping === undefined) void stop(1, kind);
     });
   }

@@ -16,7 +16,7 @@ function createMetrics(registry: Registry) {
   return {
     owner: new Gauge({
       name: 'outbox_relay_owner',
-      help: 'Whether this process relays the outbox. Alert when the sum over all processes is not 1.',
+      help: 'Whether acquired outbox leadership. Alert when the sum over all processes is not 1.',
       registers,
     }),
     rows: new Gauge({

@@ -68,7 +68,7 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
     connection = opened;
     opened.lost.addEventListener('abort', () => {
       if (connection === opened) connection = undefined;
-      if (drain !== undefined) logger.warn('the outbox is given up', { reason: errorText(opened.lost.reason) });
+      if (drain !== undefined) logger.warn('lost outbox leadership', { reason: errorText(opened.lost.reason) });
       giveUp();
       loop.wake();
     });
@@ -95,7 +95,7 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
         telemetry,
       });
       metrics.owner.set(1);
-      logger.info('this process relays the outbox');
+      logger.info('acquired outbox leadership');
     }
     await drain.round(signal);
     return 'idle';

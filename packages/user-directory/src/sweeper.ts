@@ -104,7 +104,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     if (sweep.kind === 'catch_up' || sweep.kind === 'full') {
       metrics.drifted(drifted.length);
       for (const { after } of drifted) {
-        logger.warn('a sweep found a change that no event had told of', { directory_user_id: after.id });
+        logger.warn('reconciliation found a change that no event announced', { directory_user_id: after.id });
       }
     }
     if (last) logger.info('the user directory was compared with Auth', { sweep: sweep.kind });

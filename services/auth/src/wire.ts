@@ -143,7 +143,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
           return client && clientMetadata(client);
         },
       },
-      onReuse: (kind) => logger.warn('what works once came a second time; all that came from it ended', { kind }),
+      onReuse: (kind) => logger.warn('single-use credential replayed; grant revoked', { kind }),
     }),
   });
   const pages = interactionPages({
@@ -246,7 +246,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     async stop() {
       await auditPeriods.stop();
       // of the period that has not ended; without a database they are lost, as they are when the process is killed
-      await audit.endPeriod().catch((error: unknown) => logger.warn('counts of refusals are lost', { error }));
+      await audit.endPeriod().catch((error: unknown) => logger.warn('dropped unflushed refusal counts', { error }));
     },
   };
   const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };

@@ -62,9 +62,9 @@ describe('Mails with links of accounts', () => {
       await o.around.publish('auth.account.verification_requested', { user_id: o.ann.id, link_id: id, timestamp });
       const { text } = await o.mailed(({ to }) => to.includes('new@taskwire.test'));
       expect(text)
-        .to.include('Somebody registered a Taskwire account with this address on 2026-11-20 17:54 UTC')
+        .to.include('A Taskwire account was registered with this address on 2026-11-20 17:54 UTC')
         .and.include('with Firefox on Windows from the network 198.51.100.0/24.')
-        .and.include('If nobody verifies the address, the account is deleted after 2026-12-20 17:54 UTC.');
+        .and.include('If the address is not verified, the account will be deleted after 2026-12-20 17:54 UTC.');
     });
 
     it('confirm a change of address at the new one, and warn the old one, each by one mail', async () => {

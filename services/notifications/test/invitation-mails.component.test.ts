@@ -28,7 +28,7 @@ describe('Mails to people who are invited', () => {
     const { id, email, link, token, event } = addInvitation();
     await o.around.publish('auth.account.invitation_requested', event);
     const mail = await o.mailed(({ to }) => to.includes(email));
-    expect(mail.subject).to.equal('You are invited to Taskwire');
+    expect(mail.subject).to.equal('You have been invited to Taskwire');
     expect(mail.text).not.to.include('Mia');
     expect(mail.text).to.include(`: ${link}\n`).and.include('until 2026-11-27 20:15 UTC');
     await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');

@@ -82,6 +82,6 @@ describe('What happens to a task while its mail waits', () => {
       'task.assigned skipped',
       'task.unassigned sent',
     ]);
-    expect(mailsTo(o.ann).map(({ subject }) => subject)).to.deep.equal(['No longer yours: “Paint the fence”']);
+    expect(mailsTo(o.ann).map(({ subject }) => subject)).to.deep.equal(['Unassigned from you: “Paint the fence”']);
   });
 });

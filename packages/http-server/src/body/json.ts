@@ -42,7 +42,7 @@ function requireWellFormed(value: unknown, path: readonly string[]): void {
     if (value.isWellFormed()) return;
     const field = path.join('.');
     const message = 'must not have an unpaired surrogate (\\ud800 to \\udfff)';
-    throw problem('invalid_input', `Not acceptable: ${field || 'the body'}. ${field || 'the body'} ${message}.`, {
+    throw problem('invalid_input', `Invalid fields: ${field || 'the body'}. ${field || 'the body'} ${message}.`, {
       errors: [{ field, code: 'unpaired_surrogate', message }],
     });
   }

@@ -112,7 +112,7 @@ function confirmationPage(options: Options): Page {
 
 function undoPage(options: Options): Page {
   const { actions, base } = options;
-  const way = { href: `${base}/forgot`, text: 'Ask for a link that sets a new password' };
+  const way = { href: `${base}/forgot`, text: 'Request a link to set a new password' };
   const title = 'The change is undone';
   const done = ok(donePage({ title, text: 'The account has this address again.', way }));
 

@@ -95,14 +95,14 @@ export async function startOtherServices(): Promise<OtherServices> {
     if (path === '/users') return [200, { data: [...users.values()].map(shownUser), next_cursor: null }];
     if (path.startsWith('/account_links/')) return linkAnswer(links.get(path.replace('/account_links/', '')));
     const user = users.get(path.replace('/users/', ''));
-    if (user === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+    if (user === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
     return user.isDeleted ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shownUser(user)];
   }
 
   async function tasksAnswer(path: string): Promise<[number, unknown]> {
     if (down.has('tasks')) return [503, {}];
     const task = tasks.get(path.replace('/tasks/', ''));
-    if (task === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+    if (task === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
     return task === 'deleted' ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shownTask(task)];
   }
 
@@ -172,7 +172,7 @@ function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedI
 }
 
 function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {
-  if (link === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+  if (link === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
   return 'ended' in link ? [410, { code: 'gone', detail: link.ended }] : [200, link];
 }
 

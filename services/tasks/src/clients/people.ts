@@ -14,7 +14,7 @@ export function createPeople(directory: Pick<UserDirectory, 'readThrough'>, poli
       if (found.kind === 'not_found') return 'unknown';
       if (found.kind === 'ok') return standingOf(found.user, policy);
       const seconds = Math.max(1, Math.ceil((found.retryAfterMs ?? retryAfterMs) / 1000));
-      throw problem('unavailable', 'It cannot be found out at the moment who the assignee is.', {
+      throw problem('unavailable', "The assignee can't be verified right now.", {
         headers: { 'Retry-After': String(seconds) },
         cause: new Error(found.detail),
       });

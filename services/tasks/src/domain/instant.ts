@@ -11,7 +11,7 @@ export function utcInstant(text: string): string {
   const year = seconds.getUTCFullYear();
   if (!(year >= 1 && year <= 9999)) {
     const message = 'must be in the years 1 to 9999, in UTC, for example 2026-11-28T12:00:00Z';
-    throw problem('invalid_input', `Not acceptable: due_at. due_at ${message}.`, {
+    throw problem('invalid_input', `Invalid fields: due_at. due_at ${message}.`, {
       errors: [{ field: 'due_at', code: 'invalid_date', message }],
     });
   }

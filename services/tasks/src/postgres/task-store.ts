@@ -14,7 +14,10 @@ import { taskReads } from './reads.ts';
 const lockTimeoutMs = 3_000;
 
 function busy(cause: unknown): Problem {
-  return problem('unavailable', 'Somebody else is at work on this.', { headers: { 'Retry-After': '1' }, cause });
+  return problem('unavailable', 'The task is being changed by another request.', {
+    headers: { 'Retry-After': '1' },
+    cause,
+  });
 }
 
 /** What depends on who carries out tasks. */

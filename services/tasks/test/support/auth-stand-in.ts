@@ -78,7 +78,7 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
     }
     if (path === '/users') return [200, { data: [...users.values()].map(shown), next_cursor: null }];
     const user = users.get(path.replace('/users/', ''));
-    if (user === undefined) return [404, { code: 'not_found', detail: 'There is no such resource.' }];
+    if (user === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
     return user.is_deleted ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shown(user)];
   }
 

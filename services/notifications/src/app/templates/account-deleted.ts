@@ -9,8 +9,8 @@ export const accountDeleted: Template = {
     paragraphs: [
       say`${accountActorIn(told)} deleted your Taskwire account.`,
       told.restorableUntil === null
-        ? 'If this was not your doing, tell an administrator. A deleted account cannot be restored.'
-        : `If this was a mistake, or was not your doing, ask an administrator to restore the account. They can do so until ${timeInWords(told.restorableUntil)}.`,
+        ? 'If you did not do this, contact an administrator. A deleted account cannot be restored.'
+        : `If this was a mistake, or you did not do this, ask an administrator to restore the account. This is possible until ${timeInWords(told.restorableUntil)}.`,
     ],
     link: { label: 'Open Taskwire', path: '/' },
   }),

@@ -11,9 +11,9 @@ export const accountRestored: Template = {
     subject: 'Your account was restored',
     paragraphs: [
       say`${accountActorIn(told)} restored your Taskwire account after it had been deleted.`,
-      'Your old password no longer works. Another mail has a link that sets a new one. If that link has expired, ask for a new one on the page below.',
+      'Your old password no longer works. A separate e-mail has a link to set a new one. If that link has expired, request another one on the page below.',
     ],
     // a page of Auth's, which the gateway has there
-    link: { label: 'Ask for a link that sets a new password', path: '/oidc/account/forgot' },
+    link: { label: 'Request a link to set a new password', path: '/oidc/account/forgot' },
   }),
 };

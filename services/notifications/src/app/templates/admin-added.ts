@@ -3,14 +3,14 @@ import type { Template, Told } from './template.ts';
 import { accountActorIn } from './wording.ts';
 
 export const adminAdded: Template = {
-  inApp: (told) => ({ title: 'There is a new administrator', body: addition(told) }),
+  inApp: (told) => ({ title: 'A new administrator was added', body: addition(told) }),
   mail: (told) => ({
-    subject: 'There is a new administrator',
+    subject: 'A new administrator was added',
     paragraphs: [
       addition(told),
       told.isOwnAct
-        ? 'If this was not you, set a new password now, and take the role from them again.'
-        : 'If you did not expect this, take the role from them again, and ask how they got it.',
+        ? 'If this was not you, set a new password now and revoke their role.'
+        : 'If you did not expect this, revoke their role and find out how they got it.',
     ],
     link: { label: 'Open Taskwire', path: '/' },
   }),

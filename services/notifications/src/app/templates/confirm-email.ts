@@ -7,7 +7,7 @@ export const confirmEmail: Template = {
     subject: 'Confirm your new e-mail address',
     paragraphs: [
       `${requested?.by === 'admin' ? 'An admin' : 'Somebody with a Taskwire account'} asked${requestInWords(requested)} to make this the e-mail address of the account.`,
-      `If you know about this, confirm the address on the page below. The link works once, until ${timeInWords(expiresAt)}. If you do not, do nothing: the account keeps its old address.`,
+      `If you expected this, confirm the address on the page below. The link works once, until ${timeInWords(expiresAt)}. Otherwise, ignore this e-mail: the account keeps its old address.`,
     ],
     link: { label: 'Confirm the address', href: link },
   }),

@@ -4,14 +4,14 @@ import type { Template } from './template.ts';
 export const emailChangeRequested: Template = {
   inApp: () => ({
     title: 'A new e-mail address was requested',
-    body: 'It replaces your present address once it is confirmed. If this was not you, set a new password now: that stops the change.',
+    body: 'It replaces your current address once it is confirmed. If this was not you, set a new password now: that cancels the change.',
   }),
   mail: () => ({
     subject: 'A new e-mail address was requested for your account',
     paragraphs: [
-      'Somebody asked to replace the e-mail address of your Taskwire account. Nothing changes until the new address is confirmed.',
-      'If this was not you, set a new password now: that stops the change, and logs everybody out.',
+      'A change of the e-mail address of your Taskwire account was requested. Nothing changes until the new address is confirmed.',
+      'If this was not you, set a new password now: that cancels the change and logs out all sessions.',
     ],
-    link: { label: 'If it was not you: set a new password', path: '/oidc/account/forgot' },
+    link: { label: 'This was not me: set a new password', path: '/oidc/account/forgot' },
   }),
 };

@@ -5,13 +5,13 @@ import { requestInWords, timeInWords } from './wording.ts';
 export const emailChanged: Template = {
   inApp: () => ({
     title: 'Your e-mail address was changed',
-    body: 'We mailed a link to your old address, which undoes the change.',
+    body: 'We sent your old address a link that undoes the change.',
   }),
   linkMail: ({ link, expiresAt, requested }) => ({
     subject: 'The e-mail address of your account was changed',
     paragraphs: [
       `The e-mail address of your Taskwire account was changed${requestInWords(requested)}. You no longer log in with this address.`,
-      `If this was not you, undo the change on the page below: the account gets this address back, everybody is logged out, and you set a new password. The link works until ${timeInWords(expiresAt)}.`,
+      `If this was not you, undo the change on the page below: the account gets this address back, all sessions are logged out, and you set a new password. The link works until ${timeInWords(expiresAt)}.`,
     ],
     link: { label: 'Undo the change', href: link },
   }),

@@ -45,7 +45,7 @@ function under(publicUrl: string, path: string): string {
   return new URL(path.replace(/^\//, ''), publicUrl.endsWith('/') ? publicUrl : `${publicUrl}/`).href;
 }
 
-const footer = 'Taskwire sent this because it concerns you. Answers to this address are not read.';
+const footer = 'Taskwire sent this because it concerns you. Replies to this address are not read.';
 
 function textOf(phrase: Phrase): string {
   return render(phrase, { words: (text) => text, written: isolated });

@@ -3,15 +3,15 @@ import type { Template } from './template.ts';
 export const passwordChanged: Template = {
   inApp: () => ({
     title: 'Your password was changed',
-    body: 'You were logged out everywhere else. If it was not you, set a new password now.',
+    body: 'You were logged out everywhere else. If this was not you, set a new password now.',
   }),
   mail: () => ({
     subject: 'Your password was changed',
     paragraphs: [
       'The password of your Taskwire account was changed, and you were logged out everywhere else.',
-      'If it was not you, set a new password now, and tell those who run Taskwire.',
+      'If this was not you, set a new password now and contact your administrator.',
     ],
     // a page of Auth's, which the gateway has there
-    link: { label: 'If it was not you: set a new password', path: '/oidc/account/forgot' },
+    link: { label: 'This was not me: set a new password', path: '/oidc/account/forgot' },
   }),
 };

@@ -5,8 +5,8 @@ export const resetPassword: Template = {
   linkMail: ({ link, expiresAt }) => ({
     subject: 'Set a new password',
     paragraphs: [
-      'Somebody, you we hope, asked for a new password of your Taskwire account. You can set it on the page below.',
-      `The link works once, until ${timeInWords(expiresAt)}. If it was not you, do nothing: your password stays as it is.`,
+      'We received a request to reset the password of your Taskwire account. You can set a new password on the page below.',
+      `The link works once, until ${timeInWords(expiresAt)}. If you did not request this, ignore this e-mail: your password stays the same.`,
     ],
     link: { label: 'Set a new password', href: link },
   }),

@@ -9,7 +9,7 @@ export const taskCancelled: Template = {
   }),
   mail: (told) => ({
     subject: say`Cancelled: ${taskIn(told)}`,
-    paragraphs: [say`${actorIn(told)} cancelled ${taskIn(told)}. Nobody has to work on it any more.`],
+    paragraphs: [say`${actorIn(told)} cancelled ${taskIn(told)}. No further work is needed.`],
     link: linkToTask(told),
   }),
 };

@@ -4,12 +4,12 @@ import { actorIn, linkToTask, taskIn } from './wording.ts';
 
 export const taskUnassigned: Template = {
   inApp: (told) => ({
-    title: 'A task is no longer yours',
-    body: say`${actorIn(told)} took ${taskIn(told)} from you. There is nothing left for you to do on it.`,
+    title: 'A task was unassigned from you',
+    body: say`${actorIn(told)} took ${taskIn(told)} from you. You no longer need to work on it.`,
   }),
   mail: (told) => ({
-    subject: say`No longer yours: ${taskIn(told)}`,
-    paragraphs: [say`${actorIn(told)} took ${taskIn(told)} from you. There is nothing left for you to do on it.`],
+    subject: say`Unassigned from you: ${taskIn(told)}`,
+    paragraphs: [say`${actorIn(told)} took ${taskIn(told)} from you. You no longer need to work on it.`],
     link: linkToTask(told),
   }),
 };

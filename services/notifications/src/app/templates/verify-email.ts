@@ -7,7 +7,7 @@ export const verifyEmail: Template = {
     subject: 'Verify your e-mail address',
     paragraphs: [
       story(accountLink),
-      'If this was you, confirm on the page below that the address is yours. If it was somebody else, either do nothing, or set a password there: the account is yours then, and they are logged out.',
+      'If this was you, confirm on the page below that the address is yours. If it was someone else, ignore this e-mail, or set a password there: the account becomes yours and they are logged out.',
       `The link works once, until ${timeInWords(accountLink.expiresAt)}.${end(accountLink)}`,
     ],
     link: { label: 'Verify the address', href: accountLink.link },
@@ -16,11 +16,13 @@ export const verifyEmail: Template = {
 
 function story({ requested }: AccountLink): string {
   const when = requestInWords(requested);
-  if (requested?.by === 'registration') return `Somebody registered a Taskwire account with this address${when}.`;
-  if (requested?.by === 'admin') return `An admin made a Taskwire account with this address${when}.`;
-  return `There is a Taskwire account with this address, and somebody asked for this mail${when}.`;
+  if (requested?.by === 'registration') return `A Taskwire account was registered with this address${when}.`;
+  if (requested?.by === 'admin') return `An admin created a Taskwire account with this address${when}.`;
+  return `A Taskwire account uses this address, and this e-mail was requested${when}.`;
 }
 
 function end({ deletedUnlessVerifiedBy: by }: AccountLink): string {
-  return by === undefined ? '' : ` If nobody verifies the address, the account is deleted after ${timeInWords(by)}.`;
+  return by === undefined
+    ? ''
+    : ` If the address is not verified, the account will be deleted after ${timeInWords(by)}.`;
 }
