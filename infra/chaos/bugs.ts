@@ -16,12 +16,12 @@ export const bugs: Record<BugName, Bug> = {
     patches: [
       {
         file: 'packages/rabbit/src/consumer.ts',
-        find: `      await onMessage(toDelivery(message, ended));
+        find: `      await onMessage(delivery);
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
       acks.ack(message);`,
         put: `      acks.ack(message);
       // what fails now has nowhere to go back to
-      await onMessage(toDelivery(message, ended)).catch(() => undefined);`,
+      await onMessage(delivery).catch(() => undefined);`,
       },
     ],
   },

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNginx, findRabbit } from '@taskwire/local-servers';
+import { findNginx, findPgbouncer, findRabbit } from '@taskwire/local-servers';
 import { installSystemPackages } from './system-packages.mjs';
 
 /**
@@ -34,4 +34,11 @@ export async function installBrowser(say: (text: string) => void): Promise<void>
   if (findBrowser() !== undefined) return;
   await installSystemPackages(['chromium'], say, {});
   if (findBrowser() === undefined) throw new Error('chromium was installed but cannot be found.');
+}
+
+/** Installs PgBouncer, through which tests reach PostgreSQL, where it is missing. @throws with the one thing to do when that does not work. */
+export async function installPooler(say: (text: string) => void): Promise<void> {
+  if (findPgbouncer() !== undefined) return;
+  await installSystemPackages(['pgbouncer'], say, {});
+  if (findPgbouncer() === undefined) throw new Error('pgbouncer was installed but cannot be found.');
 }

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
 import { guardFolder, releaseFolder } from '@taskwire/local-servers';
-import { installBrowser, installPrograms } from '../local/install-programs.ts';
+import { installBrowser, installPooler, installPrograms } from '../local/install-programs.ts';
 import { onStopSignal } from '../local/stop-signal.ts';
 import { runStage, type StageResult } from './run-stage.ts';
 import { startTestServers, type TestServers } from './servers.ts';
-import { clientStages, filesOf, needsBrowser, stages } from './stages.ts';
+import { clientStages, filesOf, needsBrowser, needsPooler, stages } from './stages.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { filters, mochaArgs } = readArguments(process.argv.slice(2));
@@ -44,6 +44,7 @@ async function runAll(): Promise<void> {
     throw new Error(`No test file${filters.length > 0 ? ` has ${filters.join(' or ')} in its path` : ''}.`);
   if (planned.some(({ stage }) => stage.needs !== 'nothing')) await installPrograms(say);
   if (planned.some(({ files }) => files.some(needsBrowser))) await installBrowser(say);
+  if (planned.some(({ files }) => files.some(needsPooler))) await installPooler(say);
   if (planned.some(({ stage }) => stage.needs === 'servers')) {
     say('PostgreSQL and RabbitMQ are starting');
     servers = startTestServers(dir);

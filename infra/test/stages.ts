@@ -44,6 +44,11 @@ function rank(file: string): number {
   return file.includes('provider') ? 1 : 0;
 }
 
+/** Tests of what a connection pooler does. */
+export function needsPooler(file: string): boolean {
+  return file.includes('.pooler.');
+}
+
 /** Tests with pages. */
 export function needsBrowser(file: string): boolean {
   return file.includes('.browser.');

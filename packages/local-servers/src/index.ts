@@ -1,3 +1,4 @@
+export { startPgbouncer, findPgbouncer, type PgbouncerOptions } from './pgbouncer.ts';
 export { startPostgres, disposableSettings, type PostgresOptions, type PostgresServer } from './postgres.ts';
 export { provisionDatabase, dropDatabase, databaseUrl, type DatabaseLogin } from './postgres-provision.ts';
 export { startRabbit, findRabbit, type RabbitOptions, type RabbitServer } from './rabbit.ts';

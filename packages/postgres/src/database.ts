@@ -44,17 +44,19 @@ export type DatabaseOptions = {
 
 /** How long a request may wait for a connection; a longer queue only makes every answer late. */
 const connectionTimeoutMs = 5_000;
-/** No statement of a service is meant to run longer; one that does is a fault, and must not hold its locks for ever. */
-const statementTimeoutMs = 5_000;
+const timeLimits = {
+  // no statement of a service is meant to run longer; one that does is a fault, and must not hold its locks for ever
+  statement_timeout: '5s',
+  // a transaction that sits idle has lost its owner (a bug, or a frozen process); its locks go after this
+  idle_in_transaction_session_timeout: '10s',
+};
 /** After this a server that was asked something, and has not even said that the time is up, is taken for unreachable. */
 const silenceTimeoutMs = 6_000;
-/** A transaction that sits idle has lost its owner (a bug, or a frozen process); its locks go after this. */
-const idleInTransactionTimeoutMs = 10_000;
 
 /**
  * Opens the pool. Resolves when the first connection stands; rejects when the database cannot be reached, or does not keep the settings of a
  * session. Connections lost later are replaced. Behind a pooler that shares connections between transactions the database is not writable
- * (`checkWritable`): locks, LISTEN and settings of a session would be lost.
+ * (`checkWritable`): locks, LISTEN and settings of a session would be lost. Rejects too behind a pooler that has too few connections for the check.
  */
 export async function createDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, telemetry } = options;
@@ -70,13 +72,11 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
     // an idle connection that breaks (the server restarts) is an event of the pool, not of a query; the pool replaces it
     poolErrorHandler: (error: unknown) => telemetry.logger.warn('a database connection broke', { error }),
     extra: {
-      statement_timeout: statementTimeoutMs,
-      idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
       keepAlive: true,
       async onConnect(client: ClientBase) {
         outliveErrors(client);
         silence.watch(client);
-        const session = await pinSession(client);
+        const session = await pinSession(client, timeLimits);
         if (session.isProxied) proxied = true;
       },
     },
@@ -86,7 +86,13 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   await orm.initialize();
   const pool: Pool = (orm.driver as PostgresDriver).master;
   observePool(pool, telemetry);
-  const isShared = proxied && (await isSharedBetweenTransactions(url));
+  const isShared =
+    proxied &&
+    (await isSharedBetweenTransactions(url).catch(async (error: unknown) => {
+      silence.stop();
+      await orm.destroy();
+      throw error;
+    }));
   if (isShared) telemetry.logger.error(sharedConnections);
   const writability = createWritability(pool, () => (isShared ? sharedConnections : undefined));
   observeErrors(pool, writability.note);

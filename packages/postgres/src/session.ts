@@ -24,9 +24,13 @@ const pinned = {
 const durability = `set_config('synchronous_commit',
   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`;
 
-const pin = `SELECT ${[...Object.entries(pinned).map(([name, value]) => `set_config('${name}', '${value}', false)`), durability].join(', ')}`;
-const readBack = `SELECT pg_backend_pid() AS pid,
-  ${[...Object.keys(pinned), 'synchronous_commit'].map((name) => `current_setting('${name}') AS "${name}"`).join(', ')}`;
+const pin = (settings: Settings): string =>
+  `SELECT ${[...Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`), durability].join(', ')}`;
+const readBack = (settings: Settings): string => `SELECT pg_backend_pid() AS pid,
+  ${[...Object.keys(settings), 'synchronous_commit'].map((name) => `current_setting('${name}') AS "${name}"`).join(', ')}`;
+
+/** Settings of PostgreSQL, with their values as it shows them. */
+export type Settings = Readonly<Record<string, string>>;
 
 export type Session = {
   /** Whether something between here and the server (a pooler) took the connection over. */
@@ -34,15 +38,17 @@ export type Session = {
 };
 
 /**
- * Pins the settings of a new connection and reads them back.
+ * Pins the settings of a new connection, with `more` of the caller's, and reads them back. None of them is a startup parameter, because a pooler
+ * refuses those that it does not know, or is told to ignore them.
  * @throws Error that names each setting that did not take, with its value.
  */
-export async function pinSession(client: ClientBase): Promise<Session> {
-  await client.query(pin);
-  const { rows } = await client.query<Record<string, string> & { pid: number }>(readBack);
+export async function pinSession(client: ClientBase, more: Settings = {}): Promise<Session> {
+  const settings: Settings = { ...pinned, ...more };
+  await client.query(pin(settings));
+  const { rows } = await client.query<Record<string, string> & { pid: number }>(readBack(settings));
   const [row] = rows;
   if (row === undefined) throw new Error('PostgreSQL did not say what its settings are');
-  const wrong = Object.entries(pinned).filter(([name, value]) => row[name] !== value);
+  const wrong = Object.entries(settings).filter(([name, value]) => row[name] !== value);
   if (row['synchronous_commit'] === 'off') wrong.push(['synchronous_commit', 'on']);
   if (wrong.length > 0) {
     const named = wrong.map(([name, value]) => `${name} is ${JSON.stringify(row[name])} and must be ${value}`);

@@ -10,6 +10,7 @@ import { userEventTypes, type UserEvent, type UserEventType } from './events.ts'
 import { settleIntroduction, type IntroduceMissed } from './introductions.ts';
 import { noteEvent } from './note-event.ts';
 import { createDirectoryMetrics } from './metrics.ts';
+import { asOfNow } from './plausible-time.ts';
 import { createReadThrough, type ReadThrough } from './read-through.ts';
 import { createRefresher, type RefresherTuning } from './refresher.ts';
 import { createSweeper, type Sweeper, type SweeperTuning } from './sweeper.ts';
@@ -93,7 +94,12 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   const refresher = createRefresher({ ...parts, tuning: refreshTuning });
 
   async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
-    await noteEvent(tx, type, event, { gapMs: refreshTuning.gapMs, onApplied });
+    const dated = await asOfNow(tx, event);
+    if (dated !== undefined)
+      telemetry.logger.warn('an event of a user is dated in the future, and taken as of now', {
+        ...{ directory_user_id: event.user_id, event: type, dated: event.timestamp },
+      });
+    await noteEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, onApplied });
     // where nothing is done for new users, none of them awaits it
     if (introduce === undefined && type === 'auth.user.created') await settleIntroduction(tx, event.user_id);
     tx.afterCommit(() => {

@@ -87,7 +87,10 @@ const advanceSweep = `
 const completeSweep = `
   UPDATE directory_sweep
   SET kind = NULL, cursor = NULL, updated_since = NULL, holder = NULL, held_until = '-infinity',
-    caught_up_to = greatest(caught_up_to, seen_up_to, $2::timestamptz),
+    -- a change that is dated in the future must not make later sweeps ask for less
+    caught_up_to = (
+      SELECT least(newest, clock_timestamp()) FROM (SELECT greatest(caught_up_to, seen_up_to, $2::timestamptz)) AS seen (newest)
+      WHERE newest IS NOT NULL),
     completed_at = clock_timestamp(),
     full_completed_at = CASE WHEN kind = 'catch_up' THEN full_completed_at ELSE clock_timestamp() END
   WHERE holder = $1 RETURNING true AS held`;

@@ -178,7 +178,7 @@ describe('A deletion that an event tells of', () => {
   it('has a counterpart in an end of access that never was: it holds until Auth has said so', async () => {
     const { auth, directory } = world;
     await known();
-    const later = 3_600_000;
+    const later = 120_000;
     await world.deliver(auth.pretend('auth.account.access_ended', id, later));
     await accessIs(false);
     await fetchAll();
@@ -189,5 +189,14 @@ describe('A deletion that an event tells of', () => {
     await fetchAll();
     const endedAt = Date.parse(ended.event.timestamp);
     expect((await directory.get(id))?.tokensValidAfter?.getTime()).to.equal(endedAt);
+  });
+
+  it('counts as of now when it is dated in the future, so that a new log-in has access while Auth cannot be asked', async () => {
+    const { auth } = world;
+    await known();
+    const before = Date.now();
+    await world.deliver(auth.pretend('auth.account.access_ended', id, 365 * 86_400_000));
+    const validAfter = (await world.row(id))?.tokens_valid_after?.getTime();
+    expect(validAfter).to.be.within(before, Date.now() + 1);
   });
 });

@@ -18,6 +18,22 @@ describe('A user directory', () => {
     await world.drop();
   });
 
+  it('takes an event that is dated in the future as of now, and hears of what really happens after it', async () => {
+    const { auth, directory } = world;
+    await world.deliver(auth.create(id));
+    await directory.refresher.tick();
+    await world.deliver(auth.pretend('auth.user.changed', id, 50 * 365 * 86_400_000));
+    const [row] = await query<{ event_at: Date }>(world.db.pool, 'SELECT event_at FROM directory_users WHERE id = $1', [
+      id,
+    ]);
+    expect(row?.event_at.getTime()).to.be.within(Date.now() - 10_000, Date.now() + 1);
+    await directory.refresher.tick();
+    await world.deliver(auth.change(id, { name: 'Anna', updated_at: new Date(Date.now() + 1_000).toISOString() }));
+    await world.skipBackOff();
+    await directory.refresher.tick();
+    expect(await directory.get(id)).to.include({ name: 'Anna' });
+  });
+
   it('fetches a user that an event tells of', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id, { name: 'Ann', role: 'manager' }));

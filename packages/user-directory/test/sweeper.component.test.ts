@@ -57,6 +57,18 @@ describe('The sweeper of a user directory', () => {
     expect(Date.parse(second?.updatedSince ?? '')).to.be.within(newest - 600_001, newest - 599_999);
   });
 
+  it('asks on from now after it has seen a change that is dated in the future', async () => {
+    const { auth, directory } = await start();
+    const [ahead = '', later = ''] = ids(2);
+    auth.create(ahead, { updated_at: '2099-01-01T00:00:00.000000Z' });
+    await sweepOnce();
+    auth.create(later, { updated_at: new Date().toISOString() });
+    await letTimePass();
+    await sweepOnce();
+    expect(Date.parse(auth.listed.at(-1)?.updatedSince ?? '')).to.be.below(Date.now());
+    expect(await directory.get(later)).to.include({ name: 'Ann' });
+  });
+
   it('makes good a change and a deletion whose events were lost, and counts them as drift', async () => {
     const { auth, directory } = await start();
     const [changed = '', removed = '', untouched = ''] = ids(3);
