@@ -1,6 +1,8 @@
-import type { RegisteredClient } from './app/client-ports.ts';
 import { checkedSettings, clientOptions, readGrants, readJwks, type Grant } from './command-client-options.ts';
 import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
+import type { Commands } from './wire-commands.ts';
+
+type RegisteredClient = Awaited<ReturnType<Commands['clients']['list']>>[number];
 
 /** Changes a client that was added. What people allowed it, its tokens and its secret stay, unless it gets keys instead of the secret. */
 export const changeClient: Command = {

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { audiences, scopeFaults } from '@taskwire/contracts';
+import { audiences } from '@taskwire/contracts';
 import { changeClient } from './command-client-change.ts';
 import { checkedSettings, clientOptions, readGrants, readJwks } from './command-client-options.ts';
+import { clientFaults } from './env.ts';
 import type { Commands } from './wire-commands.ts';
 import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
 
@@ -61,7 +62,7 @@ ${scopeTable()}`,
         (await clients.list())
           .flatMap((client) => [
             describe(client),
-            ...scopeFaults(client).map(({ path, message }) => `  not usable: ${path.join('.')}: ${message}`),
+            ...clientFaults(client).map(({ path, message }) => `  not usable: ${path.join('.')}: ${message}`),
           ])
           .join('\n');
     },

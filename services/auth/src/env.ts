@@ -1,4 +1,4 @@
-import { scopeFaults } from '@taskwire/contracts';
+import { scopeFaults, type ClientScopes } from '@taskwire/contracts';
 import { fields } from '@taskwire/env';
 import { z } from 'zod';
 
@@ -74,6 +74,16 @@ export const clientSettings = z
   .superRefine((client, context) => {
     for (const { path, message } of scopeFaults(client)) context.addIssue({ code: 'custom', path, message });
   });
+
+/** What a client that was registered by an older version has and cannot use: where in its settings, and what to write instead. */
+export function clientFaults(client: ClientScopes & { jwks?: unknown }) {
+  const keys = client.jwks === undefined ? undefined : fields.clientJwks.safeParse(client.jwks);
+  const keyFaults = keys?.error?.issues ?? [];
+  return [
+    ...scopeFaults(client),
+    ...keyFaults.map(({ path, message }) => ({ path: ['jwks', ...path.map(String)], message })),
+  ];
+}
 
 const clients = fields
   .json(

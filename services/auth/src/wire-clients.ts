@@ -1,16 +1,16 @@
-import { scopeFaults } from '@taskwire/contracts';
 import type { Component } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import { endConsent, endSession, listConsents, listSessions } from './app/own-access.ts';
 import type { RegisteredClient, StoredClients } from './app/client-ports.ts';
+import { clientFaults } from './env.ts';
 import type { AccessUseCases } from './http/access-routes.ts';
 import { createOwnAccess } from './postgres/own-access.ts';
 
 /** The clients of the configuration and those that the command registered. */
 export type Clients = {
   find(id: string): Promise<RegisteredClient | undefined>;
-  /** Says at the start which registered clients have scopes that they cannot get; those of the configuration were refused before. */
+  /** Says at the start which registered clients have scopes or keys that they cannot use; those of the configuration were refused before. */
   check(logger: Logger): Component;
 };
 
@@ -25,8 +25,8 @@ export function clientDirectory(configured: readonly RegisteredClient[], stored:
         // the service may start before its database is migrated
         const registered = await stored.list().catch(() => []);
         for (const client of registered) {
-          for (const { path, message } of scopeFaults(client)) {
-            logger.error('a client was granted what it cannot get; remove it and add it again', {
+          for (const { path, message } of clientFaults(client)) {
+            logger.error('a client has what it cannot use; change it (client change)', {
               ...{ client: client.client_id, field: path.join('.'), fault: message },
             });
           }

@@ -79,12 +79,23 @@ describe('clients that the command registered', () => {
 
   it('that have what they cannot get are named in the log when the service starts', async () => {
     await store('outdated', { ...both, grants: [{ audience: tasks, scopes: ['tasks:read', 'tasks'] }] });
+    await store('weak', {
+      ...both,
+      grants: [],
+      secret_hash: undefined,
+      jwks: { keys: [{ kty: 'EC', crv: 'P-384', x: 'x', y: 'y' }] },
+    });
     await world.replica();
     const lines = world.logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.find(({ client }) => client === 'outdated')).to.deep.include({
       level: 'error',
       field: 'grants.0.scopes.1',
       fault: '"tasks" is now tasks:read and tasks:write; known for urn:taskwire:tasks: tasks:read, tasks:write, admin',
+    });
+    expect(lines.find(({ client }) => client === 'weak')).to.include({
+      level: 'error',
+      field: 'jwks.keys.0',
+      fault: 'must be a public key for ES256 (EC, P-256), Ed25519 (OKP) or PS256 (RSA)',
     });
     const client = { client_id: 'outdated', client_secret: secret, redirectUri: 'https://both.example.org/' };
     const { access_token: token } = await world.tokens({
