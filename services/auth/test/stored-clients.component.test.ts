@@ -81,6 +81,7 @@ describe('clients that the command registered', () => {
     await store('outdated', { ...both, grants: [{ audience: tasks, scopes: ['tasks:read', 'tasks'] }] });
     await store('weak', {
       ...both,
+      grants: [],
       secret_hash: undefined,
       jwks: { keys: [{ kty: 'EC', crv: 'P-384', x: 'x', y: 'y' }] },
     });
