@@ -32,7 +32,7 @@ describe('What users were told whom Auth has erased', () => {
           {
             eventId: randomUUIDv7(),
             userId: id,
-            type: 'user.welcome',
+            type: 'security.password_changed',
             taskId: null,
             actorId: null,
             facts: { task: null, actor: null, recipient: state.name },
@@ -161,7 +161,7 @@ describe('What users were told whom Auth has erased', () => {
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 1);
     await rows(
       `INSERT INTO notifications (event_id, user_id, type, facts, title, body)
-       SELECT uuidv7(), $1, 'user.welcome', '{}', 'Title', 'Body' FROM generate_series(1, 600)`,
+       SELECT uuidv7(), $1, 'security.password_changed', '{}', 'Title', 'Body' FROM generate_series(1, 600)`,
       [erased],
     );
     expect(await erase()).to.equal(2);
