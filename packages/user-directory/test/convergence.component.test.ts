@@ -142,7 +142,7 @@ describe('A user directory, whatever happens in whatever order', () => {
 
   async function createWorld() {
     const { db } = database;
-    await query(db.pool, 'TRUNCATE directory_users');
+    await query(db.pool, 'DELETE FROM directory_users');
     const auth: FakeAuth = fakeAuth();
     const ids = [randomUUID(), randomUUID(), randomUUID()];
     const undelivered: Told[] = [];
