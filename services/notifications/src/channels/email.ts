@@ -14,18 +14,18 @@ export type EmailOptions = {
   smtpUrl: string;
   /** An address with or without a name, such as `Taskwire <no-reply@example.com>`. */
   from: string;
-  /** Where links lead to. */
+  /** The base URL of links. */
   publicUrl: string;
   findPerson: FindPerson;
-  /** For what concerns accounts. */
+  /** For account notifications. */
   findAccountHolder: FindAccountHolder;
   findLink: FindLink;
   budget: MailBudget;
-  /** The most SMTP connections at a time. */
+  /** The maximum number of concurrent SMTP connections. */
   connections: number;
 };
 
-/** A server that cannot be reached is noticed well before the claim of the attempt ends. */
+/** Short enough to detect an unreachable server well before the claim of the attempt expires. */
 const connectMs = 5_000;
 const greetingMs = 8_000;
 /**

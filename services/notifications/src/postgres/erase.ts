@@ -21,7 +21,7 @@ export type ForgettingSettings = {
 };
 
 /**
- * Deletes one batch of expired personal data. Any number of replicas may run this concurrently. Returns `more` when
+ * Erases one batch of expired personal data. Any number of replicas may run this concurrently. Returns `more` when
  * other data may remain. The data are:
  * - notifications to users erased by Auth: their names, and their addresses in the responses of mail servers
  * - names of erased users in the notifications of others
