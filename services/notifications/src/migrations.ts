@@ -2,7 +2,7 @@ import { inboxMigrations } from '@taskwire/inbox';
 import type { MigrationSource } from '@taskwire/postgres';
 import { userDirectoryMigrations } from '@taskwire/user-directory';
 
-/** Everything that Notifications' database has. */
+/** All migrations of the Notifications database. */
 export const migrations: readonly MigrationSource[] = [
   inboxMigrations,
   userDirectoryMigrations,

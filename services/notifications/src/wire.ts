@@ -35,19 +35,22 @@ import { taskCache } from './postgres/task-cache.ts';
 import { wordsInApp } from './app/templates/templates.ts';
 import { welcomeMissed } from './app/welcome-missed.ts';
 
-/** Notifications' own audience, and its name as the owner of a queue. */
+/** The audience of Notifications, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';
 const service = 'notifications';
 const bindings = subscriptions.notifications;
-/** Of all that is heard, what nobody here is told of is no news, nor is a type that is newer than this build. */
+/** Acknowledge and ignore subscribed events that notify no one, and event types this build doesn't know yet. */
 const ignore = bindings;
 
-/** A delivery is at most this late, in milliseconds: a second is soon for an e-mail, and the look is one index probe. */
+/**
+ * The maximum delay of a delivery, in milliseconds. A second is soon enough for an e-mail, and a check is one index
+ * probe.
+ */
 const deliveryPollMs = 1_000;
-/** Whoever is erased was deleted weeks ago, and what has had its time had months. */
+/** Not urgent: erased users were deleted weeks ago, and other expired data are months old. */
 const erasureIntervalMs = 3_600_000;
 
-/** Puts Notifications together; nothing runs until its components are started. `overrides` are for tests. */
+/** Composes Notifications. Nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyEveryMs?: number } = {}) {
   const telemetry = overrides.telemetry ?? createTelemetry({ service, level: env.LOG_LEVEL });
   const db = await createDatabase({
@@ -77,7 +80,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     tokens,
     telemetry,
   });
-  // of its own, so that what is wrong with links (a scope that Auth does not grant yet) is wrong with nothing else
+  // a separate client, so that a failure with links (such as a scope that Auth doesn't grant yet) affects nothing else
   const authLinks = createServiceClient({
     name: 'auth links',
     baseUrl: env.AUTH_INTERNAL_URL,
@@ -103,7 +106,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const people = findPerson(directory);
   const accountHolders = findAccountHolder(directory, users);
 
-  // a channel is a file and its place in this list
+  // a channel is one file and one entry in this list
   const mail = email({
     smtpUrl: env.SMTP_URL,
     from: env.MAIL_FROM,
@@ -154,7 +157,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     claimWhile: () => !auth.open && !tasks.open,
   });
 
-  // from notification to person
+  // from notification to recipient
   const log = deliveryLog(db.pool);
   const ended = deliveryMetrics(telemetry.metrics, async () => await readOpenDeliveries(db.pool));
   const deliveries = channels.filter(sends).map((channel) =>
@@ -200,7 +203,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     logger: telemetry.logger,
   });
 
-  // stopped in reverse: what may wait for an SMTP server goes last
+  // stopped in reverse order: components that may wait for an SMTP server stop last
   const workers: Component[] = [...deliveries, erasure, directory.refresher, directory.sweeper, rabbit, inbox];
   const database: Component = {
     name: 'database',
@@ -215,7 +218,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
       await tokens.close();
     }),
     ...(works ? workers : []),
-    // last to start, so first to stop: no request comes once the rest goes
+    // starts last, so it stops first: no request arrives while the other components stop
     http,
   ];
   return { components, telemetry, http, inbox, directory, deliveries, db };
@@ -224,14 +227,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
 function budgetsOf(env: Env): MailBudgetSettings {
   const account = env.ACCOUNT_MAILS_PER_RECIPIENT;
   return {
-    // Auth bounds how often an account can change its address, to less than this
+    // Auth limits how often an account can change its address to less than this
     perRecipient: { task: env.MAILS_PER_RECIPIENT, link: account, security: account, undo: env.MAILS_PER_RECIPIENT },
     perCaller: env.MAILS_PER_CALLER,
     windowMs: env.MAIL_WINDOW_MS,
   };
 }
 
-/** Something that is open from the start and has to be closed at the end. */
+/** A component that is open from the start and must be closed at the end. */
 function closing(name: string, stop: () => Promise<void>): Component {
   return { name, start: async () => undefined, stop };
 }

@@ -3,7 +3,7 @@ import { outboxMigrations } from '@taskwire/outbox';
 import type { MigrationSource } from '@taskwire/postgres';
 import { userDirectoryMigrations } from '@taskwire/user-directory';
 
-/** Everything that the database of Tasks has. */
+/** All migrations of the Tasks database. */
 export const migrations: readonly MigrationSource[] = [
   { name: 'tasks', directory: new URL('../migrations/', import.meta.url) },
   userDirectoryMigrations,

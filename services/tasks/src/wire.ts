@@ -21,19 +21,19 @@ import { performerSql } from './postgres/performer-sql.ts';
 import { createTaskStore } from './postgres/task-store.ts';
 import { observeUnsettled } from './postgres/unsettled-gauge.ts';
 
-/** Tasks' own audience, and its name as the owner of a queue. */
+/** The audience of Tasks, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:tasks';
 const service = 'tasks';
 
 /**
- * A task whose performer is gone waits at most about this long for a new one when the wake-up was lost (a process died in between). With
- * 100,000 open tasks the look takes some 40 ms.
+ * The longest time for which a stranded task waits for a new performer when the wake-up was lost because a process
+ * died. With 100,000 open tasks the check takes about 40 ms.
  */
 const settlePollMs = 3_000;
-/** Answers to requests with an Idempotency-Key are kept for a day; ten minutes more or less are in nobody's way. */
+/** Responses to requests with an Idempotency-Key are kept for a day, so a delay of ten minutes doesn't matter. */
 const purgeIntervalMs = 600_000;
 
-/** Puts Tasks together; nothing runs until its components are started. `overrides` are for tests. */
+/** Composes Tasks. Nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) {
   const telemetry = overrides.telemetry ?? createTelemetry({ service, level: env.LOG_LEVEL });
   const { logger } = telemetry;
@@ -46,7 +46,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const servesRequests = env.PROCESS_ROLE !== 'worker';
   const works = env.PROCESS_ROLE !== 'api';
 
-  // events out
+  // outgoing events
   const rabbit = createRabbit({
     url: env.AMQP_URL,
     name: service,
@@ -65,7 +65,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const policy = { requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL };
   const tasks = createTaskStore(db, policy);
 
-  // performers who come and go
+  // reassignment when performers change
   const settler = createLoop({
     name: 'settler',
     tick: settleTasks({ tasks }),
@@ -74,7 +74,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   });
   observeUnsettled(db.pool, settling(performerSql(policy)), telemetry);
 
-  // users in
+  // the user directory
   const tokens = createM2mTokens({
     tokenUrl: `${env.AUTH_INTERNAL_URL}/oidc/token`,
     authentication: privateKeyJwt({
@@ -154,7 +154,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     stopping('clients of Auth', async () => void (await Promise.all([auth.close(), tokens.close()]))),
     waker,
     ...(works ? workers : []),
-    // last to start, so first to stop: no request comes once the rest goes
+    // starts last, so it stops first: no request arrives while the other components stop
     http,
   ];
   return { components, telemetry, http, relay, inbox, directory, settler, purge, db };

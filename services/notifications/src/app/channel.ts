@@ -4,51 +4,52 @@ import type { Facts, NotificationType } from './notification-types.ts';
 export type Delivery = {
   id: string;
   notificationId: string;
-  /** Null for somebody who has no account; such a mail goes to the address of its link. */
+  /** Null for a recipient without an account. Such a mail goes to the address of its link. */
   userId: string | null;
   type: NotificationType;
   facts: Facts;
-  /** The user who caused it; null for the system itself, and once Auth has erased them. */
+  /** The user who caused it; null for the system itself, and after Auth has erased the user. */
   actorId: string | null;
-  /** From 1. */
+  /** Starts at 1. */
   attempt: number;
 };
 
-/** How an attempt ended. `detail` goes into the attempt log; it is for people and has no secrets. */
+/** The result of an attempt. `detail` goes into the attempt log; it is written for humans and contains no secrets. */
 export type Verdict =
   | { kind: 'sent'; detail: string }
-  /** For good: nothing would change if it were tried again. */
+  /** Permanent: a retry would change nothing. */
   | { kind: 'refused'; detail: string }
-  /** There is no use in it any more, and nothing failed. */
+  /** No longer worth delivering; nothing failed. */
   | { kind: 'skipped'; detail: string }
-  /** This one has to wait; others may go. */
+  /** This delivery has to wait; others can be sent. */
   | { kind: 'again'; detail: string; afterMs?: number }
-  /** The channel itself does not work at the moment; nothing goes. */
+  /** The channel itself is unavailable at the moment; nothing can be sent. */
   | { kind: 'away'; detail: string }
-  /** It was handed over and no answer came: it may have arrived, or not. */
+  /** Handed over without a response: it may or may not have arrived. */
   | { kind: 'unknown'; detail: string };
 
-/** What the loop gives to an attempt. */
+/** The interface that the loop passes to an attempt. */
 export type Handover = {
   /**
-   * To be awaited after everything that can fail without a trace, and before the first step after which the other side may have the message:
-   * commits the state `sending`. Rejects when the attempt lost its claim; then nothing may be handed over.
+   * Commits the state `sending`. Must be awaited after every step that can fail without side effects, and before the
+   * first step after which the other side may have the message. Rejects when the attempt has lost its claim; then
+   * nothing may be handed over.
    */
   begin(): Promise<void>;
-  /** Aborted when the process stops or the claim runs out, as long as nothing was handed over; never after. */
+  /** Aborted when the process stops or the attempt times out, but only until the handover begins. */
   signal: AbortSignal;
 };
 
-/** A way to reach people. One file each; wire.ts has the list. */
+/** A way to reach recipients. Each channel is one file; wire.ts lists them all. */
 export type Channel = {
   name: string;
-  /** Whether this type goes out on this channel. */
+  /** Whether this channel delivers notifications of this type. */
   carries(type: NotificationType): boolean;
-  /** Absent where the committed notification itself is the delivery. Rejects only for what is not the channel's fault. */
+  /** Absent when the committed notification itself is the delivery. Rejects only for failures outside the channel. */
   deliver?(delivery: Delivery, handover: Handover): Promise<Verdict>;
 };
 
-/** A channel that has to send something. */
+/** A channel that has to send its deliveries. */
 export type SendingChannel = Channel & Required<Pick<Channel, 'deliver'>>;
 
 export function sends(channel: Channel): channel is SendingChannel {

@@ -3,7 +3,7 @@ import type { Facts, NotificationType } from './notification-types.ts';
 import type { NewNotification } from './ports.ts';
 import { classes } from './rules.ts';
 
-/** The words of a notification in the app; null for one that is not told there. */
+/** The text of a notification in the app; null for a type that isn't shown there. */
 export type Words = (type: NotificationType, facts: Facts) => NewNotification['words'];
 
 export type Compose = (
@@ -11,7 +11,7 @@ export type Compose = (
     Partial<Pick<NewNotification, 'happenedAt'>>,
 ) => NewNotification;
 
-/** Puts a notification into words and onto the channels that carry its type. */
+/** Creates notifications with their in-app text and a delivery on each channel that carries their type. */
 export function composer(words: Words, channels: readonly Channel[]): Compose {
   return (about) => ({
     happenedAt: null,

@@ -17,40 +17,46 @@ import { openHandover } from './handover.ts';
 import { sentAgainWhenUnknown } from './notification-types.ts';
 import type { Recheck } from './recheck.ts';
 
-/** How long an attempt may take to get to the handover: longer than looking up a person, a task or a link takes with its own limits. */
+/**
+ * How long an attempt may prepare before the handover: longer than the time-outs for looking up a user, a task or a
+ * link.
+ */
 const prepareMs = 15_000;
-/** What came of a handover is written down also when the database restarts in between. */
+/** Enough retries to record the result of a handover when the database restarts in between. */
 const recordTries = 8;
 const recordBackOff: BackOff = { baseMs: 200, capMs: 5_000 };
-/** RFC 5321 section 4.5.4.1: retries go on for at least 4 days; the first ones come soon, later ones every half hour. */
+/**
+ * RFC 5321 section 4.5.4.1: retries continue for at least 4 days. The first follow soon, later ones every half hour.
+ */
 const giveUpAfterMs = 4 * 24 * 3_600_000;
-/** What another service asks for may be a mistake of its clock or configuration. */
+/** The upper bound for a delay requested by another service, whose clock or configuration may be wrong. */
 const longestAskedMs = 600_000;
 const retryBackOff: BackOff = { baseMs: 5_000, capMs: 30 * 60_000 };
-/** Before an unknown delivery is sent once more: time for the other side to have come back. */
+/** The delay before an unknown delivery is sent once more. It gives the other side time to recover. */
 const sendAgainMs = 60_000;
 
 export type DeliveryTelemetry = {
   logger: Logger;
-  /** Called once for each attempt; `seconds` is the age of the delivery. */
+  /** Called once per attempt; `seconds` is the age of the delivery. */
   ended(channel: string, outcome: Verdict['kind'] | 'claim_lost', seconds: number): void;
 };
 
 export type DeliveryLoopOptions = {
   log: DeliveryLog;
   channel: SendingChannel;
-  /** Whether a delivery is still worth sending, and what it is to say; asked right before it is handed over. */
+  /** Decides whether a delivery is still worth sending, and its current content. Called right before the handover. */
   recheck: Recheck;
-  /** The most attempts at a time. */
+  /** The maximum number of concurrent attempts. */
   concurrency: number;
-  /** The longest that a delivery waits to be noticed, in milliseconds. */
+  /** The maximum time until a delivery is noticed, in milliseconds. */
   intervalMs: number;
   telemetry: DeliveryTelemetry;
 };
 
 /**
- * The loop that delivers on one channel, so that a slow channel holds up no other. While the channel is away one delivery at a time is tried,
- * with the loop's own growing pauses (that is why such a round rejects), and nothing that waits is given up for it.
+ * The delivery loop of one channel; separate loops keep a slow channel from delaying the others. While the channel is
+ * unavailable, the loop tries one delivery at a time and backs off with its own growing pauses, which is why such a
+ * round rejects. Waiting deliveries never fail because of that.
  */
 export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
@@ -68,9 +74,9 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
       claimed.map((one) => holding(one, async () => await deliverOne(one, stopping))),
     );
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    // with nothing to try, what was known last still holds
+    // nothing was tried, so the last known availability still holds
     if (claimed.length === 0) return 'idle';
-    // skipped ones never got to the channel: what was known of it still holds, and they are no reason to pause
+    // skipped deliveries never reached the channel: they say nothing about its availability and are no reason to pause
     const tried = ends.flatMap((end) =>
       end.status === 'fulfilled' && end.value.kind !== 'skipped' ? [end.value.kind] : [],
     );
@@ -79,7 +85,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     return claimed.length === limit ? 'more' : 'idle';
   }
 
-  /** What a process that died was handing over: nobody knows whether it arrived. */
+  /** Marks deliveries as unknown whose process died during the handover: they may or may not have arrived. */
   async function markLost(): Promise<void> {
     const lost = await log.markLost(channel.name, sentAgainWhenUnknown, sendAgainMs);
     if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
@@ -149,7 +155,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
   }
 
   const name = `${channel.name} delivery`;
-  /** Renews what is held for as long as the round runs. */
+  /** Renews the claims of this round for as long as it runs. */
   async function beating<T>(work: () => Promise<T>): Promise<T> {
     const renew = async (): Promise<void> => void (held.size > 0 && (await log.renew([...held], lease.ms)));
     const heartbeat = startHeartbeat({ name, renew, logger });
@@ -168,10 +174,10 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
   });
 }
 
-/** What the end of an attempt means for its delivery. `now` is in milliseconds since the epoch. */
+/** Decides what the result of an attempt means for its delivery. `now` is in milliseconds since the epoch. */
 export function recordOf(claimed: Claimed, verdict: Verdict, now = Date.now()): Recorded {
   const end = { outcome: verdict.kind, detail: verdict.detail };
-  // one that may have arrived before stays unknown until it is known to be sent: nothing else in between makes it less so
+  // once an attempt may have been delivered, the delivery stays `unknown` until a later attempt is confirmed as sent
   const mayHaveArrived = claimed.unknowns > 0;
   switch (verdict.kind) {
     case 'sent':

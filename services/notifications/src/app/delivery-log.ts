@@ -1,22 +1,22 @@
 import type { Delivery, Verdict } from './channel.ts';
 
-/** Why a delivery was not sent, in the attempt log. */
+/** The reason in the attempt log for skipping a delivery that has been superseded. */
 export const superseded = 'superseded by a later notification about the same task';
 
 /** A delivery that this process has claimed. */
 export type Claimed = Delivery & {
-  /** What this attempt has to show to write anything. */
+  /** Fences the writes of this attempt: a write without the current claim has no effect. */
   claim: string;
-  /** When the delivery was made, in milliseconds since the epoch. */
+  /** When the delivery was created, in milliseconds since the epoch. */
   createdAt: number;
-  /** How many attempts before this one ended without an answer after the handover. */
+  /** The number of earlier attempts that got no response after the handover. */
   unknowns: number;
   class: string;
-  /** Whether a later notification about the same task takes its place: it is not to be sent any more. */
+  /** Whether a later notification about the same task supersedes this one, so that it must not be sent. */
   isSuperseded: boolean;
 };
 
-/** What becomes of the delivery after an attempt. `dueInMs` null ends it. */
+/** The state of a delivery after an attempt. `dueInMs` null means that no attempt follows. */
 export type Recorded = {
   state: 'pending' | 'sent' | 'failed' | 'skipped' | 'unknown';
   outcome: Verdict['kind'];
@@ -24,22 +24,28 @@ export type Recorded = {
   dueInMs: number | null;
 };
 
-/** The state of deliveries and the log of their attempts. Every write is fenced by the claim. */
+/** The store of deliveries and the log of their attempts. Every write is fenced by the claim. */
 export type DeliveryLog = {
   /**
-   * Takes up to `limit` that are due, oldest first, for `leaseMs`; each is a new attempt, and others leave them alone. One about a task is not taken while
-   * another to the same person about the same task is being sent.
+   * Claims up to `limit` due deliveries for `leaseMs`, oldest first. Each claim starts a new attempt and excludes other
+   * workers. Skips a delivery about a task while another one to the same user about the same task is being sent.
    */
   claim(channel: string, limit: number, leaseMs: number): Promise<Claimed[]>;
-  /** Holds claims for another `leaseMs`, also while they are being sent; those that were lost stay lost. */
+  /** Renews claims for another `leaseMs`, also while the deliveries are being sent. Lost claims stay lost. */
   renew(claimed: readonly Claimed[], leaseMs: number): Promise<void>;
-  /** Commits the state `sending`, in which a lease that runs out counts as unknown. False when the claim was lost. */
+  /**
+   * Commits the state `sending`; a lease that expires in this state counts as unknown. Returns false if the claim was
+   * lost.
+   */
   beginSending(claimed: Claimed, leaseMs: number): Promise<boolean>;
-  /** False when the claim was lost. */
+  /** Returns false if the claim was lost. */
   record(claimed: Claimed, recorded: Recorded): Promise<boolean>;
-  /** Turns what was being sent by a process that is gone into `unknown`; the classes given are due again after `againInMs`, once. */
+  /**
+   * Marks deliveries whose process died while sending them as `unknown`. Deliveries of the given classes become due
+   * again after `againInMs`, once.
+   */
   markLost(channel: string, classesSentAgain: readonly string[], againInMs: number): Promise<number>;
 };
 
-/** What waits, by channel and state. `oldestSeconds` is the age of the oldest of them. */
+/** Open deliveries by channel and state. `oldestSeconds` is the age of the oldest one. */
 export type OpenDeliveries = { channel: string; state: string; count: number; oldestSeconds: number };

@@ -1,6 +1,6 @@
 import type { FindTask, FindTaskNow, TaskAnswer, TaskNow, Unavailable } from './ports.ts';
 
-/** A task as Tasks answers it. */
+/** A task as Tasks returns it. */
 export type FetchedTask = {
   id: string;
   title: string;
@@ -17,19 +17,20 @@ export type FetchTask = (
 ) => Promise<{ kind: 'ok'; value: FetchedTask } | { kind: 'gone' } | { kind: 'not_found' } | Unavailable>;
 
 export type TaskCache = {
-  /** The cached state, unless something may have happened up to `asOf` that is missing in it. */
+  /** Returns the cached state, unless it may lack a change that happened up to `asOf`. */
   read(id: string, asOf: string): Promise<TaskAnswer | undefined>;
-  /** Keeps a state that was fetched after `asOf`, unless a newer one is there. */
+  /** Stores a state that was fetched after `asOf`, unless a newer one is cached. */
   store(task: FetchedTask, asOf: string): Promise<void>;
-  /** Marks the task as deleted at `asOf`, and gives what was known of it. */
+  /** Marks the task as deleted at `asOf`. Returns what was known about it. */
   storeDeleted(id: string, asOf: string): Promise<TaskAnswer>;
-  /** What was known last, and for how many milliseconds; undefined when it is not known where the task stands. */
+  /** The last known state and its age in milliseconds; undefined when the state of the task is unknown. */
   readLast(id: string): Promise<{ now: TaskNow; ageMs: number } | undefined>;
 };
 
 /**
- * Reads through the cache. The time of the event decides whether to ask Tasks, the fetched version what is kept; so a storm of events for
- * one task is one request, whose answer is as new as all those that were committed before it.
+ * Reads through the cache. The time of the event decides whether to query Tasks, and the fetched version decides which
+ * state to keep. A burst of events for one task therefore causes one request, whose response includes every event
+ * committed before it.
  */
 export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: FetchTask }): FindTask {
   return async (id, asOf, signal) => {
@@ -51,8 +52,9 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
 }
 
 /**
- * Asks Tasks, unless the cache has a recent answer. While Tasks cannot be asked, or does not know the task (a restored backup, a wrong address), what was
- * known last is the best guess, and is at least as new as the event that the notification came from.
+ * Queries Tasks, unless the cache has a recent response. When Tasks is unavailable or doesn't know the task (a restored
+ * backup, a wrong address), the last known state is the best guess. It is at least as new as the event behind the
+ * notification.
  */
 export function findTaskNow({ cache, fetchTask }: { cache: TaskCache; fetchTask: FetchTask }): FindTaskNow {
   return async (id, { recentMs, signal }) => {
@@ -66,7 +68,8 @@ export function findTaskNow({ cache, fetchTask }: { cache: TaskCache; fetchTask:
         const { title, state, assigneeId } = value;
         return { now: { kind: 'task', title, state, assigneeId }, doubt: null };
       }
-      // Not kept: the answer does not say when it was deleted, and a tombstone that is dated too late would hide that the task was restored.
+      // Not cached: the response doesn't include the time of deletion, and a tombstone dated too late would hide a
+      // later restoration.
       case 'gone':
         return { now: { kind: 'deleted', title: last?.now.title ?? null }, doubt: null };
       case 'not_found':

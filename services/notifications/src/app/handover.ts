@@ -1,8 +1,9 @@
 import type { Handover } from './channel.ts';
 
 /**
- * The line between "nothing left the house" and "it may have arrived". Before it, an attempt is aborted when the process stops or `limitMs` is
- * over; from the moment it begins, nothing interrupts it any more, because only its answer tells what happened.
+ * Separates attempts that certainly sent nothing from those that may have been delivered. Before the handover, an
+ * attempt is aborted when the process stops or after `limitMs`. Once the handover has begun, nothing interrupts it,
+ * because only the response shows the result.
  */
 export function openHandover(
   commitSending: () => Promise<boolean>,

@@ -1,25 +1,25 @@
 import type { schemas } from '@taskwire/contracts';
 import type { z } from 'zod';
 
-/** A notification as its owner sees it. */
+/** A notification as its recipient sees it. */
 export type NotificationView = z.infer<typeof schemas.notification>;
 
-/** Where a page of the list goes on. */
+/** The position from which a list continues. */
 export type InboxPosition = { createdAt: string; id: string };
 
-/** What people do with their notifications. Each is told of their own only. */
+/** The operations on a user's own notifications. No user can access those of another. */
 export type Inbox = {
   /** Newest first. */
   list(wanted: {
     userId: string;
-    /** Only those that are unread, or only those that were read; all of them when undefined. */
+    /** true: only unread notifications; false: only read ones; undefined: all. */
     unread: boolean | undefined;
     after: InboxPosition | undefined;
     limit: number;
   }): Promise<NotificationView[]>;
   countUnread(userId: string): Promise<number>;
-  /** Undefined when the person has no such notification. */
+  /** Undefined when the user has no such notification. */
   read(userId: string, id: string): Promise<NotificationView | undefined>;
-  /** How many were unread. */
+  /** Returns the number of notifications that were unread. */
   readAll(userId: string): Promise<number>;
 };

@@ -2,8 +2,9 @@ import type { Compose } from './compose.ts';
 import type { Plan } from './ports.ts';
 
 /**
- * Plans the mail to somebody who is invited. They have no account, so the mail belongs to no user, and its address is that of the link. It counts as
- * caused by the inviter, whose name is not in it: nobody's text goes to addresses that nobody has verified.
+ * Plans the mail for an invitation. The invited person has no account, so the mail belongs to no user and goes to the
+ * address of its link. It counts against the budget of the inviter. It doesn't contain the inviter's name: an
+ * unverified address never receives text written by a user.
  */
 export function inviteByMail({ compose }: { compose: Compose }) {
   return ({ linkId, invitedBy }: { linkId: string; invitedBy: string }, eventId: string): Plan => {

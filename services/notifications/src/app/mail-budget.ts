@@ -3,37 +3,38 @@ import type { MailKind } from './notification-types.ts';
 /** A mail that is about to be sent. */
 export type MailToCount = {
   deliveryId: string;
-  /** The account that it is about; null for an invitation. */
+  /** The account that the mail is about; null for an invitation. */
   userId: string | null;
   address: string;
   kind: MailKind;
-  /** Whether its account has shown that the address is its own. */
+  /** Whether the address is verified for its account. */
   isVerified: boolean;
-  /** The user who caused it; null for the system itself, and for callers whom Auth counts. */
+  /** The user who caused the mail; null for the system itself, and for callers whom Auth rate-limits. */
   callerId: string | null;
 };
 
-/** `recipient` and `caller`: whose budget is used up. */
+/** `whose`: the budget that is used up. */
 export type Counted = { kind: 'within' } | { kind: 'over'; whose: 'recipient' | 'caller'; limit: number };
 
-/** How many mails within a span of time, whatever their cause. */
+/** The maximum numbers of mails within a time window, regardless of their cause. */
 export type MailBudgetSettings = {
-  /** To one mailbox, of each kind, and of addresses that are verified and those that are not. */
+  /** To one mailbox and per kind. Verified and unverified addresses count separately. */
   perRecipient: Readonly<Record<MailKind, number>>;
-  /** By one user, to anybody. */
+  /** By one user, to all recipients together. */
   perCaller: number;
   windowMs: number;
 };
 
 /**
- * Counts mails against the budgets of who gets them and who causes them. A mail that was let through stays so on every further try. Exact over all
- * replicas, and kept over restarts.
+ * Counts mails against the budgets of their recipients and callers. A mail that was allowed once stays allowed on every
+ * retry. Counts are exact across all replicas and survive restarts.
  */
 export type MailBudget = { count(mail: MailToCount): Promise<Counted> };
 
 /**
- * What of an address is one person's mailbox: case does not count, nor does what follows a plus (RFC 5233), which most servers deliver to the same
- * person. Dots stay: only some providers leave them out, and elsewhere they tell two people apart.
+ * Normalises an address to its mailbox. Ignores case and anything after a plus sign (RFC 5233), since most servers
+ * deliver those variants to the same person. Keeps dots: only some providers ignore them, and elsewhere they
+ * distinguish two people.
  */
 export function mailboxOf(address: string): string {
   const at = address.lastIndexOf('@');
@@ -42,13 +43,17 @@ export function mailboxOf(address: string): string {
   return `${plus > 0 ? local.slice(0, plus) : local}@${domain}`.toLowerCase();
 }
 
-/** Kinds of mails that warn of what happened to an account. They go to an address that the account has, or had until then. */
+/**
+ * The kinds of mails that warn about account changes. They go to an address that the account has, or had until the
+ * change.
+ */
 export const warnings: readonly MailKind[] = ['security', 'undo'];
 
 /**
- * What a mail counts under. Kinds are apart, so that mails about tasks cannot keep away those about the account, and links that anybody can ask for cannot keep
- * away what the account has to be warned of. Addresses that nobody has verified are apart, so that whoever registers with a spelling of somebody else's
- * address takes nothing from them. Warnings count for their account, since another account can be made to cause some at the same mailbox.
+ * The key under which a mail is counted. Kinds count separately, so that task mails can't block account mails, and
+ * links that anyone can request can't block warnings. Unverified addresses count separately, so that registering a
+ * variant of another user's address doesn't use up their budget. Warnings count per account, because a different
+ * account can be made to cause warnings to the same mailbox.
  */
 export function recipientKey({ userId, address, kind, isVerified }: MailToCount): string {
   if (!isVerified) return `${kind} unverified ${mailboxOf(address)}`;

@@ -1,44 +1,44 @@
 import type { schemas } from '@taskwire/contracts';
 
-/** Types of notifications; the contract has the list. */
+/** The types of notifications, as listed in the contract. */
 export type NotificationType = (typeof schemas.notificationTypes)[number];
 
 /**
- * What a delivery whose outcome is unknown calls for:
- * - `notice`: left as it is. The in-app notification says the same and is exactly once, and a person who is told twice by e-mail stops
- *   reading them.
- * - `account`: sent once more, under the same Message-ID, because there is no second way to the person.
+ * Determines what happens to a delivery whose outcome is unknown:
+ * - `notice`: nothing. The in-app notification has the same content and appears exactly once, and people stop reading
+ *   e-mails that arrive twice.
+ * - `account`: sent once more under the same Message-ID, because there is no other way to reach the user.
  */
 export type DeliveryClass = 'notice' | 'account';
 
-/** Classes that are sent once more when the outcome is unknown. */
+/** The classes that are sent once more after an unknown outcome. */
 export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
 
 /**
- * What a mail is counted as:
- * - `task`: somebody did something with a task
- * - `link`: anybody may have asked for it, for any address
- * - `security`: something happened to the account itself
- * - `undo`: the old address can take the account back; apart from the other warnings, of which a thief can cause many
+ * The kind under which a mail is counted:
+ * - `task`: a user acted on a task
+ * - `link`: anyone may have requested it, for any address
+ * - `security`: the account itself changed
+ * - `undo`: the old address can recover the account; separate from other warnings, of which a thief can cause many
  */
 export type MailKind = 'task' | 'link' | 'security' | 'undo';
 
-/** What happened, as every template is filled with it; kept with the notification. */
+/** The data that templates are filled with, stored with the notification. */
 export type Facts = {
-  /** Null where it is not about a task. */
+  /** Null when the notification isn't about a task. */
   task: { id: string; title: string; isDeleted: boolean } | null;
-  /** The name of who did it; null for the system itself, and of an account for the command line. */
+  /** The actor's name; null for the system itself, and for account changes made on the command line. */
   actor: string | null;
-  /** Whether the recipient did it. Only what concerns accounts is also told those who did it, as a proof. */
+  /** Whether the recipient is the actor. Only account changes are also reported to their actor, as confirmation. */
   isOwnAct?: boolean;
-  /** The name of the other user that it is about. */
+  /** The name of the other user that the notification is about. */
   subject?: string;
-  /** The role that the recipient has now. */
+  /** The recipient's current role. */
   role?: string;
-  /** Until when a deletion can be taken back; null for never. */
+  /** The time until which a deletion can be undone; null if it can't be. */
   restorableUntil?: string | null;
-  /** The name of the recipient; empty for somebody who has no account. */
+  /** The recipient's name; empty for a recipient without an account. */
   recipient: string;
-  /** The id of a link that is made when the mail is sent; never the link. */
+  /** The id of a link that is created when the mail is sent; never the link itself. */
   linkId?: string;
 };

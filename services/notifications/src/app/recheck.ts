@@ -3,7 +3,10 @@ import type { Facts, NotificationType } from './notification-types.ts';
 import type { FindTaskNow, TaskNow } from './ports.ts';
 import { endsWithItsTask } from './rules.ts';
 
-/** What a delivery is worth when its turn comes. `doubt`: why that could not be checked; then it was decided by what was known last. */
+/**
+ * Whether a delivery is still worth sending when its turn comes. `doubt` says why that couldn't be checked; the
+ * decision then relies on the last known state.
+ */
 export type Rechecked = ({ kind: 'deliver'; facts: Facts } | { kind: 'pointless'; reason: string }) & {
   doubt: string | null;
 };
@@ -11,14 +14,15 @@ export type Rechecked = ({ kind: 'deliver'; facts: Facts } | { kind: 'pointless'
 export type Recheck = (delivery: Delivery, signal: AbortSignal) => Promise<Rechecked>;
 
 /**
- * A first attempt follows its event, for which the task was just read: asking again within this time, in milliseconds, would find what may as well change
- * while the mail travels. Retries, whatever waited longer, and whatever is about to be left out always ask.
+ * A first attempt closely follows its event, for which the task was just read. Another query within this time, in
+ * milliseconds, would only find changes that could as well happen while the mail is in transit. Retries, delayed
+ * deliveries and deliveries about to be skipped always query Tasks.
  */
 const recentMs = 2_000;
 
 /**
- * Checks again, right before the handover, what was planned when the event came: a mail that waited may be about a task that somebody else has by now, that
- * has ended or that is gone. The facts have the title that the task has now.
+ * Rechecks, right before the handover, what was planned when the event arrived. While a mail waited, its task may have
+ * been reassigned, ended or deleted. The returned facts contain the current title of the task.
  */
 export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck {
   async function check({ type, facts, userId }: Delivery, ...asking: Parameters<FindTaskNow>): Promise<Rechecked> {
@@ -47,8 +51,8 @@ function factsOf(facts: Facts, now: TaskNow): Facts {
 }
 
 /**
- * Why there is no use in a notification any more, as things stand with its task; undefined while there is. That something was taken away or has ended stays
- * true; that there is something to be done does not.
+ * Why a notification is obsolete given the current state of its task; undefined if it is still worth sending.
+ * Unassignment and completion still matter later; new work doesn't.
  */
 export function pointless(type: NotificationType, recipientId: string | null, now: TaskNow): string | undefined {
   if (now.kind === 'deleted') return endsWithItsTask(type) ? 'the task was deleted' : undefined;

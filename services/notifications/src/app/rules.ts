@@ -1,7 +1,7 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { DeliveryClass, MailKind, NotificationType } from './notification-types.ts';
 
-/** Events of tasks that people are told of. */
+/** The task events that cause notifications. */
 export type ToldEventType =
   | 'tasks.task.assigned'
   | 'tasks.task.unassigned'
@@ -9,17 +9,19 @@ export type ToldEventType =
   | 'tasks.task.completed'
   | 'tasks.task.cancelled';
 
-/** Who may be told of a task: the user named in the event, or its creator. */
+/** The users who may be notified about a task: the user named in the event, or the task's creator. */
 type Audience = 'named' | 'creator';
 
 type Rule = {
   type: NotificationType;
   tell: readonly Audience[];
-  /** Whether it is still worth telling when the task was deleted in the meantime: what was taken or ended is, what is to be done is not. */
+  /**
+   * Whether to notify if the task has since been deleted. Unassignment and completion still matter; new work doesn't.
+   */
   whenDeleted: 'tell' | 'skip';
 };
 
-/** Who is told what. Whoever did it is never told. */
+/** Who is notified of which event. The actor is never notified. */
 export const rules: Readonly<Record<ToldEventType, Rule>> = {
   'tasks.task.assigned': { type: 'task.assigned', tell: ['named'], whenDeleted: 'skip' },
   'tasks.task.unassigned': { type: 'task.unassigned', tell: ['named'], whenDeleted: 'tell' },
@@ -28,12 +30,12 @@ export const rules: Readonly<Record<ToldEventType, Rule>> = {
   'tasks.task.cancelled': { type: 'task.cancelled', tell: ['creator', 'named'], whenDeleted: 'tell' },
 };
 
-/** Whether the deletion of its task leaves nothing to say in a notification of this type. */
+/** Whether deleting the task makes a notification of this type pointless. */
 export function endsWithItsTask(type: NotificationType): boolean {
   return Object.values(rules).some((rule) => rule.type === type && rule.whenDeleted === 'skip');
 }
 
-/** The class of each type, which says what an unknown outcome calls for. */
+/** The delivery class of each type, which determines what an unknown outcome requires. */
 export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'task.assigned': 'notice',
   'task.unassigned': 'notice',
@@ -54,7 +56,7 @@ export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
   'security.admin_added': 'account',
 };
 
-/** What the mail of each type is counted as, where it has one. */
+/** The kind under which the mails of each type are counted, if the type has mails. */
 export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
   'task.assigned': 'task',
   'task.unassigned': 'task',
@@ -75,12 +77,15 @@ export const mailKinds: Readonly<Record<NotificationType, MailKind>> = {
   'security.admin_added': 'security',
 };
 
-/** Whether a user who was deleted still gets it, at the address that they had: news of the deletion, and no other. */
+/** Whether a deleted user still receives this type, at their former address. Only the news of the deletion does. */
 export function reachesTheDeleted(type: NotificationType): boolean {
   return type === 'security.account_deleted';
 }
 
-/** Who an event is for, each once, without the one who did it. `creatorId` is undefined where the task is not known any more. */
+/**
+ * The distinct users to notify of an event, without its actor. `creatorId` is undefined when the task is no longer
+ * known.
+ */
 export function audienceOf<T extends ToldEventType>(
   eventType: T,
   event: EventPayload<T>,

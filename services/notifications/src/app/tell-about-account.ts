@@ -10,22 +10,22 @@ type Needs = {
   compose: Compose;
 };
 
-/** What a user is notified of, concerning an account. */
+/** An account event to report to one user. */
 export type AboutAccount = {
   userId: string;
   type: NotificationType;
   linkId?: string;
-  /** Who did it, where the event says; null for the command line. */
+  /** The actor, when the event names one; null for the command line. */
   actorId?: string | null;
-  /** The other user that it is about. */
+  /** The other user that the notification is about. */
   subjectId?: string;
   role?: string;
-  /** Of a deletion: when it was committed. */
+  /** The time at which a deletion was committed. */
   deletedAt?: string;
   restorableUntil?: string | null;
 };
 
-/** Plans the notification of one user. One who was deleted in the meantime is only notified of the deletion itself. */
+/** Plans the notification of one user. A user who has since been deleted is notified only of the deletion itself. */
 export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Needs) {
   return async (about: AboutAccount, eventId: string): Promise<Plan> => {
     const { userId, type } = about;
@@ -60,7 +60,7 @@ export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Nee
       ...(role === undefined ? {} : { role }),
       ...(restorableUntil === undefined ? {} : { restorableUntil }),
     };
-    // counted for nobody: whoever causes many of these must not keep them from being mailed
+    // counts against no one's budget: causing many of these must not stop them from being mailed
     return { kind: 'tell', notifications: [compose({ eventId, userId, type, actorId: null, facts })] };
   }
 

@@ -5,7 +5,7 @@ import { audienceOf, rules, type ToldEventType } from './rules.ts';
 
 type Needs = { findTask: FindTask; findPerson: FindPerson; compose: Compose };
 
-/** Plans who is told what of an event of a task. Reads from other services; writes nothing. */
+/** Plans the notifications for a task event. Reads from other services; writes nothing. */
 export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
   return async <T extends ToldEventType>(
     eventType: T,
@@ -19,10 +19,11 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
 
     const task = await findTask(event.task_uuid, event.timestamp, signal);
     if (task.kind === 'unavailable') return later(task);
-    // its event came through Tasks' outbox, so Tasks had it: a restored backup or a wrong address, and not for this service to guess
+    // the event came through Tasks' outbox, so Tasks had the task. A restored backup or a wrong address is not for this
+    // service to guess
     if (task.kind === 'unheard_of')
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
-    // a task that was deleted before this service ever saw it is one that nobody was told of: its end is no news either
+    // a task deleted before this service first saw it never caused a notification, so its end isn't news either
     const { title } = task;
     if (title === null || (task.kind === 'deleted' && rule.whenDeleted === 'skip'))
       return { kind: 'tell', notifications: [] };
@@ -31,9 +32,9 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
     for (const id of audienceOf(eventType, event, task.creatorId ?? undefined)) {
       const person = await findPerson(id);
       if (person.kind === 'unavailable') return later(person);
-      // the event names them, so they exist: a name that nothing is known of is never "nobody to notify"
+      // the event names this user, so they exist: an unknown user must not be treated as "nobody to notify"
       if (person.kind === 'unheard_of') return later({ detail: `Auth does not know the recipient ${id} yet` });
-      // the deleted are not notified
+      // deleted users are not notified
       if (person.kind === 'person') recipients.push(person);
     }
     if (recipients.length === 0) return { kind: 'tell', notifications: [] };
@@ -59,7 +60,7 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
   };
 }
 
-/** A name is an ornament: that Auth cannot be asked for it does not hold the message back. */
+/** The actor's name is optional: don't delay the notification when Auth is unavailable. */
 async function nameOf(id: string, findPerson: FindPerson): Promise<string> {
   const person = await findPerson(id);
   return person.kind === 'person' ? person.name : 'Somebody';

@@ -1,7 +1,10 @@
 import type { Compose } from './compose.ts';
 import type { NewNotification } from './ports.ts';
 
-/** The welcome of a user whose creation no event has told of. Their id stands for the event's: a user is created once. */
+/**
+ * Creates the welcome of a user whose creation event never arrived. The user's id replaces the event's id, since a user
+ * is created only once.
+ */
 export function welcomeMissed({ compose }: { compose: Compose }) {
   return ({ id, name }: { id: string; name: string }): NewNotification =>
     compose({

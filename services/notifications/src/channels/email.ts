@@ -14,30 +14,40 @@ export type EmailOptions = {
   smtpUrl: string;
   /** An address with or without a name, such as `Taskwire <no-reply@example.com>`. */
   from: string;
-  /** Where links lead to. */
+  /** The base URL of links. */
   publicUrl: string;
   findPerson: FindPerson;
-  /** For what concerns accounts. */
+  /** For account notifications. */
   findAccountHolder: FindAccountHolder;
   findLink: FindLink;
   budget: MailBudget;
-  /** The most SMTP connections at a time. */
+  /** The maximum number of concurrent SMTP connections. */
   connections: number;
 };
 
-/** A server that cannot be reached is noticed well before the claim of the attempt ends. */
+/** Short enough to detect an unreachable server well before the claim of the attempt expires. */
 const connectMs = 5_000;
 const greetingMs = 8_000;
-/** How long a server may be silent. RFC 5321 section 4.5.3.2.6 grants it 10 minutes after the data; a relay of one's own is not that slow. */
+/**
+ * How long a server may be silent. RFC 5321 section 4.5.3.2.6 allows 10 minutes after the data; an operator's own relay
+ * is faster.
+ */
 const silenceMs = 60_000;
-/** Below what servers allow an idle session (Postfix: 5 min), so that a message rarely meets a connection that the other side has closed. */
+/**
+ * Below the limit that servers set for idle sessions (Postfix: 5 min), so that a message rarely meets a connection
+ * closed by the other side.
+ */
 const idleMs = 30_000;
 
-/** `name` is absent where the address may be anybody's: then it is a stranger's text. */
+/**
+ * `name` is absent unless the address is known to be the user's: otherwise a stranger would receive user-written text.
+ */
 type Recipient = { address: string; isVerified: boolean; name?: string };
 type LinkMail = NonNullable<Template['linkMail']>;
 
-/** E-mail over SMTP: at least once as far as it is known, with an explicit unknown where it is not. */
+/**
+ * Delivers e-mail over SMTP: at least once as far as the outcome is known, with an explicit `unknown` where it isn't.
+ */
 export function email(options: EmailOptions): SendingChannel & { close(): void } {
   const transport = createTransport({
     url: options.smtpUrl,
@@ -48,19 +58,19 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     dnsTimeout: connectMs,
     socketTimeout: silenceMs,
     idleTimeout: idleMs,
-    // what is tried again, and when, is the loop's decision; the pool would do it unseen, and the log of attempts would not tell
+    // the loop decides what to retry and when; retries by the pool would be missing from the attempt log
     maxRequeues: 0,
     disableFileAccess: true,
     disableUrlAccess: true,
   });
-  // nodemailer's plugin step `stream` has the finished message: https://nodemailer.com/plugins/create
+  // nodemailer's plugin step `stream` provides the finished message: https://nodemailer.com/plugins/create
   transport.use('stream', (mail, done) => {
     const begin = begins.get(mail.data.messageId);
     if (begin === undefined || mail.message === null) throw new Error('a message without a handover');
     mail.message.processFunc((message) => holdEnd(message, begin));
     done();
   });
-  /** By Message-ID; the loop has one attempt of a delivery at a time. */
+  /** Keyed by Message-ID, which is unique here because the loop runs one attempt per delivery at a time. */
   const begins = new Map<string | undefined, () => Promise<void>>();
 
   async function send(delivery: Delivery, to: Recipient, mail: Mail, handover: Handover): Promise<Verdict> {
@@ -113,13 +123,13 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     }
   }
 
-  /** Nobody for a mail to somebody who has no account. */
+  /** The recipient's user; `unheard_of` for a recipient without an account. */
   async function recipientIn({ userId, type }: Delivery): ReturnType<FindPerson> {
     if (userId === null) return { kind: 'unheard_of' };
     return await (classes[type] === 'account' ? options.findAccountHolder : options.findPerson)(userId);
   }
 
-  /** The link is asked for now, and lives as long as this attempt; it goes to the address that it was made for. */
+  /** Requests the link now, for this attempt only, and sends it to the address that it was created for. */
   async function sendLink(delivery: Delivery, linkMail: LinkMail, handover: Handover): Promise<Verdict> {
     const { facts } = delivery;
     if (facts.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
@@ -129,7 +139,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
         const person = await recipientIn(delivery);
         if (person.kind === 'unavailable') return later(person);
         const to = recipientOf(answer.email, person);
-        // a warning with a link goes to an address that the account has, or had until what it warns of
+        // a warning with a link goes to an address that the account has, or had until the change that it warns about
         const isVerified = to.isVerified || warnings.includes(mailKinds[delivery.type]);
         return await send(delivery, { ...to, isVerified }, linkMail(answer), handover);
       }
@@ -153,19 +163,19 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   };
 }
 
-/** Of a person, or of somebody who is gone, at this address. */
+/** A recipient at this address. Only a user who has verified it is named. */
 function recipientOf(address: string, person: Person | { kind: 'deleted' } | { kind: 'unheard_of' }): Recipient {
   const isTheirs = person.kind === 'person' && person.isEmailVerified && isSameAddress(person.email, address);
   return isTheirs ? { address, isVerified: true, name: person.name } : { address, isVerified: false };
 }
 
-/** At the address that they had when they were deleted. */
+/** A deleted user, at the address that they had at deletion. */
 function formerOwner(address: string, former: { isEmailVerified: boolean }, { facts }: Delivery): Recipient {
   const isVerified = former.isEmailVerified;
   return isVerified ? { address, isVerified, name: facts.recipient } : { address, isVerified };
 }
 
-/** As Auth compares addresses. */
+/** Compares addresses in the same way as Auth. */
 function isSameAddress(one: string, other: string): boolean {
   return one.toLowerCase() === other.toLowerCase();
 }
@@ -180,7 +190,7 @@ function later({ detail, retryAfterMs }: Unavailable): Verdict {
   return { kind: 'again', detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
 }
 
-/** RFC 3834 (no answers from machines), RFC 2919 (one id to sort by). */
+/** RFC 3834 (prevents automatic replies), RFC 2919 (a list id for filtering). */
 function headersOf(options: EmailOptions): Record<string, string> {
   return {
     'Auto-Submitted': 'auto-generated',

@@ -1,11 +1,12 @@
 import { Transform, type Readable } from 'node:stream';
 
 /**
- * Lets a message through, but its end only after `beforeEnd`. An SMTP server may take a message no sooner than at the end of its data, so
- * whatever fails before, also the death of this process, leaves nothing behind. A rejection breaks the stream, without an end.
+ * Passes a message through, but holds back its end until `beforeEnd` resolves. An SMTP server can't accept a message
+ * before the end of its data, so any earlier failure, including the death of this process, leaves nothing behind. When
+ * `beforeEnd` rejects, the stream breaks without an end.
  *
- * The read buffer is the smallest there is: the end is reached only once somebody reads, which nodemailer does when the server has said
- * "354, go ahead", and not when the message is merely prepared.
+ * The read buffer has the minimum size, so that the end is reached only when the stream is read. nodemailer reads it
+ * after the server's "354" response, not when the message is merely prepared.
  */
 export function holdEnd(message: Readable, beforeEnd: () => Promise<void>): Readable {
   const held = new Transform({

@@ -1,15 +1,16 @@
 import { errorText } from '@taskwire/errors';
 import type { Verdict } from '../app/channel.ts';
 
-/** What nodemailer says of a failure: https://nodemailer.com/errors */
+/** An error as nodemailer reports it: https://nodemailer.com/errors */
 type SmtpError = Error & { code?: string; responseCode?: number; response?: string };
 
-/** nodemailer's codes for the stages that are about the message, and not about who sends it or whether the server is open. */
+/** nodemailer's codes for the stages that concern the message, rather than the sender or the server. */
 const aboutTheMessage: readonly string[] = ['EENVELOPE', 'EMESSAGE'];
 
 /**
- * What a failed attempt means. RFC 5321 section 4.2.1: 4xx is for now, 5xx for good. An answer to the greeting or to the login, and 421 at any
- * time, is about the whole channel. Without an answer the handover decides: before it nothing can have arrived, after it anything may have.
+ * Interprets a failed attempt. RFC 5321 section 4.2.1: 4xx is transient, 5xx permanent. An error response to the
+ * greeting or the login concerns the whole channel, and so does 421 at any time. Without a response the handover
+ * decides: before it nothing can have arrived; after it the message may have.
  */
 export function verdictOf(thrown: unknown, { handedOver }: { handedOver: boolean }): Verdict {
   const error: SmtpError = thrown instanceof Error ? thrown : new Error(String(thrown));
@@ -18,10 +19,10 @@ export function verdictOf(thrown: unknown, { handedOver }: { handedOver: boolean
   if (responseCode === undefined || responseCode < 400) {
     if (handedOver) return { kind: 'unknown', detail };
     if (aboutTheMessage.includes(code)) return { kind: 'refused', detail };
-    // our own side broke the stream: the claim was lost, or the state could not be committed
+    // our own side broke the stream: the claim was lost, or the state couldn't be committed
     return code === 'ESTREAM' ? { kind: 'again', detail } : { kind: 'away', detail };
   }
   if (responseCode === 421 || !aboutTheMessage.includes(code)) return { kind: 'away', detail };
-  // 503 is about the order of commands in a session, so another session may do
+  // 503 concerns the order of commands in a session, so another session may succeed
   return responseCode >= 500 && responseCode !== 503 ? { kind: 'refused', detail } : { kind: 'again', detail };
 }

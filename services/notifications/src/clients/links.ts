@@ -18,8 +18,9 @@ const accountLink = z.object({
 });
 
 /**
- * `GET /account_links/{id}` of Auth, which answers for one delivery only: that is the same in every attempt, also after one whose answer or process
- * was lost. The answer is a secret: nothing here, or above, logs it or keeps it.
+ * Reads a link with Auth's `GET /account_links/{id}`. Auth returns a link to one delivery only. The delivery id is the
+ * same in every attempt, even after one whose response or process was lost. The response is a secret: neither this
+ * function nor its callers log or store it.
  */
 export function findLink(auth: ServiceClient): FindLink {
   return async (id, { deliveryId, signal }) => {

@@ -1,7 +1,7 @@
 import type { ReadThrough, UserDirectory, UsersClient } from '@taskwire/user-directory';
 import type { FindAccountHolder, FindPerson } from '../app/ports.ts';
 
-/** People of the user directory; one that has not arrived there yet is asked for at Auth. */
+/** Looks up users in the directory, and in Auth if they haven't reached the directory yet. */
 export function findPerson(directory: UserDirectory): FindPerson {
   return async (id) => toPerson(id, await directory.readThrough(id));
 }
@@ -17,8 +17,8 @@ function toPerson(id: string, answer: ReadThrough): Awaited<ReturnType<FindPerso
 }
 
 /**
- * The same, but Auth is asked about a user whom the directory has as deleted: the account may have been restored a moment ago, and what that calls for
- * must not be dropped because the directory is behind.
+ * Does the same, but queries Auth about a user whom the directory has as deleted. The account may just have been
+ * restored, and its notification must not be dropped because the directory lags behind.
  */
 export function findAccountHolder(directory: UserDirectory, users: UsersClient): FindAccountHolder {
   return async (id, deletedAt) => {

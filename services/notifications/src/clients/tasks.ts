@@ -2,12 +2,12 @@ import type { ServiceClient } from '@taskwire/http-client';
 import { z } from 'zod';
 import type { FetchTask } from '../app/find-task.ts';
 
-/** What this service reads of a task. */
+/** The fields of a task that this service reads. */
 const task = z.object({
   id: z.guid(),
-  // PostgreSQL stores neither NUL nor half a surrogate pair; a title that has one must not make a dead letter of its event
+  // PostgreSQL stores neither NUL nor lone surrogates; a title that contains one must not dead-letter its event
   title: z.string().transform((title) => title.replaceAll(/\p{Cc}/gu, ' ').toWellFormed()),
-  // a string, because a state that is newer than this build must not make its tasks unreadable
+  // not an enum: a state newer than this build must not make its tasks unreadable
   state: z.string(),
   creator_id: z.guid(),
   assignee_id: z.guid().nullable(),
@@ -15,7 +15,7 @@ const task = z.object({
   updated_at: z.iso.datetime(),
 });
 
-/** `GET /tasks/{uuid}` of Tasks. */
+/** Reads a task with Tasks' `GET /tasks/{uuid}`. */
 export function fetchTask(tasks: ServiceClient): FetchTask {
   return async (id, signal) => {
     const answer = await tasks.get(`/tasks/${id}`, task, { signal });

@@ -24,7 +24,7 @@ function list(inbox: Inbox): HandlerOf<typeof notificationsRoutes.listNotificati
     const cursors = listCursors(position, { name: 'notifications', filter: { unread } });
     const [createdAt, id] = cursors.decode(cursor) ?? [];
     const after = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
-    // one more than asked for tells whether there is a next page
+    // one more than requested, which shows whether another page follows
     const found = await inbox.list({
       userId: actor.id,
       unread: unread === undefined ? undefined : unread === 'true',
@@ -45,7 +45,7 @@ function countUnread(inbox: Inbox): HandlerOf<typeof notificationsRoutes.countUn
 function read(inbox: Inbox): HandlerOf<typeof notificationsRoutes.readNotification> {
   return async ({ actor, params: { id } }) => {
     const notification = await inbox.read(actor.id, id);
-    // another's notification is as unknown as one that never was
+    // another user's notification gets the same response as a nonexistent one
     if (notification === undefined) throw problem('not_found', 'You have no notification with this id.');
     return { status: 200, body: notification };
   };

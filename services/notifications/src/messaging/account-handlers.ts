@@ -7,9 +7,9 @@ import { outcomeOf } from './outcome-of.ts';
 type AccountEventType = Exclude<EventType & `auth.account.${string}`, 'auth.account.invitation_requested'>;
 type ReadEvent<T extends AccountEventType> = (event: EventPayload<T>) => Omit<AboutAccount, 'userId'>;
 
-/** Handlers of what happened to accounts: each event notifies the one user that it names. */
+/** Handles account events. Each one notifies the one user that it names. */
 export function accountHandlers(useCases: UseCases): Handler[] {
-  /** `name`: of a second handler for the same event. */
+  /** `name` distinguishes a second handler for the same event. */
   function tellOf<T extends AccountEventType>(type: T, read: ReadEvent<T>, name: string = type): Handler {
     return defineHandler({
       type,

@@ -18,26 +18,29 @@ export type UseCases = {
   tellAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
   inviteByMail(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
   writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
-  /** The event of a user's creation has come, so no sweep needs to welcome them. */
+  /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome them. */
   introduced(tx: Tx, userId: string): Promise<void>;
 };
 
-/** What this service does with the events that it hears, beside keeping its user directory. */
+/** The event handlers of this service, apart from those of its user directory. */
 export function handlers(useCases: UseCases): Handler[] {
   return [tell(useCases), welcome(useCases), ...accountHandlers(useCases), invite(useCases)];
 }
 
-/** One handler for all that people are told of tasks, because order is kept within a handler: people read what happened to a task as it happened. */
+/**
+ * Handles every task event that notifies someone. Order is kept only within a handler, and users should read about a
+ * task in the order of its events.
+ */
 function tell(useCases: UseCases): Handler {
   return defineHandler({
     type: Object.keys(rules),
     name: 'tell',
     // each type has its own schema, below
     schema: z.unknown(),
-    // a message that is dead must not silence the rest of its task
+    // a dead-lettered message must not block later messages about its task
     order: 'through_retry',
     async handle(event, { type, messageId, signal }) {
-      // left waiting by the version before, which took every type
+      // stored by the previous version, which accepted every type
       if (!isTold(type)) return done();
       const parsed = events[type].safeParse(event);
       if (!parsed.success) return dead(`not a ${type}: ${z.prettifyError(parsed.error)}`);

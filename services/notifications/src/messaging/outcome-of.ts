@@ -2,7 +2,7 @@ import { dead, done, unavailable, type Outcome } from '@taskwire/inbox';
 import type { Tx } from '@taskwire/postgres';
 import type { NewNotification, Plan } from '../app/ports.ts';
 
-/** What a plan means for its message. */
+/** Converts a plan to the outcome of its message. */
 export function outcomeOf(
   plan: Plan,
   writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<unknown>,

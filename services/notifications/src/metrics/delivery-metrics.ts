@@ -2,7 +2,10 @@ import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { DeliveryTelemetry } from '../app/deliver.ts';
 import type { OpenDeliveries } from '../app/delivery-log.ts';
 
-/** The metrics of deliveries; `readOpen` is asked at each scrape. While it fails the gauges have no values, and the rest is still told. */
+/**
+ * Registers the delivery metrics. Each scrape calls `readOpen`; while that fails, the gauges have no values and all
+ * other metrics are still reported.
+ */
 export function deliveryMetrics(
   metrics: Registry,
   readOpen: () => Promise<readonly OpenDeliveries[]>,
@@ -17,7 +20,7 @@ export function deliveryMetrics(
     name: 'notifications_delivery_seconds',
     help: 'Time from the event being handled to the delivery being sent.',
     labelNames: ['channel'],
-    // from at once to hours of an outage
+    // from immediate delivery to an outage of hours
     buckets: [0.1, 0.5, 1, 5, 30, 120, 600, 3600, 14_400],
     registers: [metrics],
   });

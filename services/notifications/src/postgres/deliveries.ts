@@ -1,16 +1,19 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { Claimed, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
 
-// A later one that is about the same task, for the same person, on the same channel, whatever became of it.
+// A later delivery to the same user about the same task on the same channel, in any state.
 const laterExists = `
   SELECT FROM notifications later JOIN deliveries d ON d.notification_id = later.id AND d.channel = $1
   WHERE later.task_id = n.task_id AND later.user_id = n.user_id AND later.happened_at > n.happened_at`;
 
-// One at a time: what is being sent, which is a few rows, names the few that wait for it. What was planned later has made whatever waited before it `skipped`
-// (notifications.ts), but for an attempt that was being sent at that moment and has to be tried again: that one is found to be superseded here.
-// An attempt that never ended belongs to a process that died, or lost its claim, before it handed anything over: it is safe to go again.
-// `now()` and not `clock_timestamp()` in the condition, because an index does not serve a volatile one. Arrays and a limit in the text, and not joins and a
-// parameter, because a plan that is made for any limit expects a tenth of all that is due, and reads whole tables for it.
+// Sends one delivery at a time per user and task: the few rows being sent identify the few that have to wait. Planning
+// a later delivery has marked earlier waiting ones as `skipped` (notifications.ts). The exception is one that was being
+// sent at that moment and has to be retried: it is found to be superseded here.
+// An attempt that never ended belongs to a process that died, or lost its claim, before it handed anything over. It is
+// safe to retry.
+// The condition uses `now()` because an index can't serve the volatile `clock_timestamp()`. Arrays and a limit in the
+// text replace joins and a parameter: a plan for any limit expects a tenth of all due rows and reads whole tables for
+// it.
 const claim = (limit: number) => `
   WITH held_back AS (
     SELECT waiting.id
@@ -44,7 +47,8 @@ const claim = (limit: number) => `
     EXISTS (${laterExists}) AS "isSuperseded"
   FROM taken t JOIN notifications n ON n.id = t.notification_id`;
 
-// A row that somebody else has locked is left to the next beat: waiting for it, with other rows locked, could be a deadlock with a plan that supersedes them.
+// Rows locked by another transaction are skipped until the next heartbeat. Waiting for one while holding other locks
+// could deadlock with a plan that supersedes these deliveries.
 const renew = `
   UPDATE deliveries SET due_at = clock_timestamp() + $3 * interval '1 ms'
   WHERE id IN (
@@ -64,7 +68,7 @@ const beginSending = `
   FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
   RETURNING a.number`;
 
-// An answer that comes after the delivery was given up as unknown still counts, as long as nobody else has claimed it.
+// A result that arrives after the delivery was marked as unknown still counts, unless another worker has claimed it.
 const record = `
   WITH d AS (
     UPDATE deliveries
@@ -92,7 +96,7 @@ const markLost = `
   FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
   RETURNING a.number`;
 
-// what is over is left out, so that a scrape never counts all that was ever sent
+// excludes finished deliveries, so that a scrape never counts everything that was ever sent
 const readOpen = `
   SELECT channel, state, count(*)::int AS count, extract(epoch FROM now() - min(created_at))::float8 AS "oldestSeconds"
   FROM (
@@ -102,12 +106,12 @@ const readOpen = `
   ) AS open
   GROUP BY channel, state`;
 
-/** What waits, is under way or has an unknown outcome. */
+/** Deliveries that are waiting, being sent or of unknown outcome. */
 export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[]> {
   return await query<OpenDeliveries>(db, readOpen);
 }
 
-/** Deliveries in PostgreSQL; each method is one statement, so nothing is held while something is sent. */
+/** The PostgreSQL delivery log. Each method is one statement, so nothing is locked during sending. */
 export function deliveryLog(db: Queryable): DeliveryLog {
   return {
     async claim(channel, limit, leaseMs) {

@@ -3,25 +3,32 @@ import { query, type Database, type Queryable } from '@taskwire/postgres';
 import type { Words } from '../app/compose.ts';
 import type { Facts, NotificationType } from '../app/notification-types.ts';
 
-/** Rows of a round, so that no statement runs long or holds many locks: each takes its deliveries and their attempts along. */
+/**
+ * Rows per round. Bounds the duration and locks of a statement: each row takes its deliveries and their attempts along.
+ */
 const batch = 500;
-/** A mail is tried for four days (RFC 5321 section 4.5.4.1); whether an invitation arrived is asked about within weeks. */
+/**
+ * Mails are retried for four days (RFC 5321 section 4.5.4.1); questions about whether an invitation arrived come within
+ * weeks.
+ */
 const withoutUserDays = 30;
 
 export type ForgettingSettings = {
-  /** Days that a notification is kept. */
+  /** How many days a notification is kept. */
   notificationDays: number;
-  /** What a notification says in the app. */
+  /** Creates the in-app text of a notification. */
   words: Words;
 };
 
 /**
- * Forgets a batch of what is personal and has had its time. Any number of replicas may do this at once. Tells whether there may be more:
- * - what users were told whom Auth has erased: their names, and their addresses in what mail servers said
- * - their names in what others were told
- * - notifications that are too old, and much earlier mails to people without an account: mail servers repeat their addresses
+ * Erases one batch of expired personal data. Any number of replicas may run this concurrently. Returns `more` when
+ * other data may remain. The data are:
+ * - notifications to users erased by Auth: their names, and their addresses in the responses of mail servers
+ * - names of erased users in the notifications of others
+ * - expired notifications, and, much earlier, mails to recipients without an account: mail servers repeat their
+ *   addresses
  *
- * The directory knows those whom Auth has erased by an empty address.
+ * An empty address in the directory marks users erased by Auth.
  */
 export async function forgetOld(db: Database, settings: ForgettingSettings): Promise<'more' | 'idle'> {
   const rounds = [
@@ -43,7 +50,7 @@ const deleteOfErased = `
   ))
   RETURNING id`;
 
-// ids are of version 7, so their order is that of time; as a subquery the bound is one value, for which the index serves
+// ids are UUIDv7, so they sort by time; the subquery makes the bound a single value, which the index can serve
 const deleteOld = (which = '') => `
   DELETE FROM notifications WHERE id = ANY (ARRAY(
     SELECT id FROM notifications
@@ -55,7 +62,7 @@ const deleteOld = (which = '') => `
 
 type Row = { id: string; type: NotificationType; facts: Facts; placeholder: string };
 
-/** Says anew what erased people did, with what Auth has put in the place of their name. */
+/** Rewrites notifications about the actions of erased users, with the placeholder that Auth has set as their name. */
 async function eraseActors(db: Database, words: Words): Promise<readonly object[]> {
   return await db.transaction(async (tx) => {
     const rows = await query<Row>(tx, findOfActors, [batch, schemas.notificationTypes]);
@@ -80,7 +87,7 @@ const findOfActors = `
   LIMIT $1
   FOR UPDATE OF notifications SKIP LOCKED`;
 
-// without an actor it is not found again
+// clearing the actor keeps the row from being found again
 const updateWords = `
   UPDATE notifications SET facts = said.facts, title = said.title, body = said.body, actor_id = NULL
   FROM jsonb_to_recordset($1::jsonb) AS said(id uuid, facts jsonb, title text, body text)

@@ -3,22 +3,22 @@ import { query, type Database, type Queryable } from '@taskwire/postgres';
 import { recipientKey, type Counted, type MailBudget, type MailBudgetSettings } from '../app/mail-budget.ts';
 
 /**
- * Budgets in PostgreSQL. Those who count against one recipient or caller take turns, by locks that end with the transaction, so two mails at once never both
- * take the last place.
+ * Mail budgets in PostgreSQL. Counts for the same recipient or caller are serialised by transaction-level locks, so
+ * that two concurrent mails never both take the last place.
  */
 export function mailBudget(db: Database, { perRecipient, perCaller, windowMs }: MailBudgetSettings): MailBudget {
   return {
     async count(mail) {
       const recipient = createHash('sha256').update(recipientKey(mail)).digest();
       const limit = perRecipient[mail.kind];
-      // in one order, so that two of these never wait for each other
+      // a consistent order prevents deadlocks
       const locks = [
         `recipient ${recipient.toString('hex')}`,
         ...(mail.callerId === null ? [] : [`caller ${mail.callerId}`]),
       ];
       const counts = await db.transaction(async (tx) => {
         await query(tx, takeTurns, [locks.sort()]);
-        // a later statement, because it has to see what was counted while this one waited
+        // a separate statement, so that its snapshot includes what was counted while this one waited
         const [row] = await query<Counts>(tx, {
           name: 'count_mail',
           text: countMail,
@@ -42,8 +42,8 @@ function verdictOf({ isCounted, isRecipientOver }: Counts, limits: Record<'recip
 
 const takeTurns = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key';
 
-// Mails may be counted in another order than they were planned in, so the window reaches to both sides of a mail. What was counted is read up to the limit
-// and no further.
+// Mails may be counted in a different order than planned, so the window extends to both sides of a mail. Reading stops
+// at the limit.
 const countMail = `
   WITH mail AS (
     SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
@@ -71,11 +71,11 @@ function isUsedUp(whose: string, limit: string): string {
   )`;
 }
 
-/** Longer than any delivery is tried again, after which its count can be forgotten, plus any window. */
+/** Longer than any delivery is retried plus any window; after that the count is no longer needed. */
 const countsKept = '6 days';
 const batch = 5_000;
 
-/** Forgets a batch of counts that no window and no further try has a use for. */
+/** Deletes a batch of counts that no window and no retry needs any longer. */
 export async function forgetCounts(db: Queryable): Promise<'more' | 'idle'> {
   const forgotten = await query(db, deleteCounts, [countsKept, batch]);
   return forgotten.length === batch ? 'more' : 'idle';

@@ -3,11 +3,13 @@ import { superseded } from '../app/delivery-log.ts';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
 
-// A conflict means that this person was told of this event before, or was welcomed before: then nothing of it is written, no delivery either. A mail to somebody without an
-// account has no user, which is compared as such.
-// What waits, of the same person about the same task, is not sent any more: the later one says how things are. It is locked in every state that may still lead
-// to another attempt, so that whatever a worker is about to do with it comes wholly before this or sees it; what is being sent is left to its answer.
-// A channel without a worker has delivered with the commit; it is logged as every other.
+// A conflict means that this user was already notified of this event, or already welcomed; then neither the
+// notification nor its deliveries are written. A mail to a recipient without an account has a null user, and nulls
+// compare as equal.
+// Waiting deliveries to the same user about the same task are superseded: the later one reports the current state. They
+// are locked in every state that may lead to another attempt. What a worker is about to do with one therefore either
+// completes before this statement or sees its result. A delivery being sent is left to its result.
+// A channel without a worker delivers with the commit, and its attempt is logged like any other.
 const writeAll = `
   WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
@@ -52,8 +54,8 @@ const writeAll = `
   SELECT id FROM told`;
 
 /**
- * Writes notifications with their deliveries, in one statement; those that were written before are left as they are, and so is a second welcome of a
- * user. Gives the number that were written.
+ * Writes notifications with their deliveries in one statement. Notifications that already exist stay unchanged, and a
+ * user isn't welcomed twice. Returns the number written.
  */
 export async function writeNotifications(db: Queryable, notifications: readonly NewNotification[]): Promise<number> {
   if (notifications.length === 0) return 0;
@@ -101,7 +103,7 @@ const countUnread = {
   text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL',
 };
 
-// the first time stands, however often it is said
+// the first time is kept, no matter how often the request is repeated
 const read = {
   name: 'read_notification',
   text: `
@@ -111,7 +113,7 @@ const read = {
     RETURNING ${view}`,
 };
 
-// rows are locked in the order of their ids, so that two of these at once cannot deadlock
+// locks rows in the order of their ids to prevent deadlocks between concurrent calls
 const readAll = `
   WITH unread AS (
     SELECT id FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL ORDER BY id FOR UPDATE
@@ -122,7 +124,7 @@ const readAll = `
   )
   SELECT count(*)::int AS read FROM done`;
 
-/** The in-app inbox. */
+/** The in-app inbox in PostgreSQL. */
 export function notificationInbox(db: Queryable): Inbox {
   return {
     async list({ userId, unread, after, limit }) {

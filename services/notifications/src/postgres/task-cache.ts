@@ -8,15 +8,15 @@ const readFresh = `
   SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz`;
 
 /**
- * How fresh an answer proves the cache to be. An event's time counts only as far as it has come: one that is dated in the future must not keep
- * later events from asking.
+ * The time up to which a response proves the cache to be fresh, at most the current time. An event dated in the future
+ * must not keep later events from querying Tasks.
  */
 function claimed(parameter: string): string {
   return `least(${parameter}::timestamptz, clock_timestamp())`;
 }
 
-// The version of the fetched state decides, here and not in the service, because two workers may have fetched at once. A state from
-// before a deletion does not bring the task back; one from after it (a task that was restored) does.
+// The fetched version is compared here rather than in the service, because two workers may have fetched concurrently. A
+// state from before a deletion doesn't bring the task back; one from after it (a restored task) does.
 const storeFetched = `
   INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version)
   VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}), $7, $8, $4)
@@ -53,7 +53,7 @@ const readLast = `
     (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
   FROM task_cache WHERE id = $1`;
 
-/** Tasks' state in this service's own database. */
+/** The PostgreSQL cache of tasks. */
 export function taskCache(db: Queryable): TaskCache {
   return {
     async read(id, asOf) {

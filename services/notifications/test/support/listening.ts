@@ -5,19 +5,19 @@ import { silent, testMail, waitFor, type ExampleMessage } from '@taskwire/testin
 import type { StandInTask } from './other-services.ts';
 import { startService, startSurroundings, type RunningService } from './running-service.ts';
 
-/** The running service, for messages that tests make as a whole. */
+/** The running service, for tests that send complete messages. */
 export type Listening = {
   service: RunningService;
   publish(message: ExampleMessage): Promise<void>;
-  /** Auth knows this user from now on. */
+  /** Adds a user to Auth. */
   know(user: { id: string; name: string; version?: number }): void;
-  /** Auth has deleted this user. */
+  /** Deletes a user from Auth. */
   forget(userId: string): void;
-  /** Tasks knows this task from now on. */
+  /** Adds a task to Tasks. */
   knowTask(task: StandInTask): void;
-  /** Types of what a person was told, newest first. */
+  /** The types of a user's notifications, newest first. */
   told(userId: string): Promise<string[]>;
-  /** Whether there is something of this type to be mailed to a person; null for somebody without an account. */
+  /** Whether a mail of this type is planned for a user; null for a recipient without an account. */
   mailed(userId: string | null, type: string): Promise<boolean>;
   stop(): Promise<void>;
 };
@@ -33,7 +33,7 @@ export async function startListening(): Promise<Listening> {
   return {
     service,
     async publish(message) {
-      // returned: the queue is not bound yet, because the service has only just been started
+      // returned while the queue isn't bound yet, because the service has only just been started
       await waitFor(async () => (await publisher.publish(message)) === 'confirmed');
     },
     know({ id, name, version = 1 }) {

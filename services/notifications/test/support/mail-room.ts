@@ -29,7 +29,7 @@ const generous: MailBudgetSettings = {
 
 const unknownTask: FindTaskNow = async () => ({ now: undefined, doubt: null });
 
-/** A link as Auth answers it. */
+/** A link as Auth returns it. */
 export const openLink = {
   kind: 'link',
   email: 'ann.new@taskwire.test',
@@ -44,31 +44,31 @@ type About = { title: string; actorId: string; userId: string; taskId: string; h
 export type MailRoom = {
   readonly database: TestDatabase;
   readonly log: DeliveryLog;
-  /** Misbehaves as it is told; new for each test. */
+  /** An SMTP server that follows a script; new for each test. */
   readonly smtp: ScriptedSmtp;
-  /** Behaves. */
+  /** An SMTP server that behaves correctly. */
   readonly mail: TestMail;
-  /** Whom the directory has as everybody; Ann at the start of each test. */
+  /** The user whom the directory returns for every id; Ann at the start of each test. */
   person: Awaited<ReturnType<FindPerson>>;
-  /** How things are with every task; not known, without a doubt, at the start of each test. */
+  /** The current state of every task; unknown, without doubt, at the start of each test. */
   taskNow: FindTaskNow;
-  /** How Auth answers when it is asked for a link; with an open one at the start of each test. */
+  /** Auth's response to a request for a link; an open link at the start of each test. */
   link: (id: string, deliveryId: string) => ReturnType<FindLink>;
-  /** Of loops that are made from then on; generous at the start of each test. */
+  /** The budgets of loops created from now on; generous at the start of each test. */
   budgets: MailBudgetSettings;
   compose: Compose;
   loopAt(smtpUrl: string): Loop;
-  /** Writes one notification and gives its id. */
+  /** Writes one notification and returns its id. */
   notify(type: NotificationType, about?: Partial<About>): Promise<string>;
-  /** Its delivery by e-mail. */
+  /** The notification's e-mail delivery. */
   delivery(notificationId: string): Promise<DeliveryRow>;
-  /** How the attempts to mail it ended, in their order. */
+  /** The outcomes of its e-mail attempts, in order. */
   outcomes(notificationId: string): Promise<(string | null)[]>;
-  /** As if the time until deliveries are due again had passed. */
+  /** Makes waiting deliveries due, as if the time had passed. */
   makeDue(): Promise<void>;
 };
 
-/** Deliveries in a database of their own, for the tests of the describe that it is called in. */
+/** Sets up deliveries with a separate database, for the tests of the enclosing describe. */
 export function mailRoom(): MailRoom {
   let database: TestDatabase;
   let smtp: ScriptedSmtp;

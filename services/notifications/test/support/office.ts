@@ -7,13 +7,13 @@ import { startService, startSurroundings, type RunningService, type Surroundings
 
 const list = notificationsRoutes.listNotifications.responses[200];
 
-/** How long anything may take on a busy machine. */
+/** The maximum time for any step on a busy machine. */
 const patience = { timeoutMs: 20_000 };
 
-/** waitFor, with that patience. */
+/** waitFor with the time-out above. */
 export const eventually = async <T>(condition: () => T | Promise<T>) => await waitFor(condition, patience);
 
-/** A running service, and for each test new people and a new task of Mia's. */
+/** A running service, with new users and a new task of Mia's for each test. */
 export type Office = {
   readonly around: Surroundings;
   readonly service: RunningService;
@@ -22,25 +22,25 @@ export type Office = {
   readonly ann: StandInUser;
   readonly ben: StandInUser;
   task: StandInTask;
-  /** The fields that every event of the task has; each one is a bit later than the one before. */
+  /** The fields that all events of the task share. Each call returns a slightly later time than the one before. */
   fact(actor: StandInUser | null): { task_uuid: string; timestamp: string; actor: string | null };
-  /** Mia assigns the task; to Ann, if not said otherwise. */
+  /** Mia assigns the task, to Ann by default. */
   assigned(performer?: StandInUser): EventPayload<'tasks.task.assigned'>;
-  /** Somebody's notifications, newest first. */
+  /** A user's notifications, newest first. */
   told(user: StandInUser): Promise<NotificationView[]>;
   typesTold(user: StandInUser): Promise<string[]>;
-  /** The first mail that matches, once it is there. */
+  /** Waits for the first mail that matches. */
   mailed(matches: (mail: Mail) => boolean): Promise<Mail>;
   mailsTo(user: StandInUser): TestMail['received'];
-  /** Resolves once all events of the task that were published before are dealt with. */
+  /** Resolves once all previously published events of the task have been handled. */
   settled(): Promise<void>;
-  /** Resolves once these messages are done. */
+  /** Resolves once these messages have been handled. */
   handled(messageIds: string[]): Promise<void>;
-  /** Rows of a query on the service's database. */
+  /** Returns the rows of a query on the service's database. */
   rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
 };
 
-/** For the tests of the describe that it is called in. */
+/** Sets up the office for the tests of the enclosing describe. */
 export function office(): Office {
   let around: Surroundings;
   let service: RunningService;
@@ -88,7 +88,7 @@ export function office(): Office {
     get ben() {
       return ben!;
     },
-    // made anew before each test
+    // recreated before each test
     task: { id: '', title: '', creatorId: '', version: 0, updatedAt: '' },
     fact: (actor) => ({
       task_uuid: room.task.id,

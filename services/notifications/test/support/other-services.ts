@@ -23,7 +23,7 @@ export type StandInTask = {
   creatorId: string;
   version: number;
   updatedAt: string;
-  /** `assigned`, to whom is not said, when absent. */
+  /** Default: `assigned`, without a known assignee. */
   state?: string;
   assigneeId?: string | null;
 };
@@ -36,7 +36,7 @@ export type StandInLink = {
   deleted_unless_verified_by?: string;
 };
 
-/** `loggedInAgo`: seconds since the log-in. */
+/** `loggedInAgo`: seconds since the user logged in. */
 type TokenOverrides = {
   audience?: string;
   expiresIn?: number;
@@ -50,11 +50,11 @@ export type OtherServices = {
   tasksUrl: string;
   users: Map<string, StandInUser>;
   tasks: Map<string, StandInTask | 'deleted'>;
-  /** Links of accounts, or why they have ended. */
+  /** Account links, or why they have ended. */
   links: Map<string, StandInLink | { ended: string }>;
-  /** Services that answer 503 to everything (Auth: save its keys). */
+  /** Services that answer 503 to everything except Auth's keys. */
   down: Set<'auth' | 'tasks'>;
-  /** What was asked for, as `GET /tasks/…`, oldest first. */
+  /** The requests received, such as `GET /tasks/…`, oldest first. */
   requests: string[];
   addUser(name: string, role?: Role): StandInUser;
   addTask(creator: StandInUser, title: string): StandInTask;
@@ -63,7 +63,7 @@ export type OtherServices = {
   stop(): Promise<void>;
 };
 
-/** Stands in for Auth and Tasks at their seams: keys, tokens for services, `GET /users`, `GET /tasks/{id}`. */
+/** Fakes the parts of Auth and Tasks that this service uses: keys, service tokens, `GET /users`, `GET /tasks/{id}`. */
 export async function startOtherServices(): Promise<OtherServices> {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
@@ -135,7 +135,7 @@ export async function startOtherServices(): Promise<OtherServices> {
     requests,
     addUser(name, role = 'member') {
       const id = randomUUIDv7();
-      // nobody has the mailbox of another, so that each test finds its own mail
+      // mailboxes are unique, so that each test finds its own mail
       const user = { id, name, email: `${name.toLowerCase()}-${id}@taskwire.test`, role, version: 1, isDeleted: false };
       users.set(id, user);
       return user;
@@ -165,7 +165,7 @@ export async function startOtherServices(): Promise<OtherServices> {
   };
 }
 
-/** What a token says of the application that holds it: our own front end, or another. */
+/** The claims about the client that holds a token: our own front end, or another application. */
 function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedInAgo = 0 }: TokenOverrides) {
   const { clientId, scopes } = application;
   return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
@@ -183,7 +183,7 @@ function shownUser({ isDeleted, emailVerified = true, ...user }: StandInUser) {
     email_verified: emailVerified,
     tokens_valid_after: null,
     created_at: '2026-01-01T00:00:00.000000Z',
-    // a second for each version
+    // each version is one second later than the one before
     updated_at: new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString(),
   };
 }

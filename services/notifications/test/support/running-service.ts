@@ -10,14 +10,14 @@ import { issuer, startOtherServices, type OtherServices } from './other-services
 
 export type Answer = { status: number; headers: Headers; body: unknown };
 
-/** A database and a broker of one's own, and the services around. */
+/** A database and a broker of its own for a test, and the services around it. */
 export type Surroundings = {
   database: TestDatabase;
   broker: TestBroker;
   others: OtherServices;
-  /** Publishes as the other services do, and waits until the broker has it in the queue. */
+  /** Publishes as the other services do, and waits until the broker has the message in the queue. */
   publish<T extends EventType>(type: T, payload: EventPayload<T>, messageId?: string): Promise<string>;
-  /** Publishes what no service would. */
+  /** Publishes a message that no service would send. */
   publishRaw(type: string, body: string, messageId?: string): Promise<string>;
   stop(): Promise<void>;
 };
@@ -31,7 +31,8 @@ export async function startSurroundings(): Promise<Surroundings> {
 
   async function publishRaw(type: string, body: string, messageId: string = randomUUIDv7()): Promise<string> {
     const aggregateId = /"(?:\w+_uuid|user_id)":"([^"]+)"/.exec(body)?.[1];
-    // returned: the queue is not bound yet, because the service has never run, and takes its time to start on a busy machine
+    // returned while the queue isn't bound yet: the service has never run, and takes its time to start on a busy
+    // machine
     const confirmed = async () => {
       const result = await publisher.publish({
         messageId,
@@ -73,7 +74,7 @@ export type RunningService = {
   stop(): Promise<void>;
 };
 
-/** The service as main.ts runs it, in this process. */
+/** Starts the service as main.ts does, in this process. */
 export async function startService(
   { database, broker, others }: Surroundings,
   overrides: Partial<Env> & { SMTP_URL: string },

@@ -1,29 +1,29 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** What the server does at a stage: an answer to write, nothing at all, or to cut the connection. */
+/** The server's reaction at a stage: a response to send, silence, or closing the connection. */
 export type Reaction = string | 'silence' | 'cut';
 
 export type Script = {
   greeting?: Reaction;
   rcpt?: Reaction;
-  /** After DATA; by default `354`. */
+  /** After DATA; `354` by default. */
   data?: Reaction;
-  /** After the end of the data, when the message has arrived whole. */
+  /** After the end of the data, when the message has arrived completely. */
   end?: (nth: number) => Reaction | Promise<Reaction>;
 };
 
 export type ScriptedSmtp = {
   url: string;
-  /** Messages whose end arrived, as they came, oldest first. */
+  /** Messages received up to their end, oldest first. */
   arrived: readonly string[];
-  /** How often DATA was asked for. */
+  /** The number of DATA commands received. */
   dataCommands(): number;
   connections(): number;
   follow(script: Script): void;
   stop(): Promise<void>;
 };
 
-/** An SMTP server that misbehaves as it is told. */
+/** Starts an SMTP server that misbehaves as scripted. */
 export async function scriptedSmtp(first: Script = {}): Promise<ScriptedSmtp> {
   let script = first;
   let dataCommands = 0;

@@ -15,7 +15,7 @@ type Command = TaskCommand & {
   request: IdempotentRequest | undefined;
 };
 
-/** Gives a task to a person, or to a fairly chosen one. */
+/** Assigns a task to the given performer, or to a fairly chosen one. */
 export function assignTask({ tasks, people }: { tasks: TaskStore; people: People }) {
   return async (command: Command): Promise<Answer> => {
     const { input } = command;
@@ -24,7 +24,7 @@ export function assignTask({ tasks, people }: { tasks: TaskStore; people: People
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'unknown_assignee' || !('assignee_id' in input)) throw error;
     }
-    // nothing is locked any more: the person can be asked for, and then this is tried again
+    // the transaction has ended and released its locks: look the user up in Auth, then try again
     await requirePerformer(people, input.assignee_id);
     return await assignOnce(tasks, command);
   };

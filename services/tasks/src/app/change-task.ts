@@ -7,7 +7,7 @@ import type { Document, TaskStore } from './ports.ts';
 
 type Command = TaskCommand & { input: z.output<typeof tasksRoutes.changeTask.body> };
 
-/** Changes what is written in a task. */
+/** Edits the content of a task. */
 export function changeTask({ tasks }: { tasks: TaskStore }) {
   return async (command: Command): Promise<Document> => {
     const { actor, input } = command;

@@ -14,7 +14,9 @@ type Command = {
   request: IdempotentRequest | undefined;
 };
 
-/** Creates a task, as a draft or assigned at once. Answers to an earlier request with the same key count as creations too. */
+/**
+ * Creates a task, either as a draft or assigned at once. A replayed response also counts against the creation limit.
+ */
 export function createTask({ tasks, people, creations }: { tasks: TaskStore; people: People; creations: UserLimit }) {
   return async ({ actor, input, request }: Command): Promise<Answer> => {
     creations.take(actor.id);
@@ -30,7 +32,7 @@ export function createTask({ tasks, people, creations }: { tasks: TaskStore; peo
 async function create(tasks: TaskStore, people: People, task: NewTask, request: Command['request']): Promise<Answer> {
   const created = await tasks.create(task, request);
   if (created !== 'no performer') return created;
-  // one that the directory does not know yet is asked for, and then this is tried again
+  // the directory may not know this user yet: look them up in Auth, then try again
   if (task.assignee_id !== null) await requirePerformer(people, task.assignee_id);
   const createdNow = await tasks.create(task, request);
   if (createdNow === 'no performer') throw ineligible();

@@ -3,7 +3,7 @@ import { requireMay } from '../domain/permissions.ts';
 import { existing, type TaskCommand } from './existing-task.ts';
 import type { TaskStore } from './ports.ts';
 
-/** Deletes a task; it stays in the database, hidden. */
+/** Soft-deletes a task: the row stays in the database, hidden. */
 export function deleteTask({ tasks }: { tasks: TaskStore }) {
   return async (command: TaskCommand): Promise<void> => {
     const { actor } = command;

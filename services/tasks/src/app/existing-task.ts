@@ -2,17 +2,17 @@ import { problem, type Problem } from '@taskwire/errors';
 import type { Person, Task } from '../domain/task.ts';
 import type { TaskTransaction } from './ports.ts';
 
-/** Somebody's wish about one task. */
+/** A user's command on one task. */
 export type TaskCommand = {
   actor: Person;
   taskId: string;
-  /** Throws when the task has another version than the caller wants to change. */
+  /** Throws when the task's version differs from the one that the caller expects. */
   requireVersion: (version: number) => void;
 };
 
 /**
- * Locks the task that a command is about, and checks in the order in which faults are answered: is it there, may they, is it what they
- * saw. @throws Problem `not_found`, what `permitted` throws, `precondition_failed`.
+ * Locks the task of a command, then checks existence, permission and version, in that order of precedence.
+ * @throws Problem `not_found`, whatever `permitted` throws, `precondition_failed`.
  */
 export async function existing(
   tx: TaskTransaction,

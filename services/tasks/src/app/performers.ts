@@ -1,7 +1,7 @@
 import { problem, type Problem } from '@taskwire/errors';
 import type { People, Standing } from './ports.ts';
 
-/** @throws Problem `unknown_assignee` or `ineligible_assignee`; `unavailable` when nobody can say. */
+/** @throws Problem `unknown_assignee` or `ineligible_assignee`; `unavailable` when Auth can't be asked. */
 export async function requirePerformer(people: People, userId: string): Promise<void> {
   requireStanding(await people.standing(userId));
 }

@@ -3,17 +3,20 @@ import type { Choice } from '../domain/fairness.ts';
 import type { PerformerStanding } from '../domain/performer.ts';
 import type { Task, TaskFields, TaskState } from '../domain/task.ts';
 
-/** JSON text as the database made it, sent as it is; with the version of the resource where it has one. */
+/** JSON text as the database built it, sent unchanged. `etag` is the version of the resource, if it has one. */
 export type Document = { text: string; etag?: number };
 
-/** What a request is answered with; `replayed` when it is the answer to an earlier request with the same Idempotency-Key. */
+/**
+ * The response to a request. `replayed` is true for a stored response to an earlier request with the same
+ * Idempotency-Key.
+ */
 export type Answer = Document & { replayed: boolean };
 
-/** A request that asks to be carried out at most once. */
+/** A request to be carried out at most once. */
 export type IdempotentRequest = {
   actorId: string;
   key: string;
-  /** SHA-256 of what the request asks for. */
+  /** SHA-256 of the content of the request. */
   fingerprint: Buffer;
 };
 
@@ -21,77 +24,97 @@ export type NewTask = TaskFields & { creator_id: string; assignee_id: string | n
 
 export type TaskFilter = {
   state?: TaskState | undefined;
-  /** A user's id; `none` for tasks without a performer. */
+  /** A user's id; `none` for unassigned tasks. */
   assignee?: string | undefined;
   creator?: string | undefined;
-  /** Only tasks of this performer, or only those of others and of nobody. */
+  /**
+   * `is: true`: only tasks assigned to this user. `is: false`: only tasks assigned to other users, and unassigned
+   * tasks.
+   */
   mine?: { userId: string; is: boolean } | undefined;
 };
 
-/** A page of a list; `next` is the position after it, or null at the end. */
+/** A page of a list. `next` is the position to continue from; it is null on the last page. */
 export type Page<P> = { items: readonly string[]; next: P | null };
 
-/** What somebody is to the user directory. */
+/** A user's eligibility according to the user directory. */
 export type Standing = PerformerStanding | 'unknown';
 
-/** The tasks of the service and what was done to them. */
+/** The store of tasks and their activity log. */
 export type TaskStore = {
   /**
-   * Stores a new task with its events and entries, in one statement. `no performer` when the assignee is not one (or not known): nothing was
-   * stored then. @throws as `once`.
+   * Stores a new task with its events and activity entries, in one statement. Returns `no performer` and stores nothing
+   * when the assignee is unknown or not a performer.
+   * @throws the same as `once`.
    */
   create(task: NewTask, request: IdempotentRequest | undefined): Promise<Answer | 'no performer'>;
   /**
-   * Runs `work` in a transaction together with the record of its answer. A request that was answered before is not run again; a
-   * request without a key always is. What `work` throws leaves nothing behind, so the same key may then be tried again.
-   * @throws Problem `idempotency_key_reused` for another request under the same key, `idempotency_in_progress` when the first one
-   * does not end in time.
+   * Runs `work` and stores its response in the same transaction. A request that already has a stored response isn't run
+   * again; a request without a key always runs. When `work` throws, everything is rolled back, so the same key can be
+   * retried.
+   * @throws Problem `idempotency_key_reused` for a different request under the same key, `idempotency_in_progress` when
+   * the first request doesn't finish in time.
    */
   once(request: IdempotentRequest | undefined, work: (tx: TaskTransaction) => Promise<Document>): Promise<Answer>;
   transaction<T>(work: (tx: TaskTransaction) => Promise<T>): Promise<T>;
-  /** Also a deleted one, which says so. */
+  /** Includes deleted tasks; `isDeleted` marks them. */
   read(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
-  /** Newest first, from after `position` (an id). */
+  /** Newest first, starting after `position` (an id). */
   list(filter: TaskFilter, position: string | undefined, limit: number): Promise<Page<string>>;
-  /** Oldest first, from after `position`; undefined when there is no such task. */
+  /** Oldest first, starting after `position`; undefined when the task doesn't exist. */
   listActivity(taskId: string, position: string | undefined, limit: number): Promise<Page<string> | undefined>;
-  /** Whether some task lost its performer, or waits for one although there are some. Locks nothing. */
+  /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
   needSettling(): Promise<boolean>;
 };
 
-/** As much of a task as moving it needs, which matters when there are many. */
+/** The fields of a task that reassignment needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
-/** An open task whose assignee cannot carry it out, and why. */
+/** An open task whose assignee can't carry it out, and why. */
 export type StrandedTask = Task & { assignee_is_deleted: boolean; assignee_standing: Standing };
 
-/** What can be done in one transaction. Rows are locked in this order: the turn, tasks, directory. */
+/** The operations of one transaction. Rows are locked in this order: the assignment lock, tasks, directory. */
 export type TaskTransaction = {
-  /** The task, locked; undefined for one that is deleted or never was. */
+  /** Locks and returns the task; undefined when it is deleted or never existed. */
   lock(id: string): Promise<Task | undefined>;
-  /** All open tasks, locked. */
+  /** Locks and returns all open tasks. */
   lockOpen(): Promise<OpenTask[]>;
-  /** Some open tasks whose assignee is no performer any more, locked; those that somebody else has locked are left out. */
+  /**
+   * Locks up to `limit` open tasks whose assignee is no longer a performer. Skips tasks that another transaction has
+   * locked.
+   */
   lockStranded(limit: number): Promise<StrandedTask[]>;
-  /** Some drafts that wait for a performer, locked likewise. */
+  /** Locks up to `limit` drafts that await a performer, also skipping locked ones. */
   lockAwaiting(limit: number): Promise<Task[]>;
   create(task: NewTask, reason: string): Promise<Document>;
-  /** Stores the change of a locked task with its events and entries; `actorId` null for the system. Tells how the task is now. */
+  /**
+   * Stores a change to a locked task with its events and activity entries. `actorId` is null for the system. Returns
+   * the task after the change.
+   */
   apply(task: Task, change: Change, actorId: string | null): Promise<Document>;
-  /** Many at once. */
+  /** Applies many changes at once. */
   applyAll(changes: readonly [OpenTask, Change][], actorId: string | null): Promise<void>;
-  /** Waits for the turn to choose fairly and keeps it until the end: choices that cannot see one another would choose the same person. */
+  /**
+   * Waits for the assignment lock and holds it until the transaction ends. Without it, concurrent transactions that
+   * can't see each other's assignments would choose the same performer.
+   */
   takeTurn(): Promise<void>;
-  /** The performer with the fewest open tasks, ties by chance, locked against losing the role. A task that is being moved does not count. */
+  /**
+   * The performer with the fewest open tasks, ties broken at random, locked against losing the role. The task `taskId`,
+   * which is being reassigned, doesn't count.
+   */
   chooseFairly(taskId: string | null): Promise<Choice | undefined>;
-  /** All performers, locked likewise. */
+  /** All performers, locked in the same way. */
   lockPerformers(): Promise<string[]>;
-  /** What a person is, locked likewise. */
+  /** A user's eligibility, with the user locked in the same way. */
   lockStanding(userId: string): Promise<Standing>;
 };
 
-/** The people that this service knows of. */
+/** The users that this service knows. */
 export type People = {
-  /** Asks Auth about somebody who is not known yet. @throws Problem `unavailable` when Auth cannot say. */
+  /**
+   * A user's eligibility; queries Auth when the directory doesn't know the user yet.
+   * @throws Problem `unavailable` when Auth can't answer.
+   */
   standing(userId: string): Promise<Standing>;
 };

@@ -4,13 +4,17 @@ import { explainChoice } from '../domain/fairness.ts';
 import type { Task } from '../domain/task.ts';
 import type { StrandedTask, TaskStore, TaskTransaction } from './ports.ts';
 
-/** Tasks settled in one transaction. It keeps the turn to choose fairly meanwhile (some 2 ms a task), and people wait for that. */
+/**
+ * Tasks reassigned per transaction. The transaction holds the assignment lock (about 2 ms per task), which blocks other
+ * random assignments.
+ */
 const batch = 20;
 
 /**
- * One round of bringing tasks to who can do them: open tasks whose performer is gone, has another role or an unverified address move to others; with nobody
- * left they become drafts that wait, and those are assigned as soon as there is somebody. It looks at what is, not at what was told, so a
- * lost wake-up or a crash in the middle costs time only.
+ * One round of reassignment. Moves an open task to another performer when its assignee was deleted, changed role or has
+ * an unverified address. Without an eligible performer the task becomes a draft that awaits one, and is assigned as
+ * soon as one exists. The round reads current state rather than reacting to events, so a lost wake-up or a crash in the
+ * middle only costs time.
  */
 export function settleTasks({ tasks }: { tasks: TaskStore }) {
   return async (): Promise<Progress> => {

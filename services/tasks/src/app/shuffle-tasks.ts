@@ -8,7 +8,7 @@ import type { UserLimit } from './user-limit.ts';
 
 type Command = { actor: Person; request: IdempotentRequest | undefined };
 
-/** Deals all open tasks anew, so that everybody has as many as everybody else. A task that comes back to whoever had it is left alone. */
+/** Redistributes all open tasks evenly among the performers. A task dealt to its current assignee is left unchanged. */
 export function shuffleTasks({ tasks, shuffles }: { tasks: TaskStore; shuffles: UserLimit }) {
   return async ({ actor, request }: Command): Promise<Answer> => {
     shuffles.take(actor.id);

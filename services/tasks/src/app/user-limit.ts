@@ -1,24 +1,30 @@
 import { problem } from '@taskwire/errors';
 
 export type UserLimit = {
-  /** Counts one attempt of a user. @throws Problem `rate_limited` with `Retry-After` when the user made too many. */
+  /**
+   * Counts one attempt by a user. @throws Problem `rate_limited` with `Retry-After` when the user exceeds the limit.
+   */
   take(userId: string): void;
-  /** How many users it remembers. */
+  /** The number of users in memory. */
   size(): number;
 };
 
 const minuteMs = 60_000;
-/** Users who are below their limit again are looked for when this many are remembered, or twice as many as are left after such a look. */
+/**
+ * Pruning of users below their limit starts at this many entries, or at twice as many as remained after the last
+ * pruning.
+ */
 const fewestToPrune = 1_000;
 
 /**
- * Lets each user do something so often a minute: a minute's worth at once, then as fast as that minute refills. Each process counts for itself, so
- * n processes let through n times as much; what a request costs stays bounded, and the hot path needs no query for it.
+ * Rate-limits an action per user: a burst of one minute's allowance, which then refills at a steady rate. Each process
+ * counts separately, so n processes allow n times as much. The cost of requests still stays bounded, and the hot path
+ * needs no query.
  */
 export function createUserLimit(o: { what: string; perMinute: number; now?: () => number }): UserLimit {
   const { what, perMinute, now = () => performance.now() } = o;
   const intervalMs = minuteMs / perMinute;
-  /** When each user has the whole minute's worth again (generic cell rate algorithm). */
+  /** The time at which each user's allowance is full again (generic cell rate algorithm). */
   const fullAt = new Map<string, number>();
   let pruneAt = fewestToPrune;
 
@@ -32,7 +38,7 @@ export function createUserLimit(o: { what: string; perMinute: number; now?: () =
       const at = now();
       const full = Math.max(at, fullAt.get(userId) ?? 0) + intervalMs;
       const waitMs = full - at - minuteMs;
-      // adding up fractions must not cost the last attempt of the minute
+      // the tolerance keeps rounding errors of added fractions from rejecting the last attempt of the minute
       if (waitMs > intervalMs / 2) {
         const seconds = Math.max(1, Math.ceil(waitMs / 1000));
         throw problem('rate_limited', `You can ${what} ${perMinute} times a minute. Try again in ${seconds} s.`, {

@@ -3,10 +3,10 @@ import type { UserDirectory } from '@taskwire/user-directory';
 import type { People } from '../app/ports.ts';
 import { standingOf, type PerformerPolicy } from '../domain/performer.ts';
 
-/** When nothing better is known: about the time after which a breaker lets a call through again. */
+/** Default delay: about the time until a circuit breaker lets a call through again. */
 const retryAfterMs = 5_000;
 
-/** The people of the user directory, and of Auth where the directory does not know somebody yet. */
+/** Looks up users in the user directory, and in Auth when the directory doesn't know a user yet. */
 export function createPeople(directory: Pick<UserDirectory, 'readThrough'>, policy: PerformerPolicy): People {
   return {
     standing: async (userId) => {

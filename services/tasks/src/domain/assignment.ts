@@ -2,12 +2,12 @@ import { problem } from '@taskwire/errors';
 import { noChange, type Change, type LogEntry, type TaskEvent } from './change.ts';
 import type { Task, TaskState } from './task.ts';
 
-/** As much of a task as assigning looks at. */
+/** The fields of a task that assignment needs. */
 type Assignable = Pick<Task, 'state' | 'assignee_id'>;
 
 const assignable: readonly TaskState[] = ['draft', 'assigned', 'in_progress'];
 
-/** @throws Problem `illegal_transition` for a task that has ended. */
+/** @throws Problem `illegal_transition` when the task is completed or cancelled. */
 export function requireAssignable(task: Assignable): void {
   if (!assignable.includes(task.state)) {
     throw problem(
@@ -18,8 +18,9 @@ export function requireAssignable(task: Assignable): void {
 }
 
 /**
- * Gives the task to a performer, taking it from the one who had it. Work that had begun begins anew with the other person: the task
- * is `assigned` again. Giving it to whoever has it changes nothing. `reason` is why this person, null when somebody chose them.
+ * Assigns the task to a performer, unassigning the previous one first. A task in progress starts over with the new
+ * assignee: its state is `assigned` again. Assigning it to its current assignee changes nothing. `reason` is why this
+ * performer was chosen automatically; it is null when a user chose them.
  */
 export function assign(task: Assignable, performerId: string, reason: string | null): Change {
   requireAssignable(task);
@@ -32,12 +33,12 @@ export function assign(task: Assignable, performerId: string, reason: string | n
   };
 }
 
-/** Takes an open task from a performer when there is nobody to give it to: a draft that waits for one. */
+/** Turns an open task without an eligible performer into an unassigned draft that awaits one. */
 export function awaitPerformer(task: Assignable, reason: string): Change {
   return { set: { state: 'draft', assignee_id: null, awaiting_performer: true }, ...take(task, reason) };
 }
 
-/** Taking a task from the performer who has it, as told and logged; nothing for a task without one. */
+/** The events and activity entries of unassigning a task; empty for an unassigned task. */
 export function take(task: Assignable, reason: string | null): { events: TaskEvent[]; log: LogEntry[] } {
   const { assignee_id } = task;
   if (assignee_id === null) return { events: [], log: [] };

@@ -5,7 +5,7 @@ import { isOpen, type Task, type TaskFields } from './task.ts';
 
 const fieldNames = ['title', 'description', 'priority', 'due_at', 'labels'] as const satisfies (keyof TaskFields)[];
 
-/** What a person wrote, in the one form in which it is stored and compared: well-formed Unicode, instants in UTC. */
+/** Normalises user input to the form in which it is stored and compared: well-formed Unicode, instants in UTC. */
 export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] | undefined }>(fields: F): F {
   const result = { ...fields };
   if (fields.title !== undefined) result.title = fields.title.toWellFormed();
@@ -15,7 +15,9 @@ export function normalised<F extends { [K in keyof TaskFields]?: TaskFields[K] |
   return result;
 }
 
-/** Changes what differs: one event, and an entry for each field. Fields that are not named stay. */
+/**
+ * Changes only the fields that differ: one event, and one activity entry per field. Omitted fields are left unchanged.
+ */
 export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K] | undefined }): Change {
   const fields = normalised(given);
   const differing = fieldNames.filter((name) => fields[name] !== undefined && !same(fields[name], task[name]));
@@ -29,7 +31,9 @@ export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K
   };
 }
 
-/** Deletes; an open task is taken from its performer first, who is told so, and would come back as a draft. */
+/**
+ * Deletes a task. An open task is unassigned first, so its assignee is notified and a restored task would be a draft.
+ */
 export function remove(task: Task): Change {
   const taken = isOpen(task.state) ? take(task, 'the task was deleted') : { events: [], log: [] };
   return {

@@ -1,7 +1,10 @@
 import { assign } from './assignment.ts';
 import type { Change } from './change.ts';
 
-/** What a new task tells and remembers; with a performer also that it was assigned. `reason` is why that person, see `assign`. */
+/**
+ * The events and activity entries of a new task, including its assignment if it has a performer. `reason` is why that
+ * performer was chosen, see `assign`.
+ */
 export function creation(performerId: string | null, reason: string | null): Pick<Change, 'events' | 'log'> {
   const assigned =
     performerId === null ? { events: [], log: [] } : assign({ state: 'draft', assignee_id: null }, performerId, reason);

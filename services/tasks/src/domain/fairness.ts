@@ -1,14 +1,14 @@
-/** How the performer was found among whom. */
+/** The chosen performer and the figures behind the choice. */
 export type Choice = {
   performer_id: string;
-  /** The open tasks that the performer had. */
+  /** The number of open tasks that the performer had. */
   open_tasks: number;
-  /** How many performers had as few. */
+  /** The number of performers with that few open tasks, including this one. */
   tied: number;
   performers: number;
 };
 
-/** Why this person, in a sentence for the activity log. */
+/** The reason for the choice, as a sentence for the activity log. */
 export function explainChoice({ open_tasks, tied, performers }: Choice): string {
   if (performers === 1) return 'the only performer';
   const among = `fewest open tasks (${tied} of ${performers} performers had ${open_tasks})`;
@@ -16,8 +16,8 @@ export function explainChoice({ open_tasks, tied, performers }: Choice): string 
 }
 
 /**
- * Deals tasks to performers, so that everybody gets as many as everybody else, save one, and who gets what is chance.
- * Both lists are used in the order of their shuffle; `random` gives numbers in [0, 1).
+ * Distributes tasks among performers at random, so that the numbers of tasks per performer differ by at most one.
+ * Shuffles both lists first; `random` returns numbers in [0, 1).
  */
 export function deal<T>(tasks: readonly T[], performerIds: readonly string[], random: () => number): Map<T, string> {
   const seats = shuffled(performerIds, random);
@@ -29,7 +29,7 @@ export function deal<T>(tasks: readonly T[], performerIds: readonly string[], ra
   return dealt;
 }
 
-/** Fisher and Yates: every order is as likely as any other. */
+/** Fisher-Yates shuffle: every order is equally likely. */
 function shuffled<T>(list: readonly T[], random: () => number): T[] {
   const result = [...list];
   for (let last = result.length - 1; last > 0; last--) {

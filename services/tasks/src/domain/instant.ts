@@ -1,11 +1,12 @@
 import { problem } from '@taskwire/errors';
 
 /**
- * An ISO 8601 instant with any offset, as UTC with microseconds, the way the database shows it. Finer digits are cut.
- * @throws Problem `invalid_input` for field `due_at` when the year in UTC is not from 0001 to 9999.
+ * Converts an ISO 8601 instant with any offset to UTC with microseconds, in the database's format. Truncates finer
+ * digits.
+ * @throws Problem `invalid_input` for field `due_at` when the year in UTC is outside 0001 to 9999.
  */
 export function utcInstant(text: string): string {
-  // Date would cut to milliseconds; a fraction is the same at every offset, so it can be carried over
+  // Date would truncate to milliseconds; the fraction is the same at every offset, so it can be copied
   const fraction = /\.(\d+)/.exec(text)?.[1] ?? '';
   const seconds = new Date(text.replace(/\.\d+/, ''));
   const year = seconds.getUTCFullYear();

@@ -1,22 +1,23 @@
-/** What decides whether somebody carries out tasks. `emailVerified` is null where it is not known (yet). */
+/** The fields that decide whether a user is a performer. `emailVerified` is null while unknown. */
 export type Member = { role: string | null; isDeleted: boolean; emailVerified: boolean | null };
 
-/** Whether a person has to have a verified address to be given tasks. */
+/** Whether performers need a verified e-mail address. */
 export type PerformerPolicy = { requireVerifiedEmail: boolean };
 
-/** `unverified`: a member whose address has to be verified first. */
+/** `unverified`: a member who must verify their address before becoming a performer. */
 export type PerformerStanding = 'performer' | 'no performer' | 'unverified';
 
 /**
- * Whether a person carries out tasks. `postgres/performer-sql.ts` says the same in SQL, and a test compares the two. A row from before the directory
- * stored `emailVerified` gets the benefit of the doubt: else all tasks would lose their performers while an upgrade fills the rows in.
+ * A user's eligibility to carry out tasks. `postgres/performer-sql.ts` implements the same rule in SQL, and a test
+ * compares the two. Rows stored before the directory had `emailVerified` get the benefit of the doubt: otherwise all
+ * tasks would lose their performers while an upgrade fills in the column.
  */
 export function standingOf({ role, isDeleted, emailVerified }: Member, policy: PerformerPolicy): PerformerStanding {
   if (isDeleted || role !== 'member') return 'no performer';
   return policy.requireVerifiedEmail && emailVerified === false ? 'unverified' : 'performer';
 }
 
-/** Whether a change of a person makes them a performer, or ends that. `before` is absent for somebody who was not known. */
+/** Whether a change to a user makes them a performer, or ends that. `before` is absent for a user who was unknown. */
 export function changesPerformers(
   { before, after }: { before?: Member; after: Member },
   policy: PerformerPolicy,

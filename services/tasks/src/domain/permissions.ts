@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import type { Person, Role, Task } from './task.ts';
 
-/** What people do to tasks. Creating and reading are for every user. */
+/** The actions on a task that need permission. Every user may create and read tasks. */
 export type Action = 'change' | 'delete' | 'assign' | 'start' | 'complete' | 'cancel';
 
 type Rule = { who: string; allows(person: Person, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean };
@@ -24,12 +24,11 @@ const rules: Readonly<Record<Action, Rule>> = {
   cancel: creatorOrLeader,
 };
 
-/** Whether a person may do this to this task. */
 export function mayDo(action: Action, person: Person, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean {
   return rules[action].allows(person, task);
 }
 
-/** @throws Problem `forbidden` that says who may. */
+/** @throws Problem `forbidden` that names who has permission. */
 export function requireMay(action: Action, person: Person, task: Pick<Task, 'creator_id' | 'assignee_id'>): void {
   if (!mayDo(action, person, task)) throw problem('forbidden', `To ${action} this task is for ${rules[action].who}.`);
 }

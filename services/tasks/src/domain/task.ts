@@ -1,14 +1,14 @@
-/** The states of a task. Open ones, which somebody has to carry out, are `assigned` and `in_progress`. */
+/** The states of a task. Open tasks, which still have to be done by an assignee, are `assigned` or `in_progress`. */
 export type TaskState = 'draft' | 'assigned' | 'in_progress' | 'completed' | 'cancelled';
 
 export type Priority = 'low' | 'normal' | 'high' | 'urgent';
 
 export type Role = 'admin' | 'manager' | 'member';
 
-/** Who does something to a task. */
+/** A user who acts on a task. */
 export type Person = { id: string; role: Role };
 
-/** What people write into a task; its state and its performer change by rules of their own. */
+/** The user-editable content of a task. State and assignee change by rules of their own. */
 export type TaskFields = {
   title: string;
   description: string;
@@ -18,19 +18,19 @@ export type TaskFields = {
   labels: readonly string[];
 };
 
-/** A task as it is stored, without its times, which belong to the database. */
+/** A task as stored, without its timestamps, which the database maintains. */
 export type Task = TaskFields & {
   id: string;
   state: TaskState;
   creator_id: string;
-  /** The performer; of a completed or cancelled task the last one. A draft has none. */
+  /** The assignee; the last one for a completed or cancelled task. A draft has none. */
   assignee_id: string | null;
-  /** A draft that lost its performer when nobody else was there; assigned as soon as somebody is. */
+  /** True for a draft that lost its performer when no other was eligible. It is assigned as soon as one is. */
   awaiting_performer: boolean;
   version: number;
 };
 
-/** Whether somebody has the task to do. */
+/** Whether the task still has to be done by its assignee. */
 export function isOpen(state: TaskState): boolean {
   return state === 'assigned' || state === 'in_progress';
 }

@@ -10,7 +10,10 @@ type Transition = {
   logged: LogEntry['action'];
 };
 
-/** The ways that a person takes a task, by where they lead. Into `assigned` leads assigning; back to `draft` the system alone. */
+/**
+ * User-initiated transitions, keyed by target state. Only assignment leads to `assigned`; only the system returns a
+ * task to `draft`.
+ */
 const transitions: Readonly<Partial<Record<TaskState, Transition>>> = {
   in_progress: { action: 'start', from: ['assigned'], event: 'tasks.task.started', logged: 'started' },
   completed: { action: 'complete', from: ['in_progress'], event: 'tasks.task.completed', logged: 'completed' },
@@ -22,13 +25,13 @@ const transitions: Readonly<Partial<Record<TaskState, Transition>>> = {
   },
 };
 
-/** @throws Problem `forbidden` when there is such a transition, but not for this person. */
+/** @throws Problem `forbidden` when the transition exists but the user may not make it. */
 export function requireMayTransition(person: Person, task: Task, to: TaskState): void {
   const transition = transitions[to];
   if (transition !== undefined) requireMay(transition.action, person, task);
 }
 
-/** Starts, completes or cancels. @throws Problem `illegal_transition` when the task cannot go there from where it is. */
+/** Starts, completes or cancels a task. @throws Problem `illegal_transition` when its state doesn't allow that. */
 export function transition(task: Task, to: TaskState): Change {
   const way = transitions[to];
   if (way === undefined || !way.from.includes(task.state)) throw illegal(task.state, to);

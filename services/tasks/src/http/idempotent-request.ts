@@ -5,9 +5,9 @@ import type { IdempotentRequest } from '../app/ports.ts';
 type Asked = { actor: { id: string }; params?: unknown; body?: unknown; idempotencyKey: string | undefined };
 
 /**
- * The request as one that is carried out at most once, if it has an Idempotency-Key. Keys belong to the user who sends them. Requests are the
- * same when operation, path and body are, the body as the contract reads it: spaces and the order of fields do not count, nor does a default
- * that is spelled out.
+ * Describes a request with an Idempotency-Key as one to be carried out at most once; undefined without a key. Keys are
+ * scoped to the user who sends them. Two requests are the same when operation, path and parsed body match: whitespace,
+ * field order and explicitly sent defaults make no difference.
  */
 export function idempotentRequest(route: Route, asked: Asked): IdempotentRequest | undefined {
   if (asked.idempotencyKey === undefined) return undefined;

@@ -8,7 +8,7 @@ import { noSuchTask } from '../app/existing-task.ts';
 import { toBody } from './body.ts';
 
 const taskPosition = uuid;
-/** Digits of a positive bigint. */
+/** The digits of a positive bigint. */
 const activityPosition = z.string().regex(/^\d{1,18}$/);
 
 export function listTasks(tasks: TaskStore): HandlerOf<typeof tasksRoutes.listTasks> {
@@ -17,7 +17,7 @@ export function listTasks(tasks: TaskStore): HandlerOf<typeof tasksRoutes.listTa
       state,
       creator,
       assignee: assignee === 'me' ? actor.id : assignee,
-      // true: the caller's, false: everybody else's
+      // true: assigned to the caller; false: all other tasks
       mine: mine === undefined ? undefined : { userId: actor.id, is: mine === 'true' },
     };
     const cursors = listCursors(taskPosition, { name: 'tasks', filter });
@@ -33,7 +33,7 @@ export function getTask(tasks: TaskStore): HandlerOf<typeof tasksRoutes.getTask>
   };
 }
 
-/** Services are told the difference between a task that was deleted and one that never was. */
+/** Lets services distinguish a deleted task from one that never existed. */
 export function getInternalTask(tasks: TaskStore): HandlerOf<typeof tasksRoutes.getInternalTask> {
   return async ({ params }) => {
     const task = await tasks.read(params.id);

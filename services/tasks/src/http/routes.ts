@@ -12,14 +12,14 @@ import type { UserLimit } from '../app/user-limit.ts';
 import * as read from './reads.ts';
 import * as write from './writes.ts';
 
-/** The API of the service. */
+/** The HTTP API of Tasks. */
 export function routes(ports: {
   tasks: TaskStore;
   people: People;
   deadLetters: DeadLetters;
-  /** How often a user may create a task. */
+  /** Limits how often a user may create a task. */
   creations: UserLimit;
-  /** How often a user may shuffle. */
+  /** Limits how often a user may shuffle. */
   shuffles: UserLimit;
 }): BoundRoute[] {
   return [

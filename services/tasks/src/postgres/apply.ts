@@ -5,10 +5,10 @@ import type { Change } from '../domain/change.ts';
 import { changeSpan, recordChangeSql } from './record-change.ts';
 import { joinPeople, taskJson } from './task-json.ts';
 
-/** What a change may set; what it does not name stays. */
+/** The fields that a change may set. Omitted fields keep their values. */
 const fields = 'title, description, state, priority, due_at, labels, assignee_id, awaiting_performer';
 
-// PostgreSQL expects 100 rows of jsonb_to_recordset, and would read the whole table for them; a LIMIT says how many there are
+// PostgreSQL estimates 100 rows for jsonb_to_recordset and would scan the whole table for them; the LIMIT corrects that
 const changedPart = (limit: string) => `
   change AS MATERIALIZED (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS listed (id uuid, set jsonb, events jsonb, log jsonb) ${limit}
@@ -35,7 +35,7 @@ const readOne = `
   SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM tasks task ${joinPeople('task')}
   WHERE task.id = $1`;
 
-/** Stores the change of a task that this transaction has locked, with its events and entries. */
+/** Stores a change to a task locked by this transaction, with its events and activity entries. */
 export async function applyChange(tx: Tx, task: Locked, change: Change, actorId: string | null): Promise<Document> {
   const [row] = isNothing(change)
     ? await tx.query<Row>({ name: 'read unchanged', text: readOne, values: [task.id] })
@@ -48,10 +48,10 @@ export async function applyChange(tx: Tx, task: Locked, change: Change, actorId:
   return { text: row.json, etag: row.version };
 }
 
-/** Some half a second of work, and a parameter of some MB. */
+/** About half a second of work, and a parameter of a few MB. */
 const batch = 5_000;
 
-/** The same for many. */
+/** Does the same for many tasks. */
 export async function applyChanges(
   tx: Tx,
   changes: readonly (readonly [Locked, Change])[],

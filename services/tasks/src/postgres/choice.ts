@@ -3,21 +3,27 @@ import type { Standing } from '../app/ports.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { PerformerSql } from './performer-sql.ts';
 
-/** The advisory lock of fair choices (the bytes of "fairness" as a bigint): any number that nothing else in this database uses. */
+/**
+ * The key of the advisory lock for assignments: the bytes of "fairness" as a bigint, not used by any other lock in this
+ * database.
+ */
 const turnLock = '7377291888803504499';
 
-/** Waits for the turn; it ends with the transaction. */
+/** Waits for the assignment lock, which is held until the transaction ends. */
 export async function takeTurn(tx: Queryable): Promise<void> {
   await query(tx, 'SELECT pg_advisory_xact_lock($1)', [turnLock]);
 }
 
-/** How performers are chosen and locked. A performer who is locked FOR SHARE stays one until the end of the transaction. */
+/** Chooses and locks performers. A performer locked FOR SHARE stays one until the transaction ends. */
 export type Choosing = {
-  /** The performer with the fewest open tasks, ties by chance; a task that is being moved does not count. Needs the turn. */
+  /**
+   * The performer with the fewest open tasks, ties broken at random. The task `taskId`, which is being reassigned,
+   * doesn't count. Requires the assignment lock.
+   */
   chooseFairest(tx: Queryable, taskId: string | null): Promise<Choice | undefined>;
-  /** All performers, locked, in the order of their ids, so that two of these cannot wait for one another. */
+  /** Locks all performers, ordered by id to avoid deadlocks between concurrent calls. */
   lockPerformers(tx: Queryable): Promise<string[]>;
-  /** What a person is, locked. */
+  /** A user's eligibility, with the user locked. */
   lockStanding(tx: Queryable, userId: string): Promise<Standing>;
 };
 
@@ -42,10 +48,10 @@ export function choosing(performer: PerformerSql): Choosing {
 }
 
 /**
- * Counted once and put together without a join, which a planner without statistics nests: half a second for 20,000 open tasks instead of
- * some ms.
- * The performer is locked FOR SHARE: a change of the role waits for this transaction, and is then seen together with what it assigned.
- * That lock may wait in its turn, and find that the role has just been lost; then nothing is chosen.
+ * Counts open tasks once and combines the counts without a join. A planner without statistics turns the join into a
+ * nested loop, which takes half a second for 20,000 open tasks instead of a few ms.
+ * The performer is locked FOR SHARE: a concurrent role change waits for this transaction, and then sees the assignment
+ * as well. The lock itself may have to wait and find that the role has just been lost; then no performer is chosen.
  */
 function fairChoice({ performs }: PerformerSql): string {
   return `

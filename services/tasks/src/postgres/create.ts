@@ -7,9 +7,10 @@ import { recordChangeSql } from './record-change.ts';
 import { joinPeople, taskJson } from './task-json.ts';
 
 /**
- * Stores a task with its events and entries in one statement, the hottest of the service; with a request also the answer to it.
- * Undefined when nothing was stored: the assignee is no performer, or the key was taken before. While another transaction that took
- * the key still runs, this waits for its end. `reason` is why the assignee was chosen.
+ * Stores a task with its events and activity entries in one statement, the hottest in the service. For an idempotent
+ * request, also stores the response. Returns undefined when nothing was stored: the assignee is not a performer, or the
+ * key was already claimed. Waits while another transaction that claimed the key is still running. `reason` is why the
+ * assignee was chosen.
  */
 export type InsertTask = (
   db: Database | Tx,
@@ -26,7 +27,7 @@ export function insertingTasks(performer: PerformerSql): InsertTask {
   };
 }
 
-/** The statement of `InsertTask`; its row contains the task as JSON text in `json`. */
+/** The statement behind `InsertTask`. Its row has the task as JSON text in `json`. */
 export function insertionOf(performer: PerformerSql) {
   const statements = statementsFor(performer);
   return (task: NewTask, reason: string | null, request: IdempotentRequest | undefined): Statement => {
@@ -61,7 +62,7 @@ const clock = '(SELECT clock_timestamp() AS now) AS clock';
 
 const draft = `SELECT ${columns("'draft'", 'NULL')} FROM ${clock}`;
 
-/** No row unless the assignee is a performer, who then stays one until this is committed. */
+/** Returns no row unless the assignee is a performer. The lock keeps them one until the transaction commits. */
 function assigned({ performs }: PerformerSql): string {
   return `
   SELECT ${columns("'assigned'", 'performer.id')} FROM directory_users performer, ${clock}
@@ -69,7 +70,7 @@ function assigned({ performs }: PerformerSql): string {
   FOR SHARE OF performer`;
 }
 
-/** The key goes first: who does not get it stores nothing else. */
+/** The key is claimed first: a request that fails to claim it stores nothing else. */
 function claim(key: string, fingerprint: string): string {
   return `
   claimed AS (

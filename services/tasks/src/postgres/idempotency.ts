@@ -2,14 +2,14 @@ import { problem } from '@taskwire/errors';
 import { query, type Queryable } from '@taskwire/postgres';
 import type { Answer, Document, IdempotentRequest } from '../app/ports.ts';
 
-/** How long an answer is kept, at least. */
+/** The minimum time for which a response is kept. */
 const keptFor = '24 hours';
-/** Some 10 ms of work. */
+/** About 10 ms of work. */
 const purgeBatch = 1_000;
 
 /**
- * Takes the key for the running transaction; false when it was taken before. While another transaction that took it still runs, this waits
- * for the end of that one: the unique index makes it so.
+ * Claims the key for this transaction; returns false if it was already claimed. While another transaction that claimed
+ * it is still running, the unique index makes this wait for that transaction to end.
  */
 export async function claimKey(tx: Queryable, request: IdempotentRequest): Promise<boolean> {
   const claimed = await query(
@@ -21,7 +21,7 @@ export async function claimKey(tx: Queryable, request: IdempotentRequest): Promi
   return claimed.length === 1;
 }
 
-/** Keeps the answer with the key that this transaction took. */
+/** Stores the response under the key that this transaction claimed. */
 export async function keepAnswer(tx: Queryable, request: IdempotentRequest, answer: Document): Promise<void> {
   await query(tx, 'UPDATE idempotency_keys SET answer = $3, etag = $4 WHERE actor_id = $1 AND key = $2', [
     request.actorId,
@@ -31,7 +31,7 @@ export async function keepAnswer(tx: Queryable, request: IdempotentRequest, answ
   ]);
 }
 
-/** The answer that was given under this key, undefined when there was none. @throws Problem `idempotency_key_reused` for another request. */
+/** The response stored under this key, if any. @throws Problem `idempotency_key_reused` for a different request. */
 export async function earlierAnswer(db: Queryable, request: IdempotentRequest): Promise<Answer | undefined> {
   const [kept] = await query<{ fingerprint: Buffer; answer: string; etag: number | null }>(
     db,
@@ -45,7 +45,10 @@ export async function earlierAnswer(db: Queryable, request: IdempotentRequest): 
   return { text: kept.answer, ...(kept.etag === null ? {} : { etag: kept.etag }), replayed: true };
 }
 
-/** Forgets some old answers; `more` when there may be others. In batches, so that none of these transactions holds many locks for long. */
+/**
+ * Deletes a batch of expired responses; returns `more` when others may remain. Batches keep each transaction from
+ * holding many locks for long.
+ */
 export async function purgeAnswers(db: Queryable): Promise<'more' | 'idle'> {
   const purged = await query(
     db,

@@ -9,14 +9,14 @@ const taskColumns = `
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
-/** The task, locked until the end of the transaction; undefined for one that is deleted or never was. */
+/** Locks a task until the transaction ends. Returns undefined when it is deleted or never existed. */
 export async function lockTask(tx: Queryable, id: string): Promise<Task | undefined> {
   const text = `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`;
   const [task] = await query<Task>(tx, { name: 'lock task', text, values: [id] });
   return task;
 }
 
-/** All open tasks, in the order of their ids, so that two of these cannot wait for one another. */
+/** Locks all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
 export async function lockOpen(tx: Queryable): Promise<OpenTask[]> {
   return await query<OpenTask>(
     tx,
@@ -24,7 +24,7 @@ export async function lockOpen(tx: Queryable): Promise<OpenTask[]> {
   );
 }
 
-/** Drafts that wait for a performer. */
+/** Locks drafts that await a performer, skipping those already locked. */
 export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]> {
   return await query<Task>(
     tx,
@@ -34,11 +34,11 @@ export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]
   );
 }
 
-/** Tasks that are not where they should be. */
+/** Finds tasks that need to be reassigned. */
 export type Settling = {
-  /** Open tasks whose assignee is no performer any more. */
+  /** Locks open tasks whose assignee is no longer a performer, skipping those already locked. */
   lockStranded(tx: Queryable, limit: number): Promise<StrandedTask[]>;
-  /** Whether there are stranded tasks, or drafts that wait although there are performers. */
+  /** Whether stranded tasks exist, or drafts that await a performer while one exists. */
   needSettling(db: Queryable): Promise<boolean>;
   countUnsettled(db: Queryable): Promise<{ stranded: number; awaiting: number }>;
 };

@@ -1,10 +1,12 @@
 import type { PerformerPolicy } from '../domain/performer.ts';
 
-/** SQL about a row of `directory_users`, by its name or alias. This is the one place in which SQL says who carries out tasks. */
+/** SQL expressions on a row of `directory_users`, given its name or alias. The only SQL definition of a performer. */
 export type PerformerSql = {
-  /** A condition: true for a performer, null for somebody of whom only an event told. */
+  /** A condition: true for a performer, null for a user who is known only from an event. */
   performs(row: string): string;
-  /** A text: a `PerformerStanding`, as `standingOf` gives it, or `unknown` for somebody of whom only an event told. */
+  /**
+   * A text: a `PerformerStanding` as `standingOf` returns it, or `unknown` for a user who is known only from an event.
+   */
   standing(row: string): string;
 };
 

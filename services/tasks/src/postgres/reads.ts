@@ -4,7 +4,7 @@ import { activityJson, joinPeople, joinPerson, taskJson } from './task-json.ts';
 
 type TaskReads = Pick<TaskStore, 'read' | 'list' | 'listActivity'>;
 
-/** What can be asked about tasks. */
+/** The read queries on tasks. */
 export function taskReads(db: Queryable): TaskReads {
   return {
     read: async (id) => {
@@ -70,7 +70,7 @@ function conditionsOf(filter: TaskFilter, position: string | undefined): { condi
   return { conditions, values };
 }
 
-/** One row without an entry stands for a task whose page is empty; no row at all for no task. */
+/** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist. */
 const listActivity = `
   SELECT entry.seq AS position, CASE WHEN entry.seq IS NOT NULL THEN ${activityJson('entry', 'actor')} END AS json
   FROM tasks task
@@ -85,7 +85,7 @@ function isEntry<R extends { json: string | null }>(row: R): row is R & { json: 
   return row.json !== null;
 }
 
-/** One row more than the page was asked for, as a sign that there is a next page. */
+/** The query fetches one row more than the page holds, which shows whether another page follows. */
 function toPage(rows: readonly { json: string; position: string }[], limit: number): Page<string> {
   const shown = rows.slice(0, limit);
   return {

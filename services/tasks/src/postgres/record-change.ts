@@ -2,15 +2,16 @@ import { outboxInsertSql } from '@taskwire/outbox';
 import { isoMicros } from '@taskwire/postgres';
 
 /**
- * Each event of a change has an instant of its own, a microsecond after the one before; `updated_at` is that of the last. A change comes this
- * much later than the one before it, so that there is room for its events (four at most) even when the clock was set back.
+ * The minimum time between changes of a task. The events of a change are one microsecond apart, and `updated_at` is the
+ * time of the last one. This interval leaves room for those events (at most four), even when the clock was set back.
  */
 export const changeSpan = "interval '10 microseconds'";
 
 /**
- * The parts of a WITH that remember and tell what was done. `changed` is the part that stored it: its rows have `id`, `updated_at`, and
- * `events` and `log` as the domain made them, as jsonb. `actor` and `headers` are parameters. Reading from `changed` makes PostgreSQL change (and lock)
- * the task before anything enters the outbox.
+ * The WITH parts that store the activity entries and append the events of a change. `changed` names the part that
+ * stored the change: its rows have `id`, `updated_at`, and `events` and `log` as jsonb from the domain. `actor` and
+ * `headers` are parameters. Reading from `changed` makes PostgreSQL change (and lock) the task before any event enters
+ * the outbox.
  */
 export function recordChangeSql(changed: string, actor: string, headers: string): string {
   return `

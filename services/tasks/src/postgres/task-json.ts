@@ -1,13 +1,14 @@
 import { isoMicros } from '@taskwire/postgres';
 
-/** The name that is shown of a user: nothing of one who is deleted, and an empty one until the directory has heard of the user. */
+/** The displayed name of a user: a placeholder for a deleted user, empty until the directory knows the user. */
 function shownName(user: string): string {
   return `CASE WHEN ${user}.is_deleted THEN 'Deleted user' ELSE coalesce(${user}.name, '') END`;
 }
 
 /**
- * SQL for a task as the API shows it, as compact JSON. The database makes the text and the service passes it on, so that no value is taken
- * apart and put together again on the way. `task`, `creator` and `assignee` name a row of tasks and two (outer-joined) of directory_users.
+ * SQL for a task as the API returns it, as compact JSON. The database builds the text and the service passes it on,
+ * without parsing and serialising values in between. `task` names a row of tasks; `creator` and `assignee` name two
+ * outer-joined rows of directory_users.
  */
 export function taskJson(task: string, creator: string, assignee: string): string {
   return `(
@@ -22,7 +23,7 @@ export function taskJson(task: string, creator: string, assignee: string): strin
   )`;
 }
 
-/** SQL for an entry of the activity log as the API shows it, likewise. */
+/** SQL for an activity log entry as the API returns it, also as compact JSON. */
 export function activityJson(entry: string, actor: string): string {
   return `(
     SELECT to_json(shown)::text FROM (
@@ -36,14 +37,14 @@ export function activityJson(entry: string, actor: string): string {
 }
 
 /**
- * Joins the people that `taskJson` shows. LATERAL with a LIMIT makes it a look-up for each task: a plain join reads the whole directory for a page
- * of 50 tasks once there are some thousand users.
+ * Joins the users that `taskJson` shows. LATERAL with a LIMIT forces one look-up per task: with a few thousand users, a
+ * plain join reads the whole directory for a page of 50 tasks.
  */
 export function joinPeople(task: string): string {
   return joinPerson('creator', `${task}.creator_id`) + joinPerson('assignee', `${task}.assignee_id`);
 }
 
-/** Joins one person, likewise. */
+/** Joins one user in the same way. */
 export function joinPerson(name: string, id: string): string {
   return `
     LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = ${id} LIMIT 1) ${name} ON true`;

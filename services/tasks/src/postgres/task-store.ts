@@ -10,7 +10,10 @@ import { lockAwaiting, lockOpen, lockTask, settling, type Settling } from './loc
 import { performerSql } from './performer-sql.ts';
 import { taskReads } from './reads.ts';
 
-/** How long a transaction waits for one lock: a task that is being moved, the turn, a first request with the same key. */
+/**
+ * How long a transaction waits for one lock: a task being changed, the assignment lock, or an earlier request with the
+ * same key.
+ */
 const lockTimeoutMs = 3_000;
 
 function busy(cause: unknown): Problem {
@@ -20,10 +23,13 @@ function busy(cause: unknown): Problem {
   });
 }
 
-/** What depends on who carries out tasks. */
+/** The statements that depend on the performer policy. */
 type Statements = Choosing & Settling & { insertTask: InsertTask };
 
-/** The tasks in PostgreSQL. `policy` says who carries out tasks; whoever reads and writes the same tasks needs the same one. */
+/**
+ * Creates the PostgreSQL task store. `policy` defines who is a performer; all processes that share these tasks must use
+ * the same one.
+ */
 export function createTaskStore(db: Database, policy: PerformerPolicy = { requireVerifiedEmail: true }): TaskStore {
   const performer = performerSql(policy);
   const statements = { ...choosing(performer), ...settling(performer), insertTask: insertingTasks(performer) };
@@ -43,7 +49,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
 
     create: async (task, request) => {
       const created = await insertTask(db, task, null, request).catch((error: unknown) => {
-        // the one thing that this statement waits for is the first request with the same key, or a performer who is being changed
+        // this statement waits only for an earlier request with the same key, or for a performer who is being changed
         throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
       });
       if (created !== undefined) return { ...created, replayed: false };
@@ -66,7 +72,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
   };
 }
 
-/** Undefined when the key is this transaction's now. */
+/** Claims the key and returns undefined, or returns the response stored under it. */
 async function claimOrRead(tx: Tx, request: IdempotentRequest) {
   try {
     if (await claimKey(tx, request)) return undefined;

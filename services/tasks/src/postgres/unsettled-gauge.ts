@@ -3,7 +3,7 @@ import type { Queryable } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Settling } from './locks.ts';
 
-/** Tasks that are not where they should be, counted with each scrape: alert when `stranded` stays above 0. */
+/** Counts the tasks to be reassigned, on each scrape. Alert when `stranded` stays above 0. */
 export function observeUnsettled(db: Queryable, { countUnsettled }: Settling, { metrics, logger }: Telemetry): void {
   new Gauge({
     name: 'tasks_unsettled',
@@ -16,7 +16,7 @@ export function observeUnsettled(db: Queryable, { countUnsettled }: Settling, { 
         this.set({ why: 'stranded' }, stranded);
         this.set({ why: 'awaiting' }, awaiting);
       } catch (error) {
-        // a scrape must not fail as a whole because the database is away
+        // an unavailable database must not fail the whole scrape
         logger.warn('the unsettled tasks could not be counted', { error });
       }
     },

@@ -10,14 +10,14 @@ export type Call = {
   token?: string;
   params?: Record<string, string>;
   query?: Record<string, string>;
-  /** Sent as JSON; text as it is. */
+  /** Sent as JSON; strings are sent unchanged. */
   body?: unknown;
   headers?: Record<string, string>;
 };
 
 export type Answer = { status: number; headers: Headers; body: unknown };
 
-/** Calls an operation of a running Tasks. Whatever it answers is checked against the contract. */
+/** Calls an operation of a running Tasks service. Validates every response against the contract. */
 export async function call(baseUrl: string, operation: Operation, given: Call): Promise<Answer> {
   const route: Route = tasksRoutes[operation];
   const path = route.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => given.params?.[name] ?? '');
@@ -48,7 +48,7 @@ function expectContract(route: Route, { status, headers, body }: Answer): void {
   if (schema === undefined) expect.fail(`${route.operationId} does not answer ${status}`);
   if (schema === null) expect(body).to.equal(undefined);
   else {
-    // strict: what is not in the contract must not be answered
+    // strict: a response must contain nothing beyond the contract
     expect(schema.parse(body)).to.deep.equal(body);
     const type = status < 300 ? 'application/json' : 'application/problem+json';
     expect(headers.get('content-type')).to.equal(`${type}; charset=utf-8`);
@@ -60,7 +60,7 @@ function expectContract(route: Route, { status, headers, body }: Answer): void {
   if (status < 300 && route.etag === true) expect(headers.get('etag')).to.match(/^"\d+-[\w-]{27}"$/);
 }
 
-/** The code of the problem that was answered. */
+/** The problem code in a response. */
 export function codeOf({ body }: Answer): string {
   return schemas.problem.parse(body).code;
 }

@@ -4,7 +4,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 import { exampleToken, type AuthConsumer } from '@taskwire/testing';
 import { createUsersClient, type UsersClient } from '@taskwire/user-directory';
 
-/** The clients that wire.ts makes for Auth. */
+/** The same Auth clients as in wire.ts. */
 export function authConsumer(name: string, telemetry: Telemetry): AuthConsumer {
   async function ask<T>(baseUrl: string, question: (users: UsersClient) => Promise<T>): Promise<T> {
     const client = createServiceClient({

@@ -19,11 +19,11 @@ export type StandInUser = {
 export type AuthStandIn = {
   url: string;
   issuer: string;
-  /** What `GET /users` knows. */
+  /** The users that `GET /users` returns. */
   users: Map<string, StandInUser>;
-  /** Changes a user; gives the time of the change, as the event has it. */
+  /** Changes a user. Returns the time of the change, as in the event. */
   change(id: string, change: Partial<Pick<StandInUser, 'role' | 'name' | 'is_deleted' | 'email_verified'>>): string;
-  /** What it answers to everything but its keys, instead of serving; undefined to serve. */
+  /** The status of every response except the signing keys; undefined to serve normally. */
   outage: number | undefined;
   /** An access token of a user. */
   userToken(user: { id: string; role: Role }, overrides?: TokenOverrides): Promise<string>;
@@ -32,7 +32,7 @@ export type AuthStandIn = {
   stop(): Promise<void>;
 };
 
-/** `loggedInAgo`: seconds since the log-in. */
+/** `loggedInAgo`: seconds since the user logged in. */
 type TokenOverrides = {
   audience?: string;
   expiresIn?: number;
@@ -41,7 +41,7 @@ type TokenOverrides = {
   application?: { clientId: string; scopes: readonly string[] };
 };
 
-/** Stands in for Auth at its seams: signing keys, tokens for services, users. The rest of Auth is not known here. */
+/** Fakes the parts of Auth that Tasks uses: signing keys, service tokens and users. */
 export async function startAuthStandIn(): Promise<AuthStandIn> {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
@@ -124,13 +124,13 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
   });
 }
 
-/** What a token says of the application that holds it: our own front end, or another. */
+/** The claims about the client that holds a token: our own front end, or another application. */
 function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedInAgo = 0 }: TokenOverrides) {
   const { clientId, scopes } = application;
   return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }
 
-/** A second for each version. */
+/** Each version is one second later than the one before. */
 function changedAt(user: StandInUser): string {
   return new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString();
 }

@@ -6,14 +6,14 @@ import { silent, waitFor } from '@taskwire/testing';
 export type SeenEvent = { type: EventType; payload: Record<string, unknown>; delivery: Delivery };
 
 export type EventObserver = {
-  /** What was published about a task so far, in the order of arrival. */
+  /** The events published about a task so far, in order of arrival. */
   about(taskId: string): SeenEvent[];
-  /** Waits until this was published about a task, and nothing else; types without their prefix. */
+  /** Waits until exactly these events were published about a task. Types have no prefix. */
   expectAbout(taskId: string, types: string[]): Promise<SeenEvent[]>;
   stop(): Promise<void>;
 };
 
-/** A queue of its own that gets all events of Tasks. */
+/** Observes all events of Tasks through a separate queue. */
 export async function observeEvents(amqpUrl: string): Promise<EventObserver> {
   const seen: SeenEvent[] = [];
   const queue = 'observer';

@@ -5,7 +5,7 @@ import { silent, waitFor } from '@taskwire/testing';
 import type { StandInUser } from './auth-stand-in.ts';
 import type { Person, TasksWorld } from './tasks-world.ts';
 
-/** Auth as Tasks sees it from outside: what its REST answers and what it publishes. */
+/** Auth as Tasks sees it: the responses of its REST API and the events it publishes. */
 export type OutsideAuth = {
   created(name: string, role: StandInUser['role']): Promise<{ id: string }>;
   changed(person: Person, role: StandInUser['role']): Promise<void>;
@@ -13,13 +13,13 @@ export type OutsideAuth = {
   stop(): Promise<void>;
 };
 
-/** Publishes through the real broker, to whatever queue is bound. */
+/** Publishes through the real broker, to every bound queue. */
 export async function createOutsideAuth(world: TasksWorld): Promise<OutsideAuth> {
   const telemetry = createTelemetry({ service: 'auth', stream: silent() });
   const rabbit = createRabbit({ url: world.amqpUrl, name: 'auth', telemetry, topology: publishOnlyTopology });
   const publisher = rabbit.publisher();
   await rabbit.start();
-  // before its queue is bound, events would be returned
+  // events published before the queue is bound would be returned
   await waitFor(async () => (await fetch(`${world.service.http.url()}/ready`)).status === 200);
 
   async function publish(type: EventType, user_id: string, timestamp: string): Promise<void> {

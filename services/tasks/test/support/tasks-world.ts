@@ -15,7 +15,7 @@ import { observeEvents, type EventObserver } from './event-observer.ts';
 export type Person = { id: string; name: string; role: Role; token: string };
 export type Service = Awaited<ReturnType<typeof wire>>;
 
-/** The wired service on a free port, with a database and a broker of its own, and somebody who stands in for Auth. */
+/** The wired service on a free port, with its own database and broker, and a fake Auth. */
 export type TasksWorld = {
   service: Service;
   auth: AuthStandIn;
@@ -23,20 +23,20 @@ export type TasksWorld = {
   amqpUrl: string;
   observer: EventObserver;
   call(operation: Parameters<typeof call>[1], given: Call): Promise<Answer>;
-  /** Somebody whom Auth and the user directory know. */
+  /** Adds a user to Auth and to the user directory. */
   join(name: string, role: Role, more?: { emailVerified: boolean }): Promise<Person>;
-  /** Somebody changes in Auth, and the directory hears of it; resolves when it holds the change. */
+  /** Changes a user's role in Auth, or deletes the user; resolves when the directory has the change. */
   become(person: Person, role: Role | 'deleted'): Promise<void>;
-  /** The same for whether the address is verified. */
+  /** Changes whether a user's address is verified; resolves when the directory has the change. */
   verify(person: Person, verified: boolean): Promise<void>;
-  /** Somebody gets another name in Auth; resolves when the directory holds it. */
+  /** Renames a user in Auth; resolves when the directory has the new name. */
   rename(person: Person, name: string): Promise<void>;
   createTask(person: Person, body?: Record<string, unknown>): Promise<Task>;
   assign(actor: Person, task: { id: string }, performer: Person): Promise<Task>;
   transition(actor: Person, task: { id: string }, state: string): Promise<Task>;
   read(person: Person, task: { id: string }): Promise<Task>;
   activity(person: Person, task: { id: string }): Promise<Activity[]>;
-  /** Another process on the same database and broker. */
+  /** Starts another process on the same database and broker. */
   replica(settings?: Record<string, string>): Promise<Service>;
   stop(): Promise<void>;
 };

@@ -2,7 +2,7 @@ import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 import { accountActorIn, timeInWords } from './wording.ts';
 
-/** By mail alone: whoever has no account cannot look into the app. */
+/** By e-mail only: a deleted user can't open the app. */
 export const accountDeleted: Template = {
   mail: (told) => ({
     subject: 'Your account was deleted',

@@ -13,7 +13,7 @@ export const accountRestored: Template = {
       say`${accountActorIn(told)} restored your Taskwire account after it had been deleted.`,
       'Your old password no longer works. A separate e-mail has a link to set a new one. If that link has expired, request another one on the page below.',
     ],
-    // a page of Auth's, which the gateway has there
+    // a page of Auth, at its path behind the gateway
     link: { label: 'Request a link to set a new password', path: '/oidc/account/forgot' },
   }),
 };

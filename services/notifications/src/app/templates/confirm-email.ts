@@ -1,7 +1,10 @@
 import type { Template } from './template.ts';
 import { requestInWords, timeInWords } from './wording.ts';
 
-/** To an address that may belong to somebody who has nothing to do with the account: so without anything its holder wrote. */
+/**
+ * The address may belong to a person unrelated to the account, so the mail contains no text written by the account's
+ * holder.
+ */
 export const confirmEmail: Template = {
   linkMail: ({ link, expiresAt, requested }) => ({
     subject: 'Confirm your new e-mail address',

@@ -1,6 +1,6 @@
 import type { Template } from './template.ts';
 
-/** To the present address, before anything has changed. */
+/** Sent to the current address before anything has changed. */
 export const emailChangeRequested: Template = {
   inApp: () => ({
     title: 'A new e-mail address was requested',

@@ -1,7 +1,7 @@
 import type { Template } from './template.ts';
 import { requestInWords, timeInWords } from './wording.ts';
 
-/** To the old address; in the app to whoever has the account now, so without the link. */
+/** Sent to the old address. The in-app text is shown to the current holder of the account, so it has no link. */
 export const emailChanged: Template = {
   inApp: () => ({
     title: 'Your e-mail address was changed',

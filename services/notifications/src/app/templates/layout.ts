@@ -2,28 +2,35 @@ import { hasHiddenCharacter, withoutInvisible, withoutLinks } from '@taskwire/te
 import { render, say, written, type Phrase } from './phrase.ts';
 import type { Mail } from './template.ts';
 
-/** A mail as it is sent. */
+/** A mail ready to be sent. */
 export type LaidOutMail = { subject: string; text: string; html: string };
 
 export type LayoutOptions = {
-  /** Where links lead to. */
+  /** The base URL of links. */
   publicUrl: string;
-  /** The name of who the mail is for, if they have shown that the address is theirs. Anybody else gets no text of whoever gave their address. */
+  /**
+   * The recipient's name, if they have verified the address. Anyone else must not get text written by the person who
+   * entered their address.
+   */
   greeted?: string | undefined;
 };
 
 /** RFC 5322 section 2.2.3: a header is one line. */
 const notForLines = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
-/** RFC 5322 section 2.1.1 folds at 998; far before that nobody reads a subject. */
+/** RFC 5322 section 2.1.1 folds at 998 characters; no one reads that far into a subject. */
 const longestSubject = 150;
-/** First strong isolate, and its end (UAX 9). */
+/** First strong isolate and pop directional isolate (UAX 9). */
 const [isolate, endOfIsolate] = ['\u2068', '\u2069'];
-/** The blocks whose characters run from right to left unless assigned otherwise: https://www.unicode.org/Public/UCD/latest/ucd/extracted/DerivedBidiClass.txt */
+/**
+ * Blocks whose characters run right to left unless assigned otherwise:
+ * https://www.unicode.org/Public/UCD/latest/ucd/extracted/DerivedBidiClass.txt
+ */
 const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 /**
- * Text and HTML from the same words, so that they never say different things. Everything that people wrote (titles, names) is made safe here, once: it is
- * escaped, mail clients find no link in it, and it cannot change the direction of what stands around it.
+ * Builds text and HTML from the same content, so that they never differ. This is the only place that makes user-written
+ * text (titles, names) safe: it escapes the text, keeps mail clients from finding links in it, and keeps it from
+ * changing the direction of the text around it.
  */
 export function layOut(mail: Mail, { publicUrl, greeted }: LayoutOptions): LaidOutMail {
   const href = 'href' in mail.link ? mail.link.href : under(publicUrl, mail.link.path);
@@ -36,7 +43,10 @@ export function layOut(mail: Mail, { publicUrl, greeted }: LayoutOptions): LaidO
   };
 }
 
-/** What a person wrote in one line, without what hides, and without anything that a mail client turns into a link. */
+/**
+ * Returns user-written text as one line, without invisible characters and anything that a mail client turns into a
+ * link.
+ */
 export function harmless(text: string): string {
   return withoutLinks(withoutInvisible(text.toWellFormed()).replaceAll(notForLines, ' '));
 }
@@ -54,12 +64,15 @@ function textOf(phrase: Phrase): string {
 function htmlOf(phrase: Phrase): string {
   return render(phrase, {
     words: escapeHtml,
-    // dir too, for clients that do not know the element
+    // dir as well, for clients that don't know the element
     written: (text) => `<bdi dir="auto">${escapeHtml(harmless(text))}</bdi>`,
   });
 }
 
-/** Isolates only change what is read where something runs from right to left, and old clients show them as boxes, so other text goes without. */
+/**
+ * Isolates text only where right-to-left characters need it: elsewhere isolates have no effect, and old clients show
+ * them as boxes.
+ */
 function isolated(text: string): string {
   const safe = harmless(text);
   return rightToLeft.test(text) || hasHiddenCharacter(text) ? `${isolate}${safe}${endOfIsolate}` : safe;
@@ -69,14 +82,14 @@ function subjectOf(phrase: Phrase): string {
   const subject = textOf(phrase).replaceAll(notForLines, ' ').trim();
   const characters = [...subject];
   if (characters.length <= longestSubject) return subject;
-  // room for the ellipsis and the end of an isolate
+  // leave room for the ellipsis and the end of an isolate
   const cut = characters.slice(0, longestSubject - 2).join('');
   return `${cut}…${cut.lastIndexOf(isolate) > cut.lastIndexOf(endOfIsolate) ? endOfIsolate : ''}`;
 }
 
 type HtmlParts = { subject: string; paragraphs: readonly string[]; label: string; href: string };
 
-/** `format-detection`: clients of Apple make no links of numbers, dates and places either. */
+/** `format-detection` keeps Apple's clients from turning numbers, dates and places into links. */
 function toHtml({ subject, paragraphs, label, href }: HtmlParts): string {
   return `<!doctype html>
 <html lang="en">
@@ -94,7 +107,7 @@ ${paragraphs.map((paragraph) => `    <p>${paragraph}</p>`).join('\n')}
 `;
 }
 
-/** For text and for quoted attributes: https://html.spec.whatwg.org/multipage/syntax.html */
+/** Escapes for text and quoted attributes: https://html.spec.whatwg.org/multipage/syntax.html */
 function escapeHtml(text: string): string {
   return text
     .replaceAll('&', '&amp;')

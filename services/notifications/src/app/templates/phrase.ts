@@ -1,19 +1,22 @@
-/** What a person wrote: a name, a title. Only the layout of a channel makes text of it, so that no template can forget what that takes. */
+/**
+ * User-written text: a name, a title. Only the layout of a channel converts it to a string, so that no template can
+ * forget to make it safe.
+ */
 export type Written = { readonly written: string };
 
-/** Words of a template, with what people wrote in between. */
+/** Template text with user-written parts in between. */
 export type Phrase = string | Written | readonly Phrase[];
 
 export function written(text: string): Written {
   return { written: text };
 }
 
-/** A sentence: say`${actor} completed ${title}.` */
+/** Builds a sentence: say`${actor} completed ${title}.` */
 export function say(words: TemplateStringsArray, ...inserted: readonly Phrase[]): Phrase {
   return words.flatMap((word, i) => [word, inserted[i] ?? '']);
 }
 
-/** The phrase in one string, with `render` for what people wrote, and `words` for the rest. */
+/** Converts a phrase to a string: `written` renders the user-written parts, and `words` the rest. */
 export function render(
   phrase: Phrase,
   { words, written: people }: { words: (text: string) => string; written: (text: string) => string },
@@ -23,7 +26,7 @@ export function render(
   return phrase.map((part) => render(part, { words, written: people })).join('');
 }
 
-/** The phrase with what people wrote as they wrote it, for clients that treat it as text. */
+/** Returns the phrase with user-written parts unchanged, for clients that treat it as plain text. */
 export function plain(phrase: Phrase): string {
   return render(phrase, { words: (text) => text, written: (text) => text });
 }

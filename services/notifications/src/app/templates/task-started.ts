@@ -2,7 +2,7 @@ import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 import { actorIn, taskIn } from './wording.ts';
 
-/** In-app only: progress is worth a line, not a mail. */
+/** In-app only: progress doesn't justify a mail. */
 export const taskStarted: Template = {
   inApp: (told) => ({
     title: 'Your task was started',

@@ -2,37 +2,43 @@ import type { Facts } from '../notification-types.ts';
 import type { AccountLink } from '../ports.ts';
 import { written, type Phrase, type Written } from './phrase.ts';
 
-/** An e-mail before it is laid out. The layout adds the greeting: whether a mail may name its recipient depends on the address. */
+/**
+ * An e-mail before layout. The layout adds the greeting, because the address decides whether a mail may name its
+ * recipient.
+ */
 export type Mail = {
   subject: Phrase;
   paragraphs: readonly Phrase[];
-  /** `path` is under the public address of the suite; `href` is whole. */
+  /** `path` is relative to the public URL of the suite; `href` is absolute. */
   link: { label: string; path: string } | { label: string; href: string };
 };
 
-/** What templates are filled with. The recipient is not in it: mails to addresses that nobody has verified must not contain their name. */
+/** The data for templates. It lacks the recipient's name, because mails to unverified addresses must not contain it. */
 export type Told = {
   task: { id: string; title: Written; isDeleted: boolean } | null;
   actor: Written | null;
-  /** Whether the recipient did it. */
+  /** Whether the recipient is the actor. */
   isOwnAct: boolean;
-  /** The other user that it is about, of an account. */
+  /** The other user that an account notification is about. */
   subject: Written | null;
-  /** The role that the recipient has now. */
+  /** The recipient's current role. */
   role: Written | null;
-  /** Until when a deletion can be taken back; null for never. */
+  /** The time until which a deletion can be undone; null if it can't be. */
   restorableUntil: string | null;
 };
 
-/** How one type of notification is said on each channel; on one that is missing it is not told. */
+/** The text of one type of notification on each channel. The type is not delivered on a missing channel. */
 export type Template = {
   inApp?(told: Told, recipient: Written): { title: Phrase; body: Phrase };
   mail?(told: Told): Mail;
-  /** In the place of `mail`: with a link of Auth's, which is made when the mail is sent, and goes to the address of the link. Nobody's text is in it. */
+  /**
+   * Replaces `mail` for mails with a link from Auth. The link is created when the mail is sent, which goes to the
+   * address of the link. Such a mail contains no user-written text.
+   */
   linkMail?(link: AccountLink): Mail;
 };
 
-/** Marks what people wrote in the facts of a notification. */
+/** Marks the user-written parts in the facts of a notification. */
 export function toldOf({ task, actor, isOwnAct, subject, role, restorableUntil }: Facts): Told {
   return {
     task: task === null ? null : { ...task, title: written(task.title) },

@@ -19,7 +19,7 @@ import { toldOf, type Template } from './template.ts';
 import { userWelcome } from './user-welcome.ts';
 import { verifyEmail } from './verify-email.ts';
 
-/** How each type of notification is said. */
+/** The template of each type of notification. */
 export const templates: Readonly<Record<NotificationType, Template>> = {
   'task.assigned': taskAssigned,
   'task.unassigned': taskUnassigned,
@@ -40,7 +40,9 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
   'security.admin_added': adminAdded,
 };
 
-/** A notification as the app shows it: text with what people wrote as they wrote it. Null for one that is not told there. */
+/**
+ * The in-app text of a notification, with user-written parts unchanged; null for a type that isn't shown in the app.
+ */
 export function wordsInApp(type: NotificationType, facts: Facts): { title: string; body: string } | null {
   const words = templates[type].inApp?.(toldOf(facts), written(facts.recipient));
   return words === undefined ? null : { title: plain(words.title), body: plain(words.body) };

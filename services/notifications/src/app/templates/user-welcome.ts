@@ -1,7 +1,7 @@
 import { say } from './phrase.ts';
 import type { Template } from './template.ts';
 
-/** In-app only: the one mail of a new account is the one that verifies its address. */
+/** In-app only: the only mail for a new account is the one that verifies its address. */
 export const userWelcome: Template = {
   inApp: (_told, recipient) => ({
     title: 'Welcome to Taskwire',
