@@ -12,7 +12,7 @@ import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.t
  * separate scan could find the second row, above the cursor, before a sweep finds the first one, below it. Within one snapshot this is impossible:
  * the writer of the second row waits for the lock of the first, so a snapshot that contains the second contains the first. Late rows are returned
  * first. If the range above the floor is long (see below), some scans must run without a sweep. Such a scan takes only rows that were committed
- * before the last complete sweep took its snapshot (`Look`), so that this sweep has seen every row that precedes them. The cursor passes the other
+ * before the `Look` that preceded the last complete sweep, so that this sweep has seen every row that precedes them. The cursor passes the other
  * rows, and the next sweep finds them.
  *
  * Why the floor may rise: every transaction that inserts into the outbox locks the table (ROW EXCLUSIVE, which blocks no other writer) before the row
@@ -51,7 +51,7 @@ type SeenRow = [...RawRow, string];
 
 export type Found = { rows: Row[]; more: boolean };
 
-/** A bound on the rows that a sweep can see: the ids handed out and the transactions ended before its own snapshot. */
+/** A state that a sweep is certain to have seen: the ids handed out and the transactions ended before its own snapshot. */
 type Look = { lastId: number; snapshot: string };
 
 type Mark = { lastId: number; writers: string[]; settled: boolean };
