@@ -1,13 +1,13 @@
 import { createPublicKey } from 'node:crypto';
 import { z } from 'zod';
 
-/** Members of a JWK that a public key does not have (RFC 7518 section 6). */
+/** Members of a JWK that a public key must not have (RFC 7518 section 6). */
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
-/** NIST SP 800-131A: 112 bits of security. */
+/** The minimum size of an RSA modulus in bits. NIST SP 800-131A: 112 bits of security. */
 const smallestModulus = 2_048;
 
-/** The signature that a key can make, of those that Auth takes from clients; undefined for any other key. */
+/** Returns the signature algorithm of a key, among those that Auth accepts from clients; undefined for any other key. */
 function algorithmOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
   if (jwk['kty'] === 'EC' && jwk['crv'] === 'P-256') return 'ES256';
   if (jwk['kty'] === 'OKP' && jwk['crv'] === 'Ed25519') return 'Ed25519';
@@ -26,7 +26,7 @@ function faultOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
     return 'is not for signatures: "key_ops" must have "verify", or be left out';
   }
-  // RFC 9864 gives Ed25519 its own name; EdDSA is the one before
+  // RFC 9864 gives Ed25519 its own name; EdDSA is the previous one
   const names = algorithm === 'Ed25519' ? ['Ed25519', 'EdDSA'] : [algorithm];
   if (jwk['alg'] !== undefined && !names.includes(String(jwk['alg']))) {
     return `has "alg" ${String(jwk['alg'])}; it must be ${names.join(' or ')}, or be left out`;
@@ -40,11 +40,11 @@ function faultOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
   }
 }
 
-/** A public key that a client of Auth signs its assertions for, as a JWK (RFC 7517). */
+/** The public key of a pair with which a client of Auth signs its assertions, as a JWK (RFC 7517). */
 const clientJwk = z.looseObject({ kty: z.string(), kid: z.string().optional() }).superRefine((jwk, context) => {
   const message = faultOf(jwk);
   if (message !== undefined) context.addIssue({ code: 'custom', message });
 });
 
-/** Public keys of a client (RFC 7517 section 5). */
+/** The public keys of a client (RFC 7517 section 5). */
 export const clientJwks = z.strictObject({ keys: z.array(clientJwk).min(1, 'must have a key') });

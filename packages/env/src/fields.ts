@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { domainToASCII } from 'node:url';
 import { z } from 'zod';
 
-/** An environment variable that holds a whole number, within bounds. */
+/** An environment variable that holds an integer within bounds. */
 export function integer(min: number, max: number) {
   return z
     .string()
@@ -12,13 +12,13 @@ export function integer(min: number, max: number) {
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 }
 
-/** A TCP port, 0 for any free one. */
+/** A TCP port; 0 for any free one. */
 export const port = integer(0, 65_535).describe('the TCP port to listen on, 0 for any free one');
 
-/** A span of time in milliseconds. */
+/** A duration in milliseconds. */
 export const milliseconds = integer(1, 86_400_000);
 
-/** A URL with one of these schemes, kept as text. The value is never repeated in a fault, because it may hold a password. */
+/** A URL with one of these schemes, kept as text. Errors never include the value, because it may contain a password. */
 export function url(...schemes: string[]) {
   return z
     .string()
@@ -36,8 +36,8 @@ export const amqpUrl = url('amqp', 'amqps').describe('a URL such as amqp://login
 export const smtpUrl = url('smtp', 'smtps').describe('a URL such as smtp://host:1025');
 
 /**
- * The logins that publish each service's events, as `auth=login,tasks=login`; a name may stand several times. Names that are missing stand for a
- * login of the same name.
+ * The logins that publish each service's events, as `auth=login,tasks=login`. A service may occur several times. A missing service means a login with
+ * the service's name.
  */
 export const eventLogins = z
   .string()
@@ -51,7 +51,7 @@ export const eventLogins = z
   })
   .describe('which logins publish the events of each service, such as auth=login-of-auth,tasks=login-of-tasks');
 
-/** Whether events that do not name the login of their publisher are believed when the broker's permissions vouch for them. */
+/** Whether to trust events without the login of their publisher if the broker's permissions vouch for them. */
 export const eventsWithoutUserId = z.enum(['accept', 'refuse']).default('accept');
 
 export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
@@ -64,7 +64,7 @@ export const flag = z
 /** Letters, digits and hyphens, as in the domains of addresses (RFC 5321 section 4.1.2). */
 const hostName = /^(?=.{1,253}$)[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?)*$/;
 
-/** Domains with commas between them, kept as e-mail addresses have them: lower case, and international ones in Punycode. */
+/** Comma-separated domains in the form used in e-mail addresses: lower case, with international ones in Punycode. */
 export const domains = z.string().transform((text, context) =>
   text.split(',').flatMap((given) => {
     const domain = toDomain(given.trim().toLowerCase());
@@ -76,23 +76,23 @@ export const domains = z.string().transform((text, context) =>
 );
 
 function toDomain(given: string): string | undefined {
-  // the URL standard reads much as a host (%61 as a, 0x7f.1 as an address), so plain ASCII does not go through it
+  // the URL standard accepts many strings as a host (%61 as a, 0x7f.1 as an address), so plain ASCII is not passed through it
   const ascii = /[^\x20-\x7e]/.test(given) ? domainToASCII(given) : given;
   return hostName.test(ascii) ? ascii : undefined;
 }
 
-/** Origins of web pages with commas between them, each as browsers send it: `https://app.example.com`, `http://localhost:5173`. */
+/** Comma-separated origins of web pages, each as browsers send it: `https://app.example.com`, `http://localhost:5173`. */
 export const origins = z.string().transform((text, context) =>
   text.split(',').flatMap((item) => {
     const given = item.trim();
     const origin = toOrigin(given);
-    // a host with an asterisk is one to the URL standard
+    // the URL standard accepts a host with an asterisk
     if (origin === given && !given.includes('*')) return [origin];
     const remedy =
       origin === undefined || given.includes('*')
         ? 'write each origin as scheme://host or scheme://host:port, such as https://app.example.com, with commas between them; there are no wildcards'
         : `write ${origin}`;
-    // before an @ there may be a password
+    // the text before an @ may contain a password
     const shown = given.includes('@') ? 'an entry' : `"${given}"`;
     context.addIssue({ code: 'custom', message: `has ${shown}, which is not an origin; ${remedy}` });
     return [];
@@ -119,16 +119,14 @@ export function json<S extends z.ZodType>(schema: S) {
     .pipe(schema);
 }
 
-/**
- * A private key: a JWK or PEM, as it is or in a file (`file:///run/secrets/key`). A fault repeats neither key nor content.
- */
+/** A private key: a JWK or PEM, either inline or in a file (`file:///run/secrets/key`). Errors contain neither the key nor the file's content. */
 export const privateKey = z
   .string()
   .transform((text, context): KeyObject => {
     try {
       return parsePrivateKey(text.startsWith('file://') ? readFileSync(new URL(text), 'utf8') : text);
     } catch (error) {
-      // only what readFileSync says has both; a fault of the key could repeat it
+      // only errors of readFileSync have both; an error about the key could contain it
       const { syscall, code } = error as NodeJS.ErrnoException;
       const message =
         syscall === undefined
@@ -140,7 +138,7 @@ export const privateKey = z
   })
   .describe('a private key as JWK or PEM, or file:// with the path of one');
 
-/** Where a variable cannot have lines, PEM is written with \n. */
+/** A variable that cannot contain line breaks has the PEM with \n instead. */
 function parsePrivateKey(content: string): KeyObject {
   return content.trim().startsWith('{')
     ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The environment does not fit: `message` lists every fault at once, each with the variable's name and the remedy. */
+/** Invalid environment. `message` lists every fault at once, each with the variable's name and the remedy. */
 export class EnvError extends Error {
   override readonly name = 'EnvError';
   readonly faults: readonly string[];
@@ -11,8 +11,8 @@ export class EnvError extends Error {
 }
 
 /**
- * Parses the environment once, at the start of a process. Variables that the schema does not name are ignored; an empty
- * string counts as not set, as in a compose file with `${NAME:-}`. Values never appear in the faults, because they may be secrets.
+ * Parses the environment once, at the start of a process. Variables that are not in the schema are ignored. An empty string counts as unset, as in a
+ * compose file with `${NAME:-}`. Errors never contain values, because those may be secrets.
  * @throws EnvError with all faults.
  */
 export function readEnv<S extends z.ZodObject>(
@@ -39,7 +39,7 @@ function describe(schema: z.ZodObject, name: string): string {
 /** sysexits.h EX_CONFIG: something was found in an unconfigured or misconfigured state. */
 const badConfiguration = 78;
 
-/** `readEnv` for the start of a process: faults go to stderr, without a stack that says nothing, and the process ends with code 78. */
+/** `readEnv` for the start of a process: writes faults to stderr, without a useless stack trace, and ends the process with code 78. */
 export function readEnvOrExit<S extends z.ZodObject>(
   schema: S,
   from: { env: NodeJS.ProcessEnv; stderr: Pick<NodeJS.WriteStream, 'write'>; exit(code: number): never },

@@ -1,6 +1,6 @@
 /**
- * Every problem that a Taskwire service can answer with: its stable `code` for programs, the HTTP status and the
- * title for people. A code never changes its meaning; new ones are only added.
+ * Every problem that a Taskwire service can respond with: its stable `code` for programs, the HTTP status, and the title for people. The meaning of a
+ * code never changes; codes are only added.
  *
  * Statuses follow RFC 9110 and RFC 6585: https://www.rfc-editor.org/rfc/rfc9110 https://www.rfc-editor.org/rfc/rfc6585
  */
@@ -20,7 +20,7 @@ export const problemTypes = {
 
   weak_password: { status: 422, title: 'The password is too easy to guess' },
 
-  // who is asking, may they, how often
+  // authentication, authorization and rate limits
   unauthenticated: { status: 401, title: 'Authentication required' },
   invalid_token: { status: 401, title: 'The access token is not valid' },
   token_expired: { status: 401, title: 'The access token has expired' },
@@ -38,7 +38,7 @@ export const problemTypes = {
   reauthentication_required: { status: 403, title: 'Recent authentication required' },
   rate_limited: { status: 429, title: 'Too many requests' },
 
-  // the thing asked for
+  // the requested resource
   not_found: { status: 404, title: 'Resource not found' },
   method_not_allowed: { status: 405, title: 'The resource does not support this method' },
   gone: { status: 410, title: 'The resource has been deleted' },
@@ -64,7 +64,7 @@ export const problemTypes = {
   ineligible_assignee: { status: 422, title: 'This user cannot be assigned tasks' },
   no_performers: { status: 422, title: 'No eligible performer' },
 
-  // not the caller's fault; nothing of the inside is shown
+  // server-side faults; no internal details are shown
   internal: { status: 500, title: 'Something went wrong' },
   bad_gateway: { status: 502, title: 'Bad response from an upstream service' },
   unavailable: { status: 503, title: 'Service temporarily unavailable' },

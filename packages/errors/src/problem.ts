@@ -1,20 +1,20 @@
 import { problemTypes, type ProblemCode } from './codes.ts';
 
-/** One fault of one field. `field` is the dotted path from the root of the input, for example `labels.0`. */
+/** One error of one field. `field` is the dotted path from the root of the input, for example `labels.0`. */
 export type FieldError = { field: string; code: string; message: string };
 
-/** What may be said of a problem beyond its code. */
+/** Optional details of a problem. */
 export type ProblemExtra = {
   errors?: readonly FieldError[];
   /** Response headers that belong to the problem, such as `Retry-After` or `WWW-Authenticate`. */
   headers?: Readonly<Record<string, string>>;
-  /** What really happened; logged, never shown. */
+  /** The underlying error, which is logged but never shown. */
   cause?: unknown;
 };
 
 /**
- * An error that is meant for the caller. It becomes an RFC 9457 problem document in one place, the HTTP server.
- * Anything thrown that is not a Problem is answered as `internal`, with nothing of it shown.
+ * An error that is meant for the caller. The HTTP server is the only place that converts it to an RFC 9457 problem document. Any other error is
+ * reported as `internal`, without its details.
  */
 export class Problem extends Error {
   override readonly name = 'Problem';
@@ -37,12 +37,12 @@ export class Problem extends Error {
   }
 }
 
-/** A Problem to throw. `detail` is a sentence for the person who reads the answer; it must not carry secrets. */
+/** Creates a Problem to throw. `detail` is a sentence for the person who reads the response, and must not contain secrets. */
 export function problem(code: ProblemCode, detail?: string, extra: ProblemExtra = {}): Problem {
   return new Problem(code, detail, extra);
 }
 
-/** An error as one line for logs and `last_error` columns: its name, message and chain of causes, at most 2,000 characters. */
+/** Formats an error as one line for logs and `last_error` columns: its name, message and chain of causes, at most 2,000 characters. */
 export function errorText(error: unknown): string {
   const parts: string[] = [];
   for (let e: unknown = error, depth = 0; e !== undefined && e !== null && depth < 5; depth++) {

@@ -1,7 +1,7 @@
 import { problem, type Problem } from './problem.ts';
 
 /**
- * The refusal of a token that has none of these scopes, one of which suffices, with the challenge of RFC 6750 section 3.1. `what` begins the
+ * Returns the problem for a token that has none of these scopes, one of which suffices, with the challenge of RFC 6750 section 3.1. `what` begins the
  * sentence for the caller.
  */
 export function insufficientScope(scopes: readonly string[], what = 'The token needs'): Problem {
@@ -10,7 +10,7 @@ export function insufficientScope(scopes: readonly string[], what = 'The token n
   });
 }
 
-/** The refusal of what no application may do for a user, whatever its scopes: there is no scope to ask for. */
+/** Returns the problem for an action that no application may perform for a user: no scope permits it. */
 export function onlyInPerson(): Problem {
   return problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
 }

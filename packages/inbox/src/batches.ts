@@ -1,6 +1,6 @@
 /**
- * Runs items together: what arrives while a batch runs makes up the next one, so a single item waits for nobody and many share a round trip.
- * `run` gives one result for each item, in their order; when it rejects, so do all items of the batch.
+ * Runs items in batches. Items that arrive while a batch runs form the next one, so that a single item never waits and many share a round trip. `run`
+ * returns one result per item, in the same order. If it rejects, every item of the batch rejects.
  */
 export function createBatches<I, R>(options: {
   maxItems: number;
@@ -12,7 +12,7 @@ export function createBatches<I, R>(options: {
 
   async function runAll(): Promise<void> {
     running = true;
-    // what is delivered in the same turn of the event loop goes together
+    // items delivered in the same turn of the event loop share a batch
     await new Promise((resolve) => setImmediate(resolve));
     while (waiting.length > 0) {
       const batch = waiting.slice(0, options.maxItems);

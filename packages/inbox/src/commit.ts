@@ -4,17 +4,17 @@ import { takeJobs, type Job } from './store.ts';
 
 export type Effect = ((tx: Tx) => Promise<void>) | undefined;
 
-/** `committed`, or `refused`: the message was taken over before, or an earlier one of its key is not settled. Nothing was done then. */
+/** `committed`, or `refused`: the message was taken over before, or an earlier one of its key is not completed. A refused message has no effect. */
 export type CommitResult = 'committed' | 'refused';
 
-/** Beyond this a transaction holds the locks of its first effects for too long. */
+/** With more effects, a transaction would hold the locks of its first effects for too long. */
 const maxTogether = 50;
-/** A transaction that lost a deadlock, alone, wins the next time or the one after; more is a bug of the effect. */
+/** A transaction that lost a deadlock succeeds alone on its first or second retry. More conflicts indicate a bug in the effect. */
 const maxConflicts = 3;
 
 /**
- * Commits effects together with the rows that remember their messages. Those that are ready at the same time share one transaction, since a
- * commit costs more than most effects; when that fails, each runs alone, so that nobody pays for another's error.
+ * Commits effects together with the rows that remember their messages. Effects that are ready at the same time share one transaction, since a commit
+ * costs more than most effects. If that transaction fails, each effect runs alone, so that one failure does not affect the others.
  * @returns a function that rejects with the error of this effect.
  */
 export function createCommitter(db: Database): (job: Job, effect: Effect) => Promise<CommitResult> {
@@ -48,7 +48,7 @@ export function createCommitter(db: Database): (job: Job, effect: Effect) => Pro
       try {
         return await commit(items);
       } catch (error) {
-        // an outage is nobody's fault; otherwise the effect whose fault it was shows below
+        // an outage is not the fault of any effect; otherwise running each one alone identifies the faulty effect
         if (outageOf(error) === 'unavailable') return items.map(() => ({ error }));
       }
     }

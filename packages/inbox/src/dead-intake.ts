@@ -8,8 +8,8 @@ import type { SurviveOutage } from './outage.ts';
 import { recordDead } from './store.ts';
 
 /**
- * Takes what the queue gave up on: a message that killed its consumer before it could even be recorded. It becomes a dead letter for each of
- * its handlers that had not settled it.
+ * Processes messages that the queue dead-lettered, such as one that killed its consumer before it could be recorded. The message becomes a dead
+ * letter for each of its handlers that had not completed it.
  */
 export function createDeadIntake(options: {
   db: Database;
@@ -26,7 +26,7 @@ export function createDeadIntake(options: {
     const reason = delivery.headersFault === undefined ? storable(death?.reason ?? 'unknown') : 'unreadable_headers';
     const error = storable(`${delivery.routingKey} gave it up: ${reason}`);
     const attempts = delivery.deliveryCount;
-    // the routing key is that of the dead queue by now; the type is still the event's
+    // the routing key is now that of the dead queue, but the type is still the event's
     const message = toMessage(delivery);
     const wanted = handlers.of(message.type);
     if (wanted.length === 0 && options.ignores(message.type))

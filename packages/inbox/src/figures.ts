@@ -3,7 +3,7 @@ import { query, type Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { InboxMetrics } from './metrics.ts';
 
-/** As often as metrics are scraped, commonly. */
+/** A common scrape interval. */
 const everyMs = 15_000;
 
 const countUnsettled = `
@@ -11,7 +11,7 @@ const countUnsettled = `
 const countDead = `
   SELECT count(*)::integer AS count FROM (SELECT FROM dead_letters WHERE state = 'dead' LIMIT 10000) AS bounded`;
 
-/** Keeps the gauges of what is recorded. */
+/** Keeps the gauges of recorded messages and dead letters up to date. */
 export function createFigures({ db, metrics, logger }: { db: Database; metrics: InboxMetrics; logger: Logger }): Loop {
   return createLoop({
     name: 'inbox figures',

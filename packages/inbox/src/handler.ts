@@ -4,61 +4,61 @@ import { typeMatcher } from './type-pattern.ts';
 
 export type HandlerContext = {
   messageId: string;
-  /** The message's type, where the handler's is a pattern. */
+  /** The type of the message, which matters if the handler's type is a pattern. */
   type: string;
   aggregateId: string | undefined;
-  /** 1 for the first. */
+  /** 1 for the first attempt. */
   attempt: number;
-  /** Aborted when the handler takes too long, and when the process stops. */
+  /** Aborted when the handler times out, and when the process stops. */
   signal: AbortSignal;
 };
 
 /**
- * What is to be kept in order within an aggregate:
- * none — nothing, messages of one aggregate may be handled side by side;
- * through_retry — a message waits while an earlier one is tried again, but not for one that is dead;
- * through_dead_letters — it also waits for a dead one, until that is replayed or dropped.
+ * The order that is kept within an aggregate:
+ * none: none, messages of one aggregate may be handled concurrently;
+ * through_retry: a message waits while an earlier one is being retried, but not for a dead letter;
+ * through_dead_letters: a message also waits for an earlier dead letter, until that is replayed or dropped.
  */
 export type Order = 'none' | 'through_retry' | 'through_dead_letters';
 
 export type Handler = {
-  /** Routing key, or a pattern as in a binding: `*` is one word, `#` any number of them. Or a list of these. */
+  /** A routing key, a binding pattern (`*` matches one word, `#` any number of words), or a list of these. */
   type: string | readonly string[];
   /**
-   * Told apart from other handlers of the same messages, for as long as messages are remembered: renaming it forgets them. Default: `type`,
-   * where that is one.
+   * Identifies the handler among others of the same messages, for as long as messages are remembered: renaming a handler forgets its messages.
+   * Default: `type`, if that is a single one.
    */
   name?: string;
   schema: z.ZodType;
   order: Order;
   /**
-   * Decides what becomes of a message, outside of any transaction: network calls happen here. It may run more than once for a message, and an
-   * error that it throws is a retry.
+   * Decides the outcome of a message, outside any transaction, so that it may make network calls. It may run more than once for a message. An error
+   * that it throws is a retry.
    */
   handle(event: unknown, context: HandlerContext): Promise<Outcome>;
 };
 
-/** A handler whose `handle` gets what its schema makes of the payload. */
+/** Defines a handler whose `handle` receives the payload as parsed by its schema. */
 export function defineHandler<S extends z.ZodType>(
   handler: Omit<Handler, 'schema' | 'handle'> & {
     schema: S;
     handle(event: z.output<S>, context: HandlerContext): Promise<Outcome>;
   },
 ): Handler {
-  // the inbox passes only what this schema has parsed
+  // the inbox passes only events that this schema has parsed
   return { ...handler, handle: (event, context) => handler.handle(event as z.output<S>, context) };
 }
 
 export type NamedHandler = Handler & { name: string };
 
 export type Handlers = {
-  /** All that want messages of this type; each settles them for itself. */
+  /** The handlers of messages of this type. Each one completes the message independently. */
   of(type: string): readonly NamedHandler[];
   named(name: string): NamedHandler | undefined;
   names: readonly string[];
 };
 
-/** @throws when two have the same name, or one has none. */
+/** @throws if two handlers have the same name, or one has none. */
 export function indexHandlers(handlers: readonly Handler[]): Handlers {
   const named = new Map<string, NamedHandler>();
   for (const handler of handlers) {
@@ -73,7 +73,7 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
       let found = byType.get(type);
       if (found === undefined) {
         found = candidates.filter(({ matches }) => matches(type)).map(({ handler }) => handler);
-        // there are few types; what strangers send under a pattern must not fill the memory
+        // there are few types, but arbitrary types that others publish under a pattern must not fill the memory
         if (byType.size < 1_000) byType.set(type, found);
       }
       return found;

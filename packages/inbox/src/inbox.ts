@@ -22,32 +22,32 @@ export const inboxMigrations: MigrationSource = {
 };
 
 export type Inbox = Component & {
-  /** Tries what is due once, replayed messages included, for tests. */
+  /** Runs one round of every retry that is due, replayed messages included. For tests. */
   tick(): Promise<Progress>;
 };
 
 export type InboxOptions = {
   db: Database;
   rabbit: Rabbit;
-  /** `<service>.events`; what it gave up on is taken from `<queue>.dead`. */
+  /** `<service>.events`. Messages that the queue dead-letters are read from `<queue>.dead`. */
   queue: string;
   handlers: readonly Handler[];
   /**
-   * Types, or patterns, that the queue is bound to but nothing here is done with: a message of them that no handler takes is acked, without a row
-   * and without a dead letter. Anything else that no handler takes is a dead letter.
+   * Types, or type patterns, that the queue is bound to but this service does not handle. If no handler matches such a message, it is acknowledged
+   * without a row or a dead letter. Any other message without a handler becomes a dead letter.
    */
   ignore?: readonly string[];
-  /** Whose events are believed. Unless given: those of logins named like the service, and those that the broker's permissions vouch for. */
+  /** The senders whose events are trusted. Default: logins named like the service, and messages that the broker's topic permissions vouch for. */
   senders?: SenderRules;
   telemetry: Telemetry;
-  /** Asked before recorded messages are tried: say no while what handlers call is known to be away (an open breaker). */
+  /** Checked before recorded messages are claimed. Return false while a dependency of the handlers is known to be unavailable (an open breaker). */
   claimWhile?: () => boolean;
   limits?: Partial<InboxLimits>;
 };
 
 /**
- * Takes messages from a queue and settles each once for each of its handlers: the effect and the memory of the message commit together, and
- * only then it is acked. What fails is recorded and tried again; what fails for good becomes a dead letter.
+ * Consumes messages from a queue and completes each one once for each of its handlers. The effect and the row that remembers the message commit
+ * together, and only then is the message acknowledged. Failed messages are recorded and retried; permanent failures become dead letters.
  */
 export function createInbox(options: InboxOptions): Inbox {
   const { db, rabbit, queue, telemetry } = options;
@@ -84,7 +84,7 @@ export function createInbox(options: InboxOptions): Inbox {
   ];
   const intake = createIntake({ db, handlers, ignores, senders, runner, survive, limits, metrics, logger, onRecorded });
   const deadIntake = createDeadIntake({ db, handlers, ignores, survive, metrics, logger });
-  // a database that lacks the tables is no more ready than one that is away
+  // a database without the tables is no more ready than an unavailable one
   const ready = async (): Promise<void> => void (await query(db.pool, 'SELECT uncounted FROM inbox_retries LIMIT 0'));
   let consumers: Consumer[] = [];
 
@@ -103,7 +103,7 @@ export function createInbox(options: InboxOptions): Inbox {
       ];
     },
     async stop() {
-      // handlers that are slow get half of the time that a consumer waits for them
+      // slow handlers get half of the time that a consumer waits for them
       const impatience = setTimeout(() => {
         for (const each of [runner, retryRunner]) each.stop(new Error('the process stops'));
       }, 2_500);

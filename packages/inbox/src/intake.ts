@@ -18,7 +18,7 @@ import { admitJobs, errorHistory, recordDead, recordRetry, untried, type Admissi
 export type IntakeOptions = {
   db: Database;
   handlers: Handlers;
-  /** Types that pass without a trace where no handler takes them. */
+  /** Whether a type without a matching handler is acknowledged without a trace. */
   ignores: (type: string) => boolean;
   senders: SenderRules;
   runner: HandlerRunner;
@@ -26,16 +26,16 @@ export type IntakeOptions = {
   limits: InboxLimits;
   metrics: InboxMetrics;
   logger: Logger;
-  /** A message was recorded that can be tried at once. */
+  /** Called after a message was recorded that can be attempted at once. */
   onRecorded: () => void;
 };
 
-/** Statements look up this many messages at a time; the prefetch is of that order. */
+/** The number of messages looked up per statement; of the same order as the prefetch. */
 const maxAdmitted = 200;
 
 /**
- * Settles what comes from the queue: resolves when a message can be acked, which is when its effect is committed or its failure recorded. Within a
- * handler's key one message is at work at a time, in the order of the queue.
+ * Processes messages from the queue. The returned function resolves when the message can be acknowledged, which is when its effect is committed or
+ * its failure is recorded. For each handler and key, one message runs at a time, in queue order.
  */
 export function createIntake(options: IntakeOptions): (delivery: Delivery) => Promise<void> {
   const { db, handlers, runner, survive, limits, metrics, logger } = options;
@@ -61,7 +61,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     await conclude(job, handler, await afterCommit(job, { outcome, inContext }, signal), signal);
   }
 
-  /** Commits a handled message. An effect that fails is a retry; one that may not be taken yet waits. */
+  /** Commits a handled message. A failing effect becomes a retry; a message that may not run yet is recorded as waiting. */
   async function afterCommit(
     job: Job,
     { outcome, inContext }: Decision,
@@ -87,7 +87,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     signal: AbortSignal,
   ): Promise<void> {
     if (outcome === 'committed') return done(job);
-    // taken over by another process meanwhile, or held up by what that one recorded; the record tells which
+    // another process took the message over, or recorded an earlier one of its key that now blocks it; the record shows which
     if (outcome === 'refused') return await wait(job, 'waiting', signal);
     switch (outcome.kind) {
       case 'done':
@@ -104,7 +104,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
     if (message.sentAt !== undefined) metrics.lag.observe({ handler }, Math.max(0, Date.now() / 1000 - message.sentAt));
   }
 
-  /** Stored untried, to run when those before it are settled; at once, if they are by now. */
+  /** Records the message without handling it. It runs after earlier messages with the same key, or at once if they have completed. */
   async function wait(job: Job, outcome: 'waiting' | 'suspect', signal: AbortSignal): Promise<void> {
     const record = async (tx: Tx): Promise<boolean> => {
       tx.afterCommit(options.onRecorded);
@@ -153,7 +153,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
         const key = orderKey(message, handler);
         const job: Job = { message, handler: handler.name, orderKey: key };
         const run = (): Promise<void> =>
-          // handed out again and again: this message may be what kills the process, so it is recorded before it is tried
+          // after repeated deliveries this message may be what kills the process, so it is recorded before it is attempted
           suspect ? wait(job, 'suspect', signal) : settle(handler, message, signal);
         return key === undefined ? run() : chains.after(`${handler.name} ${key}`, run, signal);
       }),

@@ -1,6 +1,6 @@
-/** Runs work of one key one after the other, in the order of the calls; work of different keys side by side. */
+/** Runs work with the same key sequentially, in call order, and work with different keys concurrently. */
 export type KeyChains = {
-  /** @throws the signal's reason, without running, when it is aborted before its turn; and what `run` throws. */
+  /** @throws the signal's reason, without running, if it is aborted before its turn; or the error of `run`. */
   after(key: string, run: () => Promise<void>, signal: AbortSignal): Promise<void>;
 };
 

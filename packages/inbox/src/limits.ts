@@ -1,24 +1,35 @@
 import { lease, type BackOff } from '@taskwire/lifecycle';
 
 export type InboxLimits = {
-  /** Messages held at a time, also those that wait behind another of their key. */
+  /** The maximum number of unacknowledged messages, including those that wait behind another one with the same key. */
   prefetch: number;
-  /** Handlers of new messages that run at a time, and as many of recorded ones: they wait for the network mostly. */
+  /**
+   * The maximum number of concurrent handlers of new messages, and separately of recorded messages. Handlers spend most of their time waiting for the
+   * network.
+   */
   concurrency: number;
-  /** A handler that has not decided by then is given up and tried again. Longer than any call that it makes with its own timeout. */
+  /** A handler that has not decided within this time times out and is retried. Must be longer than the timeout of any call that it makes. */
   handleTimeoutMs: number;
-  /** How long a recorded message stays with a process that died. A living one renews its leases, four times in this time. */
+  /** How long a recorded message stays leased to a process that died. A live process renews its leases four times in this period. */
   leaseMs: number;
-  /** Attempts before a message is dead. With the back-off below the last comes 13 minutes after the first on average, 27 at most: longer than a deploy; outages of what handlers call are for `claimWhile` and `unavailable`. */
+  /**
+   * The maximum number of attempts before a message becomes a dead letter. With the back-off below, the last attempt comes 13 minutes after the first
+   * on average, and 27 minutes at most: longer than a deploy. Outages of dependencies are covered by `claimWhile` and `unavailable`.
+   */
   maxAttempts: number;
-  /** How long a message may find what its handler needs unavailable: longer than people let an outage last. After that it is a dead letter, for a replay. */
+  /**
+   * How long a message may find a dependency unavailable before it becomes a dead letter, to be replayed. Longer than operators let an outage last.
+   */
   maxUnavailableMs: number;
-  /** Processes that may die over a message: beyond a deploy, an eviction and an accident it is the message. */
+  /** How many processes may die while handling a message. Beyond a deploy, an eviction and an accident, the message is the likely cause. */
   maxCrashes: number;
   backOff: BackOff;
-  /** A message that came back this often is recorded before it is tried. Once is what every lost connection does; the queue's limit is 5. */
+  /** A message redelivered this often is recorded before it is attempted. Every lost connection causes one redelivery; the queue's limit is 5. */
   suspectAfterDeliveries: number;
-  /** How long ids are remembered. A copy can come as late as a relay or broker that was down comes back; a week is longer than anybody leaves them. */
+  /**
+   * How long message ids are remembered. A duplicate can arrive as late as a relay or broker returns from an outage; a week is longer than anyone
+   * leaves one down.
+   */
   retentionMs: number;
 };
 

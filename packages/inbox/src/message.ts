@@ -2,24 +2,24 @@ import type { Delivery } from '@taskwire/rabbit';
 import type { NamedHandler } from './handler.ts';
 import { provenanceOf, senderFault, type Provenance, type SenderRules } from './sender.ts';
 
-/** A message in the form in which it is stored; everything fits into its column, whatever was sent. */
+/** A message in its stored form. Every field fits its column, whatever was sent. */
 export type Message = {
-  /** As it came; a lower-case uuid, unless the message is invalid. */
+  /** As received; a lower-case UUID unless the message is invalid. */
   id: string | undefined;
   type: string;
   aggregateId: string | undefined;
   correlationId: string | undefined;
   appId: string | undefined;
-  /** Seconds since the epoch; undefined when what was sent is no time of the years 1970 to 9999. */
+  /** Seconds since the epoch. Undefined if the sent value is not a time between the years 1970 and 9999. */
   sentAt: number | undefined;
-  /** How it came. Undefined for one that was stored by a version that did not remember it: that version has taken it over. */
+  /** How the message arrived. Undefined for messages stored by a version that did not record it; that version has already accepted them. */
   provenance: Provenance | undefined;
-  /** JSON text, with the provenance under a key of its own. */
+  /** JSON text, including the provenance under a key of its own. */
   headers: string;
   payload: Buffer;
 };
 
-/** Why a message cannot be handled as it is. Codes are stable: operators search by them. */
+/** Why a message cannot be handled. Codes are stable, because operators search by them. */
 export type InvalidReason =
   | 'bad_message_id'
   | 'unknown_type'
@@ -33,11 +33,11 @@ export type InvalidReason =
 
 export type Invalid = { reason: InvalidReason; error: string };
 
-/** The versions of event payloads that this build reads. */
+/** The versions of event payloads that this build can read. */
 const schemaVersions: readonly unknown[] = [1];
-/** In an index row (2,704 bytes at most) there must be room for it, at three bytes each, and for a handler's name. Ids have 36 characters. */
+/** An index row (2,704 bytes at most) must have room for the key, at three bytes per character, and for a handler's name. Ids have 36 characters. */
 const maxKeyLength = 500;
-/** Several times what an outbox accepts (64 KiB); a dead letter of this size still fits through psql. */
+/** Several times the size that an outbox accepts (64 KiB). A dead letter of this size is still usable in psql. */
 const maxPayloadBytes = 262_144;
 
 /** Whether an id can be remembered. */
@@ -64,20 +64,23 @@ export function toMessage(delivery: Delivery): Message {
   };
 }
 
-/** Where stored messages keep their provenance: replays are judged by it too. A header of this name that came with a message is overwritten. */
+/**
+ * The header in which stored messages keep their provenance, which is checked again on replay. A header of this name in a received message is
+ * overwritten.
+ */
 const provenanceHeader = 'x-taskwire-provenance';
 
-/** The provenance of a message that was stored, from its headers. */
+/** Returns the provenance of a stored message from its headers. */
 export function storedProvenance(headers: string): Provenance | undefined {
   return (JSON.parse(headers) as { [provenanceHeader]?: Provenance })[provenanceHeader];
 }
 
-/** The header as it came, of a message that was stored. */
+/** Returns the `schema_version` header of a stored message as received. */
 export function schemaVersionOf({ headers }: Message): unknown {
   return (JSON.parse(headers) as Record<string, unknown>)['schema_version'];
 }
 
-/** What is wrong with a message whoever handles it. */
+/** Checks a message independently of its handlers. Returns the fault, or undefined. */
 export function checkMessage(
   message: Message,
   {
@@ -104,7 +107,7 @@ export function checkMessage(
   return undefined;
 }
 
-/** The event that a handler gets. */
+/** Parses the event for a handler. */
 export function readEvent(message: Message, handler: NamedHandler): { event: unknown } | Invalid {
   if (handler.order !== 'none' && message.aggregateId === undefined)
     return invalid('no_aggregate_id', 'the header aggregate_id is missing, and the handler needs order');
@@ -120,14 +123,14 @@ export function readEvent(message: Message, handler: NamedHandler): { event: unk
   return invalid('bad_schema', issues.join('; '));
 }
 
-/** The key that a handler keeps in order; undefined when it asks for none. */
+/** Returns the key by which a handler keeps messages in order; undefined if the handler needs no order. */
 export function orderKey(message: Message, handler: NamedHandler): string | undefined {
   return handler.order === 'none' ? undefined : message.aggregateId;
 }
 
 /**
- * Text as PostgreSQL takes it: without NUL, and without half characters (an error message may cut one in two), which jsonb refuses; bounded, since
- * nobody reads more.
+ * Makes text storable in PostgreSQL: without NUL, and without unpaired surrogates, which jsonb rejects (truncating an error message may split a
+ * pair). The length is bounded, since no one reads more.
  */
 export function storable(text: string, maxLength?: number): string;
 export function storable(text: string | undefined): string | undefined;
@@ -135,7 +138,7 @@ export function storable(text: string | undefined, maxLength = 2_000): string | 
   return text?.replaceAll('\0', '\uFFFD').slice(0, maxLength).toWellFormed();
 }
 
-/** A sender that counts in micro- or nanoseconds is beyond what PostgreSQL has as a time; one that counts in milliseconds is in no year of ISO 8601. */
+/** A timestamp in microseconds or nanoseconds exceeds PostgreSQL's range of times; one in milliseconds exceeds the four-digit years of ISO 8601. */
 function storableTime(seconds: number | undefined): number | undefined {
   return seconds !== undefined && seconds < 253_402_300_800 ? seconds : undefined;
 }

@@ -4,7 +4,7 @@ export type InboxMetrics = ReturnType<typeof createMetrics>;
 
 const made = new WeakMap<Registry, InboxMetrics>();
 
-/** The package's metrics in this registry, made once. */
+/** Returns the package's metrics in this registry, created once. */
 export function inboxMetrics(registry: Registry): InboxMetrics {
   let metrics = made.get(registry);
   if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
@@ -24,7 +24,7 @@ function createMetrics(registry: Registry) {
       name: 'inbox_handle_seconds',
       help: 'How long handlers take, each attempt.',
       labelNames: ['handler'],
-      // from a statement to the time after which a handler is given up
+      // from the duration of one statement to the timeout of a handler
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
       registers,
     }),

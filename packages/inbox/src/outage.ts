@@ -4,21 +4,20 @@ import { fullJitter } from '@taskwire/lifecycle';
 import { outageOf, type Database, type Outage } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 
-/** Between two probes whether the database is back. */
+/** Back-off between probes of an unavailable database. */
 const probe = { baseMs: 100, capMs: 2_000 };
-/** What fails this often although the database answers will fail again. */
+/** Work that fails this often although the database responds will fail again. */
 const maxFailures = 3;
 
 /**
- * Runs work that needs nothing but the database. While the database cannot work (by SQLSTATE, or by a probe that writes) it waits, and goes on when
- * the database is back. The work must be safe to repeat, since a commit whose answer was lost may have taken place.
+ * Runs work that needs only the database. While the database cannot work (as shown by an SQLSTATE or by a writing probe), it waits, and continues
+ * when the database is back. The work must be safe to repeat: a commit whose response was lost may have taken effect.
  */
 export type SurviveOutage = {
-  /** @throws the work's error when it fails although the database works, and the signal's reason. */
+  /** @throws the error of the work if it fails although the database works, or the signal's reason. */
   run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
-   * For what has no other way, such as recording a failure: a lock that is not free in time, or a statement that takes too long, is waited for
-   * as well.
+   * For work without an alternative, such as recording a failure: also retries after a lock timeout or a statement timeout.
    * @throws as `run` does, for any other error.
    */
   persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
@@ -27,13 +26,13 @@ export type SurviveOutage = {
 export function createSurviveOutage(options: {
   db: Pick<Database, 'checkWritable'>;
   logger: Logger;
-  /** Ends the probing. */
+  /** Stops the probing. */
   stopping: AbortSignal;
 }): SurviveOutage {
   const { db, logger, stopping } = options;
   let probing: Promise<boolean> | undefined;
 
-  /** All who wait share one probe, which goes on until the database takes writes. Gives whether it was away at all. */
+  /** All waiting callers share one probe, which continues until the database accepts writes. Returns whether the database was unavailable. */
   async function untilBack(): Promise<boolean> {
     for (let failures = 1; ; failures++) {
       try {
@@ -59,7 +58,7 @@ export function createSurviveOutage(options: {
         const outage = outageOf(error);
         probing ??= untilBack().finally(() => (probing = undefined));
         if (await abortable(probing, signal)) failures = 0;
-        // the probe passed, yet the work met an outage: one of its table, or one that ended in between
+        // the probe passed, but the work met an outage: one that affects only its table, or one that has ended since
         else if (outage !== undefined && waitsFor.includes(outage))
           await delay(fullJitter(tries, probe), undefined, { signal });
         else if (failures >= maxFailures) throw error;

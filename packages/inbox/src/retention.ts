@@ -3,12 +3,12 @@ import { query, type Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { InboxMetrics } from './metrics.ts';
 
-/** A delete of this many takes some tens of milliseconds; the rows lie side by side in the table and at the left edge of its key. */
+/** Deleting this many rows takes some tens of milliseconds. The rows are adjacent in the table and at the left edge of its key. */
 const batch = 5_000;
 const everyMs = 60_000;
 
-// From `$1` on, so that entries deleted a moment ago are not walked over again. An id tells when the message was made, received_at when it
-// came: one that was on its way for longer than the retention is still remembered for the whole of it.
+// Starts from `$1`, so that recently deleted index entries are not scanned again. The id carries the time at which the message was created, and
+// received_at the time at which it arrived. A message that was in transit for longer than the retention is still remembered for the full retention.
 const deleteBatch = `
   WITH old AS (
     SELECT message_id, handler FROM inbox
@@ -20,7 +20,7 @@ const deleteBatch = `
 
 const nil = '00000000-0000-0000-0000-000000000000';
 
-/** Forgets message ids beyond their retention, a batch each round until none is left. */
+/** Deletes message ids beyond their retention, one batch per round until none is left. */
 export function createRetention(options: {
   db: Database;
   retentionMs: number;
@@ -44,7 +44,7 @@ export function createRetention(options: {
   });
 }
 
-/** The lowest version 7 uuid of a millisecond: RFC 9562 puts the time into its first 48 bits. */
+/** The lowest version 7 UUID of a millisecond. RFC 9562 puts the time into the first 48 bits. */
 function lowestUuidOf(ms: number): string {
   const hex = Math.max(0, ms).toString(16).split('.')[0]?.padStart(12, '0') ?? '';
   return `${hex.slice(0, 8)}-${hex.slice(8)}-7000-8000-000000000000`;

@@ -3,18 +3,18 @@ import type { Message } from './message.ts';
 import { toMessage, type MessageRow } from './stored-message.ts';
 import { errorHistory, lockOrder } from './store.ts';
 
-/** A recorded message that this process is at, until its lease runs out. */
+/** A recorded message that this process has leased. */
 export type Claim = {
   seq: string;
   lease: string;
   message: Message;
   handler: string;
   orderKey: string | undefined;
-  /** This one included. */
+  /** The number of attempts, including this one. */
   attempts: number;
-  /** Tries before this one that used up no attempt. */
+  /** The number of earlier attempts that did not count. */
   uncounted: number;
-  /** Since it came, or was replayed. */
+  /** Milliseconds since the message arrived or was replayed. */
   triedForMs: number;
   crashes: number;
 };
@@ -31,10 +31,10 @@ type ClaimRow = MessageRow & {
   crashes: number;
 };
 
-// The attempt counts from here, before anything is tried: a message that kills the process has used one up. A lease that is still there has
-// run out, so whoever had it died or hung. The rows are chosen in an ARRAY, which is evaluated once; of `IN (SELECT …)` PostgreSQL may make a join
-// that looks again for each row of the table, finds others each time, and takes more than the limit. Messages of a handler that this build does
-// not know are another build's, while two run side by side in a deploy; after an hour it is nobody's, and the message is to be a dead letter.
+// The attempt is counted here, before the handler runs: a message that kills the process has used one up. A remaining lease has expired, so its owner
+// died or hung. The rows are selected in an ARRAY, which is evaluated once. PostgreSQL may turn `IN (SELECT …)` into a join that repeats the subquery
+// for each row of the table, finds other rows each time, and exceeds the limit. A message whose handler this build does not know belongs to another
+// build while two run concurrently during a deploy. After an hour no other build is expected, so the message is claimed and becomes a dead letter.
 const claimWhere = (condition: string): string => `
   UPDATE inbox_retries r
   SET attempts = attempts + 1, crashes = crashes + (lease IS NOT NULL)::integer, lease = $1::uuid,
@@ -50,7 +50,7 @@ const claimWhere = (condition: string): string => `
 const claimDueSql = claimWhere('lease IS NULL');
 const claimSuspectSql = claimWhere('lease IS NOT NULL');
 
-// a lease that was lost meanwhile is not taken back
+// a lost lease is not renewed
 const renewSql = `
   UPDATE inbox_retries r SET next_attempt_at = now() + $3::float8 * interval '1 millisecond'
   FROM unnest($1::bigint[], $2::uuid[]) AS held (seq, lease)
@@ -58,15 +58,15 @@ const renewSql = `
 
 const remove = 'DELETE FROM inbox_retries WHERE seq = $1 AND lease = $2 RETURNING true AS done';
 
-// a replayed message may stand before one that is at work, and waits for that one
+// a replayed message may precede one that is being handled, and waits for it
 const promoteNext = `
   UPDATE inbox_retries SET state = 'retry', next_attempt_at = now()
   WHERE state = 'waiting'
     AND seq = (SELECT seq FROM inbox_retries WHERE handler = $1 AND order_key = $2 ORDER BY seq LIMIT 1)
     AND NOT EXISTS (SELECT FROM inbox_retries WHERE handler = $1 AND order_key = $2 AND state = 'retry')`;
 
-// Of many errors the first and the latest are kept: two days of an outage are hundreds. $6: 1 for a try that uses up no attempt. One before it can
-// only have been replayed while this was at work, and goes first.
+// Keep the first error and the latest 29: a two-day outage produces hundreds. $6 is 1 when the attempt doesn't count. An earlier message in the chain
+// can only be one replayed in the meantime; it goes first.
 const putBack = `
   UPDATE inbox_retries r
   SET lease = NULL, last_error = $4,
@@ -90,30 +90,33 @@ const holdBack = `
   UPDATE inbox_retries SET state = 'dead', lease = NULL, next_attempt_at = NULL, last_error = $3, errors = errors || $4::jsonb
   WHERE seq = $1 AND lease = $2`;
 
-/** Whose messages are claimed, and for how long. */
+/** The handlers whose messages are claimed, and the length of the lease. */
 type Claiming = { handlers: readonly string[]; leaseMs: number };
 
-/** Due messages, first those that were never left behind by a process. */
+/** Claims due messages without an expired lease, in the order in which they came due. */
 export async function claimDue(db: Database, limit: number, claiming: Claiming): Promise<Claim[]> {
   return await claim(db, { name: 'inbox claim due', text: claimDueSql }, limit, claiming);
 }
 
-/** Renews the leases of claims that this process still works on. */
+/** Renews the leases of claims that this process is still working on. */
 export async function renew(db: Database, claims: readonly Claim[], leaseMs: number): Promise<void> {
   if (claims.length === 0) return;
   const values = [claims.map(({ seq }) => seq), claims.map(({ lease }) => lease), leaseMs];
   await query(db.pool, { name: 'inbox renew', text: renewSql, values });
 }
 
-/** One message under which a process died or hung: to be handled alone, so that it can take nobody with it if it was the cause. */
+/**
+ * Claims one message whose previous lease expired because a process died or hung. It is handled alone, so that if it was the cause, no other message
+ * is affected.
+ */
 export async function claimSuspect(db: Database, claiming: Claiming): Promise<Claim | undefined> {
   const [suspect] = await claim(db, { name: 'inbox claim suspect', text: claimSuspectSql }, 1, claiming);
   return suspect;
 }
 
 /**
- * Settles a claim, in the caller's transaction, and lets the next message of its key go ahead.
- * @returns false when the lease had run out and another process has it: the caller must roll back.
+ * Completes a claim, in the caller's transaction, and makes the next message of its key due.
+ * @returns false if the lease expired and another process has the message: the caller must roll back.
  */
 export async function settle(tx: Tx, { seq, lease, handler, orderKey }: Claim): Promise<boolean> {
   if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
@@ -123,12 +126,12 @@ export async function settle(tx: Tx, { seq, lease, handler, orderKey }: Claim): 
   return true;
 }
 
-/** Makes the first message of a key due if it waits and none is at work. The caller's transaction has the lock of the key. */
+/** Makes the first message of a key due if it is waiting and no other is being handled. The caller's transaction must hold the lock of the key. */
 export async function letNextGoAhead(tx: Tx, handler: string, orderKey: string): Promise<void> {
   await query(tx, { name: 'inbox promote', text: promoteNext, values: [handler, orderKey] });
 }
 
-/** Puts a claim back, to be tried again; behind one of its key that was replayed meanwhile. `uncounted`: this try used up no attempt. */
+/** Releases a claim for a retry, behind an earlier message of its key that was replayed in the meantime. `uncounted`: this attempt does not count. */
 export async function retryLater(
   db: Database,
   claimed: Claim,
@@ -146,7 +149,7 @@ export async function retryLater(
   });
 }
 
-/** Makes a claim a dead letter; with `holdsBack` those behind it go on waiting. */
+/** Turns a claim into a dead letter. With `holdsBack`, the messages behind it keep waiting. */
 export async function giveUp(
   db: Database,
   claimed: Claim,
@@ -160,7 +163,7 @@ export async function giveUp(
     if (buried.length === 0) return;
     if (!holdsBack) return void (await settle(tx, claimed));
     await query(tx, { text: holdBack, values: [seq, lease, error, errors] });
-    // those before it, if any were replayed meanwhile
+    // an earlier message of the key may have been replayed in the meantime
     if (orderKey !== undefined) await letNextGoAhead(tx, handler, orderKey);
   });
 }

@@ -24,23 +24,23 @@ export type RetryLoopOptions = {
   db: Database;
   handlers: Handlers;
   senders: SenderRules;
-  /** Its own, so that what is claimed runs at once: its lease would run out in the queue of another's. */
+  /** A dedicated runner, so that claimed messages run at once: in a shared queue their leases would expire. */
   runner: HandlerRunner;
   survive: SurviveOutage;
   limits: InboxLimits;
-  /** Nothing is claimed, and no attempt used up, while it says no. */
+  /** Nothing is claimed, and no attempt is used up, while this returns false. */
   claimWhile: () => boolean;
   metrics: InboxMetrics;
   logger: Logger;
 };
 
 const pollMs = 1_000;
-/** A round waits no longer than this for handlers: other messages have come due meanwhile, and find the places that are left. */
+/** A round waits no longer than this for handlers: other messages may have come due and can use the free slots. */
 const roundMs = 1_000;
 
 /**
- * Tries recorded messages when their time has come. Any number of processes may run it; each message is with one of them at a time. `tick` and
- * `stop` wait for the handlers that run.
+ * Attempts recorded messages when they are due. Any number of processes may run it; each message is leased to one of them at a time. `tick` and
+ * `stop` wait for running handlers.
  */
 export function createRetryLoop(options: RetryLoopOptions): Loop {
   const { db, handlers, runner, survive, limits, metrics, logger } = options;
@@ -57,7 +57,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     for (const claimed of claims) start(claimed, signal);
     if (claims.length > 0) await settled(roundMs);
     const progress = claims.length > 0 ? 'more' : 'idle';
-    // a suspect is alone at work; when others take long it waits for the next round
+    // a suspect runs alone; while other handlers are running, it waits for the next round
     if (running.size > 0 || signal.aborted || !steadiness.isSteady()) return progress;
     const suspect = await claimSuspect(db, claiming);
     if (suspect === undefined) return progress;
@@ -79,7 +79,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     running.set(attempting, claimed);
   }
 
-  /** Resolves when nothing runs any more, or after so many milliseconds. */
+  /** Resolves when no handler is running, or after this many milliseconds. */
   async function settled(withinMs?: number): Promise<void> {
     const all = Promise.all(running.keys());
     if (withinMs === undefined) return void (await all);
@@ -95,7 +95,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     if (handler === undefined) return await fail('unknown_type', `no handler is named ${claimed.handler}`);
     if (claimed.crashes >= limits.maxCrashes)
       return await fail('crashed', `${claimed.crashes} processes died or hung over this message`);
-    // one that its queue gave up on was recorded unread
+    // a message from the dead queue was recorded without being read
     const { message } = claimed;
     const checks = { schemaVersion: schemaVersionOf(message), handlerCount: 1, senders: options.senders };
     const read = checkMessage(message, checks) ?? readEvent(message, handler);
@@ -115,7 +115,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
     signal: AbortSignal,
   ): Promise<Outcome | 'lost'> {
     const settleAndTakeEffect = async (tx: Tx): Promise<boolean> => {
-      // the lease had run out: another process has the message, or a commit took place whose answer was lost
+      // the lease expired: another process has the message, or a commit took effect whose response was lost
       if (!(await settle(tx, claimed))) return false;
       if (effect !== undefined) await inContext(() => effect(tx));
       return true;

@@ -4,17 +4,17 @@ import type { NamedHandler } from './handler.ts';
 import { storable, type Message } from './message.ts';
 import { failureOf, retry, type Outcome } from './outcome.ts';
 
-/** What a handler decided, and a way back into its trace and log context for what is still to be done. */
+/** The handler's outcome, and a function that runs later work in the handler's trace and log context. */
 export type Decision = { outcome: Outcome; inContext: <T>(fn: () => T) => T };
 
 export type HandlerRunner = {
-  /** Never rejects: what a handler throws, or does not decide in time, is a retry. Waits for its turn when many run. */
+  /** Never rejects: an error or a timeout of the handler becomes a retry. Waits for a free slot when many handlers run. */
   run(handler: NamedHandler, message: Message, event: unknown, attempt: number): Promise<Decision>;
-  /** Aborts the signals of those that run, and of those to come. */
+  /** Aborts the signals of all running and future handlers. */
   stop(reason: Error): void;
 };
 
-/** `concurrency`: handlers that run at a time. `timeoutMs`: after that a handler is given up; what it still does is in vain. */
+/** `concurrency`: the number of handlers that may run at a time. `timeoutMs`: how long a handler may run. Whatever it does after that is ignored. */
 export function createHandlerRunner({
   concurrency,
   timeoutMs,
@@ -54,7 +54,7 @@ export function createHandlerRunner({
       attempt,
       signal: controller.signal,
     };
-    // also when it throws before it gives a promise
+    // also catches a handler that throws before it returns a promise
     const handled = (async () => await handler.handle(event, context))().catch((error: unknown) => failureOf(error));
     const outcome = await Promise.race([handled, timedOut.promise]);
     clearTimeout(timer);
@@ -78,7 +78,7 @@ export function createHandlerRunner({
   };
 }
 
-/** Continues the trace of the request that caused the event, and names message and request in every log line. */
+/** Continues the trace of the request that caused the event, and adds the message and request ids to every log line. */
 async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () => Promise<T>): Promise<T> {
   const { id, type, correlationId } = message;
   const fields = {

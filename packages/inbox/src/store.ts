@@ -1,21 +1,21 @@
 import { query, type Database, type Queryable, type Tx } from '@taskwire/postgres';
 import type { Message } from './message.ts';
 
-/** A message as one handler has it. */
+/** A message for one handler. */
 export type Job = { message: Message; handler: string; orderKey: string | undefined };
 
 export type Admission = {
-  /** Taken over before: done, or recorded. */
+  /** The message was taken over before: it is done or recorded. */
   seen: boolean;
-  /** An earlier message of its key is not settled. */
+  /** An earlier message with the same key is not completed. */
   blocked: boolean;
 };
 
-/** Another transaction that settles or records a message of the same handler and key waits for this one. */
+/** Serializes the transactions that complete or record messages of the same handler and key. */
 const lockKey = { name: 'inbox lock key', text: 'SELECT pg_advisory_xact_lock(hashtextextended($1, 0))' };
 
-// OFFSET 0, here and below: a look into the index for each message. Without it PostgreSQL may read the whole table into memory for a batch, and
-// keeps to that plan from when the table was small until its statistics are made anew.
+// OFFSET 0, here and below, makes PostgreSQL probe the index for each message. Without it, PostgreSQL may read the whole table into memory for a
+// batch. It keeps such a plan, made while the table was small, until the statistics are refreshed.
 const isBlocked = `
   job.order_key IS NOT NULL AND EXISTS (
     SELECT FROM inbox_retries r WHERE r.handler = job.handler AND r.order_key = job.order_key OFFSET 0)`;
@@ -54,7 +54,7 @@ const recordBlocking = `
   VALUES ($1::uuid, $2::text, $3::text, ${messageValues}, 'dead', $11::integer, $12::text, $13::jsonb)
   RETURNING seq`;
 
-// one that holds nothing back has a place within its key all the same, for a replay
+// a dead letter that blocks nothing still has a position within its key, for a replay
 const insertDeadLetter = `
   INSERT INTO dead_letters (message_id, handler, order_key, ${messageColumns}, attempts, error, errors, reason, seq, received_at)
   VALUES ($1::text, $2::text, $3::text, ${messageValues}, $11::integer, $12::text, $13::jsonb, $14::text,
@@ -64,7 +64,7 @@ export async function admitJobs(db: Queryable, batch: readonly Job[]): Promise<A
   return await query<Admission>(db, { name: 'inbox admit', text: admit, values: jobArrays(batch) });
 }
 
-/** Takes over those that are new and free to run, in the caller's transaction; gives their places in the batch. */
+/** Takes over the jobs that are new and not blocked, in the caller's transaction. Returns their positions in the batch. */
 export async function takeJobs(tx: Tx, batch: readonly Job[]): Promise<Set<number>> {
   const taken = await query<{ message_id: string; handler: string }>(tx, {
     name: 'inbox take',
@@ -72,13 +72,13 @@ export async function takeJobs(tx: Tx, batch: readonly Job[]): Promise<Set<numbe
     values: jobArrays(batch),
   });
   const left = new Set(taken.map((row) => `${row.message_id} ${row.handler}`));
-  // a message that came twice in one batch is taken once
+  // a message that occurs twice in one batch is taken once
   return new Set([...batch.keys()].filter((place) => left.delete(jobId(batch[place]))));
 }
 
 export type Failure = { attempts: number; error: string };
 
-/** What is known of a message that is to be tried (again). `uncounted`: tries that used up no attempt. `errors`: JSON. */
+/** The state of a message that awaits an attempt. `uncounted`: attempts that did not count. `errors`: JSON. */
 export type Unsettled = {
   attempts: number;
   uncounted: number;
@@ -87,10 +87,10 @@ export type Unsettled = {
   errors: string;
 };
 
-/** A message that was not tried yet. */
+/** The state of a message that was never attempted. */
 export const untried: Unsettled = { attempts: 0, uncounted: 0, waitMs: 0, lastError: undefined, errors: '[]' };
 
-/** Records a message that is to be tried (again) later, in the caller's transaction. @returns false when it was taken over before. */
+/** Records a message for a later attempt, in the caller's transaction. @returns false if the message was taken over before. */
 export async function recordRetry(tx: Tx, job: Job, unsettled: Unsettled): Promise<boolean> {
   if (!(await takeAlone(tx, job))) return false;
   const { attempts, uncounted, waitMs, lastError, errors } = unsettled;
@@ -101,7 +101,7 @@ export async function recordRetry(tx: Tx, job: Job, unsettled: Unsettled): Promi
 
 export type Death = Failure & { reason: string; holdsBack: boolean };
 
-/** Records a message that failed for good. @returns false when it was taken over before. */
+/** Records a message that failed permanently. @returns false if the message was taken over before. */
 export async function recordDead(
   db: Database,
   job: Omit<Job, 'handler'> & { handler: string | undefined },
@@ -125,7 +125,7 @@ export async function recordDead(
   });
 }
 
-/** The lock comes first, in a statement of its own: what follows must see what others did before they let go of it. */
+/** Takes the lock in its own statement, so that the next statement's snapshot includes what the previous holder committed. */
 async function takeAlone(tx: Tx, job: Job): Promise<boolean> {
   if (job.orderKey !== undefined) await lockOrder(tx, job.handler, job.orderKey);
   const rows = await query(tx, {
@@ -140,7 +140,7 @@ export async function lockOrder(tx: Tx, handler: string, key: string): Promise<v
   await query(tx, { ...lockKey, values: [`inbox ${handler} ${key}`] });
 }
 
-/** One entry of the history of errors, as JSON. */
+/** Returns an error history with one entry, as JSON. */
 export function errorHistory(attempt: number, error: string): string {
   return JSON.stringify([{ at: new Date().toISOString(), attempt, error }]);
 }

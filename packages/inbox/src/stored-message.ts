@@ -1,6 +1,6 @@
 import { storedProvenance, type Message } from './message.ts';
 
-/** A message as the tables have it. */
+/** A message as stored in the tables. */
 export type MessageRow = {
   message_id: string | null;
   type: string | null;

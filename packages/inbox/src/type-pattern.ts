@@ -1,6 +1,6 @@
 /**
- * The source of a regular expression, for JavaScript and PostgreSQL alike, that a type fits when it is given with a dot in front (so that `#`
- * may stand for no word at all). `pattern` is as in a binding: `*` is one word, `#` any number of them.
+ * Returns the source of a regular expression, valid in JavaScript and PostgreSQL, for matching types against a binding pattern: `*` matches one word,
+ * `#` any number of words. Prefix the type with a dot before matching, so that `#` can match zero words.
  */
 export function typePattern(pattern: string): string {
   const words = pattern.split('.').map((word) => {
@@ -11,7 +11,7 @@ export function typePattern(pattern: string): string {
   return `^${words.join('')}$`;
 }
 
-/** Tells whether a type fits one of the patterns. */
+/** Returns a function that reports whether a type matches one of the patterns. */
 export function typeMatcher(patterns: readonly string[]): (type: string) => boolean {
   const expressions = patterns.map((pattern) => new RegExp(typePattern(pattern)));
   return (type) => expressions.some((expression) => expression.test(`.${type}`));

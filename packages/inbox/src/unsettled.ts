@@ -2,21 +2,20 @@ import { isoMicros, listCursors, query, type Database } from '@taskwire/postgres
 import { z } from 'zod';
 import { typePattern } from './type-pattern.ts';
 
-/** A message that is taken over from the queue and not settled yet. */
+/** A message that was taken over from the queue and is not completed yet. */
 export type UnsettledMessage = {
   message_id: string;
   handler: string;
   type: string;
-  /** The aggregate: the id of a task or user. */
+  /** The aggregate id: the id of a task or user. */
   key: string | null;
   /**
-   * `retry`: due at `next_attempt_at`; `running`: a process is at it, and has until then; `waiting`: behind an earlier message of its handler and
-   * key.
+   * `retry`: due at `next_attempt_at`. `running`: leased by a process until then. `waiting`: behind an earlier message with the same handler and key.
    */
   state: 'retry' | 'running' | 'waiting';
-  /** Attempts so far, one that is running included. */
+  /** The number of attempts so far, including a running one. */
   attempts: number;
-  /** Tries that used up no attempt, because what the handler needs was unavailable. */
+  /** The number of attempts that did not count, because a dependency of the handler was unavailable. */
   unavailable: number;
   next_attempt_at: string | null;
   last_error: string | null;
@@ -25,7 +24,7 @@ export type UnsettledMessage = {
 
 export type UnsettledSearch = {
   key?: string | undefined;
-  /** A type, or a pattern: `*` is one word, `#` any number of them. */
+  /** A type, or a pattern: `*` matches one word, `#` any number of words. */
   type?: string | undefined;
   message_id?: string | undefined;
   limit: number;
@@ -46,7 +45,7 @@ const search = `
     AND ($4::text IS NULL OR message_id::text = $4)
   ORDER BY inbox_retries.seq LIMIT $5`;
 
-/** Messages that wait for another attempt, in the order in which they came. Needs only the service's database. @throws Problem `bad_cursor`. */
+/** Lists messages that wait for another attempt, in the order of their arrival. Needs only the service's database. @throws Problem `bad_cursor`. */
 export async function listUnsettled(
   db: Database,
   { key, type, message_id: messageId, limit, cursor }: UnsettledSearch,

@@ -2,16 +2,16 @@ import { errorText } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
 
 /**
- * How long a claim outlives its process, and how often a living process renews it, in milliseconds. Ten seconds is what people take for
- * "at once after a crash"; three renewals may be late or lost before another process takes over.
+ * How long a claim outlives its process, and how often a live process renews it, in milliseconds. Ten seconds after a crash still feels immediate to
+ * users. Three renewals may be late or lost before another process takes over.
  */
 export const lease = { ms: 10_000, renewEveryMs: 2_500 } as const;
 
 export type Heartbeat = { stop(): void };
 
 /**
- * Calls `renew` every `everyMs` until it is stopped: one renewal at a time, and no burst of them after a pause. A renewal that fails is logged and
- * tried again at the next beat. The timer does not keep the process alive.
+ * Calls `renew` every `everyMs` until it is stopped. One renewal runs at a time, and none are caught up after a pause. A failed renewal is logged and
+ * retried at the next beat. The timer does not keep the process alive.
  */
 export function startHeartbeat(options: {
   name: string;
@@ -34,11 +34,11 @@ export function startHeartbeat(options: {
 }
 
 /**
- * Whether a process may call others dead by their leases. After an outage of the database every lease has run out, whoever lives; for one
- * lease's time its owners have the chance to renew it.
+ * Whether a process may treat other processes as dead when their leases have expired. After a database outage every lease has expired, even those of
+ * live processes. For the length of one lease, the owners have the chance to renew them.
  */
 export type Steadiness = {
-  /** Runs a round; one that fails starts the time anew. */
+  /** Runs a round. A failed round restarts the waiting time. */
   during<T>(round: () => Promise<T>): Promise<T>;
   isSteady(): boolean;
 };

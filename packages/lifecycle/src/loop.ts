@@ -3,22 +3,22 @@ import { errorText } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
 import type { Component } from './process.ts';
 
-/** What one round of a loop found: `more` runs the next at once, `idle` waits for the interval or a wake-up. */
+/** The result of one round of a loop: `more` starts the next round at once, `idle` waits for the interval or a wake-up. */
 export type Progress = 'more' | 'idle';
 
-/** A component that does rounds of work until it is stopped. */
+/** A component that repeats rounds of work until it is stopped. */
 export type Loop = Component & {
-  /** A hint that there is work: the next round starts at once, or right after the one that is running. Never waits, never throws. */
+  /** A hint that there is work. The next round starts at once, or right after the one that is running. Never waits and never throws. */
   wake(): void;
-  /** Runs one round now, for tests and commands; waits for a round that is already running first. Passes on what it throws. */
+  /** Runs one round now, for tests and commands, after any round that is already running. Rejects with the error of the round. */
   tick(): Promise<Progress>;
 };
 
 export type LoopOptions = {
   name: string;
-  /** One round. `signal` is aborted when the loop stops; what it then rejects with is not an error. */
+  /** Runs one round. `signal` is aborted when the loop stops; a rejection after that is not an error. */
   tick(signal: AbortSignal): Promise<Progress>;
-  /** The longest rest between two rounds, in milliseconds; each rest is drawn from 80 to 120 % of it, so that replicas drift apart. */
+  /** The longest pause between two rounds, in milliseconds. Each pause is a random 80 to 120 % of it, so that replicas drift apart. */
   intervalMs: number;
   logger: Logger;
   /** The longest pause after repeated failures, in milliseconds. */
@@ -26,10 +26,10 @@ export type LoopOptions = {
 };
 
 /**
- * A loop in which one round runs at a time. Wake-ups are hints and may be lost with the process; the interval is the guarantee.
- * A round that fails is logged, and the next waits with exponential back-off and full jitter
- * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); wake-ups do not shorten that pause, so that a storm of them
- * cannot hammer a part that is down.
+ * Creates a loop that runs one round at a time. Wake-ups are hints and may be lost with the process; the interval is the guarantee. A failed round is
+ * logged, and the next one waits with exponential back-off and full jitter
+ * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). Wake-ups do not shorten that pause, so that many of them cannot
+ * overload a dependency that is down.
  */
 export function createLoop(options: LoopOptions): Loop {
   const { name, intervalMs, logger } = options;

@@ -1,24 +1,24 @@
 import { errorText } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
 
-/** A long-lived part of a process. `start` resolves when it does its work; `stop` drains it and is safe to call at any time, also twice. */
+/** A long-lived part of a process. `start` resolves when the component works. `stop` drains it, and may be called at any time, more than once. */
 export type Component = { name: string; start(): Promise<void>; stop(): Promise<void> };
 
 export type ProcessOptions = {
-  /** In the order of their start; they stop in reverse, so that what others need goes last. */
+  /** In start order. They stop in reverse order, so that dependencies stop last. */
   components: readonly Component[];
   logger: Logger;
-  /** How long all stops together may take, in milliseconds; after that the process ends with code 1, whatever still runs. */
+  /** How long all stops together may take, in milliseconds. After that the process ends with code 1, even if components still run. */
   shutdownTimeoutMs: number;
-  /** Where SIGTERM and SIGINT, and errors that nobody caught, come from; injected by tests. */
+  /** The source of SIGTERM, SIGINT and uncaught errors; injected by tests. */
   signals?: Pick<NodeJS.EventEmitter, 'on'>;
   exit?: (code: number) => void;
 };
 
 /**
- * Runs the components until a signal. A start that fails stops what had started and ends the process with code 1. An error that nobody
- * caught means that the state of the process is unknown: it is logged, everything is stopped, and the code is 1.
- * A second signal ends the process at once.
+ * Runs the components until a signal arrives. If one fails to start, the components started so far are stopped, and the process ends with code 1. An
+ * uncaught error means that the state of the process is unknown: the error is logged, all components are stopped, and the code is 1. A second signal
+ * ends the process at once.
  */
 export async function runProcess(options: ProcessOptions): Promise<void> {
   const { components, logger, shutdownTimeoutMs } = options;

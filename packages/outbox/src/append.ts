@@ -14,16 +14,16 @@ export const outboxMigrations: MigrationSource = {
   directory: new URL('../migrations/', import.meta.url),
 };
 
-/** An event that is to be published once the caller's transaction commits. */
+/** An event to be published once the caller's transaction commits. */
 export type NewEvent = {
   /** Routing key, `<service>.<entity>.<event>`. */
   type: string;
-  /** What the event is about: events of one aggregate reach each consumer in the order of their ids. */
+  /** The entity that the event is about. Each consumer receives the events of one aggregate in the order of their ids. */
   aggregateId: string;
   payload: object;
 };
 
-/** Events carry ids, not documents; larger ones would let a few thousand rows that the relay reads ahead fill its memory. */
+/** Events carry ids, not documents. Larger payloads would let the few thousand rows that the relay reads ahead fill its memory. */
 const maxPayloadBytes = 65_536;
 
 const appendSql = `
@@ -32,9 +32,9 @@ const appendSql = `
   FROM unnest($1::text[], $2::text[], $3::text[]) AS event (type, aggregate_id, payload)`;
 
 /**
- * Adds events to the outbox in the transaction of the change that they announce, and has the relay woken after its commit; ids follow the order
- * of the array. Lock the aggregate's row first (by changing it, or FOR UPDATE), so that rows of one aggregate commit in the order of their ids.
- * Message id, trace context and correlation id (the request's id) are filled in.
+ * Adds events to the outbox in the transaction of the change that they announce, and wakes the relay after the commit. Ids follow the order of the
+ * array. Lock the aggregate's row first (by changing it, or FOR UPDATE), so that rows of one aggregate commit in the order of their ids. Message id,
+ * trace context and correlation id (the request's id) are filled in.
  * @throws RangeError for a payload above 64 KiB.
  */
 export async function appendEvents(tx: Tx, events: readonly NewEvent[]): Promise<void> {
@@ -43,7 +43,7 @@ export async function appendEvents(tx: Tx, events: readonly NewEvent[]): Promise
   tx.afterCommit(relayHint(tx.database));
 }
 
-/** `appendEvents` on any connection. Nobody is woken: the relay's poll finds the events. */
+/** `appendEvents` on any connection, without waking the relay: its poll finds the events. */
 export async function insertEvents(db: Queryable, events: readonly NewEvent[]): Promise<void> {
   if (events.length === 0) return;
   const payloads = events.map(({ type, payload }) => encodePayload(type, payload));
@@ -55,22 +55,22 @@ export async function insertEvents(db: Queryable, events: readonly NewEvent[]): 
 }
 
 /**
- * The INSERT of a statement that changes an aggregate and appends its events in one: `WITH task AS (UPDATE …), event AS
- * (${outboxInsertSql(select)}) …`, where `select` yields type, aggregate_id, payload (json) and headers (json, from `eventHeaders()` as a
- * parameter), and reads from the part that changes the aggregate, which makes PostgreSQL run that first. `runWithEvents` runs the statement.
+ * Returns the INSERT for a single statement that changes an aggregate and appends its events: `WITH task AS (UPDATE …), event AS
+ * (${outboxInsertSql(select)}) …`. `select` yields type, aggregate_id, payload (json) and headers (json, from `eventHeaders()` as a parameter). It
+ * must read from the CTE that changes the aggregate, so that PostgreSQL runs that CTE first. Run the statement with `runWithEvents`.
  */
 export function outboxInsertSql(select: string): string {
   return `INSERT INTO outbox (type, aggregate_id, payload, headers) ${select}`;
 }
 
-/** Runs a statement that contains `outboxInsertSql`, in a transaction or on its own, and has the relay woken once that is committed. */
+/** Runs a statement that contains `outboxInsertSql`, in a transaction or on its own, and wakes the relay once it is committed. */
 export async function runWithEvents<R extends object>(db: Database | Tx, statement: Statement): Promise<R[]> {
   if ('run' in db) return await db.run<R>(statement, relayHint(db));
   db.afterCommit(relayHint(db.database));
   return await db.query<R>(statement);
 }
 
-/** Trace context and correlation id of the running work, as JSON text for the outbox' column `headers`. */
+/** Returns the trace context and correlation id of the current work, as JSON text for the outbox's `headers` column. */
 export function eventHeaders(): string {
   const { request_id } = logContext();
   return JSON.stringify({ ...injectTrace(), ...(request_id === undefined ? {} : { correlation_id: request_id }) });

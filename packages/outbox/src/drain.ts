@@ -8,27 +8,32 @@ import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
 
 export type RelayLimits = {
-  /** Rows held in memory: enough for the better part of a second at full speed. */
+  /** The maximum number of rows in memory: enough for the better part of a second at full speed. */
   window: number;
-  /** Nothing more is read while their payloads have this many bytes: 64 MiB, and the batch that was read last, were all of the largest size allowed (64 KiB). */
+  /**
+   * Nothing more is read while the payloads in memory have this many bytes. That is 64 MiB, plus the batch that was read last, if all payloads have
+   * the largest allowed size (64 KiB).
+   */
   windowBytes: number;
-  /** Publishes that wait for their confirm. RabbitMQ confirms a quorum queue by batches of its log; more in flight only makes them older. */
+  /**
+   * The maximum number of unconfirmed publishes. RabbitMQ confirms a quorum queue in batches of its log; more in flight only makes confirms later.
+   */
   inFlight: number;
-  /** Rows that one statement reads or deletes: a few milliseconds of PostgreSQL's time. */
+  /** The number of rows that one statement reads or deletes, which takes PostgreSQL a few milliseconds. */
   batch: number;
-  /** Between two attempts of a row that cannot be published; an operator who mends a binding waits no longer than the cap. */
+  /** Back-off between attempts of a row that cannot be published. An operator who repairs a binding waits no longer than the cap. */
   retry: BackOff;
 };
 
 export type DrainStats = { rows: number; held: number; oldestAgeSeconds: number };
 
-/** One ownership of the outbox, from the lock to its loss. */
+/** One term of outbox leadership, from acquiring the lock until losing it. */
 export type Drain = {
-  /** Publishes what there is; resolves when nothing is left to do now, or when `signal` is aborted and what was sent is settled. */
+  /** Publishes pending rows. Resolves when nothing is left to do now, or when `signal` is aborted and the sent messages are settled. */
   round(signal: AbortSignal): Promise<void>;
   wake(): void;
   stats(): DrainStats;
-  /** Sends nothing more. */
+  /** Stops sending. */
   close(): void;
 };
 
@@ -40,11 +45,11 @@ export type DrainOptions = {
   telemetry: Telemetry;
 };
 
-/** Rows are deleted this long after their confirm at the latest, together with those confirmed since: one statement for many. */
+/** A row is deleted at most this long after its confirm. All rows confirmed since then are deleted in the same statement. */
 const deleteAfterMs = 10;
-/** Due retries, late rows and figures are looked at this often, also while there is much to do. */
+/** How often due retries, late rows and gauges are checked, even under load. */
 const pollEveryMs = 1_000;
-/** How long a stop waits for confirms. What comes later is published again by the next owner, with the same id. */
+/** How long a stop waits for confirms. A row confirmed later is published again by the next leader, with the same id. */
 const settleTimeoutMs = 3_000;
 
 const deleteSql = { name: 'outbox delete', text: 'DELETE FROM outbox WHERE id = ANY ($1::bigint[])' };
@@ -78,10 +83,10 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     if (poke !== undefined && (window.unpublished() === 0 || flushDue() || readDue())) poke();
   }
 
-  /** In this order: a row marked as a follower must be in the database before the question whether an aggregate has any left. */
+  /** Order matters: persist followers before asking whether an aggregate still has blocked rows. */
   async function flush(): Promise<void> {
     const confirmed = window.takeConfirmed();
-    // taken together: an aggregate is asked for its next held rows only after the last one is deleted, else that would come again
+    // taken together: an aggregate's next blocked rows are read only after its last published row is deleted, or that row would be read again
     const toRelease = window.takeToRelease();
     if (confirmed.length > 0) {
       await connection.run(deleteSql, [confirmed]);
@@ -166,7 +171,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
 
   async function nap(): Promise<void> {
     if (flushDue()) return;
-    // a sweep that has no room for what it may find waits for room
+    // a sweep waits until there is room for the rows that it may find
     const sweepIn = room() > 0 ? reader.sweepIn() : undefined;
     const waits = [polledAt + pollEveryMs - now(), sweepIn ?? Infinity];
     const { count, since } = window.confirmed();
@@ -181,7 +186,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     });
   }
 
-  /** Nothing new is sent; what is confirmed within the time is deleted. */
+  /** Sends nothing new, and deletes rows that are confirmed within the timeout. */
   async function settle(): Promise<void> {
     window.close();
     const deadline = now() + settleTimeoutMs;

@@ -1,25 +1,25 @@
 import type { OwnerConnection } from './owner-connection.ts';
 import { rowColumns, toRow, type RawRow, type Row } from './rows.ts';
 
-/** The rows that wait in the database: heads of an aggregate that could not be published, and the rows behind them. */
+/** The rows that wait in the database: the heads of aggregates, which could not be published, and the rows behind them. */
 export type HeldRows = {
   /** Records failed heads with the time of their next attempt, and the rows behind them. */
   hold(heads: readonly { id: number; error: string; waitMs: number }[], followers: readonly number[]): Promise<void>;
-  /** Heads whose time has come, those that are being tried included, at most `limit`. */
+  /** Returns at most `limit` heads that are due, including those that are being published. */
   due(limit: number): Promise<Row[]>;
-  /** The first rows of these aggregates, at most `limit` of each; an aggregate that has none is left out. */
+  /** Returns the first rows of these aggregates, at most `limit` of each. Aggregates without blocked rows are omitted. */
   behind(aggregateIds: readonly string[], limit: number): Promise<Map<string, Row[]>>;
-  /** Asks the database; `count` and `oldestCreatedAtMs` tell what it answered. */
+  /** Queries the database. `count` and `oldestCreatedAtMs` return the result of the latest query. */
   exists(): Promise<boolean>;
   count(): number;
   oldestCreatedAtMs(): number | undefined;
 };
 
-/** The gauge needs no more: whether it is 0 matters, and whether it is many. */
+/** The gauge needs no more: only whether it is 0, and whether it is large, matters. */
 const countLimit = 10_000;
 
 const sql = {
-  // a follower has no time of its own: it is released when those before it are published
+  // a follower has no due time of its own: it is released when the rows before it are published
   hold: {
     name: 'outbox hold',
     text: `UPDATE outbox o
@@ -32,7 +32,7 @@ const sql = {
     name: 'outbox hold followers',
     text: `UPDATE outbox SET next_attempt_at = 'infinity' WHERE id = ANY ($1::bigint[]) AND next_attempt_at IS NULL`,
   },
-  // An owner that dies between the publish of a head and the release of those behind it leaves them without a head: the first becomes one.
+  // A leader that dies between publishing a head and releasing the rows behind it leaves them without a head. Their first row becomes the head.
   appointHeads: {
     name: 'outbox appoint heads',
     text: `UPDATE outbox o SET next_attempt_at = now()

@@ -4,7 +4,7 @@ import type { Row } from './rows.ts';
 
 type StoredHeaders = { traceparent?: string; tracestate?: string; correlation_id?: string };
 
-/** The AMQP message of a row. Its id never changes, however often it is published. */
+/** Returns the AMQP message of a row. The message id is the same however often the row is published. */
 export function toMessage(row: Row, appId: string): OutgoingMessage {
   const { correlation_id, traceparent, tracestate }: StoredHeaders = JSON.parse(row.headers);
   const headers: Record<string, string | number> = {

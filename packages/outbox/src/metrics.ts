@@ -4,7 +4,7 @@ export type OutboxMetrics = ReturnType<typeof createMetrics>;
 
 const made = new WeakMap<Registry, OutboxMetrics>();
 
-/** The package's metrics in this registry, made once. */
+/** Returns the package's metrics in this registry, created once. */
 export function outboxMetrics(registry: Registry): OutboxMetrics {
   let metrics = made.get(registry);
   if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));

@@ -4,30 +4,30 @@ import pg from 'pg';
 import { notifyChannel } from './waker.ts';
 
 /**
- * The relay's own connection. It holds the lock that makes its process the owner, and everything that the relay does in the database goes
- * through it, one statement after the other: without the connection there is no lock, and without the lock no statement.
+ * The relay's own connection. It holds the lock that makes its process the leader, and every statement of the relay runs on it, one after the other.
+ * Without the connection there is no lock, and without the lock no statement runs.
  */
 export type OwnerConnection = {
-  /** Aborted when the connection is lost, with the reason. */
+  /** Aborted with the reason when the connection is lost. */
   lost: AbortSignal;
-  /** Takes the lock, if nobody has it. */
+  /** Takes the lock if it is free. Resolves to whether it was. */
   tryLock(): Promise<boolean>;
-  /** Runs one statement; values come as PostgreSQL's text. A statement beyond its time destroys the connection. */
+  /** Runs one statement. Values are returned in PostgreSQL's text format. A statement that times out destroys the connection. */
   run<R extends (string | null)[]>(statement: { name: string; text: string }, values?: unknown[]): Promise<R[]>;
   close(): Promise<void>;
 };
 
-/** The bytes of "outbox" as a bigint. Advisory locks belong to one database, and so does an outbox: no more is needed. */
+/** The bytes of "outbox" as a bigint. Advisory locks are scoped to one database, and so is an outbox, so no further key is needed. */
 const relayLock = '122550254464888';
 const connectTimeoutMs = 5_000;
-/** A scan over a million dead rows takes about a second on a slow disk. Beyond this the server, or the way to it, is gone. */
+/** A scan over a million dead rows takes about a second on a slow disk. Beyond this limit the server is unreachable. */
 const statementTimeoutMs = 10_000;
 const closeTimeoutMs = 1_000;
 
 /**
- * How the server finds out that this side is gone without a word (a cut cable, a machine or process that is frozen), and with that frees the
- * lock: after 3 s without a statement, three times what passes between two polls; when it is sending, after 3 s without an acknowledgement;
- * and while a statement runs, by a look at the socket every second. With the standby's poll of a second a takeover stays below 5 s.
+ * How the server detects that this side is gone without closing the connection (a cut cable, a frozen machine or process), and then releases the
+ * lock. Without a statement: after 3 s, three times the poll interval. While sending: after 3 s without an acknowledgement. While a statement runs:
+ * by checking the socket every second. With the standby's poll of one second, a failover takes less than 5 s.
  */
 const deadPeerSettings = {
   idle_session_timeout: 3_000,
@@ -35,7 +35,7 @@ const deadPeerSettings = {
   client_connection_check_interval: 1_000,
 };
 
-/** The statements are made for one plan each, by index; statistics of a queue that was empty when they were taken must not talk PostgreSQL out of it. */
+/** Each statement is designed for one plan, by index. Statistics taken while the queue was empty must not make PostgreSQL choose another one. */
 const planSettings = { enable_seqscan: 'off', enable_bitmapscan: 'off', plan_cache_mode: 'force_generic_plan' };
 
 const keepText = { getTypeParser: () => (value: string) => value };
@@ -53,7 +53,7 @@ export async function openOwnerConnection(options: {
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 1_000,
-    // ours, to be able to destroy it: pg only ends it politely, and a dead peer never answers
+    // our own socket, so that it can be destroyed: pg only closes it gracefully, and a dead peer never answers
     stream: () => socket,
     options: Object.entries({ ...deadPeerSettings, ...planSettings })
       .map(([name, value]) => `-c ${name}=${value}`)

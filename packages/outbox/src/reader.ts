@@ -2,55 +2,56 @@ import type { OwnerConnection } from './owner-connection.ts';
 import { isBehindHeld, rowColumns, toRow, type RawRow, type Row } from './rows.ts';
 
 /**
- * Reads rows to publish, each once, and misses none although ids commit out of order.
+ * Reads each row to be published exactly once, and misses none although ids commit out of order.
  *
- * Two positions. Below `cursor` rows have been read, save those that were not committed yet when the scan passed them. Below `floor` there
- * is nothing left to read, for ever. The scan goes on from the cursor; a sweep between floor and cursor finds what was committed late. A row
- * is never found by "id > last seen" alone.
+ * There are two positions. Below `cursor`, all rows have been read, except those that were not committed yet when the scan passed them. Below
+ * `floor`, there will never be anything left to read. A scan continues from the cursor; a sweep between floor and cursor finds rows that committed
+ * late. A row is never found by "id > last seen" alone.
  *
- * Why both are one statement. A late row and a row of its aggregate that comes after it may be committed in the same instant, or by the same
- * transaction: a scan could find the second, above the cursor, before a sweep finds the first, below it. In one snapshot it cannot: whoever
- * writes the second waits for the first's lock, so a snapshot that has the second has the first. Late rows are given first. Where the way from
- * the floor is long (see below) a scan must do without a sweep at times. It then takes only what was committed before the last complete
- * sweep looked (`Look`), so that this sweep has seen whatever belongs before; the cursor passes the rest, which the next sweep finds.
+ * Why one statement does both: a late row and a subsequent row of its aggregate may commit at the same instant, or in the same transaction. A
+ * separate scan could find the second row, above the cursor, before a sweep finds the first one, below it. Within one snapshot this is impossible:
+ * the writer of the second row waits for the lock of the first, so a snapshot that contains the second contains the first. Late rows are returned
+ * first. If the range above the floor is long (see below), some scans must run without a sweep. Such a scan takes only rows that were committed
+ * before the `Look` that preceded the last complete sweep, so that this sweep has seen every row that precedes them. The cursor passes the other
+ * rows, and the next sweep finds them.
  *
- * Why the floor may rise. Whoever inserts into the outbox locks the table for that (ROW EXCLUSIVE, which keeps nobody out), before the row gets
- * its id, and keeps the lock until the transaction has ended and can be seen. Now read, one after the other,
- *   M, the last value that the sequence gave out, then
- *   W, the transactions that have that lock.
- * Ids are given out one at a time (CACHE 1), so whoever has an id up to M had it before M was read, and had the lock before that; it is in W, or it has
- * ended. Once all of W have ended, any statement sees all rows up to M that were ever committed; ids up to M that it does not see were rolled
- * back or deleted. So a sweep made then is the last one that M needs: the floor rises to M, or to the cursor where that is lower.
- *   (Snapshots alone could tell it too, once all that ran when M was read have ended. But that would be the writers of all tables of all
- *   databases of the server; this is those of the outbox.)
- * Rows that were read are in memory (`known`) until they are deleted; rows that are held are found by their own index. Neither needs
- * the floor. A new owner starts at 0.
+ * Why the floor may rise: every transaction that inserts into the outbox locks the table (ROW EXCLUSIVE, which blocks no other writer) before the row
+ * gets its id, and holds the lock until it has ended and its result is visible. Now read, in this order,
+ *   M, the last value that the sequence handed out, then
+ *   W, the transactions that hold that lock.
+ * Ids are handed out one at a time (CACHE 1), so every transaction with an id up to M got it before M was read, and got the lock before that. It is
+ * therefore in W, or it has ended. Once all transactions in W have ended, any statement sees all rows up to M that were ever committed; the other ids
+ * up to M were rolled back or deleted. A sweep made then is the last one that M needs, so the floor rises to M, or to the cursor if that is lower.
+ * (Snapshots alone could show this too, once all transactions that ran when M was read have ended. But these would include the writers of all tables
+ * of all databases of the server; the lock is held only by writers of the outbox.)
+ * Rows that were read are in memory (`known`) until they are deleted, and blocked rows are found by their own index. Neither needs the floor. A new
+ * leader starts at 0.
  *
- * Why there is a floor. As long as any snapshot in the database is older than their deletion, deleted rows stay in the index, and each scan
- * from the start walks over all of them. A floor that follows the cursor keeps that walk to what was deleted in the last fraction of a
- * second, however old the snapshot. What can hold the floor back is a transaction that stays open after it wrote events: then the way
- * grows, and its sweeps take their share of the time and no more.
+ * Why there is a floor: while any snapshot in the database is older than their deletion, deleted rows stay in the index, and each scan from the start
+ * passes over all of them. A floor that follows the cursor limits the scan to rows deleted in the last fraction of a second, however old the snapshot
+ * is. A transaction that stays open after it wrote events keeps the floor from rising. The range then grows, and its sweeps are limited to their
+ * share of the time.
  */
 export type Reader = {
-  /** Up to `room` rows, within an aggregate in the order of their ids. `more`: there may be more right now. */
+  /** Returns up to `room` rows, in id order within an aggregate. `more`: whether further rows may be available right now. */
   read(room: number): Promise<Found>;
-  /** Something may have been committed: the next read looks for it. */
+  /** Announces that rows may have been committed. The next read looks for them. */
   expectLate(): void;
-  /** When the sweep that is wanted may run, in milliseconds from now; undefined when none is wanted. */
+  /** The milliseconds until the requested sweep may run; undefined if none is requested. */
   sweepIn(): number | undefined;
-  /** From now on rows may be held in the database, and scans must ask. */
+  /** Sets whether rows may be blocked in the database, so that scans must check. */
   setHeldExists(exists: boolean): void;
   position(): { floor: number; cursor: number };
-  /** The last id that was given out. */
+  /** Returns the last id that was handed out. */
   lastId(): Promise<number>;
 };
 
-/** With whether it was committed before a `Look`. */
+/** A row, plus whether it was already visible in the earlier snapshot. */
 type SeenRow = [...RawRow, string];
 
 export type Found = { rows: Row[]; more: boolean };
 
-/** What a sweep may have seen: ids that were given out, and transactions that had ended, before its own snapshot. */
+/** A state that a sweep is certain to have seen: the ids handed out and the transactions ended before its own snapshot. */
 type Look = { lastId: number; snapshot: string };
 
 type Mark = { lastId: number; writers: string[]; settled: boolean };
@@ -59,19 +60,19 @@ export type ReaderOptions = {
   connection: OwnerConnection;
   /** Whether a row is in memory already. */
   known(id: number): boolean;
-  /** Monotonic, in milliseconds. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number;
-  /** From floor to cursor: what is longer is swept only part of the time. */
+  /** The length of the range from floor to cursor above which sweeps run only part of the time. */
   shortWay?: number;
 };
 
-/** So many ids are swept in a few milliseconds, whatever became of their rows. */
+/** This many ids are swept in a few milliseconds, whatever the state of their rows. */
 const defaultShortWay = 20_000;
-/** The share of the time that sweeps of a longer way may take, so that what they covered can be published meanwhile. */
+/** The share of the time that sweeps of a long range may take, so that the scanned rows can be published in between. */
 const sweepShare = 0.2;
-/** How often the floor rises: each time costs two or three small statements, and leaves a quarter of a second of deleted rows to sweep. */
+/** How often the floor rises. Each time costs two or three small statements, and leaves a quarter of a second of deleted rows to sweep. */
 const markEveryMs = 250;
-/** Ids that one sweep brings over; what is in flight is among them. */
+/** The maximum number of ids that one sweep reads, including rows in flight. */
 const sweepLimit = 20_000;
 
 const scanOf = (behindHeld: string): string => `
@@ -83,7 +84,7 @@ const scanSeenOf = (behindHeld: string): string => `
 const fetchOf = (behindHeld: string): string => `
   SELECT ${rowColumns(behindHeld)} FROM outbox o
   WHERE o.id = ANY ($1::bigint[]) AND o.next_attempt_at IS NULL ORDER BY o.id`;
-// of a row that the sweep finds only the id: most are in memory
+// a sweep reads only the ids of rows, since most rows are in memory
 const sweepAndScanOf = (behindHeld: string): string => `
   (SELECT id, NULL::uuid, NULL, NULL, NULL::json, NULL::json, NULL::bigint, NULL::integer, NULL::boolean FROM outbox
    WHERE id > $1 AND id <= $2 AND next_attempt_at IS NULL ORDER BY id LIMIT ${sweepLimit})
@@ -91,7 +92,7 @@ const sweepAndScanOf = (behindHeld: string): string => `
   (SELECT ${rowColumns(behindHeld)} FROM outbox o
    WHERE o.id > $2 AND o.next_attempt_at IS NULL ORDER BY o.id LIMIT $3)`;
 
-/** A statement for when nothing is held, and one that asks for each row whether it is behind a held one. */
+/** A statement for when no rows are blocked, and one that checks for each row whether it is behind a blocked one. */
 type Variants = Record<'plain' | 'besideHeld', { name: string; text: string }>;
 
 function variants(name: string, textOf: (behindHeld: string) => string): Variants {
@@ -112,7 +113,7 @@ const sql = {
   scanSeen: variants('scan seen', scanSeenOf),
   fetch: variants('fetch', fetchOf),
   sweepAndScan: variants('sweep and scan', sweepAndScanOf),
-  // the snapshot is older than the id: it is taken when the statement begins
+  // the snapshot is older than the id, because it is taken when the statement begins
   look: {
     name: 'outbox look',
     text: 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END, pg_current_snapshot() FROM outbox_id_seq',
@@ -133,7 +134,7 @@ export function createReader(options: ReaderOptions): Reader {
   let sweepWanted = true;
   let nextSweepAt = -Infinity;
 
-  /** Must come before the sweep and the scan: they may only count on what was settled before their snapshots. */
+  /** Must run before the sweep and the scan, which may rely only on what was settled before their snapshots. */
   async function settleMark(): Promise<void> {
     if (mark === undefined) {
       if (floor === cursor || now() - markedAt < markEveryMs) return;
@@ -157,7 +158,7 @@ export function createReader(options: ReaderOptions): Reader {
     return await connection.run<R>(heldExists ? statement.besideHeld : statement.plain, values);
   }
 
-  /** Nothing below the cursor can be missing. */
+  /** Reads without a sweep, because no row below the cursor can be missing. */
   async function scan(room: number): Promise<Found> {
     sweepWanted = false;
     const fresh = (await rows(sql.scan, [cursor, room])).map(toRow);
@@ -165,9 +166,9 @@ export function createReader(options: ReaderOptions): Reader {
     return { rows: fresh, more: fresh.length === room };
   }
 
-  /** Between two sweeps of a long way. */
+  /** Scans between two sweeps of a long range. */
   async function scanSeen(room: number): Promise<Found> {
-    // what it leaves is for the sweep
+    // the next sweep finds the rows that this scan skips
     sweepWanted = true;
     if (seen === undefined || cursor >= seen.lastId) return { rows: [], more: false };
     const found = await rows<SeenRow>(sql.scanSeen, [cursor, seen.lastId, room, seen.snapshot]);
@@ -177,13 +178,13 @@ export function createReader(options: ReaderOptions): Reader {
     return { rows: taken.map(toRow), more };
   }
 
-  /** What is not in memory from floor to cursor, and what is above the cursor, as one snapshot has it. */
+  /** Reads, in one snapshot, the rows between floor and cursor that are not in memory, and the rows above the cursor. */
   async function sweepAndScan(room: number): Promise<Found> {
     const startedAt = now();
     const isLong = cursor - floor > shortWay;
     const look = isLong ? await lookNow() : undefined;
     const found = await rows(sql.sweepAndScan, [floor, cursor, room]);
-    // only what the scan found has a message id
+    // only rows found by the scan have a message id
     const swept = found.filter((row) => row[1] === null).map(([id]) => Number(id));
     const late = swept.filter((id) => !known(id));
     const taken = late.slice(0, room);
@@ -191,7 +192,7 @@ export function createReader(options: ReaderOptions): Reader {
     if (isLong) nextSweepAt = now() + (now() - startedAt) * (1 / sweepShare - 1);
     sweepWanted = taken.length < late.length || swept.length === sweepLimit;
     if (sweepWanted) {
-      // what was not taken may be before what the scan found
+      // the remaining late rows may precede rows found by the scan
       raiseFloor((taken.length < late.length ? taken : swept).at(-1) ?? floor);
       return { rows: lateRows, more: true };
     }
@@ -203,7 +204,7 @@ export function createReader(options: ReaderOptions): Reader {
     return { rows: [...lateRows, ...freshRows], more: freshRows.length === limit };
   }
 
-  /** Moves on past what was found by a statement that missed nothing up to there; where it found the end, past all that is settled. */
+  /** Advances the cursor past the rows of a scan that missed none up to there. If the scan reached the end, advances past all settled ids. */
   function pass(fresh: Row[], limit: number): void {
     cursor = fresh.at(-1)?.id ?? cursor;
     if (mark?.settled !== true) return;

@@ -6,27 +6,27 @@ import { createDrain, type Drain, type DrainStats, type RelayLimits } from './dr
 import { outboxMetrics } from './metrics.ts';
 import { openOwnerConnection, type OwnerConnection } from './owner-connection.ts';
 
-/** Publishes the rows of an outbox; one process at a time does, the others stand by. */
+/** Publishes the rows of an outbox. One process at a time is the leader; the others are standbys. */
 export type Relay = Component & {
-  /** A hint that something was committed; see `createWaker` for processes that may not be the owner. */
+  /** A hint that rows were committed. Processes that may not be the leader use `createWaker` instead. */
   wake(): void;
   /**
-   * One round, for tests: takes the outbox if nobody has it and publishes until nothing is left to do now. Resolves when what could be
-   * published is confirmed and deleted, and what could not is recorded. Does nothing while another process owns the outbox.
+   * Runs one round, for tests: acquires leadership if it is free, and publishes until nothing is left to do now. Resolves when every row is either
+   * confirmed and deleted, or recorded as failed. Does nothing while another process is the leader.
    */
   tick(): Promise<Progress>;
-  /** Whether this process owns the outbox. */
+  /** Whether this process is the leader. */
   owner(): boolean;
-  /** About how many rows wait, as the owner knows it; zeros elsewhere. */
+  /** The approximate number of pending rows, as known to the leader; zeros in other processes. */
   stats(): DrainStats;
 };
 
 export type RelayOptions = {
-  /** The relay opens a connection of its own: its lock must live and die with it. */
+  /** The relay opens its own connection, because its lock must live and die with it. */
   databaseUrl: string;
   publisher: Publisher;
   telemetry: Telemetry;
-  /** AMQP app_id: the name of the service. */
+  /** The AMQP app_id: the name of the service. */
   appId: string;
   limits?: Partial<RelayLimits>;
 };
@@ -39,18 +39,18 @@ const defaultLimits: RelayLimits = {
   retry: { baseMs: 1_000, capMs: 60_000 },
 };
 
-/** How often the owner polls, and a standby tries the lock. */
+/** How often the leader polls, and a standby tries the lock. */
 const pollMs = 1_000;
 /**
- * How long a stop waits for confirms and for the database, within the time that a process has to end (8 s). After that the connection is closed: what was
- * confirmed and could not be deleted is published again, with the same ids.
+ * How long a stop waits for confirms and for the database, within the time that a process has to end (8 s). After that the connection is closed. Rows
+ * that were confirmed and could not be deleted are published again, with the same ids.
  */
 const stopTimeoutMs = 4_000;
 
 /**
- * At least once, in order within an aggregate: a row is deleted only after RabbitMQ confirmed it and returned nothing; the next row of its
- * aggregate is sent only after that. What cannot be published is tried again with growing pauses and holds back its own aggregate alone.
- * A process that dies is replaced within 5 s; what it had sent without a confirm is sent again, with the same message id.
+ * Delivers at least once, in order within an aggregate: a row is deleted only after RabbitMQ confirmed it without returning it, and only then is the
+ * next row of its aggregate sent. A row that cannot be published is retried with back-off and blocks only its own aggregate. A process that dies is
+ * replaced within 5 s; messages that it sent without receiving a confirm are sent again, with the same message id.
  */
 export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }: RelayOptions): Relay {
   const { logger } = telemetry;
@@ -63,7 +63,7 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
   async function connect(): Promise<OwnerConnection> {
     if (connection !== undefined) return connection;
     const opened = await openOwnerConnection({ url: databaseUrl, name: `${appId} relay`, onNotify: wake });
-    // whoever is told of its end must be there before it: these checks stand directly before what relies on being told
+    // An abort that happened before the listener was added is never delivered: check the signal immediately before relying on it.
     opened.lost.throwIfAborted();
     connection = opened;
     opened.lost.addEventListener('abort', () => {

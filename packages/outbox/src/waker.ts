@@ -3,32 +3,32 @@ import type { Component } from '@taskwire/lifecycle';
 import { query, type Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 
-/** The channel on which relays hear that there is something to publish. */
+/** The channel on which relays are notified of new rows. */
 export const notifyChannel = 'outbox';
 
-/** NOTIFY takes a lock of the whole server when it commits; 20 a second from each process do not show, and nobody waits longer than this. */
+/** NOTIFY takes a server-wide lock when it commits. 20 a second from each process are negligible, and no event is delayed longer than this. */
 const debounceMs = 50;
 
 const wakers = new WeakMap<Database, () => void>();
 const noWaker = (): void => undefined;
 
 /**
- * The hint for `Tx.afterCommit` that wakes the relay of this database, wherever it runs. `appendEvents` registers it by itself; statements
- * that write to the outbox on their own pass it to `Database.run`. Without a waker, as on the command line, the relay's poll finds the events.
+ * Returns the hint for `Tx.afterCommit` that wakes the relay of this database in whichever process it runs. `appendEvents` registers it by itself;
+ * statements that write to the outbox directly pass it to `Database.run`. Without a waker, as on the command line, the relay's poll finds the events.
  */
 export function relayHint(database: Database): () => void {
   return wakers.get(database) ?? noWaker;
 }
 
-/** Wakes the relay after each commit in `db` that appended events. The relay's poll is the guarantee; this makes it fast. */
+/** Wakes the relay after each commit in `db` that appended events. The relay's poll is the guarantee; the waker reduces latency. */
 export type Waker = Component & {
-  /** Never waits, never throws. */
+  /** Never waits and never throws. */
   wake(): void;
 };
 
 export type WakerOptions = {
   db: Database;
-  /** The relay of this process, if it has one: as long as that is the owner, nobody else needs to hear. */
+  /** The relay of this process, if it has one. While it is the leader, no other process needs a notification. */
   relay?: { wake(): void; owner(): boolean };
   logger: Logger;
 };

@@ -4,49 +4,49 @@ import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/ra
 import { toMessage } from './message.ts';
 import type { Row } from './rows.ts';
 
-/** A row that could not be published: it, and all that is behind it in its aggregate, goes back to the database. */
+/** A row that could not be published. The row and all rows behind it in its aggregate go back to the database. */
 export type Held = { head: Row; reason: string; error: string; followers: number[] };
 
 /**
- * The rows that the relay holds in memory, published side by side across aggregates and one after the other within one: the next row of an
- * aggregate is sent only when the one before is confirmed, so that a return or a nack cannot let it pass.
+ * The rows that the relay holds in memory. They are published concurrently across aggregates and sequentially within one: the next row of an
+ * aggregate is sent only when the previous one is confirmed, so that it cannot overtake a returned or nacked row.
  */
 export type Window = {
   add(rows: readonly Row[]): void;
-  /** Appends rows that come after a held row which is published by now. */
+  /** Appends rows that follow a blocked row which has since been published. */
   addReleased(aggregateId: string, rows: readonly Row[]): void;
-  /** Also true for rows that are confirmed and not yet deleted. */
+  /** Whether a row is in memory, including rows that are confirmed and not yet deleted. */
   known(id: number): boolean;
   size(): number;
-  /** Of the payloads of its rows, about. */
+  /** The approximate size of the payloads in memory. */
   bytes(): number;
-  /** Rows that are being published or wait for one of their aggregate. */
+  /** The number of rows that are being published or waiting for an earlier row of their aggregate. */
   unpublished(): number;
   inFlight(): number;
-  /** How many rows are confirmed and not yet taken, and since when (monotonic) there is one. */
+  /** The number of rows that are confirmed and not yet taken, and the monotonic time since when there is one. */
   confirmed(): { count: number; since: number };
   takeConfirmed(): number[];
   hasHeld(): boolean;
-  /** To be recorded before anything is added: only then does a further row of the aggregate find it held in the database. */
+  /** Failed rows. Record them before adding rows: only then does a further row of the aggregate find them in the database. */
   takeHeld(): Held[];
-  /** Aggregates whose held rows, as far as they were read, are published: there may be more of them in the database. */
+  /** Aggregates whose blocked rows were published as far as they were read. The database may contain more of them. */
   takeToRelease(): string[];
-  /** The rows are deleted, or recorded as held. */
+  /** Removes rows from memory that are deleted, or recorded as blocked. */
   forget(ids: readonly number[]): void;
-  /** Ends an aggregate's release: no held rows are left. */
+  /** Ends the release of an aggregate that has no blocked rows left. */
   released(aggregateId: string): void;
   oldestCreatedAtMs(): number | undefined;
-  /** Sends nothing more. What was sent is still settled. */
+  /** Stops sending. Messages that were already sent are still settled. */
   close(): void;
 };
 
 type Chain = {
   aggregateId: string;
   rows: Row[];
-  /** Its rows come from behind a held one. */
+  /** Whether its rows were read from behind a blocked one. */
   recovering: boolean;
   held: { reason: string; error: string } | undefined;
-  /** How often in a row the channel was lost under its first row. */
+  /** How often in succession the channel was lost while publishing its first row. */
   unknown: number;
 };
 
@@ -54,23 +54,23 @@ export type WindowOptions = {
   publisher: Publisher;
   appId: string;
   maxInFlight: number;
-  /** Something can be taken, or there is room. */
+  /** Called when rows can be taken, or when there is room. */
   onProgress(): void;
 };
 
 /**
- * A lost channel is nobody's fault, mostly, and its rows are sent again. A row that sees it this often in a row may be the cause (something
- * that the broker closes channels for), and is held back, so that others get through.
+ * A lost channel is usually not caused by a row, and its rows are sent again. A row that meets this many losses in succession may be the cause (the
+ * broker may close the channel because of it), so it is held back to let others through.
  */
 const maxUnknown = 5;
-/** The publisher waits for its channel by itself; this only keeps a publisher that refuses at once from being asked in a circle. */
+/** The publisher itself waits for its channel. This delay only prevents a busy loop when the publisher rejects at once. */
 const retryAfterMs = 50;
 
 export function createWindow({ publisher, appId, maxInFlight, onProgress }: WindowOptions): Window {
   const chains = new Map<string, Chain>();
   const known = new Map<number, Row>();
   const closing = new AbortController();
-  // one for each message that waits for the broker
+  // one listener for each message that waits for the broker
   setMaxListeners(0, closing.signal);
   let ready: Chain[] = [];
   let next = 0;
@@ -104,7 +104,7 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
       const chain = ready[next++];
       if (chain !== undefined) send(chain);
     }
-    // the part that was sent is cut off now and then, instead of moving the array for each
+    // the sent part is cut off now and then, instead of moving the array for each row
     if (next > 1_000 || next === ready.length) {
       ready = ready.slice(next);
       next = 0;

@@ -2,15 +2,16 @@ import type { Logger } from '@taskwire/telemetry';
 import type { Pool } from 'pg';
 import { Gauge, type Registry } from 'prom-client';
 
-/** Tokens are accepted with this much difference between two clocks (`clockTolerance` of the authenticator), in milliseconds. */
+/** The difference between two clocks within which tokens are accepted (`clockTolerance` of the authenticator), in milliseconds. */
 const toleratedMs = 5_000;
-/** Half the life of an access token: beyond it, fresh tokens look expired, or expired ones look fresh for as long again. */
+/** Half the lifetime of an access token. Beyond it, new tokens look expired, or expired ones look valid for as long again. */
 const unusableMs = 300_000;
 
 /**
- * Compares this process's clock with the database's. Versions and order come from the database alone, but tokens, back-off and schedules are
- * judged by the process.
- * @returns a warning when they differ by more than five seconds. @throws when they differ by five minutes or more.
+ * Compares this process's clock with the database's. Versions and order depend on the database alone, but tokens, back-off and schedules depend on
+ * the process's clock.
+ * @returns a warning if they differ by more than five seconds.
+ * @throws if they differ by five minutes or more.
  */
 export function createClockCheck(
   pool: Pool,
@@ -34,7 +35,7 @@ export function createClockCheck(
     const { rows } = await pool.query<{ now: number }>(
       'SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS now',
     );
-    // the answer was made somewhere between the two readings
+    // the database read its clock at some time between the two readings
     offsetMs = (before + Date.now()) / 2 - (rows[0]?.now ?? before);
     if (Math.abs(offsetMs) <= toleratedMs) {
       logged = false;

@@ -2,22 +2,22 @@ import { createHash } from 'node:crypto';
 import { problem } from '@taskwire/errors';
 import { z } from 'zod';
 
-/** A list as its cursors know it. */
+/** The identity of a list for its cursors. */
 export type List = {
-  /** The operation. */
+  /** The operation id. */
   name: string;
-  /** Everything that decides what is in the list and in which order: filters, sorting, the caller where the list is theirs. Not the limit. */
+  /** Everything that determines the contents and order of the list: filters, sorting, and the caller if the list is theirs. Not the limit. */
   filter: Readonly<Record<string, unknown>>;
 };
 
-/** The positions of one list as opaque text, safe in a URL. */
+/** Encodes positions in one list as opaque, URL-safe text. */
 export type Cursors<P> = {
   encode(position: P): string;
-  /** Undefined at the beginning. @throws Problem `bad_cursor` for text that this list did not give, with this filter and order. */
+  /** Returns undefined at the beginning. @throws Problem `bad_cursor` for text that this list, with this filter and order, did not return. */
   decode(cursor: string | undefined): P | undefined;
 };
 
-/** Makes the cursors of a list whose positions have this shape. */
+/** Creates the cursors of a list whose positions match `schema`. */
 export function listCursors<S extends z.ZodType>(schema: S, { name, filter }: List): Cursors<z.output<S>> {
   const of = fingerprint({ name, filter });
   return {
@@ -41,10 +41,10 @@ export function listCursors<S extends z.ZodType>(schema: S, { name, filter }: Li
   };
 }
 
-/** An instant in a position, in the one form that `isoMicros` gives: anything else may be more than PostgreSQL reads. */
+/** An instant in a position, in the one format that `isoMicros` produces: other values may exceed what PostgreSQL can read. */
 export const cursorInstant = z.iso.datetime().regex(/^(?!0000)\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
 
-/** 48 bits tell lists apart; the cursor is no secret and protects nothing. */
+/** 48 bits distinguish lists. The cursor is not secret and protects nothing. */
 function fingerprint({ name, filter }: List): string {
   const given = Object.entries(filter).filter(([, value]) => value !== undefined);
   const text = JSON.stringify([name, ...given.toSorted(([a], [b]) => (a < b ? -1 : 1))]);

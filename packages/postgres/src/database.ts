@@ -19,22 +19,22 @@ export type Database = {
   pool: Pool;
   orm: DataSource;
   /**
-   * Runs `work` in one READ COMMITTED transaction, committed when it resolves and rolled back when it rejects. No network call belongs inside.
-   * @throws Problem `unavailable` when the database cannot work now.
+   * Runs `work` in one READ COMMITTED transaction, committed if it resolves and rolled back if it rejects. `work` must not make network calls.
+   * @throws Problem `unavailable` if the database is unavailable.
    */
   transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
   /** Runs one statement that commits by itself, and then `afterCommit`, as `Tx.afterCommit` does. @throws as `query` does. */
   run<R extends object>(statement: Statement, afterCommit: () => void): Promise<R[]>;
-  /** Resolves when the database takes writes, by writing. @throws the reason why it does not. */
+  /** Resolves if a test write succeeds. @throws the reason why the database does not accept writes. */
   checkWritable(): Promise<void>;
-  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as both do. */
+  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as either check does. */
   checkReady(): Promise<{ warning: string } | undefined>;
   close(): Promise<void>;
 };
 
 export type DatabaseOptions = {
   url: string;
-  /** The most connections that this process holds. */
+  /** The maximum number of connections of this process. */
   poolSize: number;
   /** Shown in `pg_stat_activity`. */
   applicationName: string;
@@ -42,21 +42,21 @@ export type DatabaseOptions = {
   telemetry: Telemetry;
 };
 
-/** How long a request may wait for a connection; a longer queue only makes every answer late. */
+/** How long a request may wait for a connection. A longer queue would only delay every response. */
 const connectionTimeoutMs = 5_000;
 const timeLimits = {
-  // no statement of a service is meant to run longer; one that does is a fault, and must not hold its locks for ever
+  // no statement of a service should run longer; one that does is faulty, and must not hold its locks forever
   statement_timeout: '5s',
-  // a transaction that sits idle has lost its owner (a bug, or a frozen process); its locks go after this
+  // an idle transaction has lost its owner (a bug, or a frozen process); its locks are released after this
   idle_in_transaction_session_timeout: '10s',
 };
-/** After this a server that was asked something, and has not even said that the time is up, is taken for unreachable. */
+/** A server that has not responded by then, not even with a statement timeout, is considered unreachable. */
 const silenceTimeoutMs = 6_000;
 
 /**
- * Opens the pool. Resolves when the first connection stands; rejects when the database cannot be reached, or does not keep the settings of a
- * session. Connections lost later are replaced. Behind a pooler that shares connections between transactions the database is not writable
- * (`checkWritable`): locks, LISTEN and settings of a session would be lost. Rejects too behind a pooler that has too few connections for the check.
+ * Opens the pool. Resolves when the first connection is open. Rejects if the database cannot be reached, or if the settings of a session cannot be
+ * pinned. Connections lost later are replaced. Behind a pooler that shares connections between transactions, the database is not writable
+ * (`checkWritable`): locks, LISTEN and session settings would be lost. Also rejects behind a pooler with too few connections for this check.
  */
 export async function createDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, telemetry } = options;
@@ -69,7 +69,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
     applicationName: options.applicationName,
     poolSize: options.poolSize,
     connectTimeoutMS: connectionTimeoutMs,
-    // an idle connection that breaks (the server restarts) is an event of the pool, not of a query; the pool replaces it
+    // a broken idle connection (the server restarts) is an event of the pool, not of a query; the pool replaces it
     poolErrorHandler: (error: unknown) => telemetry.logger.warn('a database connection broke', { error }),
     extra: {
       keepAlive: true,
@@ -138,9 +138,10 @@ const sharedConnections =
   'DATABASE_URL leads through a pooler that shares connections between transactions; use its session mode, or the server itself';
 
 /**
- * The pool listens to connections that are idle, TypeORM to those that it has, from the microtask on after it got them. A server that ends
- * says so in one packet with its last answer: a connection that is handed on with that answer breaks in between, and an error that nobody
- * listens to ends the process. Who has the connection is told by their next query, and the pool takes none back that is broken.
+ * Prevents connection errors from ending the process. The pool listens for errors of idle connections. TypeORM listens for errors of its own
+ * connections, but only from the microtask after it got them. A server that shuts down may announce that in the same packet as its last response. A
+ * connection that is handed over with that response then breaks in between, and an error without a listener ends the process. The holder of the
+ * connection gets the error from its next query, and the pool takes no broken connection back.
  */
 function outliveErrors(client: ClientBase): void {
   client.on('error', () => undefined);

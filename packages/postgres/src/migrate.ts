@@ -7,31 +7,33 @@ import { pinSession } from './session.ts';
 import { isSqlState, sqlState } from './sql.ts';
 import { createProbeTable } from './writable.ts';
 
-/** Migrations of one owner (a service, or a package with tables of its own): files `NNNN_name.sql` in a directory, numbered from 0001 without gaps. */
+/**
+ * The migrations of one owner (a service, or a package with its own tables): files `NNNN_name.sql` in a directory, numbered from 0001 without gaps.
+ */
 export type MigrationSource = { name: string; directory: URL };
 
 type Migration = { source: string; version: number; name: string; sql: string; checksum: string };
 
-/** A migration that was run, such as `outbox/0001_outbox`. */
+/** The name of an applied migration, such as `outbox/0001_outbox`. */
 export type Applied = string;
 
-/** Where a database stands against the migrations of this build. */
+/** The difference between a database and the migrations of this build. */
 export type MigrationStatus = {
-  /** Known to this build, not yet in the database. */
+  /** Migrations that this build knows and the database lacks. */
   pending: string[];
-  /** In the database, not known to this build: the database is newer, and this build must not run on it. */
+  /** Migrations that the database has and this build does not know: the database is newer, and this build must not run on it. */
   unknown: string[];
 };
 
-/** One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at once take turns. */
+/** One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at the same time take turns. */
 const migrationLock = '8386110886542668389';
 
 /**
- * How long a migration waits for a table that a long transaction uses. Whoever wants that table meanwhile waits behind it, so it is short, and is
- * tried again: https://postgres.ai/blog/20210923-zero-downtime-postgres-schema-migrations-lock-timeout-and-retries
+ * How long a migration waits for a table that a long transaction uses. Other statements for that table queue behind the migration, so the wait is
+ * short and is retried: https://postgres.ai/blog/20210923-zero-downtime-postgres-schema-migrations-lock-timeout-and-retries
  */
 const lockWaitMs = 1_000;
-/** Between two tries those who waited get through. With this many a migration gives up after about two minutes. */
+/** Statements that queued proceed between two attempts. With this many attempts, a migration fails after about two minutes. */
 const lockPauseMs = 1_000;
 const lockTries = 60;
 
@@ -46,10 +48,10 @@ const createTable = `
   )`;
 
 /**
- * Brings a database forward to what this build knows, one transaction for each file, and tells what was run. Safe to call from
- * several processes at once, and beside a working service: it holds up others for a second at a time. Forward only:
+ * Migrates a database forward to this build, with one transaction per file, and returns the applied migrations. Safe to call from several processes
+ * at once, and while a service is running: it blocks others for at most a second at a time. Migrations are forward-only:
  * https://martinfowler.com/articles/evodb.html
- * @throws when a file was changed after it ran, or when the database is newer than this build.
+ * @throws if a file was changed after it ran, or if the database is newer than this build.
  */
 export async function migrate(url: string, sources: readonly MigrationSource[]): Promise<Applied[]> {
   const client = new pg.Client({ connectionString: url, application_name: 'taskwire migrate' });
@@ -80,7 +82,7 @@ export async function migrate(url: string, sources: readonly MigrationSource[]):
   }
 }
 
-/** Compares without changing anything. */
+/** Compares the database with this build, without changing anything. */
 export async function migrationStatus(db: Queryable, sources: readonly MigrationSource[]): Promise<MigrationStatus> {
   const known = await readSources(sources);
   const applied = await readApplied(db);
@@ -98,8 +100,8 @@ export async function requireMigrated(db: Queryable, sources: readonly Migration
 }
 
 /**
- * The check before a service starts: rejects when the database is newer than this build, since a newer schema may mean what this build
- * would misread. Not for readiness: the replicas of the version before go on working while a deploy migrates under them.
+ * The check before a service starts. Rejects if the database is newer than this build, since this build may misread a newer schema. Not for
+ * readiness: replicas of the previous version continue to work while a deploy migrates their database.
  */
 export async function refuseNewerDatabase(db: Queryable, sources: readonly MigrationSource[]): Promise<void> {
   refuseNewer((await migrationStatus(db, sources)).unknown);

@@ -1,27 +1,27 @@
 import pg from 'pg';
 
-/** Transactions that are held open at a time, so that a pooler which shares connections has to show it. */
+/** How many transactions are held open concurrently, to make a pooler that shares connections reveal itself. */
 const holders = 3;
 
-/** A pooler whose connections are all taken lets others wait for two minutes; a service must not start for that long without a word. */
+/** A pooler without free connections makes clients wait for two minutes; a service must not hang that long at start without a message. */
 const patienceMs = 5_000;
 
 /**
- * Whether a pooler gives the statements of one connection to different servers' processes (PgBouncer's `pool_mode = transaction`): a setting of
- * the session is then not there in its next statement, or another connection has it. https://www.pgbouncer.org/features.html
- * @throws when the pooler has no connection to give within five seconds, or shares them between statements, which its error says.
+ * Whether a pooler runs the statements of one connection on different server processes (PgBouncer's `pool_mode = transaction`). A setting of the
+ * session is then missing in its next statement, or appears in another connection. https://www.pgbouncer.org/features.html
+ * @throws if the pooler has no free connection within five seconds, or shares connections between statements; the error says which.
  */
 export async function isSharedBetweenTransactions(url: string): Promise<boolean> {
   const settings = { application_name: 'taskwire session check', query_timeout: patienceMs };
   const open = () => new pg.Client({ connectionString: url, ...settings, connectionTimeoutMillis: patienceMs });
   const [client, others] = [open(), Array.from({ length: holders }, open)];
   const all = [client, ...others];
-  // an error between two queries is told by the next one
+  // an error between two queries is reported by the next one
   for (const each of all) each.on('error', () => undefined);
   try {
     await client.connect();
     await client.query("SELECT set_config('taskwire.session', 'kept', false)");
-    // whoever had that server process gets it now, if it is given away at all
+    // if server processes are shared, one of these connections now gets the one that ran the statement above
     for (const other of others) {
       await other.connect();
       await other.query('BEGIN');

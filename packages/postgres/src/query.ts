@@ -2,40 +2,40 @@ import type { Pool, PoolClient, QueryConfig } from 'pg';
 import type { Database } from './database.ts';
 import { asProblem } from './unavailable.ts';
 
-/** A transaction of `Database.transaction`. Statements run one after the other; it is of no use once the transaction has ended. */
+/** A transaction of `Database.transaction`. Statements run one after the other. It cannot be used after the transaction has ended. */
 export type Tx = {
-  /** The database that the transaction belongs to. */
+  /** The database of the transaction. */
   readonly database: Database;
-  /** `query` on this transaction. */
+  /** Runs `query` in this transaction. */
   query<R extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<R[]>;
   /**
-   * Runs `work` directly before COMMIT, once however often it is registered: for what many parts of a transaction cause and one write settles.
-   * When it rejects, the transaction rolls back.
+   * Runs `work` immediately before COMMIT, once even if it is registered several times: for effects that many parts of a transaction cause and one
+   * write completes. If it rejects, the transaction rolls back.
    */
   beforeCommit(work: LastWork): void;
   /**
-   * Runs `hint` after COMMIT, once however often it is registered; also when the answer to COMMIT was lost, never after a rollback. It is a
-   * hint: it is lost with the process, so something else (a poll) must guarantee the effect. Its errors are logged.
+   * Runs `hint` after COMMIT, once even if it is registered several times; also if the response to COMMIT was lost, but never after a rollback. A
+   * hint is lost if the process ends, so something else (a poll) must guarantee the effect. Its errors are logged.
    */
   afterCommit(hint: () => void): void;
 };
 
-/** What a transaction writes last. Its identity is what "once" means, so it is made once, not for each transaction. */
+/** The last work of a transaction. It is deduplicated by identity, so create it once, not for each transaction. */
 export type LastWork = {
-  /** Works run in ascending order. Each work that locks rows has a number of its own, so that all transactions lock in the same order. */
+  /** Works run in ascending order. Each work that locks rows has its own number, so that all transactions lock in the same order. */
   order: number;
   run(tx: Tx): Promise<void>;
 };
 
-/** Anything that runs SQL: the pool (each statement on its own), a client of it, or a transaction. */
+/** Any handle that runs SQL: the pool (each statement on its own), a client of the pool, or a transaction. */
 export type Queryable = Pool | PoolClient | Tx;
 
-/** A statement; with a `name` it is prepared once for each connection, for hot paths. */
+/** A statement. With a `name` it is prepared once per connection, for hot paths. */
 export type Statement = { text: string; values?: readonly unknown[]; name?: string };
 
 /**
- * Runs a statement and returns its rows, whatever kind of handle it runs on.
- * @throws Problem `unavailable` when the database cannot work now; else pg's DatabaseError, with its SQLSTATE in `code`.
+ * Runs a statement on any kind of handle, and returns its rows.
+ * @throws Problem `unavailable` if the database is unavailable; otherwise pg's DatabaseError, with its SQLSTATE in `code`.
  */
 export async function query<R extends object>(
   db: Queryable,
@@ -56,7 +56,7 @@ export async function query<R extends object>(
 
 const observers = new WeakMap<object, (error: unknown) => void>();
 
-/** Has `observe` called with each error that a statement on this handle meets. */
+/** Registers `observe` to be called with each error of a statement on this handle. */
 export function observeErrors(db: Queryable, observe: (error: unknown) => void): void {
   observers.set(db, observe);
 }
@@ -67,7 +67,7 @@ function toConfig(statement: Statement): QueryConfig {
 
 const clients = new WeakMap<Tx, PoolClient>();
 
-/** Says which connection a transaction runs on, until `unbindClient`. */
+/** Sets the connection that a transaction runs on, until `unbindClient`. */
 export function bindClient(tx: Tx, client: PoolClient): void {
   clients.set(tx, client);
 }

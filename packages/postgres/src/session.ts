@@ -1,9 +1,8 @@
 import type { ClientBase } from 'pg';
 
 /**
- * What every session has set, whatever ALTER DATABASE, ALTER ROLE, postgresql.conf or the URL say: the code reads times, bytes and
- * intervals as text in these forms, and finds its tables by this path.
- * https://www.postgresql.org/docs/current/runtime-config-client.html
+ * The settings of every session, regardless of ALTER DATABASE, ALTER ROLE, postgresql.conf and the URL. The code reads times, bytes and intervals as
+ * text in these formats, and finds its tables by this path. https://www.postgresql.org/docs/current/runtime-config-client.html
  */
 const pinned = {
   DateStyle: 'ISO, MDY',
@@ -20,7 +19,7 @@ const pinned = {
   search_path: 'public',
 } as const;
 
-/** `off` acknowledges changes that a crash of the server loses; every stronger level is the operator's choice. */
+/** `off` acknowledges changes that a server crash may lose. Every stronger level is the operator's choice. */
 const durability = `set_config('synchronous_commit',
   CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, false)`;
 
@@ -29,18 +28,18 @@ const pin = (settings: Settings): string =>
 const readBack = (settings: Settings): string => `SELECT pg_backend_pid() AS pid,
   ${[...Object.keys(settings), 'synchronous_commit'].map((name) => `current_setting('${name}') AS "${name}"`).join(', ')}`;
 
-/** Settings of PostgreSQL, with their values as it shows them. */
+/** Settings of PostgreSQL, with their values as PostgreSQL displays them. */
 export type Settings = Readonly<Record<string, string>>;
 
 export type Session = {
-  /** Whether something between here and the server (a pooler) took the connection over. */
+  /** Whether an intermediary (a pooler) accepted the connection instead of the server. */
   isProxied: boolean;
 };
 
 /**
- * Pins the settings of a new connection, with `more` of the caller's, and reads them back. None of them is a startup parameter, because a pooler
- * refuses those that it does not know, or is told to ignore them.
- * @throws Error that names each setting that did not take, with its value.
+ * Pins the settings of a new connection, with `more` from the caller, and reads them back. None of them is a startup parameter, because a pooler
+ * refuses startup parameters that it does not know, or is configured to ignore them.
+ * @throws Error that names each setting that did not take effect, with its value.
  */
 export async function pinSession(client: ClientBase, more: Settings = {}): Promise<Session> {
   const settings: Settings = { ...pinned, ...more };
@@ -57,7 +56,7 @@ export async function pinSession(client: ClientBase, more: Settings = {}): Promi
   return { isProxied: row.pid !== processIdOf(client) };
 }
 
-/** The server process that answered when the connection was opened (BackendKeyData); a pooler answers with a number of its own. */
+/** Returns the server process that responded when the connection was opened (BackendKeyData). A pooler responds with its own number. */
 function processIdOf(client: object): unknown {
   return Reflect.get(client, 'processID');
 }

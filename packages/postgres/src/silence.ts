@@ -2,17 +2,16 @@ import { Socket } from 'node:net';
 import type { ClientBase } from 'pg';
 import type { Logger } from '@taskwire/telemetry';
 
-/** How often sockets are looked at, in milliseconds. */
+/** How often sockets are checked, in milliseconds. */
 const lookEveryMs = 500;
 
 type Watched = { socket: Socket; wroteAt: number; readAtWrite: number; heardAt: number; readAtLook: number };
 
 /**
- * Closes the connections that it watches whose server has said nothing for `limitMs` after it was asked something: packets that are dropped on the
- * way (a failed switch, a frozen machine) end no socket, and the kernel gives up after a quarter of an hour only. The limit must be above
- * the server's own `statement_timeout`, before which a healthy server always answers. With one connection go all that were not heard of
- * since it was asked, so that the next requests do not each find out for themselves. Resolves nothing and throws nothing: queries on a closed
- * connection reject, and the pool replaces it.
+ * Closes watched connections whose server has sent nothing for `limitMs` after a request. Packets dropped on the way (a failed switch, a frozen
+ * machine) close no socket, and the kernel times out only after a quarter of an hour. The limit must be above the server's own `statement_timeout`,
+ * before which a healthy server always responds. All other connections that received nothing since that request are closed with it, so that the next
+ * requests do not each have to detect the failure. Never throws: queries on a closed connection reject, and the pool replaces it.
  */
 export function watchSilence(
   limitMs: number,
@@ -32,7 +31,7 @@ export function watchSilence(
     };
     const write = socket.write.bind(socket);
     socket.write = ((...args: Parameters<Socket['write']>) => {
-      // only the first of several writes without an answer between them counts
+      // only the first of several writes without a response in between counts
       if (entry.readAtWrite !== socket.bytesRead) {
         entry.readAtWrite = socket.bytesRead;
         entry.wroteAt = performance.now();
@@ -48,7 +47,7 @@ export function watchSilence(
     for (const entry of watched) {
       if (entry.socket.bytesRead === entry.readAtLook) continue;
       entry.readAtLook = entry.socket.bytesRead;
-      // it may have been any time since the look before; closing a sound connection too many costs less than keeping a dead one
+      // the bytes may have arrived any time since the previous check; closing a sound connection too many costs less than keeping a dead one
       entry.heardAt = lookedAt;
     }
     lookedAt = now;
@@ -72,7 +71,9 @@ function isSilent({ socket, readAtWrite }: Watched): boolean {
   return socket.bytesRead === readAtWrite;
 }
 
-/** The socket (TLS or not) under a connected pg client. pg has no public name for it; better no start than no watch. */
+/**
+ * Returns the socket (TLS or not) of a connected pg client. pg has no public name for it; failing to start is better than running without the watch.
+ */
 function socketOf(client: object): Socket {
   const connection: unknown = Reflect.get(client, 'connection');
   const stream: unknown =

@@ -1,30 +1,30 @@
 import { rootOf } from './unavailable.ts';
 
-/** SQL that shows a timestamptz as ISO 8601 UTC with microseconds, which JavaScript's Date would cut to milliseconds. */
+/** Returns SQL that formats a timestamptz as ISO 8601 UTC with microseconds, which JavaScript's Date would truncate to milliseconds. */
 export function isoMicros(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }
 
-/** SQLSTATEs that code tells apart: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+/** The SQLSTATEs that the code distinguishes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export const sqlState = {
   uniqueViolation: '23505',
   foreignKeyViolation: '23503',
   serializationFailure: '40001',
   deadlockDetected: '40P01',
   lockNotAvailable: '55P03',
-  /** Also what `statement_timeout` gives. */
+  /** Also raised by `statement_timeout`. */
   queryCanceled: '57014',
 } as const;
 
-/** The SQLSTATE of an error that the server answered; undefined for any other error. */
+/** Returns the SQLSTATE of an error that the server sent; undefined for any other error. */
 export function sqlStateOf(error: unknown): string | undefined {
   const cause = rootOf(error);
   if (!(cause instanceof Error) || !('code' in cause) || typeof cause.code !== 'string') return undefined;
-  // a digit, because EPIPE is a system error
+  // requires a digit, because EPIPE is a system error
   return /^(?=.*\d)[0-9A-Z]{5}$/.test(cause.code) ? cause.code : undefined;
 }
 
-/** Whether an error is PostgreSQL's, with this SQLSTATE, and (where given) about this constraint. */
+/** Whether an error is PostgreSQL's, with this SQLSTATE and, if given, about this constraint. */
 export function isSqlState(error: unknown, state: string, constraint?: string): boolean {
   const cause = rootOf(error);
   if (!(cause instanceof Error) || !('code' in cause) || cause.code !== state) return false;

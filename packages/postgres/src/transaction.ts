@@ -5,13 +5,15 @@ import { bindClient, query, unbindClient, type LastWork, type Tx } from './query
 import { sqlStateOf } from './sql.ts';
 
 export type TransactionOptions = {
-  /** Milliseconds that each statement waits for one lock before it fails with SQLSTATE 55P03. Without it, the statement timeout is the limit. */
+  /**
+   * How long each statement waits for one lock, in milliseconds, before it fails with SQLSTATE 55P03. By default, the statement timeout is the limit.
+   */
   lockTimeoutMs?: number | undefined;
 };
 
 type Outcome = 'committed' | 'rolled back' | 'unknown';
 
-/** Runs `work` in one READ COMMITTED transaction on a connection of its own. ADR 34 decides what happens at the edges. */
+/** Runs `work` in one READ COMMITTED transaction on its own connection. ADR 34 covers the edge cases. */
 export async function runTransaction<T>(
   { pool, logger, database }: { pool: Pool; logger: Logger; database: Database },
   work: (tx: Tx) => Promise<T>,
@@ -39,7 +41,7 @@ export async function runTransaction<T>(
       throw new Error('COMMIT rolled back, because a statement of the transaction had failed');
     return result;
   } catch (error) {
-    // an SQLSTATE is the server's answer to COMMIT, so nothing was committed; without one COMMIT may have taken effect
+    // an SQLSTATE is the server's response to COMMIT, so nothing was committed; without one, COMMIT may have taken effect
     if (outcome === 'unknown' && sqlStateOf(error) !== undefined) outcome = 'rolled back';
     isBroken = !(await hasRolledBack(client));
     throw error;
@@ -55,7 +57,7 @@ function beginSql({ lockTimeoutMs }: TransactionOptions): string {
   return lockTimeoutMs === undefined ? begin : `${begin}; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`;
 }
 
-/** A work that is registered while others run is run too. */
+/** Also runs works that are registered while others run. */
 async function runInOrder(tx: Tx, works: ReadonlySet<LastWork>): Promise<void> {
   const done = new Set<LastWork>();
   for (;;) {
@@ -66,7 +68,7 @@ async function runInOrder(tx: Tx, works: ReadonlySet<LastWork>): Promise<void> {
   }
 }
 
-/** PostgreSQL answers COMMIT with the tag ROLLBACK, which is no error, when an earlier statement had failed. */
+/** PostgreSQL responds to COMMIT with the tag ROLLBACK, which is not an error, if an earlier statement had failed. */
 async function commit(client: ClientBase): Promise<Outcome> {
   const { command } = await client.query('COMMIT');
   return command === 'COMMIT' ? 'committed' : 'rolled back';
@@ -79,7 +81,7 @@ async function hasRolledBack(client: ClientBase): Promise<boolean> {
   );
 }
 
-/** Runs a hint of a transaction that is over. Its error concerns nobody who waits for the transaction, so it is logged. */
+/** Runs a hint after its transaction has ended. Its error does not affect the caller of the transaction, so it is logged. */
 export function runHint(hint: () => void, logger: Logger): void {
   try {
     hint();

@@ -1,14 +1,14 @@
 import type { Pool } from 'pg';
 import { isUnseenByProbe, outageText } from './unavailable.ts';
 
-/** How long a probe may wait for a table, in milliseconds: probes of orchestrators give up after a second or two. */
+/** How long a probe may wait for a table, in milliseconds: probes of orchestrators time out after a second or two. */
 const lockWaitMs = 1_000;
-/** How long an outage counts that a statement met and that a probe cannot see: consumers and loops try again after it, and meet it again. */
+/** How long an outage that a statement met, and that a probe cannot detect, is remembered. Consumers and loops then retry, and meet it again. */
 const rememberedMs = 5_000;
 
 /**
- * A write, and for every table the lock that a write takes: finds a server that is read-only, out of disk or connections, and a table that
- * somebody keeps locked. Neither needs a statement of the service to fail first.
+ * Makes a test write, and takes the lock of a write on every table. This detects a server that is read-only or out of disk or connections, and a
+ * table that another session keeps locked, before a statement of the service fails.
  */
 const probe = `
   DO $probe$
@@ -24,18 +24,21 @@ const probe = `
   END
   $probe$`;
 
-/** The row that the probe writes. Made with the first migration, and by every later one where it is missing. */
+/** The row that the probe writes. Created with the first migration, and by every later one if it is missing. */
 export const createProbeTable =
   'CREATE TABLE IF NOT EXISTS write_probe (id integer PRIMARY KEY CHECK (id = 1), at timestamptz NOT NULL)';
 
 export type Writability = {
-  /** Resolves when the database takes writes. @throws the reason why not. Callers at the same time share one probe. */
+  /** Resolves if the database accepts writes. @throws the reason why it does not. Concurrent callers share one probe. */
   check(): Promise<void>;
-  /** Tells of an error that a statement met. */
+  /** Records an error that a statement met. */
   note(error: unknown): void;
 };
 
-/** Whether the database takes writes: by what statements met lately, and by a probe. `faults` adds reasons of which a probe knows nothing. */
+/**
+ * Determines whether the database accepts writes, from recent errors of statements and from a probe. `faults` returns reasons that a probe cannot
+ * detect.
+ */
 export function createWritability(pool: Pool, faults: () => string | undefined): Writability {
   let met: { text: string; at: number } | undefined;
   let running: Promise<void> | undefined;

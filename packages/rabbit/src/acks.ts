@@ -1,19 +1,19 @@
 import type { ConsumeMessage } from 'amqplib';
 import type amqp from 'amqplib/callback_api';
 
-/** Acks of one channel, gathered: messages that are settled in the same turn of the event loop, and in a row, share one frame. */
+/** The acknowledgements of one channel, batched: consecutive messages that are settled in the same turn of the event loop share one frame. */
 export type Acks = {
   ack(message: ConsumeMessage): void;
-  /** Gives the message back to the queue. */
+  /** Returns the message to the queue. */
   requeue(message: ConsumeMessage): void;
-  /** Sends what is gathered. */
+  /** Sends the batched acknowledgements. */
   flush(): void;
 };
 
-/** For a channel with one consumer, on which delivery tags count up from 1. */
+/** The channel must have a single consumer: its delivery tags then count up from 1. */
 export function createAcks(channel: amqp.Channel): Acks {
   const gathered = new Map<number, ConsumeMessage>();
-  /** Settled one by one, above the first one that is not settled. */
+  /** Tags settled individually, above the first tag that is not settled. */
   const settled = new Set<number>();
   let next = 1;
   let scheduled = false;
@@ -46,7 +46,7 @@ export function createAcks(channel: amqp.Channel): Acks {
         try {
           if (scheduled) flush();
         } catch {
-          // the channel closed a moment ago: what was not acked comes again
+          // the channel has just closed: unacknowledged messages will be redelivered
         }
       });
     },

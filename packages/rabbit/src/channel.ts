@@ -1,10 +1,10 @@
 import type amqp from 'amqplib/callback_api';
 import type { Connection } from './connection.ts';
 
-/** A channel that is open. Its end, also through the end of its connection, aborts `ended` with the reason. */
+/** An open channel. When it closes, or its connection ends, `ended` is aborted with the reason. */
 export type OpenChannel<C extends amqp.Channel = amqp.Channel> = { channel: C; ended: AbortSignal };
 
-/** A declaration of a quorum queue waits for an election; anything beyond this is a broker that hangs. */
+/** Declaring a quorum queue waits for an election; if anything takes longer than this, the broker hangs. */
 const answerTimeoutMs = 10_000;
 
 export async function openChannel(connection: Connection): Promise<OpenChannel> {
@@ -19,12 +19,12 @@ export async function closeChannel(connection: Connection, channel: amqp.Channel
   await answer<void>(connection, 'closing of a channel', (done) => channel.close(() => done(null, undefined)));
 }
 
-/** amqplib types the error as always there; it is null when all went well. */
+/** A callback of amqplib. Its types declare the error as always present, but it is null on success. */
 export type Answer<T> = (error: Error | null, ok: T) => void;
 
 /**
- * One request to the broker. No answer in time means that nothing on this connection can be trusted any more: it is destroyed, and
- * whoever uses it starts anew.
+ * Makes one request to the broker. If it is not answered in time, nothing on this connection can be trusted any more: the connection is destroyed,
+ * and its users reconnect.
  */
 export function answer<T>(connection: Connection, what: string, run: (done: Answer<T>) => void): Promise<T> {
   return new Promise<T>((resolve, reject) => {
@@ -42,7 +42,7 @@ export function answer<T>(connection: Connection, what: string, run: (done: Answ
     try {
       run((error, ok) => settle(() => (error === null ? resolve(ok) : reject(error))));
     } catch (error) {
-      // the channel or the connection closed a moment ago: amqplib throws at once
+      // the channel or the connection has just closed, and amqplib throws synchronously
       settle(() => reject(error));
     }
   });

@@ -1,41 +1,41 @@
 import amqp from 'amqplib/callback_api';
 import { tolerateUnreadableHeaders } from './unreadable-headers.ts';
 
-/** A connection that stands. Its end, for whatever reason, aborts `ended` with that reason. */
+/** An open connection. When it ends for any reason, `ended` is aborted with that reason. */
 export type Connection = {
   amqp: amqp.Connection;
   ended: AbortSignal;
-  /** Whether the broker has stopped reading from this connection, because it is short of memory or disk. */
+  /** Whether the broker has stopped reading from this connection because it is short of memory or disk. */
   blocked(): boolean;
   onBlockedChange(listener: (blocked: boolean) => void): void;
-  /** Ends the connection at once, without a word to the broker. */
+  /** Ends the connection at once, without notifying the broker. */
   destroy(reason: Error): void;
-  /** Ends it in good order; a broker that does not answer within 2 s is left alone. */
+  /** Closes the connection gracefully. If the broker does not answer within 2 s, the connection is destroyed. */
   close(): Promise<void>;
 };
 
 export type ConnectionOptions = {
   url: string;
-  /** Shown by the broker's management page and `rabbitmqctl list_connections`. */
+  /** Shown on the broker's management page and by `rabbitmqctl list_connections`. */
   name: string;
-  /** Gives up an attempt to connect. */
+  /** Aborts an attempt to connect. */
   signal: AbortSignal;
 };
 
-/** TCP, TLS and the AMQP handshake together; a broker that starts up can accept a socket long before it speaks. */
+/** The timeout for TCP, TLS and the AMQP handshake together. A starting broker can accept a socket long before it answers. */
 const connectTimeoutMs = 10_000;
-/** A dead peer shows after two or three of these. RabbitMQ advises 5 to 20 s: less mistakes a busy moment for death. */
+/** A dead peer is detected after two or three intervals. RabbitMQ recommends 5 to 20 s; shorter intervals mistake a busy moment for a dead peer. */
 const heartbeatSeconds = 5;
 const closeTimeoutMs = 2_000;
 
 /**
- * Connects, once. The callback API of amqplib is used on purpose: listeners are attached in the very turn in which the handshake
- * ends, so that a socket that drops then, or a `blocked` that comes with the last frame, finds them. With promises it would be
- * an uncaught error, or lost.
+ * Connects once, without retrying. Uses amqplib's callback API on purpose: listeners are attached in the same turn of the event loop in which the
+ * handshake ends, so that they receive a socket error or a `blocked` notification that arrives with the last frame. With promises, the error would be
+ * uncaught and the notification lost.
  */
 export function openConnection({ url, name, signal }: ConnectionOptions): Promise<Connection> {
   return new Promise((resolve, reject) => {
-    // net.connect destroys its socket on abort: the only way to be rid of one that hangs or is half open
+    // net.connect destroys its socket on abort, which is the only way to close a socket that hangs or is half open
     const socket = new AbortController();
     const giveUp = (error: unknown): void => {
       clearTimeout(timer);
@@ -64,7 +64,7 @@ export function openConnection({ url, name, signal }: ConnectionOptions): Promis
         resolve(established(connection, socket));
       });
     } catch (error) {
-      // a URL that cannot be read
+      // the URL is invalid
       giveUp(error);
     }
   });
@@ -73,7 +73,7 @@ export function openConnection({ url, name, signal }: ConnectionOptions): Promis
 function established(connection: amqp.Connection, socket: AbortController): Connection {
   const ended = new AbortController();
   const listeners: ((blocked: boolean) => void)[] = [];
-  // the broker may say `blocked` together with the end of the handshake, before anybody can listen; amqplib keeps it in this field
+  // the broker may send `blocked` together with the end of the handshake, before a listener can be attached; amqplib keeps it in this field
   let blocked = Reflect.get(connection.connection, 'blocked') === true;
   let lastError: Error | undefined;
 
@@ -90,7 +90,7 @@ function established(connection: amqp.Connection, socket: AbortController): Conn
   connection.on('error', (error) => (lastError = error));
   connection.on('close', (error) => {
     ended.abort(error ?? lastError ?? new Error('the connection was closed'));
-    // amqplib only ends its half of the socket; with a peer that is gone that would stay for a quarter of an hour
+    // amqplib only ends its half of the socket, which would linger for a quarter of an hour if the peer is unreachable
     setTimeout(() => socket.abort(), closeTimeoutMs).unref();
   });
   connection.on('blocked', () => setBlocked(true));
@@ -113,7 +113,7 @@ function established(connection: amqp.Connection, socket: AbortController): Conn
         try {
           connection.close(done);
         } catch {
-          // it was closing already
+          // it was already closing
           done();
         }
       }),

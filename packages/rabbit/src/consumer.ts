@@ -11,49 +11,52 @@ import { rabbitMetrics } from './metrics.ts';
 import { endingInTime, supervise, unlessAborted, untilAborted } from './supervise.ts';
 import { headersFault } from './unreadable-headers.ts';
 
-/** A message as it came, nothing of it checked. */
+/** A message as received, without any checks. */
 export type Delivery = {
   messageId: string | undefined;
   type: string | undefined;
-  /** The exchange that it was published to, or of a message that was dead-lettered, the one that it was dead-lettered to. */
+  /** The exchange that the message was published to; for a dead-lettered message, the one that it was dead-lettered to. */
   exchange: string;
   routingKey: string;
   body: Buffer;
   headers: Record<string, unknown>;
-  /** Why the headers could not be read: amqplib cannot decode them, or they are nested too deeply. They are empty then. */
+  /** Why the headers could not be read: amqplib cannot decode them, or they are nested too deeply. `headers` is then empty. */
   headersFault: string | undefined;
   /** Seconds since the epoch. */
   timestamp: number | undefined;
   correlationId: string | undefined;
   appId: string | undefined;
-  /** The login that published it. The broker has compared it with the connection's; absent when the publisher did not say. */
+  /** The login that published the message, which the broker has checked against the connection. Undefined if the publisher did not set it. */
   userId: string | undefined;
   contentType: string | undefined;
   redelivered: boolean;
-  /** How often a quorum queue has handed it out before, in vain; each lost connection of a consumer counts for all that it held. */
+  /** How many earlier deliveries from a quorum queue failed. A consumer's lost connection counts for every message that it held. */
   deliveryCount: number;
-  /** Where it has been before, when it comes from a dead-letter exchange. */
+  /** The dead-letter history of a message that comes from a dead-letter exchange. */
   deaths: XDeath[];
-  /** Aborted when the channel that it came on is gone: its ack cannot arrive any more, and it will be delivered again. */
+  /** Aborted when the channel of the message is closed: its acknowledgement can no longer arrive, and it will be redelivered. */
   signal: AbortSignal;
 };
 
 export type ConsumeOptions = {
   queue: string;
-  /** Messages held at a time. */
+  /** The maximum number of unacknowledged messages. */
   prefetch: number;
-  /** Resolves: acked. Rejects: after a pause the message goes back to the queue, and that counts against the queue's delivery limit. */
+  /**
+   * Handles a message. If it resolves, the message is acknowledged. If it rejects, the message is requeued after a pause, and that counts against the
+   * queue's delivery limit.
+   */
   onMessage(delivery: Delivery): Promise<void>;
-  /** Asked before consuming starts, and before it starts again; nothing is consumed while it rejects. For example a ping of the database. */
+  /** Checked before consuming starts, and before it resumes; nothing is consumed while it rejects. For example, a ping of the database. */
   ready?: () => Promise<void>;
 };
 
 export type Consumer = {
-  /** Takes no more messages, waits at most 5 s for those that are being handled, and gives the others back. */
+  /** Takes no more messages, waits at most 5 s for those that are being handled, and returns the others to the queue. */
   stop(): Promise<void>;
 };
 
-/** Long enough to keep a message from spinning, short enough that the queue's order is not held up for long. */
+/** Long enough to keep a message from spinning, short enough not to delay the queue's order for long. */
 const requeuePauseMs = 1_000;
 const drainTimeoutMs = 5_000;
 
@@ -97,9 +100,9 @@ export function createConsumer(
   }
 
   function take(open: OpenChannel, acks: Acks, message: ConsumeMessage): void {
-    // what arrives while stopping stays unacked: it returns to the queue, in order, with the end of the channel
+    // messages that arrive while stopping stay unacknowledged: they return to the queue, in order, when the channel closes
     if (stopping) return;
-    // what can still reject is a nack on a channel that closed a moment ago
+    // can reject only because of a nack on a channel that has just closed
     const handled = handle(open, acks, message)
       .catch(() => metrics.deliveries.inc({ queue, outcome: 'lost' }))
       .finally(() => inProgress.delete(handled));
@@ -114,7 +117,7 @@ export function createConsumer(
   ): Promise<void> {
     await answer(connection, 'prefetch', (done) => open.channel.prefetch(prefetch, false, done));
     const onDelivery = (message: ConsumeMessage | null): void => {
-      // the broker cancels a consumer when its queue is deleted or moves; amqplib says so with null
+      // the broker cancels a consumer when its queue is deleted or moves; amqplib reports that with null
       if (message === null) cancelled.abort(new Error('the broker cancelled the consumer'));
       else take(open, acks, message);
     };
@@ -140,7 +143,7 @@ export function createConsumer(
     } finally {
       up = false;
       metrics.channelUp.set(label, 0);
-      // also after a cancel: what is unacked on the old channel would stay there
+      // also after a cancel, because unacknowledged messages would stay on the old channel
       if (!open.ended.aborted) await close(connection, open, acks).catch(() => undefined);
     }
   }
@@ -153,8 +156,8 @@ export function createConsumer(
       supervisor ??= supervise({ what: `consumer of ${queue}`, session, logger });
     },
     async stop() {
-      // No cancel first: with a single active consumer the next one would start at once, beside the messages that are still handled
-      // here, and overtake them. Closing the channel hands over messages and activity together.
+      // No cancel first: with a single active consumer the next one would start at once, concurrently with the messages that are still being handled
+      // here, and overtake them. Closing the channel hands over the messages and the active role together.
       stopping = true;
       const timeout = delay(drainTimeoutMs, undefined, { ref: false });
       await Promise.race([Promise.allSettled(inProgress), timeout]);

@@ -5,12 +5,12 @@ import type { Connection } from './connection.ts';
 import { rabbitMetrics } from './metrics.ts';
 import type { Topology, TopologyChannel } from './topology.ts';
 
-/** Declares a process's topology on a connection. Rejects with the broker's refusal, or the end of the connection. */
+/** Declares a process's topology on a connection. Rejects if the broker refuses, or if the connection ends. */
 export type Declare = (connection: Connection) => Promise<void>;
 
 /**
- * Declares on a channel of its own, so that a refused declaration (406) closes no other. A queue that this process has declared before and that is
- * gone is declared again, counted and logged: the messages that it held are lost.
+ * Declares on a dedicated channel, so that a refused declaration (406) closes no other channel. If a queue that this process has declared before no
+ * longer exists, it is declared again, counted and logged: the messages that it held are lost.
  */
 export function createDeclare({ topology, telemetry }: { topology: Topology; telemetry: Telemetry }): Declare {
   const metrics = rabbitMetrics(telemetry.metrics);
@@ -19,7 +19,7 @@ export function createDeclare({ topology, telemetry }: { topology: Topology; tel
   async function noticeLoss(connection: Connection, queue: string): Promise<void> {
     if (!known.has(queue)) return;
     if (await exists(connection, `queue ${queue}`, (channel, done) => channel.checkQueue(queue, done))) return;
-    // another declaration of this process may have noticed it in the meantime
+    // another declaration of this process may already have reported it
     if (!known.delete(queue)) return;
     metrics.topologyLost.inc({ kind: 'queue', queue });
     telemetry.logger.error(
@@ -58,13 +58,13 @@ export function createDeclare({ topology, telemetry }: { topology: Topology; tel
     try {
       await declaring;
     } finally {
-      // the broker closes it when it refuses; otherwise each failure would leave one open
+      // the broker closes the channel when it refuses a declaration; after other failures it would stay open
       if (!ended.aborted) await closeChannel(connection, channel).catch(() => undefined);
     }
   };
 }
 
-/** Asks on a channel of its own, because the broker closes it to say no. */
+/** Checks on a dedicated channel, because the broker closes the channel if the answer is no. */
 async function exists(
   connection: Connection,
   what: string,

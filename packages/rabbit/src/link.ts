@@ -3,10 +3,10 @@ import { openConnection, type Connection } from './connection.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { supervise, unlessAborted, untilAborted } from './supervise.ts';
 
-/** A connection that is made again whenever it is lost. */
+/** A connection that is re-established whenever it is lost. */
 export type Link = {
   start(): void;
-  /** The connection, once there is one. @throws the signal's reason. */
+  /** Resolves to the connection once it is established. @throws the signal's reason. */
   connection(signal: AbortSignal): Promise<Connection>;
   up(): boolean;
   stop(): Promise<void>;
@@ -14,7 +14,7 @@ export type Link = {
 
 export type LinkOptions = {
   url: string;
-  /** Name of the process, for the broker's list of connections. */
+  /** The name of the process, shown in the broker's list of connections. */
   name: string;
   purpose: 'publish' | 'consume';
   telemetry: Telemetry;

@@ -1,20 +1,20 @@
 import type { Policy } from './policies.ts';
 
-/** What RabbitMQ's management API says of one vhost. AMQP 0-9-1 has no way to ask for either. */
+/** RabbitMQ's management API for one vhost. AMQP 0-9-1 can query neither policies nor bindings. */
 export type Management = {
   policies(signal: AbortSignal): Promise<Policy[]>;
-  /** The bindings of a queue; none when there is no such queue. */
+  /** Returns the bindings of a queue; empty if the queue does not exist. */
   bindings(queue: string, signal: AbortSignal): Promise<Binding[]>;
 };
 
 export type Binding = { exchange: string; routingKey: string };
 
-/** A management API that is busy counting must not hold up the check for long. */
+/** A management API that is busy collecting statistics must not delay the check for long. */
 const answerTimeoutMs = 5_000;
 
 /**
- * Asks as the login of the AMQP URL, which needs the tag `management`, unless the URL of the API has a login of its own. The calls reject when the
- * API cannot be reached, refuses, or takes longer than 5 s; their errors name no password.
+ * Uses the login of the AMQP URL, which needs the tag `management`, unless the URL of the API has its own login. Calls reject if the API cannot be
+ * reached, refuses, or takes longer than 5 s. Their errors contain no password.
  */
 export function createManagement({ url, amqpUrl }: { url: string; amqpUrl: string }): Management {
   const amqp = new URL(amqpUrl);

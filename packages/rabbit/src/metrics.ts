@@ -4,7 +4,7 @@ export type RabbitMetrics = ReturnType<typeof createMetrics>;
 
 const made = new WeakMap<Registry, RabbitMetrics>();
 
-/** The package's metrics in this registry, made once. */
+/** Returns the package's metrics in this registry, created once. */
 export function rabbitMetrics(registry: Registry): RabbitMetrics {
   let metrics = made.get(registry);
   if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));

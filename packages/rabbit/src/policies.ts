@@ -1,6 +1,6 @@
 import { deadExchange } from './topology.ts';
 
-/** A policy as the management API lists it. */
+/** A policy as listed by the management API. */
 export type Policy = {
   name: string;
   pattern: string;
@@ -9,7 +9,7 @@ export type Policy = {
   definition: Record<string, unknown>;
 };
 
-/** A queue, and whether it is the one that holds what another queue gave up on. */
+/** A queue, and whether it holds the dead letters of another queue. */
 export type KnownQueue = { name: string; isDead: boolean };
 
 type Requirement = { key: string; needs: string; holds(value: unknown): boolean };
@@ -21,8 +21,8 @@ const equal = (key: string, needed: string): Requirement => ({
 });
 
 /**
- * Without a limit RabbitMQ 3 hands out a message that kills its consumer for ever; RabbitMQ 4 drops it after 20 times, which a dead-letter exchange
- * alone prevents. A queue that holds what is dead must not drop anything for having come back: -1 is "no limit" in RabbitMQ 4.
+ * Without a limit, RabbitMQ 3 redelivers a message that kills its consumer forever; RabbitMQ 4 drops it after 20 deliveries unless there is a
+ * dead-letter exchange. A queue of dead letters must not drop a message because of redeliveries: -1 means "no limit" in RabbitMQ 4.
  */
 const eventRequirements = (queue: string): Requirement[] => [
   equal('dead-letter-exchange', deadExchange),
@@ -36,7 +36,7 @@ const deadRequirements: Requirement[] = [
   { key: 'delivery-limit', needs: '1000000', holds: (value) => isNumber(value) && (value < 0 || value >= 1_000) },
 ];
 
-/** What the policies of a vhost lack for a queue, as `key (needs value, has value)`; empty when nothing does. */
+/** Returns the keys that a queue lacks in the policies of its vhost, as `key (needs value, has value)`; empty if none are missing. */
 export function missingPolicyKeys({ name, isDead }: KnownQueue, policies: readonly Policy[]): string[] {
   const definition = effectivePolicy(name, policies)?.definition ?? {};
   return (isDead ? deadRequirements : eventRequirements(name))
@@ -49,7 +49,7 @@ export function missingPolicyKeys({ name, isDead }: KnownQueue, policies: readon
 
 const queueKinds: readonly string[] = ['queues', 'all', 'quorum_queues'];
 
-/** RabbitMQ applies one policy to a queue: of those that match, the one with the highest priority. */
+/** Returns the policy that RabbitMQ applies to a queue: the matching one with the highest priority. */
 function effectivePolicy(queue: string, policies: readonly Policy[]): Policy | undefined {
   return policies
     .filter((policy) => queueKinds.includes(policy['apply-to']) && matches(policy.pattern, queue))
@@ -59,7 +59,7 @@ function effectivePolicy(queue: string, policies: readonly Policy[]): Policy | u
     );
 }
 
-/** Erlang's regular expressions are PCRE's; one that JavaScript cannot read is not one of ours. */
+/** Erlang's regular expressions are PCRE's. A pattern that JavaScript cannot parse is not one of ours. */
 function matches(pattern: string, queue: string): boolean {
   try {
     return new RegExp(pattern).test(queue);

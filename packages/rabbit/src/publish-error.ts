@@ -1,17 +1,17 @@
-/** Why a publish failed, for programs. */
+/** Why a publish failed, as a stable code. */
 export type PublishErrorCode =
-  /** The broker refused it, for example because a queue is full. It is in no queue, or not in all. */
+  /** The broker refused the message, for example because a queue is full. It is in no queue, or only in some. */
   | 'nacked'
-  /** The channel was lost before the confirm: the broker has it or not. Publish it again with the same id. */
+  /** The channel was lost before the confirm, so the broker may or may not have the message. Publish it again with the same id. */
   | 'unknown'
-  /** It was never written: no connection, a blocked broker or no room in time, given up, or stopped. */
+  /** The message was never written: no connection, a blocked broker, no room in time, aborted by the caller, or stopped. */
   | 'not_sent'
-  /** It cannot be written at all: too large, or headers that cannot be encoded. Trying again will not help. */
+  /** The message cannot be written: it is too large, or its headers cannot be encoded. Retrying does not help. */
   | 'invalid'
-  /** This id is under way already. */
+  /** A message with this id is already being published. */
   | 'in_flight';
 
-/** What `publish` rejects with. */
+/** The error with which `publish` rejects. */
 export class PublishError extends Error {
   override readonly name = 'PublishError';
   readonly code: PublishErrorCode;

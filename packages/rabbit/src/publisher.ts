@@ -9,9 +9,9 @@ import { PublishError } from './publish-error.ts';
 import { endingInTime, supervise, untilAborted } from './supervise.ts';
 
 export type OutgoingMessage = {
-  /** Unique among messages; the same id may be published again, but only once at a time. */
+  /** Unique among messages. The same id may be published again, but not concurrently. */
   messageId: string;
-  /** Also sent as the AMQP `type`. */
+  /** The routing key, which is also sent as the AMQP `type`. */
   routingKey: string;
   /** JSON, in UTF-8. */
   body: Buffer;
@@ -19,30 +19,36 @@ export type OutgoingMessage = {
   /** Seconds since the epoch. */
   timestamp: number;
   correlationId?: string;
-  /** Name of the publishing service. */
+  /** The name of the publishing service. */
   appId: string;
 };
 
 export type Publisher = {
   /**
-   * Publishes persistently and `mandatory`. Resolves with `confirmed` once every queue that it was routed to has it safely, with `returned`
-   * when it was routed to none (it is then nowhere). While there is no connection, no room, or the broker is blocked, it waits in the order
-   * of the calls, for at most `waitTimeoutMs`; `signal` gives up that wait, and does not take back what was written.
+   * Publishes a persistent, `mandatory` message. Resolves with `confirmed` once every queue that it was routed to has stored it safely, or with
+   * `returned` if it was routed to no queue (and is stored nowhere). While there is no connection or no room, or the broker blocks, publishes wait in
+   * call order for at most `waitTimeoutMs`. `signal` ends that wait, but does not revoke a written message.
    * @throws PublishError
    */
   publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<'confirmed' | 'returned'>;
-  /** Messages that were written and are not yet settled. */
+  /** The number of messages that were written and are not yet settled. */
   inFlight(): number;
 };
 
 export type PublisherLimits = {
-  /** Messages written and not yet confirmed. RabbitMQ's quorum queues confirm in batches of their log: some thousands keep it busy, more only wait in memory. */
+  /**
+   * The maximum number of written and unconfirmed messages. RabbitMQ's quorum queues confirm in batches of their log: a few thousand keep it busy,
+   * more would only wait in memory.
+   */
   maxInFlight: number;
-  /** Above the largest event (64 KiB of payload) with its headers; far above RabbitMQ's frame, far below what would close the channel. */
+  /**
+   * Above the largest event (64 KiB of payload) with its headers; far above RabbitMQ's frame size, and far below the size that would close the
+   * channel.
+   */
   maxBodyBytes: number;
   /** How long a message may wait to be written. */
   waitTimeoutMs: number;
-  /** A broker that confirms nothing for this long has lost its quorum or hangs: the connection is made anew. */
+  /** A broker that confirms nothing for this long has lost its quorum or hangs: the connection is re-established. */
   confirmTimeoutMs: number;
 };
 
@@ -61,7 +67,7 @@ type Entry = {
   resolve(outcome: 'confirmed' | 'returned'): void;
   reject(error: PublishError): void;
   returned: boolean;
-  /** When it was asked for, then when it was written, by the monotonic clock. */
+  /** When the publish was requested, and later when it was written, by the monotonic clock. */
   since: number;
   cancelWait: (() => void) | undefined;
 };
@@ -86,7 +92,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   const { link, declare, exchange, userId, telemetry, limits } = options;
   const metrics = rabbitMetrics(telemetry.metrics);
   const label = { channel: 'publish' };
-  /** Everything that was asked for and is not settled, in the order of the calls: what `return` and the check of ids look up. */
+  /** Requested messages that are not settled, in call order. Used to find returned messages and to check ids. */
   const pending = new Map<string, Entry>();
   const written = new Set<Entry>();
   const waiting = new Set<Entry>();
@@ -160,14 +166,14 @@ export function createPublisher(options: PublisherOptions): Publisher & {
           if (error === null) confirm(entry);
           else if (error.message === 'message nacked') fail(entry, new PublishError('nacked', 'the broker refused it'));
           else {
-            // amqplib tells all that were written, one by one, before it tells that the channel is closed: what waits is for the next channel
+            // amqplib reports this for each written message before it reports that the channel is closed: waiting messages are for the next channel
             to.writable = false;
             fail(entry, new PublishError('unknown', 'the channel was lost before the confirm', error));
           }
         },
       );
     } catch (error) {
-      // a RangeError or TypeError comes from the encoding of this message; anything else says that the channel closed a moment ago
+      // a RangeError or TypeError comes from encoding this message; any other error means that the channel has just closed
       const invalid = error instanceof RangeError || error instanceof TypeError;
       if (!invalid) to.writable = false;
       fail(entry, new PublishError(invalid ? 'invalid' : 'not_sent', errorText(error), error));
@@ -245,7 +251,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     }
   }
 
-  /** amqplib calls back for each of them when a channel closes; this is for those that it would forget. */
+  /** amqplib calls back for each written message when a channel closes; this covers those that it might miss. */
   function abandonWritten(): void {
     for (const entry of [...written])
       fail(entry, new PublishError('unknown', 'the channel was lost before the confirm'));
@@ -268,7 +274,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     }
   }
 
-  /** Resolves when all that was written is settled, or when waiting for it has taken too long. */
+  /** Resolves when all written messages are settled, or after a timeout. */
   async function drained(): Promise<void> {
     if (written.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();

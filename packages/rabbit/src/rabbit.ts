@@ -11,45 +11,45 @@ import { createTopologyCheck } from './topology-check.ts';
 import { planOf } from './topology-plan.ts';
 import type { Topology } from './topology.ts';
 
-/** A process's access to RabbitMQ. Every part of it is made anew when it is lost, for as long as it takes. */
+/** A process's access to RabbitMQ. Each lost connection or channel is re-established, with unlimited retries. */
 export type Rabbit = Component & {
-  /** The publisher; one for the process. It may be used before `start`, publishes then wait. */
+  /** Returns the publisher, one per process. It may be used before `start`; publishes then wait. */
   publisher(): Publisher;
-  /** Consumes from now on (or from `start` on) until the consumer or the whole is stopped. Messages come at least once. */
+  /** Consumes from now on (or from `start`) until the consumer or the component is stopped. Messages are delivered at least once. */
   consume(options: ConsumeOptions): Consumer;
   /**
-   * Rejects, naming what is down, unless everything that was asked for works, and the topology could be declared when it was last verified. The
-   * warning names what the policies of the queues lack.
+   * Resolves if every requested consumer and the publisher work, and the topology could be declared when it was last verified; otherwise rejects with
+   * the names of the failed parts. The warning names the keys that are missing from the policies of the queues.
    */
   ping(): Promise<{ warning: string } | undefined>;
 };
 
 export type RabbitOptions = {
-  /** amqp:// or amqps:// with login and vhost. */
+  /** An amqp:// or amqps:// URL with login and vhost. */
   url: string;
   /** Shown in the broker's list of connections. */
   name: string;
   telemetry: Telemetry;
   topology: Topology;
   /**
-   * RabbitMQ's management API (http://host:15672), asked as the login of `url` unless it has one of its own. Only through it can missing policies and
-   * lost bindings be named.
+   * RabbitMQ's management API (http://host:15672), called with the login of `url` unless this URL has its own. Without it, missing policies and lost
+   * bindings cannot be reported.
    */
   managementUrl?: string | undefined;
   /** How often the topology is verified and declared again, in milliseconds. */
   verifyEveryMs?: number | undefined;
-  /** Whose events are published. With it, and a login of that service in `url`, every message names the login as its `user_id`. */
+  /** The service whose events are published. If `url` has a login of that service, every message carries the login as its `user_id`. */
   sender?: Sender;
   limits?: Partial<PublisherLimits>;
 };
 
-/** What is deleted under a consumer is back within this; a check is about ten short requests to the broker. */
+/** A topology part deleted under a consumer is restored within this time. A check makes about ten short requests to the broker. */
 const verifyEveryMs = 30_000;
 
 /**
- * Publishing and consuming use a connection each, made when first asked for: a broker under memory pressure stops reading from publishing
- * connections, and acks must still get through. `start` does not wait for the broker, so that a service serves while the broker is down;
- * `stop` drains consumers, then the publisher.
+ * Publishing and consuming use one connection each, opened on first use: a broker under memory pressure stops reading from publishing connections,
+ * and acknowledgements must still get through. `start` does not wait for the broker, so that a service serves requests while the broker is down.
+ * `stop` drains the consumers, then the publisher.
  */
 export function createRabbit(options: RabbitOptions): Rabbit {
   const { url, name, telemetry, topology, sender, limits, managementUrl } = options;
@@ -63,7 +63,7 @@ export function createRabbit(options: RabbitOptions): Rabbit {
   const declare = createDeclare({ topology, telemetry });
   const check = createTopologyCheck({
     async connection(signal) {
-      // where there are consumers it is theirs: the publishing connection may be blocked for hours
+      // uses the consumers' connection if there is one, because the publishing connection may be blocked for hours
       if (consumers.size > 0) return await consumeLink.connection(signal);
       return publisher === undefined ? undefined : await publishLink.connection(signal);
     },

@@ -6,18 +6,18 @@ import type { Connection } from './connection.ts';
 
 export type Supervised = {
   what: string;
-  /** One life: resolves only once `signal` is aborted, and rejects with the reason when what it holds is lost. */
+  /** Runs one session. Resolves only after `signal` is aborted; rejects with the reason if its resource is lost. */
   session(signal: AbortSignal): Promise<void>;
   logger: Logger;
   onLost?: () => void;
 };
 
-/** The cap bounds how long after the broker's return a service notices; the base is about one round trip of a busy broker. */
+/** The cap bounds how soon after the broker's return a service reconnects; the base is about one round trip to a busy broker. */
 const backOff: BackOff = { baseMs: 100, capMs: 5_000 };
-/** A session that lived this long was sound: what ended it is new trouble, and the first retry may be quick. */
+/** A session that lived this long was sound. Its end is a new failure, so the first retry may be quick. */
 const soundAfterMs = 10_000;
 
-/** Runs sessions one after the other until it is stopped, with a pause of growing length and full jitter between failures. */
+/** Runs sessions one after the other until stopped, with exponential back-off and full jitter between failures. */
 export function supervise({ what, session, logger, onLost }: Supervised): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -47,10 +47,10 @@ export function supervise({ what, session, logger, onLost }: Supervised): { stop
   };
 }
 
-/** The promise's outcome, unless one of the signals is aborted first: then rejects with that one's reason. */
+/** Settles as the promise does, unless one of the signals is aborted first: then rejects with the reason of that signal. */
 export async function unlessAborted<T>(promise: Promise<T>, ...signals: AbortSignal[]): Promise<T> {
   const aborted = Promise.withResolvers<never>();
-  // taken off in the end, not left to the signals: some of them live as long as the process (AbortSignal.any would keep one for each call)
+  // removed at the end, because some signals live as long as the process (AbortSignal.any would keep one entry for each call)
   const listeners = signals.map((signal) => ({ signal, onAbort: () => aborted.reject(signal.reason) }));
   for (const { signal, onAbort } of listeners) {
     if (signal.aborted) onAbort();
@@ -68,10 +68,13 @@ export async function untilAborted(...signals: AbortSignal[]): Promise<never> {
   return await unlessAborted(new Promise<never>(() => undefined), ...signals);
 }
 
-/** How long a session may take to end in good order after it was told to; within the time that a process has to end (8 s). */
+/** How long a session may take to end gracefully after the signal; within the time that a process has to end (8 s). */
 const endTimeoutMs = 2_000;
 
-/** Runs a session on a connection, and destroys that if the session has not ended soon after the signal: a broker that hangs must not hold up a stop. */
+/**
+ * Runs a session on a connection, and destroys the connection if the session has not ended soon after the signal: a hanging broker must not delay a
+ * stop.
+ */
 export async function endingInTime(
   connection: Connection,
   signal: AbortSignal,

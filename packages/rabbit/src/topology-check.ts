@@ -10,27 +10,27 @@ import { unlessAborted } from './supervise.ts';
 import type { TopologyPlan } from './topology-plan.ts';
 
 export type TopologyCheck = Pick<Loop, 'start' | 'stop' | 'wake'> & {
-  /** Why the topology could not be declared when it was last verified; undefined when it could. */
+  /** Why the topology could not be declared when it was last verified; undefined if it could. */
   fault(): string | undefined;
-  /** What works, but not as safely as it should. */
+  /** Describes what works less safely than it should; undefined if nothing does. */
   warning(): string | undefined;
 };
 
 export type TopologyCheckOptions = {
-  /** The connection to declare on, once it stands; undefined while the process uses none. */
+  /** Resolves to the connection to declare on, once it is open; undefined while the process uses none. */
   connection(signal: AbortSignal): Promise<Connection | undefined>;
   declare: Declare;
   plan: Promise<TopologyPlan>;
-  /** Without it neither policies nor lost bindings can be seen; bindings are still declared again. */
+  /** Without it, neither policies nor lost bindings can be checked; bindings are still declared again. */
   management: Management | undefined;
   intervalMs: number;
   telemetry: Telemetry;
 };
 
 /**
- * Declares the topology again and again while the connection lives, because nothing tells a consumer that a binding or an exchange was deleted:
- * it would wait for ever for messages that are no longer routed to it. With a management API it also names bindings that were missing, and what
- * the policies of the queues lack.
+ * Declares the topology periodically while the connection is open, because a consumer is not notified when a binding or an exchange is deleted: it
+ * would wait forever for messages that are no longer routed to it. With a management API, it also reports missing bindings, and missing keys in the
+ * policies of the queues.
  */
 export function createTopologyCheck(options: TopologyCheckOptions): TopologyCheck {
   const { declare, management, telemetry } = options;
@@ -39,7 +39,7 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
   const policyGaps = new Map<string, string>();
   let fault: string | undefined;
   let cannotAsk: string | undefined;
-  /** When all bindings were last known to be there; what is missing before the first time may be new in this version. */
+  /** When all bindings were last known to exist. Bindings missing before the first time may be new in this version. */
   let completeAt: Date | undefined;
 
   async function lookAtPolicies(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<void> {
@@ -71,7 +71,7 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
     return all;
   }
 
-  /** What was missing before it is declared again; undefined when that cannot be asked. */
+  /** Returns the bindings that are missing before the topology is declared again; undefined if they cannot be queried. */
   async function lookAtBroker(signal: AbortSignal): Promise<Missing[] | undefined> {
     const plan = await options.plan;
     if (plan.length === 0) return undefined;
@@ -118,15 +118,15 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
     maxBackOffMs: 5_000,
     async tick(signal) {
       const connection = await options.connection(signal);
-      // the broker reads nothing from a connection that it has blocked, and not hearing back would end it
+      // the broker reads nothing from a connection that it has blocked, and the missing response would end the connection
       if (connection === undefined || connection.blocked()) return 'idle';
       const missing = await lookAtBroker(signal);
       const lookedAt = new Date();
       try {
-        // a broker that hangs must not hold up a stop
+        // a hanging broker must not delay a stop
         await unlessAborted(declare(connection), signal);
       } catch (error) {
-        // a lost connection is reported and replaced by who holds it
+        // the owner of the connection reports and replaces it when it is lost
         if (signal.aborted || connection.ended.aborted) return 'idle';
         fault = errorText(error);
         metrics.topologyOk.set(0);
@@ -157,5 +157,5 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
 
 const unseen = 'policies and lost bindings of the queues cannot be seen';
 
-/** Bindings, as `exchange key`, that a queue should have and has not. */
+/** The bindings that a queue lacks, as `exchange key`. */
 type Missing = { queue: string; keys: string[] };

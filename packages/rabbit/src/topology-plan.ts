@@ -2,10 +2,10 @@ import type { KnownQueue } from './policies.ts';
 import { deadExchange, type Topology } from './topology.ts';
 import type { Binding } from './management.ts';
 
-/** What a topology declares: its queues, each with its bindings. */
+/** The queues that a topology declares, each with its bindings. */
 export type TopologyPlan = (KnownQueue & { bindings: Binding[] })[];
 
-/** Runs a topology without a broker, and gives what it would declare. */
+/** Runs a topology without a broker, and returns its declarations. */
 export async function planOf(topology: Topology): Promise<TopologyPlan> {
   const queues = new Map<string, Binding[]>();
   const bindingsOf = (queue: string): Binding[] => {

@@ -1,11 +1,14 @@
 import { eventExchange } from '@taskwire/contracts';
 import type { Options } from 'amqplib';
 
-/** What a topology function may do. Each call resolves when the broker has done it, and rejects when it refuses or does not answer in time. */
+/**
+ * The operations of a topology function. Each call resolves when the broker has completed it, and rejects if the broker refuses or does not answer in
+ * time.
+ */
 export type TopologyChannel = {
   /**
-   * Resolves when the exchange is there. One that is missing is declared, which the login of a service may not do: exchanges are the operator's
-   * (infra/rabbitmq). One that is there is left as it is, and needs no permission.
+   * Resolves when the exchange exists. An existing exchange is left unchanged, which needs no permission. A missing one is declared, which a
+   * service's login may not do: exchanges belong to the operator (infra/rabbitmq).
    */
   ensureExchange(name: string, type: 'topic' | 'direct', options?: Options.AssertExchange): Promise<void>;
   assertExchange(name: string, type: 'topic' | 'direct' | 'fanout', options?: Options.AssertExchange): Promise<void>;
@@ -15,32 +18,32 @@ export type TopologyChannel = {
 };
 
 /**
- * Declares exchanges, queues and bindings. Run again for every connection, after every lost channel and every half minute, so it must be idempotent.
+ * Declares exchanges, queues and bindings. Runs again for every connection, after every lost channel and every half minute, so it must be idempotent.
  */
 export type Topology = (channel: TopologyChannel) => Promise<void>;
 
-/** Where queues send what they give up on; bound to each service's dead queue by the name of its queue. */
+/** The exchange to which queues send dead letters. Each service's dead queue is bound to it by the name of its queue. */
 export const deadExchange = 'taskwire.dead';
 
-/** The queue that holds a service's events. Its dead-letter exchange and delivery limit are a policy, set by the operator. */
+/** Returns the name of a service's event queue. A policy, set by the operator, determines its dead-letter exchange and delivery limit. */
 export function eventQueue(service: string): string {
   return `${service}.events`;
 }
 
-/** The queue of what `eventQueue` gave up on. */
+/** Returns the name of the queue that holds the dead letters of `eventQueue`. */
 export function deadQueue(service: string): string {
   return `${service}.events.dead`;
 }
 
-/** Needs the exchange alone, for a service that only publishes. */
+/** Ensures only the event exchange, for a service that only publishes. */
 export const publishOnlyTopology: Topology = async (channel) => {
   await channel.ensureExchange(eventExchange, 'topic', { durable: true });
 };
 
 /**
- * Makes sure of what a consuming service needs: the exchanges, its queue with these bindings, and its dead queue. Quorum queues; one active
- * consumer at a time, so that the order of a key survives replicas. Bindings that are no longer listed stay: unbind them in a topology of
- * your own after this one.
+ * Ensures the topology of a consuming service: the exchanges, its queue with these bindings, and its dead queue. Both are quorum queues. The event
+ * queue has a single active consumer, so that messages with the same key stay in order across replicas. Bindings that are no longer listed are not
+ * removed: unbind them in your own topology after this one.
  */
 export function serviceTopology({ service, bindings }: { service: string; bindings: readonly string[] }): Topology {
   return async (channel) => {

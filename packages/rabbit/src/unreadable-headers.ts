@@ -1,26 +1,26 @@
 import { errorText } from '@taskwire/errors';
 import type amqp from 'amqplib/callback_api';
 
-/** Under which the reason stands, in headers that could not be read. A symbol, because no publisher can send one. */
+/** The key of the reason in headers that could not be read. A symbol, because no publisher can send one. */
 const unreadable = Symbol('why the headers could not be read');
 
 type Headers = Record<string, unknown> & { [unreadable]?: string };
 type Frame = { fields?: { headers?: Headers } };
-/** The part of amqplib's connection that reads: `rest` are the bytes that came and are not read yet. */
+/** The part of amqplib's connection that reads frames. `rest` is the received bytes that have not been read yet. */
 type FrameReader = { rest: Buffer; recvFrame(): Frame | false };
 
 /** Our own headers are flat; those that the broker adds to a dead letter have four levels. */
 const deepest = 16;
 
 /**
- * Makes a connection survive a message whose headers amqplib cannot decode: nested so deeply that its recursion overflows the stack (some
- * thousand levels; a frame has room for 20,000), or of a type that it does not know. amqplib would end the connection, with all of its consumers, and again
- * when the broker hands the message out again, in whatever queue it ends. The message is delivered without its headers instead.
+ * Makes a connection survive a message whose headers amqplib cannot decode. They may be nested so deeply that amqplib's recursion overflows the stack
+ * (a few thousand levels; a frame has room for 20,000), or contain an unknown type. amqplib would close the connection, with all its consumers, and
+ * would do so again each time the broker redelivers the message, in whatever queue it ends up. Instead, the message is delivered without its headers.
  */
 export function tolerateUnreadableHeaders(connection: amqp.Connection): void {
   const reader = connection.connection as unknown as FrameReader;
   const receive = reader.recvFrame.bind(reader);
-  // amqplib looks the method up for each frame, and for each part of one that comes in pieces
+  // amqplib looks the method up for each frame, and for each part of a frame that arrives in pieces
   reader.recvFrame = () => {
     const bytes = reader.rest;
     try {
@@ -36,7 +36,7 @@ export function tolerateUnreadableHeaders(connection: amqp.Connection): void {
   };
 }
 
-/** Why headers cannot be used; undefined for those that can. */
+/** Returns why headers cannot be used; undefined if they can. */
 export function headersFault(headers: Headers): string | undefined {
   if (headers[unreadable] !== undefined) return headers[unreadable];
   return isDeeper(headers, deepest) ? `they are nested more than ${deepest} levels deep` : undefined;
@@ -47,15 +47,15 @@ function isDeeper(value: unknown, levels: number): boolean {
   return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
-// AMQP 0-9-1, sections 2.3.5 and 2.3.5.2: type, channel, size, payload, end; of a content header the payload is class, weight, body size, property
-// flags, and the properties in the order of their flags
+// AMQP 0-9-1, sections 2.3.5 and 2.3.5.2. A frame consists of type, channel, size, payload and end. The payload of a content header consists of
+// class, weight, body size, property flags, and the properties in the order of their flags.
 const frameHeaderBytes = 7;
 const contentHeader = 2;
 const frameEnd = 0xce;
 const flagsAt = 12;
 const flags = { contentType: 0x8000, contentEncoding: 0x4000, headers: 0x2000 };
 
-/** The bytes with the first frame, a whole content header, deprived of its headers; undefined when it is something else. */
+/** Returns the bytes with the headers removed from the first frame, if that is a complete content header with headers; undefined otherwise. */
 function withoutHeaders(bytes: Buffer): Buffer | undefined {
   if (bytes.length <= frameHeaderBytes || bytes[0] !== contentHeader) return undefined;
   const end = frameHeaderBytes + bytes.readUInt32BE(3);

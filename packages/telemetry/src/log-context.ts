@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Fields that every log line of one piece of work carries. */
+/** Fields that are added to every log line of one piece of work. */
 export type LogFields = {
   request_id?: string;
-  /** What the caller calls its request; it proves nothing. */
+  /** The caller's own id of its request, which is not verified. */
   client_request_id?: string;
   user_id?: string;
   client_id?: string;
@@ -14,18 +14,18 @@ export type LogFields = {
 const storage = new AsyncLocalStorage<LogFields>();
 const nothing: LogFields = Object.freeze({});
 
-/** Runs `fn`; every line logged inside it, however deep or late, carries these fields beside those of the caller's context. */
+/** Runs `fn`. Every line logged inside it, at any depth and at any later time, carries these fields in addition to those of the caller's context. */
 export function withLogContext<T>(fields: LogFields, fn: () => T): T {
   return storage.run({ ...storage.getStore(), ...fields }, fn);
 }
 
-/** Adds fields to the context of the work that is running, for what is known only later, such as the user of a request. */
+/** Adds fields to the context of the current work, for values that become known later, such as the user of a request. */
 export function addLogFields(fields: LogFields): void {
   const current = storage.getStore();
   if (current !== undefined) Object.assign(current, fields);
 }
 
-/** The fields of the work that is running; empty outside of any. */
+/** Returns the fields of the current work; empty outside any work. */
 export function logContext(): Readonly<LogFields> {
   return storage.getStore() ?? nothing;
 }

@@ -1,16 +1,16 @@
-/** Names of fields whose values never reach a log: the whole name, or its last word, in snake, kebab or camel case. */
+/** Names of fields whose values are never logged. Matches the whole name or its last word, in snake, kebab or camel case. */
 const secretName = /(^|[_-])(password|secret|token|authorization|cookie|credentials?|private[_-]?key|api[_-]?key)$/i;
-/** What tokens and passwords look like inside of free text: JWTs, bearer headers, and the password of a URL. */
+/** Tokens and passwords inside free text: JWTs, bearer and basic credentials, and the password of a URL. */
 const secretText = /\beyJ[\w-]+\.[\w-]+\.[\w-]*|\b(bearer|basic) [\w.~+/=-]{8,}|(?<=:\/\/[^\s:/@]*:)[^\s@/]+(?=@)/gi;
 
-/** No secret that `secretText` finds is shorter than this; most strings of a log line are. */
+/** The minimum length of a secret that `secretText` matches. Most strings of a log line are shorter. */
 const shortestSecret = 12;
 
 const redacted = '[redacted]';
 
 /**
- * A copy of a log value without its secrets. Depth and length are bounded (6 levels, 100 entries, 8 KiB of text), so that a line stays
- * a line whatever somebody logs. Errors become `{name, message, code, stack, cause}`.
+ * Returns a copy of a log value without its secrets. Depth and length are bounded (6 levels, 100 entries, 8 KiB of text), so that a line has a
+ * bounded size whatever is logged. Errors become `{name, message, code, stack, cause}`.
  */
 export function redact(value: unknown, depth = 0): unknown {
   if (typeof value === 'string')
@@ -27,7 +27,10 @@ export function redact(value: unknown, depth = 0): unknown {
   );
 }
 
-/** Verdicts on field names: a service logs the same few hundred all its life. Names from outside must not fill the memory. */
+/**
+ * Cached results for field names: a service logs the same few hundred names. The cache is bounded, because names from outside must not fill the
+ * memory.
+ */
 const verdicts = new Map<string, boolean>();
 const mostVerdicts = 1_000;
 

@@ -7,22 +7,22 @@ import { registerTracing, traceId } from './tracing.ts';
 
 export type Logger = winston.Logger;
 
-/** Where winston's transports look for the text of a line: https://github.com/winstonjs/triple-beam */
+/** The key under which winston's transports find the text of a line: https://github.com/winstonjs/triple-beam */
 const MESSAGE = Symbol.for('message');
 
 /** The logs, metrics and traces of one service. */
 export type Telemetry = {
-  /** The service's name, in every log line and as the label `service` of every metric. */
+  /** The service's name, included in every log line and as the label `service` of every metric. */
   service: string;
   logger: Logger;
   metrics: Registry;
-  /** Resolves once the log lines written so far have left the process. */
+  /** Resolves once all log lines written so far have been flushed. */
   shutdown(): Promise<void>;
 };
 
 /**
- * One JSON object a line, with the service, the fields of the running work (`withLogContext`), the trace id, and without secrets.
- * `stream` (default stdout) is for tests. Several telemetries may live in one process; each has its own registry.
+ * Creates a logger that writes one JSON object per line, with the service, the fields of the current work (`withLogContext`) and the trace id, and
+ * without secrets. `stream` (default stdout) is for tests. One process may contain several telemetries; each has its own registry.
  */
 export function createTelemetry(options: { service: string; level?: string; stream?: Writable }): Telemetry {
   registerTracing();
@@ -30,7 +30,7 @@ export function createTelemetry(options: { service: string; level?: string; stre
   const line = winston.format((info) => {
     const { level, message, ...fields } = info;
     const head = { timestamp: new Date().toISOString(), level, service, message: redact(message) };
-    // redact has made a copy without cycles, bigints or depth: the plain JSON of the language is enough, and much faster
+    // redact has made a copy without cycles, bigints or deep nesting, so plain JSON.stringify is sufficient, and much faster
     info[MESSAGE] = JSON.stringify({ ...head, ...(redact(fields) as object), ...logContext(), trace_id: traceId() });
     return info;
   });

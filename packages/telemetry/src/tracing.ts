@@ -13,17 +13,17 @@ import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-ho
 import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { BasicTracerProvider, RandomIdGenerator, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
-/** W3C trace context as it travels in headers: https://www.w3.org/TR/trace-context/ */
+/** W3C trace context as transmitted in headers: https://www.w3.org/TR/trace-context/ */
 export type TraceCarrier = { traceparent?: string; tracestate?: string };
 
 let registered = false;
-/** Whether spans go anywhere; where they do not, only their ids are made, which costs a tenth. */
+/** Whether spans are exported. If not, only their ids are generated, at a tenth of the cost. */
 let recording = false;
 const ids = new RandomIdGenerator();
 
 /**
- * Makes this process take part in traces. Idempotent, because OpenTelemetry's registrations are global to a process and tests wire
- * several services into one. Span processors (exporters) of later calls are ignored.
+ * Registers this process for tracing. Idempotent, because OpenTelemetry's registrations are global to a process, and tests run several services in
+ * one. Span processors (exporters) of later calls are ignored.
  */
 export function registerTracing(spanProcessors: SpanProcessor[] = []): void {
   if (registered) return;
@@ -34,21 +34,21 @@ export function registerTracing(spanProcessors: SpanProcessor[] = []): void {
   trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors }));
 }
 
-/** The active trace as headers to send along; empty outside of a trace. */
+/** Returns the active trace as headers to send; empty outside a trace. */
 export function injectTrace(): TraceCarrier {
   const carrier: TraceCarrier = {};
   propagation.inject(context.active(), carrier);
   return carrier;
 }
 
-/** The id of the active trace, 32 hex digits, for logs. */
+/** Returns the id of the active trace, 32 hex digits, for logs. */
 export function traceId(): string | undefined {
   return trace.getActiveSpan()?.spanContext().traceId;
 }
 
 /**
- * Runs `fn` in a span of its own that continues the trace of the carrier, or starts one when the carrier holds none (or nonsense).
- * The span ends with `fn`; a rejection marks it as failed and is passed on.
+ * Runs `fn` in its own span, which continues the trace of the carrier, or starts a new trace if the carrier has no valid one. The span ends with
+ * `fn`. A rejection marks it as failed and is passed on.
  */
 export async function withExtractedTrace<T>(
   carrier: TraceCarrier,
@@ -77,8 +77,8 @@ async function inSpan<T>(parent: Context, name: string, kind: SpanKind, fn: () =
 }
 
 /**
- * Runs `fn` at once in a span that continues the trace of the carrier; for work that ends with an event and not with a promise. The caller
- * ends the span with `end`.
+ * Runs `fn` immediately in a span that continues the trace of the carrier, for work that ends with an event instead of a promise. The caller ends the
+ * span with `end`.
  */
 export function openExtractedTrace(carrier: TraceCarrier, spanName: string, fn: (end: () => void) => void): void {
   const parent = carrier.traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, carrier);
@@ -90,7 +90,7 @@ function startSpan(parent: Context, name: string, kind: SpanKind): Span {
   if (recording) return trace.getTracer('taskwire').startSpan(name, { kind }, parent);
   const above = trace.getSpanContext(parent);
   const spanId = ids.generateSpanId();
-  // the trace goes on under an id of our own: who gets it sees that it came through here
+  // the trace continues under an id of our own, so that recipients see that it passed through here
   if (above === undefined)
     return trace.wrapSpanContext({ traceId: ids.generateTraceId(), spanId, traceFlags: TraceFlags.SAMPLED });
   return trace.wrapSpanContext({ ...above, spanId, isRemote: false });

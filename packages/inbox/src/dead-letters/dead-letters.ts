@@ -4,28 +4,31 @@ import { readDeadLetter } from './read.ts';
 import { findUnsettled, searchDeadLetters, type DeadLetterPage } from './search.ts';
 import { dropOne, replayOne, type Settled, type Settlement } from './settle.ts';
 
-/** Which dead letters are to be settled, and how many at most. */
+/** Selects the dead letters of a batch, and limits their number. */
 export type Batch = { filter: DeadLetterFilter; limit: number };
 
-/** `settled`: by this call. `more`: there are others that match. `until`: give it in the filter of the next batch, to leave alone what dies meanwhile. */
+/**
+ * `settled`: the number resolved by this call. `more`: whether other dead letters match. `until`: pass it in the filter of the next batch to exclude
+ * newer dead letters.
+ */
 export type BatchSettled = { settled: number; more: boolean; until: string };
 
 /**
- * The messages of one service that failed for good. Needs nothing but the service's database, so that it serves an API and a command alike; the
- * service's own inbox does what is replayed, within a second or two.
+ * The messages of one service that failed permanently. Needs only the service's database, so that it serves both an API and a command. The service's
+ * own inbox handles replayed messages within a second or two.
  */
 export type DeadLetters = {
   /** Latest first. @throws Problem `bad_cursor`. */
   search(search: DeadLetterQuery): Promise<DeadLetterPage>;
   read(id: string): Promise<DeadLetterDetail | undefined>;
-  /** Has it tried again from its first attempt. A message that fails for good again is a new dead letter with the history of the old one. */
+  /** Retries the message from its first attempt. If it fails permanently again, it becomes a new dead letter with the history of the old one. */
   replay(id: string, settlement: Settlement): Promise<Settled>;
   /**
-   * The same for those that match now, in the order in which they came, each in a transaction of its own: what is done when it fails stays done.
-   * What dies after the call began is left alone.
+   * Replays the matching dead letters in the order of their arrival, each in its own transaction: if the call fails, completed replays remain. Dead
+   * letters recorded after the call began are excluded.
    */
   replayBatch(batch: Batch, settlement: Settlement): Promise<BatchSettled>;
-  /** Gives it up for ever, and lets go on what it held back. */
+  /** Drops the message permanently, and unblocks the messages behind it. */
   drop(id: string, settlement: Settlement & { reason: string }): Promise<Settled>;
   dropBatch(batch: Batch, settlement: Settlement & { reason: string }): Promise<BatchSettled>;
 };
@@ -40,7 +43,7 @@ export function createDeadLetters({ db }: { db: Database }): DeadLetters {
     const [bound] = await query<{ until: string }>(db.pool, readBound, [filter.until]);
     if (bound === undefined) throw new Error('the database has no time');
     const { until } = bound;
-    // one more than asked for tells whether there are others
+    // one more than requested shows whether there are others
     const found = await findUnsettled(db.pool, { filter: { ...filter, until }, limit: limit + 1 });
     let settled = 0;
     for (const id of found.slice(0, limit)) if ((await settleOne(id)) === 'done') settled += 1;

@@ -2,7 +2,7 @@ import type { DeadLetterDetail } from '@taskwire/contracts';
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 import { summaryColumns } from './search.ts';
 
-/** What is shown of a payload; one that was handled at all is no larger. */
+/** The maximum number of payload bytes shown; a payload that was handled at all is no larger. */
 const shownBytes = 262_144;
 
 const read = `
@@ -15,7 +15,7 @@ const read = `
 
 type Row = Omit<DeadLetterDetail, 'payload' | 'payload_encoding'> & { payload: Buffer };
 
-/** A dead letter with all that is known of it; undefined when there is none with this id. */
+/** Returns a dead letter with all its details; undefined if the id is unknown. */
 export async function readDeadLetter(db: Queryable, id: string): Promise<DeadLetterDetail | undefined> {
   const [row] = await query<Row>(db, read, [id]);
   return row === undefined ? undefined : { ...row, ...shown(row.payload) };
@@ -23,7 +23,7 @@ export async function readDeadLetter(db: Queryable, id: string): Promise<DeadLet
 
 function shown(payload: Buffer): Pick<DeadLetterDetail, 'payload' | 'payload_encoding'> {
   try {
-    // as a stream, so that a character that was cut at the end is no fault
+    // decode as a stream, so that a character truncated at the end is not an error
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload, { stream: true });
     return { payload: text, payload_encoding: 'utf8' };
   } catch {

@@ -8,12 +8,12 @@ import type { SenderRules } from '../sender.ts';
 import { toMessage, type MessageRow } from '../stored-message.ts';
 import { errorHistory, recordRetry, untried } from '../store.ts';
 
-/** As often as recorded messages are looked at; a replay is nothing that a person waits for with a stopwatch. */
+/** The same interval as the poll for recorded messages; no one waits for a replay with a stopwatch. */
 const pollMs = 1_000;
 
 const findUnrouted = 'SELECT FROM dead_letters WHERE unrouted LIMIT 1';
 
-// one at a time in all processes, so that messages of one key keep their order
+// one at a time across all processes, so that messages of one key keep their order
 const takeTurn = `SELECT pg_try_advisory_xact_lock(hashtextextended('inbox replay routing', 0)) AS mine`;
 
 const takeUnrouted = `
@@ -31,8 +31,8 @@ const failAgain = `
 type Unrouted = MessageRow & { id: string; errors: string };
 
 /**
- * Finds handlers for replayed messages that never had one: nothing handled their type when they came, or they were not even messages. Where this
- * build knows better they go the way of every message that is tried again; where it does not they are dead letters anew.
+ * Finds handlers for replayed messages that never had one: when they arrived, no handler matched their type, or they were not valid messages. If this
+ * build can handle a message, it is recorded for an attempt like any retry; otherwise it becomes a dead letter again.
  */
 export function createReplayRouting(options: {
   db: Database;
@@ -41,7 +41,7 @@ export function createReplayRouting(options: {
   senders: SenderRules;
   metrics: InboxMetrics;
   logger: Logger;
-  /** A message was recorded that can be tried at once. */
+  /** Called after a message was recorded that can be attempted at once. */
   onRecorded: () => void;
 }): Loop {
   const { db, handlers, ignores, metrics, logger } = options;
@@ -55,7 +55,7 @@ export function createReplayRouting(options: {
     if (invalid !== undefined) return await bury(tx, id, message, invalid);
     for (const handler of wanted) {
       const job = { message, handler: handler.name, orderKey: orderKey(message, handler) };
-      // false: a copy of it came meanwhile, and was taken
+      // false: a duplicate has arrived in the meantime and was taken over
       await recordRetry(tx, job, { ...untried, errors });
     }
   }

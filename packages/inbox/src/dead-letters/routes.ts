@@ -4,7 +4,7 @@ import { answer, bind, type BoundRoute } from '@taskwire/http-server';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Settled } from './settle.ts';
 
-/** The operations of a service on its dead letters, bound. In the audit the caller is `user:<uuid>`. */
+/** Binds a service's operations on its dead letters. In the audit log the caller is `user:<uuid>`. */
 export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLetters): BoundRoute[] {
   async function read(id: string): Promise<DeadLetterDetail> {
     const found = await deadLetters.read(id);

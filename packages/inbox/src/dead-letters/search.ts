@@ -3,7 +3,7 @@ import { cursorInstant, isoMicros, listCursors, query, type Queryable } from '@t
 import { z } from 'zod';
 import { typePattern } from '../type-pattern.ts';
 
-/** What lists show of a dead letter, under the names of the contract. */
+/** The columns of a dead letter in lists, named as in the contract. */
 export const summaryColumns = `
   id, message_id, handler, type, aggregate_id AS key, reason, error, attempts, state,
   ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('settled_at')} AS settled_at,
@@ -13,7 +13,7 @@ const position = z.tuple([cursorInstant, z.guid()]);
 
 export type DeadLetterPage = { data: DeadLetter[]; next_cursor: string | null };
 
-/** A page of the dead letters that match, latest first. @throws Problem `bad_cursor`. */
+/** Returns a page of the matching dead letters, latest first. @throws Problem `bad_cursor`. */
 export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery): Promise<DeadLetterPage> {
   const { cursor, limit, state, ...filter } = search;
   const { conditions, values, add } = criteria(filter);
@@ -37,8 +37,8 @@ export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery):
 }
 
 /**
- * The ids of those that match and are still dead, in the order in which they came; the place within a key is only known of messages that got to a
- * handler.
+ * Returns the ids of the matching messages that are still dead, in the order of their arrival. The position within a key is known only for messages
+ * that reached a handler.
  */
 export async function findUnsettled(
   db: Queryable,

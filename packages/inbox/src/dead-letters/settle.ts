@@ -2,15 +2,15 @@ import { query, type Database, type Tx } from '@taskwire/postgres';
 import { letNextGoAhead } from '../retries.ts';
 import { lockOrder } from '../store.ts';
 
-/** Who settles a dead letter, and why. */
+/** Who resolves a dead letter, and why. */
 export type Settlement = { actor: string; reason?: string | undefined };
 
-/** `conflict`: somebody settled it before. */
+/** `conflict`: the dead letter has already been resolved. */
 export type Settled = 'done' | 'not_found' | 'conflict';
 
 type Letter = { message_id: string; handler: string | null; order_key: string | null };
 
-// the one place where a dead letter stops being dead, so that of any number of replays and drops at once one wins
+// the only statement that resolves a dead letter, so that exactly one of any number of concurrent replays and drops succeeds
 const settleLetter = `
   UPDATE dead_letters
   SET state = $2, settled_at = clock_timestamp(), settled_by = $3, settled_reason = $4,
@@ -22,11 +22,11 @@ const audit = `
   INSERT INTO dead_letter_audit (dead_letter_id, message_id, handler, type, action, actor, reason)
   SELECT id, message_id, handler, type, $2, $3, $4 FROM dead_letters WHERE id = $1`;
 
-// its memory may have gone by its age; a copy that comes now must still find it
+// the deduplication row may have been purged; re-insert it so that a redelivered copy is still recognised
 const rememberAgain = `
   INSERT INTO inbox (message_id, handler) VALUES ($1::uuid, $2) ON CONFLICT DO NOTHING`;
 
-// A letter that held back others is still in its place; any other gets back the place that it had.
+// A dead letter that blocked others is still in its position; any other gets its former position back.
 const putInPlace = `
   INSERT INTO inbox_retries AS placed (
     seq, message_id, handler, type, order_key, state, attempts, last_error, errors, aggregate_id, correlation_id, app_id, sent_at, headers,
@@ -38,7 +38,7 @@ const putInPlace = `
   SET state = 'waiting', attempts = 0, uncounted = 0, crashes = 0, lease = NULL, next_attempt_at = NULL, tried_since = now()
   WHERE placed.state = 'dead'`;
 
-// A later one of the key that rests between two tries steps back; one that is at work is left to end.
+// A later message with the same key that is waiting for its retry moves behind the replayed one; one already being handled is left to finish.
 const stepBack = `
   UPDATE inbox_retries SET state = 'waiting', next_attempt_at = NULL
   WHERE handler = $1 AND order_key = $2 AND state = 'retry' AND lease IS NULL
@@ -50,11 +50,11 @@ const makeDue = `
 
 const removeHeldBack = `DELETE FROM inbox_retries WHERE message_id = $1::uuid AND handler = $2 AND state = 'dead'`;
 
-/** Has a dead letter tried again, from its first attempt, in its place within its key. Its history stays with it. */
+/** Retries a dead letter from its first attempt, in its position within its key. It keeps its history. */
 export async function replayOne(db: Database, id: string, settlement: Settlement): Promise<Settled> {
   return await settle(db, id, { state: 'replayed', action: 'replay' }, settlement, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
-    // without a handler there is no place to go to yet: src/dead-letters/replay-routing.ts
+    // without a handler there is no position yet: src/dead-letters/replay-routing.ts
     if (handler === null) return;
     await query(tx, rememberAgain, [message_id, handler]);
     await query(tx, putInPlace, [id]);
@@ -64,7 +64,7 @@ export async function replayOne(db: Database, id: string, settlement: Settlement
   });
 }
 
-/** Gives a dead letter up for ever; what it held back goes on. */
+/** Drops a dead letter permanently, and unblocks the messages behind it. */
 export async function dropOne(db: Database, id: string, settlement: Settlement): Promise<Settled> {
   return await settle(db, id, { state: 'dropped', action: 'drop' }, settlement, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
