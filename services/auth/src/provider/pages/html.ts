@@ -103,7 +103,7 @@ function source(address: string | undefined): string | undefined {
   return url.origin === 'null' ? url.protocol : url.origin;
 }
 
-/** Headers of every page. With `same-origin`, the browser sends its Origin header with forms to us, and to no other site. */
+/** Headers of every page. The same-origin referrer policy makes the browser send its Origin with forms to us, and to no other site. */
 export function pageHeaders(...leadsTo: (string | undefined)[]): Record<string, string> {
   return {
     'Content-Type': 'text/html; charset=utf-8',
