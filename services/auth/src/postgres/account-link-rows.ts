@@ -107,7 +107,7 @@ export async function findLink(db: Queryable, id: string): Promise<AccountLink |
   };
 }
 
-// a deleted user can be restored, and an undo link with them: deletion therefore ends the user, not the link
+// a deleted user can be restored, and an undo link with them: deletion is therefore read from the user, not recorded in the link
 const selectLink = `
   SELECT account_links.id, user_id AS "userId", purpose, account_links.email,
     ${isoMicros('account_links.expires_at')} AS "expiresAt",

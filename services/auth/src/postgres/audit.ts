@@ -79,7 +79,7 @@ export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings
   };
 }
 
-/** About a hundred to several hundred bytes each. */
+/** A few hundred bytes each. */
 const mostCounts = 10_000;
 
 function withoutDetails({ action, reason }: Refusal): Refusal {

@@ -11,7 +11,7 @@ export const isOfPresentLogin =
 
 /**
  * The row lock serialises concurrent uses. $3 is the grace period in seconds; $4 distinguishes tokens of the JSON API (true) from those of the
- * provider's clients, neither of which accept the other's.
+ * provider's clients, which must not use each other's.
  */
 export const claimToken = `
   UPDATE refresh_tokens SET used_at = coalesce(refresh_tokens.used_at, clock_timestamp())

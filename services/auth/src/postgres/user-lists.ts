@@ -37,9 +37,11 @@ function deletionColumns(restoreDays: number): string {
  * Lists users by (updated_at, id), including deleted ones. A reader that continues after the last row it saw misses nothing, although rows aren't
  * committed in the order of their timestamps: a change that is stamped but not yet committed would be skipped. Therefore only changes older than
  * every running transaction are returned; the rest follows with the next call, a moment later.
+ *
  * Why this is correct: a change is stamped after its transaction began. The horizon is the earliest start of a running transaction (or now, if none
  * runs), so each change below it was committed when the horizon was read. The second statement, with a later snapshot, sees it. That is why two
  * statements are needed. (Rows would be skipped if the server's clock were set back; full sweeps find those.)
+ *
  * A bare updated_at in ORDER BY would mean the text in the select list, which has no index: each page would sort all users behind it.
  */
 export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Promise<InternalUser[]> {
