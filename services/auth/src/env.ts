@@ -114,12 +114,17 @@ export const commandEnv = z.object({
   EMAIL_VERIFICATION_SECONDS: fields.integer(60, 2_592_000).default(86_400),
   /** OWASP's cheat sheet on forgotten passwords: as short as users can tolerate; greylisting delays mails by minutes. */
   PASSWORD_RESET_SECONDS: fields.integer(60, 86_400).default(3_600),
-  /** How long the old address can undo a change and stays reserved: a week's holiday. Less than a day helps a thief who took the account over. */
+  /**
+   * The time in which the old address can undo a change and stays reserved: a week's holiday. Less than a day helps a thief who took the account
+   * over.
+   */
   EMAIL_UNDO_SECONDS: fields.integer(86_400, 2_592_000).default(604_800),
 
   /** Time to notice that a deletion was a mistake, or to answer questions about it; the tombstone's personal data is erased afterwards. */
   ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
-  /** How long admins can restore a deleted user: 0 for never, at most until the erasure. Defaults to 7, or less if the erasure comes earlier. */
+  /**
+   * The time in which admins can restore a deleted user: 0 for never, at most until the erasure. Defaults to 7, or less if the erasure comes earlier.
+   */
   RESTORE_DELETED_USERS_DAYS: fields.integer(0, 3_650).optional(),
 });
 
@@ -164,7 +169,7 @@ const serviceEnv = commandEnv.extend({
   OIDC_CLIENTS: clients.default([]),
   /** Whether an account can reach only itself until its address is verified. All services have this setting and need the same value. */
   AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
-  /** Who may register: anyone, users with an address in REGISTRATION_DOMAINS, invited users, or no one. */
+  /** The people who may register: anyone, users with an address in REGISTRATION_DOMAINS, invited users, or no one. */
   REGISTRATION: z.enum(['open', 'domains', 'invited', 'off']).default('off'),
   REGISTRATION_DOMAINS: fields.domains
     .default([])
@@ -180,7 +185,7 @@ const serviceEnv = commandEnv.extend({
   /** A user who returns within this time doesn't have to log in again, until the session ends. */
   REFRESH_TOKEN_DAYS: count(365).default(14),
   SESSION_DAYS: count(365).default(90),
-  /** For two tabs that refresh at once, or one whose response was lost on a slow network; a longer period only helps a thief. */
+  /** Covers two tabs that refresh at once, and a response lost on a slow network; a longer period only helps a thief. */
   REFRESH_GRACE_SECONDS: fields.integer(0, 60).default(10),
 
   /** Each running hash keeps one core busy for about 30 ms and holds 19 MiB; libuv's other two threads stay free for DNS and files. */
@@ -202,7 +207,7 @@ const serviceEnv = commandEnv.extend({
    */
   LOGIN_FAILURES_PER_ACCOUNT: count(1_000_000).default(10),
   LOGIN_ACCOUNT_WINDOW_MS: fields.milliseconds.default(1_200_000),
-  /** How long a device or network stays known after a log-in. */
+  /** Days for which a device or network stays known after a log-in. */
   LOGIN_KNOWN_DAYS: count(365).default(90),
   /** An unverified address may belong to another person; a user who meant to register has seen the mail within a month. */
   UNVERIFIED_ACCOUNT_DAYS: count(3_650).default(30),

@@ -72,7 +72,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (wanted.role !== undefined) requireAdministration(caller);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
-    // whoever controls the address of an account can take the account over, so even an application with administration rights can't change it
+    // anyone in control of an account's address can take the account over, so even an application with administration rights can't change it
     if (wanted.email !== undefined) requirePerson(caller);
     if (wanted.current_password !== undefined || needsStepUp(caller, id, wanted)) {
       await stepUp(caller, wanted.current_password, { action: auditedAs(wanted), subject: { kind: 'user', id } });

@@ -9,8 +9,8 @@ export type DeviceProofs = {
   /** A new proof for a device on which a user has just logged in with this e-mail address, as the value of Set-Cookie. */
   cookieFor(period: AccessPeriod, email: string): string;
   /**
-   * Whether the proof was once issued at a log-in with this address. This reads no account and doesn't consider later events: it only decides whose
-   * account is looked up first.
+   * Whether the proof was once issued at a log-in with this address. This reads no account and doesn't consider later events: it only decides which
+   * callers are looked up first.
    */
   isHintFor(proof: string | null, email: string): boolean;
   /** Whether the proof is for this access period and not too old. Without a period the result is false, after the same work. */

@@ -46,7 +46,7 @@ export type InvitationLink = Pick<AccountLink, 'id' | 'email' | 'expiresAt' | 'e
 type Parts = { invitations: Invitations; users: Users; limits: Limits; audit: Audit; policy: RegistrationPolicy };
 
 /**
- * Creates an invitation. The link is mailed to the address and shown to nobody else, so using it proves that the address belongs to the user.
+ * Creates an invitation. The link is mailed to the address and shown to no one else, so using it proves that the address belongs to the user.
  * @throws Problem `registration_closed`, `email_taken`, `already_invited`, `rate_limited`.
  */
 export function invite({ invitations, users, limits, audit, policy }: Parts) {

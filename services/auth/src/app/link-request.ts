@@ -47,7 +47,7 @@ function shownBrowser(userAgent: string): string | null {
   return system === undefined ? browser : `${browser} on ${system}`;
 }
 
-/** Who requests a mail for an account: its own user, an admin, or a caller who isn't logged in. */
+/** The requester of a mail for an account: its own user, an admin, or a caller who isn't logged in. */
 export function requesterOf(actor: AuditActor | null, userId: string): RequestedBy {
   if (actor === null) return 'anyone';
   return actor.kind === 'user' && actor.id === userId ? 'account_holder' : 'admin';

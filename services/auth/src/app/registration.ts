@@ -3,7 +3,7 @@ import { linkNotValid } from './account-links.ts';
 import type { Invitation, Invitations } from './invitations.ts';
 import type { LinkTokens } from './link-tokens.ts';
 
-/** Who may register. `domains` applies in the mode of that name: lower case, Punycode, compared as a whole. */
+/** The people who may register. `domains` applies in the mode of that name: lower case, Punycode, compared as a whole. */
 export type RegistrationPolicy = { mode: 'open' | 'domains' | 'invited' | 'off'; domains: readonly string[] };
 
 type Parts = { policy: RegistrationPolicy; invitations: Pick<Invitations, 'find'>; linkTokens: LinkTokens };

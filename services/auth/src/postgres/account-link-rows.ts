@@ -5,7 +5,7 @@ import type { AccountLink, LinkEnd, LinkPurpose, LinkRequest, RequestedBy } from
 import type { Origin } from '../app/audit.ts';
 import { shownOrigin } from '../app/link-request.ts';
 
-/** How long links are valid, in seconds. */
+/** Lifetimes of links, in seconds. */
 export type LinkLifetimes = Readonly<Record<LinkPurpose, number>>;
 
 /** The cause of a link's mail request. */

@@ -10,7 +10,7 @@ import { changeUserRow } from './user-changes.ts';
 export type AccountLinksOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** For how many days a deletion can be reversed. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
@@ -66,7 +66,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
     async resetPassword(id, passwordHash, origin) {
       const result = await use<AccessPeriod>(id, origin, {
         async change(tx, { userId }) {
-          // whoever reads the mails of the address has proven that as well
+          // reading the mails of the address proves that as well
           await takeOpenLink(tx, userId, 'verify_email');
           return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
         },

@@ -10,7 +10,7 @@ const batch = 100;
 export type AccountScheduleOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** For how many days a deletion can be reversed. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
   /** Days after which an account that registered itself and was never verified is deleted. */
   unverifiedDays: number;

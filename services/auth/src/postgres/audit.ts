@@ -3,7 +3,7 @@ import { noOrigin, type Audit, type AuditLog, type NewAuditEntry } from '../app/
 import { appendAudit, isRecorded, listAudit } from './audit-rows.ts';
 import { networkOf } from './limits.ts';
 
-/** How many refusals this process records individually. */
+/** Numbers of refusals that this process records individually. */
 export type RefusalSettings = {
   /** Refusals from one network per period. */
   perNetwork: number;

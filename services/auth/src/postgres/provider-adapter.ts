@@ -13,7 +13,7 @@ import { claimToken, endReused } from './refresh-token-rows.ts';
 export type ProviderAdapterOptions = {
   db: Database;
   refreshTokens: RefreshTokens;
-  /** For how many seconds a used refresh token may be presented again for its successor. */
+  /** Period in which a used refresh token may be presented again for its successor, in seconds. */
   graceSeconds: number;
   clients: ClientDirectory;
   /** Called when a single-use credential was reused and its grant was revoked. */

@@ -9,11 +9,11 @@ import { claimToken, endReused, isOfPresentLogin } from './refresh-token-rows.ts
 import { secondsNow, userColumns } from './user-rows.ts';
 
 export type SessionLifetimes = {
-  /** How long a refresh token is valid. */
+  /** Lifetime of a refresh token, in days. */
   refreshTokenDays: number;
-  /** The maximum duration of a session. */
+  /** Maximum duration of a session, in days. */
   sessionDays: number;
-  /** How long a used refresh token may be presented again for its successor. */
+  /** Period in which a used refresh token may be presented again for its successor, in seconds. */
   graceSeconds: number;
 };
 

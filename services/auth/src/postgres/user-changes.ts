@@ -18,7 +18,7 @@ export type UserRowChange = {
   decide: DecideChange;
   /** The lifetimes of links that the change creates. */
   lifetimes: LinkLifetimes;
-  /** For how many days a deletion can be reversed. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
@@ -150,7 +150,7 @@ async function followPassword(tx: Tx, { change, after, by, lifetimes }: Changed)
     await notifyAccount(tx, 'auth.account.restored', { user_id: id, timestamp, actor: actorOf(by) });
   } else if (change.passwordHash !== undefined) {
     await voidLinks(tx, id, ['reset_password'], 'password_changed');
-    // whoever undid a change knows about it, and is mailed the link that sets a password
+    // the user who undid a change knows about it, and is mailed the link that sets a password
     if (change.endsSessions === 'email_undone') return;
     await notifyAccount(tx, 'auth.account.password_changed', { user_id: id, timestamp });
   }

@@ -11,9 +11,9 @@ import { listChangedUsers, listUsers } from './user-lists.ts';
 import { foldedEmail, foldEmail, restorableUntil, secondsNow, storedUserColumns, userColumns } from './user-rows.ts';
 
 export type UserSettings = {
-  /** How long links are valid, in seconds. */
+  /** Lifetimes of links, in seconds. */
   lifetimes: LinkLifetimes;
-  /** For how many days a deletion can be reversed. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
 };
 

@@ -25,7 +25,7 @@ type Step = { link: AccountLink; form: LinkForm; visit: Visit };
 type LinkPage = {
   name: string;
   purpose: LinkPurpose;
-  /** Where to go with a link that can't be used. */
+  /** The way to a new link if this one can't be used. */
   way: Way;
   /** Confirms that the link has been used. */
   done: Answer;

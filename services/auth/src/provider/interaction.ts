@@ -34,7 +34,7 @@ export type InteractionOptions = {
 type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
-/** What a user is asked to consent to. */
+/** The consent requested from a user. */
 type Question = { email: string; role: Role; asked: Asked };
 type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
 

@@ -21,7 +21,7 @@ export async function storingFor<T>(origin: Origin, work: () => Promise<T>): Pro
   return await pageInProgress.run(origin, work);
 }
 
-/** What the adapter needs to know about the request that the provider is handling. */
+/** Facts about the request being handled that the adapter needs. */
 export const requestInProgress = {
   origin(): Origin {
     // the provider was given Express's request

@@ -17,7 +17,7 @@ export type Visit = { request: Request; response: Response; formToken: string };
 /** A page below `<issuer>/account/`. */
 export type Page = {
   name: string;
-  /** Shows the page. Changes nothing, whoever opens it. */
+  /** Shows the page. Opening it changes nothing. */
   get(visit: Visit): Promise<Answer>;
   post(form: URLSearchParams, visit: Visit): Promise<Answer>;
 };

@@ -58,12 +58,12 @@ export function createProviders(options: ProviderOptions): Providers {
 const assertionSeconds = 300;
 /** OAuth 2.1 section 4.1.2 recommends a minute at most. */
 const codeSeconds = 60;
-/** How long a user may take to log in and consent. */
+/** Maximum time for a user to log in and consent. */
 const interactionSeconds = 1_800;
-/** How long others may cache the keys, in seconds. A key is published long before it first signs. */
+/** Cache lifetime of the published keys, in seconds. A key is published long before it first signs. */
 const jwksMaxAge = 300;
 const daySeconds = 86_400;
-/** How long a browser stays logged in without being used. */
+/** Time after which an unused browser log-in ends. */
 const browserSeconds = 14 * daySeconds;
 
 function createProvider(

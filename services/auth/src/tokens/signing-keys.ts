@@ -5,7 +5,7 @@ import { bySystem, type Occasion } from '../app/audit.ts';
 import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
 import { seal, unseal } from './sealing.ts';
 
-/** How long keys are used before the database is read again: a key added by another replica is known after this time. */
+/** The time for which keys are used before the database is read again: a key added by another replica is known after this time. */
 const freshMs = 10_000;
 
 type Key = { kid: string; publicJwk: PublicJwk; privateKey: KeyObject; verifier: CryptoKey; signsAt: number };
@@ -93,11 +93,11 @@ export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: Rotatio
 }
 
 export type RotationSchedule = {
-  /** How long a key signs. */
+  /** The time for which a key signs. */
   rotationSeconds: number;
-  /** How long a key is published before it signs: longer than any client caches the keys. */
+  /** The time for which a key is published before it signs: longer than any client caches the keys. */
   overlapSeconds: number;
-  /** How long a key is published after it signed: longer than its tokens live and are useful as a hint at log-out. */
+  /** The time for which a key is published after it signed: longer than its tokens live and are useful as a hint at log-out. */
   retiredSeconds: number;
 };
 

@@ -110,7 +110,7 @@ export function cheapPasswords() {
 /** The password of every user created by `addUser`. */
 export const password = 'correct horse battery';
 
-/** How long links created by tests without the service are valid, in seconds. */
+/** Lifetimes of links created by tests without the service, in seconds. */
 export const linkLifetimes = {
   verify_email: 86_400,
   reset_password: 3_600,
