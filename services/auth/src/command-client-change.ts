@@ -4,7 +4,7 @@ import type { Commands } from './wire-commands.ts';
 
 type RegisteredClient = Awaited<ReturnType<Commands['clients']['list']>>[number];
 
-/** Changes a client that was added. What people allowed it, its tokens and its secret stay, unless it gets keys instead of the secret. */
+/** Changes a registered client. Users' consents, its tokens and its secret are kept, unless it gets keys instead of the secret. */
 export const changeClient: Command = {
   options:
     '--id <id> [--name <name>] [--redirect-uri <address> …] [--grant <audience>=<scope>,<scope> …] [--jwks <file>] …',
@@ -43,7 +43,7 @@ function changedClient(
 ): RegisteredClient {
   const isForPeople = client.grant_types.includes('authorization_code');
   if (!isForPeople && (given['redirect-uri'] ?? given['own-grant']) !== undefined) {
-    // its grants are its own, and would become what people allow
+    // its grants are its own, and would become scopes that users consent to
     throw new UsageError(
       `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for people.`,
     );
@@ -69,7 +69,7 @@ function changedClient(
   );
 }
 
-/** What people allow and what the client does in its own name are replaced one by one. */
+/** The scopes that users consent to and those that the client uses in its own name are replaced independently. */
 function changedGrants(grants: readonly Grant[], { grant, 'own-grant': own }: Given): readonly Grant[] {
   const given = readGrants(grant ?? [], own ?? [], 'own_scopes');
   const people = grant === undefined ? grants : given;

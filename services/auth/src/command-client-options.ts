@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { clientSettings } from './env.ts';
 import { UsageError } from './command-line.ts';
 
-/** What the command line takes of a client that is added or changed. */
+/** The command-line options for adding or changing a client. */
 export const clientOptions = {
   id: { type: 'string' },
   name: { type: 'string' },
@@ -15,7 +15,10 @@ export const clientOptions = {
   introspect: { type: 'string', multiple: true },
 } as const;
 
-/** Settings that a client can have. `what` was to be done with it. @throws UsageError with all faults, each with what was given. */
+/**
+ * Validates a client's settings; `what` is the operation for which they were given. @throws UsageError with all faults and the options that caused
+ * them.
+ */
 export function checkedSettings<C extends { grants: readonly Grant[] }>(client: C, what: 'added' | 'changed') {
   const result = clientSettings.safeParse(client);
   if (result.success) return result.data;
@@ -23,7 +26,7 @@ export function checkedSettings<C extends { grants: readonly Grant[] }>(client: 
   throw new UsageError(`The client cannot be ${what}:\n${faults.join('\n')}`);
 }
 
-/** What was given that a fault is about: the option where that is not the name of a setting. */
+/** The option that a fault is about, where it differs from the name of the setting. */
 function optionOf({ grants }: { grants: readonly Grant[] }, path: readonly PropertyKey[]): string[] {
   const [field, index, list] = path;
   if (field === 'introspects') return ['--introspect'];
@@ -34,7 +37,7 @@ function optionOf({ grants }: { grants: readonly Grant[] }, path: readonly Prope
 
 export type Grant = { audience: string; scopes: readonly string[]; own_scopes?: readonly string[] | undefined };
 
-/** `ownField`: where the scopes are put that the client uses in its own name. */
+/** `ownField`: the field for scopes that the client uses in its own name. */
 export function readGrants(
   grants: readonly string[],
   own: readonly string[],
@@ -51,7 +54,7 @@ export function readGrants(
   return [...read.values()];
 }
 
-/** A JWKS, or one JWK. @throws UsageError. */
+/** Reads a JWKS or a single JWK. @throws UsageError. */
 export function readJwks(file: string): { keys: unknown[] } {
   try {
     const read = JSON.parse(readFileSync(file, 'utf8')) as { keys?: unknown[] };

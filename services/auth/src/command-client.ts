@@ -94,7 +94,7 @@ ${scopeTable()}`,
   },
 };
 
-/** The audiences with their scopes, for people and for a program itself. */
+/** The audiences with their scopes, for users and for a program itself. */
 function scopeTable(): string {
   const lines = Object.entries(audiences).map(
     ([audience, { user, service }]) =>

@@ -2,26 +2,26 @@ import type { Readable } from 'node:stream';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import type { Commands } from './wire-commands.ts';
 
-/** Wrong use of a command; the message says what to change. */
+/** Incorrect use of a command; the message says what to change. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** It was used rightly, but cannot be done. */
+/** The command was used correctly but can't be carried out. */
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed';
 }
 
 export type CommandInput = { stdin: Readable; env: Readonly<Record<string, string | undefined>> };
 
-/** `read` checks what was given, and gives what is to be done; that gives what to say. */
+/** `read` validates the arguments and returns the work to do; the work returns the output. */
 export type Command = {
   options: string;
   does: string;
   read: (args: string[], input: CommandInput) => Promise<(commands: Commands) => Promise<string>>;
 };
 
-/** The options of a command. @throws UsageError for what it does not know. */
+/** Parses a command's options. @throws UsageError for an unknown option. */
 export function readOptions<const O extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: O) {
   try {
     return parseArgs({ args, options, allowPositionals: false }).values;

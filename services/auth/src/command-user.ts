@@ -21,7 +21,7 @@ The password is read from stdin, in one line:
 printf %s "$PASSWORD" | node services/auth/src/cli.ts user add --email ann@example.org --name Ann --role admin`,
   async read(args, { stdin }) {
     const given = readOptions(args, { email: option, name: option, role: option });
-    // the line that a terminal or echo ends is not part of the password
+    // the newline that a terminal or echo appends is not part of the password
     const password = (await text(stdin)).replace(/\r?\n$/, '');
     const result = newUser.safeParse({ ...given, password });
     if (!result.success) {
@@ -32,7 +32,7 @@ printf %s "$PASSWORD" | node services/auth/src/cli.ts user add --email ann@examp
   },
 };
 
-/** A file of users is read into memory; one that is larger is no list of a team. */
+/** A file of users is read into memory; a larger one isn't a team's list. */
 const mostImported = 10_000;
 
 export const importUsers: Command = {
@@ -82,7 +82,7 @@ function readLine(line: string, index: number): { user: GivenUser } | { faults: 
   try {
     given = JSON.parse(line);
   } catch {
-    // the parser's own message would show the line, which has a password
+    // the parser's own message would show the line, which contains a password
     return { faults: [`${where} is not a JSON object`] };
   }
   const result = newUser.safeParse(given);
@@ -90,7 +90,7 @@ function readLine(line: string, index: number): { user: GivenUser } | { faults: 
   return { faults: result.error.issues.map(({ path, message }) => `${where}: ${path.join('.') || 'it'} ${message}`) };
 }
 
-/** Makes a user, or says that there is one. Whoever runs this command vouches for the address. */
+/** Creates a user, or reports that the user exists. The operator who runs this command vouches for the address. */
 async function add(user: GivenUser, { createUser, emailTakenBy }: Commands): Promise<string> {
   try {
     const created = await createUser({ ...user, emailVerified: true });

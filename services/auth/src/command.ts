@@ -8,7 +8,7 @@ import { addUser, importUsers, restoreUser } from './command-user.ts';
 import { commandEnv } from './env.ts';
 import { wireCommands } from './wire-commands.ts';
 
-/** What a command has of its process. */
+/** The parts of a process that a command uses. */
 export type CommandProcess = {
   args: string[];
   env: Readonly<Record<string, string | undefined>>;
@@ -35,7 +35,7 @@ DATABASE_URL names Auth's database.
 Exit codes: 0 done, or nothing to do; 1 it failed; 2 the arguments are wrong.
 `;
 
-/** Runs one command. Gives the exit code. */
+/** Runs one command. Returns the exit code. */
 export async function runCommand({ args, env, stdin, stdout, stderr }: CommandProcess): Promise<number> {
   try {
     if (args.includes('--help') || args.includes('-h')) {
@@ -46,7 +46,7 @@ export async function runCommand({ args, env, stdin, stdout, stderr }: CommandPr
     if (command === undefined) {
       throw new UsageError(args.length === 0 ? 'A command is missing.' : 'There is no such command.');
     }
-    // the arguments are looked at before anything is connected
+    // the arguments are validated before any connection is opened
     const run = await command.read(args.slice(2), { stdin, env });
     const wired = await wireCommands(readEnv(commandEnv, env), stderr);
     try {

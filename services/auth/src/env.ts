@@ -11,7 +11,7 @@ const secret32 = z
   .transform((text) => Buffer.from(text, 'base64'))
   .describe('32 random bytes in base64 that the signing keys are sealed with, as from: openssl rand -base64 32');
 
-/** Compared character by character later, so there are no patterns. An app's own scheme has a dot (RFC 8252 section 7.1). */
+/** Compared character by character later, so patterns aren't supported. A custom scheme of an app contains a dot (RFC 8252 section 7.1). */
 const redirectUri = z.string().refine((text) => {
   const url = URL.parse(text);
   if (url === null || /[#*\s]/.test(text)) return false;
@@ -19,13 +19,13 @@ const redirectUri = z.string().refine((text) => {
   return url.protocol === 'https:' || url.protocol.includes('.');
 }, "must be https, http of this machine, or an app's own scheme such as org.example.app:/callback; without fragment or wildcard");
 
-/** A client, with its public keys or the hash of its secret; with neither it is public, and known by PKCE alone. */
+/** A client, with its public keys or the hash of its secret. Without either it is public, identified by PKCE alone. */
 export const clientSettings = z
   .strictObject({
     client_id: z
       .string()
       .regex(/^[\x21-\x7e]{1,100}$/, 'must be visible ASCII characters')
-      // a token whose subject is its client is one of a service, so no client may be called as a user is
+      // a token whose subject equals its client belongs to a service, so no client id may look like a user id
       .refine(
         (id) => !z.guid().safeParse(id).success && id !== 'first-party',
         'must be neither a uuid nor first-party',
@@ -75,7 +75,7 @@ export const clientSettings = z
     for (const { path, message } of scopeFaults(client)) context.addIssue({ code: 'custom', path, message });
   });
 
-/** What a client that was registered by an older version has and cannot use: where in its settings, and what to write instead. */
+/** The settings that a client registered by an older version has but can't use: where they are, and what to write instead. */
 export function clientFaults(client: ClientScopes & { jwks?: unknown }) {
   const keys = client.jwks === undefined ? undefined : fields.clientJwks.safeParse(client.jwks);
   const keyFaults = keys?.error?.issues ?? [];
@@ -99,31 +99,36 @@ function count(most: number) {
   return fields.integer(1, most);
 }
 
-/** What the command line needs of the environment. */
+/** The environment that the command line needs. */
 export const commandEnv = z.object({
   DATABASE_URL: fields.postgresUrl,
 
-  /** NIST SP 800-57 allows a signing key years; a rotation that runs often is one that works when it must. */
+  /** NIST SP 800-57 allows years for a signing key; frequent rotation ensures that rotation works when it is needed. */
   KEY_ROTATION_DAYS: count(365).default(30),
-  /** Replicas look for keys every 10 s, services every 5 min, and the JWKS may be kept for 5 min: together less than this. */
+  /** Replicas look for keys every 10 s, services every 5 min, and the JWKS may be cached for 5 min: together less than this. */
   KEY_OVERLAP_SECONDS: fields.integer(0, 86_400).default(900),
-  /** Tokens live for ten minutes; an ID token is a hint at log-out for as long as a browser stays logged in. */
+  /** Tokens live for ten minutes; an ID token serves as a hint at log-out for as long as a browser stays logged in. */
   KEY_RETIRED_DAYS: count(365).default(14),
 
-  /** A person may look into their mailbox once a day. */
+  /** A user may read their mailbox only once a day. */
   EMAIL_VERIFICATION_SECONDS: fields.integer(60, 2_592_000).default(86_400),
-  /** OWASP's cheat sheet on forgotten passwords: as short as people can live with; mails wait in greylists for minutes. */
+  /** OWASP's cheat sheet on forgotten passwords: as short as users can tolerate; greylisting delays mails by minutes. */
   PASSWORD_RESET_SECONDS: fields.integer(60, 86_400).default(3_600),
-  /** How long the old address can undo a change, and stays reserved: a week's holiday. Less than a day helps whoever took the account over. */
+  /**
+   * The time in which the old address can undo a change and stays reserved: a week's holiday. Less than a day helps a thief who took the account
+   * over.
+   */
   EMAIL_UNDO_SECONDS: fields.integer(86_400, 2_592_000).default(604_800),
 
-  /** Time to see that a deletion was a mistake, or to answer questions about it; what is personal of a tombstone is erased then. */
+  /** Time to notice that a deletion was a mistake, or to answer questions about it; the tombstone's personal data is erased afterwards. */
   ERASE_DELETED_USERS_DAYS: count(3_650).default(30),
-  /** How long admins can restore a deleted user: 0 for never, at most until the erasure. 7 when not set, or less where the erasure comes before. */
+  /**
+   * The time in which admins can restore a deleted user: 0 for never, at most until the erasure. Defaults to 7, or less if the erasure comes earlier.
+   */
   RESTORE_DELETED_USERS_DAYS: fields.integer(0, 3_650).optional(),
 });
 
-/** What was erased cannot be restored. */
+/** Erased data can't be restored. */
 function isRestoredBeforeErased(days: {
   RESTORE_DELETED_USERS_DAYS?: number | undefined;
   ERASE_DELETED_USERS_DAYS: number;
@@ -137,7 +142,7 @@ const restoredAfterErased = {
 
 export type CommandEnv = z.output<typeof commandEnv>;
 
-/** What a command needs beside that which makes a key. */
+/** The environment of a command that creates a key. */
 export const keyCommandEnv = commandEnv.extend({ KEY_ENCRYPTION_SECRET: secret32 });
 
 const serviceEnv = commandEnv.extend({
@@ -149,73 +154,76 @@ const serviceEnv = commandEnv.extend({
   LOG_LEVEL: fields.logLevel.default('info'),
   /** Written into every token, and checked by every service. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),
-  /** Pages of these origins may call the provider from scripts, beside those of each client's redirect URIs. The gateway has the same list. */
+  /** Pages of these origins may call the provider from scripts, as may those of each client's redirect URIs. The gateway has the same list. */
   CORS_ORIGINS: fields.origins.default([]),
   TRUSTED_PROXIES: z
     .string()
     .default('loopback')
     .transform((list) => list.split(',').map((proxy) => proxy.trim())),
   SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
-  /** api: serves requests; worker: relays events and purges what expired; all: both. */
+  /** api: serves requests; worker: relays events and purges expired rows; all: both. */
   PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
 
   KEY_ENCRYPTION_SECRET: secret32,
-  /** Clients beside those that the command registers; of two with one id, these count. */
+  /** Clients in addition to those registered by command; if two have the same id, these take precedence. */
   OIDC_CLIENTS: clients.default([]),
-  /** Whether an account reaches only itself until its address is verified. All services have this setting, and need the same value. */
+  /** Whether an account can reach only itself until its address is verified. All services have this setting and need the same value. */
   AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
-  /** Who may make an account: anybody, people with an address in REGISTRATION_DOMAINS, invited people, or nobody. */
+  /** The people who may register: anyone, users with an address in REGISTRATION_DOMAINS, invited users, or no one. */
   REGISTRATION: z.enum(['open', 'domains', 'invited', 'off']).default('off'),
   REGISTRATION_DOMAINS: fields.domains
     .default([])
     .describe('REGISTRATION=domains takes addresses in these domains, such as example.org,example.com'),
-  /** A week has a working day in it for people who are away. */
+  /** A week includes a working day even for people who are out of office. */
   INVITATION_SECONDS: fields.integer(60, 2_592_000).default(604_800),
-  /** Invitations of one person: a department in one go, yet no mailing list. */
+  /** Invitations by one user: enough for a department at once, but not for a mailing list. */
   INVITATIONS_PER_INVITER: count(100_000).default(50),
   INVITATION_WINDOW_MS: fields.milliseconds.default(86_400_000),
 
-  /** Services learn of lost access from events; this bounds what a service that hears nothing still accepts. */
+  /** Services are notified of revoked access by events; this limits what a service that receives none still accepts. */
   ACCESS_TOKEN_SECONDS: fields.integer(60, 600).default(600),
-  /** A person who comes back within this time does not have to log in again, up to the session's end. */
+  /** A user who returns within this time doesn't have to log in again, until the session ends. */
   REFRESH_TOKEN_DAYS: count(365).default(14),
   SESSION_DAYS: count(365).default(90),
-  /** Two tabs that refresh at once, or one whose answer was lost on a slow network; longer only helps a thief. */
+  /** Covers two tabs that refresh at once, and a response lost on a slow network; a longer period only helps a thief. */
   REFRESH_GRACE_SECONDS: fields.integer(0, 60).default(10),
 
-  /** Each running hash keeps one core busy for some 30 ms and holds 19 MiB; libuv's other two threads stay free for DNS and files. */
+  /** Each running hash keeps one core busy for about 30 ms and holds 19 MiB; libuv's other two threads stay free for DNS and files. */
   PASSWORD_HASH_CONCURRENCY: count(64).default(2),
-  /** At 2 x 30 hashes a second the last in the queue waits for some 3 s; a longer wait is better answered with 503. Half is for callers that accounts know. */
+  /**
+   * At 2 x 30 hashes a second the last in the queue waits for about 3 s; for a longer wait, 503 is the better response. Half of the queue is for
+   * callers that accounts know.
+   */
   PASSWORD_HASH_QUEUE: count(10_000).default(200),
 
-  /** Guessing at one account: ten a quarter of an hour are 350,000 a year, too few for a password that is not trivial. */
+  /** Guessing at one account: ten per quarter of an hour are 350,000 a year, too few for a password that is not trivial. */
   LOGIN_FAILURES_PER_ACCOUNT_AND_IP: count(1_000_000).default(10),
-  /** Guessing at many accounts; generous, since an office may be behind one address. */
+  /** Guessing at many accounts; generous, since an office may share one address. */
   LOGIN_FAILURES_PER_IP: count(1_000_000).default(300),
   LOGIN_FAILURE_WINDOW_MS: fields.milliseconds.default(900_000),
   /**
-   * Guessing at one account from any number of addresses: together 30 an hour, at most 40 in one. Devices and networks that the owner has
-   * logged in from do not count.
+   * Guessing at one account from any number of addresses: 30 an hour in total, at most 40 in any one hour. Devices and networks that the owner has
+   * logged in from don't count.
    */
   LOGIN_FAILURES_PER_ACCOUNT: count(1_000_000).default(10),
   LOGIN_ACCOUNT_WINDOW_MS: fields.milliseconds.default(1_200_000),
-  /** How long a device or network is known after a log-in. */
+  /** Days for which a device or network stays known after a log-in. */
   LOGIN_KNOWN_DAYS: count(365).default(90),
-  /** An address that nobody verified may be somebody else's; a person who meant to register has seen the mail within a month. */
+  /** An unverified address may belong to another person; a user who meant to register has seen the mail within a month. */
   UNVERIFIED_ACCOUNT_DAYS: count(3_650).default(30),
-  /** Addresses and user agents are personal data; an attack is looked into within weeks. */
+  /** Addresses and user agents are personal data; attacks are investigated within weeks. */
   AUDIT_ORIGIN_DAYS: count(3_650).default(90),
-  /** A year and what it takes to audit it. */
+  /** A year, and the time that its audit takes. */
   AUDIT_ENTRY_DAYS: count(3_650).default(400),
-  /** Generous, so that demos and tests may register their people; a public installation wants less. */
+  /** Generous, so that demos and tests can register their users; a public installation needs a lower limit. */
   REGISTRATIONS_PER_IP: count(1_000_000).default(2_000),
   REGISTRATION_WINDOW_MS: fields.milliseconds.default(3_600_000),
-  /** Mails that one network causes, or one logged-in user: by registering, by asking for links, by making accounts for others. */
+  /** Mails caused by one network or one logged-in user: by registering, by requesting links, by creating accounts for others. */
   MAILS_PER_CALLER: count(1_000_000).default(2_000),
-  /** A name changes once in years, and a mistyped one a few times; each change is an event that every service follows. */
+  /** A name changes once in years, and a mistyped one a few times; each change is an event that every service consumes. */
   RENAMES_PER_ACCOUNT: count(1_000_000).default(20),
   RENAME_WINDOW_MS: fields.milliseconds.default(3_600_000),
-  /** Asking for the mails of others: a nuisance to them, so few to one address; an office may be behind one network. */
+  /** Requesting mails for others is a nuisance to them, so few are allowed for one address; an office may share one network. */
   MAIL_REQUESTS_PER_IP: count(1_000_000).default(100),
   MAIL_REQUESTS_PER_ADDRESS: count(1_000_000).default(5),
   MAIL_REQUEST_WINDOW_MS: fields.milliseconds.default(3_600_000),
@@ -226,7 +234,7 @@ export const env = serviceEnv
     path: ['REGISTRATION_DOMAINS'],
     message: 'must name a domain with REGISTRATION=domains',
   })
-  // whoever types an address of the domain would belong to it
+  // otherwise anyone who types an address of the domain would belong to it
   .refine(({ REGISTRATION: mode, AUTH_REQUIRE_VERIFIED_EMAIL: required }) => mode !== 'domains' || required, {
     path: ['AUTH_REQUIRE_VERIFIED_EMAIL'],
     message: 'must be true with REGISTRATION=domains: an address that nobody verified proves nothing about its domain',

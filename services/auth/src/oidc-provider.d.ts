@@ -1,6 +1,6 @@
 /**
- * The modules that are used of oidc-provider. Its entry only gives them on, and writes a warning to stderr under every Node.js
- * that has no LTS name (yet), which would stand between the lines of our logs.
+ * The modules of oidc-provider in use. Its entry point only re-exports them, and writes a warning to stderr on every Node.js version without an LTS
+ * name (yet), which would end up between our log lines.
  */
 declare module 'oidc-provider/lib/provider.js' {
   export { Provider } from 'oidc-provider';

@@ -29,12 +29,12 @@ import type { Providers } from './provider/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import type { RegistrationParts } from './wire-registration.ts';
 
-/** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion is soon one. */
+/** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion soon takes effect. */
 const defaultRestoreDays = 7;
 
-/** Whoever asked for a mail waits for it. Nothing wakes this: what followed a request at once could be timed by who sent it. */
+/** The requester is waiting for the mail. Nothing wakes this worker: work directly after a request would let its sender measure the time. */
 const mailRequestIntervalMs = 1_000;
-/** What is due after a day or a month is due to no minute. */
+/** Work that is due after a day or a month needs no precision of minutes. */
 const accountScheduleIntervalMs = 600_000;
 
 export type AccountParts = {
@@ -50,7 +50,7 @@ export type AccountParts = {
   logger: Logger;
 };
 
-/** What happens to an account after it was made: verification, passwords, the end of all sessions. */
+/** Wires everything that happens to an existing account: verification, passwords, ending all sessions. */
 export function wireAccount(env: Env, parts: AccountParts) {
   const { db, logger } = parts;
   const settings = userSettings(env);

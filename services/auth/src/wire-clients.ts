@@ -7,14 +7,14 @@ import { clientFaults } from './env.ts';
 import type { AccessUseCases } from './http/access-routes.ts';
 import { createOwnAccess } from './postgres/own-access.ts';
 
-/** The clients of the configuration and those that the command registered. */
+/** The clients of the configuration and those registered by command. */
 export type Clients = {
   find(id: string): Promise<RegisteredClient | undefined>;
-  /** Says at the start which registered clients have scopes or keys that they cannot use; those of the configuration were refused before. */
+  /** Reports at start-up which registered clients have scopes or keys that they can't use; those of the configuration have already been rejected. */
   check(logger: Logger): Component;
 };
 
-/** Of two clients with one id, the one of the configuration counts. */
+/** If two clients have the same id, the configured one takes precedence. */
 export function clientDirectory(configured: readonly RegisteredClient[], stored: StoredClients): Clients {
   const byId = new Map(configured.map((client) => [client.client_id, client]));
   return {
@@ -37,7 +37,7 @@ export function clientDirectory(configured: readonly RegisteredClient[], stored:
   };
 }
 
-/** What people see and end of what has access to their account. */
+/** Lets users see and revoke whatever has access to their account. */
 export function wireAccess(db: Database, clients: Clients): AccessUseCases {
   const access = createOwnAccess(db);
   const clientName = async (id: string) => (await clients.find(id))?.client_name ?? id;

@@ -19,7 +19,7 @@ import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
 
-/** What the command line does, without a running service: `close` ends its connection. */
+/** Wires the commands, without a running service; `close` closes the database connection. */
 export async function wireCommands(env: CommandEnv, logs: Writable) {
   const telemetry = createTelemetry({ service: 'auth', level: 'error', stream: logs });
   const db = await createDatabase({
@@ -30,10 +30,10 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   });
   const sealedKeys = createSealedKeys(db);
   const stored = createStoredClients(db);
-  // the relay of the running service finds the event by its poll
+  // the running service's relay finds the event when it polls
   const users = createUsers(db, userSettings(env));
   const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 1, metrics: telemetry.metrics });
-  // whoever may run commands is limited by nothing here
+  // operators who may run commands are not limited
   const create = createUser({ users, passwords, limits: { causeMail: async () => undefined } });
   const restore = restoreUser({ users, passwords });
   return {
@@ -41,17 +41,17 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     createUser: async (account: Parameters<typeof create>[0]) =>
       await create(account, { ...byCommandLine, action: 'user.create' }, provenTurn('command line')),
     emailTakenBy: users.emailTakenBy,
-    /** Undefined when there is no deleted user with this address who can be restored. */
+    /** Undefined if no deleted user with this address can be restored. */
     async restoreUser(email: string) {
       const found = await users.findRestorable(email);
       return found && (await restore(found.id, byCommandLine));
     },
     clients: {
       list: stored.list,
-      /** Undefined when there is a client with this id. */
+      /** Undefined if a client with this id already exists. */
       add: async (client: RegisteredClient) =>
         (await stored.add(client, byCommandLine)) ? { isNative: isNative(client) } : undefined,
-      /** Undefined when no client with this id was added. */
+      /** Undefined if no client with this id was added. */
       async change(id: string, change: (client: RegisteredClient) => RegisteredClient) {
         const changed = await stored.change(id, change, byCommandLine);
         return changed && { isNative: isNative(changed) };

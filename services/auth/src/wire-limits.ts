@@ -7,12 +7,12 @@ import { createKnownNetworks } from './postgres/known-networks.ts';
 import { createLimits } from './postgres/limits.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 
-/** Of the connections to the database: the rest is for requests whose turn has come, and for everything else. */
+/** The share of database connections used for look-ups; the rest is for requests whose turn has come, and for everything else. */
 const lookUpShare = 0.3;
-/** A look-up takes a millisecond or two on one of three connections, so the last waits for about a second; then 503 is the better answer. */
+/** A look-up takes 1 to 2 ms on one of three connections, so the last one waits for about a second; beyond that, 503 is the better response. */
 const waitingLookUps = 1_000;
 
-/** How often something may be tried, and where somebody is known. */
+/** Limits on attempts, and the devices and networks that accounts know. */
 export function wireLimits(env: Env, pool: Database['pool'], metrics: Registry) {
   const secret = env.KEY_ENCRYPTION_SECRET;
   const knownSeconds = env.LOGIN_KNOWN_DAYS * 86_400;

@@ -23,7 +23,7 @@ type Parts = {
 
 export type RegistrationParts = ReturnType<typeof wireRegistration>;
 
-/** How accounts come to be: who may register, and invitations. */
+/** Wires the creation of accounts: registration and invitations. */
 export function wireRegistration(env: Env, parts: Parts) {
   const { db } = parts;
   const policy = { mode: env.REGISTRATION, domains: env.REGISTRATION_DOMAINS };

@@ -50,21 +50,21 @@ import { rotationSchedule } from './wire-commands.ts';
 
 /** Auth's own audience. */
 const audience = 'urn:taskwire:auth';
-/** What expired is in nobody's way; once in ten minutes keeps the tables small. */
+/** Expired rows do no harm; purging every ten minutes keeps the tables small. */
 const purgeIntervalMs = 600_000;
 
-/** What is counted in days need not be looked at more often. */
+/** Periods counted in days need no more frequent check. */
 const erasureIntervalMs = 3_600_000;
 
-/** A rotation is a matter of days; a replica that was away for a while is not late by more than this. */
+/** Rotation periods are days; a replica that was down for a while is late by no more than this. */
 const keyScheduleIntervalMs = 60_000;
 
-/** So that a flood is in the log while it lasts. */
+/** Short, so that a flood appears in the log while it lasts. */
 const auditPeriodMs = 60_000;
-/** A person mistypes fewer times in a minute; 120 a minute are some 50 MB of log a day, when an attack goes on all day. */
+/** A user mistypes fewer times in a minute. 120 a minute are about 50 MB of log a day during an attack that lasts all day. */
 const auditedRefusals = { perNetwork: 20, perPeriod: 120 };
 
-/** Puts Auth together; nothing runs until its components are started. `overrides` are for tests. */
+/** Wires Auth; nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwords?: Passwords } = {}) {
   const telemetry = overrides.telemetry ?? createTelemetry({ service: 'auth', level: env.LOG_LEVEL });
   const { logger, metrics } = telemetry;
@@ -245,7 +245,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     ...auditPeriods,
     async stop() {
       await auditPeriods.stop();
-      // of the period that has not ended; without a database they are lost, as they are when the process is killed
+      // flushes the unfinished period; without a database its counts are lost, as when the process is killed
       await audit.endPeriod().catch((error: unknown) => logger.warn('dropped unflushed refusal counts', { error }));
     },
   };
@@ -261,7 +261,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     waker,
     ...(works ? [rabbit, relay, purge, erasure, keySchedule, account.mailRequests, account.accountSchedule] : []),
     ...(servesRequests ? [auditCounts, wordLists, clients.check(logger)] : []),
-    // last to start, so first to stop: no request comes once the rest goes
+    // last to start, so first to stop: no request arrives once the others stop
     http,
   ];
   return {

@@ -3,16 +3,16 @@ import type { AccessPeriod } from './access-period.ts';
 import type { Origin } from './audit.ts';
 import type { LinkTokens } from './link-tokens.ts';
 
-/** What a mailed link is for. */
+/** The purpose of a mailed link. */
 export type LinkPurpose = 'verify_email' | 'reset_password' | 'confirm_email' | 'undo_email';
 
-/** Links that anybody may have mailed to an address, without being logged in. */
+/** Purposes of links that anyone may have mailed to an address without being logged in. */
 export type RequestablePurpose = 'verify_email' | 'reset_password';
 
-/** What a mailed token is for: a link of an account, or an invitation to make one. */
+/** The purpose of a mailed token: that of an account link, or an invitation to create an account. */
 export type TokenPurpose = LinkPurpose | 'invitation';
 
-/** Why a link does not work (any more). */
+/** Why a link is not valid (any more). */
 export type LinkEnd =
   | 'used'
   | 'expired'
@@ -27,10 +27,10 @@ export type LinkEnd =
   | 'read_twice'
   | 'unknown';
 
-/** Who caused the mail of a link: by registering, as an admin, as the logged-in account holder, or without logging in. */
+/** The cause of a link's mail: a registration, an admin, the logged-in account holder, or a caller who isn't logged in. */
 export type RequestedBy = 'registration' | 'admin' | 'account_holder' | 'anyone';
 
-/** What the reader of a mail learns about the request that caused it. Nothing in it is text of the caller. */
+/** Details of the request that caused a mail, for its reader. They contain no caller-controlled text. */
 export type LinkRequest = {
   at: string;
   by: RequestedBy;
@@ -38,39 +38,42 @@ export type LinkRequest = {
   browser: string | null;
 };
 
-/** A link that is mailed, as it is now. */
+/** The current state of a mailed link. */
 export type AccountLink = {
   id: string;
   userId: string;
   purpose: LinkPurpose;
-  /** The address that it is for. */
+  /** The address that the link is for. */
   email: string;
   createdAt: string;
   expiresAt: string;
   /** Undefined for a link made by a version that did not record it. */
   requested: LinkRequest | undefined;
-  /** When somebody registered the account, while its address has never been verified; undefined for any other account. */
+  /** When the account registered itself, if its address has never been verified; undefined for any other account. */
   unverifiedSince: string | undefined;
-  /** Null while it works. */
+  /** Null while the link is valid. */
   end: LinkEnd | null;
 };
 
-/** Where links are kept. A use and what it changes become true together; of any number of uses of a link one wins, the others get its end. */
+/**
+ * Storage of links. Consuming a link and the resulting change are committed together. Of any number of concurrent uses, one wins; the others get the
+ * reason why the link has ended.
+ */
 export type AccountLinks = {
   find(id: string): Promise<AccountLink | undefined>;
   verifyEmail(id: string, origin: Origin): Promise<LinkEnd | 'done'>;
-  /** Sets the password, verifies the address, and ends all access that was given before. Returns the access period that begins. */
+  /** Sets the password, verifies the address, and ends all earlier access. Returns the new access period. */
   resetPassword(id: string, passwordHash: string, origin: Origin): Promise<LinkEnd | AccessPeriod>;
-  /** Makes the address of the link the account's, and asks for the mail that lets the old address undo it. */
+  /** Sets the account's address to that of the link, and requests the mail that lets the old address undo the change. */
   confirmEmail(id: string, origin: Origin): Promise<LinkEnd | 'done'>;
   /**
-   * Gives the account the address of the link back, with `unusableHash` in place of its password, ends all access, pending changes and the
-   * undo links of later addresses, and asks for the mail of the reset link that it gives.
+   * Restores the link's address on the account, sets `unusableHash` as its password, ends all access, pending changes and the undo links of later
+   * addresses, and requests the mail of the returned reset link.
    */
   undoEmailChange(id: string, unusableHash: string, origin: Origin): Promise<LinkEnd | { resetLinkId: string }>;
 };
 
-/** Where it is kept that somebody wants a mail. Whose address it is, is found out later, by somebody else: nothing here depends on it. */
+/** Queue of requested mails. A worker looks up the account later, so the response doesn't depend on whether the address is registered. */
 export type MailRequests = {
   add(request: { purpose: RequestablePurpose; email: string; origin: Origin }): Promise<void>;
 };
@@ -90,7 +93,7 @@ const meanings: Readonly<Record<LinkEnd, string>> = {
   unknown: 'It is not one that was sent.',
 };
 
-/** Why a link does not work, in a sentence. */
+/** The reason why a link is not valid, as a sentence. */
 export function linkEndText(end: LinkEnd): string {
   return meanings[end];
 }
@@ -99,7 +102,7 @@ export function linkNotValid(end: LinkEnd) {
   return problem('link_not_valid', `${linkEndText(end)} Ask for a new one.`);
 }
 
-/** Whether a link is refused because it has done its work. */
+/** Whether a link is refused because it has already been used. */
 export function isOfUsedLink({ code, detail }: Problem): boolean {
   return code === 'link_not_valid' && detail.startsWith(meanings.used);
 }
@@ -107,7 +110,7 @@ export function isOfUsedLink({ code, detail }: Problem): boolean {
 type Parts = { links: AccountLinks; linkTokens: LinkTokens };
 
 /**
- * The link of a token that works, or has done its work: using a link twice is no mistake that anybody has to be told of.
+ * Returns the link of a token if the link is valid or has been used: using a link twice is not an error that needs reporting.
  * @throws Problem `link_not_valid`.
  */
 export function usableLink({ links, linkTokens }: Parts) {

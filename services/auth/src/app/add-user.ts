@@ -7,7 +7,7 @@ import type { StepUp } from './step-up.ts';
 
 type Wanted = { email: string; password: string; name: string; role: Role; current_password?: string | undefined };
 
-/** Makes an account for somebody else; the contract lets admins in only. An account with rights over others needs step-up. */
+/** Creates an account for another person; the contract admits admins only. An account with rights over others requires step-up. */
 export function addUser({ create, stepUp }: { create: ReturnType<typeof createUser>; stepUp: StepUp }) {
   return async (caller: Caller, { current_password: current, ...account }: Wanted): Promise<User> => {
     const action = 'user.create';

@@ -3,9 +3,9 @@ import type { Origin } from './audit.ts';
 import type { Limits } from './ports.ts';
 
 /**
- * Asks for a mail with a link. What is done here, and for how long, does not depend on whose the address is: it is written down, and a
- * worker looks for the account. One that is asked for too often is not mailed again, which is not told either; the link of the last mail
- * goes on working.
+ * Requests a mail with a link. Neither the work done here nor its duration depends on the owner of the address: the request is stored, and a worker
+ * looks up the account. An address that is requested too often gets no further mail, and the response doesn't reveal this; the link in the last mail
+ * stays valid.
  */
 export function askForMail({ limits, mailRequests }: { limits: Limits; mailRequests: MailRequests }) {
   return async (purpose: RequestablePurpose, email: string, origin: Origin): Promise<void> => {

@@ -1,22 +1,22 @@
 import type { AuditAction, AuditEntry, Role } from '@taskwire/contracts';
 import type { UserChange } from './ports.ts';
 
-/** Where a request comes from. All null for the command line, and for what the service does by itself. */
+/** The origin of a request. All fields are null for the command line and for scheduled work of the service. */
 export type Origin = {
-  /** As the gateway saw it. */
+  /** The address that the gateway saw. */
   ip: string | null;
   userAgent: string | null;
-  /** Ours. */
+  /** The id that this product assigned. */
   requestId: string | null;
-  /** What the caller calls its request; it proves nothing. */
+  /** The id that the caller chose for its request; it proves nothing. */
   clientRequestId: string | null;
-  /** The application that is used; null also for a client that could not prove who it is. */
+  /** The application in use; null also for a client that failed to authenticate. */
   clientId: string | null;
-  /** What the device got when somebody logged in with it, as `DeviceProofs` makes it; or whatever it says instead. */
+  /** The proof that the device got at a log-in (see `DeviceProofs`), or any other value that it sent instead. */
   deviceProof: string | null;
 };
 
-/** Of what does not come over the network. */
+/** The origin of actions that don't arrive over the network. */
 export const noOrigin: Origin = {
   ip: null,
   userAgent: null,
@@ -29,42 +29,42 @@ export const noOrigin: Origin = {
 export type AuditActor =
   { kind: 'user'; id: string } | { kind: 'client'; id: string } | { kind: 'command_line' } | { kind: 'system' };
 
-/** Who does something, and from where. Null is somebody who has not proven who they are. */
+/** The actor of an action, and its origin. A null actor is a caller who hasn't authenticated. */
 export type Occasion = { actor: AuditActor | null; origin: Origin };
 
-/** Whoever may run commands on the machine. */
+/** Anyone who may run commands on the machine. */
 export const byCommandLine: Occasion = { actor: { kind: 'command_line' }, origin: noOrigin };
 
-/** The service, by its schedule. */
+/** The service itself, on its schedule. */
 export const bySystem: Occasion = { actor: { kind: 'system' }, origin: noOrigin };
 
 export type AuditSubject = { kind: 'user' | 'client' | 'key' | 'invitation'; id: string };
 
-/** What the audit log is to say. It has neither passwords, tokens nor addresses of accounts: ids tell who. */
+/** A new entry of the audit log. It contains no passwords, tokens or account addresses; users are identified by their ids. */
 export type NewAuditEntry = Occasion & {
   action: AuditAction;
   subject: AuditSubject | null;
   outcome: AuditEntry['outcome'];
-  /** Of a failure its code, of a change what became different, of a consent or token its scopes, of a reading its filter. */
+  /** A failure's code, the fields that a change affected, the scopes of a consent or token, or the filter of a reading. */
   reason?: string | undefined;
 };
 
-/** The audit log, for what is not part of a change; the entry of a change is written in its transaction. */
+/** The audit log, for entries that aren't part of a change; the entry of a change is written in the change's transaction. */
 export type Audit = {
   record(entry: NewAuditEntry): Promise<void>;
   /**
-   * Records what happens often and says the same each time: unless there is an entry with the same actor, action, reason and client since an
-   * hour ago, or since the beginning of the day (UTC). Of any number at once, one is written.
+   * Records a frequent, repetitive action unless the log has an entry with the same actor, action, reason and client from the last hour or since the
+   * start of the day (UTC). Of any number of concurrent calls, one writes the entry.
    */
   recordOnce(entry: NewAuditEntry, since: 'an hour ago' | 'today'): Promise<void>;
   /**
-   * Records what was refused. Of refusals that come thick, only some get an entry each: the others are counted, and the counts become
-   * entries a little later, so that nobody can fill the log.
+   * Records a refusal. When refusals are frequent, only some get an entry each. The others are counted, and the counts become entries a little later,
+   * so that an attacker can't fill the log.
    */
   recordRefusal(refusal: Omit<NewAuditEntry, 'outcome'>): Promise<void>;
 };
 
-/** Where the audit log is read, latest first. */
+/** The audit log for reading, latest entries first. */
 export type AuditLog = { list(filter: AuditFilter): Promise<AuditEntry[]> };
 
 export type AuditFilter = {
@@ -77,12 +77,12 @@ export type AuditFilter = {
   ip?: string | undefined;
   since?: string | undefined;
   until?: string | undefined;
-  /** The entry that the page before ended with. */
+  /** The last entry of the previous page. */
   after: { at: string; id: string } | undefined;
   limit: number;
 };
 
-/** What ended access, where it is not said by another entry. */
+/** The event that ended access, unless another entry records it. */
 const endings: Partial<Record<NonNullable<UserChange['endsSessions']>, AuditAction>> = {
   password_changed: 'password.change',
   password_reset: 'password.reset',
@@ -90,7 +90,7 @@ const endings: Partial<Record<NonNullable<UserChange['endsSessions']>, AuditActi
   email_undone: 'email.change.undo',
 };
 
-/** What a change of a user is called, without what it changed them to: names and addresses have no place in the log. */
+/** The audit action of a user's change. It omits the new values: names and addresses don't belong in the log. */
 export function auditedAs(
   before: { role: Role; email: string },
   { deleted, restored, role, name, email, pendingEmail, emailVerified, endsSessions }: UserChange,

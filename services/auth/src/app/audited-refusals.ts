@@ -1,7 +1,7 @@
 import { Problem } from '@taskwire/errors';
 import type { Audit, NewAuditEntry } from './audit.ts';
 
-/** Does the work, and puts a refusal of it into the audit log, with its code. What is the service's own fault is not a refusal. */
+/** Runs the work and records a refusal in the audit log, with its code. A failure of the service itself is not a refusal. */
 export async function withAuditedRefusals<T>(
   audit: Audit,
   attempt: Omit<NewAuditEntry, 'outcome' | 'reason'>,

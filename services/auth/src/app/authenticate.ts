@@ -18,13 +18,13 @@ export type Authenticate = ReturnType<typeof authenticate>;
 export type CheckPassword = ReturnType<typeof checkPassword>;
 
 /**
- * Checks a password. An unknown account, a deleted one and a wrong password take the same work; what is wrong counts against the limits.
- * The password is compared when it is the caller's turn, so that a flood of strangers does not hold up whom the account knows.
+ * Checks a password. An unknown account, a deleted one and a wrong password take the same work; failures count against the limits. The comparison
+ * waits for the caller's turn, so that a flood of unknown callers doesn't delay those whom the account knows.
  * @throws Problem `rate_limited`, `unavailable`.
  */
 export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' | 'passwords' | 'limits'>) {
   async function findCredentials(email: string): Promise<Credentials | undefined> {
-    // what is not an address cannot be an account's, and may hold what a database cannot read
+    // a value that isn't an address belongs to no account, and may contain characters that the database rejects
     const address = schemas.email.safeParse(email);
     return address.success ? await users.findCredentials(address.data) : undefined;
   }
@@ -34,7 +34,7 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     const { attempt, matches, outdated } = await passwords.inTurn(visitor.turn, async () => {
       const attempt = await limits.login(visitor);
       const result = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
-        // nothing was checked, so nothing was guessed
+        // nothing was checked, so this was not a guess
         await attempt.forgive();
         throw error;
       });
@@ -47,12 +47,13 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
   };
 }
 
-/** Whose password it was meant to be, if that could be told, and whether it is. */
+/** The user that the password was meant for, if known, and whether it is correct. */
 type Checked =
   { matches: false; account: Credentials | undefined } | { matches: true; account: Credentials; outdated: boolean };
 
 /**
- * Lets somebody in, or answers alike whatever was wrong. Who is refused is in the audit log; who is let in, is put there by what then begins.
+ * Authenticates a user; the response is the same whatever was wrong. Failures are recorded in the audit log here; a success is recorded by whatever
+ * it starts.
  */
 export function authenticate({ audit, ...parts }: Parts) {
   const { users, passwords } = parts;

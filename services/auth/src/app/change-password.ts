@@ -21,8 +21,8 @@ type Parts = {
 };
 
 /**
- * Sets another password. All access from before ends, and with it what was known of devices and networks; the caller goes on with a new session,
- * known where they are. Of several changes at once one wins.
+ * Changes the caller's password. All earlier access ends, and every known device and network is forgotten. The caller continues with a new session,
+ * and their device and network are known again. Of several concurrent changes, one wins.
  * @throws Problem `wrong_password`, which counts as a failed log-in; `conflict`.
  */
 export function changePassword(parts: Parts) {
@@ -49,7 +49,7 @@ export function changePassword(parts: Parts) {
     return await withAuditedRefusals(audit, attempt, async () => {
       const { email, period } = await change(caller, given);
       const tokens = await startSession(period, caller.origin);
-      // devices and networks of before are strangers now, save the ones where the new password was chosen
+      // known devices and networks are forgotten, except those on which the new password was chosen
       await limits.trust(caller.origin, period);
       return { tokens, deviceCookie: deviceProofs.cookieFor(period, email) };
     });

@@ -18,7 +18,7 @@ import {
 import { requireAcceptedDomain, type RegistrationPolicy } from './registration.ts';
 import type { StepUp } from './step-up.ts';
 
-/** Throws unless the caller knows this version of what it changes. */
+/** Throws unless the caller knows the current version of the resource. */
 export type RequireVersion = (version: number) => void;
 
 type Wanted = {
@@ -31,22 +31,22 @@ type Wanted = {
 type ChangeParts = { users: Users; limits: Limits; audit: Audit; stepUp: StepUp; policy: RegistrationPolicy };
 
 /**
- * Changes a user: oneself, or anybody for admins. What is as wanted already makes neither a version nor an event. A role, and the address of
- * somebody else, need step-up; one's own address needs the password.
+ * Changes a user: oneself, or any user for admins. A change that has no effect creates neither a version nor an event. Changing a role or another
+ * user's address requires step-up; changing one's own address requires the password.
  */
 export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts) {
   /**
-   * Whether the caller may have the user's address moved to another; false where it would not move. Both addresses are mailed. A password that was
-   * sent has been checked before.
+   * Whether the caller may change the user's address to another; false if the address would stay the same. Both addresses are mailed. A password that
+   * was sent has already been checked.
    * @throws Problem `current_password_required`, `email_domain_not_accepted`, `rate_limited`, `email_taken`.
    */
   async function mayMove(caller: Caller, id: string, { email, current_password: password }: Wanted): Promise<boolean> {
     const user = await users.find(id);
     if (email === undefined || user === undefined || user.is_deleted || isSameAddress(user.email, email)) return false;
-    // asked first, so that a stolen session learns nothing and mails nobody
+    // checked first, so that the holder of a stolen session learns nothing and causes no mail
     if (caller.id === id && password === undefined) throw currentPasswordRequired();
     if (caller.id === id) requireAcceptedDomain(policy, email);
-    // counted before the next answer, which tells whether there is an account
+    // counted before the next check, whose result reveals whether an account exists
     if (!(await limits.changeEmail(id))) throw mailedTooOften();
     if ((await users.emailTakenBy(email, id)) !== undefined) throw emailTaken();
     await limits.causeMail(doneBy(caller));
@@ -60,7 +60,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     return await withAuditedRefusals(audit, attempt, async () => mayMove(caller, id, wanted));
   }
 
-  /** A name is an event, and reaches everybody who shares a task with its owner. Only a change that may be made counts. */
+  /** Limits renames: each one is an event, and reaches every user who shares a task with this one. Only a permitted change is counted. */
   async function allowRename(caller: Caller, id: string, name: string, requireVersion: RequireVersion): Promise<void> {
     const user = await users.find(id);
     if (user === undefined || user.is_deleted || user.name === name) return;
@@ -72,7 +72,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (wanted.role !== undefined) requireAdministration(caller);
     if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
-    // whoever holds the address of an account can take the account over, so not even an application that administers changes one
+    // anyone in control of an account's address can take the account over, so even an application with administration rights can't change it
     if (wanted.email !== undefined) requirePerson(caller);
     if (wanted.current_password !== undefined || needsStepUp(caller, id, wanted)) {
       await stepUp(caller, wanted.current_password, { action: auditedAs(wanted), subject: { kind: 'user', id } });
@@ -83,7 +83,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
       existing(user);
       requireVersion(user.version);
       const change = differences(user, wanted);
-      // what was only another spelling a moment ago is another address by now
+      // an address that was only another spelling a moment ago may be a different address by now
       if (typeof change.pendingEmail === 'string' && !isMoveAllowed) throw currentPasswordRequired();
       if (change.role === undefined || !isDemotion(user.role, change.role)) return change;
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
@@ -94,7 +94,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
   };
 }
 
-/** Deletes a user: oneself, or anybody for admins; both need step-up. A tombstone stays. */
+/** Deletes a user: oneself, or any user for admins. Both require step-up. A tombstone remains. */
 export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) {
   return async (
     caller: Caller,
@@ -115,7 +115,7 @@ export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) 
   };
 }
 
-/** A role gives rights, and the address of somebody else is the way into their account. */
+/** A role grants rights, and another user's address gives access to their account. */
 function needsStepUp(caller: Caller, id: string, { role, email }: Wanted): boolean {
   return role !== undefined || (email !== undefined && caller.id !== id);
 }
@@ -129,7 +129,7 @@ async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise
   if (!(await isThereAnotherAdmin())) throw problem('last_admin', 'Make another user an admin first.');
 }
 
-/** Roles are listed in the order of what they may do. */
+/** Roles are listed in order of increasing rights. */
 function isDemotion(before: Role, after: Role): boolean {
   return schemas.roles.indexOf(after) > schemas.roles.indexOf(before);
 }
@@ -142,7 +142,7 @@ function differences(user: StoredUser, wanted: Wanted): Pick<UserChange, 'email'
   };
 }
 
-/** Another address has to be confirmed first; another spelling holds at once, and says that the present address is to stay. */
+/** A different address has to be confirmed first. Another spelling of the address takes effect at once and cancels a pending change. */
 function moved(user: StoredUser, email: string): UserChange {
   if (!isSameAddress(user.email, email)) return { pendingEmail: email };
   return {

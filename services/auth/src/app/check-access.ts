@@ -1,7 +1,7 @@
 import type { Role } from '@taskwire/contracts';
 import type { Sessions } from './ports.ts';
 
-/** What a user's access token is worth now. An account whose address has to be verified, and is not, only reaches itself. */
+/** Returns the current access of a user's token. An account whose address must be verified but isn't can reach only itself. */
 export function checkAccess({ sessions, requireVerifiedEmail }: { sessions: Sessions; requireVerifiedEmail: boolean }) {
   return async (
     claims: Parameters<Sessions['checkAccess']>[0],

@@ -19,10 +19,10 @@ type Parts = {
 };
 
 /**
- * Replaces the address of an account by the one that the link was mailed to. Somebody who only reads that mailbox cannot: they would adopt
- * an account of a stranger, who knows its password and whose old address may undo the change. An admin who asked for the change vouches
- * for the new address, as its owner may have lost the password together with the old one.
- * @throws Problem `link_not_valid`; `current_password_required` and `wrong_password`, which leave the link as it is.
+ * Replaces the address of an account with the one that the link was mailed to. Reading that mailbox is not enough: its owner would adopt the account
+ * of a stranger, who knows the password and whose old address may undo the change. An admin who requested the change vouches for the new address, as
+ * the user may have lost the password together with the old address.
+ * @throws Problem `link_not_valid`; `current_password_required` and `wrong_password`, which leave the link unused.
  */
 export function confirmEmail(parts: Parts) {
   const find = usableLink(parts);

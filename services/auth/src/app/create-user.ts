@@ -11,15 +11,15 @@ type Account = {
   name: string;
   role: Role;
   emailVerified: boolean;
-  /** The invitation that is used up by it. */
+  /** The invitation that this account consumes. */
   invitationId?: string;
 };
 
 type Parts = { users: Users; passwords: Passwords; limits: Pick<Limits, 'causeMail'> };
 
 /**
- * Makes an account, and has its address mailed unless it is verified.
- * @throws Problem `email_taken`, `weak_password`, `rate_limited`; `link_not_valid` for an invitation that has ended meanwhile.
+ * Creates an account, and requests the verification mail unless its address is already verified.
+ * @throws Problem `email_taken`, `weak_password`, `rate_limited`; `link_not_valid` for an invitation that has ended in the meantime.
  */
 export function createUser({ users, passwords, limits }: Parts) {
   return async (
@@ -27,7 +27,7 @@ export function createUser({ users, passwords, limits }: Parts) {
     by: Occasion & { action: 'register' | 'user.create' },
     turn: HashTurn,
   ): Promise<User> => {
-    // asked first because hashing is dear; the unique index decides
+    // checked first because hashing is expensive; the unique index decides
     if ((await users.emailTakenBy(account.email)) !== undefined) throw emailTaken();
     if (!account.emailVerified) await limits.causeMail(by);
     const passwordHash = await hashOfNew({ passwords, turn }, 'password', password, account);

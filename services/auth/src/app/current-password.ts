@@ -4,7 +4,7 @@ import type { CheckPassword } from './authenticate.ts';
 import type { Credentials } from './ports.ts';
 
 /**
- * Gives the credentials of an account to whoever knows its password; a wrong one counts as a failed log-in.
+ * Returns the credentials of an account to a caller who knows its password; a wrong password counts as a failed log-in.
  * @throws Problem `current_password_required` without a password, `wrong_password`, `rate_limited`.
  */
 export function requireCurrentPassword(checkPassword: CheckPassword) {

@@ -2,18 +2,18 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { accessPeriodText, type AccessPeriod } from './access-period.ts';
 
 /**
- * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): a device that somebody logged in with gets
- * a proof of it, which keeps it apart from strangers who guess at the account. A proof is no credential. It ends with the access period.
+ * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): a device on which a user logged in gets a
+ * proof of it, which separates it from unknown callers guessing at the account. A proof is not a credential. It ends with the access period.
  */
 export type DeviceProofs = {
-  /** A new proof for a device that somebody has just logged in with, by this e-mail address, as the value of Set-Cookie. */
+  /** A new proof for a device on which a user has just logged in with this e-mail address, as the value of Set-Cookie. */
   cookieFor(period: AccessPeriod, email: string): string;
   /**
-   * Whether the proof was once given at a log-in with this address. That takes no look at the account, and says nothing about what happened since:
-   * it only decides who is looked up first.
+   * Whether the proof was once issued at a log-in with this address. This reads no account and doesn't consider later events: it only decides which
+   * callers are looked up first.
    */
   isHintFor(proof: string | null, email: string): boolean;
-  /** Whether the proof is one for this access period, and is not too old. Without a period the answer is no, after the same work. */
+  /** Whether the proof is for this access period and not too old. Without a period the result is false, after the same work. */
   isValid(proof: string | null, period: AccessPeriod | undefined): boolean;
 };
 

@@ -1,12 +1,12 @@
 import { problem } from '@taskwire/errors';
 import type { HashTurn, Passwords } from './ports.ts';
 
-/** Whose password it is to be. */
+/** The user whose password it will be. */
 type Person = { email: string; name: string };
 
 /**
- * The one way in which a password that somebody has chosen becomes the hash that is stored. `field` is what the request calls it.
- * @throws Problem `weak_password`, which says what to do; `unavailable` when too many hashes wait.
+ * The only place where a newly chosen password becomes the stored hash. `field` is the name of the request's field.
+ * @throws Problem `weak_password`, which says how to improve it; `unavailable` if too many hashes are waiting.
  */
 export async function hashOfNew(
   { passwords, turn }: { passwords: Passwords; turn: HashTurn },
@@ -21,7 +21,7 @@ export async function hashOfNew(
   return await passwords.hash(password, turn);
 }
 
-/** The turn of somebody who has proven who they are; all that is done for one account shares it. */
+/** The queue position of an authenticated caller; all work for one account shares it. */
 export function provenTurn(userId: string): HashTurn {
   return { isKnown: true, source: userId };
 }

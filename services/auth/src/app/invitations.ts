@@ -14,17 +14,17 @@ export type Invitation = z.output<(typeof authRoutes.createInvitation.responses)
 
 export type InvitationFilter = {
   state: Invitation['state'] | undefined;
-  /** The id that the page before ended with. */
+  /** The last id of the previous page. */
   after: string | undefined;
   limit: number;
 };
 
 /**
- * Where invitations are kept. Each write, its event and its entry in the audit log become true together. An open invitation counts as revoked once the
- * person who made it may not invite any more.
+ * Storage of invitations. Each write, its event and its audit entry are committed together. An open invitation counts as revoked once its creator may
+ * no longer invite.
  */
 export type Invitations = {
-  /** `already_invited`: the address has an open invitation; of several at once, one wins. */
+  /** `already_invited`: the address has an open invitation. Of several concurrent calls, one wins. */
   create(
     invitation: { email: string; name: string | null; invitedBy: string },
     by: Occasion,
@@ -32,11 +32,11 @@ export type Invitations = {
   find(id: string): Promise<Invitation | undefined>;
   /** Latest first. */
   list(filter: InvitationFilter): Promise<Invitation[]>;
-  /** False when it is not open any more. */
+  /** False if the invitation is no longer open. */
   revoke(id: string, by: Occasion): Promise<boolean>;
 };
 
-/** An invitation as a link that is mailed. */
+/** An invitation as a mailed link. */
 export function invitationLink({ id, email, expires_at: expiresAt, state }: Invitation): InvitationLink {
   return { id, email, expiresAt, end: state === 'open' ? null : state, purpose: 'invitation' };
 }
@@ -46,7 +46,7 @@ export type InvitationLink = Pick<AccountLink, 'id' | 'email' | 'expiresAt' | 'e
 type Parts = { invitations: Invitations; users: Users; limits: Limits; audit: Audit; policy: RegistrationPolicy };
 
 /**
- * Invites somebody. The link is mailed to the address and shown to nobody else, so that whoever uses it has shown that the address is theirs.
+ * Creates an invitation. The link is mailed to the address and shown to no one else, so using it proves that the address belongs to the user.
  * @throws Problem `registration_closed`, `email_taken`, `already_invited`, `rate_limited`.
  */
 export function invite({ invitations, users, limits, audit, policy }: Parts) {

@@ -1,20 +1,20 @@
 import type { TokenPurpose } from './account-links.ts';
 import type { Occasion } from './audit.ts';
 
-/** Who reads a link for a mail: the client, and the delivery that the mail belongs to, if it says which. */
+/** The client that reads a link for a mail, and the delivery that the mail belongs to, if the client names it. */
 export type LinkReader = { client: string; delivery: string | undefined };
 
 /** `first` and `again` for the one delivery that a link is read for, `refused` for any other reader. */
 export type LinkReading = 'first' | 'again' | 'refused';
 
-/** What a link is of, for the audit log and for ending it. */
+/** The link's purpose and user, for the audit log and for ending it. */
 export type ReadLink = { id: string; purpose: TokenPurpose; userId: string | undefined };
 
-/** Where it is kept who has read which link. Each reading is an entry of the audit log that becomes true together with it. */
+/** Records of who has read which link. Each reading and its audit entry are committed together. */
 export type LinkReadings = {
   /**
-   * Lets a link be read for one delivery, as often as that asks. A second delivery, which there never is unless somebody else reads links, ends the
-   * link. A reading without a delivery is the only one, and ends nothing.
+   * Allows a link to be read for one delivery, any number of times. A second delivery never occurs unless an unauthorised reader reads links, so it
+   * ends the link. A reading without a delivery is allowed only as the first and only one, and ends nothing.
    */
   read(link: ReadLink, reader: LinkReader, by: Occasion): Promise<LinkReading>;
 };

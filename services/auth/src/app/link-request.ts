@@ -2,7 +2,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import type { RequestedBy } from './account-links.ts';
 import type { AuditActor, Origin } from './audit.ts';
 
-/** Of browsers that claim to be each other, the more specific name comes first. */
+/** Ordered from specific to general, because some browsers also claim to be another one of these. */
 const browsers = [
   [/\bEdgA?\//, 'Edge'],
   [/\bOPR\//, 'Opera'],
@@ -21,8 +21,8 @@ const systems = [
 ] as const;
 
 /**
- * What a mail may say about where a request came from: the network without the part that names a household (IPv4 /24, IPv6 /48), and the
- * browser as one of the names above. The header itself is the caller's text, and reaches nobody's mailbox.
+ * The part of a request's origin that a mail may show: the network without the part that identifies a household (IPv4 /24, IPv6 /48), and the browser
+ * as one of the names above. The header itself is caller-controlled text and never reaches a mailbox.
  */
 export function shownOrigin({ ip, userAgent }: Pick<Origin, 'ip' | 'userAgent'>): {
   network: string | null;
@@ -47,7 +47,7 @@ function shownBrowser(userAgent: string): string | null {
   return system === undefined ? browser : `${browser} on ${system}`;
 }
 
-/** Who asks for the mail of an account: its own user, an admin, or somebody who did not log in. */
+/** The requester of a mail for an account: its own user, an admin, or a caller who isn't logged in. */
 export function requesterOf(actor: AuditActor | null, userId: string): RequestedBy {
   if (actor === null) return 'anyone';
   return actor.kind === 'user' && actor.id === userId ? 'account_holder' : 'admin';

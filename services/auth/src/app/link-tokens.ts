@@ -2,19 +2,19 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { uuid } from '@taskwire/contracts';
 import type { TokenPurpose } from './account-links.ts';
 
-/** Tokens of mailed links: made from the id of the link, and known by it again, so that no row has them. */
+/** Tokens of mailed links. They are derived from the link's id and can be mapped back to it, so no row stores them. */
 export type LinkTokens = {
-  /** The same each time. */
+  /** Returns the same token each time. */
   tokenOf(link: { id: string; purpose: TokenPurpose }): string;
-  /** The id of the link that has this token; undefined when it was not made here, or for another purpose. */
+  /** The id of the link with this token; undefined if the token was not made here, or was made for another purpose. */
   idOf(token: string, purpose: TokenPurpose): string | undefined;
 };
 
-/** Lets scanners for leaked secrets know a token when they see one. */
+/** Lets scanners for leaked secrets recognise a token. */
 const prefix = 'twl_';
-/** The bytes of a UUID; the rest is the whole of a SHA-256 HMAC. */
+/** The bytes of a UUID; the rest is a complete SHA-256 HMAC. */
 const idLength = 16;
-/** 48 bytes. base64url has one spelling of them, since none of its bits are left over. */
+/** 48 bytes. Their base64url encoding is unique, since no bits are left over. */
 const form = new RegExp(`^${prefix}[\\w-]{64}$`);
 
 export function linkTokens(key: Buffer): LinkTokens {

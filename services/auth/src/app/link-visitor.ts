@@ -3,7 +3,7 @@ import { accessPeriodOf } from './access-period.ts';
 import type { DeviceProofs } from './device-proofs.ts';
 import type { StoredUser, Users } from './ports.ts';
 
-/** Somebody who uses a mailed link. */
+/** The visitor who uses a mailed link. */
 export type LinkVisitor = {
   /** The account that they are logged in to here, by an access token of the JSON API or the session of the pages. */
   userId: string | undefined;
@@ -11,8 +11,8 @@ export type LinkVisitor = {
 };
 
 /**
- * Whether a visitor has proven to be the holder of an account: they are logged in to it, or their device has logged in to it with its
- * present password. Reading the mails of an address proves neither, as anybody may register the address of somebody else.
+ * Whether a visitor has proven to be the holder of an account: they are logged in to it, or their device has logged in to it with its current
+ * password. Reading the mails of an address proves neither, as anyone may register another person's address.
  */
 export function isHolder({ deviceProofs }: { deviceProofs: Pick<DeviceProofs, 'isValid'> }) {
   return ({ userId, origin }: LinkVisitor, account: StoredUser): boolean =>

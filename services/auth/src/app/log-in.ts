@@ -10,7 +10,7 @@ type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIs
 
 export type StartSession = ReturnType<typeof startSession>;
 
-/** Starts a session of somebody who has just proven who they are. @throws Problem when their access has ended since. */
+/** Starts a session for a user who has just authenticated. @throws Problem if their access has been revoked since. */
 export function startSession({ sessions, refreshTokens, tokens }: Parts) {
   return async ({ userId, tokensValidAfter }: AccessPeriod, origin: Origin): Promise<SessionTokens> => {
     const refreshToken = refreshTokens.create();
@@ -20,12 +20,12 @@ export function startSession({ sessions, refreshTokens, tokens }: Parts) {
   };
 }
 
-/** A session, and the cookie that proves that somebody logged in with this device, as the value of Set-Cookie. */
+/** A session, and the cookie that proves a log-in on this device, as the value of Set-Cookie. */
 export type LogIn = { tokens: SessionTokens; deviceCookie: string };
 
 type LogInParts = { authenticate: Authenticate; startSession: StartSession; deviceProofs: DeviceProofs };
 
-/** Logs somebody in. */
+/** Logs a user in. */
 export function logIn({ authenticate, startSession, deviceProofs }: LogInParts) {
   return async (credentials: { email: string; password: string }, origin: Origin): Promise<LogIn> => {
     const authentication = await authenticate(credentials, origin);

@@ -2,17 +2,17 @@ import { firstPartyClient } from '@taskwire/contracts';
 import type { Origin } from './audit.ts';
 import { deviceProofOf } from './device-proofs.ts';
 
-/** What is known of a request, whoever reads it. */
+/** The details of a request that are independent of the framework handling it. */
 export type RequestFacts = {
   ip: string | undefined;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   requestId: string | null;
   clientRequestId: string | null;
-  /** The holder of the access token, where the request needs one. */
+  /** The holder of the access token, if the request requires one. */
   actor?: { clientId: string } | undefined;
 };
 
-/** Where a request comes from; `ip` is what a trusted proxy says. Whoever needs no token uses our own front end and pages. */
+/** The origin of a request; `ip` is the address reported by a trusted proxy. Requests that need no token come from our own front end and pages. */
 export function originOf({ ip = '', headers, requestId, clientRequestId, actor }: RequestFacts): Origin {
   const { 'user-agent': userAgent, cookie } = headers;
   return {

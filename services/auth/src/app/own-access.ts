@@ -5,22 +5,25 @@ import { doneBy, type Caller } from './read-user.ts';
 
 /** A page of a list, latest first. */
 export type AccessPage = {
-  /** The item that the page before ended with. */
+  /** The last item of the previous page. */
   after: { createdAt: string; id: string } | undefined;
   limit: number;
 };
 
-/** Where it is kept what has access to an account. What ends and its entry in the audit log become true together. */
+/** Storage of everything that has access to an account. Ending access and its audit entry are committed together. */
 export type OwnAccess = {
   sessions(userId: string, page: AccessPage): Promise<Omit<OpenSession, 'current'>[]>;
   consents(userId: string, page: AccessPage): Promise<(Omit<Consent, 'current' | 'client'> & { clientId: string })[]>;
-  /** False when the user has no such session that is open. With the log-in of a browser ends what clients got by it, save `offline_access`. */
+  /**
+   * False if the user has no such open session. Ending a browser's log-in also ends everything that clients obtained through it, except
+   * `offline_access`.
+   */
   endSession(userId: string, id: string, by: Occasion): Promise<boolean>;
-  /** False when the user has no such consent. */
+  /** False if the user has no such consent. */
   endConsent(userId: string, id: string, by: Occasion): Promise<boolean>;
 };
 
-/** The sessions of the caller. Where somebody logs in from is shown to our own front end only. */
+/** Lists the caller's sessions. Only our own front end is shown where a session was started. */
 export function listSessions({ access }: { access: OwnAccess }) {
   return async (caller: Caller, page: AccessPage): Promise<OpenSession[]> => {
     const found = await access.sessions(caller.id, page);
@@ -32,7 +35,7 @@ export function listSessions({ access }: { access: OwnAccess }) {
   };
 }
 
-/** What the caller allowed clients. */
+/** Lists the caller's consents to clients. */
 export function listConsents({ access, clientName }: { access: OwnAccess; clientName: ClientName }) {
   return async (caller: Caller, page: AccessPage): Promise<Consent[]> => {
     const found = await access.consents(caller.id, page);
@@ -46,10 +49,10 @@ export function listConsents({ access, clientName }: { access: OwnAccess; client
   };
 }
 
-/** What a client is called; its id when it is called nothing. */
+/** Returns a client's name, or its id if it has no name. */
 export type ClientName = (id: string) => Promise<string>;
 
-/** Ends a session of the caller. @throws Problem `not_found`, also for one of somebody else. */
+/** Ends a session of the caller. @throws Problem `not_found`, also for another user's session. */
 export function endSession({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
     if (await access.endSession(caller.id, id, doneBy(caller))) return;
@@ -57,7 +60,7 @@ export function endSession({ access }: { access: OwnAccess }) {
   };
 }
 
-/** Ends what the caller allowed a client. @throws Problem `not_found`, also for a consent of somebody else. */
+/** Ends a consent that the caller gave a client. @throws Problem `not_found`, also for another user's consent. */
 export function endConsent({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
     if (await access.endConsent(caller.id, id, doneBy(caller))) return;

@@ -11,13 +11,13 @@ type Parts = {
   readings: LinkReadings;
   audit: Pick<Audit, 'record'>;
   linkTokens: LinkTokens;
-  /** Where the pages are that links open, such as `https://taskwire.example/oidc/account`. */
+  /** The base URL of the pages that links open, such as `https://taskwire.example/oidc/account`. */
   pagesUrl: string;
-  /** Days after which an account that nobody ever verified is deleted. */
+  /** Days after which an account that was never verified is deleted. */
   unverifiedAccountDays: number;
 };
 
-/** A link of an account, or of an invitation. */
+/** A link of an account or of an invitation. */
 type MailedLink = Pick<AccountLink, 'id' | 'email' | 'expiresAt' | 'end'> &
   Partial<Pick<AccountLink, 'userId' | 'requested' | 'unverifiedSince'>> & { purpose: TokenPurpose };
 
@@ -37,12 +37,12 @@ const pages: Readonly<Record<TokenPurpose, string>> = {
 };
 const dayMs = 86_400_000;
 
-/** Reads a link for a mail; `delivery` is the same whenever that mail is tried. */
+/** A request to read a link for a mail; `delivery` is the same for every attempt to send that mail. */
 export type LinkQuestion = LinkReader & { id: string; origin: Origin };
 
 /**
- * Makes a link that is about to be mailed, for one delivery. Every question is in the audit log.
- * @throws Problem `not_found`; `gone` with the reason for one that does not work any more, or was read for something else.
+ * Builds a link that is about to be mailed, for one delivery. Every request is recorded in the audit log.
+ * @throws Problem `not_found`; `gone`, with the reason, for a link that is no longer valid or was read for another delivery.
  */
 export function readAccountLink(parts: Parts) {
   const { links, invitations, readings, audit, linkTokens, pagesUrl, unverifiedAccountDays } = parts;
@@ -84,7 +84,7 @@ function failureOf(link: MailedLink | undefined) {
   return { outcome, subject: linkSubject(link), reason: link.end ?? 'unknown' };
 }
 
-/** Whose link it is, for the audit log. */
+/** The account or invitation that a link belongs to, for the audit log. */
 export function linkSubject({ id, userId }: { id: string; userId?: string | undefined }): AuditSubject {
   return userId === undefined ? { kind: 'invitation', id } : { kind: 'user', id: userId };
 }
@@ -94,7 +94,7 @@ function after(instant: string, days: number): string {
 }
 
 type AnsweredLink = {
-  /** The same was answered before, for the same delivery. */
+  /** Whether the same delivery got the same response before. */
   isRepeated: boolean;
   body: Answer;
 };

@@ -3,30 +3,33 @@ import { insufficientScope, onlyInPerson, problem } from '@taskwire/errors';
 import type { Occasion, Origin } from './audit.ts';
 import type { InternalUser, StoredUser, User, Users } from './ports.ts';
 
-/** The logged-in user who calls, and the application that acts for them. */
+/** The logged-in caller, and the application acting for them. */
 export type Caller = {
   id: string;
   role: Role;
-  /** Undefined for a token of no session, which is refused before it comes here. */
+  /** Undefined for a token without a session, which is refused before it reaches this point. */
   sessionId: string | undefined;
   clientId: string;
   /** Whether the application is the product's own front end. */
   isFirstParty: boolean;
-  /** What the application may do in the name of the user, as far as their role allows. */
+  /** The scopes that the application has in the user's name, limited by the user's role. */
   scopes: ReadonlySet<UserScope>;
-  /** Whether the account may only reach itself, since its address is not verified. */
+  /** Whether the account can reach only itself because its address isn't verified. */
   isRestricted: boolean;
-  /** Throws `reauthentication_required` unless the person logged in within five minutes; `or` names another proof, such as "send current_password". */
+  /**
+   * Throws `reauthentication_required` unless the user logged in within the last five minutes. `or` names an alternative proof, such as "send
+   * current_password".
+   */
   requireRecentLogin(or: string): void;
   origin: Origin;
 };
 
-/** What they do, for the audit log. */
+/** The actor and origin of the caller's actions, for the audit log. */
 export function doneBy({ id, origin }: Caller): Occasion {
   return { actor: { kind: 'user', id }, origin };
 }
 
-/** Reads a user: oneself, or anybody for admins and managers. */
+/** Reads a user: oneself, or any user for admins and managers. */
 export function readUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string): Promise<User> => {
     requireAccount(caller, id, { own: 'account:read', roles: ['admin', 'manager'] });
@@ -36,7 +39,7 @@ export function readUser({ users }: { users: Users }) {
 }
 
 /**
- * Lets a caller reach an account: their own with the scope for that, and any with the scope `admin` and one of these roles.
+ * Requires access to an account: the caller's own with the scope for that, any other with the scope `admin` and one of these roles.
  * @throws Problem `insufficient_scope`, `email_not_verified`, `forbidden`.
  */
 export function requireAccount(
@@ -54,7 +57,7 @@ export function requireAccount(
 }
 
 /**
- * Keeps an application that was not granted administration away from what concerns other people, and users whose address is not verified.
+ * Refuses operations on other users to applications without the scope `admin`, and to users whose address isn't verified.
  * @throws Problem `insufficient_scope`, `email_not_verified`.
  */
 export function requireAdministration(caller: Caller): void {
@@ -64,7 +67,7 @@ export function requireAdministration(caller: Caller): void {
   }
 }
 
-/** Keeps third-party applications out of what only the person may do. @throws Problem `insufficient_scope`. */
+/** Refuses third-party applications what only the user may do. @throws Problem `insufficient_scope`. */
 export function requirePerson(caller: Caller): void {
   if (!caller.isFirstParty) throw onlyInPerson();
 }
@@ -77,24 +80,24 @@ export function readInternalUser({ users }: { users: Users }) {
   };
 }
 
-/** The user. @throws Problem `not_found` for one that never was, `gone` for a deleted one. */
+/** Returns the user. @throws Problem `not_found` if the user never existed, `gone` if they are deleted. */
 export function existing(user: StoredUser | undefined): StoredUser {
   if (user === undefined) throw problem('not_found', 'There is no user with this id.');
   if (user.is_deleted) throw problem('gone', 'The user was deleted.');
   return user;
 }
 
-/** Where an address is about to move to concerns its owner, and those who may move it. */
+/** Only the user and those who may change the address can see a pending address. */
 function seesPendingEmail(caller: Caller, id: string): boolean {
   return caller.id === id || caller.role === 'admin';
 }
 
-/** What the public API shows of a user. */
+/** The fields of a user that the public API shows. */
 export function toUser({ is_deleted: _, tokens_valid_after: __, pending_email: ___, ...user }: StoredUser): User {
   return user;
 }
 
-/** What the public API shows the user, and admins. */
+/** The fields of a user that the public API shows to the user and to admins. */
 export function toOwnUser(user: StoredUser): User {
   const { pending_email: pending } = user;
   return { ...toUser(user), ...(pending === null ? {} : { pending_email: pending }) };

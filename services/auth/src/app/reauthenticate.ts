@@ -18,9 +18,9 @@ type Parts = {
 };
 
 /**
- * Continues the caller's session with tokens that count as a new log-in. Refresh tokens of the session from before are worth nothing from then on:
- * whoever stole one must not get a fresh log-in by it.
- * @throws Problem `wrong_password`, which counts as a failed log-in; `rate_limited`; `access_revoked` when access has ended meanwhile.
+ * Continues the caller's session with tokens that count as a new log-in. Earlier refresh tokens of the session become invalid: a thief who stole one
+ * must not obtain a fresh log-in with it.
+ * @throws Problem `wrong_password`, which counts as a failed log-in; `rate_limited`; `access_revoked` if access has ended in the meantime.
  */
 export function reauthenticate({ users, checkPassword, sessions, refreshTokens, tokens, audit }: Parts) {
   const requirePassword = requireCurrentPassword(checkPassword);

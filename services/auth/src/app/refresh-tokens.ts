@@ -1,16 +1,16 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto';
 
-/** Opaque refresh tokens, of the JSON API and of the provider alike. */
+/** Opaque refresh tokens, shared by the JSON API and the provider. */
 export type RefreshTokens = {
   create(): string;
   /**
-   * The one token that may follow this one: the same for every replica and every try, so that two tabs that refresh at once, or one
-   * whose answer was lost, get the same. Nobody can tell it from the token, or from the database, without the key.
+   * The only token that can follow this one: the same for every replica and every attempt, so that two tabs that refresh at once, or a client whose
+   * response was lost, get the same successor. It can't be derived from the token or from the database without the key.
    */
   successorOf(token: string): string;
 };
 
-/** Lets scanners for leaked secrets know a token when they see one. */
+/** Lets scanners for leaked secrets recognise a token. */
 const prefix = 'twr_';
 
 export function refreshTokens(key: Buffer): RefreshTokens {
@@ -20,7 +20,7 @@ export function refreshTokens(key: Buffer): RefreshTokens {
   };
 }
 
-/** A plain hash is enough for what has 128 random bits or more: it can be neither guessed nor looked up in a table. */
+/** A plain hash is sufficient for a value with 128 or more random bits: it can be neither guessed nor looked up in a table. */
 export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }

@@ -8,8 +8,8 @@ import { sessionTokens, type SessionTokens } from './session-tokens.ts';
 type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIssuer; logger: Logger };
 
 /**
- * Exchanges a refresh token for new tokens. A token that comes again after the grace, or after its successor was used, was stolen, or an
- * answer was lost for long: which of the two cannot be told, so the session ends (RFC 9700 section 4.14.2).
+ * Exchanges a refresh token for new tokens. A token that is presented again after the grace period, or after its successor was used, was either
+ * stolen or belongs to a client that lost the response long ago. These can't be distinguished, so the session ends (RFC 9700 section 4.14.2).
  */
 export function refresh({ sessions, refreshTokens, tokens, logger }: Parts) {
   return async (refreshToken: string, origin: Origin): Promise<SessionTokens> => {

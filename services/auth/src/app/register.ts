@@ -21,8 +21,8 @@ type Account = { email: string; password: string; name: string; invitation_token
 type Registered = { user: User; deviceCookie: string };
 
 /**
- * Somebody makes an account, as far as the installation lets people in; the role is always member. An invitation verifies the address at once.
- * Whether the address has an account is told last, to people who may register.
+ * Registers an account, as far as the installation allows it. The role is always member. An invitation verifies the address at once. Whether the
+ * address already has an account is revealed last, and only to callers who may register.
  */
 export function register({ registration, ...parts }: Parts) {
   const create = createUser(parts);
@@ -45,7 +45,7 @@ export function register({ registration, ...parts }: Parts) {
       const newcomer = { ...account, ...invited, role: 'member', emailVerified: token !== undefined } as const;
       const user = await create(newcomer, by, turn);
       const period = { userId: user.id, tokensValidAfter: null };
-      // the network where the password was chosen is known
+      // the network on which the password was chosen becomes a known one
       await parts.limits.trust(origin, period);
       return { user, deviceCookie: parts.deviceProofs.cookieFor(period, account.email) };
     });

@@ -3,17 +3,17 @@ import { linkNotValid } from './account-links.ts';
 import type { Invitation, Invitations } from './invitations.ts';
 import type { LinkTokens } from './link-tokens.ts';
 
-/** Who may make an account. `domains` counts in the mode of that name: lower case, Punycode, compared as a whole. */
+/** The people who may register. `domains` applies in the mode of that name: lower case, Punycode, compared as a whole. */
 export type RegistrationPolicy = { mode: 'open' | 'domains' | 'invited' | 'off'; domains: readonly string[] };
 
 type Parts = { policy: RegistrationPolicy; invitations: Pick<Invitations, 'find'>; linkTokens: LinkTokens };
 
 export type Registration = ReturnType<typeof registration>;
 
-/** What an installation asks of people who register. */
+/** The conditions that an installation sets for registration. */
 export function registration({ policy, invitations, linkTokens }: Parts) {
   return {
-    /** Refuses people whom this mode keeps out, without looking anything up: the answer says nothing about accounts. @throws Problem. */
+    /** Refuses callers whom this mode excludes. It looks nothing up, so the response reveals nothing about accounts. @throws Problem. */
     requireAdmission({ email, invitationToken }: { email: string; invitationToken: string | undefined }): void {
       requireOpen(policy);
       if (invitationToken !== undefined) return;
@@ -23,7 +23,7 @@ export function registration({ policy, invitations, linkTokens }: Parts) {
       requireAcceptedDomain(policy, email);
     },
 
-    /** The open invitation that a token belongs to. @throws Problem `registration_closed`, `link_not_valid`. */
+    /** Returns the open invitation that a token belongs to. @throws Problem `registration_closed`, `link_not_valid`. */
     async openInvitation(token: string): Promise<Invitation> {
       requireOpen(policy);
       const id = linkTokens.idOf(token, 'invitation');
@@ -36,8 +36,9 @@ export function registration({ policy, invitations, linkTokens }: Parts) {
 }
 
 /**
- * Holds an address that somebody chose for themselves to the accepted domains. This is also for changes of the address: an account that was made with an
- * address of the domain, which nobody has to own for that, would otherwise be verified by another one. @throws Problem `email_domain_not_accepted`.
+ * Requires an accepted domain for an address that users choose for themselves, including changes of the address. Otherwise an account registered with
+ * an address in the domain, which doesn't have to be owned for that, could be verified with another address. @throws Problem
+ * `email_domain_not_accepted`.
  */
 export function requireAcceptedDomain({ mode, domains }: RegistrationPolicy, email: string): void {
   if (mode !== 'domains' || domains.includes(domainOf(email))) return;
@@ -51,7 +52,7 @@ export function requireOpen({ mode }: RegistrationPolicy): void {
   if (mode === 'off') throw problem('registration_closed', 'An administrator makes the accounts here.');
 }
 
-/** An address has passed the contract by now: its domain is in ASCII, it has one @ and no final dot. */
+/** The address has passed contract validation: its domain is in ASCII, and it has one @ and no final dot. */
 function domainOf(email: string): string {
   return email.slice(email.lastIndexOf('@') + 1).toLowerCase();
 }

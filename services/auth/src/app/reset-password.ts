@@ -12,8 +12,8 @@ type Parts = {
 };
 
 /**
- * Sets the password of the account that a link was mailed for, and ends all access from before. Sent a second time, the same password is
- * no failure, and another one is. That is told a few times for each link only: a used link must be no place to guess at.
+ * Sets the password of the account that a link was mailed for, and ends all earlier access. Repeating the request with the same password succeeds;
+ * with another one it fails. This is answered only a few times per link, so that a used link can't be used for guessing.
  * @throws Problem `link_not_valid`, `weak_password`.
  */
 export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
@@ -30,19 +30,19 @@ export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
     const user = await users.find(link.userId);
     if (user === undefined) throw linkNotValid('unknown');
     const hashing = { passwords, turn: provenTurn(link.userId) };
-    // looked at first because hashing is dear; using it decides
+    // read first because hashing is expensive; consuming it decides
     const result =
       link.end === null
         ? await links.resetPassword(link.id, await hashOfNew(hashing, 'new_password', password, user), origin)
         : link.end;
     if (result === 'used' && (await isAlreadySet(link, user, password))) return;
     if (typeof result === 'string') throw linkNotValid(result);
-    // the way in for an owner whose account others guess at
+    // lets the owner in while others guess at the account
     await limits.trust(origin, result);
   };
 }
 
-/** Sets a new password by a mailed link, and ends all access from before. @throws Problem `link_not_valid`, `weak_password`. */
+/** Sets a new password by a mailed link, and ends all earlier access. @throws Problem `link_not_valid`, `weak_password`. */
 export function resetPassword(parts: Parts & { linkTokens: LinkTokens }) {
   const find = usableLink(parts);
   const setPassword = setPasswordByLink(parts);

@@ -9,9 +9,9 @@ import type { StepUp } from './step-up.ts';
 type Parts = { users: Users; passwords: Passwords };
 
 /**
- * Brings a deleted user back as they were, but for the password: nobody knows the new one, and a link that sets another is mailed to the address.
- * A user who is not deleted is left alone.
- * @throws Problem `not_found`; `gone` when the time for it is over; `email_taken` when another account has the address.
+ * Restores a deleted user with everything except the password. The new password is unknown to anyone, and a link for choosing another one is mailed
+ * to the address. A user who isn't deleted is left unchanged.
+ * @throws Problem `not_found`; `gone` if the restore period is over; `email_taken` if another account has the address.
  */
 export function restoreUser({ users, passwords }: Parts) {
   return async (id: string, by: Occasion): Promise<StoredUser> => {

@@ -1,7 +1,7 @@
 import { firstPartyClient } from '@taskwire/contracts';
 import type { SessionGrant, TokenIssuer, User } from './ports.ts';
 
-/** What a log-in or a refresh is answered with. */
+/** The response to a log-in or a refresh. */
 export type SessionTokens = {
   access_token: string;
   token_type: 'Bearer';

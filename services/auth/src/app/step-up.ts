@@ -7,21 +7,21 @@ import { requireCurrentPassword } from './current-password.ts';
 import type { Users } from './ports.ts';
 import { doneBy, existing, type Caller } from './read-user.ts';
 
-/** What the caller is about to do, for the audit log when it is refused. */
+/** The caller's intended action, for the audit log if it is refused. */
 type Wanted = { action: AuditAction; subject: AuditSubject | null };
 
 export type StepUp = ReturnType<typeof stepUp>;
 
 /**
- * Asks for a new proof before what a person cannot undo, so that a stolen token is not enough: the caller's own password, or a log-in of the last
- * five minutes. A password that was sent is always checked. Every refusal is in the audit log once.
+ * Requires a new proof of identity before actions that a user can't undo, so that a stolen token is not enough: the caller's own password, or a
+ * log-in within the last five minutes. A password that was sent is always checked. Every refusal is recorded once in the audit log.
  * @throws Problem `reauthentication_required`, `wrong_password`, `rate_limited`; `insufficient_scope` for an application that sends a password.
  */
 export function stepUp({ users, checkPassword, audit }: { users: Users; checkPassword: CheckPassword; audit: Audit }) {
   const requirePassword = requireCurrentPassword(checkPassword);
 
   return async (caller: Caller, password: string | undefined, wanted: Wanted): Promise<void> => {
-    // both are answered with 403, and the server puts those into the audit log
+    // both are answered with 403, which the HTTP layer records in the audit log
     if (password === undefined) return caller.requireRecentLogin('send current_password');
     if (!caller.isFirstParty) {
       const detail =

@@ -8,8 +8,8 @@ import type { Passwords } from './ports.ts';
 type Parts = { links: AccountLinks; linkTokens: LinkTokens; passwords: Passwords };
 
 /**
- * Gives an account its old address back. Whoever moved it knew the password and may have changed it, so from then on there is none until
- * the owner of the old address sets one. Gives the token of the link for that, or undefined when the link was used before.
+ * Restores an account's old address. The person who changed it knew the password and may have changed that too, so the account has no usable password
+ * until the owner of the old address sets one. Returns the token of the link for that, or undefined if the link was used before.
  * @throws Problem `link_not_valid`.
  */
 export function undoEmailChange({ links, linkTokens, passwords }: Parts) {
@@ -17,7 +17,7 @@ export function undoEmailChange({ links, linkTokens, passwords }: Parts) {
   return async ({ token }: { token: string }, origin: Origin): Promise<{ resetToken: string } | undefined> => {
     const link = await find(token, 'undo_email');
     if (link.end === 'used') return undefined;
-    // nobody knows this password
+    // a random password that is never disclosed
     const unusableHash = await passwords.hash(randomBytes(32).toString('base64url'), provenTurn(link.userId));
     const result = await links.undoEmailChange(link.id, unusableHash, origin);
     if (result === 'used') return undefined;

@@ -1,4 +1,4 @@
-/** Browsers by what only they say of themselves; most of them also claim to be those further down. */
+/** Patterns that only the browser itself matches; most browsers also claim to be those further down. */
 const browsers: readonly [string, RegExp][] = [
   ['Edge', /\bEdg(?:e|A|iOS)?\//],
   ['Opera', /\bOPR\//],
@@ -17,12 +17,12 @@ const systems: readonly [string, RegExp][] = [
   ['Linux', /\bLinux\b/],
 ];
 
-/** A program that is no browser names itself first, such as `curl/8.5`. */
+/** A program that isn't a browser names itself first, such as `curl/8.5`. */
 const product = /^([A-Za-z][\w.-]{0,39})(?:[/ ]|$)/;
 
 /**
- * The kind of program behind a User-Agent header, in words by which a person knows their own devices again: `Firefox on Linux`, `curl`. Null
- * when the header says nothing that is known. The version is left out: it would single a device out, and changes every month.
+ * The kind of program behind a User-Agent header, in words by which users recognise their own devices: `Firefox on Linux`, `curl`. Null if nothing in
+ * the header is recognised. The version is omitted: it would single a device out, and it changes every month.
  */
 export function programOf(userAgent: string | null): string | null {
   if (userAgent === null) return null;

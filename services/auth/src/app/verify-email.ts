@@ -14,9 +14,10 @@ type Parts = {
 };
 
 /**
- * Verifies the address that a link was mailed to. Whoever registered somebody else's address must not keep a way into the account that its
- * owner verifies: a visitor who is not logged in to it sets its password, and everything that was begun with the old one ends.
- * @throws Problem `link_not_valid`, `weak_password`; `new_password_required`, which leaves the link as it is.
+ * Verifies the address that a link was mailed to. Someone who registered another person's address must not retain access to the account once its
+ * owner verifies the address. Therefore a visitor who isn't logged in to the account sets its password, and everything started with the old password
+ * ends.
+ * @throws Problem `link_not_valid`, `weak_password`; `new_password_required`, which leaves the link unused.
  */
 export function verifyEmail(parts: Parts) {
   const find = usableLink(parts);

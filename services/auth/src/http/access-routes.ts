@@ -7,7 +7,7 @@ import type { Caller } from '../app/read-user.ts';
 import { callerOf } from './caller.ts';
 import { page } from './lists.ts';
 
-/** What the routes of a user's own sessions and consents call. */
+/** The use cases behind the routes for a user's own sessions and consents. */
 export type AccessUseCases = {
   listSessions: ReturnType<typeof listSessions>;
   endSession: ReturnType<typeof endSession>;
@@ -36,7 +36,7 @@ export function accessRoutes(app: AccessUseCases): BoundRoute[] {
 
 const afterItem = z.tuple([cursorInstant, uuid]);
 
-/** A page of what is the caller's, latest first. */
+/** Returns a page of the caller's items, latest first. */
 async function ownPage<T extends { created_at: string; id: string }>(
   name: string,
   caller: Caller,
@@ -46,7 +46,7 @@ async function ownPage<T extends { created_at: string; id: string }>(
   const cursors = listCursors(afterItem, { name, filter: { user: caller.id } });
   const [createdAt, id] = cursors.decode(cursor) ?? [];
   const after = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
-  // one more than asked for tells whether there is a next page
+  // one more than requested shows whether a next page exists
   const found = await list(caller, { after, limit: limit + 1 });
   return page(found, { limit, cursors, position: (item): [string, string] => [item.created_at, item.id] });
 }

@@ -12,7 +12,7 @@ import type { verifyEmail } from '../app/verify-email.ts';
 import { callerOf, visitorOf } from './caller.ts';
 import { loggedIn } from './logged-in.ts';
 
-/** What the routes of an account's life call, and its pages. */
+/** The use cases behind the account routes and pages. */
 export type AccountUseCases = {
   askForMail: ReturnType<typeof askForMail>;
   verifyEmail: ReturnType<typeof verifyEmail>;

@@ -10,8 +10,8 @@ import { page } from './lists.ts';
 const afterEntry = z.tuple([cursorInstant, uuid]);
 
 /**
- * The audit log, latest first; what is added meanwhile moves no page. Who searched for what is an entry itself, once for all pages of a
- * search: a later page adds none when the same search was begun within the hour, since a cursor can be made up.
+ * Lists the audit log, latest first; new entries don't shift pages. A search is itself recorded with its user and filter, once for all of its pages.
+ * A later page adds no entry if the same search was begun within the hour; this is checked because a cursor can be forged.
  */
 export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.listAudit> {
   return async (request) => {
@@ -19,7 +19,7 @@ export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.li
     const cursors = listCursors(afterEntry, { name: 'audit', filter });
     const [at, id] = cursors.decode(cursor) ?? [];
     const after = at === undefined || id === undefined ? undefined : { at, id };
-    // one more than asked for tells whether there is a next page
+    // one more than requested shows whether a next page exists
     const found = await log.list({ ...filter, after, limit: limit + 1 });
     const reading = {
       ...doneBy(callerOf(request)),
@@ -31,7 +31,7 @@ export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.li
   };
 }
 
-/** What was searched for. The log forgets addresses of networks, and never has those of accounts; so neither is repeated here. */
+/** The filter of a search. The log erases network addresses after a time and never contains account addresses, so neither is repeated here. */
 function filterText(filter: Readonly<Record<string, string | undefined>>): string {
   const parts = Object.entries(filter).flatMap(([field, value]) => {
     if (value === undefined) return [];

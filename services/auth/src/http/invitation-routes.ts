@@ -5,7 +5,7 @@ import type { invite, Invitations, revokeInvitation } from '../app/invitations.t
 import { callerOf } from './caller.ts';
 import { page } from './lists.ts';
 
-/** What the routes of invitations call. */
+/** The use cases behind the invitation routes. */
 export type InvitationUseCases = {
   invite: ReturnType<typeof invite>;
   revokeInvitation: ReturnType<typeof revokeInvitation>;
@@ -18,7 +18,7 @@ export function invitationRoutes(app: InvitationUseCases, invitations: Invitatio
     ),
     bind(authRoutes.listInvitations, async ({ query: { cursor, limit, state } }) => {
       const cursors = listCursors(uuid, { name: 'invitations', filter: { state } });
-      // one more than asked for tells whether there is a next page
+      // one more than requested shows whether a next page exists
       const found = await invitations.list({ state, after: cursors.decode(cursor), limit: limit + 1 });
       return answer(200, page(found, { limit, cursors, position: ({ id }) => id }));
     }),

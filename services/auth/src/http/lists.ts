@@ -7,7 +7,7 @@ import type { Users } from '../app/ports.ts';
 
 const afterChange = z.tuple([cursorInstant, uuid]);
 
-/** Users, by creation; pages are stable while users are added, changed or deleted. */
+/** Lists users by creation; pages are stable while users are added, changed or deleted. */
 export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
   return async ({ actor, query: { cursor, limit, role, q, sort, ...filter } }) => {
     const isDeleted = filter.deleted === 'true';
@@ -25,14 +25,14 @@ export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> 
       isDeleted,
       order: sort === 'created_at' ? 'oldest_first' : 'latest_first',
       after,
-      // one more than asked for tells whether there is a next page
+      // one more than requested shows whether a next page exists
       limit: limit + 1,
     });
     return { status: 200, body: page(found, { limit, cursors, position: (user) => user.id }) };
   };
 }
 
-/** All users by the time of their last change, for the directories of other services. */
+/** Lists all users by the time of their last change, for the directories of other services. */
 export function listChangedUsers(users: Users): HandlerOf<typeof authRoutes.listInternalUsers> {
   return async ({ query: { cursor, limit, updated_since: since } }) => {
     const cursors = listCursors(afterChange, { name: 'changed users', filter: { since } });
@@ -43,7 +43,7 @@ export function listChangedUsers(users: Users): HandlerOf<typeof authRoutes.list
   };
 }
 
-/** A page of at most `limit` of what was found: one more than that tells that there is a next page. */
+/** Returns a page of at most `limit` of these rows: one more row than that means that a next page exists. */
 export function page<T, P>(
   found: T[],
   { limit, cursors, position }: { limit: number; cursors: Cursors<P>; position: (item: T) => P },

@@ -6,8 +6,8 @@ import { originOf } from '../app/origin.ts';
 type Attempt = { action: AuditAction; on: 'user' | 'invitation' | 'oneself' };
 
 /**
- * What the audit log calls an operation that somebody was refused: administration, and what applications may not do for a user. An operation
- * is not here when refusing it says nothing of an attack (a client that lacks `account:read` for `GET /users/me`).
+ * The audit log's names for operations that were refused: administration, and actions that applications may not take for a user. An operation is
+ * omitted if its refusal is no sign of an attack (a client without `account:read` calling `GET /users/me`).
  */
 const attempts: Partial<Record<string, Attempt>> = {
   listUsers: { action: 'user.read', on: 'user' },
@@ -27,10 +27,10 @@ const attempts: Partial<Record<string, Attempt>> = {
   endConsent: { action: 'consent.revoke', on: 'oneself' },
 } satisfies Partial<Record<(typeof authRoutes)[keyof typeof authRoutes]['operationId'], Attempt>>;
 
-/** Problems that say that a caller may not do something; what else is answered with 403 is recorded by its use case. */
+/** Problems that mean that a caller may not do something; other 403 responses are recorded by their use case. */
 const codes: readonly string[] = ['forbidden', 'insufficient_scope', 'email_not_verified', 'reauthentication_required'];
 
-/** Puts refused administration into the audit log, as a failure of what was tried; what comes thick is counted, as other refusals are. */
+/** Records refused administration in the audit log, as a failure of the attempted action; frequent refusals are counted, like all others. */
 export function auditRefusals(audit: Pick<Audit, 'recordRefusal'>) {
   return async ({ route, actor, params, code, ...request }: Refusal): Promise<void> => {
     const attempt = attempts[route.operationId];
@@ -52,7 +52,7 @@ function toActor(actor: Refusal['actor']): By {
   return actor.kind === 'user' ? { kind: 'user', id: actor.id } : { kind: 'client', id: actor.clientId };
 }
 
-/** A caller chooses the path, and the log is not theirs to write in: only an id is taken over. */
+/** The caller chooses the path and must not be able to write text into the log: only an id is accepted. */
 function subjectOf(id: string | string[] | undefined, on: Attempt['on'], by: By): AuditSubject | null {
   if (on === 'oneself') return by.kind === 'user' ? by : null;
   const parsed = uuid.safeParse(id);

@@ -16,7 +16,7 @@ import { listChangedUsers, listUsers } from './lists.ts';
 import { callerOf } from './caller.ts';
 import { loggedIn } from './logged-in.ts';
 
-/** What the routes call. */
+/** The use cases behind the routes. */
 export type UseCases = {
   register: ReturnType<typeof register>;
   logIn: ReturnType<typeof logIn>;
@@ -31,10 +31,10 @@ export type UseCases = {
   readInternalUser: ReturnType<typeof readInternalUser>;
 };
 
-/** Auth's REST API; what is below /oidc is the provider's. */
+/** Auth's REST API; paths below /oidc are the provider's. */
 export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): BoundRoute[] {
   return [
-    // whoever has chosen the password is known on this device, as after a log-in
+    // the user who chose the password is known on this device, as after a log-in
     bind(authRoutes.register, async ({ body, ...request }) => {
       const { user, deviceCookie } = await app.register(body, originOf(request));
       return answer(201, user, { headers: { 'Set-Cookie': deviceCookie } });
@@ -45,7 +45,7 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
     ),
     bind(authRoutes.logout, async (request) => {
       const { sessionId } = request.actor;
-      // a token without a session is refused before it comes here
+      // a token without a session is refused before it reaches this point
       if (sessionId !== undefined) await app.logOut(sessionId, doneBy(callerOf(request)));
       return answer(204);
     }),

@@ -9,17 +9,17 @@ export type Cost = { memory: number; passes: number; parallelism: number };
 /** OWASP Password Storage Cheat Sheet, argon2id: https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html */
 export const owaspCost: Cost = { memory: 19_456, passes: 2, parallelism: 1 };
 
-/** RFC 9106 section 3.1: 16 bytes of salt are enough for passwords; section 4: a tag of 256 bits. */
+/** RFC 9106 section 3.1: 16 bytes of salt are sufficient for passwords; section 4: a tag of 256 bits. */
 const saltLength = 16;
 const tagLength = 32;
 
-/** A password as a PHC string: https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md */
+/** Hashes a password to a PHC string: https://github.com/P-H-C/phc-string-format/blob/master/phc-sf-spec.md */
 export async function hashPassword(password: string, cost: Cost): Promise<string> {
   const salt = randomBytes(saltLength);
   return phc(cost, salt, await argon2id(password, salt, cost, tagLength));
 }
 
-/** Whether the password is the one of a PHC string, and whether that was made at another cost than `cost`. */
+/** Whether the password matches a PHC string, and whether that was made at a cost other than `cost`. */
 export async function verifyPassword(
   password: string,
   hash: string,
@@ -38,7 +38,7 @@ export async function verifyPassword(
   };
 }
 
-/** A PHC string that no password has, and that takes as long to check as any other of this cost. */
+/** A PHC string that no password matches, and that takes as long to check as any other of this cost. */
 export function nobodysHash(cost: Cost): string {
   return phc(cost, randomBytes(saltLength), randomBytes(tagLength));
 }

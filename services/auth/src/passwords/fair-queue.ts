@@ -1,14 +1,14 @@
-/** A queue in which every source has its turn, however much another source sends. */
+/** A queue in which every source gets its turn, however much another source sends. */
 export type FairQueue<T> = {
   size(): number;
-  /** How many items of this source wait. */
+  /** The number of waiting items of this source. */
   lengthOf(source: string): number;
   push(source: string, item: T): void;
-  /** Takes the oldest item of the source whose turn it is; that source then waits until the others had their turn. */
+  /** Removes and returns the oldest item of the source whose turn it is; that source then waits until the others have had their turn. */
   next(): T | undefined;
-  /** How many items wait of the source that has most. */
+  /** The number of waiting items of the source that has the most. */
   longest(): number;
-  /** Takes the newest item of the source that has most. */
+  /** Removes and returns the newest item of the source that has the most. */
   dropFromLongest(): T | undefined;
 };
 

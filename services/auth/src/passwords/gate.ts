@@ -5,8 +5,8 @@ import { createFairQueue } from './fair-queue.ts';
 
 export type Gate = {
   /**
-   * Runs `work` when it is its turn. A call may also lose its place to one of a source that has fewer.
-   * @throws Problem `unavailable` with Retry-After when there is no place.
+   * Runs `work` when it is its turn. A waiting call may lose its place to a call from a source that has fewer.
+   * @throws Problem `unavailable` with Retry-After if the queue has no place left.
    */
   run<T>(work: () => Promise<T>, turn?: HashTurn): Promise<T>;
   running(): number;
@@ -15,13 +15,13 @@ export type Gate = {
 
 type Waiter = { begin(): void; refuse(): void };
 
-/** Of a caller that nothing is known of. */
+/** The turn of a caller about whom nothing is known. */
 const anybody: HashTurn = { isKnown: false, source: '' };
 
 /**
- * Lets `concurrency` works run at once and `queue` wait. Known callers and strangers each are sure of half of both, and use what the other half
- * leaves: a freed place goes to them alternately while both wait, so neither can starve the other. Within each half, sources have their turns one
- * after the other. In a full queue, the newest of the source with most makes room for one of a source with fewer.
+ * Runs up to `concurrency` calls at once and lets `queue` calls wait. Known and unknown callers are each guaranteed half of both, and may use what
+ * the other half leaves free: a freed place goes to them alternately while both wait, so neither can starve the other. Within each half, sources take
+ * turns. In a full queue, the newest call of the source with the most makes room for one of a source with fewer.
  */
 export function createGate({ concurrency, queue }: { concurrency: number; queue: number }): Gate {
   const known = { waiters: createFairQueue<Waiter>(), share: Math.ceil(queue / 2) };
@@ -38,14 +38,14 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
     return served.waiters.next();
   }
 
-  /** Frees a place in a full queue for one more of this source, if somebody has more than their part. */
+  /** Frees a place in a full queue for this source, if another exceeds its share. */
   function makeRoom({ isKnown, source }: HashTurn): boolean {
     const [own, others] = isKnown ? [known, strangers] : [strangers, known];
     const { waiters, share } = own;
     const victim =
       waiters.size() < share
         ? others.waiters.dropFromLongest()
-        : // a place that only changes hands helps nobody
+        : // handing the place from one to the other would help neither
           waiters.longest() > waiters.lengthOf(source) + 1
           ? waiters.dropFromLongest()
           : undefined;
@@ -66,7 +66,7 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
     waiting,
     async run(work, turn = anybody) {
       if (running < concurrency) running += 1;
-      // whoever leaves hands its place on, so `running` stays as it is
+      // a finishing call passes its place on, so `running` is left unchanged
       else await wait(turn);
       try {
         return await work();
@@ -79,7 +79,7 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
   };
 }
 
-/** Shows what passes gates as a gauge with the label `state`. */
+/** Reports the calls in gates as a gauge with the label `state`. */
 export function watchGates(
   metrics: Registry,
   gauge: { name: string; help: string },

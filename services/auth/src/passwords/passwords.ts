@@ -6,17 +6,17 @@ import { weaknessOf } from './strength.ts';
 
 export type PasswordsOptions = {
   cost: Cost;
-  /** Hashes at once. Each takes a thread of libuv's four and `cost.memory`. */
+  /** Concurrent hashes. Each takes one of libuv's four threads and `cost.memory`. */
   concurrency: number;
-  /** Hashes that may wait; more are refused. */
+  /** Hashes that may wait; further ones are refused. */
   queue: number;
   metrics: Registry;
 };
 
-/** Argon2id, off the event loop, at a bounded pace, in a fair order. */
+/** Argon2id, off the event loop, at a bounded rate, in a fair order. */
 export function createPasswords({ cost, concurrency, queue, metrics }: PasswordsOptions): Passwords {
   const hashes = createGate({ concurrency, queue });
-  // one admitted request for each hash may work with the database meanwhile; the rest of a flood does not even do that
+  // while each hash runs, one more admitted request may work with the database; the rest of a flood doesn't get that far
   const admitted = Math.min(2 * concurrency, concurrency + queue);
   const requests = createGate({ concurrency: admitted, queue: concurrency + queue - admitted });
   const inTurn = async <T>(turn: HashTurn, work: () => Promise<T>): Promise<T> => await requests.run(work, turn);

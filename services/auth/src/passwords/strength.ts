@@ -3,18 +3,21 @@ import { adjacencyGraphs, dictionary as commonDictionary } from '@zxcvbn-ts/lang
 import { dictionary, translations } from '@zxcvbn-ts/language-en';
 
 /**
- * Guesses that a password has to withstand: zxcvbn's score of 3, "safely unguessable: moderate protection from an offline slow-hash scenario"
- * (https://github.com/dropbox/zxcvbn#usage). With 40 guesses an hour at the door it is far more than is needed there.
+ * The guesses that a password must withstand: zxcvbn's score of 3, "safely unguessable: moderate protection from an offline slow-hash scenario"
+ * (https://github.com/dropbox/zxcvbn#usage). This is far more than online guessing requires, at 40 guesses an hour.
  */
 const leastScore = 3;
-/** The estimate takes a time that grows with the square of the length and worse, on the event loop. What these do not make hard to guess, is weak. */
+/**
+ * The time of the estimate grows at least with the square of the length, and blocks the event loop. A password whose first characters, up to this
+ * number, aren't hard to guess counts as weak.
+ */
 const looksAt = 32;
-/** At zxcvbn's 100, a password of 32 characters takes 0.2 s. With 8, 0.02 s, and "P@ssw0rd" is seen through still. */
+/** At zxcvbn's 100, a password of 32 characters takes 0.2 s. At 8 it takes 0.02 s, and "P@ssw0rd" is still recognised. */
 const substitutions = 8;
 
 let estimator: ZxcvbnFactory | undefined;
 
-/** Reads the word lists, which takes 35 MB and 0.2 s of the event loop: before requests come, or when the first password is judged. */
+/** Reads the word lists, which takes 35 MB and blocks the event loop for 0.2 s: before requests arrive, or when the first password is judged. */
 export function readWordLists(): void {
   getEstimator();
 }
@@ -31,8 +34,8 @@ function getEstimator(): ZxcvbnFactory {
 }
 
 /**
- * Why a password is too easy to guess, with what to do about it; undefined for one that is good enough. Known to be easy are the passwords
- * of breaches (the 30,000 that come most often), words, names, dates, keyboard patterns, what is like them, and what has to do with the person.
+ * Why a password is too easy to guess, and how to improve it; undefined if it is strong enough. The following count as easy: passwords from breaches
+ * (the 30,000 most frequent), words, names, dates, keyboard patterns, anything similar to these, and anything related to the user.
  */
 export function weaknessOf(password: string, person: { email: string; name: string }): string | undefined {
   const words = wordsOf(person);
@@ -44,13 +47,13 @@ export function weaknessOf(password: string, person: { email: string; name: stri
   return `${weak.feedback.warning ?? 'It is too easy to guess.'} Use a longer one, such as four words that do not belong together, or have one generated.`;
 }
 
-/** What others know of somebody: their address and name; whole, in parts, and with the parts run together. */
+/** Facts about the user that others know: their address and name, whole, in parts, and with the parts joined. */
 function wordsOf({ email, name }: { email: string; name: string }): string[] {
   const [local = '', domain = ''] = email.split('@');
   const wholes = [email, name, local, ...domain.split('.')];
   const parts = wholes.flatMap((whole) => whole.split(betweenWords));
   const words = [...wholes, ...wholes.map((whole) => whole.replaceAll(betweenWords, '')), ...parts];
-  // shorter ones are parts of anything
+  // shorter ones are part of any text
   const known = words.map((word) => word.slice(0, looksAt)).filter((word) => word.length > 2);
   return [...new Set(known)].slice(0, mostWords);
 }

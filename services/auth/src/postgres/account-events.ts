@@ -6,14 +6,14 @@ import type { Occasion } from '../app/audit.ts';
 
 type AccountEventType = EventType & `auth.account.${string}`;
 
-/** Admins come and go one at a time: "taskadmi" as a bigint. The lock comes after the one of the user's row, everywhere. */
+/** Serialises changes to the set of admins: "taskadmi" as a bigint. The lock is always taken after that of the user's row. */
 export async function lockAdmins(tx: Tx): Promise<void> {
   await query(tx, "SELECT pg_advisory_xact_lock('8386110886541357417'::bigint)");
 }
 
 /**
- * Has a user notified of their account. The event is of an aggregate of its own, as those of links: one that nobody takes must not hold back the
- * events of the user.
+ * Requests a notification of a user about their account. The event has an aggregate of its own, as those of links do: an event that is never consumed
+ * must not block the user's events.
  */
 export async function notifyAccount<T extends AccountEventType>(
   tx: Tx,
@@ -23,7 +23,7 @@ export async function notifyAccount<T extends AccountEventType>(
   await appendEvents(tx, [{ type, aggregateId: randomUUIDv7(), payload }]);
 }
 
-/** Has every other admin notified of a new one: those whom this database knows when it commits, each by an event of their own. */
+/** Requests a notification of every other admin about a new one: all admins that this database knows at commit, each with an event of their own. */
 export async function notifyOtherAdmins(
   tx: Tx,
   { admin_id, ...fact }: Omit<EventPayload<'auth.account.admin_added'>, 'user_id'>,
@@ -42,7 +42,7 @@ export async function notifyOtherAdmins(
   await appendEvents(tx, events);
 }
 
-/** Who did it, as events name them: null for the command line. */
+/** The actor as events name them: null for the command line. */
 export function actorOf({ actor }: Occasion): string | null {
   return actor?.kind === 'user' ? actor.id : null;
 }

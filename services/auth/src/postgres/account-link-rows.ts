@@ -5,10 +5,10 @@ import type { AccountLink, LinkEnd, LinkPurpose, LinkRequest, RequestedBy } from
 import type { Origin } from '../app/audit.ts';
 import { shownOrigin } from '../app/link-request.ts';
 
-/** How long links work, in seconds. */
+/** Lifetimes of links, in seconds. */
 export type LinkLifetimes = Readonly<Record<LinkPurpose, number>>;
 
-/** What asks for the mail of a link. */
+/** The cause of a link's mail request. */
 const askedBy = {
   verify_email: 'auth.account.verification_requested',
   reset_password: 'auth.account.password_reset_requested',
@@ -16,22 +16,22 @@ const askedBy = {
   undo_email: 'auth.account.email_changed',
 } as const;
 
-/** Why a link ended before it was used or its time was over. */
+/** Why a link ended before it was used or expired. */
 export type VoidReason = Exclude<LinkEnd, 'used' | 'expired' | 'unknown'>;
 
 type NewLink = {
   userId: string;
   purpose: LinkPurpose;
   email: string;
-  /** Who caused it, for the reader of the mail. */
+  /** The requester, shown to the reader of the mail. */
   requestedBy: RequestedBy;
   origin: Origin;
 };
 
 /**
- * Makes a link that takes the place of the open one of its purpose, and asks for its mail; gives its id. Links that undo a change stay beside
- * each other. To be called with the user's row locked. The event is of an aggregate of its own, the link: as long as nobody listens to
- * these events, they must not hold back those of the user.
+ * Creates a link that replaces the open one of its purpose, and requests its mail; returns its id. Links that undo a change don't replace each other.
+ * Must be called with the user's row locked. The event has an aggregate of its own, the link: while no consumer handles these events, they must not
+ * block those of the user.
  */
 export async function openLink(
   tx: Tx,
@@ -58,7 +58,7 @@ const insertLink = `
 
 const isOpen = 'used_at IS NULL AND voided_at IS NULL';
 
-/** Ends links that work. To be called with the user's row locked. */
+/** Ends links that are valid. Must be called with the user's row locked. */
 export async function voidLinks(
   tx: Tx,
   userId: string,
@@ -72,7 +72,7 @@ const endLinks = `
   UPDATE account_links SET voided_at = clock_timestamp(), void_reason = $3
   WHERE user_id = $1 AND purpose = ANY ($2) AND ${isOpen}`;
 
-/** Uses a link, if it works: of any number at once, the first. To be called with the user's row locked. */
+/** Consumes a link if it is valid; of any number of concurrent calls, the first wins. Must be called with the user's row locked. */
 export async function takeLink(tx: Tx, id: string): Promise<boolean> {
   return (await query(tx, useLink, [id])).length > 0;
 }
@@ -82,7 +82,7 @@ const useLink = `
   WHERE id = $1 AND ${isOpen} AND expires_at > clock_timestamp()
   RETURNING id`;
 
-/** Uses the link of this purpose that the user has, if there is one that works. To be called with the user's row locked. */
+/** Consumes the user's link of this purpose if a valid one exists. Must be called with the user's row locked. */
 export async function takeOpenLink(tx: Tx, userId: string, purpose: LinkPurpose): Promise<void> {
   await query(tx, useOpenLink, [userId, purpose]);
 }
@@ -107,7 +107,7 @@ export async function findLink(db: Queryable, id: string): Promise<AccountLink |
   };
 }
 
-// a deleted user can be restored, and an undo link with them: so that end is the user's, not the link's
+// a deleted user can be restored, and an undo link with them: deletion is therefore read from the user, not recorded in the link
 const selectLink = `
   SELECT account_links.id, user_id AS "userId", purpose, account_links.email,
     ${isoMicros('account_links.expires_at')} AS "expiresAt",

@@ -10,18 +10,18 @@ import { changeUserRow } from './user-changes.ts';
 export type AccountLinksOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** How many days a deletion can be taken back. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
-/** What the use of a link means for its user, and what follows once that is done; both in the transaction of the use. */
+/** The effect of a link's use on its user, and the follow-up once that is done; both run in the transaction of the use. */
 type Use<T> = {
   change(tx: Tx, link: AccountLink): Promise<UserChange>;
   then(tx: Tx, link: AccountLink, after: StoredUser): Promise<T>;
 };
 
 export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksOptions): AccountLinks {
-  /** Uses a link for a change of its user. The user's row is locked first, as everywhere. */
+  /** Consumes a link to change its user. The user's row is locked first, as everywhere. */
   async function use<T>(id: string, origin: Origin, { change, then }: Use<T>): Promise<LinkEnd | { done: T }> {
     const link = await findLink(db.pool, id);
     if (link === undefined) return 'unknown';
@@ -45,7 +45,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
     return typeof result === 'string' ? result : 'done';
   }
 
-  /** Another account was faster: the change is over, and the link says so from then on. */
+  /** Another account was faster: the change can't succeed any more, and the link reports that from then on. */
   async function endTaken(id: string, origin: Origin): Promise<void> {
     const link = await findLink(db.pool, id);
     if (link === undefined) return;
@@ -66,7 +66,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
     async resetPassword(id, passwordHash, origin) {
       const result = await use<AccessPeriod>(id, origin, {
         async change(tx, { userId }) {
-          // whoever reads the mails of the address has proven that as well
+          // reading the mails of the address proves that as well
           await takeOpenLink(tx, userId, 'verify_email');
           return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
         },

@@ -4,23 +4,23 @@ import type { UserChange } from '../app/ports.ts';
 import type { LinkLifetimes } from './account-link-rows.ts';
 import { changeUserRow } from './user-changes.ts';
 
-/** Users of a round, after which a process that stops may stop. */
+/** Users per batch, after which a stopping process may stop. */
 const batch = 100;
 
 export type AccountScheduleOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
-  /** How many days a deletion can be taken back. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
   /** Days after which an account that registered itself and was never verified is deleted. */
   unverifiedDays: number;
-  /** Accounts that are kept all the same: those that somebody is logged in to, where nobody has to verify an address. */
+  /** Accounts that are kept nevertheless: those with a logged-in user, on installations that don't require verified addresses. */
   keepUnverified: 'logged_in' | 'none';
 };
 
 /**
- * Does to accounts what is due by time: forgets a new address that nobody confirmed, and deletes accounts that nobody ever verified. Each
- * user is changed under a lock, with event and audit entry as by hand. Any number of replicas may do this at once.
+ * Applies changes to accounts that are due by time: discards new addresses that were never confirmed, and deletes accounts that were never verified.
+ * Each user is changed under a lock, with an event and an audit entry as for manual changes. Any number of replicas may run this concurrently.
  */
 export async function keepAccountSchedule(options: AccountScheduleOptions): Promise<'more' | 'idle'> {
   const { unverifiedDays, keepUnverified } = options;
@@ -56,14 +56,14 @@ async function changeAll(
   return users.length;
 }
 
-// now() and not clock_timestamp(), which no index serves
+// now() and not clock_timestamp(), which can't use an index
 const isUnconfirmed = `
   users.pending_email IS NOT NULL AND NOT EXISTS (
     SELECT FROM account_links
     WHERE user_id = users.id AND purpose = 'confirm_email' AND used_at IS NULL AND voided_at IS NULL AND expires_at > now()
   )`;
 
-// whoever was given a role by an admin is known to one, and the last admin never goes
+// a user whose role was set by an admin is known to that admin, and the last admin is never deleted
 const isNeverVerified = `
   users.deleted_at IS NULL AND NOT users.email_verified AND users.self_registered AND users.role = 'member'
   AND users.created_at < now() - make_interval(days => $1)

@@ -6,26 +6,25 @@ import { hashToken } from '../app/refresh-tokens.ts';
 import { appendAudit } from './audit-rows.ts';
 import { noteBrowserLogOut, saveBrowserLogin } from './browser-logins.ts';
 
-/** What the adapter knows of the request that it works for: the provider does not pass it along. */
+/** Facts about the request being handled that the provider doesn't pass to the adapter. */
 export type RequestInProgress = {
   origin(): Origin;
   /**
-   * Why what ends in it ends: a person logs out of this browser; something that works once came a second time, and the provider noticed; or
-   * neither of these.
+   * Why this request revokes a grant: the user logs out of this browser, the provider detected reuse of a single-use credential, or another reason.
    */
   ending(): 'log_out' | 'code_reuse' | 'refresh_token_reuse' | 'other';
 };
 
-/** What an adapter does when a grant is to end. */
+/** Called by an adapter when a grant must be revoked. */
 export type Revocation = {
   revokeByGrantId(grantId: string): Promise<void>;
-  /** Something that works once came again: all that came from it is to end (RFC 6749 section 4.1.2). */
+  /** A single-use credential was reused: everything issued from its grant must be revoked (RFC 6749 section 4.1.2). */
   onReused(grantId: string): Promise<void>;
 };
 
 type Row = { payload: AdapterPayload; consumed: number | null };
 
-/** Codes, opaque tokens, log-ins of browsers, interactions, used jti: rows of `artifacts` by kind and hash. */
+/** Authorization codes, opaque tokens, browser log-ins, interactions and used jti: rows of `artifacts` by kind and hash. */
 export function artifactAdapter(
   kind: string,
   db: Database,
@@ -35,7 +34,7 @@ export function artifactAdapter(
   const save = kind === 'ReplayDetection' ? insertArtifact : saveArtifact;
   return {
     async find(id) {
-      // the INSERT tells whether a jti was used
+      // the INSERT detects whether a jti was used
       if (kind === 'ReplayDetection') return undefined;
       const [row] = await query<Row>(db.pool, {
         name: 'find_artifact',
@@ -112,7 +111,7 @@ export function artifactAdapter(
 type Consumed = { user_id: string; client_id: string; session_id: string };
 type Removed = { user_id: string | null; uid: string };
 
-/** Of a browser in which somebody has logged in, what its owner is shown of it. */
+/** Saves the details of a browser's log-in that its owner is shown. */
 async function noteLogin(
   db: Database,
   { uid, accountId: userId, loginTs: loggedInAt }: AdapterPayload,
@@ -138,13 +137,13 @@ function toPayload({ payload, consumed }: Row): AdapterPayload {
   return consumed === null ? payload : { ...payload, consumed };
 }
 
-/** The id opens what it names (a cookie, a code, a token), so no row has it: neither as jti nor in the address to return to. */
+/** The id is the credential (a cookie, a code, a token), so no row contains it: neither as jti nor in the URL to return to. */
 function withoutId({ jti: _, ...payload }: AdapterPayload, id: string): AdapterPayload {
   const { returnTo, session } = payload;
   return {
     ...payload,
     ...(returnTo === undefined ? {} : { returnTo: returnTo.replace(id, '') }),
-    // the cookie of the browser's log-in, which nobody reads back
+    // the cookie of the browser's log-in, which is never read back
     ...(session === undefined ? {} : { session: { ...session, cookie: '' } }),
   };
 }
@@ -157,7 +156,7 @@ function withId(payload: AdapterPayload, id: string): AdapterPayload {
   };
 }
 
-// what belongs to a grant that ended, to a deleted user, to a log-in from before access ended or to a browser's that was ended is not there
+// not found: artifacts of an ended grant, of a deleted user, of a log-in before access ended, or of a browser log-in that was ended
 const findArtifact = (condition: string) => `
   SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM artifacts
   WHERE kind = $1 AND ${condition} AND expires_at > clock_timestamp()
@@ -176,7 +175,7 @@ const insertArtifact = `
   ON CONFLICT (kind, hash) DO NOTHING
   RETURNING kind`;
 
-// what was consumed stays so
+// a consumed artifact stays consumed
 const saveArtifact = `
   INSERT INTO artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
   VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
@@ -188,7 +187,7 @@ const saveArtifact = `
 
 const deleteArtifact = 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id, uid';
 
-// expiry stays
+// the expiry is left unchanged
 const consumeArtifact = `
   UPDATE artifacts SET consumed_at = clock_timestamp()
   WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()

@@ -4,10 +4,10 @@ import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
 import type { AuditActor, AuditFilter, NewAuditEntry } from '../app/audit.ts';
 import { conditions, toTimestamp } from './conditions.ts';
 
-/** Longer ones say nothing more, and the caller chooses them. */
+/** Longer user agents add no information, and the caller chooses them. */
 const longestUserAgent = 300;
 
-/** Appends an entry. With a transaction it commits together with the change that it tells of, or not at all. */
+/** Appends an entry. With a transaction, it is committed together with the change that it records, or not at all. */
 export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1): Promise<void> {
   const { actor, subject, origin } = entry;
   await query(tx, {
@@ -42,8 +42,8 @@ function idOf(actor: AuditActor | null): string | null {
 }
 
 /**
- * Whether the log has the same entry since then already, where same is actor, action, reason and client. Whoever asks waits for others who
- * are about to add it, until the transaction ends.
+ * Whether the log already has an entry since then with the same actor, action, reason and client. The caller waits for others about to add the same
+ * entry, until the transaction ends.
  */
 export async function isRecorded(tx: Tx, entry: NewAuditEntry, since: 'an hour ago' | 'today'): Promise<boolean> {
   const key = [idOf(entry.actor), entry.action, entry.reason ?? null, entry.origin.clientId];
@@ -61,13 +61,13 @@ const findSame = (since: keyof typeof starts) => `
   WHERE actor_id = $1 AND action = $2 AND reason IS NOT DISTINCT FROM $3 AND client_id IS NOT DISTINCT FROM $4
     AND at >= ${starts[since]} LIMIT 1`;
 
-/** What PostgreSQL reads as an address: no zone, and IPv4 as such. */
+/** Converts to an address that PostgreSQL accepts: without a zone, and IPv4-mapped addresses as IPv4. */
 export function toInet(ip: string | null): string | null {
   const address = ip?.split('%')[0]?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '';
   return isIP(address) === 0 ? null : address;
 }
 
-/** Entries by (at, id), latest first. What is added meanwhile is before the first page, so pages are stable. */
+/** Lists entries by (at, id), latest first. New entries are added before the first page, so pages are stable. */
 export async function listAudit(db: Queryable, filter: AuditFilter): Promise<AuditEntry[]> {
   const { where, sql, values } = conditions();
   where([filter.actor], (actor) => `actor_id = ${actor}`);

@@ -3,11 +3,11 @@ import { noOrigin, type Audit, type AuditLog, type NewAuditEntry } from '../app/
 import { appendAudit, isRecorded, listAudit } from './audit-rows.ts';
 import { networkOf } from './limits.ts';
 
-/** How many refusals this process records one by one. */
+/** Numbers of refusals that this process records individually. */
 export type RefusalSettings = {
-  /** Of one network in a period. */
+  /** Refusals from one network per period. */
   perNetwork: number;
-  /** Of all together in a period; the counts of the rest are as many entries at most. */
+  /** All refusals per period; the counts of the rest add at most as many entries. */
   perPeriod: number;
 };
 
@@ -15,14 +15,14 @@ type Refusal = Omit<NewAuditEntry, 'outcome'>;
 
 export type RecordedAudit = Audit &
   AuditLog & {
-    /** Begins a new period: what was only counted becomes entries. */
+    /** Begins a new period and writes the counted refusals as entries. */
     endPeriod(): Promise<void>;
   };
 
 /**
- * The audit log. Refusals beyond the settings are counted in memory, by action, reason, actor, subject and network, and written when the period
- * ends: `perPeriod` counts of their own, those that are highest, and one for each action and reason with all others. So a period adds twice
- * `perPeriod` entries and some at most, whatever is thrown at the service; a process that is killed loses the counts of its period.
+ * The audit log. Refusals beyond the settings are counted in memory, by action, reason, actor, subject and network, and written when the period ends:
+ * the `perPeriod` highest counts individually, and one count for each action and reason with all others. A period thus adds little more than twice
+ * `perPeriod` entries, however many requests the service refuses. A process that is killed loses the counts of its period.
  */
 export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings: RefusalSettings): RecordedAudit {
   let recorded = 0;
@@ -30,7 +30,7 @@ export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings
   let counted = new Map<string, { refusal: Refusal; count: number }>();
 
   function isWorthAnEntry(refusal: Refusal): boolean {
-    // the limits refuse those who tried before, and that was recorded
+    // the limits refuse repeated attempts, the earlier of which were recorded
     if (refusal.reason === 'rate_limited' || recorded >= settings.perPeriod) return false;
     const network = networkOf(refusal.origin.ip ?? '');
     const before = recordedOf.get(network) ?? 0;
@@ -47,7 +47,7 @@ export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings
     if (known !== undefined) known.count += times;
     else if (counts.size < mostCounts) counts.set(key, { refusal, count: times });
     else if (refusal.origin.ip !== null) count(withoutDetails(refusal), times, counts);
-    // there are as many of these as actions and reasons
+    // there are only as many of these as actions and reasons
     else counts.set(key, { refusal, count: times });
   }
 
@@ -79,7 +79,7 @@ export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings
   };
 }
 
-/** Some hundred bytes each. */
+/** A few hundred bytes each. */
 const mostCounts = 10_000;
 
 function withoutDetails({ action, reason }: Refusal): Refusal {

@@ -3,17 +3,17 @@ import type { Origin } from '../app/audit.ts';
 import { programOf } from '../app/user-agent.ts';
 import { toInet } from './audit-rows.ts';
 
-/** A browser at the OpenID provider, by the provider's second name of its log-in. */
+/** A browser's log-in at the OpenID provider, identified by the provider's secondary id for it. */
 type SavedLogin = {
   uid: string;
   userId: string;
-  /** When the person logged in, in seconds since 1970. */
+  /** When the user logged in, in seconds since 1970. */
   loggedInAt: number;
   expiresInSeconds: number;
   origin: Origin;
 };
 
-/** Notes that a log-in of a browser began, or goes on. Where it began stays what is kept of it, wherever it is used. */
+/** Records that a browser's log-in began or continues. The recorded origin stays that of its beginning, wherever it is used later. */
 export async function saveBrowserLogin(db: Queryable, login: SavedLogin): Promise<void> {
   const { ip, userAgent } = login.origin;
   await query(db, {
@@ -34,14 +34,14 @@ const saveLogin = `
     user_agent = CASE WHEN (browser_logins.user_id, browser_logins.created_at) = (excluded.user_id, excluded.created_at)
       THEN browser_logins.user_agent ELSE excluded.user_agent END`;
 
-/** A person logged out in the browser itself, and the provider has ended what belongs to it. */
+/** Records that a user logged out in the browser itself. The provider has already ended everything that belongs to the log-in. */
 export async function noteBrowserLogOut(tx: Tx, uid: string): Promise<void> {
   await query(tx, 'UPDATE browser_logins SET ended_at = clock_timestamp() WHERE uid = $1 AND ended_at IS NULL', [uid]);
 }
 
 /**
- * Ends the log-in of a browser from elsewhere, and what clients got by it, as a log-out there does: all but what may outlast it
- * (`offline_access`). Gives what ended besides; undefined when the user has no such log-in.
+ * Ends a browser's log-in from elsewhere, and everything that clients obtained through it, as a log-out there does: all except what may outlast it
+ * (`offline_access`). Returns what else ended; undefined if the user has no such log-in.
  */
 export async function endBrowserLogin(
   tx: Tx,

@@ -5,9 +5,9 @@ import type { Occasion } from '../app/audit.ts';
 import type { RegisteredClient, StoredClients } from '../app/client-ports.ts';
 import { appendAudit } from './audit-rows.ts';
 
-/** The clients that the command registered. */
+/** The clients that were registered by command. */
 export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>): StoredClients {
-  /** Gives whether there was something to change. */
+  /** Returns whether a row was changed. */
   async function audited(
     id: string,
     change: Occasion & { action: AuditAction },
@@ -24,7 +24,7 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
 
   return {
     async find(id) {
-      // PostgreSQL takes no NUL, and no id is longer
+      // PostgreSQL rejects NUL, and no id is longer
       if (!/^[\x21-\x7e]{1,100}$/.test(id)) return undefined;
       const [row] = await query<Row>(db.pool, {
         name: 'find_client',
@@ -56,7 +56,7 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
   };
 }
 
-/** PostgreSQL keeps members of an object in an order of its own. */
+/** PostgreSQL reorders the members of an object. */
 function changedFields(before: RegisteredClient, after: RegisteredClient): string[] {
   const [was, is] = [before as Record<string, unknown>, after as Record<string, unknown>];
   const names = new Set([...Object.keys(was), ...Object.keys(is)]);
@@ -74,7 +74,7 @@ const updateSecret = `
   UPDATE clients SET settings = settings || jsonb_build_object('secret_hash', $2::text), updated_at = clock_timestamp()
   WHERE client_id = $1 AND settings ? 'secret_hash' RETURNING client_id`;
 
-// what it was allowed ends with it
+// the client's grants end with it
 const removeClient = `
   WITH ended AS (
     UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'client_removed'

@@ -1,8 +1,8 @@
-/** Collects what a list is filtered by. Only what is asked for is in the statement, so that the planner sees which index fits. */
+/** Collects the filter conditions of a list. The statement contains only those requested, so that the planner can choose a matching index. */
 export type Conditions = {
-  /** Adds a condition, unless there is nothing to compare with; `condition` is given the placeholders of the values. */
+  /** Adds a condition, unless a value to compare with is missing. `condition` receives the placeholders of the values. */
   where(compared: readonly unknown[], condition: (...placeholders: string[]) => string): void;
-  /** All that were added, for behind WHERE. */
+  /** All added conditions, for use after WHERE. */
   sql(): string;
   values: unknown[];
 };
@@ -20,12 +20,12 @@ export function conditions(always = 'true'): Conditions {
   };
 }
 
-/** A pattern of LIKE for what has this text in it; its wildcards mean themselves. */
+/** A LIKE pattern that matches text containing this text; wildcards in it are escaped. */
 export function containing(text: string): string {
   return `%${text.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`;
 }
 
-/** ISO text for PostgreSQL, which has no year 0 and refuses very long fractions. */
+/** Converts ISO text for PostgreSQL, which has no year 0 and rejects very long fractions. */
 export function toTimestamp(instant: string | undefined): string | null {
   if (instant === undefined) return null;
   return instant.startsWith('0000') ? '-infinity' : instant.replace(/(\.\d{6})\d+/, '$1');

@@ -2,27 +2,27 @@ import { query, type Database, type Queryable } from '@taskwire/postgres';
 import { bySystem } from '../app/audit.ts';
 import { appendAudit } from './audit-rows.ts';
 
-/** Rows of a round, so that no statement runs long or holds many locks. */
+/** Rows per batch, so that no statement runs long or holds many locks. */
 const batch = 500;
 
 export type ErasureSettings = {
-  /** Days that the address and the name of a deleted user are kept. */
+  /** Days that a deleted user's address and name are kept. */
   usersAfterDays: number;
-  /** Days that the audit log knows addresses and user agents. */
+  /** Days that the audit log keeps addresses and user agents. */
   auditOriginDays: number;
-  /** Days that it has an entry at all. */
+  /** Days that the audit log keeps an entry at all. */
   auditEntryDays: number;
 };
 
 /**
- * Erases a batch of what is personal and old enough. Any number of replicas may do this at once. Tells whether there may be more.
+ * Erases a batch of personal data that is old enough. Any number of replicas may run this concurrently. Returns whether there may be more.
  *
- * Of a deleted user the tombstone stays, with a new version: services that hold users find it in their next sweep, and forget too.
+ * The tombstone of a deleted user remains, with a new version: services with a copy of the user find it in their next sweep, and erase theirs too.
  */
 export async function eraseOld(db: Database, settings: ErasureSettings): Promise<'more' | 'idle'> {
   const users = await db.transaction(async (tx) => {
     const erased = await query<{ id: string }>(tx, eraseUsers, [settings.usersAfterDays, batch]);
-    // links that work for weeks, where that was configured
+    // includes links that were configured to be valid for weeks
     const ids = erased.map(({ id }) => id);
     await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [ids]);
     await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);
@@ -49,7 +49,7 @@ const forgetOrigins = `
   UPDATE sessions SET ip = NULL, user_agent = NULL
   WHERE user_id = ANY ($1) AND (ip IS NOT NULL OR user_agent IS NOT NULL)`;
 
-// services know an erased user by the empty address
+// services recognise an erased user by the empty address
 const eraseUsers = `
   UPDATE users SET
     email = '', pending_email = NULL, name = 'Deleted user', erased_at = clock_timestamp(),

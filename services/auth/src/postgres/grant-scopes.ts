@@ -1,7 +1,7 @@
-/** The scopes of one audience; null for those of OpenID Connect, which tell who somebody is. */
+/** The scopes of one audience; null for those of OpenID Connect, which identify the user. */
 export type AllowedScopes = { audience: string | null; scopes: string[] };
 
-/** What a person allowed a client, as the provider stores its grants: without what it asked for and they refused. */
+/** The scopes that a user granted a client, from the provider's stored grant: without those that were requested and rejected. */
 export function allowedScopes({ openid, resources, rejected }: StoredGrant): AllowedScopes[] {
   const asked = [[null, openid?.scope, rejected?.openid?.scope] as const];
   const others = Object.entries(resources ?? {}).map(
@@ -15,7 +15,7 @@ export function allowedScopes({ openid, resources, rejected }: StoredGrant): All
     .filter(({ scopes }) => scopes.length > 0);
 }
 
-/** The same in a line, for the audit log. */
+/** The same on one line, for the audit log. */
 export function allowedScopesText(grant: StoredGrant): string {
   return allowedScopes(grant)
     .map(({ audience, scopes }) => [...(audience === null ? [] : [`${audience}:`]), ...scopes].join(' '))

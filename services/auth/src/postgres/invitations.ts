@@ -63,7 +63,7 @@ export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): 
   };
 }
 
-/** Uses up an open invitation for the account that the caller's transaction makes. False when it is not open, or for another address. */
+/** Consumes an open invitation for the account that the caller's transaction creates. Returns false if it isn't open or is for another address. */
 export async function takeInvitation(
   tx: Tx,
   id: string,
@@ -83,7 +83,7 @@ function subjectOf(id: string) {
 
 const mayInvite = "(inviter.deleted_at IS NULL AND inviter.role IN ('admin', 'manager'))";
 
-/** What an invitation is at the moment: time, and the end of the inviter's right to invite, write nothing. */
+/** The current state of an invitation: neither its expiry nor the end of the inviter's right to invite is written to the row. */
 const currentState = `
   CASE WHEN invitations.end_reason IS NOT NULL THEN invitations.end_reason
     WHEN invitations.expires_at <= clock_timestamp() THEN 'expired'
@@ -97,7 +97,7 @@ const selectInvitations = `
 
 const isOpen = `invitations.end_reason IS NULL AND inviter.id = invitations.invited_by AND ${currentState} = 'open'`;
 
-/** Makes room for a new invitation to an address: one that is not open any more gives up its place in the unique index. */
+/** Makes room for a new invitation to an address by ending one that is no longer open, which removes it from the unique index. */
 const endStale = `
   UPDATE invitations SET ended_at = clock_timestamp(), end_reason = ${currentState}
   FROM users inviter

@@ -3,23 +3,23 @@ import { problem } from '@taskwire/errors';
 import type { Database } from '@taskwire/postgres';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 
-/** Counts attempts by subject, in a table that all replicas share. */
+/** Counts attempts by subject, in a table shared by all replicas. */
 export type Limiter = {
-  /** Counts an attempt. @throws Problem `rate_limited` with Retry-After when it exceeds the limit; `hint` continues its sentence. */
+  /** Counts an attempt. @throws Problem `rate_limited` with Retry-After if it exceeds the limit; `hint` continues its sentence. */
   consume(subject: string, hint?: string): Promise<void>;
-  /** Counts an attempt. Returns undefined when it is within the limit, otherwise the seconds until the next attempt is allowed. */
+  /** Counts an attempt. Returns undefined if it is within the limit, otherwise the seconds until the next attempt is allowed. */
   take(subject: string): Promise<number | undefined>;
-  /** Takes one attempt back. */
+  /** Refunds one attempt. */
   giveBack(subject: string): Promise<void>;
-  /** Forgets all attempts of the subject. */
+  /** Clears all attempts of the subject. */
   clear(subject: string): Promise<void>;
 };
 
 export type LimiterOptions = {
   pool: Database['pool'];
-  /** Subjects are stored as HMACs under this key: addresses and networks are few enough to guess from a plain hash. */
+  /** Subjects are stored as HMACs under this key: addresses and networks are few enough to be guessed from a plain hash. */
   key: Buffer;
-  /** Names the limit. It is part of each HMAC, so rows of one subject under two limits cannot be linked. */
+  /** The name of the limit. It is part of each HMAC, so that rows of one subject under two limits can't be linked. */
   name: string;
   points: number;
   windowMs: number;
@@ -35,7 +35,7 @@ export function createLimiter({ pool, key, name, points, windowMs }: LimiterOpti
     keyPrefix: name,
     points,
     duration: windowMs / 1000,
-    // a subject that is over the limit already costs no query
+    // a subject that has already exceeded the limit costs no query
     inMemoryBlockOnConsumed: points + 1,
   });
 
@@ -68,7 +68,7 @@ export function createLimiter({ pool, key, name, points, windowMs }: LimiterOpti
   };
 }
 
-/** The refusal of an attempt that may be repeated after some seconds; `hint` continues the sentence that says so. */
+/** The refusal of an attempt that may be repeated after this many seconds; `hint` continues the sentence that says so. */
 export function rateLimited(seconds: number, hint = '') {
   return problem('rate_limited', `Try again in ${seconds} s${hint}.`, { headers: { 'Retry-After': String(seconds) } });
 }

@@ -4,12 +4,12 @@ import { accessPeriodText, type AccessPeriod } from '../app/access-period.ts';
 import { networkOf } from './limits.ts';
 
 export type KnownNetworks = {
-  /** Whether somebody logged in from the network of this address in this access period. Without a period the answer is no, after the same work. */
+  /** Whether the user logged in from this address's network in this access period. Without a period the result is false, after the same work. */
   has(period: AccessPeriod | undefined, ip: string): Promise<boolean>;
   add(period: AccessPeriod, ip: string): Promise<void>;
 };
 
-/** Networks that accounts are known from, each for one access period: a row of an earlier period is never found again, and expires. */
+/** The networks known to accounts, each for one access period: a row of an earlier period is never found again, and expires. */
 export function createKnownNetworks(db: Queryable, key: Buffer, lifetimeSeconds: number): KnownNetworks {
   function hashOf(period: AccessPeriod | undefined, ip: string): Buffer {
     return createHmac('sha256', key)
@@ -32,7 +32,7 @@ export function createKnownNetworks(db: Queryable, key: Buffer, lifetimeSeconds:
   };
 }
 
-// written once a day at most, although people log in more often
+// written at most once a day, although users log in more often
 const addNetwork = `
   INSERT INTO known_networks (hash, expires_at) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
   ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at

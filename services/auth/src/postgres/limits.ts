@@ -7,11 +7,11 @@ import { createLimiter, rateLimited } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
 import { foldEmail } from './user-rows.ts';
 
-/** How many attempts within a span of time. */
+/** Numbers of attempts within a period. */
 export type LimitSettings = {
-  /** Failed log-ins of one account from one address; and from all devices together that are known to it. */
+  /** Failed log-ins to one account from one address; also from all of its known devices together. */
   failuresPerAccountAndIp: number;
-  /** Failed log-ins of one account, from all places together where nobody has logged in to it before. */
+  /** Failed log-ins to one account, from all unknown devices and networks together. */
   failuresPerAccount: number;
   accountWindowMs: number;
   /** Failed log-ins from one address, whatever the account. */
@@ -20,9 +20,9 @@ export type LimitSettings = {
   /** Registrations from one address, successful or not. */
   registrationsPerIp: number;
   registrationWindowMs: number;
-  /** Mails with links that are asked for from one address. */
+  /** Mails with links requested from one address. */
   mailsPerIp: number;
-  /** Mails with links of one purpose that are asked for to one address. */
+  /** Mails with links of one purpose requested for one address. */
   mailsPerRecipient: number;
   mailWindowMs: number;
   /** Mails of any cause from one address, and by one logged-in user. */
@@ -30,30 +30,30 @@ export type LimitSettings = {
   /** Changes of one account's name by one user. */
   renamesPerAccount: number;
   renameWindowMs: number;
-  /** Invitations of one person. */
+  /** Invitations by one user. */
   invitationsPerInviter: number;
   invitationWindowMs: number;
 };
 
 export type LimitsOptions = {
   pool: Database['pool'];
-  /** Keys of the table are HMACs under it. */
+  /** The key of the HMACs that identify rows of the table. */
   key: Buffer;
   settings: LimitSettings;
   knownNetworks: KnownNetworks;
   deviceProofs: DeviceProofs;
-  /** Runs the look-up of an account when it is its turn, so that many of them do not keep the database from all others. */
+  /** Runs the look-up of an account when it is the caller's turn, so that a flood of look-ups leaves database connections for other work. */
   lookUp: Passwords['inTurn'];
 };
 
-/** A form is sent twice by a double click or a slow network, seldom more often; a link that was used is forgotten within two weeks. */
+/** A form is sent twice because of a double click or a slow network, seldom more often; a used link is forgotten within two weeks. */
 const repeatsPerLink = 5;
 const repeatWindowMs = 3_600_000;
 
 /**
- * Limits that all replicas share. A log-in counts before it is checked, so that many guesses at once are not all let through, and
- * is forgiven when it was right. What limits an account over all addresses leaves out where its owner is known (OWASP's device cookies, and
- * networks): else anybody could lock them out. See docs/adr/0020-guessing.md.
+ * Limits shared by all replicas. A log-in is counted before it is checked, so that concurrent guesses don't all pass, and is refunded if it was
+ * correct. The limits of an account over all addresses exclude known devices and networks (OWASP's device cookies), since otherwise anyone could lock
+ * the owner out. See docs/adr/0020-guessing.md.
  */
 export function createLimits(options: LimitsOptions): Limits {
   const { pool, key, settings, knownNetworks, deviceProofs, lookUp } = options;
@@ -72,7 +72,7 @@ export function createLimits(options: LimitsOptions): Limits {
   const mailsPerCaller = limiter('mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
   const renames = limiter('rename', settings.renamesPerAccount, settings.renameWindowMs);
 
-  /** Counts a log-in against its account; returns how to take it back. */
+  /** Counts a log-in against its account; returns a function that refunds it. */
   async function countForAccount({
     email,
     ip,
@@ -83,15 +83,15 @@ export function createLimits(options: LimitsOptions): Limits {
     const place = `${account} ${networkOf(ip)}`;
     if (isKnownDevice) {
       const seconds = await devices.take(account);
-      // only one attempt is given back: the others of this budget may be those of a thief
+      // only one attempt is refunded: the others of this budget may be a thief's
       if (seconds === undefined) return async () => await devices.giveBack(account);
-      // whoever stole a device's cookie uses up the budget of all devices, but not the one of the owner's network
+      // a thief with a device's cookie uses up the budget of all devices, but not that of the owner's network
       if (!isKnownNetwork) throw rateLimited(seconds, elsewhere);
     }
     await perAccountAndIp.consume(place);
     if (isKnownNetwork) return async () => await perAccountAndIp.clear(place);
     await strangers.consume(account, elsewhere);
-    // others keep their failures
+    // other addresses keep their failures
     return async () => await Promise.all([perAccountAndIp.clear(place), strangers.giveBack(account)]);
   }
 
@@ -128,7 +128,7 @@ export function createLimits(options: LimitsOptions): Limits {
       if (actor?.kind === 'user') await mailsPerCaller.consume(actor.id);
     },
     async rename({ actor }, userId) {
-      // an admin who corrects a name takes nothing from its owner, nor the owner from the admin
+      // an admin who corrects a name doesn't use up its owner's budget, and vice versa
       await renames.consume(`${actor?.kind === 'user' ? actor.id : ''} ${userId}`);
     },
     async invite(userId) {
@@ -145,12 +145,12 @@ export function createLimits(options: LimitsOptions): Limits {
 
 const elsewhere = ', or now where you have logged in before, or set a new password by mail';
 
-/** Strangers take turns by what counts as one address for the limits: whoever has many of these has paid for each. */
+/** Unknown callers take turns by the unit that the limits count as one address: an attacker has to pay for each of these. */
 function strangerTurn(ip: string): HashTurn {
   return { isKnown: false, source: networkOf(ip) };
 }
 
-/** What counts as one address: an IPv4 address, or the /64 network of an IPv6 one, which is what one customer has at least. */
+/** The unit that counts as one address: an IPv4 address, or the /64 network of an IPv6 address, which is the smallest that one customer has. */
 export function networkOf(ip: string): string {
   const mapped = /^::ffff:([\d.]+)$/i.exec(ip)?.[1];
   if (mapped !== undefined && isIPv4(mapped)) return mapped;

@@ -4,7 +4,7 @@ import type { LinkReader, LinkReading, LinkReadings, ReadLink } from '../app/lin
 import { linkSubject } from '../app/read-account-link.ts';
 import { appendAudit } from './audit-rows.ts';
 
-/** The row's lock lets one of any number of readers be the first. */
+/** The row lock lets one of any number of readers be the first. */
 const markRead = (table: 'account_links' | 'invitations') => `
   UPDATE ${table}
   SET read_at = coalesce(read_at, clock_timestamp()), read_by = coalesce(read_by, $2),
@@ -33,7 +33,7 @@ async function read(tx: Tx, link: ReadLink, { client, delivery }: LinkReader, by
   const { id, purpose } = link;
   const table = purpose === 'invitation' ? 'invitations' : 'account_links';
   const [marked] = await query<{ again: boolean }>(tx, marks[table], [id, client, delivery ?? null]);
-  // whoever reads a link for a mail of their own may have got it before the right one did: nobody may use it any more
+  // an unauthorised reader may have obtained the link before the right one did: the link must not be used any more
   if (marked === undefined && delivery !== undefined) await query(tx, ends[table], [id]);
   const entry = { ...by, action: 'account_link.read', subject: linkSubject(link) } as const;
   if (marked === undefined) await appendAudit(tx, { ...entry, outcome: 'failure', reason: 'read_before' });

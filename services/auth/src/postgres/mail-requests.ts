@@ -6,10 +6,10 @@ import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
 import { foldedEmail, foldEmail } from './user-rows.ts';
 
-/** Requests of a round, after which a process that stops may stop. */
+/** Requests per batch, after which a stopping process may stop. */
 const batch = 20;
 
-/** Writes down that a mail is wanted: one statement, the same for every address. */
+/** Stores a request for a mail: one statement, the same for every address. */
 export function createMailRequests(db: Database): MailRequests {
   return {
     async add({ purpose, email, origin }) {
@@ -17,7 +17,7 @@ export function createMailRequests(db: Database): MailRequests {
         randomUUIDv7(),
         purpose,
         email,
-        // nothing else that a request brings belongs into a table
+        // nothing else from a request belongs in a table
         kept(origin),
       ]);
     },
@@ -29,7 +29,7 @@ export type AnswerOptions = {
   lifetimes: LinkLifetimes;
 };
 
-/** Looks for the account of each request, and asks for its mail. Any number of replicas may do this at once. */
+/** Looks up the account of each request, and requests its mail. Any number of replicas may run this concurrently. */
 export async function answerMailRequests({ db, lifetimes }: AnswerOptions): Promise<'more' | 'idle'> {
   for (let count = 0; count < batch; count++) {
     const isAnswered = await db.transaction(async (tx) => {
@@ -47,7 +47,7 @@ function kept({ ip, userAgent, requestId, clientRequestId, clientId }: Origin) {
   return { ip, userAgent, requestId, clientRequestId, clientId };
 }
 
-/** Requests that the version before wrote down have fewer fields. */
+/** Requests stored by the previous version have fewer fields. */
 type Request = { purpose: RequestablePurpose; email: string; origin: Partial<ReturnType<typeof kept>> };
 
 const actions = { verify_email: 'email.verify.request', reset_password: 'password.reset.request' } as const;

@@ -56,7 +56,7 @@ async function revoked(tx: Tx, id: string, by: Occasion): Promise<void> {
   await appendAudit(tx, { ...by, action: 'consent.revoke', subject: { kind: 'client', id }, outcome: 'success' });
 }
 
-// a session whose refresh tokens have all expired gives no access any more
+// a session whose refresh tokens have all expired no longer gives access
 const selectSessions = `
   SELECT id, kind, ${isoMicros('open.created_at')} AS created_at, ${isoMicros('open.last_used_at')} AS last_used_at,
     ${isoMicros('open.expires_at')} AS expires_at, host(ip) AS ip, user_agent

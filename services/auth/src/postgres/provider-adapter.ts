@@ -13,18 +13,19 @@ import { claimToken, endReused } from './refresh-token-rows.ts';
 export type ProviderAdapterOptions = {
   db: Database;
   refreshTokens: RefreshTokens;
-  /** Seconds in which a refresh token may come again for its successor. */
+  /** Period in which a used refresh token may be presented again for its successor, in seconds. */
   graceSeconds: number;
   clients: ClientDirectory;
-  /** Called when something that works once came again, and what it belongs to was ended. */
+  /** Called when a single-use credential was reused and its grant was revoked. */
   onReuse: (what: string) => void;
   request: RequestInProgress;
 };
 
 /**
- * Where the provider keeps things, with an entry in the audit log for what people and clients see of it. Every conditional write is one statement whose row lock lets one of any number of replicas win; the
- * others get the error of the protocol. A grant is a row of `sessions`, and all that came from it is found only while that row has not
- * ended: so one UPDATE revokes everything at once, also what a request that is running is about to store.
+ * The provider's storage, which also writes audit entries for the events that concern users and clients. Every conditional write is one statement,
+ * whose row lock lets one of any number of replicas win; the others get the protocol's error. A grant is a row of `sessions`, and everything issued
+ * from it is found only while that row has not ended. One UPDATE therefore revokes everything at once, including what a running request is about to
+ * store.
  */
 export function providerAdapter(options: ProviderAdapterOptions): (kind: string) => Adapter {
   const { db, onReuse, request } = options;
@@ -55,7 +56,7 @@ const endSession = `
 
 type Ended = { user_id: string; client_id: string };
 
-/** By a client that asks for it, a person who logs out, or because of a reuse that the provider noticed. It asks several times. */
+/** Ends a grant: a client requested it, a user logged out, or the provider detected reuse. The provider calls this several times. */
 async function endGrant(
   { db, request }: ProviderAdapterOptions,
   grantId: string,
@@ -73,7 +74,7 @@ async function endGrant(
   });
 }
 
-/** Everybody who has the code or token could have sent it, so it is nobody's act. */
+/** Anyone with the code or token could have sent it, so no actor is recorded. */
 async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended: Ended, origin: Origin) {
   const { user_id: id, client_id: reason } = ended;
   await appendAudit(tx, { actor: null, action, subject: byUser(id), origin, outcome: 'failure', reason });
@@ -82,7 +83,7 @@ async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended
 const byUser = (id: string) => ({ kind: 'user', id }) as const;
 const byClient = (id: string) => ({ kind: 'client', id }) as const;
 
-/** What an adapter of a kind does not have is never asked of it. */
+/** The provider never calls the methods that an adapter of this kind lacks. */
 const never = async () => await Promise.reject(new Error('the provider does not do this with this kind'));
 
 function findOnly(find: (id: string) => Promise<object | undefined>): Adapter {
@@ -132,7 +133,7 @@ function grantAdapter(options: ProviderAdapterOptions): Adapter {
 const findGrant = `
   SELECT payload FROM sessions WHERE id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND expires_at > clock_timestamp()`;
 
-// FOR SHARE: a deletion waits and then ends this one too, or is seen by it. The time at which it ends is set once.
+// FOR SHARE: a concurrent deletion either waits and then ends this one too, or is visible to it. The time at which it ends is set once.
 const saveGrant = `
   WITH account AS (SELECT id FROM users WHERE id = $2 AND deleted_at IS NULL FOR SHARE)
   INSERT INTO sessions (id, user_id, client_id, payload, created_at, expires_at)
@@ -157,7 +158,7 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
     async upsert(token, payload, expiresIn) {
       const { jti: _, ...kept } = payload;
       const saved = await query(db.pool, saveRefreshToken, [hashToken(token), payload.grantId, kept, expiresIn]);
-      // the token came again within the grace, but its successor was used in the meantime
+      // the token was presented again within the grace period, but its successor has been used in the meantime
       if (saved.length === 0) throw new errors.InvalidGrant('refresh token already used');
     },
     async consume(token) {
@@ -185,7 +186,7 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
   };
 }
 
-// as if it were unused while it may come again for its successor ($2)
+// treats the token as unused while it may be presented again for its successor ($2)
 const findRefreshToken = `
   SELECT token.payload, CASE WHEN token.used_at IS NOT NULL AND NOT (
       token.used_at > clock_timestamp() - make_interval(secs => $3)

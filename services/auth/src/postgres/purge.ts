@@ -1,12 +1,12 @@
 import { query, type Queryable } from '@taskwire/postgres';
 
-/** Rows of a round, so that no statement runs long or holds many locks. */
+/** Rows per batch, so that no statement runs long or holds many locks. */
 const batch = 1_000;
 
 /**
- * Deletes a batch of what can have no use any more: tokens, codes and the like that expired (using one of those again tells
- * nothing), sessions and mailed links a week after they expired, invitations a month after they ended, log-ins of browsers, networks that nobody
- * has logged in from for long, and counts of attempts that are over. Tells whether there may be more.
+ * Deletes a batch of rows that have no further use: expired tokens, codes and the like (reuse of an expired one is no evidence of theft), sessions
+ * and mailed links a week after they expired, invitations a month after they ended, browser log-ins, networks without a log-in for a long time, and
+ * counts of attempts whose period is over. Returns whether there may be more.
  */
 export async function purgeExpired(db: Queryable): Promise<'more' | 'idle'> {
   const tokens = await query(db, deleteTokens, [batch]);
@@ -42,14 +42,14 @@ const deleteSessions = `
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 
-// a mail is tried for four days (RFC 5321 section 4.5.4.1), and has to hear until then that its link has ended
+// a mail is retried for four days (RFC 5321 section 4.5.4.1), and until then its sender must be able to read that the link has ended
 const deleteLinks = `
   DELETE FROM account_links WHERE id IN (
     SELECT id FROM account_links WHERE expires_at < clock_timestamp() - interval '7 days' ORDER BY expires_at LIMIT $1
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 
-// whoever invited looks into what became of it for some weeks; then the address is of no use
+// the inviter checks on an invitation for some weeks; after that the address has no use
 const deleteInvitations = `
   DELETE FROM invitations WHERE id IN (
     SELECT id FROM invitations WHERE least(ended_at, expires_at) < clock_timestamp() - interval '30 days'

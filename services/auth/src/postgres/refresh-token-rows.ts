@@ -1,17 +1,17 @@
 /**
- * What rotates refresh tokens, for the JSON API and the provider alike. `$1` is the hash of the token, `$2` that of its one successor.
+ * SQL for the rotation of refresh tokens, shared by the JSON API and the provider. `$1` is the hash of the token, `$2` that of its only successor.
  */
 
 /**
- * Whether a token belongs to the session's present log-in. When somebody proves again who they are, tokens from before are dead: one that was
- * stolen must not get an access token with the new time of log-in.
+ * Whether a token belongs to the session's current log-in. When the user authenticates again, earlier tokens become invalid: a stolen one must not
+ * obtain an access token with the new time of log-in.
  */
 export const isOfPresentLogin =
   '(sessions.authenticated_at IS NULL OR refresh_tokens.created_at >= sessions.authenticated_at)';
 
 /**
- * Of uses at the same time, the row lock lets one through after the other. $3 is the grace in seconds; $4 tells tokens of the JSON API
- * (true) from those of the provider's clients, who must not use each other's.
+ * The row lock serialises concurrent uses. $3 is the grace period in seconds; $4 distinguishes tokens of the JSON API (true) from those of the
+ * provider's clients, which must not use each other's.
  */
 export const claimToken = `
   UPDATE refresh_tokens SET used_at = coalesce(refresh_tokens.used_at, clock_timestamp())
@@ -25,7 +25,7 @@ export const claimToken = `
     )
   RETURNING refresh_tokens.session_id, sessions.user_id, sessions.client_id`;
 
-/** Ends the session of a token that was used before and came again. */
+/** Ends the session of a used token that was presented again. */
 export const endReused = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'refresh_token_reuse'
   FROM refresh_tokens

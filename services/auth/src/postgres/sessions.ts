@@ -9,11 +9,11 @@ import { claimToken, endReused, isOfPresentLogin } from './refresh-token-rows.ts
 import { secondsNow, userColumns } from './user-rows.ts';
 
 export type SessionLifetimes = {
-  /** How long a refresh token can be used. */
+  /** Lifetime of a refresh token, in days. */
   refreshTokenDays: number;
-  /** How long a session can go on at most. */
+  /** Maximum duration of a session, in days. */
   sessionDays: number;
-  /** How long a refresh token may come again for its successor. */
+  /** Period in which a used refresh token may be presented again for its successor, in seconds. */
   graceSeconds: number;
 };
 
@@ -100,7 +100,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     },
   };
 
-  /** Undefined when the token cannot be used (any more). */
+  /** Undefined if the token is not valid (any more). */
   async function rotate(tx: Tx, { used, next }: { used: Buffer; next: Buffer }): Promise<SessionGrant | undefined> {
     const [claimed] = await query<{ session_id: string }>(tx, {
       name: 'claim_token',
@@ -132,12 +132,12 @@ function days({ refreshTokenDays, sessionDays }: SessionLifetimes): [number, num
   return [refreshTokenDays, sessionDays];
 }
 
-/** Seconds since 1970, as the claim `auth_time` has it. */
+/** Seconds since 1970, as in the `auth_time` claim. */
 function authenticatedAt(sessions: string): string {
   return `floor(extract(epoch FROM coalesce(${sessions}.authenticated_at, ${sessions}.created_at)))::float8 AS authenticated_at`;
 }
 
-// FOR SHARE: a demotion or deletion either waits for this log-in and then ends its session, or is seen by it.
+// FOR SHARE: a concurrent demotion or deletion either waits for this log-in and then ends its session, or is visible to it.
 const openSession = `
   WITH account AS (
     SELECT * FROM users
@@ -155,14 +155,14 @@ const openSession = `
   SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('opened')}
   FROM account AS users, opened`;
 
-// Refreshes of the session wait, or were done before: then their tokens are older than the new log-in.
+// Concurrent refreshes of the session either wait or have already finished, so their tokens are older than the new log-in.
 const lockSession = `
   SELECT FROM users JOIN sessions ON sessions.user_id = users.id
   WHERE users.id = $2 AND users.deleted_at IS NULL AND users.tokens_valid_after IS NOT DISTINCT FROM $3::timestamptz
     AND sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
   FOR SHARE OF users FOR UPDATE OF sessions`;
 
-// a statement of its own, whose clock is read once the session is locked
+// a separate statement, whose clock is read once the session is locked
 const renewSession = `
   WITH session AS (
     UPDATE sessions SET authenticated_at = clock_timestamp() WHERE id = $1 RETURNING *
@@ -173,7 +173,7 @@ const renewSession = `
   SELECT ${userColumns}, session.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('session')}
   FROM session JOIN users ON users.id = session.user_id`;
 
-// A successor that is there already (the token came again within the grace) is given again, unless it was used in the meantime.
+// An existing successor (the token was presented again within the grace period) is returned again, unless it has been used in the meantime.
 const continueSession = `
   WITH account AS (
     SELECT users.*, sessions.id AS session_id, sessions.expires_at, ${authenticatedAt('sessions')}

@@ -2,10 +2,10 @@ import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
 import { appendAudit } from './audit-rows.ts';
 
-/** Keys are added one at a time: "taskkeys" as a bigint. */
+/** Serialises the addition of keys: "taskkeys" as a bigint. */
 const keysLock = '8386110886709324147';
 
-/** The signing keys as the database has them, private parts sealed. */
+/** The signing keys as stored in the database, with sealed private parts. */
 export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): SealedKeys {
   async function locked<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return await db.transaction(async (tx) => {
@@ -64,12 +64,12 @@ const selectKeys = `
 
 const insertKey = 'INSERT INTO signing_keys (kid, public_jwk, private_key, signs_from) SELECT $1, $2, $3,';
 
-// a key that waits already is the next one
+// a key that is already waiting is the next one
 const insertNext = `
   ${insertKey} clock_timestamp() + make_interval(secs => $4)
   WHERE NOT EXISTS (SELECT FROM signing_keys WHERE signs_from > clock_timestamp())`;
 
-// retired since the next one's time came
+// a key retired when its successor started signing
 const deleteRetired = `
   DELETE FROM signing_keys retired WHERE EXISTS (
     SELECT FROM signing_keys next

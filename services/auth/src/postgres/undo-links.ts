@@ -1,19 +1,19 @@
 import { isoMicros, isSqlState, query, sqlState, type Queryable, type Tx } from '@taskwire/postgres';
 import { foldEmail } from './user-rows.ts';
 
-// An open link of the purpose undo_email is both the right of an old address to take the account back, and the reservation of that address.
+// An open link of purpose undo_email is both an old address's right to take the account back and the reservation of that address.
 
 const canUndo = `purpose = 'undo_email' AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()`;
 
-/** How addresses are compared; must be the expression of the index account_links_reserved. */
+/** The expression that compares addresses; must match the index account_links_reserved. */
 const foldedAddress = 'lower(account_links.email COLLATE "C")';
 
-/** Another account may take this address back. Undoes the transaction that wanted it. */
+/** Another account may take this address back. Rolls back the transaction that wanted it. */
 class AddressReserved extends Error {
   override readonly name = 'AddressReserved';
 }
 
-/** Whether a transaction failed because another account has the address that it wanted, or may take it back. */
+/** Whether a transaction failed because another account has the address, or may take it back. */
 export function isTakenAddress(error: unknown): boolean {
   return error instanceof AddressReserved || isSqlState(error, sqlState.uniqueViolation, 'users_email_key');
 }
@@ -27,17 +27,17 @@ const findReservation = `
   SELECT FROM account_links WHERE ${foldedAddress} = $1 AND ${canUndo} AND user_id IS DISTINCT FROM $2 LIMIT 1`;
 
 /**
- * To be called after an address was written to `users`. Before, it could come too early: writing waits for the change by which another
- * account gives the address up, and that change reserves it.
- * @throws Error that `isTakenAddress` knows
+ * Must be called after an address was written to `users`. An earlier check could miss a reservation: the write waits for the change by which another
+ * account leaves the address, and that change reserves it.
+ * @throws Error recognised by `isTakenAddress`
  */
 export async function requireUnreserved(tx: Tx, email: string, userId: string): Promise<void> {
   if (await isReserved(tx, email, userId)) throw new AddressReserved('another account may take the address back');
 }
 
 /**
- * Ends the links of all addresses that the user got after a moment. An older address always wins: it cannot have been added by whoever
- * took the account over, while a later one can.
+ * Ends the links of all addresses that the user got after this moment. An older address always wins: a thief who took the account over can't have
+ * added it, but may have added a later one.
  */
 export async function endUndoLinksAfter(tx: Tx, userId: string, moment: string): Promise<void> {
   await query(tx, endAfter, [userId, moment]);
@@ -48,8 +48,8 @@ const endAfter = `
   WHERE user_id = $1 AND created_at > $2::timestamptz AND ${canUndo}`;
 
 /**
- * Ends the link of the address that the user has moved back to, and those of later ones, as if the change had been undone. False when
- * the address had no such link. To be called with the user's row locked.
+ * Ends the link of the address that the user has moved back to, and those of later addresses, as if the change had been undone. Returns false if the
+ * address had no such link. Must be called with the user's row locked.
  */
 export async function endUndoLinksSince(tx: Tx, userId: string, email: string): Promise<boolean> {
   const [link] = await query<{ since: string }>(tx, findSince, [userId, foldEmail(email)]);

@@ -16,13 +16,13 @@ export type UserRowChange = {
   id: string;
   by: Occasion;
   decide: DecideChange;
-  /** Of links that the change calls for. */
+  /** The lifetimes of links that the change creates. */
   lifetimes: LinkLifetimes;
-  /** How long a deletion can be taken back. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
-/** Changes a user in the caller's transaction, under a lock, with all that follows from it; undefined when there never was one. */
+/** Changes a user in the caller's transaction, under a lock, with all consequences; undefined if the user never existed. */
 export async function changeUserRow(
   tx: Tx,
   { id, by, decide, ...settings }: UserRowChange,
@@ -48,8 +48,8 @@ export async function announce(
   await appendEvents(tx, [{ type, aggregateId: user.id, payload: { user_id: user.id, timestamp: user.updated_at } }]);
 }
 
-// The row is locked by an earlier statement: an UPDATE that had to wait for a log-in would have read the clock before it waited, and
-// tokens_valid_after would be older than the token that the log-in was given.
+// An earlier statement locks the row: an UPDATE that had to wait for a log-in would have read the clock before it waited, and tokens_valid_after
+// would be older than the token issued at that log-in.
 const updateUser = `
   UPDATE users SET
     email = $2, name = $3, role = $4, email_verified = $5,
@@ -68,7 +68,7 @@ const updateUser = `
 const endSessions = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = $2 WHERE user_id = $1 AND ended_at IS NULL`;
 
-// whoever let a client administer did so with the role of then: more of it needs to be asked for again
+// a user who let a client administer did so with their role at that time: additional rights require a new consent
 const endAdministration = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'revoked'
   WHERE user_id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND EXISTS (
@@ -95,7 +95,9 @@ async function applyChange(tx: Tx, user: StoredUser, change: UserChange): Promis
   return changed;
 }
 
-/** Whoever asked for another address may not be who ends access, sets a password or moves the account: their change ends with these. */
+/**
+ * The requester of another address may not be the one who ends access, sets a password or changes the address: such an event cancels their change.
+ */
 function pendingAfter(user: StoredUser, change: UserChange): string | null {
   if (change.pendingEmail !== undefined) return change.pendingEmail;
   const ends = change.endsSessions !== undefined || change.passwordHash !== undefined || isAnotherAddress(user, change);
@@ -108,7 +110,7 @@ type Changed = Pick<UserRowChange, 'by' | 'lifetimes' | 'restoreDays'> & {
   after: StoredUser;
 };
 
-/** What a change means for mailed links, and whom it is told. */
+/** Applies a change's consequences for mailed links, and requests the notifications about it. */
 async function followUp(tx: Tx, changed: Changed): Promise<void> {
   const { before, change, after } = changed;
   const { id: user_id, updated_at: timestamp } = after;
@@ -120,7 +122,7 @@ async function followUp(tx: Tx, changed: Changed): Promise<void> {
   await followRole(tx, changed);
 }
 
-/** Links to the old address end; it can take the account back for some time, unless it gave it back itself. */
+/** Links to the old address end. It can take the account back for some time, unless the change was made by the old address itself. */
 async function moveLinks(tx: Tx, { before, change, after: { id, email }, by, lifetimes }: Changed): Promise<void> {
   await requireUnreserved(tx, email, id);
   await voidLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'email_changed');
@@ -148,7 +150,7 @@ async function followPassword(tx: Tx, { change, after, by, lifetimes }: Changed)
     await notifyAccount(tx, 'auth.account.restored', { user_id: id, timestamp, actor: actorOf(by) });
   } else if (change.passwordHash !== undefined) {
     await voidLinks(tx, id, ['reset_password'], 'password_changed');
-    // who undid a change knows, and is mailed the link that sets a password
+    // the user who undid a change knows about it, and is mailed the link that sets a password
     if (change.endsSessions === 'email_undone') return;
     await notifyAccount(tx, 'auth.account.password_changed', { user_id: id, timestamp });
   }
@@ -172,9 +174,9 @@ async function followDeletion(
   tx: Tx,
   { after: { id, updated_at: timestamp }, by, restoreDays }: Changed,
 ): Promise<void> {
-  // links that undo a change stay: they work again when the user is restored, and reserve the address for that
+  // links that undo a change stay: they are valid again once the user is restored, and reserve the address until then
   await voidLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'user_deleted');
-  // by its schedule the service deletes only accounts that nobody has claimed
+  // the schedule only deletes accounts that were never claimed
   if (by.actor?.kind === 'system') return;
   const [deletion] = await query<{ until: string }>(tx, restorableAt, [id, restoreDays]);
   const restorable_until = restoreDays === 0 ? null : (deletion?.until ?? null);
@@ -187,7 +189,7 @@ function isAnotherAddress(user: StoredUser, { email }: UserChange): boolean {
   return email !== undefined && foldEmail(email) !== foldEmail(user.email);
 }
 
-/** Counting locks nothing, so nobody waits in a circle. */
+/** Counting takes no locks, so it can't cause a deadlock. */
 async function isThereAnotherAdmin(tx: Tx, id: string): Promise<boolean> {
   await lockAdmins(tx);
   const others = await query(tx, "SELECT FROM users WHERE role = 'admin' AND deleted_at IS NULL AND id <> $1 LIMIT 1", [

@@ -4,8 +4,8 @@ import { conditions, containing, toTimestamp } from './conditions.ts';
 import { internalUserColumns, restorableUntil, userColumns } from './user-rows.ts';
 
 /**
- * Users that are not deleted, or only deleted ones that are not erased, by id, which is by time of creation: a row never moves, so pages are stable.
- * `restoreDays`: how long deleted users can be restored.
+ * Lists users that aren't deleted, or only deleted ones that aren't erased, by id, and thus by time of creation. A row never moves, so pages are
+ * stable. `restoreDays`: how long deleted users can be restored.
  */
 export async function listUsers(db: Queryable, filter: UserFilter, restoreDays: number): Promise<ListedUser[]> {
   const { text, after, order, isDeleted } = filter;
@@ -34,15 +34,15 @@ function deletionColumns(restoreDays: number): string {
 }
 
 /**
- * Users by (updated_at, id), deleted ones too. A reader that goes on from the last row it saw misses nothing, although rows are
- * not committed in the order of their times: a change that is stamped but not yet committed would be passed by. So only changes
- * older than every transaction that runs are given; the rest is for the next call, a moment later.
+ * Lists users by (updated_at, id), including deleted ones. A reader that continues after the last row it saw misses nothing, although rows aren't
+ * committed in the order of their timestamps: a change that is stamped but not yet committed would be skipped. Therefore only changes older than
+ * every running transaction are returned; the rest follows with the next call, a moment later.
  *
- * Why this holds: a change is stamped after its transaction began, so with the horizon at the earliest begin (or now, if nothing
- * runs) each change below it was committed when the horizon was read, and the second statement, with a later snapshot, sees it.
- * That is why it has to be two statements. (Rows would slip through if the server's clock were set back; full sweeps find those.)
+ * Why this is correct: a change is stamped after its transaction began. The horizon is the earliest start of a running transaction (or now, if none
+ * runs), so each change below it was committed when the horizon was read. The second statement, with a later snapshot, sees it. That is why two
+ * statements are needed. (Rows would be skipped if the server's clock were set back; full sweeps find those.)
  *
- * A bare updated_at in ORDER BY would be the text that is given, for which there is no index: each page would sort all users behind it.
+ * A bare updated_at in ORDER BY would mean the text in the select list, which has no index: each page would sort all users behind it.
  */
 export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Promise<InternalUser[]> {
   const [horizon] = await query<{ at: string }>(db, oldestTransaction);
@@ -63,8 +63,8 @@ export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Pr
   );
 }
 
-// now() is when this statement arrived, before it looked at the others. Text, because a Date would lose the microseconds.
-// The service's own log-in makes all changes, and sees the transactions of its own log-in.
+// now() is when this statement arrived, before it read the other transactions. The result is text, because a Date would lose the microseconds.
+// The service's own database role makes all changes, and can see the transactions of its own role.
 const oldestTransaction = `
   SELECT least(now(), min(xact_start))::text AS at
   FROM pg_stat_activity

@@ -1,6 +1,6 @@
 import { isoMicros } from '@taskwire/postgres';
 
-/** The columns of a `User`, of the table or alias `users`. */
+/** The columns of a `User`, for the table or alias `users`. */
 export const userColumns = `
   users.id, users.email, users.name, users.role, users.email_verified, users.version,
   ${isoMicros('users.created_at')} AS created_at, ${isoMicros('users.updated_at')} AS updated_at`;
@@ -12,22 +12,22 @@ export const internalUserColumns = `${userColumns},
 /** The columns of a `StoredUser`. */
 export const storedUserColumns = `${internalUserColumns}, users.pending_email`;
 
-/** Until when a deleted user can be restored; `days` is a parameter or a number. */
+/** The time until which a deleted user can be restored; `days` is a parameter or a number. */
 export function restorableUntil(days: string): string {
   return `(users.deleted_at + make_interval(days => ${days}))`;
 }
 
-/** How addresses are compared; must be the expression of the index users_email_key. */
+/** The expression that compares addresses; must match the index users_email_key. */
 export const foldedEmail = 'lower(users.email COLLATE "C")';
 
-/** What a folded column is compared with. */
+/** The value that a folded column is compared with. */
 export function foldEmail(email: string): string {
   return email.trim().toLowerCase();
 }
 
 /**
- * The time, in whole seconds as a JWT counts them. Rounded down, a token that is made right after tokens_valid_after would look older than it; so iat is
- * never before it. (Up to a second in the future then; verifiers allow for clocks that differ.)
+ * The current time in whole seconds, as a JWT counts them. Rounded down, a token issued right after tokens_valid_after would look older than it, so
+ * iat is never before it. (It may then be up to a second in the future; verifiers tolerate clock differences.)
  */
 export const secondsNow = `
   greatest(

@@ -11,13 +11,13 @@ import { listChangedUsers, listUsers } from './user-lists.ts';
 import { foldedEmail, foldEmail, restorableUntil, secondsNow, storedUserColumns, userColumns } from './user-rows.ts';
 
 export type UserSettings = {
-  /** How long links work, in seconds. */
+  /** Lifetimes of links, in seconds. */
   lifetimes: LinkLifetimes;
-  /** How many days a deletion can be taken back. */
+  /** Days within which a deletion can be reversed. */
   restoreDays: number;
 };
 
-/** Undoes the creation of an account whose invitation has ended meanwhile. */
+/** Rolls back the creation of an account whose invitation has ended in the meantime. */
 class InvitationEnded extends Error {}
 
 export function createUsers(db: Database, settings: UserSettings): Users {
@@ -148,7 +148,7 @@ const insertUser = `
   SELECT $1, $2, $3, $4, $5, $6, $7, stamp.at, stamp.at FROM (SELECT clock_timestamp() AS at) stamp
   RETURNING ${userColumns}`;
 
-/** $2: for how many days. */
+/** $2: the number of days. */
 const isRestorable = `erased_at IS NULL AND ${restorableUntil('$2')} > clock_timestamp()`;
 
 const findRestorable = `

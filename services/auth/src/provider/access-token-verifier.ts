@@ -3,10 +3,10 @@ import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
 import type { KeyRing } from '../app/signing-key-ports.ts';
 
-/** Gives the claims of an access token of ours that has not expired; undefined for anything else. */
+/** Returns the claims of one of our access tokens if it hasn't expired; undefined for anything else. */
 export type VerifyAccessToken = (token: string) => Promise<JWTPayload | undefined>;
 
-/** A user's claims; a token whose subject is its client belongs to that client (RFC 9068 section 2.2). */
+/** A user's claims. A token whose subject equals its client belongs to that client (RFC 9068 section 2.2). */
 export const userClaims = z.object({ sub: z.string(), sid: z.string(), iat: z.number() });
 
 export function accessTokenVerifier(issuer: string, ring: KeyRing): VerifyAccessToken {

@@ -13,10 +13,10 @@ import { askForMailPage, donePage, newPasswordPage } from './pages/account-pages
 import { pageHeaders } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
 
-/** What the pages do; the same as the JSON API does. */
+/** The actions behind the pages; the JSON API uses the same ones. */
 export type AccountActions = {
   askForMail(purpose: RequestablePurpose, email: string, origin: Origin): Promise<void>;
-  /** A link that works, or has done its work. @throws Problem `link_not_valid`. */
+  /** Returns a link that is valid or has already been used. @throws Problem `link_not_valid`. */
   checkLink(token: string, purpose: LinkPurpose): Promise<AccountLink>;
   isHolder(visitor: LinkVisitor, link: AccountLink): Promise<boolean>;
   verifyEmail(given: { token: string; new_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
@@ -29,13 +29,13 @@ export type AccountPagesOptions = {
   issuer: string;
   formKey: Buffer;
   actions: AccountActions;
-  /** The user whom a browser is logged in as. */
+  /** Returns the user logged in to the provider in this browser. */
   browserUser(request: Request, response: Response): Promise<string | undefined>;
-  /** Further pages, made with the path that all of them are below. */
+  /** Further pages, built with the path that all of them are below. */
   others: readonly ((base: string) => Page)[];
 };
 
-/** The pages that links in mails open, and those that ask for such mails. They belong to no log-in of a client, and need none. */
+/** The pages that mailed links open, and those that request such mails. They belong to no client's log-in and don't require one. */
 export function accountPages(options: AccountPagesOptions): OwnPath[] {
   const base = `${new URL(options.issuer).pathname}/account`;
   const forms = ownForms(options);
@@ -50,7 +50,7 @@ export function accountPages(options: AccountPagesOptions): OwnPath[] {
     path: `${base}/${page.name}`,
     async handle(request, response) {
       const { status, body } = await answer(page, request, response);
-      // the address of the page has the token of a link
+      // the URL of the page contains the token of a link
       response.writeHead(status, { ...pageHeaders(), 'Referrer-Policy': 'no-referrer' }).end(body);
     },
   }));

@@ -2,10 +2,10 @@ import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Sessions, Subject } from '../app/ports.ts';
 
-/** An account as `findAccount` gives it. */
+/** An account as returned by `findAccount`. */
 export type KnownAccount = Account & { subject: Subject };
 
-/** Users as the provider sees them; deleted ones are not there. */
+/** Returns users to the provider. Deleted users are not found. */
 export function findAccount(sessions: Sessions) {
   return async (_ctx: unknown, id: string): Promise<KnownAccount | undefined> => {
     const subject = await sessions.subject(id);
@@ -14,7 +14,7 @@ export function findAccount(sessions: Sessions) {
     return {
       accountId: user.id,
       subject,
-      // which of these are shown is decided by scope and consent
+      // scope and consent decide which of these claims are returned
       claims: () => ({
         sub: user.id,
         email: user.email,
@@ -29,8 +29,9 @@ export function findAccount(sessions: Sessions) {
 type Token = { kind: string; grantId?: string | undefined; scope?: string | undefined };
 
 /**
- * Makes a user's access token say what services read: what was allowed of OpenID Connect beside the scopes of the service, the role, whether the address is verified, the session (the grant it comes from), when the person logged in, and a
- * time of issue that is never before `tokens_valid_after`. Tokens that a client gets in its own name stay as they are.
+ * Adds the claims that services read to a user's access token: the OpenID Connect scopes granted beside the service's scopes, the role, whether the
+ * address is verified, the session (the grant that the token comes from), the time of the log-in, and an `iat` that is never before
+ * `tokens_valid_after`. Tokens that a client obtains in its own name are left unchanged.
  */
 export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
   if (token.kind !== 'AccessToken') return;
@@ -50,14 +51,14 @@ export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { pay
   if (authTime !== undefined) payload['auth_time'] = authTime;
 }
 
-/** With `openid` in its scope a token is good at userinfo, whatever service it is for: one log-in gives one token for both. */
+/** A token with `openid` in its scope is valid at userinfo, whichever service it is for: one log-in yields one token for both. */
 function openidScopeOf(ctx: KoaContextWithOIDC): string {
   const { params, requestParamScopes, entities } = ctx.oidc;
   const wanted = params?.['scope'] === undefined ? sourceOf(ctx)?.scopes : requestParamScopes;
   return entities.Grant?.getOIDCScopeFiltered(wanted ?? new Set()) ?? '';
 }
 
-/** The code or refresh token that a token is given for. */
+/** The authorization code or refresh token that is exchanged for a token. */
 function sourceOf({ oidc: { entities } }: KoaContextWithOIDC) {
   return entities.AuthorizationCode ?? entities.RefreshToken;
 }

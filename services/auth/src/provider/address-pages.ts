@@ -10,30 +10,30 @@ import type { Way } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
 
 type Options = AccountPagesOptions & {
-  /** The path that all pages of accounts are below. */
+  /** The path that all account pages are below. */
   base: string;
 };
 
-/** The pages of links about the address of an account: it is verified, replaced, or given back. */
+/** The pages of links about the address of an account: verify it, replace it, or restore the old one. */
 export function addressPages(options: Options): Page[] {
   return [verificationPage(options), confirmationPage(options), undoPage(options)];
 }
 
-/** A link that somebody is about to use, or has used already. */
+/** A link that a visitor is about to use or has already used. */
 type Step = { link: AccountLink; form: LinkForm; visit: Visit };
 
 type LinkPage = {
   name: string;
   purpose: LinkPurpose;
-  /** Where to go with a link that cannot be used. */
+  /** The way to a new link if this one can't be used. */
   way: Way;
-  /** Says that the link has done its work. */
+  /** Confirms that the link has been used. */
   done: Answer;
   show(step: Step): Promise<Answer>;
   use(sent: URLSearchParams, step: Step): Promise<Answer>;
 };
 
-/** The page of one kind of link: it shows nothing, and does nothing, before the link is known to be one of ours. */
+/** The page of one kind of link. It shows nothing and does nothing until the link is known to be ours. */
 function linkPage({ actions, base }: Options, { name, purpose, way, done, show, use }: LinkPage): Page {
   async function check(token: string, visit: Visit, next: (step: Step) => Promise<Answer>): Promise<Answer> {
     let link: AccountLink | undefined;
@@ -91,7 +91,7 @@ function confirmationPage(options: Options): Page {
   return linkPage(options, {
     ...{ name: 'confirm_email', purpose: 'confirm_email', way, done },
     async show({ form, link, visit }) {
-      // otherwise the password shows that the account is theirs
+      // otherwise the password proves that the account is theirs
       const isEnough =
         link.requested?.by === 'admin' || (await actions.isHolder(await visitorOf(visit, options), link));
       return ok(confirmEmailPage({ ...form, link, needsPassword: !isEnough }));
@@ -134,7 +134,7 @@ function undoPage(options: Options): Page {
   });
 }
 
-/** A field that was left empty was not filled in. */
+/** Treats an empty field as not filled in. */
 function filledIn(sent: URLSearchParams, field: string): string | undefined {
   const value = sent.get(field) ?? '';
   return value === '' ? undefined : value;

@@ -3,15 +3,15 @@ import type { Audit } from '../app/audit.ts';
 import { requestOrigin } from './origin.ts';
 
 /**
- * Records that the token endpoint said no, with why a client could not authenticate. What it gave out is recorded with the change of code or refresh token that it
- * came from.
+ * Records a refusal by the token endpoint, with the reason why a client failed to authenticate. Issued tokens are recorded with the consumption of
+ * the authorization code or refresh token that they come from.
  */
 export async function recordRefusal(audit: Audit, ctx: KoaContextWithOIDC, why: string | undefined): Promise<void> {
   if (ctx.oidc?.route !== 'token' || ctx.status < 400 || ctx.status >= 500) return;
   const { error } = ctx.body as { error?: string };
   const id = ctx.oidc.client?.clientId;
   const client = id === undefined ? null : ({ kind: 'client', id } as const);
-  // one whose authentication failed is only said to be this client
+  // a client that failed to authenticate only claims to be this client
   const actor = error === 'invalid_client' ? null : client;
   await audit.recordRefusal({
     actor,
@@ -24,12 +24,12 @@ export async function recordRefusal(audit: Audit, ctx: KoaContextWithOIDC, why: 
 }
 
 /**
- * Records the tokens that clients get in their own name, once a day for each client and set of scopes: services get a token every few minutes.
- * The first one of a day is not given when this fails.
+ * Records the tokens that clients obtain in their own name, once a day for each client and set of scopes: services request a token every few minutes.
+ * If this fails, the first token of the day is not issued.
  */
 export function recordOwnTokens(audit: Audit) {
   let day = '';
-  // as many as clients have sets of scopes
+  // one entry for each client and set of scopes
   let recorded = new Set<string>();
   return async (ctx: KoaContextWithOIDC): Promise<void> => {
     const token = ctx.oidc?.route === 'token' && ctx.status === 200 ? ctx.oidc.entities.ClientCredentials : undefined;

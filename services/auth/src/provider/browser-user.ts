@@ -4,10 +4,10 @@ import type { Providers } from './provider.ts';
 
 type Context = Parameters<Provider['Session']['get']>[0];
 
-/** What the provider has of Koa, which its types leave out. */
+/** The part of Koa's application that the provider has but its types omit. */
 type Application = { createContext(request: Request, response: Response): Context };
 
-/** The user whom a browser is logged in as at the provider; undefined where nobody is, or the log-in has ended. */
+/** Returns the user logged in to the provider in a browser; undefined if no user is logged in or the log-in has ended. */
 export function browserUser(providers: Providers) {
   return async (request: Request, response: Response): Promise<string | undefined> => {
     const provider = (await providers()) as Provider & Application;

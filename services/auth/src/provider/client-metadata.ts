@@ -1,14 +1,14 @@
 import type { RegisteredClient } from '../app/client-ports.ts';
 import { isNative } from './native-clients.ts';
 
-/** A client as the provider reads it (OpenID Connect Dynamic Client Registration 1.0 section 2), with what it was granted. */
+/** A client's metadata as the provider reads it (OpenID Connect Dynamic Client Registration 1.0 section 2), with the scopes it was granted. */
 export function clientMetadata(client: RegisteredClient): object {
   const isInteractive = client.grant_types.includes('authorization_code');
   return {
     client_id: client.client_id,
     client_name: client.client_name ?? client.client_id,
     token_endpoint_auth_method: authenticationOf(client),
-    // in the place of the secret stands its hash: see `compareClientSecret`
+    // the secret is replaced by its hash: see `compareClientSecret`
     ...(client.secret_hash === undefined ? {} : { client_secret: client.secret_hash }),
     ...(client.jwks === undefined ? {} : { jwks: client.jwks }),
     grant_types: client.grant_types,

@@ -3,11 +3,12 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import type { Logger } from '@taskwire/telemetry';
 
-/** Why a client could not authenticate. `reason` is one of a few texts and has nothing that the caller chose; `detail` has figures. */
+/** Why a client failed to authenticate. `reason` is one of a fixed set of texts and contains nothing chosen by the caller; `detail` holds figures. */
 export type ClientRefusal = { reason: string; detail?: string };
 
 /**
- * Logs why clients cannot authenticate, which callers are never told (they may be guessing), and gives the reason of a request for its audit entry.
+ * Logs why clients fail to authenticate, and returns the reason for the audit entry of a request. Callers never see the reason, because they may be
+ * guessing.
  */
 export function explainClientRefusals(provider: Provider, logger: Logger): (ctx: object) => string | undefined {
   const reasons = new WeakMap<object, string>();
@@ -27,7 +28,7 @@ export function explainClientRefusals(provider: Provider, logger: Logger): (ctx:
   return (ctx) => reasons.get(ctx);
 }
 
-/** What the provider says, in the words of an operator. */
+/** The provider's messages, reworded for operators. */
 const reasons: Readonly<Record<string, string>> = {
   'client not found': 'no client has this id',
   'invalid secret provided': 'the secret is wrong',
@@ -49,10 +50,10 @@ function refusalOf(ctx: KoaContextWithOIDC, told: string): ClientRefusal {
   return { reason: reasons[told] ?? told };
 }
 
-/** The difference of clocks that requests themselves may make, in seconds. */
+/** Clock difference, in seconds, that network latency alone may cause. */
 const tolerated = 5;
 
-/** Whether an assertion was refused for its times, and what they say of the clock that made it. */
+/** Whether an assertion was refused because of its timestamps, and what they reveal about the clock of the client that made it. */
 function clockFault({ oidc }: KoaContextWithOIDC, told: string): ClientRefusal | undefined {
   const claims = claimsOf(oidc.params?.['client_assertion']);
   if (claims === undefined) return undefined;
@@ -70,7 +71,7 @@ function clockFault({ oidc }: KoaContextWithOIDC, told: string): ClientRefusal |
   };
 }
 
-/** What the provider's check of ours says of an assertion that expires too far from now. */
+/** The message of our additional check for an assertion that expires too far in the future. */
 export const assertionTooLong = 'the assertion lives too long';
 
 function claimsOf(assertion: unknown): JWTPayload | undefined {
@@ -81,7 +82,7 @@ function claimsOf(assertion: unknown): JWTPayload | undefined {
   }
 }
 
-/** The id that a caller claims, as far as an id can be written. */
+/** The client id that a caller claims, if it is a well-formed id. */
 function claimedId({ oidc, headers }: KoaContextWithOIDC): string | undefined {
   const basic = /^basic (.+)$/i.exec(headers.authorization ?? '')?.[1];
   const [named] = basic === undefined ? [] : Buffer.from(basic, 'base64').toString('latin1').split(':');

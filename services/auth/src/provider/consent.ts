@@ -7,16 +7,18 @@ import { openidScopes, scopesForUsers } from './resources.ts';
 
 type Grant = InstanceType<Provider['Grant']>;
 
-/** What a client asks a person for, as far as it was granted it: nothing else can be in a token, whatever the request says. */
+/**
+ * The scopes that a client requests from a user, limited to those granted to the client: a token can contain nothing else, whatever the request says.
+ */
 export type Asked = {
   openid: string[];
   /** Scopes by audience. */
   resources: Record<string, string[]>;
-  /** Audiences for which it also asks for `admin`, which the role of the person cannot give. */
+  /** Audiences for which it also requests `admin`, which the user's role doesn't allow. */
   refused: string[];
 };
 
-/** What a request asks for. */
+/** Returns what a request asks for. */
 export function askedOf(client: Client, params: Record<string, unknown>, role: Role): Asked {
   const requested = new Set(String(params['scope'] ?? '').split(' '));
   const audiences = [params['resource'] ?? []].flat().map(String);
@@ -37,12 +39,12 @@ export function askedOf(client: Client, params: Record<string, unknown>, role: R
   };
 }
 
-/** Members have nothing to administer; were they asked, a client could wait for their promotion. */
+/** Members have nothing to administer. If they could consent to it, a client could wait for their promotion. */
 function canAllow(role: Role, scope: string): boolean {
   return scope !== 'admin' || role !== 'member';
 }
 
-/** Puts what a person allows into a grant; what their role cannot give counts as refused, until it can. */
+/** Adds what a user allows to a grant. Scopes that their role doesn't allow count as rejected until it does. */
 export function allow(grant: Grant, { openid, resources, refused }: Asked): void {
   if (openid.length > 0) grant.addOIDCScope(openid);
   for (const [audience, scopes] of Object.entries(resources)) {
@@ -59,8 +61,8 @@ export function allow(grant: Grant, { openid, resources, refused }: Asked): void
 }
 
 /**
- * The provider's own policy, which asks about each request of a native client. Public clients with an address of the machine are asked about each
- * time too, and so is whoever can allow administration, whatever they allowed before.
+ * The provider's own policy, which prompts for consent to each request of a native client. Public clients with a loopback address also prompt each
+ * time, and so does any user who can allow administration, whatever they allowed before.
  */
 export function consentPolicy(): interactionPolicy.DefaultPolicy {
   const policy = base();

@@ -4,7 +4,7 @@ import { readFormText, readPostedForm, replayBody } from './form.ts';
 import { stayLoggedIn } from './stay-logged-in.ts';
 import type { Providers } from './provider.ts';
 
-/** The paths below the issuer that the provider answers itself. */
+/** Paths below the issuer that the provider answers itself. */
 const paths = [
   '/.well-known/openid-configuration',
   '/.well-known/oauth-authorization-server',
@@ -21,14 +21,15 @@ const paths = [
 ];
 
 /**
- * OpenID Connect Core 1.0 section 3.1.2.1 and RP-Initiated Logout 1.0 section 2 want these for GET and POST. A browser brings no SameSite=Lax cookie
- * with the form of another site, and the provider would have us give that protection up; so the form becomes the address of a GET.
+ * OpenID Connect Core 1.0 section 3.1.2.1 and RP-Initiated Logout 1.0 section 2 require these endpoints to accept GET and POST. A browser doesn't
+ * send a SameSite=Lax cookie with another site's form, and the provider's own solution would weaken that protection. The form is therefore turned
+ * into the query of a GET.
  */
 const asQuery = ['/authorize', '/logout'];
 
 /**
- * The provider's endpoints. It is made to believe that it is at its issuer, whatever host a request names: addresses that it shows or
- * sends browsers to are never made from what a caller says.
+ * The provider's endpoints. The provider is made to believe that it runs at its issuer, whatever host a request names: URLs that it shows or
+ * redirects to are never built from caller input.
  */
 export function providerEndpoints(issuer: string, providers: Providers): OwnPath[] {
   const { pathname, host, protocol } = new URL(issuer);
@@ -59,7 +60,7 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
         request.headers['x-forwarded-host'] = host;
         request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
         response.setHeader('Content-Security-Policy', policy);
-        // all of these are no-store but the keys and the discovery documents; this one depends on a bearer token besides
+        // all of these responses are no-store, except the keys and the discovery documents; this one also depends on a bearer token
         if (inside.startsWith('/userinfo')) response.setHeader('Vary', 'Authorization');
         await provider.callback()(request, response);
       },
@@ -68,7 +69,7 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
 
   return [
     ...paths.map((path) => endpoint(mount + path, (url) => url.slice(mount.length))),
-    // RFC 8414 section 3 and its reading of OpenID Connect Discovery put the issuer's path behind
+    // RFC 8414 section 3, and its interpretation of OpenID Connect Discovery, append the issuer's path
     ...['/.well-known/openid-configuration', '/.well-known/oauth-authorization-server'].map((path) =>
       endpoint(path + mount, () => path),
     ),
@@ -76,8 +77,8 @@ export function providerEndpoints(issuer: string, providers: Providers): OwnPath
 }
 
 /**
- * In bytes, encoded as in an address. The request that has them fits into the 16 KiB that a service takes of all headers, beside a browser's own, and
- * the redirect that repeats them into the 32 KiB that the gateway takes of an answer's.
+ * Maximum length of a query, in bytes as encoded in the URL. A request with such a query, together with a browser's own headers, fits into the 16 KiB
+ * that a service accepts for all headers. The redirect that repeats the query fits into the 32 KiB that the gateway accepts for response headers.
  */
 const longestQuery = 14_000;
 
@@ -86,5 +87,7 @@ function refuseLongQuery(query: URLSearchParams): void {
   throw problem('uri_too_long', `The parameters may have ${longestQuery} bytes at most, encoded as in an address.`);
 }
 
-/** Of answers without a page of ours. `script-src` is there for the provider to name the one script of a form_post answer. */
+/**
+ * The policy of responses that aren't one of our pages. `script-src` is present so that the provider can add the one script of a form_post response.
+ */
 const policy = "default-src 'none'; script-src; base-uri 'none'; frame-ancestors 'none'";

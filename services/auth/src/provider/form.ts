@@ -4,10 +4,10 @@ import { bodyLimitOf } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { readBytes, refuseManyParameters } from '@taskwire/http-server';
 
-/** In bytes; what the gateway lets through. */
+/** Maximum size in bytes: the gateway's limit. */
 const largest = bodyLimitOf({ path: '/oidc' });
 
-/** The text of a form that was sent. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`, `bad_request`. */
+/** Returns the text of a posted form. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`, `bad_request`. */
 export async function readFormText(request: IncomingMessage): Promise<string> {
   if (request.method !== 'POST') {
     throw problem('method_not_allowed', 'Use GET, HEAD, POST.', { headers: { Allow: 'GET, HEAD, POST' } });
@@ -20,14 +20,14 @@ export async function readFormText(request: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** Its fields. @throws as `readFormText`. */
+/** Returns the fields of a posted form. @throws as `readFormText`. */
 export async function readPostedForm(request: IncomingMessage): Promise<URLSearchParams> {
   return new URLSearchParams(await readFormText(request));
 }
 
 /**
- * Has the provider read a body that was read here already. It takes a parsed one only with a warning on stderr, which would stand between the lines of
- * our logs; it reads by `iterator` as long as the request is `readable`.
+ * Makes the provider read a body that has already been read here. The provider accepts a parsed body only with a warning on stderr, which would end
+ * up between our log lines. It reads through `iterator` as long as the request is `readable`.
  */
 export function replayBody(request: IncomingMessage, text: string): void {
   Object.defineProperty(request, 'readable', { value: true });
@@ -38,7 +38,7 @@ export function replayBody(request: IncomingMessage, text: string): void {
   });
 }
 
-/** Whether a form carries this token; the time tells nothing of it. */
+/** Whether a form carries this token. The comparison takes constant time. */
 export function hasToken(form: URLSearchParams, token: string): boolean {
   const given = Buffer.from(form.get('form_token') ?? '');
   const wanted = Buffer.from(token);

@@ -27,25 +27,25 @@ export type InteractionOptions = {
   sessions: Sessions;
   audit: Audit;
   deviceProofs: DeviceProofs;
-  /** Forms carry a token made with it. */
+  /** The key that form tokens are made with. */
   formKey: Buffer;
 };
 
 type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
-/** What somebody is asked to allow. */
+/** The consent requested from a user. */
 type Question = { email: string; role: Role; asked: Asked };
 type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
 
 /**
- * The pages between a client's request and its answer: log-in and consent. Which of them is shown, the provider decides. An interaction
- * belongs to the browser that has its signed cookie; a form counts only with the token of that interaction and from our own origin.
+ * The pages between a client's request and its response: log-in and consent. The provider decides which one is shown. An interaction belongs to the
+ * browser that holds its signed cookie. A form is accepted only with the token of that interaction and from our own origin.
  */
 export function interactionPages(options: InteractionOptions): OwnPath {
   const { issuer, formKey, sessions } = options;
 
-  /** Of the consent page it is for what the page showed: if that changed meanwhile, the form does not count. */
+  /** The token of the consent page also covers what the page showed: if that has changed since, the form is rejected. */
   function formToken({ uid, prompt }: Interaction, shown: unknown): string {
     return createHmac('sha256', formKey)
       .update(`${prompt.name} ${uid} ${JSON.stringify(shown)}`)
@@ -85,7 +85,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     return subject.user;
   }
 
-  /** Lets somebody go on who has verified their address meanwhile. */
+  /** Continues the interaction of a user who has verified their address in the meantime. */
   async function goOn(step: Step): Promise<void> {
     const { provider, interaction, request, response } = step;
     if ((await personOf(interaction)).email_verified) {
@@ -95,7 +95,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     await show(step, refusal.status, { email: '', refusal });
   }
 
-  /** What somebody is asked to allow, if that is the step. */
+  /** Returns what the user is asked to consent to, if consent is the current step. */
   async function questionOf(provider: Provider, interaction: Interaction): Promise<Question | undefined> {
     const { params, prompt } = interaction;
     if (prompt.name !== 'consent') return undefined;
@@ -188,7 +188,7 @@ function interactionPath(issuer: string, uid: string): string {
   return `${new URL(issuer).pathname}/interaction/${uid}`;
 }
 
-/** The path below which an account's own pages are. */
+/** The path that an account's own pages are below. */
 function accountPath(issuer: string): string {
   return `${new URL(issuer).pathname}/account`;
 }
@@ -197,7 +197,7 @@ function loginHint({ params }: Interaction): string {
   return typeof params['login_hint'] === 'string' ? params['login_hint'] : '';
 }
 
-/** RFC 9700 section 4.7 and OWASP's cheat sheet on CSRF: an unguessable token, and the origin that browsers name. */
+/** RFC 9700 section 4.7 and OWASP's CSRF cheat sheet: requires an unguessable token and our own Origin header. */
 function requireOwnForm(request: Request, form: URLSearchParams, own: { origin: string; token: string }): void {
   const { origin } = request.headers;
   const isFromElsewhere = origin !== undefined && origin !== own.origin;

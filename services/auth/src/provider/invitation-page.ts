@@ -7,7 +7,7 @@ import { donePage, failedPage } from './pages/account-pages.ts';
 import { invitationPage as render } from './pages/invitation-page.ts';
 import { refusalText } from './refusal.ts';
 
-/** What the page does; the same as the JSON API does. */
+/** The actions behind the page; the JSON API uses the same ones. */
 export type InvitationActions = {
   /** @throws Problem `registration_closed`, `link_not_valid`. */
   openInvitation(token: string): Promise<{ email: string; name: string | null }>;
@@ -17,7 +17,7 @@ export type InvitationActions = {
   ): Promise<unknown>;
 };
 
-/** The page that the link of an invitation opens: it asks for a name and a password, and makes the account. */
+/** The page that an invitation's link opens. It asks for a name and a password, and creates the account. */
 export function invitationPage(actions: InvitationActions) {
   return (base: string): Page => {
     const action = `${base}/invitation`;

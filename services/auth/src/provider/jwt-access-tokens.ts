@@ -12,15 +12,15 @@ type Options = {
 };
 
 /**
- * Introspection (RFC 7662) and revocation (RFC 7009) of our own JWT access tokens, which the provider refuses as
- * `unsupported_token_type` once it knows the client. So all that it demands of a client is demanded here too.
+ * Introspection (RFC 7662) and revocation (RFC 7009) of our own JWT access tokens, which the provider refuses as `unsupported_token_type` once it has
+ * identified the client. All of its requirements for clients are therefore enforced here too.
  */
 export function answerForJwtAccessTokens(options: Options): void {
   const { provider, verify } = options;
   const refused = new WeakMap<object, { context: KoaContextWithOIDC; answer: Answer; within: Within }>();
   const note = (answer: Answer) => (context: KoaContextWithOIDC, error: Error) => {
     if (!(error instanceof errors.UnsupportedTokenType)) return;
-    // what the provider knows of the request (`Provider.ctx`) is gone when it has answered
+    // the provider's request context (`Provider.ctx`) no longer exists once it has responded
     refused.set(context, { context, answer, within: AsyncLocalStorage.snapshot() });
   };
   provider.on('introspection.error', note(introspect));
@@ -35,7 +35,7 @@ export function answerForJwtAccessTokens(options: Options): void {
       const claims = await verify(String(params?.['token']));
       await found.within(async () => await found.answer(found.context, { ...options, client, claims }));
     } catch (error) {
-      // as the provider has it
+      // as the provider does
       ctx.status = 500;
       ctx.body = { error: 'server_error', error_description: 'oops! something went wrong' };
       provider.emit('server_error', found.context, error);
@@ -47,7 +47,7 @@ type Within = ReturnType<typeof AsyncLocalStorage.snapshot>;
 type Question = Options & { client: Client; claims: JWTPayload | undefined };
 type Answer = (ctx: KoaContextWithOIDC, question: Question) => Promise<void>;
 
-/** Whoever may not know gets the answer of a token that is not good (RFC 7662 section 2.2). */
+/** A caller without the right to introspect gets the response for an inactive token (RFC 7662 section 2.2). */
 async function introspect(ctx: KoaContextWithOIDC, { client, claims, ...options }: Question): Promise<void> {
   ctx.status = 200;
   ctx.body = { active: false };
@@ -57,8 +57,9 @@ async function introspect(ctx: KoaContextWithOIDC, { client, claims, ...options 
 }
 
 /**
- * The token of a user ends with all else that came from the same consent, as the provider has it for opaque ones. What is no good (any
- * more), or another's, is answered alike (RFC 7009 section 2.2). A client's own token comes from no consent and cannot be revoked.
+ * Revoking a user's token also revokes everything else that came from the same consent, as the provider does for opaque tokens. A token that is
+ * invalid, expired, or another client's gets the same response (RFC 7009 section 2.2). A client's own token comes from no consent and can't be
+ * revoked.
  */
 async function revoke(ctx: KoaContextWithOIDC, { client, claims, provider }: Question): Promise<void> {
   if (claims !== undefined && isOwn(client, claims)) {
@@ -74,13 +75,13 @@ function isOwn(client: Client, claims: JWTPayload): boolean {
   return claims['client_id'] === client.clientId;
 }
 
-/** The service that a token is for may look at it: RFC 7662 section 4 wants to know who asks. */
+/** The service that a token is for may introspect it: RFC 7662 section 4 requires callers to be authorized. */
 function isForItsAudience(client: Client, { aud }: JWTPayload): boolean {
   const served = client['introspects'];
   return Array.isArray(served) && [aud].flat().some((audience) => served.includes(audience));
 }
 
-/** What is known now of whom the token belongs to. */
+/** Returns the current state of the token's owner. */
 async function ownerNow(claims: JWTPayload, { provider, sessions }: Options): Promise<object | 'ended'> {
   if (claims.sub === claims['client_id']) return (await provider.Client.find(String(claims.sub))) ? {} : 'ended';
   const { data } = userClaims.safeParse(claims);

@@ -3,13 +3,13 @@ import type { KoaContextWithOIDC } from 'oidc-provider';
 import { pageHeaders } from './pages/html.ts';
 import { onwardPage } from './pages/onward-page.ts';
 
-/** Where the provider answers what somebody did on a page of ours: log-in, consent and log-out. */
+/** The routes on which the provider responds to an action on one of our pages: log-in, consent and log-out. */
 const afterForms = ['resume', 'end_session_confirm'];
 
 /**
- * Sends a browser back to an application by a page of ours, not by a redirect. Chromium holds every redirect that follows a form to the `form-action` of its
- * page, also those of the application beyond its redirect URI, which nobody here knows: the browser would stay where it is. The page ends the
- * chain of redirects, and opens the address by a GET of its own; `form-action` stays as narrow as it was.
+ * Sends a browser back to an application through a page of ours, not through a redirect. Chromium applies the page's `form-action` to every redirect
+ * that follows a form, including the application's redirects after its redirect URI, which this service can't know: the browser would stop there. The
+ * page ends the chain of redirects and opens the URL with a GET of its own, so `form-action` stays narrow.
  */
 export function leadOnByPage(ctx: KoaContextWithOIDC): void {
   if (ctx.status !== 303 || !afterForms.includes(ctx.oidc.route)) return;
@@ -21,15 +21,16 @@ export function leadOnByPage(ctx: KoaContextWithOIDC): void {
   ctx.body = onwardPage(to);
 }
 
-/** The same for an answer to a form that is not the provider's. */
+/** Does the same for a response to a form that isn't the provider's. */
 export function sendOn(request: IncomingMessage, response: ServerResponse, to: string): void {
   if (needsPage(request, to)) response.writeHead(200, pageHeaders()).end(onwardPage(to));
   else response.writeHead(303, { Location: to, 'Content-Length': '0' }).end();
 }
 
 /**
- * Browsers say that they open a document (Fetch Metadata); other programs follow a redirect, and would not open the page. An app's own scheme ends the chain,
- * and stands in `form-action`: mobile browsers open apps right after a button was pressed, and a page in between would undo that.
+ * Browsers declare that they open a document (Fetch Metadata); other programs follow a redirect and wouldn't open the page. A custom scheme of an app
+ * ends the chain, and is listed in `form-action`: mobile browsers open apps only directly after a button was pressed, and a page in between would
+ * prevent that.
  */
 function needsPage(request: IncomingMessage, to: string): boolean {
   return request.headers['sec-fetch-dest'] === 'document' && /^https?:/i.test(to);

@@ -7,9 +7,9 @@ type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
 
 export type OwnForms = {
-  /** The token for the forms of this browser, which gets a cookie if it has none. */
+  /** Returns the token for this browser's forms. Sets the cookie if the browser doesn't have one yet. */
   tokenFor(request: Request, response: Response): string;
-  /** @throws Problem `forbidden` for a form that was not shown to this browser by us. */
+  /** @throws Problem `forbidden` for a form that this service didn't show to this browser. */
   requireOwn(request: Request, form: URLSearchParams): void;
 };
 
@@ -18,8 +18,8 @@ const cookieName = 'taskwire_forms';
 const cookiePattern = /(?:^|;\s*)taskwire_forms=([\w-]{22})(?:;|$)/;
 
 /**
- * Forms of pages that belong to nobody's log-in (OWASP's cheat sheet on CSRF, signed double submit): the token is an HMAC over a cookie that
- * other sites can neither read nor send. The origin that a browser names says nothing here: pages with `no-referrer` have none.
+ * CSRF protection for forms on pages outside any log-in (OWASP's CSRF cheat sheet, signed double submit). The token is an HMAC over a cookie that
+ * other sites can neither read nor send. The Origin header can't be used here: pages with `no-referrer` have none.
  */
 export function ownForms({ issuer, formKey }: { issuer: string; formKey: Buffer }): OwnForms {
   const { origin, pathname, protocol } = new URL(issuer);

@@ -8,16 +8,16 @@ import { refusalOf } from './refusal.ts';
 export type Request = Parameters<OwnPath['handle']>[0];
 export type Response = Parameters<OwnPath['handle']>[1];
 
-/** What a page answers. */
+/** The response of a page. */
 export type Answer = { status: number; body: string };
 
-/** A request for a page, with the token for the forms that the page shows. */
+/** A request for a page, with the token for the forms on that page. */
 export type Visit = { request: Request; response: Response; formToken: string };
 
 /** A page below `<issuer>/account/`. */
 export type Page = {
   name: string;
-  /** Shows it; changes nothing, whoever opens it. */
+  /** Shows the page. Opening it changes nothing. */
   get(visit: Visit): Promise<Answer>;
   post(form: URLSearchParams, visit: Visit): Promise<Answer>;
 };
@@ -26,14 +26,14 @@ export function ok(body: string): Answer {
   return { status: 200, body };
 }
 
-/** A link that cannot be used, and the way to another one, where there is one. */
+/** The page for a link that can't be used, with the way to a new one, if any. */
 export function ended(refused: Problem, way: Way | undefined): Answer {
-  // a link that did its work is not one that does not work
+  // a link that has been used is not an invalid one
   const title = isOfUsedLink(refused) ? 'This link was used before' : 'This link is invalid or has expired';
   return { status: refused.status, body: failedPage({ title, text: refused.detail, way }) };
 }
 
-/** What can be told the person on a page; the rest is thrown. */
+/** Returns a failure that may be shown to the user on a page; throws any other. */
 export async function refusal(work: () => Promise<unknown>, request: Request): Promise<Problem | undefined> {
   try {
     await work();
@@ -43,7 +43,7 @@ export async function refusal(work: () => Promise<unknown>, request: Request): P
   }
 }
 
-/** The token that stands in the address of a page. */
+/** The token in the URL of a page. */
 export function tokenIn({ query }: Request): string {
   const { token } = query;
   return typeof token === 'string' ? token : '';

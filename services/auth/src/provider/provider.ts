@@ -23,15 +23,15 @@ import { interactionPolicy } from './verification-prompt.ts';
 
 export type ProviderOptions = {
   issuer: string;
-  /** Origins of pages that may call the endpoints for every client. */
+  /** Origins of pages that may call the endpoints on behalf of any client. */
   corsOrigins: readonly string[];
   adapter: (kind: string) => Adapter;
   keys: () => Promise<KeyRing>;
   sessions: Sessions;
   refreshTokens: RefreshTokens;
-  /** Cookies are signed with it. */
+  /** The key that cookies are signed with. */
   cookieKey: Buffer;
-  /** Whether an address has to be verified before clients get anything. */
+  /** Whether clients obtain nothing until the address is verified. */
   requireVerifiedEmail: boolean;
   lifetimes: { accessTokenSeconds: number; refreshTokenDays: number; sessionDays: number };
   audit: Audit;
@@ -41,8 +41,8 @@ export type ProviderOptions = {
 export type Providers = () => Promise<Provider>;
 
 /**
- * The OpenID provider. It is made anew when the keys change, which takes some milliseconds: all that it remembers is in the database, so
- * requests that run go on with the one that they began with.
+ * The OpenID provider. It is recreated when the keys change, which takes some milliseconds. All of its state is in the database, so requests in
+ * progress continue with the instance that they began with.
  */
 export function createProviders(options: ProviderOptions): Providers {
   let made: { ring: KeyRing; provider: Provider } | undefined;
@@ -54,16 +54,16 @@ export function createProviders(options: ProviderOptions): Providers {
   };
 }
 
-/** The longest that a client's assertion may live: its jti is kept for as long. */
+/** Maximum lifetime of a client's assertion; its jti is kept for as long. */
 const assertionSeconds = 300;
 /** OAuth 2.1 section 4.1.2 recommends a minute at most. */
 const codeSeconds = 60;
-/** How long somebody may take to log in and to consent. */
+/** Maximum time for a user to log in and consent. */
 const interactionSeconds = 1_800;
-/** How long others may keep the keys, in seconds: a key is known to all long before it first signs. */
+/** Cache lifetime of the published keys, in seconds. A key is published long before it first signs. */
 const jwksMaxAge = 300;
 const daySeconds = 86_400;
-/** How long a browser stays logged in without being used. */
+/** Time after which an unused browser log-in ends. */
 const browserSeconds = 14 * daySeconds;
 
 function createProvider(
@@ -73,10 +73,10 @@ function createProvider(
 ): Provider {
   const { issuer, logger } = options;
   const provider = new Provider(issuer, configuration(options, ring));
-  // what stands before it is nginx, and addresses are made from the issuer anyway
+  // nginx is the only proxy in front of it, and URLs are built from the issuer anyway
   provider.proxy = true;
   Object.assign(provider.Client.prototype, { compareClientSecret });
-  // a grant is a session, and has an id of the same kind
+  // a grant is a session and has the same kind of id
   Object.assign(provider.Grant.prototype, { generateTokenId: () => randomUUIDv7() });
   Object.assign(provider.RefreshToken.prototype, {
     generateTokenId() {
@@ -90,13 +90,13 @@ function createProvider(
     await recordRefusal(options.audit, ctx as KoaContextWithOIDC, whyRefused(ctx));
     await recordToken(ctx as KoaContextWithOIDC);
     if (ctx.path === '/revoke' && ctx.body === '') {
-      // an empty answer has no type (oidc-client-ts refuses text), but for clients that accept JSON alone (simple-oauth2)
+      // an empty response has no type (oidc-client-ts rejects text), except for clients that accept JSON only (simple-oauth2)
       if (ctx.get('accept').includes('json')) ctx.type = 'application/json; charset=utf-8';
       else ctx.remove('Content-Type');
     }
     if (ctx.status === 303) leadOnByPage(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
-    // as our contracts have it, and as clients that know no other JSON type want it
+    // as our contracts specify, and as clients require that know no other JSON type
     ctx.type = 'application/json; charset=utf-8';
     ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
   });
@@ -106,7 +106,7 @@ function createProvider(
   const failed = (_ctx: unknown, error: unknown) =>
     logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
   provider.on('server_error', failed);
-  // what Koa itself reports, which its types leave out
+  // errors that Koa itself reports, which its types omit
   (provider as NodeJS.EventEmitter).on('error', (error: unknown) => failed(undefined, error));
   return provider;
 }
@@ -136,7 +136,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     },
     responseTypes: ['code'],
     scopes: openidScopes,
-    // what was allowed is in the ID token too: many clients never ask userinfo
+    // the allowed claims are in the ID token too: many clients never call userinfo
     conformIdTokenClaims: false,
     claims: { openid: ['sub'], profile: ['name', 'updated_at'], email: ['email', 'email_verified'] },
     pkce: { required: () => true },
@@ -148,7 +148,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
       clientAuthSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519', 'PS256'],
       idTokenSigningAlgValues: ['ES256'],
     },
-    // RFC 9700 section 2.2.2: rotation for all; a reuse ends the family, see the adapter
+    // RFC 9700 section 2.2.2: rotation for every client; reuse revokes the token family, see the adapter
     rotateRefreshToken: true,
     assertJwtClientAuthClaimsAndHeader,
     allowOmittingSingleRegisteredRedirectUri: false,
@@ -172,7 +172,7 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
-      // a token that is bound to a key would have to be checked by every service
+      // every service would have to verify the key that a token is bound to
       dPoP: { enabled: false },
       introspection: { enabled: true, allowedPolicy: isOwnToken },
       revocation: { enabled: true, allowedPolicy: isOwnToken },
@@ -184,19 +184,19 @@ function configuration(options: ProviderOptions, ring: KeyRing): Configuration {
   };
 }
 
-/** What a client does with tokens of others is none of its business; for it they do not exist. */
+/** Other clients' tokens don't exist for a client. */
 function isOwnToken(_ctx: unknown, client: { clientId: string }, token: { clientId?: string | undefined }): boolean {
   return token.clientId === client.clientId;
 }
 
-/** Digests have one length, whatever was sent. */
+/** Compares digests, which have a fixed length whatever was sent. */
 function compareClientSecret(this: { clientSecret: string }, given: string): boolean {
   const digest = createHash('sha256').update(given).digest();
   const known = Buffer.from(this.clientSecret, 'base64url');
   return known.length === digest.length && timingSafeEqual(known, digest);
 }
 
-/** The issuer is the one audience: an assertion that another server was meant to get is not good here (RFC 7523bis section 3). */
+/** The issuer is the only accepted audience: an assertion intended for another server is not valid here (RFC 7523bis section 3). */
 function assertJwtClientAuthClaimsAndHeader(
   ctx: KoaContextWithOIDC,
   claims: Record<string, unknown>,

@@ -3,7 +3,7 @@ import { Problem } from '@taskwire/errors';
 
 type Request = Parameters<OwnPath['handle']>[0];
 
-/** A failure that the person is told on the page that they came from; its headers are set on the answer of the request. @throws any other failure. */
+/** Returns a failure that is shown on the page the user came from; sets its headers on the response. @throws any other failure. */
 export function refusalOf(failure: unknown, request: Request): Problem {
   if (!(failure instanceof Problem) || (failure.status >= 500 && failure.code !== 'unavailable')) throw failure;
   for (const [name, value] of Object.entries(failure.headers)) request.res?.setHeader(name, value);

@@ -4,14 +4,14 @@ import * as errors from 'oidc-provider/lib/helpers/errors.js';
 
 type ResourceIndicators = NonNullable<NonNullable<Configuration['features']>['resourceIndicators']>;
 
-/** The scopes of OpenID Connect: what a client may know of a person, and whether it may go on without them. */
+/** The scopes of OpenID Connect: what a client may know about a user, and whether it may continue without them. */
 export const openidScopes = ['openid', 'offline_access', 'profile', 'email'];
 
-/** One audience for each service (RFC 8707); a client gets tokens for those that it was granted, as JWTs (RFC 9068). */
+/** One audience for each service (RFC 8707). A client obtains tokens for the audiences it was granted, as JWTs (RFC 9068). */
 export function resourceIndicators(accessTokenSeconds: number): ResourceIndicators {
   return {
     enabled: true,
-    /** A client that was granted one audience need not name it. */
+    /** A client that was granted one audience doesn't have to name it. */
     defaultResource(ctx, client, oneOf) {
       if (oneOf !== undefined) return [...oneOf];
       // a user's token without a resource is for userinfo
@@ -21,7 +21,7 @@ export function resourceIndicators(accessTokenSeconds: number): ResourceIndicato
       if (only === undefined || others.length > 0) throw new errors.InvalidTarget('resource must name one audience');
       return only.audience;
     },
-    /** A code or refresh token for one audience needs no further word when it is exchanged. */
+    /** A code or refresh token for one audience can be exchanged without naming it again. */
     useGrantedResource: () => true,
     getResourceServerInfo(ctx, resource, client): ResourceServer {
       const isItself = isForClientItself(ctx);
@@ -39,7 +39,7 @@ export function resourceIndicators(accessTokenSeconds: number): ResourceIndicato
   };
 }
 
-/** The scopes of an audience that a client may ask users for; undefined when it may ask for none. */
+/** Returns the scopes of an audience that a client may request from users; undefined if there are none. */
 export function scopesForUsers(client: Client, audience: string): readonly string[] | undefined {
   return grantedScopes(settingsOf(client), audience, 'user');
 }
@@ -48,7 +48,7 @@ function ownScopes(client: Client, audience: string): readonly string[] | undefi
   return grantedScopes(settingsOf(client), audience, 'service');
 }
 
-/** What a client was granted, which the provider carries along with its other metadata. */
+/** The scopes that a client was granted, which the provider keeps with its other metadata. */
 function settingsOf(client: Client): ClientScopes {
   return { grants: (client['grants'] ?? []) as ClientScopes['grants'], grant_types: client.grantTypes ?? [] };
 }
@@ -57,7 +57,7 @@ function isForClientItself(ctx: KoaContextWithOIDC): boolean {
   return ctx.oidc.params?.['grant_type'] === 'client_credentials';
 }
 
-/** RFC 6749 section 3.3: without a scope, all that were granted; with one that was not granted, none. */
+/** RFC 6749 section 3.3: a request without a scope gets all granted scopes; a request with a scope that wasn't granted gets none. */
 function settleScope(ctx: KoaContextWithOIDC, granted: readonly string[]): void {
   const { params } = ctx.oidc;
   if (params === undefined) return;

@@ -11,8 +11,8 @@ type Asked = {
 };
 
 /**
- * Answers the log-out page's form when somebody chose to stay: the application gets its user back, and nothing has changed. The provider itself would end what
- * the person allowed to the application. The form needs no token for that; its address counts only if it is one of the client's.
+ * Handles the log-out form when the user chose to stay logged in: the application gets its user back and nothing changes. The provider itself would
+ * revoke the user's consent for the application. The form needs no token for that; its URL is used only if it is registered for the client.
  */
 export async function stayLoggedIn(provider: Provider, { request, response, form }: Asked): Promise<void> {
   const address = form.get('post_logout_redirect_uri');

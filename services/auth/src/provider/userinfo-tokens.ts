@@ -8,14 +8,15 @@ type Options = { provider: Provider; verify: VerifyAccessToken; sessions: Sessio
 const claimsAtUserinfo = userClaims.extend({ client_id: z.string(), scope: z.string(), exp: z.number() });
 
 /**
- * Has userinfo take access tokens for a service too, when their scope has `openid`: a front end then needs one token, not two. Userinfo is the issuer's
- * own, so no service learns anything from a token that it could not get from the issuer with the same consent; what tokens are good for at the
- * services stays a matter of their audience (RFC 8707). Revoked and expired tokens, and those of ended sessions, are unknown here as they are there.
+ * Makes userinfo accept access tokens for a service too, when their scope includes `openid`, so that a front end needs one token, not two. Userinfo
+ * belongs to the issuer, so a service learns nothing from a token that it couldn't get from the issuer with the same consent. At the services, the
+ * audience still decides which tokens are accepted (RFC 8707). Tokens that are revoked or expired, or whose session has ended, are rejected here as
+ * they are there.
  */
 export function takeJwtsAtUserinfo({ provider, verify, sessions }: Options): void {
   const { AccessToken } = provider;
   const findStored = AccessToken.find.bind(AccessToken);
-  // the provider asks for JWTs here at userinfo alone: introspection and revocation have an answer for them before
+  // the provider looks up JWTs here only for userinfo: introspection and revocation are answered before this
   const find: typeof findStored = async (value, options) => {
     if (typeof value !== 'string' || value.split('.').length !== 3) return await findStored(value, options);
     const { data } = claimsAtUserinfo.safeParse(await verify(value));

@@ -3,12 +3,13 @@ import { Check, Prompt } from 'oidc-provider/lib/helpers/interaction_policy/inde
 import type { KnownAccount } from './accounts.ts';
 import { consentPolicy } from './consent.ts';
 
-/** The name of the step between log-in and consent in which somebody has to verify their address. */
+/** The name of the prompt, between log-in and consent, that asks the user to verify their address. */
 export const verificationPrompt = 'verify_email';
 
 /**
- * The steps of a log-in. Where addresses have to be verified, no client gets anything in the name of an account whose address is not, whatever it
- * was granted before: neither a page for consent nor a silent answer comes before this step (`prompt=none` is answered with `interaction_required`).
+ * The prompts of a log-in. Where verified addresses are required, no client obtains anything in the name of an account whose address is unverified,
+ * whatever it was granted before: neither the consent page nor a silent response precedes this prompt (`prompt=none` is answered with
+ * `interaction_required`).
  */
 export function interactionPolicy({ requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
   const policy = consentPolicy();

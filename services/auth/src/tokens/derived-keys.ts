@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 
-/** A key of 256 bits for one purpose (RFC 5869): what leaks of one says nothing of the others, or of the secret. */
+/** A 256-bit key for one purpose (RFC 5869): a leaked key reveals nothing about the others or the secret. */
 export function derivedKey(
   secret: Buffer,
   purpose: 'cookies' | 'forms' | 'refresh tokens' | 'account links' | 'devices' | 'known networks' | 'rate limits',

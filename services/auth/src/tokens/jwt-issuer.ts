@@ -4,7 +4,7 @@ import { SignJWT } from 'jose';
 import type { TokenIssuer } from '../app/ports.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
-/** Access tokens of the JSON API as JWTs of RFC 9068, for every service at once. They carry every scope of users: the front end is our own. */
+/** Issues the JSON API's access tokens as JWTs (RFC 9068), for every service at once. They contain every user scope: the front end is our own. */
 export function createJwtIssuer(options: { issuer: string; lifetimeSeconds: number; keys: SigningKeys }): TokenIssuer {
   const { issuer, lifetimeSeconds, keys } = options;
   return {

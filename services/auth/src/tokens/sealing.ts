@@ -4,7 +4,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 const nonceLength = 12;
 const tagLength = 16;
 
-/** Encrypts with AES-256-GCM, bound to `name`: what was sealed under one name does not open under another. */
+/** Encrypts with AES-256-GCM, bound to `name`: data sealed under one name can't be opened under another. */
 export function seal(secret: Buffer, name: string, plain: Buffer): Buffer {
   const nonce = randomBytes(nonceLength);
   const cipher = createCipheriv('aes-256-gcm', secret, nonce, { authTagLength: tagLength }).setAAD(Buffer.from(name));
@@ -12,7 +12,7 @@ export function seal(secret: Buffer, name: string, plain: Buffer): Buffer {
   return Buffer.concat([nonce, cipher.getAuthTag(), sealed]);
 }
 
-/** @throws when the secret or the name is another, or the bytes were changed. */
+/** @throws if the secret or the name differs, or the bytes were changed. */
 export function unseal(secret: Buffer, name: string, sealed: Buffer): Buffer {
   const nonce = sealed.subarray(0, nonceLength);
   const tag = sealed.subarray(nonceLength, nonceLength + tagLength);

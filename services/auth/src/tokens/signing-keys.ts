@@ -5,19 +5,19 @@ import { bySystem, type Occasion } from '../app/audit.ts';
 import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
 import { seal, unseal } from './sealing.ts';
 
-/** How long keys are used before the database is asked again: a key that another replica brought is known after this. */
+/** The time for which keys are used before the database is read again: a key added by another replica is known after this time. */
 const freshMs = 10_000;
 
 type Key = { kid: string; publicJwk: PublicJwk; privateKey: KeyObject; verifier: CryptoKey; signsAt: number };
 
 export type SigningKeys = KeySource & {
-  /** The same object as long as the same keys are there and the same one signs. */
+  /** Returns the same object as long as the keys and the one that signs are unchanged. */
   ring(): Promise<KeyRing>;
 };
 
 /**
- * The keys of tokens. The first one is made when it is first asked for; which one signs follows from the clock, so that a rotation needs
- * neither a restart nor an agreement of replicas. Known keys outlive an outage of the database.
+ * The signing keys of tokens. The first key is created when it is first requested. The clock determines which key signs, so a rotation requires
+ * neither a restart nor coordination between replicas. Known keys remain usable during a database outage.
  */
 export function createSigningKeys(
   stored: SealedKeys,
@@ -51,7 +51,7 @@ export function createSigningKeys(
 
   async function current(): Promise<Key[]> {
     if (known === undefined) return await reload();
-    // in the background: nobody waits for keys while there are some, and a failure leaves those
+    // in the background: no caller waits while keys are known, and a failure leaves them in use
     if (now() - askedAt >= freshMs) reload().catch(() => undefined);
     return known;
   }
@@ -72,16 +72,16 @@ export function createSigningKeys(
   };
 }
 
-/** Brings the next key when it is time, and removes those that have been retired for long. */
+/** Adds the next key when it is due, and removes those that have been retired long enough. */
 export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: RotationSchedule) {
   async function addNext(by: Occasion): Promise<boolean> {
     return await stored.addNext(await newKey(secret), schedule.overlapSeconds, by);
   }
 
   return {
-    /** Brings the next key now; false when one is waiting for its time already. */
+    /** Adds the next key now; false if one is already waiting to start. */
     addNext,
-    /** What is due. Any number of replicas may do this at once. */
+    /** Adds and removes the keys that are due. Any number of replicas may run this concurrently. */
     async keepSchedule(): Promise<{ added: boolean; removed: string[] }> {
       const keys = await stored.all();
       const newest = keys[0];
@@ -93,11 +93,11 @@ export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: Rotatio
 }
 
 export type RotationSchedule = {
-  /** How long a key signs. */
+  /** The time for which a key signs. */
   rotationSeconds: number;
-  /** How long a key is shown before it signs: longer than anybody keeps the keys that they fetched. */
+  /** The time for which a key is published before it signs: longer than any client caches the keys. */
   overlapSeconds: number;
-  /** How long a key is shown after it signed: longer than its tokens live, and than they are of use as a hint at log-out. */
+  /** The time for which a key is published after it signed: longer than its tokens live and are useful as a hint at log-out. */
   retiredSeconds: number;
 };
 
@@ -112,7 +112,7 @@ async function newKey(secret: Buffer): Promise<Omit<SealedKey, 'signsInMs'>> {
   };
 }
 
-/** Opened once for each key: private keys do not change, times may (in tests, and when clocks are set). */
+/** Opens each key only once: private keys don't change, but times may (in tests, and when clocks are set). */
 async function open(sealed: SealedKey, known: Key[] | undefined, secret: Buffer, now: number): Promise<Key> {
   const { kid, publicJwk } = sealed;
   const signsAt = now + sealed.signsInMs;

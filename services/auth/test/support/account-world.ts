@@ -28,28 +28,28 @@ export const newPassword = 'a much better horse battery';
 
 export type AccountWorld = AuthWorld & {
   rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
-  /** An address that nobody came from before. */
+  /** An address that no earlier request came from. */
   freshIp(): { 'x-forwarded-for': string };
   register(email: string): Promise<Account>;
-  /** What is to be published of mails with links for this user, oldest first. */
+  /** The events about mailed links for this user that are to be published, oldest first. */
   linkEvents(userId: string): Promise<LinkEvent[]>;
-  /** Reads a link for its one delivery, as often as wanted, or for another. */
+  /** Reads a link: for its one delivery, any number of times, or for another delivery. */
   readLink(id: string, client?: typeof mailer, delivery?: string | null): Promise<Answer>;
-  /** The token of the link that was asked for last. */
+  /** The token of the most recently requested link. */
   lastToken(userId: string): Promise<string>;
   forgot(email: string, headers?: Record<string, string>): Promise<Answer>;
-  /** Asks for a reset; gives its token once the worker was there. */
+  /** Requests a reset; returns its token once the worker has handled the request. */
   resetToken(user: Account): Promise<string>;
   /** Uses a verification link, logged in with this access token or not at all. */
   verify(token: string, as?: string): Promise<Answer>;
-  /** Uses a verification link without being logged in, and sets the password of the account. */
+  /** Uses a verification link without being logged in, and sets the account's password. */
   claim(token: string, wanted?: string): Promise<Answer>;
   reset(token: string, wanted?: string): Promise<Answer>;
   logIn(email: string, wanted: string): Promise<Answer>;
   me(token: string): Promise<Answer>;
 };
 
-/** Auth without its workers, so that what is to be published can be read in the outbox, and requests for mails wait until they are looked at. */
+/** Auth without its workers: events to be published can be read in the outbox, and requests for mails wait until a test handles them. */
 export async function accountWorld(settings: Record<string, string> = {}): Promise<AccountWorld> {
   const clients = JSON.stringify([mailer, otherMailer, reader].map((client) => client.settings));
   const world = await authWorld(

@@ -13,7 +13,7 @@ type Call = {
 
 export type Api = ReturnType<typeof createApi>;
 
-/** Calls a running Auth. Each answer to an operation is checked against its contract, problems against theirs. */
+/** Calls a running Auth. Each response of an operation is checked against its contract, and each problem against the contract of problems. */
 export function createApi(baseUrl: string) {
   async function raw(path: string, init: RequestInit = {}): Promise<Answer> {
     const response = await fetch(`${baseUrl}${path}`, init);
@@ -68,7 +68,7 @@ function checkContract(route: Route, answer: Answer): void {
 
 type Problem = { status: number; code: string; detail: string; errors?: { field: string; code: string }[] };
 
-/** The answer as a problem document (RFC 9457). */
+/** The response as a problem document (RFC 9457). */
 export function expectProblem(answer: Answer, code?: string): Problem {
   expect(answer.headers.get('content-type')).to.match(/^application\/problem\+json/, answer.text);
   const problem = schemas.problem.parse(answer.body);

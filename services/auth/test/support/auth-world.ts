@@ -16,7 +16,7 @@ import { createApi, type Api } from './api.ts';
 type Overrides = Parameters<typeof wire>[1];
 export type Wired = Awaited<ReturnType<typeof wire>>;
 
-/** The wired service on a free port, with a database and a broker of its own. */
+/** The wired service on a free port, with its own database and broker. */
 export type AuthWorld = {
   database: TestDatabase;
   broker: TestBroker;
@@ -24,14 +24,14 @@ export type AuthWorld = {
   api: Api;
   /** The environment that the service was wired with. */
   settings: Record<string, string>;
-  /** Every line that was logged. */
+  /** Every logged line. */
   logLines: string[];
   /** Starts another replica on the same database and broker. */
   replica(settings?: Record<string, string>, overrides?: Overrides): Promise<{ service: Wired; api: Api }>;
   stop(): Promise<void>;
 };
 
-/** A client with a secret, as the configuration has it beside the secret itself. */
+/** A client with a secret, as in the configuration, and the secret itself. */
 export function withSecret(client_id: string, client_secret: string, grants: { audience: string; scopes: string[] }[]) {
   const secret_hash = createHash('sha256').update(client_secret).digest('base64url');
   return { client_id, client_secret, settings: { client_id, secret_hash, grants } };
@@ -40,12 +40,12 @@ export function withSecret(client_id: string, client_secret: string, grants: { a
 export const tasksClient = withSecret('tasks', 'a-secret-of-tasks-with-32-characters', [
   { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
 ]);
-/** With all that has to be encoded in HTTP Basic, and two audiences. */
+/** Contains every character that HTTP Basic requires to be encoded, and has two audiences. */
 export const notificationsClient = withSecret('notifications+co:%41', 'p%c+ a:n&d=-with-more-than-32-characters', [
   { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] },
   { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] },
 ]);
-/** May ask Auth for a token, but not for a scope. */
+/** May request a token from Auth, but no scope. */
 export const scopelessClient = withSecret('scopeless', 'a-secret-of-scopeless-with-32-characters', [
   { audience: 'urn:taskwire:auth', scopes: [] },
 ]);
@@ -60,7 +60,7 @@ export async function authWorld(settings: Record<string, string> = {}, overrides
     KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),
     OIDC_CLIENTS: JSON.stringify(clients),
     LOG_LEVEL: 'debug',
-    // as npm start has it; who registers and who is verified is the matter of tests of their own
+    // as npm start configures it; registration and verification have tests of their own
     REGISTRATION: 'open',
     AUTH_REQUIRE_VERIFIED_EMAIL: 'false',
     ...settings,
@@ -99,18 +99,18 @@ export async function authWorld(settings: Record<string, string> = {}, overrides
   };
 }
 
-/** What a hash costs is no matter of most tests. */
+/** Most tests don't depend on the cost of a hash. */
 const cheap = { memory: 64, passes: 1, parallelism: 1 };
 
-/** Argon2id at next to no cost. */
+/** Argon2id at almost no cost. */
 export function cheapPasswords() {
   return createPasswords({ cost: cheap, concurrency: 2, queue: 1_000, metrics: new Registry() });
 }
 
-/** The password of everybody that `addUser` makes. */
+/** The password of every user created by `addUser`. */
 export const password = 'correct horse battery';
 
-/** How long links work that tests have made without the service, in seconds. */
+/** Lifetimes of links created by tests without the service, in seconds. */
 export const linkLifetimes = {
   verify_email: 86_400,
   reset_password: 3_600,
@@ -120,7 +120,7 @@ export const linkLifetimes = {
 
 let people = 0;
 
-/** A user straight into the tables (through the real writer, so with their event), as the command line does. */
+/** Adds a user directly to the tables (through the real writer, so with their event), as the command line does. */
 export async function addUser(
   world: AuthWorld,
   role: 'admin' | 'manager' | 'member',
@@ -144,14 +144,14 @@ export async function addUser(
   return user;
 }
 
-/** A logged-in user. */
+/** Logs a user in. */
 export async function logIn(world: AuthWorld, email: string) {
   const answer = await world.api.call('login', { body: { email, password } });
   if (answer.status !== 200) throw new Error(`log-in answered ${answer.status}: ${answer.text}`);
   return answer.body as { access_token: string; refresh_token: string; user: { id: string; version: number } };
 }
 
-/** A user of this role with their token. */
+/** Creates a user with this role and returns them with their token. */
 export async function loggedIn(world: AuthWorld, role: 'admin' | 'manager' | 'member') {
   const user = await addUser(world, role);
   const session = await logIn(world, user.email);
@@ -168,7 +168,7 @@ export async function serviceToken(world: AuthWorld, client = tasksClient): Prom
   return (answer.body as { access_token: string }).access_token;
 }
 
-/** HTTP Basic as RFC 6749 section 2.3.1 has it: form-encoded, joined, base64. */
+/** HTTP Basic as RFC 6749 section 2.3.1 specifies it: form-encoded, joined, base64. */
 export function basic(id: string, secret: string): { authorization: string } {
   const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1);
   return { authorization: `Basic ${Buffer.from(`${encode(id)}:${encode(secret)}`).toString('base64')}` };

@@ -1,13 +1,16 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-/** What a browser without scripts shows: the answer that is no redirect to a place of ours, or the address it was sent to outside. */
+/**
+ * The page that a browser without scripts ends up on: the first response that doesn't redirect to one of our URLs, or the external URL that the
+ * browser was sent to.
+ */
 export type Page = { url: string; status: number; headers: Headers; text: string };
 
 export type Browser = ReturnType<typeof createBrowser>;
 
 /**
- * A browser with cookies by path, and without scripts. It is at the issuer, whatever port the service has: addresses of the issuer are
- * asked of `baseUrl`. A redirect to elsewhere is not followed; its address is the page.
+ * A browser with cookies by path and without scripts. It behaves as if the service ran at the issuer, whatever its port: requests to URLs of the
+ * issuer go to `baseUrl`. A redirect to another site is not followed; its URL is the page.
  */
 export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/oidc') {
   const { origin } = new URL(issuer);
@@ -45,7 +48,7 @@ export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/o
     });
     for (const header of response.headers.getSetCookie()) keep(header, url.pathname);
     const location = response.headers.get('location');
-    // a browser says at each redirect what it opens
+    // at each redirect, a browser declares what it opens
     const destination = headers['sec-fetch-dest'];
     const again = destination === undefined ? {} : { 'sec-fetch-dest': destination };
     if (location !== null) return await go('GET', new URL(location, url).href, undefined, again);
@@ -57,7 +60,7 @@ export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/o
   return {
     cookies,
     open,
-    /** Sends the form of a page, with what it has filled in already. */
+    /** Submits a page's form, including the fields that are already filled in. */
     async submit(
       page: Page,
       fields: Record<string, string>,
@@ -67,7 +70,7 @@ export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/o
     },
     post: async (address: string, form: Record<string, string>, headers: Record<string, string> = {}) =>
       await go('POST', address, form, headers),
-    /** Logs in and consents, wherever that is asked for; gives the page that comes in the end. */
+    /** Logs in and consents wherever a page asks for it; returns the final page. */
     async allow(address: string, person: { email: string; password: string }): Promise<Page> {
       let page = await open(address);
       if (page.text.includes('name="password"')) page = await this.submit(page, { ...person, decision: 'log_in' });

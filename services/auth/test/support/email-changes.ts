@@ -4,19 +4,19 @@ import type { AccountWorld, AnsweredLink } from './account-world.ts';
 import type { Answer } from './api.ts';
 import { logIn, password } from './auth-world.ts';
 
-/** A person with a session, whose address is to change. */
+/** A logged-in user whose address will change. */
 export type Mover = { id: string; email: string; token: string; refreshToken: string };
 
 let people = 0;
 
-/** Somebody who registered and is logged in. */
+/** Registers a user and logs them in. */
 export async function mover(world: AccountWorld): Promise<Mover> {
   const { id, email } = await world.register(`mover-${(people += 1)}@example.org`);
   const session = await logIn(world, email);
   return { id, email, token: session.access_token, refreshToken: session.refresh_token };
 }
 
-/** What happens to addresses of accounts, each step as its own function. */
+/** The steps of changing an account's address, each as a function. */
 export function emailChanges(world: () => AccountWorld) {
   const request = async (person: Mover, email: string, current: string | undefined = password): Promise<Answer> =>
     await world().api.call('changeUser', {
@@ -25,7 +25,7 @@ export function emailChanges(world: () => AccountWorld) {
       body: { email, current_password: current },
     });
 
-  /** The token of the newest link of this kind that was to be mailed to an address. */
+  /** The token of the newest link of this kind mailed to an address. */
   async function tokenFor(userId: string, page: 'confirm_email' | 'undo_email' | 'reset', email: string) {
     for (const { payload } of (await world().linkEvents(userId)).toReversed()) {
       const answer = await world().readLink(payload.link_id);
@@ -49,7 +49,7 @@ export function emailChanges(world: () => AccountWorld) {
     confirm,
     undo: async (token: string) => await world().api.call('undoEmailChange', { body: { token } }),
     me: async (person: Mover) => (await world().me(person.token)).body as User,
-    /** Asked for and confirmed; gives the token of the link that undoes it. */
+    /** Requests and confirms a change; returns the token of the link that undoes it. */
     async move(person: Mover, email: string, current: string | undefined = password): Promise<string> {
       const { email: before } = (await world().me(person.token)).body as User;
       expect((await request(person, email, current)).status).to.equal(200);

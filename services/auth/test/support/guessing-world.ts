@@ -7,10 +7,10 @@ import type { Answer, Api } from './api.ts';
 import { cheapPasswords } from './auth-world.ts';
 import { oidcWorld, type OidcWorld } from './oidc-world.ts';
 
-/** The attempts at one account that all strangers together have in a window; and so do all of its devices together. */
+/** The attempts at one account that all unknown callers together have in a window; all of its devices together have the same number. */
 export const budget = 10;
 
-/** The header of a request that comes from this address. */
+/** The header of a request from this address. */
 export const forwarded = (ip: string) => ({ 'x-forwarded-for': ip });
 
 type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
@@ -18,11 +18,11 @@ type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
 export type GuessingWorld = OidcWorld & {
   /** The installation's secret. */
   secret: Buffer;
-  /** How many passwords were compared with a hash so far. */
+  /** The number of passwords compared with a hash so far. */
   checked(): number;
   /** An address that no test has used. */
   freshIp(): string;
-  /** A log-in, with a wrong password unless another is given. */
+  /** Attempts a log-in, with a wrong password unless another is given. */
   attempt(email: string, given: Attempt): Promise<Answer>;
   /** Guesses, each from an address of its own; returns how many were compared with the hash. */
   attack(email: string, addresses: number): Promise<number>;
@@ -30,7 +30,7 @@ export type GuessingWorld = OidcWorld & {
   reset(user: { id: string; email: string }, password: string, ip: string): Promise<void>;
 };
 
-/** Auth with passwords that cost next to nothing, for tests that guess. */
+/** Auth with passwords that cost almost nothing to hash, for tests that guess. */
 export async function guessingWorld(): Promise<GuessingWorld> {
   let checked = 0;
   let networks = 0;
@@ -85,7 +85,7 @@ export async function guessingWorld(): Promise<GuessingWorld> {
   return made;
 }
 
-/** The cookie that a device got with a log-in, as it sends it back. */
+/** The cookie that a device got at a log-in, as it sends it back. */
 export function deviceOf(answer: Answer): string {
   return /taskwire_device=[^;]+/.exec(answer.headers.get('set-cookie') ?? '')?.[0] ?? '';
 }

@@ -9,7 +9,7 @@ export type Inviter = Awaited<ReturnType<typeof loggedIn>>;
 export type InvitationsWorld = AccountWorld & {
   admin: Inviter;
   manager: Inviter;
-  /** An address that nobody used before. */
+  /** An address that no test has used. */
   freshEmail(): string;
   invite(by: Inviter, email: string, more?: object, api?: Api): Promise<Answer>;
   invited(by: Inviter, email: string, more?: object): Promise<Invitation>;
@@ -19,11 +19,11 @@ export type InvitationsWorld = AccountWorld & {
   linkOf(id: string): Promise<string>;
   tokenOf(id: string): Promise<string>;
   accept(email: string, token: string, api?: Api): Promise<Answer>;
-  /** Entries of the audit log about an invitation, oldest first. */
+  /** Audit entries about an invitation, oldest first. */
   audited(id: string): Promise<{ action: string; outcome: string; actor_id: string | null }[]>;
 };
 
-/** Auth where people have to be invited. */
+/** Auth with registration by invitation only. */
 export async function invitationsWorld(settings: Record<string, string> = {}): Promise<InvitationsWorld> {
   const world = await accountWorld({ REGISTRATION: 'invited', ...settings });
   let people = 0;

@@ -2,12 +2,12 @@ import { expect } from 'chai';
 import { pkce, type Browser, type Page } from './browser.ts';
 import type { OidcWorld, Tokens } from './oidc-world.ts';
 
-/** What the authorization endpoint answered, from the address that the browser was sent to. */
+/** The response of the authorization endpoint, from the URL that the browser was sent to. */
 export function answerOf(page: Page): Record<string, string> {
   return Object.fromEntries(new URL(page.url).searchParams);
 }
 
-/** A browser with somebody in it who logged in and consented a while ago. */
+/** A browser with a user who logged in and consented this many seconds ago. */
 export async function loggedInBrowser(world: OidcWorld, secondsAgo = 0) {
   const browser = world.browser();
   const tokens = await world.tokens({ browser });
@@ -19,7 +19,7 @@ export async function loggedInBrowser(world: OidcWorld, secondsAgo = 0) {
   return { browser, tokens, person: tokens.person };
 }
 
-/** The tokens that the portal gets when nothing is asked of the person any more. */
+/** The tokens that the portal gets once the user is no longer prompted. */
 export async function silently(
   world: OidcWorld,
   browser: Browser,

@@ -22,10 +22,10 @@ const portalSettings = {
   redirect_uris: [portal.redirectUri, 'https://portal.example.org/other'],
   post_logout_redirect_uris: ['https://portal.example.org/bye'],
 };
-/** A single-page application: public, known by PKCE. */
+/** A single-page application: public, identified by PKCE. */
 export const spa = { client_id: 'spa', redirectUri: 'https://spa.example.org/' };
 const spaSettings = { ...interactive, client_id: spa.client_id, redirect_uris: [spa.redirectUri] };
-/** An app on somebody's machine. */
+/** A desktop app on a user's machine. */
 export const desktop = { client_id: 'desktop', redirectUri: 'http://127.0.0.1:7777/done' };
 const desktopSettings = {
   ...interactive,
@@ -34,7 +34,7 @@ const desktopSettings = {
   redirect_uris: ['http://127.0.0.1/done', 'org.example.desktop:/done'],
 };
 
-/** An application for administrators, which was granted everything there is. */
+/** An application for administrators, with every scope. */
 export const adminConsole = {
   ...withSecret('admin-console', 'a-secret-of-admin-console-with-32-characters', []),
   redirectUri: 'https://console.example.org/callback',
@@ -60,26 +60,26 @@ export type Tokens = {
 export type OidcWorld = AuthWorld & {
   browser(): Browser;
   person(role?: 'admin' | 'manager' | 'member'): Promise<{ id: string; email: string; password: string }>;
-  /** The address that a client sends a browser to. */
+  /** The URL that a client sends a browser to. */
   authorizeUrl(parameters: Record<string, string | undefined>): string;
-  /** Logs somebody in for the portal, and gives the code with what it was asked for. */
+  /** Logs a user in for the portal; returns the code and the values of its request. */
   code(options?: {
     person?: Person;
     browser?: Browser;
     parameters?: Record<string, string | undefined>;
-    /** Another client than the portal. */
+    /** A client other than the portal. */
     client?: WebClient;
   }): Promise<Code>;
-  /** Exchanges it at the token endpoint, as the client that it was given to. */
+  /** Exchanges the code at the token endpoint, as the client that it was issued to. */
   exchange(code: Code, fields?: Record<string, string>, api?: Api): Promise<Answer>;
   tokens(options?: Parameters<OidcWorld['code']>[0]): Promise<Tokens & { person: Person }>;
-  /** A request that the portal makes. */
+  /** A request by the portal. */
   asPortal(path: string, fields: Record<string, string>, api?: Api): Promise<Answer>;
 };
 type Person = Awaited<ReturnType<OidcWorld['person']>>;
 export type Code = { code: string; verifier: string; person: Person; page: Page; client?: WebClient };
 
-/** Auth with clients for people. */
+/** Auth with clients for users. */
 export async function oidcWorld(
   settings: Record<string, string> = {},
   more: object[] = [],

@@ -17,7 +17,7 @@ type Claims = {
   exp?: number;
 };
 
-/** Signs whatever claims a test needs with the key that the service signs with. */
+/** Signs any claims that a test needs with the service's signing key. */
 export async function signed(
   world: AuthWorld,
   { iat = Math.floor(Date.now() / 1000), exp = iat + 600, iss = 'http://localhost:8080/oidc', ...claims }: Claims,

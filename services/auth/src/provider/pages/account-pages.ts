@@ -1,7 +1,7 @@
 import { emailField, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
 import { html, page, type Way } from './html.ts';
 
-/** What every form has: where it goes, and the token that says that it is ours. */
+/** The parts of every form: the URL that it is sent to, and the token that proves that it is ours. */
 export type AccountForm = { action: string; formToken: string };
 
 export function askForMailPage(
@@ -21,7 +21,7 @@ export function askForMailPage(
   );
 }
 
-/** Whoever has the link reads the mails of the address, so it may be shown; password managers want to know it. */
+/** Anyone with the link reads the mails of this address, so the address may be shown; password managers need it. */
 export function newPasswordPage(form: AccountForm & { token: string; email: string; error?: string }): string {
   const { error } = form;
   return page(

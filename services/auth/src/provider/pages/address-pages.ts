@@ -3,10 +3,10 @@ import type { AccountForm } from './account-pages.ts';
 import { describedBy, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
 import { html, page, type Html } from './html.ts';
 
-/** What the form of a link has as well: its token. */
+/** The form of a link also contains the link's token. */
 export type LinkForm = AccountForm & { token: string };
 
-/** Opening it does nothing, since scanners of mails open links too: the button does. */
+/** Opening the page does nothing, since mail scanners open links too; only the button acts. */
 export function verifyPage(form: LinkForm): string {
   return page(
     'Verify your e-mail address',
@@ -17,8 +17,8 @@ export function verifyPage(form: LinkForm): string {
 }
 
 /**
- * For somebody who is not logged in to the account, so may not be who registered it: they set its password. The second form is for those
- * who are, as the cookie that shows it does not come along from a webmail's link to here (SameSite), but does with a form of ours.
+ * The page for a visitor who is not logged in to the account, and may therefore not be the one who registered it: they set its password. The second
+ * form is for visitors who are logged in. Their cookie is not sent when they follow a link from webmail (SameSite), but it is sent with our own form.
  */
 export function claimPage(form: LinkForm & { link: AccountLink; error?: string | undefined }): string {
   const { link, error } = form;
@@ -40,7 +40,7 @@ export function claimPage(form: LinkForm & { link: AccountLink; error?: string |
   );
 }
 
-/** Also shows what becomes of the account, since somebody else may have asked for it. */
+/** Also shows what will happen to the account, since someone else may have requested the change. */
 export function confirmEmailPage(
   form: LinkForm & { link: AccountLink; needsPassword: boolean; error?: string | undefined },
 ): string {
@@ -55,7 +55,7 @@ export function confirmEmailPage(
   );
 }
 
-/** The user name is the one from then on; the present address is not for whoever reads the mails of the new one. */
+/** Shows the user name that will apply from then on. Readers of the new address's mails must not see the present address. */
 function passwordForm(form: LinkForm & { email: string }, error: string | undefined): Html {
   return html`<form method="post" action="${form.action}">
     ${linkFields(form)} ${usernameField(form.email)}

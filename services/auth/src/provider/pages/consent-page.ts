@@ -11,7 +11,7 @@ export type ConsentPage = {
   asked: Asked;
 };
 
-/** What a scope of OpenID Connect allows, in the words of a person. */
+/** Meanings of the scopes of OpenID Connect, in words for users. */
 const openidMeanings: Readonly<Record<string, string>> = {
   openid: 'know who you are',
   profile: 'see your name',
@@ -21,7 +21,7 @@ const openidMeanings: Readonly<Record<string, string>> = {
 
 type Meanings = { [A in Audience]: Record<(typeof audiences)[A]['user'][number], string> };
 
-/** What a scope of a service allows. Every scope that people can allow has words here. */
+/** Meanings of the services' scopes. Every scope that users can consent to is described here. */
 const meanings: Meanings = {
   'urn:taskwire:auth': {
     'account:read': 'see your account: name, e-mail address, role, sessions, and what you allowed to applications',

@@ -1,7 +1,7 @@
 import type { ErrorOut, KoaContextWithOIDC } from 'oidc-provider';
 import { html, page, pageHeaders } from './html.ts';
 
-/** What went wrong, where the client cannot be told: nobody is sent anywhere. */
+/** Shows the error if it can't be reported to the client: the browser is not redirected. */
 export function errorPage(ctx: KoaContextWithOIDC, out: ErrorOut): void {
   ctx.set(pageHeaders());
   ctx.body = errorDocument(out.error, out.error_description);

@@ -1,6 +1,6 @@
 import { html, type Html } from './html.ts';
 
-/** The field of the address that somebody logs in with. */
+/** The field for the address that the user logs in with. */
 export function emailField(given: { email: string; focus: boolean; error: string | undefined }): Html {
   return html`<label for="email">E-mail address</label>
     <input
@@ -15,7 +15,7 @@ export function emailField(given: { email: string; focus: boolean; error: string
     />`;
 }
 
-/** The field of a password that is about to be set; `rule` is the id of the text that says what it needs. */
+/** The field for a new password; `rule` is the id of the text that states the requirements. */
 export function newPasswordField(given: { rule: string; error: string | undefined }): Html {
   return html`<label for="new_password">New password</label>
     <input
@@ -31,26 +31,26 @@ export function newPasswordField(given: { rule: string; error: string | undefine
     />`;
 }
 
-/** What every form about a mailed link sends back, unseen. */
+/** The hidden fields that every form of a mailed link sends back. */
 export function linkFields({ formToken, token }: { formToken: string; token: string }): Html {
   return html`<input type="hidden" name="form_token" value="${formToken}" />
     <input type="hidden" name="token" value="${token}" />`;
 }
 
-/** Which account a password is for: password managers want to know. */
+/** The account that a password is for; password managers need it. */
 export function usernameField(email: string): Html {
   return html`<input type="text" autocomplete="username" value="${email}" readonly hidden />`;
 }
 
-/** Why the last try failed; announced at once. */
+/** Why the last attempt failed; announced at once. */
 export function errorText(error: string | undefined): Html | undefined {
   return error === undefined ? undefined : html`<p class="error" id="error" role="alert">${error}</p>`;
 }
 
-/** Of a field that the last try failed by. */
+/** The attributes of the field that caused the last attempt to fail. */
 export function describedBy(error: string | undefined): Html {
   return error === undefined ? html`` : html` aria-invalid="true" aria-describedby="error"`;
 }
 
-/** The attribute of the field that a person fills in first. */
+/** The attribute of the first field to fill in. */
 export const autofocus: Html = html` autofocus`;

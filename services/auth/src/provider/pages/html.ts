@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 
-/** Text that is HTML already. */
+/** Text that is already HTML. */
 export type Html = { readonly html: string };
 
 type Value = string | number | Html | readonly Html[] | undefined;
 
-/** A way on from a page. */
+/** A link leading on from a page. */
 export type Way = { href: string; text: string };
 
-/** HTML from a template; what is put in is escaped, unless it was made here itself. */
+/** Builds HTML from a template. Values are escaped unless they were built here. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {
   return { html: parts.reduce((text, part, index) => text + toHtml(values[index - 1]) + part) };
 }
@@ -31,8 +31,8 @@ function escape(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => entities[character] ?? '');
 }
 
-// Colours have a contrast of 4.5:1 or more on their ground (WCAG 2.2, 1.4.3), in light and in dark; fields and buttons are 44 px high or
-// more (2.5.5), and nothing is smaller than 16 px, below which phones zoom in when a field gets the focus.
+// Colours have a contrast of at least 4.5:1 to their background (WCAG 2.2, 1.4.3), in light and dark mode. Fields and buttons are at least 44 px high
+// (2.5.5). Nothing is smaller than 16 px, below which phones zoom in when a field gets the focus.
 const style = `
 :root { color-scheme: light dark; --ground: #f4f5f7; --sheet: #fff; --text: #1b1f24; --quiet: #57606a; --line: #8c959f; --strong: #0b57d0;
   --on-strong: #fff; --bad: #b3261e; --bad-ground: #fceeee }
@@ -61,7 +61,7 @@ button.second { background: transparent; color: var(--strong) }
 :focus-visible { outline: 3px solid var(--strong); outline-offset: 2px }
 `;
 
-/** A whole page; `head` is what its head has beside the usual. */
+/** A whole page; `head` is added to the usual content of its head. */
 export function page(title: string, content: Html, head: Html = html``): string {
   return `<!doctype html>
 <html lang="en">
@@ -82,8 +82,8 @@ ${content.html}
 }
 
 /**
- * What a page may do: show itself, and send its forms to us. `leadsTo` are the addresses that the answer to a form may send the
- * browser on to, since browsers apply form-action to redirects too.
+ * The content security policy of a page: it may show itself and send its forms to us. `leadsTo` lists the URLs that the response to a form may
+ * redirect to, since browsers apply form-action to redirects too.
  */
 export function contentSecurityPolicy(...leadsTo: (string | undefined)[]): string {
   const targets = leadsTo.flatMap((address) => source(address) ?? []);
@@ -96,14 +96,14 @@ export function contentSecurityPolicy(...leadsTo: (string | undefined)[]): strin
   ].join('; ');
 }
 
-/** An address as a source of a policy: its origin, or its scheme for an app's own. */
+/** Returns a URL as a policy source: its origin, or the scheme if it is an app's custom scheme. */
 function source(address: string | undefined): string | undefined {
   const url = address === undefined ? null : URL.parse(address);
   if (url === null) return undefined;
   return url.origin === 'null' ? url.protocol : url.origin;
 }
 
-/** Headers of every page. Same-origin, so that the browser names the origin of a form that it sends to us, and to nobody else. */
+/** Headers of every page. The same-origin referrer policy makes the browser send its Origin with forms to us, and to no other site. */
 export function pageHeaders(...leadsTo: (string | undefined)[]): Record<string, string> {
   return {
     'Content-Type': 'text/html; charset=utf-8',

@@ -4,7 +4,7 @@ import type { AccountForm } from './account-pages.ts';
 
 export type InvitationForm = AccountForm & { token: string; email: string; name: string; error?: string };
 
-/** Whoever has the link reads the mails of the address, so it may be shown; password managers want to know it. */
+/** Anyone with the link reads the mails of this address, so the address may be shown; password managers need it. */
 export function invitationPage(form: InvitationForm): string {
   const { error } = form;
   return page(

@@ -6,9 +6,9 @@ export type LoginPage = {
   formToken: string;
   clientName: string;
   email: string;
-  /** Where to go for who cannot log in. */
+  /** Links for users who can't log in. */
   ways: readonly Way[];
-  /** Why the last try failed. */
+  /** Why the last attempt failed. */
   error: string | undefined;
 };
 

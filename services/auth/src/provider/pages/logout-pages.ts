@@ -1,7 +1,7 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { html, page, pageHeaders, type Html } from './html.ts';
 
-/** Asks before it logs out, since anybody can send a browser here (RP-Initiated Logout 1.0 section 6). `form` is the provider's. */
+/** Asks before logging out, since any site can send a browser here (RP-Initiated Logout 1.0 section 6). `form` is the provider's. */
 export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
   ctx.set(pageHeaders(ctx.oidc.params?.['post_logout_redirect_uri'] as string | undefined));
   ctx.body = page(
@@ -16,7 +16,7 @@ export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
   );
 }
 
-/** Where "Stay logged in" leads: the fields that the log-out was asked for with, beside those of the provider's form. */
+/** The fields behind "Stay logged in": those of the log-out request, beside those of the provider's form. */
 function wayBack({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
   const fields = {
     client_id: client?.clientId,
@@ -30,7 +30,7 @@ function wayBack({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
   );
 }
 
-/** After somebody chose to stay, and no application waits. */
+/** Shown after the user chose to stay logged in, if no application is waiting. */
 export function stillLoggedInPage(): string {
   return page(
     'Still logged in',

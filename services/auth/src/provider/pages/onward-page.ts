@@ -1,6 +1,6 @@
 import { html, page } from './html.ts';
 
-/** Opens an address at once, by a GET that comes from no form. The link is for browsers that people told not to do that. */
+/** Opens a URL at once, by a GET that comes from no form. The link is for browsers configured not to do that. */
 export function onwardPage(to: string): string {
   return page(
     'Continue',

@@ -6,13 +6,13 @@ export type VerificationPage = {
   formToken: string;
   clientName: string;
   email: string;
-  /** Where a new mail can be asked for. */
+  /** The URL for requesting a new mail. */
   resend: string;
-  /** Why the last try failed. */
+  /** Why the last attempt failed. */
   error?: string | undefined;
 };
 
-/** In the way of every client until the address is verified. */
+/** The page that blocks every client until the address is verified. */
 export function verificationPage(given: VerificationPage): string {
   const { action, formToken, clientName, email, resend, error } = given;
   return page(
