@@ -98,7 +98,7 @@ describe('the page of an invitation', () => {
     const visitor = browser();
     const taken = await visitor.submit(await visitor.open(link), { name: 'Rosa', password: chosen }, asBrowser);
     expect(taken.status).to.equal(409);
-    expect(taken.text).to.contain('There is an account').and.contain('/oidc/account/forgot');
+    expect(taken.text).to.contain('already exists').and.contain('/oidc/account/forgot');
     await world.revoke(world.admin, id);
     expect((await visitor.open(link)).text).to.contain('It was revoked');
     const forged = await visitor.open('/oidc/account/invitation?token=twl_x');
