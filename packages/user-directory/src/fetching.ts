@@ -27,8 +27,8 @@ export type FetchTuning = {
 };
 
 /**
- * The claim advances `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an `IN
- * (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit.
+ * The claim advances `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an
+ * `IN (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit.
  */
 const claim = `
   UPDATE directory_users
