@@ -12,7 +12,7 @@ export type BreakerOptions = {
   name: string;
   /** The minimum number of calls in the window before the breaker opens, however many failed. */
   volumeThreshold: number;
-  /** It opens when more than this share of the calls in the window failed. */
+  /** The breaker opens when more than this share of the calls in the window failed. */
   errorThresholdPercentage: number;
   /** How long the breaker stays open before one trial call is admitted, in milliseconds. Also the length of the window. */
   resetAfterMs: number;
@@ -22,7 +22,7 @@ export type BreakerOptions = {
 export type Breaker = {
   /** Permission to make a call; `undefined` when it is refused. */
   admit(): Admission | undefined;
-  /** When a call that would be refused now is worth another try, in milliseconds; 0 when it would be admitted. */
+  /** When a call that would be refused now is worth retrying, in milliseconds; 0 when it would be admitted. */
   refusesForMs(): number;
   readonly state: BreakerState;
   close(): void;
