@@ -9,7 +9,7 @@ type Audience = 'named' | 'creator';
 
 /**
  * The recipients of each event's notification. If the task was deleted before they could be notified, some notifications no longer matter: those
- * about work to be done, and all about a task that the recipient had never been notified of.
+ * about work to be done, and everything about a task that no one had been notified of before.
  */
 const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.assigned': { tell: ['named'], ofDeletedToo: [] },
@@ -120,7 +120,7 @@ function movedBy(injections: Evidence['injections']): Set<string> {
   );
 }
 
-/** Faults in the order of each person's notifications about one task, compared with the order of the events. */
+/** Describes where the order of a person's notifications about one task differs from the order of the events. */
 function outOfOrder(
   published: readonly RecordedEvent[],
   notifications: readonly NotificationRow[],
