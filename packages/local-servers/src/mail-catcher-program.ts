@@ -1,5 +1,5 @@
 // node mail-catcher-program.ts <SMTP port> <web port> <folder>
-// maildev on 127.0.0.1, with its mails in the folder, for the owner of the process alone.
+// Runs maildev on 127.0.0.1 and keeps its mails in the folder, which only the owner of the process can read.
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createLogger, createOrchestrator, getDefaultConfig, setupShutdownHandlers } from 'maildev';
