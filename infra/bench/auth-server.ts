@@ -17,15 +17,15 @@ import { serviceEnv } from '../local/service-env.ts';
 import { ownPostgresUrl, suiteWiring } from '../local/wiring.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** Auth as the suite runs it, with the settings of production, and nobody beside it who would ask it anything. */
+/** Auth as in the suite, with production settings, and with no other service sending requests to it. */
 export type AuthServer = {
   url: string;
   databaseUrl: string;
-  /** An empty database on the same server, of a service that has a directory. */
+  /** An empty database on the same server, for a service that has a directory. */
   consumerDatabaseUrl: string;
-  /** What that service authenticates with. */
+  /** The credentials of that service. */
   client: { id: string; privateKey: string; issuer: string };
-  /** Of the one person who is there. */
+  /** The access token of the only user. */
   accessToken: string;
   stop(): Promise<void>;
 };

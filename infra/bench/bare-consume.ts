@@ -3,20 +3,20 @@ import type { Pool } from 'pg';
 import type { BenchServers } from './servers.ts';
 import { benchQueue } from './messaging.ts';
 
-/** Messages under way at a time. */
+/** Maximum number of unacknowledged messages. */
 const prefetch = 100;
-/** As many as the inbox puts into one transaction. */
+/** The number of messages that the inbox handles in one transaction. */
 export const bareTogether = 50;
 
 const effect = { name: 'bare effect', text: 'INSERT INTO effects (id) VALUES (gen_random_uuid())' };
 
 /**
- * Runs the effect of each message and then acks it: no memory of what it has seen, no validation, no order, no retries.
- * @returns what ends it
+ * Runs the effect of each message and then acknowledges it: no deduplication, no validation, no order, no retries.
+ * @returns a function that stops it
  */
 type ConsumeBare = (servers: BenchServers, pool: Pool, onEach: () => void) => Promise<() => Promise<void>>;
 
-/** Each effect is a transaction, on whatever connection is free. */
+/** Each effect is a transaction, on any free connection. */
 export const eachAlone: ConsumeBare = async ({ amqpUrl }, pool, onEach) => {
   const connection = await amqp.connect(amqpUrl, { noDelay: true });
   const channel = await connection.createChannel();
@@ -29,7 +29,7 @@ export const eachAlone: ConsumeBare = async ({ amqpUrl }, pool, onEach) => {
   return async () => await connection.close();
 };
 
-/** Effects of messages that have arrived share a transaction, and an ack. */
+/** Effects of messages that have arrived together share a transaction, and an acknowledgement. */
 export const manyTogether: ConsumeBare = async ({ amqpUrl }, pool, onEach) => {
   const connection = await amqp.connect(amqpUrl, { noDelay: true });
   const channel = await connection.createChannel();

@@ -3,12 +3,12 @@ import amqp from 'amqplib';
 import { eventExchange } from '@taskwire/contracts';
 import type { BenchServers } from './servers.ts';
 
-/** Publishes followed by one wait for all their confirms, as most programs do it. */
+/** Publishes followed by one wait for all their confirms, as most programs do. */
 export const bareBatch = 500;
-/** As many in flight as the relay has, which is the most that this client and broker can do. */
+/** The relay's maximum in flight, which is also the most that this client and broker can handle. */
 export const bareInFlight = 2_000;
 
-/** What the relay publishes too, in size and properties. */
+/** Publishes an event with the size and properties of the relay's events. */
 export function publishEvent(
   channel: amqp.ConfirmChannel,
   event: { messageId: string; type: string; aggregateId: string; body: Buffer },
@@ -34,7 +34,7 @@ type PublishAll = (
   publishOne: (onConfirm?: () => void) => void,
 ) => Promise<void>;
 
-/** Publishes with confirms and without a database: events per second. */
+/** Publishes with confirms and without a database; returns events per second. */
 export async function publishBare({ amqpUrl }: BenchServers, count: number, publishAll: PublishAll): Promise<number> {
   const connection = await amqp.connect(amqpUrl, { noDelay: true });
   const channel = await connection.createConfirmChannel();

@@ -8,7 +8,7 @@ import { measureWrite } from './write.ts';
 
 type Benchmark = { about: string; run: () => Promise<void> };
 
-/** `npm run bench -- <name>`: each prints what was measured beside its ceiling, from the same run on the same servers. */
+/** `npm run bench -- <name>`: each benchmark prints its measurements beside their ceiling, from the same run on the same servers. */
 const benchmarks: Readonly<Record<string, Benchmark>> = {
   write: { about: 'POST /api/v1/tasks against the bare statement; 2 minutes', run: measureWrite },
   relay: {

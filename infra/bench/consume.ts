@@ -12,10 +12,10 @@ import { startBenchServers, type BenchServers } from './servers.ts';
 
 const events = 20_000;
 const rounds = 3;
-/** At some hundreds a second. */
+/** The peer handles a few hundred a second. */
 const peerEvents = 2_000;
 
-/** Events through inbox and a one-row effect, against bare consumers that run the effect and ack. */
+/** Measures events through the inbox with a one-row effect, against bare consumers that run the effect and acknowledge. */
 export async function measureConsume(): Promise<void> {
   console.log(`consume: ${rounds} × ${events.toLocaleString('en-US')} events, quorum queue, synchronous commits`);
   const servers = await startBenchServers();
@@ -45,7 +45,7 @@ export async function measureConsume(): Promise<void> {
     if (stored?.rows !== 3 * rounds * events)
       throw new Error(`${stored?.rows} effects for ${3 * rounds * events} events`);
     const peer = await consumeByPeer(servers, peerEvents);
-    // which of the two is faster depends on what a commit costs here
+    // which of the two is faster depends on the cost of a commit on this machine
     const ceiling = Math.max(median(rates.alone), median(rates.together));
     printFigures('consume (median of the rounds)', [
       { what: 'bare amqplib consumer, a transaction for each effect', ...against(ceiling, median(rates.alone)) },
@@ -60,7 +60,7 @@ export async function measureConsume(): Promise<void> {
   }
 }
 
-/** Starts a consumer that tells of each message, and gives what stops it. */
+/** Starts a consumer that calls back for each message, and returns a function that stops it. */
 type Consume = (onEach: () => void) => Promise<() => Promise<void>>;
 
 /** Messages per second, from the first to the last. */
@@ -74,7 +74,7 @@ async function measure(start: Consume): Promise<number> {
     if (count === events) all.resolve(performance.now());
   });
   const rate = (events / ((await all.promise) - first)) * 1000;
-  // the last effects commit, the last acks leave
+  // let the last effects commit and the last acknowledgements leave
   await delay(500);
   await stop();
   return rate;

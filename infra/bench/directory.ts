@@ -13,14 +13,14 @@ import { startProbe, type ProbeResult } from './probe.ts';
 
 const users = 100_000;
 const pageSize = 100;
-/** Of somebody who works with Auth meanwhile: a steady stream, far from all that it can serve. */
+/** Background requests to Auth during the run: a steady rate, well below its capacity. */
 const probeRate = 100;
-/** How long Auth's answers are timed without a rebuild beside them. */
+/** How long Auth's response times are measured without a rebuild running. */
 const undisturbedSeconds = 15;
 
 /**
- * A directory filled from nothing by paging through a running Auth, as `npm run directory -- rebuild` does it, while others use Auth. The ceiling is the
- * same rows in the same pages from table to table: no HTTP, no token, no validation, no place kept for the next process.
+ * Measures filling an empty directory by paging through a running Auth, like `npm run directory -- rebuild`, while others use Auth. The ceiling
+ * copies the same rows in the same pages from table to table: no HTTP, no token, no validation, no stored progress.
  */
 export async function measureDirectory(): Promise<void> {
   console.log(`directory: ${users.toLocaleString('en-US')} users, ${probeRate} other requests/s to Auth`);
@@ -118,7 +118,7 @@ function authClient({ url, client: { id, privateKey, issuer } }: AuthServer, tel
   return { client, close: async () => void (await Promise.all([client.close(), tokens.close()])) };
 }
 
-/** How long Auth takes for others while `work` runs. */
+/** Auth's response times for other callers while `work` runs. */
 async function probed({ url, accessToken }: AuthServer, work: () => Promise<void>): Promise<ProbeResult> {
   const probe = startProbe({ url: `${url}/api/v1/users/me`, token: accessToken, perSecond: probeRate });
   await work();

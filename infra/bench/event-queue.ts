@@ -3,9 +3,12 @@ import amqp from 'amqplib';
 import { eventExchange } from '@taskwire/contracts';
 import type { BenchServers } from './servers.ts';
 
-/** A quorum queue that takes every event and is emptied all the time: its own size must not be what is measured. */
+/** A quorum queue that receives every event and is emptied continuously, so that its own size does not affect the measurement. */
 export type EventQueue = {
-  /** Resolves when so many more events have arrived. @throws when they do not, or more do: a figure counts only if the broker has every event, once. */
+  /**
+   * Resolves when this many more events have arrived. @throws when fewer or more arrive: a figure counts only if the broker has every event exactly
+   * once.
+   */
   arrived(count: number): Promise<void>;
   close(): Promise<void>;
 };

@@ -1,7 +1,7 @@
-/** A line of a result: what, how much, and its share of the ceiling where there is one. */
+/** A line of a result: what was measured, its value, and its share of the ceiling if there is one. */
 export type Figure = { what: string; value: string; ratio?: number };
 
-/** Prints a table; ratios, not absolute figures, are what may be compared between machines. */
+/** Prints a table; only ratios, not absolute figures, are comparable between machines. */
 export function printFigures(title: string, figures: readonly Figure[]): void {
   const width = Math.max(...figures.map(({ what }) => what.length));
   const values = Math.max(...figures.map(({ value }) => value.length));
@@ -12,12 +12,12 @@ export function printFigures(title: string, figures: readonly Figure[]): void {
   }
 }
 
-/** A rate as text, without digits that mean nothing. */
+/** A rate as text, without meaningless digits. */
 export function perSecond(rate: number, unit: string): string {
   return `${Math.round(rate).toLocaleString('en-US')} ${unit}/s`;
 }
 
-/** Events per second, and their share of the ceiling. */
+/** The rate in events per second, and its share of the ceiling. */
 export function against(ceiling: number, rate: number): Pick<Figure, 'value' | 'ratio'> {
   return { value: perSecond(rate, 'events'), ratio: rate / ceiling };
 }
@@ -28,7 +28,7 @@ export function percentile(samples: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-/** The middle one of several runs; a single run on a shared machine says little. */
+/** The median of several runs; a single run on a shared machine says little. */
 export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5);
 }

@@ -18,24 +18,24 @@ import { peerName, relayByPeer } from './peer.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
 
 const rate = 500;
-/** The peer relays less than that at its best; this is about a quarter of what it can. */
+/** The peer cannot sustain the full rate; this is about a quarter of its maximum. */
 const peerRate = 100;
 const seconds = 10;
-/** Suite and ceiling take turns. */
+/** Suite and ceiling are measured alternately. */
 const rounds = 3;
-/** Connections, plans and caches are warm after this many events; they do not count. */
+/** Warm-up events, not counted, after which connections, plans and caches are warm. */
 const warmUp = 500;
-/** What has not arrived so long after the last event was sent never does. */
+/** An event that has not arrived this long after the last event was sent is considered lost. */
 const patienceMs = 30_000;
 
-/** Where events go in with `sent_at`, on their way to whoever was given to `OpenWay`. */
+/** The entry point for events with `sent_at`, which travel to the receiver passed to `OpenWay`. */
 type Way = { send(payload: ReturnType<typeof benchPayload>): void; close(): Promise<void> };
 type OpenWay = (onArrival: (sentAt: number) => void) => Promise<Way>;
 
 /**
- * From the moment at which an event is appended, so with the commit of its transaction, to the call of its handler: outbox, relay, RabbitMQ,
- * inbox, at a steady rate. The ceiling is the broker alone: the same messages from publish to a bare consumer. Writer, relay and consumer are
- * one process here, on connections of their own, so one clock measures; with processes of their own they get in each other's way less.
+ * Measures the time from appending an event, including the commit of its transaction, to the call of its handler: outbox, relay, RabbitMQ, inbox, at
+ * a steady rate. The ceiling is the broker alone: the same messages from publish to a bare consumer. Writer, relay and consumer are one process here,
+ * with separate connections, so that one clock measures; separate processes interfere with each other less.
  */
 export async function measureLatency(): Promise<void> {
   console.log(`latency: ${rounds} × ${seconds} s at ${rate} events/s, quorum queue, synchronous commits`);
@@ -75,7 +75,7 @@ function figuresOf(what: string, runs: readonly number[][]): Figure[] {
   ];
 }
 
-/** How long each event took, in milliseconds. */
+/** The latency of each event, in milliseconds. */
 async function measure(perSecond: number, open: OpenWay): Promise<number[]> {
   const samples: number[] = [];
   const way = await open((sentAt) => void samples.push(performance.now() - sentAt));
@@ -84,7 +84,7 @@ async function measure(perSecond: number, open: OpenWay): Promise<number[]> {
   for (let sent = 0; sent < total; sent++) {
     const dueAt = start + (sent * 1000) / perSecond;
     if (dueAt > performance.now()) await delay(dueAt - performance.now());
-    // without waiting: a slow one must not slow the rate down
+    // not awaited: a slow event must not lower the rate
     way.send(benchPayload());
   }
   const deadline = performance.now() + patienceMs;

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Figure } from './figures.ts';
 
-/** Memory of this process over the measured stretches: what it was before the first, at its most, and after the last. */
+/** Memory of this process over the measured periods: before the first, at its peak, and after the last. */
 export type MemoryWatch = {
   during<T>(work: () => Promise<T>): Promise<T>;
   figures(): Figure[];
@@ -16,7 +16,10 @@ const megabyte = 1_048_576;
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Before and after are taken right after a garbage collection, so that what they differ by is kept; what the most differs by is mostly garbage. */
+/**
+ * Before and after are measured right after a garbage collection, so that their difference is retained memory; the difference to the peak is mostly
+ * garbage.
+ */
 export function watchMemory(): MemoryWatch {
   let before: Sample | undefined;
   let most: Sample = { heap: 0, rss: 0 };

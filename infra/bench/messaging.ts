@@ -19,7 +19,7 @@ export function benchPayload(): z.output<typeof payload> {
   return { task_uuid: randomUUID(), sent_at: performance.now() };
 }
 
-/** A database with outbox, inbox and a table for effects, and a connection to the broker with a queue for it. */
+/** A database with outbox, inbox and a table for effects, and a broker connection with a queue for it. */
 export type MessagingBench = { db: Database; rabbit: Rabbit; telemetry: Telemetry; stop(): Promise<void> };
 
 export async function createMessagingBench(servers: BenchServers): Promise<MessagingBench> {
@@ -43,7 +43,7 @@ export async function createMessagingBench(servers: BenchServers): Promise<Messa
   };
 }
 
-/** An inbox whose handler writes one row, and tells when it was called. */
+/** Creates an inbox whose handler writes one row, and calls back for each message. */
 export function createBenchInbox(
   { db, rabbit, telemetry }: MessagingBench,
   onHandled: (sentAt: number) => void,
@@ -63,7 +63,7 @@ export function createBenchInbox(
   return createInbox({ db, rabbit, queue: benchQueue, handlers: [handler], telemetry });
 }
 
-/** Resolves when the broker connection does what it was asked to. */
+/** Resolves when the broker connection works. */
 export async function connected(rabbit: Rabbit): Promise<void> {
   while ((await rabbit.ping().catch(() => 'down')) === 'down') await new Promise((resolve) => setTimeout(resolve, 20));
 }

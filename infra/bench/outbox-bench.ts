@@ -9,10 +9,10 @@ import { createEventQueue, type EventQueue } from './event-queue.ts';
 import { connected } from './messaging.ts';
 import { startBenchServers, type BenchServers } from './servers.ts';
 
-/** A database with an outbox, and a queue that its events go to. */
+/** A database with an outbox, and the queue for its events. */
 export type OutboxBench = { servers: BenchServers; db: pg.Pool; queue: EventQueue; stop(): Promise<void> };
 
-/** How many events were gone at what time (monotonic, in milliseconds). */
+/** The number of events drained at each time (monotonic, in milliseconds). */
 export type Progress = readonly { rows: number; atMs: number }[];
 
 const sampleEveryMs = 50;
@@ -20,7 +20,7 @@ const sampleEveryMs = 50;
 export async function createOutboxBench(): Promise<OutboxBench> {
   const servers = await startBenchServers();
   await migrate(servers.databaseUrl, [outboxMigrations]);
-  // of its own, since what fills and counts millions of rows takes longer than a statement of a service may
+  // a separate pool, since filling and counting millions of rows takes longer than a service's statement timeout allows
   const db = new pg.Pool({ connectionString: servers.databaseUrl, max: 2 });
   const queue = await createEventQueue(servers);
   return {
@@ -33,7 +33,7 @@ export async function createOutboxBench(): Promise<OutboxBench> {
   };
 }
 
-/** Leaves a backlog that was committed some time ago; neighbouring rows make up an aggregate. */
+/** Creates a backlog that was committed some time ago; neighbouring rows form an aggregate. */
 export async function fillOutbox(db: pg.Pool, rows: number, eventsPerAggregate: number): Promise<void> {
   await db.query(
     `INSERT INTO outbox (type, aggregate_id, payload, headers)
@@ -51,7 +51,7 @@ export async function drainByRelay({ db, servers }: OutboxBench): Promise<Progre
   const { databaseUrl } = servers;
   const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
   await rabbit.start();
-  // not of the measured time, as a running service has it behind itself
+  // not part of the measured time, since a running service is already connected
   await connected(rabbit);
   const progress = [{ rows: 0, atMs: performance.now() }];
   const sample = async (): Promise<void> => {
@@ -69,7 +69,7 @@ export async function drainByRelay({ db, servers }: OutboxBench): Promise<Progre
   return progress;
 }
 
-/** Events per second between two counts of events that were gone, as near as the samples are. */
+/** Events per second between two counts of drained events, as precisely as the samples allow. */
 export function rateOf(progress: Progress, fromRows = 0, toRows = Infinity): number {
   const from = progress.findLast(({ rows }) => rows <= fromRows);
   const to = progress.find(({ rows }) => rows >= toRows) ?? progress.at(-1);

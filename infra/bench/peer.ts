@@ -11,17 +11,20 @@ import {
 import { publishEvent, samplePayload } from './bare-publish.ts';
 import type { BenchServers } from './servers.ts';
 
-/** The peer that can be installed: pg-transactional-outbox, its polling listener on tables that its own script makes. */
+/** The installable peer: pg-transactional-outbox, with its polling listener on tables created by its own script. */
 export const peerName = 'pg-transactional-outbox 0.5.7, polling';
 
-/** Its own choice of 5 at a time; 10 to 100 were no faster, since each poll looks at all that waits. Of its 500 ms between polls little is left. */
+/**
+ * Its own default of 5 at a time; 10 to 100 were no faster, since each poll looks at all waiting messages. Its 500 ms between polls are reduced to
+ * almost nothing.
+ */
 const settings = { nextMessagesBatchSize: 5, nextMessagesPollingIntervalInMs: 10 };
 const connections = 10;
 
 type Handle = GeneralMessageHandler['handle'];
 
 /**
- * Events drained from a backlog, each confirmed. In the peer's faster mode, which keeps no order (`parallel`).
+ * Drains a backlog of events, each confirmed, in the peer's faster mode, which keeps no order (`parallel`).
  * @returns events per second
  */
 export async function drainByPeer(servers: BenchServers, count: number): Promise<number> {
@@ -32,7 +35,7 @@ export async function drainByPeer(servers: BenchServers, count: number): Promise
 }
 
 /**
- * Messages that are in its inbox already, handled with a one-row effect: how they get from the queue into that table is not counted.
+ * Handles messages already in its inbox, with a one-row effect; moving them from the queue into that table is not counted.
  * @returns messages per second
  */
 export async function consumeByPeer(servers: BenchServers, count: number): Promise<number> {
@@ -41,7 +44,7 @@ export async function consumeByPeer(servers: BenchServers, count: number): Promi
   });
 }
 
-/** Relays what is appended, until it is stopped. */
+/** Relays appended messages until it is stopped. */
 export async function relayByPeer(
   servers: BenchServers,
   type: string,

@@ -12,10 +12,10 @@ const take = {
 };
 
 /**
- * The simplest relay that loses nothing: delete a batch, publish it, wait for all confirms, commit; one loop. It has one transaction open across
- * the network at any time, no order between the batches of two owners, publishes a whole batch again after a crash, and is stopped by one row that
- * cannot be published.
- * @returns how many rows were gone after how many milliseconds, after each batch
+ * The simplest relay that loses nothing: delete a batch, publish it, wait for all confirms, commit; one loop. It keeps one transaction open across
+ * the network at any time, keeps no order between the batches of two owners, publishes a whole batch again after a crash, and is stopped by one row
+ * that cannot be published.
+ * @returns the number of drained rows and the elapsed milliseconds, after each batch
  */
 export async function drainPlainly({ databaseUrl, amqpUrl }: BenchServers): Promise<{ rows: number; atMs: number }[]> {
   const client = new pg.Client({ connectionString: databaseUrl });

@@ -1,6 +1,6 @@
 import autocannon from 'autocannon';
 
-/** See probe.ts, which starts this and tells it when to end. */
+/** See probe.ts, which starts this process and signals when to end. */
 const [url, token, perSecond] = process.argv.slice(2);
 if (url === undefined || token === undefined) throw new Error('usage: probe-process.ts <url> <token> <rate>');
 
@@ -10,7 +10,7 @@ const instance = autocannon(
     headers: { authorization: `Bearer ${token}` },
     connections: 10,
     overallRate: Number(perSecond),
-    // until it is told to end
+    // until the end is signalled
     duration: 3_600,
   },
   (_error, { errors, timeouts, non2xx, requests, latency }) => {

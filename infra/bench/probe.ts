@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { inheritedEnv } from '@taskwire/local-servers';
 
-/** Percentiles in milliseconds; an answer that was due while another was late counts as late too. */
+/** Percentiles in milliseconds; a response that was due while another was late counts as late too. */
 export type ProbeResult = { p50: number; p99: number };
 
-/** Requests at a steady rate, from a process of its own, so that what this one is busy with is not taken for slow answers. */
+/** Sends requests at a steady rate from a separate process, so that work in this process does not distort response times. */
 export function startProbe(request: { url: string; token: string; perSecond: number }): {
   /** @throws when any request failed. */
   stop(): Promise<ProbeResult>;

@@ -6,16 +6,16 @@ import { drainPlainly } from './plain-loop.ts';
 import { eventsPerAggregate, measureCeiling } from './relay.ts';
 
 const million = 1_000_000;
-/** What is compared with the rest of a long drain: its beginning, or its end. */
+/** The number of events at the beginning or end of a long drain that is compared with the rest. */
 const stretch = 100_000;
-/** What the plain loop drains beside a held snapshot; it slows down with each batch, and the million would take it half an hour. */
+/** The backlog of the plain loop while a snapshot is held; the loop slows down with each batch, and a million would take it half an hour. */
 const plainLoopBacklog = 200_000;
 const plainLoopStretch = 20_000;
 
-/** A backlog of a million rows, drained to its end. */
+/** Drains a backlog of a million rows to the end. */
 export async function measureBacklog(bench: OutboxBench): Promise<void> {
   console.log(`\nrelay, backlog of ${million.toLocaleString('en-US')} rows`);
-  // nothing that an earlier measurement left in the table
+  // remove what an earlier measurement left in the table
   await bench.db.query('TRUNCATE outbox');
   const before = await measureCeiling(bench);
   const memory = watchMemory();
@@ -32,8 +32,8 @@ export async function measureBacklog(bench: OutboxBench): Promise<void> {
 }
 
 /**
- * The same while another connection holds a snapshot that is older than all deletions: no deleted row can be removed from table or index until it lets
- * go. Beside it the plain loop, which walks over all of them for each batch.
+ * The same while another connection holds a snapshot older than all deletions: until it is released, no deleted row can be removed from table or
+ * index. For comparison the plain loop, which scans all of them for each batch.
  */
 export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const { servers, db, queue } = bench;
@@ -50,7 +50,7 @@ export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const last = rateOf(progress, million - stretch);
 
   console.log(`  the plain loop drains ${plainLoopBacklog.toLocaleString('en-US')}`);
-  // in a file of its own, without the million
+  // in a new file, without the million rows
   await db.query('TRUNCATE outbox');
   await fillOutbox(db, plainLoopBacklog, eventsPerAggregate);
   const plainLoop = await drainPlainly(servers);

@@ -5,16 +5,16 @@ import { createOutboxBench, drainByRelay, fillOutbox, rateOf, type OutboxBench }
 import { drainByPeer, peerName } from './peer.ts';
 import { drainPlainly } from './plain-loop.ts';
 
-/** Long enough for a second or more of draining, short enough to be repeated. */
+/** Large enough to drain for a second or more, small enough to repeat. */
 const backlog = 50_000;
-/** All take turns, so that a machine that slows down or speeds up does so for each of them. */
+/** All are measured in turn, so that changes in the machine's speed affect each of them. */
 const rounds = 3;
-/** At some hundreds a second. */
+/** The peer drains a few hundred a second. */
 const peerBacklog = 2_000;
-/** Events of one aggregate in a backlog: a new task that is assigned at once makes three, which must go one after the other. */
+/** Events of one aggregate in a backlog: a new task that is assigned at once produces three, which must be published one after the other. */
 export const eventsPerAggregate = 3;
 
-/** Runs one of the relay's benchmarks on servers of its own. */
+/** Runs one of the relay's benchmarks on its own servers. */
 export async function onOutbox(measure: (bench: OutboxBench) => Promise<void>): Promise<void> {
   const bench = await createOutboxBench();
   try {
@@ -31,7 +31,7 @@ export async function measureCeiling({ servers, queue }: OutboxBench): Promise<n
   return rate;
 }
 
-/** Events drained from a backlog, durable, confirmed and in order of their aggregate. */
+/** Measures draining a backlog: durable, confirmed and in order of each aggregate. */
 export async function measureDrain(bench: OutboxBench): Promise<void> {
   const { servers, db, queue } = bench;
   console.log(`\nrelay: ${rounds} × ${backlog.toLocaleString('en-US')} events, quorum queue, synchronous commits`);
@@ -57,7 +57,7 @@ export async function measureDrain(bench: OutboxBench): Promise<void> {
   }
   const peer = await drainByPeer(servers, peerBacklog);
   await queue.arrived(peerBacklog);
-  // which of the two is faster depends on what else the machine has to do
+  // which of the two is faster depends on the other load of the machine
   const ceiling = Math.max(median(rates.pipelined), median(rates.batches));
   printFigures('relay (median of the rounds)', [
     { what: `bare amqplib, ${bareInFlight} confirms in flight`, ...against(ceiling, median(rates.pipelined)) },

@@ -11,7 +11,7 @@ import {
 } from '@taskwire/local-servers';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** Servers with the settings of production (everything is synced to disk), on free ports, with nothing else on them. */
+/** Servers with production settings (everything is synced to disk), on free ports, with nothing else on them. */
 export type BenchServers = {
   databaseUrl: string;
   amqpUrl: string;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { guardFolder, releaseFolder } from '@taskwire/local-servers';
 
-/** A folder for the data of one run; a run that is interrupted or killed leaves none behind either. */
+/** A folder for the data of one run; it is removed even if the run is interrupted or killed. */
 export function temporaryFolder(): { dir: string; remove(): void } {
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-bench-'));
   guardFolder(dir);

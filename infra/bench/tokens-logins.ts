@@ -4,12 +4,12 @@ import { percentile, perSecond, printFigures } from './figures.ts';
 import type { TokensWorld } from './tokens-world.ts';
 
 const seconds = 10;
-/** Log-ins under way at once: a flood, but one that the queue of hashes takes (200). */
+/** The number of concurrent log-ins: a flood, but one that fits the queue of hashes (200). */
 const floodConnections = 64;
-/** Other requests a second. */
+/** The rate of other requests, per second. */
 const steadyRate = 100;
 
-/** Log-ins, which argon2id bounds, and what they do to people who are logged in. */
+/** Measures log-ins, which argon2id limits, and their effect on logged-in users. */
 export async function measureLogins(world: TokensWorld): Promise<void> {
   const login = {
     url: `${world.authUrl}/api/v1/auth/login`,
@@ -50,7 +50,7 @@ export async function measureLogins(world: TokensWorld): Promise<void> {
   ]);
 }
 
-/** Milliseconds from when each request was due to its answer, whatever the one before took. */
+/** Milliseconds from the time each request was due to its response, regardless of the previous one. */
 async function steadily(url: string, token: string): Promise<number[]> {
   const start = performance.now();
   const running: Promise<number>[] = [];

@@ -3,10 +3,10 @@ import { jwtAuthenticator, remoteKeys } from '../../packages/http-server/src/ind
 import { printFigures } from './figures.ts';
 import type { TokensWorld } from './tokens-world.ts';
 
-/** How often one token comes again in the second part. */
+/** How often one token is repeated in the second part. */
 const repeats = 100_000;
 
-/** What a service pays to know who calls, with its own authenticator: for tokens that it sees for the first time, and for those that come again. */
+/** Measures a service's cost of authenticating callers, with its own authenticator: for new tokens, and for repeated ones. */
 export async function measureVerification(world: TokensWorld, tokens: readonly string[]): Promise<void> {
   const telemetry = createTelemetry({ service: 'bench', level: 'error' });
   const authenticator = jwtAuthenticator({
@@ -29,7 +29,7 @@ export async function measureVerification(world: TokensWorld, tokens: readonly s
   ]);
 }
 
-/** Milliseconds of CPU for one. */
+/** Milliseconds of CPU per input. */
 async function each<T>(inputs: readonly T[], work: (input: T) => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   for (const input of inputs) await work(input);

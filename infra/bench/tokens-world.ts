@@ -9,7 +9,7 @@ import { serviceClients } from '../local/service-clients.ts';
 import { startSuite } from '../local/suite.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** What takes token requests, and how much CPU time it has used, in seconds. */
+/** A server that accepts token requests, and its CPU time so far, in seconds. */
 export type TokenServer = { tokenUrl: string; cpuSeconds(): Promise<number> };
 
 export type TokensWorld = {
@@ -18,7 +18,7 @@ export type TokensWorld = {
   auth: TokenServer;
   /** The ceiling: see tokens-bare.ts. */
   bare: TokenServer;
-  /** Header of a client with a secret. */
+  /** The header of a client with a secret. */
   basic: string;
   /** A fresh assertion of a client with a key. */
   assertion(): string;
@@ -28,7 +28,7 @@ export type TokensWorld = {
 
 const readUsers = [{ audience: 'urn:taskwire:auth', scopes: ['users:read'] }];
 
-/** A running suite whose Auth knows a client with a secret and one with a key, and the bare server beside it. */
+/** A running suite whose Auth has a client with a secret and one with a key, and the bare server beside it. */
 export async function startTokensWorld(): Promise<TokensWorld> {
   const { dir, remove } = temporaryFolder();
   const secrets = newSecrets();
@@ -80,7 +80,7 @@ export async function startTokensWorld(): Promise<TokensWorld> {
   };
 }
 
-/** All threads of the process, as it says itself. */
+/** The CPU time of all threads of the process, as it reports itself. */
 async function cpuOf(serviceUrl: string): Promise<number> {
   const metrics = await (await fetch(`${serviceUrl}/metrics`)).text();
   return Number(/^process_cpu_seconds_total(?:\{[^}]*\})? (\S+)/m.exec(metrics)?.[1]);

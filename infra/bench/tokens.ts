@@ -9,14 +9,14 @@ const secondsPerRound = 6;
 /** Enough to keep a process busy; more only queue. */
 const connections = 16;
 /**
- * Ten times what Keycloak plans with: "for every 120 client credential grants per second, 1 vCPU", in "Sizing CPU and memory" of
+ * Ten times Keycloak's planning figure: "for every 120 client credential grants per second, 1 vCPU", in "Sizing CPU and memory" of
  * https://www.keycloak.org/high-availability/single-cluster/concepts-memory-and-cpu-sizing
  */
 const aim = 1_200;
 
 /**
- * The token endpoint of the running Auth (signatures, PostgreSQL, logs, metrics) against a bare node:http server with the same signatures,
- * in turns; what a token costs where it is checked; what log-ins do to other requests.
+ * Measures the token endpoint of the running Auth (signatures, PostgreSQL, logs, metrics) against a bare node:http server with the same signatures,
+ * in turns; the cost of a token where it is verified; and the effect of log-ins on other requests.
  */
 export async function measureTokens(): Promise<void> {
   console.log(`tokens: client_credentials, ${rounds} × ${secondsPerRound} s, ${connections} connections`);
@@ -30,7 +30,7 @@ export async function measureTokens(): Promise<void> {
   }
 }
 
-/** Gives the tokens of the last round. */
+/** Measures token grants; returns the tokens of the last round. */
 async function measureGrants(world: TokensWorld): Promise<string[]> {
   const withKey = { grant_type: 'client_credentials', client_assertion_type: assertionType };
   const assertionBody = () => new URLSearchParams({ ...withKey, client_assertion: world.assertion() }).toString();
@@ -47,7 +47,7 @@ async function measureGrants(world: TokensWorld): Promise<string[]> {
     private_key_jwt: [],
     client_secret_basic: [],
   };
-  // code is compiled, plans and connections are warm
+  // warm up: compiled code, plans and connections
   for (const name of names) await runs[name](3);
   for (let round = 0; round < rounds; round++) {
     for (const name of names) measured[name].push(await runs[name](secondsPerRound));
@@ -79,7 +79,7 @@ async function load(
   body: () => string,
   headers: Record<string, string> = {},
 ): Promise<Load> {
-  // made before, so that their signatures take no time from the server; more than any machine needs
+  // created in advance, so that their signatures take no time from the server; more than any machine needs
   const bodies = Array.from({ length: seconds * mostPerSecond }, body);
   let next = 0;
   const tokens: string[] = [];

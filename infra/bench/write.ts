@@ -14,11 +14,11 @@ const rounds = 3;
 const secondsPerRound = 8;
 /** Enough to keep two cores busy; more only queue. */
 const connections = 32;
-/** The rate at which the tail of the latency is of interest: a busy day, not a flood. */
+/** The rate at which tail latency is of interest: a busy day, not a flood. */
 const steadyRate = 500;
 
 /**
- * `POST /api/v1/tasks` (token, validation, rules, outbox, logs, metrics, relay beside it) against a bare `node:http` and `pg` server that
+ * Measures `POST /api/v1/tasks` (token, validation, rules, outbox, logs, metrics, relay beside it) against a bare `node:http` and `pg` server that
  * runs the same statement on the same PostgreSQL, in turns.
  */
 export async function measureWrite(): Promise<void> {
@@ -81,7 +81,7 @@ async function load(options: autocannon.Options): Promise<Load> {
   return { rate: result.requests.total / result.duration, p50: result.latency.p50, p99: result.latency.p99 };
 }
 
-/** What one round left behind must not be the next one's load: waits until the relay has caught up. */
+/** Waits until the relay has caught up, so that one round's backlog does not become the next round's load. */
 async function idle(suite: Suite): Promise<void> {
   const client = new pg.Client({ connectionString: suite.databaseUrl('tasks') });
   await client.connect();
@@ -103,7 +103,9 @@ async function logIn(suite: Suite): Promise<{ token: string }> {
   return { token };
 }
 
-/** The bare server writes to Tasks' own tables, so that both have the same indexes and the same data; its outbox rows are relayed too. */
+/**
+ * Starts the bare server, which writes to Tasks' own tables, so that both have the same indexes and the same data; its outbox rows are relayed too.
+ */
 async function startBare(suite: Suite): Promise<{ url: string; stop(): void }> {
   const script = fileURLToPath(new URL('bare-server.ts', import.meta.url));
   const child = spawn(process.execPath, [script, suite.databaseUrl('tasks'), '019aa1b2-0000-7000-8000-000000000001'], {

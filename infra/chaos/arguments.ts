@@ -5,14 +5,14 @@ import { bugNames, type BugName } from './bugs.ts';
 export type Arguments = {
   minutes: number;
   seed: string;
-  /** Processes of each service. */
+  /** The number of processes of each service. */
   replicas: 1 | 2;
   bug: BugName | undefined;
-  /** Leaves the folder of the suite, with its logs and data, and tells where it is. */
+  /** Whether to keep the folder of the suite, with its logs and data, and print its path. */
   keep: boolean;
-  /** A history whose faults and requests are to be repeated at the same times. */
+  /** A history whose faults and requests are repeated at the same times. */
   replay: string | undefined;
-  /** A history that is only to be checked again. */
+  /** A history that is only checked again. */
   check: string | undefined;
 };
 
@@ -20,7 +20,7 @@ export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      nothing is run, the checker looks again`;
 
-/** What is wanted, or what is wrong with it. */
+/** The parsed arguments, or an error that names the fault. */
 export function readArguments(args: string[]): Arguments | Error {
   try {
     return parse(args);

@@ -1,6 +1,6 @@
 /**
- * Deliberate bugs, to see the checker find them. Each is a patch of the text of one file of the product, applied when a service loads it; the
- * product has no switch for it. A patch whose text is not found stops the service, so none can rot unnoticed.
+ * Deliberate bugs that the checker has to find. Each is a patch of the text of one product file, applied when a service loads it; the product has no
+ * switch for it. A patch whose text is not found stops the service, so none can become stale unnoticed.
  */
 export type Bug = {
   what: string;

@@ -35,10 +35,10 @@ try {
   console.error(stopping.signal.aborted ? `interrupted (${errorText(stopping.signal.reason)})` : errorText(error));
   process.exitCode = 2;
 }
-// a connection that a fault left half-open would keep the process
+// a connection that a fault left half-open would keep the process running
 process.exit();
 
-/** The exit code: 0 for none, 1 for violations. */
+/** Returns the exit code: 0 for no violations, 1 otherwise. */
 async function main(o: Arguments): Promise<number> {
   if (o.check !== undefined) return conclude(readHistory(o.check), o.check);
   const replayed = o.replay === undefined ? undefined : readHistory(o.replay);
@@ -59,7 +59,7 @@ async function main(o: Arguments): Promise<number> {
   say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${o.bug ? `, with a bug: ${bugs[o.bug].what}` : ''}`);
 
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-chaos-'));
-  chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who has to pass
+  chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who must be able to traverse the folder
   if (!o.keep) guardFolder(dir);
   try {
     let epoch = performance.now();
@@ -92,7 +92,7 @@ async function main(o: Arguments): Promise<number> {
   }
 }
 
-/** What has to be looked at when something was found. */
+/** Keeps the files needed to investigate a violation. */
 function keepLogs(dir: string, to: string): void {
   rmSync(to, { recursive: true, force: true });
   cpSync(join(dir, 'logs'), to, { recursive: true });

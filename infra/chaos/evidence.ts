@@ -4,8 +4,8 @@ import type { Intent } from './workload/intent.ts';
 import type { Consumer, Fault, PoisonForm } from './schedule.ts';
 
 /**
- * Everything that a run leaves behind, and all that the checker looks at. Times `at`, `began` and `ended` are milliseconds since the begin of the
- * traffic; every other time is ISO 8601 with microseconds, from a database.
+ * Everything that a run leaves behind, and the checker's only input. Times `at`, `began` and `ended` are milliseconds since the start of the traffic;
+ * every other time is ISO 8601 with microseconds, from a database.
  */
 export type Evidence = {
   operations: Operation[];
@@ -14,35 +14,35 @@ export type Evidence = {
   takeovers: Takeover[];
   crashes: Crash[];
   mails: Mail[];
-  /** What would not come to rest; empty when everything did. */
+  /** The parts that did not settle; empty when everything did. */
   unsettled: string[];
   world: World;
 };
 
-/** One try of a request. `status` null: no answer came. */
+/** One try of a request. `status` null: there was no response. */
 export type Attempt = { began: number; ended: number; status: number | null; problem?: string; error?: string };
 
-/** `unknown`: it may have happened or not, or may even happen later. */
+/** `unknown`: it may or may not have happened, or may even happen later. */
 export type OperationOutcome = 'acknowledged' | 'refused' | 'unknown';
 
-/** A request of the workload with all its tries (one Idempotency-Key), and how it ended. */
+/** A request of the workload with all its tries (one Idempotency-Key), and its outcome. */
 export type Operation = {
   n: number;
   at: number;
   intent: Intent;
-  /** The user who asked; null for register and login. */
+  /** The requesting user; null for register and login. */
   actorId: string | null;
-  /** Of the task or the user that it is about, where that exists already. */
+  /** The id of the task or user concerned, if it already existed. */
   subjectId: string | null;
   attempts: Attempt[];
   outcome: OperationOutcome;
-  /** The body of the answer that acknowledged it. */
+  /** The body of the response that acknowledged it. */
   answer?: Answer;
-  /** Bodies of later answers to the same request with the same key. */
+  /** Bodies of later responses to the same request with the same key. */
   replays: Answer[];
 };
 
-/** What the checker reads of answers; absent where the answer has no such field. */
+/** The fields of responses that the checker reads; absent if the response lacks the field. */
 export type Answer = Partial<TaskAnswer & UserAnswer & { open: number; reassigned: number; ids: string[] }>;
 
 type TaskAnswer = {
@@ -56,7 +56,7 @@ type TaskAnswer = {
 };
 type UserAnswer = { email: string; name: string; role: string };
 
-/** A message as the operator's own queue got it. The same message may come more than once. */
+/** A message as received by the operator's own queue. The same message may arrive more than once. */
 export type RecordedEvent = {
   messageId: string;
   type: string;
@@ -68,12 +68,12 @@ export type RecordedEvent = {
   named: string | null;
 };
 
-/** What the operator put into a queue. */
+/** A message that the operator put into a queue. */
 export type Injection =
   | { kind: 'duplicate' | 'reorder'; to: Consumer; messageIds: string[] }
   | { kind: 'poison'; to: Consumer; form: PoisonForm; messageId: string };
 
-/** After a kill of the process that did it, another one did this work of a service so many milliseconds later. */
+/** After a kill of the process that did the work of a service, another process took it over this many milliseconds later. */
 export type Takeover = {
   service: ServiceName;
   work: 'relay' | 'consumer';
@@ -81,13 +81,13 @@ export type Takeover = {
   ms: number;
 };
 
-/** A process of a service that ended although nobody killed it, with what it logged as errors at last. It was started again. */
+/** A process of a service that ended without being killed, with its last logged errors. It was restarted. */
 export type Crash = { part: string; how: string; errors: string[] };
 
 /** `id` is the Message-ID without brackets and domain. */
 export type Mail = { id: string; to: string };
 
-/** The state at the end, read from outside: databases, broker, public REST. */
+/** The final state, read from outside: databases, broker, public REST API. */
 export type World = {
   users: UserRow[];
   links: LinkRow[];
@@ -96,16 +96,16 @@ export type World = {
   directory: DirectoryRow[];
   inbox: InboxRow[];
   deadLetters: DeadLetterRow[];
-  /** Rows that are left in the outbox of each service. */
+  /** The number of rows left in the outbox of each service. */
   outbox: Record<string, number>;
   notifications: NotificationRow[];
   deliveries: DeliveryRow[];
   queues: { name: string; messages: number }[];
-  /** Everything that GET /api/v1/tasks listed. */
+  /** All tasks listed by GET /api/v1/tasks. */
   listedTasks: TaskAnswer[];
-  /** What GET /api/v1/notifications listed for a person. */
+  /** The notifications listed by GET /api/v1/notifications for a person. */
   listedNotifications: { userId: string; ids: string[] }[];
-  /** How a token of a deleted user was answered by a service. */
+  /** A service's response to a deleted user's token. */
   deletedAccess: { userId: string; path: string; status: number }[];
 };
 
@@ -117,7 +117,7 @@ export type UserRow = UserAnswer & {
   tokens_valid_after: string | null;
 };
 
-/** A link that Auth asks to be mailed. */
+/** A link that Auth requests to be mailed. */
 export type LinkRow = {
   id: string;
   user_id: string;
@@ -150,7 +150,7 @@ export type DirectoryRow = {
   is_stale: boolean;
 };
 
-/** A message that a service has taken over for one of its handlers. */
+/** A message received by a service for one of its handlers. */
 export type InboxRow = { service: Consumer; message_id: string; handler: string; received_at: string };
 
 export type DeadLetterRow = {
@@ -168,7 +168,7 @@ export type NotificationRow = {
   type: string;
   task_id: string | null;
   created_at: string;
-  /** Not only in a mail. */
+  /** Whether it is shown in the app and not only mailed. */
   is_in_app: boolean;
 };
 
@@ -177,7 +177,7 @@ export type DeliveryRow = {
   user_id: string;
   channel: string;
   state: string;
-  /** Attempts whose outcome is unknown. */
+  /** The number of attempts with an unknown outcome. */
   unknowns: number;
   last_error: string | null;
 };

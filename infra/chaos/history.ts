@@ -1,12 +1,12 @@
 import { createWriteStream, readFileSync } from 'node:fs';
 import type { Evidence, Line } from './evidence.ts';
 
-/** What happened in a run, in memory and, a line for each thing, in a file. */
+/** The events of a run, in memory and in a file with one line for each. */
 export type History = {
   file: string;
   lines: readonly Line[];
   add(line: Line): void;
-  /** Resolves once the file has everything. */
+  /** Resolves once the file is complete. */
   close(): Promise<void>;
 };
 
@@ -25,18 +25,18 @@ export function createHistory(file: string): History {
   };
 }
 
-/** @throws when the file is no history */
+/** @throws when the file is not a history */
 export function readHistory(file: string): Line[] {
   const lines = readFileSync(file, 'utf8')
     .split('\n')
-    // the last line of a run that was killed may be half a line; the rest is still of use
+    // the last line of a killed run may be incomplete; the rest is still usable
     .filter((text) => text.endsWith('}'))
     .map((text) => JSON.parse(text) as Line);
   if (lines[0]?.line !== 'run') throw new Error(`${file} is not the history of a run.`);
   return lines;
 }
 
-/** What the checker needs of a history. @throws when the run did not come to its end */
+/** The checker's input from a history. @throws when the run did not finish */
 export function evidenceOf(lines: readonly Line[]): Evidence {
   const world = only(lines, 'world')[0]?.world;
   if (world === undefined) throw new Error('The history ends before the state at the end was read.');

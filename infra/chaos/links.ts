@@ -1,11 +1,11 @@
 import type { ServiceName } from '../local/secrets.ts';
 
-/** Everything that talks over a link with a fault proxy in it. */
+/** Every endpoint of a link with a fault proxy in it. */
 type End = ServiceName | 'gateway' | 'postgres' | 'rabbitmq' | 'mail';
 
 export type LinkDefinition = { from: End; to: End; speaks: 'http' | 'postgres' | 'amqp' | 'smtp' };
 
-/** Every link of the suite between two parts; each gets a proxy. */
+/** Every link between two parts of the suite; each gets a proxy. */
 export const links = {
   'gateway-auth': { from: 'gateway', to: 'auth', speaks: 'http' },
   'gateway-tasks': { from: 'gateway', to: 'tasks', speaks: 'http' },

@@ -27,18 +27,18 @@ export type RunOptions = {
   history: History;
   /** The lines of another run, whose requests are repeated. */
   replayed: readonly Line[] | undefined;
-  /** Milliseconds since the begin of the traffic; negative before. */
+  /** Milliseconds since the start of the traffic; negative before. */
   now: () => number;
   say: (text: string) => void;
   signal: AbortSignal;
 };
 
-/** What is not so yet may become so: a violation stands when it is still there after so many further looks. */
+/** A state that does not hold yet may still be reached: a violation counts only if it persists after this many further checks. */
 const furtherLooks = 4;
 const lookAgainMs = 3_000;
 const progressMs = 10_000;
 
-/** Drives traffic and faults, lets everything settle, and checks what came of it. */
+/** Drives traffic and faults, lets everything settle, and checks the result. */
 export async function run(o: RunOptions): Promise<{ evidence: Evidence; violations: Violation[] }> {
   const { underTest, history, say } = o;
   const operator = createOperator(underTest.suite.amqpUrl('operator'), o.signal);
@@ -70,7 +70,7 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   }
 }
 
-/** Resolves when the time is over and every fault is mended. */
+/** Resolves when the time is over and every fault is repaired. */
 async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createOperator> }): Promise<void> {
   const { underTest, operator, history, now, say } = o;
   const time = AbortSignal.timeout(o.durationMs);

@@ -7,49 +7,49 @@ import type { Random } from './random.ts';
 /** A service that has a queue. */
 export type Consumer = 'tasks' | 'notifications';
 
-/** Ways in which a message can be impossible to handle. */
+/** The ways in which a message can be impossible to handle. */
 export const poisonForms = ['not_json', 'wrong_schema', 'unknown_version', 'no_message_id'] as const;
 export type PoisonForm = (typeof poisonForms)[number];
 
-/** Something that goes wrong, and for how long. Times in milliseconds. */
+/** A fault and its duration. Times in milliseconds. */
 export type Fault =
-  /** kill -9; started again after `downMs`. */
+  /** kill -9; restarted after `downMs`. */
   | { kind: 'kill_service'; service: ServiceName | SecondReplica; downMs: number }
-  /** kill -9 of the process that does the work of a service at the moment, with nothing else broken: the other one has to take over. */
+  /** kill -9 of the process that currently does the work of a service, with nothing else broken: the other process has to take over. */
   | { kind: 'takeover'; of: ServiceName }
-  /** SIGSTOP, SIGCONT: a process that everybody believes to be there. */
+  /** SIGSTOP, SIGCONT: a process that still appears to be alive. */
   | { kind: 'freeze_service'; service: ServiceName | SecondReplica; ms: number }
   | { kind: 'kill_broker'; downMs: number }
   | { kind: 'restart_broker'; downMs: number }
   | { kind: 'kill_postgres'; downMs: number }
-  /** By the operator, through the management API. */
+  /** Done by the operator, through the management API. */
   | { kind: 'close_broker_connections'; of: ServiceName }
   | { kind: 'close_database_connections'; of: ServiceName }
   | { kind: 'link'; link: LinkName; fault: LinkFault; ms: number }
   /** The wall clock of a service jumps, and stays there until it jumps again. */
   | { kind: 'clock'; service: ServiceName; offsetMs: number }
-  /** Messages that were published before are delivered once more. */
+  /** Previously published messages are delivered once more. */
   | { kind: 'duplicate'; to: Consumer; count: number }
-  /** What is published for `ms` reaches the queue in another order. */
+  /** Messages published during `ms` reach the queue in another order. */
   | { kind: 'reorder'; to: Consumer; ms: number }
   | { kind: 'poison'; to: Consumer; form: PoisonForm }
   | { kind: 'alarm'; of: 'memory' | 'disk'; ms: number };
 
-/** `at` counts from the begin of the traffic. */
+/** `at` counts from the start of the traffic. */
 export type PlannedFault = { at: number; fault: Fault };
 
-/** Between two faults: short enough that some meet, long enough that most are recovered from alone. Some 40 faults fill two minutes. */
+/** The gap between two faults: short enough that some overlap, long enough that most are recovered from alone. About 40 faults fill two minutes. */
 const shortestGapMs = 1_200;
 const longestGapMs = 4_000;
-/** Until the first fault, and for each takeover, so that nothing else is to blame for one that takes long. */
+/** A period without other faults, before the first fault and for each takeover, so that a slow takeover has no other cause. */
 const calmMs = 2_500;
 const takeoverMs = 6_000;
-/** At the end, for the last faults to pass while there is traffic. */
+/** A period at the end in which the last faults can pass under traffic. */
 const quietEndMs = 5_000;
 
 /**
- * The faults of a run. First, where there are two processes of each service, one takeover of each. The rest comes from decks that have every kind,
- * each shuffled, so that a run of two minutes has seen nearly all. The same seed gives the same faults; a longer run begins like a shorter one.
+ * The faults of a run. If each service has two processes, one takeover of each comes first. The rest comes from decks that contain every kind, each
+ * shuffled, so that a run of two minutes includes nearly all. The same seed gives the same faults; a longer run begins like a shorter one.
  */
 export function planFaults(random: Random, durationMs: number, replicas: 1 | 2): PlannedFault[] {
   const planned: PlannedFault[] = [];
@@ -128,7 +128,7 @@ function linkFaults(random: Random): Fault[] {
   ];
 }
 
-/** A fault in a few words, for people. */
+/** A readable description of a fault in a few words. */
 export function describeFault(fault: Fault): string {
   switch (fault.kind) {
     case 'kill_service':
@@ -175,7 +175,7 @@ function describeLinkFault(fault: LinkFault): string {
   }
 }
 
-/** What faults are counted under in the report. */
+/** The label under which the report counts a fault. */
 export function faultLabel(fault: Fault): string {
   switch (fault.kind) {
     case 'link':

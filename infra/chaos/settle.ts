@@ -4,16 +4,16 @@ import { readUnfinished } from './observe/databases.ts';
 import type { Operator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 
-/** The longest back-off after outages as short as these, a lease that a killed process left behind (60 s), and its handling. */
+/** The longest back-off after outages this short, plus a lease left by a killed process (60 s), plus the handling itself. */
 const longestMs = 150_000;
 const lookEveryMs = 400;
 const sayEveryMs = 3_000;
-/** Between two looks nothing may have moved: messages that are being handled are in no table. */
+/** The state must not change between this many checks: messages being handled are in no table. */
 const looksInARow = 3;
 
 export type Settling = { tookMs: number; unsettled: string[] };
 
-/** Waits until nothing is left to do anywhere, and tells what still is when it has waited too long. */
+/** Waits until no work is left anywhere, and returns what remains if it has waited too long. */
 export async function settle(o: {
   underTest: SuiteUnderTest;
   operator: Operator;

@@ -6,9 +6,8 @@ import { resolveRelative, violationsOf, type Import, type SourceFile, type Viola
 const pattern = '{packages,services,infra,e2e}/**/*.{ts,mts,js,mjs}';
 
 /**
- * Reads every source file of the repository and applies the boundary rules. Before that it proves on the canary that each
- * rule can fail, and that files were found: a check that looks at nothing would pass.
- * Returns the lines to show; none means that all is well.
+ * Reads every source file of the repository and applies the boundary rules. First it proves on the canary that each rule can fail, and that files
+ * were found: a check that looks at nothing would pass. Returns the lines to show; none means that all is well.
  */
 export function checkBoundaries(root: string): string[] {
   const dead = checkCanary();
@@ -23,7 +22,7 @@ export function checkBoundaries(root: string): string[] {
   );
 }
 
-/** Every file of the canary has to break exactly the rule that it names, or none. Returns what is not so. */
+/** Checks that every file of the canary breaks exactly the rule that it names, or none. Returns the deviations. */
 export function checkCanary(): string[] {
   return canary.flatMap(({ breaks, files }) => {
     const parsed = files.map(({ path, source }) => parse(path, source));
@@ -36,7 +35,7 @@ export function checkCanary(): string[] {
   });
 }
 
-/** The imports of a file and its reads of process.env, from the TypeScript parser. */
+/** The imports of a file and its reads of process.env, found with the TypeScript parser. */
 function parse(path: string, source: string): SourceFile {
   const imports: Import[] = [];
   const environmentReads: number[] = [];
@@ -86,7 +85,7 @@ function isProcess(node: ts.Node): boolean {
   );
 }
 
-/** Files that import one another at run time, each cycle once, told at its first file. */
+/** Files that import one another at run time, each cycle once, reported at its first file. */
 function cyclesOf(files: SourceFile[]): Violation[] {
   const edges = new Map(
     files.map(({ path, imports }) => [

@@ -1,5 +1,5 @@
 type Canary = {
-  /** the rule that has to be reported, exactly once; undefined: nothing may be reported */
+  /** the rule to be reported, exactly once; undefined: nothing may be reported */
   breaks?: string;
   files: { path: string; source: string }[];
 };
@@ -8,8 +8,8 @@ const breaks = (rule: string, path: string, source: string): Canary => ({ breaks
 const fine = (path: string, source: string): Canary => ({ files: [{ path, source }] });
 
 /**
- * Small sources that each break one boundary, and neighbours of them that break none. The check runs over them first: when
- * a rule has gone blind (a parser that changed, a pattern that matches nothing), this is what notices.
+ * Small sources that each break one boundary, next to sources that break none. The check runs over them first, which reveals a rule that no longer
+ * detects anything (a changed parser, a pattern that matches nothing).
  */
 export const canary: readonly Canary[] = [
   breaks('domain', 'services/tasks/src/domain/task.ts', "import { z } from 'zod';"),

@@ -1,14 +1,14 @@
-/** One import as it stands in a file. */
+/** One import in a file. */
 export type Import = { specifier: string; typeOnly: boolean; line: number };
 
-/** What the rules look at in a file. `path` is relative to the repository, with slashes. */
+/** The parts of a file that the rules look at. `path` is relative to the repository, with slashes. */
 export type SourceFile = { path: string; imports: Import[]; environmentReads: number[] };
 
 export type Violation = { path: string; line: number; rule: string; message: string };
 
 /**
- * The packages from the bottom up: each may import those before it. ARCHITECTURE.md shows the same order. A package that
- * is missing here may be imported by nobody, so a new one has to be put in its place first.
+ * The packages from the bottom up: each may import those before it. ARCHITECTURE.md shows the same order. A package that is missing here may not be
+ * imported, so a new one must be added first.
  */
 export const packageOrder = [
   'text',
@@ -28,23 +28,23 @@ export const packageOrder = [
   'testing',
 ];
 
-/** What runs on a developer's machine only, and what comes with it. */
+/** Packages that run only on a developer's machine. */
 const testOnly = /^(@taskwire\/(testing|local-servers)|mocha|chai|fast-check|@pact-foundation\/pact)(\/|$)/;
 const testingPackages = ['testing', 'local-servers'];
 
-/** What an app layer may use at run time beside itself, its domain and node: — rules, shapes and pace, but no I/O. */
+/** Packages that an app layer may use at run time besides itself, its domain and node: — rules, shapes and pace, but no I/O. */
 const appValues = ['@taskwire/contracts', '@taskwire/errors', '@taskwire/lifecycle', '@taskwire/text', 'zod'];
 
-/** Names that say nothing about what is inside, so that anything ends up there. */
+/** Names that say nothing about their contents, so that anything ends up there. */
 const namelessNames = /^(utils?|helpers?|common|shared|misc)$/;
 
-/** Root files of a service that start something; they and env.ts may touch process.env. */
+/** Root files of a service that are entry points; they and env.ts may access process.env. */
 const entryFiles = ['main.ts', 'migrate.ts', 'cli.ts'];
 
-/** Where a file stands in the repository. */
+/** The location of a file in the repository. */
 type Place = { kind: 'package' | 'service' | 'infra' | 'e2e' | 'other'; unit: string; root: string; inside: string };
 
-/** All that is wrong with the imports, environment reads and name of one file. */
+/** All violations by the imports, environment reads and name of one file. */
 export function violationsOf(file: SourceFile): Violation[] {
   const place = placeOf(file.path);
   return [
@@ -125,7 +125,7 @@ function layerPackageRule(from: Place, { specifier, typeOnly }: Import): Broken 
     return { rule: 'domain', message: `domain imports nothing but itself and @taskwire/errors, not ${specifier}` };
   }
   const allowed = specifier.startsWith('node:') || appValues.includes(specifier);
-  // a type of a package is a port: it binds nothing at run time
+  // a type of a package is a port: it creates no run-time dependency
   if (layer === 'app' && !allowed && !(typeOnly && specifier.startsWith('@taskwire/'))) {
     return { rule: 'app', message: `app imports domain, ports and contracts, not ${specifier}` };
   }
@@ -135,7 +135,7 @@ function layerPackageRule(from: Place, { specifier, typeOnly }: Import): Broken 
 function ownFileRule(from: Place, path: string, specifier: string): Broken {
   const target = resolveRelative(path, specifier);
   const to = placeOf(target);
-  // the end-to-end tests start the suite as the launcher does; a ceiling is measured with the very statement of the service
+  // the end-to-end tests start the suite as the launcher does; a ceiling is measured with the actual statement of the service
   const across = (from.kind === 'e2e' && to.kind === 'infra') || from.inside.startsWith('bench/');
   if (to.root !== from.root && !across) {
     const rule = to.kind === 'service' ? 'service-apart' : 'package-door';
@@ -159,7 +159,7 @@ function layerRule(from: Place, to: Place, specifier: string): Broken {
   return { rule, message: `${layer} may not import ${target} (${specifier}); only wire.ts sees everything` };
 }
 
-/** domain, app, the folder of an adapter; `wire`, `env` or `root` for files directly under src. */
+/** The layer of a file: domain, app, or the folder of an adapter; `wire`, `env` or `root` for files directly under src. */
 function layerOf(inside: string): string {
   const [, first = '', second] = inside.split('/');
   if (second !== undefined) return first;
@@ -173,7 +173,7 @@ function mayReadEnvironment({ kind, unit, inside }: Place): boolean {
   return kind === 'service' && [...entryFiles, 'env.ts'].includes(inside.slice('src/'.length));
 }
 
-/** The repository path that a relative import names. */
+/** The repository path to which a relative import resolves. */
 export function resolveRelative(path: string, specifier: string): string {
   return new URL(specifier, `file:///${path}`).pathname.slice(1);
 }

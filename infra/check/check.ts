@@ -1,22 +1,22 @@
-// npm run check: everything that can be said about the repository without running it, each step with its time. Exits with 1
-// when anything is wrong, after showing all that is.
+// npm run check: all checks of the repository that do not require running it, each step with its time. Exits with 1 if anything is wrong, after
+// showing all faults.
 import { availableParallelism } from 'node:os';
 import { clusterStep, composeStep } from '../validate/steps.ts';
 import { checkBoundaries } from './boundaries.ts';
 import { contractsStep, schemasStep } from './generated.ts';
 import { root, runSteps, tool, type Step } from './step.ts';
 
-/** Seven lines of a file that reads like another are a coincidence; about fifteen are a copy. */
+/** Seven similar lines in two files are a coincidence; about fifteen are a copy. */
 const duplicates = [
   ...['--min-tokens', '80', '--min-lines', '8', '--threshold', '0', '--mode', 'weak', '--reporters', 'console'],
   ...['--format', 'typescript,javascript', '--gitignore'],
-  // tests may repeat themselves to be read alone; the files at the root of a service (env, wire, main, migrate) are lists that
-  // look alike and change apart
+  // tests may repeat themselves to be readable on their own; the files at the root of a service (env, wire, main, migrate) are lists that look alike
+  // and change independently
   ...['--ignore', '**/node_modules/**,**/dist/**,**/.local/**,**/test/**,**/services/*/src/*.ts'],
   ...['packages', 'services', 'infra', 'e2e'],
 ];
 
-// the longest first, so that none is left alone at the end
+// the longest first, so that none runs alone at the end
 const steps: Step[] = [
   tool('lint', 'eslint', ['.']),
   tool('types', 'typescript', ['--noEmit', '-p', '.']),

@@ -1,8 +1,8 @@
 import type { Client } from 'pg';
 
 /**
- * The schema `public` of a database as SQL to be read: types, sequences, tables with their columns, constraints and comments,
- * indexes, functions, triggers, views. Everything is ordered by name or position, so the same migrations give the same text.
+ * Describes the schema `public` of a database as readable SQL: types, sequences, tables with their columns, constraints and comments, indexes,
+ * functions, triggers, views. Everything is ordered by name or position, so the same migrations produce the same text.
  */
 export async function describeDatabase(client: Client): Promise<string> {
   // names without the schema, wherever PostgreSQL prints an expression
@@ -22,7 +22,7 @@ const types = `
    GROUP BY t.oid, t.typname
    ORDER BY t.typname`;
 
-// those of identity and serial columns show in their tables
+// sequences of identity and serial columns are shown with their tables
 const sequences = `
   SELECT format('CREATE SEQUENCE %s AS %s START %s INCREMENT %s;', c.oid::regclass, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement) AS text
     FROM pg_class c JOIN pg_sequence s ON s.seqrelid = c.oid

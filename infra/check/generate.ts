@@ -1,5 +1,5 @@
-// npm run generate: writes everything that is generated and committed — contracts/ from packages/contracts, and
-// services/*/schema.sql from the migrations.
+// npm run generate: writes everything that is generated and committed — contracts/ from packages/contracts, and services/*/schema.sql from the
+// migrations.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateContracts } from './generated.ts';

@@ -9,8 +9,8 @@ import { describeDatabase } from './describe-database.ts';
 import { output, root } from './step.ts';
 
 /**
- * What each service's migrations make of an empty database, by the path of the file that shows it. Starts a PostgreSQL of its
- * own and runs the services' own migrate commands on it.
+ * The schema that each service's migrations create in an empty database, by the path of its schema file. Starts a separate PostgreSQL and runs the
+ * services' own migrate commands on it.
  */
 export async function schemasOfServices(): Promise<Map<string, string>> {
   const dir = await mkdtemp(join(tmpdir(), 'taskwire-schema-'));

@@ -3,16 +3,16 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** The repository's folder. */
+/** The path of the repository. */
 export const root = fileURLToPath(new URL('../../', import.meta.url)).replace(/\/$/, '');
 
-/** One thing that `npm run check` looks at. `faults` gives what to show; none means that all is well. */
+/** One check of `npm run check`. `faults` returns the lines to show; none means that all is well. */
 export type Step = { name: string; faults: () => Promise<string[]>; note?: () => string | undefined };
 
-/** What a step found and how long it took. */
+/** The faults that a step found, and its duration. */
 export type Finding = { name: string; faults: string[]; seconds: number; note: string | undefined };
 
-/** Runs the steps, at most `width` at once, in their order; tells of each when it is done. An error in a step is a fault of it. */
+/** Runs the steps in their order, at most `width` at once; reports each when it is done. An error in a step counts as its fault. */
 export async function runSteps(
   steps: readonly Step[],
   width: number,
@@ -35,15 +35,15 @@ export async function runSteps(
   return findings;
 }
 
-/** A step that runs a program from node_modules; what it prints is shown when it fails. */
+/** A step that runs a program from node_modules; its output is shown when it fails. */
 export function tool(name: string, packageName: string, args: string[]): Step {
   return { name, faults: () => output(process.execPath, [programOf(packageName), ...args]) };
 }
 
-/** Runs a program of ours to its end: nothing when it succeeds, else what it said. */
+/** Runs a program of this repository to its end: returns nothing on success, otherwise its output. */
 export function output(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   return new Promise((resolve) => {
-    // colours are for terminals, and eslint's and knip's would hide the lines from editors that look for them
+    // colours are for terminals, and those of eslint and knip would hide the lines from editors that search for them
     execFile(
       command,
       args,

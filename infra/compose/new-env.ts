@@ -1,5 +1,5 @@
-// Makes the secrets of a docker compose installation: .env, which docker compose reads, and the definitions of RabbitMQ,
-// where the same passwords stand hashed. Run it once:
+// Creates the secrets of a docker compose installation: .env, which docker compose reads, and the definitions of RabbitMQ, which contain the same
+// passwords hashed. Run it once:
 //   node infra/local/bootstrap.mjs infra/compose/new-env.ts
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const amqp = new Map(services.map((service) => [service, secret()]));
 const operatorPassword = secret();
 
 const clientKeys = { tasks: newClientKey(), notifications: newClientKey() };
-// single quotes: docker compose then takes every character as it is
+// single quotes: docker compose then interprets no character
 const quoted = (json: string) => `'${json}'`;
 const variables = {
   POSTGRES_PASSWORD: secret(),
@@ -47,6 +47,6 @@ writeFileSync(file, `${present}${present === '' || present.endsWith('\n') ? '' :
 });
 chmodSync(file, 0o600);
 mkdirSync(`${root}.local/compose`, { recursive: true });
-// RabbitMQ's user in the container is another one; the file has hashes only
+// RabbitMQ runs as a different user in the container; the file contains only hashes
 writeFileSync(`${root}.local/compose/rabbitmq-definitions.json`, JSON.stringify(definitions, null, 2), { mode: 0o644 });
 console.log('Wrote .env and .local/compose/rabbitmq-definitions.json. Now: docker compose up --build --wait');

@@ -5,7 +5,7 @@ export type Api = <T>(
   o?: { token?: string; body?: unknown; ifMatch?: string },
 ) => Promise<T>;
 
-/** @throws with the problem document when the answer is not 2xx. */
+/** @throws with the problem document when the status is not 2xx. */
 export function apiOf(url: string): Api {
   return async <T>(method: string, path: string, o: { token?: string; body?: unknown; ifMatch?: string } = {}) => {
     const response = await fetch(`${url}${path}`, {

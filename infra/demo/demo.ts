@@ -1,4 +1,4 @@
-// npm run demo: the main flow against the running suite, one line for each thing that happens
+// npm run demo: the main flow against the running suite, one line for each event
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
@@ -149,7 +149,7 @@ async function mailed(address: string, task: Task): Promise<void> {
   say('e-mail', `${address}: ${seen.subject}`);
 }
 
-/** Asks every 10 ms, so that the printed times mean something; a failed try counts as not yet. */
+/** Checks every 10 ms, so that the printed times are meaningful; a failed try counts as not yet. */
 async function until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   const deadline = performance.now() + patienceMs;
   let fault: unknown;

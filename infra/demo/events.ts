@@ -3,15 +3,15 @@ import { connect } from 'amqplib';
 export type SeenEvent = { key: string; payload: Record<string, unknown> };
 
 export type EventWatch = {
-  /** The first event, past or to come, that matches. */
+  /** The first matching event, past or future. */
   next(key: string, matches: (payload: Record<string, unknown>) => boolean): Promise<SeenEvent>;
   close(): Promise<void>;
 };
 
-// two orders of magnitude above what an event takes on a machine that is not overloaded
+// two orders of magnitude more than an event takes on a machine that is not overloaded
 const patienceMs = 15_000;
 
-/** Listens to everything that the suite publishes, with a queue that goes away with the connection. */
+/** Subscribes to everything that the suite publishes, with a queue that is deleted when the connection closes. */
 export async function watchEvents(amqpUrl: string, seen: (event: SeenEvent) => void): Promise<EventWatch> {
   const connection = await connect(amqpUrl);
   const channel = await connection.createChannel();

@@ -1,7 +1,7 @@
-/** As maildev's API tells it. */
+/** A mail in the format of maildev's API. */
 export type CaughtMail = { subject: string; to: { address: string }[]; time: string; text?: string };
 
-/** What the mail catcher has for this address, oldest first. */
+/** The mails for this address in the mail catcher, oldest first. */
 export async function mailsTo(mailPageUrl: string, address: string): Promise<CaughtMail[]> {
   const response = await fetch(`${mailPageUrl}/api/email`, { signal: AbortSignal.timeout(5000) });
   if (!response.ok) throw new Error(`The mail catcher answered with ${response.status}.`);

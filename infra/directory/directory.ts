@@ -1,4 +1,4 @@
-// npm run directory -- rebuild <service>: fills a service's copy of Auth's users again
+// npm run directory -- rebuild <service>: rebuilds a service's copy of Auth's users
 import { createPrivateKey } from 'node:crypto';
 import { fields, readEnv } from '@taskwire/env';
 import { errorText } from '@taskwire/errors';

@@ -28,7 +28,7 @@ filter
 It works on the suite that npm start runs, or on the database that TASKS_DATABASE_URL or NOTIFICATIONS_DATABASE_URL names. In the audit you
 are os:<login>@<host>. Exit codes: 0 done, 1 not (all) done, 2 wrong arguments.`;
 
-/** The dead letters that are to be settled: these, or all that match. */
+/** The dead letters to settle: these ids, or all that match. */
 export type Chosen = { ids: readonly string[] } | { filter: DeadLetterFilter };
 
 export type Command =
@@ -143,7 +143,7 @@ function checkId(id: string): string {
   return id.toLowerCase();
 }
 
-/** The options are named as the fields, with hyphens. */
+/** Validates the options, which have the names of the fields, with hyphens. */
 function check<S extends z.ZodType>(schema: S, given: Record<string, string>): z.output<S> {
   const named = Object.fromEntries(Object.entries(given).map(([name, value]) => [name.replaceAll('-', '_'), value]));
   const result = schema.safeParse(named);

@@ -1,4 +1,4 @@
-// npm run dlq -- list|waiting|show|replay|drop <service>: the dead letters of a service, and what waits for another attempt
+// npm run dlq -- list|waiting|show|replay|drop <service>: the dead letters of a service, and messages waiting for a retry
 import { hostname, userInfo } from 'node:os';
 import { createDeadLetters, listUnsettled, type BatchSettled, type DeadLetters, type Settled } from '@taskwire/inbox';
 import type { Database } from '@taskwire/postgres';
@@ -8,7 +8,7 @@ import { CommandFault, exitCodes, runCommand } from '../operator/command.ts';
 import { help, readCommand, type Chosen, type Command } from './arguments.ts';
 import { printLetter, printPage, printWaiting } from './print.ts';
 
-/** Some seconds of work between two lines of progress. */
+/** A few seconds of work between two lines of progress. */
 const batchSize = 500;
 
 loadDotEnv();
@@ -117,7 +117,7 @@ function login(): string {
   try {
     return userInfo().username;
   } catch {
-    // a user of a container without an entry in its passwd
+    // a container user without an entry in its passwd
     return String(process.getuid?.() ?? 'unknown');
   }
 }

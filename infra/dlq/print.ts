@@ -38,12 +38,12 @@ export function printPage(page: DeadLetterPage): void {
   printTable(page, letterColumns);
 }
 
-/** Attempts in parentheses used up none, because something was unavailable. */
+/** The number in parentheses counts tries that used up no attempt, because a dependency was unavailable. */
 export function printWaiting(page: { data: WaitingMessage[]; next_cursor: string | null }): void {
   printTable(page, waitingColumns);
 }
 
-/** The last column ends where the terminal does; into a file or a pipe it goes whole. */
+/** Cuts off the last column at the width of the terminal; in a file or a pipe it is complete. */
 function printTable<T>({ data, next_cursor }: { data: T[]; next_cursor: string | null }, columns: Columns<T>): void {
   if (data.length === 0) return console.log('There is none.');
   const rows = [columns.map(([title]) => title), ...data.map((row) => columns.map(([, value]) => plain(value(row))))];
@@ -84,7 +84,7 @@ function section(title: string, lines: readonly string[]): void {
   for (const line of lines) console.log(`  ${plain(line)}`);
 }
 
-/** What strangers sent must not move the cursor or colour the terminal. */
+/** Removes characters with which text from strangers could move the cursor or colour the terminal. */
 function plain(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }

@@ -12,8 +12,8 @@ const contracts = new URL('../../contracts/', import.meta.url);
 const services = ['auth', 'tasks', 'notifications'];
 
 /**
- * Fills a folder with all that the gateway serves under /docs: the viewer, the OpenAPI documents, AsyncAPI, and the page
- * of problem codes, each also compressed. What was in the folder before is gone. Throws when the generated contracts are not there.
+ * Fills a folder with everything that the gateway serves under /docs: the viewer, the OpenAPI documents, AsyncAPI, and the page of problem codes,
+ * each also compressed. Deletes the previous contents of the folder. Throws when the generated contracts are missing.
  */
 export async function assembleDocs(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
@@ -33,7 +33,7 @@ export async function assembleDocs(folder: string): Promise<void> {
   await compress(folder);
 }
 
-/** Puts a `.gz` beside every text, which nginx sends to browsers that take it. */
+/** Adds a `.gz` next to every text file, which nginx sends to browsers that accept it. */
 async function compress(folder: string): Promise<void> {
   const files = await readdir(folder, { recursive: true });
   const texts = files.filter((file) => /\.(html|css|js|json|yaml)$/.test(file));

@@ -3,45 +3,45 @@ import { isAbsolute } from 'node:path';
 import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route } from '@taskwire/contracts';
 import { fields } from '@taskwire/env';
 
-/** Where the gateway listens, what it stands in front of, and how much it lets through. */
+/** The gateway's listening address, its upstreams, and its limits. */
 export type GatewayOptions = {
   /** The address to listen on; default 127.0.0.1. */
   host?: string;
   port: number;
   /** `host:port` of each service. */
   upstreams: { auth: string; tasks: string; notifications: string };
-  /** The folder that `assembleDocs` filled. */
+  /** The folder filled by `assembleDocs`. */
   docsRoot: string;
   /** An existing folder for the pid file, the access log and temporary files. */
   prefixDir: string;
   /** Origins of pages that may call the API with credentials, such as `http://localhost:5173`; default none. Auth has the same list. */
   corsOrigins?: readonly string[];
-  /** Requests for each caller's network (an IPv4 address or an IPv6 /64): steady rate and how many may come at once. */
+  /** Requests for each caller's network (an IPv4 address or an IPv6 /64): the steady rate and the size of a burst. */
   requestsPerSecond?: number;
   burst?: number;
   /** The same for log-in, register, refresh and token requests. */
   loginsPerMinute?: number;
   loginBurst?: number;
   /**
-   * Requests of one network that may run at once, each with two connections of nginx; default a whole burst and what may follow it within a
+   * Concurrent requests of one network, each with two connections of nginx; by default a whole burst plus the requests that may follow it within a
    * second.
    */
   running?: number;
-  /** Event streams of one network that may be open at once. */
+  /** Concurrent event streams of one network. */
   streams?: number;
-  /** How long a service may take to send something; seconds. */
+  /** The maximum silence of a service before nginx times out; seconds. */
   readTimeoutSeconds?: number;
-  /** Where access log lines go; default `access.log` in `prefixDir`. */
+  /** The destination of access log lines; default `access.log` in `prefixDir`. */
   accessLog?: string;
   workers?: number | 'auto';
-  /** An address or CIDR whose X-Forwarded-For is believed; default none. */
+  /** An address or CIDR whose X-Forwarded-For is trusted; default none. */
   trustedProxy?: string;
 };
 
 /**
- * The defaults of limits, also those of the container image (a test compares). One office behind one address must be
- * able to work: 100 requests a second are some 50 busy people; 60 log-ins a minute are a morning, and still too few to
- * guess passwords with, which the accounts' own limits guard as well; 500 streams are 100 people with five tabs each.
+ * The default limits, also those of the container image (a test compares). One office behind one address must be able to work: 100 requests a second
+ * are about 50 busy people; 60 log-ins a minute are a typical morning, and still too few to guess passwords, which the accounts' own limits prevent
+ * as well; 500 streams are 100 people with five tabs each.
  */
 export const gatewayDefaults = {
   requestsPerSecond: 100,
@@ -55,14 +55,14 @@ export const gatewayDefaults = {
 const template = new URL('nginx.conf.template', import.meta.url);
 
 /**
- * The configuration of nginx for these options, as text. Start it with `nginx -e stderr -g 'daemon off;' -c <file>`.
- * Throws when a value cannot be written into the configuration safely.
+ * Renders nginx's configuration for these options. Start it with `nginx -e stderr -g 'daemon off;' -c <file>`. Throws when a value cannot be written
+ * into the configuration safely.
  */
 export function renderGateway(options: GatewayOptions): string {
   return fillIn(readFileSync(template, 'utf8'), variables(options));
 }
 
-/** The value of each `${GATEWAY_…}` of the template. */
+/** The value of each `${GATEWAY_…}` in the template. */
 export function variables(options: GatewayOptions): Record<string, string> {
   const o = { ...gatewayDefaults, host: '127.0.0.1', workers: 2 as const, trustedProxy: 'unix:', ...options };
   for (const folder of [o.docsRoot, o.prefixDir]) {
@@ -74,7 +74,7 @@ export function variables(options: GatewayOptions): Record<string, string> {
     }
   }
   return {
-    // root's nginx would run its workers as nobody, who cannot read a checkout under /root; local use only
+    // root's nginx would run its workers as the user nobody, who cannot read a checkout under /root; local use only
     GATEWAY_USER: process.getuid?.() === 0 ? 'user root;' : '',
     GATEWAY_WORKERS: String(o.workers),
     GATEWAY_RUN_DIR: o.prefixDir,
@@ -84,7 +84,7 @@ export function variables(options: GatewayOptions): Record<string, string> {
     GATEWAY_AUTH: o.upstreams.auth,
     GATEWAY_TASKS: o.upstreams.tasks,
     GATEWAY_NOTIFICATIONS: o.upstreams.notifications,
-    // addresses on a developer's machine do not move; containers set both (resolve needs nginx 1.27.3)
+    // addresses on a developer's machine do not change; containers set both (resolve needs nginx 1.27.3)
     GATEWAY_RESOLVER: '',
     GATEWAY_UPSTREAM_OPTIONS: '',
     GATEWAY_DOCS_ROOT: o.docsRoot,
@@ -103,7 +103,7 @@ export function variables(options: GatewayOptions): Record<string, string> {
   };
 }
 
-/** The largest body that a route below these paths takes; the services hold each route to its own limit. */
+/** The maximum body size of all routes below these paths; the services enforce each route's own limit. */
 function largestBodyUnder(...prefixes: string[]): number {
   const tables: Readonly<Record<string, Route>>[] = [authRoutes, tasksRoutes, notificationsRoutes];
   const routes = tables.flatMap((table) => Object.values(table));
@@ -111,7 +111,7 @@ function largestBodyUnder(...prefixes: string[]): number {
   return Math.max(...prefixes.map((path) => bodyLimitOf({ path })), ...inside.map(bodyLimitOf));
 }
 
-/** Does what envsubst does in the container, but refuses a value that would change the meaning of the text around it. */
+/** Replaces variables as envsubst does in the container, but rejects a value that would change the meaning of the surrounding text. */
 export function fillIn(text: string, values: Record<string, string>): string {
   return text.replaceAll(/\$\{(GATEWAY_[A-Z_]+)\}/g, (_, name: string) => {
     const value = values[name];

@@ -1,4 +1,4 @@
-// npm run auth -- <command>: Auth's command line, for the suite of this clone. With DATABASE_URL set it works on that database.
+// npm run auth -- <command>: Auth's command line, for the suite of this clone. If DATABASE_URL is set, it uses that database.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -4,7 +4,7 @@ import type { Progress } from './part-graph.ts';
 import type { Suite } from './suite.ts';
 import type { PartNews } from './supervised-part.ts';
 
-/** Writes lines with the seconds since the start before them. */
+/** Writes lines prefixed with the seconds since the start. */
 export type Say = (text: string) => void;
 
 export function timedSay(): Say {
@@ -41,14 +41,14 @@ export function sayNews(say: Say, cwd: string): (news: PartNews) => void {
   };
 }
 
-/** Settings that only suit development, so that nobody takes them for the defaults. */
+/** Describes settings that suit only development, so that no one mistakes them for the defaults. */
 export function settingsText(settings: Readonly<Record<string, string>>): string {
   const list = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   return `settings for development: ${list.join(', ')}
 an installation has REGISTRATION=off, AUTH_REQUIRE_VERIFIED_EMAIL=on and no CORS_ORIGINS unless it says otherwise`;
 }
 
-/** Where everything is, who can log in, and what to try. */
+/** Lists all addresses, the users who can log in, and suggestions to try. */
 export function welcome(
   suite: Suite,
   dir: string,

@@ -2,7 +2,7 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, rena
 import { basename, join } from 'node:path';
 import { readableLine } from './readable-line.ts';
 
-/** Starts each run with empty logs; those of the run before stay as `<name>.previous.log`. */
+/** Starts each run with empty logs; those of the previous run are kept as `<name>.previous.log`. */
 export function turnLogs(dir: string): void {
   mkdirSync(dir, { recursive: true });
   for (const file of readdirSync(dir)) {
@@ -11,10 +11,10 @@ export function turnLogs(dir: string): void {
   }
 }
 
-// quick enough to watch, and nothing beside what the services themselves do
+// fast enough to watch, and negligible next to the services' own work
 const lookEveryMs = 200;
 
-/** Writes what is appended to the logs of a folder, made readable, until the process ends. */
+/** Writes new lines of the logs in a folder, in readable form, until the process ends. */
 export function followLogs(dir: string, write: (line: string) => void): void {
   const read = new Map<string, { offset: number; rest: string }>();
   setInterval(() => {

@@ -4,8 +4,8 @@ import { findNginx, findPgbouncer, findRabbit } from '@taskwire/local-servers';
 import { installSystemPackages } from './system-packages.mjs';
 
 /**
- * Installs rabbitmq-server and nginx where they are missing.
- * @throws with the one thing to do when that does not work.
+ * Installs rabbitmq-server and nginx if missing.
+ * @throws with the remedy if that fails.
  */
 export async function installPrograms(say: (text: string) => void): Promise<void> {
   const missing = [
@@ -19,7 +19,7 @@ export async function installPrograms(say: (text: string) => void): Promise<void
   }
 }
 
-/** The browser of the end-to-end tests: Debian's, or the one that is there. */
+/** The browser for the end-to-end tests: Debian's, or an already installed one. */
 export function findBrowser(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
   const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/snap/bin'];
@@ -29,14 +29,14 @@ export function findBrowser(): string | undefined {
   );
 }
 
-/** Installs Chromium where no browser is. @throws with the one thing to do when that does not work. */
+/** Installs Chromium if no browser is installed. @throws with the remedy if that fails. */
 export async function installBrowser(say: (text: string) => void): Promise<void> {
   if (findBrowser() !== undefined) return;
   await installSystemPackages(['chromium'], say, {});
   if (findBrowser() === undefined) throw new Error('chromium was installed but cannot be found.');
 }
 
-/** Installs PgBouncer, through which tests reach PostgreSQL, where it is missing. @throws with the one thing to do when that does not work. */
+/** Installs PgBouncer, through which tests connect to PostgreSQL, if missing. @throws with the remedy if that fails. */
 export async function installPooler(say: (text: string) => void): Promise<void> {
   if (findPgbouncer() !== undefined) return;
   await installSystemPackages(['pgbouncer'], say, {});

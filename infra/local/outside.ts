@@ -1,15 +1,15 @@
 import type { ServiceName } from './secrets.ts';
 
-/** Servers that run elsewhere and take the place of the suite's own. */
+/** External servers that replace the suite's own. */
 export type OutsideServers = {
   databases: Partial<Record<ServiceName, string>>;
   amqpUrl?: string;
-  /** of the broker of `amqpUrl`, with an administrator's login: the policies of the queues are set through it */
+  /** for the broker of `amqpUrl`, with an administrator's login: used to set the policies of the queues */
   managementUrl?: string;
   smtpUrl?: string;
 };
 
-/** Reads the variables that .env.example names. @throws with the name of the variable that is no URL of its kind. */
+/** Reads the variables listed in .env.example. @throws with the name of the variable that is not a URL of its kind. */
 export function outsideServers(env: NodeJS.ProcessEnv): OutsideServers {
   const read = (name: string, ...protocols: string[]): string | undefined => {
     const value = env[name];

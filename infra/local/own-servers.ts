@@ -54,7 +54,7 @@ export function ownAmqpUrl(user: ServiceName | 'operator', ports: SuitePorts, { 
   return `amqp://${user === 'operator' ? operator : user}:${amqp[user]}@127.0.0.1:${ports.amqp}/${vhost}`;
 }
 
-/** On a broker of somebody else, the policies are all that is set, and only where its management API was named. */
+/** Sets the policies on an external broker, and only if its management API is configured; nothing else is changed there. */
 export async function applyPolicies(amqpUrl: string, managementUrl: string | undefined): Promise<void> {
   if (managementUrl === undefined) return;
   const outsideVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';

@@ -1,7 +1,7 @@
 import type { Part } from '@taskwire/local-servers';
 import { supervise, type PartNews, type Restarts, type SupervisedPart } from './supervised-part.ts';
 
-/** One node of the suite: a process that runs on, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */
+/** One node of the suite: a long-running process, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */
 export type Node = { name: string; after: string[] } & (
   { start: (signal: AbortSignal) => Promise<Part> } | { run: (signal: AbortSignal) => Promise<void> }
 );
@@ -11,11 +11,11 @@ export type Progress = { name: string; state: 'starting' | 'ready'; tookMs: numb
 export type PartGraph = {
   part(name: string): SupervisedPart;
   parts: SupervisedPart[];
-  /** Stops the parts, those first that others do not build on. */
+  /** Stops the parts, starting with those on which no others depend. */
   stop(): Promise<void>;
 };
 
-/** Starts every node as early as its `after` allows. @throws the first failure, with everything stopped again. */
+/** Starts every node as early as its `after` allows. @throws the first failure, after stopping everything again. */
 export async function startGraph(
   nodes: Node[],
   o: {
@@ -54,7 +54,7 @@ export async function startGraph(
   };
 
   if (o.signal?.aborted) interrupt.abort();
-  // nodes are written down in an order in which each comes after what it builds on
+  // nodes are listed so that each comes after its dependencies
   for (const node of nodes) ready.set(node.name, begin(node));
   const onAbort = () => void giveUp();
   o.signal?.addEventListener('abort', onAbort);
@@ -78,7 +78,7 @@ export async function startGraph(
   };
 }
 
-/** The names in layers: first those that nothing is built on, last those that build on nothing. */
+/** The names in layers: first the nodes on which nothing depends, last those without dependencies. */
 export function layersFromTop(nodes: Node[]): string[][] {
   const layers: string[][] = [];
   const left = new Map(nodes.map((node) => [node.name, node]));

@@ -5,10 +5,10 @@ import { describeEnd, StartError } from '@taskwire/local-servers';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
-/** Of all demo people. Not guessable, since Auth takes no other; a suite that was seeded with another one keeps that. */
+/** The password of all demo people. Not guessable, since Auth accepts no other; a suite seeded with a different one keeps that. */
 export const demoPassword = 'plum-kettle-orbit';
 
-/** Who can log in to a local suite after its first start. Never made by a service on its own. */
+/** The users who can log in to a local suite after its first start. No service ever creates them on its own. */
 export const demoPeople: readonly Person[] = [
   { email: 'admin@taskwire.test', name: 'Ada Admin', role: 'admin' as const },
   { email: 'manager@taskwire.test', name: 'Mia Manager', role: 'manager' as const },
@@ -19,13 +19,13 @@ export const demoPeople: readonly Person[] = [
 
 const cli = fileURLToPath(new URL('../../services/auth/src/cli.ts', import.meta.url));
 
-/** A person's password is hashed in some 50 ms; the rest is the start of the process, on a machine that starts everything else too. */
+/** Hashing one password takes about 50 ms; the rest is for the start of the process, on a machine that starts everything else too. */
 const timeoutMs = 60_000;
 
 /**
- * Adds people with Auth's own command, which is how an operator adds the first admin too: one process for all of them. Who exists already stays
- * as they are.
- * @throws StartError that says why somebody could not be added.
+ * Adds people with Auth's own command, which is also how an operator adds the first admin: one process for all of them. Existing people stay
+ * unchanged.
+ * @throws StartError that says why a person could not be added.
  */
 export async function addPeople(
   people: readonly Person[],
@@ -44,7 +44,7 @@ export async function addPeople(
   o.signal.addEventListener('abort', onAbort, { once: true });
   if (o.signal.aborted) onAbort();
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
-  // a child that ended early says why in its output
+  // a child that ended early gives the reason in its output
   child.stdin.on('error', () => undefined);
   child.stdin.end(people.map((person) => JSON.stringify(person)).join('\n'));
   const death = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve, reject) => {

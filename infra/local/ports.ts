@@ -25,7 +25,7 @@ const defaultPorts: SuitePorts = {
   postgres: 54320,
   amqp: 56720,
   management: 56721,
-  // below the range that Linux takes ports of outgoing connections from
+  // below the range that Linux uses for ports of outgoing connections
   epmd: 26720,
   erlang: 26721,
 };
@@ -42,7 +42,7 @@ export function configuredPorts(base: string | undefined): SuitePorts {
   return numbered((index) => first + index);
 }
 
-/** Ports that nobody uses, for a suite beside others. */
+/** Unused ports, for an additional suite on the same machine. */
 export async function freeSuitePorts(): Promise<SuitePorts> {
   const free = await freePorts(names.length);
   return numbered((index) => free[index] ?? 0);

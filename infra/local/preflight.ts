@@ -6,10 +6,10 @@ import type { OutsideServers } from './outside.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames } from './secrets.ts';
 
-// a fresh PostgreSQL and RabbitMQ take about 90 MB; RabbitMQ stops taking messages below 50 MB
+// a fresh PostgreSQL and RabbitMQ take about 90 MB; RabbitMQ stops accepting messages below 50 MB
 const neededMb = 300;
 
-/** @throws when the disk has too little room for data and logs. */
+/** @throws when the disk has too little space for data and logs. */
 export function requireRoom(dir: string): void {
   const { bavail, bsize } = statfsSync(dir);
   const freeMb = Math.floor((bavail * bsize) / 1024 ** 2);
@@ -19,7 +19,7 @@ export function requireRoom(dir: string): void {
   );
 }
 
-/** The ports that this start is going to listen on. */
+/** The ports on which this start will listen. */
 export function neededPorts(ports: SuitePorts, outside: OutsideServers): Partial<SuitePorts> {
   const { postgres, amqp, management, epmd, erlang, mailPage, smtp, ...services } = ports;
   return {
@@ -30,13 +30,12 @@ export function neededPorts(ports: SuitePorts, outside: OutsideServers): Partial
   };
 }
 
-// Linux keeps the port of an outgoing connection for 60 s after its end, and some default ports are in the range that it takes such
-// ports from.
+// Linux keeps the port of an outgoing connection for 60 s after its end, and some default ports are in the range that it uses for them.
 const closingMs = 65_000;
 
 /**
- * Waits while ports are held by nothing but connections that are closing.
- * @throws with the names of all ports that other programs have.
+ * Waits while ports are held only by closing connections.
+ * @throws with the names of all ports used by other programs.
  */
 export async function requirePorts(ports: Partial<SuitePorts>, say: (text: string) => void): Promise<void> {
   let taken = await takenPorts(ports);
@@ -55,7 +54,7 @@ export async function requirePorts(ports: Partial<SuitePorts>, say: (text: strin
   );
 }
 
-/** Waits until the ports of a start that was killed are free: its guard takes up to five seconds to end the parts. */
+/** Waits until the ports of a killed start are free: its guard takes up to five seconds to end the parts. */
 export async function waitForPorts(ports: Partial<SuitePorts>, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while ((await takenPorts(ports)).length > 0 && performance.now() < deadline) await delay(200);

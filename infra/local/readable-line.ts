@@ -1,6 +1,6 @@
 const known = new Set(['timestamp', 'level', 'service', 'message', 'trace_id']);
 
-/** A log line for people: the JSON of a service as time, part, level, message and the fields that are left; others as they are. */
+/** Formats a log line for people: a service's JSON as time, part, level, message and the remaining fields; other lines unchanged. */
 export function readableLine(part: string, line: string): string {
   const name = part.padEnd(13);
   const entry = asObject(line);

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAlive } from '@taskwire/local-servers';
 
-/** What a start leaves in its folder for as long as it runs: the lock against a second start, and what other commands need to find it. */
+/** The file that a running start keeps in its folder: the lock against a second start, and the information that other commands need to find it. */
 export type Running = {
   pid: number;
   url: string;
@@ -18,20 +18,22 @@ export type Running = {
   };
 };
 
-/** Services that hear events, and so have dead letters and a user directory. */
+/** Services that subscribe to events, and so have dead letters and a user directory. */
 export type ConsumerName = 'tasks' | 'notifications';
 
 export const consumerNames: readonly ConsumerName[] = ['tasks', 'notifications'];
 
-/** The database of a service, and what it authenticates with when it calls Auth. */
+/** The database of a service, and its credentials for calling Auth. */
 export type ConsumerAccess = { databaseUrl: string; issuer: string; clientId: string; privateKey: string };
 
-/** Where a start keeps its data, its logs and that file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */
+/** The folder for a start's data, its logs and this file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */
 export function localFolder(): string {
   return resolve(process.env.TASKWIRE_LOCAL_DIR || fileURLToPath(new URL('../../.local', import.meta.url)));
 }
 
-/** `taken`: another start runs in this folder. `free` and `left`: the file is ours now; an earlier start has ended without tidying up. */
+/**
+ * `taken`: another start is running in this folder. `free` and `left`: the file is ours now; for `left`, an earlier start ended without cleaning up.
+ */
 export function takeFolder(
   file: string,
   mine: Running,
@@ -50,7 +52,7 @@ export function takeFolder(
   return { kind: 'left' };
 }
 
-/** The start that runs in this folder, if one does. */
+/** The start running in this folder, if any. */
 export function readRunning(file: string): Running | undefined {
   try {
     const found = JSON.parse(readFileSync(file, 'utf8')) as Running;
@@ -68,7 +70,7 @@ export function leaveFolder(file: string): void {
   rmSync(file, { force: true });
 }
 
-// the id of a process that was killed may belong to another program by now
+// the id of a killed process may have been reused by another program
 function isLauncher(pid: number): boolean {
   if (!isAlive(pid)) return false;
   try {

@@ -6,7 +6,7 @@ export type ServiceName = 'auth' | 'tasks' | 'notifications';
 
 export const serviceNames: readonly ServiceName[] = ['auth', 'tasks', 'notifications'];
 
-/** Passwords of one suite; random, never the same for two suites. */
+/** The random secrets of one suite; never the same for two suites. */
 export type Secrets = {
   database: Record<ServiceName | 'superuser', string>;
   amqp: Record<ServiceName | 'operator', string>;
@@ -26,7 +26,7 @@ export function newSecrets(): Secrets {
   };
 }
 
-/** The secrets of a folder, made on the first call; what a newer version needs beside them is added. Readable by its owner only. */
+/** The secrets of a folder, created on the first call; secrets that a newer version needs are added. Readable only by the owner. */
 export function keptSecrets(file: string): Secrets {
   const kept = readSecrets(file);
   const secrets = { ...newSecrets(), ...kept };

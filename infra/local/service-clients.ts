@@ -4,7 +4,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:cry
 export type CallingService = 'tasks' | 'notifications';
 
 const readUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
-/** Links open accounts, so nobody but who mails them may read them. */
+/** Links give access to accounts, so only the service that mails them may read them. */
 const readUsersAndLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
 const readTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
 
@@ -16,12 +16,12 @@ export function newClientKey(): string {
   return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
 }
 
-/** The private key as a JWK in one line, for files whose values have no lines. */
+/** The private key as a single-line JWK, for files that allow no multi-line values. */
 export function clientKeyAsJwk(pem: string): string {
   return JSON.stringify(createPrivateKey(pem).export({ format: 'jwk' }));
 }
 
-/** The clients that Auth is configured with: their public keys, and what they may ask for. */
+/** The clients configured in Auth: their public keys, and the scopes they may request. */
 export function serviceClients(keys: Readonly<Record<CallingService, string>>): object[] {
   return (['tasks', 'notifications'] as const).map((service) => ({
     client_id: service,

@@ -3,26 +3,26 @@ import { z } from 'zod';
 import type { Secrets, ServiceName } from './secrets.ts';
 import { serviceClients, type CallingService } from './service-clients.ts';
 
-/** Addresses and secrets that the services of one suite are wired with. */
+/** Addresses and secrets used to wire the services of one suite. */
 export type Wiring = {
   secrets: Secrets;
   publicUrl: string;
   ports: Record<ServiceName, number>;
   databaseUrl: (service: ServiceName) => string;
   amqpUrl: (service: ServiceName) => string;
-  /** The management API of the broker, without a login; undefined where it is not known. */
+  /** The management API of the broker, without a login; undefined if unknown. */
   managementUrl: string | undefined;
   smtpUrl: string;
   logLevel: string;
 };
 
-// the launcher kills a service half a second after this; all of the suite has to be gone within 10 s
+// the launcher kills a service half a second after this; the whole suite must stop within 10 s
 export const shutdownTimeoutMs = 4500;
 
-/** Settings of the services that an installation has to choose with care, and their values for development: nobody is kept out. */
+/** Settings that an installation has to choose with care, with their values for development: access is not restricted. */
 export const developmentSettings = { REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' } as const;
 
-/** Where the development servers of front ends usually are (Vite; Next.js and others). */
+/** The usual origins of front ends' development servers (Vite; Next.js and others). */
 const developmentOrigins = 'http://localhost:5173,http://localhost:3000';
 
 const originsEnv = z.object({
@@ -31,23 +31,23 @@ const originsEnv = z.object({
 
 /**
  * Origins of pages that may call from scripts: those of `CORS_ORIGINS`, or the usual ones of development.
- * @throws EnvError for an entry that is no origin.
+ * @throws EnvError for an invalid origin.
  */
 export function chosenOrigins(env: NodeJS.ProcessEnv): string[] {
   return readEnv(originsEnv, env).CORS_ORIGINS;
 }
 
-/** How often a user may do what costs everybody; left to the services unless the environment of `npm start` says otherwise. */
+/** Limits for each user's expensive operations; the services' defaults apply unless the environment of `npm start` sets them. */
 const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE'];
 
-/** The same with what the environment of `npm start` says instead. */
+/** The development settings, overridden by the environment of `npm start`. */
 export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
   const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS', ...userLimits];
   const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   return { ...developmentSettings, ...(Object.fromEntries(given) as Record<string, string>) };
 }
 
-/** What each service reads from its environment; its src/env.ts says what the names mean. */
+/** The environment of each service; its src/env.ts documents the names. */
 export function serviceEnv(service: ServiceName, w: Wiring): Record<string, string> {
   const internalUrl = (name: ServiceName) => `http://127.0.0.1:${w.ports[name]}`;
   const everyone = {

@@ -52,7 +52,7 @@ async function start(): Promise<void> {
   const url = `http://localhost:${ports.gateway}`;
 
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700); // also one that an older version made
+  chmodSync(dir, 0o700); // also a folder created by an older version
   const folder = takeFolder(runningFile, { pid: process.pid, url });
   if (folder.kind === 'taken') {
     throw new Error(
@@ -88,7 +88,7 @@ async function start(): Promise<void> {
     logLevel: process.env.LOG_LEVEL ?? 'info',
     corsOrigins,
     env: { auth: settings, tasks: settings, notifications: settings },
-    // whoever builds a front end logs in far more often, from one address, than an office does
+    // front-end developers log in far more often, from one address, than an office does
     gateway: { requestsPerSecond: 2_000, burst: 2_000, loginsPerMinute: 1_200, loginBurst: 200 },
     signal: stopping.signal,
   });
@@ -121,7 +121,7 @@ function consumerAccess(of: Suite, service: ConsumerName): ConsumerAccess {
 async function stop(reason: string): Promise<void> {
   say(`stopping (${reason})`);
   stopping.abort();
-  // what cannot be interrupted, apt for one, is left behind
+  // steps that cannot be interrupted, for example apt, are left behind
   await Promise.race([starting.catch(() => undefined), delay(longestStopMs)]);
   if (suite === undefined) await killAllParts();
   await end(reason === 'SIGINT' || reason === 'SIGTERM' ? 0 : 1);

@@ -1,6 +1,6 @@
 /**
- * Calls `stop` once, at the first SIGINT, SIGTERM or SIGHUP, or when the process that started this one has gone without a word (-9). Later
- * signals change nothing: a Ctrl-C reaches every process of the terminal and is passed on besides.
+ * Calls `stop` once, at the first SIGINT, SIGTERM or SIGHUP, or when the parent process has ended without a signal (-9). Later signals are ignored: a
+ * Ctrl-C reaches every process of the terminal and is also forwarded.
  */
 export function onStopSignal(stop: (reason: string) => void): void {
   let stopped = false;

@@ -32,23 +32,23 @@ export type SuiteOptions = {
   secrets: Secrets;
   outside?: OutsideServers;
   restarts: Restarts;
-  /** People to add; those who exist stay as they are. */
+  /** People to add; existing people stay unchanged. */
   people?: readonly Person[];
   tell?: (news: PartNews) => void;
   progress?: (progress: Progress) => void;
   logLevel?: string;
-  /** Variables of a service that differ from the usual. */
+  /** Variables of a service that differ from the defaults. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
   gateway?: Partial<Omit<GatewayOptions, 'corsOrigins'>>;
   /** Origins of pages that may call the gateway from scripts. */
   corsOrigins?: readonly string[];
   postgresSettings?: Record<string, string>;
-  /** Aborts the start; what has started by then is stopped. */
+  /** Aborts the start; parts started so far are stopped. */
   signal?: AbortSignal;
 };
 
 export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
-  /** the gateway's, as a front end sees it */
+  /** the gateway's URL, as a front end sees it */
   url: string;
   /** a service's own address, past the gateway */
   serviceUrl(service: ServiceName): string;
@@ -56,9 +56,9 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
   databaseUrl(service: ServiceName): string;
   /** with the login of a service, or of the operator, who may read and bind everything */
   amqpUrl(user: ServiceName | 'operator'): string;
-  /** what a service, or its command line, is started with */
+  /** the environment with which a service, or its command line, is started */
   envOf(service: ServiceName): NodeJS.ProcessEnv;
-  /** what a service authenticates with when it calls others */
+  /** a service's credentials for calling others */
   m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
   /** origins of pages that may call the gateway from scripts */
@@ -69,8 +69,7 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
 };
 
 /**
- * The whole of Taskwire on one machine: every part, and what it builds on. This page is what `npm start`, the end-to-end tests, the
- * demo and the benchmarks run.
+ * The whole of Taskwire on one machine: every part, and its dependencies. `npm start`, the end-to-end tests, the demo and the benchmarks run this.
  */
 export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const { ports, secrets, outside = { databases: {} } } = o;
@@ -151,7 +150,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   });
   const people: Node = {
     name: 'people',
-    // Auth's first events find the queues of the others in place; before that they would come back and be tried again
+    // with the other services' queues in place, Auth's first events have a destination; otherwise they would be returned and retried
     after: [...serviceNames],
     run: (signal) => addPeople(o.people ?? [], { env: envOf('auth'), logFile: logFile('people'), signal }),
   };
@@ -187,7 +186,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
       ...(outside.smtpUrl === undefined ? [mail] : []),
       ...serviceNames.map(migrated),
       service('auth'),
-      // both get on without Auth, but have nothing to do before it is there than to log that it is not
+      // both run without Auth, but until it is available they could only log that it is not
       service('tasks', 'auth'),
       service('notifications', 'auth', ...(outside.smtpUrl === undefined ? ['mail'] : [])),
       gateway,

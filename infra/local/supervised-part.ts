@@ -3,18 +3,18 @@ import { errorText } from '@taskwire/errors';
 
 export type SupervisedPart = {
   name: string;
-  /** of the running process */
+  /** the id of the running process */
   pid(): number | undefined;
   logFile(): string | undefined;
-  /** Resolves once it serves. @throws StartError */
+  /** Resolves once the part accepts requests. @throws StartError */
   start(): Promise<void>;
-  /** Asks it to stop, and gives up a start that is under way; it stays stopped until start(). */
+  /** Stops the part, and aborts a start in progress; it stays stopped until start(). */
   stop(): Promise<void>;
-  /** Resolves once the process is gone, by -9 unless told otherwise. What happens then is up to `restarts`. */
+  /** Resolves once the process has ended, by -9 unless another signal is given. `restarts` determines what happens then. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 };
 
-/** `automatic`: a part that dies is started again, with back-off. `manual`: it stays down until start(), which tests decide. */
+/** `automatic`: a part that dies is restarted, with back-off. `manual`: it stays down until start(), which tests decide. */
 export type Restarts = 'automatic' | 'manual';
 
 export type PartNews =
@@ -25,10 +25,10 @@ export type PartNews =
 
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
-// a part that ran this long is healthy; what happens to it then is a new fault
+// a part that ran this long is healthy; a later failure counts as a new fault
 const healthyMs = 60_000;
 
-/** Keeps one part running. Nothing is thrown at the caller once it has started: what happens later goes to `tell`. */
+/** Keeps one part running. Once it has started, nothing is thrown at the caller: later events go to `tell`. */
 export function supervise(o: {
   name: string;
   start: (signal: AbortSignal) => Promise<Part>;

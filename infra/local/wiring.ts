@@ -5,17 +5,17 @@ import type { SuitePorts } from './ports.ts';
 import type { Secrets, ServiceName } from './secrets.ts';
 import type { Wiring } from './service-env.ts';
 
-/** The suite as a front end sees it. */
+/** The suite's URL as a front end sees it. */
 export function gatewayUrl(ports: SuitePorts): string {
   return `http://localhost:${ports.gateway}`;
 }
 
-/** With the superuser of the suite's own PostgreSQL. */
+/** The URL of the suite's own PostgreSQL, with the superuser's login. */
 export function ownPostgresUrl(ports: SuitePorts, secrets: Secrets): string {
   return `postgres://postgres:${secrets.database.superuser}@127.0.0.1:${ports.postgres}/postgres`;
 }
 
-/** Where the services of a suite find one another and their servers. */
+/** The addresses with which the services of a suite find one another and their servers. */
 export function suiteWiring(o: {
   ports: SuitePorts;
   secrets: Secrets;
@@ -36,7 +36,7 @@ export function suiteWiring(o: {
   };
 }
 
-/** The administrator's login stays with the launcher: services ask with their own. */
+/** The URL without the administrator's login, which stays with the launcher: services use their own. */
 function withoutLogin(url: string | undefined): string | undefined {
   if (url === undefined) return undefined;
   const stripped = new URL(url);

@@ -11,7 +11,7 @@ import { CommandFault } from './command.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Of a command's own; only errors, on stderr, so that stdout is the answer alone. */
+/** A command's own telemetry; logs only errors, to stderr, so that stdout contains only the result. */
 export function commandTelemetry(name: string): Telemetry {
   return createTelemetry({ service: name, level: 'error', stream: process.stderr });
 }
@@ -21,7 +21,7 @@ export function runningSuite(): Running['ready'] {
   return readRunning(join(localFolder(), 'running.json'))?.ready;
 }
 
-/** Opens the database of a service: the one that its variable names, or that of the running suite. @throws CommandFault with the remedy. */
+/** Opens the database of a service: the one in its environment variable, or that of the running suite. @throws CommandFault with the remedy. */
 export async function openDatabase(
   service: ConsumerName,
   telemetry: Telemetry,
@@ -52,14 +52,14 @@ export async function openDatabase(
   return db;
 }
 
-/** Whether the database that `openDatabase` opens is that of the running suite. */
+/** Whether the database opened by `openDatabase` belongs to the running suite. */
 export function isOfRunningSuite(service: ConsumerName): boolean {
   const named = namedDatabase(service);
   const running = runningSuite();
   return running !== undefined && (named === undefined || named === running.consumers[service].databaseUrl);
 }
 
-/** Variables of `.env` count as for npm start. */
+/** Loads the variables of `.env`, as npm start does. */
 export function loadDotEnv(): void {
   const file = join(root, '.env');
   if (existsSync(file)) process.loadEnvFile(file);

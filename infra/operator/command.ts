@@ -2,16 +2,16 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { errorText } from '@taskwire/errors';
 import { consumerNames, type ConsumerName } from '../local/running-file.ts';
 
-/** The arguments are wrong: nothing was tried. The message names the argument and the remedy. */
+/** The arguments are wrong: nothing was attempted. The message names the argument and the remedy. */
 export class UsageError extends Error {}
 
-/** It could not be done, for a reason that the person can do something about. */
+/** The command failed for a reason that the operator can fix. */
 export class CommandFault extends Error {}
 
 /** Exit codes of the operators' commands. */
 export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
 
-/** Runs a command to its exit code; what it throws is told in one paragraph on stderr. */
+/** Runs a command to its exit code; prints errors as one paragraph on stderr. */
 export async function runCommand(command: () => Promise<number>, help: string): Promise<void> {
   try {
     process.exitCode = await command();
@@ -26,12 +26,12 @@ export async function runCommand(command: () => Promise<number>, help: string): 
   }
 }
 
-/** parseArgs of Node, with its faults as UsageErrors. */
+/** Node's parseArgs, with its errors as UsageErrors. */
 export function readOptions<O extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: O) {
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    // Node's message names the option; what follows the first sentence is about `--` and positionals
+    // Node's message names the option; the text after the first sentence is about `--` and positionals
     throw new UsageError(error instanceof Error ? (error.message.split('. ')[0] ?? '') : String(error));
   }
 }

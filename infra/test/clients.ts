@@ -1,11 +1,11 @@
 // npm run clients [-- <part of a path> …] [-- --grep <text>]
 //
-// Clients that others wrote and that need more than npm: Chromium, Apache, Python.
+// Tests of third-party clients that need more than npm: Chromium, Apache, Python.
 import { errorText } from '@taskwire/errors';
 import { existsSync } from 'node:fs';
 import { installSystemPackages } from '../local/system-packages.mjs';
 
-/** What each package of Debian brings, to see whether it is there. */
+/** The programs in each Debian package, to check whether it is installed. */
 const packages: Readonly<Record<string, string>> = {
   apache2: '/usr/sbin/apache2',
   'libapache2-mod-auth-openidc': '/usr/lib/apache2/modules/mod_auth_openidc.so',
@@ -21,5 +21,5 @@ try {
   process.exit(1);
 }
 process.env['TASKWIRE_TEST_STAGES'] = 'clients';
-// in this process, where the signals and the bootstrap's -9 arrive
+// in this process, which receives the signals and the bootstrap's -9
 await import('./run.ts');

@@ -8,12 +8,12 @@ import { startSuite, type Suite } from '../local/suite.ts';
 
 let started: Promise<Suite> | undefined;
 
-// servers from nothing and three services on two busy cores
+// starts servers from scratch and three services on two busy cores
 const startTimeoutMs = 180_000;
 
 /**
- * The suite of the end-to-end tests: every part on free ports, with the demo people, one for all test files. Parts that die stay down
- * until a test starts them again with `suite.part(name).start()`; a test leaves all of them running.
+ * The suite of the end-to-end tests: every part on free ports, with the demo people, shared by all test files. Parts that die stay down until a test
+ * starts them again with `suite.part(name).start()`; a test leaves all of them running.
  */
 export function e2eSuite(): Promise<Suite> {
   return (started ??= start());
@@ -32,9 +32,9 @@ async function start(): Promise<Suite> {
     restarts: 'manual',
     people: demoPeople,
     logLevel: 'debug',
-    // quick, and nothing that was committed is lost when a test kills the server; only the machine must not die
+    // fast, and committed data survives a test killing the server; only a crash of the machine would lose it
     postgresSettings: { fsync: 'off', full_page_writes: 'off' },
-    // a front end of a test listens there
+    // a test's front end listens there
     corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
     // all tests come from one address; the limits have tests of their own
     gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },

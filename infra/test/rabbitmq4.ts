@@ -1,6 +1,6 @@
 // npm run test:rabbitmq4 [-- <part of a path> …] [-- --grep <text>]
 //
-// The messaging tests on RabbitMQ 4, from a Debian 13 that is made once in .local/debian13.
+// The messaging tests on RabbitMQ 4, from a Debian 13 that is set up once in .local/debian13.
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -34,7 +34,7 @@ try {
 }
 process.env['TASKWIRE_RABBITMQ_PROGRAMS'] = programs;
 if (process.argv.slice(2).every((arg) => arg.startsWith('-'))) process.argv.splice(2, 0, ...messaging);
-// in this process, where the signals and the bootstrap's -9 arrive
+// in this process, which receives the signals and the bootstrap's -9
 await import('./run.ts');
 
 async function makeTree(): Promise<void> {
@@ -46,7 +46,7 @@ async function makeTree(): Promise<void> {
   if (existsSync(tree)) return;
   if (!existsSync('/usr/sbin/debootstrap')) await installSystemPackages(['debootstrap'], console.log);
   console.log(`Debian 13 is made in ${tree}, once; this takes about two minutes …`);
-  // ends with this process, also by -9
+  // ends with this process, even if it is killed with -9
   await runToEnd({
     name: 'debootstrap',
     command: join(programs, 'make'),

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs';
 import Mocha from 'mocha';
 
 /**
- * mocha's `spec` on the terminal, and the counts in the file that TASKWIRE_TEST_RESULT names, which is how run.ts sums up its stages. When a
- * process of a parallel run crashes, mocha ends without an end of the run; the counts so far are written then, as not complete.
+ * Prints mocha's `spec` on the terminal, and writes the counts to the file named by TASKWIRE_TEST_RESULT, from which run.ts sums up its stages. When
+ * a process of a parallel run crashes, mocha ends without an end event; the counts so far are then written as incomplete.
  */
 export default class StageReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {

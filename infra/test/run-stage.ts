@@ -8,15 +8,15 @@ import type { Stage } from './stages.ts';
 
 export type StageResult = { passed: number; failed: string[] };
 
-// mocha ends by itself once nothing is left to do; a test that leaves a timer or a connection behind would hold it for ever
+// mocha ends by itself once nothing is left to do; a test that leaves a timer or a connection behind would keep it running indefinitely
 const leakTimeoutMs = 15_000;
-// the longest stage takes 8 minutes on two quiet cores
+// the longest stage takes 8 minutes on two idle cores
 const stageTimeoutMs = 15 * 60_000;
 
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 const reporter = fileURLToPath(new URL('./reporter.ts', import.meta.url));
 
-/** Runs the files in mocha. Never rejects: a mocha that crashes, hangs or runs no test is a failure with a name. */
+/** Runs the files in mocha. Never rejects: if mocha crashes, hangs or runs no test, that is a named failure. */
 export async function runStage(
   stage: Stage,
   files: string[],
@@ -30,8 +30,8 @@ export async function runStage(
     stdio: 'inherit',
     env: {
       ...inheritedEnv(),
-      // the CI's own variables are of use to pact and to mocha's colours, and hold nothing that a test may depend on; a test that starts a
-      // RabbitMQ of its own starts the one that was chosen for all
+      // the CI's own variables are used by pact and mocha's colours, and contain nothing on which a test may depend; a test that starts its own
+      // RabbitMQ starts the version chosen for all
       ...pick(process.env, [
         'CI',
         'FORCE_COLOR',

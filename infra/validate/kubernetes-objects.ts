@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 
-/** An object as it stands in a manifest. */
+/** An object in a manifest. */
 export type KubernetesObject = {
   apiVersion: string;
   kind: string;
@@ -14,9 +14,9 @@ type Model = new (data: object) => { validate(): void };
 const modelsFolder = dirname(createRequire(import.meta.url).resolve('kubernetes-models/package.json'));
 
 /**
- * What the API of Kubernetes would not take of these objects: values of a wrong type or form (JSON Schemas of the API, from
- * kubernetes-models), and fields that it does not know, which a cluster drops in silence (the same API as TypeScript types,
- * asked of the compiler, for the schemas do not forbid them).
+ * The faults for which the Kubernetes API would reject these objects: values of a wrong type or form (JSON Schemas of the API, from
+ * kubernetes-models), and unknown fields, which a cluster silently drops (checked by the compiler against the same API as TypeScript types, since the
+ * schemas do not forbid them).
  */
 export async function faultsOfObjects(objects: readonly KubernetesObject[]): Promise<string[]> {
   const wrong = await Promise.all(objects.map(faultsBySchema));
@@ -36,14 +36,14 @@ async function faultsBySchema(object: KubernetesObject): Promise<string[]> {
   }
 }
 
-/** Writes the objects down as TypeScript, one statement each, and lets the compiler compare them with the types of their kinds. */
+/** Writes the objects as TypeScript, one statement each, and lets the compiler compare them with the types of their kinds. */
 function faultsByType(objects: readonly KubernetesObject[]): string[] {
   const file = join(modelsFolder, '..', 'objects-under-check.ts');
   const statements = objects.map((object) => {
     const type = `import('./kubernetes-models/${object.apiVersion}/${object.kind}').I${object.kind}`;
     return `export const o: ${type} = ${JSON.stringify(object)};`;
   });
-  // a module of its own for each, since all of them declare the same name
+  // a separate module for each, since all of them declare the same name
   const files = new Map(statements.map((text, index) => [file.replace('.ts', `-${index}.ts`), text]));
   const options: ts.CompilerOptions = {
     strict: true,

@@ -32,9 +32,9 @@ type Selecting = KubernetesObject & { spec: { selector: { matchLabels: Labels } 
 type Scaler = KubernetesObject & { spec: { scaleTargetRef: { kind: string; name: string } } };
 
 /**
- * What fits each object alone and still would not work together or be as guarded as it has to be: references to what is not
- * there, selectors that select nothing, containers without limits, probes or a closed security context. Secrets are given
- * from outside and not looked for.
+ * Finds faults that are invisible in a single object but would keep the objects from working together or from being as secure as required: references
+ * to missing objects, selectors that select nothing, containers without limits, probes or a closed security context. Secrets are provided from
+ * outside and not checked.
  */
 export function faultsOfReferences(objects: readonly KubernetesObject[]): string[] {
   const names = new Set(objects.map(nameOf));

@@ -7,17 +7,17 @@ import type { KubernetesObject } from './kubernetes-objects.ts';
 
 const run = promisify(execFile);
 
-/** What `kubectl kustomize` makes of a folder. @throws with kustomize's own words. */
+/** The objects that `kubectl kustomize` produces from a folder. @throws with kustomize's own message. */
 export async function buildWithKustomize(folder: string): Promise<KubernetesObject[]> {
   const { stdout, stderr } = await run('kubectl', ['kustomize', folder], { maxBuffer: 64 * 1024 * 1024 });
-  // kustomize warns of what it will no longer take
+  // kustomize warns about syntax that it will no longer accept
   if (stderr.trim() !== '') throw new Error(`kubectl kustomize ${folder}: ${stderr.trim()}`);
   return readObjects(stdout, folder);
 }
 
 /**
- * Whether the machine's kubectl has kustomize 5, which it has from 1.27 on. That of Debian 12 is 1.20 with kustomize 2, which
- * cannot read today's kustomizations.
+ * Whether the machine's kubectl has kustomize 5, included since 1.27. Debian 12 has kubectl 1.20 with kustomize 2, which cannot read today's
+ * kustomizations.
  */
 export async function hasKustomize(): Promise<boolean> {
   const { stdout } = await run('kubectl', ['version', '--client', '--output', 'json']).catch(() => ({ stdout: '{}' }));
@@ -25,7 +25,7 @@ export async function hasKustomize(): Promise<boolean> {
   return Number(/^v(\d+)\./.exec(kustomizeVersion)?.[1] ?? 0) >= 5;
 }
 
-/** The objects that stand in the files of a folder as they are, without patches and overlays. */
+/** The objects in the files of a folder, without patches and overlays. */
 export function readPlainObjects(folder: string): KubernetesObject[] {
   const files = readdirSync(folder).filter((file) => file.endsWith('.yaml') && file !== 'kustomization.yaml');
   return files.flatMap((file) => readObjects(readFileSync(join(folder, file), 'utf8'), file));

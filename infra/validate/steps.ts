@@ -9,7 +9,7 @@ import { buildWithKustomize, hasKustomize, readPlainObjects } from './kustomize.
 
 let plain = false;
 
-/** Every object of every overlay, as a cluster would get it. */
+/** Every object of every overlay, as a cluster would receive it. */
 export const clusterStep: Step = {
   name: 'Kubernetes manifests',
   note: () => (plain ? 'without kubectl 1.27 or later: the files of the base alone, no overlay was built' : undefined),
@@ -35,7 +35,7 @@ export const composeStep: Step = {
   faults: () => Promise.resolve(faultsOfCompose(readFileSync(join(root, 'docker-compose.yml'), 'utf8'))),
 };
 
-/** Complete objects in the files of the base can still be held against the API; what patches complete cannot. */
+/** Validates the complete objects in the files of the base against the API; objects completed by patches cannot be validated this way. */
 async function withoutKustomize(): Promise<string[]> {
   if (process.env['CI'] !== undefined) return ['kubectl 1.27 or later is needed to build the overlays'];
   plain = true;

@@ -6,7 +6,7 @@ import { broken, type Violation } from './violation.ts';
 
 type Of<K extends Intent['kind']> = Operation & { intent: Extract<Intent, { kind: K }> };
 
-/** Every change of a task that was acknowledged is in its activity log and in its state, once; what got no answer is there once or not at all. */
+/** Every acknowledged change of a task is in its activity log and in its state, once; a change without a response is there at most once. */
 export function checkTasks(evidence: Evidence): Violation[] {
   const histories = taskHistories(evidence);
   return [
@@ -19,7 +19,7 @@ export function checkTasks(evidence: Evidence): Violation[] {
   ];
 }
 
-/** The state in the table is what the activity log comes to. */
+/** The stored state of a task equals the result of its activity log. */
 function storedState({ task, versions }: TaskHistory): string | undefined {
   const last = versions.at(-1);
   if (last === undefined) return `task ${task.id} (${task.title}) has no activity`;
@@ -29,7 +29,7 @@ function storedState({ task, versions }: TaskHistory): string | undefined {
   return `task ${task.id} is ${show(stored)}, its activity log comes to ${show(logged)}`;
 }
 
-/** What an answer said of a task was so, at the version that it named. */
+/** Every response about a task was true at the version that it named. */
 function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   return operations.flatMap((operation): Violation[] => {
     if (operation.outcome !== 'acknowledged' || !('task' in operation.intent)) return [];
@@ -66,7 +66,7 @@ function wrongAnswer(operation: Operation, answer: Answer, histories: Map<string
     : `${name(operation)} was answered with ${show(answer)}; then it was ${show(shown(version))}`;
 }
 
-/** One task for each creation that was acknowledged, one or none where no answer came, none where it was refused. */
+/** Each acknowledged creation made one task, a creation without a response at most one, and a refused one none. */
 function checkCreations({ operations, world }: Evidence): Violation[] {
   const byName = Map.groupBy(world.tasks, ({ title }) => title.split(' ')[0]);
   return operations.filter(isOf('create_task')).flatMap((operation) => {
@@ -84,7 +84,9 @@ const actions = { in_progress: 'started', completed: 'completed', cancelled: 'ca
 
 type Effect = { what: string; matches(version: TaskVersion): boolean; everyTime: boolean };
 
-/** What an operation leaves in the activity log. Assigning to whoever has the task leaves nothing: it is not there every time. */
+/**
+ * The entry that an operation leaves in the activity log. Assigning a task to its current assignee leaves none, so that entry does not always exist.
+ */
 function effectOf({ intent }: Operation): Effect | undefined {
   const logs = (test: (entry: TaskVersion['entries'][number]) => boolean) => (version: TaskVersion) =>
     version.version > 1 && version.entries.some(test);
@@ -108,7 +110,7 @@ function effectOf({ intent }: Operation): Effect | undefined {
   }
 }
 
-/** Of each task, person and kind of change: at least as many entries as were acknowledged, at most those and the ones without an answer. */
+/** For each task, person and kind of change: at least as many entries as were acknowledged, at most those plus the ones without a response. */
 function checkEffects({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   const groups = Map.groupBy(operations, (operation) => {
     const effect = effectOf(operation);
@@ -133,7 +135,7 @@ function checkEffects({ operations }: Evidence, histories: Map<string, TaskHisto
   });
 }
 
-/** No two requests were told of one and the same change as theirs. */
+/** No two requests were credited with the same change. */
 function checkClaims({ operations }: Evidence): Violation[] {
   const changes = operations.filter(
     ({ intent, outcome, answer }) =>
@@ -150,7 +152,7 @@ function checkClaims({ operations }: Evidence): Violation[] {
   );
 }
 
-/** Tasks were dealt anew as often as it was acknowledged, or, where answers are missing, at least as often. */
+/** Tasks were reassigned as often as was acknowledged or, where responses are missing, at least as often. */
 function checkDealing({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   const dealings = operations.filter(isOf('shuffle'));
   const dealerId = world.users.find(({ email }) => email.startsWith(`${dealer}@`))?.id;

@@ -1,7 +1,7 @@
 import type { Evidence, Operation, UserRow } from '../evidence.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** Every change of a user that was acknowledged is there, once; what got no answer is there once or not at all. */
+/** Every acknowledged change of a user exists, once; a change without a response exists at most once. */
 export function checkUsers({ operations, world }: Evidence): Violation[] {
   const byId = new Map(world.users.map((user) => [user.id, user]));
   const byEmail = Map.groupBy(world.users, ({ email }) => email);
@@ -37,7 +37,7 @@ function checkChange({ n, intent, outcome, answer, subjectId }: Operation, byId:
   return broken('an acknowledged change is there', [(version > user.version || (isLast && differs)) && text]);
 }
 
-/** Each change is one version: no more than were asked for, no fewer than were acknowledged and cannot have been so already. */
+/** Each change is one version: no more than were requested, no fewer than were acknowledged and actually changed something. */
 function checkVersions(operations: readonly Operation[], byId: Map<string, UserRow>): Violation[] {
   const changes = Map.groupBy(
     operations.filter(({ intent }) => isChange(intent.kind)),

@@ -19,7 +19,7 @@ import { checkReads } from './reads.ts';
 import { checkTold } from './told.ts';
 import type { Violation } from './violation.ts';
 
-/** Everything that the evidence shows to be broken; the same evidence gives the same violations. */
+/** All violations shown by the evidence; the same evidence gives the same violations. */
 export function check(evidence: Evidence): Violation[] {
   const checks = [
     checkTasks,

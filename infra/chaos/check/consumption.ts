@@ -3,7 +3,7 @@ import type { Consumer } from '../schedule.ts';
 import { firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** What each service takes of what it hears; the rest it lets pass without a trace. */
+/** The events that each service handles; it ignores all others without a trace. */
 const bindings: Record<Consumer, RegExp> = {
   tasks: /^auth\.(user\.|account\.access_ended$)/,
   notifications: /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
@@ -12,8 +12,8 @@ const bindings: Record<Consumer, RegExp> = {
 const consumers = Object.keys(bindings) as Consumer[];
 
 /**
- * Every event is in the inbox of every service that takes it, for each handler that has seen any event of that type; and in the order of its
- * aggregate, save what the operator itself had put in another order.
+ * Every event is in the inbox of every service that subscribes to it, for each handler that has seen any event of that type; and in the order of its
+ * aggregate, except for events that the operator reordered.
  */
 export function checkConsumption({ events, injections, world }: Evidence): Violation[] {
   const published = firstOccurrences(events);
@@ -56,7 +56,7 @@ function misplaced(
   const eventOf = new Map(wanted.map((event) => [event.messageId, event]));
   const taken = rows.flatMap(({ message_id, handler, received_at }) => {
     const event = eventOf.get(message_id);
-    // users' events only say whom to ask about; their order is nobody's concern
+    // users' events only say which user to fetch; their order does not matter
     const isOrdered = event?.type.startsWith('tasks.') === true && !moved.has(message_id);
     return isOrdered ? [{ handler, received_at, event }] : [];
   });

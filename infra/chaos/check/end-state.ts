@@ -1,7 +1,7 @@
 import type { Evidence } from '../evidence.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** Every directory has every user as Auth has them; of a deleted one only that. */
+/** Every directory has every user in Auth's state; for a deleted user, only the fact of the deletion. */
 export function checkDirectories({ world }: Evidence): Violation[] {
   const services = ['tasks', 'notifications'] as const;
   return services.flatMap((service) => {
@@ -22,7 +22,7 @@ export function checkDirectories({ world }: Evidence): Violation[] {
   });
 }
 
-/** Whoever has an open task can carry it out; a draft that waits for somebody waits only while there is nobody. */
+/** Every assignee of an open task can carry it out; a draft waiting for a performer waits only while no one is eligible. */
 export function checkPerformers({ world }: Evidence): Violation[] {
   const performers = new Set(
     world.users.filter((user) => user.role === 'member' && !user.is_deleted).map(({ id }) => id),
@@ -44,7 +44,7 @@ export function checkPerformers({ world }: Evidence): Violation[] {
   ]);
 }
 
-/** Everything came to rest: outboxes and queues are empty, nothing waits to be tried again. */
+/** Everything has settled: outboxes and queues are empty, nothing is waiting for a retry. */
 export function checkLeftovers({ unsettled, world }: Evidence): Violation[] {
   return broken('nothing is left over', [
     ...unsettled,
@@ -53,7 +53,7 @@ export function checkLeftovers({ unsettled, world }: Evidence): Violation[] {
   ]);
 }
 
-/** What was injected as impossible to handle is a dead letter, and nothing else is. */
+/** The injected messages that cannot be handled are the only dead letters. */
 export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
   const poison = injections.filter((one) => one.kind === 'poison');
   const idless = poison.filter(({ form }) => form === 'no_message_id');
@@ -83,7 +83,7 @@ export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
   ];
 }
 
-/** A token of somebody who was deleted is refused, although it has not expired. */
+/** A deleted user's token is rejected, although it has not expired. */
 export function checkAccess({ world }: Evidence): Violation[] {
   return broken(
     'the deleted have no access',
@@ -93,7 +93,7 @@ export function checkAccess({ world }: Evidence): Violation[] {
   );
 }
 
-/** What the public API lists is what the tables have. */
+/** The public API lists exactly what the tables contain. */
 export function checkListings({ world }: Evidence): Violation[] {
   const view = ({ id, title, state, assignee_id, version }: (typeof world.listedTasks)[number]) =>
     JSON.stringify([id, title, state, assignee_id, version]);
@@ -119,7 +119,7 @@ export function checkListings({ world }: Evidence): Violation[] {
 
 const longestTakeoverMs = 5_000;
 
-/** With nothing else broken, the second process does the work of one that was killed. */
+/** With nothing else broken, the second process takes over the work of a killed one. */
 export function checkTakeovers({ takeovers }: Evidence): Violation[] {
   return broken(
     'a standby takes over within 5 s',
@@ -131,7 +131,7 @@ export function checkTakeovers({ takeovers }: Evidence): Violation[] {
   );
 }
 
-/** Whatever happens around it, a service goes on. */
+/** No service crashes, whatever happens around it. */
 export function checkCrashes({ crashes }: Evidence): Violation[] {
   return broken(
     'no process ends by itself',

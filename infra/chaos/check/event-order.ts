@@ -6,7 +6,7 @@ export function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** In the order in which they were published first. */
+/** The events in the order of their first publication. */
 export function firstOccurrences(events: readonly RecordedEvent[]): RecordedEvent[] {
   const first = new Map<string, RecordedEvent>();
   for (const event of events) if (!first.has(event.messageId)) first.set(event.messageId, event);

@@ -53,7 +53,7 @@ function outOfOrder([id, events]: [string, RecordedEvent[]]): string | false {
   return at > 0 && `of ${id}, ${label(events[at]!)} was published after ${label(events[at - 1]!)}`;
 }
 
-/** The events by their times, side by side with what the activity log calls for. */
+/** Compares the events by their times with those that the activity log requires. */
 function checkTask({ task, versions }: TaskHistory, published: readonly RecordedEvent[]): Violation[] {
   const expected = versions.flatMap(({ version, actor, tells, at }) =>
     tells.map((told) => ({ ...told, version, actor, at })),
@@ -74,7 +74,7 @@ function checkTask({ task, versions }: TaskHistory, published: readonly Recorded
   ]);
 }
 
-/** A user's version counts the changes, of which each is told: first the creation, at last a deletion. */
+/** A user's version counts the changes, each of which is announced: the creation first, a deletion last. */
 function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violation[] {
   const told = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
   const expected = Array.from({ length: user.version }, (_, index) => {
@@ -91,7 +91,7 @@ function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violatio
   ]);
 }
 
-/** An end of access is told once, at its time; that of a deletion is the deletion. */
+/** An end of access is announced once, at its time; for a deletion, the deletion announces it. */
 function untoldEnd(user: UserRow, ends: readonly RecordedEvent[]): string | false {
   const times = ends.filter(({ named }) => named === user.id).map(({ timestamp }) => timestamp);
   const last = times.toSorted(compare).at(-1) ?? null;
@@ -116,7 +116,7 @@ function faultyNotices(
         return type === notice.type && named === notice.named && timestamp === notice.timestamp;
       });
       const changes = published.get(notice.named ?? '') ?? [];
-      // a new admin is another user than those who are notified of it
+      // the new admin is not one of the admins notified about them
       const isOfChange =
         notice.type === 'auth.account.admin_added' || changes.some((one) => one.timestamp === notice.timestamp);
       return (same.length > 1 || !isOfChange) && `${label(notice)} notifies ${notice.named} of no change, or twice`;
@@ -136,7 +136,7 @@ const linkEvents = {
   reset_password: 'auth.account.password_reset_requested',
 } as const;
 
-/** Of each link that is to be mailed Auth tells once, at the time that it was made. */
+/** Auth announces each link to be mailed once, with the time of its creation. */
 function untoldLink(
   { id, user_id, purpose, created_at }: LinkRow,
   published: readonly RecordedEvent[],

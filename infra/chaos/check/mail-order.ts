@@ -4,7 +4,7 @@ import { broken, type Violation } from './violation.ts';
 
 type Told = NotificationRow & { happenedAt: string };
 
-/** What was mailed to each person about each task, in the order in which it happened. */
+/** The mails to each person about each task, in the order in which the events happened. */
 export function mailedOfTasks({ events, world }: Evidence): Told[][] {
   const mailed = new Set(
     world.deliveries.flatMap(({ channel, notification_id: id }) => (channel === 'email' ? [id] : [])),
@@ -21,7 +21,7 @@ export function mailedOfTasks({ events, world }: Evidence): Told[][] {
   );
 }
 
-/** Mails to a person about a task arrive in the order in which it happened, but for what arrived although no answer said so. */
+/** Mails to a person about a task arrive in the order in which the events happened, except mails that arrived although no response confirmed them. */
 export function checkMailOrder(evidence: Evidence): Violation[] {
   const { mails, world } = evidence;
   const arrivedAt = new Map(mails.map(({ id }, index) => [id, index] as const).toReversed());
@@ -40,7 +40,7 @@ export function checkMailOrder(evidence: Evidence): Violation[] {
   );
 }
 
-/** Notifications whose mail may have been left out: something later was to be mailed about the task, or nothing of it is true by now. */
+/** Notifications whose mail may have been omitted: a later event about the task was to be mailed, or nothing in the notification is still true. */
 export function overtaken(evidence: Evidence): Set<string> {
   const tasks = new Map(evidence.world.tasks.map((task) => [task.id, task]));
   return new Set(

@@ -3,8 +3,8 @@ import { overtaken } from './mail-order.ts';
 import { broken, type Violation } from './violation.ts';
 
 /**
- * A notification is mailed at most once, and once more for each attempt of which nobody knows how it ended; what counts as sent has arrived. The
- * Message-ID is the notification's id. One is skipped only when there was no use in it any more.
+ * A notification is mailed at most once, plus once for each attempt with an unknown outcome; a mail recorded as sent has arrived. The Message-ID is
+ * the notification's id. A mail is skipped only when it was no longer useful.
  */
 export function checkMails(evidence: Evidence): Violation[] {
   const { mails, world } = evidence;
@@ -15,7 +15,7 @@ export function checkMails(evidence: Evidence): Violation[] {
   const hasVoidLink = new Set(world.links.flatMap((link) => (link.is_void ? [link.user_id] : [])));
   const known = new Set(deliveries.map(({ notification_id }) => notification_id));
   const strays = [...arrived.keys()].filter((id) => !known.has(id));
-  // one that is being sent has not yet counted an attempt whose process died
+  // a notification being sent has not yet counted an attempt whose process died
   return broken('mails are not doubled', [
     ...strays.map((id) => `a mail with the Message-ID ${id} belongs to no delivery`),
     ...deliveries.map(({ notification_id: id, user_id, state, unknowns, last_error }) => {

@@ -3,14 +3,14 @@ import { broken, type Violation } from './violation.ts';
 
 type Seen = { n: number; began: number; ended: number; version: number };
 
-/** Once a version of a task was answered, nobody who asks after that is answered with an older one: tasks are read where they are written. */
+/** Once a response has returned a version of a task, no later request gets an older one: tasks are read where they are written. */
 export function checkReads({ operations }: Evidence): Violation[] {
   const seen = operations.flatMap(({ n, intent, outcome, answer, attempts }) => {
-    // of two at the same time the other may have been refused, and sooner
+    // of two concurrent tries, the other may have been refused, and earlier
     const answered = attempts.find(({ status }) => status !== null && status >= 200 && status < 300);
     if (outcome !== 'acknowledged' || answer?.version === undefined || answered === undefined) return [];
     if (!('task' in intent)) return [];
-    // the answer to a repeated request is that of its first try, which may be older than the question
+    // the response to a repeated request is that of its first try, which may predate the question
     const began = attempts.length === 1 ? answered.began : Infinity;
     return [{ task: answer.id, n, began, ended: answered.ended, version: answer.version }];
   });

@@ -1,12 +1,12 @@
 import type { ActivityRow, Evidence, TaskRow } from '../evidence.ts';
 
-/** An event that a change calls for. */
+/** An event required by a change. */
 export type Told = { type: string; named: string | null };
 
-/** A task at one of its versions, and what made it so. */
+/** A task at one of its versions, and the change that produced it. */
 export type TaskVersion = {
   version: number;
-  /** When it became so. */
+  /** The time of the change. */
   at: string;
   actor: string | null;
   entries: ActivityRow[];
@@ -20,8 +20,8 @@ export type TaskVersion = {
 export type TaskHistory = { task: TaskRow; versions: TaskVersion[] };
 
 /**
- * What every task went through, told by its activity log alone. All entries of one change have one time and every change has entries, so the n-th
- * time is that of version n.
+ * The history of every task, reconstructed from its activity log alone. All entries of one change have the same time and every change has entries, so
+ * the n-th time is that of version n.
  */
 export function taskHistories({ world }: Pick<Evidence, 'world'>): Map<string, TaskHistory> {
   const entries = Map.groupBy(world.activity, ({ task_id }) => task_id);
@@ -62,7 +62,7 @@ function after<S extends Pick<TaskVersion, 'title' | 'state' | 'assigneeId'>>(
   }
 }
 
-/** A new task tells `created` and `changed`; a change of several fields tells one `changed`. */
+/** A new task publishes `created` and `changed`; a change of several fields publishes one `changed`. */
 function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): Told[] {
   const fieldChanges = changes.filter(({ action }) => action === 'changed');
   return changes.flatMap((entry): Told[] => {

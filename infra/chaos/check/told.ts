@@ -2,14 +2,14 @@ import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** `may`: there are circumstances in which nobody needs to be told. */
+/** `may`: there are circumstances in which no notification is needed. */
 type Expected = { type: string; userId: string; need: 'must' | 'may' };
 
 type Audience = 'named' | 'creator';
 
 /**
- * Who is told of what. When the task was deleted before that could be told, some of it is no news any more: what was to be done,
- * and everything of a task that nobody had been told of before.
+ * The recipients of each event's notification. If the task was deleted before they could be notified, some notifications no longer matter: those
+ * about work to be done, and everything about a task that no one had been notified of before.
  */
 const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.assigned': { tell: ['named'], ofDeletedToo: [] },
@@ -19,7 +19,7 @@ const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.cancelled': { tell: ['creator', 'named'], ofDeletedToo: ['named'] },
 };
 
-/** Events that notify one user of what happened to an account, with the type of the notification. */
+/** Events that notify one user of something about their account, with the type of the notification. */
 export const accountNotices: Readonly<Record<string, string>> = {
   'auth.account.role_changed': 'security.role_changed',
   'auth.account.deleted': 'security.account_deleted',
@@ -29,7 +29,7 @@ export const accountNotices: Readonly<Record<string, string>> = {
 
 const linkTypes = { verify_email: 'security.verify_email', reset_password: 'security.reset_password' } as const;
 
-/** Exactly one notification in the app for each event and person; none for whoever did it; in the order of the task. */
+/** Exactly one in-app notification for each event and recipient, none for the actor, in the order of the task. */
 export function checkTold({ events, injections, world }: Evidence): Violation[] {
   const tasks = new Map(world.tasks.map((task) => [task.id, task]));
   const links = new Map(world.links.map((link) => [link.id, link]));
@@ -43,7 +43,7 @@ export function checkTold({ events, injections, world }: Evidence): Violation[] 
   const receivedAt = new Map(world.inbox.map((row) => [`${row.service} ${row.message_id}`, row.received_at]));
   const toldOf = Map.groupBy(world.notifications, ({ task_id }) => task_id);
 
-  /** Whether somebody had been told of the task by the time that the event came in. */
+  /** Whether anyone had been notified of the task by the time the event was received. */
   function isKnown(event: RecordedEvent): boolean {
     const received = receivedAt.get(`notifications ${event.messageId}`) ?? '';
     return (toldOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
@@ -120,7 +120,7 @@ function movedBy(injections: Evidence['injections']): Set<string> {
   );
 }
 
-/** Of each person, what they read of one task stands in the order in which it happened. */
+/** Describes where the order of a person's notifications about one task differs from the order of the events. */
 function outOfOrder(
   published: readonly RecordedEvent[],
   notifications: readonly NotificationRow[],

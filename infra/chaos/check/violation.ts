@@ -1,4 +1,4 @@
-/** What may not happen. */
+/** The rules that a run must not break. */
 export type Rule =
   | 'an acknowledged change is there'
   | 'nothing happens twice'
@@ -20,7 +20,7 @@ export type Rule =
   | 'a standby takes over within 5 s'
   | 'no process ends by itself';
 
-/** Something that a run shows to be broken. */
+/** A violation shown by a run. */
 export type Violation = { rule: Rule; what: string };
 
 /** Collects the violations of one rule. */

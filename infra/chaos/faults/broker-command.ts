@@ -7,7 +7,7 @@ import type { SuiteUnderTest } from '../suite/under-test.ts';
 
 const run = promisify(execFile);
 
-/** Runs rabbitmqctl against the suite's broker, for what its management API cannot do. */
+/** Runs rabbitmqctl against the suite's broker, for tasks beyond its management API. */
 export async function brokerCommand({ brokerDir, ports }: SuiteUnderTest, ...args: string[]): Promise<void> {
   const server = findRabbit();
   if (server === undefined) throw new Error('rabbitmq-server is not installed.');
@@ -15,12 +15,12 @@ export async function brokerCommand({ brokerDir, ports }: SuiteUnderTest, ...arg
     timeout: 30_000,
     env: {
       ...inheritedEnv(),
-      // where the cookie is
+      // the folder of the Erlang cookie
       HOME: brokerDir,
       RABBITMQ_NODENAME: readFileSync(join(brokerDir, 'node-name'), 'utf8').trim(),
       RABBITMQ_CONF_ENV_FILE: join(brokerDir, 'empty.conf'),
       ERL_EPMD_PORT: String(ports.epmd),
-      // while the broker is down it would start one of its own, which then has the port when the broker comes back
+      // while the broker is down rabbitmqctl would start its own epmd, which would then hold the port when the broker returns
       ERL_FLAGS: '-start_epmd false',
     },
   });

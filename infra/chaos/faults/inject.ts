@@ -16,20 +16,20 @@ import { killWorker } from './takeover.ts';
 export type FaultTools = {
   underTest: SuiteUnderTest;
   operator: Operator;
-  /** For what is drawn while a fault happens; the schedule does not depend on it. */
+  /** Random numbers drawn while a fault happens; the schedule does not depend on them. */
   random: Random;
   onInjection(injection: Injection): void;
   onTakeover(takeover: Takeover): void;
-  /** The traffic has ended: faults are over sooner. What they broke is mended all the same. */
+  /** Aborted when the traffic ends: faults end sooner, but are repaired all the same. */
   ending: AbortSignal;
-  /** The run is given up. */
+  /** Aborted when the run is cancelled. */
   signal: AbortSignal;
 };
 
-/** A fault as something that is done: resolves once it is over. */
+/** Carries out a fault; resolves once it is over. */
 export type Inject = (fault: Fault) => Promise<Injected>;
 
-/** What there is to say about a fault. `failed`: it did not come about, because what it is about was broken already. */
+/** The result of a fault. `failed`: it could not be injected, because its target was already broken. */
 export type Injected = { note?: string; failed?: true };
 
 export function createInject(tools: FaultTools): Inject {
@@ -39,7 +39,7 @@ export function createInject(tools: FaultTools): Inject {
   const current = new Map<LinkName, object>();
   const wait = (ms: number) => delay(ms, undefined, { signal: ending }).catch(() => undefined);
 
-  /** Two faults of one part come one after the other: what is down already cannot be killed. */
+  /** Two faults of one part happen one after the other: a part that is down cannot be killed. */
   const bringDown = (part: PartName, how: 'kill' | 'stop', downMs: number) =>
     inTurn(part, async () => {
       await underTest.part(part)[how]();
@@ -49,7 +49,7 @@ export function createInject(tools: FaultTools): Inject {
 
   async function startAgain(part: PartName): Promise<string | undefined> {
     let note: string | undefined;
-    // ports may be taken for a moment after a kill, and what it needs may be away for longer than a start waits
+    // ports may be taken for a moment after a kill, and dependencies may be unavailable for longer than a start waits
     for (let tries = 0; tries < 5; tries++) {
       try {
         await underTest.part(part).start();
@@ -74,7 +74,7 @@ export function createInject(tools: FaultTools): Inject {
     current.set(link, mine);
     proxies[link].set(fault);
     await wait(ms);
-    // unless another fault has taken its place
+    // unless another fault has replaced it
     if (current.get(link) === mine) proxies[link].heal();
   }
 
@@ -88,7 +88,7 @@ export function createInject(tools: FaultTools): Inject {
     return undefined;
   }
 
-  /** The management plugin lists a connection some seconds after it was made. */
+  /** The management plugin lists a connection some seconds after it was opened. */
   async function closeBrokerConnections(of: string): Promise<string> {
     const management = rabbitManagement(suite.managementUrl);
     for (let tries = 0; tries < longestTries && !ending.aborted; tries++) {
@@ -126,7 +126,10 @@ export function createInject(tools: FaultTools): Inject {
     return `${copies.length} messages`;
   }
 
-  /** The queue misses what is published for a while, and is given it afterwards, shuffled. What it got all the same it gets twice. */
+  /**
+   * For a while, published messages do not reach the queue; afterwards they are delivered to it, shuffled. Messages that reached it anyway are
+   * delivered twice.
+   */
   const reorder = (to: Consumer, ms: number) =>
     inTurn(`routing to ${to}`, async () => {
       const from = recorder.messages.length;
@@ -141,7 +144,7 @@ export function createInject(tools: FaultTools): Inject {
       return `${messages.length} messages`;
     });
 
-  /** Taken back for as long as it takes: the alarm would go on, and a broker that is down has forgotten it by the time that it is back. */
+  /** Repeats clearing the alarm until it succeeds: otherwise it would persist. A broker that is down has forgotten it by the time that it returns. */
   async function alarm({ of, ms }: Extract<Fault, { kind: 'alarm' }>): Promise<string> {
     const { command, low, usual } = alarms[of];
     let isOn = false;
@@ -159,7 +162,7 @@ export function createInject(tools: FaultTools): Inject {
     return 'the broker says so';
   }
 
-  /** The health check answers 503 while there is an alarm. */
+  /** The health check responds with 503 while there is an alarm. */
   async function isAlarmed(): Promise<boolean> {
     const check = rabbitManagement(suite.managementUrl).call('GET', '/health/checks/alarms');
     return await check.then(
@@ -214,11 +217,11 @@ export function createInject(tools: FaultTools): Inject {
   };
 }
 
-/** What a fault is about may be down for another reason, for some seconds. */
+/** The target of a fault may be down for another reason, for a few seconds. */
 const longestTries = 10;
 const betweenTriesMs = 700;
 
-/** `low`: so little is allowed, or so much has to be free, that the alarm goes off. */
+/** `low`: the limit that triggers the alarm, because so little is allowed, or so much has to be free. */
 const alarms = {
   memory: { command: 'set_vm_memory_high_watermark', low: '0.00001', usual: '0.4' },
   disk: { command: 'set_disk_free_limit', low: '100000GB', usual: '50MB' },
@@ -235,7 +238,7 @@ async function succeeds(work: Promise<unknown>): Promise<boolean> {
   );
 }
 
-/** Runs one thing at a time for each name. */
+/** Serializes work by name. */
 function createTurns() {
   const last = new Map<string, Promise<unknown>>();
   return async function inTurn<T>(name: string, work: () => Promise<T>): Promise<T> {

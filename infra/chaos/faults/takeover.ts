@@ -4,16 +4,16 @@ import type { ServiceName } from '../../local/secrets.ts';
 import type { Takeover } from '../evidence.ts';
 import type { Replica, SuiteUnderTest } from '../suite/under-test.ts';
 
-/** Of each service the work that one process does for both: publishes what is in the outbox, or consumes the queue. */
+/** The work of each service that one process does for both: publishing from the outbox, or consuming the queue. */
 const work: Record<ServiceName, Takeover['work']> = { auth: 'relay', tasks: 'relay', notifications: 'consumer' };
 
 const lookEveryMs = 50;
-/** Longer than any takeover may take; nobody has the work when that is over. */
+/** Longer than any takeover may take; after that, the work counts as not taken over. */
 const longestMs = 15_000;
 
 /**
- * Kills the process that does the work of a service, and tells how long it took until another one did it. Undefined when nobody did it before.
- * The killed one is down when this resolves.
+ * Kills the process that does the work of a service, and returns how long it took until another process did it. Undefined when no process did it
+ * before. The killed process is down when this resolves.
  */
 export async function killWorker(
   underTest: SuiteUnderTest,
@@ -40,7 +40,7 @@ export async function killWorker(
   }
 }
 
-/** Looks for a few seconds: at the begin of the traffic there may be nothing to consume yet. */
+/** Searches for a few seconds: at the start of the traffic there may be nothing to consume yet. */
 async function findWorker(
   replicas: readonly Replica[],
   what: Takeover['work'],
@@ -65,7 +65,7 @@ async function deliveries(replica: Replica): Promise<number> {
   return await sumOfMetric(replica, 'rabbit_deliveries_total');
 }
 
-/** Of all its labels. @throws when the process does not answer */
+/** The sum of a metric over all its labels. @throws when the process does not respond */
 async function sumOfMetric({ name, url }: Replica, metric: string): Promise<number> {
   const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch((error: unknown) => {
     throw new Error(`${name} does not tell its metrics: ${errorText(error)}`);

@@ -9,7 +9,7 @@ type Rows = Record<string, unknown>[];
 
 const consumers = ['tasks', 'notifications'] as const;
 
-/** What the tables of all services hold, read by a superuser in transactions that cannot write. */
+/** The contents of the tables of all services, read by a superuser in read-only transactions. */
 export async function readDatabases({ databaseUrl }: Databases): Promise<Stored> {
   const [auth, tasks, notifications] = await Promise.all([
     reading(databaseUrl('auth'), async (rows) => ({
@@ -50,7 +50,7 @@ async function readConsumer(rows: (text: string) => Promise<Rows>) {
   return { directory: await rows(directory), inbox: await rows(inbox), deadLetters: await rows(deadLetters) };
 }
 
-/** How much there is still to do, in words; empty when nothing is. */
+/** The amount of unfinished work, in words; empty if there is none. */
 export async function readUnfinished({ databaseUrl }: Databases): Promise<string[]> {
   const counts = await Promise.all([
     count(databaseUrl('auth'), 'auth', { 'in its outbox': outbox }),

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Mail } from '../evidence.ts';
 
-/** Empties the mail catcher as long as it runs, since that keeps only so many. */
+/** Keeps emptying the mail catcher while it runs, since it keeps only a limited number. */
 export type MailBox = {
-  /** Takes what is there now. */
+  /** Fetches the mails currently there. */
   collect(): Promise<void>;
   stop(): Promise<void>;
 };
 
-/** Parts of what maildev's API tells of a mail. */
+/** The fields of a mail in maildev's API that are used here. */
 type CaughtMail = { id: string; headers: Record<string, string>; envelope?: { to?: { address: string }[] } };
 
 const everyMs = 1_000;

@@ -4,10 +4,10 @@ import { admin, type CastMember, type Stage } from '../workload/cast.ts';
 
 type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess'>;
 
-/** Paths of each service that anybody who is logged in may read. */
+/** Paths of each service that any logged-in user may read. */
 const openPaths = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
 
-/** What people see through the gateway at the end. */
+/** The final state as users see it through the gateway. */
 export async function readPublicApi(url: string, stage: Stage): Promise<Listed> {
   const users = [...stage.users.values()];
   const boss = stage.users.get(admin)!;
@@ -20,7 +20,7 @@ export async function readPublicApi(url: string, stage: Stage): Promise<Listed> 
   const deletedAccess: World['deletedAccess'] = [];
   for (const user of users) {
     if (!user.isDeleted || user.id === undefined || user.token === undefined) continue;
-    // a deletion without an answer may not have happened
+    // a deletion without a response may not have happened
     if ((await request(url, boss, `/api/v1/users/${user.id}`)).status !== 410) continue;
     for (const path of openPaths) {
       const { status } = await request(url, user, path);
@@ -44,7 +44,7 @@ async function readPages<T>(url: string, user: CastMember, path: string): Promis
   return items;
 }
 
-/** False for somebody who cannot log in: who asked to be deleted, and got no answer. */
+/** False for a user who cannot log in: they requested the deletion of their account, and got no response. */
 async function logIn(url: string, user: CastMember): Promise<boolean> {
   if (user.token !== undefined && (await request(url, user, '/api/v1/users/me')).status === 200) return true;
   const { email, password, ip } = user;
@@ -65,7 +65,7 @@ async function request(url: string, user: CastMember, path: string): Promise<{ s
       signal: AbortSignal.timeout(10_000),
     });
     const body: unknown = await response.json();
-    // one address may ask 100 times a second
+    // one address may send 100 requests a second
     if (response.status !== 429 || tries === 20) return { status: response.status, body };
     await delay(500);
   }

@@ -1,11 +1,11 @@
 import { errorText } from '@taskwire/errors';
 import type { Replica } from '../suite/under-test.ts';
 
-/** Watches from outside whether the processes of the services say that they are ready. */
+/** Watches from outside whether the services' processes report that they are ready. */
 export type ReadinessWatch = {
-  /** What was missing when it was looked last, in words; empty when all were ready. */
+  /** The processes that were not ready at the last check, in words; empty when all were ready. */
   missing(): string[];
-  /** Spans in which a process was not ready; one that lasts ends now. */
+  /** The periods in which a process was not ready; an ongoing one ends now. */
   outages(): readonly Outage[];
   stop(): Promise<void>;
 };
@@ -66,8 +66,8 @@ async function lackOf(url: string): Promise<string | undefined> {
 }
 
 /**
- * How long after the end of a fault the last process was ready again, in milliseconds. One that stops being ready does so because of the
- * fault that began last before, although another one may still go on.
+ * The time between the end of a fault and the last process becoming ready again, in milliseconds. An outage is attributed to the fault that began
+ * last before it, although another fault may still be active.
  */
 export function recoveredAfter(
   fault: { began: number; ended: number },

@@ -1,4 +1,4 @@
-// Loaded into a service with --import: puts one deliberate bug into the product's source text as it is loaded.
+// Loaded into a service with --import: patches one deliberate bug into the product's source text as it is loaded.
 import { registerHooks } from 'node:module';
 import { bugs, type BugName } from '../bugs.ts';
 

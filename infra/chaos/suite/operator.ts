@@ -5,17 +5,17 @@ import { eventExchange, publisherOf, subscriptions } from '@taskwire/contracts';
 import type { Consumer, PoisonForm } from '../schedule.ts';
 import type { RawMessage } from './recorder.ts';
 
-/** What the operator does to queues, each until the broker has confirmed it, through whatever happens to the broker meanwhile. */
+/** The operator's actions on queues. Each is retried until the broker confirms it, whatever happens to the broker in the meantime. */
 export type Operator = {
   /** Puts messages into a service's queue, in this order. */
   deliver(to: Consumer, messages: readonly RawMessage[]): Promise<void>;
-  /** Ends, or takes up again, the routing of events to a service's queue. */
+  /** Stops or resumes the routing of events to a service's queue. */
   route(to: Consumer, routed: 'on' | 'off'): Promise<void>;
-  /** How many messages wait in each service's queues. */
+  /** The number of messages waiting in each service's queues. */
   queueLengths(): Promise<{ name: string; messages: number }[]>;
 };
 
-/** As the services declare them. */
+/** The binding keys as declared by the services. */
 export const bindingKeys: Record<Consumer, readonly string[]> = {
   tasks: subscriptions.tasks,
   notifications: subscriptions.notifications,
@@ -24,9 +24,9 @@ export const bindingKeys: Record<Consumer, readonly string[]> = {
 const consumers = Object.keys(bindingKeys) as Consumer[];
 const againAfterMs = 300;
 
-/** `signal` ends the tries, with the last failure. */
+/** `signal` ends the retries, with the last failure. */
 export function createOperator(url: string, signal: AbortSignal): Operator {
-  /** A connection for each deed: there are few, and each may meet a broker that is just going. */
+  /** One connection per action: there are few, and each may meet a broker that is just stopping. */
   async function once<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
     const connection = await amqp.connect(`${url}?heartbeat=5`, { timeout: 5_000 });
     connection.on('error', () => undefined);
@@ -53,7 +53,7 @@ export function createOperator(url: string, signal: AbortSignal): Operator {
   return {
     deliver: (to, messages) =>
       untilDone(async (channel) => {
-        // an exchange of its own: the message keeps its routing key and reaches this one queue
+        // a separate exchange: the message keeps its routing key and reaches only this queue
         const exchange = `chaos.to.${to}`;
         await channel.assertExchange(exchange, 'topic', { durable: true });
         await channel.bindQueue(`${to}.events`, exchange, '#');
@@ -80,13 +80,13 @@ export function createOperator(url: string, signal: AbortSignal): Operator {
 
 function publishOptions(properties: RawMessage['properties']): amqp.Options.Publish {
   const { messageId, type, timestamp, appId, userId, contentType, correlationId, headers } = properties;
-  // the operator may name the login of another as the publisher (tag `impersonator`), as when messages are moved between queues
+  // the operator may name another login as the publisher (tag `impersonator`), as when messages are moved between queues
   const given = { messageId, type, timestamp, appId, userId, contentType, correlationId, headers };
   const present = Object.entries(given).filter(([, value]) => value !== undefined);
   return { persistent: true, ...(Object.fromEntries(present) as amqp.Options.Publish) };
 }
 
-/** A message that nobody can handle. */
+/** A message that cannot be handled. */
 export function poison(to: Consumer, form: PoisonForm): RawMessage {
   const type = to === 'tasks' ? 'auth.user.changed' : 'tasks.task.assigned';
   const [id, aggregateId] = [randomUUID(), randomUUID()];

@@ -11,7 +11,7 @@ export type Proxies = Record<LinkName, FaultProxy>;
 /** The ports of all processes of each service. */
 export type ServicePorts = Record<ServiceName, readonly number[]>;
 
-/** A proxy with a healthy link for each link between two parts; one to a service spreads connections over its processes. */
+/** Starts a proxy with a healthy link for each link between two parts; a proxy to a service distributes connections over its processes. */
 export async function startProxies(ports: SuitePorts, servicePorts: ServicePorts): Promise<Proxies> {
   const { amqp: rabbitmq, smtp: mail, postgres } = ports;
   const portOf = { ...servicePorts, postgres, rabbitmq, mail };
@@ -27,7 +27,7 @@ export async function stopProxies(proxies: Proxies): Promise<void> {
 
 const preload = (name: string) => fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url));
 
-/** A few people do in minutes what others do in weeks, and every mail is accounted for. */
+/** A few people do in minutes what many do in weeks, and every mail must be accounted for. */
 const withoutBudgets = {
   MAILS_PER_RECIPIENT: '1000000',
   ACCOUNT_MAILS_PER_RECIPIENT: '1000000',
@@ -36,8 +36,8 @@ const withoutBudgets = {
 };
 
 /**
- * What a service reads from its environment, as in production save for what has to be there to break it: addresses that lead through the proxies, a
- * clock that can be moved, and, where asked for, one deliberate bug that is patched in as its file is loaded.
+ * A service's environment, as in production except for what is needed to break it: addresses that lead through the proxies, a clock that can be
+ * moved, and optionally one deliberate bug that is patched in as its file is loaded.
  */
 export function proxiedEnv(
   service: ServiceName,
@@ -52,7 +52,7 @@ export function proxiedEnv(
     ...{ secrets, ports },
     publicUrl: `http://localhost:${ports.gateway}`,
     databaseUrl: () => databaseUrl(`postgres://127.0.0.1:${port('postgres')}/`, login),
-    // straight: what is said there is for operators, and the links under test are those of the work
+    // direct: this link is for operators, and the links under test are those used by the services' work
     managementUrl: `http://127.0.0.1:${ports.management}`,
     amqpUrl: () => `amqp://${service}:${secrets.amqp[service]}@127.0.0.1:${port('rabbitmq')}/taskwire`,
     smtpUrl: `smtp://127.0.0.1:${proxies['notifications-mail'].port}`,
@@ -62,7 +62,7 @@ export function proxiedEnv(
     ...serviceEnv(service, wiring),
     ...withoutBudgets,
     ...(service !== 'auth' && { AUTH_INTERNAL_URL: http('auth') }),
-    // the few people of a run do what many would; a refusal that depends on the pace would make a replay another run
+    // the few people of a run do what many would; a refusal that depends on the pace would make a replay differ
     ...(service === 'tasks' && { TASK_CREATIONS_PER_MINUTE: '1000000', SHUFFLES_PER_MINUTE: '1000000' }),
     ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
     NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),

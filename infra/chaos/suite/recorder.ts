@@ -5,16 +5,17 @@ import { serviceTopology, type TopologyChannel } from '@taskwire/rabbit';
 import type { RecordedEvent } from '../evidence.ts';
 import { bindingKeys } from './operator.ts';
 
-/** A message as the broker had it, to be put into a queue again. */
+/** A message as the broker delivered it, to be put into a queue again. */
 export type RawMessage = { id: string; routingKey: string; content: Buffer; properties: ConsumeMessage['properties'] };
 
 /**
- * The operator's own queue of all events, which tells what was published, whatever the services say. It survives restarts of the broker, as they do.
+ * The operator's own queue of all events, which records what was published, whatever the services report. Like their queues, it survives restarts of
+ * the broker.
  */
 export type Recorder = {
-  /** Everything so far, in the order of its arrival; the same message may be there more than once. */
+  /** All messages so far, in the order of arrival; may contain the same message more than once. */
   messages: readonly RawMessage[];
-  /** Resolves once it has recorded what had been published by then. */
+  /** Resolves once it has recorded everything published by the time of the call. */
   caughtUp(signal: AbortSignal): Promise<void>;
   stop(): Promise<void>;
 };
@@ -23,8 +24,8 @@ export const recorderQueue = 'chaos.recorder';
 const reconnectMs = 200;
 
 /**
- * Starts recording as soon as there is a broker. `onBound` is called when this queue is there, and the queues of all services, so that from then on
- * every event is recorded and has somewhere to go.
+ * Starts recording as soon as the broker is available. `onBound` is called when this queue and the queues of all services exist, so that from then on
+ * every event is recorded and has a destination.
  */
 export function startRecorder(o: {
   url: string;
@@ -49,7 +50,7 @@ export function startRecorder(o: {
       await channel.bindQueue(recorderQueue, eventExchange, '#');
       await channel.prefetch(500);
       await channel.consume(recorderQueue, (message) => {
-        // the queue was deleted under us: that is somebody's fault, and shows as missing events
+        // the queue was deleted: that is a fault of its own, and shows as missing events
         if (message === null) return;
         take(message);
         channel.ack(message);
@@ -93,7 +94,7 @@ export function startRecorder(o: {
   };
 }
 
-/** The service's own declarations, before the services. */
+/** Declares what the services themselves declare, before they do. */
 async function declareServices(channel: Channel): Promise<void> {
   const declare: TopologyChannel = {
     ensureExchange: async (...args) => void (await channel.assertExchange(...args)),

@@ -6,8 +6,8 @@ import { supervise, type PartNews, type SupervisedPart } from '../../local/super
 export type SecondReplica = `second ${ServiceName}`;
 
 /**
- * A second process of each service: answers requests as the first does, is the standby of its relay (or the first is), the second consumer of its
- * queue, a second hand for its leases. It shares the links of the first.
+ * A second process of each service: it serves requests like the first, is the standby of its relay (or the first one is), the second consumer of its
+ * queue, and claims leases alongside it. It shares the links of the first.
  */
 export function secondReplicas(o: {
   ports: Record<ServiceName, number>;

@@ -13,22 +13,22 @@ import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.t
 import { startRecorder, type Recorder } from './recorder.ts';
 import { secondReplicas, type SecondReplica } from './second-replicas.ts';
 
-/** Everything that can be killed. */
+/** Every part that can be killed. */
 export type PartName = ServiceName | SecondReplica | 'rabbitmq' | 'postgres';
 
-/** A suite with a fault proxy in every link and one or two processes of each service, and the ways around them that the operator has. */
+/** A suite with a fault proxy in every link and one or two processes of each service, and the operator's direct access past the proxies. */
 export type SuiteUnderTest = {
   suite: Suite;
   part(name: PartName): SupervisedPart;
-  /** The processes of a service, and where each is reached past the proxies. */
+  /** The processes of a service, and the address of each past the proxies. */
   replicas(service: ServiceName): Replica[];
   proxies: Proxies;
   recorder: Recorder;
   /** A superuser's URL of a service's database, past the proxies. */
   databaseUrl(service: ServiceName): string;
-  /** Moves the wall clock of a service this far from the machine's. */
+  /** Sets the offset of a service's wall clock from the machine's. */
   setClock(service: ServiceName, offsetMs: number): void;
-  /** What the broker's own commands need of the environment. */
+  /** The environment required by the broker's own commands. */
   brokerDir: string;
   ports: SuitePorts;
   stop(): Promise<void>;
@@ -38,7 +38,7 @@ export type Replica = { name: ServiceName | SecondReplica; url: string };
 
 export type UnderTestOptions = {
   dir: string;
-  /** Processes of each service. */
+  /** The number of processes of each service. */
   replicas: 1 | 2;
   bug: BugName | undefined;
   onEvent: (event: RecordedEvent) => void;
@@ -57,7 +57,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
   const env = (service: ServiceName) =>
     proxiedEnv(service, { proxies, ports, secrets, clockFile: fileOf(service), bug: o.bug });
 
-  // the accounts that are made by command are events too, and wait for the recorder
+  // creating accounts by command publishes events too, which wait for the recorder
   proxies['auth-rabbitmq'].set({ kind: 'cut' });
   const recorder = startRecorder({
     url: `amqp://taskwire:${secrets.amqp.operator}@127.0.0.1:${ports.amqp}/taskwire`,
@@ -71,7 +71,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
   let suite: Suite | undefined;
   const part = (name: PartName) => seconds?.[name as SecondReplica] ?? suite?.part(name);
 
-  /** Faults kill with -9. Whatever else ends a service is a fault of its own; it is started again, as it would be in production. */
+  /** Faults kill with -9. Any other end of a service is a fault of its own; it is restarted, as it would be in production. */
   function tell(news: PartNews): void {
     if (
       news.kind !== 'died' ||
@@ -98,7 +98,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
       restarts: 'manual',
       tell,
       people: people.map(({ email, name, role, password }) => ({ email, name, role, password })),
-      // what was acknowledged has to survive a kill of the server, which `synchronous_commit` off would not promise
+      // acknowledged changes must survive a kill of the server, which `synchronous_commit` off would not guarantee
       postgresSettings: { fsync: 'off', full_page_writes: 'off' },
       gateway: gatewayOptions(proxies),
       env: mapServices(env),
@@ -146,7 +146,7 @@ function gatewayOptions(proxies: Proxies) {
       tasks: upstream('tasks'),
       notifications: upstream('notifications'),
     },
-    // every person has an address of their own
+    // every person has a separate address
     trustedProxy: '127.0.0.1',
     loginsPerMinute: 6_000,
     loginBurst: 1_000,

@@ -6,7 +6,7 @@ import { ann, brokenBy, smallRun } from './small-run.ts';
 const at = '2026-11-20T10:00:05.000000Z';
 const told = 'message-link';
 
-/** Ann is mailed a link with which she verifies her address. */
+/** Ann is mailed a link to verify her address. */
 function withLink(run: Evidence): void {
   run.world.links.push({ id: 'link', user_id: ann, purpose: 'verify_email', created_at: at, is_void: false });
   const type = 'auth.account.verification_requested';

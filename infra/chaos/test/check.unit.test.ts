@@ -122,7 +122,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).not.include(rule);
     });
 
-    /** Ann's account is deleted; what that calls for is there, but for what is left out. */
+    /** Deletes Ann's account, with all required effects except the one left out. */
     const deletion = (leftOut?: 'event' | 'notification') => (run: Evidence) => {
       const { events, world } = run;
       const timestamp = '2026-11-20T10:00:09.000000Z';
@@ -185,7 +185,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([rule]);
     });
 
-    /** The task is taken from Ann later, which she is told, too. */
+    /** The task is later taken from Ann, who is notified of that, too. */
     function takeFromAnn({ events, world, mails }: Evidence): void {
       const at = '2026-11-20T10:00:05.000000Z';
       events.push({

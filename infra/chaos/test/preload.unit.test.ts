@@ -51,7 +51,7 @@ describe('the clock of a service', () => {
     const args = [`--import=${preload('clock')}`, '--input-type=module', '-e', script];
     const { stdout } = await run(process.execPath, args, { env });
     const { before, after, is } = JSON.parse(stdout) as { before: number[]; after: number[]; is: unknown };
-    // Date() as text has whole seconds
+    // Date() as text has only whole seconds
     for (const ms of before) expect(ms).closeTo(3_600_000, 1_500);
     for (const ms of after) expect(ms).closeTo(-60_000, 1_500);
     expect(is).deep.equal([true, 2026, 5, 0]);

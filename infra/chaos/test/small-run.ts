@@ -2,7 +2,7 @@ import { check } from '../check/check.ts';
 import type { Rule } from '../check/violation.ts';
 import type { ActivityRow, Evidence, Operation, RecordedEvent } from '../evidence.ts';
 
-/** The people and the task of a run in which nothing went wrong: Mia makes a task for Ann, who starts it. */
+/** The people and the task of a run without faults: Mia creates a task for Ann, who starts it. */
 export const mia = 'user-mia';
 export const ann = 'user-ann';
 export const task = 'task-1';
@@ -19,7 +19,7 @@ export const ids = {
   started: 'message-started',
 };
 
-/** A complete history of a few requests, made anew for each caller to break. */
+/** A complete history of a few requests, created for each caller to break. */
 export function smallRun(): Evidence {
   const users = [
     {
@@ -163,7 +163,7 @@ function notification(id: string, eventId: string, userId: string, type: string,
   return { id, event_id: eventId, user_id: userId, type, task_id: taskId, created_at: at, is_in_app: true };
 }
 
-/** The rules that a run breaks once it was changed like this. */
+/** The rules that a run breaks after this change. */
 export function brokenBy(change: (run: Evidence) => void): Rule[] {
   const run = smallRun();
   change(run);

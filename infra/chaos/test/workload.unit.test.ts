@@ -20,7 +20,7 @@ function stageWithAdmin(): Stage {
   return stage;
 }
 
-/** Answers as a suite would in which nothing goes wrong. */
+/** The response of a suite without faults. */
 function answerTo(stage: Stage, n: number, intent: Intent): Operation {
   const user = 'user' in intent ? (stage.users.get(intent.user) ?? stage.addUser(intent.user, 'member')) : undefined;
   const known = 'task' in intent ? stage.tasks.get(intent.task) : undefined;

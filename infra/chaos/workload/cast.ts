@@ -1,21 +1,21 @@
 import type { Role } from './intent.ts';
 
-/** A user as the workload believes them to be. Others change users too, so it may be wrong; then requests are refused. */
+/** A user as known to the workload. Others change users too, so this may be wrong; requests are then refused. */
 export type CastMember = {
   name: string;
   email: string;
   password: string;
-  /** Where their requests come from, so that limits for each address hit nobody. */
+  /** The source address of their requests, so that limits per address affect no one. */
   ip: string;
   id?: string;
   role: Role;
   token?: string;
   isDeleted: boolean;
-  /** Not before this they log in again; milliseconds since the begin of the traffic. */
+  /** They do not log in again before this time; milliseconds since the start of the traffic. */
   loginAfter: number;
 };
 
-/** A task as the workload last saw it. */
+/** A task as last seen by the workload. */
 export type KnownTask = {
   name: string;
   id: string;
@@ -25,7 +25,7 @@ export type KnownTask = {
   assigneeId: string | null;
 };
 
-/** Who there is and what there is, as far as answers have told. */
+/** The users and tasks known so far from responses. */
 export type Stage = {
   users: Map<string, CastMember>;
   tasks: Map<string, KnownTask>;
@@ -33,9 +33,9 @@ export type Stage = {
   addUser(name: string, role: Role): CastMember;
 };
 
-/** The admin; made by the operator before the traffic begins, and never changed. */
+/** The admin; created by the operator before the traffic starts, and never changed. */
 export const admin = 'admin';
-/** A manager who does nothing but deal tasks anew, so that what came of it can be told from everything else. */
+/** A manager who only reassigns all tasks, so that the effects can be distinguished from everything else. */
 export const dealer = 'dealer';
 
 export function createStage(): Stage {

@@ -6,14 +6,16 @@ import type { Intent } from './intent.ts';
 import { learn } from './learn.ts';
 import { perform, type Caller } from './perform.ts';
 
-/** So many people act at the same time. With their pauses that is some 60 requests a second: enough for every fault to meet some on their way. */
+/**
+ * The number of people acting concurrently. With their pauses that makes about 60 requests a second: enough for every fault to hit some in flight.
+ */
 const people = 12;
 const shortestPauseMs = 20;
 const longestPauseMs = 280;
 
 export type Drive = { caller: Caller; onOperation(operation: Operation): void };
 
-/** Lets people act until `ending`. What one asks for may depend on how the last requests ended, so it is not the same in two runs. */
+/** Lets people act until `ending`. A person's next request may depend on how the last ones ended, so two runs differ. */
 export async function driveTraffic(
   { caller, onOperation }: Drive,
   generate: (now: number) => Generated,
@@ -35,7 +37,7 @@ export async function driveTraffic(
   await Promise.all(Array.from({ length: people }, actOn));
 }
 
-/** Asks again for what was asked for in another run, at the same times. What depends on something that is not there this time is left out. */
+/** Repeats the requests of another run, at the same times. Requests that depend on something missing this time are skipped. */
 export async function replayTraffic(
   { caller, onOperation }: Drive,
   recorded: readonly { n: number; at: number; intent: Intent }[],
@@ -56,7 +58,7 @@ export async function replayTraffic(
   await Promise.all(running);
 }
 
-/** Histories are kept and passed on. */
+/** Removes the token: histories are kept and shared. */
 function withoutToken(operation: Operation): Operation {
   if (operation.intent.kind !== 'login') return operation;
   const { answer: _session, ...rest } = operation;

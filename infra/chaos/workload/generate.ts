@@ -2,14 +2,16 @@ import type { Random } from '../random.ts';
 import { admin, dealer, type CastMember, type KnownTask, type Stage } from './cast.ts';
 import type { Intent, Twist } from './intent.ts';
 
-/** Enough people that random assignment has a choice, few enough that each has work. */
+/** Enough people to give random assignment a choice, few enough that each has work. */
 const fewestMembers = 6;
 const mostMembers = 14;
 const fewestManagers = 2;
 
 export type Generated = { intent: Intent; twist: Twist };
 
-/** What people do next: mostly work on tasks, now and then the moves that unsettle it. `now` in milliseconds since the begin of the traffic. */
+/**
+ * Generates people's next actions: mostly work on tasks, occasionally changes that unsettle it. `now` in milliseconds since the start of the traffic.
+ */
 export function createGenerator(random: Random, stage: Stage): (now: number) => Generated {
   let number = 0;
   const living = () => [...stage.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
@@ -83,7 +85,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     return { kind: 'register', user: newName('u') };
   }
 
-  /** Whether a registration that got no answer was carried out: then one can log in. */
+  /** Finds out whether a registration without a response was carried out: if so, logging in works. */
   function findOut(): Intent | undefined {
     const user = pick([...stage.users.values()].filter(({ id, isDeleted }) => id === undefined && !isDeleted));
     return user && { kind: 'login', user: user.name };
@@ -96,7 +98,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
 
   function createTask(): Intent | undefined {
     const task = newName('t');
-    // everybody may write a draft; whom it is for is said by managers
+    // anyone may create a draft; only managers choose the assignee
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
     if (manager === undefined) return byAnybody((actor) => ({ kind: 'create_task', actor, task }));
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
@@ -110,7 +112,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     return task && manager && to ? { kind: 'assign', actor: manager.name, task: task.name, to } : undefined;
   }
 
-  /** The one who has it starts it, and completes it. */
+  /** The assignee starts the task, and completes it. */
   function work(): Intent | undefined {
     const task = pick(tasks('assigned', 'in_progress'));
     const assignee = stage.userById(task?.assigneeId ?? null);
@@ -167,7 +169,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     const [intent, twist] = [drawIntent(), drawTwist()];
     const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
     if (actor === undefined || actor.token !== undefined) return { intent, twist };
-    // who is not logged in does that first; who could not a moment ago lets others go ahead
+    // a user who is not logged in logs in first; a user whose log-in just failed lets others act first
     if (actor.loginAfter > now) return { intent: { kind: 'read_notifications', actor: admin }, twist };
     return { intent: { kind: 'login', user: actor.name }, twist: { kind: 'none' } };
   };

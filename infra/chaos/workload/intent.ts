@@ -1,7 +1,4 @@
-/**
- * What somebody wants to do. Users and tasks are called by names that are the same in a replay (`u3`, `t17`); their ids are not known before they
- * exist.
- */
+/** A person's intended action. Users and tasks have names that are the same in a replay (`u3`, `t17`); their ids are not known before they exist. */
 export type Intent =
   | { kind: 'register'; user: string }
   | { kind: 'login'; user: string }
@@ -9,7 +6,7 @@ export type Intent =
   | { kind: 'rename_user'; actor: string; user: string; name: string }
   | { kind: 'change_role'; actor: string; user: string; role: Role }
   | { kind: 'delete_user'; actor: string; user: string }
-  /** `to`: a user's name, or `random`; nothing for a draft. */
+  /** `to`: a user's name, or `random`; absent for a draft. */
   | { kind: 'create_task'; actor: string; task: string; to?: string }
   | { kind: 'assign'; actor: string; task: string; to: string }
   | { kind: 'transition'; actor: string; task: string; state: 'in_progress' | 'completed' | 'cancelled' }
@@ -22,12 +19,12 @@ export type Intent =
 
 export type Role = 'admin' | 'manager' | 'member';
 
-/** Something beside the request itself, to make outcomes unknown or to send it twice. */
+/** A variation of the request, to make outcomes unknown or to send it twice. */
 export type Twist =
   | { kind: 'none' }
-  /** The caller gives the first try up after so many milliseconds. */
+  /** The caller abandons the first try after this many milliseconds. */
   | { kind: 'impatient'; ms: number }
-  /** Two requests at the same time, with one Idempotency-Key. */
+  /** Two concurrent requests with one Idempotency-Key. */
   | { kind: 'twice_at_once' }
   /** Sent again after it was acknowledged, with the same Idempotency-Key. */
   | { kind: 'again' };

@@ -2,19 +2,19 @@ import type { Operation } from '../evidence.ts';
 import type { CastMember, Stage } from './cast.ts';
 import type { Role } from './intent.ts';
 
-/** After a log-in that did not work; Auth may be away, or the account gone. */
+/** The pause after a failed log-in; Auth may be unavailable, or the account deleted. */
 const loginPauseMs = 1_500;
 
-/** Takes note of what an operation told. */
+/** Updates the stage from the result of an operation. */
 export function learn(stage: Stage, operation: Operation, now: number): void {
   const { intent, outcome } = operation;
   const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
-  // access has ended, or the token is too old: log in again
+  // access has been revoked, or the token is too old: log in again
   if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
   if ('user' in intent) learnOfUser(stage.users.get(intent.user), operation, now);
   if ('task' in intent) learnOfTask(stage, intent.task, operation);
   if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
-    // whose task is whose now is found out by being refused and by reading
+    // the new assignees become known only from refusals and reads
     for (const task of stage.tasks.values()) if (task.state === 'in_progress') task.state = 'assigned';
   }
 }
@@ -35,7 +35,7 @@ function learnOfUser(
     return;
   }
   const status = attempts.at(-1)?.status;
-  // one whose deletion is not known to have happened is left alone too
+  // a user whose deletion is uncertain is left alone too
   if (intent.kind === 'delete_user' && outcome !== 'refused') user.isDeleted = true;
   if (status === 404 || status === 410) user.isDeleted = true;
   if (answer?.id !== undefined) user.id = answer.id;

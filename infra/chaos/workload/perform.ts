@@ -5,26 +5,26 @@ import type { Intent, Twist } from './intent.ts';
 import { requestOf, type WireRequest } from './requests.ts';
 import type { Stage } from './cast.ts';
 
-/** What one try came to, with the body where it was answered. */
+/** The result of one try, with the response body if there was one. */
 type Try = Attempt & { body?: Answer };
 
 export type Caller = {
-  /** the gateway's */
+  /** the gateway's URL */
   url: string;
   stage: Stage;
-  /** Milliseconds since the begin of the traffic. */
+  /** Milliseconds since the start of the traffic. */
   now(): number;
-  /** No further tries after this. */
+  /** Aborted when no further tries are to be made. */
   ending: AbortSignal;
 };
 
-/** People wait about as long, and a link that swallows is noticed within a run. */
+/** People wait about this long, and a link that swallows traffic is noticed within a run. */
 const patienceMs = 4_000;
-/** Who waits for a service that is away does nothing else meanwhile. */
+/** A person waiting for an unavailable service does nothing else. */
 const mostTries = 4;
 const pausesMs = [150, 500, 1_500];
 
-/** Carries an intent out, with tries until it is known how it ended, and tells how. Undefined when it cannot be asked for (any more). */
+/** Carries an intent out, with retries until its outcome is known, and returns the outcome. Undefined when the intent is not possible (any more). */
 export async function perform(caller: Caller, n: number, intent: Intent, twist: Twist): Promise<Operation | undefined> {
   const request = requestOf(intent, caller.stage);
   if (request === undefined) return undefined;
@@ -45,7 +45,7 @@ export async function perform(caller: Caller, n: number, intent: Intent, twist: 
   return { n, at, intent, actorId: request.as?.id ?? null, subjectId: request.subjectId, ...conclude(intent, tries) };
 }
 
-/** How it ended, from all its tries. */
+/** Determines the outcome from all tries. */
 export function conclude(
   intent: Intent,
   tries: readonly Try[],
@@ -57,12 +57,12 @@ export function conclude(
     return { attempts, outcome: 'acknowledged', ...(first.body && { answer: first.body }), replays };
   }
   const isUnknown = tries.some(isOpen);
-  // somebody has the address: nobody but the try before that got no answer
+  // the address is taken: only by the earlier try that got no response
   const makesUser = intent.kind === 'register' || intent.kind === 'create_user';
   if (isUnknown && makesUser && tries.some(({ problem }) => problem === 'email_taken')) {
     return { attempts, outcome: 'acknowledged', replays: [] };
   }
-  // a gateway may send a DELETE again by itself (RFC 9110, 9.2.2) when a process dies over it, and pass on what the second one came to
+  // a gateway may itself repeat a DELETE (RFC 9110, 9.2.2) when a process dies while handling it, and pass on the second response
   const deletes = intent.kind === 'delete_user' || intent.kind === 'delete_task';
   const isGone = deletes && tries.some(({ status }) => status === 404 || status === 410);
   return { attempts, outcome: isUnknown || isGone ? 'unknown' : 'refused', replays: [] };
@@ -78,7 +78,7 @@ function isAcknowledged({ status }: Attempt): boolean {
   return status !== null && status >= 200 && status < 300;
 }
 
-/** A 5xx promises nothing: the change may have been committed before something broke. */
+/** A 5xx guarantees nothing: the change may have been committed before the failure. */
 function isOpen({ status, problem }: Attempt): boolean {
   return status === null || status >= 500 || status === 408 || problem === 'idempotency_in_progress';
 }
@@ -110,7 +110,7 @@ async function send({ url, now }: Caller, request: WireRequest, patience = patie
 const kept = ['id', 'title', 'state', 'creator_id', 'assignee_id', 'version', 'updated_at', 'email', 'name', 'role'];
 const alsoKept = ['open', 'reassigned', 'access_token', 'user'];
 
-/** Of a list the ids, of everything else what the checker and the stage read. */
+/** The ids of a list, or for any other body the fields that the checker and the stage read. */
 function trimmed(body: Record<string, unknown>): Answer {
   const { data } = body;
   if (Array.isArray(data)) return { ids: data.map((item: { id: string }) => item.id) };

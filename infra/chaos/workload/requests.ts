@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { CastMember, Stage } from './cast.ts';
 import type { Intent } from './intent.ts';
 
-/** A request as it goes through the gateway. */
+/** A request sent through the gateway. */
 export type WireRequest = {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
@@ -11,11 +11,11 @@ export type WireRequest = {
   ip: string;
   subjectId: string | null;
   headers: Record<string, string>;
-  /** Sending it again cannot do it again. */
+  /** Whether sending it again cannot repeat its effect. */
   repeatable: boolean;
 };
 
-/** The request of an intent; undefined when somebody or something in it is not known (any more), or whoever asks is not logged in. */
+/** The request for an intent; undefined when a user or task in it is not known (any more), or the actor is not logged in. */
 export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined {
   const as = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
   if ('actor' in intent && as?.token === undefined) return undefined;
@@ -28,13 +28,13 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
   });
   const task = 'task' in intent ? stage.tasks.get(intent.task) : undefined;
   const user = 'user' in intent ? stage.users.get(intent.user) : undefined;
-  // a log-in may be too old for these, or look as if it were when the clock of a service has jumped
+  // a log-in may be too old for these, or appear so after the clock of a service has jumped
   const proof = as === undefined ? {} : { current_password: as.password };
 
   switch (intent.kind) {
     case 'register': {
       const { email, password, name, ip } = user ?? stage.addUser(intent.user, 'member');
-      // a second one finds the address taken
+      // a repeated request finds the address taken
       return {
         ...base(undefined),
         ip,
@@ -112,7 +112,7 @@ function onUser(as: CastMember | undefined, id: string, method: 'PATCH' | 'DELET
   };
 }
 
-/** Every other change insists on the version that was seen last. */
+/** Every other change requires the version seen last. */
 function onTask(
   as: CastMember | undefined,
   task: { id: string; version: number },

@@ -15,7 +15,7 @@ describe('npm run dlq', function () {
   const dlq = async (...args: string[]): Promise<Ended> =>
     await runProgram('dlq/dlq.ts', args, { TASKS_DATABASE_URL: database.url });
 
-  /** Ids in the order of their deaths. */
+  /** Returns the ids in the order in which the messages were dead-lettered. */
   async function bury(
     count: number,
     letter: { type?: string; error?: string; payload?: Buffer } = {},

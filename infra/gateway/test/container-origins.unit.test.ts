@@ -5,7 +5,7 @@ import { expect } from 'chai';
 
 const script = fileURLToPath(new URL('../container/15-cors-origins.envsh', import.meta.url));
 
-/** Runs the script as the image's entrypoint does, and gives what the template would be filled in with. */
+/** Runs the script as the image's entrypoint does, and returns the values for the template. */
 function start(origins: string) {
   const { status, stdout, stderr } = spawnSync('sh', ['-ec', `. ${script}; printf %s "$GATEWAY_CORS_ORIGINS"`], {
     env: { ...process.env, GATEWAY_CORS_ORIGINS: origins },

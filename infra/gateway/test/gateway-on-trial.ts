@@ -20,21 +20,21 @@ export type Sent = {
   headers?: Record<string, string | string[]>;
   body?: string | Buffer;
 };
-/** What an upstream saw of a request. */
+/** A request as received by an upstream. */
 export type Seen = { service: string; method: string; path: string; headers: IncomingHttpHeaders };
 
-/** A real nginx with the rendered configuration in front of three servers that answer what they saw. */
+/** A real nginx with the rendered configuration in front of three servers that respond with the request they received. */
 export type GatewayOnTrial = {
   port: number;
   send(sent: Sent): Promise<Answer>;
-  /** like send, for an answer of a service: what it saw */
+  /** like send, for a response from a service: the request it received */
   seen(sent: Sent): Promise<Seen>;
   log(): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 };
 
 type Trial = Partial<Omit<GatewayOptions, 'port' | 'prefixDir'>> & {
-  /** takes the place of the server that answers what it saw */
+  /** replaces the server that responds with the request it received */
   services?: Partial<Record<'auth' | 'tasks' | 'notifications', RequestListener>>;
 };
 
@@ -67,7 +67,7 @@ export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
     send,
     seen: async (sent) => JSON.parse((await send(sent)).text) as Seen,
     log: async () => {
-      // a line is written after its answer; the one worker has written it before it turns to another request
+      // a line is written after its response; the only worker has written it before it handles another request
       await send({ path: '/health' });
       const lines = (await readFile(join(prefixDir, 'access.log'), 'utf8')).trim().split('\n');
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -80,7 +80,7 @@ export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
   };
 }
 
-/** Sends the path as it is written, which `fetch` would not. */
+/** Sends the path exactly as written, which `fetch` would not. */
 function exchange(port: number, { method = 'GET', path, headers = {}, body }: Sent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sent = request(

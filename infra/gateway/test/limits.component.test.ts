@@ -14,7 +14,7 @@ describe('the gateway: how much it lets through', () => {
     const answers = await send('/api/v1/tasks', 8);
     const refused = answers.filter(({ status }) => status === 429);
     expect(statuses(answers).slice(0, 4)).to.deep.equal([200, 200, 200, 200]);
-    expect(refused.length).to.be.within(3, 4); // one more may have come in when a second passed
+    expect(refused.length).to.be.within(3, 4); // one more may have been admitted when a second passed
     expect(refused[0]?.headers).to.include({ 'retry-after': '1', 'content-type': 'application/problem+json' });
     expect(JSON.parse(refused[0]?.text ?? '')).to.deep.equal({
       type: '/docs/problems#rate_limited',
@@ -39,7 +39,7 @@ describe('the gateway: how much it lets through', () => {
     '/api/v1/auth/verify_email/request',
     '/api/v1/auth/confirm_email',
     '/api/v1/auth/undo_email',
-    // Express takes these for the same
+    // Express treats these as the same path
     '/api/v1/auth/LOGIN',
     '/api/v1/auth/login/',
     '/api/v1/auth/lo%67in',

@@ -8,7 +8,7 @@ import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
 
-/** A connection that sends its body, or its headers, a byte at a time. */
+/** A connection that sends its body, or its headers, one byte at a time. */
 type Slow = { socket: Socket; text: string; openedAt: number; closedAt: number | undefined };
 
 describe('the gateway: one caller at its worst', function () {
@@ -34,7 +34,7 @@ describe('the gateway: one caller at its worst', function () {
     gateway = await startGateway({
       upstreams: { auth: host, tasks: host, notifications: host },
       ...{ running, requestsPerSecond: 5_000, burst: 5_000, loginsPerMinute: 60_000, loginBurst: 5_000 },
-      // callers are told apart by what a load balancer says of them
+      // callers are distinguished by the address that a load balancer reports
       trustedProxy: '127.0.0.1',
     });
   });
@@ -110,7 +110,7 @@ describe('the gateway: one caller at its worst', function () {
     for (const one of slow) {
       expect(statusOf(one)).to.equal('408');
       expect(one.text).to.include('"code":"request_timeout"');
-      // 3 s and the second in which that is noticed, then up to 3 s in which nginx lingers
+      // 3 s plus up to a second until that is noticed, then up to 3 s in which nginx lingers
       expect(openFor(one)).to.be.within(3_000, 9_000);
     }
     expect((await verify('203.0.113.10')).status).to.equal(204);
@@ -146,7 +146,7 @@ describe('the gateway: one caller at its worst', function () {
       const same = ['192.0.2.1', '::ffff:192.0.2.1', '::ffff:c000:201', '192.0.2.1', '192.0.2.1'];
       expect(await statuses(...same)).to.deep.equal([200, 200, 200, 200, 429]);
       expect(await statuses('::ffff:192.0.2.2', '192.0.2.3'), 'other addresses').to.deep.equal([200, 200]);
-      // a byte of a prefix may be that of a new line
+      // a byte of a prefix may equal that of a new line
       const newLines = Array.from({ length: 5 }, (_, index) => `2001:a0a:a0a:a0a::${index + 1}`);
       expect(await statuses(...newLines)).to.deep.equal([200, 200, 200, 200, 429]);
     } finally {

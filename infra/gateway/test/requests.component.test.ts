@@ -70,7 +70,7 @@ describe('the gateway: what a request carries', () => {
     const answer = await auth.send({
       method: 'DELETE',
       path: '/api/v1/users/018f',
-      // Node's client gives the body of a DELETE no length by itself, unlike fetch
+      // unlike fetch, Node's client sets no content length for the body of a DELETE
       headers: { 'content-type': 'application/json', 'content-length': String(body.length) },
       body,
     });

@@ -12,7 +12,7 @@ describe('the gateway: live notifications', () => {
       readTimeoutSeconds: 1,
       services: {
         notifications: (incoming, response) => {
-          if (incoming.url !== '/api/v1/notifications/stream') return; // never answered
+          if (incoming.url !== '/api/v1/notifications/stream') return; // never responds
           lastEventId = incoming.headers['last-event-id'];
           service = response;
           response.writeHead(200, { 'Content-Type': 'text/event-stream' }).flushHeaders();
@@ -38,7 +38,7 @@ describe('the gateway: live notifications', () => {
       const [chunk] = (await once(stream, 'data')) as [Buffer];
       expect(chunk.toString()).to.equal(event);
     }
-    // silence beyond the second that ends other requests does not end the stream
+    // a silence of more than the second that ends other requests does not end the stream
     const slow = await gateway.send({ path: '/api/v1/notifications' });
     expect(slow.status).to.equal(504);
     service.write('id: 44\n\n');

@@ -1,6 +1,6 @@
 import type { Death, Part } from '@taskwire/local-servers';
 
-/** A part without a process: ends when it is told to. */
+/** A part without a process: ends when asked to stop. */
 export function fakePart(name: string, events: string[]): Part & { die(): void } {
   let end: (death: Death) => void = () => undefined;
   const died = new Promise<Death>((resolve) => (end = resolve));

@@ -20,7 +20,7 @@ describe('npm start', function () {
   let launcher: Launcher | undefined;
 
   before(async () => {
-    chmodSync(dir, 0o755); // as an older version left it
+    chmodSync(dir, 0o755); // as left by an older version
     guardFolder(dir);
     base = await elevenInARow();
     ports = configuredPorts(String(base));

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 
 export type Ended = { code: number; stdout: string; stderr: string };
 
-// no suite runs in it
+// no suite runs in this folder
 const emptyFolder = mkdtempSync(join(tmpdir(), 'taskwire-operator-'));
 
-/** Runs a program of this folder as an operator does, on a machine where no suite runs. */
+/** Runs a program of this repository as an operator does, on a machine where no suite runs. */
 export function runProgram(path: string, args: string[], env: Record<string, string> = {}): Promise<Ended> {
   const program = fileURLToPath(new URL(`../../${path}`, import.meta.url));
   const { TASKS_DATABASE_URL: _t, NOTIFICATIONS_DATABASE_URL: _n, ...inherited } = process.env;

@@ -1,14 +1,14 @@
 /**
- * Why there was no usable answer:
- * - `breaker_open`: the service failed too often; it was not asked
- * - `overloaded`: too many calls of this process wait for the service already; it was not asked
+ * The reason why there is no usable answer:
+ * - `breaker_open`: the service failed too often; no request was sent
+ * - `overloaded`: too many calls of this process are already waiting for the service; no request was sent
  * - `deadline`: the time of the call ran out
  * - `cancelled`: the caller's signal was aborted
- * - `network`: no connection, or it broke
- * - `status`: an answer that means "not now" (408, 429, 5xx), or one that is not part of the contract
- * - `bad_answer`: a success whose body is not what the contract says, or too large
- * - `no_token`: no access token could be had
- * - `unauthorized`: the service refused a fresh token, or the token lacks a right (401, 403)
+ * - `network`: the connection failed or broke
+ * - `status`: a response that means "not now" (408, 429, 5xx), or a response outside the contract
+ * - `bad_answer`: a success whose body violates the contract or is too large
+ * - `no_token`: no access token was available
+ * - `unauthorized`: the service rejected a fresh token, or the token lacks a right (401, 403)
  */
 export type UnavailableReason =
   | 'breaker_open'
@@ -26,18 +26,18 @@ export type Unavailable = {
   reason: UnavailableReason;
   /** A sentence for logs and `last_error` columns, without secrets. */
   detail: string;
-  /** When asking again makes sense, in milliseconds from now, where that is known. */
+  /** When a retry makes sense, in milliseconds from now, if known. */
   retryAfterMs?: number;
-  /** The HTTP status, where there was one. */
+  /** The HTTP status, if there was a response. */
   status?: number;
 };
 
-/** What a read of another service came to. Only programming errors are thrown. */
+/** The result of reading from another service. Only programming errors are thrown. */
 export type Answer<T> =
   | { kind: 'ok'; value: T }
-  /** The service says so in a problem document of its contract; a 404 or 410 of anything in between is `unavailable`. */
+  /** The service returned this in a problem document of its contract; a 404 or 410 from an intermediary is `unavailable`. */
   | { kind: 'not_found' }
-  /** The same; `detail` is the document's: a sentence without secrets. */
+  /** The same; `detail` is that of the problem document: a sentence without secrets. */
   | { kind: 'gone'; detail: string }
   | Unavailable;
 

@@ -2,27 +2,27 @@ import CircuitBreaker from 'opossum';
 
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
-/** What a call says about the health of the service; `neutral` says nothing, for example because the caller gave up at once. */
+/** What the result of a call says about the health of the service; `neutral` says nothing, for example because the caller cancelled immediately. */
 export type Verdict = 'success' | 'failure' | 'neutral';
 
-/** The right to make one call; its verdict must be reported once. */
+/** Permission to make one call; its verdict must be reported once. */
 export type Admission = { report(verdict: Verdict): void };
 
 export type BreakerOptions = {
   name: string;
-  /** The breaker does not open before this many calls in the window, however many failed. */
+  /** The minimum number of calls in the window before the breaker opens, however many failed. */
   volumeThreshold: number;
-  /** It opens when more than this share of the calls in the window failed. */
+  /** The breaker opens when more than this share of the calls in the window failed. */
   errorThresholdPercentage: number;
-  /** How long it stays open before one call is let through as a trial, in milliseconds. It is the length of the window too. */
+  /** How long the breaker stays open before one trial call is admitted, in milliseconds. Also the length of the window. */
   resetAfterMs: number;
   onState(state: BreakerState): void;
 };
 
 export type Breaker = {
-  /** Leave to make a call; `undefined` when it is refused. */
+  /** Permission to make a call; `undefined` when it is refused. */
   admit(): Admission | undefined;
-  /** When a call that would be refused now is worth another try, in milliseconds; 0 when it would be admitted. */
+  /** When a call that would be refused now is worth retrying, in milliseconds; 0 when it would be admitted. */
   refusesForMs(): number;
   readonly state: BreakerState;
   close(): void;
@@ -32,15 +32,15 @@ export type Breaker = {
 const trialMs = 1_000;
 
 /**
- * opossum as a judge: it is told how calls went, instead of running them. Running them inside would bring in what opossum 10 does
- * (each was reproduced in the tests):
+ * Uses opossum only as a judge: calls run outside, and their results are reported to it. Running calls inside would bring in opossum 10's own
+ * behaviour (each point was reproduced in the tests):
  * - without `volumeThreshold` the first failure opens it
- * - one abortController for all calls stays aborted for the calls after
+ * - one abortController for all calls stays aborted for later calls
  * - calls over `capacity` count as failures: see concurrency-limit.ts
- * - errors that `errorFilter` lets pass count as successes, and so close a half-open breaker: here a neutral verdict is not told
+ * - errors that `errorFilter` lets pass count as successes, and so close a half-open breaker: here neutral verdicts are not reported
  * - calls refused while it is open count into the error rate's base: here they never reach it
- * - a call from before it opened that ends late closes (or opens) it in half-open: here it is known by its epoch
- * - failures of before are still in the window after it has closed, when the window is longer than the reset time: here they are equal
+ * - a call from before it opened that ends late closes (or opens) it in half-open: here such a call is recognized by its epoch
+ * - earlier failures are still in the window after it has closed, when the window is longer than the reset time: here they are equal
  */
 export function createBreaker(options: BreakerOptions): Breaker {
   const { name, resetAfterMs, onState } = options;
@@ -79,8 +79,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
       report(verdict) {
         if (admittedIn !== epoch) return;
         if (verdict === 'neutral') trial = false;
-        // a failure that was told comes back as a rejection; it is the caller's own news. The state follows within microtasks,
-        // during which `trial` still keeps others out
+        // a reported failure comes back as a rejection, which the caller already knows about. The state follows within microtasks, during which
+        // `trial` still refuses other calls
         else circuit.fire(verdict).catch(() => undefined);
       },
     };

@@ -1,10 +1,10 @@
-/** Gives back the place that a call took; safe to call twice. */
+/** Releases the slot taken by a call; safe to call twice. */
 export type Release = () => void;
 
 export type ConcurrencyLimit = {
   /**
-   * A place among the running calls, in the order of asking. `undefined` when the queue is full. A signal that is aborted while
-   * waiting takes the caller out of the queue and rejects with the signal's reason.
+   * A slot among the running calls, in the order of requests. `undefined` when the queue is full. A signal aborted while waiting removes the caller
+   * from the queue and rejects with the signal's reason.
    */
   take(signal: AbortSignal): Promise<Release | undefined>;
   readonly running: number;
@@ -12,11 +12,11 @@ export type ConcurrencyLimit = {
 };
 
 /**
- * Bounds how many calls run and how many wait. It stands outside of the breaker on purpose: opossum counts calls over its `capacity` as
- * failures of the service, so that a burst here would open the breaker of a service that is well.
+ * Bounds how many calls run and how many wait. Deliberately outside the breaker: opossum counts calls over its `capacity` as failures of the service,
+ * so a burst here would open the breaker of a healthy service.
  */
 export function createConcurrencyLimit(maxRunning: number, maxWaiting: number): ConcurrencyLimit {
-  // a Set keeps the order of insertion, and lets a caller leave from the middle
+  // a Set keeps the insertion order, and lets a caller leave from the middle
   const queue = new Set<() => void>();
   let running = 0;
 

@@ -1,19 +1,19 @@
-/** The time that one call has, and whether its caller still wants it. */
+/** The time limit of one call, combined with its caller's signal. */
 export type Deadline = {
-  /** Aborted when the time is up (reason: a TimeoutError) or the caller gives up (the caller's reason). */
+  /** Aborted when the time is up (reason: a TimeoutError) or the caller cancels (the caller's reason). */
   signal: AbortSignal;
   remainingMs(): number;
-  /** Whether time ran out, rather than the caller losing interest; callers' own `AbortSignal.timeout` count as time. */
+  /** Whether time ran out, as opposed to the caller cancelling; a caller's own `AbortSignal.timeout` counts as time. */
   timedOut(): boolean;
-  /** Resolves after `ms`. @throws the signal's reason when it is aborted before. */
+  /** Resolves after `ms`. @throws the signal's reason if it is aborted earlier. */
   pause(ms: number): Promise<void>;
-  /** Lets go of the timer and of the caller's signal. */
+  /** Releases the timer and the listener on the caller's signal. */
   release(): void;
 };
 
 /**
- * A signal of its own for each call. (`AbortSignal.any` would do, but keeps every call registered with a signal that lives as long as
- * the process, such as that of a loop.)
+ * Creates a separate signal for each call. (`AbortSignal.any` would work, but keeps every call registered with a signal that lives as long as the
+ * process, such as that of a loop.)
  */
 export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined): Deadline {
   const controller = new AbortController();

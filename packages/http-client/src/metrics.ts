@@ -2,9 +2,9 @@ import type { Telemetry } from '@taskwire/telemetry';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import type { BreakerState } from './breaker.ts';
 
-/** What one client tells of itself; all metrics have the label `client`. */
+/** The metrics of one client; all have the label `client`. */
 export type ClientMetrics = {
-  /** One call, with its retries: its outcome is the answer's kind, or the reason why it was unavailable. */
+  /** Records one call, including its retries. The outcome is the answer's kind, or the reason why it was unavailable. */
   called(outcome: string, seconds: number): void;
   retried(): void;
   breaker(state: BreakerState): void;
@@ -73,7 +73,7 @@ export function createClientMetrics({ metrics }: Telemetry, client: string): Cli
   };
 }
 
-/** A service has several clients, and one set of metrics for them. */
+/** Creates a metric once per registry: a service has several clients, which share one set of metrics. */
 function once<M>(registry: Telemetry['metrics'], name: string, create: (name: string) => M): M {
   return (registry.getSingleMetric(name) as M | undefined) ?? create(name);
 }

@@ -5,7 +5,7 @@ import { unavailable, type Answer, type Unavailable } from './answer.ts';
 import type { Verdict } from './breaker.ts';
 import { retryAfterMs } from './retry.ts';
 
-/** What came back on the wire, and what it says about the service's health. */
+/** The response or failure of one request, and what it says about the service's health. */
 export type Reading =
   | {
       kind: 'answered';
@@ -18,13 +18,13 @@ export type Reading =
   | { kind: 'too_large'; health: Verdict }
   | { kind: 'broken'; detail: string; health: Verdict };
 
-/** What an answer means by its status and body. */
+/** The meaning of a response, from its status and body. */
 type Meaning<T> =
   | { kind: 'answer'; answer: Answer<T> }
   | { kind: 'unauthenticated'; answer: Unavailable }
   | { kind: 'passing'; answer: Unavailable };
 
-/** Sends one GET and reads the body to its end. Redirects are not followed: a service does not answer with any. */
+/** Sends one GET and reads the whole body. Redirects are not followed: no service responds with one. */
 export async function sendGet(
   pool: Pool,
   path: string,
@@ -49,8 +49,8 @@ export async function sendGet(
 }
 
 /**
- * A service that says no is well. 429 is neutral: it is about this caller. A body that breaks the contract is told apart later, and is no
- * matter for the breaker either: it would shut off all users because of one odd row.
+ * A service that refuses a request is healthy. 429 is neutral: it concerns this caller. A body that violates the contract is detected later, and does
+ * not affect the breaker either: one odd row would cut off all users.
  */
 function healthOf(status: number): Verdict {
   if (status >= 500 || status === 408) return 'failure';
@@ -78,7 +78,7 @@ export function read<S extends z.ZodType>(
       if (status === 404 && problem?.code === 'not_found') return { kind: 'answer', answer: { kind: 'not_found' } };
       if (status === 410 && problem?.code === 'gone')
         return { kind: 'answer', answer: { kind: 'gone', detail: problem.detail } };
-      // a proxy's page, or another server at this address: it says nothing of the resource
+      // a proxy's page, or another server at this address: it says nothing about the resource
       const detail = `${said} without the problem document of its contract`;
       return { kind: 'passing', answer: unavailable('status', detail, { status, retryAfterMs: reading.retryAfter }) };
     }
@@ -99,7 +99,7 @@ function parse<S extends z.ZodType>(name: string, text: string, schema: S): Mean
 
 const problemDocument = z.object({ code: z.string(), detail: z.string().transform((text) => text.slice(0, 500)) });
 
-/** The problem document of an answer (RFC 9457); undefined for any other body, whatever its status says. */
+/** The problem document of a response (RFC 9457); undefined for any other body, whatever its status. */
 function contractProblem({ contentType, text }: Extract<Reading, { kind: 'answered' }>) {
   if (!/^application\/problem\+json\s*(;|$)/i.test(contentType)) return undefined;
   return problemDocument.safeParse(toJson(text)).data;

@@ -1,14 +1,14 @@
-/** Allows retries as a share of calls, so that a service that is down gets at most that much load on top. */
+/** Allows retries as a share of calls, so that a failing service gets at most that much additional load. */
 export type RetryBudget = {
-  /** Each first attempt earns a share of a retry. */
+  /** Adds a share of a retry for each first attempt. */
   earn(): void;
-  /** Whether a retry may be made; it is paid for then. */
+  /** Whether a retry may be made; if so, deducts it. */
   spend(): boolean;
 };
 
 /**
- * A bucket that calls fill, as in gRPC's retry throttling and Finagle's RetryBudget. `reserve` retries are there from the start and are the most
- * that can be saved, so that a rare failure after a quiet time is retried, and a long outage is not met with saved-up retries.
+ * A token bucket filled by calls, as in gRPC's retry throttling and Finagle's RetryBudget. It starts with `reserve` retries, which is also its
+ * maximum: a rare failure after a quiet time is retried, and a long outage is not met with saved-up retries.
  */
 export function createRetryBudget(share: number, reserve: number): RetryBudget {
   let balance = reserve;
@@ -25,18 +25,18 @@ export function createRetryBudget(share: number, reserve: number): RetryBudget {
   };
 }
 
-/** The pause before retry number `retry` (from 1), in milliseconds: exponential, half of it at random, so that clients do not come back in step. */
+/** The pause before retry number `retry` (from 1), in milliseconds: exponential, half of it random, so that clients do not retry in step. */
 export function backOffMs(retry: number, baseMs: number, maxMs: number): number {
   const ceiling = Math.min(maxMs, baseMs * 2 ** (retry - 1));
   return ceiling / 2 + (Math.random() * ceiling) / 2;
 }
 
-/** The longest pause that a Retry-After is taken for: a wrong clock or a typing error at the other side must not park work for years. */
+/** The maximum pause accepted from a Retry-After: a wrong clock or a typing error on the other side must not delay work for years. */
 export const longestRetryAfterMs = 600_000;
 
 /**
- * Retry-After in milliseconds from now, from seconds or an HTTP date (RFC 9110 section 10.2.3), ten minutes at most; `undefined` when missing or
- * nonsense.
+ * Parses Retry-After, as seconds or an HTTP date (RFC 9110 section 10.2.3), into milliseconds from now, ten minutes at most; `undefined` when missing
+ * or invalid.
  */
 export function retryAfterMs(header: string | string[] | undefined, now: number = Date.now()): number | undefined {
   if (typeof header !== 'string') return undefined;

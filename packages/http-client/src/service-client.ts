@@ -13,11 +13,11 @@ import { TokenUnavailable, type TokenSource } from './tokens.ts';
 import { defaultTuning, type ServiceClientTuning } from './tuning.ts';
 
 export type ServiceClientOptions = {
-  /** The service that is called, as logs and metrics name it, such as `auth`. */
+  /** The name of the service in logs and metrics, such as `auth`. */
   name: string;
-  /** Where its internal REST API is, such as `http://127.0.0.1:3001`. */
+  /** The base URL of its internal REST API, such as `http://127.0.0.1:3001`. */
   baseUrl: string;
-  /** What tokens are asked for: the service's audience, and the scope that the calls need. */
+  /** The token parameters: the service's audience, and the scope required by the calls. */
   audience: string;
   scope: string;
   tokens: TokenSource;
@@ -25,43 +25,48 @@ export type ServiceClientOptions = {
   tuning?: Partial<ServiceClientTuning>;
 };
 
-/** However long a 429 asks this process to stay away, it looks again after this; a wrong clock there must not switch a client off for a day. */
+/** The maximum pause after a 429, whatever its Retry-After; a wrong clock there must not disable a client for a day. */
 const longestStayAwayMs = 60_000;
-/** A call that was given up sooner says nothing about the service; its caller just had little time left. */
+/** A call cancelled sooner says nothing about the service; its caller merely had little time left. */
 const fairTimeMs = 500;
 
 export type GetOptions = {
-  /** Ends the call early; it is then answered `unavailable` (`cancelled`, or `deadline` for a signal that timed out). */
+  /** Ends the call early; its answer is then `unavailable` (`cancelled`, or `deadline` for a signal that timed out). */
   signal?: AbortSignal;
-  /** All the time that the call has, with waiting for a place, retries and their pauses, in milliseconds. */
+  /** The total time of the call in milliseconds, including waiting for a slot, retries and their pauses. */
   timeoutMs?: number;
-  /** Of a read that the service answers once: it gives the same answer again to the same key, and refuses any other. The same for all retries of the call. */
+  /**
+   * For a read that the service answers only once: it repeats the answer for the same key, and rejects any other. All retries of the call use the
+   * same key.
+   */
   idempotencyKey?: string;
 };
 
 export type ServiceClient = {
   readonly name: string;
   /**
-   * Reads a resource. Never throws for what a network or a service can do. The answer's value went through the schema, so unknown
-   * fields are gone. Retries what may pass (no connection, 5xx, 408, 429, and 401 once with a fresh token) within deadline and budget.
+   * Reads a resource. Never throws for failures of the network or the service. The answer's value has been parsed by the schema, so unknown fields
+   * are removed. Retries transient failures (no connection, 5xx, 408, 429, and 401 once with a fresh token) within deadline and budget.
    */
   get<S extends z.ZodType>(path: string, schema: S, options?: GetOptions): Promise<Answer<z.output<S>>>;
-  /** Whether a call would be refused now without asking the service. Who claims work that needs the service stops claiming meanwhile. */
+  /**
+   * Whether a call would be refused now without a request to the service. Loops that claim work needing the service stop claiming while this is true.
+   */
   readonly open: boolean;
   /** Waits for running requests, then closes the connections. */
   close(): Promise<void>;
 };
 
-/** What every attempt of a call has in common. */
+/** The parameters shared by all attempts of a call. */
 type Call<S extends z.ZodType> = { path: string; schema: S; idempotencyKey: string | undefined };
 
-/** How one attempt ended: with the call's answer, or with one that another attempt may better. */
+/** The result of one attempt: the call's final answer, or an answer that another attempt may improve. */
 type Attempt<T> =
   | { kind: 'final'; answer: Answer<T> }
   | { kind: 'retry'; answer: Unavailable; pauseMs?: number }
   | { kind: 'refused_token'; token: string; answer: Unavailable };
 
-/** A client of one service. One instance for a process: breaker, limit, retry budget, connections are its. */
+/** Creates a client of one service. Use one instance per process: it holds the breaker, limit, retry budget and connections. */
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
   const { name, tokens, telemetry, audience, scope } = options;
   const tuning = { ...defaultTuning, ...options.tuning };
@@ -73,7 +78,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     headersTimeout: tuning.headersTimeoutMs,
     bodyTimeout: tuning.bodyTimeoutMs,
     maxResponseSize: tuning.maxBodyBytes,
-    // connections end now and then, so that replicas that were added get their share
+    // connections are renewed now and then, so that added replicas get their share
     clientTtl: 300_000,
   });
   const metrics = createClientMetrics(telemetry, name);
@@ -89,7 +94,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       telemetry.logger[state === 'open' ? 'warn' : 'info'](`the breaker of ${name} is ${state.replace('_', ' ')}`);
     },
   });
-  /** A 429 is about this client as a whole, so that no call goes out before this. */
+  /** The time before which no call is sent: a 429 concerns this client as a whole. */
   let stayAwayUntil = 0;
 
   function stayAwayMs(): number {
@@ -122,7 +127,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       const attempt = await attemptOnce(call, deadline, refusedToken);
       if (attempt.kind === 'final') return attempt.answer;
       if (attempt.kind === 'refused_token') {
-        // a token can be refused before its time (keys replaced, access changed): one fresh one is tried, and no pause is needed
+        // a token can be rejected before it expires (keys replaced, access changed): retry once with a fresh one, without a pause
         if (refusedToken !== undefined) return attempt.answer;
         refusedToken = attempt.token;
         tokens.invalidate(attempt.token);
@@ -195,7 +200,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       accept: 'application/json',
       authorization: `Bearer ${token}`,
       'user-agent': `taskwire-${telemetry.service}`,
-      // lets the other side stop when nobody waits any more
+      // lets the service stop once the caller no longer waits
       'x-timeout-ms': String(Math.max(1, Math.floor(deadline.remainingMs()))),
       ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
       ...(requestId === undefined ? {} : { 'x-request-id': requestId }),

@@ -6,10 +6,10 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { clientSecretBasic, type ClientAuthentication } from './client-authentication.ts';
 import { backOffMs, retryAfterMs } from './retry.ts';
 
-/** What a token is for: one audience (RFC 8707), and scopes separated by spaces. */
+/** The parameters of a token: one audience (RFC 8707), and scopes separated by spaces. */
 export type TokenWanted = { audience: string; scope: string };
 
-/** No token can be had now; asking before `retryAfterMs` (milliseconds) gives the same error without a request. */
+/** No token is available now; asking before `retryAfterMs` (milliseconds) gives the same error without a request. */
 export class TokenUnavailable extends Error {
   override readonly name = 'TokenUnavailable';
   readonly retryAfterMs: number;
@@ -19,17 +19,20 @@ export class TokenUnavailable extends Error {
   }
 }
 
-/** Access tokens of this service for calls to others. One instance for a process. */
+/** Access tokens of this service for calls to others. Create one instance per process. */
 export type TokenSource = {
   /**
-   * A token that has not expired. Any number of callers at once cause one request for each audience and scope; a caller's signal ends its
-   * own wait only.
+   * Returns a token that has not expired. Any number of concurrent callers cause one request for each audience and scope; a caller's signal ends only
+   * its own wait.
    * @throws TokenUnavailable, or the signal's reason.
    */
   get(wanted: TokenWanted, signal?: AbortSignal): Promise<string>;
-  /** Says that a service refused this token with 401, so that the next `get` fetches another. At most one a second for each audience and scope takes effect. */
+  /**
+   * Reports that a service rejected this token with 401, so that the next `get` fetches another. Takes effect at most once a second for each audience
+   * and scope.
+   */
   invalidate(token: string): void;
-  /** Ends renewals and connections; `get` is not to be called any more. */
+  /** Ends renewals and connections; do not call `get` afterwards. */
   close(): Promise<void>;
 };
 
@@ -37,13 +40,13 @@ export type M2mTokensOptions = { tokenUrl: string; telemetry: Telemetry } & (
   { clientId: string; clientSecret: string } | { authentication: ClientAuthentication }
 );
 
-/** A token request that takes longer has hung: the answer is one signature away. */
+/** A token request that takes longer has hung: the response requires only one signature. */
 const requestTimeoutMs = 5_000;
-/** A token is not handed out in its last seconds: it must last for the call, and clocks differ a little. A tenth of its life, if that is less. */
+/** A token is not used in its last seconds: it must last for the call, and clocks differ slightly. A tenth of its lifetime, if that is less. */
 const expiryMarginMs = 10_000;
-/** The first pause after a failure, and the longest. Callers fail fast in between. */
+/** The first and the longest pause after failures. Callers fail fast in between. */
 const failurePauseMs = { base: 200, max: 10_000 };
-/** A service that refuses every token (a wrong audience, a lost key) must not make every call a token request. */
+/** A service that rejects every token (a wrong audience, a lost key) must not turn every call into a token request. */
 const invalidationPauseMs = 1_000;
 
 type Entry = {
@@ -61,8 +64,9 @@ type Entry = {
 };
 
 /**
- * Tokens by `client_credentials`, kept until they expire: while Auth is away, the token in hand goes on being used. Renewed at a random point between 75
- * and 85 % of its life, in the background, as long as it is in use; so in an outage there is at least 15 % of a life left.
+ * Tokens obtained with `client_credentials`, kept until they expire: while Auth is unavailable, the current token stays in use. Renewed in the
+ * background at a random point between 75 and 85 % of its lifetime, as long as it is in use; so at the start of an outage at least 15 % of its
+ * lifetime is left.
  */
 export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   const { tokenUrl, telemetry } = options;
@@ -140,7 +144,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
     return entry.fetching;
   }
 
-  /** The timer matters when calls are rare: without it the token would be old, or gone, just when Auth goes away. */
+  /** Renews by timer, for rare calls: otherwise the token would be old, or expired, just when Auth becomes unavailable. */
   function renewAtTime(entry: Entry, at: number): void {
     clearTimeout(entry.timer);
     // timers fire up to a millisecond early, and this one is not set again when it finds nothing due
@@ -183,7 +187,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   };
 }
 
-/** Auth answered, and it was no. */
+/** Auth responded with a refusal. */
 class Refused extends Error {
   override readonly name = 'Refused';
   readonly pauseMs: number | undefined;

@@ -1,23 +1,25 @@
 /** Times are in milliseconds. */
 export type ServiceClientTuning = {
-  /** The time that a call has when its caller does not say: longer than two attempts that hang, shorter than people wait. */
+  /** The time limit of a call whose caller sets none: longer than two hanging attempts, shorter than people are willing to wait. */
   timeoutMs: number;
-  /** A connection inside a data centre takes a few ms; one that is not there after a lost SYN and its first repetition (1 s) will not come. */
+  /**
+   * A connection inside a data centre takes a few ms; if it is not established after a lost SYN and its first retransmission (1 s), it never will be.
+   */
   connectTimeoutMs: number;
-  /** The reads are single rows or pages; one that says nothing for so long has hung. */
+  /** The reads are single rows or pages; a service silent for this long has hung. */
   headersTimeoutMs: number;
   bodyTimeoutMs: number;
-  /** The largest body that is read, in bytes; a page of 100 users is about 40 KB. */
+  /** The maximum size of a response body in bytes; a page of 100 users is about 40 KB. */
   maxBodyBytes: number;
-  /** Requests at the same time, and so connections. */
+  /** The maximum number of concurrent requests, and so of connections. */
   maxRunning: number;
-  /** Calls that may wait for a place; more would time out there. */
+  /** The maximum number of calls waiting for a slot; more would time out there. */
   maxWaiting: number;
-  /** Requests for one call, the first included, and the pauses between them. */
+  /** The maximum number of requests for one call, including the first, and the pauses between them. */
   maxAttempts: number;
   retryPauseMs: number;
   maxRetryPauseMs: number;
-  /** Retries as a share of calls, and how many are there from the start. */
+  /** Retries as a share of calls, and the number available from the start. */
   retryShare: number;
   retryReserve: number;
   /** See BreakerOptions. */

@@ -13,28 +13,28 @@ type ActorOf<A extends Route['access']> = A['kind'] extends 'user'
       ? UserActor | undefined
       : undefined;
 
-/** What a handler gets: only what the contract names, checked and typed. */
+/** The request passed to a handler: only what the contract names, validated and typed. */
 export type RequestOf<R extends Route> = {
   params: Parsed<R['params']>;
   query: Parsed<R['query']>;
-  /** Undefined where the contract lets it be left out and it was. */
+  /** Undefined if the contract allows the body to be omitted and it was. */
   body: R['optionalBody'] extends true ? Parsed<R['body']> | undefined : Parsed<R['body']>;
   actor: ActorOf<R['access']>;
-  /** Present where the contract says `ifMatch`; a route that requires it never sees undefined. */
+  /** Present if the contract says `ifMatch`; never undefined on a route that requires it. */
   ifMatch: R['ifMatch'] extends 'required' ? IfMatch : IfMatch | undefined;
-  /** Present where the contract says `idempotent` and the caller sent one. */
+  /** Present if the contract says `idempotent` and the caller sent one. */
   idempotencyKey: string | undefined;
-  /** The caller's address, as the trusted proxy in front saw it. */
+  /** The caller's address, as seen by the trusted proxy. */
   ip: string;
-  /** The headers as Node gives them, for what the contract does not cover, such as `authorization` of the token endpoint. */
+  /** The headers as Node provides them, for purposes that the contract does not cover, such as `authorization` of the token endpoint. */
   headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Ours; see `RequestIds`. */
+  /** The server's own id of the request; see `RequestIds`. */
   requestId: string;
-  /** What the caller calls its request; it proves nothing. */
+  /** The caller's own id of the request; it proves nothing. */
   clientRequestId: string | null;
 };
 
-/** A body that is JSON text already, as the database made it; sent as it is. */
+/** A body that is already JSON text, as produced by the database; sent unchanged. */
 export class RawJson {
   readonly text: string;
   constructor(text: string) {
@@ -42,7 +42,7 @@ export class RawJson {
   }
 }
 
-/** What a handler answers: one of the contract's statuses, with its body. */
+/** A handler's response: one of the contract's statuses, with its body. */
 export type AnswerOf<R extends Route> = {
   [S in keyof R['responses']]: R['responses'][S] extends z.ZodType
     ? AnswerHead<S> & { body: z.input<R['responses'][S]> | RawJson }
@@ -58,7 +58,7 @@ type AnswerHead<S> = {
 
 export type HandlerOf<R extends Route> = (request: RequestOf<R>) => Promise<AnswerOf<R>>;
 
-/** An answer whose status keeps its literal type: `return answer(200, task, { etag: task.version })`. */
+/** A response whose status keeps its literal type: `return answer(200, task, { etag: task.version })`. */
 export function answer<const S extends number>(status: S): { status: S };
 export function answer<const S extends number, B>(
   status: S,
@@ -69,10 +69,10 @@ export function answer(status: number, body?: unknown, extra: object = {}): obje
   return { ...extra, status, body };
 }
 
-/** A route with its handler; its types were checked by `bind`. */
+/** A route with its handler, after `bind` has checked the types. */
 export type BoundRoute = { route: Route; handle: (request: never) => Promise<LooseAnswer> };
 
-/** An answer once its types are no longer needed. */
+/** A response once its types are no longer needed. */
 export type LooseAnswer = {
   status: PropertyKey;
   headers?: Readonly<Record<string, string>>;
@@ -80,7 +80,7 @@ export type LooseAnswer = {
   body?: unknown;
 };
 
-/** Binds a contract's route to its handler, so that a table of binds is the API of a service. */
+/** Binds a contract's route to its handler. A table of such bindings is the API of a service. */
 export function bind<R extends Route>(route: R, handle: HandlerOf<R>): BoundRoute {
   return { route, handle };
 }

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 
 /**
- * What a value must be, as the end of a sentence that begins with the name of its field, for rules of a schema that do not say it themselves. It never
- * repeats the value.
+ * The requirement on a value, as the end of a sentence that begins with the name of its field, for rules of a schema without a message of their own.
+ * It never repeats the value.
  */
 export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
@@ -23,10 +23,10 @@ export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
   }
 }
 
-/** Of several forms, where the schema does not say what they have in common. */
+/** For a value with several accepted forms, if the schema does not describe what they have in common. */
 export const noForm = 'has none of the accepted forms';
 
-/** Whether a field is at fault because it was not sent. */
+/** Whether the fault is that the field was not sent. */
 export function isMissing({ message }: z.core.$ZodIssue): boolean {
   return message.startsWith(required);
 }
@@ -48,7 +48,7 @@ const types: Readonly<Record<string, string>> = {
 };
 
 function ofType(expected: string, input: unknown): string {
-  // a query parameter that comes more than once is a list where a string is expected
+  // a repeated query parameter is a list where a string is expected
   if (expected === 'string' && Array.isArray(input)) return 'must be one string, given once';
   const wanted = types[expected] ?? `of type ${expected}`;
   return input === undefined ? `${required}${wanted}` : `must be ${wanted}`;

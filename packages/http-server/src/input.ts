@@ -2,15 +2,15 @@ import { problem, type FieldError } from '@taskwire/errors';
 import type { z } from 'zod';
 import { faultOf, isMissing, noForm } from './input-faults.ts';
 
-/** How many faults one answer lists; a hostile body must not become a huge answer. */
+/** The maximum number of faults in one response; a hostile body must not produce a huge response. */
 const mostErrors = 50;
-/** How many of them the sentence for people has; a person mends a few at a time. */
+/** The maximum number of faults in the sentence for people, who fix a few at a time. */
 const mostInDetail = 3;
 const mostNames = 5;
 
 /**
  * Parses one part of a request. `elsewhere` says what to do instead of sending a field that the schema does not have.
- * @throws Problem `invalid_input` that names every field at fault and says what it must be, without repeating the value that was sent.
+ * @throws Problem `invalid_input` that names every invalid field and its requirement, without repeating the value sent.
  */
 export function parseInput<S extends z.ZodType>(
   schema: S,
@@ -40,7 +40,10 @@ function nameOf({ field }: FieldError): string {
   return field || 'the body';
 }
 
-/** A value of the wrong type breaks other rules too, and a body whose fields are at fault may be left with none ("must have a field to change"). */
+/**
+ * Removes faults that follow from others: a value of the wrong type breaks other rules too, and a body with only invalid fields may be reported as
+ * empty ("must have a field to change").
+ */
 function withoutConsequences(errors: readonly FieldError[]): FieldError[] {
   const isMistyped = new Set(errors.flatMap(({ field, code }) => (code === 'invalid_type' ? [field] : [])));
   const causes = errors.filter(({ field, code }) => code === 'invalid_type' || !isMistyped.has(field));
@@ -59,7 +62,7 @@ function toFieldErrors(issue: z.core.$ZodIssue, elsewhere: Readonly<Record<strin
     }));
   }
   if (issue.code === 'invalid_union' && (path.length === 0 || issue.message === noForm)) {
-    // the branch with the fewest faults is what the caller most likely meant, unless nothing of it was sent
+    // the branch with the fewest faults is what the caller most likely meant, unless the caller sent nothing of it
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
     const meant = closest.filter((inner) => issue.message === noForm || !isMissing(inner));
     if (meant.length > 0)
@@ -70,7 +73,7 @@ function toFieldErrors(issue: z.core.$ZodIssue, elsewhere: Readonly<Record<strin
 
 const unknownField = 'is not a field of this request';
 
-/** A rule of a contract names its own code, as `params: { code }`; zod's rules have zod's. */
+/** A contract's own rule names its code as `params: { code }`; zod's rules have zod's codes. */
 function codeOf(issue: z.core.$ZodIssue): string {
   const code: unknown = issue.code === 'custom' ? issue.params?.['code'] : undefined;
   return typeof code === 'string' ? code : issue.code;

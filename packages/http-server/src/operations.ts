@@ -2,13 +2,13 @@ import { Router, type Response } from 'express';
 import { errorText } from '@taskwire/errors';
 import { redact, type Telemetry } from '@taskwire/telemetry';
 
-/** A check of something that the service needs; rejects with the reason while it is not usable. A warning is shown, and does no harm. */
+/** Checks a dependency of the service; rejects with the reason while it is unusable. A warning is reported without making the service unready. */
 export type ReadinessCheck = () => Promise<void> | Promise<{ warning: string } | undefined>;
 
-/** How long one check may take, in milliseconds: probes ask every few seconds and must hear a no in time. */
+/** The time limit of one check, in milliseconds: probes ask every few seconds and need a negative answer in time. */
 const checkTimeoutMs = 2_000;
 
-/** `/health`: the process answers. `/ready`: it can do its work. `/metrics`: Prometheus text. For operators, not routed by the gateway. */
+/** `/health`: the process responds. `/ready`: it can do its work. `/metrics`: Prometheus text. For operators, not routed by the gateway. */
 export function operations(
   telemetry: Telemetry,
   checks: Readonly<Record<string, ReadinessCheck>>,

@@ -1,17 +1,17 @@
 import { hash } from 'node:crypto';
 import { problem } from '@taskwire/errors';
 
-/** The versions that a caller accepts: any of these, or whatever there is. */
+/** The versions that a caller accepts: any of these, or any existing version. */
 export type IfMatch = readonly number[] | '*';
 
-/** A tag of this API: the version, then the hash of a representation unless only the version was named. */
+/** An entity tag of this API: the version, then the hash of a representation unless the tag has only the version. */
 const versionedTag = /^"(\d{1,15})(-[\w-]{1,64})?"$/;
 
 /**
- * Reads If-Match (RFC 9110 section 13.1.1). A change is based on a version, whatever the names and other derived parts of its representation
- * were, so only the version in each tag counts; a tag with nothing but a version (`"3"`) is accepted. Weak tags never match (strong
- * comparison), so they stand for no version.
- * @throws Problem `bad_etag` for what is not a list of entity tags.
+ * Parses If-Match (RFC 9110 section 13.1.1). A change is based on a version, regardless of the names and other derived parts of its representation,
+ * so only the version in each tag counts; a tag with only a version (`"3"`) is accepted. Weak tags never match (strong comparison), so they
+ * contribute no version.
+ * @throws Problem `bad_etag` for a value that is not a list of entity tags.
  */
 export function parseIfMatch(header: string | undefined): IfMatch | undefined {
   if (header === undefined) return undefined;
@@ -26,7 +26,7 @@ export function parseIfMatch(header: string | undefined): IfMatch | undefined {
   });
 }
 
-/** Whether a version is one that the caller accepts; a caller that did not say accepts any. */
+/** Whether the caller accepts a version; a caller without If-Match accepts any. */
 export function accepts(ifMatch: IfMatch | undefined, version: number): boolean {
   return ifMatch === undefined || ifMatch === '*' || ifMatch.includes(version);
 }
@@ -39,21 +39,21 @@ export function requireMatch(ifMatch: IfMatch | undefined, version: number): voi
   });
 }
 
-/** A version as a strong entity tag, where no representation is sent with it. Good for If-Match, never equal to a tag of a representation. */
+/** A version as a strong entity tag, for responses without a representation. Usable in If-Match, never equal to the tag of a representation. */
 export function versionTag(version: number): string {
   return `"${version}"`;
 }
 
 /**
- * The strong entity tag of a representation: `"<version>-<hash>"`. The hash covers the whole text and with it the resource's id and the names
- * of other people in it, so the tag of one resource never stands for another, and changes when a name does although the version stays.
+ * The strong entity tag of a representation: `"<version>-<hash>"`. The hash covers the whole text, including the resource's id and the names of other
+ * people, so two resources never share a tag, and a changed name changes the tag although the version stays.
  */
 export function representationTag(version: number, text: string): string {
   // SHA-1, because it is the fastest hash here (about 1 µs for a task) and a collision would only affect its own author's caches
   return `"${version}-${hash('sha1', text, 'base64url')}"`;
 }
 
-/** Whether If-None-Match (RFC 9110 section 13.1.2, weak comparison) names this tag. */
+/** Whether If-None-Match (RFC 9110 section 13.1.2, weak comparison) contains this tag. */
 export function isNotModified(header: string | undefined, tag: string): boolean {
   if (header === undefined) return false;
   const tags = header.split(',').map((each) => each.trim().replace(/^W\//, ''));
@@ -61,7 +61,7 @@ export function isNotModified(header: string | undefined, tag: string): boolean 
 }
 
 /**
- * Reads Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): 1 to 255 visible ASCII characters, with or without the quotes of a
+ * Parses Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): 1 to 255 visible ASCII characters, with or without the quotes of a
  * structured-field string. @throws Problem `bad_idempotency_key`.
  */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {

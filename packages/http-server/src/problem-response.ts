@@ -7,7 +7,7 @@ export type ProblemDocument = {
   body: Record<string, unknown>;
 };
 
-/** The problem as a document. A 5xx shows its title and code only, whatever was written into it. */
+/** Converts the problem to a document. A 5xx exposes only its title and code, whatever else the problem contains. */
 export function problemDocument(error: Problem, requestId: string): ProblemDocument {
   const exposed = error.status < 500 || error.code === 'unavailable';
   return {
@@ -29,7 +29,10 @@ export function problemDocument(error: Problem, requestId: string): ProblemDocum
   };
 }
 
-/** Any error as a problem: what is not one, and not a known fault of the request, is `internal` with the error as its cause. */
+/**
+ * Converts any error to a problem: an error that is neither a problem nor a known fault of the request becomes `internal` with the error as its
+ * cause.
+ */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const status: unknown = error instanceof Error && 'status' in error ? error.status : undefined;

@@ -6,27 +6,27 @@ import { openExtractedTrace, withLogContext, type Telemetry } from '@taskwire/te
 import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
-/** Short, and nothing that could forge a log line or a header; the gateway has the same pattern. */
+/** Short, and safe in log lines and headers; the gateway has the same pattern. */
 const saneRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 
-/** The ids that a request is found by. */
+/** The ids by which a request can be found. */
 export type RequestIds = {
-  /** Ours: made by the gateway, by a service that calls another, or here. An outside caller cannot choose it. */
+  /** Created by the gateway, by a calling service, or here. An outside caller cannot choose it. */
   requestId: string;
-  /** What the caller sent as `X-Request-Id`; null when it sent none, or nothing usable. It proves nothing. */
+  /** The caller's `X-Request-Id`; null if absent or unusable. It proves nothing. */
   clientRequestId: string | null;
 };
 
-/** What the pipeline knows of a request. */
+/** The pipeline's state of a request. */
 export type RequestState = RequestIds & {
   route: string;
-  /** By this process's monotonic clock, in milliseconds. */
+  /** Milliseconds of this process's monotonic clock. */
   arrivedAt: number;
 };
 
 const states = new WeakMap<Request, RequestState>();
 
-/** The state of a request that went through `observeRequests`. */
+/** The state of a request that passed through `observeRequests`. */
 export function stateOf(request: Request): RequestState {
   const state = states.get(request);
   if (state === undefined) throw new Error('the request did not go through observeRequests');
@@ -34,8 +34,8 @@ export function stateOf(request: Request): RequestState {
 }
 
 /**
- * Gives each request its id, trace and log context, and logs and measures its end once, however it ends. The route label is the
- * contract's path, never the address, so that the number of series is bounded.
+ * Gives each request its id, trace and log context, and logs and measures its end exactly once, however it ends. The route label is the contract's
+ * path, never the URL, so that the number of series is bounded.
  */
 export function observeRequests(telemetry: Telemetry): RequestHandler {
   const duration = new Histogram({
@@ -63,7 +63,7 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
     const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
     withLogContext(ids, () => {
       openExtractedTrace(traceCarrier(request), `HTTP ${request.method}`, (end) => {
-        // bound, because the event comes from the socket, outside of this context
+        // bound, because the event comes from the socket, outside this context
         const ended = AsyncLocalStorage.bind(() => {
           finish();
           end();
@@ -75,15 +75,15 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
   };
 }
 
-/** For handlers of a protocol that read the request themselves. */
+/** For protocol handlers that read the request themselves. */
 export function requestIds(request: Request): RequestIds {
   const { requestId, clientRequestId } = stateOf(request);
   return { requestId, clientRequestId };
 }
 
 /**
- * Only the gateway and our own services name requests (`X-Request-Id`), and they pass on what their caller called it
- * (`X-Client-Request-Id`). From anybody else `X-Request-Id` is only the caller's own name for the request.
+ * Reads the ids of a request. Only the gateway and our own services set `X-Request-Id`, and they pass on their caller's id in `X-Client-Request-Id`.
+ * From any other caller, `X-Request-Id` is only the caller's own name for the request.
  */
 function readRequestIds(request: Request): RequestIds {
   const trusts = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
@@ -103,7 +103,7 @@ function traceCarrier(request: Request): { traceparent?: string; tracestate?: st
   return { ...(traceparent === undefined ? {} : { traceparent }), ...(tracestate === undefined ? {} : { tracestate }) };
 }
 
-/** Answers an error as a problem document. What is the service's own fault is logged with its cause. */
+/** Sends an error as a problem document. Server errors are logged with their cause. */
 export function answerError(telemetry: Telemetry, request: Request, response: Response, error: unknown): void {
   const failure = toProblem(error);
   if (failure.status >= 500) {

@@ -14,9 +14,7 @@ import { requestIds, stateOf } from './request.ts';
 
 export type RouteParts = { authenticator: Authenticator; refused: ReturnType<typeof observeRefusals> };
 
-/**
- * The steps of one operation, in the order in which their faults are answered: who is it, may they, is the request sound, do it.
- */
+/** The steps of one operation, in the order in which their faults are reported: authentication, authorization, validation, execution. */
 export function routeHandlers({ route, handle }: BoundRoute, { authenticator, refused }: RouteParts): RequestHandler[] {
   async function observed(request: Request, step: () => Promise<void>): Promise<void> {
     try {
@@ -30,7 +28,7 @@ export function routeHandlers({ route, handle }: BoundRoute, { authenticator, re
 
   return [
     async (request, response, next) => {
-      // also on refusals, on 304, and where a token is optional: a cache must never serve one caller what was answered to another
+      // also on refusals, on 304, and where a token is optional: a cache must never serve one caller's response to another
       if (dependsOnCaller(route.access)) response.vary('Authorization');
       await observed(request, async () => await identify(request, route, authenticator));
       next();
@@ -64,9 +62,9 @@ function asksWhoCalls(access: Route['access'], authorization: string | undefined
 }
 
 /**
- * Whether anybody waits for the answer. Work for a caller who hung up, or whose time (`X-Timeout-Ms`, how long it waits from when it called)
- * ran out while the request stood in line, only makes the line longer for the others.
- * @throws Problem `timeout`; `bad_request` for a time that is none.
+ * Whether the caller is still waiting for the response. Work for a caller who hung up, or whose time (`X-Timeout-Ms`, counted from the caller's
+ * request) ran out in the queue, only delays the others.
+ * @throws Problem `timeout`; `bad_request` for an invalid time.
  */
 function isAwaited(request: Request, response: Response): boolean {
   if (response.destroyed) return false;
@@ -137,7 +135,7 @@ function send(route: Route, request: Request, response: Response, answer: LooseA
   response.end(text);
 }
 
-/** The path of what was created. @throws when the body has no id, which is a fault of the contract. */
+/** The path of the created resource. @throws when the body has no id, which is a fault of the contract. */
 function locationOf(path: string, text: string): string {
   const { id } = JSON.parse(text) as { id?: unknown };
   if (typeof id !== 'string') throw new Error(`what was created under ${path} has no id`);

@@ -18,11 +18,11 @@ import { answerError, observeRequests, stateOf } from './request.ts';
 import { routeHandlers } from './route-handler.ts';
 
 /**
- * A path of a protocol that a contract cannot tell, such as OpenID Connect: the handler reads the request and answers it by itself. What it
- * throws is answered as a problem.
+ * A path of a protocol that a contract cannot describe, such as OpenID Connect: the handler reads the request and sends the response itself. Errors
+ * that it throws are sent as problems.
  */
 export type OwnPath = {
-  /** As Express has it, for example `/oidc/authorize/:uid`. */
+  /** An Express path, for example `/oidc/authorize/:uid`. */
   path: string;
   handle: (request: Request, response: Response) => Promise<void>;
 };
@@ -32,12 +32,14 @@ export type HttpServerOptions = {
   host: string;
   /** 0 for any free port. */
   port: number;
-  /** Proxies whose X-Forwarded-For is believed, as Express names them (`loopback`, `uniquelocal`, addresses, subnets). */
+  /** Proxies whose X-Forwarded-For is trusted, in Express's notation (`loopback`, `uniquelocal`, addresses, subnets). */
   trustedProxies: readonly string[];
   routes: readonly BoundRoute[];
   ownPaths?: readonly OwnPath[];
   authenticator: Authenticator;
-  /** Told of each operation that a known caller may not do, before the caller is; all of them are counted and logged anyway. */
+  /**
+   * Called for each operation that an authenticated caller may not perform, before the 403 is sent; all refusals are counted and logged in any case.
+   */
   onRefusal?: OnRefusal;
   readiness: Readonly<Record<string, ReadinessCheck>>;
   /** How long a whole request may take to arrive, in milliseconds; for tests that cannot wait for the usual 10 s. */
@@ -46,25 +48,25 @@ export type HttpServerOptions = {
 
 export type HttpServer = Component & {
   app: Express;
-  /** Where it listens, once started. */
+  /** The server's URL, once started. */
   url(): string;
 };
 
 /**
- * How long a whole request may take to arrive; after that it is answered with 408 and its connection closes. The largest body then needs 7 kB/s.
+ * How long a whole request may take to arrive; after that the server responds with 408 and closes the connection. The largest body then needs 7 kB/s.
  * The gateway passes bodies on as they arrive, so this also bounds how long a slow caller holds a connection there.
  */
 const requestTimeoutMs = 10_000;
-/** How often requests that take too long are looked for; Node's default of 30 s would let them take four times as long. */
+/** How often to check for requests that take too long; Node's default of 30 s would let them take four times as long. */
 const timeoutCheckMs = 1_000;
-/** Longer than the 60 s that nginx keeps idle upstream connections, so that the gateway never writes into a socket that closes. */
+/** Longer than the 60 s for which nginx keeps idle upstream connections, so that the gateway never writes into a closing socket. */
 const keepAliveTimeoutMs = 75_000;
-/** While stopping, connections that became idle are closed this often. */
+/** The interval at which newly idle connections are closed while stopping. */
 const closeIdleEveryMs = 50;
 
 /**
- * Serves the routes of a contract: identity, rights, validation and problem documents in one place, so that a handler only has the
- * case that is right. `stop` ends listening, lets running requests finish, then resolves.
+ * Serves the routes of a contract: authentication, authorization, validation and problem documents in one place, so that a handler deals only with
+ * valid requests. `stop` ends listening, lets running requests finish, then resolves.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { telemetry } = options;
@@ -109,7 +111,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   const app = express();
   app.set('etag', false);
   app.set('trust proxy', [...options.trustedProxies]);
-  // an API has no pages: nothing may be framed, run or loaded from its answers
+  // an API has no pages: its responses must not be framed, and nothing in them may run or load
   app.use(
     helmet({
       contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
@@ -133,7 +135,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   for (const [path, bound] of byPath(options.routes)) {
     const route = app.route(path);
     for (const one of bound) route[one.route.method](...routeHandlers(one, parts));
-    // Express answers HEAD wherever there is a GET (RFC 9110 section 9.3.2)
+    // Express responds to HEAD wherever there is a GET (RFC 9110 section 9.3.2)
     const methods = bound.flatMap(({ route: { method } }) =>
       method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
     );
@@ -150,7 +152,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   return app;
 }
 
-/** Routes by Express path, those with literal segments before those with parameters at the same place. */
+/** Routes by Express path; literal segments come before parameters in the same position. */
 function byPath(routes: readonly BoundRoute[]): [string, BoundRoute[]][] {
   const groups = Map.groupBy(routes, (bound) => bound.route.path);
   const sorted = [...groups].toSorted(([a], [b]) =>
@@ -169,12 +171,12 @@ async function listen(server: Server, port: number, host: string): Promise<void>
   });
 }
 
-/** Node's own link from a socket to the response that it is busy with; null between requests. */
+/** Node's own link from a socket to its current response; null between requests. */
 type HttpSocket = Socket & { _httpMessage?: ServerResponse | null };
 
 /**
- * Answers what is not HTTP, has headers that are too large, or took too long to arrive with a problem, and closes the connection. A request
- * that is being handled already is answered under its own id.
+ * Responds with a problem to input that is not HTTP, has headers that are too large, or took too long to arrive, and closes the connection. The
+ * response to a request already being handled carries that request's own id.
  */
 function answerUnreadable(error: NodeJS.ErrnoException, socket: HttpSocket): void {
   const response = socket._httpMessage ?? undefined;
@@ -194,7 +196,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: HttpSocket): voi
   socket.end(`HTTP/1.1 ${document.status} ${document.body['title']}\r\n${head.join('')}\r\n${body}`);
 }
 
-/** Codes of Node's parser and timeouts; everything else is `bad_request`. */
+/** Problem codes for errors of Node's parser and timeouts; all others are `bad_request`. */
 const unreadable: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',

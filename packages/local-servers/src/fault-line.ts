@@ -1,22 +1,22 @@
 import type { Socket } from 'node:net';
 
-/** What is wrong with a link. */
+/** A fault of a link. */
 export type LinkFault =
-  /** Connections are reset; new ones too. */
+  /** Connections are reset, including new ones. */
   | { kind: 'cut' }
   /** Bytes arrive this much later, in order, in both directions. */
   | { kind: 'delay'; ms: number }
-  /** Not more than this arrives in each direction. */
+  /** At most this much arrives in each direction. */
   | { kind: 'throttle'; bytesPerSecond: number }
   /**
-   * Bytes vanish in both directions and nobody is told: no FIN, no RST. New connections are accepted and lead nowhere. Connections that this
-   * befell stay dead when the link heals: to the client for ever, to the server until then (a server's own keep-alive would have found
-   * it out by that time, but those probes end at this proxy).
+   * Bytes vanish in both directions without notice: no FIN, no RST. New connections are accepted and lead nowhere. Affected connections stay dead
+   * when the link heals: for the client permanently, for the server until then (a server's own keep-alive would have detected it by that time, but
+   * those probes end at this proxy).
    */
   | { kind: 'half_open' }
-  /** What the client sends arrives, and is carried out; the answers vanish. Connections that this befell are reset when the link heals. */
+  /** The client's requests arrive and are executed; the responses vanish. Affected connections are reset when the link heals. */
   | { kind: 'mute' }
-  /** For HTTP: the proxy answers every request itself. Connections that are open are reset first. */
+  /** For HTTP: the proxy responds to every request itself. Open connections are reset first. */
   | { kind: 'answer'; status: number; retryAfterSeconds?: number };
 
 /** One direction of a proxied connection. */
@@ -24,10 +24,10 @@ export type Line = { set(fault: LinkFault | undefined): void };
 
 type Parcel = { bytes: Buffer | undefined; due: number };
 
-/** More than this under way and the sender has to wait, as with a full network. */
+/** The sender has to wait while more than this is in transit, as with a congested network. */
 const longestQueueBytes = 1024 * 1024;
 
-/** Carries bytes, and the end of the stream, from one socket to the other, as fast and as late as the fault lets them. */
+/** Carries bytes, and the end of the stream, from one socket to the other, as fast and as late as the fault allows. */
 export function openLine(from: Socket, to: Socket): Line {
   const queue: Parcel[] = [];
   let queuedBytes = 0;
@@ -35,7 +35,7 @@ export function openLine(from: Socket, to: Socket): Line {
   let freeAt = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  /** `bytes` undefined is the end of the stream. */
+  /** `bytes` undefined means the end of the stream. */
   function accept(bytes: Buffer | undefined): void {
     if (fault?.kind === 'half_open') return;
     queue.push({ bytes, due: dueTime(bytes?.length ?? 0) });
@@ -85,7 +85,7 @@ export function openLine(from: Socket, to: Socket): Line {
       queue.length = 0;
       queuedBytes = 0;
       clearTimeout(timer);
-      // what was held up flows again, to be swallowed
+      // resume what was held up, so that it is swallowed
       from.resume();
     },
   };

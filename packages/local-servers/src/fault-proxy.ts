@@ -5,31 +5,31 @@ import { openLine, type Line, type LinkFault } from './fault-line.ts';
 /** A TCP proxy on 127.0.0.1 whose link can be broken. */
 export type FaultProxy = {
   port: number;
-  /** Breaks the link this way, in the place of any other fault. */
+  /** Applies this fault to the link, replacing any other fault. */
   set(fault: LinkFault): void;
   heal(): void;
-  /** Resets the connections that are open; new ones are fine. */
+  /** Resets open connections; new ones work. */
   reset(): void;
-  /** How many connections are open at the client's side. */
+  /** The number of connections open on the client's side. */
   connections(): number;
-  /** Resolves once nothing is left open. */
+  /** Resolves once everything is closed. */
   stop(): Promise<void>;
 };
 
 export type FaultProxyOptions = {
   /**
-   * Of the server on 127.0.0.1 that it leads to; it need not listen yet. Of several, connections lead to each in turn, and where one refuses to
-   * the next: what a load balancer without health checks does.
+   * The target server's port on 127.0.0.1; the server need not be listening yet. With several ports, connections go to each in turn, and if one
+   * refuses, to the next: like a load balancer without health checks.
    */
   targetPort: number | readonly number[];
-  /** To listen on; a free one by default. */
+  /** The port to listen on; a free one by default. */
   port?: number;
 };
 
 type Connection = {
   client: Socket;
   server: Socket | undefined;
-  /** To the server, and to the client. */
+  /** The lines to the server and to the client. */
   lines: Line[];
   lost: boolean;
   muted: boolean;
@@ -45,7 +45,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
   const answering = answeringServer(() => fault);
 
   const listener = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-    // whatever happens to a socket ends in its close
+    // every error on a socket is followed by its close
     client.on('error', () => undefined);
     if (fault?.kind === 'cut') return void client.resetAndDestroy();
     client.setNoDelay(true);
@@ -58,7 +58,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     };
     connections.add(connection);
     client.once('close', () => {
-      // nobody tells the server behind a half-open link
+      // the server behind a half-open link is not notified
       if (!connection.lost) destroy(connection.server);
       forget(connection);
     });
@@ -67,7 +67,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     if (fault?.kind === 'answer') answering.emit('connection', client);
   });
 
-  /** `tries`: so many targets are asked until one takes the connection. */
+  /** `tries`: the number of targets to try until one accepts the connection. */
   function join(connection: Connection, tries: number): void {
     const { client } = connection;
     const server = connect({ port: nextTarget(), host: '127.0.0.1', noDelay: true, allowHalfOpen: true });
@@ -83,7 +83,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     server.once('close', () => {
       if (!isConnected && !connection.lost && tries > 1 && !client.destroyed) return join(connection, tries - 1);
       if (!connection.lost) reset(client);
-      // only somebody who reads hears of the end
+      // only a socket being read reports its end
       else if (!isConnected) client.resume();
       forget(connection);
     });
@@ -147,18 +147,18 @@ const resetting = new WeakSet<Socket>();
 
 function reset(socket: Socket | undefined): void {
   if (socket === undefined || resetting.has(socket)) return;
-  // one that is still connecting cannot send a RST, and one that has said its last cannot take it back
+  // a connecting socket cannot send a RST, and a socket that has ended its stream cannot undo that with one
   if (socket.connecting || socket.writableEnded) return void socket.destroy();
   resetting.add(socket);
   socket.resetAndDestroy();
 }
 
-/** A socket that is destroyed in the middle of its reset stays open, and keeps the process from ending: Node forgets to close the handle. */
+/** A socket destroyed in the middle of its reset stays open, and keeps the process from ending: Node forgets to close the handle. */
 function destroy(socket: Socket | undefined): void {
   if (socket !== undefined && !resetting.has(socket)) socket.destroy();
 }
 
-/** Not listening: it is given connections. */
+/** A server that does not listen: it is handed connections. */
 function answeringServer(fault: () => LinkFault | undefined): HttpServer {
   return createHttpServer((request, response) => {
     request.resume();
@@ -167,7 +167,7 @@ function answeringServer(fault: () => LinkFault | undefined): HttpServer {
     const { status, retryAfterSeconds } = answer;
     response.writeHead(status, {
       'content-type': 'application/problem+json',
-      // the next request has to find the way that the link leads then
+      // the next request must take the path that the link has by then
       connection: 'close',
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
     });

@@ -6,8 +6,8 @@ const script = fileURLToPath(new URL('./guard.sh', import.meta.url));
 let guard: ChildProcess | undefined;
 const held = new Map<string, string>();
 
-// One small shell for the whole process holds the far end of a pipe. Linux alone has PR_SET_PDEATHSIG; a pipe that reaches its
-// end works on macOS too, and cannot be missed, because the kernel closes it whatever ends this process.
+// One small shell for the whole process holds the far end of a pipe. PR_SET_PDEATHSIG exists only on Linux; the end of a pipe works on macOS too, and
+// cannot be missed, because the kernel closes the pipe however this process ends.
 function tell(line: string): void {
   if (!guard) {
     const started = spawn('/bin/sh', [script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
@@ -16,7 +16,7 @@ function tell(line: string): void {
     const pipe = started.stdin as unknown as { unref?(): void };
     pipe.unref?.();
     started.stdin.on('error', () => undefined);
-    // somebody ended the guard: a new one takes over what is still held
+    // the guard was killed: a new one takes over what is still held
     started.once('exit', () => {
       guard = undefined;
       for (const again of held.values()) tell(again);
@@ -25,7 +25,7 @@ function tell(line: string): void {
   guard.stdin?.write(`${line}\n`);
 }
 
-/** Ends the process group of `pid` with `signal`, and with KILL five seconds later, when this process is gone without having done so. */
+/** Ends the process group of `pid` with `signal`, and with KILL five seconds later, if this process ends without having done so. */
 export function guardGroup(pid: number, signal: NodeJS.Signals): void {
   const line = `add ${pid} ${signal.slice(3)}`;
   held.set(`part ${pid}`, line);
@@ -36,7 +36,7 @@ export function releaseGroup(pid: number): void {
   if (held.delete(`part ${pid}`)) tell(`remove ${pid}`);
 }
 
-/** Deletes the folder when this process is gone without having done so. */
+/** Deletes the folder if this process ends without having done so. */
 export function guardFolder(path: string): void {
   held.set(`dir ${path}`, `dir ${path}`);
   tell(`dir ${path}`);

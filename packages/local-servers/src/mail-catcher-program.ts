@@ -1,5 +1,5 @@
 // node mail-catcher-program.ts <SMTP port> <web port> <folder>
-// maildev on 127.0.0.1, with its mails in the folder, for the owner of the process alone.
+// Runs maildev on 127.0.0.1 and keeps its mails in the folder, which only the owner of the process can read.
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createLogger, createOrchestrator, getDefaultConfig, setupShutdownHandlers } from 'maildev';
@@ -9,13 +9,13 @@ const [smtp, web] = process.argv.slice(2, 4).map(Number);
 const [, , , , mailDirectory] = process.argv;
 if (smtp === undefined || web === undefined || mailDirectory === undefined) throw new Error('Two ports and a folder.');
 
-// maildev makes files and folders that everybody may read
+// maildev creates world-readable files and folders
 process.umask(0o077);
 guardServers(web);
 const logger = createLogger({ verbose: false, silent: false });
 const loopback = { ip: '127.0.0.1', webIp: '127.0.0.1' };
 const orchestrator = createOrchestrator({
-  // the last thousand mails are plenty for a developer, and keep the page quick
+  // the last thousand mails are enough for a developer, and keep the page fast
   config: { ...getDefaultConfig(), ...loopback, smtp, web, mailDirectory, maxEmails: 1_000 },
   logger,
 });
@@ -23,8 +23,8 @@ setupShutdownHandlers({ orchestrator, logger });
 await orchestrator.start();
 
 /**
- * maildev answers whoever asks, and lets every origin read the answers: a page on the web could read the mails of a developer who visits it, with
- * the links that set passwords in them. What is not from its own page, or from a program on this machine, goes no further.
+ * Restricts requests to the page's own origin and to programs on this machine. maildev itself responds to any request, and lets every origin read the
+ * responses: a web page could read the mails of a developer who visits it, including links that set passwords.
  */
 function guardServers(port: number): void {
   const emit = Server.prototype.emit as (this: Server, event: string | symbol, ...args: unknown[]) => boolean;

@@ -10,21 +10,21 @@ export type MailCatcherOptions = {
   smtpPort: number;
   webPort: number;
   logFile?: string;
-  /** Gives up the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 };
 
 export type MailCatcher = Part & {
   smtpUrl: string;
-  /** the page; its API is under `/api` */
+  /** the page's URL; its API is under `/api` */
   webUrl: string;
 };
 
 const program = fileURLToPath(new URL('mail-catcher-program.ts', import.meta.url));
 
 /**
- * Starts maildev on 127.0.0.1: takes every mail, keeps the last 1000 in `dir`, which is for its owner alone, also over a restart, and shows them on
- * a web page. The page answers to its own address and its own origin only.
+ * Starts maildev on 127.0.0.1: accepts every mail, keeps the last 1000 in `dir`, which only its owner can read, across restarts, and shows them on a
+ * web page. The page accepts only requests to its own address and from its own origin.
  */
 export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatcher> {
   const dir = resolve(o.dir);
@@ -34,7 +34,7 @@ export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatch
     }
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700); // also one that an older version made
+  chmodSync(dir, 0o700); // also a folder created by an older version
   const part = await startPart({
     name: 'mail catcher',
     command: process.execPath,

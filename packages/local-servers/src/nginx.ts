@@ -13,18 +13,18 @@ export type NginxOptions = {
   dir: string;
   /** the whole configuration, without a `daemon` directive */
   conf: string;
-  /** the one that the configuration listens on */
+  /** the port on which the configuration listens */
   port: number;
   logFile?: string;
-  /** Gives up the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 };
 
 export type NginxServer = Part & { url: string };
 
 /**
- * Starts the machine's nginx in the foreground with this configuration and nothing of the system's.
- * @throws StartError with nginx's own words when the configuration is wrong, or when it does not listen within 10 s.
+ * Starts the machine's nginx in the foreground with this configuration, independent of the system's configuration.
+ * @throws StartError with nginx's own message when the configuration is invalid, or when it does not listen within 10 s.
  */
 export async function startNginx(o: NginxOptions): Promise<NginxServer> {
   const dir = resolve(o.dir);
@@ -34,7 +34,7 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
   mkdirSync(dir, { recursive: true });
   const conf = join(dir, 'nginx.conf');
   writeFileSync(conf, o.conf);
-  // -e: what nginx says before it has read its configuration would go to /var/log otherwise
+  // -e: nginx's output before it has read its configuration would otherwise go to /var/log
   const args = ['-e', 'stderr', '-p', dir, '-c', conf];
   await run(command, [...args, '-q', '-t']).catch((error: unknown) => {
     const { stderr } = error as { stderr?: string };
@@ -47,7 +47,7 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
     env: inheritedEnv(),
     cwd: dir,
     logFile: o.logFile ?? join(dir, 'nginx.log'),
-    // ends at once; QUIT would wait for open event streams
+    // stops at once; QUIT would wait for open event streams
     stopSignal: 'SIGTERM',
     stopTimeoutMs: 2000,
     ready: () => answers(o.port),
@@ -57,7 +57,7 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
   return { ...part, url: `http://127.0.0.1:${o.port}` };
 }
 
-/** The path of the machine's nginx, if it has one. */
+/** The path of the machine's nginx, if installed. */
 export function findNginx(): string | undefined {
   return findProgram('nginx', ['/usr/sbin', '/opt/homebrew/bin', '/usr/local/bin']);
 }

@@ -8,21 +8,21 @@ import { lastLines } from './log-tail.ts';
 export type Death = {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** true when stop() was called before */
+  /** true if stop() was called first */
   expected: boolean;
   lastLines: string;
 };
 
-/** A running child process that is its own process group, so that a Ctrl-C in the terminal reaches only the launcher. */
+/** A running child process in its own process group, so that Ctrl-C in the terminal reaches only the launcher. */
 export type Part = {
   name: string;
   pid: number;
   logFile: string;
   /** Resolves, never rejects, once the process has ended. */
   died: Promise<Death>;
-  /** Resolves once the process and its group are gone: asked to stop first, killed after the stop timeout. May be called more than once. */
+  /** Resolves once the process and its group have ended: first asked to stop, killed after the stop timeout. May be called more than once. */
   stop(): Promise<void>;
-  /** Kills the process (not its whole group) at once, as `kill -9` does; `died` tells when it is gone. */
+  /** Kills the process (not its whole group) at once, like `kill -9`; `died` resolves when it has ended. */
   kill(signal?: NodeJS.Signals): void;
 };
 
@@ -30,7 +30,7 @@ export type PartOptions = {
   name: string;
   command: string;
   args: string[];
-  /** The whole environment of the child; nothing else is inherited. See `inheritedEnv`. */
+  /** The complete environment of the child; nothing else is inherited. See `inheritedEnv`. */
   env: NodeJS.ProcessEnv;
   logFile: string;
   cwd?: string;
@@ -39,14 +39,14 @@ export type PartOptions = {
   stopSignal?: NodeJS.Signals;
   /** milliseconds between the stop signal and KILL */
   stopTimeoutMs?: number;
-  /** true once the part serves; an error counts as not yet */
+  /** true once the part accepts requests; an error counts as not yet */
   ready: () => Promise<boolean>;
   readyTimeoutMs: number;
-  /** Gives up the start; of no effect once the part is ready. */
+  /** Aborts the start; has no effect once the part is ready. */
   signal?: AbortSignal;
 };
 
-/** A part that could not be started; the message has the reason and the last lines of its log. */
+/** A part could not be started; the message has the reason and the last lines of its log. */
 export class StartError extends Error {
   override name = 'StartError';
 }
@@ -54,14 +54,16 @@ export class StartError extends Error {
 const passedOn =
   /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|OTEL_.*)$/;
 
-/** What a child may see of our own environment: where programs and the home folder are, locale and Node's own settings, no secrets. */
+/**
+ * The part of our own environment that a child may see: the locations of programs and the home folder, locale and Node's own settings, no secrets.
+ */
 export function inheritedEnv(source: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(source).filter(([name]) => passedOn.test(name)));
 }
 
 /**
- * Starts a process, sends its output to `logFile` (appended) and waits until it is ready.
- * @throws StartError when it ends or stays not ready for `readyTimeoutMs`; nothing is left running then.
+ * Starts a process, appends its output to `logFile` and waits until it is ready.
+ * @throws StartError when it ends or is not ready within `readyTimeoutMs`; nothing is left running then.
  */
 export async function startPart(o: PartOptions): Promise<Part> {
   const part = await spawnPart(o);
@@ -80,13 +82,13 @@ export async function startPart(o: PartOptions): Promise<Part> {
     }
     await Promise.race([delay(50), part.died]);
   }
-  // a probe can be answered by a stranger on the same port while our process has already given up
+  // a stranger on the same port can answer a probe although our process has already exited
   await Promise.race([part.died, delay(0)]);
   if (death) throw startError(o, `ended ${describeEnd(death)} while starting`);
   return part;
 }
 
-/** What a probe says, or false once the start is given up: a server that is coming up may leave a probe without an answer for long. */
+/** The result of a probe, or false once the start is aborted: a server that is starting may leave a probe unanswered for long. */
 async function within(probe: Promise<boolean>, signal: AbortSignal | undefined): Promise<boolean> {
   const answer = probe.catch(() => false);
   if (signal === undefined) return answer;
@@ -123,7 +125,7 @@ export async function runToEnd(
 
 const alive = new Set<Part>();
 
-/** Kills every part that this process has running at this moment, with its group; over once they are gone. */
+/** Kills every part currently running in this process, with its group; resolves once they have ended. */
 export async function killAllParts(): Promise<void> {
   await Promise.all(
     [...alive].map((part) => {
@@ -138,7 +140,7 @@ async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Prom
   mkdirSync(dirname(o.logFile), { recursive: true });
   const log = openSync(o.logFile, 'a', 0o600);
   const { stopSignal = 'SIGTERM', stopTimeoutMs = 8000 } = o;
-  // output goes straight to the file: it is there even when this process is killed, and costs it nothing
+  // output goes straight to the file: it survives even a kill of this process, and costs it nothing
   const child = spawn(o.command, o.args, {
     env: o.env,
     stdio: ['ignore', log, log],
@@ -159,7 +161,7 @@ async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Prom
   let stopping: Promise<void> | undefined;
   const died = new Promise<Death>((resolve) => {
     child.once('exit', (code, signal) => {
-      // whatever the process left in its group (nginx workers, for example) goes with it
+      // processes left in its group (nginx workers, for example) are killed with it
       signalGroup(pid, 'SIGKILL');
       releaseGroup(pid);
       resolve({ code, signal, expected: stopping !== undefined, lastLines: lastLines(o.logFile) });

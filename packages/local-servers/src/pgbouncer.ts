@@ -6,22 +6,22 @@ import { postgresAccount } from './postgres-account.ts';
 import { findProgram } from './programs.ts';
 
 export type PgbouncerOptions = {
-  /** Its configuration lives here. */
+  /** Holds its configuration. */
   dir: string;
   port: number;
-  /** Where the server is, with the login that the pooler uses for everybody. */
+  /** The server's URL, with the login that the pooler uses for all clients. */
   databaseUrl: string;
   poolMode: 'session' | 'transaction' | 'statement';
-  /** Connections to the server at a time. */
+  /** The maximum number of simultaneous connections to the server. */
   poolSize: number;
 };
 
-/** @returns the path of PgBouncer, if the machine has it */
+/** @returns the path of PgBouncer, if installed */
 export function findPgbouncer(): string | undefined {
   return findProgram('pgbouncer', ['/usr/sbin', '/opt/homebrew/bin', '/usr/local/bin']);
 }
 
-/** A PgBouncer before one database, on 127.0.0.1, that lets everybody in. @throws StartError when it does not serve within 10 s. */
+/** Starts a PgBouncer in front of one database, on 127.0.0.1, that accepts every client. @throws StartError when it is not ready within 10 s. */
 export async function startPgbouncer(o: PgbouncerOptions): Promise<Part> {
   const program = findPgbouncer();
   if (program === undefined) throw new StartError('pgbouncer is not installed.');
@@ -41,7 +41,7 @@ export async function startPgbouncer(o: PgbouncerOptions): Promise<Part> {
     '',
   ];
   writeFileSync(file, settings.join('\n'), { mode: 0o600 });
-  // it refuses to run as root, as PostgreSQL does
+  // like PostgreSQL, it refuses to run as root
   const { user, prefix } = postgresAccount(o.dir, o.dir, [program]);
   chmodSync(o.dir, 0o700);
   const [command = program, ...args] = [...prefix, program, file];

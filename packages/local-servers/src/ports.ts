@@ -3,8 +3,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
-// Below the ports that Linux (32768…) and macOS (49152…) hand out for outgoing connections, so that none of those takes a port
-// between our look and the server's bind.
+// Below the ports that Linux (32768…) and macOS (49152…) assign to outgoing connections, so that none of those takes a port between our check and the
+// server's bind.
 const lowest = 20_000;
 const count = 12_000;
 
@@ -12,8 +12,8 @@ const reservations = join(tmpdir(), `taskwire-ports-${userInfo().uid}`);
 const mine = new Set<number>();
 
 /**
- * `n` ports on 127.0.0.1 that nobody listens on. They stay reserved against other processes that use this function until this
- * one ends, so suites that start at the same time do not collide.
+ * Finds `n` unused ports on 127.0.0.1. They stay reserved against other processes that use this function until this process ends, so suites that
+ * start at the same time do not collide.
  */
 export async function freePorts(n: number): Promise<number[]> {
   const found: number[] = [];
@@ -29,13 +29,13 @@ export async function freePorts(n: number): Promise<number[]> {
   return found;
 }
 
-/** True when a server can bind the port on 127.0.0.1 and nothing answers on it. */
+/** Whether a server can bind the port on 127.0.0.1 and nothing accepts connections on it. */
 export async function isPortFree(port: number): Promise<boolean> {
   // on macOS a bind to 127.0.0.1 succeeds beside a server on all addresses, so a connection is tried too
   return (await canBind(port)) && !(await answers(port));
 }
 
-/** True when something accepts a TCP connection on 127.0.0.1. */
+/** Whether something accepts a TCP connection on 127.0.0.1. */
 export function answers(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ port, host: '127.0.0.1' });
@@ -65,7 +65,7 @@ function reserve(port: number): boolean {
   } catch {
     if (isAlive(ownerOf(file))) return false;
     release(port);
-    return false; // the next look finds it free, unless somebody else was faster
+    return false; // the next attempt finds it free, unless another process was faster
   }
   if (mine.size === 0) process.once('exit', () => [...mine].forEach(release));
   mine.add(port);
@@ -85,11 +85,11 @@ function release(port: number): void {
   try {
     unlinkSync(join(reservations, String(port)));
   } catch {
-    // already gone, or another user's
+    // already deleted, or another user's
   }
 }
 
-/** Whether a process with this id exists, whoever owns it. */
+/** Whether a process with this id exists, regardless of its owner. */
 export function isAlive(pid: number): boolean {
   if (!Number.isInteger(pid) || pid <= 0) return false;
   try {

@@ -2,13 +2,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, statSync } from 'node:fs';
 
 /**
- * How PostgreSQL's programs are to be run. PostgreSQL refuses to run as root, so root lends it another account: the owner of the
- * existing data folder, else `postgres`, else `nobody`. No account is made on the machine.
+ * The account for running PostgreSQL's programs. PostgreSQL refuses to run as root, so root lends it another account: the owner of the existing data
+ * folder, else `postgres`, else `nobody`. No account is created on the machine.
  */
 export type Account = {
-  /** what to start them as */
+  /** the account to start them as */
   user?: { uid: number; gid: number };
-  /** put before the command line */
+  /** prepended to the command line */
   prefix: string[];
 };
 
@@ -19,12 +19,12 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
     throw new Error(
       'PostgreSQL does not run as root and there is neither a user postgres nor a user nobody to lend it to.',
     );
-  // a data folder that root copied belongs to root
+  // a data folder copied by root belongs to root
   if (existsSync(dataDir)) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, dataDir]);
   chownSync(dir, account.uid, account.gid);
   if (canReach(account, [dir, ...programs])) return { user: account, prefix: [] };
-  // The folder is out of that account's reach: `.local` is for its owner alone, and the clone may be under /root. On Linux the
-  // capability that lets it pass is lent to it as well, instead of moving programs and data to another place.
+  // The folder is out of that account's reach: `.local` is accessible only to its owner, and the clone may be under /root. On Linux the capability to
+  // pass is granted to it as well, instead of moving programs and data to another place.
   for (const capability of passing) {
     const prefix = lending(account, capability);
     if (spawnSync(prefix[0], [...prefix.slice(1), 'test', '-w', dir]).status === 0) return { prefix };
@@ -35,8 +35,8 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
 }
 
 /**
- * Capabilities that let an account pass folders of others, the least first: to search and read them, which containers of Docker do not have, or
- * to write them too.
+ * Capabilities that let an account traverse the folders of others, the weakest first: to search and read them, which Docker containers lack, or to
+ * write them too.
  */
 const passing = ['dac_read_search', 'dac_override'];
 
@@ -49,7 +49,7 @@ function lending({ uid, gid }: { uid: number; gid: number }, capability: string)
     '--no-new-privs',
     `--inh-caps=+${capability}`,
     `--ambient-caps=+${capability}`,
-    // without it access(2), with which PostgreSQL looks at its own programs, leaves capabilities out of account
+    // otherwise access(2), with which PostgreSQL checks its own programs, ignores capabilities
     '--securebits=+no_setuid_fixup',
   ];
 }

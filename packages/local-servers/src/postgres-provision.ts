@@ -3,9 +3,9 @@ import pg from 'pg';
 export type DatabaseLogin = { database: string; login: string; password: string };
 
 /**
- * Makes the database and the login that owns it, or gives an existing login this password. The login owns that database and nothing
- * else: it is no superuser, makes no databases or roles, and no other login may connect to its database.
- * @param url a superuser's
+ * Creates the database and the login that owns it, or sets this password for an existing login. The login owns that database and nothing else: it is
+ * not a superuser, creates no databases or roles, and no other login may connect to its database.
+ * @param url a superuser's URL
  */
 export async function provisionDatabase(url: string, { database, login, password }: DatabaseLogin): Promise<void> {
   const client = new pg.Client({ connectionString: url });
@@ -24,7 +24,7 @@ export async function provisionDatabase(url: string, { database, login, password
   }
 }
 
-/** Drops the database, ending its connections, and the login. */
+/** Terminates the connections to the database, and drops the database and the login. */
 export async function dropDatabase(url: string, { database, login }: Omit<DatabaseLogin, 'password'>): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();

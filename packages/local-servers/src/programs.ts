@@ -7,7 +7,7 @@ export function findProgram(name: string, places: string[]): string | undefined 
   return [...places, ...path].map((place) => join(place, name)).find(isExecutable);
 }
 
-/** Whether there is a file at `path` that this process may execute. */
+/** Whether `path` is a file that this process may execute. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

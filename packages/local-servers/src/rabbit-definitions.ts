@@ -7,21 +7,21 @@ export type RabbitTopology = {
   vhost: string;
   /** May do everything in the vhost and use the management page. */
   operator: RabbitUser;
-  /** One user for each service; `service` names its queues. */
+  /** One user for each service; `service` is the prefix of its queues' names. */
   services: (RabbitUser & { service: string })[];
 };
 
 /**
- * The operator's side of the broker, as a definitions file of RabbitMQ (3.10 and 4): vhost, exchanges, users, permissions and the policy of
- * each service queue. Queues and their bindings are declared by the services. May be imported again at any time.
+ * The operator's part of the broker's configuration, as a definitions file of RabbitMQ (3.10 and 4): vhost, exchanges, users, permissions and the
+ * policy of each service queue. The services declare queues and their bindings. May be imported again at any time.
  *
- * A policy, not queue arguments: an operator can change it while queues live on, and a service cannot publish past it.
+ * A policy, not queue arguments: an operator can change it while queues exist, and a service cannot override it.
  */
 export function rabbitDefinitions({ vhost, operator, services }: RabbitTopology) {
   return {
     vhosts: [{ name: vhost }],
-    // `impersonator`: an operator who moves messages between queues keeps their user_id. `management` lets a service see policies and bindings, which
-    // AMQP has no way to ask for; it may change through the management API what it may change through AMQP, and nothing else.
+    // `impersonator`: messages that an operator moves between queues keep their user_id. `management` lets a service see policies and bindings, which
+    // AMQP cannot query; through the management API it may change only what it may change through AMQP.
     users: [
       definedUser(operator, 'administrator,impersonator'),
       ...services.map((user) => definedUser(user, 'management')),
@@ -54,7 +54,7 @@ function servicePolicy(vhost: string, service: string) {
     definition: {
       'dead-letter-exchange': 'taskwire.dead',
       'dead-letter-routing-key': `${service}.events`,
-      // retries live in PostgreSQL; a message comes back this often only when its consumer dies with it
+      // retries live in PostgreSQL; a message is redelivered this often only when its consumer dies each time
       'delivery-limit': 5,
       // at-least-once dead-lettering needs reject-publish: a queue that drops its head could not keep that promise
       overflow: 'reject-publish',
@@ -63,7 +63,10 @@ function servicePolicy(vhost: string, service: string) {
   };
 }
 
-/** What is in a dead queue has nowhere else to go. RabbitMQ 4 drops what comes back 20 times, each lost connection counted; this is in effect never. */
+/**
+ * Messages in a dead queue have no further destination. RabbitMQ 4 drops a message returned 20 times, counting each lost connection; this limit is
+ * effectively never reached.
+ */
 function deadQueuePolicy(vhost: string, service: string) {
   return {
     vhost,
@@ -79,7 +82,7 @@ function definedUser({ name, password }: RabbitUser, tags: string) {
   return { name, password_hash: passwordHash(password), hashing_algorithm: 'rabbit_password_hashing_sha256', tags };
 }
 
-// RabbitMQ's format: base64 of a 4 byte salt followed by SHA-256 of salt and password
+// RabbitMQ's format: base64 of a 4-byte salt followed by SHA-256 of salt and password
 function passwordHash(password: string): string {
   const salt = randomBytes(4);
   return Buffer.concat([salt, createHash('sha256').update(salt).update(password).digest()]).toString('base64');

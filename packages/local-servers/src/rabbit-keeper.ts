@@ -1,12 +1,12 @@
 import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
 import type { RabbitManagement } from './rabbit-management.ts';
 
-/** A service that misses an exchange tries again within 5 s at most; looking costs the broker about a millisecond. */
+/** A service without its exchange retries within 5 s at most; a check costs the broker about a millisecond. */
 const lookEveryMs = 2_000;
 
 /**
- * Does what an operator has to when the vhost, an exchange or a policy of a topology is gone: imports the definitions again. The services cannot, since
- * their logins may make nothing but their own queues.
+ * Acts for the operator when the vhost, an exchange or a policy of a topology is missing: imports the definitions again. The services cannot, since
+ * their logins may create only their own queues.
  */
 export function keepTopology(management: RabbitManagement, topology: RabbitTopology): { stop(): Promise<void> } {
   const definitions = rabbitDefinitions(topology);
@@ -23,7 +23,7 @@ export function keepTopology(management: RabbitManagement, topology: RabbitTopol
       if (isWhole) return;
       await management.call('POST', '/definitions', definitions);
     } catch {
-      // the broker is down or going: the next look is for that
+      // the broker is down or stopping: the next check will handle it
     }
   }
 

@@ -2,15 +2,15 @@ import { errorText } from '@taskwire/errors';
 
 /** RabbitMQ's management API with a login. */
 export type RabbitManagement = {
-  /** The JSON that it answers, undefined for an empty body. @throws when the answer is not 2xx or takes longer than 10 s */
+  /** The JSON response, undefined for an empty body. @throws when the status is not 2xx or the response takes longer than 10 s */
   call<T = unknown>(method: Method, path: string, body?: unknown): Promise<T>;
-  /** address of the page, without the login */
+  /** the address of the page, without the login */
   url: string;
 };
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
-// the first definitions on a busy machine take about a second
+// importing the first definitions on a busy machine takes about a second
 const answerTimeoutMs = 10_000;
 
 /** @param url as `http://login:password@host:port` */

@@ -1,13 +1,13 @@
 import { eventExchange, subscriptions } from '@taskwire/contracts';
 
-/** Regular expressions over names, as RabbitMQ has them. */
+/** Regular expressions over names, in RabbitMQ's format. */
 export type Permissions = { configure: string; write: string; read: string };
 
 /**
- * What the login of a service may do.
+ * The permissions of a service's login.
  *
- * - configure: queues of its own name. Not the exchanges: the operator makes them, and nobody else can delete or change them.
- * - write: publish events, and bind its own queues. Not to `taskwire.dead` (a policy sends there, not a login) and not to the default exchange,
+ * - configure: queues of its own name. Not the exchanges: the operator creates them, and no service can delete or change them.
+ * - write: publish events, and bind its own queues. Not to `taskwire.dead` (a policy publishes there, not a login) and not to the default exchange,
  *   through which a message could be put into any queue by name.
  * - read: consume its own queues, and bind them to the exchanges.
  */
@@ -20,7 +20,7 @@ export function servicePermissions(service: string): Permissions {
   };
 }
 
-/** Which events the login of a service may publish, and which it may bind its queues for. */
+/** The events that a service's login may publish, and those for which it may bind its queues. */
 export function serviceTopicPermissions(service: string) {
   return { exchange: eventExchange, write: `^${escape(service)}\\.`, read: bindable(bindingsOf(service)) };
 }
@@ -29,7 +29,10 @@ function bindingsOf(service: string): readonly string[] {
   return (subscriptions as Readonly<Record<string, readonly string[]>>)[service] ?? [];
 }
 
-/** RabbitMQ compares the binding key itself, as text: each of these keys, and narrower ones, match. Without keys only the empty one does, which routes nothing. */
+/**
+ * RabbitMQ compares the binding key itself, as text: each of these keys, and narrower ones, match. Without keys only the empty key matches, which
+ * routes nothing.
+ */
 function bindable(keys: readonly string[]): string {
   const patterns = keys.map((key) =>
     key

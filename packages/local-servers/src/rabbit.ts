@@ -10,37 +10,37 @@ import { keepTopology } from './rabbit-keeper.ts';
 import { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
 
 export type RabbitOptions = {
-  /** Everything of the node lives here: data, cookie, configuration, and its log unless `logFile` is given. */
+  /** Holds everything of the node: data, cookie, configuration, and its log unless `logFile` is given. */
   dir: string;
   amqpPort: number;
   managementPort: number;
   epmdPort: number;
-  /** of the Erlang distribution, on 127.0.0.1 */
+  /** the port of the Erlang distribution, on 127.0.0.1 */
   distPort: number;
   topology: RabbitTopology;
   logFile?: string;
-  /** Gives up the start. */
+  /** Aborts the start. */
   signal?: AbortSignal;
 };
 
 export type RabbitServer = Part & {
-  /** the AMQP URL of a user of the topology, by its name; the operator's without a name */
+  /** the AMQP URL of a user of the topology, by its name; without a name, the operator's */
   url(user?: string): string;
   management: RabbitManagement;
 };
 
-// 5 s on a free machine; several suites that start on two cores at once take five times that
+// 5 s on an idle machine; several suites starting on two cores at once take five times that
 const readyTimeoutMs = 120_000;
 
-// On SIGTERM RabbitMQ 3.10 closes its connections and stores within a moment, and then waits 5 s for itself: the statistics handler of
-// the management plugin calls the process that is ending it. Nothing is written by then, and quorum queues survive a kill anyway.
+// On SIGTERM RabbitMQ 3.10 closes its connections and stores within a moment, and then waits 5 s for itself: the statistics handler of the management
+// plugin calls the process that is terminating it. Nothing is written by then, and quorum queues survive a kill anyway.
 const stopTimeoutMs = 2000;
 
 /**
- * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: own ports on 127.0.0.1, own cookie, data and plugins, nothing
- * shared with a system service. Where TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The
- * topology is imported at every start, so changed passwords and policies hold, and again when its vhost, an exchange or a policy has gone.
- * @throws StartError with the last log lines when it does not serve within two minutes.
+ * Starts the machine's `rabbitmq-server` (3.10 or 4) as a private node: its own ports on 127.0.0.1, cookie, data and plugins, nothing shared with a
+ * system service. If TASKWIRE_RABBITMQ_PROGRAMS names a folder, `rabbitmq-server` and `epmd` are taken from there. The topology is imported at every
+ * start, so that changed passwords and policies take effect, and again when its vhost, an exchange or a policy is missing.
+ * @throws StartError with the last log lines when it is not ready within two minutes.
  */
 export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
   const dir = resolve(o.dir);
@@ -55,7 +55,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
 
   const epmd = await startPart({
     name: 'epmd',
-    // RabbitMQ would start it as a daemon that outlives everything; here it is a part like the others
+    // RabbitMQ would start epmd as a daemon that outlives everything; here it is a part like the others
     command: epmdProgram(),
     args: ['-port', String(o.epmdPort), '-address', '127.0.0.1'],
     env: inheritedEnv(),
@@ -84,7 +84,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
     const keeper = keepTopology(management, o.topology);
     return {
       ...part,
-      // over when its epmd is gone too, so that the next start finds all ports free
+      // resolves after its epmd has ended too, so that the next start finds all ports free
       died: part.died.then(async (death) => {
         await keeper.stop();
         await epmd.stop();
@@ -113,7 +113,7 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
   const cookie = join(dir, '.erlang.cookie');
   if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(20).toString('hex'), { mode: 0o400 });
   chmodSync(cookie, 0o400);
-  // the data of a node belongs to its name, so the name is made once and stays when ports or the path of the folder change
+  // a node's data is tied to its name, so the name is chosen once and stays when ports or the path of the folder change
   const nameFile = join(dir, 'node-name');
   if (!existsSync(nameFile)) writeFileSync(nameFile, `taskwire-${randomBytes(4).toString('hex')}@localhost`);
   writeFileSync(join(dir, 'enabled_plugins'), '[rabbitmq_management].\n');
@@ -128,7 +128,7 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
       'log.console = true',
       'log.console.level = info',
       'log.file = false',
-      // the default of 512 MB is for servers with many queues; a full log is what a restart has to read
+      // the default of 512 MB is for servers with many queues; a restart has to read a full log
       'raft.wal_max_size_bytes = 67108864',
       '',
     ].join('\n'),
@@ -155,20 +155,20 @@ function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
     ERL_EPMD_PORT: String(o.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     ERL_CRASH_DUMP: join(dir, 'erl_crash.dump'),
-    // makes the start script replace itself by the Erlang VM: one process that a signal reaches, instead of a shell that waits for it
+    // makes the start script replace itself with the Erlang VM: one process that receives signals, instead of a shell waiting for it
     RUNNING_UNDER_SYSTEMD: 'true',
   };
 }
 
 /**
- * The path of the RabbitMQ start script, if the machine has one.
- * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: another version than was asked for would be of no use.
+ * The path of the RabbitMQ start script, if installed.
+ * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: falling back to another version than requested would be of no use.
  */
 export function findRabbit(): string | undefined {
   const chosen = chosenProgram('rabbitmq-server');
   if (chosen !== undefined) return chosen;
   return findProgram('rabbitmq-server', [
-    // Debian's /usr/sbin/rabbitmq-server changes to the user and folder of the system service; the program behind it does not
+    // Debian's /usr/sbin/rabbitmq-server changes to the user and folder of the system service; the underlying program does not
     '/usr/lib/rabbitmq/bin',
     '/opt/homebrew/opt/rabbitmq/sbin',
     '/usr/local/opt/rabbitmq/sbin',
@@ -178,7 +178,7 @@ export function findRabbit(): string | undefined {
 function epmdProgram(): string {
   const found = chosenProgram('epmd') ?? findProgram('epmd', ['/usr/bin', '/opt/homebrew/bin', '/usr/local/bin']);
   if (found !== undefined) return found;
-  // where an Erlang that is not linked into PATH keeps it
+  // the location in an Erlang installation that is not linked into PATH
   const root = execFileSync('erl', ['-noshell', '-eval', 'io:format("~s",[code:root_dir()]),halt().'], {
     encoding: 'utf8',
   });

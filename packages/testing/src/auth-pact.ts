@@ -8,27 +8,27 @@ const clientSecret = 'the-secret-of-the-pact-0123456789';
 const authorization = `Bearer ${exampleToken}`;
 const since = '2020-01-01T00:00:00.000000Z';
 
-/** The user that the examples are about. */
+/** The user in the examples. */
 export const exampleUserId = id;
-/** What consumers authenticate with at the token endpoint; a provider must give its clients this secret. */
+/** The secret with which consumers authenticate at the token endpoint; a provider must configure it for its clients. */
 export const exampleClientSecret = clientSecret;
 
 type Answer = { kind: string };
 
-/** The consumer's own code, which its expectations are tried with. */
+/** The consumer's own code, against which its expectations are tested. */
 export type AuthConsumer = {
   name: string;
   getUser(baseUrl: string, id: string): Promise<Answer>;
   listUsers(baseUrl: string, place: { updatedSince: string | null; cursor: string | null }): Promise<Answer>;
-  /** A token for calls of this service, or what asking for it failed with. */
+  /** A token for calls by this service, or the error of the token request. */
   token(baseUrl: string, wanted: { secret: string; audience: string; scope: string }): Promise<string | Error>;
-  /** Whether a verification key of this name was found. */
+  /** Whether a verification key with this id was found. */
   hasKey(baseUrl: string, kid: string): Promise<boolean>;
 };
 
 export type AuthExpectations = {
   consumer: AuthConsumer;
-  /** Tokens that the consumer asks for, by audience. */
+  /** The scopes of the tokens that the consumer requests, by audience. */
   scopes: Readonly<Record<string, readonly string[]>>;
   pact: () => PactV4;
   formPact: () => PactV3;
@@ -36,12 +36,12 @@ export type AuthExpectations = {
 };
 
 /**
- * Declares what a service with a user directory expects of Auth's REST API (mocha): users, tokens, keys. Its services have the same packages,
- * and so the same expectations; each has a pact of its own, because they are deployed apart.
+ * Declares the expectations of a service with a user directory about Auth's REST API (mocha): users, tokens, keys. Such services use the same
+ * packages, and so have the same expectations; each has its own pact, because they are deployed separately.
  */
 export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpectations): void {
   const instant = exampleInstant(is);
-  /** What the user directory reads of a user. */
+  /** The fields of a user that the user directory reads. */
   const user = {
     id: is.fromProviderState('${id}', id),
     email: is.string('ann@example.com'),
@@ -53,7 +53,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
     is_deleted: false,
     tokens_valid_after: null,
   };
-  /** The same in a list, where it is not said which users there are. */
+  /** The same in a list, where the users are not specified. */
   const listed = { ...user, id: is.uuid(id) };
   const userPath = is.fromProviderState('/users/${id}', `/users/${id}`);
 

@@ -4,11 +4,11 @@ import { fromRunner } from './environment.ts';
 
 export type TestBroker = {
   vhost: string;
-  /** AMQP URL of the user of a service, with that service's permissions; of one that may do everything without a name. */
+  /** The AMQP URL of a service's user, with that service's permissions; without a name, of a user who may do everything. */
   url(service?: TestService): string;
-  /** with the broker's administrator; paths of the vhost need it encoded: `/queues/${encodeURIComponent(vhost)}` */
+  /** with the broker's administrator; paths need the vhost encoded: `/queues/${encodeURIComponent(vhost)}` */
   management: RabbitManagement;
-  /** Does what an operator has to when exchanges, permissions, policies or the vhost are gone: imports the definitions again. */
+  /** Acts for the operator when exchanges, permissions, policies or the vhost are missing: imports the definitions again. */
   restore(): Promise<void>;
   /** Closes the connections of the vhost and removes it with its users. */
   drop(): Promise<void>;
@@ -16,12 +16,12 @@ export type TestBroker = {
 
 const testServices = ['auth', 'tasks', 'notifications'] as const;
 
-/** Services that a test broker has a user for. */
+/** Services that have a user on a test broker. */
 export type TestService = (typeof testServices)[number];
 
 /**
- * A fresh vhost with the users, permissions and policies of the suite, on the broker that the test runner started. The users of services are named
- * like the services, as everywhere; all vhosts of a run share them, and each of a service's permissions is for one vhost.
+ * Creates a fresh vhost with the users, permissions and policies of the suite, on the broker started by the test runner. Service users have the names
+ * of the services, as everywhere; all vhosts of a run share them, and each permission applies to one vhost.
  */
 export async function testBroker(): Promise<TestBroker> {
   const broker = new URL(fromRunner('TASKWIRE_TEST_AMQP_URL'));

@@ -6,14 +6,14 @@ import { silent } from './silent.ts';
 import { fromRunner } from './environment.ts';
 
 export type TestDatabase = {
-  /** of the login that owns the database, as a service has it */
+  /** the URL with the login that owns the database, as a service has it */
   url: string;
   db: Database;
-  /** Closes `db`, ends whatever connections are left, and drops the database with its login. */
+  /** Closes `db`, terminates any remaining connections, and drops the database with its login. */
   drop(): Promise<void>;
 };
 
-/** A fresh migrated database with a random name and a login of its own, on the server that the test runner started. */
+/** Creates a fresh migrated database with a random name and its own login, on the server started by the test runner. */
 export async function testDatabase(sources: readonly MigrationSource[]): Promise<TestDatabase> {
   const server = fromRunner('TASKWIRE_TEST_POSTGRES_URL');
   const name = `test_${randomBytes(6).toString('hex')}`;

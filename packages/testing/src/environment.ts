@@ -1,4 +1,4 @@
-/** The value of a variable that the test runner sets when it starts the servers. */
+/** The value of an environment variable that the test runner sets when it starts the servers. */
 export function fromRunner(name: string): string {
   const value = process.env[name];
   if (value) return value;

@@ -18,17 +18,17 @@ export type EventExpectation = {
   pact: PactV4;
   is: typeof MatchersV3;
   type: string;
-  /** What distinguishes this example from others of the type, such as "by the system"; the provider finds it in the description. */
+  /** Distinguishes this example from others of the type, such as "by the system"; the provider finds it in the description. */
   variant?: string;
-  /** What the event is about. */
+  /** The aggregate id of the event. */
   aggregateId: string;
-  /** What the consumer reads of it, in matchers. */
+  /** The fields that the consumer reads, in matchers. */
   payload: Readonly<Record<string, unknown>>;
-  /** Does with the message what the consumer does with one from the broker; rejects when that is not enough for it. */
+  /** Handles the message as the consumer handles one from the broker; rejects when required content is missing. */
   receive(message: ExampleMessage): Promise<void>;
 };
 
-/** Expects an event: the payload, and of the AMQP properties and headers those that an inbox reads. */
+/** Expects an event: its payload, and the AMQP properties and headers that an inbox reads. */
 export async function expectEvent(expectation: EventExpectation): Promise<void> {
   const { pact, is, type, variant, aggregateId, payload, receive } = expectation;
   await pact
@@ -47,7 +47,7 @@ export async function expectEvent(expectation: EventExpectation): Promise<void> 
     .executeTest(async ({ contents, metadata }) => {
       const text = (name: string) => String(metadata[name]);
       await receive({
-        // another one for each example: an inbox takes an id once
+        // a different one for each example: an inbox accepts each id once
         messageId: randomUUIDv7(),
         routingKey: text('type'),
         body: Buffer.from(JSON.stringify(contents.content)),
@@ -58,7 +58,7 @@ export async function expectEvent(expectation: EventExpectation): Promise<void> 
     });
 }
 
-/** What of a message from the broker is compared with such an expectation. */
+/** The parts of a delivered message that are compared with such an expectation. */
 export function toProvidedMessage(delivery: {
   body: Buffer;
   headers: Record<string, unknown>;

@@ -6,28 +6,28 @@ import { waitFor, type WaitOptions } from './wait-for.ts';
 export type Mail = {
   messageId: string | undefined;
   from: string;
-  /** the envelope's recipients, which is who gets it */
+  /** the envelope's recipients, who receive the mail */
   to: string[];
   subject: string;
   text: string;
   html: string;
 };
 
-/** What the server says to a message: nothing to take it, an SMTP code and text to refuse it (4xx for now, 5xx for good). */
+/** The server's response to a message: undefined to accept it, an SMTP code and text to reject it (4xx temporarily, 5xx permanently). */
 export type MailVerdict = { code: number; text: string } | undefined;
 
 export type TestMail = {
   url: string;
-  /** taken so far, oldest first */
+  /** accepted so far, oldest first */
   received: readonly Mail[];
-  /** The first taken mail that matches, waiting for it if need be (5 s by default). */
+  /** The first accepted mail that matches, waiting for it if necessary (5 s by default). */
   waitFor(matches: (mail: Mail) => boolean, options?: WaitOptions): Promise<Mail>;
-  /** Decides about every message from now on. */
+  /** Sets the verdict for every message from now on. */
   answer(verdict: (mail: Mail) => MailVerdict): void;
   stop(): Promise<void>;
 };
 
-/** An SMTP server on a free port of 127.0.0.1 that keeps what it is sent. */
+/** An SMTP server on a free port of 127.0.0.1 that keeps the mails it receives. */
 export async function testMail(): Promise<TestMail> {
   const received: Mail[] = [];
   let verdict: (mail: Mail) => MailVerdict = () => undefined;
@@ -53,7 +53,7 @@ export async function testMail(): Promise<TestMail> {
       take().then(done, done);
     },
   });
-  // a client that goes away in the middle is the client's affair
+  // a client that disconnects midway is not the server's concern
   server.on('error', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo;

@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A Pact Broker, and what this checkout is called there. */
+/** A Pact Broker, and the version and branch of this checkout. */
 export type PactBroker = { url: string; token: string | undefined; version: string; branch: string };
 
-/** The broker that PACT_BROKER_BASE_URL (and PACT_BROKER_TOKEN) name; `undefined` where there is none. */
+/** The broker configured by PACT_BROKER_BASE_URL (and PACT_BROKER_TOKEN); `undefined` if not set. */
 export function brokerFromEnvironment(env: NodeJS.ProcessEnv = process.env): PactBroker | undefined {
   const url = env['PACT_BROKER_BASE_URL'];
   if (url === undefined || url === '') return undefined;
@@ -21,7 +21,7 @@ function git(...args: string[]): string {
   return execFileSync('git', args, { encoding: 'utf8', cwd: import.meta.dirname }).trim();
 }
 
-/** The verifier's options for a broker: the pacts of this branch, of the main branch, of all that is deployed. */
+/** The verifier's options for a broker: the pacts of this branch, of the main branch, and of all deployed versions. */
 export function brokerSelection({ url, token, version, branch }: PactBroker) {
   return {
     pactBrokerUrl: url,
@@ -33,7 +33,7 @@ export function brokerSelection({ url, token, version, branch }: PactBroker) {
   };
 }
 
-/** Publishes the pacts of a folder, each for the version of this checkout; the same again is no change. */
+/** Publishes the pacts of a folder, each for the version of this checkout; publishing the same pacts again changes nothing. */
 export async function publishPacts(broker: PactBroker, folder: string): Promise<void> {
   const files = globSync('*.json', { cwd: folder }).map((file) => readFileSync(join(folder, file)));
   const pacts = files.map((file) => {
@@ -55,7 +55,7 @@ export async function publishPacts(broker: PactBroker, folder: string): Promise<
   }
 }
 
-/** Whether this version of a service works with all that is deployed in an environment, and the broker's reason. */
+/** Whether this version of a service works with everything deployed in an environment, and the broker's reason. */
 export async function canDeploy(
   broker: PactBroker,
   service: string,

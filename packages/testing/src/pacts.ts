@@ -6,18 +6,18 @@ import type { MatchersV3, PactV3, PactV4 } from '@pact-foundation/pact';
 import { z } from 'zod';
 import { brokerFromEnvironment, brokerSelection, publishPacts } from './pact-broker.ts';
 
-/** Where pacts are committed. */
+/** The folder of committed pacts. */
 const pactsFolder = fileURLToPath(new URL('../../../contracts/pacts/', import.meta.url));
 
-// the native library reports its use to an analytics service otherwise
+// otherwise the native library reports its use to an analytics service
 process.env['PACT_DO_NOT_TRACK'] = 'true';
 
 /**
- * Declares the tests of what one service expects of another (mocha). They write `contracts/pacts/<consumer>-<provider>.json` when all of them
- * have passed; the same expectations give the same file, byte by byte. A run of some of them (--grep) leaves the file as it is. Pact keeps one native
- * handle for a pair, so all expectations of a pair belong into one call.
+ * Declares the tests of one service's expectations of another (mocha). They write `contracts/pacts/<consumer>-<provider>.json` when all of them have
+ * passed; the same expectations produce the same file, byte by byte. A partial run (--grep) leaves the file unchanged. Pact keeps one native handle
+ * per pair, so all expectations of a pair belong in one call.
  *
- * `formPact` is for requests whose body is a form: the builders of PactV4 know JSON, XML and binary bodies only. It writes into the same pact.
+ * `formPact` is for requests whose body is a form: the builders of PactV4 support only JSON, XML and binary bodies. It writes into the same pact.
  */
 export function describePact(
   consumer: string,
@@ -54,19 +54,19 @@ export function describePact(
   });
 }
 
-/** What builds an answer of PactV4, which its package does not export as a type. */
+/** PactV4's response builder, whose type its package does not export. */
 type ResponseBuilder = {
   headers(headers: Record<string, string | ReturnType<typeof MatchersV3.regex>>): ResponseBuilder;
   jsonBody(body: unknown): ResponseBuilder;
 };
 
-/** A problem document with at least these members: without it a 404 or 410 says nothing of a resource. */
+/** A problem document with at least these members: without it a 404 or 410 says nothing about a resource. */
 export function exampleProblem(
   is: Pick<typeof MatchersV3, 'regex'>,
   response: ResponseBuilder,
   body: { code: string; detail?: unknown },
 ): void {
-  // in this spelling: beside another one the mock server would answer the type of plain JSON too
+  // in this spelling: next to a different one the mock server would also send the type of plain JSON
   const type = { 'Content-Type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') };
   response.headers(type).jsonBody(body);
 }
@@ -82,7 +82,7 @@ function testsOf(suite: Mocha.Suite): Mocha.Test[] {
 
 type PactFile = { interactions: { description: string; type: string }[]; metadata: Record<string, unknown> };
 
-/** The pact without the versions of the tools that wrote it, its interactions sorted. */
+/** The pact without the versions of the tools that wrote it, with its interactions sorted. */
 function normalized(text: string): string {
   const pact = JSON.parse(text) as PactFile;
   const { pactSpecification } = pact.metadata;
@@ -106,7 +106,7 @@ function compare(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-/** A message as a provider published it: the payload as it was parsed, AMQP properties and headers as text. */
+/** A message as published by a provider: the parsed payload, with AMQP properties and headers as text. */
 export type ProvidedMessage = { payload: unknown; metadata: Record<string, string> };
 
 const formType = 'application/x-www-form-urlencoded';
@@ -115,15 +115,15 @@ type Json = Record<string, string | number | boolean | null>;
 
 export type Verification = {
   provider: string;
-  /** Where the real provider listens. */
+  /** The base URL of the real provider. */
   baseUrl: string;
-  /** Bring the provider into a state; what they give fills the consumers' `fromProviderState` expressions. */
+  /** Handlers that bring the provider into a state; their results fill the consumers' `fromProviderState` expressions. */
   states: Readonly<Record<string, (parameters: unknown) => Promise<Json | undefined>>>;
-  /** By the description of the interaction: make the provider publish, and give what arrived. */
+  /** Handlers by the description of the interaction: make the provider publish, and return the message that arrived. */
   messages: Readonly<Record<string, () => Promise<ProvidedMessage>>>;
-  /** The access token that takes the place of `exampleToken` in requests. */
+  /** The access token that replaces `exampleToken` in requests. */
   token: () => Promise<string>;
-  /** Files of pacts, in place of those of `contracts/pacts` or the broker. */
+  /** Pact files to use instead of those of `contracts/pacts` or the broker. */
   pactUrls?: string[];
 };
 
@@ -131,9 +131,9 @@ export type Verification = {
 export const exampleToken = 'a-token-of-this-service';
 
 /**
- * Holds a running provider to all pacts with it: those in `contracts/pacts`, or, where PACT_BROKER_BASE_URL is set, those of the broker for
- * this branch and for what is deployed, whose results it publishes there. Pact itself only warns of a state without a handler, and answers a
- * handler that failed with 200: here both fail.
+ * Verifies a running provider against all its pacts: those in `contracts/pacts` or, if PACT_BROKER_BASE_URL is set, the broker's pacts for this
+ * branch and for deployed versions, and publishes the results there. Pact itself only warns about a state without a handler, and responds to a failed
+ * handler with 200: here both fail.
  * @throws with every difference.
  */
 export async function verifyPacts(verification: Verification): Promise<void> {
@@ -142,7 +142,7 @@ export async function verifyPacts(verification: Verification): Promise<void> {
   const faults: string[] = [];
   const access = await token();
 
-  /** Runs what the provider's test gives for a name; what fails, or is missing, is a fault whatever Pact makes of it. */
+  /** Runs a handler of the provider's test by name; a failed or missing handler is a fault, however Pact treats it. */
   async function run<T>(what: string, handler: (() => Promise<T>) | undefined): Promise<T> {
     try {
       if (handler === undefined) throw new Error('the test of the provider has nothing for it');
@@ -168,7 +168,7 @@ export async function verifyPacts(verification: Verification): Promise<void> {
     requestFilter: (request, _response, next) => {
       const { headers } = request;
       if (headers.authorization === `Bearer ${exampleToken}`) headers.authorization = `Bearer ${access}`;
-      // Pact's proxy parses a form, and would send it on as JSON
+      // Pact's proxy parses a form, and would forward it as JSON
       if (request.is(formType) !== false) request.body = Buffer.from(new URLSearchParams(request.body).toString());
       next();
     },
@@ -184,7 +184,7 @@ export async function verifyPacts(verification: Verification): Promise<void> {
   if (faults.length > 0) throw new Error(`${provider} does not keep its pacts:\n  ${faults.join('\n  ')}`);
 }
 
-/** What Pact's verifier rejects with: a JSON text of everything, or a plain message. */
+/** The rejection of Pact's verifier: a JSON text of everything, or a plain message. */
 const failedVerification = z.object({
   errors: z.array(
     z.object({
@@ -204,7 +204,7 @@ function differences(error: unknown): string[] {
   );
 }
 
-/** A table that has an entry for every name, whether the given one has it or not. */
+/** A table with an entry for every name, whether or not the given table has it. */
 function handlersByName<H, R>(
   given: Readonly<Record<string, H>>,
   entry: (name: string, handler: H | undefined) => R,
@@ -213,7 +213,7 @@ function handlersByName<H, R>(
     {},
     {
       get(_target, name) {
-        // an interaction without a state asks for the one without a name; `toJSON` is what a log of the options looks for
+        // an interaction without a state asks for the state with an empty name; a log of the options looks for `toJSON`
         if (typeof name === 'symbol' || name === '' || name === 'toJSON') return undefined;
         return entry(name, Object.hasOwn(given, name) ? given[name] : undefined);
       },

@@ -1,10 +1,10 @@
 import type { Pool, PoolClient, QueryConfig } from 'pg';
 
-/** A statement as it ran. Those that are prepared have a name. */
+/** An executed statement. Prepared statements have a name. */
 export type RanStatement = { name: string | undefined; text: string; values: readonly unknown[] };
 
 export type StatementLog = {
-  /** What ran since the start, each text once, with the values of its first run. */
+  /** The statements executed since the start, each text once, with the values of its first execution. */
   statements(): RanStatement[];
   clear(): void;
 };
@@ -31,8 +31,8 @@ export function recordStatements(pool: Pool): StatementLog {
 type PlanNode = { 'Node Type': string; 'Relation Name'?: string; Plans?: PlanNode[] };
 
 /**
- * The tables that a statement reads from one end to the other, by the plan for its values and, for a prepared one, by the plan for any values:
- * PostgreSQL chooses between the two at run time.
+ * The tables that a statement scans sequentially, according to the plan for its values and, if it is prepared, the generic plan: PostgreSQL chooses
+ * between the two at run time.
  */
 export async function tablesScanned(pool: Pool, { name, text, values }: RanStatement): Promise<string[]> {
   const plans = [await explain(pool, `EXPLAIN (FORMAT JSON) ${text}`, values)];

@@ -5,20 +5,23 @@ type RawMessage = {
   messageId: string;
   appId: string;
   body: Buffer;
-  /** How many tables the headers are, one in the other. A frame has room for about 20,000. */
+  /** How many levels of tables to nest in the headers. A frame has room for about 20,000. */
   nestedHeaders: number;
 };
 
-/** What amqplib's channels have, beside what their types say. */
+/** Members of amqplib's channels that their types do not declare. */
 type OpenChannel = { ch: number; connection: { sendBytes(bytes: Buffer): void } };
 
-/** Publishes it persistently on an open channel of amqplib, without a confirm: what the channel is asked next is answered after it was taken. */
+/**
+ * Publishes persistently on an open amqplib channel, without a confirm: the response to the channel's next request arrives after the broker has
+ * accepted the message.
+ */
 export function publishRaw(channel: object, message: RawMessage): void {
   const { ch, connection } = channel as OpenChannel;
   connection.sendBytes(messageFrames(ch, message));
 }
 
-/** The frames of a publish, as AMQP 0-9-1 has them. */
+/** The frames of a publish in AMQP 0-9-1. */
 function messageFrames(channel: number, message: RawMessage): Buffer {
   const { exchange, routingKey, messageId, appId, body } = message;
   const method = Buffer.concat([shorts(60, 40, 0), shortString(exchange), shortString(routingKey), Buffer.from([0])]);

@@ -1,6 +1,6 @@
 import { audiences, userScopes, type Audience, type Route, type UserScope } from '@taskwire/contracts';
 
-/** Whose token is to be made: of an admin, held by our own front end or by another application; or of a service. */
+/** The holder of the token to create: an admin, through our own front end or another application; or a service. */
 export type TokenHolder =
   | { kind: 'first_party' }
   | { kind: 'third_party'; scopes: readonly UserScope[] }
@@ -10,9 +10,9 @@ export type WalkOptions = {
   baseUrl: string;
   audience: Audience;
   routes: Readonly<Record<string, Route>>;
-  /** A new token each time, of a session that nothing before has ended. `userId`: the admin; any id for a service. */
+  /** Creates a new token each time, for a session that nothing before has ended. `userId`: the admin's id; any id for a service. */
   tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }>;
-  /** A body that is accepted, by operation id; an operation without one is sent none, and is not carried out if it needs one. */
+  /** Valid bodies, by operation id; an operation without one is sent none, and is not executed if it requires one. */
   bodies?: Readonly<Record<string, unknown>>;
 };
 
@@ -20,8 +20,8 @@ type Attempt = { holder: TokenHolder; isOpen: boolean };
 type Answer = { status: number; code: string };
 
 /**
- * Calls every operation of a contract with tokens of each single scope, of all scopes but those it needs, of all, of our own front end, and of
- * services. Gives a line for each answer that is not what the contract says: 403 where it is closed, anything else where it is open.
+ * Calls every operation of a contract with tokens of each single scope, of all scopes except those it needs, of all scopes, of our own front end, and
+ * of services. Reports each response that differs from the contract: 403 where access is closed, anything else where it is open.
  */
 export async function walkScopes(options: WalkOptions): Promise<{ answers: number; faults: string[] }> {
   let answers = 0;
@@ -89,7 +89,7 @@ async function call(
   return { status: response.status, code: isProblem ? (JSON.parse(text) as { code: string }).code : '' };
 }
 
-/** Whoever may only reach their own account asks for it; everybody else for somebody, or something, that is not there. */
+/** A restricted holder asks for their own account; all others for a user or resource that does not exist. */
 function idFor(holder: TokenHolder, userId: string): string {
   const isForOwn = holder.kind === 'third_party' && !holder.scopes.includes('admin');
   return isForOwn ? userId : crypto.randomUUID();

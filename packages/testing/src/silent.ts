@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 
-/** A stream that forgets what is written to it. */
+/** A stream that discards its input. */
 export function silent(): Writable {
   return new Writable({ write: (_chunk, _encoding, done) => done() });
 }

@@ -9,9 +9,9 @@ export type WaitOptions = {
 };
 
 /**
- * Asks again every 20 ms until the condition gives something truthy, and gives that. A condition that throws is not met yet, so
- * assertions may be used in it.
- * @throws after `timeoutMs`, with what the condition gave or threw last.
+ * Checks every 20 ms until the condition returns a truthy value, and returns that value. A condition that throws is not met yet, so it may contain
+ * assertions.
+ * @throws after `timeoutMs`, with the last result or error of the condition.
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,

@@ -1,16 +1,16 @@
 import { isTopLevelDomain } from './top-level-domain.ts';
 
-/** Characters that show nothing are left out before anything is looked for. */
+/** Invisible characters are removed before any matching. */
 const ignorable = /[\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** What reads as one of these although NFKC leaves it apart: https://www.unicode.org/Public/security/latest/confusables.txt */
+/** Characters that read as one of these although NFKC keeps them distinct: https://www.unicode.org/Public/security/latest/confusables.txt */
 const lookAlikes: readonly (readonly [RegExp, string])[] = [
-  // full stops of other scripts; a middle dot is none, since names have it (Gal·la, 约翰·史密斯)
+  // full stops of other scripts; a middle dot is not included, since names contain it (Gal·la, 约翰·史密斯)
   [/\u{1d16d}|[\u3002\u06d4\u0701\u0702\ua4f8\ua60e\u2e3c\u{10a50}]/gu, '.'],
   [/[\u2044\u2215\u2571\u29f8\u3033\u4e3f]/gu, '/'],
   [/[\u2216\u29f5\u29f9]/gu, '\\'],
   [/[\u02d0\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789]/gu, ':'],
-  // as people write addresses for people: ann (at) example [dot] com
+  // the way people write addresses for other people: ann (at) example [dot] com
   [/\s*[([{<]\s*(?:dot|punkt|punto|point|\.)\s*[)\]}>]\s*/giu, '.'],
   [/\s*[([{<]\s*(?:at|ät|@)\s*[)\]}>]\s*/giu, '@'],
   [
@@ -21,11 +21,11 @@ const lookAlikes: readonly (readonly [RegExp, string])[] = [
   [/\s+\.\s*/gu, '.'],
 ];
 
-/** Degrees whose second half is a top-level domain too. */
+/** Academic degrees whose second half is also a top-level domain. */
 const degrees = /(?<![\p{L}\p{N}.])(?:[BM]\.(?:Sc|Com|Tech)|Dr\.med)(?![\p{L}\p{N}-])/gu;
 
 const at = /@/u;
-/** `https://`, `https:/`, `//host` and `\\host`, whatever the scheme. */
+/** `https://`, `https:/`, `//host` and `\\host`, for any scheme. */
 const slashes = /:\s*[/\\]|[/\\]\s?[/\\]/u;
 const schemes =
   /(?<![a-z0-9])(?:mailto|tel|sms|facetime|callto|sips?|skype|xmpp|news|file|data|javascript|vbscript|magnet|ftp|https?):/iu;
@@ -33,12 +33,13 @@ const www = /(?<![a-z0-9])www\d{0,3}\./iu;
 const punycode = /(?<![a-z0-9])xn--/iu;
 const ipv4 = /(?<!\d)\d{1,3}(?:\.\d{1,3}){3}(?!\d)/u;
 const port = /[\p{L}\]]:\d/u;
-/** Labels with full stops between them and no spaces. */
+/** Labels separated by full stops, without spaces. */
 const dotted = /[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*(?:\.[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*)+/gu;
 
 /**
- * Whether something in a text of one line reads as a web or e-mail address: `@`, a scheme, `www.`, a domain, an IP address, or what looks like them in other
- * characters or in words. Initials and abbreviations (`J.R.R. Tolkien`, `Mr.Smith`) are none, unless what follows the full stop is a top-level domain.
+ * Whether a single-line text contains something that reads as a web or e-mail address: `@`, a scheme, `www.`, a domain, an IP address, or look-alikes
+ * in other characters or in words. Initials and abbreviations (`J.R.R. Tolkien`, `Mr.Smith`) do not count, unless the part after the full stop is a
+ * top-level domain.
  */
 export function hasAddress(text: string): boolean {
   const plain = lookAlikes.reduce(
@@ -54,12 +55,15 @@ function isDomain(name: string): boolean {
   return hasTopLevelDomain(labels) || isSpelledAsDomain(name, labels);
 }
 
-/** Behind any full stop, because text may go on without a space: `example.com.Now`, `example.com-now`. */
+/** Whether any label after a full stop is a top-level domain: text may continue without a space, as in `example.com.Now` or `example.com-now`. */
 export function hasTopLevelDomain(labels: readonly string[]): boolean {
   return labels.slice(1).some((label) => isTopLevelDomain(label) || isTopLevelDomain(/^[^_-]*/.exec(label)?.[0] ?? ''));
 }
 
-/** In small letters throughout, with a label of two letters or more on both sides of a full stop: for top-level domains that are newer than the list. */
+/**
+ * Whether a name is in lower case throughout, with a label of two letters or more on both sides of a full stop: for top-level domains newer than the
+ * list.
+ */
 function isSpelledAsDomain(name: string, labels: readonly string[]): boolean {
   const isLong = (label: string | undefined) => (label?.match(/\p{L}/gu)?.length ?? 0) >= 2;
   const isSmall = name === name.toLowerCase() && name !== name.toUpperCase();

@@ -1,5 +1,6 @@
 /**
- * Characters that show nothing: Unicode's ignorable ones, with the fillers among its letters, the blank Braille pattern and the null notehead.
+ * Invisible characters: Unicode's default-ignorable ones, including the fillers among its letters, plus the blank Braille pattern and the null
+ * notehead.
  * https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
  */
 const invisible = String.raw`\p{Default_Ignorable_Code_Point}\u2800\u{1d159}`;
@@ -24,26 +25,26 @@ const anyHidden = new RegExp(String.raw`(${needed})|[${invisible}${directions}\p
 const anyInvisible = new RegExp(String.raw`(${needed})|[${invisible}${directions}]`, 'gu');
 
 /**
- * Whether text of one line has a character that shows nothing, breaks the line, or changes the direction of what follows. Joiners and variation
- * selectors do not count where they are part of how a word is written.
+ * Whether a single-line text contains a character that is invisible, breaks the line, or changes the direction of the following text. Joiners and
+ * variation selectors do not count where they are part of how a word is written.
  */
 export function hasHiddenCharacter(text: string): boolean {
   return text.replaceAll(anyHidden, keepNeeded) !== text;
 }
 
-/** Whether anything can be seen of a text. */
+/** Whether a text contains any visible character. */
 export function hasVisibleCharacter(text: string): boolean {
   return text.replaceAll(anyBlank, '') !== '';
 }
 
-/** The text without characters that show nothing or change its direction, save those that are part of how a word is written. */
+/** The text without invisible characters or characters that change its direction, except those that are part of how a word is written. */
 export function withoutInvisible(text: string): string {
   return text.replaceAll(anyInvisible, keepNeeded);
 }
 
 /**
- * What is equal of two short texts that read the same: characters that can be written in two ways (é) are one (NFC), and what shows nothing does not count.
- * Case does, and so do characters that only look alike.
+ * A key that is equal for two short texts that read the same: characters that can be written in two ways (é) are normalized (NFC), and invisible
+ * characters are ignored. Case still counts, and so do characters that only look alike.
  */
 export function readingKey(text: string): string {
   return withoutInvisible(text.normalize('NFC')).trim();

@@ -1,16 +1,16 @@
 import { hasTopLevelDomain } from './addresses.ts';
 
-// an ideographic full stop ends sentences; it is the dot of a domain before letters that sentences of its scripts do not begin with
+// an ideographic full stop ends sentences; it is the dot of a domain before letters with which sentences of its scripts do not begin
 const dot = String.raw`(?:[.\uff0e\ufe52\u2024]|[\u3002\uff61](?=[\p{Script=Latin}\p{N}]))`;
 const colon = String.raw`[:\uff1a\ufe55]`;
 const label = String.raw`[\p{L}\p{M}\p{N}_-]+`;
 
-/** `ann@example.com`, also with an at of another width. */
+/** `ann@example.com`, including at signs of another width. */
 const at = /(?<=[^\s[])[@\uff20\ufe6b](?=\S)/gu;
-/** `https://`, and `\\server`, which Outlook links. */
+/** `https://`, and `\\server`, which Outlook turns into a link. */
 const scheme = new RegExp(String.raw`${colon}(?=[/\\\uff0f\uff3c\u2044\u2215])`, 'gu');
 const share = /[\\\uff3c]{2}(?=[\p{L}\p{N}])/gu;
-/** Schemes that clients link without slashes. */
+/** Schemes that clients turn into links even without slashes. */
 const bareScheme = new RegExp(
   String.raw`(?<![a-z0-9])(mailto|tel|sms|facetime|callto|sips?|skype|xmpp|news|file|data|javascript|vbscript|magnet)${colon}(?=\S)`,
   'giu',
@@ -18,13 +18,13 @@ const bareScheme = new RegExp(
 const www = new RegExp(String.raw`(?<![a-z0-9])(www\d{0,3})${dot}(?=\S)`, 'giu');
 const dots = new RegExp(dot, 'gu');
 const dotted = new RegExp(String.raw`${label}(?:${dot}${label})+`, 'gu');
-/** What follows a host in an address. */
+/** The part of an address after the host. */
 const pathOrPort = /^(?:[/\\]|[?#][\p{L}\p{N}]|:\d)/u;
 
 /**
- * The text without anything that a mail client turns into a link: `https://example.com` becomes `https[:]//example[.]com`. Visible, because clients
- * differ in which invisible characters they see through, and spam filters count those against a mail. Other full stops stay: `v2.0`, `report.pdf`.
- * Characters that show nothing have to be gone before (`withoutInvisible`): some clients see through them.
+ * Returns the text without anything that a mail client turns into a link: `https://example.com` becomes `https[:]//example[.]com`. The change is
+ * visible, because clients differ in which invisible characters they ignore, and spam filters count those against a mail. Other full stops stay:
+ * `v2.0`, `report.pdf`. Remove invisible characters first (`withoutInvisible`): some clients ignore them.
  */
 export function withoutLinks(text: string): string {
   return text
@@ -47,7 +47,7 @@ function isIpv4(labels: readonly string[]): boolean {
   return labels.length === 4 && labels.every((one) => /^\d{1,3}$/.test(one));
 }
 
-/** Some clients see letters of ASCII alone, and a word end where others begin: `evil.com` in `evil.comé`. */
+/** Some clients recognize only ASCII letters, and see a word boundary where others begin: `evil.com` in `evil.comé`. */
 function asciiStart(label: string): string {
   return /^[a-z]*/i.exec(label)?.[0] ?? '';
 }

@@ -1,23 +1,23 @@
 import type { Tx } from '@taskwire/postgres';
 import { differs, toUser, type DirectoryUser, type UserRow } from './user.ts';
 
-/** A user of the directory became another. `before` is absent for one who was not known. */
+/** A change of a user in the directory. `before` is absent for a previously unknown user. */
 export type Change = { before?: DirectoryUser; after: DirectoryUser };
 
-/** Runs in the transaction of the change, once for each user that something changed of, with the user's row locked. */
+/** Runs in the transaction of the change, once for each user with a visible change, with the user's row locked. */
 export type OnApplied = (tx: Tx, change: Change) => Promise<void>;
 
-/** A row that became another. */
+/** A row that changed. */
 export type Advance = Change & {
-  /** Whether services see a difference, and `onApplied` was called. */
+  /** Whether services see a difference, in which case `onApplied` was called. */
   changed: boolean;
-  /** Whether no event had told of this state, although it is older than the grace. */
+  /** Whether no event announced this state, although it is older than the grace period. */
   unannounced: boolean;
 };
 
 export type AdvanceRow = Record<`${'old' | 'new'}_${keyof UserRow}`, unknown> & { unannounced: boolean };
 
-/** The user's columns before (`old`) and after (`new`) a statement, for its RETURNING: PostgreSQL 18. */
+/** The user's columns before (`old`) and after (`new`) a statement, for its RETURNING clause: PostgreSQL 18. */
 export const oldAndNew = ['old', 'new']
   .flatMap((which) =>
     ['id', 'email', 'email_verified', 'name', 'role', 'version', 'is_deleted', 'tokens_valid_after', 'fetched_at'].map(
@@ -26,7 +26,7 @@ export const oldAndNew = ['old', 'new']
   )
   .join(', ');
 
-/** Calls `onApplied` for the rows of a statement that differ for services. A row of which still nothing is known but events is left out. */
+/** Calls `onApplied` for the rows of a statement that differ for services. Skips rows that are still known only from events. */
 export async function announce(
   tx: Tx,
   rows: readonly AdvanceRow[],

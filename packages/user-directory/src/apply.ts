@@ -3,17 +3,17 @@ import { announce, oldAndNew, type Advance, type AdvanceRow, type OnApplied } fr
 import type { UserState } from './user.ts';
 
 /**
- * Takes on states that were read from Auth, deleted and living alike, if their version is higher than the one that is held: a fetch may be slower
- * than the news. Rows are locked in the order of their ids, so that two of these never wait for each other.
+ * Applies states read from Auth, deleted and active alike, if their version is higher than the stored one: a fetch may be slower than the event. Rows
+ * are locked in the order of their ids, so two of these statements never deadlock.
  *
- * A tombstone whose own version is not known (a 410 has none) takes a living state of the same version or a higher one, but only from an answer to a
- * question ($3) that was asked after Auth had said 410: before that, it may be how the user was before the deletion.
+ * A tombstone whose version is unknown (a 410 has none) accepts an active state of the same or a higher version, but only from a query ($3) sent
+ * after Auth had returned 410: an earlier answer may show the user as they were before the deletion.
  *
- * A rebuild ($4) also takes on the same version, which mends a row that was damaged here, and a lower version than one that was taken on before it
- * asked: Auth itself has gone back then, to a backup.
+ * A rebuild ($4) also accepts an equal version, which repairs a damaged row, and a lower version if ours predates the query: Auth was restored from a
+ * backup.
  *
- * A build before email_verified leaves it as it was, null or outdated, while a deploy replaces it. So the same version may bring it, too, which is no
- * drift.
+ * A build older than email_verified leaves the column null or outdated while a deployment replaces it. The same version may therefore also update
+ * email_verified, which does not count as drift.
  */
 const takeOn = `
   INSERT INTO directory_users AS held
@@ -49,17 +49,17 @@ const takeOn = `
       AND old.version IS DISTINCT FROM new.version
       AND new.updated_at < clock_timestamp() - $2::integer * interval '1 millisecond' AS unannounced`;
 
-/** A row that is as new as its newest event needs no fetch, and what events claimed is answered. */
+/** A row that is as new as its newest event needs no fetch, and the claims of its events are resolved. */
 const settle = `
   UPDATE directory_users
   SET stale_since = NULL, next_fetch_at = NULL, attempts = 0, last_error = NULL, deletion_claimed_at = NULL
   WHERE id = ANY($1::uuid[]) AND stale_since IS NOT NULL
     AND version > 0 AND coalesce(event_at, '-infinity') <= updated_at`;
 
-/** How long an event may take until its absence counts as a loss, in milliseconds: redelivery and a restart of the broker fit in. */
+/** How long an event may take before it counts as lost, in milliseconds: long enough for redelivery and a restart of the broker. */
 const announcementGraceMs = 60_000;
 
-/** Takes on states in the caller's transaction; gives the rows that advanced. */
+/** Applies states in the caller's transaction; returns the rows that advanced. */
 export async function applyStates(
   tx: Tx,
   states: readonly UserState[],

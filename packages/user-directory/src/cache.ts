@@ -3,8 +3,8 @@ import { LRUCache } from 'lru-cache';
 import { toUser, type DirectoryUser, type UserRow } from './user.ts';
 
 /**
- * How old a cached user may be, in milliseconds. A deleted or demoted user loses access within a second of the event: half of it is for the event and the
- * fetch, half for replicas that do not hear of the change but through the database.
+ * The maximum age of a cached user, in milliseconds. A deleted or demoted user loses access within a second of the event: half of it is for the event
+ * and the fetch, half for replicas that learn of the change only through the database.
  */
 const maxAgeMs = 500;
 /** About 300 bytes each. */
@@ -18,26 +18,26 @@ const findUser = {
     FROM directory_users WHERE id = $1`,
 };
 
-/** What is held of a user. */
+/** What the directory holds about a user. */
 export type Held = {
-  /** Undefined for one of whom only events told. */
+  /** Undefined for a user known only from events. */
   user: DirectoryUser | undefined;
-  /** An event claims that the user was deleted, and Auth has not confirmed or denied it yet. */
+  /** Whether an event claims that the user was deleted, and Auth has not confirmed or denied it yet. */
   isDeletionClaimed: boolean;
   tokensValidAfter: Date | null;
 };
 
 export type UserCache = {
   get(id: string): Promise<DirectoryUser | undefined>;
-  /** Undefined for somebody of whom nothing was ever heard. */
+  /** Undefined for a user who was never seen, not even in an event. */
   held(id: string): Promise<Held | undefined>;
-  /** Makes the next read look into the table. */
+  /** Makes the next read query the table. */
   forget(id: string): void;
 };
 
-/** Reads of the directory, remembered for half a second from the start of the read. Reads of one user at once are one query. */
+/** Caches reads of the directory for half a second from the start of the read. Concurrent reads of one user share one query. */
 export function createUserCache(db: Database): UserCache {
-  // promises, not users: one that is forgotten while it is read still serves those who wait for it, but nobody who comes later
+  // promises, not users: an entry removed while its read is running still serves the callers already waiting for it, but no later ones
   const reads = new LRUCache<string, Promise<Held | undefined>>({ max: maxUsers, ttl: maxAgeMs });
 
   async function read(id: string): Promise<Held | undefined> {

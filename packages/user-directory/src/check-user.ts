@@ -1,17 +1,17 @@
 import { schemas, type Role } from '@taskwire/contracts';
 import type { UserCache } from './cache.ts';
 
-/** What an access token says of a user. */
+/** The claims of an access token about a user. */
 type Claims = { userId: string; role: Role; emailVerified?: boolean | undefined; issuedAt: Date };
 
-/** The standing of a user. `isRestricted`: the account may only reach itself, since its address is not verified. */
+/** The standing of a user. `isRestricted`: the account may only access itself, since its address is not verified. */
 type Standing = { role: Role; isRestricted?: true };
 
 /**
- * What an access token is worth by the directory: the standing now, or `revoked` for a deleted user, one of whom an event says so, a token from
- * before `tokens_valid_after`, a role that this build does not know. A user who has not arrived in the directory yet is taken by the token's own
- * word: it was issued minutes ago at most. With `requireVerifiedEmail`, an address counts as verified only when the directory or, where that does
- * not know, the token says so.
+ * Checks an access token against the directory. Returns the user's current standing, or `revoked` for a deleted user, a user whose deletion an event
+ * claims, a token issued before `tokens_valid_after`, or a role unknown to this build. A user who has not arrived in the directory yet is accepted on
+ * the token's own claims: it was issued minutes ago at most. With `requireVerifiedEmail`, an address counts as verified only when the directory says
+ * so or, if the directory does not know, the token does.
  */
 export function createCheckUser(cache: UserCache, { requireVerifiedEmail }: { requireVerifiedEmail: boolean }) {
   function standing(role: Role, emailVerified: boolean | undefined): Standing {

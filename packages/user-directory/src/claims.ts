@@ -3,10 +3,10 @@ import { announce, oldAndNew, type Advance, type AdvanceRow, type OnApplied } fr
 import type { UserEvent } from './events.ts';
 import type { UserState } from './user.ts';
 
-// What an event claims ends access at once, so that it holds while Auth cannot be asked. It is no more than a claim, because an event can be
-// forged by whoever may publish: the row is stale until Auth has confirmed or denied it.
+// An event's claim ends access at once, so that it takes effect while Auth is unavailable. It is only a claim, because anyone allowed to publish can
+// forge an event: the row is stale until Auth has confirmed or denied it.
 
-/** As `markStale` in events.ts does, also for a user who is not known. An event that is older than what is held is answered by it. */
+/** Like `markStale` in events.ts, but also for an unknown user. The stored state already answers an older event. */
 const claimDeletion = `
   INSERT INTO directory_users AS held (id, event_at, deletion_claimed_at, stale_since, next_fetch_at)
   VALUES ($1, $2::timestamptz, clock_timestamp(), clock_timestamp(), clock_timestamp())
@@ -20,12 +20,14 @@ const claimDeletion = `
       greatest(excluded.next_fetch_at, held.fetched_at + $3::integer * interval '1 millisecond'))
   WHERE NOT held.is_deleted AND excluded.event_at > coalesce(held.updated_at, '-infinity')`;
 
-/** Notes in the caller's transaction that an event claims the deletion of a user, who has no access from then on. */
+/** Records in the caller's transaction that an event claims the deletion of a user, who loses access immediately. */
 export async function noteDeletion(tx: Tx, event: UserEvent, fetchGapMs: number): Promise<void> {
   await query(tx, claimDeletion, [event.user_id, event.timestamp, fetchGapMs]);
 }
 
-/** Ends of access only go forward until the state is known, so neither order nor version matters. The event has made the row stale before. */
+/**
+ * Until the state is known, `tokens_valid_after` only moves forward, so neither order nor version matters. The event has already made the row stale.
+ */
 const endTokens = `
   UPDATE directory_users
   SET tokens_valid_after = $2::timestamptz
@@ -33,19 +35,18 @@ const endTokens = `
     AND $2::timestamptz > coalesce(updated_at, '-infinity') AND $2::timestamptz > coalesce(tokens_valid_after, '-infinity')
   RETURNING ${oldAndNew}, false AS unannounced`;
 
-/** Ends in the caller's transaction the access that was given before the event. */
+/** Revokes in the caller's transaction the access granted before the event. */
 export async function noteAccessEnd(tx: Tx, event: UserEvent, onApplied: OnApplied | undefined): Promise<void> {
   const rows = await query<AdvanceRow>(tx, endTokens, [event.user_id, event.timestamp]);
   await announce(tx, rows, onApplied);
 }
 
-/** When Auth was asked, and how many events had been heard by then; neither is known where nobody was asked for that this service held. */
+/** When Auth was queried, and how many events had been received by then. Both are null if Auth was not queried about a stored row. */
 export type Asked = { id: string; askedAt: string | null; told: number | null };
 
-// A state that was taken on since the question may be older than the 410, or newer (an account that was restored): the 410 is a claim then, and the
-// next question has the answer. So have events that came in since. A 410 with nothing heard since answers every event before it, forged ones
-// included: one dated in the future would otherwise hide later events, and keep out a user who is restored. In a sub-select, so that each condition
-// stands once.
+// A state applied since the query may be older than the 410, or newer (a restored account): the 410 is then a claim, and the next query resolves it.
+// The same applies to events received since. A 410 with no events received since answers every event before it, including forged ones: an event dated
+// in the future would otherwise hide later events, and lock out a restored user. The sub-select keeps each condition in one place.
 const takeAsGone = `
   INSERT INTO directory_users AS held (id, is_deleted, gone_at)
   VALUES ($1, true, clock_timestamp())
@@ -64,7 +65,7 @@ const takeAsGone = `
       ) AS known)
   RETURNING ${oldAndNew}, false AS unannounced`;
 
-/** Writes down in the caller's transaction that Auth answered 410: the user is deleted, for good unless Auth lists them as living again. */
+/** Records in the caller's transaction that Auth returned 410: the user is permanently deleted, unless Auth lists them as active again. */
 export async function confirmDeletion(
   tx: Tx,
   { id, askedAt, told }: Asked,
@@ -76,8 +77,8 @@ export async function confirmDeletion(
   return advance;
 }
 
-// A state that is older than the one held, as of a replica that lags, denies nothing. A row that is deleted has not taken the living state on (the
-// restoration is newer than the question), so there is nothing to settle: it is asked about again.
+// A state older than the stored one, for example from a lagging replica, denies nothing. A deleted row has not accepted the active state (the
+// restoration is newer than the query), so there is nothing to settle: Auth is queried again.
 const takeAsFinal = `
   UPDATE directory_users
   SET stale_since = NULL, next_fetch_at = NULL, attempts = 0, last_error = NULL,
@@ -89,8 +90,8 @@ const takeAsFinal = `
   RETURNING ${oldAndNew}, old.deletion_claimed_at IS NOT NULL AS denied, false AS unannounced`;
 
 /**
- * Takes in the caller's transaction, which has the row locked, what Auth says again and again as final, although an event told of something later:
- * what events claimed is denied with that. Undefined when what Auth says is older than what is held.
+ * Accepts a state that Auth returns repeatedly as final, although an event announced something later; this denies the claims of events. Runs in the
+ * caller's transaction, which holds the row lock. Undefined when Auth's state is older than the stored one.
  */
 export async function takeStateAsFinal(
   tx: Tx,

@@ -22,40 +22,40 @@ export type UserDirectoryOptions = {
   users: UsersClient;
   telemetry: Telemetry;
   /**
-   * Called in the transaction in which a user became another, with their row locked; only when something changed that services act on. Also
-   * for each user of the first fill (without `before`), so it is not the place to greet new users.
+   * Called in the transaction that changed a user, with their row locked; only when something changed that services act on. Also called for each user
+   * of the first fill (without `before`), so it is not the place to greet new users.
    */
   onApplied?: OnApplied;
   /**
-   * What is done once for each new user, where this service does something: called for those whose creation no event has told of within a minute, in
-   * the sweep that finds them. Not for the users of the first fill, nor for those that a rebuild brings back. The handler of `auth.user.created` calls
+   * The service's one-time action for a new user, if it has one. Called for users whose creation no event announced within a minute, in the sweep
+   * that finds them. Not called for the users of the first fill, nor for those that a rebuild restores. The handler of `auth.user.created` calls
    * `introduced`.
    */
   introduce?: IntroduceMissed;
-  /** For `checkUser`: whether accounts whose address is not verified may only reach themselves. Not unless it says so. */
+  /** For `checkUser`: whether accounts with an unverified address may only access themselves. Off by default. */
   requireVerifiedEmail?: boolean;
   refresh?: Partial<RefresherTuning>;
   sweep?: Partial<SweeperTuning>;
 };
 
 export type UserDirectory = {
-  /** For the inbox: `auth.user.*` and `auth.account.access_ended`. In no order, since every step can be repeated and overtaken. */
+  /** Handlers for the inbox: `auth.user.*` and `auth.account.access_ended`. Unordered, since every step can be repeated and overtaken. */
   handlers: Handler[];
-  /** What the handlers do, for a service that does more with such an event: in its own transaction. */
+  /** The work of the handlers, for a service that does more with such an event; runs in the service's own transaction. */
   note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
-  /** Notes that what is done for a new user is done by their event: in its own transaction. */
+  /** Records that the event of a new user has triggered the introduction; runs in the service's own transaction. */
   introduced(tx: Tx, userId: string): Promise<void>;
-  /** A user as they are held, at most half a second old; `undefined` for one who is not known (yet). */
+  /** The stored user, at most half a second old; `undefined` for a user not known (yet). */
   get(id: string): Promise<DirectoryUser | undefined>;
-  /** The same, but asks Auth about one who is not known. */
+  /** The same, but queries Auth about an unknown user. */
   readThrough(id: string): Promise<ReadThrough>;
-  /** The same, with the name and address of somebody who was deleted (`deletedAt`, ISO 8601) before the directory knew them. */
+  /** The same, with the name and address of a user who was deleted (`deletedAt`, ISO 8601) before the directory knew them. */
   readFormer(id: string, deletedAt: string): Promise<ReadThrough>;
-  /** For `jwtAuthenticator`: what a token is worth by the directory. */
+  /** For `jwtAuthenticator`: checks a token against the directory. */
   checkUser: ReturnType<typeof createCheckUser>;
   /** Fetches users that events made stale. */
   refresher: Loop;
-  /** Compares with Auth's list: at once on the first start, then on a schedule. `rebuild` does it from nothing. */
+  /** Compares the directory with Auth's list: at once on the first start, then on a schedule. `rebuild` does it from scratch. */
   sweeper: Sweeper;
 };
 
@@ -63,13 +63,13 @@ const refreshDefaults: RefresherTuning = {
   // a fifth of the second in which a demotion must take effect
   pollMs: 200,
   concurrency: 4,
-  // 10,000 changed users after an outage are there within four minutes, for a few percent of what one Auth process can serve
+  // 10,000 users changed during an outage are fetched within four minutes, for a few percent of the capacity of one Auth process
   perSecond: 50,
   leaseMs: 30_000,
   gapMs: 250,
   backOffBaseMs: 200,
   backOffMaxMs: 60_000,
-  // about 6 s: more than a read replica lags when it is well
+  // about 6 s: longer than the lag of a healthy read replica
   behindTries: 6,
   // about 10 minutes
   unknownTries: 15,
@@ -77,14 +77,14 @@ const refreshDefaults: RefresherTuning = {
 
 const sweepDefaults: SweeperTuning = {
   pollMs: 5_000,
-  // an event that was lost is made good within this
+  // a lost event is repaired within this time
   everyMs: 5 * 60_000,
   fullEveryMs: 24 * 3_600_000,
   overlapMs: 10 * 60_000,
   leaseMs: 30_000,
 };
 
-/** One service's copy of Auth's users. One instance for a process; any number of processes share the tables. */
+/** One service's copy of Auth's users. Create one instance per process; any number of processes share the tables. */
 export function createUserDirectory(options: UserDirectoryOptions): UserDirectory {
   const { db, users, telemetry, onApplied, introduce, requireVerifiedEmail = false } = options;
   const cache = createUserCache(db);
@@ -100,7 +100,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
         ...{ directory_user_id: event.user_id, event: type, dated: event.timestamp },
       });
     await noteEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, onApplied });
-    // where nothing is done for new users, none of them awaits it
+    // without `introduce`, no new user is waiting for an introduction
     if (introduce === undefined && type === 'auth.user.created') await settleIntroduction(tx, event.user_id);
     tx.afterCommit(() => {
       cache.forget(event.user_id);

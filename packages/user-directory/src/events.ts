@@ -1,7 +1,7 @@
 import { query, type Tx } from '@taskwire/postgres';
 import type { EventPayload } from '@taskwire/contracts';
 
-/** The events that a directory lives by. */
+/** The events that update the directory. */
 export const userEventTypes = [
   'auth.user.created',
   'auth.user.changed',
@@ -12,10 +12,10 @@ export type UserEventType = (typeof userEventTypes)[number];
 export type UserEvent = EventPayload<UserEventType>;
 
 /**
- * An event of a user who is not known makes a row; one that is newer than the state that is held makes the row stale; an older one is ignored. A
- * tombstone stays one until a fetch says otherwise, and is fetched for what is newer than the deletion. A row that is stale already keeps its place
- * in the queue (and its back-off): a storm of events is one fetch. After a fetch the next one waits for the gap, so that a storm that goes on is a
- * few fetches a second.
+ * An event about an unknown user creates a row, an event newer than the stored state makes the row stale, and an older event is ignored. A tombstone
+ * remains until a fetch shows otherwise, and is fetched for events newer than the deletion. A row that is already stale keeps its place in the queue
+ * (and its back-off): a burst of events causes one fetch. After a fetch the next one waits for the gap, so that a continuing burst causes a few
+ * fetches a second.
  */
 const markStale = `
   INSERT INTO directory_users AS held (id, event_at, stale_since, next_fetch_at)
@@ -30,7 +30,7 @@ const markStale = `
   WHERE excluded.event_at > coalesce(held.updated_at, '-infinity')
     AND (NOT held.is_deleted OR excluded.event_at > coalesce(held.event_at, '-infinity'))`;
 
-/** Notes in the caller's transaction that a user changed, so that they will be fetched. */
+/** Records in the caller's transaction that a user changed, so that they will be fetched. */
 export async function noteChange(tx: Tx, event: UserEvent, fetchGapMs: number): Promise<void> {
   await query(tx, markStale, [event.user_id, event.timestamp, fetchGapMs]);
 }

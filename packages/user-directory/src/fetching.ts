@@ -6,8 +6,8 @@ import { confirmDeletion, takeStateAsFinal } from './claims.ts';
 import type { UserState } from './user.ts';
 
 /**
- * A stale row that this process is to fetch. `eventAt` and `told` are what events had told when it was claimed, `askedAt` is when that was, by this
- * database's clock: before Auth is asked. Times are PostgreSQL's text.
+ * A stale row claimed by this process. `eventAt` and `told` reflect the events received when it was claimed; `askedAt` is the time of the claim by
+ * this database's clock, before Auth is queried. Times are PostgreSQL's text.
  */
 export type Claim = { id: string; eventAt: string | null; told: number; askedAt: string; attempts: number };
 
@@ -15,20 +15,20 @@ export type Claim = { id: string; eventAt: string | null; told: number; askedAt:
 export type FetchOutcome = 'fetched' | 'deleted' | 'denied' | 'unknown' | 'behind' | 'unavailable' | 'refused';
 
 export type FetchTuning = {
-  /** The least time between two fetches of one user, in milliseconds: a storm of events of one user is a few fetches a second. */
+  /** The minimum time between two fetches of one user, in milliseconds: a burst of events about one user causes a few fetches a second. */
   gapMs: number;
-  /** Back-off of one row: doubled with each attempt, half of it at random. Milliseconds. */
+  /** Back-off of one row in milliseconds: doubled with each attempt, half of it random. */
   backOffBaseMs: number;
   backOffMaxMs: number;
-  /** Tries for a state that is not older than the event, before an older one is taken as final. */
+  /** Attempts to get a state not older than the event, before an older one is accepted as final. */
   behindTries: number;
-  /** Tries for a user that Auth does not know. */
+  /** Attempts for a user unknown to Auth. */
   unknownTries: number;
 };
 
 /**
- * The claim moves `next_fetch_at` on by the lease: should the process die, the row comes back by itself. In an ARRAY the rows are chosen once; an
- * `IN (SELECT …)` may be planned as a join that chooses anew for each row of the table, and so takes more than the limit.
+ * The claim advances `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an
+ * `IN (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit.
  */
 const claim = `
   UPDATE directory_users
@@ -41,12 +41,12 @@ const claim = `
     FOR UPDATE SKIP LOCKED))
   RETURNING id, event_at::text AS "eventAt", told, clock_timestamp()::text AS "askedAt", attempts`;
 
-/** Rows that are due, oldest first, at most `limit`; no other process gets them during the lease. */
+/** Claims due rows, oldest first, at most `limit`; no other process gets them during the lease. */
 export async function claimStale(db: Queryable, limit: number, leaseMs: number): Promise<Claim[]> {
   return await query<Claim>(db, claim, [limit, leaseMs]);
 }
 
-/** A row that is still stale after its fetch, locked, and whether an event came in since the claim. */
+/** A row that is still stale after its fetch, locked, and whether an event was received since the claim. */
 const findBehind = `
   SELECT told <> $2 OR event_at IS DISTINCT FROM $3::timestamptz AS told
   FROM directory_users WHERE id = $1 AND stale_since IS NOT NULL FOR UPDATE`;
@@ -57,8 +57,8 @@ const giveBack = `
   WHERE id = $1 AND stale_since IS NOT NULL`;
 
 /**
- * Stops fetching somebody whom Auth does not know, unless an event came in since the claim: then the row comes back when its lease ends. What is
- * held stays as it is. Somebody who was known, and whose deletion an event claims, is asked for until Auth confirms or denies it.
+ * Stops fetching a user unknown to Auth, unless an event was received since the claim: the row then becomes due when its lease ends. The stored state
+ * is unchanged. A known user whose deletion an event claims is fetched until Auth confirms or denies it.
  */
 const giveUpUnknown = `
   UPDATE directory_users
@@ -68,14 +68,14 @@ const giveUpUnknown = `
   RETURNING true AS done`;
 
 /**
- * Writes down in the caller's transaction what became of a claimed row:
- * - a state: taken on if it is newer. If an event came during the fetch that is newer still, the row is fetched again after the gap. If it is
- *   older than the event that it was fetched for (a read replica lags), it is fetched again with back-off; after `behindTries` it is taken as
- *   final, which denies what events claimed; a sweep has the last word
+ * Records in the caller's transaction the result of fetching a claimed row:
+ * - a state: applied if it is newer. If an even newer event was received during the fetch, the row is fetched again after the gap. If the state is
+ *   older than the event that caused the fetch (a read replica lags), it is fetched again with back-off; after `behindTries` it is accepted as
+ *   final, which denies the claims of events; a sweep decides in the end
  * - 410: a tombstone, which confirms a deletion
- * - 404: tried again with back-off, because the row of a new user may lag behind its event; after `unknownTries` no more until another event or a
- *   sweep tells of the user. A user who was known stays as they were: "not found" is not "deleted"
- * - unavailable: tried again, for ever; where Auth could not be asked at all, the row is not to blame and its back-off does not grow
+ * - 404: retried with back-off, because the row of a new user may lag behind its event; not retried after `unknownTries` until another event or a
+ *   sweep mentions the user. A known user stays unchanged: "not found" is not "deleted"
+ * - unavailable: retried indefinitely; if Auth could not be queried at all, the row is not at fault and its back-off does not grow
  */
 export async function finishFetch(
   tx: Tx,
@@ -121,14 +121,14 @@ export async function finishFetch(
   }
 }
 
-/** Reasons that are about this process or about Auth as a whole. */
+/** Reasons that concern this process or Auth as a whole. */
 const notAsked: ReadonlySet<string> = new Set(['breaker_open', 'overloaded', 'no_token', 'cancelled']);
 
 function backOffMs(attempts: number, { backOffBaseMs, backOffMaxMs }: FetchTuning): number {
   return Math.ceil(jittered(Math.min(backOffMaxMs, backOffBaseMs * 2 ** Math.min(attempts - 1, 30))));
 }
 
-/** From half of it to all of it, so that rows that failed together do not come back together. */
+/** Between half of `ms` and all of it, so that rows that failed together are not retried together. */
 function jittered(ms: number): number {
   return ms / 2 + (Math.random() * ms) / 2;
 }

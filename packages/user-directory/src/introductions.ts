@@ -5,8 +5,9 @@ import type { Sweep } from './sweep-state.ts';
 import { toUser, type DirectoryUser, type UserRow } from './user.ts';
 
 /**
- * Does in the caller's transaction what a service does once for each new user, for one whose creation no event has told of. False when it was done
- * before. Events may still come late, so it and their handler need something in the database by which the second does nothing.
+ * Runs the service's one-time action for a new user, in the caller's transaction, for a user whose creation no event announced. Returns false if it
+ * had run before. The event may still arrive late, so this function and the event's handler need a record in the database that makes the second run a
+ * no-op.
  */
 export type IntroduceMissed = (tx: Tx, user: DirectoryUser & { isDeleted: false }) => Promise<boolean>;
 
@@ -14,24 +15,24 @@ const settle = `
   INSERT INTO directory_users (id, awaits_introduction) VALUES ($1, false)
   ON CONFLICT (id) DO UPDATE SET awaits_introduction = false WHERE directory_users.awaits_introduction`;
 
-/** Notes in the caller's transaction that the event of a user's creation has come. */
+/** Records in the caller's transaction that the event of a user's creation was received. */
 export async function settleIntroduction(tx: Tx, userId: string): Promise<void> {
   await query(tx, settle, [userId]);
 }
 
-/** Those that were there before the directory was complete for the first time, or before it lost them, are not new. */
+/** Users who existed before the directory was complete for the first time, or before it lost them, are not new. */
 const settleOld = `
   UPDATE directory_users SET awaits_introduction = false
   WHERE id = ANY($1::uuid[]) AND awaits_introduction AND updated_at <= coalesce($2::timestamptz, 'infinity')`;
 
-/** Notes in the caller's transaction that users of a page are older than what the directory has once been complete up to. */
+/** Records in the caller's transaction that users of a page are older than the time up to which the directory was once complete. */
 export async function settleKnown(tx: Tx, ids: readonly string[], { completeUpTo }: Sweep): Promise<void> {
   await query(tx, settleOld, [ids, completeUpTo]);
 }
 
-/** How long the event of a creation may take, in milliseconds; one that takes longer finds the introduction done. */
+/** How long the event of a creation may take, in milliseconds; a later event finds the introduction done. */
 const graceMs = 60_000;
-/** Each is a few statements of `introduce`; whoever holds the rows of more keeps others waiting. */
+/** Each introduction runs a few statements of `introduce`; holding the row locks of more users would keep others waiting. */
 const batch = 50;
 
 const findMissed = `
@@ -42,7 +43,7 @@ const findMissed = `
   ORDER BY id LIMIT ${batch}
   FOR UPDATE SKIP LOCKED`;
 
-/** Introduces the users whose creation no event has told of in time. */
+/** Introduces the users whose creation no event announced in time. */
 export async function introduceMissed(
   db: Database,
   introduce: IntroduceMissed,

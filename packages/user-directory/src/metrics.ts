@@ -5,9 +5,9 @@ import type { FetchOutcome } from './fetching.ts';
 
 export type DirectoryMetrics = {
   fetched(outcome: FetchOutcome | 'failed'): void;
-  /** Users that a sweep had to correct, although no event had told of the change. */
+  /** Users corrected by a sweep although no event had announced the change. */
   drifted(users: number): void;
-  /** Users whose creation no event had told of, and who were introduced by a sweep. */
+  /** Users whose creation no event had announced, and who were introduced by a sweep. */
   missed(users: number): void;
 };
 
@@ -32,7 +32,7 @@ type Counts = {
   sweepAge: number | null;
 };
 
-/** Counting 100,000 rows takes about 15 ms; gauges of one scrape, and scrapes that come closer than this, share one count. Milliseconds. */
+/** Counting 100,000 rows takes about 15 ms; gauges of one scrape, and scrapes closer together than this, share one count. Milliseconds. */
 const countEveryMs = 1_000;
 
 export function createDirectoryMetrics(db: Database, { metrics, logger }: Telemetry): DirectoryMetrics {
@@ -56,7 +56,7 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
   let counting: Promise<Counts | undefined> | undefined;
   let countedAt = Number.NEGATIVE_INFINITY;
 
-  /** A scrape must not fail as a whole because the database is away; the gauges then keep what they showed. */
+  /** A scrape must not fail as a whole because the database is unavailable; the gauges then keep their last values. */
   async function count(): Promise<Counts | undefined> {
     try {
       const [counts] = await query<Counts>(db.pool, countRows);

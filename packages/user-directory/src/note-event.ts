@@ -3,7 +3,7 @@ import type { OnApplied } from './advance.ts';
 import { noteAccessEnd, noteDeletion } from './claims.ts';
 import { noteChange, type UserEvent, type UserEventType } from './events.ts';
 
-/** Takes an event in, in the caller's transaction: what it means for access holds at once, everything else is fetched. */
+/** Records an event in the caller's transaction: its effect on access applies at once, everything else is fetched. */
 export async function noteEvent(
   tx: Tx,
   type: UserEventType,

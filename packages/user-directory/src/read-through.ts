@@ -7,12 +7,12 @@ import { confirmDeletion } from './claims.ts';
 import type { DirectoryUser } from './user.ts';
 import type { UsersClient } from './users-client.ts';
 
-/** A user as the directory, or else Auth, knows them; a deleted one is `ok` with `isDeleted`. */
+/** A user as known to the directory or else to Auth; a deleted user is `ok` with `isDeleted`. */
 export type ReadThrough = { kind: 'ok'; user: DirectoryUser } | { kind: 'not_found' } | Unavailable;
 
 type Parts = { db: Database; users: UsersClient; cache: UserCache; onApplied: OnApplied | undefined; gapMs: number };
 
-/** Reads of users who may not have arrived yet. Any number of callers at once who ask for one unknown user cause one request. */
+/** Reads users who may not have arrived yet. Concurrent reads of one unknown user cause one request. */
 export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts) {
   const fetching = new Map<string, Promise<ReadThrough>>();
 
@@ -26,7 +26,7 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
     });
     const user = await cache.get(id);
     if (user !== undefined) return { kind: 'ok', user };
-    // an answer about somebody else, or a row that cannot be read back: nothing is known, which is not "there is nobody"
+    // an answer about another user, or a row that cannot be read back: nothing is known, which is not "the user does not exist"
     return { kind: 'unavailable', reason: 'bad_answer', detail: `what Auth answered about ${id} cannot be read back` };
   }
 
@@ -39,8 +39,8 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
   }
 
   /**
-   * The same, with the name and address of somebody who was deleted before they arrived here: a 410 has neither, Auth's list of changes has both.
-   * `deletedAt` is the time of the deletion, as its event has it.
+   * The same, with the name and address of a user who was deleted before they arrived here: a 410 has neither, Auth's list of changes has both.
+   * `deletedAt` is the time of the deletion in its event.
    */
   async function readFormer(id: string, deletedAt: string): Promise<ReadThrough> {
     const found = await readThrough(id);

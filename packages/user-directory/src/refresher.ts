@@ -9,13 +9,13 @@ import type { DirectoryMetrics } from './metrics.ts';
 import type { UsersClient } from './users-client.ts';
 
 export type RefresherTuning = FetchTuning & {
-  /** How often the table is looked at when nothing wakes the refresher, in milliseconds. */
+  /** How often the table is polled when nothing wakes the refresher, in milliseconds. */
   pollMs: number;
-  /** Fetches at the same time. */
+  /** Maximum number of concurrent fetches. */
   concurrency: number;
-  /** Fetches a second of this process, at most: the pace at which a backlog drains after an outage. */
+  /** Maximum number of fetches a second by this process: the pace at which a backlog drains after an outage. */
   perSecond: number;
-  /** How long a claim lasts, in milliseconds; longer than a fetch can take with its retries. */
+  /** How long a claim lasts, in milliseconds; longer than a fetch with all its retries. */
   leaseMs: number;
 };
 
@@ -30,9 +30,9 @@ export type RefresherParts = {
 };
 
 /**
- * Fetches stale rows. A round claims what there is room and pace for, and starts the fetches; a fetch that hangs keeps one place only. `tick` and `stop`
- * wait for the fetches that run. While Auth is not asked (its breaker is open) nothing is claimed; after a fetch that failed
- * rows are claimed one by one until one succeeds.
+ * Fetches stale rows. A round claims as many rows as concurrency and pace allow, and starts the fetches; a hanging fetch occupies only one slot.
+ * `tick` and `stop` wait for running fetches. While the breaker to Auth is open, nothing is claimed; after a failed fetch, rows are claimed one by
+ * one until one succeeds.
  */
 export function createRefresher(parts: RefresherParts): Loop {
   const { db, users, telemetry, metrics, cache, onApplied, tuning } = parts;
@@ -58,12 +58,12 @@ export function createRefresher(parts: RefresherParts): Loop {
         });
         running.add(fetching);
       }
-      // there may be more than fitted; the end of each fetch wakes the loop for it
+      // more rows may be due than fitted; the end of each fetch wakes the loop for them
       return 'idle';
     },
   });
 
-  /** Never rejects: a row whose result could not be written comes back when its lease ends. */
+  /** Never rejects: a row whose result could not be written becomes due when its lease ends. */
   async function fetchClaimed(claimed: Claim, signal: AbortSignal): Promise<void> {
     try {
       const answer = await users.getUser(claimed.id, signal);
@@ -106,7 +106,7 @@ export function createRefresher(parts: RefresherParts): Loop {
   };
 }
 
-/** A bucket that fills with `perSecond` and holds `burst`. */
+/** A token bucket that fills with `perSecond` and holds `burst`. */
 function createPace(perSecond: number, burst: number) {
   let level = burst;
   let at = performance.now();

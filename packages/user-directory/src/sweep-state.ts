@@ -3,20 +3,20 @@ import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
 /**
  * Why users are being listed:
  * - `fill`: the directory has never been complete
- * - `catch_up`: what changed since the last sweep, in case an event was lost
+ * - `catch_up`: changes since the last sweep, in case an event was lost
  * - `full`: all users, in case something was lost before
- * - `rebuild`: all users, and what is held is mended too
+ * - `rebuild`: all users, and stored rows are repaired too
  */
 export type SweepKind = 'fill' | 'catch_up' | 'full' | 'rebuild';
 
-/** The place of the sweep that this process holds. Times are text with microseconds. */
+/** The progress of the sweep that this process holds. Times are text with microseconds. */
 export type Sweep = {
   kind: SweepKind;
   updatedSince: string | null;
   cursor: string | null;
-  /** Up to here, by Auth's clock, the directory was complete before this sweep; null when it never was. */
+  /** The time by Auth's clock up to which the directory was complete before this sweep; null if it never was. */
   completeUpTo: string | null;
-  /** This database's time when the sweep was taken for one page, before Auth is asked for it. */
+  /** This database's time when the sweep was claimed for one page, before Auth is queried for it. */
   now: string;
 };
 
@@ -24,13 +24,13 @@ export type SweepSchedule = {
   /** Milliseconds from the end of one sweep to the start of the next, and from one full sweep to the next. */
   everyMs: number;
   fullEveryMs: number;
-  /** A sweep begins this much before the newest change that the last one saw, since changes become visible later than their time says. */
+  /** A sweep starts this much before the newest change seen by the last one, since changes become visible later than their timestamp. */
   overlapMs: number;
-  /** A process that dies in a sweep is replaced after this. */
+  /** The lease: a process that dies during a sweep is replaced after this time. */
   leaseMs: number;
 };
 
-// Rows without email_verified are left by the version before, which may go on writing some while a deploy replaces it.
+// Rows without email_verified come from the previous version, which may keep writing some while a deployment replaces it.
 const findSweep = `
   SELECT CASE
       WHEN kind IS NOT NULL THEN kind
@@ -59,7 +59,7 @@ const holdSweep = `
     coalesce(caught_up_to - $3::bigint * interval '1 millisecond',
       CASE WHEN completed_at IS NOT NULL THEN '-infinity'::timestamptz END)::text AS "completeUpTo"`;
 
-/** The sweep that is due or under way, held by this process for one lease; `undefined` when there is none, or another process has it. */
+/** Claims the sweep that is due or in progress for one lease; `undefined` if no sweep is due, or another process holds it. */
 export async function takeSweep(tx: Tx, holder: string, schedule: SweepSchedule): Promise<Sweep | undefined> {
   const [found] = await query<{ due: SweepKind | null; running: boolean }>(tx, findSweep, [
     holder,
@@ -72,7 +72,7 @@ export async function takeSweep(tx: Tx, holder: string, schedule: SweepSchedule)
   return sweep;
 }
 
-/** Starts a rebuild, whatever sweep is under way and whoever holds it. */
+/** Starts a rebuild, whatever sweep is in progress and whichever process holds it. */
 export async function startRebuild(tx: Tx, holder: string, schedule: SweepSchedule): Promise<void> {
   await query(tx, startSweep, ['rebuild', 0]);
   await query(tx, holdSweep, [holder, schedule.leaseMs, schedule.overlapMs]);
@@ -95,7 +95,7 @@ const completeSweep = `
     full_completed_at = CASE WHEN kind = 'catch_up' THEN full_completed_at ELSE clock_timestamp() END
   WHERE holder = $1 RETURNING true AS held`;
 
-/** Writes down how far the sweep is; without a cursor it is complete. False when another process has taken it over: the page is to be dropped. */
+/** Records the progress of the sweep; without a cursor it is complete. False when another process has taken it over: discard the page. */
 export async function moveSweep(
   tx: Tx,
   holder: string,
@@ -109,12 +109,12 @@ export async function moveSweep(
   return rows.length > 0;
 }
 
-/** Begins the sweep from its start: Auth did not take the cursor, which an upgrade may have made unreadable. */
+/** Restarts the sweep from the beginning: Auth rejected the cursor, which an upgrade may have made unreadable. */
 export async function restartSweep(db: Queryable, holder: string): Promise<void> {
   await query(db, 'UPDATE directory_sweep SET cursor = NULL WHERE holder = $1', [holder]);
 }
 
-/** Holds the sweep for another lease, while Auth cannot be asked. */
+/** Renews the lease of the sweep while Auth is unavailable. */
 export async function keepSweep(db: Queryable, holder: string, { leaseMs }: SweepSchedule): Promise<void> {
   await query(
     db,
@@ -123,12 +123,12 @@ export async function keepSweep(db: Queryable, holder: string, { leaseMs }: Swee
   );
 }
 
-/** Lets others go on at once, when this process stops. */
+/** Releases the sweep when this process stops, so that another one can continue at once. */
 export async function releaseSweep(db: Queryable, holder: string): Promise<void> {
   await query(db, "UPDATE directory_sweep SET holder = NULL, held_until = '-infinity' WHERE holder = $1", [holder]);
 }
 
-/** Users who are held but were not listed by a rebuild are asked for one by one: Auth says gone, or does not know them. */
+/** Marks stored users that a rebuild did not list, so that each is fetched: Auth reports them as deleted or unknown. */
 export async function markUnlisted(tx: Tx): Promise<number> {
   const rows = await query(
     tx,
@@ -141,7 +141,10 @@ export async function markUnlisted(tx: Tx): Promise<number> {
   return rows.length;
 }
 
-/** What an event claims is asked about until Auth answers. A build that knew no claims may have ended the asking for one, during an upgrade. */
+/**
+ * Resumes fetching users with open deletion claims: a claim is checked until Auth answers. During an upgrade, a build that did not know claims may
+ * have ended the fetching.
+ */
 export async function resumeClaims(tx: Tx): Promise<void> {
   await query(
     tx,

@@ -23,7 +23,7 @@ import {
 import type { UsersClient, UsersPage } from './users-client.ts';
 
 export type SweeperTuning = SweepSchedule & {
-  /** How often it is looked whether a sweep is due, in milliseconds. */
+  /** How often to check whether a sweep is due, in milliseconds. */
   pollMs: number;
 };
 
@@ -38,11 +38,11 @@ export type SweeperParts = {
   tuning: SweeperTuning;
 };
 
-/** What a rebuild came to: users that were listed, and those of them that something changed of. */
+/** The result of a rebuild: the number of users listed, changed, and stored but not listed. */
 export type Rebuilt = { users: number; changed: number; unlisted: number };
 
 export type Sweeper = Loop & {
-  /** Runs a rebuild to its end, through outages of Auth; safe while events arrive. @throws the signal's reason when it is aborted. */
+  /** Runs a rebuild to completion, through outages of Auth; safe while events arrive. @throws the signal's reason when it is aborted. */
   rebuild(signal?: AbortSignal): Promise<Rebuilt>;
 };
 
@@ -52,8 +52,9 @@ type Step =
   | { kind: 'unavailable'; detail: string; pauseMs: number };
 
 /**
- * Compares the directory with Auth's list of users, page by page; each page and the place in the list are one transaction, so that a sweep survives its
- * process. Which states count is up to `applyStates`, so a user whom Auth lists as living again becomes one here, whatever made the tombstone.
+ * Compares the directory with Auth's list of users, page by page. Each page and the position in the list are one transaction, so that a sweep
+ * survives its process. `applyStates` decides which states apply, so a user whom Auth lists as active again becomes active here, whatever created the
+ * tombstone.
  */
 export function createSweeper(parts: SweeperParts): Sweeper {
   const { db, users, telemetry, metrics, cache, onApplied, introduce, tuning } = parts;
@@ -82,7 +83,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     const last = page.next_cursor === null;
     const seenUpTo = page.data.map((user) => user.updated_at).reduce(later, null);
     const taken = await db.transaction(async (tx) => {
-      // first, because it locks the sweep: whoever took it over meanwhile also takes this page
+      // first, because it locks the sweep: a process that has taken it over also processes this page
       if (!(await moveSweep(tx, as, { cursor: page.next_cursor, seenUpTo }, tuning))) return undefined;
       const question = { askedAt: sweep.now, rebuild: sweep.kind === 'rebuild' };
       const advances = await applyStates(tx, page.data, onApplied, question);
@@ -118,7 +119,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     intervalMs: tuning.pollMs,
     async tick(signal) {
       const done = await step(holder, signal);
-      // the loop logs it, and backs off
+      // the loop logs this, and backs off
       if (done.kind === 'unavailable' && !users.open && !signal.aborted) throw new Error(done.detail);
       return done.kind === 'page' && !done.last ? 'more' : 'idle';
     },
@@ -141,7 +142,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
         if (done.kind === 'unavailable') {
           logger.warn('the rebuild of the user directory waits', { error: done.detail });
           await keepSweep(db.pool, rebuilder, tuning);
-          // the pause may be longer than the lease; the client knows when Auth may be asked again
+          // the pause may exceed the lease; the client knows when Auth may be queried again
           const pauseMs = Math.min(done.pauseMs, tuning.leaseMs / 3);
           await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
           continue;
@@ -155,7 +156,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
   };
 }
 
-/** ISO 8601 in UTC with the same precision sorts as text, but precision may differ; dates decide then. */
+/** ISO 8601 in UTC with the same precision sorts as text. If the precision differs, the dates decide. */
 function later(a: string | null, b: string): string {
   if (a === null) return b;
   const [atA, atB] = [Date.parse(a), Date.parse(b)];

@@ -2,26 +2,28 @@ import { instant, uuid } from '@taskwire/contracts';
 import { z } from 'zod';
 
 /**
- * A user as this service holds them. Of a deleted user whose deletion was the first thing heard, nothing but the id is known.
- * `role` is text, because a newer Auth may know roles that this build does not; such a user still belongs in the directory.
+ * A user as stored by this service. For a deleted user whose deletion was the first event received, only the id is known. `role` is text, because a
+ * newer Auth may have roles unknown to this build; such a user still belongs in the directory.
  */
 export type DirectoryUser = {
   id: string;
   version: number;
-  /** Access tokens that were issued before this are not valid any more. */
+  /** Access tokens issued before this time are no longer valid. */
   tokensValidAfter: Date | null;
-  /** Whether the address is verified; null while unknown: the row was fetched by a version that did not keep it. A sweep fills it in within minutes. */
+  /**
+   * Whether the address is verified; null while unknown: the row was fetched by a version that did not store it. A sweep fills it in within minutes.
+   */
   emailVerified: boolean | null;
 } & (
   | { isDeleted: false; email: string; name: string; role: string }
   | { isDeleted: true; email: string | null; name: string | null; role: string | null }
 );
 
-/** What the directory reads of Auth's internal user: its own, tolerant view of the contract, which Pact guards. */
+/** The part of Auth's internal user that the directory reads: its own, tolerant view of the contract, which Pact guards. */
 export const userState = z.object({
   id: uuid,
   email: z.string(),
-  // an Auth that does not say has not verified it
+  // an Auth that does not send the field has not verified the address
   email_verified: z.boolean().default(false),
   name: z.string(),
   role: z.string(),
@@ -34,7 +36,7 @@ export const userState = z.object({
 /** A user's state in Auth at one version. */
 export type UserState = z.output<typeof userState>;
 
-/** A row of directory_users, as far as it is about the user. */
+/** The columns of directory_users that describe the user. */
 export type UserRow = {
   id: string;
   email: string | null;
@@ -47,7 +49,7 @@ export type UserRow = {
   fetched_at: Date | null;
 };
 
-/** The user of a row; `undefined` for one that only an event told of, since nothing is known of them yet. */
+/** The user in a row; `undefined` if only events have mentioned them, since nothing is known about them yet. */
 export function toUser(row: UserRow): DirectoryUser | undefined {
   const { id, version, email, name, role } = row;
   const known = { id, version, tokensValidAfter: row.tokens_valid_after, emailVerified: row.email_verified };
@@ -56,7 +58,7 @@ export function toUser(row: UserRow): DirectoryUser | undefined {
   return { ...known, isDeleted: false, email, name, role };
 }
 
-/** Whether anything differs that services act on; a higher version alone (another spelling of the same state) does not. */
+/** Whether anything differs that services act on; a higher version alone (the same state written differently) does not count. */
 export function differs(before: DirectoryUser | undefined, after: DirectoryUser): boolean {
   return (
     before === undefined ||

@@ -4,26 +4,26 @@ import { userState, type UserState } from './user.ts';
 
 export type UsersPage = { data: UserState[]; next_cursor: string | null };
 
-/** Auth's internal REST API, as far as directories need it. */
+/** The part of Auth's internal REST API that directories need. */
 export type UsersClient = {
   getUser(id: string, signal?: AbortSignal): Promise<Answer<UserState>>;
-  /** One page of all users, with the deleted, by time of change. `updatedSince` is ISO 8601 and inclusive. */
+  /** One page of all users, including deleted ones, by time of change. `updatedSince` is ISO 8601 and inclusive. */
   listUsers(
     place: { updatedSince: string | null; cursor: string | null },
     signal?: AbortSignal,
   ): Promise<Answer<UsersPage>>;
-  /** Whether Auth would not be asked now; work that needs it is not claimed meanwhile. */
+  /** Whether Auth would not be queried now; work that needs it is not claimed in that state. */
   readonly open: boolean;
 };
 
-/** The most that Auth gives; fewer round trips for a fill. */
+/** The maximum that Auth allows; fewer round trips for a fill. */
 const pageSize = 100;
-/** A page is a hundred rows, and nobody waits for it. */
+/** A page has a hundred rows, and no user is waiting for it. */
 const pageTimeoutMs = 10_000;
 
 const usersPage = z.object({ data: z.array(userState), next_cursor: z.string().nullable() });
 
-/** Auth's users over a client with audience `urn:taskwire:auth` and scope `users:read`. */
+/** Reads Auth's users with a client for audience `urn:taskwire:auth` and scope `users:read`. */
 export function createUsersClient(client: ServiceClient): UsersClient {
   return {
     get open() {

@@ -1,9 +1,9 @@
 type Json = { readonly [key: string]: unknown };
 
-/** Which way a value travels: what callers send must not be asked more of, what they get must not offer less. */
+/** The direction in which a value travels: requests must not demand more of callers, responses must not offer them less. */
 type Direction = 'sent' | 'got';
 
-/** A change that breaks somebody who was written for the document before, as `<where>: <what>`. */
+/** A change that breaks callers written for the previous document, as `<where>: <what>`. */
 export type Break = string;
 
 /** Changes between two OpenAPI documents of one service that break callers. */
@@ -82,7 +82,7 @@ function contentOf(holder: unknown): { type: string; schema: unknown } | undefin
   return content === undefined ? undefined : { type: content[0], schema: object(content[1])['schema'] };
 }
 
-/** Bounds that only allow less: by the keyword, whether a greater number allows less. */
+/** Keywords that bound a value: for each, whether a greater or a smaller number allows less. */
 const bounds: Readonly<Record<string, 'greater' | 'smaller'>> = {
   minimum: 'greater',
   minLength: 'greater',
@@ -107,7 +107,7 @@ function schemaComparison(beforeDocument: Json, afterDocument: Json): Compare {
   };
 }
 
-/** Of a union, callers may send any branch of before, and know how to read those only. */
+/** For a union: callers may still send every old branch, and can read only the old branches. */
 function unionBreaks(where: string, was: Json[], is: Json[], direction: Direction, compare: Compare): Break[] {
   const [needed, offered] = direction === 'sent' ? [was, is] : [is, was];
   return needed
@@ -139,7 +139,7 @@ function narrowed(where: string, before: Json, after: Json): Break[] {
     if (typeof is !== 'number') return false;
     return typeof was !== 'number' || (less === 'greater' ? is > was : is < was);
   });
-  // whether another pattern takes less cannot be told, so it counts as if it did
+  // whether a changed format or pattern accepts less cannot be determined, so any change counts as stricter
   const shapes = ['format', 'pattern'].filter(
     (keyword) => after[keyword] !== undefined && after[keyword] !== before[keyword],
   );

@@ -11,12 +11,12 @@ const services: Readonly<Record<string, { title: string; port: number; routes: R
   notifications: { title: 'Taskwire Notifications', port: 3003, routes: notificationsRoutes },
 };
 
-/** The form of a document in its file. */
+/** A document and the path of its file. */
 export type Document = { path: string; content: unknown };
 
 /**
- * All generated documents with their paths below `contracts/`. Routes for services are in documents of their own, because the gateway does not have
- * them, and front ends should not see what they cannot call.
+ * All generated documents with their paths below `contracts/`. Routes for services have documents of their own, because the gateway does not expose
+ * them, and front ends should not see routes that they cannot call.
  */
 export function allDocuments(): Document[] {
   return [

@@ -7,7 +7,7 @@ type Json = { [key: string]: unknown };
 /** The types of all events, sorted. */
 export const eventTypes = (Object.keys(events) as EventType[]).sort();
 
-/** The JSON Schema of an event's payload, which stands by itself. */
+/** The self-contained JSON Schema of an event's payload. */
 export function eventSchema(type: EventType): JsonSchema {
   return {
     $schema: 'https://json-schema.org/draft/2020-12/schema',
@@ -43,7 +43,7 @@ const properties = `AMQP properties of every message:
 
 A message may come more than once, and late: remember message ids. Fields may be added to payloads and headers within a schema version.`;
 
-/** An AsyncAPI 3 document of all events: one topic exchange, one channel for each routing key. */
+/** An AsyncAPI 3 document of all events: one topic exchange, and one channel for each routing key. */
 export function asyncApiDocument(): Json {
   return {
     asyncapi: '3.0.0',

@@ -3,7 +3,7 @@ import type { JsonSchema } from './json-schema.ts';
 const uuid = '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42';
 const instant = '2026-11-20T15:57:51.123456Z';
 
-/** Values that read better than what their schema alone would give. */
+/** Values that read better than those derived from their schema alone. */
 const byName: Readonly<Record<string, unknown>> = {
   email: 'ann@example.com',
   name: 'Ann Example',
@@ -18,7 +18,7 @@ const byName: Readonly<Record<string, unknown>> = {
   resource: 'urn:taskwire:auth',
 };
 
-/** A value that fits the schema, always the same; optional properties are in it, unless their value would be the default. */
+/** A deterministic value that fits the schema. Optional properties are included, unless their value would be the default. */
 export function exampleOf(schema: JsonSchema, name = ''): unknown {
   if (schema['const'] !== undefined) return schema['const'];
   const options = schema['enum'];
@@ -49,7 +49,7 @@ function exampleObject(schema: JsonSchema): unknown {
   return Object.fromEntries(wanted.map(([name, property]) => [name, exampleOf(property, name)]));
 }
 
-/** Of `assign` and `assignee_id` a request has one at most; client credentials are in the header. */
+/** Whether a property excludes another one: a request has at most one of `assign` and `assignee_id`; client credentials are in the header. */
 function isExclusive(name: string, schema: JsonSchema): boolean {
   const properties = (schema['properties'] ?? {}) as Record<string, JsonSchema>;
   return (name === 'assign' && 'assignee_id' in properties) || name.startsWith('client_');

@@ -7,7 +7,7 @@ import { deadLetter, deadLetterDetail } from '../rest/dead-letters.ts';
 /** A JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it). */
 export type JsonSchema = { [keyword: string]: unknown };
 
-/** Schemas that documents define once, under this name. */
+/** Schemas that documents define once, under these names. */
 const shared: Readonly<Record<string, z.ZodType>> = {
   User: schemas.user,
   ListedUser: schemas.listedUser,
@@ -28,23 +28,23 @@ type Names = ReadonlyMap<unknown, string>;
 
 const nameOf: Names = new Map(Object.entries(shared).map(([name, schema]) => [schema, name]));
 
-/** What callers send, before defaults and transforms. */
+/** The JSON Schema of values that callers send, before defaults and transforms. */
 export function inputSchema(schema: z.ZodType): JsonSchema {
   return convert(schema, 'input');
 }
 
-/** What callers get. Fields that are not named may be added at any time, so they are not forbidden. */
+/** The JSON Schema of values that callers receive. Additional fields are not forbidden, since fields may be added at any time. */
 export function outputSchema(schema: z.ZodType): JsonSchema {
   return convert(schema, 'output');
 }
 
-/** The same, with references to `#/components/schemas/…` for what is shared. */
+/** The same as `outputSchema`, with references to `#/components/schemas/…` for shared schemas. */
 export function referringSchema(schema: z.ZodType): JsonSchema {
   const name = nameOf.get(schema);
   return name === undefined ? convert(schema, 'output', nameOf) : reference(name);
 }
 
-/** The shared schemas that a document refers to, also through one another, by name. */
+/** The shared schemas that a document refers to, directly or through one another, by name. */
 export function componentsOf(document: unknown): Record<string, JsonSchema> {
   const components: Record<string, JsonSchema> = {};
   const queue = referencesIn(document);
@@ -68,7 +68,7 @@ function reference(name: string): JsonSchema {
 function convert(schema: z.ZodType, io: 'input' | 'output', names: Names = new Map()): JsonSchema {
   const { $schema: _, ...converted } = z.toJSONSchema(schema, {
     io,
-    // a transform has no schema; what it makes is described in words
+    // a transform has no schema; its result is described in words
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema, path }) {
       const name = path.length > 0 ? names.get(zodSchema) : undefined;
@@ -77,12 +77,12 @@ function convert(schema: z.ZodType, io: 'input' | 'output', names: Names = new M
         Object.assign(jsonSchema, reference(name));
         return;
       }
-      // zod closes every object that is written; only strictObject means it
+      // zod closes every object schema; only strictObject means it
       if (zodSchema._zod.def.type === 'object' && !isStrict(zodSchema)) delete jsonSchema.additionalProperties;
-      // every z.int() is a safe integer; saying so says nothing
+      // every z.int() is a safe integer, so the bound adds nothing
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      // the patterns of these say the same at length
+      // the patterns of these formats only repeat them at length
       if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
     },
   });

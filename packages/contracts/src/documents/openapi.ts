@@ -11,12 +11,12 @@ const tagExample = '"3-aJ0C1kgWqZQpUeF2hQ8s1w7Yb9E"';
 export type OpenApiOptions = {
   title: string;
   description: string;
-  /** Where the paths are; `/` is wherever the document was read from. */
+  /** The base URL of the paths; `/` is the origin from which the document was read. */
   serverUrl: string;
   routes: readonly Route[];
 };
 
-/** An OpenAPI 3.1 document of these routes. The same routes give the same document, key by key. */
+/** An OpenAPI 3.1 document of these routes. The same routes produce the same document, key by key. */
 export function openApiDocument({ title, description, serverUrl, routes }: OpenApiOptions): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) (paths[route.path] ??= {})[route.method] = operation(route);
@@ -57,7 +57,7 @@ function listed(name: string, items: readonly Json[]): Json {
 
 // ---- who may call -------------------------------------------------------------------------------------------------------------
 
-/** What the security requirements of OpenAPI cannot express stands in the description. */
+/** The description, with the conditions that OpenAPI's security requirements cannot express. */
 function description(route: Route): Json {
   const isFirstParty = route.access.kind === 'user' && route.access.firstParty === true;
   const sentences = [
@@ -68,11 +68,11 @@ function description(route: Route): Json {
 }
 
 function security(route: Route): Json {
-  // one of the scopes suffices, so each is a requirement of its own
+  // one scope suffices, so each is a requirement of its own
   if (route.access.kind === 'user') return { security: route.access.scopes.map((scope) => ({ user: [scope] })) };
   if (route.access.kind === 'service') return { security: [{ service: [route.access.scope] }] };
   if (route.access.user === 'optional') return { security: [{}, { user: [] }] };
-  // the one form is OAuth's token endpoint, where the client may also be named in the body
+  // the only form is OAuth's token endpoint, where the client may also be identified in the body
   return route.bodyType === undefined ? {} : { security: [{ client: [] }, {}] };
 }
 
@@ -110,14 +110,14 @@ function securitySchemes(routes: readonly Route[]): Json {
   };
 }
 
-// ---- what is sent -------------------------------------------------------------------------------------------------------------
+// ---- requests -------------------------------------------------------------------------------------------------------------------
 
 function parametersIn(place: 'path' | 'query', schema: Route['query']): Json[] {
   if (schema === undefined) return [];
   const required = (inputSchema(schema)['required'] ?? []) as string[];
   const asSent = propertiesOf(inputSchema(schema));
   return Object.entries(propertiesOf(outputSchema(schema))).map(([name, made]) => {
-    // a number is text in a URL, but callers think of it as a number; where the schema makes something that has no schema, text it is
+    // a number is text in a URL, but callers think of it as a number; where the transform's result has no schema, it stays text
     const { description, ...rest } = Object.keys(made).some((keyword) => keyword === 'type' || keyword === 'anyOf')
       ? made
       : (asSent[name] ?? made);
@@ -182,7 +182,7 @@ function requestBody(route: Route): Json {
   };
 }
 
-// ---- what is answered -----------------------------------------------------------------------------------------------------------
+// ---- responses ------------------------------------------------------------------------------------------------------------------
 
 const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` });
 

@@ -1,7 +1,7 @@
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
 import type { Route } from '../rest/route.ts';
 
-/** Every problem that a route can answer, in the order of the table of codes. Public routes have the gateway's problems too. */
+/** Every problem that a route can return, in the order of the table of codes. Public routes include the gateway's problems. */
 export function problemsOf(route: Route): ProblemCode[] {
   const found = new Set<string>([...(route.problems ?? []), ...general(route)]);
   return (Object.keys(problemTypes) as ProblemCode[]).filter((code) => found.has(code));
@@ -31,12 +31,12 @@ function* general(route: Route): Generator<ProblemCode> {
   if (route.access.kind !== 'service') yield* ['uri_too_long', 'rate_limited', 'bad_gateway', 'timeout'] as const;
 }
 
-/** The codes of a route by their status. */
+/** The problem codes of a route by status. */
 export function problemsByStatus(route: Route): Map<number, ProblemCode[]> {
   return Map.groupBy(problemsOf(route), (code) => problemTypes[code].status);
 }
 
-/** A problem document as it could be answered. */
+/** An example of a problem document. */
 export function problemExample(code: ProblemCode): unknown {
   const { title, status } = problemTypes[code];
   return {

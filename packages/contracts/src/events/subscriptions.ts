@@ -1,8 +1,8 @@
 import type { EventType } from './events.ts';
 
 /**
- * The binding keys by which each service hears of others. Auth hears of nobody. The broker's permissions are made from this table, so a service
- * cannot bind its queue to more than it lists.
+ * The binding keys with which each service subscribes to the events of others. Auth subscribes to none. The broker's permissions are generated from
+ * this table, so a service cannot bind its queue to more than it lists.
  */
 export const subscriptions: Readonly<Record<'auth' | 'tasks' | 'notifications', readonly string[]>> = {
   auth: [],
@@ -10,7 +10,7 @@ export const subscriptions: Readonly<Record<'auth' | 'tasks' | 'notifications', 
   notifications: ['auth.user.*', 'auth.account.*', 'tasks.#'],
 };
 
-/** The service that publishes events of this type: the first word of the routing key. Nobody else may. */
+/** The only service that may publish events of this type: the first word of the routing key. */
 export function publisherOf(type: EventType | (string & {})): string {
   return type.split('.')[0] ?? '';
 }

@@ -1,6 +1,6 @@
 /**
- * What an application may do in the name of a user (RFC 6749 section 3.3). `admin` covers administration: other people, roles, the audit
- * log, dead letters, and reassigning everything at once. Tokens of the JSON API carry all of them.
+ * Scopes that an application may have on behalf of a user (RFC 6749 section 3.3). `admin` covers administration: other people, roles, the audit log,
+ * dead letters, and reassigning all tasks at once. Tokens of the JSON API have all scopes.
  */
 export const userScopes = [
   'tasks:read',
@@ -14,15 +14,15 @@ export const userScopes = [
 
 export type UserScope = (typeof userScopes)[number];
 
-/** What a service may do in its own name. */
+/** Scopes that a service may have on its own behalf. */
 export const serviceScopes = ['users:read', 'tasks:read', 'account_links:read'] as const;
 
 export type ServiceScope = (typeof serviceScopes)[number];
 
 /**
- * The audiences of access tokens (RFC 8707), one for each service, with the scopes that exist there: those that users allow an application,
- * and those that a service uses in its own name. No client can be registered for any other. `tasks:read` is both: for a user it opens what
- * the user may read, for a service every task.
+ * The audiences of access tokens (RFC 8707), one for each service, with its scopes: those that users grant to an application, and those that a
+ * service uses on its own behalf. No client can be registered for any other scope. `tasks:read` is both: on behalf of a user it grants access to what
+ * the user may read, on behalf of a service to every task.
  */
 export const audiences = {
   'urn:taskwire:auth': { user: ['account:read', 'account:write', 'admin'], service: ['users:read', 'account_links:read'] },
@@ -32,29 +32,29 @@ export const audiences = {
 
 export type Audience = keyof typeof audiences;
 
-/** The `client_id` of tokens that the JSON API issues: the product's own front end. No registered client may use this name. */
+/** The `client_id` of tokens issued by the JSON API: the product's own front end. No registered client may use this name. */
 export const firstPartyClient = 'first-party';
 
-/** What a user may be. */
+/** The role of a user. */
 export type Role = 'admin' | 'manager' | 'member';
 
-/** Access of a logged-in user. */
+/** The access requirements for a logged-in user. */
 export type UserAccess = {
   kind: 'user';
-  /** Scopes that open the route; the token needs one of them. A handler may ask for more, depending on what is changed. */
+  /** Scopes that grant access to the route; the token needs one of them. A handler may require more, depending on the change. */
   scopes: readonly UserScope[];
   /** Roles that may call the route; all of them when absent. */
   roles?: readonly Role[];
-  /** Only tokens of the JSON API: what no third party may ever do in the name of a user. */
+  /** Only tokens of the JSON API: for operations that no third party may ever perform on behalf of a user. */
   firstParty?: true;
-  /** Only within five minutes of a log-in or a reauthentication (step-up): what a person cannot undo. */
+  /** Only within five minutes of a log-in or a reauthentication (step-up): for operations that cannot be undone. */
   recentLogin?: true;
-  /** Open to accounts whose address is not verified, although the service requires verified addresses. */
+  /** Open to accounts with an unverified address, although the service requires verified addresses. */
   unverified?: true;
 };
 
 /**
- * Who may call a route: anybody, a logged-in user, or a service with a machine-to-machine token of this scope. With `user: 'optional'`
- * anybody may call it, and a user who sends their access token is known; a token that is not valid is refused.
+ * Who may call a route: anyone, a logged-in user, or a service with a machine-to-machine token of this scope. With `user: 'optional'` anyone may call
+ * it, and a user who sends their access token is identified; an invalid token is rejected.
  */
 export type Access = { kind: 'anyone'; user?: 'optional' } | UserAccess | { kind: 'service'; scope: ServiceScope };

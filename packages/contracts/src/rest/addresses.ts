@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { defineRoute } from './route.ts';
 import { givenPassword } from './schemas.ts';
 
-/** What stands behind `token=` in a link of a mail. */
+/** The value of `token=` in a link of a mail. */
 export const linkToken = z.string().min(1).max(200);
 
-/** Operations on a change of an e-mail address, which begins with `changeUser`. */
+/** Operations on a change of e-mail address, which begins with `changeUser`. */
 export const addressRoutes = {
   confirmEmail: defineRoute({
     method: 'post',

@@ -3,7 +3,7 @@ import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
 import { listOf, page, queryTime, searchText } from './schemas.ts';
 
-/** What the audit log has entries of. New ones are only added. */
+/** The actions recorded in the audit log. The list only grows. */
 export const auditActions = [
   'login',
   'logout',
@@ -78,7 +78,7 @@ export const auditEntry = z.object({
   client_request_id: z.string().nullable().describe('the X-Request-Id that the caller sent, as it claims'),
 });
 
-/** An address, or a network as address/bits. */
+/** An IP address, or a network in the form address/bits. */
 const networks = [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()];
 const network = z
   .string()

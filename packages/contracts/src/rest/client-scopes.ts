@@ -1,25 +1,25 @@
 import { audiences, type Audience } from './access.ts';
 
-/** Whose access a scope is part of: that of a user who allows it, or the client's own. */
+/** Whether a scope applies on behalf of a user who grants it, or on behalf of the client itself. */
 type Holder = 'user' | 'service';
 
 /**
- * What a client of Auth may ask for at each audience. `scopes` are those of users for a client with `authorization_code`, and its own for any
- * other; `own_scopes` are what a client with `authorization_code` may do in its own name besides.
+ * The scopes that a client of Auth may request for each audience. For a client with `authorization_code`, `scopes` are those of users and
+ * `own_scopes` its additional scopes on its own behalf; for any other client `scopes` are its own.
  */
 export type ClientScopes = {
   grant_types: readonly string[];
   grants: readonly { audience: string; scopes: readonly string[]; own_scopes?: readonly string[] | undefined }[];
-  /** Audiences whose tokens it may ask about (RFC 7662). */
+  /** Audiences whose tokens the client may introspect (RFC 7662). */
   introspects?: readonly string[] | undefined;
 };
 
-/** What is wrong with a client: where in its settings, and what to write instead. */
+/** A fault in a client's configuration: its path in the settings, and what to write instead. */
 export type ScopeFault = { path: (string | number)[]; message: string };
 
 const knownAudiences = Object.keys(audiences) as Audience[];
 
-/** Names of scopes before they told reading from writing. */
+/** Former names of scopes, from before reading and writing were separate. */
 const renamed: Readonly<Record<string, string>> = {
   account: 'account:read and account:write',
   tasks: 'tasks:read and tasks:write',
@@ -27,8 +27,8 @@ const renamed: Readonly<Record<string, string>> = {
 };
 
 /**
- * The scopes that a client can get for an audience, in the name of a user or in its own; undefined when it was not granted the audience for
- * that. Whatever else its settings say, these are scopes of the audience and of that kind.
+ * The scopes that a client can get for an audience, on behalf of a user or on its own; undefined when it was not granted the audience for that
+ * purpose. The result has only scopes of that audience and kind, whatever else the client's settings contain.
  */
 export function grantedScopes(
   { grants, grant_types: types }: ClientScopes,
@@ -43,7 +43,7 @@ export function grantedScopes(
   return given?.filter((scope) => known.includes(scope));
 }
 
-/** Everything that a client was granted and cannot get, because there is no such audience or scope, or not for this kind of client. */
+/** All grants that a client cannot use, because the audience or scope does not exist, or is not available to this kind of client. */
 export function scopeFaults({ grants, grant_types: types, introspects = [] }: ClientScopes): ScopeFault[] {
   const isForPeople = types.includes('authorization_code');
   const hasOwnScopes = isForPeople && types.includes('client_credentials');

@@ -22,7 +22,7 @@ export const deadLetter = z.object({
   settled_reason: z.string().nullable(),
 });
 
-/** A dead letter with all that is known of it. */
+/** A dead letter with all its details. */
 export const deadLetterDetail = deadLetter.extend({
   app_id: z.string().nullable(),
   correlation_id: z.string().nullable(),
@@ -39,7 +39,7 @@ export const deadLetterDetail = deadLetter.extend({
     .describe('who settled it'),
 });
 
-/** Which dead letters; what is left out does not matter. */
+/** Criteria for selecting dead letters; an absent criterion matches all. */
 const criteria = {
   key: searchText.optional().describe('the aggregate that the message is about'),
   type: searchText.optional().describe('a type, or a pattern: * is one word, # any number of them'),
@@ -49,10 +49,10 @@ const criteria = {
   until: queryTime.optional().describe('dead at this time or earlier'),
 };
 
-/** Which dead letters are to be settled: of those that match, the ones that are still dead. */
+/** Selects the dead letters to settle: those that match and are still dead. */
 export const deadLetterFilter = z.strictObject(criteria);
 
-/** Which dead letters are listed. */
+/** Selects the dead letters to list. */
 export const deadLetterQuery = z.strictObject({
   ...page,
   ...criteria,
@@ -65,8 +65,8 @@ const access = { kind: 'user', scopes: ['admin'], roles: ['admin'] } as const;
 const tag = 'Dead letters';
 
 /**
- * The operations on the dead letters of a service. Each service has them under its own name, so that operation ids and paths are unique among
- * all documents.
+ * The operations on the dead letters of a service. Each service has them under its own name, so that operation ids and paths are unique across all
+ * documents.
  */
 export function deadLetterRoutes(service: 'tasks' | 'notifications') {
   const path = `/api/v1/admin/dead_letters/${service}`;

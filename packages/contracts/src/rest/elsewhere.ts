@@ -4,7 +4,7 @@ type Elsewhere = NonNullable<Route['elsewhere']>;
 
 const exampleId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
 
-/** What callers send back because they read it. */
+/** Fields set by the server, which callers send back because they read them. */
 const setByServer: Elsewhere = Object.fromEntries(
   ['id', 'creator', 'creator_id', 'created_at', 'updated_at'].map((field) => [field, 'is set by the server; leave it out']),
 );
@@ -25,10 +25,10 @@ const changedByAssign: Elsewhere = {
   assign: `is a field of ${assign}`,
 };
 
-/** Fields of a task that a change of it does not take. */
+/** Fields of a task that its update does not accept. */
 export const ofChangedTask: Elsewhere = { ...setByServer, ...inIfMatch, ...changedByTransition, ...changedByAssign };
 
-/** Fields of a task that are not given to a new one. */
+/** Fields of a task that a new task does not accept. */
 export const ofNewTask: Elsewhere = {
   ...setByServer,
   version: 'is set by the server; leave it out',
@@ -37,7 +37,7 @@ export const ofNewTask: Elsewhere = {
   assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
-/** Fields of a task that its assignment does not take. */
+/** Fields of a task that an assignment does not accept. */
 export const ofAssignment: Elsewhere = {
   assign: 'is sent without assignee_id: {"assign": "random"} has somebody chosen',
   ...inIfMatch,
@@ -46,14 +46,14 @@ export const ofAssignment: Elsewhere = {
   user_id: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
-/** Fields of a task that its transition does not take. */
+/** Fields of a task that a transition does not accept. */
 export const ofTransition: Elsewhere = {
   ...inIfMatch,
   ...changedByAssign,
   status: 'is called state, for example {"state": "in_progress"}',
 };
 
-/** Filters of lists of tasks by the names that the fields have. */
+/** Names of task fields that callers use as list filters, where the filter has another name. */
 export const ofTaskFilters: Elsewhere = {
   assignee_id: 'is called assignee in a list, for example ?assignee=me',
   creator_id: `is called creator in a list, for example ?creator=${exampleId}`,
@@ -65,7 +65,7 @@ export const ofTaskFilters: Elsewhere = {
 const passwordRoute =
   'POST /api/v1/auth/change_password, for example {"current_password": "the present one", "new_password": "another one"}';
 
-/** Fields of a user that a change of the user does not take. */
+/** Fields of a user that an update does not accept. */
 export const ofChangedUser: Elsewhere = {
   ...setByServer,
   ...inIfMatch,

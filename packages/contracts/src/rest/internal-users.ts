@@ -3,7 +3,7 @@ import { instant } from '../events/events.ts';
 import { defineRoute } from './route.ts';
 import { idParams, internalUser, listOf, page } from './schemas.ts';
 
-/** A link that is mailed; what it opens is the mail's own secret, so it is asked for when it is sent, and kept nowhere. */
+/** A link for a mail. It contains the mail's secret, so it is requested when the mail is sent, and stored nowhere. */
 const accountLink = z.object({
   email: z.string().describe('the address that it is for, and that alone'),
   link: z.url(),
@@ -20,7 +20,7 @@ const accountLink = z.object({
   deleted_unless_verified_by: instant.optional().describe('when an account whose address nobody verifies is deleted'),
 });
 
-/** What services ask Auth about users. */
+/** The operations with which services query Auth about users. */
 export const internalUserRoutes = {
   getInternalUser: defineRoute({
     method: 'get',

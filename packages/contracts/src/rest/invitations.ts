@@ -5,7 +5,7 @@ import { email, idParams, listOf, page, personName } from './schemas.ts';
 
 const invitationStates = ['open', 'used', 'revoked', 'expired'] as const;
 
-/** An invitation as those who invite see it. Its link goes to the invited person alone. */
+/** An invitation as seen by the people who invite. Its link goes only to the invited person. */
 const invitation = z.object({
   id: uuid,
   email: z.string(),

@@ -3,7 +3,7 @@ import { deadLetterRoutes } from './dead-letters.ts';
 import { defineRoute } from './route.ts';
 import { idParams, listOf, notification, page } from './schemas.ts';
 
-/** Notifications' REST API. Everybody sees their own only. */
+/** Notifications' REST API. Users see only their own notifications. */
 export const notificationsRoutes = {
   listNotifications: defineRoute({
     method: 'get',

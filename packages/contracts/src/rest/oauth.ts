@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineRoute } from './route.ts';
 
-/** The OAuth 2.0 token answer (RFC 6749 section 5.1). */
+/** The OAuth 2.0 token response (RFC 6749 section 5.1). */
 export const tokenResponse = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
@@ -11,7 +11,7 @@ export const tokenResponse = z.object({
   id_token: z.string().optional().describe('with the scope openid'),
 });
 
-/** RFC 6749 section 5.2, which is not a problem document. */
+/** The OAuth 2.0 error response (RFC 6749 section 5.2), which is not a problem document. */
 const tokenError = z.object({ error: z.string(), error_description: z.string().optional() });
 
 const formField = z.string().optional();
@@ -22,7 +22,7 @@ const clientAuthentication = {
   client_assertion: formField.describe('private_key_jwt; its audience is the issuer'),
 };
 
-/** RFC 8414 and OpenID Connect Discovery; more members than these. */
+/** The metadata of RFC 8414 and OpenID Connect Discovery; it has more members than these. */
 const discovery = z.looseObject({
   issuer: z.url(),
   authorization_endpoint: z.url(),
@@ -36,7 +36,7 @@ const discovery = z.looseObject({
 
 const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) });
 
-/** What is below the issuer that a contract can tell. */
+/** The operations below the issuer that a contract can describe. */
 export const oauthRoutes = {
   jwks: defineRoute({
     method: 'get',

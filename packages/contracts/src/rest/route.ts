@@ -1,16 +1,16 @@
 import type { z } from 'zod';
 import type { Access } from './access.ts';
 
-/** What a write expects in the header If-Match: nothing, a version or `*`, or the same but never missing (428). */
+/** Whether a write accepts the header If-Match, with a version or `*`: optionally, or as a requirement (428 when missing). */
 export type IfMatch = 'optional' | 'required';
 
 /**
- * One operation of a REST API: what is validated, documented, and given types from. A part that is absent is not accepted: a route
- * without `query` refuses query parameters, one without `body` refuses a body.
+ * One operation of a REST API: the source of validation, documentation and types. An absent part is not accepted: a route without `query` rejects
+ * query parameters, one without `body` rejects a body.
  */
 export type Route = {
   method: 'get' | 'post' | 'patch' | 'delete';
-  /** OpenAPI style, for example `/api/v1/tasks/{id}`. */
+  /** An OpenAPI path template, for example `/api/v1/tasks/{id}`. */
   path: string;
   operationId: string;
   summary: string;
@@ -21,48 +21,48 @@ export type Route = {
   query?: z.ZodObject;
   body?: z.ZodType;
   /**
-   * Fields that callers expect in the query or the body and that are not there, each with what to do instead: a sentence without its subject, such as
-   * `is changed with POST …, for example {…}`. The refusal of such a field says it.
+   * Fields that callers expect in the query or the body but that do not exist there, each with what to do instead: a sentence without its subject,
+   * such as `is changed with POST …, for example {…}`. The response that rejects such a field includes it.
    */
   elsewhere?: Readonly<Record<string, string>>;
-  /** Whether the body may be left out. */
+  /** Whether the body may be omitted. */
   optionalBody?: true;
   ifMatch?: IfMatch;
   /** Whether the route takes an Idempotency-Key (draft-ietf-httpapi-idempotency-key-header). */
   idempotent?: boolean;
-  /** Statuses of success, each with the schema of its body, or null for none. */
+  /** Success statuses, each with the schema of its body, or null for no body. */
   responses: Readonly<Record<number, z.ZodType | null>>;
-  /** The path of what a 201 has created, with its id from the body in the place of `{id}`; sent as Location. Every route with a 201 has it. */
+  /** The path of the resource created by a 201, with its id from the body in place of `{id}`; sent as Location. Every route with a 201 has it. */
   location?: string;
-  /** Whether the answer has an ETag. */
+  /** Whether the response has an ETag. */
   etag?: boolean;
   /**
-   * Whether the caller may store the answer of a GET and use it again after asking whether it is still current. Every other answer is
-   * `no-store`, so people's data never gets this.
+   * Whether the caller may store the response to a GET and reuse it after revalidation. Every other response is `no-store`, so personal data never
+   * gets this.
    */
   storable?: boolean;
-  /** Codes of problems beyond those that every route of its kind can answer. */
+  /** Problem codes beyond those that every route of its kind can return. */
   problems?: readonly string[];
-  /** The media type of the body, where it is not JSON. */
+  /** The media type of the body, if it is not JSON. */
   bodyType?: 'application/x-www-form-urlencoded';
-  /** The largest body in bytes, where the limit of its path does not fit; see `bodyLimitOf`. */
+  /** The maximum body size in bytes, if the limit of its path does not fit; see `bodyLimitOf`. */
   maxBodyBytes?: number;
 };
 
-/** Log-ins, tokens and forms have some hundred bytes, and anybody may send them. */
+/** Log-ins, tokens and forms have a few hundred bytes, and anyone may send them. */
 const authBodyBytes = 16 * 1024;
-/** Most requests have some hundred bytes; the longest texts of a request fit several times. */
+/** Most requests have a few hundred bytes; the longest texts of a request fit several times. */
 const usualBodyBytes = 64 * 1024;
 
 /**
- * The largest body of a route, or of a path that no contract describes, in bytes. The body readers of the services and the gateway take their
- * limits from here; a larger body is answered with 413 `payload_too_large`.
+ * The maximum body size in bytes for a route, or for a path that no contract describes. The body readers of the services and the gateway take their
+ * limits from here; a larger body is rejected with 413 `payload_too_large`.
  */
 export function bodyLimitOf({ path, maxBodyBytes }: Pick<Route, 'path' | 'maxBodyBytes'>): number {
   return maxBodyBytes ?? (/^\/(api\/v1\/auth|oidc)(\/|$)/.test(path) ? authBodyBytes : usualBodyBytes);
 }
 
-/** Declares a route, keeping its literal types. */
+/** Declares a route and keeps its literal types. */
 export function defineRoute<const R extends Route>(route: R): R {
   return route;
 }

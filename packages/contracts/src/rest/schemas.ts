@@ -2,19 +2,19 @@ import { hasAddress, hasHiddenCharacter, hasVisibleCharacter, readingKey } from 
 import { z } from 'zod';
 import { instant, uuid } from '../events/events.ts';
 
-/** Roles in the order of what they may do. */
+/** Roles, from the most to the least powerful. */
 export const roles = ['admin', 'manager', 'member'] as const;
 export const role = z.enum(roles);
 
-/** States of a task. */
+/** The states of a task. */
 export const taskStates = ['draft', 'assigned', 'in_progress', 'completed', 'cancelled'] as const;
 export const taskState = z.enum(taskStates);
 
-/** Importance of a task, from least to most. */
+/** The priority of a task, from lowest to highest. */
 export const priorities = ['low', 'normal', 'high', 'urgent'] as const;
 export const priority = z.enum(priorities);
 
-/** Text without control characters (a NUL cannot be stored, others break mail headers and terminals) and without spaces around it. */
+/** Text without control characters (a NUL cannot be stored, others break mail headers and terminals) and without surrounding spaces. */
 const line = z
   .string()
   .trim()
@@ -26,8 +26,8 @@ const prose = z
   .regex(/^[^\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]*$/u, 'must not have control characters');
 
 /**
- * A dot-string of RFC 5321 section 4.1.2 with at most 64 characters before the @, and 254 in all. Domains of other scripts are accepted and kept in
- * their ASCII form (IDNA, RFC 5891), which every mail server takes. Case is folded for comparison by Auth, not here.
+ * A dot-string of RFC 5321 section 4.1.2 with at most 64 characters before the @, and 254 in all. Domains in other scripts are accepted and stored in
+ * their ASCII form (IDNA, RFC 5891), which every mail server accepts. Case is folded for comparison by Auth, not here.
  */
 export const email = z
   .string()
@@ -37,16 +37,16 @@ export const email = z
   .pipe(z.email({ pattern: z.regexes.html5Email, error: 'must be an e-mail address, for example ann@example.org' }).max(254))
   .refine(hasMailboxName, 'must have 1 to 64 characters before the @, without a dot at the beginning, at the end or after another dot');
 
-/** What somebody types to log in: any text, with the domain in the form in which addresses are kept. */
+/** The address entered to log in: any text, with the domain in the form in which addresses are stored. */
 export const givenEmail = z.string().trim().min(1).max(254).transform(withAsciiDomain);
 
-/** The text with its domain in ASCII; as it is when there is no domain that has such a form. */
+/** The text with its domain in ASCII; unchanged if its domain has no ASCII form. */
 function withAsciiDomain(text: string): string {
   const at = text.lastIndexOf('@');
   const domain = text.slice(at + 1);
-  // what is ASCII already stays as it was written
+  // an ASCII domain stays as it was written
   if (at < 1 || /^[\x20-\x7e]*$/.test(domain)) return text;
-  // a URL's host goes through the same algorithm (UTS 46); other parts of a URL must not come in with it
+  // a URL's host goes through the same algorithm (UTS 46); other parts of a URL must not slip in with it
   if (/[\s/?#:@\\[\]%]/u.test(domain)) return text;
   const host = URL.parse(`https://${domain}/`)?.hostname;
   return host === undefined || host === '' ? text : `${text.slice(0, at)}@${host}`;
@@ -58,16 +58,16 @@ function hasMailboxName(text: string): boolean {
 }
 export const searchText = line.min(1).max(100);
 
-/** What must show something: zero-width characters, fillers, tags and the like alone are no title and no name. */
+/** Requires a visible character: zero-width characters, fillers, tags and the like alone are not a title or a name. */
 const nothingVisible = { message: 'must have a character that can be seen', params: { code: 'nothing_visible' }, abort: true };
 const visibleLine = (most: number) => line.min(1, { abort: true }).max(most, { abort: true }).refine(hasVisibleCharacter, nothingVisible);
 
-/** Why somebody did what they did, for those who look later. */
+/** The reason for an action, for people who review it later. */
 export const reasonText = visibleLine(500);
 
 /**
- * A person's name as others read it, in mails too. It has something to see, nothing that hides or reorders text, and no web or e-mail address: names reach
- * people who never asked for them. The length is checked first and ends the check, so that no long text is searched.
+ * A person's name as others read it, also in mails. It has something visible, nothing that hides or reorders text, and no web or e-mail address:
+ * names reach people who never asked for them. The length is checked first and a failure ends validation, so that no long text is searched.
  */
 export const personName = visibleLine(100)
   .refine((name) => !hasHiddenCharacter(name), {
@@ -86,7 +86,7 @@ export const givenPassword = z.string().min(1).max(256);
 
 export const title = visibleLine(200);
 export const description = prose.max(10_000);
-/** Kept in one of the ways in which its characters can be written (NFC), so that whoever compares labels finds those that are the same. */
+/** Stored in one normal form (NFC), so that comparing labels finds those that are equal. */
 export const label = line
   .normalize('NFC')
   .min(1, { abort: true })
@@ -97,8 +97,8 @@ export const labels = z
   .max(20)
   .refine((list) => new Set(list.map(readingKey)).size === list.length, 'must not repeat a label, in whichever way its characters are written');
 /**
- * An instant as callers give it: RFC 3339 with an offset, as fine as nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
- * fractions without end are an attack on whatever parses them.
+ * An instant as callers send it: RFC 3339 with an offset, with up to nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
+ * unbounded fractions are an attack on parsers.
  */
 const givenInstant = z.iso
   .datetime({ offset: true, error: 'must be a date, a time with seconds and an offset, for example 2026-11-28T12:00:00Z' })
@@ -106,7 +106,7 @@ const givenInstant = z.iso
   .refine((text) => !/\.\d{10}/.test(text), 'must have at most 9 digits after the second')
   .refine((text) => !/[+-](1[6-9]|2\d):\d\d$/.test(text), 'must have an offset below 16 hours');
 
-/** A due date is any instant with an offset; it is answered in UTC. */
+/** A due date is any instant with an offset; responses have it in UTC. */
 export const dueAt = givenInstant;
 
 const userFields = z.object({
@@ -127,7 +127,7 @@ export const user = userFields.extend({
     .describe('the address that replaces `email` once the link mailed to it is used; shown to the user and to admins'),
 });
 
-/** What services see of a user, also of a deleted one. */
+/** A user as services see them, including a deleted user. */
 export const internalUser = userFields.extend({
   email: z.string().describe('empty when what is personal of a deleted user was erased'),
   is_deleted: z.boolean(),
@@ -140,7 +140,7 @@ export const listedUser = user.extend({
   restorable_until: instant.optional().describe('of deleted users only: until when an admin can restore the account'),
 });
 
-/** What a log-in is answered with. */
+/** The response to a log-in. */
 export const session = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
@@ -215,7 +215,7 @@ export const notification = z.object({
 
 export const fieldError = z.object({ field: z.string(), code: z.string(), message: z.string() });
 
-/** RFC 9457, with Taskwire's members: https://www.rfc-editor.org/rfc/rfc9457 */
+/** RFC 9457, with Taskwire's extension members: https://www.rfc-editor.org/rfc/rfc9457 */
 export const problem = z.object({
   type: z.string(),
   title: z.string(),
@@ -231,7 +231,7 @@ export function listOf<S extends z.ZodType>(item: S) {
   return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
 }
 
-/** A whole number in a query parameter. */
+/** An integer in a query parameter. */
 function queryInteger(min: number, max: number) {
   return z.string().regex(/^\d{1,6}$/, 'must be a whole number').transform(Number).pipe(z.int().min(min).max(max));
 }

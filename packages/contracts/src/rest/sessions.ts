@@ -3,7 +3,7 @@ import { instant, uuid } from '../events/events.ts';
 import { defineRoute } from './route.ts';
 import { idParams, listOf, page } from './schemas.ts';
 
-/** A log-in that still gives access. */
+/** A log-in whose access is still valid. */
 export const openSession = z.object({
   id: uuid,
   kind: z.enum(['api', 'browser']).describe('api: a log-in at this API; browser: a log-in at the OpenID pages, which applications use'),
@@ -18,7 +18,7 @@ export const openSession = z.object({
   current: z.boolean().describe('whether it is the session of the access token'),
 });
 
-/** What a user allowed an application. */
+/** The access that a user granted to an application. */
 export const consent = z.object({
   id: uuid,
   client: z.object({ id: z.string(), name: z.string() }),

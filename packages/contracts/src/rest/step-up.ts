@@ -3,8 +3,8 @@ import { defineRoute } from './route.ts';
 import { givenPassword, idParams, session, user } from './schemas.ts';
 
 /**
- * The caller's own password, in place of a log-in of the last five minutes (step-up). First-party tokens only: no application may handle a
- * person's password.
+ * The caller's own password, as an alternative to a log-in within the last five minutes (step-up). First-party tokens only: no application may handle
+ * a person's password.
  */
 export const stepUp = {
   current_password: givenPassword
@@ -12,10 +12,10 @@ export const stepUp = {
     .describe("the caller's own password, instead of a log-in of the last five minutes; only with a token of the JSON API"),
 };
 
-/** What a route that needs step-up can answer beyond its other problems. */
+/** The problems that step-up adds to a route. */
 export const stepUpProblems = ['reauthentication_required', 'wrong_password', 'rate_limited'] as const;
 
-/** Operations of Auth that there are because of step-up: a new proof, and the way back from a deletion. */
+/** Auth's operations for step-up: reauthentication, and the recovery from a deletion. */
 export const stepUpRoutes = {
   reauthenticate: defineRoute({
     method: 'post',

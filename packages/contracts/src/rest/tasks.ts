@@ -6,8 +6,8 @@ import { defineRoute } from './route.ts';
 import { activity, description, dueAt, idParams, labels, listOf, page, priority, task, taskState, title } from './schemas.ts';
 
 /**
- * A client that escapes every character outside ASCII sends six bytes for each UTF-16 unit. A task with the longest title, description and
- * labels then has 67,200 bytes and its punctuation.
+ * A client that escapes every character outside ASCII sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
+ * then has 67,200 bytes plus punctuation.
  */
 const largestTaskBytes = 72 * 1024;
 
@@ -29,7 +29,7 @@ export const tasksRoutes = {
       ...page,
       state: taskState.optional(),
       assignee: z
-        // without `abort` a union gives the fault of its only text format, and not its own message
+        // without `abort` a union reports the fault of its only text format instead of its own message
         .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for tasks without a performer')
         .optional()
         .describe('the id of the performer, me for the caller, or none'),

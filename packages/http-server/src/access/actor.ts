@@ -1,21 +1,21 @@
 import type { Role, UserScope } from '@taskwire/contracts';
 
-/** A logged-in person, and the application that acts for them. */
+/** A logged-in person, and the application that acts on their behalf. */
 export type UserActor = {
   kind: 'user';
   id: string;
-  /** As the service knows it now, not as the token says, where the service knows the user. */
+  /** The current role as known to the service, not the one in the token, if the service knows the user. */
   role: Role;
-  /** The session that the token was issued in. */
+  /** The session in which the token was issued. */
   sessionId: string | undefined;
   /** The application that holds the token. */
   clientId: string;
-  /** Whether the token was issued by the JSON API, to the product's own front end. */
+  /** Whether the JSON API issued the token, to the product's own front end. */
   isFirstParty: boolean;
   scopes: ReadonlySet<UserScope>;
-  /** When the person last proved who they are: the claim `auth_time`. */
+  /** When the person last proved their identity: the claim `auth_time`. */
   authenticatedAt: Date | undefined;
-  /** Whether the account may only reach itself, since its address is not verified. */
+  /** Whether the account may only access itself, since its address is not verified. */
   isRestricted: boolean;
 };
 

@@ -6,10 +6,13 @@ import { z } from 'zod';
 import type { Actor, ServiceActor, UserActor } from './actor.ts';
 import type { KeySource } from './keys.ts';
 
-/** Tells who sends an `Authorization` header. @throws Problem with status 401 when nobody can be told, 503 when nothing can be checked. */
+/**
+ * Identifies the sender of an `Authorization` header. @throws Problem with status 401 when the sender cannot be identified, 503 when nothing can be
+ * verified.
+ */
 export type Authenticator = { authenticate(authorization: string | undefined): Promise<Actor> };
 
-/** What an access token says of a user. */
+/** The claims of an access token about a user. */
 export type UserClaims = {
   userId: string;
   role: Role;
@@ -21,26 +24,26 @@ export type UserClaims = {
 
 export type JwtAuthenticatorOptions = {
   issuer: string;
-  /** This service's own audience (RFC 8707); tokens for another are refused. */
+  /** This service's own audience (RFC 8707); tokens for any other are rejected. */
   audience: string;
   keys: KeySource;
   /**
-   * What the service itself knows of the user, asked for each request: the role now, whether the account may only reach itself, or that
-   * access has ended. It may fall back on the claims for a user that it does not know yet.
+   * The service's own knowledge of the user, queried for each request: the current role, whether the account may only access itself, or that access
+   * has been revoked. It may fall back on the claims for a user not known yet.
    */
   checkUser(claims: UserClaims): Promise<UserStanding | 'revoked'>;
 };
 
-/** What a service knows of a user. `isRestricted`: the account may only reach itself; false when absent. */
+/** A service's knowledge of a user. `isRestricted`: the account may only access itself; false when absent. */
 export type UserStanding = { role: Role; isRestricted?: boolean };
 
-/** Clocks of two machines may differ by this much, in seconds. */
+/** The tolerated clock difference between two machines, in seconds. */
 const clockTolerance = 5;
-/** Verified tokens that are remembered, so that a signature is checked once and not for every request (about 1 kB each). */
+/** The number of verified tokens kept in the cache, so that a signature is checked once and not for every request (about 1 kB each). */
 const remembered = 5_000;
-/** How long a verified token is remembered, in milliseconds: a key that was withdrawn is noticed after this. */
+/** How long a verified token is cached, in milliseconds: a withdrawn key takes effect within this time. */
 const rememberedMs = 60_000;
-/** Longer texts are not tokens of ours (about 700 characters) and are not worth parsing. */
+/** Longer texts are not Taskwire tokens (about 700 characters) and are not worth parsing. */
 const longestToken = 4_096;
 
 const userClaims = z.object({
@@ -56,8 +59,8 @@ const userClaims = z.object({
 const serviceClaims = z.object({ sub: z.string().min(1), client_id: z.string().min(1), scope: z.string().default('') });
 
 /**
- * Checks bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068): type `at+jwt`, an asymmetric algorithm that fits the key,
- * issuer, audience, times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
+ * Verifies bearer tokens (RFC 6750) that are JWT access tokens (RFC 9068): type `at+jwt`, an asymmetric algorithm that fits the key, issuer,
+ * audience, times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
  */
 export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticator {
   const verified = new LRUCache<string, Verified>({ max: remembered, ttl: rememberedMs });
@@ -94,10 +97,10 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticato
   };
 }
 
-/** What a sound token says; what it says of a user is held against what is known now. */
+/** The contents of a valid token; its claims about a user are checked against the current state. */
 type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims; holder: Holder });
 
-/** What a token alone says of who acts. */
+/** The part of the actor that the token alone determines. */
 type Holder = Omit<UserActor, 'role' | 'isRestricted'>;
 
 function toVerified(payload: JWTPayload): Verified {
@@ -132,11 +135,11 @@ function toHolder({ sub, sid, client_id: clientId, scope, auth_time: at }: z.out
   };
 }
 
-/** Of the product's own front end; its tokens name them too, for those who read tokens elsewhere. */
+/** The scopes of the product's own front end; its tokens list them too, for readers of tokens elsewhere. */
 const everyScope: ReadonlySet<UserScope> = new Set(userScopes);
 
 async function verificationKey(keys: KeySource, kid: string | undefined) {
-  // a key id is a name, not a place: nothing but a listed key is ever used
+  // a key id is a name, not a location: only a listed key is ever used
   const key = kid === undefined || kid.length > 200 ? undefined : await keys.keyFor(kid);
   if (key === undefined) throw new errors.JWKSNoMatchingKey();
   return key;

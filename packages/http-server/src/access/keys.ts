@@ -4,17 +4,17 @@ import { importJWK, type CryptoKey, type JWK } from 'jose';
 import { Counter, Gauge } from 'prom-client';
 import { z } from 'zod';
 
-/** Where verification keys come from. `keyFor` gives undefined for a key id that does not exist. */
+/** A source of verification keys. `keyFor` returns undefined for a key id that does not exist. */
 export type KeySource = { keyFor(kid: string): Promise<CryptoKey | undefined> };
 
-/** Signature algorithms that are accepted, by the type of key; a key never verifies with another. */
+/** Accepted signature algorithms by type of key; a key never verifies with any other algorithm. */
 const algorithms: Readonly<Record<string, string>> = { EC: 'ES256', OKP: 'EdDSA' };
 
-/** How long keys are used before the next request asks for them anew, in the background. Far below the overlap of a rotation. */
+/** The age at which the next request triggers a background refresh of the keys. Far below the overlap of a rotation. */
 const freshMs = 5 * 60_000;
-/** How soon an unknown key id may cause another request: invented ids must not become a stream of them. */
+/** The minimum time between requests caused by unknown key ids: invented ids must not cause a stream of requests. */
 const cooldownMs = 5_000;
-/** How long keys are trusted while Auth cannot be asked. After that a key that leaked and was withdrawn must not live on. */
+/** How long keys are trusted while Auth is unavailable. After that, a leaked and withdrawn key must not remain valid. */
 const maxAgeMs = 24 * 3_600_000;
 const timeoutMs = 3_000;
 
@@ -30,9 +30,9 @@ export type RemoteKeysOptions = {
 };
 
 /**
- * The keys of a JWKS endpoint. Keys that were fetched stay usable through an outage of that endpoint, for at most a day; a key
- * that it no longer lists ends with the next fetch that succeeds. One request at a time, whatever the number of callers.
- * (jose's createRemoteJWKSet forgets its keys when a reload after `cacheMaxAge` fails.)
+ * The keys of a JWKS endpoint. Fetched keys stay usable through an outage of that endpoint, for at most a day; a key no longer listed is removed by
+ * the next successful fetch. One request at a time, whatever the number of callers. (jose's createRemoteJWKSet loses its keys when a reload after
+ * `cacheMaxAge` fails.)
  * @throws Problem `unavailable` while no usable keys are known.
  */
 export function remoteKeys(options: RemoteKeysOptions): KeySource {
@@ -112,11 +112,11 @@ async function fetchKeys(url: string, logger: Logger): Promise<Map<string, Crypt
   return byId;
 }
 
-/** A public JWK as a key that verifies with the one algorithm of its type; undefined for types that are not accepted. */
+/** Imports a public JWK as a key that verifies with the one algorithm of its type; undefined for types that are not accepted. */
 export async function toVerificationKey(jwk: JWK): Promise<CryptoKey | undefined> {
   const algorithm = algorithms[jwk.kty ?? ''];
   if (algorithm === undefined || (jwk.use !== undefined && jwk.use !== 'sig')) return undefined;
-  // a private part has no business here, should somebody ever publish one
+  // drop the private part, in case one is ever published by mistake
   const { d: _private, ...publicPart } = jwk;
   const key = await importJWK(publicPart, algorithm);
   return key instanceof Uint8Array ? undefined : key;

@@ -5,21 +5,21 @@ import { Counter } from 'prom-client';
 import type { RequestIds } from '../request.ts';
 import type { Actor } from './actor.ts';
 
-/** An operation that a known caller may not do: it was answered with 403. */
+/** An operation that an authenticated caller may not perform: the response was 403. */
 export type Refusal = RequestIds & {
   route: Route;
   actor: Actor;
-  /** Of the path, as it was sent. */
+  /** The path parameters, as sent. */
   params: Readonly<Record<string, string | string[]>>;
   code: ProblemCode;
   ip: string;
   headers: Readonly<Record<string, string | string[] | undefined>>;
 };
 
-/** Records a refusal somewhere beside the logs. */
+/** Records a refusal in addition to the logs. */
 export type OnRefusal = (refusal: Refusal) => Promise<void>;
 
-/** Counts and logs each refusal, and passes it on. Whatever fails in that, the caller's answer stays the 403. */
+/** Counts and logs each refusal, and passes it on. If any of this fails, the caller's response is still the 403. */
 export function observeRefusals(telemetry: Telemetry, onRefusal: OnRefusal | undefined) {
   const { logger, metrics } = telemetry;
   const refused = new Counter({

@@ -2,12 +2,12 @@ import type { Access, UserAccess } from '@taskwire/contracts';
 import { insufficientScope, onlyInPerson, problem } from '@taskwire/errors';
 import type { Actor, UserActor } from './actor.ts';
 
-/** How long a log-in counts as recent, in seconds. OWASP ASVS 3.7.1 asks for a new proof before sensitive changes. */
+/** How long a log-in counts as recent, in seconds. OWASP ASVS 3.7.1 requires reauthentication before sensitive changes. */
 const recentSeconds = 5 * 60;
 /** `auth_time` is the time of Auth's database, whose clock may be ahead of this one by as much as for other claims, in seconds. */
 const clockAheadSeconds = 5;
 
-/** Refuses an actor whom the contract of a route does not let in. @throws Problem with status 403. */
+/** Refuses an actor that a route's contract does not admit. @throws Problem with status 403. */
 export function requireAccess(access: Access, actor: Actor): void {
   if (access.kind === 'anyone') requireSomeUser(actor);
   else if (access.kind === 'service') requireService(access.scope, actor);
@@ -15,7 +15,7 @@ export function requireAccess(access: Access, actor: Actor): void {
   else throw problem('forbidden', 'This operation is for users; services have their own operations.');
 }
 
-/** Where a token is optional, the handler decides what it is good for. */
+/** Where a token is optional, the handler decides what it allows. */
 function requireSomeUser(actor: Actor): void {
   if (actor.kind !== 'user') throw problem('forbidden', 'Send the access token of a user, or none.');
 }
@@ -41,7 +41,8 @@ function requireService(scope: string, actor: Actor): void {
 }
 
 /**
- * Step-up: the token must come from a log-in of the last five minutes. `or` names another proof that the operation takes from first-party callers.
+ * Step-up: the token must come from a log-in within the last five minutes. `or` names another proof that the operation accepts from first-party
+ * callers.
  * @throws Problem `reauthentication_required`, with the challenge of RFC 9470 for OAuth clients.
  */
 export function requireRecentLogin(actor: UserActor, { or }: { or?: string } = {}): void {
@@ -56,7 +57,7 @@ export function requireRecentLogin(actor: UserActor, { or }: { or?: string } = {
   });
 }
 
-/** Whether the person proved within the last five minutes who they are. A time in the future proves nothing. */
+/** Whether the person proved their identity within the last five minutes. A time in the future proves nothing. */
 function hasRecentLogin({ authenticatedAt }: UserActor): boolean {
   if (authenticatedAt === undefined) return false;
   const age = (Date.now() - authenticatedAt.getTime()) / 1000;

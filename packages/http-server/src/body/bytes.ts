@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { problem } from '@taskwire/errors';
 
 /**
- * Refuses a body whose announced length is over `limit` bytes, before any of it is read.
+ * Rejects a body whose announced length exceeds `limit` bytes, before reading any of it.
  * @throws Problem `payload_too_large`.
  */
 export function refuseLargeBody(request: IncomingMessage, limit: number): void {
@@ -10,9 +10,9 @@ export function refuseLargeBody(request: IncomingMessage, limit: number): void {
 }
 
 /**
- * Reads a whole body of at most `limit` bytes. A refused body is answered at once; the server discards what still arrives.
- * @throws Problem `payload_too_large`; `unsupported_media_type` for a compressed body, whose size nobody knows before it is unpacked;
- * `bad_request` when the connection ends before the body does.
+ * Reads a whole body of at most `limit` bytes. A rejected body gets its response at once; the server discards the rest as it arrives.
+ * @throws Problem `payload_too_large`; `unsupported_media_type` for a compressed body, whose size is unknown before decompression; `bad_request` when
+ * the connection ends before the body does.
  */
 export async function readBytes(request: IncomingMessage, limit: number): Promise<Buffer> {
   const encoding = request.headers['content-encoding'] ?? 'identity';

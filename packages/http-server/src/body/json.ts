@@ -1,10 +1,10 @@
 import { problem } from '@taskwire/errors';
 
-/** The contracts nest three levels; nobody nests sixteen on purpose. */
+/** The contracts nest three levels; sixteen levels are never intended. */
 const deepestNesting = 16;
 /**
- * The largest request of a contract has some 30 values. Validation and error reports cost about a microsecond for each value, so that a body
- * with this many stays near a millisecond.
+ * The largest request of a contract has about 30 values. Validation and error reports cost about a microsecond for each value, so a body with this
+ * many takes about a millisecond.
  */
 const mostValues = 1_000;
 
@@ -13,7 +13,7 @@ const opening = new Set([0x5b, 0x7b]);
 const closing = new Set([0x5d, 0x7d]);
 
 /**
- * Parses JSON text whose nesting and number of values are bounded, before anything is built from it.
+ * Parses JSON text after checking its nesting and number of values, before building anything from it.
  * @throws Problem `malformed_json`; `invalid_input` for JSON that is nested too deep or has too many values.
  */
 export function parseJson(text: string): unknown {
@@ -31,12 +31,12 @@ export function parseJson(text: string): unknown {
   } catch (error) {
     throw malformed(error);
   }
-  // only an escape can make half of a surrogate pair: the text itself came as UTF-8
+  // only an escape can produce half of a surrogate pair: the text itself arrived as UTF-8
   if (/\\u[dD][89a-fA-F]/.test(text)) requireWellFormed(value, []);
   return value;
 }
 
-/** Half of a surrogate pair is no character; PostgreSQL refuses it, and replacing it would change what was sent. */
+/** Half of a surrogate pair is not a character; PostgreSQL rejects it, and replacing it would change the input. */
 function requireWellFormed(value: unknown, path: readonly string[]): void {
   if (typeof value === 'string') {
     if (value.isWellFormed()) return;
@@ -62,8 +62,8 @@ function malformed(cause?: unknown): Error {
 }
 
 /**
- * What the punctuation of a JSON text says of its shape. Every value but the first follows a comma or an opening bracket, so values are
- * counted by those (an empty array counts as one too many). Text that is not balanced is not JSON.
+ * Derives the shape of a JSON text from its punctuation. Every value but the first follows a comma or an opening bracket, so values are counted by
+ * those (an empty array counts as one too many). Unbalanced text is not JSON.
  */
 function outline(text: string): { isBalanced: boolean; depth: number; values: number } {
   let [open, depth, values] = [0, 0, 1];
@@ -83,7 +83,7 @@ function outline(text: string): { isBalanced: boolean; depth: number; values: nu
   return { isBalanced: open === 0, depth, values };
 }
 
-/** Where the string that begins at `start` has its closing quote; the end of the text when it has none. */
+/** The index of the closing quote of the string that begins at `start`, or the end of the text if it has none. */
 function endOfString(text: string, start: number): number {
   let at = start;
   while (at < text.length && text.charCodeAt(at) !== quote) at += text.charCodeAt(at) === backslash ? 2 : 1;

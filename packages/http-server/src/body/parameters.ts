@@ -1,11 +1,11 @@
 import type { Request, RequestHandler } from 'express';
 import { problem } from '@taskwire/errors';
 
-/** OpenID Connect has the longest queries, with some 25 parameters. The cost of reading a query grows with the square of their number there. */
+/** OpenID Connect has the longest queries, with about 25 parameters. There, the cost of parsing a query grows with the square of their number. */
 const mostParameters = 100;
 
 /**
- * Refuses text in the form of a query (`a=1&b=2`) with more parameters than any request has, before they are told apart.
+ * Rejects text in query form (`a=1&b=2`) with more parameters than any request has, before parsing it.
  * @throws Problem `bad_request`.
  */
 export function refuseManyParameters(text: string): void {
@@ -14,7 +14,7 @@ export function refuseManyParameters(text: string): void {
   if (found > mostParameters) throw problem('bad_request', `Send at most ${mostParameters} parameters.`);
 }
 
-/** Holds the query of every request to that. */
+/** Applies `refuseManyParameters` to the query of every request. */
 export function refuseWideQueries(): RequestHandler {
   return (request: Request, _response, next) => {
     const at = request.url.indexOf('?');

@@ -35,7 +35,7 @@ function hasBody({ headers }: Request): boolean {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Bytes that are not UTF-8 would be stored as U+FFFD, and what they stood for be lost. @throws Problem `malformed_json`. */
+/** Decodes UTF-8 strictly: bytes that are not UTF-8 would be stored as U+FFFD, and their meaning lost. @throws Problem `malformed_json`. */
 function decode(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
