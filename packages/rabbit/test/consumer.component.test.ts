@@ -130,7 +130,8 @@ describe('consumer', () => {
     );
     bench.network.heal();
     await waitFor(async () => (await rabbit.publisher().publish(aMessage())) === 'confirmed');
-    await waitFor(() => seen.received.length === 2);
+    // one whose confirm was lost with its channel may have arrived as well
+    await waitFor(() => seen.received.length >= 2);
   });
 
   it('stops within the time that a process has, although the broker is gone without a word', async function () {
