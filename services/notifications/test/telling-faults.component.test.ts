@@ -79,7 +79,7 @@ describe('Telling people, whatever happens on the way', () => {
     o.around.others.down.add('auth');
     const stranger = o.around.others.addUser('Stranger', 'manager');
     await o.around.publish('tasks.task.unassigned', { ...fact(stranger), unassigned_from: o.ann.id });
-    const sent = await mailed(({ to, subject }) => to.includes(o.ann.email) && subject.startsWith('No longer'));
+    const sent = await mailed(({ to, subject }) => to.includes(o.ann.email) && subject.startsWith('Unassigned from you'));
     expect(sent.text).to.include('Somebody took “Paint the fence” from you');
   });
 
@@ -106,11 +106,13 @@ describe('Telling people, whatever happens on the way', () => {
     const asked = () => o.around.others.requests.filter((request) => request === `GET /tasks/${o.task.id}`).length;
     const performers = Array.from({ length: 40 }, (_, n) => o.around.others.addUser(`P${n}`));
     const payloads = performers.map((performer) => assigned(performer));
+    const began = performance.now();
     for (const payload of payloads) await o.around.publish('tasks.task.assigned', payload);
     await settled();
     // the state says that it is from after all of them
     expect(Date.parse(o.task.updatedAt)).to.be.greaterThan(Date.parse(fact(null).timestamp));
-    expect(asked()).to.be.within(1, 2);
+    // mails look at the task again, and share an answer for two seconds
+    expect(asked()).to.be.within(1, 2 + Math.ceil((performance.now() - began) / 2_000));
     for (const performer of performers) expect(await typesTold(performer)).to.deep.equal(['task.assigned']);
   });
 
