@@ -99,8 +99,8 @@ describe('The life of an account, by mail and in Chromium', function () {
     const { email } = stranger.user;
     const [link = ''] = await links(email, 'verify');
     const [mail] = (await mailsTo(suite(), email)).filter(({ text }) => text.includes(link));
-    expect(mail?.text).to.match(/registered a Taskwire account with this address on \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
-    expect(mail?.text).to.contain('the account is deleted after');
+    expect(mail?.text).to.match(/A Taskwire account was registered with this address on \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect(mail?.text).to.contain('the account will be deleted after');
     const page = await context.newPage();
     await page.goto(link);
     await page.getByRole('button', { name: 'I registered in this browser' }).click();

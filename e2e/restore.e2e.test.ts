@@ -39,7 +39,7 @@ describe('An account that is deleted and restored, through the gateway', () => {
     const removed = await admin.call('DELETE', path, proof(), { 'if-match': '*' });
     expect(removed.status).to.equal(204);
     const notice = await mailed(rosa.user.email, 'Your account was deleted');
-    expect(notice.text).to.match(/restore the account\. They can do so until \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+    expect(notice.text).to.match(/restore the account\. This is possible until \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
     await waitFor(async () => {
       const { body } = await manager.call<Task>('GET', `/api/v1/tasks/${before.id}`);
       return body.assignee_id !== rosa.user.id;

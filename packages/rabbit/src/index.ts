@@ -1,7 +1,8 @@
 export { type ConsumeOptions, type Consumer, type Delivery } from './consumer.ts';
 export { loginsOf, type EventLogins, type Sender } from './logins.ts';
 export { PublishError, type PublishErrorCode } from './publish-error.ts';
-export { type OutgoingMessage, type Publisher, type PublisherLimits } from './publisher.ts';
+export { type PublisherLimits } from './publisher-limits.ts';
+export { type OutgoingMessage, type Publisher } from './publisher.ts';
 export { createRabbit, type Rabbit, type RabbitOptions } from './rabbit.ts';
 export {
   deadExchange,

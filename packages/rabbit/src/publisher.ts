@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
+import { publisherLimits, type PublisherLimits } from './publisher-limits.ts';
 import { endingInTime, supervise, untilAborted } from './supervise.ts';
 
 export type OutgoingMessage = {
@@ -33,30 +34,6 @@ export type Publisher = {
   publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<'confirmed' | 'returned'>;
   /** The number of messages that were written and are not yet settled. */
   inFlight(): number;
-};
-
-export type PublisherLimits = {
-  /**
-   * The maximum number of written and unconfirmed messages. RabbitMQ's quorum queues confirm in batches of their log: a few thousand keep it busy,
-   * more would only wait in memory.
-   */
-  maxInFlight: number;
-  /**
-   * Above the largest event (64 KiB of payload) with its headers; far above RabbitMQ's frame size, and far below the size that would close the
-   * channel.
-   */
-  maxBodyBytes: number;
-  /** How long a message may wait to be written. */
-  waitTimeoutMs: number;
-  /** A broker that confirms nothing for this long has lost its quorum or hangs: the connection is re-established. */
-  confirmTimeoutMs: number;
-};
-
-export const publisherLimits: PublisherLimits = {
-  maxInFlight: 4_000,
-  maxBodyBytes: 1_048_576,
-  waitTimeoutMs: 30_000,
-  confirmTimeoutMs: 30_000,
 };
 
 /** How long a stop waits for confirms; within the time that a process has to end (8 s). */

@@ -79,7 +79,9 @@ describe('Telling people, whatever happens on the way', () => {
     o.around.others.down.add('auth');
     const stranger = o.around.others.addUser('Stranger', 'manager');
     await o.around.publish('tasks.task.unassigned', { ...fact(stranger), unassigned_from: o.ann.id });
-    const sent = await mailed(({ to, subject }) => to.includes(o.ann.email) && subject.startsWith('Unassigned from you'));
+    const sent = await mailed(
+      ({ to, subject }) => to.includes(o.ann.email) && subject.startsWith('Unassigned from you'),
+    );
     expect(sent.text).to.include('Somebody took “Paint the fence” from you');
   });
 
