@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
-import { publisherLimits, type PublisherLimits } from './publisher-limits.ts';
+import type { PublisherLimits } from './publisher-limits.ts';
 import { endingInTime, supervise, untilAborted } from './supervise.ts';
 
 export type OutgoingMessage = {
