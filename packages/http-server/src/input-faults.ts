@@ -9,7 +9,7 @@ export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_type':
       return ofType(issue.expected, issue.input);
     case 'invalid_value':
-      return issue.input === undefined ? `${required}${choice(issue.values)}` : `must be ${choice(issue.values)}`;
+      return ofChoice(issue.values, issue.input);
     case 'too_small':
       return issue.origin === 'string' && issue.minimum === 1 ? 'must not be empty' : `must ${least(issue)}`;
     case 'too_big':
@@ -17,7 +17,7 @@ export function faultOf(issue: z.core.$ZodRawIssue): string | undefined {
     case 'invalid_format':
       return formats[issue.format];
     case 'invalid_union':
-      return noForm;
+      return Array.isArray(issue.input) ? 'must be one value, given once' : noForm;
     default:
       return undefined;
   }
@@ -52,6 +52,11 @@ function ofType(expected: string, input: unknown): string {
   if (expected === 'string' && Array.isArray(input)) return 'must be one string, given once';
   const wanted = types[expected] ?? `of type ${expected}`;
   return input === undefined ? `${required}${wanted}` : `must be ${wanted}`;
+}
+
+function ofChoice(values: readonly unknown[], input: unknown): string {
+  if (input === undefined) return `${required}${choice(values)}`;
+  return `must be ${choice(values)}${Array.isArray(input) ? ', given once' : ''}`;
 }
 
 function choice(values: readonly unknown[]): string {

@@ -22,6 +22,7 @@ describe('A refusal of input', () => {
     count: z.int().min(2).max(5).optional(),
     tags: z.array(z.string()).min(2).max(3).optional(),
     owner: z.guid().optional(),
+    performer: z.union([z.guid(), z.literal('me')]).optional(),
     sure: z.literal(true).optional(),
   });
   const cases: [unknown, string][] = [
@@ -30,6 +31,8 @@ describe('A refusal of input', () => {
     [{ name: 5 }, 'name must be a string'],
     [{ name: ['a', 'b'] }, 'name must be one string, given once'],
     [{ size: 'Small' }, 'size must be one of "small", "large"'],
+    [{ size: ['small', 'large'] }, 'size must be one of "small", "large", given once'],
+    [{ performer: [id, 'me'] }, 'performer must be one value, given once'],
     [{ count: 1 }, 'count must be at least 2'],
     [{ count: 6 }, 'count must be at most 5'],
     [{ count: 'two' }, 'count must be a number'],
