@@ -1,9 +1,8 @@
-import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute } from '@taskwire/contracts';
-import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, type HttpServer } from '../src/index.ts';
+import { answer, bind, type HttpServer } from '../src/index.ts';
+import { quietServer } from './support/quiet-server.ts';
 import { reader } from './support/reader.ts';
 
 const route = defineRoute({
@@ -24,12 +23,7 @@ describe('A caller who does not wait', () => {
   const served: string[] = [];
 
   before(async () => {
-    server = createHttpServer({
-      telemetry: createTelemetry({ service: 'test', stream: new PassThrough().resume() }),
-      host: '127.0.0.1',
-      port: 0,
-      trustedProxies: [],
-      readiness: {},
+    server = quietServer({
       authenticator: {
         async authenticate(id = '') {
           if (id === 'held') {

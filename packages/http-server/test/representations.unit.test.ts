@@ -1,10 +1,9 @@
-import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute, schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, RawJson, type HttpServer } from '../src/index.ts';
+import { answer, bind, RawJson, type HttpServer } from '../src/index.ts';
+import { quietServer } from './support/quiet-server.ts';
 import { reader } from './support/reader.ts';
 
 const userId = '019aa1b2-0000-7000-8000-000000000001';
@@ -86,12 +85,7 @@ describe('The HTTP server', () => {
   let title = 'x';
 
   before(async () => {
-    server = createHttpServer({
-      telemetry: createTelemetry({ service: 'test', stream: new PassThrough().resume() }),
-      host: '127.0.0.1',
-      port: 0,
-      trustedProxies: [],
-      readiness: {},
+    server = quietServer({
       authenticator: {
         // these tests take the id of a user for a token
         async authenticate(id = '') {
