@@ -206,6 +206,20 @@ describe('The budgets of mails', () => {
     expect(await sentOf(more)).to.equal(4);
   });
 
+  it('give back the place of a mail that was counted and is superseded before its handover', async () => {
+    const [userId, taskId] = [randomUUIDv7(), randomUUIDv7()];
+    const about = { userId, taskId };
+    const earlier = await notify('task.assigned', { ...about, happenedAt: '2026-01-01T00:00:00.000Z' });
+    room.smtp.follow({ rcpt: '450 greylisted' });
+    await loopAt(room.smtp.url).tick();
+    expect(await query(room.database.db.pool, 'SELECT FROM mail_counts'), 'it was counted').to.have.length(1);
+    const later = await notify('task.unassigned', { ...about, happenedAt: '2026-01-01T00:00:01.000Z' });
+    const more = await notifyOften(4, 'task.assigned');
+    await send();
+    expect((await delivery(earlier)).state).to.equal('skipped');
+    expect(await sentOf([later, ...more])).to.equal(5);
+  });
+
   it('know nobody by an address, and forget what no delivery can need', async () => {
     await notifyOften(3, 'task.assigned');
     await send();

@@ -27,7 +27,8 @@ export type MailBudgetSettings = {
 
 /**
  * Counts mails against the budgets of their recipients and callers. A mail that was allowed once stays allowed on every
- * retry. Counts are exact across all replicas and survive restarts.
+ * retry; one that is skipped before its handover gives its place back. Counts are exact across all replicas and survive
+ * restarts.
  */
 export type MailBudget = { count(mail: MailToCount): Promise<Counted> };
 

@@ -43,7 +43,8 @@ function verdictOf({ isCounted, isRecipientOver }: Counts, limits: Record<'recip
 const takeTurns = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key';
 
 // Mails may be counted in a different order than planned, so the window extends to both sides of a mail. Reading stops
-// at the limit.
+// at the limit. A delivery that was skipped after it was counted, because a later mail superseded it before its
+// handover, takes no place: nothing of it was sent.
 const countMail = `
   WITH mail AS (
     SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
@@ -64,8 +65,9 @@ const countMail = `
 function isUsedUp(whose: string, limit: string): string {
   return `(
     SELECT count(*) >= ${limit} FROM (
-      SELECT FROM mail_counts
+      SELECT FROM mail_counts JOIN deliveries d ON d.id = delivery_id
       WHERE ${whose} AND planned_at > mail.created_at - mail.span AND planned_at < mail.created_at + mail.span
+        AND d.state <> 'skipped'
       LIMIT ${limit}
     ) AS counted
   )`;
