@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { Suite } from '../infra/local/suite.ts';
 
-export const cli = fileURLToPath(new URL('../services/auth/src/cli.ts', import.meta.url));
+export const cli = fileURLToPath(new URL('../services/auth/src/cli/main.ts', import.meta.url));
 
 /** Runs Auth's command line against the suite, as an operator does; gives what it says. */
 export async function authCommand(suite: Suite, ...args: string[]): Promise<string> {

@@ -47,7 +47,18 @@ export const canary: readonly Canary[] = [
 
   breaks('env', 'services/tasks/src/env.ts', "import { a } from './app/create.ts';"),
   breaks('root', 'services/tasks/src/main.ts', "import { insert } from './postgres/tasks.ts';"),
-  breaks('root', 'services/tasks/src/cli.ts', "import { create } from './app/create.ts';"),
+  breaks('root', 'services/tasks/src/migrate.ts', "import { create } from './app/create.ts';"),
+  breaks('cli', 'services/auth/src/cli/main.ts', "import { insert } from '../postgres/users.ts';"),
+  breaks('cli', 'services/auth/src/cli/user-commands.ts', "import { render } from '../oidc/pages/html.ts';"),
+  fine(
+    'services/auth/src/cli/user-commands.ts',
+    "import { wire } from './wire.ts'; import { add } from '../app/add.ts';",
+  ),
+  fine(
+    'services/auth/src/cli/wire.ts',
+    "import { a } from '../oidc/accounts.ts'; import { b } from '../postgres/users.ts';",
+  ),
+  breaks('adapters', 'services/auth/src/oidc/accounts.ts', "import { insert } from '../postgres/users.ts';"),
   fine('services/tasks/src/main.ts', "import { wire } from './wire.ts'; import { env } from './env.ts';"),
   fine('services/tasks/src/wire.ts', "import { a } from './http/routes.ts'; import { b } from './postgres/tasks.ts';"),
 
@@ -85,6 +96,8 @@ export const canary: readonly Canary[] = [
   breaks('environment', 'packages/rabbit/src/rabbit.ts', 'const url = process.env.AMQP_URL;'),
   breaks('environment', 'services/auth/src/http/routes.ts', "const url = process['env'];"),
   breaks('environment', 'services/auth/src/wire.ts', 'const { env } = process;'),
+  breaks('environment', 'services/auth/src/cli/run-command.ts', 'run(process.env);'),
+  fine('services/auth/src/cli/main.ts', 'run(process.env);'),
   breaks('environment', 'services/auth/src/postgres/users.ts', "import { env } from 'node:process';"),
   breaks('environment', 'services/auth/src/postgres/users.ts', 'const { PATH } = globalThis.process.env;'),
   fine('services/auth/src/main.ts', 'start(process.env); const { pid } = { pid: process.pid };'),

@@ -38,8 +38,8 @@ const appValues = ['@taskwire/contracts', '@taskwire/errors', '@taskwire/lifecyc
 /** Names that say nothing about their contents, so that anything ends up there. */
 const namelessNames = /^(utils?|helpers?|common|shared|misc)$/;
 
-/** Root files of a service that are entry points; they and env.ts may access process.env. */
-const entryFiles = ['main.ts', 'migrate.ts', 'cli.ts'];
+/** Entry points of a service; they and env.ts may access process.env. */
+const entryFiles = ['main.ts', 'migrate.ts', 'cli/main.ts'];
 
 /** The location of a file in the repository. */
 type Place = { kind: 'package' | 'service' | 'infra' | 'e2e' | 'other'; unit: string; root: string; inside: string };
@@ -153,15 +153,25 @@ function ownFileRule(from: Place, path: string, specifier: string): Broken {
 function layerRule(from: Place, to: Place, specifier: string): Broken {
   const [layer, target] = [layerOf(from.inside), layerOf(to.inside)];
   if (layer === target || layer === 'wire') return undefined;
-  const may: Record<string, string[]> = { domain: [], app: ['domain'], env: [], root: ['wire', 'env'] };
+  const may: Record<string, string[]> = {
+    domain: [],
+    app: ['domain'],
+    env: [],
+    root: ['wire', 'env'],
+    cli: ['wire', 'env', 'app', 'domain'],
+  };
   if ((may[layer] ?? ['app', 'domain']).includes(target)) return undefined;
   const rule = layer in may ? layer : 'adapters';
   return { rule, message: `${layer} may not import ${target} (${specifier}); only wire.ts sees everything` };
 }
 
-/** The layer of a file: domain, app, or the folder of an adapter; `wire`, `env` or `root` for files directly under src. */
+/**
+ * The layer of a file: domain, app, cli, or the folder of an adapter; `wire`, `env` or `root` for files directly under src. The command line has its
+ * own composition root.
+ */
 function layerOf(inside: string): string {
   const [, first = '', second] = inside.split('/');
+  if (first === 'cli' && second === 'wire.ts') return 'wire';
   if (second !== undefined) return first;
   if (/^wire(-[a-z-]+)?\.ts$/.test(first)) return 'wire';
   return first === 'env.ts' ? 'env' : 'root';

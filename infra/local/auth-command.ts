@@ -12,7 +12,7 @@ import { serviceEnv } from './service-env.ts';
 import { suiteWiring } from './wiring.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const cli = join(root, 'services/auth/src/cli.ts');
+const cli = join(root, 'services/auth/src/cli/main.ts');
 
 const child = spawn(process.execPath, [cli, ...process.argv.slice(2)], { stdio: 'inherit', env: environment() });
 child.once('exit', (code) => (process.exitCode = code ?? 1));

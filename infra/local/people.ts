@@ -17,7 +17,7 @@ export const demoPeople: readonly Person[] = [
   { email: 'cas@taskwire.test', name: 'Cas', role: 'member' as const },
 ].map((person) => ({ ...person, password: demoPassword }));
 
-const cli = fileURLToPath(new URL('../../services/auth/src/cli.ts', import.meta.url));
+const cli = fileURLToPath(new URL('../../services/auth/src/cli/main.ts', import.meta.url));
 
 /** Hashing one password takes about 50 ms; the rest is for the start of the process, on a machine that starts everything else too. */
 const timeoutMs = 60_000;

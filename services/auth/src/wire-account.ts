@@ -23,9 +23,9 @@ import { createAccountLinks } from './postgres/account-links.ts';
 import { createLinkReadings } from './postgres/link-readings.ts';
 import { answerMailRequests, createMailRequests } from './postgres/mail-requests.ts';
 import type { UserSettings } from './postgres/users.ts';
-import { accountPages } from './provider/account-pages.ts';
-import { browserUser } from './provider/browser-user.ts';
-import type { Providers } from './provider/provider.ts';
+import { accountPages } from './oidc/account-pages.ts';
+import { browserUser } from './oidc/browser-user.ts';
+import type { Providers } from './oidc/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import type { RegistrationParts } from './wire-registration.ts';
 

@@ -9,7 +9,7 @@ import { registration as createRegistration } from './app/registration.ts';
 import type { Env } from './env.ts';
 import { invitationRoutes } from './http/invitation-routes.ts';
 import { createInvitations } from './postgres/invitations.ts';
-import { invitationPage } from './provider/invitation-page.ts';
+import { invitationPage } from './oidc/invitation-page.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 
 type Parts = {

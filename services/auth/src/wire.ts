@@ -34,11 +34,11 @@ import { purgeExpired } from './postgres/purge.ts';
 import { createSessions } from './postgres/sessions.ts';
 import { createSealedKeys } from './postgres/signing-key-rows.ts';
 import { createUsers } from './postgres/users.ts';
-import { clientMetadata } from './provider/client-metadata.ts';
-import { providerEndpoints } from './provider/endpoints.ts';
-import { interactionPages } from './provider/interaction.ts';
-import { requestInProgress } from './provider/origin.ts';
-import { createProviders } from './provider/provider.ts';
+import { clientMetadata } from './oidc/client-metadata.ts';
+import { providerEndpoints } from './oidc/endpoints.ts';
+import { interactionPages } from './oidc/interaction.ts';
+import { requestInProgress } from './oidc/origin.ts';
+import { createProviders } from './oidc/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import { createJwtIssuer } from './tokens/jwt-issuer.ts';
 import { createSigningKeys, rotateKeys } from './tokens/signing-keys.ts';
@@ -46,7 +46,7 @@ import { clientDirectory, wireAccess } from './wire-clients.ts';
 import { wireLimits } from './wire-limits.ts';
 import { userSettings, wireAccount } from './wire-account.ts';
 import { wireRegistration } from './wire-registration.ts';
-import { rotationSchedule } from './wire-commands.ts';
+import { rotationSchedule } from './cli/wire.ts';
 
 /** Auth's own audience. */
 const audience = 'urn:taskwire:auth';

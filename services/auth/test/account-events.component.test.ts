@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { events } from '@taskwire/contracts';
 import { readEnv } from '@taskwire/env';
 import { commandEnv } from '../src/env.ts';
-import { wireCommands } from '../src/wire-commands.ts';
+import { wireCommands } from '../src/cli/wire.ts';
 import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
 
 type AccountEvent = { type: keyof typeof events; aggregate_id: string; payload: Record<string, string | null> };

@@ -1,6 +1,6 @@
 import { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
-import { runCommand } from '../src/command.ts';
+import { runCommand } from '../src/cli/run-command.ts';
 import { withSecret } from './support/auth-world.ts';
 import { pkce, type Browser, type Page } from './support/browser.ts';
 import { answerOf } from './support/logged-in-browser.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readEnv } from '@taskwire/env';
 import { commandEnv } from '../src/env.ts';
-import { wireCommands } from '../src/wire-commands.ts';
+import { wireCommands } from '../src/cli/wire.ts';
 import { accountWorld, newPassword, reader, type AccountWorld } from './support/account-world.ts';
 import { expectProblem } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';

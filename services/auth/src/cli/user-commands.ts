@@ -2,8 +2,8 @@ import { text } from 'node:stream/consumers';
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { z } from 'zod';
-import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
-import type { Commands } from './wire-commands.ts';
+import { CommandFailed, readOptions, UsageError, type Command } from './command.ts';
+import type { Commands } from './wire.ts';
 
 const newUser = z.object({
   email: schemas.email,
@@ -18,7 +18,7 @@ export const addUser: Command = {
   options: '--email <address> --name <name> --role <admin|manager|member>',
   does: `makes a user; the first admin is made like this. One who exists already is left as they are.
 The password is read from stdin, in one line:
-printf %s "$PASSWORD" | node services/auth/src/cli.ts user add --email ann@example.org --name Ann --role admin`,
+printf %s "$PASSWORD" | node services/auth/src/cli/main.ts user add --email ann@example.org --name Ann --role admin`,
   async read(args, { stdin }) {
     const given = readOptions(args, { email: option, name: option, role: option });
     // the newline that a terminal or echo appends is not part of the password
@@ -39,7 +39,7 @@ export const importUsers: Command = {
   options: '',
   does: `makes the users on stdin, one JSON object a line; those who exist already are left as they are.
 When a line has a fault, nobody is made:
-echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}' | node services/auth/src/cli.ts user import`,
+echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}' | node services/auth/src/cli/main.ts user import`,
   async read(args, { stdin }) {
     readOptions(args, {});
     const lines = (await text(stdin)).split('\n').filter((line) => line.trim() !== '');

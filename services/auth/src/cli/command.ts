@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { parseArgs, type ParseArgsConfig } from 'node:util';
-import type { Commands } from './wire-commands.ts';
+import type { Commands } from './wire.ts';
 
 /** Incorrect use of a command; the message says what to change. */
 export class UsageError extends Error {

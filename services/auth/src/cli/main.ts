@@ -1,4 +1,4 @@
-import { runCommand } from './command.ts';
+import { runCommand } from './run-command.ts';
 
 process.exitCode = await runCommand({
   args: process.argv.slice(2),

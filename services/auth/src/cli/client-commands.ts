@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { audiences } from '@taskwire/contracts';
-import { changeClient } from './command-client-change.ts';
-import { checkedSettings, clientOptions, readGrants, readJwks } from './command-client-options.ts';
-import { clientFaults } from './env.ts';
-import type { Commands } from './wire-commands.ts';
-import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
+import { changeClient } from './change-client.ts';
+import { checkedSettings, clientOptions, readGrants, readJwks } from './client-options.ts';
+import { clientFaults } from '../env.ts';
+import type { Commands } from './wire.ts';
+import { CommandFailed, readOptions, UsageError, type Command } from './command.ts';
 
 const flag = { type: 'boolean' } as const;
 

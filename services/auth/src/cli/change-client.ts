@@ -1,6 +1,6 @@
-import { checkedSettings, clientOptions, readGrants, readJwks, type Grant } from './command-client-options.ts';
-import { CommandFailed, readOptions, UsageError, type Command } from './command-line.ts';
-import type { Commands } from './wire-commands.ts';
+import { checkedSettings, clientOptions, readGrants, readJwks, type Grant } from './client-options.ts';
+import { CommandFailed, readOptions, UsageError, type Command } from './command.ts';
+import type { Commands } from './wire.ts';
 
 type RegisteredClient = Awaited<ReturnType<Commands['clients']['list']>>[number];
 

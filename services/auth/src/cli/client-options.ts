@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { clientSettings } from './env.ts';
-import { UsageError } from './command-line.ts';
+import { clientSettings } from '../env.ts';
+import { UsageError } from './command.ts';
 
 /** The command-line options for adding or changing a client. */
 export const clientOptions = {

@@ -1,12 +1,12 @@
 import type { Readable, Writable } from 'node:stream';
 import { EnvError, readEnv } from '@taskwire/env';
 import { errorText, Problem } from '@taskwire/errors';
-import { clientCommands } from './command-client.ts';
-import { keyCommands } from './command-keys.ts';
-import { CommandFailed, UsageError, type Command } from './command-line.ts';
-import { addUser, importUsers, restoreUser } from './command-user.ts';
-import { commandEnv } from './env.ts';
-import { wireCommands } from './wire-commands.ts';
+import { clientCommands } from './client-commands.ts';
+import { keyCommands } from './key-commands.ts';
+import { CommandFailed, UsageError, type Command } from './command.ts';
+import { addUser, importUsers, restoreUser } from './user-commands.ts';
+import { commandEnv } from '../env.ts';
+import { wireCommands } from './wire.ts';
 
 /** The parts of a process that a command uses. */
 export type CommandProcess = {
@@ -25,7 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
   ...keyCommands,
 };
 
-const usage = `Usage: node services/auth/src/cli.ts <command> [options]
+const usage = `Usage: node services/auth/src/cli/main.ts <command> [options]
 
 ${Object.entries(commands)
   .map(([name, { options, does }]) => `  ${`${name} ${options}`.trim()}\n      ${does.replaceAll('\n', '\n      ')}`)

@@ -1,21 +1,21 @@
 import type { Writable } from 'node:stream';
 import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
-import { byCommandLine } from './app/audit.ts';
-import { createUser } from './app/create-user.ts';
-import { provenTurn } from './app/hash-of-new.ts';
-import type { RegisteredClient } from './app/client-ports.ts';
-import { restoreUser } from './app/restore-user.ts';
-import type { CommandEnv, Env } from './env.ts';
-import { migrations } from './migrations.ts';
-import { owaspCost } from './passwords/argon2id.ts';
-import { createPasswords } from './passwords/passwords.ts';
-import { createStoredClients } from './postgres/client-rows.ts';
-import { createSealedKeys } from './postgres/signing-key-rows.ts';
-import { createUsers } from './postgres/users.ts';
-import { isNative } from './provider/native-clients.ts';
-import { userSettings } from './wire-account.ts';
-import { rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
+import { byCommandLine } from '../app/audit.ts';
+import { createUser } from '../app/create-user.ts';
+import { provenTurn } from '../app/hash-of-new.ts';
+import type { RegisteredClient } from '../app/client-ports.ts';
+import { restoreUser } from '../app/restore-user.ts';
+import type { CommandEnv, Env } from '../env.ts';
+import { migrations } from '../migrations.ts';
+import { owaspCost } from '../passwords/argon2id.ts';
+import { createPasswords } from '../passwords/passwords.ts';
+import { createStoredClients } from '../postgres/client-rows.ts';
+import { createSealedKeys } from '../postgres/signing-key-rows.ts';
+import { createUsers } from '../postgres/users.ts';
+import { isNative } from '../oidc/native-clients.ts';
+import { userSettings } from '../wire-account.ts';
+import { rotateKeys, type RotationSchedule } from '../tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
 

@@ -1,6 +1,6 @@
 import { readEnv } from '@taskwire/env';
-import { keyCommandEnv } from './env.ts';
-import { readOptions, type Command } from './command-line.ts';
+import { keyCommandEnv } from '../env.ts';
+import { readOptions, type Command } from './command.ts';
 
 export const keyCommands: Readonly<Record<string, Command>> = {
   'keys list': {

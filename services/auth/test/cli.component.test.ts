@@ -6,11 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { audiences } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
-import { runCommand } from '../src/command.ts';
+import { runCommand } from '../src/cli/run-command.ts';
 import { migrations } from '../src/migrations.ts';
 import { verifyPassword, owaspCost } from '../src/passwords/argon2id.ts';
 
-const cli = fileURLToPath(new URL('../src/cli.ts', import.meta.url));
+const cli = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const migrateCommand = fileURLToPath(new URL('../src/migrate.ts', import.meta.url));
 
 async function run(script: string, args: string[], given: { stdin?: string; url?: string }) {

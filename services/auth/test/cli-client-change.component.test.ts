@@ -6,7 +6,7 @@ import { Writable } from 'node:stream';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { SignJWT } from 'jose';
-import { runCommand } from '../src/command.ts';
+import { runCommand } from '../src/cli/run-command.ts';
 import { pkce } from './support/browser.ts';
 import { oidcWorld, type OidcWorld, type WebClient } from './support/oidc-world.ts';
 
