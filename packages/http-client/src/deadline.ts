@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** The time limit of one call, combined with its caller's signal. */
 export type Deadline = {
   /** Aborted when the time is up (reason: a TimeoutError) or the caller cancels (the caller's reason). */
@@ -28,24 +30,11 @@ export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined
     signal,
     remainingMs: () => Math.max(0, endsAt - performance.now()),
     timedOut: () => signal.aborted && signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError',
-    pause: async (ms) => await pause(ms, signal),
+    // the delay itself would reject with an AbortError
+    pause: async (ms) => await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
     release() {
       clearTimeout(timer);
       caller?.removeEventListener('abort', giveUp);
     },
   };
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  await new Promise<void>((resolve, reject) => {
-    const finish = (settle: () => void) => () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', aborted);
-      settle();
-    };
-    const aborted = finish(() => reject(signal.reason as Error));
-    const timer = setTimeout(finish(resolve), ms);
-    signal.addEventListener('abort', aborted, { once: true });
-  });
 }

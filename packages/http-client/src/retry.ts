@@ -25,12 +25,6 @@ export function createRetryBudget(share: number, reserve: number): RetryBudget {
   };
 }
 
-/** The pause before retry number `retry` (from 1), in milliseconds: exponential, half of it random, so that clients do not retry in step. */
-export function backOffMs(retry: number, baseMs: number, maxMs: number): number {
-  const ceiling = Math.min(maxMs, baseMs * 2 ** (retry - 1));
-  return ceiling / 2 + (Math.random() * ceiling) / 2;
-}
-
 /** The maximum pause accepted from a Retry-After: a wrong clock or a typing error on the other side must not delay work for years. */
 export const longestRetryAfterMs = 600_000;
 

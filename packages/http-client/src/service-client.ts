@@ -1,4 +1,5 @@
 import { errorText } from '@taskwire/errors';
+import { backOffMs } from '@taskwire/lifecycle';
 import { injectTrace, logContext, withSpan, type Telemetry } from '@taskwire/telemetry';
 import { Pool } from 'undici';
 import type { z } from 'zod';
@@ -8,7 +9,7 @@ import { createConcurrencyLimit } from './concurrency-limit.ts';
 import { startDeadline, type Deadline } from './deadline.ts';
 import { createClientMetrics } from './metrics.ts';
 import { read, sendGet, type Reading } from './reading.ts';
-import { backOffMs, createRetryBudget } from './retry.ts';
+import { createRetryBudget } from './retry.ts';
 import { TokenUnavailable, type TokenSource } from './tokens.ts';
 import { defaultTuning, type ServiceClientTuning } from './tuning.ts';
 
@@ -133,7 +134,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
         tokens.invalidate(attempt.token);
         continue;
       }
-      const pauseMs = attempt.pauseMs ?? backOffMs(number, tuning.retryPauseMs, tuning.maxRetryPauseMs);
+      const pauseMs = attempt.pauseMs ?? backOffMs(number, tuning.retryPause);
       if (number >= tuning.maxAttempts || pauseMs >= deadline.remainingMs() || !budget.spend()) return attempt.answer;
       metrics.retried();
       try {
@@ -228,7 +229,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     if (meaning.kind === 'unauthenticated') return { kind: 'refused_token', token, answer: meaning.answer };
     const { answer } = meaning;
     if (reading.kind === 'answered' && reading.status === 429) {
-      const awayMs = answer.retryAfterMs ?? tuning.maxRetryPauseMs;
+      const awayMs = answer.retryAfterMs ?? tuning.retryPause.capMs;
       stayAwayUntil = Math.max(stayAwayUntil, performance.now() + Math.min(awayMs, longestStayAwayMs));
     }
     return { kind: 'retry', answer, ...(answer.retryAfterMs === undefined ? {} : { pauseMs: answer.retryAfterMs }) };

@@ -1,10 +1,11 @@
 import { tokenResponse } from '@taskwire/contracts';
 import { errorText } from '@taskwire/errors';
-import type { Telemetry } from '@taskwire/telemetry';
+import { backOffMs, raceAbort, type BackOff } from '@taskwire/lifecycle';
+import { metricsOnce, type Telemetry } from '@taskwire/telemetry';
 import { Counter } from 'prom-client';
 import { Agent, request, type Dispatcher } from 'undici';
 import { clientSecretBasic, type ClientAuthentication } from './client-authentication.ts';
-import { backOffMs, retryAfterMs } from './retry.ts';
+import { retryAfterMs } from './retry.ts';
 
 /** The parameters of a token: one audience (RFC 8707), and scopes separated by spaces. */
 export type TokenWanted = { audience: string; scope: string };
@@ -45,9 +46,19 @@ const requestTimeoutMs = 5_000;
 /** A token is not used in its last seconds: it must last for the call, and clocks differ slightly. A tenth of its lifetime, if that is less. */
 const expiryMarginMs = 10_000;
 /** The first and the longest pause after failures. Callers fail fast in between. */
-const failurePauseMs = { base: 200, max: 10_000 };
+const failurePause: BackOff = { baseMs: 200, capMs: 10_000, jitter: 'equal' };
 /** A service that rejects every token (a wrong audience, a lost key) must not turn every call into a token request. */
 const invalidationPauseMs = 1_000;
+
+const tokenRequests = metricsOnce(
+  (registry) =>
+    new Counter({
+      name: 'm2m_token_requests_total',
+      help: 'Requests for m2m access tokens by audience and outcome.',
+      labelNames: ['audience', 'outcome'],
+      registers: [registry],
+    }),
+);
 
 type Entry = {
   wanted: TokenWanted;
@@ -80,7 +91,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   });
   const closing = new AbortController();
   const entries = new Map<string, Entry>();
-  const fetches = counter(telemetry);
+  const fetches = tokenRequests(telemetry.metrics);
 
   function entryOf(wanted: TokenWanted): Entry {
     const key = `${wanted.audience} ${wanted.scope}`;
@@ -120,8 +131,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
     } catch (cause) {
       entry.failures += 1;
       const pauseMs = cause instanceof Refused && cause.pauseMs !== undefined ? cause.pauseMs : 0;
-      entry.notBefore =
-        performance.now() + Math.max(pauseMs, backOffMs(entry.failures, failurePauseMs.base, failurePauseMs.max));
+      entry.notBefore = performance.now() + Math.max(pauseMs, backOffMs(entry.failures, failurePause));
       entry.failedWith = cause as Error;
       fetches.inc({ audience, outcome: 'failed' });
       if (!closing.signal.aborted) {
@@ -167,7 +177,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
         return entry.token;
       }
       if (entry.fetching === undefined && performance.now() < entry.notBefore) throw tokenUnavailable(entry);
-      const token = await unless(signal, startFetch(entry));
+      const token = await raceAbort(startFetch(entry), signal);
       entry.usedSinceFetch = true;
       return token;
     },
@@ -225,26 +235,4 @@ async function requestToken(
 /** The `error` member of an OAuth error answer (RFC 6749 section 5.2), such as invalid_client. */
 function oauthError(text: string): string {
   return /"error"\s*:\s*"([a-z_]{1,50})"/.exec(text)?.[1] ?? '';
-}
-
-async function unless<T>(signal: AbortSignal | undefined, promise: Promise<T>): Promise<T> {
-  if (signal === undefined) return await promise;
-  return await new Promise<T>((resolve, reject) => {
-    const aborted = () => reject(signal.reason as Error);
-    signal.addEventListener('abort', aborted, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted));
-  });
-}
-
-function counter({ metrics }: Telemetry): Counter<'audience' | 'outcome'> {
-  const name = 'm2m_token_requests_total';
-  return (
-    (metrics.getSingleMetric(name) as Counter<'audience' | 'outcome'> | undefined) ??
-    new Counter({
-      name,
-      help: 'Requests for m2m access tokens by audience and outcome.',
-      labelNames: ['audience', 'outcome'],
-      registers: [metrics],
-    })
-  );
 }

@@ -1,3 +1,5 @@
+import type { BackOff } from '@taskwire/lifecycle';
+
 /** Times are in milliseconds. */
 export type ServiceClientTuning = {
   /** The time limit of a call whose caller sets none: longer than two hanging attempts, shorter than people are willing to wait. */
@@ -17,8 +19,7 @@ export type ServiceClientTuning = {
   maxWaiting: number;
   /** The maximum number of requests for one call, including the first, and the pauses between them. */
   maxAttempts: number;
-  retryPauseMs: number;
-  maxRetryPauseMs: number;
+  retryPause: BackOff;
   /** Retries as a share of calls, and the number available from the start. */
   retryShare: number;
   retryReserve: number;
@@ -37,8 +38,7 @@ export const defaultTuning: ServiceClientTuning = {
   maxRunning: 16,
   maxWaiting: 256,
   maxAttempts: 3,
-  retryPauseMs: 50,
-  maxRetryPauseMs: 1_000,
+  retryPause: { baseMs: 50, capMs: 1_000, jitter: 'equal' },
   retryShare: 0.1,
   retryReserve: 10,
   volumeThreshold: 10,

@@ -40,7 +40,7 @@ describe('A client of another service', () => {
       scope: 'users:read',
       tokens,
       telemetry,
-      tuning: { retryPauseMs: 5, ...tuning },
+      tuning: { retryPause: { baseMs: 5, capMs: 1_000 }, ...tuning },
     });
     clients.push(created);
     return created;

@@ -1,4 +1,4 @@
-import { fullJitter } from '@taskwire/lifecycle';
+import { backOffMs } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Delivery } from '@taskwire/rabbit';
 import type { Logger } from '@taskwire/telemetry';
@@ -115,7 +115,7 @@ export function createIntake(options: IntakeOptions): (delivery: Delivery) => Pr
   }
 
   async function retryLater(job: Job, outcome: Outcome & { kind: 'retry' }, signal: AbortSignal): Promise<void> {
-    const waitMs = Math.max(fullJitter(1, limits.backOff), outcome.afterMs ?? 0);
+    const waitMs = Math.max(backOffMs(1, limits.backOff), outcome.afterMs ?? 0);
     const uncounted = outcome.uncounted === true ? 1 : 0;
     const errors = errorHistory(1, outcome.reason);
     const failure = { attempts: 1 - uncounted, uncounted, waitMs, lastError: outcome.reason, errors };

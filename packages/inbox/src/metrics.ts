@@ -1,17 +1,9 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { metricsOnce } from '@taskwire/telemetry';
+import { Counter, Gauge, Histogram } from 'prom-client';
 
-export type InboxMetrics = ReturnType<typeof createMetrics>;
+export type InboxMetrics = ReturnType<typeof inboxMetrics>;
 
-const made = new WeakMap<Registry, InboxMetrics>();
-
-/** Returns the package's metrics in this registry, created once. */
-export function inboxMetrics(registry: Registry): InboxMetrics {
-  let metrics = made.get(registry);
-  if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
-  return metrics;
-}
-
-function createMetrics(registry: Registry) {
+export const inboxMetrics = metricsOnce((registry) => {
   const registers = [registry];
   return {
     messages: new Counter({
@@ -52,4 +44,4 @@ function createMetrics(registry: Registry) {
       registers,
     }),
   };
-}
+});

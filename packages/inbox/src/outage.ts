@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import { fullJitter } from '@taskwire/lifecycle';
+import { backOffMs } from '@taskwire/lifecycle';
 import { outageOf, type Database, type Outage } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 
@@ -41,7 +41,7 @@ export function createSurviveOutage(options: {
         return failures > 1;
       } catch (error) {
         if (failures === 1) logger.warn('the database takes no writes; the inbox waits', { error: errorText(error) });
-        await delay(fullJitter(failures, probe), undefined, { signal: stopping });
+        await delay(backOffMs(failures, probe), undefined, { signal: stopping });
       }
     }
   }
@@ -60,7 +60,7 @@ export function createSurviveOutage(options: {
         if (await abortable(probing, signal)) failures = 0;
         // the probe passed, but the work met an outage: one that affects only its table, or one that has ended since
         else if (outage !== undefined && waitsFor.includes(outage))
-          await delay(fullJitter(tries, probe), undefined, { signal });
+          await delay(backOffMs(tries, probe), undefined, { signal });
         else if (failures >= maxFailures) throw error;
       }
     }

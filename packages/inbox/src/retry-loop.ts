@@ -1,13 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import {
-  createLoop,
-  createSteadiness,
-  fullJitter,
-  startHeartbeat,
-  type Loop,
-  type Progress,
-} from '@taskwire/lifecycle';
+import { createLoop, createSteadiness, backOffMs, startHeartbeat, type Loop, type Progress } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handlers, NamedHandler } from './handler.ts';
@@ -150,7 +143,7 @@ export function createRetryLoop(options: RetryLoopOptions): Loop {
       return await bury(claimed, handler, { reason: 'attempts_exhausted', error }, signal);
     metrics.messages.inc({ handler: handler.name, outcome: 'retry' });
     const tries = claimed.attempts + claimed.uncounted;
-    const waitMs = Math.max(fullJitter(tries, limits.backOff), outcome.afterMs ?? 0);
+    const waitMs = Math.max(backOffMs(tries, limits.backOff), outcome.afterMs ?? 0);
     await survive.run(() => retryLater(db, claimed, { error, waitMs, uncounted }), signal);
   }
 

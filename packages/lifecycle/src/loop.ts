@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
+import { backOffMs } from './back-off.ts';
 import type { Component } from './process.ts';
 
 /** The result of one round of a loop: `more` starts the next round at once, `idle` waits for the interval or a wake-up. */
@@ -27,9 +28,8 @@ export type LoopOptions = {
 
 /**
  * Creates a loop that runs one round at a time. Wake-ups are hints and may be lost with the process; the interval is the guarantee. A failed round is
- * logged, and the next one waits with exponential back-off and full jitter
- * (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/). Wake-ups do not shorten that pause, so that many of them cannot
- * overload a dependency that is down.
+ * logged, and the next one waits with exponential back-off and full jitter. Wake-ups do not shorten that pause, so that many of them cannot overload
+ * a dependency that is down.
  */
 export function createLoop(options: LoopOptions): Loop {
   const { name, intervalMs, logger } = options;
@@ -67,7 +67,7 @@ export function createLoop(options: LoopOptions): Loop {
         if (signal.aborted) return;
         failures += 1;
         logger.warn(`${name} failed, will try again`, { failures, error: errorText(error) });
-        await pause(Math.random() * Math.min(maxBackOffMs, 100 * 2 ** failures), signal);
+        await pause(backOffMs(failures, { baseMs: 200, capMs: maxBackOffMs }), signal);
       }
     }
   }

@@ -1,4 +1,4 @@
-import { fullJitter, type BackOff } from '@taskwire/lifecycle';
+import { backOffMs, type BackOff } from '@taskwire/lifecycle';
 import type { Publisher } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createHeldRows } from './held-rows.ts';
@@ -115,7 +115,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     }
     reader.setHeldExists(true);
     await heldRows.hold(
-      failed.map(({ head, error }) => ({ id: head.id, error, waitMs: fullJitter(head.attempts + 1, limits.retry) })),
+      failed.map(({ head, error }) => ({ id: head.id, error, waitMs: backOffMs(head.attempts + 1, limits.retry) })),
       behind,
     );
     window.forget([...failed.map(({ head }) => head.id), ...behind]);

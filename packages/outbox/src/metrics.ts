@@ -1,17 +1,9 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { metricsOnce } from '@taskwire/telemetry';
+import { Counter, Gauge } from 'prom-client';
 
-export type OutboxMetrics = ReturnType<typeof createMetrics>;
+export type OutboxMetrics = ReturnType<typeof outboxMetrics>;
 
-const made = new WeakMap<Registry, OutboxMetrics>();
-
-/** Returns the package's metrics in this registry, created once. */
-export function outboxMetrics(registry: Registry): OutboxMetrics {
-  let metrics = made.get(registry);
-  if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
-  return metrics;
-}
-
-function createMetrics(registry: Registry) {
+export const outboxMetrics = metricsOnce((registry) => {
   const registers = [registry];
   return {
     owner: new Gauge({
@@ -47,4 +39,4 @@ function createMetrics(registry: Registry) {
       registers,
     }),
   };
-}
+});

@@ -1,4 +1,5 @@
 import type amqp from 'amqplib/callback_api';
+import { raceAbort } from '@taskwire/lifecycle';
 import type { Connection } from './connection.ts';
 
 /** An open channel. When it closes, or its connection ends, `ended` is aborted with the reason. */
@@ -26,26 +27,21 @@ export type Answer<T> = (error: Error | null, ok: T) => void;
  * Makes one request to the broker. If it is not answered in time, nothing on this connection can be trusted any more: the connection is destroyed,
  * and its users reconnect.
  */
-export function answer<T>(connection: Connection, what: string, run: (done: Answer<T>) => void): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const settle = (finish: () => void): void => {
-      clearTimeout(timer);
-      connection.ended.removeEventListener('abort', onEnd);
-      finish();
-    };
-    const onEnd = (): void => settle(() => reject(connection.ended.reason));
-    const timer = setTimeout(() => {
-      connection.destroy(new Error(`RabbitMQ did not answer within ${answerTimeoutMs} ms: ${what}`));
-    }, answerTimeoutMs);
-    if (connection.ended.aborted) return onEnd();
-    connection.ended.addEventListener('abort', onEnd, { once: true });
-    try {
-      run((error, ok) => settle(() => (error === null ? resolve(ok) : reject(error))));
-    } catch (error) {
-      // the channel or the connection has just closed, and amqplib throws synchronously
-      settle(() => reject(error));
-    }
-  });
+export async function answer<T>(connection: Connection, what: string, run: (done: Answer<T>) => void): Promise<T> {
+  const { ended } = connection;
+  ended.throwIfAborted();
+  const timer = setTimeout(() => {
+    connection.destroy(new Error(`RabbitMQ did not answer within ${answerTimeoutMs} ms: ${what}`));
+  }, answerTimeoutMs);
+  try {
+    // `run` throws if the channel or the connection has just closed, which rejects the promise
+    const answered = new Promise<T>((resolve, reject) => {
+      run((error, ok) => (error === null ? resolve(ok) : reject(error)));
+    });
+    return await raceAbort(answered, ended);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function open<C extends amqp.Channel>(

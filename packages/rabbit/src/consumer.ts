@@ -1,6 +1,7 @@
 import type { ConsumeMessage, MessageProperties, XDeath } from 'amqplib';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
+import { raceAbort, untilAborted } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createAcks, type Acks } from './acks.ts';
 import { answer, closeChannel, openChannel, type OpenChannel } from './channel.ts';
@@ -8,7 +9,7 @@ import type { Connection } from './connection.ts';
 import type { Declare } from './declare.ts';
 import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
-import { endingInTime, supervise, unlessAborted, untilAborted } from './supervise.ts';
+import { endingInTime, supervise } from './supervise.ts';
 import { headersFault } from './unreadable-headers.ts';
 
 /** A message as received, without any checks. */
@@ -125,7 +126,7 @@ export function createConsumer(
   }
 
   async function session(signal: AbortSignal): Promise<void> {
-    if (ready !== undefined) await unlessAborted(ready(), signal);
+    if (ready !== undefined) await raceAbort(ready(), signal);
     const connection = await link.connection(signal);
     await endingInTime(connection, signal, async () => await life(connection, signal));
   }

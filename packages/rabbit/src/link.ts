@@ -1,7 +1,8 @@
+import { raceAbort, untilAborted } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import { openConnection, type Connection } from './connection.ts';
 import { rabbitMetrics } from './metrics.ts';
-import { supervise, unlessAborted, untilAborted } from './supervise.ts';
+import { supervise } from './supervise.ts';
 
 /** A connection that is re-established whenever it is lost. */
 export type Link = {
@@ -59,7 +60,7 @@ export function createLink({ url, name, purpose, telemetry }: LinkOptions): Link
         onLost: () => metrics.connectionsLost.inc(label),
       });
     },
-    connection: async (signal) => await unlessAborted(next.promise, signal),
+    connection: async (signal) => await raceAbort(next.promise, signal),
     up: () => current !== undefined,
     async stop() {
       await supervisor?.stop();

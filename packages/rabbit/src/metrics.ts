@@ -1,17 +1,9 @@
-import { Counter, Gauge, type Registry } from 'prom-client';
+import { metricsOnce } from '@taskwire/telemetry';
+import { Counter, Gauge } from 'prom-client';
 
-export type RabbitMetrics = ReturnType<typeof createMetrics>;
+export type RabbitMetrics = ReturnType<typeof rabbitMetrics>;
 
-const made = new WeakMap<Registry, RabbitMetrics>();
-
-/** Returns the package's metrics in this registry, created once. */
-export function rabbitMetrics(registry: Registry): RabbitMetrics {
-  let metrics = made.get(registry);
-  if (metrics === undefined) made.set(registry, (metrics = createMetrics(registry)));
-  return metrics;
-}
-
-function createMetrics(registry: Registry) {
+export const rabbitMetrics = metricsOnce((registry) => {
   const registers = [registry];
   return {
     connectionUp: new Gauge({
@@ -73,4 +65,4 @@ function createMetrics(registry: Registry) {
       registers,
     }),
   };
-}
+});

@@ -1,5 +1,6 @@
 import type amqp from 'amqplib/callback_api';
 import { errorText } from '@taskwire/errors';
+import { untilAborted } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import { openConfirmChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
@@ -7,7 +8,7 @@ import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
 import type { PublisherLimits } from './publisher-limits.ts';
-import { endingInTime, supervise, untilAborted } from './supervise.ts';
+import { endingInTime, supervise } from './supervise.ts';
 
 export type OutgoingMessage = {
   /** Unique among messages. The same id may be published again, but not concurrently. */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import { fullJitter, type BackOff } from '@taskwire/lifecycle';
+import { backOffMs, type BackOff } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
 import type { Connection } from './connection.ts';
 
@@ -33,7 +33,7 @@ export function supervise({ what, session, logger, onLost }: Supervised): { stop
         failures = performance.now() - startedAt > soundAfterMs ? 1 : failures + 1;
         logger.warn(`RabbitMQ: ${what} lost, will try again`, { failures, error: errorText(error) });
         onLost?.();
-        await delay(fullJitter(failures, backOff), undefined, { signal }).catch(() => undefined);
+        await delay(backOffMs(failures, backOff), undefined, { signal }).catch(() => undefined);
       }
     }
   }
@@ -45,27 +45,6 @@ export function supervise({ what, session, logger, onLost }: Supervised): { stop
       await running;
     },
   };
-}
-
-/** Settles as the promise does, unless one of the signals is aborted first: then rejects with the reason of that signal. */
-export async function unlessAborted<T>(promise: Promise<T>, ...signals: AbortSignal[]): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  // removed at the end, because some signals live as long as the process (AbortSignal.any would keep one entry for each call)
-  const listeners = signals.map((signal) => ({ signal, onAbort: () => aborted.reject(signal.reason) }));
-  for (const { signal, onAbort } of listeners) {
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort);
-  }
-  try {
-    return await Promise.race([aborted.promise, promise]);
-  } finally {
-    for (const { signal, onAbort } of listeners) signal.removeEventListener('abort', onAbort);
-  }
-}
-
-/** Rejects with the reason of the first signal that is aborted; never resolves. */
-export async function untilAborted(...signals: AbortSignal[]): Promise<never> {
-  return await unlessAborted(new Promise<never>(() => undefined), ...signals);
 }
 
 /** How long a session may take to end gracefully after the signal; within the time that a process has to end (8 s). */

@@ -1,12 +1,11 @@
 import { errorText } from '@taskwire/errors';
-import { createLoop, type Loop } from '@taskwire/lifecycle';
+import { createLoop, raceAbort, type Loop } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Connection } from './connection.ts';
 import type { Declare } from './declare.ts';
 import type { Management } from './management.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { missingPolicyKeys } from './policies.ts';
-import { unlessAborted } from './supervise.ts';
 import type { TopologyPlan } from './topology-plan.ts';
 
 export type TopologyCheck = Pick<Loop, 'start' | 'stop' | 'wake'> & {
@@ -124,7 +123,7 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
       const lookedAt = new Date();
       try {
         // a hanging broker must not delay a stop
-        await unlessAborted(declare(connection), signal);
+        await raceAbort(declare(connection), signal);
       } catch (error) {
         // the owner of the connection reports and replaces it when it is lost
         if (signal.aborted || connection.ended.aborted) return 'idle';

@@ -67,8 +67,7 @@ const refreshDefaults: RefresherTuning = {
   perSecond: 50,
   leaseMs: 30_000,
   gapMs: 250,
-  backOffBaseMs: 200,
-  backOffMaxMs: 60_000,
+  backOff: { baseMs: 200, capMs: 60_000, jitter: 'equal' },
   // about 6 s: longer than the lag of a healthy read replica
   behindTries: 6,
   // about 10 minutes

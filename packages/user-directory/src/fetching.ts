@@ -1,5 +1,6 @@
 import { query, type Queryable, type Tx } from '@taskwire/postgres';
 import type { Answer } from '@taskwire/http-client';
+import { backOffMs, type BackOff } from '@taskwire/lifecycle';
 import type { Advance, OnApplied } from './advance.ts';
 import { applyStates } from './apply.ts';
 import { confirmDeletion, takeStateAsFinal } from './claims.ts';
@@ -17,9 +18,8 @@ export type FetchOutcome = 'fetched' | 'deleted' | 'denied' | 'unknown' | 'behin
 export type FetchTuning = {
   /** The minimum time between two fetches of one user, in milliseconds: a burst of events about one user causes a few fetches a second. */
   gapMs: number;
-  /** Back-off of one row in milliseconds: doubled with each attempt, half of it random. */
-  backOffBaseMs: number;
-  backOffMaxMs: number;
+  /** Back-off of one row, with equal jitter, so that rows that failed together are not retried together. */
+  backOff: BackOff;
   /** Attempts to get a state not older than the event, before an older one is accepted as final. */
   behindTries: number;
   /** Attempts for a user unknown to Auth. */
@@ -86,7 +86,7 @@ export async function finishFetch(
 ): Promise<{ outcome: FetchOutcome; advance: Advance | undefined }> {
   const { id, eventAt, told } = claimed;
   const attempts = claimed.attempts + 1;
-  const backOff = backOffMs(attempts, tuning);
+  const backOff = Math.ceil(backOffMs(attempts, tuning.backOff));
   switch (answer.kind) {
     case 'ok': {
       const [advance] = await applyStates(tx, [answer.value], onApplied, { askedAt: claimed.askedAt });
@@ -114,7 +114,7 @@ export async function finishFetch(
     case 'unavailable': {
       const { reason, detail, retryAfterMs } = answer;
       const wasAsked = !notAsked.has(reason);
-      const pauseMs = wasAsked ? Math.max(backOff, retryAfterMs ?? 0) : jittered(retryAfterMs ?? tuning.backOffBaseMs);
+      const pauseMs = wasAsked ? Math.max(backOff, retryAfterMs ?? 0) : jittered(retryAfterMs ?? tuning.backOff.baseMs);
       await query(tx, giveBack, [id, Math.ceil(pauseMs), wasAsked ? attempts : claimed.attempts, detail]);
       return { outcome: wasAsked ? 'unavailable' : 'refused', advance: undefined };
     }
@@ -124,11 +124,6 @@ export async function finishFetch(
 /** Reasons that concern this process or Auth as a whole. */
 const notAsked: ReadonlySet<string> = new Set(['breaker_open', 'overloaded', 'no_token', 'cancelled']);
 
-function backOffMs(attempts: number, { backOffBaseMs, backOffMaxMs }: FetchTuning): number {
-  return Math.ceil(jittered(Math.min(backOffMaxMs, backOffBaseMs * 2 ** Math.min(attempts - 1, 30))));
-}
-
-/** Between half of `ms` and all of it, so that rows that failed together are not retried together. */
 function jittered(ms: number): number {
-  return ms / 2 + (Math.random() * ms) / 2;
+  return backOffMs(1, { baseMs: ms, capMs: ms, jitter: 'equal' });
 }

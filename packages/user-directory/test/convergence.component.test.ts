@@ -13,7 +13,7 @@ import { toUser, type UserRow, type UserState } from '../src/user.ts';
 import { fakeAuth, type FakeAuth, type Told } from './fake-auth.ts';
 
 /** No back-off, so that every row that is stale can be claimed at once. */
-const tuning: FetchTuning = { gapMs: 0, backOffBaseMs: 0, backOffMaxMs: 0, behindTries: 3, unknownTries: 1_000_000 };
+const tuning: FetchTuning = { gapMs: 0, backOff: { baseMs: 0, capMs: 0 }, behindTries: 3, unknownTries: 1_000_000 };
 
 /**
  * What may happen, in any order. Numbers choose among what there is at that time. A read (of a user, of a page) and the use of what

@@ -3,7 +3,7 @@ import { errorText } from '@taskwire/errors';
 import {
   createLoop,
   createSteadiness,
-  fullJitter,
+  backOffMs,
   lease,
   startHeartbeat,
   type BackOff,
@@ -149,7 +149,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
           delivery_id: claimed.id,
           error: errorText(error),
         });
-        await delay(fullJitter(tries, recordBackOff));
+        await delay(backOffMs(tries, recordBackOff));
       }
     }
   }
@@ -197,7 +197,7 @@ export function recordOf(claimed: Claimed, verdict: Verdict, now = Date.now()): 
         return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
       }
       const asked = verdict.afterMs === undefined ? undefined : Math.min(verdict.afterMs, longestAskedMs);
-      const dueInMs = asked ?? fullJitter(claimed.attempt, retryBackOff);
+      const dueInMs = asked ?? backOffMs(claimed.attempt, retryBackOff);
       return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', dueInMs };
     }
   }

@@ -1,0 +1,25 @@
+/**
+ * Settles as the promise does, unless one of the signals is aborted first: then rejects with the reason of that signal. The work behind the promise is
+ * not stopped; its later result is ignored.
+ */
+export async function raceAbort<T>(promise: Promise<T>, ...signals: readonly (AbortSignal | undefined)[]): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  // removed at the end, because some signals live as long as the process (AbortSignal.any would keep one entry for each call)
+  const listeners = signals.flatMap((signal) =>
+    signal === undefined ? [] : [{ signal, onAbort: () => aborted.reject(signal.reason) }],
+  );
+  for (const { signal, onAbort } of listeners) {
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort);
+  }
+  try {
+    return await Promise.race([aborted.promise, promise]);
+  } finally {
+    for (const { signal, onAbort } of listeners) signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Rejects with the reason of the first signal that is aborted; never resolves. */
+export async function untilAborted(...signals: readonly AbortSignal[]): Promise<never> {
+  return await raceAbort(new Promise<never>(() => undefined), ...signals);
+}
