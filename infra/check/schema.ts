@@ -1,9 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { databaseUrl, disposableSettings, freePorts, provisionDatabase, startPostgres } from '@taskwire/local-servers';
+import {
+  databaseUrl,
+  disposableFolder,
+  disposableSettings,
+  freePorts,
+  provisionDatabase,
+  startPostgres,
+} from '@taskwire/local-servers';
 import pg from 'pg';
 import { describeDatabase } from './describe-database.ts';
 import { output, root } from './step.ts';
@@ -13,7 +19,7 @@ import { output, root } from './step.ts';
  * services' own migrate commands on it.
  */
 export async function schemasOfServices(): Promise<Map<string, string>> {
-  const dir = await mkdtemp(join(tmpdir(), 'taskwire-schema-'));
+  const dir = disposableFolder('taskwire-schema-');
   const [port] = (await freePorts(1)) as [number];
   const postgres = await startPostgres({ dir, port, password: secret(), settings: disposableSettings });
   try {

@@ -1,10 +1,8 @@
 // npm test [-- <part of a path> …] [-- --grep <text>]
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { guardFolder, releaseFolder } from '@taskwire/local-servers';
+import { disposableFolder, guardFolder, releaseFolder } from '@taskwire/local-servers';
 import { installBrowser, installPooler, installPrograms } from '../local/install-programs.ts';
 import { onStopSignal } from '../local/stop-signal.ts';
 import { runStage, type StageResult } from './run-stage.ts';
@@ -16,8 +14,7 @@ const { filters, mochaArgs } = readArguments(process.argv.slice(2));
 const began = performance.now();
 const say = (text: string) => console.log(`[${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s] ${text}`);
 
-const dir = mkdtempSync(join(tmpdir(), 'taskwire-test-'));
-chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who must be able to traverse the folder
+const dir = disposableFolder('taskwire-test-');
 guardFolder(dir);
 const stopping = new AbortController();
 onStopSignal(() => stopping.abort());

@@ -1,6 +1,8 @@
 export { startPgbouncer, findPgbouncer, type PgbouncerOptions } from './pgbouncer.ts';
 export { startPostgres, disposableSettings, type PostgresOptions, type PostgresServer } from './postgres.ts';
 export { provisionDatabase, dropDatabase, databaseUrl, type DatabaseLogin } from './postgres-provision.ts';
+export { copyDatabase, createTemplate } from './postgres-template.ts';
+export { disposableFolder } from './disposable-folder.ts';
 export { startRabbit, findRabbit, type RabbitOptions, type RabbitServer } from './rabbit.ts';
 export { rabbitDefinitions, type RabbitTopology, type RabbitUser } from './rabbit-definitions.ts';
 export { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';

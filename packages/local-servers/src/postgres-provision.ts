@@ -24,13 +24,16 @@ export async function provisionDatabase(url: string, { database, login, password
   }
 }
 
-/** Terminates the connections to the database, and drops the database and the login. */
-export async function dropDatabase(url: string, { database, login }: Omit<DatabaseLogin, 'password'>): Promise<void> {
+/** Terminates the connections to the database, and drops the database, and the login if one is named. */
+export async function dropDatabase(
+  url: string,
+  { database, login }: { database: string; login?: string },
+): Promise<void> {
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   try {
     await client.query(`drop database if exists ${pg.escapeIdentifier(database)} with (force)`);
-    await client.query(`drop role if exists ${pg.escapeIdentifier(login)}`);
+    if (login !== undefined) await client.query(`drop role if exists ${pg.escapeIdentifier(login)}`);
   } finally {
     await client.end();
   }

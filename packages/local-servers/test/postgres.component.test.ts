@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
 import {
+  copyDatabase,
+  createTemplate,
   databaseUrl,
   disposableSettings,
   dropDatabase,
@@ -108,6 +110,33 @@ describe('A local PostgreSQL', function () {
 
     await dropDatabase(url, tasks);
     expect(await query(url, "select rolname from pg_roles where rolname = 'tasks'")).to.deep.equal([]);
+  });
+
+  it('fills a template once for all who need it at the same time, and copies it with its owner', async () => {
+    const { url } = await start();
+    const template = { database: 'template_things', login: 'things', password: 't' };
+    let filled = 0;
+    const fill = async (at: string) => {
+      filled++;
+      await query(at, 'create table things as select 1 as id');
+    };
+    await Promise.all([1, 2, 3].map(async () => await createTemplate(url, template, fill)));
+    expect(filled).to.equal(1);
+
+    await copyDatabase(url, { template: template.database, database: 'copy', login: template.login });
+    const copy = databaseUrl(url, { ...template, database: 'copy' });
+    await query(copy, 'alter table things add more text');
+    expect(await query(copy, 'select id, more from things')).to.deep.equal([{ id: 1, more: null }]);
+    expect(await query(databaseUrl(url, template), 'select * from things')).to.deep.equal([{ id: 1 }]);
+  });
+
+  it('leaves no template behind that could not be filled', async () => {
+    const { url } = await start();
+    const template = { database: 'template_broken', login: 'broken', password: 't' };
+    const failing = createTemplate(url, template, () => Promise.reject(new Error('a migration fails')));
+    expect(String(await failing.catch((error: unknown) => error))).to.include('a migration fails');
+    await createTemplate(url, template, async (at) => void (await query(at, 'create table things ()')));
+    expect(await query(databaseUrl(url, template), 'select * from things')).to.deep.equal([]);
   });
 });
 

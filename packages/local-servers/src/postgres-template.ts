@@ -1,0 +1,49 @@
+import pg from 'pg';
+import { databaseUrl, provisionDatabase, type DatabaseLogin } from './postgres-provision.ts';
+
+/**
+ * Creates a database to be copied, unless the server has one of that name, and lets `fill` write into it. Processes that need the same template at the
+ * same time wait for the first of them.
+ * @param url a superuser's URL
+ */
+export async function createTemplate(
+  url: string,
+  template: DatabaseLogin,
+  fill: (url: string) => Promise<void>,
+): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [template.database]);
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [template.database]);
+    if (rowCount) return;
+    // filled under another name, so that a template is complete as soon as it has its own
+    const unfinished = `${template.database}_unfinished`;
+    const [from, to] = [unfinished, template.database].map((name) => pg.escapeIdentifier(name));
+    await client.query(`drop database if exists ${from} with (force)`);
+    await provisionDatabase(url, { ...template, database: unfinished });
+    await fill(databaseUrl(url, { ...template, database: unfinished }));
+    await client.query(`alter database ${from} rename to ${to}`);
+  } finally {
+    // the end of the session releases the lock
+    await client.end();
+  }
+}
+
+/**
+ * Creates a database as a copy of a template to which nothing is connected, in a fraction of the time that the template's migrations take.
+ * @param url a superuser's URL
+ */
+export async function copyDatabase(
+  url: string,
+  { template, database, login }: { template: string; database: string; login: string },
+): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const [name, owner, source] = [database, login, template].map((identifier) => pg.escapeIdentifier(identifier));
+    await client.query(`create database ${name} owner ${owner} template ${source}`);
+  } finally {
+    await client.end();
+  }
+}
