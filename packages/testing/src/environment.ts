@@ -6,3 +6,12 @@ export function fromRunner(name: string): string {
     `${name} is not set: this test needs servers that the runner starts. Run it with: npm test -- <path of the test file>`,
   );
 }
+
+/** The environment of a program that a test starts: nothing of this process but where programs are, and the compiled code that halves their start. */
+export function programEnv(): Record<string, string> {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  return {
+    ...(PATH === undefined ? {} : { PATH }),
+    ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }),
+  };
+}

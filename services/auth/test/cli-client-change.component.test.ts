@@ -2,12 +2,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
-import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { SignJWT } from 'jose';
-import { runCommand } from '../src/cli/run-command.ts';
 import { pkce } from './support/browser.ts';
+import { runHere } from './support/command-line.ts';
 import { oidcWorld, type OidcWorld, type WebClient } from './support/oidc-world.ts';
 
 describe('client change', () => {
@@ -19,20 +17,7 @@ describe('client change', () => {
     rmSync(dir, { recursive: true });
   });
 
-  async function client(...args: string[]) {
-    const said = { stdout: '', stderr: '' };
-    const writer = (name: keyof typeof said) =>
-      new Writable({
-        write(chunk: Buffer, _encoding, done) {
-          said[name] += chunk.toString();
-          done();
-        },
-      });
-    const env = { DATABASE_URL: world.database.url };
-    const streams = { stdin: Readable.from([]), stdout: writer('stdout'), stderr: writer('stderr') };
-    const code = await runCommand({ args: ['client', ...args], env, ...streams });
-    return { code, ...said };
-  }
+  const client = async (...args: string[]) => await runHere(['client', ...args], { DATABASE_URL: world.database.url });
 
   const tasks = 'urn:taskwire:tasks';
   async function added(id: string, ...more: string[]): Promise<WebClient> {

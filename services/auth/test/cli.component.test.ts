@@ -1,41 +1,25 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { audiences } from '@taskwire/contracts';
 import { expect } from 'chai';
-import { testDatabase, type TestDatabase } from '@taskwire/testing';
-import { runCommand } from '../src/cli/run-command.ts';
+import { programEnv, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { migrations } from '../src/migrations.ts';
 import { verifyPassword, owaspCost } from '../src/passwords/argon2id.ts';
+import { runHere } from './support/command-line.ts';
 
 const cli = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 const migrateCommand = fileURLToPath(new URL('../src/migrate.ts', import.meta.url));
 
 async function run(script: string, args: string[], given: { stdin?: string; url?: string }) {
   const child = spawn(process.execPath, [script, ...args], {
-    env: { PATH: process.env['PATH'], ...(given.url === undefined ? {} : { DATABASE_URL: given.url }) },
+    env: { ...programEnv(), ...(given.url === undefined ? {} : { DATABASE_URL: given.url }) },
   });
   child.stdin.on('error', () => undefined);
   child.stdin.end(given.stdin ?? '');
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
   return { code: child.exitCode, stdout, stderr };
-}
-
-/** The same within this process, for what starting one would only make slow. */
-async function runHere(args: string[], env: Record<string, string>, input = '') {
-  const said = { stdout: '', stderr: '' };
-  const writer = (name: keyof typeof said) =>
-    new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        said[name] += chunk.toString();
-        done();
-      },
-    });
-  const stdin = Readable.from([Buffer.from(input)]);
-  const code = await runCommand({ args, env, stdin, stdout: writer('stdout'), stderr: writer('stderr') });
-  return { code, ...said };
 }
 
 describe("Auth's command line", () => {
@@ -48,7 +32,7 @@ describe("Auth's command line", () => {
   });
 
   const add = async (args: string[], stdin = 'taskwire-demo') =>
-    await run(cli, ['user', 'add', ...args], { stdin, url: database.url });
+    await runHere(['user', 'add', ...args], { DATABASE_URL: database.url }, stdin);
   const ann = ['--email', 'Ann@Example.org', '--name', 'Ann', '--role', 'admin'];
 
   async function users() {
@@ -110,7 +94,7 @@ describe("Auth's command line", () => {
     expect(unknown).to.include({ code: 2 });
     expect(unknown.stderr).to.contain("'--password'");
     for (const args of [[], ['user'], ['user', 'remove'], ['user', 'add', 'extra', ...ann]]) {
-      expect((await run(cli, args, { url: database.url })).code, args.join(' ')).to.equal(2);
+      expect((await runHere(args, { DATABASE_URL: database.url })).code, args.join(' ')).to.equal(2);
     }
     expect(await users()).to.deep.equal(before);
   });
@@ -157,7 +141,7 @@ describe("Auth's command line", () => {
   });
 
   it('shows its usage when asked', async () => {
-    const help = await run(cli, ['--help'], {});
+    const help = await runHere(['--help'], {});
     expect(help).to.include({ code: 0, stderr: '' });
     expect(help.stdout).to.contain('user add --email');
     for (const [audience, { user, service }] of Object.entries(audiences)) {
@@ -299,12 +283,12 @@ describe("Auth's command line", () => {
 
   it('says what to do when it has no database, or one that is not migrated', async () => {
     const args = ['user', 'add', ...ann];
-    const without = await run(cli, args, { stdin: 'taskwire-demo' });
+    const without = await runHere(args, {}, 'taskwire-demo');
     expect(without.code).to.equal(1);
     expect(without.stderr).to.contain('DATABASE_URL is not set');
     const empty = await testDatabase([]);
     try {
-      const unmigrated = await run(cli, args, { stdin: 'taskwire-demo', url: empty.url });
+      const unmigrated = await runHere(args, { DATABASE_URL: empty.url }, 'taskwire-demo');
       expect(unmigrated.code).to.equal(1);
       expect(unmigrated.stderr).to.contain('migrate');
       expect(unmigrated.stderr).not.to.contain(new URL(empty.url).password);
@@ -312,7 +296,10 @@ describe("Auth's command line", () => {
       expect(migrated).to.include({ code: 0, stderr: '' });
       expect(migrated.stdout).to.contain('auth/0001_users');
       expect((await run(migrateCommand, [], { url: empty.url })).stdout).to.contain('nothing to migrate');
-      expect((await run(cli, args, { stdin: 'taskwire-demo', url: empty.url })).code).to.equal(0);
+      // once as the program that an operator starts
+      const added = await run(cli, args, { stdin: 'taskwire-demo', url: empty.url });
+      expect(added).to.include({ code: 0, stderr: '' });
+      expect(added.stdout).to.match(/^made admin /);
     } finally {
       await empty.drop();
     }

@@ -1,8 +1,7 @@
-import { Readable, Writable } from 'node:stream';
 import { expect } from 'chai';
-import { runCommand } from '../src/cli/run-command.ts';
 import { withSecret } from './support/auth-world.ts';
 import { pkce, type Browser, type Page } from './support/browser.ts';
+import { runHere } from './support/command-line.ts';
 import { answerOf } from './support/logged-in-browser.ts';
 import { oidcWorld, portal, spa, type OidcWorld } from './support/oidc-world.ts';
 
@@ -48,23 +47,12 @@ describe('public clients with addresses that any program of a machine can claim 
   });
 
   async function addByCommand(id: string, addresses: string[]): Promise<void> {
-    let said = '';
-    const output = new Writable({
-      write(chunk: Buffer, _encoding, done) {
-        said += chunk.toString();
-        done();
-      },
-    });
     const uris = addresses.flatMap((address) => ['--redirect-uri', address]);
-    const code = await runCommand({
-      args: ['client', 'add', '--id', id, '--public', ...uris],
-      env: { DATABASE_URL: world.database.url },
-      stdin: Readable.from([]),
-      stdout: output,
-      stderr: output,
+    const added = await runHere(['client', 'add', '--id', id, '--public', ...uris], {
+      DATABASE_URL: world.database.url,
     });
-    expect(code, said).to.equal(0);
-    expect(said).to.contain('It is a native app');
+    expect(added.code, added.stderr).to.equal(0);
+    expect(added.stdout).to.contain('It is a native app');
   }
 
   const ask = async (browser: Browser, client: { id: string; uri: string }, more: Record<string, string> = {}) =>

@@ -3,7 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { query } from '@taskwire/postgres';
-import { waitFor } from '@taskwire/testing';
+import { programEnv, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { issuer } from './support/other-services.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';
@@ -38,7 +38,7 @@ describe('Notifications, killed with SIGKILL and started again', function () {
     running = spawn(process.execPath, [main], {
       stdio: 'ignore',
       env: {
-        PATH: process.env['PATH'],
+        ...programEnv(),
         PORT: '0',
         DATABASE_URL: around.database.url,
         AMQP_URL: around.broker.url('notifications'),
