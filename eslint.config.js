@@ -23,6 +23,15 @@ const sleeping = {
   message: 'A test that sleeps is slow or wrong; wait for a condition, an event or a tick.',
 };
 
+/** The same through `node:timers/promises`. Work that takes time is simulated by name, with `simulateWork` of @taskwire/testing. */
+const sleepingByImport = {
+  paths: ['node:timers/promises', 'timers/promises'].map((name) => ({
+    name,
+    importNames: ['setTimeout', 'scheduler', 'setInterval', 'default'],
+    message: sleeping.message,
+  })),
+};
+
 export default tseslint.config(
   { ignores: ['**/node_modules/', '**/dist/', '**/.local/', 'contracts/', 'coverage/'] },
   { linterOptions: { reportUnusedDisableDirectives: 'error', reportUnusedInlineConfigs: 'error' } },
@@ -86,6 +95,12 @@ export default tseslint.config(
       // a suite of one subject stays together
       'max-lines': ['error', { max: 500 }],
     },
+  },
+  {
+    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/testing/**/*.ts'],
+    // which pause between two looks at a condition, and simulate work
+    ignores: ['packages/testing/src/{wait-for,simulate-work}.ts'],
+    rules: { 'no-restricted-imports': ['error', sleepingByImport] },
   },
   {
     // programs of the command line speak on stdout

@@ -1,10 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { deadLetterQuery } from '@taskwire/contracts';
 import { createDeadLetters, dead, retry, type HandlerContext, type Inbox } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
-import { waitFor } from '@taskwire/testing';
+import { simulateWork, waitFor } from '@taskwire/testing';
 import {
   aHandler,
   anEvent,
@@ -40,7 +39,7 @@ describe('order of the messages of one aggregate', () => {
     const decide = async (context: HandlerContext) => {
       most = Math.max(most, ++running);
       // a handler takes its time
-      await delay(Math.random() * 3);
+      await simulateWork(Math.random() * 3);
       running -= 1;
       return noteEffect(context);
     };
@@ -142,7 +141,7 @@ describe('order of the messages of one aggregate', () => {
       const count = (attempts.get(context.messageId) ?? 0) + 1;
       attempts.set(context.messageId, count);
       // a handler takes its time
-      await delay(Math.random() * 3);
+      await simulateWork(Math.random() * 3);
       return count < 2 ? retry('not yet') : noteEffect(context);
     };
     const limits = { backOff: { baseMs: 5, capMs: 5 } };

@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent } from '@taskwire/testing';
+import { silent, simulateWork } from '@taskwire/testing';
 import { createSurviveOutage } from '../src/outage.ts';
 
 describe('work that survives an outage of the database', () => {
@@ -13,7 +12,7 @@ describe('work that survives an outage of the database', () => {
   }
 
   it('is tried three times where the database answers, however slowly, and then fails with its own error', async () => {
-    const survive = surviving(async () => await delay(150));
+    const survive = surviving(async () => await simulateWork(150));
     let tries = 0;
     const work = () => Promise.reject(new Error(`try ${++tries}`));
     const error = await survive.run(work, AbortSignal.timeout(5_000)).catch((thrown: unknown) => thrown);

@@ -1,13 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { PassThrough } from 'node:stream';
 import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
+import { simulateWork, waitFor } from '@taskwire/testing';
 import { createSteadiness, startHeartbeat } from '../src/index.ts';
-
-/** Bounded by the test's own time limit. */
-async function waitFor(condition: () => boolean): Promise<void> {
-  while (!condition()) await delay(1);
-}
 
 describe('A heartbeat', () => {
   const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
@@ -18,7 +13,7 @@ describe('A heartbeat', () => {
     let beats = 0;
     const renew = async () => {
       most = Math.max(most, ++running);
-      await delay(8);
+      await simulateWork(8);
       running -= 1;
       beats += 1;
     };
@@ -26,7 +21,8 @@ describe('A heartbeat', () => {
     await waitFor(() => beats >= 5);
     heartbeat.stop();
     const stopped = beats + running;
-    await delay(30);
+    // as long as fifteen beats would take
+    await simulateWork(30);
     expect([most, beats]).to.deep.equal([1, stopped]);
   });
 

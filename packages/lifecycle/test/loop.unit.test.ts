@@ -6,6 +6,9 @@ import { createLoop } from '../src/index.ts';
 
 const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
+/** For tests that wait for a round: without it nothing else would end them. */
+const limitMs = 1000;
+
 describe('A loop', () => {
   it('runs the next round at once while there is more, then rests until it is woken', async () => {
     const rounds = new EventEmitter();
@@ -48,7 +51,8 @@ describe('A loop', () => {
     await loop.start();
     await second;
     await loop.stop();
-  });
+    expect(count).to.equal(2);
+  }).timeout(limitMs);
 
   it('never runs two rounds at a time', async () => {
     let inside = 0;
@@ -87,7 +91,8 @@ describe('A loop', () => {
     await loop.start();
     await again;
     await loop.stop();
-  });
+    expect(count).to.be.at.least(2);
+  }).timeout(limitMs);
 
   it('waits for the running round when it stops, and tells it to end', async () => {
     let ended = false;

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { inheritedEnv, isAlive, runToEnd, startPart, StartError, type PartOptions } from '../src/index.ts';
+import { waitFor } from '@taskwire/testing';
+import { inheritedEnv, isAlive, lastLines, runToEnd, startPart, StartError, type PartOptions } from '../src/index.ts';
 import { scratchFolder } from './scratch.ts';
 
 describe('A part', () => {
@@ -35,7 +35,7 @@ describe('A part', () => {
     const child = await childOf(part.logFile);
     part.kill();
     await part.died;
-    expect(await isGone(child)).to.equal(true);
+    await untilGone(child);
   });
 
   it('that ends before it is ready is an error with the last lines of its log', async () => {
@@ -97,26 +97,15 @@ describe('A part', () => {
     const pid = Number(chunk.toString());
     expect(isAlive(pid)).to.equal(true);
     parent.kill('SIGKILL');
-    expect(await isGone(pid)).to.equal(true);
-    for (let tries = 0; existsSync(join(scratch.dir, 'temporary')) && tries < 100; tries++) await delay(20);
-    expect(existsSync(join(scratch.dir, 'temporary'))).to.equal(false);
+    await untilGone(pid);
+    await waitFor(() => !existsSync(join(scratch.dir, 'temporary')), { what: 'the folder to be deleted' });
   });
 });
 
-async function isGone(pid: number): Promise<boolean> {
-  for (let tries = 0; tries < 400; tries++) {
-    if (!isAlive(pid)) return true;
-    await delay(20);
-  }
-  return false;
+async function untilGone(pid: number): Promise<void> {
+  await waitFor(() => !isAlive(pid), { timeoutMs: 8000, what: `process ${pid} to end` });
 }
 
 async function childOf(logFile: string): Promise<number> {
-  const { lastLines } = await import('../src/index.ts');
-  for (let tries = 0; tries < 200; tries++) {
-    const pid = Number(lastLines(logFile, 1));
-    if (pid > 0) return pid;
-    await delay(20);
-  }
-  throw new Error('The shell did not tell the id of its child.');
+  return await waitFor(() => Number(lastLines(logFile, 1)), { what: 'the shell to print the id of its child' });
 }

@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/rabbit';
+import { simulateWork } from '@taskwire/testing';
 
 export type Answer = 'confirmed' | 'returned' | 'nacked' | 'unknown' | 'unknown but taken' | 'invalid';
 
@@ -28,7 +28,7 @@ export function fakePublisher(
       const outcome = await answer(message, attempt);
       // the broker takes messages in the order in which they were sent; only its confirm may be late
       if (outcome === 'confirmed' || outcome === 'unknown but taken') taken.push(message);
-      await delay(delayMs());
+      await simulateWork(delayMs());
       if (outcome === 'confirmed' || outcome === 'returned') return outcome;
       throw new PublishError(outcome === 'unknown but taken' ? 'unknown' : outcome, outcome);
     } finally {

@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { appendEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
+import { simulateWork } from '@taskwire/testing';
 import { createBench, type Bench } from './bench.ts';
 import { fakePublisher, type Answer, type FakePublisher } from './fake-publisher.ts';
 
@@ -53,7 +53,7 @@ describe('any number of writers and relays', () => {
           tx,
           numbers.map((n) => ({ type: 'tasks.task.changed', aggregateId: id, payload: { n } })),
         );
-        await delay(pauseMs);
+        await simulateWork(pauseMs);
         if (!commits) throw new Error('rolled back');
       });
       await transaction.catch((error: unknown) => {
@@ -86,11 +86,11 @@ describe('any number of writers and relays', () => {
       while (writing || (await bench.rows()).length > 0) {
         // the connection may be lost in the middle of a round
         await relay.tick().catch(() => undefined);
-        await delay(1);
+        await simulateWork(1);
       }
     });
     const killing = kills.map(async (afterMs) => {
-      await delay(afterMs);
+      await simulateWork(afterMs);
       await bench.killOwnerConnections();
     });
     await Promise.all([...writers.map(write), ...killing]);
