@@ -1,7 +1,7 @@
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-// Import boundaries, names of files and reads of process.env are the business of infra/check/boundary-rules.ts.
+// Import boundaries, names of files and reads of process.env are the business of tools/check/boundary-rules.ts.
 
 /** Habits of the project that no ready-made rule knows. */
 const habits = [
@@ -83,7 +83,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/testing/**/*.ts', 'infra/chaos/**/*.ts'],
+    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/testing/**/*.ts', 'tools/chaos/**/*.ts'],
     rules: {
       'no-restricted-syntax': ['error', ...habits, sleeping],
       // answers are read as they come; a wrong guess of their shape fails the test
@@ -106,6 +106,7 @@ export default tseslint.config(
     // programs of the command line speak on stdout
     files: [
       'infra/**',
+      'tools/**',
       'services/*/src/{migrate,cli,command}.ts',
       'packages/*/scripts/**',
       'packages/testing/**',
@@ -115,7 +116,7 @@ export default tseslint.config(
   },
   {
     // their tools ask for a default export
-    files: ['eslint.config.js', 'infra/test/reporter.ts'],
+    files: ['eslint.config.js', 'tools/test/reporter.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
 );

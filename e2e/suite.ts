@@ -1,14 +1,66 @@
-import type { Suite } from '../infra/local/suite.ts';
-import { e2eSuite } from '../infra/test/e2e-suite.ts';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts } from '@taskwire/process-supervisor';
+import { demoPeople } from '../infra/local/people.ts';
+import { freeSuitePorts } from '../infra/local/ports.ts';
+import { newSecrets } from '../infra/local/secrets.ts';
+import { startSuite, type Suite } from '../infra/local/suite.ts';
+
+let started: Promise<Suite> | undefined;
+
+// starts servers from scratch and three services on two busy cores
+const startTimeoutMs = 180_000;
 
 /** The one suite of all end-to-end tests, for the tests of the `describe` that this is called in. */
 export function useSuite(): () => Suite {
   let suite: Suite | undefined;
   before(async () => {
-    suite = await e2eSuite();
+    suite = await sharedSuite();
   });
   return () => {
     if (suite === undefined) throw new Error('the suite is not up yet');
     return suite;
   };
 }
+
+/**
+ * The suite of the end-to-end tests: every part on free ports, with the demo people, shared by all test files. Parts that die stay down until a test
+ * starts them again with `suite.part(name).start()`; a test leaves all of them running.
+ */
+function sharedSuite(): Promise<Suite> {
+  return (started ??= start());
+}
+
+async function start(): Promise<Suite> {
+  const base = process.env.TASKWIRE_TEST_DIR;
+  if (base === undefined)
+    throw new Error('TASKWIRE_TEST_DIR is not set. Run the test with: npm test -- <path of the test file>');
+  const dir = join(base, 'suite');
+  mkdirSync(dir, { recursive: true });
+  return startSuite({
+    dir,
+    ports: await freeSuitePorts(),
+    secrets: newSecrets(),
+    restarts: 'manual',
+    people: demoPeople,
+    logLevel: 'debug',
+    // fast, and committed data survives a test killing the server; only a crash of the machine would lose it
+    postgresSettings: { fsync: 'off', full_page_writes: 'off' },
+    // a test's front end listens there
+    corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
+    // all tests come from one address; the limits have tests of their own
+    gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },
+  });
+}
+
+/** mocha runs these because tools/test/stages.ts requires this file. */
+export const mochaHooks = {
+  async beforeAll(this: Mocha.Context) {
+    this.timeout(startTimeoutMs);
+    await sharedSuite();
+  },
+  async afterAll(this: Mocha.Context) {
+    this.timeout(20_000);
+    await (await started)?.stop();
+  },
+};

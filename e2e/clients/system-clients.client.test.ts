@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { freePorts } from '@taskwire/local-servers';
+import { freePorts } from '@taskwire/process-supervisor';
 import { expect } from 'chai';
 import { authCommand } from '../auth-command.ts';
 import { startClientSite } from '../chromium.ts';

@@ -4,7 +4,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { rabbitDefinitions } from '@taskwire/local-servers';
+import { rabbitDefinitions } from '@taskwire/process-supervisor';
 import { clientKeyAsJwk, newClientKey, serviceClients } from '../local/service-clients.ts';
 
 const services = ['auth', 'tasks', 'notifications'];

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { findNginx, findPgbouncer, findRabbit } from '@taskwire/local-servers';
+import { findNginx, findPgbouncer, findRabbit } from '@taskwire/process-supervisor';
 import { installSystemPackages } from './system-packages.mjs';
 
 /**

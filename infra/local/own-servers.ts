@@ -9,7 +9,7 @@ import {
   type DatabaseLogin,
   type Part,
   type RabbitTopology,
-} from '@taskwire/local-servers';
+} from '@taskwire/process-supervisor';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
 import { shutdownTimeoutMs } from './service-env.ts';

@@ -1,4 +1,4 @@
-import type { Part } from '@taskwire/local-servers';
+import type { Part } from '@taskwire/process-supervisor';
 import { supervise, type PartNews, type Restarts, type SupervisedPart } from './supervised-part.ts';
 
 /** One node of the suite: a long-running process, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */

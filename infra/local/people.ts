@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describeEnd, StartError } from '@taskwire/local-servers';
+import { describeEnd, StartError } from '@taskwire/process-supervisor';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 

@@ -1,4 +1,4 @@
-import { freePorts } from '@taskwire/local-servers';
+import { freePorts } from '@taskwire/process-supervisor';
 
 /** The port of every part of the suite, all on 127.0.0.1. */
 export type SuitePorts = {

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answers, isPortFree } from '@taskwire/local-servers';
+import { answers, isPortFree } from '@taskwire/process-supervisor';
 import type { OutsideServers } from './outside.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames } from './secrets.ts';

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isAlive } from '@taskwire/local-servers';
+import { isAlive } from '@taskwire/process-supervisor';
 
 /** The file that a running start keeps in its folder: the lock against a second start, and the information that other commands need to find it. */
 export type Running = {

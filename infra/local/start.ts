@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { killAllParts } from '@taskwire/local-servers';
+import { killAllParts } from '@taskwire/process-supervisor';
 import { sayNews, sayProgress, settingsText, timedSay, welcome } from './console.ts';
 import { followLogs, turnLogs } from './follow-logs.ts';
 import { installPrograms } from './install-programs.ts';

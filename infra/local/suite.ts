@@ -9,7 +9,7 @@ import {
   startNginx,
   startPostgres,
   startRabbit,
-} from '@taskwire/local-servers';
+} from '@taskwire/process-supervisor';
 import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
 import type { OutsideServers } from './outside.ts';

@@ -1,4 +1,4 @@
-import { describeEnd, type Part } from '@taskwire/local-servers';
+import { describeEnd, type Part } from '@taskwire/process-supervisor';
 import { errorText } from '@taskwire/errors';
 
 export type SupervisedPart = {

@@ -1,4 +1,4 @@
-import { databaseUrl } from '@taskwire/local-servers';
+import { databaseUrl } from '@taskwire/process-supervisor';
 import type { OutsideServers } from './outside.ts';
 import { ownAmqpUrl, ownDatabase } from './own-servers.ts';
 import type { SuitePorts } from './ports.ts';

@@ -2,7 +2,7 @@
 --
 -- With the official image: mount it in /docker-entrypoint-initdb.d and set the three passwords. By hand:
 --   AUTH_DATABASE_PASSWORD=… TASKS_DATABASE_PASSWORD=… NOTIFICATIONS_DATABASE_PASSWORD=… psql -f infra/postgres/provision.sql <superuser's URL>
--- Runs once; passwords are changed with ALTER ROLE. The launcher does the same in packages/local-servers/src/postgres-provision.ts.
+-- Runs once; passwords are changed with ALTER ROLE. The launcher does the same in packages/process-supervisor/src/postgres-provision.ts.
 \set ON_ERROR_STOP on
 \getenv auth_password AUTH_DATABASE_PASSWORD
 \getenv tasks_password TASKS_DATABASE_PASSWORD

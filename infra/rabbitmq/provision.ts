@@ -4,7 +4,7 @@
 // permissions for its own queues and events, and the policies of the queues. May be run again at any time.
 import { z } from 'zod';
 import { fields, readEnv } from '@taskwire/env';
-import { rabbitDefinitions, rabbitManagement } from '@taskwire/local-servers';
+import { rabbitDefinitions, rabbitManagement } from '@taskwire/process-supervisor';
 
 const password = z.string().min(12, 'must have at least 12 characters');
 

@@ -10,7 +10,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, startNginx } from '@taskwire/local-servers';
+import { freePorts, startNginx } from '@taskwire/process-supervisor';
 import { renderGateway, type GatewayOptions } from '../render.ts';
 
 export type Answer = { status: number; headers: IncomingHttpHeaders; rawHeaders: string[]; text: string };

@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
-import { freePorts } from '@taskwire/local-servers';
+import { freePorts } from '@taskwire/process-supervisor';
 import { expect } from 'chai';
 import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
 

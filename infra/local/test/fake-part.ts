@@ -1,4 +1,4 @@
-import type { Death, Part } from '@taskwire/local-servers';
+import type { Death, Part } from '@taskwire/process-supervisor';
 
 /** A part without a process: ends when asked to stop. */
 export function fakePart(name: string, events: string[]): Part & { die(): void } {

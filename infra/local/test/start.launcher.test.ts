@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { answers, guardFolder, isAlive, isPortFree, releaseFolder } from '@taskwire/local-servers';
+import { answers, guardFolder, isAlive, isPortFree, releaseFolder } from '@taskwire/process-supervisor';
 import { waitFor } from '@taskwire/testing';
 import { configuredPorts, type SuitePorts } from '../ports.ts';
 import { demoPassword } from '../people.ts';

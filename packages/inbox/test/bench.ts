@@ -7,7 +7,7 @@ import { createDatabase, query, type Database } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import type { OutgoingMessage, Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
 import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDatabase } from '@taskwire/testing';
 
 export type Decide = (context: HandlerContext) => Outcome | Promise<Outcome>;

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { appendEvents, createWaker, insertEvents } from '@taskwire/outbox';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
 import { silent, testBroker, waitFor, type TestBroker } from '@taskwire/testing';
 import { anEvent, createBench, type Bench } from './bench.ts';
 import { fakePublisher } from './fake-publisher.ts';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { freePorts, startPgbouncer, type Part } from '@taskwire/local-servers';
+import { freePorts, startPgbouncer, type Part } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createDatabase, query, type Database } from '../src/index.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
-import { startFaultProxy } from '@taskwire/local-servers';
+import { startFaultProxy } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import {

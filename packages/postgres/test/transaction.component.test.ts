@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startFaultProxy } from '@taskwire/local-servers';
+import { startFaultProxy } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createDatabase, query, type Database, type LastWork } from '../src/index.ts';

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { createTelemetry } from '@taskwire/telemetry';
-import { startFaultProxy, type FaultProxy } from '@taskwire/local-servers';
+import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
 import { silent, testBroker, type TestBroker, type TestService } from '@taskwire/testing';
 import { createTap, type Tap } from './tap.ts';
 import { createRabbit, serviceTopology } from '@taskwire/rabbit';

@@ -9,7 +9,7 @@ import {
   publishOnlyTopology,
   serviceTopology,
 } from '@taskwire/rabbit';
-import { rabbitManagement } from '@taskwire/local-servers';
+import { rabbitManagement } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testBroker, waitFor, type TestBroker, type TestService } from '@taskwire/testing';
 import { aMessage, collector } from './bench.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { rabbitDefinitions, rabbitManagement, type RabbitManagement } from '@taskwire/local-servers';
+import { rabbitDefinitions, rabbitManagement, type RabbitManagement } from '@taskwire/process-supervisor';
 import { fromRunner } from './environment.ts';
 
 export type TestBroker = {

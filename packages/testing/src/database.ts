@@ -1,6 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
-import { copyDatabase, createTemplate, databaseUrl, dropDatabase, type DatabaseLogin } from '@taskwire/local-servers';
+import {
+  copyDatabase,
+  createTemplate,
+  databaseUrl,
+  dropDatabase,
+  type DatabaseLogin,
+} from '@taskwire/process-supervisor';
 import { createDatabase, migrate, type Database, type MigrationSource } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent } from './silent.ts';

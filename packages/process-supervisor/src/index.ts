@@ -1,0 +1,26 @@
+export { startPgbouncer, findPgbouncer, type PgbouncerOptions } from './servers/pgbouncer.ts';
+export { startPostgres, disposableSettings, type PostgresOptions, type PostgresServer } from './servers/postgres.ts';
+export { provisionDatabase, dropDatabase, databaseUrl, type DatabaseLogin } from './servers/postgres-provision.ts';
+export { copyDatabase, createTemplate } from './servers/postgres-template.ts';
+export { disposableFolder } from './disposable-folder.ts';
+export { startRabbit, findRabbit, type RabbitOptions, type RabbitServer } from './servers/rabbit.ts';
+export { rabbitDefinitions, type RabbitTopology, type RabbitUser } from './servers/rabbit-definitions.ts';
+export { rabbitManagement, type RabbitManagement } from './servers/rabbit-management.ts';
+export { freePorts, isPortFree, isAlive, answers } from './ports.ts';
+export { guardFolder, releaseFolder } from './guard.ts';
+export { lastLines } from './log-tail.ts';
+export {
+  startPart,
+  runToEnd,
+  inheritedEnv,
+  killAllParts,
+  describeEnd,
+  StartError,
+  type Part,
+  type PartOptions,
+  type Death,
+} from './part.ts';
+export { startNginx, findNginx, type NginxOptions, type NginxServer } from './servers/nginx.ts';
+export { startMailCatcher, type MailCatcher, type MailCatcherOptions } from './servers/mail-catcher.ts';
+export { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.ts';
+export type { LinkFault } from './fault-line.ts';

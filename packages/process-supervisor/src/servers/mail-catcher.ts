@@ -1,0 +1,50 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { answers, isPortFree } from '../ports.ts';
+
+export type MailCatcherOptions = {
+  /** Holds the mails, and the log unless `logFile` is given. */
+  dir: string;
+  smtpPort: number;
+  webPort: number;
+  logFile?: string;
+  /** Aborts the start. */
+  signal?: AbortSignal;
+};
+
+export type MailCatcher = Part & {
+  smtpUrl: string;
+  /** the page's URL; its API is under `/api` */
+  webUrl: string;
+};
+
+const program = fileURLToPath(new URL('mail-catcher-program.ts', import.meta.url));
+
+/**
+ * Starts maildev on 127.0.0.1: accepts every mail, keeps the last 1000 in `dir`, which only its owner can read, across restarts, and shows them on a
+ * web page. The page accepts only requests to its own address and from its own origin.
+ */
+export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatcher> {
+  const dir = resolve(o.dir);
+  for (const port of [o.smtpPort, o.webPort]) {
+    if (!(await isPortFree(port))) {
+      throw new StartError(`The mail catcher cannot have port ${port}: another program listens on it.`);
+    }
+  }
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700); // also a folder created by an older version
+  const part = await startPart({
+    name: 'mail catcher',
+    command: process.execPath,
+    args: [program, String(o.smtpPort), String(o.webPort), join(dir, 'messages')],
+    env: inheritedEnv(),
+    logFile: o.logFile ?? join(dir, 'mail.log'),
+    stopTimeoutMs: 2000,
+    ready: async () => (await answers(o.smtpPort)) && (await answers(o.webPort)),
+    readyTimeoutMs: 30_000,
+    ...(o.signal && { signal: o.signal }),
+  });
+  return { ...part, smtpUrl: `smtp://127.0.0.1:${o.smtpPort}`, webUrl: `http://127.0.0.1:${o.webPort}` };
+}

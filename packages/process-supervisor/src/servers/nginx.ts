@@ -1,0 +1,63 @@
+import { execFile } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { answers, isPortFree } from '../ports.ts';
+import { findProgram } from '../programs.ts';
+
+const run = promisify(execFile);
+
+export type NginxOptions = {
+  /** nginx's prefix; the configuration is written here as nginx.conf. */
+  dir: string;
+  /** the whole configuration, without a `daemon` directive */
+  conf: string;
+  /** the port on which the configuration listens */
+  port: number;
+  logFile?: string;
+  /** Aborts the start. */
+  signal?: AbortSignal;
+};
+
+export type NginxServer = Part & { url: string };
+
+/**
+ * Starts the machine's nginx in the foreground with this configuration, independent of the system's configuration.
+ * @throws StartError with nginx's own message when the configuration is invalid, or when it does not listen within 10 s.
+ */
+export async function startNginx(o: NginxOptions): Promise<NginxServer> {
+  const dir = resolve(o.dir);
+  const command = findNginx();
+  if (command === undefined) throw new StartError('nginx is not installed.');
+  if (!(await isPortFree(o.port))) throw new StartError(`nginx cannot have port ${o.port}: another program uses it.`);
+  mkdirSync(dir, { recursive: true });
+  const conf = join(dir, 'nginx.conf');
+  writeFileSync(conf, o.conf);
+  // -e: nginx's output before it has read its configuration would otherwise go to /var/log
+  const args = ['-e', 'stderr', '-p', dir, '-c', conf];
+  await run(command, [...args, '-q', '-t']).catch((error: unknown) => {
+    const { stderr } = error as { stderr?: string };
+    throw new StartError(`nginx refuses its configuration ${conf}: ${stderr?.trim()}`, { cause: error });
+  });
+  const part = await startPart({
+    name: 'nginx',
+    command,
+    args: [...args, '-g', 'daemon off;'],
+    env: inheritedEnv(),
+    cwd: dir,
+    logFile: o.logFile ?? join(dir, 'nginx.log'),
+    // stops at once; QUIT would wait for open event streams
+    stopSignal: 'SIGTERM',
+    stopTimeoutMs: 2000,
+    ready: () => answers(o.port),
+    readyTimeoutMs: 10_000,
+    ...(o.signal && { signal: o.signal }),
+  });
+  return { ...part, url: `http://127.0.0.1:${o.port}` };
+}
+
+/** The path of the machine's nginx, if installed. */
+export function findNginx(): string | undefined {
+  return findProgram('nginx', ['/usr/sbin', '/opt/homebrew/bin', '/usr/local/bin']);
+}

@@ -1,0 +1,115 @@
+// npm run chaos -- [--minutes 2] [--seed text] [--replicas 1|2] [--bug name] [--keep] [--replay history] [--check history]
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText } from '@taskwire/errors';
+import { guardFolder, releaseFolder } from '@taskwire/process-supervisor';
+import { timedSay } from '../../infra/local/console.ts';
+import { installPrograms } from '../../infra/local/install-programs.ts';
+import { onStopSignal } from '../../infra/local/stop-signal.ts';
+import { readArguments, usage, type Arguments } from './arguments.ts';
+import { bugs } from './bugs.ts';
+import { check } from './check/check.ts';
+import type { Line } from './evidence.ts';
+import { createHistory, evidenceOf, only, readHistory } from './history.ts';
+import { createRandom } from './random.ts';
+import { report } from './report.ts';
+import { run } from './run.ts';
+import { planFaults } from './schedule.ts';
+import { startUnderTest } from './suite/under-test.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const say = timedSay();
+const stopping = new AbortController();
+onStopSignal((reason) => stopping.abort(new Error(reason)));
+
+const wanted = readArguments(process.argv.slice(2));
+if (wanted instanceof Error) {
+  console.error(`${wanted.message}\n\n${usage}`);
+  process.exit(2);
+}
+try {
+  process.exitCode = await main(wanted);
+} catch (error) {
+  console.error(stopping.signal.aborted ? `interrupted (${errorText(stopping.signal.reason)})` : errorText(error));
+  process.exitCode = 2;
+}
+// a connection that a fault left half-open would keep the process running
+process.exit();
+
+/** Returns the exit code: 0 for no violations, 1 otherwise. */
+async function main(o: Arguments): Promise<number> {
+  if (o.check !== undefined) return conclude(readHistory(o.check), o.check);
+  const replayed = o.replay === undefined ? undefined : readHistory(o.replay);
+  const first = replayed === undefined ? undefined : only(replayed, 'run')[0];
+  const { seed, minutes, replicas } = first ?? o;
+  await installPrograms(say);
+
+  const historyDir = join(root, '.local/chaos');
+  mkdirSync(historyDir, { recursive: true });
+  const name = [seed, o.bug, replayed && 'replay'].filter((part) => part !== undefined).join('-');
+  const history = createHistory(join(historyDir, `${name}.jsonl`));
+  const bug = o.bug ?? null;
+  history.add({ line: 'run', seed, minutes, replicas, bug, startedAt: new Date().toISOString() });
+  const durationMs = minutes * 60_000;
+  const plan =
+    replayed === undefined ? planFaults(createRandom(`${seed}/faults`), durationMs, replicas) : only(replayed, 'plan');
+  for (const { at, fault } of plan) history.add({ line: 'plan', at, fault });
+  say(`seed ${seed}, ${plan.length} faults in ${minutes} minutes${o.bug ? `, with a bug: ${bugs[o.bug].what}` : ''}`);
+
+  const dir = mkdtempSync(join(tmpdir(), 'taskwire-chaos-'));
+  chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who must be able to traverse the folder
+  if (!o.keep) guardFolder(dir);
+  try {
+    let epoch = performance.now();
+    const now = () => performance.now() - epoch;
+    const { underTest, stage } = await startUnderTest({
+      ...{ dir, say, signal: stopping.signal, bug: o.bug, replicas },
+      onEvent: (event) => history.add({ line: 'event', at: now(), event }),
+      onCrash: (crash) => history.add({ line: 'crash', at: now(), crash }),
+    });
+    try {
+      say('the suite is up; traffic and faults begin');
+      epoch = performance.now();
+      await run({
+        ...{ underTest, stage, seed, durationMs, plan, history, replayed, now, say },
+        signal: stopping.signal,
+      });
+    } finally {
+      await history.close();
+      await underTest.stop();
+    }
+    const exitCode = conclude(history.lines, history.file);
+    if (exitCode !== 0) keepLogs(dir, join(historyDir, `${name}-logs`));
+    return exitCode;
+  } finally {
+    if (o.keep) say(`the suite's data and logs are in ${dir}`);
+    else {
+      rmSync(dir, { recursive: true, force: true, maxRetries: 3 });
+      releaseFolder(dir);
+    }
+  }
+}
+
+/** Keeps the files needed to investigate a violation. */
+function keepLogs(dir: string, to: string): void {
+  rmSync(to, { recursive: true, force: true });
+  cpSync(join(dir, 'logs'), to, { recursive: true });
+  console.log(`logs         ${to}`);
+}
+
+function conclude(lines: Parameters<typeof evidenceOf>[0], file: string): number {
+  const evidence = evidenceOf(lines);
+  const violations = check(evidence);
+  console.log(`\n${report(lines, evidence, violations)}\n`);
+  const [first] = only(lines, 'run');
+  console.log(`seed         ${first?.seed} (${commandOf(first)})`);
+  console.log(`history      ${file} (npm run chaos -- --replay ${file})`);
+  return violations.length === 0 ? 0 : 1;
+}
+
+function commandOf(run: Extract<Line, { line: 'run' }> | undefined): string {
+  const bug = typeof run?.bug === 'string' ? ` --bug ${run.bug}` : '';
+  return `npm run chaos -- --minutes ${run?.minutes} --seed ${run?.seed} --replicas ${run?.replicas}${bug}`;
+}

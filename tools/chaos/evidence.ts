@@ -1,0 +1,198 @@
+import type { ServiceName } from '../../infra/local/secrets.ts';
+import type { SecondReplica } from './suite/second-replicas.ts';
+import type { Intent } from './workload/intent.ts';
+import type { Consumer, Fault, PoisonForm } from './schedule.ts';
+
+/**
+ * Everything that a run leaves behind, and the checker's only input. Times `at`, `began` and `ended` are milliseconds since the start of the traffic;
+ * every other time is ISO 8601 with microseconds, from a database.
+ */
+export type Evidence = {
+  operations: Operation[];
+  events: RecordedEvent[];
+  injections: Injection[];
+  takeovers: Takeover[];
+  crashes: Crash[];
+  mails: Mail[];
+  /** The parts that did not settle; empty when everything did. */
+  unsettled: string[];
+  world: World;
+};
+
+/** One try of a request. `status` null: there was no response. */
+export type Attempt = { began: number; ended: number; status: number | null; problem?: string; error?: string };
+
+/** `unknown`: it may or may not have happened, or may even happen later. */
+export type OperationOutcome = 'acknowledged' | 'refused' | 'unknown';
+
+/** A request of the workload with all its tries (one Idempotency-Key), and its outcome. */
+export type Operation = {
+  n: number;
+  at: number;
+  intent: Intent;
+  /** The requesting user; null for register and login. */
+  actorId: string | null;
+  /** The id of the task or user concerned, if it already existed. */
+  subjectId: string | null;
+  attempts: Attempt[];
+  outcome: OperationOutcome;
+  /** The body of the response that acknowledged it. */
+  answer?: Answer;
+  /** Bodies of later responses to the same request with the same key. */
+  replays: Answer[];
+};
+
+/** The fields of responses that the checker reads; absent if the response lacks the field. */
+export type Answer = Partial<TaskAnswer & UserAnswer & { open: number; reassigned: number; ids: string[] }>;
+
+type TaskAnswer = {
+  id: string;
+  title: string;
+  state: string;
+  creator_id: string;
+  assignee_id: string | null;
+  version: number;
+  updated_at: string;
+};
+type UserAnswer = { email: string; name: string; role: string };
+
+/** A message as received by the operator's own queue. The same message may arrive more than once. */
+export type RecordedEvent = {
+  messageId: string;
+  type: string;
+  aggregateId: string;
+  timestamp: string;
+  /** Null for the system, and for events of users. */
+  actor: string | null;
+  /** `assigned_to`, `unassigned_from` or `user_id`. */
+  named: string | null;
+};
+
+/** A message that the operator put into a queue. */
+export type Injection =
+  | { kind: 'duplicate' | 'reorder'; to: Consumer; messageIds: string[] }
+  | { kind: 'poison'; to: Consumer; form: PoisonForm; messageId: string };
+
+/** After a kill of the process that did the work of a service, another process took it over this many milliseconds later. */
+export type Takeover = {
+  service: ServiceName;
+  work: 'relay' | 'consumer';
+  killed: ServiceName | SecondReplica;
+  ms: number;
+};
+
+/** A process of a service that ended without being killed, with its last logged errors. It was restarted. */
+export type Crash = { part: string; how: string; errors: string[] };
+
+/** `id` is the Message-ID without brackets and domain. */
+export type Mail = { id: string; to: string };
+
+/** The final state, read from outside: databases, broker, public REST API. */
+export type World = {
+  users: UserRow[];
+  links: LinkRow[];
+  tasks: TaskRow[];
+  activity: ActivityRow[];
+  directory: DirectoryRow[];
+  inbox: InboxRow[];
+  deadLetters: DeadLetterRow[];
+  /** The number of rows left in the outbox of each service. */
+  outbox: Record<string, number>;
+  notifications: NotificationRow[];
+  deliveries: DeliveryRow[];
+  queues: { name: string; messages: number }[];
+  /** All tasks listed by GET /api/v1/tasks. */
+  listedTasks: TaskAnswer[];
+  /** The notifications listed by GET /api/v1/notifications for a person. */
+  listedNotifications: { userId: string; ids: string[] }[];
+  /** A service's response to a deleted user's token. */
+  deletedAccess: { userId: string; path: string; status: number }[];
+};
+
+export type UserRow = UserAnswer & {
+  id: string;
+  version: number;
+  updated_at: string;
+  is_deleted: boolean;
+  tokens_valid_after: string | null;
+};
+
+/** A link that Auth requests to be mailed. */
+export type LinkRow = {
+  id: string;
+  user_id: string;
+  purpose: 'verify_email' | 'reset_password';
+  created_at: string;
+  is_void: boolean;
+};
+
+export type TaskRow = TaskAnswer & { created_at: string; is_deleted: boolean; awaiting_performer: boolean };
+
+export type ActivityRow = {
+  task_id: string;
+  seq: number;
+  action: string;
+  actor_id: string | null;
+  field: string | null;
+  from: unknown;
+  to: unknown;
+  created_at: string;
+};
+
+export type DirectoryRow = {
+  service: Consumer;
+  id: string;
+  email: string | null;
+  name: string | null;
+  role: string | null;
+  version: number;
+  is_deleted: boolean;
+  is_stale: boolean;
+};
+
+/** A message received by a service for one of its handlers. */
+export type InboxRow = { service: Consumer; message_id: string; handler: string; received_at: string };
+
+export type DeadLetterRow = {
+  service: string;
+  message_id: string | null;
+  type: string | null;
+  reason: string;
+  error: string;
+};
+
+export type NotificationRow = {
+  id: string;
+  event_id: string;
+  user_id: string;
+  type: string;
+  task_id: string | null;
+  created_at: string;
+  /** Whether it is shown in the app and not only mailed. */
+  is_in_app: boolean;
+};
+
+export type DeliveryRow = {
+  notification_id: string;
+  user_id: string;
+  channel: string;
+  state: string;
+  /** The number of attempts with an unknown outcome. */
+  unknowns: number;
+  last_error: string | null;
+};
+
+/** One line of the history file. */
+export type Line =
+  | { line: 'run'; seed: string; minutes: number; replicas: 1 | 2; bug: string | null; startedAt: string }
+  | { line: 'plan'; at: number; fault: Fault }
+  | { line: 'fault'; began: number; ended: number; fault: Fault; note?: string; failed?: true }
+  | { line: 'recovery'; fault: Fault; ms: number }
+  | { line: 'operation'; operation: Operation }
+  | { line: 'event'; at: number; event: RecordedEvent }
+  | { line: 'injection'; at: number; injection: Injection }
+  | { line: 'takeover'; at: number; takeover: Takeover }
+  | { line: 'crash'; at: number; crash: Crash }
+  | { line: 'mail'; mail: Mail }
+  | { line: 'settled'; tookMs: number; unsettled: string[] }
+  | { line: 'world'; world: World };

@@ -1,0 +1,126 @@
+import { isoMicros } from '@taskwire/postgres';
+import pg from 'pg';
+import type { World } from '../evidence.ts';
+import type { ServiceName } from '../../../infra/local/secrets.ts';
+
+type Databases = { databaseUrl(service: ServiceName): string };
+type Stored = Omit<World, 'queues' | 'listedTasks' | 'listedNotifications' | 'deletedAccess'>;
+type Rows = Record<string, unknown>[];
+
+const consumers = ['tasks', 'notifications'] as const;
+
+/** The contents of the tables of all services, read by a superuser in read-only transactions. */
+export async function readDatabases({ databaseUrl }: Databases): Promise<Stored> {
+  const [auth, tasks, notifications] = await Promise.all([
+    reading(databaseUrl('auth'), async (rows) => ({
+      users: await rows(users),
+      links: await rows(links),
+      outbox: await rows(outbox),
+    })),
+    reading(databaseUrl('tasks'), async (rows) => ({
+      ...(await readConsumer(rows)),
+      tasks: await rows(taskRows),
+      activity: await rows(activity),
+      outbox: await rows(outbox),
+    })),
+    reading(databaseUrl('notifications'), async (rows) => ({
+      ...(await readConsumer(rows)),
+      notifications: await rows(notificationRows),
+      deliveries: await rows(deliveries),
+    })),
+  ]);
+  const consumer = { tasks, notifications };
+  const ofBoth = (name: 'directory' | 'inbox' | 'deadLetters') =>
+    consumers.flatMap((service) => consumer[service][name].map((row) => ({ service, ...row })));
+  return {
+    users: auth.users,
+    links: auth.links,
+    tasks: tasks.tasks,
+    activity: tasks.activity,
+    directory: ofBoth('directory'),
+    inbox: ofBoth('inbox'),
+    deadLetters: ofBoth('deadLetters'),
+    outbox: { auth: auth.outbox.length, tasks: tasks.outbox.length },
+    notifications: notifications.notifications,
+    deliveries: notifications.deliveries,
+  } as unknown as Stored;
+}
+
+async function readConsumer(rows: (text: string) => Promise<Rows>) {
+  return { directory: await rows(directory), inbox: await rows(inbox), deadLetters: await rows(deadLetters) };
+}
+
+/** The amount of unfinished work, in words; empty if there is none. */
+export async function readUnfinished({ databaseUrl }: Databases): Promise<string[]> {
+  const counts = await Promise.all([
+    count(databaseUrl('auth'), 'auth', { 'in its outbox': outbox }),
+    count(databaseUrl('tasks'), 'tasks', { 'in its outbox': outbox, ...unfinishedOfConsumer }),
+    count(databaseUrl('notifications'), 'notifications', {
+      ...unfinishedOfConsumer,
+      'mails to send': `SELECT FROM deliveries WHERE state = 'pending'`,
+    }),
+  ]);
+  return counts.flat();
+}
+
+const unfinishedOfConsumer = {
+  'messages to try again': 'SELECT FROM inbox_retries',
+  'users to fetch': 'SELECT FROM directory_users WHERE stale_since IS NOT NULL',
+};
+
+async function count(url: string, service: string, queries: Record<string, string>): Promise<string[]> {
+  return await reading(url, async (rows) => {
+    const found: string[] = [];
+    for (const [what, text] of Object.entries(queries)) {
+      const { length } = await rows(text);
+      if (length > 0) found.push(`${service}: ${length} ${what}`);
+    }
+    return found;
+  });
+}
+
+async function reading<T>(url: string, work: (rows: (text: string) => Promise<Rows>) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000, query_timeout: 30_000 });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    return await work(async (text) => (await client.query<Record<string, unknown>>(text)).rows);
+  } finally {
+    await client.end();
+  }
+}
+
+const outbox = 'SELECT FROM outbox';
+
+const users = `
+  SELECT id, email, name, role, version, ${isoMicros('updated_at')} AS updated_at, deleted_at IS NOT NULL AS is_deleted,
+    ${isoMicros('tokens_valid_after')} AS tokens_valid_after
+  FROM users`;
+
+const links = `
+  SELECT id, user_id, purpose, voided_at IS NOT NULL AS is_void, ${isoMicros('created_at')} AS created_at FROM account_links`;
+
+const taskRows = `
+  SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, deleted_at IS NOT NULL AS is_deleted,
+    ${isoMicros('created_at')} AS created_at, ${isoMicros('updated_at')} AS updated_at
+  FROM tasks`;
+
+const activity = `
+  SELECT task_id, seq::integer, action, actor_id, field, from_value AS "from", to_value AS "to", ${isoMicros('created_at')} AS created_at
+  FROM task_activity`;
+
+const directory = `
+  SELECT id, email, name, role, version, is_deleted, stale_since IS NOT NULL AS is_stale FROM directory_users`;
+
+const inbox = `SELECT message_id, handler, ${isoMicros('received_at')} AS received_at FROM inbox`;
+
+const deadLetters = `SELECT message_id, type, reason, error FROM dead_letters WHERE state = 'dead'`;
+
+const notificationRows = `
+  SELECT id, event_id, user_id, type, task_id, title IS NOT NULL AS is_in_app, ${isoMicros('created_at')} AS created_at
+  FROM notifications`;
+
+const deliveries = `
+  SELECT notification_id, user_id, channel, state, unknowns, last_error
+  FROM deliveries JOIN notifications ON notifications.id = notification_id`;

@@ -1,0 +1,72 @@
+import { fileURLToPath } from 'node:url';
+import { databaseUrl, startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
+import type { SuitePorts } from '../../../infra/local/ports.ts';
+import type { Secrets, ServiceName } from '../../../infra/local/secrets.ts';
+import { serviceEnv } from '../../../infra/local/service-env.ts';
+import type { BugName } from '../bugs.ts';
+import { linkNames, links, type LinkName } from '../links.ts';
+
+export type Proxies = Record<LinkName, FaultProxy>;
+
+/** The ports of all processes of each service. */
+export type ServicePorts = Record<ServiceName, readonly number[]>;
+
+/** Starts a proxy with a healthy link for each link between two parts; a proxy to a service distributes connections over its processes. */
+export async function startProxies(ports: SuitePorts, servicePorts: ServicePorts): Promise<Proxies> {
+  const { amqp: rabbitmq, smtp: mail, postgres } = ports;
+  const portOf = { ...servicePorts, postgres, rabbitmq, mail };
+  const started = linkNames.map(
+    async (name) => [name, await startFaultProxy({ targetPort: portOf[links[name].to] })] as const,
+  );
+  return Object.fromEntries(await Promise.all(started)) as Proxies;
+}
+
+export async function stopProxies(proxies: Proxies): Promise<void> {
+  await Promise.all(Object.values(proxies).map((proxy) => proxy.stop()));
+}
+
+const preload = (name: string) => fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url));
+
+/** A few people do in minutes what many do in weeks, and every mail must be accounted for. */
+const withoutBudgets = {
+  MAILS_PER_RECIPIENT: '1000000',
+  ACCOUNT_MAILS_PER_RECIPIENT: '1000000',
+  MAILS_PER_CALLER: '1000000',
+  RENAMES_PER_ACCOUNT: '1000000',
+};
+
+/**
+ * A service's environment, as in production except for what is needed to break it: addresses that lead through the proxies, a clock that can be
+ * moved, and optionally one deliberate bug that is patched in as its file is loaded.
+ */
+export function proxiedEnv(
+  service: ServiceName,
+  o: { proxies: Proxies; ports: SuitePorts; secrets: Secrets; clockFile: string; bug: BugName | undefined },
+): Record<string, string> {
+  const { proxies, ports, secrets } = o;
+  const port = (to: string) => proxies[`${service}-${to}` as LinkName].port;
+  const http = (to: ServiceName) => `http://127.0.0.1:${port(to)}`;
+  const login = { database: `taskwire_${service}`, login: service, password: secrets.database[service] };
+  const imports = [preload('clock'), ...(o.bug === undefined ? [] : [preload('bug')])];
+  const wiring = {
+    ...{ secrets, ports },
+    publicUrl: `http://localhost:${ports.gateway}`,
+    databaseUrl: () => databaseUrl(`postgres://127.0.0.1:${port('postgres')}/`, login),
+    // direct: this link is for operators, and the links under test are those used by the services' work
+    managementUrl: `http://127.0.0.1:${ports.management}`,
+    amqpUrl: () => `amqp://${service}:${secrets.amqp[service]}@127.0.0.1:${port('rabbitmq')}/taskwire`,
+    smtpUrl: `smtp://127.0.0.1:${proxies['notifications-mail'].port}`,
+    logLevel: 'info',
+  };
+  return {
+    ...serviceEnv(service, wiring),
+    ...withoutBudgets,
+    ...(service !== 'auth' && { AUTH_INTERNAL_URL: http('auth') }),
+    // the few people of a run do what many would; a refusal that depends on the pace would make a replay differ
+    ...(service === 'tasks' && { TASK_CREATIONS_PER_MINUTE: '1000000', SHUFFLES_PER_MINUTE: '1000000' }),
+    ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
+    NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),
+    TASKWIRE_CHAOS_CLOCK_FILE: o.clockFile,
+    ...(o.bug !== undefined && { TASKWIRE_CHAOS_BUG: o.bug }),
+  };
+}

@@ -1,0 +1,44 @@
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { root, type Step } from '../step.ts';
+import { checkValidators } from './canary.ts';
+import { faultsOfCompose } from './compose.ts';
+import { faultsOfObjects } from './kubernetes-objects.ts';
+import { faultsOfReferences } from './kubernetes-references.ts';
+import { buildWithKustomize, hasKustomize, readPlainObjects } from './kustomize.ts';
+
+let plain = false;
+
+/** Every object of every overlay, as a cluster would receive it. */
+export const clusterStep: Step = {
+  name: 'Kubernetes manifests',
+  note: () => (plain ? 'without kubectl 1.27 or later: the files of the base alone, no overlay was built' : undefined),
+  async faults() {
+    const dead = await checkValidators();
+    if (dead.length > 0) return dead;
+    if (!(await hasKustomize())) return await withoutKustomize();
+    const overlays = globSync('k8s/overlays/*/kustomization.yaml', { cwd: root }).map(dirname).sort();
+    if (overlays.length === 0) return ['k8s/overlays has no overlay: the check looks in the wrong place'];
+    const found = await Promise.all(
+      overlays.map(async (overlay) => {
+        const objects = await buildWithKustomize(join(root, overlay));
+        const faults = [...(await faultsOfObjects(objects)), ...faultsOfReferences(objects)];
+        return faults.map((fault) => `${overlay}: ${fault}`);
+      }),
+    );
+    return found.flat();
+  },
+};
+
+export const composeStep: Step = {
+  name: 'docker-compose.yml',
+  faults: () => Promise.resolve(faultsOfCompose(readFileSync(join(root, 'docker-compose.yml'), 'utf8'))),
+};
+
+/** Validates the complete objects in the files of the base against the API; objects completed by patches cannot be validated this way. */
+async function withoutKustomize(): Promise<string[]> {
+  if (process.env['CI'] !== undefined) return ['kubectl 1.27 or later is needed to build the overlays'];
+  plain = true;
+  const objects = readPlainObjects(join(root, 'k8s/base')).filter(({ metadata }) => metadata.name !== 'every-service');
+  return await faultsOfObjects(objects);
+}

@@ -1,0 +1,87 @@
+import { expect } from 'chai';
+import { checkCanary } from '../boundaries.ts';
+import { canary } from '../boundary-canary.ts';
+import { packageOrder, violationsOf } from '../boundary-rules.ts';
+import { root, runSteps, type Step } from '../step.ts';
+import { globSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+describe('the check of import boundaries', () => {
+  it('reports every file of the canary that breaks a rule, and none of the others', () => {
+    expect(checkCanary()).to.deep.equal([]);
+  });
+
+  it('has a canary that breaks each rule and one beside it that does not', () => {
+    const rules = new Set(canary.map(({ breaks }) => breaks));
+    for (const rule of [
+      'domain',
+      'app',
+      'adapters',
+      'env',
+      'root',
+      'service-apart',
+      'tools-apart',
+      'package-order',
+      'package-door',
+      'test-only',
+      'environment',
+      'names',
+      'cycles',
+    ]) {
+      expect(rules, rule).to.include(rule);
+    }
+    expect(rules).to.include(undefined);
+  });
+
+  it('knows the place of every package, in the order that ARCHITECTURE.md shows', () => {
+    expect(
+      globSync('*/package.json', { cwd: `${root}/packages` })
+        .map(dirname)
+        .sort(),
+    ).to.deep.equal([...packageOrder].sort());
+    const [, map = ''] =
+      /\npackages\/[^\n]*\n((?: {2}[a-z-]+ [^\n]*\n)+)/.exec(readFileSync(`${root}/ARCHITECTURE.md`, 'utf8')) ?? [];
+    expect(map.split('\n').map((line) => line.trim().split(' ', 1)[0])).to.deep.equal([...packageOrder, '']);
+  });
+
+  it('names file and line', () => {
+    const file = {
+      path: 'services/auth/src/domain/user.ts',
+      imports: [{ specifier: 'pg', typeOnly: false, line: 7 }],
+      environmentReads: [],
+    };
+    expect(violationsOf(file)).to.have.lengthOf(1);
+    expect(violationsOf(file)[0]).to.include({ path: file.path, line: 7, rule: 'domain' });
+  });
+});
+
+describe('the steps of the check', () => {
+  it('all run, although one of them finds something and one throws', async () => {
+    const steps: Step[] = [
+      { name: 'finds', faults: () => Promise.resolve(['a fault']) },
+      { name: 'throws', faults: () => Promise.reject(new Error('broken')) },
+      { name: 'fine', faults: () => Promise.resolve([]) },
+    ];
+    const told: string[] = [];
+    const findings = await runSteps(steps, 2, ({ name }) => told.push(name));
+    expect(told).to.have.members(['finds', 'throws', 'fine']);
+    const faults = Object.fromEntries(findings.map((finding) => [finding.name, finding.faults]));
+    expect(faults).to.deep.equal({ finds: ['a fault'], throws: ['broken'], fine: [] });
+  });
+
+  it('run no more at once than there is room for', async () => {
+    let running = 0;
+    let most = 0;
+    const step: Step = {
+      name: 'counts',
+      async faults() {
+        most = Math.max(most, ++running);
+        await Promise.resolve();
+        running--;
+        return [];
+      },
+    };
+    await runSteps([step, step, step, step, step], 2, () => undefined);
+    expect(most).to.equal(2);
+  });
+});

@@ -1,0 +1,67 @@
+// npm run test:rabbitmq4 [-- <part of a path> …] [-- --grep <text>]
+//
+// The messaging tests on RabbitMQ 4, from a Debian 13 that is set up once in .local/debian13.
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { errorText } from '@taskwire/errors';
+import { runToEnd } from '@taskwire/process-supervisor';
+import { installSystemPackages } from '../../infra/local/system-packages.mjs';
+
+const tree = fileURLToPath(new URL('../../.local/debian13', import.meta.url));
+const programs = fileURLToPath(new URL('debian13', import.meta.url));
+
+const messaging = [
+  'packages/rabbit/',
+  'packages/outbox/',
+  'packages/inbox/',
+  'packages/process-supervisor/test/rabbit',
+  'services/auth/test/events.component',
+  'services/tasks/test/messaging.component',
+  'services/tasks/test/dead-letters.component',
+  'services/notifications/test/telling',
+  'services/notifications/test/handover.component',
+  'services/notifications/test/killed.component',
+  'services/notifications/test/dead-letters.component',
+];
+
+try {
+  await makeTree();
+} catch (error) {
+  console.error(errorText(error));
+  process.exit(1);
+}
+process.env['TASKWIRE_RABBITMQ_PROGRAMS'] = programs;
+if (process.argv.slice(2).every((arg) => arg.startsWith('-'))) process.argv.splice(2, 0, ...messaging);
+// in this process, which receives the signals and the bootstrap's -9
+await import('./run.ts');
+
+async function makeTree(): Promise<void> {
+  if (process.platform !== 'linux' || process.getuid?.() !== 0 || !mayMount()) {
+    throw new Error(
+      'npm run test:rabbitmq4 makes a Debian 13 and mounts folders into it, for which it has to be root on a Linux that allows unshare --mount.',
+    );
+  }
+  if (existsSync(tree)) return;
+  if (!existsSync('/usr/sbin/debootstrap')) await installSystemPackages(['debootstrap'], console.log);
+  console.log(`Debian 13 is made in ${tree}, once; this takes about two minutes …`);
+  // ends with this process, even if it is killed with -9
+  await runToEnd({
+    name: 'debootstrap',
+    command: join(programs, 'make'),
+    args: [tree],
+    env: process.env,
+    logFile: `${tree}.log`,
+    timeoutMs: 15 * 60_000,
+  });
+}
+
+function mayMount(): boolean {
+  try {
+    execFileSync('unshare', ['--mount', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
