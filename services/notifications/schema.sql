@@ -47,35 +47,35 @@ CREATE TABLE deliveries (
   id uuid NOT NULL DEFAULT uuidv7(),
   notification_id uuid NOT NULL,
   channel text NOT NULL,
-  class text NOT NULL,
+  delivery_policy text NOT NULL,
   state text NOT NULL,
   attempts integer NOT NULL DEFAULT 0,
-  unknowns integer NOT NULL DEFAULT 0,
-  due_at timestamp with time zone,
-  claim uuid,
+  unknown_outcomes integer NOT NULL DEFAULT 0,
+  next_attempt_at timestamp with time zone,
+  lease_id uuid,
   last_error text,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  CONSTRAINT deliveries_finished_has_no_next_attempt CHECK ((state = ANY (ARRAY['sent'::text, 'failed'::text, 'skipped'::text])) <= (next_attempt_at IS NULL)),
   CONSTRAINT deliveries_notification_id_channel_key UNIQUE (notification_id, channel),
   CONSTRAINT deliveries_notification_id_fkey FOREIGN KEY (notification_id) REFERENCES notifications(id) ON DELETE CASCADE,
+  CONSTRAINT deliveries_open_has_next_attempt CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text])) <= (next_attempt_at IS NOT NULL)),
   CONSTRAINT deliveries_pkey PRIMARY KEY (id),
-  CONSTRAINT deliveries_state_check CHECK (state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'unknown'::text])),
-  CONSTRAINT open_is_due CHECK ((state = ANY (ARRAY['pending'::text, 'sending'::text])) <= (due_at IS NOT NULL)),
-  CONSTRAINT over_is_not_due CHECK ((state = ANY (ARRAY['sent'::text, 'failed'::text, 'skipped'::text])) <= (due_at IS NULL))
+  CONSTRAINT deliveries_state_check CHECK (state = ANY (ARRAY['pending'::text, 'sending'::text, 'sent'::text, 'failed'::text, 'skipped'::text, 'unknown'::text]))
 );
 
 CREATE TABLE delivery_attempts (
   delivery_id uuid NOT NULL,
   number integer NOT NULL,
   started_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  handed_over_at timestamp with time zone,
+  handed_off_at timestamp with time zone,
   ended_at timestamp with time zone,
   outcome text,
   detail text,
   CONSTRAINT delivery_attempts_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES deliveries(id) ON DELETE CASCADE,
-  CONSTRAINT delivery_attempts_outcome_check CHECK (outcome = ANY (ARRAY['sent'::text, 'refused'::text, 'skipped'::text, 'again'::text, 'away'::text, 'unknown'::text, 'abandoned'::text])),
-  CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, number),
-  CONSTRAINT ended_has_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL))
+  CONSTRAINT delivery_attempts_ended_has_outcome CHECK ((ended_at IS NULL) = (outcome IS NULL)),
+  CONSTRAINT delivery_attempts_outcome_check CHECK (outcome = ANY (ARRAY['sent'::text, 'refused'::text, 'skipped'::text, 'retry'::text, 'channel_unavailable'::text, 'unknown'::text, 'abandoned'::text])),
+  CONSTRAINT delivery_attempts_pkey PRIMARY KEY (delivery_id, number)
 );
 
 CREATE TABLE directory_sweep (
@@ -171,7 +171,7 @@ CREATE TABLE notifications (
   user_id uuid,
   type text NOT NULL,
   task_id uuid,
-  facts jsonb NOT NULL,
+  template_data jsonb NOT NULL,
   title text,
   body text,
   seen_at timestamp with time zone,
@@ -182,8 +182,8 @@ CREATE TABLE notifications (
   happened_at timestamp with time zone,
   CONSTRAINT notifications_event_id_user_id_type_key UNIQUE (event_id, user_id, type),
   CONSTRAINT notifications_pkey PRIMARY KEY (id),
-  CONSTRAINT read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
-  CONSTRAINT words_or_none CHECK ((title IS NULL) = (body IS NULL))
+  CONSTRAINT notifications_read_is_seen CHECK (read_at IS NULL OR seen_at IS NOT NULL),
+  CONSTRAINT notifications_title_with_body CHECK ((title IS NULL) = (body IS NULL))
 );
 
 CREATE TABLE schema_migrations (
@@ -206,7 +206,7 @@ CREATE TABLE task_cache (
   state text,
   assignee_id uuid,
   progress_version integer,
-  CONSTRAINT known_or_deleted CHECK (is_deleted OR title IS NOT NULL AND creator_id IS NOT NULL),
+  CONSTRAINT task_cache_known_or_deleted CHECK (is_deleted OR title IS NOT NULL AND creator_id IS NOT NULL),
   CONSTRAINT task_cache_pkey PRIMARY KEY (id)
 );
 
@@ -225,7 +225,7 @@ CREATE INDEX dead_letters_by_time ON dead_letters USING btree (dead_at, id);
 CREATE INDEX dead_letters_open ON dead_letters USING btree (type, reason, dead_at) WHERE state = 'dead'::text;
 CREATE INDEX dead_letters_unrouted ON dead_letters USING btree (id) WHERE unrouted;
 
-CREATE INDEX deliveries_due ON deliveries USING btree (channel, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries USING btree (channel, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_sending ON deliveries USING btree (channel) WHERE state = 'sending'::text;
 CREATE INDEX deliveries_unknown ON deliveries USING btree (channel) WHERE state = 'unknown'::text;
 

@@ -178,7 +178,7 @@ export type DeliveryRow = {
   channel: string;
   state: string;
   /** The number of attempts with an unknown outcome. */
-  unknowns: number;
+  unknown_outcomes: number;
   last_error: string | null;
 };
 

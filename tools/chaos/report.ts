@@ -48,7 +48,7 @@ function figures(lines: readonly Line[], { events, mails, world }: Evidence): st
   return [
     `events       ${firstOccurrences(events).length} published, ${events.length - firstOccurrences(events).length} of them again`,
     `consumed     after ${at(0.5)} (half of them), ${at(0.99)} (99 of 100), ${seconds(lags.at(-1) ?? 0)} (the last)`,
-    `told         ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknowns }) => unknowns > 0).length} deliveries with an unknown end`,
+    `told         ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknown_outcomes }) => unknown_outcomes > 0).length} deliveries with an unknown end`,
     `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
     `takeovers    ${
       only(lines, 'takeover')

@@ -20,8 +20,8 @@ const messaging = [
   'services/auth/test/events.component',
   'services/tasks/test/messaging.component',
   'services/tasks/test/dead-letters.component',
-  'services/notifications/test/telling',
-  'services/notifications/test/handover.component',
+  'services/notifications/test/notifying',
+  'services/notifications/test/handoff.component',
   'services/notifications/test/killed.component',
   'services/notifications/test/dead-letters.component',
 ];

@@ -8,19 +8,19 @@ import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
 import { sends, type Channel } from './app/channel.ts';
-import { composer } from './app/compose.ts';
+import { notificationBuilder } from './app/build-notification.ts';
 import { deliveryLoop } from './app/deliver.ts';
 import { findTask, findTaskNow } from './app/find-task.ts';
 import type { MailBudgetSettings } from './app/mail-budget.ts';
-import { deliveryMetrics } from './metrics/delivery-metrics.ts';
+import { deliveryMetrics } from './postgres/delivery-metrics.ts';
 import { recheck } from './app/recheck.ts';
-import { tellAboutAccount } from './app/tell-about-account.ts';
-import { inviteByMail } from './app/invite-by-mail.ts';
-import { tellAboutTask } from './app/tell-about-task.ts';
-import { email } from './channels/email.ts';
+import { notifyAboutAccount } from './app/notify-about-account.ts';
+import { planInvitation } from './app/plan-invitation.ts';
+import { notifyAboutTask } from './app/notify-about-task.ts';
+import { email } from './channels/email/email.ts';
 import { inApp } from './channels/in-app.ts';
 import { findLink } from './clients/links.ts';
-import { findAccountHolder, findPerson } from './clients/people.ts';
+import { findAccountHolder, findUser } from './clients/users.ts';
 import { fetchTask } from './clients/tasks.ts';
 import type { NewNotification } from './app/ports.ts';
 import type { Env } from './env.ts';
@@ -28,12 +28,12 @@ import { routes } from './http/routes.ts';
 import { handlers } from './messaging/handlers.ts';
 import { migrations } from './migrations.ts';
 import { deliveryLog, readOpenDeliveries } from './postgres/deliveries.ts';
-import { forgetOld } from './postgres/erase.ts';
-import { forgetCounts, mailBudget } from './postgres/mail-budget.ts';
+import { eraseExpired } from './postgres/erase.ts';
+import { deleteOldCounts, mailBudget } from './postgres/mail-budget.ts';
 import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
 import { taskCache } from './postgres/task-cache.ts';
-import { wordsInApp } from './app/templates/templates.ts';
-import { welcomeMissed } from './app/welcome-missed.ts';
+import { contentInApp } from './app/templates/templates.ts';
+import { planMissedWelcome } from './app/plan-missed-welcome.ts';
 
 /** The audience of Notifications, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:notifications';
@@ -103,7 +103,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL,
     introduce: async (tx, user) => (await notify(tx, [welcome(user)])) > 0,
   });
-  const people = findPerson(directory);
+  const people = findUser(directory);
   const accountHolders = findAccountHolder(directory, users);
 
   // a channel is one file and one entry in this list
@@ -111,7 +111,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     smtpUrl: env.SMTP_URL,
     from: env.MAIL_FROM,
     publicUrl: env.PUBLIC_URL,
-    findPerson: people,
+    findUser: people,
     findAccountHolder: accountHolders,
     findLink: findLink(authLinks),
     budget: mailBudget(db, budgetsOf(env)),
@@ -120,8 +120,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const channels: readonly Channel[] = [inApp, mail];
 
   // from event to notification
-  const compose = composer(wordsInApp, channels);
-  const welcome = welcomeMissed({ compose });
+  const buildNotification = notificationBuilder(contentInApp, channels);
+  const welcome = planMissedWelcome({ buildNotification });
   const taskSources = { cache: taskCache(db.pool), fetchTask: fetchTask(tasks) };
   const cachedTask = findTask(taskSources);
   const rabbit = createRabbit({
@@ -144,9 +144,13 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     handlers: [
       ...directory.handlers,
       ...handlers({
-        tellAboutTask: tellAboutTask({ findTask: cachedTask, findPerson: people, compose }),
-        tellAboutAccount: tellAboutAccount({ findPerson: people, findAccountHolder: accountHolders, compose }),
-        inviteByMail: inviteByMail({ compose }),
+        notifyAboutTask: notifyAboutTask({ findTask: cachedTask, findUser: people, buildNotification }),
+        notifyAboutAccount: notifyAboutAccount({
+          findUser: people,
+          findAccountHolder: accountHolders,
+          buildNotification,
+        }),
+        planInvitation: planInvitation({ buildNotification }),
         introduced: directory.introduced,
         writeNotifications: notify,
       }),
@@ -194,8 +198,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     name: 'erasure',
     async tick() {
       const progress = [
-        await forgetOld(db, { notificationDays: env.NOTIFICATION_DAYS, words: wordsInApp }),
-        await forgetCounts(db.pool),
+        await eraseExpired(db, { notificationDays: env.NOTIFICATION_DAYS, content: contentInApp }),
+        await deleteOldCounts(db.pool),
       ];
       return progress.includes('more') ? 'more' : 'idle';
     },

@@ -1,16 +1,16 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
-import { mailRoom, openLink } from './support/mail-room.ts';
-import { eventually, office } from './support/office.ts';
-import type { StandInLink } from './support/other-services.ts';
+import { deliveryHarness, openLink } from './support/delivery-harness.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
+import type { FakeLink } from './support/fake-services.ts';
 
 describe('Mails with links of accounts', () => {
   describe('from the event on', () => {
-    const o = office();
+    const o = serviceHarness();
     const timestamp = '2026-11-20T10:00:00.000000Z';
 
-    function addLink(email: string, more: Partial<StandInLink> = {}) {
+    function addLink(email: string, more: Partial<FakeLink> = {}) {
       const id = randomUUIDv7();
       const token = `twl_${randomUUIDv7()}`;
       const link = `http://localhost:8080/oidc/account/verify?token=${token}`;
@@ -21,7 +21,7 @@ describe('Mails with links of accounts', () => {
     async function delivery(linkId: string) {
       return await o.rows<{ state: string; last_error: string | null; outcome: string; detail: string }>(
         `SELECT d.state, d.last_error, a.outcome, a.detail FROM notifications n JOIN deliveries d ON d.notification_id = n.id
-         JOIN delivery_attempts a ON a.delivery_id = d.id WHERE n.facts->>'linkId' = $1`,
+         JOIN delivery_attempts a ON a.delivery_id = d.id WHERE n.template_data->>'linkId' = $1`,
         [linkId],
       );
     }
@@ -136,7 +136,7 @@ describe('Mails with links of accounts', () => {
   });
 
   describe('at the time of sending', () => {
-    const room = mailRoom();
+    const room = deliveryHarness();
     const { loopAt, notify, delivery, outcomes, makeDue } = room;
 
     it('wait while Auth is away, as long as it asks', async () => {
@@ -145,7 +145,7 @@ describe('Mails with links of accounts', () => {
       await loopAt(room.smtp.url).tick();
       const waiting = await delivery(id);
       expect(waiting).to.include({ state: 'pending', last_error: 'auth answered 503' });
-      expect(waiting.due_at!.getTime() - Date.now()).to.be.within(50_000, 61_000);
+      expect(waiting.next_attempt_at!.getTime() - Date.now()).to.be.within(50_000, 61_000);
       expect(room.smtp.dataCommands()).to.equal(0);
     });
 
@@ -161,7 +161,7 @@ describe('Mails with links of accounts', () => {
       await loop.tick();
       await makeDue();
       await loop.tick();
-      expect(await outcomes(id)).to.deep.equal(['again', 'sent']);
+      expect(await outcomes(id)).to.deep.equal(['retry', 'sent']);
       expect(asked).to.have.length(2);
       expect(new Set(asked).size).to.equal(1);
       for (const message of room.smtp.arrived) {
@@ -190,7 +190,9 @@ describe('Mails with links of accounts', () => {
       await loop.tick();
       expect((await delivery(id)).state).to.equal('unknown');
       expect(await outcomes(id)).to.deep.equal(['unknown', 'skipped']);
-      expect(await query(room.database.db.pool, 'SELECT 1 FROM deliveries WHERE due_at IS NOT NULL')).to.deep.equal([]);
+      expect(
+        await query(room.database.db.pool, 'SELECT 1 FROM deliveries WHERE next_attempt_at IS NOT NULL'),
+      ).to.deep.equal([]);
     });
   });
 });

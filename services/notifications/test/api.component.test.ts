@@ -5,7 +5,7 @@ import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import type { NewNotification } from '../src/app/ports.ts';
 import { notificationInbox, writeNotifications } from '../src/postgres/notifications.ts';
-import type { StandInUser } from './support/other-services.ts';
+import type { FakeUser } from './support/fake-services.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
 const list = notificationsRoutes.listNotifications.responses[200];
@@ -16,7 +16,7 @@ const base = '/api/v1/notifications';
 describe('The API of notifications', () => {
   let around: Surroundings;
   let service: RunningService;
-  let ann: StandInUser;
+  let ann: FakeUser;
   let token: string;
 
   before(async () => {
@@ -42,9 +42,9 @@ describe('The API of notifications', () => {
         taskId: randomUUIDv7(),
         actorId: null,
         happenedAt: null,
-        facts: { task: null, actor: null, recipient: user.name },
-        words: { title: `Title ${n}`, body: 'Body' },
-        class: 'notice',
+        templateData: { task: null, actor: null, recipient: user.name },
+        content: { title: `Title ${n}`, body: 'Body' },
+        deliveryPolicy: 'keep_unknown',
         channels: [{ name: 'in_app', state: 'sent' }],
       };
       await around.database.db.transaction(async (tx) => await writeNotifications(tx, [one]));
@@ -90,7 +90,7 @@ describe('The API of notifications', () => {
     try {
       await client.query('BEGIN');
       await client.query(
-        `INSERT INTO notifications (event_id, user_id, type, facts, title, body)
+        `INSERT INTO notifications (event_id, user_id, type, template_data, title, body)
          SELECT uuidv7(), $1, 'task.assigned', '{}', 'Title', 'Body' FROM generate_series(1, 2000)`,
         [ann.id],
       );

@@ -13,7 +13,7 @@ import {
   waitFor,
 } from '@taskwire/testing';
 import { askForLink, authConsumer, exampleDeliveryId } from './support/auth-consumer.ts';
-import { startListening, type Listening } from './support/listening.ts';
+import { startPactHarness, type PactHarness } from './support/pact-harness.ts';
 
 const linkId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70';
 
@@ -117,11 +117,11 @@ describePact('notifications', 'auth', (pact, formPact) => {
   });
 
   describe('of events', () => {
-    let listening: Listening;
+    let harness: PactHarness;
     before(async () => {
-      listening = await startListening();
+      harness = await startPactHarness();
     });
-    after(async () => await listening.stop());
+    after(async () => await harness.stop());
 
     async function receives(
       type: string,
@@ -135,16 +135,16 @@ describePact('notifications', 'auth', (pact, formPact) => {
         aggregateId: id,
         payload: { user_id: is.uuid(id), timestamp: exampleInstant(is), ...more },
         async receive(message) {
-          await listening.publish(message);
+          await harness.publish(message);
           await waitFor(isTrue);
         },
       });
     }
-    const held = async () => await listening.service.parts.directory.get(id);
+    const held = async () => await harness.service.parts.directory.get(id);
 
     it('welcomes a user who was created, and takes them up', async () => {
-      listening.know({ id, name: 'Ann', version: 1 });
-      await receives('auth.user.created', async () => (await listening.told(id)).includes('user.welcome'));
+      harness.know({ id, name: 'Ann', version: 1 });
+      await receives('auth.user.created', async () => (await harness.told(id)).includes('user.welcome'));
       await waitFor(held);
     });
 
@@ -156,8 +156,8 @@ describePact('notifications', 'auth', (pact, formPact) => {
     };
     for (const [type, told] of Object.entries(links)) {
       it(`mails a link for ${type}`, async () => {
-        listening.know({ id, name: 'Ann', version: 1 });
-        const mailed = async () => await listening.mailed(id, told);
+        harness.know({ id, name: 'Ann', version: 1 });
+        const mailed = async () => await harness.mailed(id, told);
         await receives(type, mailed, { link_id: is.uuid(linkId) });
       });
     }
@@ -168,47 +168,47 @@ describePact('notifications', 'auth', (pact, formPact) => {
       await expectEvent({
         ...{ pact: pact(), is, type, aggregateId: linkId, payload },
         async receive(message) {
-          await listening.publish(message);
-          await waitFor(async () => await listening.mailed(null, 'security.invitation'));
+          await harness.publish(message);
+          await waitFor(async () => await harness.mailed(null, 'security.invitation'));
         },
       });
     });
 
     it('tells a user that their password was changed', async () => {
-      listening.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await listening.told(id)).includes('security.password_changed');
+      harness.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await harness.told(id)).includes('security.password_changed');
       await receives('auth.account.password_changed', told);
     });
 
     const actor = is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71');
 
     it('notifies a user of another role', async () => {
-      listening.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await listening.told(id)).includes('security.role_changed');
+      harness.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await harness.told(id)).includes('security.role_changed');
       await receives('auth.account.role_changed', told, { actor, role: is.string('manager') });
     });
 
     it('notifies an admin of another one', async () => {
-      listening.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await listening.told(id)).includes('security.admin_added');
+      harness.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await harness.told(id)).includes('security.admin_added');
       const admin_id = is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f72');
       await receives('auth.account.admin_added', told, { actor, admin_id });
     });
 
     it('notifies a user that their account was restored', async () => {
-      listening.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await listening.told(id)).includes('security.account_restored');
+      harness.know({ id, name: 'Ann', version: 1 });
+      const told = async () => (await harness.told(id)).includes('security.account_restored');
       await receives('auth.account.restored', told, { actor });
     });
 
     it('mails the former owner of an account that it was deleted', async () => {
-      listening.know({ id, name: 'Ann', version: 1 });
-      const mailed = async () => await listening.mailed(id, 'security.account_deleted');
+      harness.know({ id, name: 'Ann', version: 1 });
+      const mailed = async () => await harness.mailed(id, 'security.account_deleted');
       await receives('auth.account.deleted', mailed, { actor, restorable_until: exampleInstant(is) });
     });
 
     it('takes up a change of a user', async () => {
-      listening.know({ id, name: 'Bea', version: 2 });
+      harness.know({ id, name: 'Bea', version: 2 });
       await receives('auth.user.changed', async () => (await held())?.name === 'Bea');
     });
 
@@ -218,7 +218,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
 
     it('ends the access of a user who was deleted', async () => {
       // what the event claims, Auth has to confirm
-      listening.forget(id);
+      harness.forget(id);
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });
   });

@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { notificationsRoutes } from '@taskwire/contracts';
-import { eventually, office } from './support/office.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
 
 const { dropDeadLetter, listDeadLetters, replayDeadLetter } = notificationsRoutes;
 
 describe('Dead letters of Notifications', () => {
-  const o = office();
+  const o = serviceHarness();
 
   it('tell people after all when what was missing is there, and are for admins', async () => {
     const { id: taskId } = o.task;

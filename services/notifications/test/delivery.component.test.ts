@@ -2,10 +2,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { writeNotifications } from '../src/postgres/notifications.ts';
-import { mailRoom } from './support/mail-room.ts';
+import { deliveryHarness } from './support/delivery-harness.ts';
 
 describe('Delivery by e-mail', () => {
-  const room = mailRoom();
+  const room = deliveryHarness();
   const { loopAt, notify, delivery, outcomes, makeDue } = room;
 
   it('sends text and HTML to the address of the directory, under the id of the notification', async () => {
@@ -43,17 +43,17 @@ describe('Delivery by e-mail', () => {
   });
 
   it('makes one notification with its deliveries of one event and person, however many write it at the same time', async () => {
-    const facts = { task: null, actor: null, recipient: 'Ann' };
+    const templateData = { task: null, actor: null, recipient: 'Ann' };
     const about = {
       eventId: randomUUIDv7(),
       userId: randomUUIDv7(),
       type: 'task.assigned',
       actorId: null,
-      facts,
+      templateData,
     } as const;
     await Promise.all(
       Array.from({ length: 8 }, async () => {
-        await room.database.db.transaction(async (tx) => await writeNotifications(tx, [room.compose(about)]));
+        await room.database.db.transaction(async (tx) => await writeNotifications(tx, [room.buildNotification(about)]));
       }),
     );
     const rows = await query<{ channel: string; state: string }>(
@@ -85,7 +85,12 @@ describe('Delivery by e-mail', () => {
     for (const id of ids) expect((await delivery(id)).state).to.equal('pending');
     // after the first round it only probes
     const attempts = (await Promise.all(ids.map(outcomes))).flat();
-    expect(attempts).to.deep.equal(['away', 'away', 'away', 'away']);
+    expect(attempts).to.deep.equal([
+      'channel_unavailable',
+      'channel_unavailable',
+      'channel_unavailable',
+      'channel_unavailable',
+    ]);
     await loopAt(room.mail.url).tick();
     for (const id of ids) expect((await delivery(id)).state).to.equal('sent');
   });
@@ -103,7 +108,7 @@ describe('Delivery by e-mail', () => {
     room.smtp.follow({ greeting: 'cut' });
     const loop = loopAt(room.smtp.url);
     await loop.tick().catch(() => undefined);
-    expect(await outcomes(id)).to.deep.equal(['away']);
+    expect(await outcomes(id)).to.deep.equal(['channel_unavailable']);
     expect(room.smtp.connections()).to.equal(1);
   });
 
@@ -114,7 +119,7 @@ describe('Delivery by e-mail', () => {
       .tick()
       .catch(() => undefined);
     expect((await delivery(id)).state).to.equal('pending');
-    expect(await outcomes(id)).to.deep.equal(['away']);
+    expect(await outcomes(id)).to.deep.equal(['channel_unavailable']);
   });
 
   it('tries again after a 4xx, later each time, under the same Message-ID', async () => {
@@ -130,7 +135,7 @@ describe('Delivery by e-mail', () => {
     await loop.tick();
     await makeDue();
     await loop.tick();
-    expect(await outcomes(id)).to.deep.equal(['again', 'again', 'sent']);
+    expect(await outcomes(id)).to.deep.equal(['retry', 'retry', 'sent']);
     for (const message of room.smtp.arrived) expect(message).to.include(`Message-ID: <${id}@taskwire.test>`);
   });
 
@@ -159,6 +164,6 @@ describe('Delivery by e-mail', () => {
     await loopAt(room.smtp.url).tick();
     const waiting = await delivery(id);
     expect(waiting.state).to.equal('pending');
-    expect(waiting.due_at!.getTime() - Date.now()).to.be.within(50_000, 61_000);
+    expect(waiting.next_attempt_at!.getTime() - Date.now()).to.be.within(50_000, 61_000);
   });
 });

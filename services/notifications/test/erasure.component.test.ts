@@ -1,8 +1,8 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
-import { wordsInApp } from '../src/app/templates/templates.ts';
-import { forgetOld } from '../src/postgres/erase.ts';
+import { contentInApp } from '../src/app/templates/templates.ts';
+import { eraseExpired } from '../src/postgres/erase.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';
 
@@ -36,10 +36,10 @@ describe('What users were told whom Auth has erased', () => {
             taskId: null,
             actorId: null,
             happenedAt: null,
-            facts: { task: null, actor: null, recipient: state.name },
+            templateData: { task: null, actor: null, recipient: state.name },
             // mails with links have no words
-            words: number === 0 ? null : { title: `Welcome, ${state.name}`, body: 'Hello' },
-            class: 'account',
+            content: number === 0 ? null : { title: `Welcome, ${state.name}`, body: 'Hello' },
+            deliveryPolicy: 'resend_once',
             channels: [{ name: 'email', state: 'pending' }],
           },
         ]);
@@ -56,7 +56,8 @@ describe('What users were told whom Auth has erased', () => {
 
   async function erase(): Promise<number> {
     let rounds = 1;
-    while ((await forgetOld(around.database.db, { notificationDays: 365, words: wordsInApp })) === 'more') rounds += 1;
+    while ((await eraseExpired(around.database.db, { notificationDays: 365, content: contentInApp })) === 'more')
+      rounds += 1;
     return rounds;
   }
 
@@ -81,12 +82,20 @@ describe('What users were told whom Auth has erased', () => {
   /** Tells Lea that somebody assigned a task to her, and gives the id of the notification. */
   async function assignedBy(actorId: string | null, actor: string, userId: string): Promise<string> {
     const task = { id: randomUUIDv7(), title: 'Paint the fence', isDeleted: false };
-    const facts = { task, actor, recipient: 'Lea' };
+    const templateData = { task, actor, recipient: 'Lea' };
     const eventId = randomUUIDv7();
     const notification = {
-      ...({ eventId, userId, type: 'task.assigned', taskId: task.id, actorId, facts, class: 'notice' } as const),
+      ...({
+        eventId,
+        userId,
+        type: 'task.assigned',
+        taskId: task.id,
+        actorId,
+        templateData,
+        deliveryPolicy: 'keep_unknown',
+      } as const),
       happenedAt: null,
-      words: wordsInApp('task.assigned', facts),
+      content: contentInApp('task.assigned', templateData),
       channels: [
         { name: 'in_app', state: 'sent' },
         { name: 'email', state: 'pending' },
@@ -106,7 +115,7 @@ describe('What users were told whom Auth has erased', () => {
     const ofNobody = await assignedBy(null, 'Taskwire', lea);
     await erase();
     const found = await rows<{ id: string; body: string; text: string; due: boolean }>(
-      `SELECT n.id, n.body, n::text AS text, d.due_at IS NOT NULL AS due
+      `SELECT n.id, n.body, n::text AS text, d.next_attempt_at IS NOT NULL AS due
        FROM notifications n JOIN deliveries d ON d.notification_id = n.id AND channel = 'email' WHERE user_id = $1 ORDER BY n.id`,
       [lea],
     );
@@ -125,7 +134,7 @@ describe('What users were told whom Auth has erased', () => {
     const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 0);
     await rows(
-      `INSERT INTO notifications (event_id, user_id, type, actor_id, facts, title, body)
+      `INSERT INTO notifications (event_id, user_id, type, actor_id, template_data, title, body)
        SELECT uuidv7(), $1, 'task.started', $2,
          '{"task": {"id": "t1", "title": "Water", "isDeleted": false}, "actor": "Erik", "recipient": "Lea"}', 'Title', 'Erik started “Water”.'
        FROM generate_series(1, 600)`,
@@ -141,13 +150,13 @@ describe('What users were told whom Auth has erased', () => {
   it('goes with age, whoever is in it', async () => {
     const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
     await rows(
-      `INSERT INTO notifications (id, event_id, user_id, type, facts, title, body, created_at)
+      `INSERT INTO notifications (id, event_id, user_id, type, template_data, title, body, created_at)
        SELECT uuidv7(make_interval(days => -days)), uuidv7(), $1, 'task.started', '{}', 'Title', 'Body', now() - make_interval(days => days)
        FROM unnest(ARRAY[366, 364, 0]) AS days`,
       [lea],
     );
     await rows(
-      `INSERT INTO deliveries (notification_id, channel, class, state) SELECT id, 'in_app', 'notice', 'sent' FROM notifications WHERE user_id = $1`,
+      `INSERT INTO deliveries (notification_id, channel, delivery_policy, state) SELECT id, 'in_app', 'keep_unknown', 'sent' FROM notifications WHERE user_id = $1`,
       [lea],
     );
     await erase();
@@ -162,7 +171,7 @@ describe('What users were told whom Auth has erased', () => {
   it('goes in batches', async () => {
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 1);
     await rows(
-      `INSERT INTO notifications (event_id, user_id, type, facts, title, body)
+      `INSERT INTO notifications (event_id, user_id, type, template_data, title, body)
        SELECT uuidv7(), $1, 'security.password_changed', '{}', 'Title', 'Body' FROM generate_series(1, 600)`,
       [erased],
     );

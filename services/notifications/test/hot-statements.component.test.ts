@@ -3,24 +3,24 @@ import { query, type Tx } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { deliveryLog } from '../src/postgres/deliveries.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
-import { mailRoom } from './support/mail-room.ts';
+import { deliveryHarness } from './support/delivery-harness.ts';
 
 const waiting = 20_000;
 
 /** Mails of 200 people about 4,000 tasks, all of them due, and a few being sent. */
 const fill = `
   WITH told AS (
-    INSERT INTO notifications (event_id, user_id, type, task_id, facts, title, body, happened_at)
+    INSERT INTO notifications (event_id, user_id, type, task_id, template_data, title, body, happened_at)
     SELECT gen_random_uuid(), md5('user' || g % 200)::uuid, 'task.assigned', md5('task' || g / 5)::uuid, '{}', 'x', 'y',
       now() + g * interval '1 ms'
     FROM generate_series(1, ${waiting}) g
     RETURNING id
   )
-  INSERT INTO deliveries (notification_id, channel, class, state, due_at)
-  SELECT id, 'email', 'notice', CASE WHEN row_number() OVER () <= 10 THEN 'sending' ELSE 'pending' END, now() FROM told`;
+  INSERT INTO deliveries (notification_id, channel, delivery_policy, state, next_attempt_at)
+  SELECT id, 'email', 'keep_unknown', CASE WHEN row_number() OVER () <= 10 THEN 'sending' ELSE 'pending' END, now() FROM told`;
 
 describe('What each delivery costs the database', () => {
-  const room = mailRoom();
+  const room = deliveryHarness();
 
   beforeEach(async () => {
     await query(room.database.db.pool, fill);
@@ -52,7 +52,7 @@ describe('What each delivery costs the database', () => {
 
     it(`reads no table whole to plan a delivery and supersede those before it (${plan})`, async () => {
       const [userId, taskId] = [randomUUIDv7(), randomUUIDv7()];
-      const facts = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+      const templateData = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
       const happenedAt = new Date().toISOString();
       const about = {
         eventId: randomUUIDv7(),
@@ -60,9 +60,9 @@ describe('What each delivery costs the database', () => {
         type: 'task.assigned',
         actorId: null,
         happenedAt,
-        facts,
+        templateData,
       } as const;
-      const rows = await scanned(plan, async (tx) => await writeNotifications(tx, [room.compose(about)]));
+      const rows = await scanned(plan, async (tx) => await writeNotifications(tx, [room.buildNotification(about)]));
       expect(rows).to.equal(0);
     });
   }

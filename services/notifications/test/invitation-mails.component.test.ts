@@ -1,11 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { wordsInApp } from '../src/app/templates/templates.ts';
-import { forgetOld } from '../src/postgres/erase.ts';
-import { eventually, office } from './support/office.ts';
+import { contentInApp } from '../src/app/templates/templates.ts';
+import { eraseExpired } from '../src/postgres/erase.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
 
 describe('Mails to people who are invited', () => {
-  const o = office();
+  const o = serviceHarness();
   const timestamp = '2026-11-20T10:00:00.000000Z';
 
   function addInvitation() {
@@ -20,7 +20,7 @@ describe('Mails to people who are invited', () => {
   const rowsOf = async (linkId: string) =>
     await o.rows<{ user_id: string | null; state: string; text: string }>(
       `SELECT n.user_id, d.state, n::text || d::text AS text
-       FROM notifications n JOIN deliveries d ON d.notification_id = n.id WHERE n.facts->>'linkId' = $1`,
+       FROM notifications n JOIN deliveries d ON d.notification_id = n.id WHERE n.template_data->>'linkId' = $1`,
       [linkId],
     );
 
@@ -56,7 +56,7 @@ describe('Mails to people who are invited', () => {
     await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
     const counted = await o.rows<{ caller_id: string }>(
       `SELECT c.caller_id FROM mail_counts c JOIN deliveries d ON d.id = c.delivery_id
-       JOIN notifications n ON n.id = d.notification_id WHERE n.facts->>'linkId' = $1`,
+       JOIN notifications n ON n.id = d.notification_id WHERE n.template_data->>'linkId' = $1`,
       [id],
     );
     expect(counted).to.deep.equal([{ caller_id: o.mia.id }]);
@@ -72,15 +72,15 @@ describe('Mails to people who are invited', () => {
 
   it('are forgotten after a month, with what mail servers said', async () => {
     await o.rows(
-      `INSERT INTO notifications (id, event_id, user_id, type, facts)
+      `INSERT INTO notifications (id, event_id, user_id, type, template_data)
        SELECT uuidv7(make_interval(days => -days)), uuidv7(), NULL, 'security.invitation', jsonb_build_object('linkId', days)
        FROM unnest(ARRAY[29, 31]) AS days`,
     );
     await o.rows(
-      `INSERT INTO deliveries (notification_id, channel, class, state, last_error)
-       SELECT id, 'email', 'account', 'failed', 'no such mailbox' FROM notifications WHERE facts->>'linkId' IN ('29', '31')`,
+      `INSERT INTO deliveries (notification_id, channel, delivery_policy, state, last_error)
+       SELECT id, 'email', 'resend_once', 'failed', 'no such mailbox' FROM notifications WHERE templateData->>'linkId' IN ('29', '31')`,
     );
-    await forgetOld(o.around.database.db, { notificationDays: 365, words: wordsInApp });
+    await eraseExpired(o.around.database.db, { notificationDays: 365, content: contentInApp });
     expect(await rowsOf('29')).to.have.length(1);
     expect(await rowsOf('31')).to.deep.equal([]);
   });

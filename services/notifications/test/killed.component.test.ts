@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { query } from '@taskwire/postgres';
 import { programEnv, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
-import { issuer } from './support/other-services.ts';
+import { issuer } from './support/fake-services.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';
 import { scriptedSmtp, type ScriptedSmtp } from './support/scripted-smtp.ts';
 
@@ -83,7 +83,10 @@ describe('Notifications, killed with SIGKILL and started again', function () {
     );
   /** The time that a claim lasts is over. */
   const passTime = async () =>
-    await query(around.database.db.pool, 'UPDATE deliveries SET due_at = now() WHERE due_at IS NOT NULL');
+    await query(
+      around.database.db.pool,
+      'UPDATE deliveries SET next_attempt_at = now() WHERE next_attempt_at IS NOT NULL',
+    );
 
   it('before the e-mail was handed over: one notification, one e-mail', async () => {
     smtp.follow({ data: 'silence' });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { layOut } from '../src/app/templates/layout.ts';
+import { layOut } from '../src/channels/email/layout.ts';
 import { say, written } from '../src/app/templates/phrase.ts';
 
 const publicUrl = 'https://taskwire.test/app';

@@ -2,11 +2,11 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import type { NotificationType } from '../src/app/notification-types.ts';
-import { forgetCounts } from '../src/postgres/mail-budget.ts';
-import { mailRoom, openLink } from './support/mail-room.ts';
+import { deleteOldCounts } from '../src/postgres/mail-budget.ts';
+import { deliveryHarness, openLink } from './support/delivery-harness.ts';
 
 describe('The budgets of mails', () => {
-  const room = mailRoom();
+  const room = deliveryHarness();
   const { loopAt, notify, delivery, outcomes, makeDue } = room;
   let before: number;
   const arrived = () => room.mail.received.length - before;
@@ -21,7 +21,7 @@ describe('The budgets of mails', () => {
     while ((await loop.tick()) === 'more');
   };
   const person = (email: string, isEmailVerified = true) => {
-    room.person = { kind: 'person', id: randomUUIDv7(), name: 'Ann', email, isEmailVerified };
+    room.person = { kind: 'user', id: randomUUIDv7(), name: 'Ann', email, isEmailVerified };
   };
   const linkTo = (email: string) => {
     room.link = async () => ({ ...openLink, email });
@@ -200,13 +200,13 @@ describe('The budgets of mails', () => {
       await loopAt(room.smtp.url).tick();
       await makeDue();
     }
-    expect(await outcomes(tried)).to.deep.equal(['again', 'again', 'again', 'again', 'sent']);
+    expect(await outcomes(tried)).to.deep.equal(['retry', 'retry', 'retry', 'retry', 'sent']);
     const more = await notifyOften(5, 'task.assigned');
     await send();
     expect(await sentOf(more)).to.equal(4);
   });
 
-  it('give back the place of a mail that was counted and is superseded before its handover', async () => {
+  it('give back the place of a mail that was counted and is superseded before its handoff', async () => {
     const [userId, taskId] = [randomUUIDv7(), randomUUIDv7()];
     const about = { userId, taskId };
     const earlier = await notify('task.assigned', { ...about, happenedAt: '2026-01-01T00:00:00.000Z' });
@@ -233,13 +233,13 @@ describe('The budgets of mails', () => {
       room.database.db.pool,
       `UPDATE mail_counts SET planned_at = planned_at - interval '7 days' WHERE delivery_id IN (SELECT delivery_id FROM mail_counts LIMIT 2)`,
     );
-    expect(await forgetCounts(room.database.db.pool)).to.equal('idle');
+    expect(await deleteOldCounts(room.database.db.pool)).to.equal('idle');
     expect(await query(room.database.db.pool, 'SELECT FROM mail_counts')).to.have.length(1);
   });
 });
 
 describe('A mail to an address that nobody has verified', () => {
-  const room = mailRoom();
+  const room = deliveryHarness();
   const stranger = 'Claim your prize';
 
   for (const type of [
@@ -253,7 +253,7 @@ describe('A mail to an address that nobody has verified', () => {
   ] as const) {
     it(`has no text of who gave the address: ${type}`, async () => {
       room.person = {
-        kind: 'person',
+        kind: 'user',
         id: randomUUIDv7(),
         name: stranger,
         email: 'victim@taskwire.test',
@@ -263,7 +263,7 @@ describe('A mail to an address that nobody has verified', () => {
       await room.notify(type);
       await query(
         room.database.db.pool,
-        `UPDATE notifications SET facts = facts || jsonb_build_object('recipient', $1::text)`,
+        `UPDATE notifications SET template_data = template_data || jsonb_build_object('recipient', $1::text)`,
         [stranger],
       );
       await room.loopAt(room.smtp.url).tick();
@@ -275,7 +275,7 @@ describe('A mail to an address that nobody has verified', () => {
 
   it('is greeted by name once it is verified', async () => {
     room.person = {
-      kind: 'person',
+      kind: 'user',
       id: randomUUIDv7(),
       name: 'Ann',
       email: 'ann@taskwire.test',

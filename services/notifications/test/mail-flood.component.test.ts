@@ -1,8 +1,8 @@
 import { testMail, type TestMail } from '@taskwire/testing';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
-import type { StandInUser } from './support/other-services.ts';
-import { eventually } from './support/office.ts';
+import type { FakeUser } from './support/fake-services.ts';
+import { eventually } from './support/service-harness.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
 describe('Somebody who makes events to mail people with', () => {
@@ -25,7 +25,7 @@ describe('Somebody who makes events to mail people with', () => {
     await query<R>(around.database.db.pool, text, values);
 
   /** Resolves once so many mails of a person are over, and gives how they ended. */
-  async function ends(user: StandInUser, count: number): Promise<Record<string, number>> {
+  async function ends(user: FakeUser, count: number): Promise<Record<string, number>> {
     const found = await eventually(async () => {
       const states = await rows<{ state: string }>(
         `SELECT state FROM deliveries d JOIN notifications n ON n.id = notification_id
@@ -39,9 +39,9 @@ describe('Somebody who makes events to mail people with', () => {
     );
   }
 
-  const mailsTo = (user: StandInUser) => mail.received.filter(({ to }) => to.includes(user.email)).length;
+  const mailsTo = (user: FakeUser) => mail.received.filter(({ to }) => to.includes(user.email)).length;
 
-  const inApp = async (user: StandInUser) => {
+  const inApp = async (user: FakeUser) => {
     const { body } = await service.call('GET', '/api/v1/notifications', { token: await around.others.userToken(user) });
     return (body as { data: unknown[] }).data;
   };

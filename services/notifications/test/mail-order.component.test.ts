@@ -4,13 +4,13 @@ import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import type { NotificationType } from '../src/app/notification-types.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
-import { mailRoom } from './support/mail-room.ts';
+import { deliveryHarness } from './support/delivery-harness.ts';
 
 const leaseMs = 15_000;
 const superseded = 'superseded by a later notification about the same task';
 
 describe('E-mails to one person about one task', () => {
-  const room = mailRoom();
+  const room = deliveryHarness();
   const { loopAt, delivery, outcomes, makeDue } = room;
   let [userId, taskId] = ['', ''];
   let second = 0;
@@ -34,19 +34,19 @@ describe('E-mails to one person about one task', () => {
     expect(await state(first)).to.equal('pending');
     const [taken, last] = [await next('task.unassigned'), await next('task.assigned')];
     for (const id of [first, taken])
-      expect(await delivery(id)).to.include({ state: 'skipped', due_at: null, last_error: superseded });
+      expect(await delivery(id)).to.include({ state: 'skipped', next_attempt_at: null, last_error: superseded });
     room.smtp.follow({});
     await makeDue();
     while ((await loop.tick()) === 'more');
     expect(await state(last)).to.equal('sent');
     expect(idsOf(room.smtp.arrived)).to.deep.equal([last]);
-    expect(await outcomes(first)).to.deep.equal(['again']);
+    expect(await outcomes(first)).to.deep.equal(['retry']);
   });
 
   it('are one also when several are planned in one transaction', async () => {
-    const facts = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
+    const templateData = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
     const planned = (['task.assigned', 'task.unassigned'] as const).map((type, n) =>
-      room.compose({ eventId: randomUUIDv7(), userId, type, actorId: null, happenedAt: at(n), facts }),
+      room.buildNotification({ eventId: randomUUIDv7(), userId, type, actorId: null, happenedAt: at(n), templateData }),
     );
     await room.database.db.transaction(async (tx) => {
       for (const one of planned) await writeNotifications(tx, [one]);
@@ -98,7 +98,7 @@ describe('E-mails to one person about one task', () => {
     await makeDue();
     while ((await loop.tick()) === 'more');
     expect(await delivery(first)).to.include({ state: 'skipped', last_error: superseded });
-    expect(await outcomes(first)).to.deep.equal(['again', 'skipped']);
+    expect(await outcomes(first)).to.deep.equal(['retry', 'skipped']);
     expect(idsOf(room.smtp.arrived)).to.deep.equal([first, second]);
   });
 
@@ -185,10 +185,10 @@ describe('E-mails to one person about one task', () => {
     await loop.tick();
     await query(
       room.database.db.pool,
-      `UPDATE deliveries SET state = 'pending', due_at = now() WHERE state = 'unknown'`,
+      `UPDATE deliveries SET state = 'pending', next_attempt_at = now() WHERE state = 'unknown'`,
     );
     await loop.tick();
-    expect(await delivery(first)).to.include({ state: 'unknown', due_at: null, last_error: superseded });
+    expect(await delivery(first)).to.include({ state: 'unknown', next_attempt_at: null, last_error: superseded });
     expect(room.smtp.arrived).to.have.length(2);
   });
 
@@ -232,7 +232,7 @@ describe('E-mails to one person about one task', () => {
     const makeDuePending = async () =>
       await query(
         room.database.db.pool,
-        `UPDATE deliveries SET due_at = clock_timestamp() WHERE state = 'pending' AND attempts > 0
+        `UPDATE deliveries SET next_attempt_at = clock_timestamp() WHERE state = 'pending' AND attempts > 0
          AND NOT EXISTS (SELECT FROM delivery_attempts a WHERE a.delivery_id = deliveries.id AND a.ended_at IS NULL)`,
       );
     const workers = [work(), work()];
@@ -254,7 +254,9 @@ describe('E-mails to one person about one task', () => {
     await waitFor(async () => {
       await makeDuePending();
       await last.tick();
-      return (await query(room.database.db.pool, 'SELECT FROM deliveries WHERE due_at IS NOT NULL')).length === 0;
+      return (
+        (await query(room.database.db.pool, 'SELECT FROM deliveries WHERE next_attempt_at IS NOT NULL')).length === 0
+      );
     });
     expect(overlaps).to.deep.equal([]);
     const arrived = idsOf(room.smtp.arrived);

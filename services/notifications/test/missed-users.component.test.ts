@@ -4,8 +4,8 @@ import { query } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent } from '@taskwire/testing';
-import { eventually } from './support/office.ts';
-import type { StandInUser } from './support/other-services.ts';
+import { eventually } from './support/service-harness.ts';
+import type { FakeUser } from './support/fake-services.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
 const queue = 'notifications.events';
@@ -34,10 +34,10 @@ describe('A user who was created while the binding of the queue was missing', fu
     await around.stop();
   });
 
-  const created = (user: StandInUser) => ({ user_id: user.id, timestamp: new Date().toISOString() });
+  const created = (user: FakeUser) => ({ user_id: user.id, timestamp: new Date().toISOString() });
 
   /** Publishes the creation as Auth does, once: `returned` when the queue is not bound. */
-  async function publishOnce(user: StandInUser): Promise<'confirmed' | 'returned'> {
+  async function publishOnce(user: FakeUser): Promise<'confirmed' | 'returned'> {
     return await auth.publisher().publish({
       messageId: randomUUIDv7(),
       routingKey: 'auth.user.created',
@@ -49,7 +49,7 @@ describe('A user who was created while the binding of the queue was missing', fu
   }
 
   /** A new user whose event no queue of this service got. */
-  async function missedUser(): Promise<StandInUser> {
+  async function missedUser(): Promise<FakeUser> {
     return await eventually(async () => {
       const user = around.others.addUser('Ann');
       const { management, vhost } = around.broker;
@@ -65,7 +65,7 @@ describe('A user who was created while the binding of the queue was missing', fu
     while ((await service.parts.directory.sweeper.tick()) === 'more');
   }
 
-  const welcomes = async ({ id }: StandInUser) =>
+  const welcomes = async ({ id }: FakeUser) =>
     await query(around.database.db.pool, "SELECT FROM notifications WHERE user_id = $1 AND type = 'user.welcome'", [
       id,
     ]);

@@ -2,10 +2,10 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import type { TaskNow } from '../src/app/ports.ts';
-import { mailRoom } from './support/mail-room.ts';
+import { deliveryHarness } from './support/delivery-harness.ts';
 
 describe('An e-mail that waited', () => {
-  const room = mailRoom();
+  const room = deliveryHarness();
   const { loopAt, notify, delivery, outcomes, makeDue } = room;
   let userId = '';
   let asked: number[];
@@ -55,8 +55,8 @@ describe('An e-mail that waited', () => {
       const id = await deferred('task.assigned');
       stands(now());
       await loopAt(room.smtp.url).tick();
-      expect(await delivery(id)).to.include({ state: 'skipped', due_at: null, last_error: reason });
-      expect(await outcomes(id)).to.deep.equal(['again', 'skipped']);
+      expect(await delivery(id)).to.include({ state: 'skipped', next_attempt_at: null, last_error: reason });
+      expect(await outcomes(id)).to.deep.equal(['retry', 'skipped']);
       expect(room.smtp.arrived).to.deep.equal([]);
     });
   }
@@ -125,7 +125,10 @@ describe('An e-mail that waited', () => {
     room.taskNow = async () => await Promise.reject(new Error('there is no task'));
     await query(room.database.db.pool, 'TRUNCATE notifications CASCADE');
     const id = await notify('security.password_changed', { userId });
-    await query(room.database.db.pool, `UPDATE notifications SET facts = jsonb_set(facts, '{task}', 'null')`);
+    await query(
+      room.database.db.pool,
+      `UPDATE notifications SET template_data = jsonb_set(template_data, '{task}', 'null')`,
+    );
     await loopAt(room.smtp.url).tick();
     expect((await delivery(id)).state).to.equal('sent');
   });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { NotificationType } from '../src/app/notification-types.ts';
-import { pointless } from '../src/app/recheck.ts';
+import { obsoleteReason } from '../src/app/recheck.ts';
 
 const [ann, ben] = ['ann', 'ben'];
 const task = (state: string, assigneeId: string | null) =>
@@ -15,8 +15,8 @@ const untrue = {
   again: 'the task is assigned to the recipient again',
 };
 
-describe('What has become pointless while it waited', () => {
-  const cases: [NotificationType, string, Parameters<typeof pointless>[2], string | undefined][] = [
+describe('What has become obsoleteReason while it waited', () => {
+  const cases: [NotificationType, string, Parameters<typeof obsoleteReason>[2], string | undefined][] = [
     ['task.assigned', 'the task is theirs', task('assigned', ann), undefined],
     ['task.assigned', 'they have started it', task('in_progress', ann), undefined],
     ['task.assigned', 'its state is newer than this build', task('blocked', ann), undefined],
@@ -37,7 +37,7 @@ describe('What has become pointless while it waited', () => {
   ];
   for (const [type, how, now, reason] of cases) {
     it(`${type}, when ${how}: ${reason ?? 'still worth sending'}`, () => {
-      expect(pointless(type, ann, now)).to.equal(reason);
+      expect(obsoleteReason(type, ann, now)).to.equal(reason);
     });
   }
 });

@@ -1,19 +1,26 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { recordOf } from '../src/app/deliver.ts';
-import type { Claimed } from '../src/app/delivery-log.ts';
+import { recordedAttempt } from '../src/app/deliver.ts';
+import type { ClaimedDelivery } from '../src/app/delivery-log.ts';
 
-const claimed: Claimed = {
+const claimed: ClaimedDelivery = {
   ...{ id: randomUUIDv7(), notificationId: randomUUIDv7(), userId: randomUUIDv7(), actorId: null },
-  ...{ type: 'user.welcome', facts: { task: null, actor: null, recipient: 'Ann' }, attempt: 1 },
-  ...{ claim: randomUUIDv7(), createdAt: Date.now(), unknowns: 0, isSuperseded: false, class: 'security' },
+  ...{ type: 'user.welcome', templateData: { task: null, actor: null, recipient: 'Ann' }, attempt: 1 },
+  ...{
+    leaseId: randomUUIDv7(),
+    createdAt: Date.now(),
+    unknownOutcomes: 0,
+    isSuperseded: false,
+    deliveryPolicy: 'resend_once',
+  },
 };
 
 describe('The pause before a delivery is tried again', () => {
-  const dueInMs = (afterMs: number) => recordOf(claimed, { kind: 'again', detail: 'Auth is away', afterMs }).dueInMs;
+  const nextAttemptInMs = (afterMs: number) =>
+    recordedAttempt(claimed, { kind: 'retry', detail: 'Auth is away', afterMs }).nextAttemptInMs;
 
   it('is what the other side asks for, but ten minutes at most', () => {
-    expect(dueInMs(30_000)).to.equal(30_000);
-    expect(dueInMs(365 * 24 * 3_600_000)).to.equal(600_000);
+    expect(nextAttemptInMs(30_000)).to.equal(30_000);
+    expect(nextAttemptInMs(365 * 24 * 3_600_000)).to.equal(600_000);
   });
 });

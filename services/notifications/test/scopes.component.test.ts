@@ -1,13 +1,13 @@
 import { notificationsRoutes } from '@taskwire/contracts';
 import { walkScopes, type TokenHolder } from '@taskwire/testing';
 import { expect } from 'chai';
-import { audience, type StandInUser } from './support/other-services.ts';
+import { audience, type FakeUser } from './support/fake-services.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
 describe('what an application may do to notifications in the name of a user', () => {
   let around: Surroundings;
   let service: RunningService;
-  let admin: StandInUser;
+  let admin: FakeUser;
   before(async () => {
     around = await startSurroundings();
     service = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:1', PROCESS_ROLE: 'api' });

@@ -1,17 +1,17 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import type { StandInUser } from './support/other-services.ts';
-import { mailRoom } from './support/mail-room.ts';
-import { eventually, office } from './support/office.ts';
+import type { FakeUser } from './support/fake-services.ts';
+import { deliveryHarness } from './support/delivery-harness.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
 
 const timestamp = '2026-11-20T10:00:00.000000Z';
 const restorable_until = '2026-11-27T10:00:00.000000Z';
 
 describe('Mails about what happened to an account', () => {
   describe('from the event on', () => {
-    const o = office();
+    const o = serviceHarness();
 
-    const shown = async (user: StandInUser) => (await o.told(user)).map(({ type, body }) => [type, body]);
+    const shown = async (user: FakeUser) => (await o.told(user)).map(({ type, body }) => [type, body]);
     const held = async (id: string) => await o.service.parts.directory.get(id);
 
     /** Has the directory hold somebody. */
@@ -23,7 +23,7 @@ describe('Mails about what happened to an account', () => {
         .length > 0;
 
     /** Deletes a user at Auth, and waits until this service has heard of it. */
-    async function remove(user: StandInUser): Promise<void> {
+    async function remove(user: FakeUser): Promise<void> {
       user.isDeleted = true;
       user.version += 1;
       await o.around.publish('auth.user.deleted', { user_id: user.id, timestamp });
@@ -171,7 +171,7 @@ describe('Mails about what happened to an account', () => {
   });
 
   describe('at the time of sending', () => {
-    const room = mailRoom();
+    const room = deliveryHarness();
     const { loopAt, notify, delivery, outcomes } = room;
 
     it('reach a deleted user with news of the deletion, and with no other', async () => {

@@ -124,7 +124,7 @@ describe('The task cache', () => {
     answer = { kind: 'unavailable', detail: 'tasks is down', retryAfterMs: 500 };
     expect(await find(id, at(1), never)).to.deep.equal(answer);
     answer = { kind: 'not_found' };
-    expect(await find(id, at(1), never)).to.deep.equal({ kind: 'unheard_of' });
+    expect(await find(id, at(1), never)).to.deep.equal({ kind: 'not_found' });
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     expect(await find(id, at(1), never)).to.deep.equal(known('Paint'));
   });

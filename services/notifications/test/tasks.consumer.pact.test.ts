@@ -5,7 +5,7 @@ import { describePact, exampleInstant, exampleToken, expectEvent, silent, waitFo
 import { expect } from 'chai';
 import type { FetchTask } from '../src/app/find-task.ts';
 import { fetchTask } from '../src/clients/tasks.ts';
-import { startListening, type Listening } from './support/listening.ts';
+import { startPactHarness, type PactHarness } from './support/pact-harness.ts';
 
 const taskId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
 const creatorId = '019a9d5e-82bb-7c4d-9e5f-6a7b8c9d0e1f';
@@ -95,22 +95,22 @@ describePact('notifications', 'tasks', (pact) => {
   });
 
   describe('of events', () => {
-    let listening: Listening;
+    let harness: PactHarness;
     const fact = { task_uuid: is.uuid(taskId), timestamp: exampleInstant(is), actor: is.uuid(creatorId) };
     const named = is.uuid(performerId);
 
     before(async () => {
-      listening = await startListening();
-      listening.know({ id: creatorId, name: 'Mia' });
-      listening.know({ id: performerId, name: 'Ann' });
-      listening.knowTask({ id: taskId, title: 'Paint the fence', creatorId, version: 1, updatedAt: at });
+      harness = await startPactHarness();
+      harness.know({ id: creatorId, name: 'Mia' });
+      harness.know({ id: performerId, name: 'Ann' });
+      harness.knowTask({ id: taskId, title: 'Paint the fence', creatorId, version: 1, updatedAt: at });
     });
-    after(async () => await listening.stop());
+    after(async () => await harness.stop());
 
     type Example = { type: string; variant?: string; payload: Record<string, unknown>; tells: [string, string] };
 
     async function receives({ type, variant, payload, tells: [userId, what] }: Example): Promise<void> {
-      const count = async () => (await listening.told(userId)).filter((told) => told === what).length;
+      const count = async () => (await harness.told(userId)).filter((told) => told === what).length;
       const before = await count();
       await expectEvent({
         pact: pact(),
@@ -120,7 +120,7 @@ describePact('notifications', 'tasks', (pact) => {
         aggregateId: taskId,
         payload,
         async receive(message) {
-          await listening.publish(message);
+          await harness.publish(message);
           await waitFor(async () => (await count()) === before + 1);
         },
       });

@@ -1,12 +1,12 @@
 import { schemas } from '@taskwire/contracts';
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { Facts } from '../src/app/notification-types.ts';
-import { layOut } from '../src/app/templates/layout.ts';
-import { toldOf } from '../src/app/templates/template.ts';
-import { templates, wordsInApp } from '../src/app/templates/templates.ts';
+import type { TemplateData } from '../src/app/notification-types.ts';
+import { layOut } from '../src/channels/email/layout.ts';
+import { templateInput } from '../src/app/templates/template.ts';
+import { templates, contentInApp } from '../src/app/templates/templates.ts';
 
-const facts: Facts = {
+const templateData: TemplateData = {
   task: { id: 't1', title: 'Paint the fence', isDeleted: false },
   actor: 'Mia',
   recipient: 'Ann',
@@ -16,9 +16,9 @@ const facts: Facts = {
 };
 const publicUrl = 'https://taskwire.example/app';
 
-function mailOf(type: keyof typeof templates, changed: Partial<Facts> = {}) {
-  const all = { ...facts, ...changed };
-  const mail = templates[type].mail?.(toldOf(all));
+function mailOf(type: keyof typeof templates, changed: Partial<TemplateData> = {}) {
+  const all = { ...templateData, ...changed };
+  const mail = templates[type].mail?.(templateInput(all));
   if (mail === undefined) throw new Error(`${type} has no mail`);
   return layOut(mail, { publicUrl, greeted: all.recipient });
 }
@@ -26,7 +26,7 @@ function mailOf(type: keyof typeof templates, changed: Partial<Facts> = {}) {
 describe('Templates', () => {
   for (const type of schemas.notificationTypes.filter((one) => templates[one].inApp !== undefined)) {
     it(`say ${type} in the app, in at most a few lines`, () => {
-      const { title = '', body = '' } = wordsInApp(type, facts) ?? {};
+      const { title = '', body = '' } = contentInApp(type, templateData) ?? {};
       expect(title).to.have.length.within(5, 60);
       expect(body).to.have.length.within(5, 200);
       if (type.startsWith('task.')) expect(body).to.include('Mia').and.to.include('Paint the fence');

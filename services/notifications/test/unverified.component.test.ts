@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { notificationsRoutes, type Route } from '@taskwire/contracts';
-import { eventually, office } from './support/office.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
 
 describe('Unverified accounts at Notifications', () => {
-  const o = office();
+  const o = serviceHarness();
   const operations = Object.values(notificationsRoutes).filter(({ access }: Route) => access.kind === 'user');
 
   async function statusesOf(token: string): Promise<unknown[]> {

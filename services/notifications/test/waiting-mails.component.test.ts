@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { eventually, office } from './support/office.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
 
 describe('What happens to a task while its mail waits', () => {
-  const o = office();
+  const o = serviceHarness();
   const { fact, assigned, mailed, mailsTo } = o;
 
   type Row = { type: string; state: string; last_error: string | null };
@@ -29,7 +29,7 @@ describe('What happens to a task while its mail waits', () => {
   /** The server takes mails from now on, and the time until the next attempt has passed. */
   async function retried(): Promise<void> {
     o.mail.answer(() => undefined);
-    await o.rows(`UPDATE deliveries SET due_at = now() WHERE state = 'pending' AND last_error IS NOT NULL`);
+    await o.rows(`UPDATE deliveries SET next_attempt_at = now() WHERE state = 'pending' AND last_error IS NOT NULL`);
     await eventually(async () => (await deliveries()).every(({ state }) => state === 'sent' || state === 'skipped'));
   }
 

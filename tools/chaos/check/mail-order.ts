@@ -26,7 +26,7 @@ export function checkMailOrder(evidence: Evidence): Violation[] {
   const { mails, world } = evidence;
   const arrivedAt = new Map(mails.map(({ id }, index) => [id, index] as const).toReversed());
   const isDoubtful = new Set(
-    world.deliveries.flatMap(({ notification_id: id, unknowns }) => (unknowns > 0 ? [id] : [])),
+    world.deliveries.flatMap(({ notification_id: id, unknown_outcomes }) => (unknown_outcomes > 0 ? [id] : [])),
   );
   return broken(
     'mails about a task arrive in its order',

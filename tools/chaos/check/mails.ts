@@ -18,15 +18,15 @@ export function checkMails(evidence: Evidence): Violation[] {
   // a notification being sent has not yet counted an attempt whose process died
   return broken('mails are not doubled', [
     ...strays.map((id) => `a mail with the Message-ID ${id} belongs to no delivery`),
-    ...deliveries.map(({ notification_id: id, user_id, state, unknowns, last_error }) => {
+    ...deliveries.map(({ notification_id: id, user_id, state, unknown_outcomes, last_error }) => {
       const count = arrived.get(id)?.length ?? 0;
-      const text = `notification ${id}: ${count} mails, ${state}, ${unknowns} attempts with an unknown end`;
-      if (count > 1 + unknowns) return text;
+      const text = `notification ${id}: ${count} mails, ${state}, ${unknown_outcomes} attempts with an unknown end`;
+      if (count > 1 + unknown_outcomes) return text;
       if (state === 'sent' && count === 0) return text;
       if (state === 'failed' && !deleted.has(user_id)) return `${text}; ${last_error}`;
       if (state === 'skipped' && !pointless.has(id) && !deleted.has(user_id) && !hasVoidLink.has(user_id))
         return `${text}; ${last_error}`;
-      return state === 'unknown' && unknowns === 0 && text;
+      return state === 'unknown' && unknown_outcomes === 0 && text;
     }),
   ]);
 }

@@ -122,5 +122,5 @@ const notificationRows = `
   FROM notifications`;
 
 const deliveries = `
-  SELECT notification_id, user_id, channel, state, unknowns, last_error
+  SELECT notification_id, user_id, channel, state, unknown_outcomes, last_error
   FROM deliveries JOIN notifications ON notifications.id = notification_id`;

@@ -18,7 +18,7 @@ function withLink(run: Evidence): void {
   });
   run.world.deliveries.push({
     ...{ notification_id: 'notification-link', user_id: ann, channel: 'email' },
-    ...{ state: 'sent', unknowns: 0, last_error: null },
+    ...{ state: 'sent', unknown_outcomes: 0, last_error: null },
   });
   run.mails.push({ id: 'notification-link', to: 'u1@chaos.test' });
   run.world.listedNotifications.push({ userId: ann, ids: ['notification-welcome', 'notification-assigned'] });

@@ -168,7 +168,7 @@ describe('the checker of chaos runs', () => {
     it('nothing wrong with a second one after an unknown outcome', () => {
       const rules = brokenBy(({ mails, world }) => {
         mails.push({ ...mails[0]! });
-        world.deliveries[0]!.unknowns = 1;
+        world.deliveries[0]!.unknown_outcomes = 1;
       });
       expect(rules).deep.equal([]);
     });
@@ -230,7 +230,7 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(turn)).include(order);
       const doubt = (run: Evidence) => {
         turn(run);
-        run.world.deliveries[0]!.unknowns = 1;
+        run.world.deliveries[0]!.unknown_outcomes = 1;
       };
       expect(brokenBy(doubt)).not.include(order);
     });

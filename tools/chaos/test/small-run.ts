@@ -129,7 +129,7 @@ export function smallRun(): Evidence {
       deliveries: [
         {
           ...{ notification_id: 'notification-assigned', user_id: ann, channel: 'email' },
-          ...{ state: 'sent', unknowns: 0, last_error: null },
+          ...{ state: 'sent', unknown_outcomes: 0, last_error: null },
         },
       ],
       queues: [{ name: 'tasks.events', messages: 0 }],

@@ -1,4 +1,4 @@
-import type { Facts, NotificationType } from './notification-types.ts';
+import type { TemplateData, NotificationType } from './notification-types.ts';
 
 /** One notification to be delivered on one channel. */
 export type Delivery = {
@@ -7,7 +7,7 @@ export type Delivery = {
   /** Null for a recipient without an account. Such a mail goes to the address of its link. */
   userId: string | null;
   type: NotificationType;
-  facts: Facts;
+  templateData: TemplateData;
   /** The user who caused it; null for the system itself, and after Auth has erased the user. */
   actorId: string | null;
   /** Starts at 1. */
@@ -15,28 +15,28 @@ export type Delivery = {
 };
 
 /** The result of an attempt. `detail` goes into the attempt log; it is written for humans and contains no secrets. */
-export type Verdict =
+export type AttemptResult =
   | { kind: 'sent'; detail: string }
   /** Permanent: a retry would change nothing. */
   | { kind: 'refused'; detail: string }
   /** No longer worth delivering; nothing failed. */
   | { kind: 'skipped'; detail: string }
   /** This delivery has to wait; others can be sent. */
-  | { kind: 'again'; detail: string; afterMs?: number }
+  | { kind: 'retry'; detail: string; afterMs?: number }
   /** The channel itself is unavailable at the moment; nothing can be sent. */
-  | { kind: 'away'; detail: string }
+  | { kind: 'channel_unavailable'; detail: string }
   /** Handed over without a response: it may or may not have arrived. */
   | { kind: 'unknown'; detail: string };
 
 /** The interface that the loop passes to an attempt. */
-export type Handover = {
+export type Handoff = {
   /**
    * Commits the state `sending`. Must be awaited after every step that can fail without side effects, and before the
    * first step after which the other side may have the message. Rejects when the attempt has lost its claim; then
    * nothing may be handed over.
    */
   begin(): Promise<void>;
-  /** Aborted when the process stops or the attempt times out, but only until the handover begins. */
+  /** Aborted when the process stops or the attempt times out, but only until the handoff begins. */
   signal: AbortSignal;
 };
 
@@ -44,9 +44,9 @@ export type Handover = {
 export type Channel = {
   name: string;
   /** Whether this channel delivers notifications of this type. */
-  carries(type: NotificationType): boolean;
+  supports(type: NotificationType): boolean;
   /** Absent when the committed notification itself is the delivery. Rejects only for failures outside the channel. */
-  deliver?(delivery: Delivery, handover: Handover): Promise<Verdict>;
+  deliver?(delivery: Delivery, handoff: Handoff): Promise<AttemptResult>;
 };
 
 /** A channel that has to send its deliveries. */

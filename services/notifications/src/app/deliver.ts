@@ -11,40 +11,39 @@ import {
   type Progress,
 } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
-import type { Handover, SendingChannel, Verdict } from './channel.ts';
-import { superseded, type Claimed, type DeliveryLog, type Recorded } from './delivery-log.ts';
-import { openHandover } from './handover.ts';
-import { sentAgainWhenUnknown } from './notification-types.ts';
+import type { Handoff, SendingChannel, AttemptResult } from './channel.ts';
+import { superseded, type ClaimedDelivery, type DeliveryLog, type RecordedAttempt } from './delivery-log.ts';
+import { openHandoff } from './handoff.ts';
 import type { Recheck } from './recheck.ts';
 
 /**
- * How long an attempt may prepare before the handover: longer than the time-outs for looking up a user, a task or a
+ * How long an attempt may prepare before the handoff: longer than the time-outs for looking up a user, a task or a
  * link.
  */
 const prepareMs = 15_000;
-/** Enough retries to record the result of a handover when the database restarts in between. */
+/** Enough retries to record the result of a handoff when the database restarts in between. */
 const recordTries = 8;
 const recordBackOff: BackOff = { baseMs: 200, capMs: 5_000 };
 /**
  * RFC 5321 section 4.5.4.1: retries continue for at least 4 days. The first follow soon, later ones every half hour.
  */
-const giveUpAfterMs = 4 * 24 * 3_600_000;
+const retryForMs = 4 * 24 * 3_600_000;
 /** The upper bound for a delay requested by another service, whose clock or configuration may be wrong. */
-const longestAskedMs = 600_000;
+const maxRequestedDelayMs = 600_000;
 const retryBackOff: BackOff = { baseMs: 5_000, capMs: 30 * 60_000 };
 /** The delay before an unknown delivery is sent once more. It gives the other side time to recover. */
-const sendAgainMs = 60_000;
+const resendAfterMs = 60_000;
 
 export type DeliveryTelemetry = {
   logger: Logger;
   /** Called once per attempt; `seconds` is the age of the delivery. */
-  ended(channel: string, outcome: Verdict['kind'] | 'claim_lost', seconds: number): void;
+  ended(channel: string, outcome: AttemptResult['kind'] | 'lease_lost', seconds: number): void;
 };
 
 export type DeliveryLoopOptions = {
   log: DeliveryLog;
   channel: SendingChannel;
-  /** Decides whether a delivery is still worth sending, and its current content. Called right before the handover. */
+  /** Decides whether a delivery is still worth sending, and its current content. Called right before the handoff. */
   recheck: Recheck;
   /** The maximum number of concurrent attempts. */
   concurrency: number;
@@ -61,7 +60,7 @@ export type DeliveryLoopOptions = {
 export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
   const steadiness = createSteadiness(lease.ms);
-  const held = new Set<Claimed>();
+  const held = new Set<ClaimedDelivery>();
   let away = false;
 
   async function round(stopping: AbortSignal): Promise<Progress> {
@@ -80,18 +79,18 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     const tried = ends.flatMap((end) =>
       end.status === 'fulfilled' && end.value.kind !== 'skipped' ? [end.value.kind] : [],
     );
-    if (tried.length > 0) away = tried.includes('away');
-    if (tried.includes('away')) throw new Error(`${channel.name} is away`);
+    if (tried.length > 0) away = tried.includes('channel_unavailable');
+    if (tried.includes('channel_unavailable')) throw new Error(`${channel.name} is away`);
     return claimed.length === limit ? 'more' : 'idle';
   }
 
-  /** Marks deliveries as unknown whose process died during the handover: they may or may not have arrived. */
+  /** Marks deliveries as unknown whose process died during the handoff: they may or may not have arrived. */
   async function markLost(): Promise<void> {
-    const lost = await log.markLost(channel.name, sentAgainWhenUnknown, sendAgainMs);
+    const lost = await log.markLost(channel.name, resendAfterMs);
     if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
   }
 
-  async function holding<T>(claimed: Claimed, work: () => Promise<T>): Promise<T> {
+  async function holding<T>(claimed: ClaimedDelivery, work: () => Promise<T>): Promise<T> {
     held.add(claimed);
     try {
       return await work();
@@ -100,46 +99,46 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     }
   }
 
-  async function deliverOne(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
-    const verdict = await attempt(claimed, stopping);
-    const kept = await recordSurely(claimed, recordOf(claimed, verdict));
-    telemetry.ended(channel.name, kept ? verdict.kind : 'claim_lost', (Date.now() - claimed.createdAt) / 1000);
-    logger.info(`delivery attempt: ${verdict.kind}`, {
+  async function deliverOne(claimed: ClaimedDelivery, stopping: AbortSignal): Promise<AttemptResult> {
+    const result = await attempt(claimed, stopping);
+    const kept = await recordWithRetries(claimed, recordedAttempt(claimed, result));
+    telemetry.ended(channel.name, kept ? result.kind : 'lease_lost', (Date.now() - claimed.createdAt) / 1000);
+    logger.info(`delivery attempt: ${result.kind}`, {
       channel: channel.name,
       delivery_id: claimed.id,
       notification_id: claimed.notificationId,
       user_id: claimed.userId,
       attempt: claimed.attempt,
-      detail: verdict.detail,
+      detail: result.detail,
     });
-    return verdict;
+    return result;
   }
 
-  async function attempt(claimed: Claimed, stopping: AbortSignal): Promise<Verdict> {
-    const handover = openHandover(() => log.beginSending(claimed, lease.ms), prepareMs, stopping);
+  async function attempt(claimed: ClaimedDelivery, stopping: AbortSignal): Promise<AttemptResult> {
+    const handoff = openHandoff(() => log.beginSending(claimed, lease.ms), prepareMs, stopping);
     try {
-      const verdict = await deliverIfWorthIt(claimed, handover);
-      const interrupted = stopping.aborted && !handover.begun() && verdict.kind === 'away';
-      return interrupted ? { kind: 'again', detail: 'the process stopped', afterMs: 0 } : verdict;
+      const result = await deliverUnlessObsolete(claimed, handoff);
+      const interrupted = stopping.aborted && !handoff.begun() && result.kind === 'channel_unavailable';
+      return interrupted ? { kind: 'retry', detail: 'the process stopped', afterMs: 0 } : result;
     } catch (error) {
-      return { kind: handover.begun() ? 'unknown' : 'again', detail: errorText(error) };
+      return { kind: handoff.begun() ? 'unknown' : 'retry', detail: errorText(error) };
     } finally {
-      handover.close();
+      handoff.close();
     }
   }
 
-  async function deliverIfWorthIt(claimed: Claimed, handover: Handover): Promise<Verdict> {
+  async function deliverUnlessObsolete(claimed: ClaimedDelivery, handoff: Handoff): Promise<AttemptResult> {
     if (claimed.isSuperseded) return { kind: 'skipped', detail: superseded };
-    const checked = await recheck(claimed, handover.signal);
-    const verdict: Verdict =
-      checked.kind === 'pointless'
+    const checked = await recheck(claimed, handoff.signal);
+    const result: AttemptResult =
+      checked.kind === 'obsolete'
         ? { kind: 'skipped', detail: checked.reason }
-        : await channel.deliver({ ...claimed, facts: checked.facts }, handover);
-    if (checked.doubt === null) return verdict;
-    return { ...verdict, detail: `${verdict.detail} (decided by what was known of the task: ${checked.doubt})` };
+        : await channel.deliver({ ...claimed, templateData: checked.templateData }, handoff);
+    if (checked.doubt === null) return result;
+    return { ...result, detail: `${result.detail} (decided by what was known of the task: ${checked.doubt})` };
   }
 
-  async function recordSurely(claimed: Claimed, recorded: Recorded): Promise<boolean> {
+  async function recordWithRetries(claimed: ClaimedDelivery, recorded: RecordedAttempt): Promise<boolean> {
     for (let tries = 1; ; tries++) {
       try {
         return await log.record(claimed, recorded);
@@ -175,30 +174,30 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
 }
 
 /** Decides what the result of an attempt means for its delivery. `now` is in milliseconds since the epoch. */
-export function recordOf(claimed: Claimed, verdict: Verdict, now = Date.now()): Recorded {
-  const end = { outcome: verdict.kind, detail: verdict.detail };
+export function recordedAttempt(claimed: ClaimedDelivery, result: AttemptResult, now = Date.now()): RecordedAttempt {
+  const end = { outcome: result.kind, detail: result.detail };
   // once an attempt may have been delivered, the delivery stays `unknown` until a later attempt is confirmed as sent
-  const mayHaveArrived = claimed.unknowns > 0;
-  switch (verdict.kind) {
+  const mayHaveArrived = claimed.unknownOutcomes > 0;
+  switch (result.kind) {
     case 'sent':
-      return { ...end, state: 'sent', dueInMs: null };
+      return { ...end, state: 'sent', nextAttemptInMs: null };
     case 'refused':
-      return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', nextAttemptInMs: null };
     case 'skipped':
-      return { ...end, state: mayHaveArrived ? 'unknown' : 'skipped', dueInMs: null };
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'skipped', nextAttemptInMs: null };
     case 'unknown': {
-      const again = !mayHaveArrived && sentAgainWhenUnknown.some((one) => one === claimed.class);
-      return { ...end, state: 'unknown', dueInMs: again ? sendAgainMs : null };
+      const resends = !mayHaveArrived && claimed.deliveryPolicy === 'resend_once';
+      return { ...end, state: 'unknown', nextAttemptInMs: resends ? resendAfterMs : null };
     }
-    case 'away':
-      return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', dueInMs: 0 };
-    case 'again': {
-      if (now - claimed.createdAt > giveUpAfterMs) {
-        return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', dueInMs: null };
+    case 'channel_unavailable':
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', nextAttemptInMs: 0 };
+    case 'retry': {
+      if (now - claimed.createdAt > retryForMs) {
+        return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', nextAttemptInMs: null };
       }
-      const asked = verdict.afterMs === undefined ? undefined : Math.min(verdict.afterMs, longestAskedMs);
-      const dueInMs = asked ?? backOffMs(claimed.attempt, retryBackOff);
-      return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', dueInMs };
+      const asked = result.afterMs === undefined ? undefined : Math.min(result.afterMs, maxRequestedDelayMs);
+      const nextAttemptInMs = asked ?? backOffMs(claimed.attempt, retryBackOff);
+      return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', nextAttemptInMs };
     }
   }
 }

@@ -1,27 +1,28 @@
-import type { Delivery, Verdict } from './channel.ts';
+import type { AttemptResult, Delivery } from './channel.ts';
+import type { DeliveryPolicy } from './notification-types.ts';
 
 /** The reason in the attempt log for skipping a delivery that has been superseded. */
 export const superseded = 'superseded by a later notification about the same task';
 
 /** A delivery that this process has claimed. */
-export type Claimed = Delivery & {
+export type ClaimedDelivery = Delivery & {
   /** Fences the writes of this attempt: a write without the current claim has no effect. */
-  claim: string;
+  leaseId: string;
   /** When the delivery was created, in milliseconds since the epoch. */
   createdAt: number;
-  /** The number of earlier attempts that got no response after the handover. */
-  unknowns: number;
-  class: string;
+  /** The number of earlier attempts that got no response after the handoff. */
+  unknownOutcomes: number;
+  deliveryPolicy: DeliveryPolicy;
   /** Whether a later notification about the same task supersedes this one, so that it must not be sent. */
   isSuperseded: boolean;
 };
 
-/** The state of a delivery after an attempt. `dueInMs` null means that no attempt follows. */
-export type Recorded = {
+/** The state of a delivery after an attempt. `nextAttemptInMs` null means that no attempt follows. */
+export type RecordedAttempt = {
   state: 'pending' | 'sent' | 'failed' | 'skipped' | 'unknown';
-  outcome: Verdict['kind'];
+  outcome: AttemptResult['kind'];
   detail: string;
-  dueInMs: number | null;
+  nextAttemptInMs: number | null;
 };
 
 /** The store of deliveries and the log of their attempts. Every write is fenced by the claim. */
@@ -30,21 +31,21 @@ export type DeliveryLog = {
    * Claims up to `limit` due deliveries for `leaseMs`, oldest first. Each claim starts a new attempt and excludes other
    * workers. Skips a delivery about a task while another one to the same user about the same task is being sent.
    */
-  claim(channel: string, limit: number, leaseMs: number): Promise<Claimed[]>;
+  claim(channel: string, limit: number, leaseMs: number): Promise<ClaimedDelivery[]>;
   /** Renews claims for another `leaseMs`, also while the deliveries are being sent. Lost claims stay lost. */
-  renew(claimed: readonly Claimed[], leaseMs: number): Promise<void>;
+  renew(claimed: readonly ClaimedDelivery[], leaseMs: number): Promise<void>;
   /**
    * Commits the state `sending`; a lease that expires in this state counts as unknown. Returns false if the claim was
    * lost.
    */
-  beginSending(claimed: Claimed, leaseMs: number): Promise<boolean>;
+  beginSending(claimed: ClaimedDelivery, leaseMs: number): Promise<boolean>;
   /** Returns false if the claim was lost. */
-  record(claimed: Claimed, recorded: Recorded): Promise<boolean>;
+  record(claimed: ClaimedDelivery, recorded: RecordedAttempt): Promise<boolean>;
   /**
-   * Marks deliveries whose process died while sending them as `unknown`. Deliveries of the given classes become due
-   * again after `againInMs`, once.
+   * Marks deliveries whose process died while sending them as `unknown`. With the policy `resend_once` they become due
+   * again after `resendAfterMs`, once.
    */
-  markLost(channel: string, classesSentAgain: readonly string[], againInMs: number): Promise<number>;
+  markLost(channel: string, resendAfterMs: number): Promise<number>;
 };
 
 /** Open deliveries by channel and state. `oldestSeconds` is the age of the oldest one. */

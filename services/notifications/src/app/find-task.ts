@@ -44,7 +44,7 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
       case 'gone':
         return await cache.storeDeleted(id, asOf);
       case 'not_found':
-        return { kind: 'unheard_of' };
+        return { kind: 'not_found' };
       case 'unavailable':
         return answer;
     }

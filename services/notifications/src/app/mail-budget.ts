@@ -27,7 +27,7 @@ export type MailBudgetSettings = {
 
 /**
  * Counts mails against the budgets of their recipients and callers. A mail that was allowed once stays allowed on every
- * retry; one that is skipped before its handover gives its place back. Counts are exact across all replicas and survive
+ * retry; one that is skipped before its handoff gives its place back. Counts are exact across all replicas and survive
  * restarts.
  */
 export type MailBudget = { count(mail: MailToCount): Promise<Counted> };

@@ -5,14 +5,11 @@ export type NotificationType = (typeof schemas.notificationTypes)[number];
 
 /**
  * Determines what happens to a delivery whose outcome is unknown:
- * - `notice`: nothing. The in-app notification has the same content and appears exactly once, and people stop reading
+ * - `keep_unknown`: nothing. The in-app notification has the same content and appears exactly once, and people stop reading
  *   e-mails that arrive twice.
- * - `account`: sent once more under the same Message-ID, because there is no other way to reach the user.
+ * - `resend_once`: the delivery is sent once more under the same Message-ID, because there is no other way to reach the user.
  */
-export type DeliveryClass = 'notice' | 'account';
-
-/** The classes that are sent once more after an unknown outcome. */
-export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
+export type DeliveryPolicy = 'keep_unknown' | 'resend_once';
 
 /**
  * The kind under which a mail is counted:
@@ -24,7 +21,7 @@ export const sentAgainWhenUnknown: readonly DeliveryClass[] = ['account'];
 export type MailKind = 'task' | 'link' | 'security' | 'undo';
 
 /** The data that templates are filled with, stored with the notification. */
-export type Facts = {
+export type TemplateData = {
   /** Null when the notification isn't about a task. */
   task: { id: string; title: string; isDeleted: boolean } | null;
   /** The actor's name; null for the system itself, and for account changes made on the command line. */

@@ -1,4 +1,4 @@
-import type { DeliveryClass, Facts, NotificationType } from './notification-types.ts';
+import type { DeliveryPolicy, TemplateData, NotificationType } from './notification-types.ts';
 
 /** Another service can't be queried at the moment. */
 export type Unavailable = { kind: 'unavailable'; detail: string; retryAfterMs?: number };
@@ -8,7 +8,7 @@ export type TaskAnswer =
   | { kind: 'task'; id: string; title: string; creatorId: string }
   /** Title and creator are null when the task was deleted before this service first saw it. */
   | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null }
-  | { kind: 'unheard_of' }
+  | { kind: 'not_found' }
   | Unavailable;
 
 /** Finds a task, including all its changes up to `asOf` (ISO 8601, microseconds). */
@@ -34,22 +34,22 @@ export type FindTaskNow = (
   asking: { recentMs: number; signal: AbortSignal },
 ) => Promise<{ now: TaskNow | undefined; doubt: string | null }>;
 
-export type Person = { kind: 'person'; id: string; name: string; email: string; isEmailVerified: boolean };
+export type User = { kind: 'user'; id: string; name: string; email: string; isEmailVerified: boolean };
 
 /**
  * Name and address are null until the next reconciliation if the deletion was the first event about the user. The
  * address is empty once erased.
  */
-export type DeletedPerson = { kind: 'deleted'; name: string | null; email: string | null; isEmailVerified: boolean };
+export type DeletedUser = { kind: 'deleted'; name: string | null; email: string | null; isEmailVerified: boolean };
 
 /** Looks a user up in the directory, and in Auth if the directory doesn't know them. */
-export type FindPerson = (id: string) => Promise<Person | DeletedPerson | { kind: 'unheard_of' } | Unavailable>;
+export type FindUser = (id: string) => Promise<User | DeletedUser | { kind: 'not_found' } | Unavailable>;
 
 /**
  * Finds whom to notify about an account. `deletedAt` is the time of the deletion to report, so that a user who never
  * reached this directory is still found.
  */
-export type FindAccountHolder = (id: string, deletedAt?: string) => ReturnType<FindPerson>;
+export type FindAccountHolder = (id: string, deletedAt?: string) => ReturnType<FindUser>;
 
 /**
  * An account link from Auth, as sensitive as a password while valid. It is used for one mail and must never be stored.
@@ -87,16 +87,16 @@ export type NewNotification = {
    * The time of the event (ISO 8601), which orders deliveries to one user about one task; null when no order is needed.
    */
   happenedAt: string | null;
-  facts: Facts;
+  templateData: TemplateData;
   /** Null when it isn't shown in the app. */
-  words: { title: string; body: string } | null;
-  class: DeliveryClass;
+  content: { title: string; body: string } | null;
+  deliveryPolicy: DeliveryPolicy;
   channels: readonly { name: string; state: 'pending' | 'sent' }[];
 };
 
 /** The notifications that an event requires, or why they can't be planned. */
 export type Plan =
-  | { kind: 'tell'; notifications: readonly NewNotification[] }
-  | { kind: 'later'; reason: string; afterMs?: number }
+  | { kind: 'notify'; notifications: readonly NewNotification[] }
+  | { kind: 'retry_later'; reason: string; afterMs?: number }
   /** Can never be processed and needs an operator's attention. */
   | { kind: 'impossible'; reason: string };

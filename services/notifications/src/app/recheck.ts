@@ -1,5 +1,5 @@
 import type { Delivery } from './channel.ts';
-import type { Facts, NotificationType } from './notification-types.ts';
+import type { TemplateData, NotificationType } from './notification-types.ts';
 import type { FindTaskNow, TaskNow } from './ports.ts';
 import { endsWithItsTask } from './rules.ts';
 
@@ -7,7 +7,7 @@ import { endsWithItsTask } from './rules.ts';
  * Whether a delivery is still worth sending when its turn comes. `doubt` says why that couldn't be checked; the
  * decision then relies on the last known state.
  */
-export type Rechecked = ({ kind: 'deliver'; facts: Facts } | { kind: 'pointless'; reason: string }) & {
+export type Rechecked = ({ kind: 'deliver'; templateData: TemplateData } | { kind: 'obsolete'; reason: string }) & {
   doubt: string | null;
 };
 
@@ -21,22 +21,25 @@ export type Recheck = (delivery: Delivery, signal: AbortSignal) => Promise<Reche
 const recentMs = 2_000;
 
 /**
- * Rechecks, right before the handover, what was planned when the event arrived. While a mail waited, its task may have
- * been reassigned, ended or deleted. The returned facts contain the current title of the task.
+ * Rechecks, right before the handoff, what was planned when the event arrived. While a mail waited, its task may have
+ * been reassigned, ended or deleted. The returned templateData contain the current title of the task.
  */
 export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck {
-  async function check({ type, facts, userId }: Delivery, ...asking: Parameters<FindTaskNow>): Promise<Rechecked> {
+  async function check(
+    { type, templateData, userId }: Delivery,
+    ...asking: Parameters<FindTaskNow>
+  ): Promise<Rechecked> {
     const { now, doubt } = await findTaskNow(...asking);
-    if (now === undefined) return { kind: 'deliver', facts, doubt };
-    const reason = pointless(type, userId, now);
+    if (now === undefined) return { kind: 'deliver', templateData, doubt };
+    const reason = obsoleteReason(type, userId, now);
     return reason === undefined
-      ? { kind: 'deliver', facts: factsOf(facts, now), doubt }
-      : { kind: 'pointless', reason, doubt };
+      ? { kind: 'deliver', templateData: currentData(templateData, now), doubt }
+      : { kind: 'obsolete', reason, doubt };
   }
 
   return async (delivery, signal) => {
-    const { task } = delivery.facts;
-    if (task === null) return { kind: 'deliver', facts: delivery.facts, doubt: null };
+    const { task } = delivery.templateData;
+    if (task === null) return { kind: 'deliver', templateData: delivery.templateData, doubt: null };
     if (delivery.attempt === 1) {
       const checked = await check(delivery, task.id, { recentMs, signal });
       if (checked.kind === 'deliver') return checked;
@@ -45,16 +48,19 @@ export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck 
   };
 }
 
-function factsOf(facts: Facts, now: TaskNow): Facts {
-  if (facts.task === null) return facts;
-  return { ...facts, task: { ...facts.task, title: now.title ?? facts.task.title, isDeleted: now.kind === 'deleted' } };
+function currentData(templateData: TemplateData, now: TaskNow): TemplateData {
+  if (templateData.task === null) return templateData;
+  return {
+    ...templateData,
+    task: { ...templateData.task, title: now.title ?? templateData.task.title, isDeleted: now.kind === 'deleted' },
+  };
 }
 
 /**
  * Why a notification is obsolete given the current state of its task; undefined if it is still worth sending.
  * Unassignment and completion still matter later; new work doesn't.
  */
-export function pointless(type: NotificationType, recipientId: string | null, now: TaskNow): string | undefined {
+export function obsoleteReason(type: NotificationType, recipientId: string | null, now: TaskNow): string | undefined {
   if (now.kind === 'deleted') return endsWithItsTask(type) ? 'the task was deleted' : undefined;
   const { state, assigneeId } = now;
   const isOpen = state === 'assigned' || state === 'in_progress';

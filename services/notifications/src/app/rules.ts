@@ -1,8 +1,8 @@
 import type { EventPayload } from '@taskwire/contracts';
-import type { DeliveryClass, MailKind, NotificationType } from './notification-types.ts';
+import type { DeliveryPolicy, MailKind, NotificationType } from './notification-types.ts';
 
 /** The task events that cause notifications. */
-export type ToldEventType =
+export type NotifiedEventType =
   | 'tasks.task.assigned'
   | 'tasks.task.unassigned'
   | 'tasks.task.started'
@@ -14,20 +14,20 @@ type Audience = 'named' | 'creator';
 
 type Rule = {
   type: NotificationType;
-  tell: readonly Audience[];
+  recipients: readonly Audience[];
   /**
    * Whether to notify if the task has since been deleted. Unassignment and completion still matter; new work doesn't.
    */
-  whenDeleted: 'tell' | 'skip';
+  whenDeleted: 'notify' | 'skip';
 };
 
 /** Who is notified of which event. The actor is never notified. */
-export const rules: Readonly<Record<ToldEventType, Rule>> = {
-  'tasks.task.assigned': { type: 'task.assigned', tell: ['named'], whenDeleted: 'skip' },
-  'tasks.task.unassigned': { type: 'task.unassigned', tell: ['named'], whenDeleted: 'tell' },
-  'tasks.task.started': { type: 'task.started', tell: ['creator'], whenDeleted: 'skip' },
-  'tasks.task.completed': { type: 'task.completed', tell: ['creator'], whenDeleted: 'tell' },
-  'tasks.task.cancelled': { type: 'task.cancelled', tell: ['creator', 'named'], whenDeleted: 'tell' },
+export const rules: Readonly<Record<NotifiedEventType, Rule>> = {
+  'tasks.task.assigned': { type: 'task.assigned', recipients: ['named'], whenDeleted: 'skip' },
+  'tasks.task.unassigned': { type: 'task.unassigned', recipients: ['named'], whenDeleted: 'notify' },
+  'tasks.task.started': { type: 'task.started', recipients: ['creator'], whenDeleted: 'skip' },
+  'tasks.task.completed': { type: 'task.completed', recipients: ['creator'], whenDeleted: 'notify' },
+  'tasks.task.cancelled': { type: 'task.cancelled', recipients: ['creator', 'named'], whenDeleted: 'notify' },
 };
 
 /** Whether deleting the task makes a notification of this type pointless. */
@@ -36,24 +36,24 @@ export function endsWithItsTask(type: NotificationType): boolean {
 }
 
 /** The delivery class of each type, which determines what an unknown outcome requires. */
-export const classes: Readonly<Record<NotificationType, DeliveryClass>> = {
-  'task.assigned': 'notice',
-  'task.unassigned': 'notice',
-  'task.started': 'notice',
-  'task.completed': 'notice',
-  'task.cancelled': 'notice',
-  'user.welcome': 'account',
-  'security.verify_email': 'account',
-  'security.reset_password': 'account',
-  'security.password_changed': 'account',
-  'security.confirm_email': 'account',
-  'security.email_change_requested': 'account',
-  'security.email_changed': 'account',
-  'security.invitation': 'account',
-  'security.role_changed': 'account',
-  'security.account_deleted': 'account',
-  'security.account_restored': 'account',
-  'security.admin_added': 'account',
+export const deliveryPolicies: Readonly<Record<NotificationType, DeliveryPolicy>> = {
+  'task.assigned': 'keep_unknown',
+  'task.unassigned': 'keep_unknown',
+  'task.started': 'keep_unknown',
+  'task.completed': 'keep_unknown',
+  'task.cancelled': 'keep_unknown',
+  'user.welcome': 'resend_once',
+  'security.verify_email': 'resend_once',
+  'security.reset_password': 'resend_once',
+  'security.password_changed': 'resend_once',
+  'security.confirm_email': 'resend_once',
+  'security.email_change_requested': 'resend_once',
+  'security.email_changed': 'resend_once',
+  'security.invitation': 'resend_once',
+  'security.role_changed': 'resend_once',
+  'security.account_deleted': 'resend_once',
+  'security.account_restored': 'resend_once',
+  'security.admin_added': 'resend_once',
 };
 
 /** The kind under which the mails of each type are counted, if the type has mails. */
@@ -86,16 +86,16 @@ export function reachesTheDeleted(type: NotificationType): boolean {
  * The distinct users to notify of an event, without its actor. `creatorId` is undefined when the task is no longer
  * known.
  */
-export function audienceOf<T extends ToldEventType>(
+export function audienceOf<T extends NotifiedEventType>(
   eventType: T,
   event: EventPayload<T>,
   creatorId: string | undefined,
 ): string[] {
   const people: Readonly<Record<Audience, string | null | undefined>> = { named: namedIn(event), creator: creatorId };
-  const told = new Set(rules[eventType].tell.map((audience) => people[audience]));
-  return [...told].filter((id): id is string => typeof id === 'string' && id !== event.actor);
+  const ids = new Set(rules[eventType].recipients.map((audience) => people[audience]));
+  return [...ids].filter((id): id is string => typeof id === 'string' && id !== event.actor);
 }
 
-function namedIn(event: EventPayload<ToldEventType>): string | null {
+function namedIn(event: EventPayload<NotifiedEventType>): string | null {
   return 'unassigned_from' in event ? event.unassigned_from : event.assigned_to;
 }

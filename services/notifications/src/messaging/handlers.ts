@@ -3,20 +3,20 @@ import { dead, defineHandler, done, type Handler } from '@taskwire/inbox';
 import type { Tx } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { NewNotification, Plan } from '../app/ports.ts';
-import type { AboutAccount } from '../app/tell-about-account.ts';
-import { rules, type ToldEventType } from '../app/rules.ts';
+import type { AboutAccount } from '../app/notify-about-account.ts';
+import { rules, type NotifiedEventType } from '../app/rules.ts';
 import { accountHandlers } from './account-handlers.ts';
 import { outcomeOf } from './outcome-of.ts';
 
 export type UseCases = {
-  tellAboutTask<T extends ToldEventType>(
+  notifyAboutTask<T extends NotifiedEventType>(
     eventType: T,
     event: EventPayload<T>,
     eventId: string,
     signal: AbortSignal,
   ): Promise<Plan>;
-  tellAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
-  inviteByMail(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
+  notifyAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
+  planInvitation(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
   writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
   /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome them. */
   introduced(tx: Tx, userId: string): Promise<void>;
@@ -24,14 +24,14 @@ export type UseCases = {
 
 /** The event handlers of this service, apart from those of its user directory. */
 export function handlers(useCases: UseCases): Handler[] {
-  return [tell(useCases), welcome(useCases), ...accountHandlers(useCases), invite(useCases)];
+  return [notify(useCases), welcome(useCases), ...accountHandlers(useCases), invite(useCases)];
 }
 
 /**
  * Handles every task event that notifies someone. Order is kept only within a handler, and users should read about a
  * task in the order of its events.
  */
-function tell(useCases: UseCases): Handler {
+function notify(useCases: UseCases): Handler {
   return defineHandler({
     type: Object.keys(rules),
     name: 'tell',
@@ -41,16 +41,16 @@ function tell(useCases: UseCases): Handler {
     order: 'through_retry',
     async handle(event, { type, messageId, signal }) {
       // stored by the previous version, which accepted every type
-      if (!isTold(type)) return done();
+      if (!isNotified(type)) return done();
       const parsed = events[type].safeParse(event);
       if (!parsed.success) return dead(`not a ${type}: ${z.prettifyError(parsed.error)}`);
-      const plan = await useCases.tellAboutTask(type, parsed.data, messageId, signal);
+      const plan = await useCases.notifyAboutTask(type, parsed.data, messageId, signal);
       return outcomeOf(plan, useCases.writeNotifications);
     },
   });
 }
 
-function isTold(type: string): type is ToldEventType {
+function isNotified(type: string): type is NotifiedEventType {
   return Object.hasOwn(rules, type);
 }
 
@@ -62,7 +62,7 @@ function welcome(useCases: UseCases): Handler {
     schema: events['auth.user.created'],
     order: 'none',
     async handle({ user_id: userId }, { messageId }) {
-      const plan = await useCases.tellAboutAccount({ userId, type: 'user.welcome' }, messageId);
+      const plan = await useCases.notifyAboutAccount({ userId, type: 'user.welcome' }, messageId);
       return outcomeOf(plan, async (tx, notifications) => {
         await useCases.introduced(tx, userId);
         await useCases.writeNotifications(tx, notifications);
@@ -77,6 +77,6 @@ function invite(useCases: UseCases): Handler {
     schema: events['auth.account.invitation_requested'],
     order: 'none',
     handle: async ({ link_id: linkId, invited_by: invitedBy }, { messageId }) =>
-      outcomeOf(useCases.inviteByMail({ linkId, invitedBy }, messageId), useCases.writeNotifications),
+      outcomeOf(useCases.planInvitation({ linkId, invitedBy }, messageId), useCases.writeNotifications),
   });
 }

@@ -8,13 +8,13 @@ export function outcomeOf(
   writeNotifications: (tx: Tx, notifications: readonly NewNotification[]) => Promise<unknown>,
 ): Outcome {
   switch (plan.kind) {
-    case 'tell':
+    case 'notify':
       return plan.notifications.length === 0
         ? done()
         : done(async (tx) => {
             await writeNotifications(tx, plan.notifications);
           });
-    case 'later':
+    case 'retry_later':
       return unavailable(plan.reason, plan.afterMs);
     case 'impossible':
       return dead(plan.reason);

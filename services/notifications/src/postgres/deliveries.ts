@@ -1,5 +1,5 @@
 import { query, type Queryable } from '@taskwire/postgres';
-import type { Claimed, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
+import type { ClaimedDelivery, DeliveryLog, OpenDeliveries } from '../app/delivery-log.ts';
 
 // A later delivery to the same user about the same task on the same channel, in any state.
 const laterExists = `
@@ -22,16 +22,16 @@ const claim = (limit: number) => `
     JOIN notifications n ON n.task_id = first.task_id AND n.user_id = first.user_id AND n.happened_at IS NOT NULL
     JOIN deliveries waiting ON waiting.notification_id = n.id AND waiting.channel = sending.channel
     WHERE sending.channel = $1 AND sending.state = 'sending' AND first.happened_at IS NOT NULL
-      AND waiting.state IN ('pending', 'unknown') AND waiting.due_at IS NOT NULL
+      AND waiting.state IN ('pending', 'unknown') AND waiting.next_attempt_at IS NOT NULL
   ), due AS (
     SELECT id FROM deliveries
-    WHERE channel = $1 AND state IN ('pending', 'unknown') AND due_at <= now()
+    WHERE channel = $1 AND state IN ('pending', 'unknown') AND next_attempt_at <= now()
       AND id <> ALL (ARRAY(SELECT id FROM held_back))
-    ORDER BY due_at LIMIT ${limit}
+    ORDER BY next_attempt_at LIMIT ${limit}
     FOR UPDATE SKIP LOCKED
   ), taken AS (
     UPDATE deliveries d
-    SET attempts = d.attempts + 1, claim = gen_random_uuid(), due_at = clock_timestamp() + $2 * interval '1 ms',
+    SET attempts = d.attempts + 1, lease_id = gen_random_uuid(), next_attempt_at = clock_timestamp() + $2 * interval '1 ms',
       updated_at = clock_timestamp()
     WHERE id = ANY (ARRAY(SELECT id FROM due))
     RETURNING d.*
@@ -42,29 +42,29 @@ const claim = (limit: number) => `
   ), logged AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
   )
-  SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.facts, t.attempts AS attempt, t.claim,
-    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknowns, t.class,
+  SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
+    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy",
     EXISTS (${laterExists}) AS "isSuperseded"
   FROM taken t JOIN notifications n ON n.id = t.notification_id`;
 
 // Rows locked by another transaction are skipped until the next heartbeat. Waiting for one while holding other locks
 // could deadlock with a plan that supersedes these deliveries.
 const renew = `
-  UPDATE deliveries SET due_at = clock_timestamp() + $3 * interval '1 ms'
+  UPDATE deliveries SET next_attempt_at = clock_timestamp() + $3 * interval '1 ms'
   WHERE id IN (
-    SELECT d.id FROM unnest($1::uuid[], $2::uuid[]) AS held (id, claim) JOIN deliveries d ON d.id = held.id AND d.claim = held.claim
-    WHERE d.state IN ('pending', 'unknown', 'sending') AND d.due_at > clock_timestamp()
+    SELECT d.id FROM unnest($1::uuid[], $2::uuid[]) AS held (id, lease_id) JOIN deliveries d ON d.id = held.id AND d.lease_id = held.lease_id
+    WHERE d.state IN ('pending', 'unknown', 'sending') AND d.next_attempt_at > clock_timestamp()
     FOR UPDATE OF d SKIP LOCKED
   )`;
 
 const beginSending = `
   WITH d AS (
     UPDATE deliveries
-    SET state = 'sending', due_at = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
-    WHERE id = $1 AND claim = $2 AND state IN ('pending', 'unknown') AND due_at > clock_timestamp()
+    SET state = 'sending', next_attempt_at = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
+    WHERE id = $1 AND lease_id = $2 AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp()
     RETURNING id, attempts
   )
-  UPDATE delivery_attempts a SET handed_over_at = clock_timestamp()
+  UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
   FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
   RETURNING a.number`;
 
@@ -72,10 +72,10 @@ const beginSending = `
 const record = `
   WITH d AS (
     UPDATE deliveries
-    SET state = $3, due_at = clock_timestamp() + $6::float8 * interval '1 ms',
-      unknowns = unknowns + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
+    SET state = $3, next_attempt_at = clock_timestamp() + $6::float8 * interval '1 ms',
+      unknown_outcomes = unknown_outcomes + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
       last_error = CASE $4 WHEN 'sent' THEN NULL ELSE $5 END, updated_at = clock_timestamp()
-    WHERE id = $1 AND claim = $2 AND state NOT IN ('sent', 'failed', 'skipped')
+    WHERE id = $1 AND lease_id = $2 AND state NOT IN ('sent', 'failed', 'skipped')
     RETURNING id, attempts
   )
   UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = $4, detail = $5
@@ -85,14 +85,14 @@ const record = `
 const markLost = `
   WITH lost AS (
     UPDATE deliveries
-    SET state = 'unknown', unknowns = unknowns + 1, updated_at = clock_timestamp(), last_error = $4,
-      due_at = CASE WHEN class = ANY ($2) AND unknowns = 0 THEN clock_timestamp() + $3 * interval '1 ms' END
+    SET state = 'unknown', unknown_outcomes = unknown_outcomes + 1, updated_at = clock_timestamp(), last_error = $3,
+      next_attempt_at = CASE WHEN delivery_policy = 'resend_once' AND unknown_outcomes = 0 THEN clock_timestamp() + $2 * interval '1 ms' END
     WHERE id IN (
-      SELECT id FROM deliveries WHERE channel = $1 AND state = 'sending' AND due_at <= now() FOR UPDATE SKIP LOCKED
+      SELECT id FROM deliveries WHERE channel = $1 AND state = 'sending' AND next_attempt_at <= now() FOR UPDATE SKIP LOCKED
     )
     RETURNING id, attempts
   )
-  UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $4
+  UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
   FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
   RETURNING a.number`;
 
@@ -100,9 +100,9 @@ const markLost = `
 const readOpen = `
   SELECT channel, state, count(*)::int AS count, extract(epoch FROM now() - min(created_at))::float8 AS "oldestSeconds"
   FROM (
-    SELECT channel, state, created_at FROM deliveries WHERE due_at IS NOT NULL
+    SELECT channel, state, created_at FROM deliveries WHERE next_attempt_at IS NOT NULL
     UNION ALL
-    SELECT channel, state, created_at FROM deliveries WHERE state = 'unknown' AND due_at IS NULL
+    SELECT channel, state, created_at FROM deliveries WHERE state = 'unknown' AND next_attempt_at IS NULL
   ) AS open
   GROUP BY channel, state`;
 
@@ -115,27 +115,27 @@ export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[
 export function deliveryLog(db: Queryable): DeliveryLog {
   return {
     async claim(channel, limit, leaseMs) {
-      return await query<Claimed>(db, {
-        name: `claim_deliveries_${limit}`,
+      return await query<ClaimedDelivery>(db, {
+        name: `deliveries.claim_due_${limit}`,
         text: claim(limit),
         values: [channel, leaseMs],
       });
     },
     async renew(claimed, leaseMs) {
-      const values = [claimed.map(({ id }) => id), claimed.map(({ claim: held }) => held), leaseMs];
-      await query(db, { name: 'renew_deliveries', text: renew, values });
+      const values = [claimed.map(({ id }) => id), claimed.map(({ leaseId }) => leaseId), leaseMs];
+      await query(db, { name: 'deliveries.renew_leases', text: renew, values });
     },
     async beginSending(claimed, leaseMs) {
-      const values = [claimed.id, claimed.claim, leaseMs];
-      return (await query(db, { name: 'begin_sending', text: beginSending, values })).length > 0;
+      const values = [claimed.id, claimed.leaseId, leaseMs];
+      return (await query(db, { name: 'deliveries.begin_sending', text: beginSending, values })).length > 0;
     },
-    async record(claimed, { state, outcome, detail, dueInMs }) {
-      const values = [claimed.id, claimed.claim, state, outcome, detail, dueInMs];
-      return (await query(db, { name: 'record_attempt', text: record, values })).length > 0;
+    async record(claimed, { state, outcome, detail, nextAttemptInMs }) {
+      const values = [claimed.id, claimed.leaseId, state, outcome, detail, nextAttemptInMs];
+      return (await query(db, { name: 'deliveries.record_attempt', text: record, values })).length > 0;
     },
-    async markLost(channel, classesSentAgain, againInMs) {
-      const detail = 'the process ended between the handover and the answer';
-      return (await query(db, markLost, [channel, classesSentAgain, againInMs, detail])).length;
+    async markLost(channel, resendAfterMs) {
+      const detail = 'the process ended between the handoff and the answer';
+      return (await query(db, markLost, [channel, resendAfterMs, detail])).length;
     },
   };
 }

@@ -1,7 +1,7 @@
 import { schemas } from '@taskwire/contracts';
 import { query, type Database, type Queryable } from '@taskwire/postgres';
-import type { Words } from '../app/compose.ts';
-import type { Facts, NotificationType } from '../app/notification-types.ts';
+import type { ContentOf } from '../app/build-notification.ts';
+import type { TemplateData, NotificationType } from '../app/notification-types.ts';
 
 /**
  * Rows per round. Bounds the duration and locks of a statement: each row takes its deliveries and their attempts along.
@@ -17,7 +17,7 @@ export type ForgettingSettings = {
   /** How many days a notification is kept. */
   notificationDays: number;
   /** Creates the in-app text of a notification. */
-  words: Words;
+  content: ContentOf;
 };
 
 /**
@@ -30,10 +30,10 @@ export type ForgettingSettings = {
  *
  * An empty address in the directory marks users erased by Auth.
  */
-export async function forgetOld(db: Database, settings: ForgettingSettings): Promise<'more' | 'idle'> {
+export async function eraseExpired(db: Database, settings: ForgettingSettings): Promise<'more' | 'idle'> {
   const rounds = [
     await query(db.pool, deleteOfErased, [batch]),
-    await eraseActors(db, settings.words),
+    await eraseActors(db, settings.content),
     await query(db.pool, deleteOld(), [settings.notificationDays, batch]),
     await query(db.pool, deleteOld('AND user_id IS NULL'), [withoutUserDays, batch]),
   ];
@@ -60,36 +60,36 @@ const deleteOld = (which = '') => `
   ))
   RETURNING id`;
 
-type Row = { id: string; type: NotificationType; facts: Facts; placeholder: string };
+type Row = { id: string; type: NotificationType; templateData: TemplateData; placeholder: string };
 
 /** Rewrites notifications about the actions of erased users, with the placeholder that Auth has set as their name. */
-async function eraseActors(db: Database, words: Words): Promise<readonly object[]> {
+async function eraseActors(db: Database, content: ContentOf): Promise<readonly object[]> {
   return await db.transaction(async (tx) => {
     const rows = await query<Row>(tx, findOfActors, [batch, schemas.notificationTypes]);
-    return await rewrite(tx, rows, words);
+    return await rewrite(tx, rows, content);
   });
 }
 
-async function rewrite(tx: Queryable, rows: readonly Row[], words: Words): Promise<readonly object[]> {
-  const rewritten = rows.map(({ id, type, facts: before, placeholder }) => {
-    const facts = { ...before, actor: placeholder };
-    return { id, facts, ...(words(type, facts) ?? { title: null, body: null }) };
+async function rewrite(tx: Queryable, rows: readonly Row[], content: ContentOf): Promise<readonly object[]> {
+  const rewritten = rows.map(({ id, type, templateData: before, placeholder }) => {
+    const templateData = { ...before, actor: placeholder };
+    return { id, template_data: templateData, ...(content(type, templateData) ?? { title: null, body: null }) };
   });
-  return await query(tx, updateWords, [JSON.stringify(rewritten)]);
+  return await query(tx, updateContent, [JSON.stringify(rewritten)]);
 }
 
 const findOfActors = `
-  SELECT notifications.id, notifications.type, notifications.facts, erased.name AS placeholder
+  SELECT notifications.id, notifications.type, notifications.template_data AS "templateData", erased.name AS placeholder
   FROM directory_users erased JOIN notifications ON notifications.actor_id = erased.id
   WHERE erased.is_deleted AND erased.email = ''
-    -- a newer build that runs beside this one may have types that this one cannot put into words
+    -- a newer build that runs beside this one may have types that this one has no template for
     AND notifications.type = ANY ($2)
   LIMIT $1
   FOR UPDATE OF notifications SKIP LOCKED`;
 
 // clearing the actor keeps the row from being found again
-const updateWords = `
-  UPDATE notifications SET facts = said.facts, title = said.title, body = said.body, actor_id = NULL
-  FROM jsonb_to_recordset($1::jsonb) AS said(id uuid, facts jsonb, title text, body text)
-  WHERE notifications.id = said.id
+const updateContent = `
+  UPDATE notifications SET template_data = rewritten.template_data, title = rewritten.title, body = rewritten.body, actor_id = NULL
+  FROM jsonb_to_recordset($1::jsonb) AS rewritten(id uuid, template_data jsonb, title text, body text)
+  WHERE notifications.id = rewritten.id
   RETURNING notifications.id`;

@@ -17,34 +17,34 @@ export function mailBudget(db: Database, { perRecipient, perCaller, windowMs }: 
         ...(mail.callerId === null ? [] : [`caller ${mail.callerId}`]),
       ];
       const counts = await db.transaction(async (tx) => {
-        await query(tx, takeTurns, [locks.sort()]);
+        await query(tx, lockBudgets, [locks.sort()]);
         // a separate statement, so that its snapshot includes what was counted while this one waited
         const [row] = await query<Counts>(tx, {
-          name: 'count_mail',
+          name: 'mail_budget.count_mail',
           text: countMail,
           values: [mail.deliveryId, recipient, mail.callerId, windowMs, limit, perCaller],
         });
         return row;
       });
       if (counts === undefined) throw new Error('a mail of no delivery');
-      return verdictOf(counts, { recipient: limit, caller: perCaller });
+      return resultOf(counts, { recipient: limit, caller: perCaller });
     },
   };
 }
 
 type Counts = { isCounted: boolean; isRecipientOver: boolean };
 
-function verdictOf({ isCounted, isRecipientOver }: Counts, limits: Record<'recipient' | 'caller', number>): Counted {
+function resultOf({ isCounted, isRecipientOver }: Counts, limits: Record<'recipient' | 'caller', number>): Counted {
   if (isCounted) return { kind: 'within' };
   const whose = isRecipientOver ? 'recipient' : 'caller';
   return { kind: 'over', whose, limit: limits[whose] };
 }
 
-const takeTurns = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key';
+const lockBudgets = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM unnest($1::text[]) AS key';
 
 // Mails may be counted in a different order than planned, so the window extends to both sides of a mail. Reading stops
 // at the limit. A delivery that was skipped after it was counted, because a later mail superseded it before its
-// handover, takes no place: nothing of it was sent.
+// handoff, takes no place: nothing of it was sent.
 const countMail = `
   WITH mail AS (
     SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
@@ -78,7 +78,7 @@ const countsKept = '6 days';
 const batch = 5_000;
 
 /** Deletes a batch of counts that no window and no retry needs any longer. */
-export async function forgetCounts(db: Queryable): Promise<'more' | 'idle'> {
+export async function deleteOldCounts(db: Queryable): Promise<'more' | 'idle'> {
   const forgotten = await query(db, deleteCounts, [countsKept, batch]);
   return forgotten.length === batch ? 'more' : 'idle';
 }

@@ -13,24 +13,24 @@ import type { Inbox, NotificationView } from '../app/inbox.ts';
 const writeAll = `
   WITH given AS (
     SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-      event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, facts jsonb, title text, body text,
-      class text, channels jsonb)
-  ), told AS (
-    INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, facts, title, body)
-    SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), facts, title, body FROM given
+      event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
+      delivery_policy text, channels jsonb)
+  ), inserted AS (
+    INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
+    SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), template_data, title, body FROM given
     ON CONFLICT DO NOTHING
     RETURNING id, event_id, user_id, type
   ), planned AS (
-    INSERT INTO deliveries (notification_id, channel, class, state, attempts, due_at)
-    SELECT told.id, c.name, given.class, c.state,
+    INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at)
+    SELECT inserted.id, c.name, given.delivery_policy, c.state,
       CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
       CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
-    FROM told JOIN given ON given.event_id = told.event_id AND given.type = told.type
-      AND given.user_id IS NOT DISTINCT FROM told.user_id
+    FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
+      AND given.user_id IS NOT DISTINCT FROM inserted.user_id
     CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
     RETURNING id, state
   ), earlier AS (
-    SELECT d.id, d.state, d.due_at, d.unknowns
+    SELECT d.id, d.state, d.next_attempt_at, d.unknown_outcomes
     FROM given
     CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
     JOIN notifications n
@@ -41,8 +41,8 @@ const writeAll = `
     FOR NO KEY UPDATE OF d
   ), superseded AS (
     UPDATE deliveries d
-    SET state = CASE WHEN d.unknowns > 0 THEN 'unknown' ELSE 'skipped' END, due_at = NULL, last_error = $2, updated_at = clock_timestamp()
-    FROM earlier WHERE d.id = earlier.id AND earlier.state <> 'sending' AND earlier.due_at IS NOT NULL
+    SET state = CASE WHEN d.unknown_outcomes > 0 THEN 'unknown' ELSE 'skipped' END, next_attempt_at = NULL, last_error = $2, updated_at = clock_timestamp()
+    FROM earlier WHERE d.id = earlier.id AND earlier.state <> 'sending' AND earlier.next_attempt_at IS NOT NULL
     RETURNING d.id
   ), ended AS (
     UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'skipped', detail = $2
@@ -51,7 +51,7 @@ const writeAll = `
     INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
     SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
   )
-  SELECT id FROM told`;
+  SELECT id FROM inserted`;
 
 /**
  * Writes notifications with their deliveries in one statement. Notifications that already exist stay unchanged, and a
@@ -66,18 +66,18 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     task_id: one.taskId,
     actor_id: one.actorId,
     happened_at: one.happenedAt,
-    facts: one.facts,
-    title: one.words?.title ?? null,
-    body: one.words?.body ?? null,
-    class: one.class,
+    template_data: one.templateData,
+    title: one.content?.title ?? null,
+    body: one.content?.body ?? null,
+    delivery_policy: one.deliveryPolicy,
     channels: one.channels,
   }));
-  const told = await query(db, {
-    name: 'write_notifications',
+  const inserted = await query(db, {
+    name: 'notifications.insert_with_deliveries',
     text: writeAll,
     values: [JSON.stringify(given), superseded],
   });
-  return told.length;
+  return inserted.length;
 }
 
 const view = `
@@ -93,19 +93,19 @@ const page = (condition: string) => `
   ORDER BY notifications.created_at DESC, id DESC LIMIT $4`;
 
 const lists = {
-  all: { name: 'list_notifications', text: page('') },
-  unread: { name: 'list_unread_notifications', text: page('AND read_at IS NULL') },
-  read: { name: 'list_read_notifications', text: page('AND read_at IS NOT NULL') },
+  all: { name: 'notifications.list_all', text: page('') },
+  unread: { name: 'notifications.list_unread', text: page('AND read_at IS NULL') },
+  read: { name: 'notifications.list_read', text: page('AND read_at IS NOT NULL') },
 };
 
 const countUnread = {
-  name: 'count_unread',
+  name: 'notifications.count_unread',
   text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL',
 };
 
 // the first time is kept, no matter how often the request is repeated
 const read = {
-  name: 'read_notification',
+  name: 'notifications.mark_read',
   text: `
     UPDATE notifications
     SET read_at = coalesce(read_at, now()), seen_at = coalesce(seen_at, now())

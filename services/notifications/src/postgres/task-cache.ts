@@ -57,13 +57,13 @@ const readLast = `
 export function taskCache(db: Queryable): TaskCache {
   return {
     async read(id, asOf) {
-      const [row] = await query<Row>(db, { name: 'read_fresh_task', text: readFresh, values: [id, asOf] });
+      const [row] = await query<Row>(db, { name: 'task_cache.read_fresh', text: readFresh, values: [id, asOf] });
       return row && toAnswer(id, row);
     },
     async store(task, asOf) {
       const { id, title, creatorId, version, updatedAt, state, assigneeId } = task;
       const values = [id, title, creatorId, version, updatedAt, asOf, state, assigneeId];
-      await query(db, { name: 'store_fetched_task', text: storeFetched, values });
+      await query(db, { name: 'task_cache.store_fetched', text: storeFetched, values });
     },
     async storeDeleted(id, asOf) {
       await query(db, storeTombstone, [id, asOf]);
@@ -71,7 +71,7 @@ export function taskCache(db: Queryable): TaskCache {
       return { kind: 'deleted', id, title: row?.title ?? null, creatorId: row?.creator_id ?? null };
     },
     async readLast(id) {
-      const [row] = await query<LastRow>(db, { name: 'read_last_task', text: readLast, values: [id] });
+      const [row] = await query<LastRow>(db, { name: 'task_cache.read_last', text: readLast, values: [id] });
       const now = row && toNow(row);
       return row && now && { now, ageMs: row.ageMs };
     },

@@ -6,7 +6,7 @@ import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDa
 import { env, type Env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { wire } from '../../src/wire.ts';
-import { issuer, startOtherServices, type OtherServices } from './other-services.ts';
+import { issuer, startFakeServices, type FakeServices } from './fake-services.ts';
 
 export type Answer = { status: number; headers: Headers; body: unknown };
 
@@ -14,7 +14,7 @@ export type Answer = { status: number; headers: Headers; body: unknown };
 export type Surroundings = {
   database: TestDatabase;
   broker: TestBroker;
-  others: OtherServices;
+  others: FakeServices;
   /** Publishes as the other services do, and waits until the broker has the message in the queue. */
   publish<T extends EventType>(type: T, payload: EventPayload<T>, messageId?: string): Promise<string>;
   /** Publishes a message that no service would send. */
@@ -23,7 +23,7 @@ export type Surroundings = {
 };
 
 export async function startSurroundings(): Promise<Surroundings> {
-  const [database, broker, others] = await Promise.all([testDatabase(migrations), testBroker(), startOtherServices()]);
+  const [database, broker, others] = await Promise.all([testDatabase(migrations), testBroker(), startFakeServices()]);
   const telemetry = createTelemetry({ service: 'publisher', stream: silent() });
   const rabbit = createRabbit({ url: broker.url(), name: 'publisher', telemetry, topology: publishOnlyTopology });
   const publisher: Publisher = rabbit.publisher();

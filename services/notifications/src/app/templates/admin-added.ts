@@ -1,5 +1,5 @@
 import { say, type Phrase } from './phrase.ts';
-import type { Template, Told } from './template.ts';
+import type { Template, TemplateInput } from './template.ts';
 import { accountActorIn } from './wording.ts';
 
 export const adminAdded: Template = {
@@ -16,6 +16,6 @@ export const adminAdded: Template = {
   }),
 };
 
-function addition(told: Told): Phrase {
+function addition(told: TemplateInput): Phrase {
   return say`${accountActorIn(told)} made ${told.subject ?? 'somebody'} an administrator.`;
 }

@@ -1,5 +1,5 @@
 import { say, type Phrase } from './phrase.ts';
-import type { Template, Told } from './template.ts';
+import type { Template, TemplateInput } from './template.ts';
 import { accountActorIn } from './wording.ts';
 
 export const roleChanged: Template = {
@@ -16,7 +16,7 @@ export const roleChanged: Template = {
   }),
 };
 
-function change(told: Told): Phrase {
+function change(told: TemplateInput): Phrase {
   const owner = told.isOwnAct ? 'your own' : 'your';
   return say`${accountActorIn(told)} changed ${owner} role in Taskwire to ${told.role ?? 'another one'}.`;
 }

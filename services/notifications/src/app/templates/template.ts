@@ -1,4 +1,4 @@
-import type { Facts } from '../notification-types.ts';
+import type { TemplateData } from '../notification-types.ts';
 import type { AccountLink } from '../ports.ts';
 import { written, type Phrase, type Written } from './phrase.ts';
 
@@ -14,7 +14,7 @@ export type Mail = {
 };
 
 /** The data for templates. It lacks the recipient's name, because mails to unverified addresses must not contain it. */
-export type Told = {
+export type TemplateInput = {
   task: { id: string; title: Written; isDeleted: boolean } | null;
   actor: Written | null;
   /** Whether the recipient is the actor. */
@@ -29,8 +29,8 @@ export type Told = {
 
 /** The text of one type of notification on each channel. The type is not delivered on a missing channel. */
 export type Template = {
-  inApp?(told: Told, recipient: Written): { title: Phrase; body: Phrase };
-  mail?(told: Told): Mail;
+  inApp?(told: TemplateInput, recipient: Written): { title: Phrase; body: Phrase };
+  mail?(told: TemplateInput): Mail;
   /**
    * Replaces `mail` for mails with a link from Auth. The link is created when the mail is sent, which goes to the
    * address of the link. Such a mail contains no user-written text.
@@ -38,8 +38,8 @@ export type Template = {
   linkMail?(link: AccountLink): Mail;
 };
 
-/** Marks the user-written parts in the facts of a notification. */
-export function toldOf({ task, actor, isOwnAct, subject, role, restorableUntil }: Facts): Told {
+/** Marks the user-written parts in the templateData of a notification. */
+export function templateInput({ task, actor, isOwnAct, subject, role, restorableUntil }: TemplateData): TemplateInput {
   return {
     task: task === null ? null : { ...task, title: written(task.title) },
     actor: actor === null ? null : written(actor),

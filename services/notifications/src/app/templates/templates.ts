@@ -1,4 +1,4 @@
-import type { Facts, NotificationType } from '../notification-types.ts';
+import type { TemplateData, NotificationType } from '../notification-types.ts';
 import { accountDeleted } from './account-deleted.ts';
 import { accountRestored } from './account-restored.ts';
 import { adminAdded } from './admin-added.ts';
@@ -15,7 +15,7 @@ import { taskCompleted } from './task-completed.ts';
 import { taskStarted } from './task-started.ts';
 import { taskUnassigned } from './task-unassigned.ts';
 import { plain, written } from './phrase.ts';
-import { toldOf, type Template } from './template.ts';
+import { templateInput, type Template } from './template.ts';
 import { userWelcome } from './user-welcome.ts';
 import { verifyEmail } from './verify-email.ts';
 
@@ -43,7 +43,10 @@ export const templates: Readonly<Record<NotificationType, Template>> = {
 /**
  * The in-app text of a notification, with user-written parts unchanged; null for a type that isn't shown in the app.
  */
-export function wordsInApp(type: NotificationType, facts: Facts): { title: string; body: string } | null {
-  const words = templates[type].inApp?.(toldOf(facts), written(facts.recipient));
-  return words === undefined ? null : { title: plain(words.title), body: plain(words.body) };
+export function contentInApp(
+  type: NotificationType,
+  templateData: TemplateData,
+): { title: string; body: string } | null {
+  const content = templates[type].inApp?.(templateInput(templateData), written(templateData.recipient));
+  return content === undefined ? null : { title: plain(content.title), body: plain(content.body) };
 }

@@ -1,24 +1,24 @@
 import type { AccountLink } from '../ports.ts';
 import { say, type Phrase } from './phrase.ts';
-import type { Mail, Told } from './template.ts';
+import type { Mail, TemplateInput } from './template.ts';
 
 /** The task's title in quotes, for use in a sentence. */
-export function taskIn({ task }: Told): Phrase {
+export function taskIn({ task }: TemplateInput): Phrase {
   return say`“${task?.title ?? 'a task'}”`;
 }
 
 /** The actor, for the start of a sentence. */
-export function actorIn({ actor }: Told): Phrase {
+export function actorIn({ actor }: TemplateInput): Phrase {
   return actor ?? 'Taskwire';
 }
 
 /** The actor of an account change, for the start of a sentence. */
-export function accountActorIn({ actor, isOwnAct }: Told): Phrase {
+export function accountActorIn({ actor, isOwnAct }: TemplateInput): Phrase {
   return isOwnAct ? 'You' : (actor ?? 'An operator, on the command line,');
 }
 
 /** A link to the task, or to the app if the task was deleted. */
-export function linkToTask({ task }: Told): Mail['link'] {
+export function linkToTask({ task }: TemplateInput): Mail['link'] {
   return task === null || task.isDeleted
     ? { label: 'Open Taskwire', path: '/' }
     : { label: 'Open the task', path: `/tasks/${task.id}` };

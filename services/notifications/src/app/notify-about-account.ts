@@ -1,13 +1,13 @@
-import type { Compose } from './compose.ts';
-import type { Facts, NotificationType } from './notification-types.ts';
-import type { FindAccountHolder, FindPerson, Plan, Unavailable } from './ports.ts';
+import type { BuildNotification } from './build-notification.ts';
+import type { TemplateData, NotificationType } from './notification-types.ts';
+import type { FindAccountHolder, FindUser, Plan, Unavailable } from './ports.ts';
 import { reachesTheDeleted } from './rules.ts';
 
 type Needs = {
-  findPerson: FindPerson;
-  /** Finds whom to notify. Unlike `findPerson` it sees a restored account at once. */
+  findUser: FindUser;
+  /** Finds whom to notify. Unlike `findUser` it sees a restored account at once. */
   findAccountHolder: FindAccountHolder;
-  compose: Compose;
+  buildNotification: BuildNotification;
 };
 
 /** An account event to report to one user. */
@@ -26,31 +26,31 @@ export type AboutAccount = {
 };
 
 /** Plans the notification of one user. A user who has since been deleted is notified only of the deletion itself. */
-export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Needs) {
+export function notifyAboutAccount({ findUser, findAccountHolder, buildNotification }: Needs) {
   return async (about: AboutAccount, eventId: string): Promise<Plan> => {
     const { userId, type } = about;
     const person = await findAccountHolder(userId, about.deletedAt);
     switch (person.kind) {
       case 'unavailable':
         return later(person);
-      case 'unheard_of':
+      case 'not_found':
         return { kind: 'impossible', reason: `Auth does not know the user ${userId}` };
       case 'deleted':
-        if (!reachesTheDeleted(type) || person.email === '') return { kind: 'tell', notifications: [] };
+        if (!reachesTheDeleted(type) || person.email === '') return { kind: 'notify', notifications: [] };
         if (person.name === null || person.email === null) {
-          return { kind: 'later', reason: 'the name of the deleted user is not known yet' };
+          return { kind: 'retry_later', reason: 'the name of the deleted user is not known yet' };
         }
-        return await tell(about, person.name, eventId);
-      case 'person':
-        return await tell(about, person.name, eventId);
+        return await plan(about, person.name, eventId);
+      case 'user':
+        return await plan(about, person.name, eventId);
     }
   };
 
-  async function tell(about: AboutAccount, recipient: string, eventId: string): Promise<Plan> {
+  async function plan(about: AboutAccount, recipient: string, eventId: string): Promise<Plan> {
     const { userId, type, actorId, subjectId, linkId, role, restorableUntil } = about;
     const subject = subjectId === undefined ? undefined : await nameOf(subjectId);
     if (typeof subject === 'object') return later(subject);
-    const facts: Facts = {
+    const templateData: TemplateData = {
       task: null,
       actor: typeof actorId === 'string' ? await actorName(actorId) : null,
       recipient,
@@ -61,13 +61,16 @@ export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Nee
       ...(restorableUntil === undefined ? {} : { restorableUntil }),
     };
     // counts against no one's budget: causing many of these must not stop them from being mailed
-    return { kind: 'tell', notifications: [compose({ eventId, userId, type, actorId: null, facts })] };
+    return {
+      kind: 'notify',
+      notifications: [buildNotification({ eventId, userId, type, actorId: null, templateData })],
+    };
   }
 
   async function nameOf(id: string): Promise<string | Unavailable> {
-    const person = await findPerson(id);
+    const person = await findUser(id);
     if (person.kind === 'unavailable') return person;
-    return (person.kind === 'unheard_of' ? null : person.name) ?? 'A user who was deleted';
+    return (person.kind === 'not_found' ? null : person.name) ?? 'A user who was deleted';
   }
 
   /** The actor's name is optional: don't delay the notification when Auth is unavailable. */
@@ -78,5 +81,5 @@ export function tellAboutAccount({ findPerson, findAccountHolder, compose }: Nee
 }
 
 function later({ detail, retryAfterMs }: Unavailable): Plan {
-  return { kind: 'later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
+  return { kind: 'retry_later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
 }

@@ -2,7 +2,7 @@ import { notificationsRoutes, type EventPayload } from '@taskwire/contracts';
 import { query } from '@taskwire/postgres';
 import { testMail, waitFor, type Mail, type TestMail } from '@taskwire/testing';
 import type { NotificationView } from '../../src/app/inbox.ts';
-import type { StandInTask, StandInUser } from './other-services.ts';
+import type { FakeTask, FakeUser } from './fake-services.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './running-service.ts';
 
 const list = notificationsRoutes.listNotifications.responses[200];
@@ -14,24 +14,24 @@ const patience = { timeoutMs: 20_000 };
 export const eventually = async <T>(condition: () => T | Promise<T>) => await waitFor(condition, patience);
 
 /** A running service, with new users and a new task of Mia's for each test. */
-export type Office = {
+export type ServiceHarness = {
   readonly around: Surroundings;
   readonly service: RunningService;
   readonly mail: TestMail;
-  readonly mia: StandInUser;
-  readonly ann: StandInUser;
-  readonly ben: StandInUser;
-  task: StandInTask;
+  readonly mia: FakeUser;
+  readonly ann: FakeUser;
+  readonly ben: FakeUser;
+  task: FakeTask;
   /** The fields that all events of the task share. Each call returns a slightly later time than the one before. */
-  fact(actor: StandInUser | null): { task_uuid: string; timestamp: string; actor: string | null };
+  fact(actor: FakeUser | null): { task_uuid: string; timestamp: string; actor: string | null };
   /** Mia assigns the task, to Ann by default. */
-  assigned(performer?: StandInUser): EventPayload<'tasks.task.assigned'>;
+  assigned(performer?: FakeUser): EventPayload<'tasks.task.assigned'>;
   /** A user's notifications, newest first. */
-  told(user: StandInUser): Promise<NotificationView[]>;
-  typesTold(user: StandInUser): Promise<string[]>;
+  told(user: FakeUser): Promise<NotificationView[]>;
+  typesTold(user: FakeUser): Promise<string[]>;
   /** Waits for the first mail that matches. */
   mailed(matches: (mail: Mail) => boolean): Promise<Mail>;
-  mailsTo(user: StandInUser): TestMail['received'];
+  mailsTo(user: FakeUser): TestMail['received'];
   /** Resolves once all previously published events of the task have been handled. */
   settled(): Promise<void>;
   /** Resolves once these messages have been handled. */
@@ -40,12 +40,12 @@ export type Office = {
   rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
 };
 
-/** Sets up the office for the tests of the enclosing describe. */
-export function office(): Office {
+/** Sets up the serviceHarness for the tests of the enclosing describe. */
+export function serviceHarness(): ServiceHarness {
   let around: Surroundings;
   let service: RunningService;
   let mail: TestMail;
-  let [mia, ann, ben]: StandInUser[] = [];
+  let [mia, ann, ben]: FakeUser[] = [];
   let clock = Date.parse('2026-11-20T10:00:00Z');
 
   before(async () => {
@@ -69,7 +69,7 @@ export function office(): Office {
     mail.answer(() => undefined);
   });
 
-  const room: Office = {
+  const room: ServiceHarness = {
     get around() {
       return around;
     },

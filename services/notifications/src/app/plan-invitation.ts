@@ -1,4 +1,4 @@
-import type { Compose } from './compose.ts';
+import type { BuildNotification } from './build-notification.ts';
 import type { Plan } from './ports.ts';
 
 /**
@@ -6,10 +6,10 @@ import type { Plan } from './ports.ts';
  * address of its link. It counts against the budget of the inviter. It doesn't contain the inviter's name: an
  * unverified address never receives text written by a user.
  */
-export function inviteByMail({ compose }: { compose: Compose }) {
+export function planInvitation({ buildNotification }: { buildNotification: BuildNotification }) {
   return ({ linkId, invitedBy }: { linkId: string; invitedBy: string }, eventId: string): Plan => {
-    const facts = { task: null, actor: null, recipient: '', linkId };
-    const about = { eventId, userId: null, actorId: invitedBy, type: 'security.invitation', facts } as const;
-    return { kind: 'tell', notifications: [compose(about)] };
+    const templateData = { task: null, actor: null, recipient: '', linkId };
+    const about = { eventId, userId: null, actorId: invitedBy, type: 'security.invitation', templateData } as const;
+    return { kind: 'notify', notifications: [buildNotification(about)] };
   };
 }

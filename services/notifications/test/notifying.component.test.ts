@@ -1,10 +1,10 @@
 import type { EventPayload, EventType } from '@taskwire/contracts';
 import { expect } from 'chai';
-import { eventually, office } from './support/office.ts';
-import type { StandInUser } from './support/other-services.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
+import type { FakeUser } from './support/fake-services.ts';
 
 describe('Telling people', () => {
-  const o = office();
+  const o = serviceHarness();
   const { fact, assigned, told, typesTold, mailed, settled, handled } = o;
 
   it('tells the performer of an assignment, in the app and by one e-mail', async () => {
@@ -24,7 +24,7 @@ describe('Telling people', () => {
     expect(await told(o.mia)).to.deep.equal([]);
   });
 
-  const endings: [EventType, (by: StandInUser) => EventPayload<'tasks.task.completed'>, string][] = [
+  const endings: [EventType, (by: FakeUser) => EventPayload<'tasks.task.completed'>, string][] = [
     ['tasks.task.started', (by) => ({ ...fact(by), assigned_to: o.ann.id }), 'task.started'],
     ['tasks.task.completed', (by) => ({ ...fact(by), assigned_to: o.ann.id }), 'task.completed'],
   ];
@@ -121,7 +121,7 @@ describe('Telling people', () => {
   it('counts deliveries and shows what waits', async () => {
     o.mail.answer(() => ({ code: 451, text: 'later' }));
     await o.around.publish('tasks.task.assigned', assigned());
-    await eventually(async () => /outcome="again"/.test(String((await o.service.call('GET', '/metrics')).body)));
+    await eventually(async () => /outcome="retry"/.test(String((await o.service.call('GET', '/metrics')).body)));
     const { body } = await o.service.call('GET', '/metrics');
     expect(body).to.match(/notifications_deliveries\{channel="email",state="pending",service="notifications"\} 1/);
     expect(body).to.match(

@@ -1,14 +1,14 @@
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
-import type { SendingChannel, Delivery, Handover, Verdict } from '../app/channel.ts';
-import { warnings, type Counted, type MailBudget } from '../app/mail-budget.ts';
-import type { FindAccountHolder, FindLink, FindPerson, Person, Unavailable } from '../app/ports.ts';
-import { classes, mailKinds, reachesTheDeleted } from '../app/rules.ts';
-import { harmless, layOut } from '../app/templates/layout.ts';
-import { templates } from '../app/templates/templates.ts';
-import { toldOf, type Mail, type Template } from '../app/templates/template.ts';
-import { holdEnd } from './hold-end.ts';
-import { verdictOf } from './smtp-verdict.ts';
+import type { SendingChannel, Delivery, Handoff, AttemptResult } from '../../app/channel.ts';
+import { warnings, type Counted, type MailBudget } from '../../app/mail-budget.ts';
+import type { FindAccountHolder, FindLink, FindUser, User, Unavailable } from '../../app/ports.ts';
+import { mailKinds, reachesTheDeleted } from '../../app/rules.ts';
+import { harmless, layOut } from './layout.ts';
+import { templates } from '../../app/templates/templates.ts';
+import { templateInput, type Mail, type Template } from '../../app/templates/template.ts';
+import { delayEndOfData } from './delay-end-of-data.ts';
+import { resultOf } from './smtp-result.ts';
 
 export type EmailOptions = {
   smtpUrl: string;
@@ -16,7 +16,7 @@ export type EmailOptions = {
   from: string;
   /** The base URL of links. */
   publicUrl: string;
-  findPerson: FindPerson;
+  findUser: FindUser;
   /** For account notifications. */
   findAccountHolder: FindAccountHolder;
   findLink: FindLink;
@@ -66,14 +66,14 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   // nodemailer's plugin step `stream` provides the finished message: https://nodemailer.com/plugins/create
   transport.use('stream', (mail, done) => {
     const begin = begins.get(mail.data.messageId);
-    if (begin === undefined || mail.message === null) throw new Error('a message without a handover');
-    mail.message.processFunc((message) => holdEnd(message, begin));
+    if (begin === undefined || mail.message === null) throw new Error('a message without a handoff');
+    mail.message.processFunc((message) => delayEndOfData(message, begin));
     done();
   });
   /** Keyed by Message-ID, which is unique here because the loop runs one attempt per delivery at a time. */
   const begins = new Map<string | undefined, () => Promise<void>>();
 
-  async function send(delivery: Delivery, to: Recipient, mail: Mail, handover: Handover): Promise<Verdict> {
+  async function send(delivery: Delivery, to: Recipient, mail: Mail, handoff: Handoff): Promise<AttemptResult> {
     const counted = await options.budget.count({
       deliveryId: delivery.id,
       userId: delivery.userId,
@@ -83,40 +83,40 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       callerId: delivery.actorId,
     });
     if (counted.kind === 'over') return { kind: 'skipped', detail: overText(counted) };
-    let handedOver = false;
+    let handedOff = false;
     const message = {
       from: options.from,
       to: { address: to.address, name: harmless(to.name ?? '') },
       ...layOut(mail, { publicUrl: options.publicUrl, greeted: to.name }),
       messageId: `<${delivery.notificationId}@${domainOf(options.from)}>`,
       headers: headersOf(options),
-      signal: handover.signal,
+      signal: handoff.signal,
     };
     begins.set(message.messageId, async () => {
-      await handover.begin();
-      handedOver = true;
+      await handoff.begin();
+      handedOff = true;
     });
     try {
       const { response } = await transport.sendMail(message);
       return { kind: 'sent', detail: response };
     } catch (error) {
-      return verdictOf(error, { handedOver });
+      return resultOf(error, { handedOff });
     } finally {
       begins.delete(message.messageId);
     }
   }
 
-  async function sendToPerson(delivery: Delivery, mail: Mail, handover: Handover): Promise<Verdict> {
+  async function sendToUser(delivery: Delivery, mail: Mail, handoff: Handoff): Promise<AttemptResult> {
     const person = await recipientIn(delivery);
     switch (person.kind) {
-      case 'person':
-        return await send(delivery, recipientOf(person.email, person), mail, handover);
+      case 'user':
+        return await send(delivery, recipientOf(person.email, person), mail, handoff);
       case 'deleted':
         if (!reachesTheDeleted(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
         if (person.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
-        if (person.email === null) return { kind: 'again', detail: 'the address of the deleted user is not known yet' };
-        return await send(delivery, formerOwner(person.email, person, delivery), mail, handover);
-      case 'unheard_of':
+        if (person.email === null) return { kind: 'retry', detail: 'the address of the deleted user is not known yet' };
+        return await send(delivery, formerOwner(person.email, person, delivery), mail, handoff);
+      case 'not_found':
         return { kind: 'refused', detail: 'Auth does not know the user' };
       case 'unavailable':
         return later(person);
@@ -124,16 +124,16 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   }
 
   /** The recipient's user; `unheard_of` for a recipient without an account. */
-  async function recipientIn({ userId, type }: Delivery): ReturnType<FindPerson> {
-    if (userId === null) return { kind: 'unheard_of' };
-    return await (classes[type] === 'account' ? options.findAccountHolder : options.findPerson)(userId);
+  async function recipientIn({ userId, type }: Delivery): ReturnType<FindUser> {
+    if (userId === null) return { kind: 'not_found' };
+    return await (mailKinds[type] === 'task' ? options.findUser : options.findAccountHolder)(userId);
   }
 
   /** Requests the link now, for this attempt only, and sends it to the address that it was created for. */
-  async function sendLink(delivery: Delivery, linkMail: LinkMail, handover: Handover): Promise<Verdict> {
-    const { facts } = delivery;
-    if (facts.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
-    const answer = await options.findLink(facts.linkId, { deliveryId: delivery.id, signal: handover.signal });
+  async function sendLink(delivery: Delivery, linkMail: LinkMail, handoff: Handoff): Promise<AttemptResult> {
+    const { templateData } = delivery;
+    if (templateData.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
+    const answer = await options.findLink(templateData.linkId, { deliveryId: delivery.id, signal: handoff.signal });
     switch (answer.kind) {
       case 'link': {
         const person = await recipientIn(delivery);
@@ -141,7 +141,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
         const to = recipientOf(answer.email, person);
         // a warning with a link goes to an address that the account has, or had until the change that it warns about
         const isVerified = to.isVerified || warnings.includes(mailKinds[delivery.type]);
-        return await send(delivery, { ...to, isVerified }, linkMail(answer), handover);
+        return await send(delivery, { ...to, isVerified }, linkMail(answer), handoff);
       }
       case 'ended':
         return { kind: 'skipped', detail: answer.reason };
@@ -152,11 +152,11 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
 
   return {
     name: 'email',
-    carries: (type) => templates[type].mail !== undefined || templates[type].linkMail !== undefined,
-    async deliver(delivery, handover) {
+    supports: (type) => templates[type].mail !== undefined || templates[type].linkMail !== undefined,
+    async deliver(delivery, handoff) {
       const { mail, linkMail } = templates[delivery.type];
-      if (linkMail !== undefined) return await sendLink(delivery, linkMail, handover);
-      if (mail !== undefined) return await sendToPerson(delivery, mail(toldOf(delivery.facts)), handover);
+      if (linkMail !== undefined) return await sendLink(delivery, linkMail, handoff);
+      if (mail !== undefined) return await sendToUser(delivery, mail(templateInput(delivery.templateData)), handoff);
       return { kind: 'refused', detail: `${delivery.type} has no e-mail` };
     },
     close: () => transport.close(),
@@ -164,15 +164,15 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
 }
 
 /** A recipient at this address. Only a user who has verified it is named. */
-function recipientOf(address: string, person: Person | { kind: 'deleted' } | { kind: 'unheard_of' }): Recipient {
-  const isTheirs = person.kind === 'person' && person.isEmailVerified && isSameAddress(person.email, address);
+function recipientOf(address: string, person: User | { kind: 'deleted' } | { kind: 'not_found' }): Recipient {
+  const isTheirs = person.kind === 'user' && person.isEmailVerified && isSameAddress(person.email, address);
   return isTheirs ? { address, isVerified: true, name: person.name } : { address, isVerified: false };
 }
 
 /** A deleted user, at the address that they had at deletion. */
-function formerOwner(address: string, former: { isEmailVerified: boolean }, { facts }: Delivery): Recipient {
+function formerOwner(address: string, former: { isEmailVerified: boolean }, { templateData }: Delivery): Recipient {
   const isVerified = former.isEmailVerified;
-  return isVerified ? { address, isVerified, name: facts.recipient } : { address, isVerified };
+  return isVerified ? { address, isVerified, name: templateData.recipient } : { address, isVerified };
 }
 
 /** Compares addresses in the same way as Auth. */
@@ -186,8 +186,8 @@ function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string 
     : `over the budget of the user who caused it, which is ${limit} mails`;
 }
 
-function later({ detail, retryAfterMs }: Unavailable): Verdict {
-  return { kind: 'again', detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
+function later({ detail, retryAfterMs }: Unavailable): AttemptResult {
+  return { kind: 'retry', detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
 }
 
 /** RFC 3834 (prevents automatic replies), RFC 2919 (a list id for filtering). */

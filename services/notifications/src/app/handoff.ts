@@ -1,15 +1,15 @@
-import type { Handover } from './channel.ts';
+import type { Handoff } from './channel.ts';
 
 /**
- * Separates attempts that certainly sent nothing from those that may have been delivered. Before the handover, an
- * attempt is aborted when the process stops or after `limitMs`. Once the handover has begun, nothing interrupts it,
+ * Separates attempts that certainly sent nothing from those that may have been delivered. Before the handoff, an
+ * attempt is aborted when the process stops or after `limitMs`. Once the handoff has begun, nothing interrupts it,
  * because only the response shows the result.
  */
-export function openHandover(
+export function openHandoff(
   commitSending: () => Promise<boolean>,
   limitMs: number,
   stopping: AbortSignal,
-): Handover & { begun(): boolean; close(): void } {
+): Handoff & { begun(): boolean; close(): void } {
   const controller = new AbortController();
   const abort = () => controller.abort();
   const timer = setTimeout(abort, limitMs);

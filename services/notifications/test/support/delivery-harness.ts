@@ -3,15 +3,15 @@ import type { Loop } from '@taskwire/lifecycle';
 import { query } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, testMail, type TestDatabase, type TestMail } from '@taskwire/testing';
-import { composer, type Compose } from '../../src/app/compose.ts';
+import { notificationBuilder, type BuildNotification } from '../../src/app/build-notification.ts';
 import { deliveryLoop } from '../../src/app/deliver.ts';
 import type { DeliveryLog } from '../../src/app/delivery-log.ts';
 import type { MailBudgetSettings } from '../../src/app/mail-budget.ts';
 import type { NotificationType } from '../../src/app/notification-types.ts';
-import type { FindLink, FindPerson, FindTaskNow } from '../../src/app/ports.ts';
+import type { FindLink, FindUser, FindTaskNow } from '../../src/app/ports.ts';
 import { recheck } from '../../src/app/recheck.ts';
-import { wordsInApp } from '../../src/app/templates/templates.ts';
-import { email } from '../../src/channels/email.ts';
+import { contentInApp } from '../../src/app/templates/templates.ts';
+import { email } from '../../src/channels/email/email.ts';
 import { inApp } from '../../src/channels/in-app.ts';
 import { migrations } from '../../src/migrations.ts';
 import { deliveryLog } from '../../src/postgres/deliveries.ts';
@@ -37,11 +37,11 @@ export const openLink = {
   expiresAt: '2026-11-21T20:15:00.000000Z',
 } as const;
 
-export type DeliveryRow = { id: string; state: string; due_at: Date | null; last_error: string | null };
+export type DeliveryRow = { id: string; state: string; next_attempt_at: Date | null; last_error: string | null };
 
 type About = { title: string; actorId: string; userId: string; taskId: string; happenedAt: string };
 
-export type MailRoom = {
+export type DeliveryHarness = {
   readonly database: TestDatabase;
   readonly log: DeliveryLog;
   /** An SMTP server that follows a script; new for each test. */
@@ -49,14 +49,14 @@ export type MailRoom = {
   /** An SMTP server that behaves correctly. */
   readonly mail: TestMail;
   /** The user whom the directory returns for every id; Ann at the start of each test. */
-  person: Awaited<ReturnType<FindPerson>>;
+  person: Awaited<ReturnType<FindUser>>;
   /** The current state of every task; unknown, without doubt, at the start of each test. */
   taskNow: FindTaskNow;
   /** Auth's response to a request for a link; an open link at the start of each test. */
   link: (id: string, deliveryId: string) => ReturnType<FindLink>;
   /** The budgets of loops created from now on; generous at the start of each test. */
   budgets: MailBudgetSettings;
-  compose: Compose;
+  buildNotification: BuildNotification;
   loopAt(smtpUrl: string): Loop;
   /** Writes one notification and returns its id. */
   notify(type: NotificationType, about?: Partial<About>): Promise<string>;
@@ -69,7 +69,7 @@ export type MailRoom = {
 };
 
 /** Sets up deliveries with a separate database, for the tests of the enclosing describe. */
-export function mailRoom(): MailRoom {
+export function deliveryHarness(): DeliveryHarness {
   let database: TestDatabase;
   let smtp: ScriptedSmtp;
   let mail: TestMail;
@@ -88,7 +88,7 @@ export function mailRoom(): MailRoom {
     room.link = async () => openLink;
     room.taskNow = unknownTask;
     room.person = {
-      kind: 'person',
+      kind: 'user',
       id: randomUUIDv7(),
       name: 'Ann',
       email: 'ann@taskwire.test',
@@ -107,7 +107,7 @@ export function mailRoom(): MailRoom {
       smtpUrl,
       from: 'Taskwire <no-reply@taskwire.test>',
       publicUrl: 'http://localhost:8080',
-      findPerson: async () => room.person,
+      findUser: async () => room.person,
       findAccountHolder: async () => room.person,
       findLink: async (id, { deliveryId }) => await room.link(id, deliveryId),
       budget: mailBudget(database.db, room.budgets),
@@ -117,7 +117,7 @@ export function mailRoom(): MailRoom {
     return channel;
   }
 
-  const room: MailRoom = {
+  const room: DeliveryHarness = {
     get database() {
       return database;
     },
@@ -134,7 +134,7 @@ export function mailRoom(): MailRoom {
     link: async () => openLink,
     taskNow: unknownTask,
     budgets: generous,
-    compose: (about) => composer(wordsInApp, [inApp, channelAt('smtp://127.0.0.1:1')])(about),
+    buildNotification: (about) => notificationBuilder(contentInApp, [inApp, channelAt('smtp://127.0.0.1:1')])(about),
     loopAt: (smtpUrl) =>
       deliveryLoop({
         log: room.log,
@@ -148,8 +148,8 @@ export function mailRoom(): MailRoom {
       const eventId = randomUUID();
       const { taskId = randomUUIDv7(), happenedAt = null } = about;
       const task = { id: taskId, title, isDeleted: false };
-      const facts = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
-      const notification = room.compose({ eventId, userId, type, actorId, happenedAt, facts });
+      const templateData = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
+      const notification = room.buildNotification({ eventId, userId, type, actorId, happenedAt, templateData });
       await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
       const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [
         eventId,
@@ -159,7 +159,7 @@ export function mailRoom(): MailRoom {
     async delivery(notificationId) {
       const rows = await query<DeliveryRow>(
         database.db.pool,
-        `SELECT id, state, due_at, last_error FROM deliveries WHERE notification_id = $1 AND channel = 'email'`,
+        `SELECT id, state, next_attempt_at, last_error FROM deliveries WHERE notification_id = $1 AND channel = 'email'`,
         [notificationId],
       );
       return rows[0]!;
@@ -174,7 +174,10 @@ export function mailRoom(): MailRoom {
       return rows.map((row) => row.outcome);
     },
     async makeDue() {
-      await query(database.db.pool, 'UPDATE deliveries SET due_at = clock_timestamp() WHERE due_at IS NOT NULL');
+      await query(
+        database.db.pool,
+        'UPDATE deliveries SET next_attempt_at = clock_timestamp() WHERE next_attempt_at IS NOT NULL',
+      );
     },
   };
   return room;

@@ -1,55 +1,55 @@
 import type { EventPayload } from '@taskwire/contracts';
-import type { Compose } from './compose.ts';
-import type { FindPerson, FindTask, Person, Plan } from './ports.ts';
-import { audienceOf, rules, type ToldEventType } from './rules.ts';
+import type { BuildNotification } from './build-notification.ts';
+import type { FindUser, FindTask, User, Plan } from './ports.ts';
+import { audienceOf, rules, type NotifiedEventType } from './rules.ts';
 
-type Needs = { findTask: FindTask; findPerson: FindPerson; compose: Compose };
+type Needs = { findTask: FindTask; findUser: FindUser; buildNotification: BuildNotification };
 
 /** Plans the notifications for a task event. Reads from other services; writes nothing. */
-export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
-  return async <T extends ToldEventType>(
+export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs) {
+  return async <T extends NotifiedEventType>(
     eventType: T,
     event: EventPayload<T>,
     eventId: string,
     signal: AbortSignal,
   ): Promise<Plan> => {
     const rule = rules[eventType];
-    const concernsNobody = !rule.tell.includes('creator') && audienceOf(eventType, event, undefined).length === 0;
-    if (concernsNobody) return { kind: 'tell', notifications: [] };
+    const notifiesNoOne = !rule.recipients.includes('creator') && audienceOf(eventType, event, undefined).length === 0;
+    if (notifiesNoOne) return { kind: 'notify', notifications: [] };
 
     const task = await findTask(event.task_uuid, event.timestamp, signal);
     if (task.kind === 'unavailable') return later(task);
     // the event came through Tasks' outbox, so Tasks had the task. A restored backup or a wrong address is not for this
     // service to guess
-    if (task.kind === 'unheard_of')
+    if (task.kind === 'not_found')
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
     // a task deleted before this service first saw it never caused a notification, so its end isn't news either
     const { title } = task;
     if (title === null || (task.kind === 'deleted' && rule.whenDeleted === 'skip'))
-      return { kind: 'tell', notifications: [] };
+      return { kind: 'notify', notifications: [] };
 
-    const recipients: Person[] = [];
+    const recipients: User[] = [];
     for (const id of audienceOf(eventType, event, task.creatorId ?? undefined)) {
-      const person = await findPerson(id);
+      const person = await findUser(id);
       if (person.kind === 'unavailable') return later(person);
       // the event names this user, so they exist: an unknown user must not be treated as "nobody to notify"
-      if (person.kind === 'unheard_of') return later({ detail: `Auth does not know the recipient ${id} yet` });
+      if (person.kind === 'not_found') return later({ detail: `Auth does not know the recipient ${id} yet` });
       // deleted users are not notified
-      if (person.kind === 'person') recipients.push(person);
+      if (person.kind === 'user') recipients.push(person);
     }
-    if (recipients.length === 0) return { kind: 'tell', notifications: [] };
+    if (recipients.length === 0) return { kind: 'notify', notifications: [] };
 
-    const actor = event.actor === null ? null : await nameOf(event.actor, findPerson);
+    const actor = event.actor === null ? null : await nameOf(event.actor, findUser);
     return {
-      kind: 'tell',
+      kind: 'notify',
       notifications: recipients.map((recipient) =>
-        compose({
+        buildNotification({
           eventId,
           userId: recipient.id,
           type: rule.type,
           actorId: event.actor,
           happenedAt: event.timestamp,
-          facts: {
+          templateData: {
             task: { id: task.id, title, isDeleted: task.kind === 'deleted' },
             actor,
             recipient: recipient.name,
@@ -61,11 +61,11 @@ export function tellAboutTask({ findTask, findPerson, compose }: Needs) {
 }
 
 /** The actor's name is optional: don't delay the notification when Auth is unavailable. */
-async function nameOf(id: string, findPerson: FindPerson): Promise<string> {
-  const person = await findPerson(id);
-  return person.kind === 'person' ? person.name : 'Somebody';
+async function nameOf(id: string, findUser: FindUser): Promise<string> {
+  const person = await findUser(id);
+  return person.kind === 'user' ? person.name : 'Somebody';
 }
 
 function later({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number }): Plan {
-  return { kind: 'later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
+  return { kind: 'retry_later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
 }

@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { eventually, office } from './support/office.ts';
+import { eventually, serviceHarness } from './support/service-harness.ts';
 
 describe('Telling people, whatever happens on the way', () => {
-  const o = office();
+  const o = serviceHarness();
   const { fact, assigned, told, typesTold, mailed, mailsTo, settled } = o;
 
   const deadLetters = async () =>
@@ -38,7 +38,7 @@ describe('Telling people, whatever happens on the way', () => {
   });
 
   async function openDeliveries(): Promise<number> {
-    const rows = await o.rows('SELECT 1 FROM deliveries WHERE due_at IS NOT NULL');
+    const rows = await o.rows('SELECT 1 FROM deliveries WHERE next_attempt_at IS NOT NULL');
     return rows.length;
   }
 

@@ -1,9 +1,9 @@
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
-import { mailRoom } from './support/mail-room.ts';
+import { deliveryHarness } from './support/delivery-harness.ts';
 
-describe('The handover of an e-mail', () => {
-  const room = mailRoom();
+describe('The handoff of an e-mail', () => {
+  const room = deliveryHarness();
   const { loopAt, notify, delivery, outcomes, makeDue } = room;
 
   it('is not in the state "sending" before the server is ready to take the message', async () => {
@@ -17,7 +17,7 @@ describe('The handover of an e-mail', () => {
     await stopping;
     // the stop cut it off: nothing was handed over, so it is simply due again
     expect(await delivery(id)).to.include({ state: 'pending' });
-    expect(await outcomes(id)).to.deep.equal(['again']);
+    expect(await outcomes(id)).to.deep.equal(['retry']);
     await loopAt(room.mail.url).tick();
     expect((await delivery(id)).state).to.equal('sent');
   });
@@ -55,7 +55,7 @@ describe('The handover of an e-mail', () => {
     const loop = loopAt(room.smtp.url);
     await loop.tick();
     const unknown = await delivery(id);
-    expect(unknown).to.include({ state: 'unknown', due_at: null });
+    expect(unknown).to.include({ state: 'unknown', next_attempt_at: null });
     room.smtp.follow({});
     await makeDue();
     await loop.tick();
@@ -72,7 +72,7 @@ describe('The handover of an e-mail', () => {
     await makeDue();
     await loop.tick();
     // the second unknown is the last
-    expect(await delivery(id)).to.include({ state: 'unknown', due_at: null });
+    expect(await delivery(id)).to.include({ state: 'unknown', next_attempt_at: null });
     await makeDue();
     await loop.tick();
     expect(room.smtp.arrived).to.have.length(2);
@@ -114,7 +114,7 @@ describe('The handover of an e-mail', () => {
       expect((await delivery(id)).state).to.equal('sending');
       await makeDue();
       await loop.tick();
-      expect(await delivery(id)).to.include({ state: 'unknown', due_at: null });
+      expect(await delivery(id)).to.include({ state: 'unknown', next_attempt_at: null });
       expect(await outcomes(id)).to.deep.equal(['unknown']);
       expect(room.smtp.arrived).to.have.length(0);
     });
@@ -124,8 +124,8 @@ describe('The handover of an e-mail', () => {
       const [claimed] = await room.log.claim('email', 1, 15_000);
       await room.log.beginSending(claimed!, 90_000);
       await makeDue();
-      expect(await room.log.markLost('email', ['account'], 60_000)).to.equal(1);
-      await room.log.record(claimed!, { state: 'sent', outcome: 'sent', detail: '250 taken', dueInMs: null });
+      expect(await room.log.markLost('email', 60_000)).to.equal(1);
+      await room.log.record(claimed!, { state: 'sent', outcome: 'sent', detail: '250 taken', nextAttemptInMs: null });
       expect((await delivery(id)).state).to.equal('sent');
     });
 
@@ -137,7 +137,7 @@ describe('The handover of an e-mail', () => {
       expect(second!.id).to.equal(first!.id);
       expect(await room.log.beginSending(first!, 90_000)).to.equal(false);
       expect(
-        await room.log.record(first!, { state: 'failed', outcome: 'refused', detail: 'late', dueInMs: null }),
+        await room.log.record(first!, { state: 'failed', outcome: 'refused', detail: 'late', nextAttemptInMs: null }),
       ).to.equal(false);
       expect((await delivery(id)).state).to.equal('pending');
     });

@@ -1,17 +1,17 @@
-import type { Compose } from './compose.ts';
+import type { BuildNotification } from './build-notification.ts';
 import type { NewNotification } from './ports.ts';
 
 /**
  * Creates the welcome of a user whose creation event never arrived. The user's id replaces the event's id, since a user
  * is created only once.
  */
-export function welcomeMissed({ compose }: { compose: Compose }) {
+export function planMissedWelcome({ buildNotification }: { buildNotification: BuildNotification }) {
   return ({ id, name }: { id: string; name: string }): NewNotification =>
-    compose({
+    buildNotification({
       eventId: id,
       userId: id,
       type: 'user.welcome',
       actorId: null,
-      facts: { task: null, actor: null, recipient: name },
+      templateData: { task: null, actor: null, recipient: name },
     });
 }

@@ -7,7 +7,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 export const issuer = 'http://auth.test/oidc';
 export const audience = 'urn:taskwire:notifications';
 
-export type StandInUser = {
+export type FakeUser = {
   id: string;
   name: string;
   email: string;
@@ -17,7 +17,7 @@ export type StandInUser = {
   /** True when absent. */
   emailVerified?: boolean;
 };
-export type StandInTask = {
+export type FakeTask = {
   id: string;
   title: string;
   creatorId: string;
@@ -28,7 +28,7 @@ export type StandInTask = {
   assigneeId?: string | null;
 };
 
-export type StandInLink = {
+export type FakeLink = {
   email: string;
   link: string;
   expires_at: string;
@@ -45,32 +45,32 @@ type TokenOverrides = {
   application?: { clientId: string; scopes: readonly string[] };
 };
 
-export type OtherServices = {
+export type FakeServices = {
   authUrl: string;
   tasksUrl: string;
-  users: Map<string, StandInUser>;
-  tasks: Map<string, StandInTask | 'deleted'>;
+  users: Map<string, FakeUser>;
+  tasks: Map<string, FakeTask | 'deleted'>;
   /** Account links, or why they have ended. */
-  links: Map<string, StandInLink | { ended: string }>;
+  links: Map<string, FakeLink | { ended: string }>;
   /** Services that answer 503 to everything except Auth's keys. */
   down: Set<'auth' | 'tasks'>;
   /** The requests received, such as `GET /tasks/…`, oldest first. */
   requests: string[];
-  addUser(name: string, role?: Role): StandInUser;
-  addTask(creator: StandInUser, title: string): StandInTask;
+  addUser(name: string, role?: Role): FakeUser;
+  addTask(creator: FakeUser, title: string): FakeTask;
   userToken(user: { id: string; role: Role }, overrides?: TokenOverrides): Promise<string>;
   serviceToken(overrides?: TokenOverrides): Promise<string>;
   stop(): Promise<void>;
 };
 
 /** Fakes the parts of Auth and Tasks that this service uses: keys, service tokens, `GET /users`, `GET /tasks/{id}`. */
-export async function startOtherServices(): Promise<OtherServices> {
+export async function startFakeServices(): Promise<FakeServices> {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
-  const users: OtherServices['users'] = new Map();
-  const tasks: OtherServices['tasks'] = new Map();
-  const links: OtherServices['links'] = new Map();
-  const down: OtherServices['down'] = new Set();
+  const users: FakeServices['users'] = new Map();
+  const tasks: FakeServices['tasks'] = new Map();
+  const links: FakeServices['links'] = new Map();
+  const down: FakeServices['down'] = new Set();
   const requests: string[] = [];
 
   async function token(claims: Record<string, unknown>, { audience: aud = audience, expiresIn = 600 }: TokenOverrides) {
@@ -171,12 +171,12 @@ function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedI
   return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }
 
-function linkAnswer(link: StandInLink | { ended: string } | undefined): [number, unknown] {
+function linkAnswer(link: FakeLink | { ended: string } | undefined): [number, unknown] {
   if (link === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
   return 'ended' in link ? [410, { code: 'gone', detail: link.ended }] : [200, link];
 }
 
-function shownUser({ isDeleted, emailVerified = true, ...user }: StandInUser) {
+function shownUser({ isDeleted, emailVerified = true, ...user }: FakeUser) {
   return {
     ...user,
     is_deleted: isDeleted,
@@ -188,7 +188,7 @@ function shownUser({ isDeleted, emailVerified = true, ...user }: StandInUser) {
   };
 }
 
-function shownTask(task: StandInTask) {
+function shownTask(task: FakeTask) {
   return {
     id: task.id,
     title: task.title,

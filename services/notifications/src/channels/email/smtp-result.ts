@@ -1,5 +1,5 @@
 import { errorText } from '@taskwire/errors';
-import type { Verdict } from '../app/channel.ts';
+import type { AttemptResult } from '../../app/channel.ts';
 
 /** An error as nodemailer reports it: https://nodemailer.com/errors */
 type SmtpError = Error & { code?: string; responseCode?: number; response?: string };
@@ -9,20 +9,20 @@ const aboutTheMessage: readonly string[] = ['EENVELOPE', 'EMESSAGE'];
 
 /**
  * Interprets a failed attempt. RFC 5321 section 4.2.1: 4xx is transient, 5xx permanent. An error response to the
- * greeting or the login concerns the whole channel, and so does 421 at any time. Without a response the handover
+ * greeting or the login concerns the whole channel, and so does 421 at any time. Without a response the handoff
  * decides: before it nothing can have arrived; after it the message may have.
  */
-export function verdictOf(thrown: unknown, { handedOver }: { handedOver: boolean }): Verdict {
+export function resultOf(thrown: unknown, { handedOff }: { handedOff: boolean }): AttemptResult {
   const error: SmtpError = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code = '', responseCode } = error;
   const detail = errorText(error);
   if (responseCode === undefined || responseCode < 400) {
-    if (handedOver) return { kind: 'unknown', detail };
+    if (handedOff) return { kind: 'unknown', detail };
     if (aboutTheMessage.includes(code)) return { kind: 'refused', detail };
     // our own side broke the stream: the claim was lost, or the state couldn't be committed
-    return code === 'ESTREAM' ? { kind: 'again', detail } : { kind: 'away', detail };
+    return code === 'ESTREAM' ? { kind: 'retry', detail } : { kind: 'channel_unavailable', detail };
   }
-  if (responseCode === 421 || !aboutTheMessage.includes(code)) return { kind: 'away', detail };
+  if (responseCode === 421 || !aboutTheMessage.includes(code)) return { kind: 'channel_unavailable', detail };
   // 503 concerns the order of commands in a session, so another session may succeed
-  return responseCode >= 500 && responseCode !== 503 ? { kind: 'refused', detail } : { kind: 'again', detail };
+  return responseCode >= 500 && responseCode !== 503 ? { kind: 'refused', detail } : { kind: 'retry', detail };
 }

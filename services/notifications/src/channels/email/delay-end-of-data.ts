@@ -8,7 +8,7 @@ import { Transform, type Readable } from 'node:stream';
  * The read buffer has the minimum size, so that the end is reached only when the stream is read. nodemailer reads it
  * after the server's "354" response, not when the message is merely prepared.
  */
-export function holdEnd(message: Readable, beforeEnd: () => Promise<void>): Readable {
+export function delayEndOfData(message: Readable, beforeEnd: () => Promise<void>): Readable {
   const held = new Transform({
     readableHighWaterMark: 1,
     transform: (chunk, _encoding, done) => done(null, chunk),

@@ -2,11 +2,11 @@ import { query } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testMail, waitFor, type ExampleMessage } from '@taskwire/testing';
-import type { StandInTask } from './other-services.ts';
+import type { FakeTask } from './fake-services.ts';
 import { startService, startSurroundings, type RunningService } from './running-service.ts';
 
 /** The running service, for tests that send complete messages. */
-export type Listening = {
+export type PactHarness = {
   service: RunningService;
   publish(message: ExampleMessage): Promise<void>;
   /** Adds a user to Auth. */
@@ -14,7 +14,7 @@ export type Listening = {
   /** Deletes a user from Auth. */
   forget(userId: string): void;
   /** Adds a task to Tasks. */
-  knowTask(task: StandInTask): void;
+  knowTask(task: FakeTask): void;
   /** The types of a user's notifications, newest first. */
   told(userId: string): Promise<string[]>;
   /** Whether a mail of this type is planned for a user; null for a recipient without an account. */
@@ -22,7 +22,7 @@ export type Listening = {
   stop(): Promise<void>;
 };
 
-export async function startListening(): Promise<Listening> {
+export async function startPactHarness(): Promise<PactHarness> {
   const [around, mail] = [await startSurroundings(), await testMail()];
   const service = await startService(around, { SMTP_URL: mail.url });
   const telemetry = createTelemetry({ service: 'publisher', stream: silent() });

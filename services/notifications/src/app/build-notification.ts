@@ -1,0 +1,26 @@
+import { sends, type Channel } from './channel.ts';
+import type { TemplateData, NotificationType } from './notification-types.ts';
+import type { NewNotification } from './ports.ts';
+import { deliveryPolicies } from './rules.ts';
+
+/** The text of a notification in the app; null for a type that isn't shown there. */
+export type ContentOf = (type: NotificationType, templateData: TemplateData) => NewNotification['content'];
+
+export type BuildNotification = (
+  about: Pick<NewNotification, 'eventId' | 'userId' | 'type' | 'actorId' | 'templateData'> &
+    Partial<Pick<NewNotification, 'happenedAt'>>,
+) => NewNotification;
+
+/** Creates notifications with their in-app text and a delivery on each channel that supports their type. */
+export function notificationBuilder(content: ContentOf, channels: readonly Channel[]): BuildNotification {
+  return (about) => ({
+    happenedAt: null,
+    ...about,
+    content: content(about.type, about.templateData),
+    taskId: about.templateData.task?.id ?? null,
+    deliveryPolicy: deliveryPolicies[about.type],
+    channels: channels
+      .filter((channel) => channel.supports(about.type))
+      .map((channel) => ({ name: channel.name, state: sends(channel) ? 'pending' : 'sent' })),
+  });
+}
