@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { PoolClient } from 'pg';
 import { insertEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
+import { propertyRuns, propertyTimeoutMs } from '@taskwire/testing';
 import { openOwnerConnection, type OwnerConnection } from '../src/owner-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
 import { anEvent, createBench, type Bench } from './bench.ts';
@@ -158,8 +159,8 @@ describe('what the relay reads', () => {
   }
 
   it('is every committed row, once, and in order for each aggregate, wherever between its statements others write, commit and roll back', async function () {
-    this.timeout(120_000);
-    await fc.assert(fc.asyncProperty(program, run), { numRuns: 120 });
+    this.timeout(propertyTimeoutMs);
+    await fc.assert(fc.asyncProperty(program, run), propertyRuns({ test: 30, drill: 2000 }));
   });
 
   const others: [who: string, begin: string][] = [

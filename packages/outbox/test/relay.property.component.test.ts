@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { appendEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
-import { simulateWork } from '@taskwire/testing';
+import { propertyRuns, propertyTimeoutMs, simulateWork } from '@taskwire/testing';
 import { createBench, type Bench } from './bench.ts';
 import { fakePublisher, type Answer, type FakePublisher } from './fake-publisher.ts';
 
@@ -107,10 +107,10 @@ describe('any number of writers and relays', () => {
   }
 
   it('publish every committed event and no other, each aggregate in order, whatever the broker answers and whoever dies', async function () {
-    this.timeout(120_000);
+    this.timeout(propertyTimeoutMs);
     await fc.assert(fc.asyncProperty(program, run), {
-      numRuns: 25,
-      interruptAfterTimeLimit: 60_000,
+      ...propertyRuns({ test: 10, drill: 500 }),
+      interruptAfterTimeLimit: propertyTimeoutMs / 2,
       markInterruptAsFailure: true,
     });
   });

@@ -5,6 +5,7 @@ export { programEnv } from './environment.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { recordStatements, tablesScanned, type RanStatement, type StatementLog } from './plans.ts';
+export { propertyRuns, propertyTimeoutMs } from './property-runs.ts';
 export { simulateWork } from './simulate-work.ts';
 export { publishRaw } from './publish-raw.ts';
 export { silent } from './silent.ts';

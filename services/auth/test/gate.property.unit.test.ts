@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Problem } from '@taskwire/errors';
+import { propertyRuns, propertyTimeoutMs } from '@taskwire/testing';
 import type { HashTurn } from '../src/app/ports.ts';
 import { createGate } from '../src/passwords/gate.ts';
 
@@ -68,9 +69,10 @@ async function play(
 
 const nothing = () => undefined;
 
-describe('the gate before password hashes, whatever comes', () => {
+describe('the gate before password hashes, whatever comes', function () {
+  this.timeout(propertyTimeoutMs);
   const property = async (check: (size: { concurrency: number; queue: number }, given: Step[]) => Promise<void>) =>
-    await fc.assert(fc.asyncProperty(sizes, steps, check), { numRuns: 100 });
+    await fc.assert(fc.asyncProperty(sizes, steps, check), propertyRuns({ test: 100, drill: 10_000 }));
 
   it('keeps its bounds, and leaves no place empty while somebody waits', async () => {
     await property(async (size, given) => {

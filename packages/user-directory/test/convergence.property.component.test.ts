@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { query } from '@taskwire/postgres';
-import { testDatabase, type TestDatabase } from '@taskwire/testing';
+import { propertyRuns, propertyTimeoutMs, testDatabase, type TestDatabase } from '@taskwire/testing';
 import type { Answer } from '@taskwire/http-client';
 import type { Change } from '../src/advance.ts';
 import { applyStates } from '../src/apply.ts';
@@ -106,7 +106,8 @@ const rareOrders: Step[][] = [
   ],
 ];
 
-describe('A user directory, whatever happens in whatever order', () => {
+describe('A user directory, whatever happens in whatever order', function () {
+  this.timeout(propertyTimeoutMs);
   let database: TestDatabase;
 
   before(async () => {
@@ -123,7 +124,7 @@ describe('A user directory, whatever happens in whatever order', () => {
         await world.settle();
         await world.expectAuthsState();
       }),
-      { numRuns: 200, examples: rareOrders.map((order): [Step[]] => [order]) },
+      { ...propertyRuns({ test: 40, drill: 2000 }), examples: rareOrders.map((order): [Step[]] => [order]) },
     );
   });
 
@@ -136,7 +137,7 @@ describe('A user directory, whatever happens in whatever order', () => {
         await world.settle();
         await world.expectAuthsState();
       }),
-      { numRuns: 200, examples: rareOrders.map((order): [Step[]] => [order]) },
+      { ...propertyRuns({ test: 40, drill: 2000 }), examples: rareOrders.map((order): [Step[]] => [order]) },
     );
   });
 
