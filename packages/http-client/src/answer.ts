@@ -27,9 +27,9 @@ export type Unavailable = {
   /** A sentence for logs and `last_error` columns, without secrets. */
   detail: string;
   /** When a retry makes sense, in milliseconds from now, if known. */
-  retryAfterMs?: number;
+  retryAfterMs?: number | undefined;
   /** The HTTP status, if there was a response. */
-  status?: number;
+  status?: number | undefined;
 };
 
 /** The result of reading from another service. Only programming errors are thrown. */
@@ -44,14 +44,7 @@ export type Answer<T> =
 export function unavailable(
   reason: UnavailableReason,
   detail: string,
-  known: { retryAfterMs?: number | undefined; status?: number } = {},
+  known: Pick<Unavailable, 'retryAfterMs' | 'status'> = {},
 ): Unavailable {
-  const { retryAfterMs, status } = known;
-  return {
-    kind: 'unavailable',
-    reason,
-    detail,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(status === undefined ? {} : { status }),
-  };
+  return { kind: 'unavailable', reason, detail, ...known };
 }

@@ -29,7 +29,7 @@ export async function sendGet(
   pool: Pool,
   path: string,
   signal: AbortSignal,
-  headers: Record<string, string>,
+  headers: Record<string, string | undefined>,
 ): Promise<Reading> {
   try {
     const response = await pool.request({ method: 'GET', path, signal, headers });

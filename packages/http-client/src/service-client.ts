@@ -33,14 +33,14 @@ const fairTimeMs = 500;
 
 export type GetOptions = {
   /** Ends the call early; its answer is then `unavailable` (`cancelled`, or `deadline` for a signal that timed out). */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The total time of the call in milliseconds, including waiting for a slot, retries and their pauses. */
-  timeoutMs?: number;
+  timeoutMs?: number | undefined;
   /**
    * For a read that the service answers only once: it repeats the answer for the same key, and rejects any other. All retries of the call use the
    * same key.
    */
-  idempotencyKey?: string;
+  idempotencyKey?: string | undefined;
 };
 
 export type ServiceClient = {
@@ -64,7 +64,7 @@ type Call<S extends z.ZodType> = { path: string; schema: S; idempotencyKey: stri
 /** The result of one attempt: the call's final answer, or an answer that another attempt may improve. */
 type Attempt<T> =
   | { kind: 'final'; answer: Answer<T> }
-  | { kind: 'retry'; answer: Unavailable; pauseMs?: number }
+  | { kind: 'retry'; answer: Unavailable; pauseMs?: number | undefined }
   | { kind: 'refused_token'; token: string; answer: Unavailable };
 
 /** Creates a client of one service. Use one instance per process: it holds the breaker, limit, retry budget and connections. */
@@ -203,9 +203,10 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       'user-agent': `taskwire-${telemetry.service}`,
       // lets the service stop once the caller no longer waits
       'x-timeout-ms': String(Math.max(1, Math.floor(deadline.remainingMs()))),
-      ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
-      ...(requestId === undefined ? {} : { 'x-request-id': requestId }),
-      ...(clientRequestId === undefined ? {} : { 'x-client-request-id': clientRequestId }),
+      // undici leaves out headers that are undefined
+      'idempotency-key': idempotencyKey,
+      'x-request-id': requestId,
+      'x-client-request-id': clientRequestId,
       ...injectTrace(),
     });
     const hadFairTime = performance.now() - sentAt >= fairTimeMs;
@@ -232,7 +233,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       const awayMs = answer.retryAfterMs ?? tuning.retryPause.capMs;
       stayAwayUntil = Math.max(stayAwayUntil, performance.now() + Math.min(awayMs, longestStayAwayMs));
     }
-    return { kind: 'retry', answer, ...(answer.retryAfterMs === undefined ? {} : { pauseMs: answer.retryAfterMs }) };
+    return { kind: 'retry', answer, pauseMs: answer.retryAfterMs };
   }
 
   function refused(): Unavailable {

@@ -53,7 +53,7 @@ type AnswerHead<S> = {
   status: S;
   headers?: Readonly<Record<string, string>>;
   /** The version of the resource, sent in the strong entity tag of the body. */
-  etag?: number;
+  etag?: number | undefined;
 };
 
 export type HandlerOf<R extends Route> = (request: RequestOf<R>) => Promise<AnswerOf<R>>;
@@ -76,7 +76,7 @@ export type BoundRoute = { route: Route; handle: (request: never) => Promise<Loo
 export type LooseAnswer = {
   status: PropertyKey;
   headers?: Readonly<Record<string, string>>;
-  etag?: number;
+  etag?: number | undefined;
   body?: unknown;
 };
 

@@ -23,7 +23,7 @@ export function problemDocument(error: Problem, requestId: string): ProblemDocum
       status: error.status,
       detail: exposed ? error.detail : `${error.title}.`,
       code: error.code,
-      ...(error.errors === undefined ? {} : { errors: error.errors }),
+      errors: error.errors,
       request_id: requestId,
     },
   };

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import type { Request, RequestHandler, Response } from 'express';
 import { errorText } from '@taskwire/errors';
-import { openExtractedTrace, withLogContext, type Telemetry } from '@taskwire/telemetry';
+import { openExtractedTrace, withLogContext, type Telemetry, type TraceCarrier } from '@taskwire/telemetry';
 import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
@@ -97,10 +97,8 @@ function saneId(request: Request, header: string): string | null {
   return given !== undefined && saneRequestId.test(given) ? given : null;
 }
 
-function traceCarrier(request: Request): { traceparent?: string; tracestate?: string } {
-  const traceparent = request.get('traceparent');
-  const tracestate = request.get('tracestate');
-  return { ...(traceparent === undefined ? {} : { traceparent }), ...(tracestate === undefined ? {} : { tracestate }) };
+function traceCarrier(request: Request): TraceCarrier {
+  return { traceparent: request.get('traceparent'), tracestate: request.get('tracestate') };
 }
 
 /** Sends an error as a problem document. Server errors are logged with their cause. */

@@ -73,7 +73,7 @@ export async function runWithEvents<R extends object>(db: Database | Tx, stateme
 /** Returns the trace context and correlation id of the current work, as JSON text for the outbox's `headers` column. */
 export function eventHeaders(): string {
   const { request_id } = logContext();
-  return JSON.stringify({ ...injectTrace(), ...(request_id === undefined ? {} : { correlation_id: request_id }) });
+  return JSON.stringify({ ...injectTrace(), correlation_id: request_id });
 }
 
 function encodePayload(type: string, payload: object): string {

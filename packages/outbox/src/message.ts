@@ -19,7 +19,7 @@ export function toMessage(row: Row, appId: string): OutgoingMessage {
     body: Buffer.from(row.payload),
     headers,
     timestamp: Math.floor(row.createdAtMs / 1000),
-    ...(correlation_id === undefined ? {} : { correlationId: correlation_id }),
+    correlationId: correlation_id,
     appId,
   };
 }

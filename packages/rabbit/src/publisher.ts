@@ -20,7 +20,7 @@ export type OutgoingMessage = {
   headers: Record<string, string | number>;
   /** Seconds since the epoch. */
   timestamp: number;
-  correlationId?: string;
+  correlationId?: string | undefined;
   /** The name of the publishing service. */
   appId: string;
 };

@@ -14,7 +14,7 @@ import { W3CTraceContextPropagator } from '@opentelemetry/core';
 import { BasicTracerProvider, RandomIdGenerator, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 
 /** W3C trace context as transmitted in headers: https://www.w3.org/TR/trace-context/ */
-export type TraceCarrier = { traceparent?: string; tracestate?: string };
+export type TraceCarrier = { traceparent?: string | undefined; tracestate?: string | undefined };
 
 let registered = false;
 /** Whether spans are exported. If not, only their ids are generated, at a tenth of the cost. */

@@ -144,7 +144,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
           await keepSweep(db.pool, rebuilder, tuning);
           // the pause may exceed the lease; the client knows when Auth may be queried again
           const pauseMs = Math.min(done.pauseMs, tuning.leaseMs / 3);
-          await delay(pauseMs, undefined, signal === undefined ? {} : { signal });
+          await delay(pauseMs, undefined, { signal });
           continue;
         }
         rebuilt.users += done.users;

@@ -29,13 +29,12 @@ export function createUsersClient(client: ServiceClient): UsersClient {
     get open() {
       return client.open;
     },
-    getUser: async (id, signal) =>
-      await client.get(`/users/${encodeURIComponent(id)}`, userState, signal === undefined ? {} : { signal }),
+    getUser: async (id, signal) => await client.get(`/users/${encodeURIComponent(id)}`, userState, { signal }),
     async listUsers({ updatedSince, cursor }, signal) {
       const query = new URLSearchParams({ limit: String(pageSize) });
       if (updatedSince !== null) query.set('updated_since', updatedSince);
       if (cursor !== null) query.set('cursor', cursor);
-      const options = { timeoutMs: pageTimeoutMs, ...(signal === undefined ? {} : { signal }) };
+      const options = { timeoutMs: pageTimeoutMs, ...{ signal } };
       return await client.get(`/users?${query}`, usersPage, options);
     },
   };

@@ -51,7 +51,7 @@ export async function startPgbouncer(o: PgbouncerOptions): Promise<Part> {
     args,
     env: inheritedEnv(),
     logFile: join(o.dir, 'pgbouncer.log'),
-    ...(user === undefined ? {} : user),
+    ...user,
     ready: () => answers(o.port),
     readyTimeoutMs: 10_000,
   });

@@ -24,7 +24,7 @@ type MailedLink = Pick<AccountLink, 'id' | 'email' | 'expiresAt' | 'end'> &
 type Answer = Pick<AccountLink, 'email'> & {
   link: string;
   expires_at: string;
-  requested?: NonNullable<AccountLink['requested']>;
+  requested?: NonNullable<AccountLink['requested']> | undefined;
   deleted_unless_verified_by?: string;
 };
 
@@ -69,7 +69,7 @@ export function readAccountLink(parts: Parts) {
         email: link.email,
         link: `${pagesUrl}/${pages[link.purpose]}?token=${linkTokens.tokenOf(link)}`,
         expires_at: link.expiresAt,
-        ...(link.requested === undefined ? {} : { requested: link.requested }),
+        requested: link.requested,
         ...(link.unverifiedSince === undefined || link.purpose !== 'verify_email'
           ? {}
           : { deleted_unless_verified_by: after(link.unverifiedSince, unverifiedAccountDays) }),

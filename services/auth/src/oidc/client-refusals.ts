@@ -19,7 +19,7 @@ export function explainClientRefusals(provider: Provider, logger: Logger): (ctx:
     logger.warn('a client could not authenticate', {
       client: claimedId(ctx),
       reason,
-      ...(detail === undefined ? {} : { detail }),
+      detail,
     });
   };
   provider.on('grant.error', explain);

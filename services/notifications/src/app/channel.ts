@@ -22,7 +22,7 @@ export type AttemptResult =
   /** No longer worth delivering; nothing failed. */
   | { kind: 'skipped'; detail: string }
   /** This delivery has to wait; others can be sent. */
-  | { kind: 'retry'; detail: string; afterMs?: number }
+  | { kind: 'retry'; detail: string; afterMs?: number | undefined }
   /** The channel itself is unavailable at the moment; nothing can be sent. */
   | { kind: 'channel_unavailable'; detail: string }
   /** Handed over without a response: it may or may not have arrived. */

@@ -81,5 +81,5 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
 }
 
 function later({ detail, retryAfterMs }: Unavailable): Plan {
-  return { kind: 'retry_later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
+  return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
 }

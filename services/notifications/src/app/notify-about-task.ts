@@ -66,6 +66,6 @@ async function nameOf(id: string, findUser: FindUser): Promise<string> {
   return person.kind === 'user' ? person.name : 'Somebody';
 }
 
-function later({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number }): Plan {
-  return { kind: 'retry_later', reason: detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
+function later({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number | undefined }): Plan {
+  return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
 }

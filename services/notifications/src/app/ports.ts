@@ -1,7 +1,7 @@
 import type { DeliveryPolicy, TemplateData, NotificationType } from './notification-types.ts';
 
 /** Another service can't be queried at the moment. */
-export type Unavailable = { kind: 'unavailable'; detail: string; retryAfterMs?: number };
+export type Unavailable = { kind: 'unavailable'; detail: string; retryAfterMs?: number | undefined };
 
 /** A task, at least as recent as requested. */
 export type TaskAnswer =
@@ -59,9 +59,9 @@ export type AccountLink = {
   link: string;
   expiresAt: string;
   /** Who caused the mail, when and from where; absent when Auth doesn't say. */
-  requested?: { at: string; by: string; network: string | null; browser: string | null };
+  requested?: { at: string; by: string; network: string | null; browser: string | null } | undefined;
   /** When the account is deleted unless its address is verified. */
-  deletedUnlessVerifiedBy?: string;
+  deletedUnlessVerifiedBy?: string | undefined;
 };
 
 /**
@@ -97,6 +97,6 @@ export type NewNotification = {
 /** The notifications that an event requires, or why they can't be planned. */
 export type Plan =
   | { kind: 'notify'; notifications: readonly NewNotification[] }
-  | { kind: 'retry_later'; reason: string; afterMs?: number }
+  | { kind: 'retry_later'; reason: string; afterMs?: number | undefined }
   /** Can never be processed and needs an operator's attention. */
   | { kind: 'impossible'; reason: string };

@@ -30,8 +30,8 @@ export function findLink(auth: ServiceClient): FindLink {
         const { email, link, expires_at: expiresAt, requested, deleted_unless_verified_by: deleted } = answer.value;
         return {
           ...{ kind: 'link', email, link, expiresAt },
-          ...(requested === undefined ? {} : { requested }),
-          ...(deleted === undefined ? {} : { deletedUnlessVerifiedBy: deleted }),
+          requested,
+          deletedUnlessVerifiedBy: deleted,
         };
       }
       case 'gone':

@@ -187,7 +187,7 @@ function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string 
 }
 
 function later({ detail, retryAfterMs }: Unavailable): AttemptResult {
-  return { kind: 'retry', detail, ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }) };
+  return { kind: 'retry', detail, afterMs: retryAfterMs };
 }
 
 /** RFC 3834 (prevents automatic replies), RFC 2919 (a list id for filtering). */
