@@ -23,6 +23,7 @@ export const packageOrder = [
   'rabbit',
   'outbox',
   'inbox',
+  'dead-letters',
   'user-directory',
   'process-supervisor',
   'testing',

@@ -12,7 +12,7 @@ import { createRetention } from './retention.ts';
 import { createRetryLoop } from './retry-loop.ts';
 import { createHandlerRunner } from './run-handler.ts';
 import { createFigures } from './figures.ts';
-import { createReplayRouting } from './dead-letters/replay-routing.ts';
+import { createReplayRouting } from './replay-routing.ts';
 import { defaultSenderRules, type SenderRules } from './sender.ts';
 import { typeMatcher } from './type-pattern.ts';
 

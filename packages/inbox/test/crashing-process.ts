@@ -3,7 +3,7 @@ import { createInbox } from '@taskwire/inbox';
 import { createDatabase } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { aHandler, noteEffect } from './bench.ts';
+import { recordEffect, testHandler } from '@taskwire/testing';
 
 const [url = '', amqpUrl = '', killer = ''] = process.argv.slice(2);
 const service = 'notifications';
@@ -11,10 +11,10 @@ const telemetry = createTelemetry({ service });
 const db = await createDatabase({ url, poolSize: 5, applicationName: 'crashing', telemetry });
 const topology = serviceTopology({ service, bindings: ['tasks.#'] });
 const rabbit = createRabbit({ url: amqpUrl, name: 'crashing', telemetry, topology });
-const handler = aHandler({
+const handler = testHandler({
   decide: (context) => {
     if (context.messageId === killer) process.kill(process.pid, 'SIGKILL');
-    return noteEffect(context);
+    return recordEffect(context);
   },
 });
 // short, so that the deaths follow one another

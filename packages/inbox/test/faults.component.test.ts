@@ -3,20 +3,25 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { dead, done, retry, type HandlerContext, type Outcome } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
-import type { OutgoingMessage } from '@taskwire/rabbit';
-import { waitFor } from '@taskwire/testing';
-import { aHandler, anEvent, atOnce, createBench, never, noteEffect, someEvents, type Bench } from './bench.ts';
-
-const idsOf = (events: OutgoingMessage[]): string[] => events.map((event) => event.messageId);
+import {
+  idsOf,
+  neverRetry,
+  recordEffect,
+  retryAtOnce,
+  testEvent,
+  testEvents,
+  testHandler,
+  useInboxHarness,
+  waitFor,
+} from '@taskwire/testing';
 
 describe('inbox among faults', () => {
-  let bench: Bench;
   const children: ChildProcess[] = [];
-  beforeEach(async () => (bench = await createBench()));
-  afterEach(async () => {
+  // before the harness drops their database
+  afterEach(() => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
-    await bench.drop();
   });
+  const harness = useInboxHarness();
 
   it('stores whatever a message or a reason contains, at its first delivery', async () => {
     const nul = { body: Buffer.from('\0'), correlationId: 'a\0b', headers: { aggregate_id: 'x\0', other: '\0' } };
@@ -28,25 +33,25 @@ describe('inbox among faults', () => {
       effect: done(() => Promise.reject(new Error('\0'))),
     };
     const decide = ({ aggregateId }: HandlerContext) => reasons[aggregateId ?? ''] ?? dead('never');
-    await bench.start([aHandler({ decide })], { limits: never });
+    await harness.start([testHandler({ decide })], { limits: neverRetry });
     // 2,000 characters of three bytes each that do not compress
     const longKey = String.fromCharCode(...Array.from({ length: 2_000 }, () => 0x4e00 + Math.random() * 20_000));
     const events = [
-      anEvent(nul),
+      testEvent(nul),
       // a parser's error shows half of the character
-      anEvent({ body: Buffer.from('😀') }),
-      anEvent({ aggregateId: longKey }),
-      anEvent({ timestamp: 1_763_000_000_000_000 }),
-      ...Object.keys(reasons).map((aggregateId) => anEvent({ aggregateId })),
+      testEvent({ body: Buffer.from('😀') }),
+      testEvent({ aggregateId: longKey }),
+      testEvent({ timestamp: 1_763_000_000_000_000 }),
+      ...Object.keys(reasons).map((aggregateId) => testEvent({ aggregateId })),
     ];
-    await bench.publish(...events);
-    await waitFor(async () => (await bench.rows('inbox')).length === events.length);
-    const letters = await bench.rows('dead_letters');
+    await harness.publish(...events);
+    await waitFor(async () => (await harness.rows('inbox')).length === events.length);
+    const letters = await harness.rows('dead_letters');
     expect(letters.map((letter) => letter['reason'])).to.have.members([
       ...Array(2).fill('not_json'),
       ...Array(4).fill('refused'),
     ]);
-    const retries = await bench.rows('inbox_retries');
+    const retries = await harness.rows('inbox_retries');
     expect(retries.map((row) => [row['attempts'], row['last_error']])).to.have.deep.members([
       [1, '\uFFFD'],
       [1, 'Error: \uFFFD'],
@@ -58,140 +63,142 @@ describe('inbox among faults', () => {
       let handled = 0;
       const decide = (context: HandlerContext) => {
         handled += 1;
-        if (handled === 3) bench.network.set({ kind: 'cut' });
-        return noteEffect(context);
+        if (handled === 3) harness.network.set({ kind: 'cut' });
+        return recordEffect(context);
       };
-      await bench.start([aHandler({ decide })], { limits: never });
-      const events = someEvents(10);
-      await bench.publish(...events);
+      await harness.start([testHandler({ decide })], { limits: neverRetry });
+      const events = testEvents(10);
+      await harness.publish(...events);
       await waitFor(() => handled >= 3);
-      bench.network.heal();
-      await bench.taken(...events);
-      expect(await bench.effects()).to.deep.equal(idsOf(events));
-      expect(await bench.rows('inbox_retries')).to.deep.equal([]);
-      expect(await bench.rows('dead_letters')).to.deep.equal([]);
+      harness.network.heal();
+      await harness.accepted(...events);
+      expect(await harness.effects()).to.deep.equal(idsOf(events));
+      expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+      expect(await harness.rows('dead_letters')).to.deep.equal([]);
     });
 
     it('records a failure that came of that once the database is back', async () => {
       let away = false;
       const decide = (context: HandlerContext) => {
-        if (away) return noteEffect(context);
+        if (away) return recordEffect(context);
         away = true;
-        bench.network.set({ kind: 'cut' });
+        harness.network.set({ kind: 'cut' });
         return retry('the database cannot be asked');
       };
-      await bench.start([aHandler({ decide })], { limits: atOnce });
-      const [event] = someEvents(1);
+      await harness.start([testHandler({ decide })], { limits: retryAtOnce });
+      const [event] = testEvents(1);
       if (event === undefined) return;
-      await bench.publish(event);
+      await harness.publish(event);
       await waitFor(() => away);
-      bench.network.heal();
-      await waitFor(async () => (await bench.effects()).length === 1);
+      harness.network.heal();
+      await waitFor(async () => (await harness.effects()).length === 1);
     });
 
     it('burns no attempt of a message that is tried again, and takes nothing for a crash', async () => {
       const tries: number[] = [];
       const decide = (context: HandlerContext) => {
         tries.push(context.attempt);
-        if (context.attempt === 2) bench.network.set({ kind: 'cut' });
-        return context.attempt === 4 ? noteEffect(context) : retry('not yet');
+        if (context.attempt === 2) harness.network.set({ kind: 'cut' });
+        return context.attempt === 4 ? recordEffect(context) : retry('not yet');
       };
-      const inbox = await bench.start([aHandler({ decide })], { limits: atOnce });
-      await bench.publish(anEvent());
+      const inbox = await harness.start([testHandler({ decide })], { limits: retryAtOnce });
+      await harness.publish(testEvent());
       await waitFor(() => tries.length === 2);
-      bench.network.heal();
+      harness.network.heal();
       await waitFor(async () => {
         await inbox.tick();
-        const [row] = await bench.rows('inbox_retries');
+        const [row] = await harness.rows('inbox_retries');
         expect(row?.['crashes'] ?? 0).to.equal(0);
-        return (await bench.effects()).length === 1;
+        return (await harness.effects()).length === 1;
       });
       expect(tries).to.deep.equal([1, 2, 3, 4]);
     });
 
     it('hands messages to another process when it stops meanwhile', async () => {
-      const first = await bench.start([aHandler()]);
-      bench.network.set({ kind: 'cut' });
-      const events = someEvents(3);
-      await bench.publish(...events);
+      const first = await harness.start([testHandler()]);
+      harness.network.set({ kind: 'cut' });
+      const events = testEvents(3);
+      await harness.publish(...events);
       await first.stop();
-      bench.network.heal();
-      await bench.start([aHandler()]);
-      await bench.taken(...events);
-      expect(await bench.effects()).to.deep.equal(idsOf(events));
+      harness.network.heal();
+      await harness.start([testHandler()]);
+      await harness.accepted(...events);
+      expect(await harness.effects()).to.deep.equal(idsOf(events));
     });
   });
 
   it('takes the effect of a commit whose answer was lost as done', async () => {
     let cut = false;
-    const decide = (context: HandlerContext) => noteEffect(context);
-    await bench.start([aHandler({ decide })], { limits: never });
+    const decide = (context: HandlerContext) => recordEffect(context);
+    await harness.start([testHandler({ decide })], { limits: neverRetry });
     // the server commits, and the answer gets lost on the way
     await query(
-      bench.database.db.pool,
+      harness.database.db.pool,
       `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
       $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$`,
     );
     await query(
-      bench.database.db.pool,
+      harness.database.db.pool,
       `CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON effects
       DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slow()`,
     );
-    const event = anEvent();
-    await bench.publish(event);
+    const event = testEvent();
+    await harness.publish(event);
     await waitFor(async () => {
       const committing = `SELECT FROM pg_stat_activity WHERE application_name = 'consumer' AND query ILIKE 'COMMIT%' AND state = 'active'`;
-      cut = (await query(bench.database.db.pool, committing)).length > 0;
+      cut = (await query(harness.database.db.pool, committing)).length > 0;
       return cut;
     });
-    bench.network.set({ kind: 'cut' });
-    await bench.taken(event);
-    bench.network.heal();
-    const last = anEvent();
-    await bench.publish(last);
-    await bench.taken(last);
-    expect(await bench.effects()).to.deep.equal(idsOf([event, last]));
+    harness.network.set({ kind: 'cut' });
+    await harness.accepted(event);
+    harness.network.heal();
+    const last = testEvent();
+    await harness.publish(last);
+    await harness.accepted(last);
+    expect(await harness.effects()).to.deep.equal(idsOf([event, last]));
   });
 
   it('gives a message to another process when the one that was at it has died, and counts the attempt', async () => {
-    const { pool } = bench.database.db;
-    const first = await bench.start([aHandler({ decide: () => retry('not now') })], { limits: never });
-    const event = anEvent();
-    await bench.publish(event);
-    await bench.taken(event);
+    const { pool } = harness.database.db;
+    const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
+    const event = testEvent();
+    await harness.publish(event);
+    await harness.accepted(event);
     await first.stop();
     // as a process leaves it that dies in the middle of its second attempt
     await query(pool, `UPDATE inbox_retries SET lease = gen_random_uuid(), attempts = 2, next_attempt_at = now()`);
     const attempts: number[] = [];
     const decide = (context: HandlerContext) => {
       attempts.push(context.attempt);
-      return noteEffect(context);
+      return recordEffect(context);
     };
-    await bench.start([aHandler({ decide })]);
-    await waitFor(async () => (await bench.effects()).length === 1);
+    await harness.start([testHandler({ decide })]);
+    await waitFor(async () => (await harness.effects()).length === 1);
     expect(attempts).to.deep.equal([3]);
   });
 
   it('leaves the messages of a handler that another build knows to that, for an hour', async () => {
-    const { pool } = bench.database.db;
-    const newer = await bench.start([aHandler({ name: 'newer', decide: () => retry('not now') })], { limits: never });
-    const event = anEvent();
-    await bench.publish(event);
-    await bench.taken(event);
+    const { pool } = harness.database.db;
+    const newer = await harness.start([testHandler({ name: 'newer', decide: () => retry('not now') })], {
+      limits: neverRetry,
+    });
+    const event = testEvent();
+    await harness.publish(event);
+    await harness.accepted(event);
     await newer.stop();
-    const older = await bench.start([aHandler({ name: 'older' })], { limits: never });
-    await bench.makeDue();
+    const older = await harness.start([testHandler({ name: 'older' })], { limits: neverRetry });
+    await harness.makeDue();
     await older.tick();
-    expect(await bench.rows('dead_letters')).to.deep.equal([]);
+    expect(await harness.rows('dead_letters')).to.deep.equal([]);
     await query(pool, `UPDATE inbox_retries SET next_attempt_at = now() - interval '61 minutes'`);
     await older.tick();
-    expect((await bench.rows('dead_letters')).map((letter) => letter['error'])).to.deep.equal([
+    expect((await harness.rows('dead_letters')).map((letter) => letter['error'])).to.deep.equal([
       'no handler is named newer',
     ]);
   });
 
   it('takes one suspect at a time, also when the statistics say that there is one message', async () => {
-    const { pool } = bench.database.db;
+    const { pool } = harness.database.db;
     // as processes leave them that died over them
     const leave = (count: number) =>
       query(
@@ -212,20 +219,20 @@ describe('inbox among faults', () => {
         'SELECT count(*)::integer AS count FROM inbox_retries WHERE crashes > 0',
       );
       most = Math.max(most, claimed?.count ?? 0);
-      return noteEffect(context);
+      return recordEffect(context);
     };
-    const second = await bench.start([aHandler({ order: 'none', decide })]);
+    const second = await harness.start([testHandler({ order: 'none', decide })]);
     await second.tick();
-    await waitFor(async () => (await bench.effects()).length === 20);
+    await waitFor(async () => (await harness.effects()).length === 20);
     expect(most).to.equal(1);
   });
 
   it('does not commit what a process did after its lease had run out', async () => {
-    const { pool } = bench.database.db;
-    const first = await bench.start([aHandler({ decide: () => retry('not now') })], { limits: never });
-    const event = anEvent();
-    await bench.publish(event);
-    await bench.taken(event);
+    const { pool } = harness.database.db;
+    const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
+    const event = testEvent();
+    await harness.publish(event);
+    await harness.accepted(event);
     await first.stop();
     const decide = async (context: HandlerContext) => {
       // meanwhile another process has taken it over
@@ -233,24 +240,24 @@ describe('inbox among faults', () => {
         pool,
         `UPDATE inbox_retries SET lease = gen_random_uuid(), next_attempt_at = now() + interval '1 hour'`,
       );
-      return noteEffect(context);
+      return recordEffect(context);
     };
-    const second = await bench.start([aHandler({ decide })], { limits: never });
-    await bench.makeDue();
+    const second = await harness.start([testHandler({ decide })], { limits: neverRetry });
+    await harness.makeDue();
     await second.tick();
-    expect(await bench.effects()).to.deep.equal([]);
-    expect(await bench.rows('inbox_retries')).to.have.length(1);
+    expect(await harness.effects()).to.deep.equal([]);
+    expect(await harness.rows('inbox_retries')).to.have.length(1);
   });
 
   it('makes a message that kills every process that handles it a dead letter, and loses no other', async function () {
     this.timeout(60_000);
     const script = fileURLToPath(new URL('crashing-process.ts', import.meta.url));
-    const killer = anEvent({ aggregateId: 'killer' });
+    const killer = testEvent({ aggregateId: 'killer' });
     let crashes = 0;
     let stopped = false;
     const run = (): void => {
       if (stopped) return;
-      const args = [script, bench.database.url, bench.broker.url('notifications'), killer.messageId];
+      const args = [script, harness.database.url, harness.broker.url('notifications'), killer.messageId];
       const child = spawn(process.execPath, args, { stdio: 'ignore' });
       children.push(child);
       child.once('exit', () => {
@@ -258,18 +265,18 @@ describe('inbox among faults', () => {
         run();
       });
     };
-    const others = Array.from({ length: 30 }, (_, i) => anEvent({ aggregateId: `a${i}` }));
+    const others = Array.from({ length: 30 }, (_, i) => testEvent({ aggregateId: `a${i}` }));
     // the queue must be there before anything is published
-    const declaring = await bench.start([aHandler()]);
-    await waitFor(() => bench.consuming());
+    const declaring = await harness.start([testHandler()]);
+    await waitFor(() => harness.isConsuming());
     await declaring.stop();
-    await bench.publish(...others.slice(0, 15), killer, ...others.slice(15));
+    await harness.publish(...others.slice(0, 15), killer, ...others.slice(15));
     run();
-    await waitFor(async () => (await bench.rows('dead_letters')).length === 1, { timeoutMs: 50_000 });
-    await waitFor(async () => (await bench.effects()).length === others.length, { timeoutMs: 10_000 });
+    await waitFor(async () => (await harness.rows('dead_letters')).length === 1, { timeoutMs: 50_000 });
+    await waitFor(async () => (await harness.effects()).length === others.length, { timeoutMs: 10_000 });
     stopped = true;
-    expect(new Set(await bench.effects())).to.deep.equal(new Set(idsOf(others)));
-    const [letter] = await bench.rows('dead_letters');
+    expect(new Set(await harness.effects())).to.deep.equal(new Set(idsOf(others)));
+    const [letter] = await harness.rows('dead_letters');
     expect(letter).to.deep.include({ message_id: killer.messageId, reason: 'crashed' });
     expect(crashes).to.be.greaterThan(2);
   });

@@ -1,36 +1,29 @@
 import { expect } from 'chai';
 import { deadLetterQuery } from '@taskwire/contracts';
-import { createDeadLetters, dead, retry, type HandlerContext, type Inbox } from '@taskwire/inbox';
+import { dead, retry, type HandlerContext } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
 import type { OutgoingMessage } from '@taskwire/rabbit';
-import { simulateWork, waitFor } from '@taskwire/testing';
 import {
-  aHandler,
-  anEvent,
-  atOnce,
-  createBench,
-  never,
-  noteEffect,
-  someEvents,
-  type Bench,
+  idsOf,
+  neverRetry,
+  recordEffect,
+  retryAtOnce,
+  runRetries,
+  simulateWork,
+  testEvent,
+  testEvents,
+  testHandler,
+  useInboxHarness,
+  waitFor,
   type Decide,
-} from './bench.ts';
-
-const idsOf = (events: OutgoingMessage[]): string[] => events.map((event) => event.messageId);
+} from '@taskwire/testing';
 
 describe('order of the messages of one aggregate', () => {
-  let bench: Bench;
-  beforeEach(async () => (bench = await createBench()));
-  afterEach(async () => await bench.drop());
-
-  /** Everything that is due, until nothing is. */
-  async function runRetries(inbox: Inbox): Promise<void> {
-    while ((await inbox.tick()) === 'more');
-  }
+  const harness = useInboxHarness();
 
   /** The first message fails until it is let go. */
   function failing(first: () => string | undefined, failure: () => ReturnType<Decide>): Decide {
-    return (context) => (context.messageId === first() ? failure() : noteEffect(context));
+    return (context) => (context.messageId === first() ? failure() : recordEffect(context));
   }
 
   it('is that of the queue, while other aggregates go ahead', async () => {
@@ -41,13 +34,13 @@ describe('order of the messages of one aggregate', () => {
       // a handler takes its time
       await simulateWork(Math.random() * 3);
       running -= 1;
-      return noteEffect(context);
+      return recordEffect(context);
     };
-    const events = Array.from({ length: 120 }, (_, i) => anEvent({ aggregateId: `a${i % 6}` }));
-    await bench.publish(...events);
-    await bench.start([aHandler({ decide })]);
-    await bench.taken(...events);
-    const effects = await bench.effects();
+    const events = Array.from({ length: 120 }, (_, i) => testEvent({ aggregateId: `a${i % 6}` }));
+    await harness.publish(...events);
+    await harness.start([testHandler({ decide })]);
+    await harness.accepted(...events);
+    const effects = await harness.effects();
     for (let a = 0; a < 6; a++) {
       const mine = idsOf(events.filter((_, i) => i % 6 === a));
       expect(effects.filter((id) => mine.includes(id))).to.deep.equal(mine);
@@ -56,59 +49,59 @@ describe('order of the messages of one aggregate', () => {
   });
 
   it('holds through a retry: those behind wait, and follow in order', async () => {
-    const events = someEvents(5);
+    const events = testEvents(5);
     let broken = true;
     const decide = failing(
       () => (broken ? events[0]?.messageId : undefined),
       () => retry('not now'),
     );
-    const inbox = await bench.start([aHandler({ decide })], { limits: never });
-    const other = anEvent({ aggregateId: 'b' });
-    await bench.publish(...events, other);
-    await bench.taken(...events, other);
-    expect(await bench.effects()).to.deep.equal([other.messageId]);
+    const inbox = await harness.start([testHandler({ decide })], { limits: neverRetry });
+    const other = testEvent({ aggregateId: 'b' });
+    await harness.publish(...events, other);
+    await harness.accepted(...events, other);
+    expect(await harness.effects()).to.deep.equal([other.messageId]);
     broken = false;
-    await bench.makeDue();
+    await harness.makeDue();
     await runRetries(inbox);
-    expect(await bench.effects()).to.deep.equal([other.messageId, ...idsOf(events)]);
+    expect(await harness.effects()).to.deep.equal([other.messageId, ...idsOf(events)]);
     // and the next one takes the short way again
-    const next = anEvent();
-    await bench.publish(next);
-    await bench.taken(next);
-    expect((await bench.effects()).at(-1)).to.equal(next.messageId);
-    expect(await bench.rows('inbox_retries')).to.deep.equal([]);
+    const next = testEvent();
+    await harness.publish(next);
+    await harness.accepted(next);
+    expect((await harness.effects()).at(-1)).to.equal(next.messageId);
+    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
   });
 
   it('holds through a restart in the middle of a retry', async () => {
-    const events = someEvents(4);
-    const first = await bench.start([aHandler({ decide: () => retry('not now') })], { limits: never });
-    await bench.publish(...events.slice(0, 2));
-    await bench.taken(...events.slice(0, 2));
+    const events = testEvents(4);
+    const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
+    await harness.publish(...events.slice(0, 2));
+    await harness.accepted(...events.slice(0, 2));
     await first.stop();
-    await bench.publish(...events.slice(2));
-    const second = await bench.start([aHandler()]);
-    await bench.taken(...events);
-    expect(await bench.effects()).to.deep.equal([]);
-    await bench.makeDue();
+    await harness.publish(...events.slice(2));
+    const second = await harness.start([testHandler()]);
+    await harness.accepted(...events);
+    expect(await harness.effects()).to.deep.equal([]);
+    await harness.makeDue();
     await runRetries(second);
-    expect(await bench.effects()).to.deep.equal(idsOf(events));
+    expect(await harness.effects()).to.deep.equal(idsOf(events));
   });
 
   it('does not wait for a dead message, unless the handler asks for that', async () => {
-    const events = someEvents(3);
+    const events = testEvents(3);
     const decide = failing(
       () => events[0]?.messageId,
       () => dead('never'),
     );
-    const relaxed = aHandler({ name: 'relaxed', order: 'through_retry', decide });
-    const strict = aHandler({ name: 'strict', order: 'through_dead_letters', decide });
-    const inbox = await bench.start([relaxed, strict], { limits: never });
-    await bench.publish(...events);
-    await bench.taken(...events);
+    const relaxed = testHandler({ name: 'relaxed', order: 'through_retry', decide });
+    const strict = testHandler({ name: 'strict', order: 'through_dead_letters', decide });
+    const inbox = await harness.start([relaxed, strict], { limits: neverRetry });
+    await harness.publish(...events);
+    await harness.accepted(...events);
     await runRetries(inbox);
-    await waitFor(async () => (await bench.effects()).length === 2);
+    await waitFor(async () => (await harness.effects()).length === 2);
     const waiting = await waitFor(async () => {
-      const rows = await bench.rows('inbox_retries');
+      const rows = await harness.rows('inbox_retries');
       return rows.length === 3 && rows;
     });
     expect(waiting.map((row) => [row['handler'], row['state']])).to.deep.equal([
@@ -116,25 +109,25 @@ describe('order of the messages of one aggregate', () => {
       ['strict', 'waiting'],
       ['strict', 'waiting'],
     ]);
-    expect(await bench.rows('dead_letters')).to.have.length(2);
+    expect(await harness.rows('dead_letters')).to.have.length(2);
   });
 
   it('is given up where the handler asks for none', async () => {
-    const events = someEvents(3);
+    const events = testEvents(3);
     const decide = failing(
       () => events[0]?.messageId,
       () => retry('not now'),
     );
-    await bench.start([aHandler({ order: 'none', decide })], { limits: never });
-    await bench.publish(...events);
-    await bench.taken(...events);
-    expect(new Set(await bench.effects())).to.deep.equal(new Set(idsOf(events.slice(1))));
+    await harness.start([testHandler({ order: 'none', decide })], { limits: neverRetry });
+    await harness.publish(...events);
+    await harness.accepted(...events);
+    expect(new Set(await harness.effects())).to.deep.equal(new Set(idsOf(events.slice(1))));
   });
 
   it('holds among processes that retry side by side', async () => {
     const perKey = 6;
     const keys = ['a', 'b', 'c', 'd'];
-    const events = keys.flatMap((key) => someEvents(perKey, key));
+    const events = keys.flatMap((key) => testEvents(perKey, key));
     const attempts = new Map<string, number>();
     // every message fails once or twice
     const decide = async (context: HandlerContext) => {
@@ -142,22 +135,22 @@ describe('order of the messages of one aggregate', () => {
       attempts.set(context.messageId, count);
       // a handler takes its time
       await simulateWork(Math.random() * 3);
-      return count < 2 ? retry('not yet') : noteEffect(context);
+      return count < 2 ? retry('not yet') : recordEffect(context);
     };
     const limits = { backOff: { baseMs: 5, capMs: 5 } };
     const processes = [
-      await bench.start([aHandler({ decide })], { limits }),
-      await bench.start([aHandler({ decide })], { limits }),
+      await harness.start([testHandler({ decide })], { limits }),
+      await harness.start([testHandler({ decide })], { limits }),
     ];
-    await bench.publish(...events);
+    await harness.publish(...events);
     await waitFor(
       async () => {
         await Promise.all(processes.map((inbox) => inbox.tick()));
-        return (await bench.effects()).length === events.length;
+        return (await harness.effects()).length === events.length;
       },
       { timeoutMs: 15_000 },
     );
-    const effects = await bench.effects();
+    const effects = await harness.effects();
     for (const key of keys) {
       const mine = idsOf(events.filter((event) => event.headers['aggregate_id'] === key));
       expect(effects.filter((id) => mine.includes(id))).to.deep.equal(mine);
@@ -165,48 +158,47 @@ describe('order of the messages of one aggregate', () => {
   });
 
   it('is that of a dead letter and one behind it, which was at work when that was replayed, and failed again', async () => {
-    const deadLetters = createDeadLetters({ db: bench.database.db });
-    const [first, second] = someEvents(2) as [OutgoingMessage, OutgoingMessage];
+    const [first, second] = testEvents(2) as [OutgoingMessage, OutgoingMessage];
     let broken = true;
     const decide = async (context: HandlerContext) => {
-      if (context.messageId === first.messageId) return broken ? dead('broken') : noteEffect(context);
+      if (context.messageId === first.messageId) return broken ? dead('broken') : recordEffect(context);
       if (context.attempt === 2 && broken) {
         broken = false;
-        const { data } = await deadLetters.search(deadLetterQuery.parse({ message_id: first.messageId }));
-        await deadLetters.replay(data[0]?.id ?? '', { actor: 'os:olga@desk' });
+        const { data } = await harness.deadLetters.search(deadLetterQuery.parse({ message_id: first.messageId }));
+        await harness.deadLetters.replay(data[0]?.id ?? '', { actor: 'os:olga@desk' });
       }
-      return context.attempt < 3 ? retry('not yet') : noteEffect(context);
+      return context.attempt < 3 ? retry('not yet') : recordEffect(context);
     };
-    const inbox = await bench.start([aHandler({ decide })], { limits: atOnce });
-    await bench.publish(first, second);
+    const inbox = await harness.start([testHandler({ decide })], { limits: retryAtOnce });
+    await harness.publish(first, second);
     await waitFor(async () => {
       await inbox.tick();
-      return (await bench.effects()).length === 2;
+      return (await harness.effects()).length === 2;
     });
-    expect(await bench.effects()).to.deep.equal(idsOf([first, second]));
+    expect(await harness.effects()).to.deep.equal(idsOf([first, second]));
   });
 
   it('does not get stuck when a message is recorded as waiting while the one before is being settled', async () => {
-    const { pool } = bench.database.db;
+    const { pool } = harness.database.db;
     const decide = failing(
       () => stuck,
       () => retry('not now'),
     );
     let stuck: string | undefined;
-    const inbox = await bench.start([aHandler({ decide })], { limits: never });
+    const inbox = await harness.start([testHandler({ decide })], { limits: neverRetry });
     for (let round = 0; round < 15; round++) {
-      const [first, ...rest] = someEvents(4);
+      const [first, ...rest] = testEvents(4);
       if (first === undefined) return;
       stuck = first.messageId;
-      await bench.publish(first);
-      await bench.taken(first);
+      await harness.publish(first);
+      await harness.accepted(first);
       stuck = undefined;
-      await bench.makeDue();
+      await harness.makeDue();
       // the retry settles the first message just as its followers come in
-      await Promise.all([inbox.tick(), bench.publish(...rest)]);
-      await bench.taken(...rest);
-      await waitFor(async () => (await runRetries(inbox), (await bench.rows('inbox_retries')).length === 0));
-      expect((await bench.effects()).slice(-4)).to.deep.equal(idsOf([first, ...rest]));
+      await Promise.all([inbox.tick(), harness.publish(...rest)]);
+      await harness.accepted(...rest);
+      await waitFor(async () => (await runRetries(inbox), (await harness.rows('inbox_retries')).length === 0));
+      expect((await harness.effects()).slice(-4)).to.deep.equal(idsOf([first, ...rest]));
     }
     expect(await query(pool, 'SELECT FROM effects')).to.have.length(60);
   });

@@ -1,28 +1,22 @@
 import { randomUUIDv7 } from 'node:crypto';
 import amqp, { type ConfirmChannel, type Options } from 'amqplib';
 import { expect } from 'chai';
-import { createDeadLetters } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
-import { waitFor, type TestService } from '@taskwire/testing';
-import { aHandler, createBench, type Bench } from './bench.ts';
+import { testHandler, type TestService, useInboxHarness, waitFor, type InboxHarness } from '@taskwire/testing';
 
 const exchange = 'taskwire.events';
 const deletion = 'auth.user.deleted';
 
 describe("An event in another service's name", function () {
   this.timeout(30_000);
-  let bench: Bench;
-  beforeEach(async () => {
-    bench = await createBench();
-  });
-  afterEach(async () => await bench.drop());
+  const harness = useInboxHarness();
 
   /** As a login of the broker, by hand. Gives the code with which the broker refused it, if it did. */
   async function as(
     login: TestService | undefined,
     work: (channel: ConfirmChannel) => Promise<void>,
   ): Promise<number | undefined> {
-    const connection = await amqp.connect(bench.broker.url(login));
+    const connection = await amqp.connect(harness.broker.url(login));
     try {
       const channel = await connection.createConfirmChannel();
       const refused = new Promise<number | undefined>((resolve) =>
@@ -49,15 +43,15 @@ describe("An event in another service's name", function () {
     return options.messageId;
   }
 
-  async function start(senders?: Parameters<Bench['start']>[1]): Promise<void> {
-    await bench.start([aHandler({ type: 'auth.#' })], senders);
-    await waitFor(() => bench.consuming());
+  async function start(senders?: Parameters<InboxHarness['start']>[1]): Promise<void> {
+    await harness.start([testHandler({ type: 'auth.#' })], senders);
+    await waitFor(() => harness.isConsuming());
   }
 
   /** Reasons of the dead letters once there are so many messages settled, and what took effect. */
   async function settled(count: number): Promise<{ effects: string[]; dead: Record<string, unknown>[] }> {
     return await waitFor(async () => {
-      const [effects, dead] = [await bench.effects(), await bench.rows('dead_letters')];
+      const [effects, dead] = [await harness.effects(), await harness.rows('dead_letters')];
       return effects.length + dead.length >= count && { effects, dead };
     });
   }
@@ -180,8 +174,7 @@ describe("An event in another service's name", function () {
     await start();
     await send({ userId: 'tasks' });
     const [first] = (await settled(1)).dead;
-    const deadLetters = createDeadLetters({ db: bench.database.db });
-    await deadLetters.replay(String(first?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
+    await harness.deadLetters.replay(String(first?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
     const { effects, dead } = await settled(2);
     expect(effects).to.deep.equal([]);
     expect(dead.map(({ reason }) => reason)).to.deep.equal(['wrong_sender', 'wrong_sender']);
@@ -192,9 +185,8 @@ describe("An event in another service's name", function () {
     const id = await send({ type: 'auth.unknown' });
     const [letter] = (await settled(1)).dead;
     const update = `UPDATE dead_letters SET type = $1, headers = '{"schema_version":1,"aggregate_id":"a"}'`;
-    await query(bench.database.db.pool, update, [deletion]);
-    const deadLetters = createDeadLetters({ db: bench.database.db });
-    await deadLetters.replay(String(letter?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
+    await query(harness.database.db.pool, update, [deletion]);
+    await harness.deadLetters.replay(String(letter?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
     expect((await settled(2)).effects).to.deep.equal([id]);
   });
 
@@ -224,8 +216,7 @@ describe("An event in another service's name", function () {
     await start();
     const [letter] = (await settled(1)).dead;
     expect(letter).to.include({ reason: 'delivery_limit' });
-    const deadLetters = createDeadLetters({ db: bench.database.db });
-    await deadLetters.replay(String(letter?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
+    await harness.deadLetters.replay(String(letter?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
     expect((await settled(2)).effects).to.deep.equal([options.messageId]);
   });
 });

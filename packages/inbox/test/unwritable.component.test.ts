@@ -1,11 +1,18 @@
 import { expect } from 'chai';
 import type { HandlerContext } from '@taskwire/inbox';
 import { query } from '@taskwire/postgres';
-import { waitFor } from '@taskwire/testing';
-import { aHandler, atOnce, createBench, noteEffect, someEvents, type Bench } from './bench.ts';
+import {
+  recordEffect,
+  retryAtOnce,
+  testEvents,
+  testHandler,
+  useInboxHarness,
+  waitFor,
+  type InboxHarness,
+} from '@taskwire/testing';
 
 /** What makes a database answer reads and refuse writes, and how it is healed. */
-type Fault = { break(bench: Bench): Promise<void>; heal(bench: Bench): Promise<void> };
+type Fault = { break(harness: InboxHarness): Promise<void>; heal(harness: InboxHarness): Promise<void> };
 
 function refusing(table: string, state: string): Fault {
   return {
@@ -61,9 +68,7 @@ const faults: Record<string, Fault> = {
 };
 
 describe('an inbox whose database answers and takes no writes', () => {
-  let bench: Bench;
-  beforeEach(async () => (bench = await createBench()));
-  afterEach(async () => await bench.drop());
+  const harness = useInboxHarness();
 
   for (const [what, fault] of Object.entries(faults)) {
     it(`handles every message once, and blames none, where it ${what}`, async function () {
@@ -71,32 +76,34 @@ describe('an inbox whose database answers and takes no writes', () => {
       let refused = 0;
       const decide = (context: HandlerContext) => {
         refused += 1;
-        return noteEffect(context);
+        return recordEffect(context);
       };
       // one counted attempt would be the last
-      const inbox = await bench.start([aHandler({ decide })], { limits: { ...atOnce, maxAttempts: 1, maxCrashes: 1 } });
-      await waitFor(async () => await bench.consuming());
-      await fault.break(bench);
-      const events = someEvents(5);
-      await bench.publish(...events);
+      const inbox = await harness.start([testHandler({ decide })], {
+        limits: { ...retryAtOnce, maxAttempts: 1, maxCrashes: 1 },
+      });
+      await waitFor(async () => await harness.isConsuming());
+      await fault.break(harness);
+      const events = testEvents(5);
+      await harness.publish(...events);
       // it was tried, in vain, or nothing was taken over yet
-      await waitFor(async () => refused > 0 || (await waitingFor(bench)));
-      await fault.heal(bench);
+      await waitFor(async () => refused > 0 || (await waitingFor(harness)));
+      await fault.heal(harness);
       await waitFor(
         async () => {
           await inbox.tick();
-          return (await bench.effects()).length === events.length;
+          return (await harness.effects()).length === events.length;
         },
         { timeoutMs: 30_000, what: 'every message to take effect' },
       );
-      expect((await bench.effects()).toSorted()).to.deep.equal(events.map(({ messageId }) => messageId).toSorted());
-      expect(await bench.rows('dead_letters')).to.deep.equal([]);
+      expect((await harness.effects()).toSorted()).to.deep.equal(events.map(({ messageId }) => messageId).toSorted());
+      expect(await harness.rows('dead_letters')).to.deep.equal([]);
     });
   }
 });
 
 /** Whether the consumer has met the fault before any handler ran. */
-async function waitingFor({ database }: Bench): Promise<boolean> {
+async function waitingFor({ database }: InboxHarness): Promise<boolean> {
   const sql = `SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'consumer' AND query LIKE '%write_probe%'`;
   return (await query(database.db.pool, sql)).length > 0;

@@ -19,3 +19,17 @@ export {
 } from './pacts.ts';
 export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth, type AuthConsumer } from './auth-pact.ts';
 export { expectEvent, toProvidedMessage, type ExampleMessage } from './event-pact.ts';
+export {
+  idsOf,
+  neverRetry,
+  recordEffect,
+  retryAtOnce,
+  runRetries,
+  storedHeaders,
+  testEvent,
+  testEvents,
+  testHandler,
+  useInboxHarness,
+  type Decide,
+  type InboxHarness,
+} from './inbox-harness.ts';

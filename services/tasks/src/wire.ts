@@ -1,7 +1,8 @@
 import { subscriptions } from '@taskwire/contracts';
 import { createM2mTokens, createServiceClient, privateKeyJwt } from '@taskwire/http-client';
 import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-server';
-import { createDeadLetters, createInbox } from '@taskwire/inbox';
+import { createDeadLetters } from '@taskwire/dead-letters';
+import { createInbox } from '@taskwire/inbox';
 import { createLoop, type Component } from '@taskwire/lifecycle';
 import { createRelay, createWaker } from '@taskwire/outbox';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';

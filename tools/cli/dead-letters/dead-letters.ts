@@ -1,6 +1,12 @@
 // npm run dlq -- list|waiting|show|replay|drop <service>: the dead letters of a service, and messages waiting for a retry
 import { hostname, userInfo } from 'node:os';
-import { createDeadLetters, listUnsettled, type BatchSettled, type DeadLetters, type Settled } from '@taskwire/inbox';
+import {
+  createDeadLetters,
+  listPendingMessages,
+  type BatchResult,
+  type DeadLetters,
+  type ResolveResult,
+} from '@taskwire/dead-letters';
 import type { Database } from '@taskwire/postgres';
 import { eventQueue } from '@taskwire/rabbit';
 import { commandTelemetry, loadDotEnv, openDatabase } from '../operator/access.ts';
@@ -28,7 +34,7 @@ await runCommand(async () => {
 }, 'npm run dlq -- --help');
 
 async function showWaiting({ service, search, json }: Command & { name: 'waiting' }, db: Database): Promise<number> {
-  const { data, next_cursor } = await listUnsettled(db, search);
+  const { data, next_cursor } = await listPendingMessages(db, search);
   const page = { data: data.map((message) => ({ queue: eventQueue(service), ...message })), next_cursor };
   if (json) printJson(page);
   else printWaiting(page);
@@ -54,25 +60,25 @@ async function carryOut(
       return exitCodes.done;
     }
     case 'replay': {
-      const settlement = { actor: actor(), reason: command.because };
+      const resolution = { actor: actor(), reason: command.because };
       return await settle(command, 'replayed', {
-        one: (id) => deadLetters.replay(id, settlement),
-        batch: (filter) => deadLetters.replayBatch({ filter, limit: batchSize }, settlement),
+        one: (id) => deadLetters.replay(id, resolution),
+        batch: (filter) => deadLetters.replayBatch({ filter, limit: batchSize }, resolution),
       });
     }
     case 'drop': {
-      const settlement = { actor: actor(), reason: command.because };
+      const resolution = { actor: actor(), reason: command.because };
       return await settle(command, 'dropped', {
-        one: (id) => deadLetters.drop(id, settlement),
-        batch: (filter) => deadLetters.dropBatch({ filter, limit: batchSize }, settlement),
+        one: (id) => deadLetters.drop(id, resolution),
+        batch: (filter) => deadLetters.dropBatch({ filter, limit: batchSize }, resolution),
       });
     }
   }
 }
 
 type Ways = {
-  one(id: string): Promise<Settled>;
-  batch(filter: Extract<Chosen, { filter: unknown }>['filter']): Promise<BatchSettled>;
+  one(id: string): Promise<ResolveResult>;
+  batch(filter: Extract<Chosen, { filter: unknown }>['filter']): Promise<BatchResult>;
 };
 
 async function settle(
@@ -84,8 +90,8 @@ async function settle(
     let total = 0;
     let { filter } = chosen;
     for (;;) {
-      const { settled, more, until } = await batch(filter);
-      total += settled;
+      const { resolved, more, until } = await batch(filter);
+      total += resolved;
       if (!more) break;
       filter = { ...filter, until };
       if (!json) console.log(`${total} ${done} …`);
@@ -94,7 +100,7 @@ async function settle(
     else console.log(`${total} ${done}.`);
     return exitCodes.done;
   }
-  const results: { id: string; outcome: Settled }[] = [];
+  const results: { id: string; outcome: ResolveResult }[] = [];
   for (const id of chosen.ids) {
     const outcome = await one(id);
     results.push({ id, outcome });

@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetterDetail } from '@taskwire/contracts';
-import type { DeadLetterPage, UnsettledMessage } from '@taskwire/inbox';
+import type { DeadLetterPage, PendingMessage } from '@taskwire/dead-letters';
 
 type Columns<T> = [title: string, value: (row: T) => string][];
 
@@ -16,7 +16,7 @@ const letterColumns: Columns<DeadLetter> = [
   ['reason', ({ reason, error }) => `${reason}: ${error}`],
 ];
 
-type WaitingMessage = UnsettledMessage & { queue: string };
+type WaitingMessage = PendingMessage & { queue: string };
 
 const waitingColumns: Columns<WaitingMessage> = [
   ['queue', ({ queue }) => queue],

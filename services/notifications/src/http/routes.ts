@@ -1,7 +1,7 @@
 import { notificationsRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { bind, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
-import { bindDeadLetters, type DeadLetters } from '@taskwire/inbox';
+import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import { cursorInstant, listCursors } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { Inbox } from '../app/inbox.ts';

@@ -1,6 +1,6 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { bind, type BoundRoute } from '@taskwire/http-server';
-import { bindDeadLetters, type DeadLetters } from '@taskwire/inbox';
+import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import { assignTask } from '../app/assign-task.ts';
 import { changeTask } from '../app/change-task.ts';
 import { createTask } from '../app/create-task.ts';

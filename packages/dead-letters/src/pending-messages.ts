@@ -1,9 +1,9 @@
 import { isoMicros, listCursors, query, type Database } from '@taskwire/postgres';
 import { z } from 'zod';
-import { typePattern } from './type-pattern.ts';
+import { typePattern } from '@taskwire/inbox';
 
 /** A message that was taken over from the queue and is not completed yet. */
-export type UnsettledMessage = {
+export type PendingMessage = {
   message_id: string;
   handler: string;
   type: string;
@@ -22,7 +22,7 @@ export type UnsettledMessage = {
   received_at: string;
 };
 
-export type UnsettledSearch = {
+export type PendingSearch = {
   key?: string | undefined;
   /** A type, or a pattern: `*` matches one word, `#` any number of words. */
   type?: string | undefined;
@@ -31,7 +31,7 @@ export type UnsettledSearch = {
   cursor?: string | undefined;
 };
 
-export type UnsettledPage = { data: UnsettledMessage[]; next_cursor: string | null };
+export type PendingPage = { data: PendingMessage[]; next_cursor: string | null };
 
 const position = z.string().regex(/^\d{1,19}$/);
 
@@ -46,15 +46,15 @@ const search = `
   ORDER BY inbox_retries.seq LIMIT $5`;
 
 /** Lists messages that wait for another attempt, in the order of their arrival. Needs only the service's database. @throws Problem `bad_cursor`. */
-export async function listUnsettled(
+export async function listPendingMessages(
   db: Database,
-  { key, type, message_id: messageId, limit, cursor }: UnsettledSearch,
-): Promise<UnsettledPage> {
-  const cursors = listCursors(position, { name: 'unsettled messages', filter: { key, type, messageId } });
+  { key, type, message_id: messageId, limit, cursor }: PendingSearch,
+): Promise<PendingPage> {
+  const cursors = listCursors(position, { name: 'pending messages', filter: { key, type, messageId } });
   const after = cursors.decode(cursor);
   const pattern = type === undefined ? null : typePattern(type);
   const values = [after ?? null, key ?? null, pattern, messageId?.toLowerCase() ?? null, limit + 1];
-  const found = await query<UnsettledMessage & { seq: string }>(db.pool, search, values);
+  const found = await query<PendingMessage & { seq: string }>(db.pool, search, values);
   const page = found.slice(0, limit);
   const last = page.at(-1);
   return {

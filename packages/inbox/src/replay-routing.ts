@@ -1,12 +1,12 @@
 import { createLoop, type Loop } from '@taskwire/lifecycle';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
-import type { Handlers } from '../handler.ts';
-import { checkMessage, orderKey, schemaVersionOf, type Invalid, type Message } from '../message.ts';
-import type { InboxMetrics } from '../metrics.ts';
-import type { SenderRules } from '../sender.ts';
-import { toMessage, type MessageRow } from '../stored-message.ts';
-import { errorHistory, recordRetry, untried } from '../store.ts';
+import type { Handlers } from './handler.ts';
+import { checkMessage, orderKey, schemaVersionOf, type Invalid, type Message } from './message.ts';
+import type { InboxMetrics } from './metrics.ts';
+import type { SenderRules } from './sender.ts';
+import { toMessage, type MessageRow } from './stored-message.ts';
+import { errorHistory, recordRetry, untried } from './store.ts';
 
 /** The same interval as the poll for recorded messages; no one waits for a replay with a stopwatch. */
 const pollMs = 1_000;

@@ -2,7 +2,7 @@ import type { DeadLetterDetail, DeadLetterRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { answer, bind, type BoundRoute } from '@taskwire/http-server';
 import type { DeadLetters } from './dead-letters.ts';
-import type { Settled } from './settle.ts';
+import type { ResolveResult } from './resolve.ts';
 
 /** Binds a service's operations on its dead letters. In the audit log the caller is `user:<uuid>`. */
 export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLetters): BoundRoute[] {
@@ -12,9 +12,9 @@ export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLette
     return found;
   }
 
-  async function afterwards(id: string, settled: Settled): Promise<DeadLetterDetail> {
+  async function afterResolving(id: string, result: ResolveResult): Promise<DeadLetterDetail> {
     const letter = await read(id);
-    if (settled === 'conflict') throw problem('conflict', `It was ${letter.state} by ${letter.settled_by} already.`);
+    if (result === 'conflict') throw problem('conflict', `It was ${letter.state} by ${letter.settled_by} already.`);
     return letter;
   }
 
@@ -22,17 +22,17 @@ export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLette
     bind(routes.listDeadLetters, async ({ query }) => answer(200, await deadLetters.search(query))),
     bind(routes.getDeadLetter, async ({ params }) => answer(200, await read(params.id))),
     bind(routes.replayDeadLetters, async ({ actor, body: { filter, limit, reason } }) => {
-      const { settled, ...rest } = await deadLetters.replayBatch(
+      const { resolved, ...rest } = await deadLetters.replayBatch(
         { filter, limit },
         { actor: `user:${actor.id}`, reason },
       );
-      return answer(200, { replayed: settled, ...rest });
+      return answer(200, { replayed: resolved, ...rest });
     }),
     bind(routes.replayDeadLetter, async ({ actor, params: { id } }) =>
-      answer(200, await afterwards(id, await deadLetters.replay(id, { actor: `user:${actor.id}` }))),
+      answer(200, await afterResolving(id, await deadLetters.replay(id, { actor: `user:${actor.id}` }))),
     ),
     bind(routes.dropDeadLetter, async ({ actor, params: { id }, body: { reason } }) =>
-      answer(200, await afterwards(id, await deadLetters.drop(id, { actor: `user:${actor.id}`, reason }))),
+      answer(200, await afterResolving(id, await deadLetters.drop(id, { actor: `user:${actor.id}`, reason }))),
     ),
   ];
 }

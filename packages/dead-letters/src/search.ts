@@ -1,7 +1,7 @@
 import type { DeadLetter, DeadLetterFilter, DeadLetterQuery } from '@taskwire/contracts';
 import { cursorInstant, isoMicros, listCursors, query, type Queryable } from '@taskwire/postgres';
 import { z } from 'zod';
-import { typePattern } from '../type-pattern.ts';
+import { typePattern } from '@taskwire/inbox';
 
 /** The columns of a dead letter in lists, named as in the contract. */
 export const summaryColumns = `
@@ -40,7 +40,7 @@ export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery):
  * Returns the ids of the matching messages that are still dead, in the order of their arrival. The position within a key is known only for messages
  * that reached a handler.
  */
-export async function findUnsettled(
+export async function findDead(
   db: Queryable,
   { filter, limit }: { filter: DeadLetterFilter; limit: number },
 ): Promise<string[]> {

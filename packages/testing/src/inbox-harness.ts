@@ -1,53 +1,72 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { z } from 'zod';
+import { publisherOf } from '@taskwire/contracts';
+import { createDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
 import { createInbox, defineHandler, done, inboxMigrations } from '@taskwire/inbox';
 import type { Handler, HandlerContext, Inbox, InboxOptions, Order, Outcome } from '@taskwire/inbox';
-import { publisherOf } from '@taskwire/contracts';
-import { createDatabase, query, type Database } from '@taskwire/postgres';
-import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
-import type { OutgoingMessage, Rabbit } from '@taskwire/rabbit';
-import { createTelemetry } from '@taskwire/telemetry';
 import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
-import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDatabase } from '@taskwire/testing';
+import { createDatabase, query, type Database } from '@taskwire/postgres';
+import { createRabbit, eventQueue, serviceTopology, type OutgoingMessage, type Rabbit } from '@taskwire/rabbit';
+import { createTelemetry } from '@taskwire/telemetry';
+import { testBroker, type TestBroker } from './broker.ts';
+import { testDatabase, type TestDatabase } from './database.ts';
+import { silent } from './silent.ts';
+import { waitFor } from './wait-for.ts';
 
 export type Decide = (context: HandlerContext) => Outcome | Promise<Outcome>;
 
-/** A consuming service on a fresh database and vhost; its database is reached through a network that can fail. */
-export type Bench = {
+/** A consuming service on a fresh database and vhost. */
+export type InboxHarness = {
   database: TestDatabase;
-  /** Between the consumer and its database. */
+  deadLetters: DeadLetters;
+  /** The network between the consumer and its database, which can fail. */
   network: FaultProxy;
   broker: TestBroker;
-  /** Starts a consumer process, as it were. */
+  /** Starts a consumer, as a process of the service would. */
   start(
     handlers: Handler[],
     options?: Pick<InboxOptions, 'limits' | 'claimWhile' | 'ignore' | 'senders'>,
   ): Promise<Inbox>;
   publish(...events: OutgoingMessage[]): Promise<void>;
-  /** Resolves when each of these is done, or recorded. */
-  taken(...events: OutgoingMessage[]): Promise<void>;
+  /** Resolves when each of these events is done or recorded. */
+  accepted(...events: OutgoingMessage[]): Promise<void>;
   /** Message ids in the order of their effects. */
   effects(): Promise<string[]>;
   rows(table: 'inbox' | 'inbox_retries' | 'dead_letters'): Promise<Record<string, unknown>[]>;
-  /** Whether a process consumes, so that the queues and bindings are there. */
-  consuming(): Promise<boolean>;
-  /** Makes everything that is to be tried again due now. */
+  /** Whether a process is consuming, so that the queues and bindings exist. */
+  isConsuming(): Promise<boolean>;
+  /** Makes every message that awaits a retry due now. */
   makeDue(): Promise<void>;
   drop(): Promise<void>;
 };
 
 const service = 'notifications';
-/** Nothing is tried again unless a test says so. */
-export const never = { backOff: { baseMs: 3_600_000_000, capMs: 3_600_000_000 } };
-export const atOnce = { backOff: { baseMs: 1, capMs: 1 } };
+/** Back-offs that let a test decide when a message is retried (`makeDue`), or that retry at once. */
+export const neverRetry = { backOff: { baseMs: 3_600_000_000, capMs: 3_600_000_000 } };
+export const retryAtOnce = { backOff: { baseMs: 1, capMs: 1 } };
 
-export async function createBench(): Promise<Bench> {
+/** Gives each test of the surrounding `describe` a harness of its own, and drops it afterwards. */
+export function useInboxHarness(): InboxHarness {
+  let current: InboxHarness | undefined;
+  beforeEach(async () => void (current = await createInboxHarness()));
+  afterEach(async () => await current?.drop());
+  // each access goes to the harness of the running test
+  return new Proxy({} as InboxHarness, {
+    get(_target, name) {
+      if (current === undefined) throw new Error('the harness exists only while a test runs');
+      return Reflect.get(current, name) as unknown;
+    },
+  });
+}
+
+async function createInboxHarness(): Promise<InboxHarness> {
   const database = await testDatabase([inboxMigrations]);
+  const { pool } = database.db;
   const broker = await testBroker();
   const network = await startFaultProxy({ targetPort: Number(new URL(database.url).port) });
   const databaseUrl = new URL(database.url);
   databaseUrl.port = String(network.port);
-  await query(database.db.pool, 'CREATE TABLE effects (place serial PRIMARY KEY, message_id uuid NOT NULL)');
+  await query(pool, 'CREATE TABLE effects (place serial PRIMARY KEY, message_id uuid NOT NULL)');
   const telemetry = createTelemetry({ service, stream: silent() });
   const topology = serviceTopology({ service, bindings: ['tasks.#', 'auth.user.*'] });
   const connect = (): Rabbit => createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
@@ -59,6 +78,7 @@ export async function createBench(): Promise<Bench> {
 
   return {
     database,
+    deadLetters: createDeadLetters({ db: database.db }),
     network,
     broker,
     async start(handlers, options = {}) {
@@ -88,29 +108,29 @@ export async function createBench(): Promise<Bench> {
       const publisher = publishing.publisher();
       // a queue that was declared a moment ago may still refuse, or not be bound yet
       const sent = async (event: OutgoingMessage): Promise<boolean> => (await publisher.publish(event)) === 'confirmed';
-      for (const event of events) await waitFor(() => sent(event), { what: 'the queue to take a message' });
+      for (const event of events) await waitFor(() => sent(event), { what: 'the queue to accept a message' });
     },
-    async taken(...events) {
-      const ids = events.map((event) => event.messageId);
+    async accepted(...events) {
+      const ids = idsOf(events);
       await waitFor(
         async () => {
           const sql = 'SELECT DISTINCT message_id FROM inbox WHERE message_id = ANY ($1::uuid[])';
-          return (await query(database.db.pool, sql, [ids])).length === ids.length;
+          return (await query(pool, sql, [ids])).length === ids.length;
         },
-        { timeoutMs: 15_000, what: `${ids.length} messages to be taken over` },
+        { timeoutMs: 15_000, what: `${ids.length} messages to be done or recorded` },
       );
     },
     async effects() {
       const sql = 'SELECT message_id FROM effects ORDER BY place';
-      return (await query<{ message_id: string }>(database.db.pool, sql)).map((row) => row.message_id);
+      return (await query<{ message_id: string }>(pool, sql)).map((row) => row.message_id);
     },
-    rows: async (table) => await query(database.db.pool, `SELECT * FROM ${table}`),
-    consuming: async () => {
+    rows: async (table) => await query(pool, `SELECT * FROM ${table}`),
+    isConsuming: async () => {
       await latest?.ping();
       return latest !== undefined;
     },
     async makeDue() {
-      await query(database.db.pool, `UPDATE inbox_retries SET next_attempt_at = now() WHERE state = 'retry'`);
+      await query(pool, `UPDATE inbox_retries SET next_attempt_at = now() WHERE state = 'retry'`);
     },
     async drop() {
       network.heal();
@@ -123,18 +143,23 @@ export async function createBench(): Promise<Bench> {
   };
 }
 
-/** Notes the message in the table `effects`. */
-export function noteEffect({ messageId }: HandlerContext): Outcome {
+/** Attempts due messages until none is left. */
+export async function runRetries(inbox: Inbox): Promise<void> {
+  while ((await inbox.tick()) === 'more');
+}
+
+/** An outcome whose effect records the message in the table `effects`. */
+export function recordEffect({ messageId }: HandlerContext): Outcome {
   return done(async (tx) => void (await query(tx, 'INSERT INTO effects (message_id) VALUES ($1)', [messageId])));
 }
 
-export function aHandler(handler: { type?: string; name?: string; order?: Order; decide?: Decide } = {}): Handler {
-  const { type = 'tasks.#', name = type, order = 'through_retry', decide = noteEffect } = handler;
+export function testHandler(handler: { type?: string; name?: string; order?: Order; decide?: Decide } = {}): Handler {
+  const { type = 'tasks.#', name = type, order = 'through_retry', decide = recordEffect } = handler;
   const schema = z.object({ n: z.number() });
   return defineHandler({ type, name, order, schema, handle: async (_event, context) => await decide(context) });
 }
 
-export function anEvent(event: Partial<OutgoingMessage> & { aggregateId?: string } = {}): OutgoingMessage {
+export function testEvent(event: Partial<OutgoingMessage> & { aggregateId?: string } = {}): OutgoingMessage {
   const { aggregateId = 'a', headers, routingKey = 'tasks.task.created', ...rest } = event;
   return {
     messageId: randomUUIDv7(),
@@ -147,11 +172,15 @@ export function anEvent(event: Partial<OutgoingMessage> & { aggregateId?: string
   };
 }
 
-export function someEvents(count: number, aggregateId = 'a'): OutgoingMessage[] {
-  return Array.from({ length: count }, () => anEvent({ aggregateId }));
+export function testEvents(count: number, aggregateId = 'a'): OutgoingMessage[] {
+  return Array.from({ length: count }, () => testEvent({ aggregateId }));
 }
 
-/** The headers of an event as they are kept, with what the broker said of how it came. */
-export function keptHeaders({ headers, routingKey }: OutgoingMessage): object {
+export function idsOf(events: readonly OutgoingMessage[]): string[] {
+  return events.map(({ messageId }) => messageId);
+}
+
+/** The headers of an event as they are stored, with the provenance that the broker reported. */
+export function storedHeaders({ headers, routingKey }: OutgoingMessage): object {
   return { ...headers, 'x-taskwire-provenance': { exchange: 'taskwire.events', routingKey } };
 }

@@ -1,17 +1,16 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import { letNextGoAhead } from '../retries.ts';
-import { lockOrder } from '../store.ts';
+import { letNextGoAhead, lockOrder } from '@taskwire/inbox';
 
 /** Who resolves a dead letter, and why. */
-export type Settlement = { actor: string; reason?: string | undefined };
+export type Resolution = { actor: string; reason?: string | undefined };
 
 /** `conflict`: the dead letter has already been resolved. */
-export type Settled = 'done' | 'not_found' | 'conflict';
+export type ResolveResult = 'done' | 'not_found' | 'conflict';
 
 type Letter = { message_id: string; handler: string | null; order_key: string | null };
 
 // the only statement that resolves a dead letter, so that exactly one of any number of concurrent replays and drops succeeds
-const settleLetter = `
+const resolveLetter = `
   UPDATE dead_letters
   SET state = $2, settled_at = clock_timestamp(), settled_by = $3, settled_reason = $4,
     unrouted = $2 = 'replayed' AND handler IS NULL
@@ -51,8 +50,8 @@ const makeDue = `
 const removeHeldBack = `DELETE FROM inbox_retries WHERE message_id = $1::uuid AND handler = $2 AND state = 'dead'`;
 
 /** Retries a dead letter from its first attempt, in its position within its key. It keeps its history. */
-export async function replayOne(db: Database, id: string, settlement: Settlement): Promise<Settled> {
-  return await settle(db, id, { state: 'replayed', action: 'replay' }, settlement, async (tx, letter) => {
+export async function replayOne(db: Database, id: string, resolution: Resolution): Promise<ResolveResult> {
+  return await resolve(db, id, { state: 'replayed', action: 'replay' }, resolution, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
     // without a handler there is no position yet: src/dead-letters/replay-routing.ts
     if (handler === null) return;
@@ -65,8 +64,8 @@ export async function replayOne(db: Database, id: string, settlement: Settlement
 }
 
 /** Drops a dead letter permanently, and unblocks the messages behind it. */
-export async function dropOne(db: Database, id: string, settlement: Settlement): Promise<Settled> {
-  return await settle(db, id, { state: 'dropped', action: 'drop' }, settlement, async (tx, letter) => {
+export async function dropOne(db: Database, id: string, resolution: Resolution): Promise<ResolveResult> {
+  return await resolve(db, id, { state: 'dropped', action: 'drop' }, resolution, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
     if (handler === null) return;
     await query(tx, removeHeldBack, [message_id, handler]);
@@ -74,15 +73,15 @@ export async function dropOne(db: Database, id: string, settlement: Settlement):
   });
 }
 
-async function settle(
+async function resolve(
   db: Database,
   id: string,
   { state, action }: { state: 'replayed' | 'dropped'; action: 'replay' | 'drop' },
-  { actor, reason }: Settlement,
+  { actor, reason }: Resolution,
   release: (tx: Tx, letter: Letter) => Promise<void>,
-): Promise<Settled> {
+): Promise<ResolveResult> {
   return await db.transaction(async (tx) => {
-    const [letter] = await query<Letter>(tx, settleLetter, [id, state, actor, reason]);
+    const [letter] = await query<Letter>(tx, resolveLetter, [id, state, actor, reason]);
     if (letter === undefined) {
       const known = await query(tx, 'SELECT FROM dead_letters WHERE id = $1', [id]);
       return known.length > 0 ? 'conflict' : 'not_found';
