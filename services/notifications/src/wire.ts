@@ -33,7 +33,7 @@ import { eraseExpired } from './postgres/erase.ts';
 import { deleteOldCounts, mailBudget } from './postgres/mail-budget.ts';
 import { notificationInbox, writeNotifications } from './postgres/notifications.ts';
 import { taskCache } from './postgres/task-cache.ts';
-import { contentInApp } from './app/templates/templates.ts';
+import { contentInApp } from './app/notifications/definitions.ts';
 import { planMissedWelcome } from './app/plan-missed-welcome.ts';
 
 /** The audience of Notifications, and its name as the owner of a queue. */

@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
-import { contentInApp } from '../src/app/templates/templates.ts';
+import { contentInApp } from '../src/app/notifications/definitions.ts';
 import { eraseExpired } from '../src/postgres/erase.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';

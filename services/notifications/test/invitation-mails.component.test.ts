@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { contentInApp } from '../src/app/templates/templates.ts';
+import { contentInApp } from '../src/app/notifications/definitions.ts';
 import { eraseExpired } from '../src/postgres/erase.ts';
 import { eventually, serviceHarness } from './support/service-harness.ts';
 
@@ -78,7 +78,7 @@ describe('Mails to people who are invited', () => {
     );
     await o.rows(
       `INSERT INTO deliveries (notification_id, channel, delivery_policy, state, last_error)
-       SELECT id, 'email', 'resend_once', 'failed', 'no such mailbox' FROM notifications WHERE templateData->>'linkId' IN ('29', '31')`,
+       SELECT id, 'email', 'resend_once', 'failed', 'no such mailbox' FROM notifications WHERE template_data->>'linkId' IN ('29', '31')`,
     );
     await eraseExpired(o.around.database.db, { notificationDays: 365, content: contentInApp });
     expect(await rowsOf('29')).to.have.length(1);

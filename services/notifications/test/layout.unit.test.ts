@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { layOut } from '../src/channels/email/layout.ts';
-import { say, written } from '../src/app/templates/phrase.ts';
+import { say, written } from '../src/app/notifications/phrase.ts';
 
 const publicUrl = 'https://taskwire.test/app';
 const ours = /https:\/\/taskwire\.test\/app\/tasks\/t1/g;

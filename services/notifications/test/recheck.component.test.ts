@@ -47,7 +47,7 @@ describe('An e-mail that waited', () => {
     ['was deleted', () => ({ kind: 'deleted', title: null }), 'the task was deleted'],
     ['was completed', () => ({ ...assignedTo(userId), state: 'completed' }) as TaskNow, 'the task was completed'],
     ['was cancelled', () => ({ ...assignedTo(userId), state: 'cancelled' }) as TaskNow, 'the task was cancelled'],
-    ['went to somebody else', () => assignedTo(randomUUIDv7()), 'the task is assigned to somebody else'],
+    ['went to somebody else', () => assignedTo(randomUUIDv7()), 'the task is assigned to someone else'],
   ];
   for (const [how, now, reason] of became) {
     it(`is skipped, and says why, when its task ${how} in the meantime`, async () => {

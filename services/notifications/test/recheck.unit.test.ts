@@ -10,8 +10,8 @@ const untrue = {
   deleted: 'the task was deleted',
   completed: 'the task was completed',
   cancelled: 'the task was cancelled',
-  nobody: 'the task is no longer assigned to anybody',
-  another: 'the task is assigned to somebody else',
+  nobody: 'the task is no longer assigned to anyone',
+  another: 'the task is assigned to someone else',
   again: 'the task is assigned to the recipient again',
 };
 

@@ -3,8 +3,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { TemplateData } from '../src/app/notification-types.ts';
 import { layOut } from '../src/channels/email/layout.ts';
-import { templateInput } from '../src/app/templates/template.ts';
-import { templates, contentInApp } from '../src/app/templates/templates.ts';
+import { templateInput } from '../src/app/notifications/template.ts';
+import { definitions, contentInApp } from '../src/app/notifications/definitions.ts';
 
 const templateData: TemplateData = {
   task: { id: 't1', title: 'Paint the fence', isDeleted: false },
@@ -16,15 +16,15 @@ const templateData: TemplateData = {
 };
 const publicUrl = 'https://taskwire.example/app';
 
-function mailOf(type: keyof typeof templates, changed: Partial<TemplateData> = {}) {
+function mailOf(type: keyof typeof definitions, changed: Partial<TemplateData> = {}) {
   const all = { ...templateData, ...changed };
-  const mail = templates[type].mail?.(templateInput(all));
+  const mail = definitions[type].mail?.(templateInput(all));
   if (mail === undefined) throw new Error(`${type} has no mail`);
   return layOut(mail, { publicUrl, greeted: all.recipient });
 }
 
 describe('Templates', () => {
-  for (const type of schemas.notificationTypes.filter((one) => templates[one].inApp !== undefined)) {
+  for (const type of schemas.notificationTypes.filter((one) => definitions[one].inApp !== undefined)) {
     it(`say ${type} in the app, in at most a few lines`, () => {
       const { title = '', body = '' } = contentInApp(type, templateData) ?? {};
       expect(title).to.have.length.within(5, 60);
@@ -33,7 +33,7 @@ describe('Templates', () => {
     });
   }
 
-  for (const type of schemas.notificationTypes.filter((one) => templates[one].mail !== undefined)) {
+  for (const type of schemas.notificationTypes.filter((one) => definitions[one].mail !== undefined)) {
     it(`say the same in text and HTML in the mail of ${type}, with a link`, () => {
       const { text, html } = mailOf(type);
       expect(text).to.include('Hello Ann,');
@@ -46,7 +46,7 @@ describe('Templates', () => {
   for (const type of ['security.verify_email', 'security.reset_password'] as const) {
     it(`say ${type} by mail alone, with the whole link, and until when it works`, () => {
       const link = 'https://taskwire.example/oidc/account/verify?token=twl_x&y';
-      const template = templates[type];
+      const template = definitions[type];
       const mail = template.linkMail?.({ email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z' });
       const { text, html } = layOut(mail!, { publicUrl });
       expect(template.inApp).to.equal(undefined);
@@ -58,7 +58,7 @@ describe('Templates', () => {
   }
 
   it('do not send a mail to welcome somebody: the one mail of a new account verifies its address', () => {
-    expect(templates['user.welcome'].mail ?? templates['user.welcome'].linkMail).to.equal(undefined);
+    expect(definitions['user.welcome'].mail ?? definitions['user.welcome'].linkMail).to.equal(undefined);
   });
 
   for (const type of ['security.confirm_email', 'security.email_changed'] as const) {
@@ -66,7 +66,7 @@ describe('Templates', () => {
       const link = 'https://taskwire.example/oidc/account/confirm_email?token=twl_x';
       const requested = { at: '2026-11-20T20:15:42.123456Z', by: 'account_holder', network: null, browser: 'Firefox' };
       const given = { email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z', requested };
-      const { text, html } = layOut(templates[type].linkMail!(given), { publicUrl });
+      const { text, html } = layOut(definitions[type].linkMail!(given), { publicUrl });
       expect(text).to.include(`: ${link}\n`).and.include('until 2026-11-21 20:15 UTC');
       expect(text).to.include('on 2026-11-20 20:15 UTC with Firefox');
       for (const said of [text, html]) expect(said).not.to.include('Ann').and.not.to.include('Mia');
@@ -80,7 +80,7 @@ describe('Templates', () => {
     );
     const forGood = mailOf('security.account_deleted', { restorableUntil: null });
     expect(forGood.text).to.include('cannot be restored').and.not.to.include('until');
-    expect(templates['security.account_deleted'].inApp).to.equal(undefined);
+    expect(definitions['security.account_deleted'].inApp).to.equal(undefined);
   });
 
   it('tell admins who made whom an administrator, also when they did it themselves, or nobody who was logged in', () => {
@@ -104,7 +104,7 @@ describe('Templates', () => {
   });
 
   it('do not send a mail when a task is started', () => {
-    expect(templates['task.started'].mail).to.equal(undefined);
+    expect(definitions['task.started'].mail).to.equal(undefined);
   });
 
   it('name Taskwire as the one who did what no person did', () => {

@@ -48,7 +48,7 @@ describe('What happens to a task while its mail waits', () => {
     Object.assign(o.task, { assigneeId: o.ben.id, version: 2 });
     await retried();
     expect(await deliveries()).to.deep.equal([
-      { type: 'task.assigned', state: 'skipped', last_error: 'the task is assigned to somebody else' },
+      { type: 'task.assigned', state: 'skipped', last_error: 'the task is assigned to someone else' },
     ]);
   });
 

@@ -16,7 +16,7 @@ import { checkEvents } from './events.ts';
 import { checkMailOrder } from './mail-order.ts';
 import { checkMails } from './mails.ts';
 import { checkReads } from './reads.ts';
-import { checkTold } from './told.ts';
+import { checkNotified } from './notified.ts';
 import type { Violation } from './violation.ts';
 
 /** All violations shown by the evidence; the same evidence gives the same violations. */
@@ -27,7 +27,7 @@ export function check(evidence: Evidence): Violation[] {
     checkReads,
     checkEvents,
     checkConsumption,
-    checkTold,
+    checkNotified,
     checkMails,
     checkMailOrder,
     checkDirectories,

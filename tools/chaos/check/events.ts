@@ -1,6 +1,6 @@
 import type { Evidence, LinkRow, RecordedEvent, UserRow } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
-import { accountNotices } from './told.ts';
+import { accountNotices } from './notified.ts';
 import { taskHistories, type TaskHistory } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
 
@@ -19,9 +19,9 @@ export function checkEvents(evidence: Evidence): Violation[] {
   const known = new Set([...world.tasks, ...world.users, ...world.links].map(({ id }) => id));
   const strangers = [...published.keys()].filter((id) => !known.has(id));
   return [
-    ...broken('every change is told once', changedCopies(evidence.events)),
+    ...broken('every change is published once', changedCopies(evidence.events)),
     ...broken(
-      'every change is told once',
+      'every change is published once',
       strangers.map((id) => `events tell of ${id}, which is not there`),
     ),
     ...[...taskHistories(evidence).values()].flatMap((history) =>
@@ -29,14 +29,14 @@ export function checkEvents(evidence: Evidence): Violation[] {
     ),
     ...world.users.flatMap((user) => checkUser(user, published.get(user.id) ?? [])),
     ...broken(
-      'every change is told once',
+      'every change is published once',
       world.links.map((link) => untoldLink(link, published.get(link.id) ?? [])),
     ),
     ...broken(
-      'every change is told once',
+      'every change is published once',
       world.users.map((user) => untoldEnd(user, ends)),
     ),
-    ...broken('every change is told once', faultyNotices(world.users, notices, published)),
+    ...broken('every change is published once', faultyNotices(world.users, notices, published)),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
   ];
 }
@@ -66,10 +66,10 @@ function checkTask({ task, versions }: TaskHistory, published: readonly Recorded
   if (place !== undefined) {
     const [wanted, got] = [expected[place], told[place]];
     const text = `task ${task.id}: event ${place + 1} of ${expected.length} should be ${wanted ? `${wanted.type} (version ${wanted.version})` : 'none'}, it is ${got ? label(got) : 'missing'}`;
-    return broken('every change is told once', [text]);
+    return broken('every change is published once', [text]);
   }
   const apart = expected.findIndex(({ at }, i) => Math.abs(Date.parse(told[i]!.timestamp) - Date.parse(at)) > 1);
-  return broken('every change is told once', [
+  return broken('every change is published once', [
     apart >= 0 && `task ${task.id}: ${label(told[apart]!)} is not of the time of its change (${expected[apart]!.at})`,
   ]);
 }
@@ -83,7 +83,7 @@ function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violatio
   });
   const got = told.map(({ type }) => type);
   const text = `user ${user.id} (${user.email}), version ${user.version}: events ${got.join(', ')}`;
-  return broken('every change is told once', [
+  return broken('every change is published once', [
     got.join() !== expected.join() && text,
     got.join() === expected.join() &&
       told.at(-1)!.timestamp !== user.updated_at &&

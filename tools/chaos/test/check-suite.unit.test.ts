@@ -36,12 +36,12 @@ describe('the checker of chaos runs, of mailed links,', () => {
       withLink(run);
       run.events.pop();
     });
-    expect(untold).include('every change is told once');
+    expect(untold).include('every change is published once');
     const unmailed = brokenBy((run) => {
       withLink(run);
       run.world.notifications.pop();
     });
-    expect(unmailed).include('everybody is told once');
+    expect(unmailed).include('each recipient is notified once');
   });
 
   it('finds one that was skipped while it worked, and only then', () => {
@@ -76,8 +76,8 @@ describe('the checker of chaos runs, of ends of access,', () => {
   });
 
   it('finds one that was never told of, or of another time', () => {
-    expect(brokenBy(ending(null))).deep.equal(['every change is told once']);
-    expect(brokenBy(ending('2026-11-20T10:00:04.000000Z'))).deep.equal(['every change is told once']);
+    expect(brokenBy(ending(null))).deep.equal(['every change is published once']);
+    expect(brokenBy(ending('2026-11-20T10:00:04.000000Z'))).deep.equal(['every change is published once']);
   });
 });
 

@@ -9,12 +9,12 @@ describe('the checker of chaos runs', () => {
         run.events = run.events.filter(({ messageId }) => messageId !== ids.changed);
         run.world.inbox = run.world.inbox.filter(({ message_id }) => message_id !== ids.changed);
       });
-      expect(rules).deep.equal(['every change is told once']);
+      expect(rules).deep.equal(['every change is published once']);
     });
 
     it('one that was published under two ids', () => {
       const rules = brokenBy(({ events }) => void events.push({ ...events[5]!, messageId: 'another' }));
-      expect(rules).include('every change is told once');
+      expect(rules).include('every change is published once');
     });
 
     it('nothing wrong with one that was published again under its id', () => {
@@ -22,11 +22,11 @@ describe('the checker of chaos runs', () => {
     });
 
     it('one that names somebody else', () => {
-      expect(brokenBy(({ events }) => void (events[4]!.named = mia))).include('every change is told once');
+      expect(brokenBy(({ events }) => void (events[4]!.named = mia))).include('every change is published once');
     });
 
     it('a change of a user that was not told', () => {
-      expect(brokenBy(({ world }) => void (world.users[1]!.version = 2))).include('every change is told once');
+      expect(brokenBy(({ world }) => void (world.users[1]!.version = 2))).include('every change is published once');
     });
 
     it('two of one task in the wrong order', () => {
@@ -77,7 +77,7 @@ describe('the checker of chaos runs', () => {
   });
 
   describe('finds of notifications', () => {
-    const rule = 'everybody is told once';
+    const rule = 'each recipient is notified once';
 
     it('one that is missing', () => {
       expect(brokenBy(({ world }) => void world.notifications.splice(2, 1))).include(rule);
@@ -137,8 +137,8 @@ describe('the checker of chaos runs', () => {
     it('a deletion that the former owner was not notified of, or that no event told of', () => {
       expect(brokenBy(deletion())).not.include(rule);
       expect(brokenBy(deletion('notification'))).include(rule);
-      expect(brokenBy(deletion())).not.include('every change is told once');
-      expect(brokenBy(deletion('event'))).include('every change is told once');
+      expect(brokenBy(deletion())).not.include('every change is published once');
+      expect(brokenBy(deletion('event'))).include('every change is published once');
     });
 
     it('a notification of another role when there was no change', () => {
@@ -146,7 +146,7 @@ describe('the checker of chaos runs', () => {
         const notice = { type: 'auth.account.role_changed', aggregateId: 'notice', actor: mia, named: ann };
         events.push({ ...notice, messageId: 'notice', timestamp: '2026-11-20T10:00:09.000000Z' });
       });
-      expect(rules).include('every change is told once').and.include(rule);
+      expect(rules).include('every change is published once').and.include(rule);
     });
 
     it('two that stand in the wrong order', () => {

@@ -1,7 +1,7 @@
 import { sends, type Channel } from './channel.ts';
 import type { TemplateData, NotificationType } from './notification-types.ts';
 import type { NewNotification } from './ports.ts';
-import { deliveryPolicies } from './rules.ts';
+import { definitions } from './notifications/definitions.ts';
 
 /** The text of a notification in the app; null for a type that isn't shown there. */
 export type ContentOf = (type: NotificationType, templateData: TemplateData) => NewNotification['content'];
@@ -18,7 +18,7 @@ export function notificationBuilder(content: ContentOf, channels: readonly Chann
     ...about,
     content: content(about.type, about.templateData),
     taskId: about.templateData.task?.id ?? null,
-    deliveryPolicy: deliveryPolicies[about.type],
+    deliveryPolicy: definitions[about.type].deliveryPolicy,
     channels: channels
       .filter((channel) => channel.supports(about.type))
       .map((channel) => ({ name: channel.name, state: sends(channel) ? 'pending' : 'sent' })),

@@ -20,7 +20,7 @@ export type DeliveryPolicy = 'keep_unknown' | 'resend_once';
  */
 export type MailKind = 'task' | 'link' | 'security' | 'undo';
 
-/** The data that templates are filled with, stored with the notification. */
+/** The data that definitions are filled with, stored with the notification. */
 export type TemplateData = {
   /** Null when the notification isn't about a task. */
   task: { id: string; title: string; isDeleted: boolean } | null;

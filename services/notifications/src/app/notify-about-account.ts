@@ -1,7 +1,8 @@
 import type { BuildNotification } from './build-notification.ts';
 import type { TemplateData, NotificationType } from './notification-types.ts';
 import type { FindAccountHolder, FindUser, Plan, Unavailable } from './ports.ts';
-import { reachesTheDeleted } from './rules.ts';
+import type { AccountDetails } from './notifications/definition.ts';
+import { reachesDeletedUsers } from './notifications/definitions.ts';
 
 type Needs = {
   findUser: FindUser;
@@ -11,19 +12,7 @@ type Needs = {
 };
 
 /** An account event to report to one user. */
-export type AboutAccount = {
-  userId: string;
-  type: NotificationType;
-  linkId?: string;
-  /** The actor, when the event names one; null for the command line. */
-  actorId?: string | null;
-  /** The other user that the notification is about. */
-  subjectId?: string;
-  role?: string;
-  /** The time at which a deletion was committed. */
-  deletedAt?: string;
-  restorableUntil?: string | null;
-};
+export type AboutAccount = { userId: string; type: NotificationType } & AccountDetails;
 
 /** Plans the notification of one user. A user who has since been deleted is notified only of the deletion itself. */
 export function notifyAboutAccount({ findUser, findAccountHolder, buildNotification }: Needs) {
@@ -36,7 +25,7 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
       case 'not_found':
         return { kind: 'impossible', reason: `Auth does not know the user ${userId}` };
       case 'deleted':
-        if (!reachesTheDeleted(type) || person.email === '') return { kind: 'notify', notifications: [] };
+        if (!reachesDeletedUsers(type) || person.email === '') return { kind: 'notify', notifications: [] };
         if (person.name === null || person.email === null) {
           return { kind: 'retry_later', reason: 'the name of the deleted user is not known yet' };
         }

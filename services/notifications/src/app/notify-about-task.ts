@@ -1,7 +1,8 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { BuildNotification } from './build-notification.ts';
 import type { FindUser, FindTask, User, Plan } from './ports.ts';
-import { audienceOf, rules, type NotifiedEventType } from './rules.ts';
+import type { Audience, NotifiedEventType } from './notifications/definition.ts';
+import { taskNotifications } from './notifications/definitions.ts';
 
 type Needs = { findTask: FindTask; findUser: FindUser; buildNotification: BuildNotification };
 
@@ -13,8 +14,10 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
     eventId: string,
     signal: AbortSignal,
   ): Promise<Plan> => {
-    const rule = rules[eventType];
-    const notifiesNoOne = !rule.recipients.includes('creator') && audienceOf(eventType, event, undefined).length === 0;
+    const notification = taskNotifications.get(eventType);
+    if (notification === undefined) return { kind: 'notify', notifications: [] };
+    const notifiesNoOne =
+      !notification.audience.includes('creator') && recipientsOf(notification.audience, event, undefined).length === 0;
     if (notifiesNoOne) return { kind: 'notify', notifications: [] };
 
     const task = await findTask(event.task_uuid, event.timestamp, signal);
@@ -25,11 +28,11 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
       return { kind: 'impossible', reason: `Tasks does not know the task ${event.task_uuid}` };
     // a task deleted before this service first saw it never caused a notification, so its end isn't news either
     const { title } = task;
-    if (title === null || (task.kind === 'deleted' && rule.whenDeleted === 'skip'))
+    if (title === null || (task.kind === 'deleted' && notification.whenDeleted === 'skip'))
       return { kind: 'notify', notifications: [] };
 
     const recipients: User[] = [];
-    for (const id of audienceOf(eventType, event, task.creatorId ?? undefined)) {
+    for (const id of recipientsOf(notification.audience, event, task.creatorId ?? undefined)) {
       const person = await findUser(id);
       if (person.kind === 'unavailable') return later(person);
       // the event names this user, so they exist: an unknown user must not be treated as "nobody to notify"
@@ -46,7 +49,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
         buildNotification({
           eventId,
           userId: recipient.id,
-          type: rule.type,
+          type: notification.type,
           actorId: event.actor,
           happenedAt: event.timestamp,
           templateData: {
@@ -68,4 +71,22 @@ async function nameOf(id: string, findUser: FindUser): Promise<string> {
 
 function later({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number | undefined }): Plan {
   return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
+}
+
+/**
+ * The distinct users to notify of an event, without its actor. `creatorId` is undefined when the task is no longer
+ * known.
+ */
+export function recipientsOf(
+  audience: readonly Audience[],
+  event: EventPayload<NotifiedEventType>,
+  creatorId: string | undefined,
+): string[] {
+  const users: Readonly<Record<Audience, string | null | undefined>> = { named: namedIn(event), creator: creatorId };
+  const ids = new Set(audience.map((one) => users[one]));
+  return [...ids].filter((id): id is string => typeof id === 'string' && id !== event.actor);
+}
+
+function namedIn(event: EventPayload<NotifiedEventType>): string | null {
+  return 'unassigned_from' in event ? event.unassigned_from : event.assigned_to;
 }

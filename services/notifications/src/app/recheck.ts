@@ -1,7 +1,7 @@
 import type { Delivery } from './channel.ts';
 import type { TemplateData, NotificationType } from './notification-types.ts';
 import type { FindTaskNow, TaskNow } from './ports.ts';
-import { endsWithItsTask } from './rules.ts';
+import { definitions } from './notifications/definitions.ts';
 
 /**
  * Whether a delivery is still worth sending when its turn comes. `doubt` says why that couldn't be checked; the
@@ -56,18 +56,10 @@ function currentData(templateData: TemplateData, now: TaskNow): TemplateData {
   };
 }
 
-/**
- * Why a notification is obsolete given the current state of its task; undefined if it is still worth sending.
- * Unassignment and completion still matter later; new work doesn't.
- */
+/** Says why a notification is obsolete given the current state of its task; undefined if it is still worth sending. */
 export function obsoleteReason(type: NotificationType, recipientId: string | null, now: TaskNow): string | undefined {
-  if (now.kind === 'deleted') return endsWithItsTask(type) ? 'the task was deleted' : undefined;
-  const { state, assigneeId } = now;
-  const isOpen = state === 'assigned' || state === 'in_progress';
-  if (type === 'task.unassigned')
-    return isOpen && assigneeId === recipientId ? 'the task is assigned to the recipient again' : undefined;
-  if (type !== 'task.assigned') return undefined;
-  if (state === 'completed' || state === 'cancelled') return `the task was ${state}`;
-  if (state === 'draft') return 'the task is no longer assigned to anybody';
-  return assigneeId !== null && assigneeId !== recipientId ? 'the task is assigned to somebody else' : undefined;
+  const definition = definitions[type];
+  if (definition.about !== 'task') return undefined;
+  if (now.kind === 'deleted') return definition.whenDeleted === 'skip' ? 'the task was deleted' : undefined;
+  return definition.obsoleteReason?.(now, recipientId);
 }

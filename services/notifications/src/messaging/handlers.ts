@@ -4,7 +4,8 @@ import type { Tx } from '@taskwire/postgres';
 import { z } from 'zod';
 import type { NewNotification, Plan } from '../app/ports.ts';
 import type { AboutAccount } from '../app/notify-about-account.ts';
-import { rules, type NotifiedEventType } from '../app/rules.ts';
+import type { NotifiedEventType } from '../app/notifications/definition.ts';
+import { isNotified, taskNotifications } from '../app/notifications/definitions.ts';
 import { accountHandlers } from './account-handlers.ts';
 import { outcomeOf } from './outcome-of.ts';
 
@@ -33,7 +34,7 @@ export function handlers(useCases: UseCases): Handler[] {
  */
 function notify(useCases: UseCases): Handler {
   return defineHandler({
-    type: Object.keys(rules),
+    type: [...taskNotifications.keys()],
     name: 'tell',
     // each type has its own schema, below
     schema: z.unknown(),
@@ -48,10 +49,6 @@ function notify(useCases: UseCases): Handler {
       return outcomeOf(plan, useCases.writeNotifications);
     },
   });
-}
-
-function isNotified(type: string): type is NotifiedEventType {
-  return Object.hasOwn(rules, type);
 }
 
 function welcome(useCases: UseCases): Handler {

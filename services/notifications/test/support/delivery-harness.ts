@@ -10,7 +10,7 @@ import type { MailBudgetSettings } from '../../src/app/mail-budget.ts';
 import type { NotificationType } from '../../src/app/notification-types.ts';
 import type { FindLink, FindUser, FindTaskNow } from '../../src/app/ports.ts';
 import { recheck } from '../../src/app/recheck.ts';
-import { contentInApp } from '../../src/app/templates/templates.ts';
+import { contentInApp } from '../../src/app/notifications/definitions.ts';
 import { email } from '../../src/channels/email/email.ts';
 import { inApp } from '../../src/channels/in-app.ts';
 import { migrations } from '../../src/migrations.ts';

@@ -3,10 +3,10 @@ import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handoff, AttemptResult } from '../../app/channel.ts';
 import { warnings, type Counted, type MailBudget } from '../../app/mail-budget.ts';
 import type { FindAccountHolder, FindLink, FindUser, User, Unavailable } from '../../app/ports.ts';
-import { mailKinds, reachesTheDeleted } from '../../app/rules.ts';
 import { harmless, layOut } from './layout.ts';
-import { templates } from '../../app/templates/templates.ts';
-import { templateInput, type Mail, type Template } from '../../app/templates/template.ts';
+import { definitions, reachesDeletedUsers } from '../../app/notifications/definitions.ts';
+import type { NotificationDefinition } from '../../app/notifications/definition.ts';
+import { templateInput, type Mail } from '../../app/notifications/template.ts';
 import { delayEndOfData } from './delay-end-of-data.ts';
 import { resultOf } from './smtp-result.ts';
 
@@ -43,7 +43,7 @@ const idleMs = 30_000;
  * `name` is absent unless the address is known to be the user's: otherwise a stranger would receive user-written text.
  */
 type Recipient = { address: string; isVerified: boolean; name?: string };
-type LinkMail = NonNullable<Template['linkMail']>;
+type LinkMail = NonNullable<NotificationDefinition['linkMail']>;
 
 /**
  * Delivers e-mail over SMTP: at least once as far as the outcome is known, with an explicit `unknown` where it isn't.
@@ -78,7 +78,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       deliveryId: delivery.id,
       userId: delivery.userId,
       address: to.address,
-      kind: mailKinds[delivery.type],
+      kind: definitions[delivery.type].mailKind,
       isVerified: to.isVerified,
       callerId: delivery.actorId,
     });
@@ -112,7 +112,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       case 'user':
         return await send(delivery, recipientOf(person.email, person), mail, handoff);
       case 'deleted':
-        if (!reachesTheDeleted(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
+        if (!reachesDeletedUsers(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
         if (person.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
         if (person.email === null) return { kind: 'retry', detail: 'the address of the deleted user is not known yet' };
         return await send(delivery, formerOwner(person.email, person, delivery), mail, handoff);
@@ -126,7 +126,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   /** The recipient's user; `unheard_of` for a recipient without an account. */
   async function recipientIn({ userId, type }: Delivery): ReturnType<FindUser> {
     if (userId === null) return { kind: 'not_found' };
-    return await (mailKinds[type] === 'task' ? options.findUser : options.findAccountHolder)(userId);
+    return await (definitions[type].about === 'task' ? options.findUser : options.findAccountHolder)(userId);
   }
 
   /** Requests the link now, for this attempt only, and sends it to the address that it was created for. */
@@ -140,7 +140,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
         if (person.kind === 'unavailable') return later(person);
         const to = recipientOf(answer.email, person);
         // a warning with a link goes to an address that the account has, or had until the change that it warns about
-        const isVerified = to.isVerified || warnings.includes(mailKinds[delivery.type]);
+        const isVerified = to.isVerified || warnings.includes(definitions[delivery.type].mailKind);
         return await send(delivery, { ...to, isVerified }, linkMail(answer), handoff);
       }
       case 'ended':
@@ -152,9 +152,9 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
 
   return {
     name: 'email',
-    supports: (type) => templates[type].mail !== undefined || templates[type].linkMail !== undefined,
+    supports: (type) => definitions[type].mail !== undefined || definitions[type].linkMail !== undefined,
     async deliver(delivery, handoff) {
-      const { mail, linkMail } = templates[delivery.type];
+      const { mail, linkMail } = definitions[delivery.type];
       if (linkMail !== undefined) return await sendLink(delivery, linkMail, handoff);
       if (mail !== undefined) return await sendToUser(delivery, mail(templateInput(delivery.templateData)), handoff);
       return { kind: 'refused', detail: `${delivery.type} has no e-mail` };

@@ -1,6 +1,6 @@
 import { hasHiddenCharacter, withoutInvisible, withoutLinks } from '@taskwire/text';
-import { render, say, written, type Phrase } from '../../app/templates/phrase.ts';
-import type { Mail } from '../../app/templates/template.ts';
+import { render, say, written, type Phrase } from '../../app/notifications/phrase.ts';
+import type { Mail } from '../../app/notifications/template.ts';
 
 /** A mail ready to be sent. */
 export type LaidOutMail = { subject: string; text: string; html: string };

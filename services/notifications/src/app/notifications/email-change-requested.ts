@@ -1,7 +1,12 @@
-import type { Template } from './template.ts';
+import { defineAccountNotification } from './definition.ts';
 
 /** Sent to the current address before anything has changed. */
-export const emailChangeRequested: Template = {
+export const emailChangeRequested = defineAccountNotification({
+  event: 'auth.account.email_change_requested',
+  recipient: 'the user',
+  mailKind: 'security',
+  read: () => ({}),
+  handlerName: 'warn the old address',
   inApp: () => ({
     title: 'A new e-mail address was requested',
     body: 'It replaces your current address once it is confirmed. If this was not you, set a new password now: that cancels the change.',
@@ -14,4 +19,4 @@ export const emailChangeRequested: Template = {
     ],
     link: { label: 'This was not me: set a new password', path: '/oidc/account/forgot' },
   }),
-};
+});

@@ -1,6 +1,10 @@
-import type { Template } from './template.ts';
+import { defineAccountNotification } from './definition.ts';
 
-export const passwordChanged: Template = {
+export const passwordChanged = defineAccountNotification({
+  event: 'auth.account.password_changed',
+  recipient: 'the user',
+  mailKind: 'security',
+  read: () => ({}),
   inApp: () => ({
     title: 'Your password was changed',
     body: 'You were logged out everywhere else. If this was not you, set a new password now.',
@@ -14,4 +18,4 @@ export const passwordChanged: Template = {
     // a page of Auth, at its path behind the gateway
     link: { label: 'This was not me: set a new password', path: '/oidc/account/forgot' },
   }),
-};
+});

@@ -1,7 +1,11 @@
-import type { Template } from './template.ts';
+import { defineAccountNotification, linkOf } from './definition.ts';
 import { timeInWords } from './wording.ts';
 
-export const resetPassword: Template = {
+export const resetPassword = defineAccountNotification({
+  event: 'auth.account.password_reset_requested',
+  recipient: 'the address of the link',
+  mailKind: 'link',
+  read: linkOf,
   linkMail: ({ link, expiresAt }) => ({
     subject: 'Set a new password',
     paragraphs: [
@@ -10,4 +14,4 @@ export const resetPassword: Template = {
     ],
     link: { label: 'Set a new password', href: link },
   }),
-};
+});

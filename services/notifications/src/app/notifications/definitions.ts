@@ -14,13 +14,14 @@ import { taskCancelled } from './task-cancelled.ts';
 import { taskCompleted } from './task-completed.ts';
 import { taskStarted } from './task-started.ts';
 import { taskUnassigned } from './task-unassigned.ts';
+import type { NotificationDefinition, NotifiedEventType, TaskNotification } from './definition.ts';
 import { plain, written } from './phrase.ts';
-import { templateInput, type Template } from './template.ts';
+import { templateInput } from './template.ts';
 import { userWelcome } from './user-welcome.ts';
 import { verifyEmail } from './verify-email.ts';
 
-/** The template of each type of notification. */
-export const templates: Readonly<Record<NotificationType, Template>> = {
+/** Every type of notification. The contract lists the same types. */
+export const definitions: Readonly<Record<NotificationType, NotificationDefinition>> = {
   'task.assigned': taskAssigned,
   'task.unassigned': taskUnassigned,
   'task.started': taskStarted,
@@ -47,6 +48,27 @@ export function contentInApp(
   type: NotificationType,
   templateData: TemplateData,
 ): { title: string; body: string } | null {
-  const content = templates[type].inApp?.(templateInput(templateData), written(templateData.recipient));
+  const content = definitions[type].inApp?.(templateInput(templateData), written(templateData.recipient));
   return content === undefined ? null : { title: plain(content.title), body: plain(content.body) };
+}
+
+const entries = Object.entries(definitions) as [NotificationType, NotificationDefinition][];
+
+/** The notification of each task event that notifies someone. */
+export const taskNotifications: ReadonlyMap<string, TaskNotification & { type: NotificationType }> = new Map(
+  entries.flatMap(([type, one]) => (one.about === 'task' ? [[one.event, { ...one, type }] as const] : [])),
+);
+
+/** The notifications of account events, without those that have their own handlers. */
+export const accountNotifications = entries.flatMap(([type, one]) =>
+  one.about === 'account' && one.read !== undefined ? [{ ...one, type, read: one.read }] : [],
+);
+
+export function isNotified(eventType: string): eventType is NotifiedEventType {
+  return taskNotifications.has(eventType);
+}
+
+export function reachesDeletedUsers(type: NotificationType): boolean {
+  const definition = definitions[type];
+  return definition.about === 'account' && definition.reachesDeletedUsers === true;
 }

@@ -1,11 +1,15 @@
-import type { Template } from './template.ts';
+import { defineAccountNotification, linkOf } from './definition.ts';
 import { requestInWords, timeInWords } from './wording.ts';
 
 /**
  * The address may belong to a person unrelated to the account, so the mail contains no text written by the account's
  * holder.
  */
-export const confirmEmail: Template = {
+export const confirmEmail = defineAccountNotification({
+  event: 'auth.account.email_change_requested',
+  recipient: 'the new address',
+  mailKind: 'link',
+  read: linkOf,
   linkMail: ({ link, expiresAt, requested }) => ({
     subject: 'Confirm your new e-mail address',
     paragraphs: [
@@ -14,4 +18,4 @@ export const confirmEmail: Template = {
     ],
     link: { label: 'Confirm the address', href: link },
   }),
-};
+});

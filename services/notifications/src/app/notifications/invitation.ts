@@ -1,7 +1,10 @@
-import type { Template } from './template.ts';
+import { defineNotificationWithHandler } from './definition.ts';
 import { timeInWords } from './wording.ts';
 
-export const invitation: Template = {
+export const invitation = defineNotificationWithHandler({
+  event: 'auth.account.invitation_requested',
+  recipient: 'the address of the link',
+  mailKind: 'link',
   linkMail: ({ link, expiresAt }) => ({
     subject: 'You have been invited to Taskwire',
     paragraphs: [
@@ -10,4 +13,4 @@ export const invitation: Template = {
     ],
     link: { label: 'Create your account', href: link },
   }),
-};
+});

@@ -1,8 +1,12 @@
-import type { Template } from './template.ts';
+import { defineAccountNotification, linkOf } from './definition.ts';
 import type { AccountLink } from '../ports.ts';
 import { requestInWords, timeInWords } from './wording.ts';
 
-export const verifyEmail: Template = {
+export const verifyEmail = defineAccountNotification({
+  event: 'auth.account.verification_requested',
+  recipient: 'the address of the link',
+  mailKind: 'link',
+  read: linkOf,
   linkMail: (accountLink) => ({
     subject: 'Verify your e-mail address',
     paragraphs: [
@@ -12,7 +16,7 @@ export const verifyEmail: Template = {
     ],
     link: { label: 'Verify the address', href: accountLink.link },
   }),
-};
+});
 
 function story({ requested }: AccountLink): string {
   const when = requestInWords(requested);

@@ -1,5 +1,4 @@
 import type { TemplateData } from '../notification-types.ts';
-import type { AccountLink } from '../ports.ts';
 import { written, type Phrase, type Written } from './phrase.ts';
 
 /**
@@ -13,7 +12,7 @@ export type Mail = {
   link: { label: string; path: string } | { label: string; href: string };
 };
 
-/** The data for templates. It lacks the recipient's name, because mails to unverified addresses must not contain it. */
+/** The data for definitions. It lacks the recipient's name, because mails to unverified addresses must not contain it. */
 export type TemplateInput = {
   task: { id: string; title: Written; isDeleted: boolean } | null;
   actor: Written | null;
@@ -27,18 +26,7 @@ export type TemplateInput = {
   restorableUntil: string | null;
 };
 
-/** The text of one type of notification on each channel. The type is not delivered on a missing channel. */
-export type Template = {
-  inApp?(told: TemplateInput, recipient: Written): { title: Phrase; body: Phrase };
-  mail?(told: TemplateInput): Mail;
-  /**
-   * Replaces `mail` for mails with a link from Auth. The link is created when the mail is sent, which goes to the
-   * address of the link. Such a mail contains no user-written text.
-   */
-  linkMail?(link: AccountLink): Mail;
-};
-
-/** Marks the user-written parts in the templateData of a notification. */
+/** Marks the user-written parts in the data of a notification. */
 export function templateInput({ task, actor, isOwnAct, subject, role, restorableUntil }: TemplateData): TemplateInput {
   return {
     task: task === null ? null : { ...task, title: written(task.title) },

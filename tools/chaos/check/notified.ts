@@ -11,12 +11,12 @@ type Audience = 'named' | 'creator';
  * The recipients of each event's notification. If the task was deleted before they could be notified, some notifications no longer matter: those
  * about work to be done, and everything about a task that no one had been notified of before.
  */
-const rules: Record<string, { tell: Audience[]; ofDeletedToo: Audience[] }> = {
-  'tasks.task.assigned': { tell: ['named'], ofDeletedToo: [] },
-  'tasks.task.unassigned': { tell: ['named'], ofDeletedToo: ['named'] },
-  'tasks.task.started': { tell: ['creator'], ofDeletedToo: [] },
-  'tasks.task.completed': { tell: ['creator'], ofDeletedToo: [] },
-  'tasks.task.cancelled': { tell: ['creator', 'named'], ofDeletedToo: ['named'] },
+export const taskNotices: Record<string, { audience: Audience[]; ofDeletedToo: Audience[] }> = {
+  'tasks.task.assigned': { audience: ['named'], ofDeletedToo: [] },
+  'tasks.task.unassigned': { audience: ['named'], ofDeletedToo: ['named'] },
+  'tasks.task.started': { audience: ['creator'], ofDeletedToo: [] },
+  'tasks.task.completed': { audience: ['creator'], ofDeletedToo: [] },
+  'tasks.task.cancelled': { audience: ['creator', 'named'], ofDeletedToo: ['named'] },
 };
 
 /** Events that notify one user of something about their account, with the type of the notification. */
@@ -27,10 +27,13 @@ export const accountNotices: Readonly<Record<string, string>> = {
   'auth.account.admin_added': 'security.admin_added',
 };
 
-const linkTypes = { verify_email: 'security.verify_email', reset_password: 'security.reset_password' } as const;
+export const linkNotices = {
+  verify_email: 'security.verify_email',
+  reset_password: 'security.reset_password',
+} as const;
 
 /** Exactly one in-app notification for each event and recipient, none for the actor, in the order of the task. */
-export function checkTold({ events, injections, world }: Evidence): Violation[] {
+export function checkNotified({ events, injections, world }: Evidence): Violation[] {
   const tasks = new Map(world.tasks.map((task) => [task.id, task]));
   const links = new Map(world.links.map((link) => [link.id, link]));
   const isDeleted = new Map(world.users.map((user) => [user.id, user.is_deleted]));
@@ -41,12 +44,12 @@ export function checkTold({ events, injections, world }: Evidence): Violation[] 
   const strays = world.notifications.filter(({ event_id }) => !publishedIds.has(event_id) && !poison.has(event_id));
 
   const receivedAt = new Map(world.inbox.map((row) => [`${row.service} ${row.message_id}`, row.received_at]));
-  const toldOf = Map.groupBy(world.notifications, ({ task_id }) => task_id);
+  const notifiedOf = Map.groupBy(world.notifications, ({ task_id }) => task_id);
 
   /** Whether anyone had been notified of the task by the time the event was received. */
   function isKnown(event: RecordedEvent): boolean {
     const received = receivedAt.get(`notifications ${event.messageId}`) ?? '';
-    return (toldOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
+    return (notifiedOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
   }
 
   function expected(event: RecordedEvent): Expected[] {
@@ -61,31 +64,34 @@ export function checkTold({ events, injections, world }: Evidence): Violation[] 
     }
     const link = links.get(event.aggregateId);
     if (link !== undefined)
-      return [{ type: linkTypes[link.purpose], userId: link.user_id, need: need(link.user_id, true) }];
-    const rule = rules[event.type];
+      return [{ type: linkNotices[link.purpose], userId: link.user_id, need: need(link.user_id, true) }];
+    const rule = taskNotices[event.type];
     const task = tasks.get(event.aggregateId);
     if (rule === undefined || task === undefined) return [];
     const people = { named: event.named, creator: task.creator_id };
     const sure = (audience: Audience) => !task.is_deleted || (rule.ofDeletedToo.includes(audience) && isKnown(event));
-    const told = new Map<string, Expected>();
-    for (const audience of rule.tell) {
+    const expectedOf = new Map<string, Expected>();
+    for (const audience of rule.audience) {
       const userId = people[audience];
       if (userId === null || userId === event.actor) continue;
       const one = { type: event.type.replace('tasks.', ''), userId, need: need(userId, sure(audience)) } as const;
-      if (told.get(userId)?.need !== 'must') told.set(userId, one);
+      if (expectedOf.get(userId)?.need !== 'must') expectedOf.set(userId, one);
     }
-    return [...told.values()];
+    return [...expectedOf.values()];
   }
 
   return [
     ...broken(
-      'everybody is told once',
+      'each recipient is notified once',
       strays.map(
-        (one) => `notification ${one.id} (${one.type}) tells of message ${one.event_id}, which nobody published`,
+        (one) => `notification ${one.id} (${one.type}) is about message ${one.event_id}, which no service published`,
       ),
     ),
     ...published.flatMap((event) =>
-      broken('everybody is told once', compareTold(event, expected(event), byEvent.get(event.messageId) ?? [])),
+      broken(
+        'each recipient is notified once',
+        compareNotified(event, expected(event), byEvent.get(event.messageId) ?? []),
+      ),
     ),
     ...broken(
       'an inbox has the order of the activity log',
@@ -94,7 +100,7 @@ export function checkTold({ events, injections, world }: Evidence): Violation[] 
   ];
 }
 
-function compareTold(
+function compareNotified(
   event: RecordedEvent,
   expected: readonly Expected[],
   written: readonly NotificationRow[],
@@ -108,9 +114,9 @@ function compareTold(
     ...expected.map(({ type, userId, need }) => {
       const found = count(type, userId);
       const isRight = found === 1 || (found === 0 && need === 'may');
-      return !isRight && `${userId} was told ${found} times (${type}) of ${label(event)}`;
+      return !isRight && `${userId} was notified ${found} times (${type}) of ${label(event)}`;
     }),
-    ...uncalledFor.map((one) => `${one.user_id} should not be told (${one.type}) of ${label(event)}`),
+    ...uncalledFor.map((one) => `${one.user_id} should not be notified (${one.type}) of ${label(event)}`),
   ];
 }
 
@@ -127,11 +133,11 @@ function outOfOrder(
   moved: ReadonlySet<string>,
 ): (string | false)[] {
   const eventOf = new Map(published.map((event) => [event.messageId, event]));
-  const told = notifications.flatMap((one) => {
+  const notified = notifications.flatMap((one) => {
     const event = eventOf.get(one.event_id);
     return event === undefined || one.task_id === null || moved.has(one.event_id) ? [] : [{ ...one, event }];
   });
-  return [...Map.groupBy(told, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) => {
+  return [...Map.groupBy(notified, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) => {
     const asHappened = list.toSorted((a, b) => compare(a.event.timestamp, b.event.timestamp));
     const at = asHappened.findIndex(({ created_at }, i) => i > 0 && created_at < asHappened[i - 1]!.created_at);
     return (

@@ -1,8 +1,12 @@
-import type { Template } from './template.ts';
+import { defineAccountNotification, linkOf } from './definition.ts';
 import { requestInWords, timeInWords } from './wording.ts';
 
 /** Sent to the old address. The in-app text is shown to the current holder of the account, so it has no link. */
-export const emailChanged: Template = {
+export const emailChanged = defineAccountNotification({
+  event: 'auth.account.email_changed',
+  recipient: 'the old address',
+  mailKind: 'undo',
+  read: linkOf,
   inApp: () => ({
     title: 'Your e-mail address was changed',
     body: 'We sent your old address a link that undoes the change.',
@@ -15,4 +19,4 @@ export const emailChanged: Template = {
     ],
     link: { label: 'Undo the change', href: link },
   }),
-};
+});

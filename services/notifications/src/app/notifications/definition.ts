@@ -1,0 +1,120 @@
+import type { EventPayload, EventType } from '@taskwire/contracts';
+import type { DeliveryPolicy, MailKind } from '../notification-types.ts';
+import type { AccountLink } from '../ports.ts';
+import type { Phrase, Written } from './phrase.ts';
+import type { Mail, TemplateInput } from './template.ts';
+
+/** Everything that is specific to one type of notification. definitions.ts lists them all. */
+export type NotificationDefinition = TaskNotification | AccountNotification;
+
+/** The text on each channel. The type is not delivered on a missing channel. */
+type Texts = {
+  inApp?(input: TemplateInput, recipient: Written): { title: Phrase; body: Phrase };
+  mail?(input: TemplateInput): Mail;
+  /**
+   * Replaces `mail` for mails with a link from Auth. The link is created when the mail is sent, which goes to the
+   * address of the link. Such a mail contains no user-written text.
+   */
+  linkMail?(link: AccountLink): Mail;
+};
+
+type Delivery = {
+  /** The recipient in the words of the README's table. */
+  recipient: string;
+  deliveryPolicy: DeliveryPolicy;
+  /** The kind under which its mails are counted, if it has any. */
+  mailKind: MailKind;
+};
+
+/** The events that name a task and its performer. */
+export type NotifiedEventType = {
+  [T in EventType]: EventPayload<T> extends { task_uuid: string; actor: string | null } & Named ? T : never;
+}[EventType];
+type Named = { assigned_to: string | null } | { unassigned_from: string };
+
+/** The users who may be notified about a task: the user named in the event, or the task's creator. Never the actor. */
+export type Audience = 'named' | 'creator';
+
+/** Notifies of an event of a task. */
+export type TaskNotification = Delivery &
+  Texts & {
+    about: 'task';
+    event: NotifiedEventType;
+    audience: readonly Audience[];
+    /**
+     * Whether to notify if the task has since been deleted. Unassignment and completion still matter; new work doesn't.
+     */
+    whenDeleted: 'notify' | 'skip';
+    /**
+     * Says why a waiting mail is obsolete given the current state of its task; undefined if it is still worth sending.
+     * Absent for what stays true. Deletion is decided by `whenDeleted`.
+     */
+    obsoleteReason?(task: TaskProgress, recipientId: string | null): string | undefined;
+  };
+
+/** `state` is one of the contract's states, or one newer than this build. */
+export type TaskProgress = { state: string; assigneeId: string | null };
+
+/** The details of an account event that its notification needs. */
+export type AccountDetails = {
+  linkId?: string;
+  /** The actor, when the event names one; null for the command line. */
+  actorId?: string | null;
+  /** The other user that the notification is about. */
+  subjectId?: string;
+  role?: string;
+  /** The time at which a deletion was committed. */
+  deletedAt?: string;
+  restorableUntil?: string | null;
+};
+
+/** The events that name a user. */
+export type AccountEventType = {
+  [T in EventType]: EventPayload<T> extends { user_id: string } ? T : never;
+}[EventType];
+
+/** Notifies of an event of an account. */
+export type AccountNotification = Delivery &
+  Texts & {
+    about: 'account';
+    /** Whether a deleted user still receives it, at their former address. Only the news of the deletion does. */
+    reachesDeletedUsers?: true;
+  } & (ReadEvent | { event: EventType; read?: undefined });
+
+/** The event notifies the user that it names. */
+type ReadEvent = {
+  event: AccountEventType;
+  /** Called with what the event's schema has parsed. */
+  read(event: never): AccountDetails;
+  /**
+   * The name of the handler, for the second type of the same event. It is stored with each handled message, so changing
+   * it notifies again of redelivered events.
+   */
+  handlerName?: string;
+};
+
+type AccountTexts = Texts & Omit<Delivery, 'deliveryPolicy'> & Pick<AccountNotification, 'reachesDeletedUsers'>;
+
+export function defineTaskNotification(
+  definition: Omit<TaskNotification, 'about' | 'deliveryPolicy' | 'mailKind'>,
+): TaskNotification {
+  return { about: 'task', deliveryPolicy: 'keep_unknown', mailKind: 'task', ...definition };
+}
+
+/** Defines the notification of the user named in an event. */
+export function defineAccountNotification<T extends AccountEventType>(
+  definition: AccountTexts &
+    Omit<ReadEvent, 'event' | 'read'> & { event: T; read(event: EventPayload<T>): AccountDetails },
+): AccountNotification {
+  return { about: 'account', deliveryPolicy: 'resend_once', ...definition };
+}
+
+/** Defines a notification whose event has its own handler in messaging/handlers.ts. */
+export function defineNotificationWithHandler(definition: AccountTexts & { event: EventType }): AccountNotification {
+  return { about: 'account', deliveryPolicy: 'resend_once', ...definition };
+}
+
+/** Reads an event that names a link. */
+export function linkOf({ link_id: linkId }: { link_id: string }): AccountDetails {
+  return { linkId };
+}
