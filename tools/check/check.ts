@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { clusterStep, composeStep } from './manifests/steps.ts';
 import { checkBoundaries } from './boundaries.ts';
 import { contractsStep, schemasStep } from './generated.ts';
+import { spellingStep } from './spelling.ts';
 import { root, runSteps, tool, type Step } from './step.ts';
 
 /** Seven similar lines in two files are a coincidence; about fifteen are a copy. */
@@ -20,6 +21,7 @@ const duplicates = [
 const steps: Step[] = [
   tool('lint', 'eslint', ['.']),
   tool('types', 'typescript', ['--noEmit', '-p', '.']),
+  spellingStep,
   schemasStep,
   clusterStep,
   tool('format', 'prettier', ['--check', '--log-level', 'warn', '.']),

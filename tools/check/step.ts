@@ -56,7 +56,8 @@ export function output(command: string, args: string[], env: NodeJS.ProcessEnv =
   });
 }
 
-function programOf(packageName: string): string {
+/** The path of the program of an installed package. */
+export function programOf(packageName: string): string {
   const folder = join(root, 'node_modules', packageName);
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     bin: string | Record<string, string>;

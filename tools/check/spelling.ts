@@ -1,0 +1,22 @@
+import { output, programOf, type Step } from './step.ts';
+
+/** A text with a misspelt word and a flagged one: the check has to report both, or it looks at nothing. */
+const canary = 'tools/check/spelling-canary.md';
+const canaryWords = ['recieve', 'whilst']; // cspell:disable-line
+
+/**
+ * Checks the spelling of names, comments, texts and documents, and refuses the words that cspell.json flags: words that CONTRIBUTING.md asks to avoid.
+ * Words that are right and unknown to the dictionaries are in tools/check/words.txt.
+ */
+export const spellingStep: Step = {
+  name: 'spelling and flagged words (canary)',
+  async faults() {
+    const args = ['lint', '--no-progress', '--no-summary', '--cache', '--cache-location', '.local/cspell-cache', '.'];
+    const lines = (await output(process.execPath, [programOf('cspell'), ...args])).join('\n').split('\n');
+    const found = lines.filter((line) => line.startsWith(`${canary}:`));
+    const unreported = canaryWords.filter((word) => !found.some((line) => line.includes(`(${word})`)));
+    if (unreported.length > 0)
+      return [`The check of spelling did not report ${unreported.join(', ')} in ${canary}.`, ...lines];
+    return lines.filter((line) => line !== '' && !found.includes(line));
+  },
+};
