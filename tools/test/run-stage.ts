@@ -6,29 +6,41 @@ import { fileURLToPath } from 'node:url';
 import { describeEnd, inheritedEnv } from '@taskwire/process-supervisor';
 import type { Stage } from './stages.ts';
 
-export type StageResult = { passed: number; failed: string[] };
+export type TestTime = { title: string; ms: number };
+
+/** `slowest`: up to ten, the slowest first. */
+export type StageResult = { passed: number; failed: string[]; slowest: TestTime[] };
 
 // mocha ends by itself once nothing is left to do; a test that leaves a timer or a connection behind would keep it running indefinitely
 const leakTimeoutMs = 15_000;
-// the longest stage takes 8 minutes on two idle cores
-const stageTimeoutMs = 15 * 60_000;
 
 const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
 const reporter = fileURLToPath(new URL('./reporter.ts', import.meta.url));
 
-/** Runs the files in mocha. Never rejects: if mocha crashes, hangs or runs no test, that is a named failure. */
+/**
+ * Runs the files in mocha. Never rejects: if mocha crashes, hangs or runs no test, that is a named failure. With `isBeside`, the output appears when
+ * the stage has ended, not mixed into that of another lane.
+ */
 export async function runStage(
   stage: Stage,
   files: string[],
-  o: { root: string; dir: string; env: Record<string, string>; mochaArgs: string[]; signal: AbortSignal },
+  o: {
+    root: string;
+    dir: string;
+    env: Record<string, string>;
+    mochaArgs: string[];
+    signal: AbortSignal;
+    isBeside: boolean;
+  },
 ): Promise<StageResult> {
-  const resultFile = join(o.dir, 'stage.json');
+  const resultFile = join(o.dir, `${stage.name}.json`);
   rmSync(resultFile, { force: true });
   const args = [mocha, '--reporter', reporter, ...stage.mochaArgs, ...o.mochaArgs, ...files];
   const child = spawn(process.execPath, args, {
     cwd: o.root,
-    stdio: 'inherit',
+    stdio: o.isBeside ? ['ignore', 'pipe', 'pipe'] : 'inherit',
     env: {
+      ...(o.isBeside && process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
       ...inheritedEnv(),
       // the CI's own variables are used by pact and mocha's colours, and contain nothing on which a test may depend; a test that starts its own
       // RabbitMQ starts the version chosen for all
@@ -40,12 +52,16 @@ export async function runStage(
         'PACT_BROKER_BASE_URL',
         'PACT_BROKER_TOKEN',
         'TASKWIRE_RABBITMQ_PROGRAMS',
+        'TASKWIRE_TEST_DRILLS',
+        'TASKWIRE_TEST_SEED',
       ]),
       ...o.env,
       TASKWIRE_TEST_DIR: o.dir,
       TASKWIRE_TEST_RESULT: resultFile,
     },
   });
+  const output: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => output.push(chunk));
   const kill = () => child.kill('SIGKILL');
   o.signal.addEventListener('abort', kill);
   let fault: string | undefined;
@@ -54,21 +70,29 @@ export async function runStage(
   const watch = setInterval(() => {
     summed ||= resultOf(resultFile) ? performance.now() : 0;
     if (summed > 0 && performance.now() - summed > leakTimeoutMs) fault = 'did not end after its last test';
-    if (performance.now() - began > stageTimeoutMs) fault = `took longer than ${stageTimeoutMs / 60_000} minutes`;
+    if (performance.now() - began > stage.timeoutMinutes * 60_000)
+      fault = `took longer than ${stage.timeoutMinutes} minutes`;
     if (fault !== undefined) kill();
   }, 500);
   const end = await new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
-    child.once('exit', (code, signal) => resolve({ code, signal })),
+    child.once(o.isBeside ? 'close' : 'exit', (code: number | null, signal: NodeJS.Signals | null) =>
+      resolve({ code, signal }),
+    ),
   );
   clearInterval(watch);
   o.signal.removeEventListener('abort', kill);
-  const result: StageResult & { complete?: boolean } = resultOf(resultFile) ?? { passed: 0, failed: [] };
+  process.stdout.write(Buffer.concat(output));
+  const result: StageResult & { complete?: boolean } = resultOf(resultFile) ?? {
+    passed: 0,
+    failed: [],
+    slowest: [],
+  };
   // mocha's exit code is the number of failures
   if (end.code !== 0 && result.failed.length === 0) fault ??= `ended ${describeEnd(end)}`;
   if (result.complete === false) fault ??= 'ended early, because one of its processes crashed (see above)';
   if (fault === undefined && result.passed + result.failed.length === 0) fault = 'ran no test';
-  const { passed, failed } = result;
-  return { passed, failed: fault === undefined ? failed : [...failed, `the stage ${fault}`] };
+  const { passed, failed, slowest } = result;
+  return { passed, failed: fault === undefined ? failed : [...failed, `the stage ${fault}`], slowest };
 }
 
 function resultOf(file: string): (StageResult & { complete: boolean }) | undefined {

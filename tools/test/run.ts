@@ -7,7 +7,7 @@ import { installBrowser, installPooler, installPrograms } from '../../infra/loca
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { runStage, type StageResult } from './run-stage.ts';
 import { startTestServers, type TestServers } from './servers.ts';
-import { clientStages, filesOf, needsBrowser, needsPooler, stages } from './stages.ts';
+import { clientLanes, drillLanes, filesOf, lanes, needsBrowser, needsPooler, type Stage } from './stages.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const { filters, mochaArgs } = readArguments(process.argv.slice(2));
@@ -21,11 +21,13 @@ onStopSignal(() => stopping.abort());
 
 const results: (StageResult & { stage: string })[] = [];
 let servers: Promise<TestServers> | undefined;
+let isOver = false;
 try {
   await runAll();
 } catch (error) {
-  results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)] });
+  results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)], slowest: [] });
 } finally {
+  isOver = true;
   await servers?.then((started) => started.stop()).catch(() => undefined);
   // after an interrupted test, parts of its suite may still be writing while their guard ends them
   rmSync(dir, { recursive: true, force: true, maxRetries: 12, retryDelay: 100 });
@@ -34,9 +36,13 @@ try {
 report();
 
 async function runAll(): Promise<void> {
-  const planned = (process.env['TASKWIRE_TEST_STAGES'] === 'clients' ? clientStages : stages)
-    .map((stage) => ({ stage, files: filesOf(stage, root, filters) }))
-    .filter((o) => o.files.length > 0);
+  const plannedLanes = (
+    { clients: clientLanes, drills: drillLanes }[process.env['TASKWIRE_TEST_STAGES'] ?? ''] ?? lanes
+  )
+    .map((lane) => lane.map((stage) => ({ stage, files: filesOf(stage, root, filters) })))
+    .map((lane) => lane.filter((o) => o.files.length > 0))
+    .filter((lane) => lane.length > 0);
+  const planned = plannedLanes.flat();
   if (planned.length === 0)
     throw new Error(`No test file${filters.length > 0 ? ` has ${filters.join(' or ')} in its path` : ''}.`);
   if (planned.some(({ stage }) => stage.needs !== 'nothing')) await installPrograms(say);
@@ -46,13 +52,34 @@ async function runAll(): Promise<void> {
     say('PostgreSQL and RabbitMQ are starting');
     servers = startTestServers(dir);
     // awaited only where they are first needed; until then their failure must not be an unhandled rejection
-    servers.then((o) => say(`PostgreSQL and RabbitMQ ${o.rabbitVersion} are ready`)).catch(() => undefined);
+    servers.then(sayWhenReady).catch(() => undefined);
   }
-  for (const { stage, files } of planned) {
-    if (stopping.signal.aborted) throw new Error('interrupted');
+  const ends = await Promise.allSettled(
+    plannedLanes.map(async (lane, index) => await runLane(lane, { isBeside: index > 0 })),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function sayWhenReady({ rabbit }: TestServers): void {
+  say('PostgreSQL is ready');
+  rabbit.then(
+    (version) => say(`RabbitMQ ${version} is ready`),
+    (error: unknown) => {
+      // tests without a broker may end before it is ready
+      if (isOver) return;
+      results.push({ stage: 'RabbitMQ', passed: 0, failed: [errorText(error)], slowest: [] });
+      stopping.abort();
+    },
+  );
+}
+
+async function runLane(lane: { stage: Stage; files: string[] }[], { isBeside }: { isBeside: boolean }): Promise<void> {
+  for (const { stage, files } of lane) {
     const env = stage.needs === 'servers' ? ((await servers)?.env ?? {}) : {};
+    if (stopping.signal.aborted) throw new Error('interrupted');
     say(`${stage.name}: ${files.length} ${files.length === 1 ? 'file' : 'files'}`);
-    const result = await runStage(stage, files, { root, dir, env, mochaArgs, signal: stopping.signal });
+    const result = await runStage(stage, files, { root, dir, env, mochaArgs, signal: stopping.signal, isBeside });
+    say(`${stage.name}: ${result.passed} passed, ${result.failed.length} failed`);
     results.push({ stage: stage.name, ...result });
   }
 }
@@ -60,6 +87,13 @@ async function runAll(): Promise<void> {
 function report(): void {
   const passed = results.reduce((sum, result) => sum + result.passed, 0);
   const failures = results.flatMap(({ stage, failed }) => failed.map((title) => `  ${stage}: ${title}`));
+  for (const { stage, slowest } of results) {
+    const lines = slowest
+      .filter(({ ms }) => ms >= 1000)
+      .map(({ title, ms }) => `  ${(ms / 1000).toFixed(1)} s  ${title}`);
+    if (lines.length > 0) console.log(`\nSlowest of ${stage}:\n${lines.join('\n')}`);
+  }
+  console.log('');
   for (const { stage, passed: ok, failed } of results) say(`${stage}: ${ok} passed, ${failed.length} failed`);
   if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}\n`);
   process.exitCode = failures.length > 0 || passed === 0 ? 1 : 0;

@@ -1,4 +1,5 @@
 import { globSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { isAbsolute, relative } from 'node:path';
 
 export type Stage = {
@@ -7,23 +8,61 @@ export type Stage = {
   /** the prerequisite: rabbitmq-server and nginx installed, or PostgreSQL and RabbitMQ running */
   needs: 'nothing' | 'programs' | 'servers';
   mochaArgs: string[];
+  timeoutMinutes: number;
 };
 
-/** The settings shared by the end-to-end tests and those of clients: one suite for all files. */
-const onOneSuite = { needs: 'programs' as const, mochaArgs: ['--require', './e2e/suite.ts'] };
+/** Stages that run one after the other, beside the other lanes. */
+export type Lane = readonly Stage[];
 
-// Two processes for the stages whose files share only the servers: each has its own databases and vhosts. Pact files are written by several test
-// files, and the end-to-end tests stop and start parts of one suite, so those run sequentially.
-export const stages: Stage[] = [
-  { name: 'unit', pattern: '*.unit.test.ts', needs: 'nothing', mochaArgs: [] },
-  { name: 'component', pattern: '*.component.test.ts', needs: 'servers', mochaArgs: ['--parallel', '--jobs', '2'] },
-  { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [] },
-  { name: 'end to end', pattern: '*.e2e.test.ts', ...onOneSuite },
-  { name: 'launcher', pattern: '*.launcher.test.ts', needs: 'programs', mochaArgs: [] },
+/** The longest stage takes 4 minutes on two idle cores, beside the other lane. */
+const timeoutMinutes = 8;
+
+/** The settings shared by the end-to-end tests and those of clients: one suite for all files. */
+const onOneSuite = { needs: 'programs' as const, mochaArgs: ['--require', './e2e/suite.ts'], timeoutMinutes };
+
+/** Two processes on two cores; more than four wait for PostgreSQL and RabbitMQ. */
+const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(2, availableParallelism())))];
+
+/**
+ * Component tests keep the processors busy and share only the servers: each file has its own databases and vhosts, so several run at once. The stages
+ * of the other lane mostly wait. Pact files are written by several test files, and the end-to-end tests stop and start parts of one suite, so those
+ * run sequentially.
+ */
+export const lanes: Lane[] = [
+  [
+    {
+      name: 'component',
+      pattern: '*.component.test.ts',
+      needs: 'servers',
+      mochaArgs: parallel,
+      timeoutMinutes,
+    },
+  ],
+  [
+    { name: 'unit', pattern: '*.unit.test.ts', needs: 'nothing', mochaArgs: parallel, timeoutMinutes },
+    { name: 'end to end', pattern: '*.e2e.test.ts', ...onOneSuite },
+    { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes },
+    { name: 'launcher', pattern: '*.launcher.test.ts', needs: 'programs', mochaArgs: [], timeoutMinutes },
+  ],
 ];
 
 /** The stages of `npm run clients`: clients that need system programs besides those of the suite. */
-export const clientStages: Stage[] = [{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }];
+export const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }]];
+
+/** The stages of `npm run drills`: tests that take long, or measure time and therefore run alone; and the properties, with many runs. */
+export const drillLanes: Lane[] = [
+  [
+    { name: 'drills', pattern: '*.drill.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes: 20 },
+    { name: 'end to end', pattern: '*.e2e-drill.test.ts', ...onOneSuite, timeoutMinutes: 20 },
+    {
+      name: 'properties',
+      pattern: '*.property.*.test.ts',
+      needs: 'servers',
+      mochaArgs: parallel,
+      timeoutMinutes: 60,
+    },
+  ],
+];
 
 const folders = '{packages/*/test,services/*/test,infra/*/test,tools/*/test,e2e}';
 

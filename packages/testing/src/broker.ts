@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { rabbitDefinitions, rabbitManagement, type RabbitManagement } from '@taskwire/process-supervisor';
 import { fromRunner } from './environment.ts';
+import { waitFor } from './wait-for.ts';
 
 export type TestBroker = {
   vhost: string;
@@ -25,6 +27,7 @@ export type TestService = (typeof testServices)[number];
  */
 export async function testBroker(): Promise<TestBroker> {
   const broker = new URL(fromRunner('TASKWIRE_TEST_AMQP_URL'));
+  await untilReady();
   const management = rabbitManagement(fromRunner('TASKWIRE_TEST_RABBIT_MANAGEMENT_URL'));
   const vhost = `test-${randomBytes(6).toString('hex')}`;
   const password = createHash('sha256').update(`password of tests ${broker.password}`).digest('hex');
@@ -43,4 +46,10 @@ export async function testBroker(): Promise<TestBroker> {
       await management.call('POST', '/users/bulk-delete', { users: [operator.name] });
     },
   };
+}
+
+/** The runner starts tests as soon as PostgreSQL is ready, and creates this file when RabbitMQ is; until then the hook waits. */
+async function untilReady(): Promise<void> {
+  const file = process.env['TASKWIRE_TEST_RABBIT_READY'];
+  if (file !== undefined) await waitFor(() => existsSync(file), { timeoutMs: 80_000, what: 'RabbitMQ to be ready' });
 }

@@ -42,7 +42,8 @@ export async function copyDatabase(
   await client.connect();
   try {
     const [name, owner, source] = [database, login, template].map((identifier) => pg.escapeIdentifier(identifier));
-    await client.query(`create database ${name} owner ${owner} template ${source}`);
+    // half as long as the default strategy, which writes every block to the log as well
+    await client.query(`create database ${name} owner ${owner} template ${source} strategy file_copy`);
   } finally {
     await client.end();
   }
