@@ -8,37 +8,21 @@ CREATE TABLE account_links (
   created_at timestamp with time zone NOT NULL,
   expires_at timestamp with time zone NOT NULL,
   used_at timestamp with time zone,
-  voided_at timestamp with time zone,
-  void_reason text,
+  revoked_at timestamp with time zone,
+  revoke_reason text,
   requested_by text,
   requested_network text,
   requested_browser text,
   read_at timestamp with time zone,
   read_by text,
   read_for text,
-  CONSTRAINT account_links_check CHECK ((voided_at IS NULL) = (void_reason IS NULL)),
-  CONSTRAINT account_links_check1 CHECK (used_at IS NULL OR voided_at IS NULL),
   CONSTRAINT account_links_pkey PRIMARY KEY (id),
   CONSTRAINT account_links_purpose_check CHECK (purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text, 'confirm_email'::text, 'undo_email'::text])),
   CONSTRAINT account_links_requested_by_check CHECK (requested_by = ANY (ARRAY['registration'::text, 'admin'::text, 'account_holder'::text, 'anyone'::text])),
-  CONSTRAINT account_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id),
-  CONSTRAINT account_links_void_reason_check CHECK (void_reason = ANY (ARRAY['superseded'::text, 'email_changed'::text, 'email_taken'::text, 'change_cancelled'::text, 'access_ended'::text, 'password_changed'::text, 'user_deleted'::text, 'read_twice'::text]))
-);
-
-CREATE TABLE artifacts (
-  kind text NOT NULL,
-  hash bytea NOT NULL,
-  payload json NOT NULL,
-  session_id uuid,
-  user_id uuid,
-  authenticated_at timestamp with time zone,
-  uid text,
-  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  expires_at timestamp with time zone NOT NULL,
-  consumed_at timestamp with time zone,
-  CONSTRAINT artifacts_pkey PRIMARY KEY (kind, hash),
-  CONSTRAINT artifacts_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
-  CONSTRAINT artifacts_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
+  CONSTRAINT account_links_revoke_reason_check CHECK (revoke_reason = ANY (ARRAY['superseded'::text, 'email_changed'::text, 'email_taken'::text, 'change_cancelled'::text, 'access_ended'::text, 'password_changed'::text, 'user_deleted'::text, 'read_twice'::text])),
+  CONSTRAINT account_links_revoked_has_reason CHECK ((revoked_at IS NULL) = (revoke_reason IS NULL)),
+  CONSTRAINT account_links_used_is_not_revoked CHECK (used_at IS NULL OR revoked_at IS NULL),
+  CONSTRAINT account_links_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
 
 CREATE TABLE audit_log (
@@ -57,12 +41,12 @@ CREATE TABLE audit_log (
   request_id text,
   client_id text,
   client_request_id text,
+  CONSTRAINT audit_log_actor_has_id CHECK ((actor_id IS NOT NULL) = (actor_kind IS NOT NULL AND (actor_kind = ANY (ARRAY['user'::text, 'client'::text])))),
   CONSTRAINT audit_log_actor_kind_check CHECK (actor_kind = ANY (ARRAY['user'::text, 'client'::text, 'command_line'::text, 'system'::text])),
-  CONSTRAINT audit_log_check CHECK ((actor_id IS NOT NULL) = (actor_kind IS NOT NULL AND (actor_kind = ANY (ARRAY['user'::text, 'client'::text])))),
-  CONSTRAINT audit_log_check1 CHECK ((subject_id IS NOT NULL) = (subject_kind IS NOT NULL)),
   CONSTRAINT audit_log_count_check CHECK (count > 0),
   CONSTRAINT audit_log_outcome_check CHECK (outcome = ANY (ARRAY['success'::text, 'failure'::text])),
   CONSTRAINT audit_log_pkey PRIMARY KEY (id),
+  CONSTRAINT audit_log_subject_has_id CHECK ((subject_id IS NOT NULL) = (subject_kind IS NOT NULL)),
   CONSTRAINT audit_log_subject_kind_check CHECK (subject_kind = ANY (ARRAY['user'::text, 'client'::text, 'key'::text, 'invitation'::text])) NOT VALID
 );
 
@@ -86,7 +70,7 @@ CREATE TABLE clients (
   settings jsonb NOT NULL,
   created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-  CONSTRAINT clients_client_id_check CHECK (client_id <> 'first-party'::text),
+  CONSTRAINT clients_id_is_not_first_party CHECK (client_id <> 'first-party'::text),
   CONSTRAINT clients_pkey PRIMARY KEY (client_id)
 );
 
@@ -103,11 +87,11 @@ CREATE TABLE invitations (
   read_at timestamp with time zone,
   read_by text,
   read_for text,
-  CONSTRAINT invitations_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
-  CONSTRAINT invitations_check1 CHECK ((user_id IS NULL) = (end_reason IS DISTINCT FROM 'used'::text)),
   CONSTRAINT invitations_end_reason_check CHECK (end_reason = ANY (ARRAY['used'::text, 'revoked'::text, 'expired'::text])),
+  CONSTRAINT invitations_ended_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   CONSTRAINT invitations_invited_by_fkey FOREIGN KEY (invited_by) REFERENCES users(id),
   CONSTRAINT invitations_pkey PRIMARY KEY (id),
+  CONSTRAINT invitations_used_has_user CHECK ((user_id IS NULL) = (end_reason IS DISTINCT FROM 'used'::text)),
   CONSTRAINT invitations_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
 
@@ -125,6 +109,22 @@ CREATE TABLE mail_requests (
   requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
   CONSTRAINT mail_requests_pkey PRIMARY KEY (id),
   CONSTRAINT mail_requests_purpose_check CHECK (purpose = ANY (ARRAY['verify_email'::text, 'reset_password'::text]))
+);
+
+CREATE TABLE oidc_artifacts (
+  kind text NOT NULL,
+  hash bytea NOT NULL,
+  payload json NOT NULL,
+  session_id uuid,
+  user_id uuid,
+  authenticated_at timestamp with time zone,
+  uid text,
+  created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+  expires_at timestamp with time zone NOT NULL,
+  consumed_at timestamp with time zone,
+  CONSTRAINT oidc_artifacts_pkey PRIMARY KEY (kind, hash),
+  CONSTRAINT oidc_artifacts_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions(id) ON DELETE CASCADE,
+  CONSTRAINT oidc_artifacts_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
 
 CREATE TABLE outbox (
@@ -182,9 +182,9 @@ CREATE TABLE sessions (
   ip inet,
   user_agent text,
   last_used_at timestamp with time zone,
-  CONSTRAINT sessions_check CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
-  CONSTRAINT sessions_check1 CHECK ((client_id = 'first-party'::text) = (payload IS NULL)),
+  CONSTRAINT sessions_client_has_payload CHECK ((client_id = 'first-party'::text) = (payload IS NULL)),
   CONSTRAINT sessions_end_reason_check CHECK (end_reason = ANY (ARRAY['logout'::text, 'logged_out_everywhere'::text, 'password_changed'::text, 'password_reset'::text, 'email_undone'::text, 'refresh_token_reuse'::text, 'code_reuse'::text, 'revoked'::text, 'client_removed'::text, 'user_demoted'::text, 'user_deleted'::text])),
+  CONSTRAINT sessions_ended_has_reason CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   CONSTRAINT sessions_pkey PRIMARY KEY (id),
   CONSTRAINT sessions_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id)
 );
@@ -214,8 +214,8 @@ CREATE TABLE users (
   erased_at timestamp with time zone,
   pending_email text,
   self_registered boolean NOT NULL DEFAULT false,
-  CONSTRAINT users_check CHECK ((password_hash IS NULL) = (deleted_at IS NOT NULL)),
-  CONSTRAINT users_check1 CHECK (erased_at IS NULL OR deleted_at IS NOT NULL),
+  CONSTRAINT users_deleted_has_no_password CHECK ((password_hash IS NULL) = (deleted_at IS NOT NULL)),
+  CONSTRAINT users_erased_is_deleted CHECK (erased_at IS NULL OR deleted_at IS NOT NULL),
   CONSTRAINT users_pkey PRIMARY KEY (id),
   CONSTRAINT users_role_check CHECK (role = ANY (ARRAY['admin'::text, 'manager'::text, 'member'::text])),
   CONSTRAINT users_version_check CHECK (version > 0)
@@ -229,13 +229,9 @@ CREATE TABLE write_probe (
 );
 
 CREATE INDEX account_links_expires_at ON account_links USING btree (expires_at);
-CREATE UNIQUE INDEX account_links_open ON account_links USING btree (user_id, purpose) WHERE used_at IS NULL AND voided_at IS NULL AND purpose <> 'undo_email'::text;
-CREATE INDEX account_links_reserved ON account_links USING btree (lower(email COLLATE "C")) WHERE used_at IS NULL AND voided_at IS NULL AND purpose = 'undo_email'::text;
+CREATE UNIQUE INDEX account_links_open ON account_links USING btree (user_id, purpose) WHERE used_at IS NULL AND revoked_at IS NULL AND purpose <> 'undo_email'::text;
+CREATE INDEX account_links_reserved ON account_links USING btree (lower(email COLLATE "C")) WHERE used_at IS NULL AND revoked_at IS NULL AND purpose = 'undo_email'::text;
 CREATE INDEX account_links_user_id ON account_links USING btree (user_id);
-
-CREATE INDEX artifacts_expires_at ON artifacts USING btree (expires_at);
-CREATE INDEX artifacts_session_id ON artifacts USING btree (session_id) WHERE session_id IS NOT NULL;
-CREATE INDEX artifacts_uid ON artifacts USING btree (kind, uid) WHERE uid IS NOT NULL;
 
 CREATE INDEX audit_log_action ON audit_log USING btree (action, at, id);
 CREATE INDEX audit_log_actor ON audit_log USING btree (actor_id, at, id) WHERE actor_id IS NOT NULL;
@@ -252,6 +248,10 @@ CREATE INDEX invitations_expires_at ON invitations USING btree (expires_at);
 CREATE UNIQUE INDEX invitations_open_key ON invitations USING btree (lower(email COLLATE "C")) WHERE end_reason IS NULL;
 
 CREATE INDEX known_networks_expires_at ON known_networks USING btree (expires_at);
+
+CREATE INDEX oidc_artifacts_expires_at ON oidc_artifacts USING btree (expires_at);
+CREATE INDEX oidc_artifacts_session_id ON oidc_artifacts USING btree (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX oidc_artifacts_uid ON oidc_artifacts USING btree (kind, uid) WHERE uid IS NOT NULL;
 
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_held ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;

@@ -2,35 +2,34 @@ import { createLoop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import { usableLink } from './app/account-links.ts';
-import { askForMail } from './app/ask-for-mail.ts';
-import type { Audit } from './app/audit.ts';
-import { checkPassword as createCheckPassword } from './app/authenticate.ts';
+import { requestMail } from './app/request-mail.ts';
+import type { Audit } from './app/ports/audit.ts';
+import type { CheckPassword } from './app/authenticate.ts';
 import { changePassword } from './app/change-password.ts';
 import { confirmEmail } from './app/confirm-email.ts';
-import type { DeviceProofs } from './app/device-proofs.ts';
+import type { DeviceCookies } from './app/device-cookies.ts';
 import { isHolder as createIsHolder, isHolderOfLink } from './app/link-visitor.ts';
 import type { StartSession } from './app/log-in.ts';
 import { logOutEverywhere } from './app/log-out-everywhere.ts';
-import type { Limits, Passwords, Users } from './app/ports.ts';
+import type { Limits } from './app/ports/limits.ts';
+import type { Passwords } from './app/ports/passwords.ts';
+import type { Users } from './app/ports/users.ts';
 import { readAccountLink } from './app/read-account-link.ts';
 import { resetPassword, setPasswordByLink } from './app/reset-password.ts';
 import { undoEmailChange } from './app/undo-email-change.ts';
 import { verifyEmail } from './app/verify-email.ts';
-import type { CommandEnv, Env } from './env.ts';
+import type { Env } from './env.ts';
 import type { AccountUseCases } from './http/account-routes.ts';
 import { keepAccountSchedule } from './postgres/account-schedule.ts';
 import { createAccountLinks } from './postgres/account-links.ts';
 import { createLinkReadings } from './postgres/link-readings.ts';
-import { answerMailRequests, createMailRequests } from './postgres/mail-requests.ts';
-import type { UserSettings } from './postgres/users.ts';
+import { processMailRequests, createMailRequests } from './postgres/mail-requests.ts';
 import { accountPages } from './oidc/account-pages.ts';
 import { browserUser } from './oidc/browser-user.ts';
 import type { Providers } from './oidc/provider.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
 import type { RegistrationParts } from './wire-registration.ts';
-
-/** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion soon takes effect. */
-const defaultRestoreDays = 7;
+import { userSettings } from './wire-storage.ts';
 
 /** The requester is waiting for the mail. Nothing wakes this worker: work directly after a request would let its sender measure the time. */
 const mailRequestIntervalMs = 1_000;
@@ -43,9 +42,10 @@ export type AccountParts = {
   passwords: Passwords;
   limits: Limits;
   audit: Audit;
-  deviceProofs: DeviceProofs;
+  deviceCookies: DeviceCookies;
   providers: Providers;
   startSession: StartSession;
+  checkPassword: CheckPassword;
   registration: RegistrationParts;
   logger: Logger;
 };
@@ -57,11 +57,10 @@ export function wireAccount(env: Env, parts: AccountParts) {
   const { lifetimes } = settings;
   const links = createAccountLinks({ db, ...settings });
   const { linkTokens, invitations } = parts.registration;
-  const checkPassword = createCheckPassword(parts);
   const isHolder = createIsHolder(parts);
-  const common = { ...parts, links, linkTokens, checkPassword, isHolder };
+  const common = { ...parts, links, linkTokens, isHolder };
   const useCases: AccountUseCases = {
-    askForMail: askForMail({ ...parts, mailRequests: createMailRequests(db) }),
+    requestMail: requestMail({ ...parts, mailRequests: createMailRequests(db) }),
     verifyEmail: verifyEmail({ ...common, setPasswordByLink: setPasswordByLink(common) }),
     confirmEmail: confirmEmail(common),
     undoEmailChange: undoEmailChange(common),
@@ -78,7 +77,7 @@ export function wireAccount(env: Env, parts: AccountParts) {
   };
   const mailRequests = createLoop({
     name: 'mail requests',
-    tick: async () => await answerMailRequests({ db, lifetimes }),
+    tick: async () => await processMailRequests({ db, lifetimes }),
     intervalMs: mailRequestIntervalMs,
     logger,
   });
@@ -101,17 +100,4 @@ export function wireAccount(env: Env, parts: AccountParts) {
     others: [parts.registration.page],
   });
   return { useCases, pages, mailRequests, accountSchedule };
-}
-
-export function userSettings(env: CommandEnv): UserSettings {
-  const { RESTORE_DELETED_USERS_DAYS: days = defaultRestoreDays, ERASE_DELETED_USERS_DAYS: mostDays } = env;
-  return {
-    lifetimes: {
-      verify_email: env.EMAIL_VERIFICATION_SECONDS,
-      reset_password: env.PASSWORD_RESET_SECONDS,
-      confirm_email: env.EMAIL_VERIFICATION_SECONDS,
-      undo_email: env.EMAIL_UNDO_SECONDS,
-    },
-    restoreDays: Math.min(days, mostDays),
-  };
 }

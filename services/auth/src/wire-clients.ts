@@ -2,7 +2,7 @@ import type { Component } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import { endConsent, endSession, listConsents, listSessions } from './app/own-access.ts';
-import type { RegisteredClient, StoredClients } from './app/client-ports.ts';
+import type { RegisteredClient, StoredClients } from './app/ports/clients.ts';
 import { clientFaults } from './env.ts';
 import type { AccessUseCases } from './http/access-routes.ts';
 import { createOwnAccess } from './postgres/own-access.ts';

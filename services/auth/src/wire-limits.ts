@@ -1,8 +1,10 @@
 import type { Database } from '@taskwire/postgres';
 import type { Registry } from 'prom-client';
-import { deviceProofs as createDeviceProofs } from './app/device-proofs.ts';
+import { deviceCookies as createDeviceProofs } from './app/device-cookies.ts';
 import type { Env } from './env.ts';
+import { owaspCost } from './passwords/argon2id.ts';
 import { createGate, watchGates } from './passwords/gate.ts';
+import { createPasswords } from './passwords/passwords.ts';
 import { createKnownNetworks } from './postgres/known-networks.ts';
 import { createLimits } from './postgres/limits.ts';
 import { derivedKey } from './tokens/derived-keys.ts';
@@ -16,7 +18,7 @@ const waitingLookUps = 1_000;
 export function wireLimits(env: Env, pool: Database['pool'], metrics: Registry) {
   const secret = env.KEY_ENCRYPTION_SECRET;
   const knownSeconds = env.LOGIN_KNOWN_DAYS * 86_400;
-  const deviceProofs = createDeviceProofs({
+  const deviceCookies = createDeviceProofs({
     key: derivedKey(secret, 'devices'),
     lifetimeSeconds: knownSeconds,
     secure: env.ISSUER.startsWith('https:'),
@@ -30,7 +32,7 @@ export function wireLimits(env: Env, pool: Database['pool'], metrics: Registry) 
   const limits = createLimits({
     pool,
     key: derivedKey(secret, 'rate limits'),
-    deviceProofs,
+    deviceCookies,
     knownNetworks: createKnownNetworks(pool, derivedKey(secret, 'known networks'), knownSeconds),
     lookUp: async (turn, work) => await lookUps.run(work, turn),
     settings: {
@@ -51,5 +53,11 @@ export function wireLimits(env: Env, pool: Database['pool'], metrics: Registry) 
       invitationWindowMs: env.INVITATION_WINDOW_MS,
     },
   });
-  return { limits, deviceProofs };
+  return { limits, deviceCookies };
+}
+
+/** Password hashing at OWASP's cost. */
+export function wirePasswords(env: Env, metrics: Registry) {
+  const { PASSWORD_HASH_CONCURRENCY: concurrency, PASSWORD_HASH_QUEUE: queue } = env;
+  return createPasswords({ cost: owaspCost, concurrency, queue, metrics });
 }

@@ -1,9 +1,11 @@
 import type { Database } from '@taskwire/postgres';
-import type { Audit } from './app/audit.ts';
-import type { DeviceProofs } from './app/device-proofs.ts';
+import type { Audit } from './app/ports/audit.ts';
+import type { DeviceCookies } from './app/device-cookies.ts';
 import { invite, revokeInvitation } from './app/invitations.ts';
 import { linkTokens as createLinkTokens } from './app/link-tokens.ts';
-import type { Limits, Passwords, Users } from './app/ports.ts';
+import type { Limits } from './app/ports/limits.ts';
+import type { Passwords } from './app/ports/passwords.ts';
+import type { Users } from './app/ports/users.ts';
 import { register as createRegister } from './app/register.ts';
 import { registration as createRegistration } from './app/registration.ts';
 import type { Env } from './env.ts';
@@ -17,7 +19,7 @@ type Parts = {
   users: Users;
   passwords: Passwords;
   limits: Limits;
-  deviceProofs: DeviceProofs;
+  deviceCookies: DeviceCookies;
   audit: Audit;
 };
 

@@ -6,7 +6,7 @@ import {
   otherMailer,
   reader,
   type AccountWorld,
-  type AnsweredLink,
+  type ReadableLink,
 } from './support/account-world.ts';
 import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
@@ -35,7 +35,7 @@ describe('links that are mailed', () => {
     const linkId = event?.payload.link_id ?? '';
     const answer = await world.readLink(linkId);
     expect(answer.headers.get('cache-control')).to.equal('no-store');
-    const { email, link, expires_at: until } = answer.body as AnsweredLink;
+    const { email, link, expires_at: until } = answer.body as ReadableLink;
     expect(email).to.equal('Rosa.Verify@example.org');
     expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/verify\?token=twl_[\w-]{64}$/);
     expect(Date.parse(until) - Date.now()).to.be.within(86_300_000, 86_400_000);
@@ -43,7 +43,7 @@ describe('links that are mailed', () => {
     const session = await logIn(world, user.email);
     const uses = Array.from({ length: 100 }, async () => await world.verify(token, session.access_token));
     const answers = await Promise.all(uses);
-    // the others find it done, which is no failure that anybody has to be told of
+    // the others find it done, which is no failure that unknownCaller has to be told of
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
     expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
     const entries = await world.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
-import type { LinkPurpose } from '../src/app/account-links.ts';
-import { mailer, newPassword, type AnsweredLink } from './support/account-world.ts';
+import type { LinkPurpose } from '../src/domain/account-link.ts';
+import { mailer, newPassword, type ReadableLink } from './support/account-world.ts';
 import { expectProblem } from './support/api.ts';
 import { logIn, password, serviceToken } from './support/auth-world.ts';
 import { hiddenFields, pkce, type Page } from './support/browser.ts';
@@ -20,13 +20,13 @@ describe('the pages of accounts', () => {
   async function linkOf(userId: string, purpose: LinkPurpose): Promise<string> {
     const id = await waitFor(async () => {
       const { rows } = await world.database.db.pool.query<{ id: string }>(
-        'SELECT id FROM account_links WHERE user_id = $1 AND purpose = $2 AND voided_at IS NULL ORDER BY id DESC LIMIT 1',
+        'SELECT id FROM account_links WHERE user_id = $1 AND purpose = $2 AND revoked_at IS NULL ORDER BY id DESC LIMIT 1',
         [userId, purpose],
       );
       return rows[0]?.id;
     });
     const token = await serviceToken(world, mailer);
-    return ((await world.api.call('getAccountLink', { token, params: { id } })).body as AnsweredLink).link;
+    return ((await world.api.call('getAccountLink', { token, params: { id } })).body as ReadableLink).link;
   }
 
   async function resetLink(person: { id: string; email: string }): Promise<string> {

@@ -3,7 +3,7 @@ import type { Refusal } from '@taskwire/http-server';
 import { cursorInstant, listCursors } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { z } from 'zod';
-import type { NewAuditEntry } from '../src/app/audit.ts';
+import type { NewAuditEntry } from '../src/app/ports/audit.ts';
 import { auditRefusals } from '../src/http/refusals.ts';
 import { expectProblem } from './support/api.ts';
 import { addUser, basic, loggedIn, logIn, password, tasksClient } from './support/auth-world.ts';
@@ -151,7 +151,7 @@ describe('the audit log, of applications and of administration,', () => {
       for (let attempt = 0; attempt < 30; attempt++) {
         expectProblem(await world.api.call('listUsers', { token: member.token, headers }), 'forbidden');
       }
-      await world.service.auditCounts.tick();
+      await world.service.refusalFlush.tick();
       const found = await entries({ actor: member.id, action: 'user.read', outcome: 'failure', limit: '100' });
       expect(found).to.have.length(21);
       expect(found[0]).to.include({ count: 10, client_id: 'first-party' });

@@ -1,6 +1,6 @@
 import type { AuditEntry } from '@taskwire/contracts';
 import { expect } from 'chai';
-import { bySystem } from '../src/app/audit.ts';
+import { systemContext } from '../src/domain/audit-context.ts';
 import { createStoredClients } from '../src/postgres/client-rows.ts';
 import { createSealedKeys } from '../src/postgres/signing-key-rows.ts';
 import { rotateKeys } from '../src/tokens/signing-keys.ts';
@@ -168,7 +168,7 @@ describe('the audit log', () => {
         post_logout_redirect_uris: [],
         application_type: 'web',
       } as const;
-      const by = { ...bySystem, actor: { kind: 'command_line' } } as const;
+      const by = { ...systemContext, actor: { kind: 'command_line' } } as const;
       expect(await clients.add(settings, by)).to.equal(true);
       expect(await clients.add(settings, by)).to.equal(false);
       expect(await clients.setSecret('short-lived', 'y'.repeat(43), by)).to.equal(true);
@@ -179,7 +179,7 @@ describe('the audit log', () => {
 
       const schedule = { rotationSeconds: 3600, overlapSeconds: 900, retiredSeconds: 7200 };
       const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
-      await rotateKeys(createSealedKeys(world.database.db), secret, schedule).addNext(bySystem);
+      await rotateKeys(createSealedKeys(world.database.db), secret, schedule).addNext(systemContext);
       const [rotated] = await entries({ action: 'keys.rotate' });
       expect(rotated?.actor).to.deep.equal({ kind: 'system', id: null });
       expect(rotated?.subject?.kind).to.equal('key');
@@ -229,11 +229,11 @@ describe('the audit log', () => {
   });
 
   it('cannot be filled by refusals: beyond some they are counted', async () => {
-    const flooded = await oidcWorld();
+    const queueFull = await oidcWorld();
     try {
-      const { token } = await loggedIn(flooded, 'admin');
+      const { token } = await loggedIn(queueFull, 'admin');
       const guess = async (ip: string, name = 'nobody') =>
-        await flooded.api.call('login', {
+        await queueFull.api.call('login', {
           body: { email: `${name}@example.org`, password: 'a wrong one' },
           headers: { 'x-forwarded-for': ip },
         });
@@ -241,7 +241,7 @@ describe('the audit log', () => {
       for (let count = 0; count < 60; count++) await guess('198.51.100.1');
       for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`, `nobody-${host}`);
       const failures = async () => {
-        const { rows: found } = await flooded.database.db.pool.query<{
+        const { rows: found } = await queueFull.database.db.pool.query<{
           reason: string;
           entries: number;
           times: number;
@@ -252,19 +252,19 @@ describe('the audit log', () => {
         return found;
       };
       expect(await failures()).to.deep.equal([{ reason: 'invalid_credentials', entries: 120, times: 120 }]);
-      await flooded.service.auditCounts.tick();
+      await queueFull.service.refusalFlush.tick();
       expect(await failures()).to.deep.equal([
         { reason: 'invalid_credentials', entries: 160, times: 160 },
         { reason: 'rate_limited', entries: 1, times: 50 },
       ]);
       // what is not written yet when a process stops, is written then
       await guess('198.51.100.1');
-      await flooded.service.auditCounts.stop();
+      await queueFull.service.refusalFlush.stop();
       expect((await failures()).at(-1)).to.deep.equal({ reason: 'rate_limited', entries: 2, times: 51 });
-      const answer = await flooded.api.call('listAudit', { token, query: { ip: '198.51.100.0/24' } });
+      const answer = await queueFull.api.call('listAudit', { token, query: { ip: '198.51.100.0/24' } });
       expect((answer.body as { data: AuditEntry[] }).data.map(({ count }) => count).slice(0, 2)).to.deep.equal([1, 50]);
     } finally {
-      await flooded.stop();
+      await queueFull.stop();
     }
   });
 

@@ -6,7 +6,7 @@ import { migrate, type MigrationSource } from '@taskwire/postgres';
 import { scopeFaults } from '@taskwire/contracts';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import { expect } from 'chai';
-import type { RegisteredClient } from '../src/app/client-ports.ts';
+import type { RegisteredClient } from '../src/app/ports/clients.ts';
 import { migrations } from '../src/migrations.ts';
 
 /** The migrations before the one that renames scopes, copied to where nothing comes after them. */

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { User } from '../src/app/ports.ts';
-import { accountWorld, mailer, newPassword, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
+import type { User } from '../src/app/ports/users.ts';
+import { accountWorld, mailer, newPassword, type AccountWorld, type ReadableLink } from './support/account-world.ts';
 import { expectProblem } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
 import { emailChanges, mover, type Mover } from './support/email-changes.ts';
@@ -118,7 +118,7 @@ describe('another e-mail address', () => {
       expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
       expect(event?.aggregate_id).to.equal(event?.payload.link_id);
       const { email, link, requested, ...rest } = (await world.readLink(event?.payload.link_id ?? ''))
-        .body as AnsweredLink;
+        .body as ReadableLink;
       expect(email).to.equal(wanted);
       expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/confirm_email\?token=twl_[\w-]{64}$/);
       expect(requested).to.include({ by: 'account_holder', network: '198.51.100.0/24', browser: 'Firefox on Windows' });
@@ -235,7 +235,7 @@ describe('another e-mail address', () => {
       await move(person, fresh('told'));
       const event = (await world.linkEvents(person.id)).at(-1);
       expect(event?.type).to.equal('auth.account.email_changed');
-      const answer = (await world.readLink(event?.payload.link_id ?? '')).body as AnsweredLink;
+      const answer = (await world.readLink(event?.payload.link_id ?? '')).body as ReadableLink;
       expect(answer.email).to.equal(person.email);
       expect(answer.link).to.match(/\/oidc\/account\/undo_email\?token=twl_[\w-]{64}$/);
       expect(Date.parse(answer.expires_at) - Date.now()).to.be.within(604_700_000, 604_800_000);
@@ -318,7 +318,7 @@ describe('another e-mail address', () => {
       });
       expect(answer.body).to.include({ email: person.email, pending_email: wanted });
       const event = (await world.linkEvents(person.id)).at(-1);
-      const link = (await world.readLink(event?.payload.link_id ?? '')).body as AnsweredLink;
+      const link = (await world.readLink(event?.payload.link_id ?? '')).body as ReadableLink;
       expect(link.requested).to.include({ by: 'admin' });
       expect((await confirm(await tokenFor(person.id, 'confirm_email', wanted))).status).to.equal(204);
       expect(await me(person)).to.include({ email: wanted, email_verified: true });

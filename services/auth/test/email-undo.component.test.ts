@@ -102,7 +102,7 @@ describe('a change of address that is undone', () => {
     expect((await confirm(back, { as: person.token })).status).to.equal(204);
     expect(await me(person)).to.include({ email: person.email });
     const open = await world.rows(
-      `SELECT FROM account_links WHERE user_id = $1 AND purpose = 'undo_email' AND voided_at IS NULL`,
+      `SELECT FROM account_links WHERE user_id = $1 AND purpose = 'undo_email' AND revoked_at IS NULL`,
       [person.id],
     );
     expect(open).to.deep.equal([]);

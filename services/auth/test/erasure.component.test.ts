@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { User } from '../src/app/ports.ts';
+import type { User } from '../src/app/ports/users.ts';
 import { expectProblem } from './support/api.ts';
 import {
   addUser,

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Problem } from '@taskwire/errors';
 import { propertyRuns, propertyTimeoutMs } from '@taskwire/testing';
-import type { HashTurn } from '../src/app/ports.ts';
+import type { HashTurn } from '../src/app/ports/passwords.ts';
 import { createGate } from '../src/passwords/gate.ts';
 
 type Job = { turn: HashTurn; state: 'waiting' | 'running' | 'done' | 'refused'; finish: () => void; refusal?: unknown };

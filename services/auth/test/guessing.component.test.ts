@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
-import { deviceProofs } from '../src/app/device-proofs.ts';
+import { deviceCookies } from '../src/app/device-cookies.ts';
 import { derivedKey } from '../src/tokens/derived-keys.ts';
 import { expectProblem } from './support/api.ts';
 import { addUser, logIn, password } from './support/auth-world.ts';
@@ -88,7 +88,7 @@ describe('guessing at one account from many addresses', () => {
     await attack(owner.email, 20);
     const period = { userId: owner.id, tokensValidAfter: null };
     const issued = (key: Buffer, lifetimeSeconds: number) =>
-      deviceProofs({ key, lifetimeSeconds, secure: false }).cookieFor(period, owner.email).split(';')[0] ?? '';
+      deviceCookies({ key, lifetimeSeconds, secure: false }).cookieFor(period, owner.email).split(';')[0] ?? '';
     const forged = issued(Buffer.alloc(32), 1_000);
     const old = (() => {
       const now = Date.now;

@@ -3,7 +3,7 @@ import { decodeProtectedHeader } from 'jose';
 import { jwtAuthenticator, remoteKeys, type Authenticator } from '@taskwire/http-server';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, waitFor } from '@taskwire/testing';
-import { bySystem } from '../src/app/audit.ts';
+import { systemContext } from '../src/domain/audit-context.ts';
 import { addUser, authWorld, cheapPasswords, logIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
 
 describe('a rotation of the signing keys under load', () => {
@@ -33,7 +33,7 @@ describe('a rotation of the signing keys under load', () => {
     const user = await addUser(world, 'member');
     const old = (await logIn(world, user.email)).access_token;
     const before = decodeProtectedHeader(old).kid;
-    expect(await world.service.rotation.addNext(bySystem)).to.equal(true);
+    expect(await world.service.rotation.addNext(systemContext)).to.equal(true);
 
     const signers = new Set<string | undefined>();
     const failures: unknown[] = [];

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import { waitFor } from '@taskwire/testing';
-import type { HashTurn, Passwords } from '../src/app/ports.ts';
+import type { HashTurn, Passwords } from '../src/app/ports/passwords.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
 import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, authWorld, password, type AuthWorld } from './support/auth-world.ts';

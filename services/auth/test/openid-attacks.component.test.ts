@@ -51,7 +51,7 @@ describe('attacks on the OpenID provider', () => {
     it('end after a minute (RFC 6749 section 4.1.2)', async () => {
       const code = await world.code();
       await world.database.db.pool.query(
-        `UPDATE artifacts SET expires_at = clock_timestamp() WHERE kind = 'AuthorizationCode'`,
+        `UPDATE oidc_artifacts SET expires_at = clock_timestamp() WHERE kind = 'AuthorizationCode'`,
       );
       expect((await world.exchange(code)).body).to.include({ error: 'invalid_grant' });
     });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { decodeJwt, generateKeyPair, SignJWT } from 'jose';
-import { bySystem } from '../src/app/audit.ts';
+import { systemContext } from '../src/domain/audit-context.ts';
 import { createStoredClients } from '../src/postgres/client-rows.ts';
 import { basic, logIn, password, withSecret } from './support/auth-world.ts';
 import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
@@ -98,11 +98,11 @@ describe('access tokens that are JWTs', () => {
           grant_types: ['client_credentials'],
           ...{ redirect_uris: [], post_logout_redirect_uris: [], application_type: 'web' },
         },
-        bySystem,
+        systemContext,
       );
       const last = await ownToken(leaving);
       expect(await introspect(last)).to.include({ active: true });
-      await stored.remove('leaving', bySystem);
+      await stored.remove('leaving', systemContext);
       expect(await introspect(last)).to.deep.equal(inactive);
     });
 

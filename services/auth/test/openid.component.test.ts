@@ -217,7 +217,7 @@ describe('the OpenID provider', () => {
     const code = await world.code({ browser, parameters: offline });
     const tokens = (await world.exchange(code)).body as Tokens;
     const { rows } = await world.database.db.pool.query<{ text: string }>(
-      `SELECT a::text AS text FROM artifacts a UNION ALL SELECT s::text FROM sessions s
+      `SELECT a::text AS text FROM oidc_artifacts a UNION ALL SELECT s::text FROM sessions s
        UNION ALL SELECT r::text FROM refresh_tokens r UNION ALL SELECT c::text FROM clients c`,
     );
     const everything = rows.map(({ text }) => text).join('\n');

@@ -224,12 +224,12 @@ describe("a person's own sessions and consents", () => {
       await world.code({ person, browser });
       const { access_token: token } = await open(person);
       const { pool } = world.database.db;
-      const row = "SELECT * FROM artifacts WHERE kind = 'Session' AND user_id = $1";
+      const row = "SELECT * FROM oidc_artifacts WHERE kind = 'Session' AND user_id = $1";
       const { rows } = await pool.query<object>(row, [person.id]);
       await world.api.call('endSession', { token, params: { id: browserOf(await sessions(token))?.id ?? '' } });
       // as a request that read the log-in before, and stores it after
-      await pool.query("DELETE FROM artifacts WHERE kind = 'Session' AND user_id = $1", [person.id]);
-      await pool.query('INSERT INTO artifacts SELECT * FROM jsonb_populate_recordset(NULL::artifacts, $1)', [
+      await pool.query("DELETE FROM oidc_artifacts WHERE kind = 'Session' AND user_id = $1", [person.id]);
+      await pool.query('INSERT INTO oidc_artifacts SELECT * FROM jsonb_populate_recordset(NULL::oidc_artifacts, $1)', [
         JSON.stringify(rows.map((one) => ({ ...one, hash: `\\x${(one as { hash: Buffer }).hash.toString('hex')}` }))),
       ]);
       const silent = await browser.open(world.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));

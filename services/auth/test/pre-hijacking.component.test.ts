@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { accountWorld, newPassword, type AccountWorld, type AnsweredLink } from './support/account-world.ts';
+import { accountWorld, newPassword, type AccountWorld, type ReadableLink } from './support/account-world.ts';
 import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
 import { emailChanges, type Mover } from './support/email-changes.ts';
@@ -133,7 +133,7 @@ describe('an account that somebody else registered with my address', () => {
     };
     const { id } = (await world.api.call('register', { body, headers })).body as { id: string };
     const read = async () =>
-      (await world.readLink((await world.linkEvents(id)).at(-1)?.payload.link_id ?? '')).body as AnsweredLink;
+      (await world.readLink((await world.linkEvents(id)).at(-1)?.payload.link_id ?? '')).body as ReadableLink;
     const link = await read();
     expect(link.requested).to.include({ by: 'registration', network: '2001:db8:1::/48', browser: 'Chrome on Linux' });
     expect(JSON.stringify(link)).not.to.match(/Money|Buy/);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, waitFor } from '@taskwire/testing';
-import type { Passwords } from '../src/app/ports.ts';
+import type { Passwords } from '../src/app/ports/passwords.ts';
 import { owaspCost } from '../src/passwords/argon2id.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
 import { expectProblem, type Answer, type Api } from './support/api.ts';
@@ -137,11 +137,11 @@ describe('protection of accounts', () => {
       queue: 1,
       metrics: new Registry(),
     });
-    const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: slow });
+    const queueFull = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: slow });
     const ip = freshIp();
     const answers = await Promise.all(
       Array.from({ length: 12 }, async (_, count) => {
-        return await attempt(`flood-${count}@example.org`, { ip, api: flooded.api });
+        return await attempt(`flood-${count}@example.org`, { ip, api: queueFull.api });
       }),
     );
     const busy = answers.filter(({ status }) => status === 503);
@@ -154,13 +154,13 @@ describe('protection of accounts', () => {
       .to.have.length(12 - busy.length)
       .and.not.to.have.length(0);
     const user = await addUser(world, 'member');
-    expect((await attempt(user.email, { ip, password, api: flooded.api })).status).to.equal(200);
+    expect((await attempt(user.email, { ip, password, api: queueFull.api })).status).to.equal(200);
   });
 
-  it('leaves other requests alone while it is flooded with log-ins, of which as many are worked on as was set', async () => {
+  it('leaves other requests alone while it is queueFull with log-ins, of which as many are worked on as was set', async () => {
     const telemetry = createTelemetry({ service: 'auth', stream: silent() });
     const real = createPasswords({ cost: owaspCost, concurrency: 2, queue: 200, metrics: telemetry.metrics });
-    const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
+    const queueFull = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
     const ip = freshIp();
     const gauge = telemetry.metrics.getSingleMetric('password_hashes');
     let mostAtOnce = 0;
@@ -168,14 +168,14 @@ describe('protection of accounts', () => {
     let isOver = false;
     const flood = Promise.all(
       Array.from({ length: 60 }, async (_, count) => {
-        return await attempt(`storm-${count}@example.org`, { ip, api: flooded.api });
+        return await attempt(`storm-${count}@example.org`, { ip, api: queueFull.api });
       }),
     ).finally(() => (isOver = true));
     const times: number[] = [];
-    await flooded.api.raw('/oidc/jwks');
+    await queueFull.api.raw('/oidc/jwks');
     while (!isOver) {
       const start = performance.now();
-      await flooded.api.raw('/oidc/jwks');
+      await queueFull.api.raw('/oidc/jwks');
       times.push(performance.now() - start);
       const values = (await gauge?.get())?.values ?? [];
       mostAtOnce = Math.max(mostAtOnce, values.find(({ labels }) => labels['state'] === 'running')?.value ?? 0);

@@ -8,7 +8,7 @@ import { hashToken, refreshTokens } from '../src/app/refresh-tokens.ts';
 import { migrations } from '../src/migrations.ts';
 import { providerAdapter } from '../src/postgres/provider-adapter.ts';
 import { purgeExpired } from '../src/postgres/purge.ts';
-import { bySystem, noOrigin } from '../src/app/audit.ts';
+import { systemContext, noOrigin } from '../src/domain/audit-context.ts';
 import { createUsers } from '../src/postgres/users.ts';
 import { linkLifetimes } from './support/auth-world.ts';
 
@@ -52,7 +52,7 @@ describe('the store of the provider', () => {
     const account = { email, name: 'Ann', role: 'member', emailVerified: true, passwordHash: 'x' } as const;
     const settings = { lifetimes: linkLifetimes, restoreDays: 7 };
     const user = await createUsers(database.db, settings).create(account, {
-      ...bySystem,
+      ...systemContext,
       action: 'user.create',
     });
     if (typeof user === 'string') throw new Error(`the user was not made: ${user}`);
@@ -78,7 +78,7 @@ describe('the store of the provider', () => {
 
   async function expiryOf(id: string): Promise<unknown> {
     const { rows } = await database.db.pool.query(
-      `SELECT expires_at::text FROM artifacts WHERE hash = $1 UNION ALL SELECT expires_at::text FROM refresh_tokens WHERE hash = $1`,
+      `SELECT expires_at::text FROM oidc_artifacts WHERE hash = $1 UNION ALL SELECT expires_at::text FROM refresh_tokens WHERE hash = $1`,
       [hashToken(id)],
     );
     return rows[0];
@@ -179,9 +179,9 @@ describe('the store of the provider', () => {
   });
 
   it('purges what expired in batches, consumed or not, and nothing else', async () => {
-    await database.db.pool.query('DELETE FROM artifacts');
+    await database.db.pool.query('DELETE FROM oidc_artifacts');
     await database.db.pool.query(
-      `INSERT INTO artifacts (kind, hash, payload, expires_at, consumed_at)
+      `INSERT INTO oidc_artifacts (kind, hash, payload, expires_at, consumed_at)
        SELECT 'AuthorizationCode', sha256(n::text::bytea), '{}', clock_timestamp() + CASE WHEN n <= 2500 THEN -1 ELSE 60 END * interval '1 second',
          CASE WHEN n % 2 = 0 THEN clock_timestamp() END
        FROM generate_series(1, 2600) n`,
@@ -190,7 +190,7 @@ describe('the store of the provider', () => {
     do rounds.push(await purgeExpired(database.db.pool));
     while (rounds.at(-1) === 'more');
     expect(rounds).to.deep.equal(['more', 'more', 'idle']);
-    const { rows } = await database.db.pool.query('SELECT count(*)::int AS left FROM artifacts');
+    const { rows } = await database.db.pool.query('SELECT count(*)::int AS left FROM oidc_artifacts');
     expect(rows).to.deep.equal([{ left: 100 }]);
   });
 });

@@ -21,8 +21,8 @@ describe('registration', () => {
 
   const accounts = async () => await world.rows('SELECT id FROM users');
 
-  it('takes anybody where it is open', async () => {
-    const answer = await register('open', 'anybody@elsewhere.example');
+  it('takes unknownCaller where it is open', async () => {
+    const answer = await register('open', 'unknownCaller@elsewhere.example');
     expect(answer.status).to.equal(201);
     expect(answer.body).to.include({ role: 'member', email_verified: false });
     expect(answer.headers.get('location')).to.equal(`/api/v1/users/${(answer.body as { id: string }).id}`);
@@ -30,13 +30,16 @@ describe('registration', () => {
 
   it('takes nobody where it is off', async () => {
     const before = await accounts();
-    expectProblem(await register('off', 'anybody@example.org'), 'registration_closed');
+    expectProblem(await register('off', 'unknownCaller@example.org'), 'registration_closed');
     expect(await accounts()).to.deep.equal(before);
   });
 
   it('takes nobody without an invitation where people have to be invited', async () => {
-    expectProblem(await register('invited', 'anybody@example.org'), 'invitation_required');
-    expectProblem(await register('invited', 'anybody@example.org', { invitation_token: 'twl_x' }), 'link_not_valid');
+    expectProblem(await register('invited', 'unknownCaller@example.org'), 'invitation_required');
+    expectProblem(
+      await register('invited', 'unknownCaller@example.org', { invitation_token: 'twl_x' }),
+      'link_not_valid',
+    );
   });
 
   describe('by domain', () => {

@@ -54,7 +54,7 @@ describe('sessions of Auth', () => {
       expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([201, ...Array<number>(7).fill(409)]);
     });
 
-    it('does not let anybody choose a role, an id or a state', async () => {
+    it('does not let unknownCaller choose a role, an id or a state', async () => {
       for (const field of ['role', 'id', 'email_verified', 'version', 'is_deleted']) {
         const answer = await world.api.call('register', {
           body: { email: 'mass@example.org', password, name: 'Mass', [field]: 'admin' },

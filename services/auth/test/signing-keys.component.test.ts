@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { decodeProtectedHeader } from 'jose';
 import { testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
 import { migrations } from '../src/migrations.ts';
-import { bySystem } from '../src/app/audit.ts';
+import { systemContext } from '../src/domain/audit-context.ts';
 import { createSealedKeys } from '../src/postgres/signing-key-rows.ts';
 import { createSigningKeys, rotateKeys } from '../src/tokens/signing-keys.ts';
 import { authWorld, cheapPasswords, loggedIn, type AuthWorld } from './support/auth-world.ts';
@@ -104,7 +104,7 @@ describe('signing keys', () => {
       const all = async () => (isDown ? await Promise.reject(new Error('the database is down')) : await rows.all());
       const keys = createSigningKeys({ ...rows, all }, secret, () => now);
       const { kid: old } = (await keys.ring()).active;
-      expect(await rotateKeys(rows, secret, schedule).addNext(bySystem)).to.equal(true);
+      expect(await rotateKeys(rows, secret, schedule).addNext(systemContext)).to.equal(true);
       now += minute;
       const next = await waitFor(async () => (await publicJwks(keys)).find(({ kid }) => kid !== old)?.kid);
       isDown = true;
@@ -124,7 +124,7 @@ describe('signing keys', () => {
       await later('61 minutes');
       const at = await Promise.all(Array.from({ length: 8 }, async () => await rotation.keepSchedule()));
       expect(at.filter(({ added }) => added)).to.have.length(1);
-      expect(await rotation.addNext(bySystem)).to.equal(false);
+      expect(await rotation.addNext(systemContext)).to.equal(false);
       await later('16 minutes');
       const { kid: second } = (await replica().ring()).active;
       expect(second).not.to.equal(first);

@@ -37,7 +37,7 @@ describe('an account whose address is not verified', () => {
 
       for (const { name, isOpen, isForAnybody } of operations) {
         if (isOpen && !isForAnybody) continue;
-        it(`is refused by ${name}${isOpen ? ' for anybody else' : ''}`, async () => {
+        it(`is refused by ${name}${isOpen ? ' for unknownCaller else' : ''}`, async () => {
           const body = name === 'changeUser' ? { body: { name: 'Mallory' } } : {};
           const answer = await world.api.call(name, { token, params: { id: other.id }, ...body });
           expect(answer.status, answer.text).to.equal(403);

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { programOf } from '../src/app/user-agent.ts';
+import { programOf } from '../src/domain/user-agent.ts';
 
 const webkit = 'AppleWebKit/537.36 (KHTML, like Gecko)';
 

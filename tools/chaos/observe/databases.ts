@@ -99,7 +99,7 @@ const users = `
   FROM users`;
 
 const links = `
-  SELECT id, user_id, purpose, voided_at IS NOT NULL AS is_void, ${isoMicros('created_at')} AS created_at FROM account_links`;
+  SELECT id, user_id, purpose, revoked_at IS NOT NULL AS is_void, ${isoMicros('created_at')} AS created_at FROM account_links`;
 
 const taskRows = `
   SELECT id, title, state, creator_id, assignee_id, version, awaiting_performer, deleted_at IS NOT NULL AS is_deleted,

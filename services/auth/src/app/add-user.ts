@@ -1,8 +1,8 @@
 import type { Role } from '@taskwire/contracts';
 import type { createUser } from './create-user.ts';
-import { provenTurn } from './hash-of-new.ts';
-import type { User } from './ports.ts';
-import { doneBy, type Caller } from './read-user.ts';
+import { knownCallerTurn } from './hash-new-password.ts';
+import type { User } from './ports/users.ts';
+import { contextOf, type Caller } from './read-user.ts';
 import type { StepUp } from './step-up.ts';
 
 type Wanted = { email: string; password: string; name: string; role: Role; current_password?: string | undefined };
@@ -12,6 +12,10 @@ export function addUser({ create, stepUp }: { create: ReturnType<typeof createUs
   return async (caller: Caller, { current_password: current, ...account }: Wanted): Promise<User> => {
     const action = 'user.create';
     if (account.role !== 'member' || current !== undefined) await stepUp(caller, current, { action, subject: null });
-    return await create({ ...account, emailVerified: false }, { ...doneBy(caller), action }, provenTurn(caller.id));
+    return await create(
+      { ...account, emailVerified: false },
+      { ...contextOf(caller), action },
+      knownCallerTurn(caller.id),
+    );
   };
 }

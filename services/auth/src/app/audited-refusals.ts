@@ -1,5 +1,5 @@
 import { Problem } from '@taskwire/errors';
-import type { Audit, NewAuditEntry } from './audit.ts';
+import type { Audit, NewAuditEntry } from './ports/audit.ts';
 
 /** Runs the work and records a refusal in the audit log, with its code. A failure of the service itself is not a refusal. */
 export async function withAuditedRefusals<T>(

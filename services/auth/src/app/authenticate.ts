@@ -1,8 +1,11 @@
 import { schemas } from '@taskwire/contracts';
 import { problem, Problem } from '@taskwire/errors';
-import type { Audit, Origin } from './audit.ts';
-import { provenTurn } from './hash-of-new.ts';
-import type { Authentication, Credentials, Limits, Passwords, Users } from './ports.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import type { Audit } from './ports/audit.ts';
+import { knownCallerTurn } from './hash-new-password.ts';
+import type { Authentication, Credentials, Users } from './ports/users.ts';
+import type { Limits } from './ports/limits.ts';
+import type { Passwords } from './ports/passwords.ts';
 
 type Parts = {
   users: Users;
@@ -29,20 +32,20 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     return address.success ? await users.findCredentials(address.data) : undefined;
   }
 
-  return async ({ email, password }: Given, origin: Origin): Promise<Checked> => {
+  return async ({ email, password }: Given, origin: RequestOrigin): Promise<Checked> => {
     const { account, visitor } = await limits.recognize(origin, email, async () => await findCredentials(email));
     const { attempt, matches, outdated } = await passwords.inTurn(visitor.turn, async () => {
       const attempt = await limits.login(visitor);
       const result = await passwords.verify(password, account?.passwordHash).catch(async (error) => {
         // nothing was checked, so this was not a guess
-        await attempt.forgive();
+        await attempt.refund();
         throw error;
       });
       return { attempt, ...result };
     });
     if (account === undefined) return { matches: false, account };
     if (!matches) return { matches, account };
-    await Promise.all([attempt.forgive(), limits.trust(origin, account)]);
+    await Promise.all([attempt.refund(), limits.trust(origin, account)]);
     return { matches, account, outdated };
   };
 }
@@ -59,13 +62,13 @@ export function authenticate({ audit, ...parts }: Parts) {
   const { users, passwords } = parts;
   const check = checkPassword(parts);
 
-  async function recordRefusal(error: unknown, origin: Origin, account: Credentials | undefined): Promise<void> {
+  async function recordRefusal(error: unknown, origin: RequestOrigin, account: Credentials | undefined): Promise<void> {
     if (!(error instanceof Problem) || error.status >= 500) return;
     const subject = account === undefined ? null : { kind: 'user' as const, id: account.userId };
     await audit.recordRefusal({ actor: null, action: 'login', subject, origin, reason: error.code });
   }
 
-  return async (given: Given, origin: Origin): Promise<Authentication> => {
+  return async (given: Given, origin: RequestOrigin): Promise<Authentication> => {
     let account: Credentials | undefined;
     try {
       const checked = await check(given, origin);
@@ -73,8 +76,8 @@ export function authenticate({ audit, ...parts }: Parts) {
       if (!checked.matches) throw wrongCredentials();
       const { userId, tokensValidAfter, at, passwordHash } = checked.account;
       if (checked.outdated) {
-        const stronger = await passwords.hash(given.password, provenTurn(userId));
-        await users.strengthenPasswordHash(userId, passwordHash, stronger);
+        const stronger = await passwords.hash(given.password, knownCallerTurn(userId));
+        await users.rehashPassword(userId, passwordHash, stronger);
       }
       return { userId, tokensValidAfter, at };
     } catch (error) {

@@ -1,13 +1,18 @@
-import { schemas, type AuditAction, type Role } from '@taskwire/contracts';
+import type { AuditAction, Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import type { Audit } from './audit.ts';
+import { isSameAddress } from '../domain/email-address.ts';
+import { isDemotion } from '../domain/role.ts';
+import type { UserChange } from '../domain/user-change.ts';
+import { requireAcceptedDomain, type RegistrationPolicy } from '../domain/registration-policy.ts';
+import type { Audit } from './ports/audit.ts';
 import { withAuditedRefusals } from './audited-refusals.ts';
 import { emailTaken } from './create-user.ts';
 import { currentPasswordRequired } from './current-password.ts';
 import { mailedTooOften } from './mailed-too-often.ts';
-import type { Limits, StoredUser, User, UserChange, Users } from './ports.ts';
+import type { Limits } from './ports/limits.ts';
+import type { StoredUser, User, Users } from './ports/users.ts';
 import {
-  doneBy,
+  contextOf,
   existing,
   requireAccount,
   requireAdministration,
@@ -15,7 +20,6 @@ import {
   toOwnUser,
   type Caller,
 } from './read-user.ts';
-import { requireAcceptedDomain, type RegistrationPolicy } from './registration.ts';
 import type { StepUp } from './step-up.ts';
 
 /** Throws unless the caller knows the current version of the resource. */
@@ -49,14 +53,14 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     // counted before the next check, whose result reveals whether an account exists
     if (!(await limits.changeEmail(id))) throw mailedTooOften();
     if ((await users.emailTakenBy(email, id)) !== undefined) throw emailTaken();
-    await limits.causeMail(doneBy(caller));
+    await limits.causeMail(contextOf(caller));
     if (!(await limits.mail(caller.origin.ip ?? '', email, 'confirm_email'))) throw mailedTooOften();
     return true;
   }
 
   async function audited(caller: Caller, id: string, wanted: Wanted): Promise<boolean> {
     const subject = { kind: 'user', id } as const;
-    const attempt = { ...doneBy(caller), action: 'email.change.request', subject } as const;
+    const attempt = { ...contextOf(caller), action: 'email.change.request', subject } as const;
     return await withAuditedRefusals(audit, attempt, async () => mayMove(caller, id, wanted));
   }
 
@@ -65,7 +69,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     const user = await users.find(id);
     if (user === undefined || user.is_deleted || user.name === name) return;
     requireVersion(user.version);
-    await limits.rename(doneBy(caller), id);
+    await limits.rename(contextOf(caller), id);
   }
 
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
@@ -75,11 +79,11 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     // anyone in control of an account's address can take the account over, so even an application with administration rights can't change it
     if (wanted.email !== undefined) requirePerson(caller);
     if (wanted.current_password !== undefined || needsStepUp(caller, id, wanted)) {
-      await stepUp(caller, wanted.current_password, { action: auditedAs(wanted), subject: { kind: 'user', id } });
+      await stepUp(caller, wanted.current_password, { action: auditEntriesOf(wanted), subject: { kind: 'user', id } });
     }
     if (wanted.name !== undefined) await allowRename(caller, id, wanted.name, requireVersion);
     const isMoveAllowed = await audited(caller, id, wanted);
-    const changed = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
+    const changed = await users.change(id, contextOf(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
       const change = differences(user, wanted);
@@ -105,7 +109,7 @@ export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) 
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (caller.id === id) requirePerson(caller);
     await stepUp(caller, current, { action: 'user.delete', subject: { kind: 'user', id } });
-    const deleted = await users.change(id, doneBy(caller), async (user, isThereAnotherAdmin) => {
+    const deleted = await users.change(id, contextOf(caller), async (user, isThereAnotherAdmin) => {
       existing(user);
       requireVersion(user.version);
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
@@ -120,18 +124,13 @@ function needsStepUp(caller: Caller, id: string, { role, email }: Wanted): boole
   return role !== undefined || (email !== undefined && caller.id !== id);
 }
 
-function auditedAs({ role, email }: Wanted): AuditAction {
+function auditEntriesOf({ role, email }: Wanted): AuditAction {
   if (role !== undefined) return 'role.change';
   return email === undefined ? 'user.change' : 'email.change.request';
 }
 
 async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise<void> {
   if (!(await isThereAnotherAdmin())) throw problem('last_admin', 'Make another user an admin first.');
-}
-
-/** Roles are listed in order of increasing rights. */
-function isDemotion(before: Role, after: Role): boolean {
-  return schemas.roles.indexOf(after) > schemas.roles.indexOf(before);
 }
 
 function differences(user: StoredUser, wanted: Wanted): Pick<UserChange, 'email' | 'pendingEmail' | 'name' | 'role'> {
@@ -149,8 +148,4 @@ function moved(user: StoredUser, email: string): UserChange {
     ...(email === user.email ? {} : { email }),
     ...(user.pending_email === null ? {} : { pendingEmail: null }),
   };
-}
-
-function isSameAddress(one: string, other: string): boolean {
-  return one.toLowerCase() === other.toLowerCase();
 }

@@ -1,5 +1,5 @@
 import type { Role } from '@taskwire/contracts';
-import type { Sessions } from './ports.ts';
+import type { Sessions } from './ports/sessions.ts';
 
 /** Returns the current access of a user's token. An account whose address must be verified but isn't can reach only itself. */
 export function checkAccess({ sessions, requireVerifiedEmail }: { sessions: Sessions; requireVerifiedEmail: boolean }) {

@@ -1,12 +1,14 @@
 import { Problem } from '@taskwire/errors';
-import { accessPeriodOf } from './access-period.ts';
-import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
-import type { Audit } from './audit.ts';
+import { accessPeriodOf } from '../domain/access-period.ts';
+import { linkNotValid } from '../domain/account-link.ts';
+import { usableLink, type AccountLinks } from './account-links.ts';
+import type { Audit } from './ports/audit.ts';
 import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
 import type { LinkTokens } from './link-tokens.ts';
 import type { IsHolder, LinkVisitor } from './link-visitor.ts';
-import type { Limits, StoredUser, Users } from './ports.ts';
+import type { Limits } from './ports/limits.ts';
+import type { StoredUser, Users } from './ports/users.ts';
 
 type Parts = {
   links: AccountLinks;

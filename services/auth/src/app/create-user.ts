@@ -1,9 +1,11 @@
 import type { Role } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import type { Occasion } from './audit.ts';
-import { linkNotValid } from './account-links.ts';
-import { hashOfNew } from './hash-of-new.ts';
-import type { HashTurn, Limits, Passwords, User, Users } from './ports.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
+import { linkNotValid } from '../domain/account-link.ts';
+import { hashNewPassword } from './hash-new-password.ts';
+import type { HashTurn, Passwords } from './ports/passwords.ts';
+import type { Limits } from './ports/limits.ts';
+import type { User, Users } from './ports/users.ts';
 
 type Account = {
   email: string;
@@ -24,14 +26,14 @@ type Parts = { users: Users; passwords: Passwords; limits: Pick<Limits, 'causeMa
 export function createUser({ users, passwords, limits }: Parts) {
   return async (
     { password, ...account }: Account,
-    by: Occasion & { action: 'register' | 'user.create' },
+    context: AuditContext & { action: 'register' | 'user.create' },
     turn: HashTurn,
   ): Promise<User> => {
     // checked first because hashing is expensive; the unique index decides
     if ((await users.emailTakenBy(account.email)) !== undefined) throw emailTaken();
-    if (!account.emailVerified) await limits.causeMail(by);
-    const passwordHash = await hashOfNew({ passwords, turn }, 'password', password, account);
-    const created = await users.create({ ...account, passwordHash }, by);
+    if (!account.emailVerified) await limits.causeMail(context);
+    const passwordHash = await hashNewPassword({ passwords, turn }, 'password', password, account);
+    const created = await users.create({ ...account, passwordHash }, context);
     if (created === 'email_taken') throw emailTaken();
     if (created === 'invitation_ended') throw linkNotValid('used');
     return created;

@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
-import type { Origin } from './audit.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
 import type { CheckPassword } from './authenticate.ts';
-import type { Credentials } from './ports.ts';
+import type { Credentials } from './ports/users.ts';
 
 /**
  * Returns the credentials of an account to a caller who knows its password; a wrong password counts as a failed log-in.
@@ -11,7 +11,7 @@ export function requireCurrentPassword(checkPassword: CheckPassword) {
   return async (
     { id, email }: { id: string; email: string },
     password: string | undefined,
-    origin: Origin,
+    origin: RequestOrigin,
   ): Promise<Credentials> => {
     if (password === undefined) throw currentPasswordRequired();
     const { matches, account } = await checkPassword({ email, password }, origin);

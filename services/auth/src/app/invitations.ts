@@ -1,13 +1,15 @@
 import { authRoutes, type Role } from '@taskwire/contracts';
 import { problem, Problem } from '@taskwire/errors';
 import type { z } from 'zod';
-import type { AccountLink } from './account-links.ts';
-import type { Audit, Occasion } from './audit.ts';
+import type { AccountLink } from '../domain/account-link.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
+import { requireOpen, type RegistrationPolicy } from '../domain/registration-policy.ts';
+import type { Audit } from './ports/audit.ts';
 import { emailTaken } from './create-user.ts';
 import { mailedTooOften } from './mailed-too-often.ts';
-import type { Limits, Users } from './ports.ts';
-import { doneBy, type Caller } from './read-user.ts';
-import { requireOpen, type RegistrationPolicy } from './registration.ts';
+import type { Limits } from './ports/limits.ts';
+import type { Users } from './ports/users.ts';
+import { contextOf, type Caller } from './read-user.ts';
 
 /** An invitation as the API shows it. */
 export type Invitation = z.output<(typeof authRoutes.createInvitation.responses)[201]>;
@@ -27,13 +29,13 @@ export type Invitations = {
   /** `already_invited`: the address has an open invitation. Of several concurrent calls, one wins. */
   create(
     invitation: { email: string; name: string | null; invitedBy: string },
-    by: Occasion,
+    context: AuditContext,
   ): Promise<Invitation | 'already_invited'>;
   find(id: string): Promise<Invitation | undefined>;
   /** Latest first. */
   list(filter: InvitationFilter): Promise<Invitation[]>;
   /** False if the invitation is no longer open. */
-  revoke(id: string, by: Occasion): Promise<boolean>;
+  revoke(id: string, context: AuditContext): Promise<boolean>;
 };
 
 /** An invitation as a mailed link. */
@@ -54,11 +56,11 @@ export function invite({ invitations, users, limits, audit, policy }: Parts) {
     requireOpen(policy);
     await limits.invite(caller.id);
     if ((await users.emailTakenBy(email)) !== undefined) throw emailTaken();
-    await limits.causeMail(doneBy(caller));
+    await limits.causeMail(contextOf(caller));
     if (!(await limits.mail(caller.origin.ip ?? '', email, 'invitation'))) {
       throw mailedTooOften();
     }
-    const created = await invitations.create({ email, name, invitedBy: caller.id }, doneBy(caller));
+    const created = await invitations.create({ email, name, invitedBy: caller.id }, contextOf(caller));
     if (created !== 'already_invited') return created;
     throw problem('already_invited', 'Revoke the open invitation before you send another one.');
   }
@@ -69,7 +71,7 @@ export function invite({ invitations, users, limits, audit, policy }: Parts) {
     } catch (error) {
       if (error instanceof Problem && error.status < 500) {
         await audit.recordRefusal({
-          ...doneBy(caller),
+          ...contextOf(caller),
           action: 'invitation.create',
           subject: null,
           reason: error.code,
@@ -86,7 +88,7 @@ export function revokeInvitation({ invitations }: Pick<Parts, 'invitations'>) {
     const invitation = await invitations.find(id);
     if (invitation === undefined) throw problem('not_found', 'There is no invitation with this id.');
     requireMayRevoke(caller, invitation);
-    if (await invitations.revoke(id, doneBy(caller))) return;
+    if (await invitations.revoke(id, contextOf(caller))) return;
     throw problem('gone', 'The invitation is not open any more.');
   };
 }

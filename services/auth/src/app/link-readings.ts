@@ -1,5 +1,5 @@
-import type { TokenPurpose } from './account-links.ts';
-import type { Occasion } from './audit.ts';
+import type { TokenPurpose } from '../domain/account-link.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
 
 /** The client that reads a link for a mail, and the delivery that the mail belongs to, if the client names it. */
 export type LinkReader = { client: string; delivery: string | undefined };
@@ -16,5 +16,5 @@ export type LinkReadings = {
    * Allows a link to be read for one delivery, any number of times. A second delivery never occurs unless an unauthorised reader reads links, so it
    * ends the link. A reading without a delivery is allowed only as the first and only one, and ends nothing.
    */
-  read(link: ReadLink, reader: LinkReader, by: Occasion): Promise<LinkReading>;
+  read(link: ReadLink, reader: LinkReader, context: AuditContext): Promise<LinkReading>;
 };

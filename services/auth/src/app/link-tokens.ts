@@ -1,6 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { uuid } from '@taskwire/contracts';
-import type { TokenPurpose } from './account-links.ts';
+import type { TokenPurpose } from '../domain/account-link.ts';
 
 /** Tokens of mailed links. They are derived from the link's id and can be mapped back to it, so no row stores them. */
 export type LinkTokens = {

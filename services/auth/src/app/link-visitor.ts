@@ -1,22 +1,22 @@
-import type { Origin } from './audit.ts';
-import { accessPeriodOf } from './access-period.ts';
-import type { DeviceProofs } from './device-proofs.ts';
-import type { StoredUser, Users } from './ports.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import { accessPeriodOf } from '../domain/access-period.ts';
+import type { DeviceCookies } from './device-cookies.ts';
+import type { StoredUser, Users } from './ports/users.ts';
 
 /** The visitor who uses a mailed link. */
 export type LinkVisitor = {
   /** The account that they are logged in to here, by an access token of the JSON API or the session of the pages. */
   userId: string | undefined;
-  origin: Origin;
+  origin: RequestOrigin;
 };
 
 /**
  * Whether a visitor has proven to be the holder of an account: they are logged in to it, or their device has logged in to it with its current
  * password. Reading the mails of an address proves neither, as anyone may register another person's address.
  */
-export function isHolder({ deviceProofs }: { deviceProofs: Pick<DeviceProofs, 'isValid'> }) {
+export function isHolder({ deviceCookies }: { deviceCookies: Pick<DeviceCookies, 'isValid'> }) {
   return ({ userId, origin }: LinkVisitor, account: StoredUser): boolean =>
-    userId === account.id || deviceProofs.isValid(origin.deviceProof, accessPeriodOf(account));
+    userId === account.id || deviceCookies.isValid(origin.deviceCookie, accessPeriodOf(account));
 }
 
 export type IsHolder = ReturnType<typeof isHolder>;

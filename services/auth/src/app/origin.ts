@@ -1,6 +1,6 @@
 import { firstPartyClient } from '@taskwire/contracts';
-import type { Origin } from './audit.ts';
-import { deviceProofOf } from './device-proofs.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import { deviceCookieOf } from './device-cookies.ts';
 
 /** The details of a request that are independent of the framework handling it. */
 export type RequestFacts = {
@@ -13,7 +13,7 @@ export type RequestFacts = {
 };
 
 /** The origin of a request; `ip` is the address reported by a trusted proxy. Requests that need no token come from our own front end and pages. */
-export function originOf({ ip = '', headers, requestId, clientRequestId, actor }: RequestFacts): Origin {
+export function originOf({ ip = '', headers, requestId, clientRequestId, actor }: RequestFacts): RequestOrigin {
   const { 'user-agent': userAgent, cookie } = headers;
   return {
     ip: ip === '' ? null : ip,
@@ -21,6 +21,6 @@ export function originOf({ ip = '', headers, requestId, clientRequestId, actor }
     requestId,
     clientRequestId,
     clientId: actor?.clientId ?? firstPartyClient,
-    deviceProof: deviceProofOf(typeof cookie === 'string' ? cookie : undefined),
+    deviceCookie: deviceCookieOf(typeof cookie === 'string' ? cookie : undefined),
   };
 }

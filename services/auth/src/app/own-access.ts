@@ -1,7 +1,7 @@
 import type { Consent, OpenSession } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import type { Occasion } from './audit.ts';
-import { doneBy, type Caller } from './read-user.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
+import { contextOf, type Caller } from './read-user.ts';
 
 /** A page of a list, latest first. */
 export type AccessPage = {
@@ -18,9 +18,9 @@ export type OwnAccess = {
    * False if the user has no such open session. Ending a browser's log-in also ends everything that clients obtained through it, except
    * `offline_access`.
    */
-  endSession(userId: string, id: string, by: Occasion): Promise<boolean>;
+  endSession(userId: string, id: string, context: AuditContext): Promise<boolean>;
   /** False if the user has no such consent. */
-  endConsent(userId: string, id: string, by: Occasion): Promise<boolean>;
+  endConsent(userId: string, id: string, context: AuditContext): Promise<boolean>;
 };
 
 /** Lists the caller's sessions. Only our own front end is shown where a session was started. */
@@ -55,7 +55,7 @@ export type ClientName = (id: string) => Promise<string>;
 /** Ends a session of the caller. @throws Problem `not_found`, also for another user's session. */
 export function endSession({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
-    if (await access.endSession(caller.id, id, doneBy(caller))) return;
+    if (await access.endSession(caller.id, id, contextOf(caller))) return;
     throw problem('not_found', 'You have no open session with this id.');
   };
 }
@@ -63,7 +63,7 @@ export function endSession({ access }: { access: OwnAccess }) {
 /** Ends a consent that the caller gave a client. @throws Problem `not_found`, also for another user's consent. */
 export function endConsent({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
-    if (await access.endConsent(caller.id, id, doneBy(caller))) return;
+    if (await access.endConsent(caller.id, id, contextOf(caller))) return;
     throw problem('not_found', 'You have allowed nothing with this id.');
   };
 }

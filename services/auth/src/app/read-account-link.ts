@@ -1,6 +1,8 @@
 import { problem } from '@taskwire/errors';
-import { linkEndText, type AccountLink, type AccountLinks, type TokenPurpose } from './account-links.ts';
-import type { Audit, AuditSubject, Origin } from './audit.ts';
+import { linkEndText, type AccountLink, type TokenPurpose } from '../domain/account-link.ts';
+import type { AuditSubject, RequestOrigin } from '../domain/audit-context.ts';
+import type { AccountLinks } from './account-links.ts';
+import type { Audit } from './ports/audit.ts';
 import { invitationLink, type Invitations } from './invitations.ts';
 import type { LinkReader, LinkReadings } from './link-readings.ts';
 import type { LinkTokens } from './link-tokens.ts';
@@ -38,7 +40,7 @@ const pages: Readonly<Record<TokenPurpose, string>> = {
 const dayMs = 86_400_000;
 
 /** A request to read a link for a mail; `delivery` is the same for every attempt to send that mail. */
-export type LinkQuestion = LinkReader & { id: string; origin: Origin };
+export type LinkQuery = LinkReader & { id: string; origin: RequestOrigin };
 
 /**
  * Builds a link that is about to be mailed, for one delivery. Every request is recorded in the audit log.
@@ -54,14 +56,14 @@ export function readAccountLink(parts: Parts) {
     return invitation && invitationLink(invitation);
   }
 
-  return async ({ id, origin, ...reader }: LinkQuestion): Promise<AnsweredLink> => {
-    const by = { actor: { kind: 'client', id: reader.client }, origin } as const;
+  return async ({ id, origin, ...reader }: LinkQuery): Promise<ReadableLink> => {
+    const context = { actor: { kind: 'client', id: reader.client }, origin } as const;
     const link = await find(id);
     if (link === undefined || link.end !== null) {
-      await audit.record({ ...by, action: 'account_link.read', ...failureOf(link) });
+      await audit.record({ ...context, action: 'account_link.read', ...failureOf(link) });
       throw link?.end ? problem('gone', linkEndText(link.end)) : problem('not_found', 'There is no link with this id.');
     }
-    const reading = await readings.read({ userId: undefined, ...link }, reader, by);
+    const reading = await readings.read({ userId: undefined, ...link }, reader, context);
     if (reading === 'refused') throw problem('gone', 'It was read before, and a link is read for one mail only.');
     return {
       isRepeated: reading === 'again',
@@ -93,7 +95,7 @@ function after(instant: string, days: number): string {
   return new Date(Date.parse(instant) + days * dayMs).toISOString();
 }
 
-type AnsweredLink = {
+type ReadableLink = {
   /** Whether the same delivery got the same response before. */
   isRepeated: boolean;
   body: Answer;

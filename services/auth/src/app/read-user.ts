@@ -1,7 +1,7 @@
 import type { Role, UserScope } from '@taskwire/contracts';
 import { insufficientScope, onlyInPerson, problem } from '@taskwire/errors';
-import type { Occasion, Origin } from './audit.ts';
-import type { InternalUser, StoredUser, User, Users } from './ports.ts';
+import type { AuditContext, RequestOrigin } from '../domain/audit-context.ts';
+import type { InternalUser, StoredUser, User, Users } from './ports/users.ts';
 
 /** The logged-in caller, and the application acting for them. */
 export type Caller = {
@@ -21,11 +21,11 @@ export type Caller = {
    * current_password".
    */
   requireRecentLogin(or: string): void;
-  origin: Origin;
+  origin: RequestOrigin;
 };
 
 /** The actor and origin of the caller's actions, for the audit log. */
-export function doneBy({ id, origin }: Caller): Occasion {
+export function contextOf({ id, origin }: Caller): AuditContext {
   return { actor: { kind: 'user', id }, origin };
 }
 

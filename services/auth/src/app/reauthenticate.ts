@@ -1,10 +1,11 @@
 import { problem } from '@taskwire/errors';
-import type { Audit } from './audit.ts';
+import type { Audit } from './ports/audit.ts';
 import { withAuditedRefusals } from './audited-refusals.ts';
 import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
-import type { Sessions, TokenIssuer, Users } from './ports.ts';
-import { doneBy, existing, type Caller } from './read-user.ts';
+import type { Sessions, TokenIssuer } from './ports/sessions.ts';
+import type { Users } from './ports/users.ts';
+import { contextOf, existing, type Caller } from './read-user.ts';
 import { hashToken, type RefreshTokens } from './refresh-tokens.ts';
 import { sessionTokens, type SessionTokens } from './session-tokens.ts';
 
@@ -42,7 +43,7 @@ export function reauthenticate({ users, checkPassword, sessions, refreshTokens, 
 
   return async (caller: Caller, password: string): Promise<SessionTokens> => {
     const subject = { kind: 'user', id: caller.id } as const;
-    const attempt = { ...doneBy(caller), action: 'reauthenticate', subject } as const;
+    const attempt = { ...contextOf(caller), action: 'reauthenticate', subject } as const;
     return await withAuditedRefusals(audit, attempt, async () => prove(caller, password));
   };
 }

@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
-import type { Origin } from './audit.ts';
-import type { Sessions, TokenIssuer } from './ports.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import type { Sessions, TokenIssuer } from './ports/sessions.ts';
 import { hashToken, type RefreshTokens } from './refresh-tokens.ts';
 import { sessionTokens, type SessionTokens } from './session-tokens.ts';
 
@@ -12,7 +12,7 @@ type Parts = { sessions: Sessions; refreshTokens: RefreshTokens; tokens: TokenIs
  * stolen or belongs to a client that lost the response long ago. These can't be distinguished, so the session ends (RFC 9700 section 4.14.2).
  */
 export function refresh({ sessions, refreshTokens, tokens, logger }: Parts) {
-  return async (refreshToken: string, origin: Origin): Promise<SessionTokens> => {
+  return async (refreshToken: string, origin: RequestOrigin): Promise<SessionTokens> => {
     const next = refreshTokens.successorOf(refreshToken);
     const grant = await sessions.rotate({ used: hashToken(refreshToken), next: hashToken(next) }, origin);
     if (grant === 'reused') logger.warn('a refresh token came a second time; its session ended');

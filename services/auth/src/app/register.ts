@@ -1,16 +1,19 @@
 import { problem } from '@taskwire/errors';
-import type { Audit, Origin } from './audit.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import type { Audit } from './ports/audit.ts';
 import { withAuditedRefusals } from './audited-refusals.ts';
 import { createUser } from './create-user.ts';
-import type { DeviceProofs } from './device-proofs.ts';
-import type { Limits, Passwords, User, Users } from './ports.ts';
+import type { DeviceCookies } from './device-cookies.ts';
+import type { Limits } from './ports/limits.ts';
+import type { Passwords } from './ports/passwords.ts';
+import type { User, Users } from './ports/users.ts';
 import type { Registration } from './registration.ts';
 
 type Parts = {
   users: Users;
   passwords: Passwords;
   limits: Limits;
-  deviceProofs: DeviceProofs;
+  deviceCookies: DeviceCookies;
   audit: Audit;
   registration: Registration;
 };
@@ -36,18 +39,18 @@ export function register({ registration, ...parts }: Parts) {
     });
   }
 
-  return async ({ invitation_token: token, ...account }: Account, origin: Origin): Promise<Registered> => {
-    const by = { actor: null, origin, action: 'register' } as const;
-    return await withAuditedRefusals(parts.audit, { ...by, subject: null }, async () => {
+  return async ({ invitation_token: token, ...account }: Account, origin: RequestOrigin): Promise<Registered> => {
+    const context = { actor: null, origin, action: 'register' } as const;
+    return await withAuditedRefusals(parts.audit, { ...context, subject: null }, async () => {
       registration.requireAdmission({ email: account.email, invitationToken: token });
       const turn = await parts.limits.register(origin.ip ?? '');
       const invited = token === undefined ? {} : await invitationFor(account.email, token);
       const newcomer = { ...account, ...invited, role: 'member', emailVerified: token !== undefined } as const;
-      const user = await create(newcomer, by, turn);
+      const user = await create(newcomer, context, turn);
       const period = { userId: user.id, tokensValidAfter: null };
       // the network on which the password was chosen becomes a known one
       await parts.limits.trust(origin, period);
-      return { user, deviceCookie: parts.deviceProofs.cookieFor(period, account.email) };
+      return { user, deviceCookie: parts.deviceCookies.cookieFor(period, account.email) };
     });
   };
 }

@@ -1,10 +1,8 @@
 import { problem } from '@taskwire/errors';
-import { linkNotValid } from './account-links.ts';
+import { requireAcceptedDomain, requireOpen, type RegistrationPolicy } from '../domain/registration-policy.ts';
+import { linkNotValid } from '../domain/account-link.ts';
 import type { Invitation, Invitations } from './invitations.ts';
 import type { LinkTokens } from './link-tokens.ts';
-
-/** The people who may register. `domains` applies in the mode of that name: lower case, Punycode, compared as a whole. */
-export type RegistrationPolicy = { mode: 'open' | 'domains' | 'invited' | 'off'; domains: readonly string[] };
 
 type Parts = { policy: RegistrationPolicy; invitations: Pick<Invitations, 'find'>; linkTokens: LinkTokens };
 
@@ -33,26 +31,4 @@ export function registration({ policy, invitations, linkTokens }: Parts) {
       return invitation;
     },
   };
-}
-
-/**
- * Requires an accepted domain for an address that users choose for themselves, including changes of the address. Otherwise an account registered with
- * an address in the domain, which doesn't have to be owned for that, could be verified with another address. @throws Problem
- * `email_domain_not_accepted`.
- */
-export function requireAcceptedDomain({ mode, domains }: RegistrationPolicy, email: string): void {
-  if (mode !== 'domains' || domains.includes(domainOf(email))) return;
-  throw problem('email_domain_not_accepted', 'Use an address of your organisation, or ask an administrator.', {
-    errors: [{ field: 'email', code: 'email_domain_not_accepted', message: 'has a domain that is not accepted' }],
-  });
-}
-
-/** @throws Problem `registration_closed`. */
-export function requireOpen({ mode }: RegistrationPolicy): void {
-  if (mode === 'off') throw problem('registration_closed', 'An administrator makes the accounts here.');
-}
-
-/** The address has passed contract validation: its domain is in ASCII, and it has one @ and no final dot. */
-function domainOf(email: string): string {
-  return email.slice(email.lastIndexOf('@') + 1).toLowerCase();
 }

@@ -1,8 +1,11 @@
-import { linkNotValid, usableLink, type AccountLink, type AccountLinks } from './account-links.ts';
-import type { Origin } from './audit.ts';
-import { hashOfNew, provenTurn } from './hash-of-new.ts';
+import { linkNotValid, type AccountLink } from '../domain/account-link.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import { usableLink, type AccountLinks } from './account-links.ts';
+import { hashNewPassword, knownCallerTurn } from './hash-new-password.ts';
 import type { LinkTokens } from './link-tokens.ts';
-import type { Limits, Passwords, Users } from './ports.ts';
+import type { Limits } from './ports/limits.ts';
+import type { Passwords } from './ports/passwords.ts';
+import type { Users } from './ports/users.ts';
 
 type Parts = {
   links: AccountLinks;
@@ -20,20 +23,20 @@ export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
   async function isAlreadySet(link: AccountLink, { email }: { email: string }, password: string): Promise<boolean> {
     if (!(await limits.repeatLink(link.id))) return false;
     const account = await users.findCredentials(email);
-    const { matches } = await passwords.inTurn(provenTurn(link.userId), async () => {
+    const { matches } = await passwords.inTurn(knownCallerTurn(link.userId), async () => {
       return await passwords.verify(password, account?.passwordHash);
     });
     return matches && account?.userId === link.userId;
   }
 
-  return async (link: AccountLink, password: string, origin: Origin): Promise<void> => {
+  return async (link: AccountLink, password: string, origin: RequestOrigin): Promise<void> => {
     const user = await users.find(link.userId);
     if (user === undefined) throw linkNotValid('unknown');
-    const hashing = { passwords, turn: provenTurn(link.userId) };
+    const hashing = { passwords, turn: knownCallerTurn(link.userId) };
     // read first because hashing is expensive; consuming it decides
     const result =
       link.end === null
-        ? await links.resetPassword(link.id, await hashOfNew(hashing, 'new_password', password, user), origin)
+        ? await links.resetPassword(link.id, await hashNewPassword(hashing, 'new_password', password, user), origin)
         : link.end;
     if (result === 'used' && (await isAlreadySet(link, user, password))) return;
     if (typeof result === 'string') throw linkNotValid(result);
@@ -46,6 +49,6 @@ export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
 export function resetPassword(parts: Parts & { linkTokens: LinkTokens }) {
   const find = usableLink(parts);
   const setPassword = setPasswordByLink(parts);
-  return async (given: { token: string; new_password: string }, origin: Origin): Promise<void> =>
+  return async (given: { token: string; new_password: string }, origin: RequestOrigin): Promise<void> =>
     await setPassword(await find(given.token, 'reset_password'), given.new_password, origin);
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { problem } from '@taskwire/errors';
-import type { Occasion } from './audit.ts';
-import { provenTurn } from './hash-of-new.ts';
-import type { Passwords, StoredUser, User, Users } from './ports.ts';
-import { doneBy, existing, requireAdministration, toUser, type Caller } from './read-user.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
+import { knownCallerTurn } from './hash-new-password.ts';
+import type { Passwords } from './ports/passwords.ts';
+import type { StoredUser, User, Users } from './ports/users.ts';
+import { contextOf, existing, requireAdministration, toUser, type Caller } from './read-user.ts';
 import type { StepUp } from './step-up.ts';
 
 type Parts = { users: Users; passwords: Passwords };
@@ -14,9 +15,9 @@ type Parts = { users: Users; passwords: Passwords };
  * @throws Problem `not_found`; `gone` if the restore period is over; `email_taken` if another account has the address.
  */
 export function restoreUser({ users, passwords }: Parts) {
-  return async (id: string, by: Occasion): Promise<StoredUser> => {
-    const passwordHash = await passwords.hash(randomBytes(32).toString('base64url'), provenTurn(id));
-    const restored = await users.restore(id, passwordHash, by);
+  return async (id: string, context: AuditContext): Promise<StoredUser> => {
+    const passwordHash = await passwords.hash(randomBytes(32).toString('base64url'), knownCallerTurn(id));
+    const restored = await users.restore(id, passwordHash, context);
     if (restored === 'too_late') throw problem('gone', 'The user was deleted too long ago to be restored.');
     if (restored === 'email_taken') throw addressInUse();
     return existing(restored);
@@ -29,7 +30,7 @@ export function restoreUserByAdmin({ stepUp, ...parts }: Parts & { stepUp: StepU
   return async (caller: Caller, id: string, currentPassword: string | undefined): Promise<User> => {
     requireAdministration(caller);
     await stepUp(caller, currentPassword, { action: 'user.restore', subject: { kind: 'user', id } });
-    return toUser(await restore(id, doneBy(caller)));
+    return toUser(await restore(id, contextOf(caller)));
   };
 }
 

@@ -1,5 +1,6 @@
 import { firstPartyClient } from '@taskwire/contracts';
-import type { SessionGrant, TokenIssuer, User } from './ports.ts';
+import type { SessionGrant, TokenIssuer } from './ports/sessions.ts';
+import type { User } from './ports/users.ts';
 
 /** The response to a log-in or a refresh. */
 export type SessionTokens = {

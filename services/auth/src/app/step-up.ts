@@ -1,11 +1,12 @@
 import type { AuditAction } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import type { Audit, AuditSubject } from './audit.ts';
+import type { AuditSubject } from '../domain/audit-context.ts';
+import type { Audit } from './ports/audit.ts';
 import { withAuditedRefusals } from './audited-refusals.ts';
 import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
-import type { Users } from './ports.ts';
-import { doneBy, existing, type Caller } from './read-user.ts';
+import type { Users } from './ports/users.ts';
+import { contextOf, existing, type Caller } from './read-user.ts';
 
 /** The caller's intended action, for the audit log if it is refused. */
 type Wanted = { action: AuditAction; subject: AuditSubject | null };
@@ -28,7 +29,7 @@ export function stepUp({ users, checkPassword, audit }: { users: Users; checkPas
         'Applications must not send a password of a person. Ask for authorization again with prompt=login.';
       throw problem('insufficient_scope', detail);
     }
-    await withAuditedRefusals(audit, { ...doneBy(caller), ...wanted }, async () =>
+    await withAuditedRefusals(audit, { ...contextOf(caller), ...wanted }, async () =>
       requirePassword(existing(await users.find(caller.id)), password, caller.origin),
     );
   };

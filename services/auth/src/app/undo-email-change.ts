@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
-import type { Origin } from './audit.ts';
-import { provenTurn } from './hash-of-new.ts';
+import { linkNotValid } from '../domain/account-link.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import { usableLink, type AccountLinks } from './account-links.ts';
+import { knownCallerTurn } from './hash-new-password.ts';
 import type { LinkTokens } from './link-tokens.ts';
-import type { Passwords } from './ports.ts';
+import type { Passwords } from './ports/passwords.ts';
 
 type Parts = { links: AccountLinks; linkTokens: LinkTokens; passwords: Passwords };
 
@@ -14,11 +15,11 @@ type Parts = { links: AccountLinks; linkTokens: LinkTokens; passwords: Passwords
  */
 export function undoEmailChange({ links, linkTokens, passwords }: Parts) {
   const find = usableLink({ links, linkTokens });
-  return async ({ token }: { token: string }, origin: Origin): Promise<{ resetToken: string } | undefined> => {
+  return async ({ token }: { token: string }, origin: RequestOrigin): Promise<{ resetToken: string } | undefined> => {
     const link = await find(token, 'undo_email');
     if (link.end === 'used') return undefined;
     // a random password that is never disclosed
-    const unusableHash = await passwords.hash(randomBytes(32).toString('base64url'), provenTurn(link.userId));
+    const unusableHash = await passwords.hash(randomBytes(32).toString('base64url'), knownCallerTurn(link.userId));
     const result = await links.undoEmailChange(link.id, unusableHash, origin);
     if (result === 'used') return undefined;
     if (typeof result === 'string') throw linkNotValid(result);

@@ -1,9 +1,10 @@
 import { problem } from '@taskwire/errors';
-import { linkNotValid, usableLink, type AccountLinks } from './account-links.ts';
+import { linkNotValid } from '../domain/account-link.ts';
+import { usableLink, type AccountLinks } from './account-links.ts';
 import type { LinkVisitor, IsHolder } from './link-visitor.ts';
 import type { LinkTokens } from './link-tokens.ts';
 import { setPasswordByLink } from './reset-password.ts';
-import type { Users } from './ports.ts';
+import type { Users } from './ports/users.ts';
 
 type Parts = {
   links: AccountLinks;

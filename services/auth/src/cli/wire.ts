@@ -1,12 +1,12 @@
 import type { Writable } from 'node:stream';
 import { createDatabase, requireMigrated } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
-import { byCommandLine } from '../app/audit.ts';
+import { commandLineContext } from '../domain/audit-context.ts';
 import { createUser } from '../app/create-user.ts';
-import { provenTurn } from '../app/hash-of-new.ts';
-import type { RegisteredClient } from '../app/client-ports.ts';
+import { knownCallerTurn } from '../app/hash-new-password.ts';
+import type { RegisteredClient } from '../app/ports/clients.ts';
 import { restoreUser } from '../app/restore-user.ts';
-import type { CommandEnv, Env } from '../env.ts';
+import type { CommandEnv } from '../env.ts';
 import { migrations } from '../migrations.ts';
 import { owaspCost } from '../passwords/argon2id.ts';
 import { createPasswords } from '../passwords/passwords.ts';
@@ -14,8 +14,9 @@ import { createStoredClients } from '../postgres/client-rows.ts';
 import { createSealedKeys } from '../postgres/signing-key-rows.ts';
 import { createUsers } from '../postgres/users.ts';
 import { isNative } from '../oidc/native-clients.ts';
-import { userSettings } from '../wire-account.ts';
-import { rotateKeys, type RotationSchedule } from '../tokens/signing-keys.ts';
+import { rotationSchedule } from '../wire-keys.ts';
+import { userSettings } from '../wire-storage.ts';
+import { rotateKeys } from '../tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
 
@@ -39,39 +40,28 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
   return {
     requireMigrated: async () => await requireMigrated(db.pool, migrations),
     createUser: async (account: Parameters<typeof create>[0]) =>
-      await create(account, { ...byCommandLine, action: 'user.create' }, provenTurn('command line')),
+      await create(account, { ...commandLineContext, action: 'user.create' }, knownCallerTurn('command line')),
     emailTakenBy: users.emailTakenBy,
     /** Undefined if no deleted user with this address can be restored. */
     async restoreUser(email: string) {
       const found = await users.findRestorable(email);
-      return found && (await restore(found.id, byCommandLine));
+      return found && (await restore(found.id, commandLineContext));
     },
     clients: {
       list: stored.list,
       /** Undefined if a client with this id already exists. */
       add: async (client: RegisteredClient) =>
-        (await stored.add(client, byCommandLine)) ? { isNative: isNative(client) } : undefined,
+        (await stored.add(client, commandLineContext)) ? { isNative: isNative(client) } : undefined,
       /** Undefined if no client with this id was added. */
       async change(id: string, change: (client: RegisteredClient) => RegisteredClient) {
-        const changed = await stored.change(id, change, byCommandLine);
+        const changed = await stored.change(id, change, commandLineContext);
         return changed && { isNative: isNative(changed) };
       },
-      setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, byCommandLine),
-      remove: async (id: string) => await stored.remove(id, byCommandLine),
+      setSecret: async (id: string, hash: string) => await stored.setSecret(id, hash, commandLineContext),
+      remove: async (id: string) => await stored.remove(id, commandLineContext),
     },
     listKeys: sealedKeys.all,
-    rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(byCommandLine),
+    rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(commandLineContext),
     close: db.close,
-  };
-}
-
-export function rotationSchedule(
-  env: Pick<Env, 'KEY_ROTATION_DAYS' | 'KEY_OVERLAP_SECONDS' | 'KEY_RETIRED_DAYS'>,
-): RotationSchedule {
-  const daySeconds = 86_400;
-  return {
-    rotationSeconds: env.KEY_ROTATION_DAYS * daySeconds,
-    overlapSeconds: env.KEY_OVERLAP_SECONDS,
-    retiredSeconds: env.KEY_RETIRED_DAYS * daySeconds,
   };
 }

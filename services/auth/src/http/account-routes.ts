@@ -1,7 +1,7 @@
 import { authRoutes } from '@taskwire/contracts';
 import { answer, bind, type BoundRoute } from '@taskwire/http-server';
 import { originOf } from '../app/origin.ts';
-import type { askForMail } from '../app/ask-for-mail.ts';
+import type { requestMail } from '../app/request-mail.ts';
 import type { changePassword } from '../app/change-password.ts';
 import type { confirmEmail } from '../app/confirm-email.ts';
 import type { logOutEverywhere } from '../app/log-out-everywhere.ts';
@@ -14,7 +14,7 @@ import { loggedIn } from './logged-in.ts';
 
 /** The use cases behind the account routes and pages. */
 export type AccountUseCases = {
-  askForMail: ReturnType<typeof askForMail>;
+  requestMail: ReturnType<typeof requestMail>;
   verifyEmail: ReturnType<typeof verifyEmail>;
   confirmEmail: ReturnType<typeof confirmEmail>;
   undoEmailChange: ReturnType<typeof undoEmailChange>;
@@ -27,7 +27,7 @@ export type AccountUseCases = {
 export function accountRoutes(app: AccountUseCases): BoundRoute[] {
   return [
     bind(authRoutes.forgotPassword, async ({ body, ...request }) => {
-      await app.askForMail('reset_password', body.email, originOf(request));
+      await app.requestMail('reset_password', body.email, originOf(request));
       return answer(202);
     }),
     bind(authRoutes.resetPassword, async ({ body, ...request }) => {
@@ -35,7 +35,7 @@ export function accountRoutes(app: AccountUseCases): BoundRoute[] {
       return answer(204);
     }),
     bind(authRoutes.requestVerification, async ({ body, ...request }) => {
-      await app.askForMail('verify_email', body.email, originOf(request));
+      await app.requestMail('verify_email', body.email, originOf(request));
       return answer(202);
     }),
     bind(authRoutes.verifyEmail, async ({ body, ...request }) => {

@@ -2,8 +2,8 @@ import { uuid, type authRoutes } from '@taskwire/contracts';
 import type { HandlerOf } from '@taskwire/http-server';
 import { cursorInstant, listCursors } from '@taskwire/postgres';
 import { z } from 'zod';
-import type { Audit, AuditLog } from '../app/audit.ts';
-import { doneBy } from '../app/read-user.ts';
+import type { Audit, AuditLog } from '../app/ports/audit.ts';
+import { contextOf } from '../app/read-user.ts';
 import { callerOf } from './caller.ts';
 import { page } from './lists.ts';
 
@@ -22,7 +22,7 @@ export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.li
     // one more than requested shows whether a next page exists
     const found = await log.list({ ...filter, after, limit: limit + 1 });
     const reading = {
-      ...doneBy(callerOf(request)),
+      ...contextOf(callerOf(request)),
       ...({ action: 'audit.read', subject: null, outcome: 'success' } as const),
       reason: filterText(filter),
     };

@@ -3,7 +3,7 @@ import { problem } from '@taskwire/errors';
 import type { HandlerOf } from '@taskwire/http-server';
 import { cursorInstant, listCursors, type Cursors } from '@taskwire/postgres';
 import { z } from 'zod';
-import type { Users } from '../app/ports.ts';
+import type { Users } from '../app/ports/users.ts';
 
 const afterChange = z.tuple([cursorInstant, uuid]);
 

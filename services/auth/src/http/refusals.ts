@@ -1,6 +1,7 @@
 import { uuid, type AuditAction, type authRoutes } from '@taskwire/contracts';
 import type { Refusal } from '@taskwire/http-server';
-import type { Audit, AuditActor, AuditSubject } from '../app/audit.ts';
+import type { Audit } from '../app/ports/audit.ts';
+import type { AuditActor, AuditSubject } from '../domain/audit-context.ts';
 import { originOf } from '../app/origin.ts';
 
 type Attempt = { action: AuditAction; on: 'user' | 'invitation' | 'oneself' };
@@ -35,26 +36,26 @@ export function auditRefusals(audit: Pick<Audit, 'recordRefusal'>) {
   return async ({ route, actor, params, code, ...request }: Refusal): Promise<void> => {
     const attempt = attempts[route.operationId];
     if (attempt === undefined || !codes.includes(code)) return;
-    const by = toActor(actor);
+    const attemptedBy = toActor(actor);
     await audit.recordRefusal({
-      actor: by,
+      actor: attemptedBy,
       action: attempt.action,
-      subject: subjectOf(params['id'], attempt.on, by),
+      subject: subjectOf(params['id'], attempt.on, attemptedBy),
       origin: originOf({ ...request, actor }),
       reason: code,
     });
   };
 }
 
-type By = Extract<AuditActor, { kind: 'user' | 'client' }>;
+type Holder = Extract<AuditActor, { kind: 'user' | 'client' }>;
 
-function toActor(actor: Refusal['actor']): By {
+function toActor(actor: Refusal['actor']): Holder {
   return actor.kind === 'user' ? { kind: 'user', id: actor.id } : { kind: 'client', id: actor.clientId };
 }
 
 /** The caller chooses the path and must not be able to write text into the log: only an id is accepted. */
-function subjectOf(id: string | string[] | undefined, on: Attempt['on'], by: By): AuditSubject | null {
-  if (on === 'oneself') return by.kind === 'user' ? by : null;
+function subjectOf(id: string | string[] | undefined, on: Attempt['on'], actor: Holder): AuditSubject | null {
+  if (on === 'oneself') return actor.kind === 'user' ? actor : null;
   const parsed = uuid.safeParse(id);
   return parsed.success ? { kind: on, id: parsed.data } : null;
 }

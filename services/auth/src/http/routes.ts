@@ -4,13 +4,14 @@ import { originOf } from '../app/origin.ts';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { addUser } from '../app/add-user.ts';
 import type { logIn } from '../app/log-in.ts';
-import type { Sessions, User, Users } from '../app/ports.ts';
-import { doneBy, type readInternalUser, type readUser } from '../app/read-user.ts';
+import type { Sessions } from '../app/ports/sessions.ts';
+import type { User, Users } from '../app/ports/users.ts';
+import { contextOf, type readInternalUser, type readUser } from '../app/read-user.ts';
 import type { reauthenticate } from '../app/reauthenticate.ts';
 import type { refresh } from '../app/refresh.ts';
 import type { register } from '../app/register.ts';
 import type { restoreUserByAdmin } from '../app/restore-user.ts';
-import type { Audit, AuditLog } from '../app/audit.ts';
+import type { Audit, AuditLog } from '../app/ports/audit.ts';
 import { listAudit } from './audit.ts';
 import { listChangedUsers, listUsers } from './lists.ts';
 import { callerOf } from './caller.ts';
@@ -46,7 +47,7 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
     bind(authRoutes.logout, async (request) => {
       const { sessionId } = request.actor;
       // a token without a session is refused before it reaches this point
-      if (sessionId !== undefined) await app.logOut(sessionId, doneBy(callerOf(request)));
+      if (sessionId !== undefined) await app.logOut(sessionId, contextOf(callerOf(request)));
       return answer(204);
     }),
     bind(authRoutes.reauthenticate, async ({ body, ...request }) =>

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import { errors as joseErrors, jwtVerify, type JWTPayload } from 'jose';
 import { z } from 'zod';
-import type { KeyRing } from '../app/signing-key-ports.ts';
+import type { KeyRing } from '../app/ports/signing-keys.ts';
 
 /** Returns the claims of one of our access tokens if it hasn't expired; undefined for anything else. */
 export type VerifyAccessToken = (token: string) => Promise<JWTPayload | undefined>;

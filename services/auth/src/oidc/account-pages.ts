@@ -1,28 +1,28 @@
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import type { OwnPath } from '@taskwire/http-server';
-import { linkNotValid, type AccountLink, type LinkPurpose, type RequestablePurpose } from '../app/account-links.ts';
-import type { Origin } from '../app/audit.ts';
+import { linkNotValid, type AccountLink, type LinkPurpose, type RequestablePurpose } from '../domain/account-link.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
 import type { LinkVisitor } from '../app/link-visitor.ts';
 import { addressPages } from './address-pages.ts';
 import { readPostedForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
 import { ownForms } from './own-form.ts';
 import { ended, ok, refusal, tokenIn, type Answer, type Page, type Request, type Response } from './own-page.ts';
-import { askForMailPage, donePage, newPasswordPage } from './pages/account-pages.ts';
+import { requestMailPage, donePage, newPasswordPage } from './pages/account-pages.ts';
 import { pageHeaders } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
 
 /** The actions behind the pages; the JSON API uses the same ones. */
 export type AccountActions = {
-  askForMail(purpose: RequestablePurpose, email: string, origin: Origin): Promise<void>;
+  requestMail(purpose: RequestablePurpose, email: string, origin: RequestOrigin): Promise<void>;
   /** Returns a link that is valid or has already been used. @throws Problem `link_not_valid`. */
   checkLink(token: string, purpose: LinkPurpose): Promise<AccountLink>;
   isHolder(visitor: LinkVisitor, link: AccountLink): Promise<boolean>;
   verifyEmail(given: { token: string; new_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
   confirmEmail(given: { token: string; current_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
-  undoEmailChange(given: { token: string }, origin: Origin): Promise<{ resetToken: string } | undefined>;
-  resetPassword(given: { token: string; new_password: string }, origin: Origin): Promise<void>;
+  undoEmailChange(given: { token: string }, origin: RequestOrigin): Promise<{ resetToken: string } | undefined>;
+  resetPassword(given: { token: string; new_password: string }, origin: RequestOrigin): Promise<void>;
 };
 
 export type AccountPagesOptions = {
@@ -82,14 +82,14 @@ function askPage(o: { actions: AccountActions; base: string; name: string; purpo
   const action = `${o.base}/${o.name}`;
   return {
     name: o.name,
-    get: async ({ formToken }) => ok(askForMailPage({ action, formToken, title, text, email: '' })),
+    get: async ({ formToken }) => ok(requestMailPage({ action, formToken, title, text, email: '' })),
     async post(form, { request, formToken }) {
       const email = form.get('email') ?? '';
-      const again = (error: string) => askForMailPage({ action, formToken, title, text, email, error });
+      const again = (error: string) => requestMailPage({ action, formToken, title, text, email, error });
       const parsed = schemas.email.safeParse(email);
       if (!parsed.success) return { status: 422, body: again('This is not an e-mail address.') };
       const refused = await refusal(
-        () => o.actions.askForMail(o.purpose, parsed.data, requestOrigin(request)),
+        () => o.actions.requestMail(o.purpose, parsed.data, requestOrigin(request)),
         request,
       );
       if (refused !== undefined) return { status: refused.status, body: again(refusalText(refused)) };

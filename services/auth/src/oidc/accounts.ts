@@ -1,6 +1,6 @@
 import type { Account, JWTStructured, KoaContextWithOIDC } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
-import type { Sessions, Subject } from '../app/ports.ts';
+import type { Sessions, Subject } from '../app/ports/sessions.ts';
 
 /** An account as returned by `findAccount`. */
 export type KnownAccount = Account & { subject: Subject };

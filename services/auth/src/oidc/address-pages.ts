@@ -1,12 +1,12 @@
 import { schemas } from '@taskwire/contracts';
-import { linkNotValid, type AccountLink, type LinkPurpose } from '../app/account-links.ts';
+import { linkNotValid, type AccountLink, type LinkPurpose } from '../domain/account-link.ts';
 import type { LinkVisitor } from '../app/link-visitor.ts';
 import type { AccountPagesOptions } from './account-pages.ts';
 import { requestOrigin } from './origin.ts';
 import { ended, ok, refusal, tokenIn, type Answer, type Page, type Visit } from './own-page.ts';
 import { donePage } from './pages/account-pages.ts';
 import { claimPage, confirmEmailPage, undoEmailPage, verifyPage, type LinkForm } from './pages/address-pages.ts';
-import type { Way } from './pages/html.ts';
+import type { NextStep } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
 
 type Options = AccountPagesOptions & {
@@ -26,7 +26,7 @@ type LinkPage = {
   name: string;
   purpose: LinkPurpose;
   /** The way to a new link if this one can't be used. */
-  way: Way;
+  way: NextStep;
   /** Confirms that the link has been used. */
   done: Answer;
   show(step: Step): Promise<Answer>;

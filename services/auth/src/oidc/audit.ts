@@ -1,5 +1,5 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
-import type { Audit } from '../app/audit.ts';
+import type { Audit } from '../app/ports/audit.ts';
 import { requestOrigin } from './origin.ts';
 
 /**

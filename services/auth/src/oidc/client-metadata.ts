@@ -1,4 +1,4 @@
-import type { RegisteredClient } from '../app/client-ports.ts';
+import type { RegisteredClient } from '../app/ports/clients.ts';
 import { isNative } from './native-clients.ts';
 
 /** A client's metadata as the provider reads it (OpenID Connect Dynamic Client Registration 1.0 section 2), with the scopes it was granted. */

@@ -10,7 +10,7 @@ type Grant = InstanceType<Provider['Grant']>;
 /**
  * The scopes that a client requests from a user, limited to those granted to the client: a token can contain nothing else, whatever the request says.
  */
-export type Asked = {
+export type RequestedAccess = {
   openid: string[];
   /** Scopes by audience. */
   resources: Record<string, string[]>;
@@ -19,7 +19,7 @@ export type Asked = {
 };
 
 /** Returns what a request asks for. */
-export function askedOf(client: Client, params: Record<string, unknown>, role: Role): Asked {
+export function requestedAccess(client: Client, params: Record<string, unknown>, role: Role): RequestedAccess {
   const requested = new Set(String(params['scope'] ?? '').split(' '));
   const audiences = [params['resource'] ?? []].flat().map(String);
   const asked = audiences.map((audience) => {
@@ -45,7 +45,7 @@ function canAllow(role: Role, scope: string): boolean {
 }
 
 /** Adds what a user allows to a grant. Scopes that their role doesn't allow count as rejected until it does. */
-export function allow(grant: Grant, { openid, resources, refused }: Asked): void {
+export function allow(grant: Grant, { openid, resources, refused }: RequestedAccess): void {
   if (openid.length > 0) grant.addOIDCScope(openid);
   for (const [audience, scopes] of Object.entries(resources)) {
     const refusedBefore = grant.rejected?.resources;

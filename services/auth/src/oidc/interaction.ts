@@ -4,12 +4,13 @@ import { problem, type Problem } from '@taskwire/errors';
 import type { Role } from '@taskwire/contracts';
 import type { Client, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
-import type { Audit } from '../app/audit.ts';
+import type { Audit } from '../app/ports/audit.ts';
 import type { Authenticate } from '../app/authenticate.ts';
-import type { DeviceProofs } from '../app/device-proofs.ts';
-import type { Sessions, User } from '../app/ports.ts';
+import type { DeviceCookies } from '../app/device-cookies.ts';
+import type { Sessions } from '../app/ports/sessions.ts';
+import type { User } from '../app/ports/users.ts';
 import type { Providers } from './provider.ts';
-import { allow, askedOf, type Asked } from './consent.ts';
+import { allow, requestedAccess, type RequestedAccess } from './consent.ts';
 import { hasToken, readPostedForm } from './form.ts';
 import { requestOrigin, storingFor } from './origin.ts';
 import { consentPage } from './pages/consent-page.ts';
@@ -26,7 +27,7 @@ export type InteractionOptions = {
   authenticate: Authenticate;
   sessions: Sessions;
   audit: Audit;
-  deviceProofs: DeviceProofs;
+  deviceCookies: DeviceCookies;
   /** The key that form tokens are made with. */
   formKey: Buffer;
 };
@@ -35,7 +36,7 @@ type Request = Parameters<OwnPath['handle']>[0];
 type Response = Parameters<OwnPath['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 /** The consent requested from a user. */
-type Question = { email: string; role: Role; asked: Asked };
+type Question = { email: string; role: Role; asked: RequestedAccess };
 type Step = { provider: Provider; interaction: Interaction; request: Request; response: Response };
 
 /**
@@ -86,7 +87,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
   }
 
   /** Continues the interaction of a user who has verified their address in the meantime. */
-  async function goOn(step: Step): Promise<void> {
+  async function continueVerified(step: Step): Promise<void> {
     const { provider, interaction, request, response } = step;
     if ((await personOf(interaction)).email_verified) {
       return await provider.interactionFinished(request, response, { [verificationPrompt]: {} });
@@ -100,7 +101,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     const { params, prompt } = interaction;
     if (prompt.name !== 'consent') return undefined;
     const { email, role } = await personOf(interaction);
-    return { email, role, asked: askedOf(await clientOf(provider, interaction), params, role) };
+    return { email, role, asked: requestedAccess(await clientOf(provider, interaction), params, role) };
   }
 
   async function logIn(step: Step, form: URLSearchParams): Promise<void> {
@@ -111,7 +112,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
       const origin = requestOrigin(request, String(step.interaction.params['client_id']));
       const authentication = await options.authenticate({ email, password }, origin);
       const { userId, at } = authentication;
-      response.append('Set-Cookie', options.deviceProofs.cookieFor(authentication, email));
+      response.append('Set-Cookie', options.deviceCookies.cookieFor(authentication, email));
       const user = { kind: 'user', id: userId } as const;
       await options.audit.record({
         actor: user,
@@ -177,7 +178,7 @@ export function interactionPages(options: InteractionOptions): OwnPath {
     } else if (question !== undefined && decision === 'allow') {
       await consent(step, question);
     } else if (interaction.prompt.name === verificationPrompt && decision === 'go_on') {
-      await goOn(step);
+      await continueVerified(step);
     } else {
       throw new errors.InvalidRequest('the form is not one of this step');
     }

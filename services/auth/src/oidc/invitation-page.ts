@@ -1,6 +1,6 @@
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
-import type { Origin } from '../app/audit.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
 import { requestOrigin } from './origin.ts';
 import { ended, ok, refusal, tokenIn, type Page, type Request } from './own-page.ts';
 import { donePage, failedPage } from './pages/account-pages.ts';
@@ -13,7 +13,7 @@ export type InvitationActions = {
   openInvitation(token: string): Promise<{ email: string; name: string | null }>;
   register(
     account: { email: string; password: string; name: string; invitation_token: string },
-    origin: Origin,
+    origin: RequestOrigin,
   ): Promise<unknown>;
 };
 

@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { JWTPayload } from 'jose';
 import type { Client, KoaContextWithOIDC, Provider } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
-import type { Sessions } from '../app/ports.ts';
+import type { Sessions } from '../app/ports/sessions.ts';
 import { userClaims, type VerifyAccessToken } from './access-token-verifier.ts';
 
 type Options = {
@@ -15,7 +15,7 @@ type Options = {
  * Introspection (RFC 7662) and revocation (RFC 7009) of our own JWT access tokens, which the provider refuses as `unsupported_token_type` once it has
  * identified the client. All of its requirements for clients are therefore enforced here too.
  */
-export function answerForJwtAccessTokens(options: Options): void {
+export function handleJwtAccessTokens(options: Options): void {
   const { provider, verify } = options;
   const refused = new WeakMap<object, { context: KoaContextWithOIDC; answer: Answer; within: Within }>();
   const note = (answer: Answer) => (context: KoaContextWithOIDC, error: Error) => {

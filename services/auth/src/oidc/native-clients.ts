@@ -1,5 +1,5 @@
 import { Check } from 'oidc-provider/lib/helpers/interaction_policy/index.js';
-import type { RegisteredClient } from '../app/client-ports.ts';
+import type { RegisteredClient } from '../app/ports/clients.ts';
 
 /** Hosts that resolve to the machine itself: RFC 6761 section 6.3, RFC 6890. Browsers accept 0.0.0.0 for it too. */
 const loopbackHost = /^((.+\.)?localhost\.?|127(\.\d+){3}|0\.0\.0\.0|\[::1?\]|\[::ffff:7f[\da-f]{2}:[\da-f]{1,4}\])$/;

@@ -2,28 +2,28 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { firstPartyClient } from '@taskwire/contracts';
 import { requestIds, type OwnPath } from '@taskwire/http-server';
 import { Provider } from 'oidc-provider/lib/provider.js';
-import { noOrigin, type Origin } from '../app/audit.ts';
+import { noOrigin, type RequestOrigin } from '../domain/audit-context.ts';
 import { originOf } from '../app/origin.ts';
 
 type Request = Parameters<OwnPath['handle']>[0];
 
 /** Returns the origin of a request for a page. Express knows which proxies to trust. Pages that belong to no client are our own. */
-export function requestOrigin(request: Request, clientId: string | null = firstPartyClient): Origin {
+export function requestOrigin(request: Request, clientId: string | null = firstPartyClient): RequestOrigin {
   const { ip, headers } = request;
   return { ...originOf({ ip, headers, ...requestIds(request) }), clientId };
 }
 
 /** The origin of pages that store data through the provider without being one of its endpoints. */
-const pageInProgress = new AsyncLocalStorage<Origin>();
+const pageInProgress = new AsyncLocalStorage<RequestOrigin>();
 
 /** Runs `work` so that whatever it stores through the provider is attributed to this origin. */
-export async function storingFor<T>(origin: Origin, work: () => Promise<T>): Promise<T> {
+export async function storingFor<T>(origin: RequestOrigin, work: () => Promise<T>): Promise<T> {
   return await pageInProgress.run(origin, work);
 }
 
 /** Facts about the request being handled that the adapter needs. */
 export const requestInProgress = {
-  origin(): Origin {
+  origin(): RequestOrigin {
     // the provider was given Express's request
     const request = Provider.ctx?.req as Request | undefined;
     if (request === undefined) return pageInProgress.getStore() ?? noOrigin;

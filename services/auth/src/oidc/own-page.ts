@@ -1,8 +1,8 @@
 import type { Problem } from '@taskwire/errors';
 import type { OwnPath } from '@taskwire/http-server';
-import { isOfUsedLink } from '../app/account-links.ts';
+import { isOfUsedLink } from '../domain/account-link.ts';
 import { failedPage } from './pages/account-pages.ts';
-import type { Way } from './pages/html.ts';
+import type { NextStep } from './pages/html.ts';
 import { refusalOf } from './refusal.ts';
 
 export type Request = Parameters<OwnPath['handle']>[0];
@@ -27,7 +27,7 @@ export function ok(body: string): Answer {
 }
 
 /** The page for a link that can't be used, with the way to a new one, if any. */
-export function ended(refused: Problem, way: Way | undefined): Answer {
+export function ended(refused: Problem, way: NextStep | undefined): Answer {
   // a link that has been used is not an invalid one
   const title = isOfUsedLink(refused) ? 'This link was used before' : 'This link is invalid or has expired';
   return { status: refused.status, body: failedPage({ title, text: refused.detail, way }) };

@@ -4,21 +4,21 @@ import * as errors from 'oidc-provider/lib/helpers/errors.js';
 import { Provider } from 'oidc-provider/lib/provider.js';
 import type { Logger } from '@taskwire/telemetry';
 import { errorText } from '@taskwire/errors';
-import type { Audit } from '../app/audit.ts';
-import type { Sessions } from '../app/ports.ts';
-import type { KeyRing } from '../app/signing-key-ports.ts';
+import type { Audit } from '../app/ports/audit.ts';
+import type { Sessions } from '../app/ports/sessions.ts';
+import type { KeyRing } from '../app/ports/signing-keys.ts';
 import type { RefreshTokens } from '../app/refresh-tokens.ts';
 import { accessTokenVerifier } from './access-token-verifier.ts';
 import { recordOwnTokens, recordRefusal } from './audit.ts';
 import { completeAccessToken, findAccount } from './accounts.ts';
 import { assertionTooLong, explainClientRefusals } from './client-refusals.ts';
 import { clientBasedCors } from './cors.ts';
-import { answerForJwtAccessTokens } from './jwt-access-tokens.ts';
-import { leadOnByPage } from './onward.ts';
+import { handleJwtAccessTokens } from './jwt-access-tokens.ts';
+import { continueByPage } from './redirects.ts';
 import { errorPage } from './pages/error-page.ts';
 import { loggedOutPage, logoutPage } from './pages/logout-pages.ts';
 import { openidScopes, resourceIndicators } from './resources.ts';
-import { takeJwtsAtUserinfo } from './userinfo-tokens.ts';
+import { acceptJwtsAtUserinfo } from './userinfo-tokens.ts';
 import { interactionPolicy } from './verification-prompt.ts';
 
 export type ProviderOptions = {
@@ -94,15 +94,15 @@ function createProvider(
       if (ctx.get('accept').includes('json')) ctx.type = 'application/json; charset=utf-8';
       else ctx.remove('Content-Type');
     }
-    if (ctx.status === 303) leadOnByPage(ctx as KoaContextWithOIDC);
+    if (ctx.status === 303) continueByPage(ctx as KoaContextWithOIDC);
     if (ctx.path !== '/jwks' || ctx.status !== 200) return;
     // as our contracts specify, and as clients require that know no other JSON type
     ctx.type = 'application/json; charset=utf-8';
     ctx.set('Cache-Control', `public, max-age=${jwksMaxAge}`);
   });
   const jwts = { provider, verify: accessTokenVerifier(issuer, ring), sessions: options.sessions };
-  answerForJwtAccessTokens(jwts);
-  takeJwtsAtUserinfo(jwts);
+  handleJwtAccessTokens(jwts);
+  acceptJwtsAtUserinfo(jwts);
   const failed = (_ctx: unknown, error: unknown) =>
     logger.error('the provider failed', { error: errorText(error), stack: error instanceof Error ? error.stack : '' });
   provider.on('server_error', failed);

@@ -27,7 +27,7 @@ export function resourceIndicators(accessTokenSeconds: number): ResourceIndicato
       const isItself = isForClientItself(ctx);
       const scopes = isItself ? ownScopes(client, resource) : scopesForUsers(client, resource);
       if (scopes === undefined) throw new errors.InvalidTarget('resource must name an audience granted to the client');
-      if (isItself) settleScope(ctx, scopes);
+      if (isItself) fixScope(ctx, scopes);
       return {
         audience: resource,
         scope: scopes.join(' '),
@@ -58,7 +58,7 @@ function isForClientItself(ctx: KoaContextWithOIDC): boolean {
 }
 
 /** RFC 6749 section 3.3: a request without a scope gets all granted scopes; a request with a scope that wasn't granted gets none. */
-function settleScope(ctx: KoaContextWithOIDC, granted: readonly string[]): void {
+function fixScope(ctx: KoaContextWithOIDC, granted: readonly string[]): void {
   const { params } = ctx.oidc;
   if (params === undefined) return;
   if (params['scope'] === undefined) {

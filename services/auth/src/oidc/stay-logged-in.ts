@@ -1,10 +1,10 @@
 import type { OwnPath } from '@taskwire/http-server';
 import type { Provider } from 'oidc-provider';
-import { sendOn } from './onward.ts';
+import { redirectOn } from './redirects.ts';
 import { pageHeaders } from './pages/html.ts';
 import { stillLoggedInPage } from './pages/logout-pages.ts';
 
-type Asked = {
+type RequestedAccess = {
   request: Parameters<OwnPath['handle']>[0];
   response: Parameters<OwnPath['handle']>[1];
   form: URLSearchParams;
@@ -14,7 +14,7 @@ type Asked = {
  * Handles the log-out form when the user chose to stay logged in: the application gets its user back and nothing changes. The provider itself would
  * revoke the user's consent for the application. The form needs no token for that; its URL is used only if it is registered for the client.
  */
-export async function stayLoggedIn(provider: Provider, { request, response, form }: Asked): Promise<void> {
+export async function stayLoggedIn(provider: Provider, { request, response, form }: RequestedAccess): Promise<void> {
   const address = form.get('post_logout_redirect_uri');
   const client = await provider.Client.find(form.get('client_id') ?? '');
   if (address === null || client?.postLogoutRedirectUriAllowed(address) !== true) {
@@ -24,5 +24,5 @@ export async function stayLoggedIn(provider: Provider, { request, response, form
   const to = new URL(address);
   const state = form.get('state');
   if (state !== null) to.searchParams.set('state', state);
-  sendOn(request, response, to.href);
+  redirectOn(request, response, to.href);
 }

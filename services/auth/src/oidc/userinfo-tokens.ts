@@ -1,6 +1,6 @@
 import type { Provider } from 'oidc-provider';
 import { z } from 'zod';
-import type { Sessions } from '../app/ports.ts';
+import type { Sessions } from '../app/ports/sessions.ts';
 import { userClaims, type VerifyAccessToken } from './access-token-verifier.ts';
 
 type Options = { provider: Provider; verify: VerifyAccessToken; sessions: Sessions };
@@ -13,7 +13,7 @@ const claimsAtUserinfo = userClaims.extend({ client_id: z.string(), scope: z.str
  * audience still decides which tokens are accepted (RFC 8707). Tokens that are revoked or expired, or whose session has ended, are rejected here as
  * they are there.
  */
-export function takeJwtsAtUserinfo({ provider, verify, sessions }: Options): void {
+export function acceptJwtsAtUserinfo({ provider, verify, sessions }: Options): void {
   const { AccessToken } = provider;
   const findStored = AccessToken.find.bind(AccessToken);
   // the provider looks up JWTs here only for userinfo: introspection and revocation are answered before this

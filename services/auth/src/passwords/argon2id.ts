@@ -39,7 +39,7 @@ export async function verifyPassword(
 }
 
 /** A PHC string that no password matches, and that takes as long to check as any other of this cost. */
-export function nobodysHash(cost: Cost): string {
+export function unmatchableHash(cost: Cost): string {
   return phc(cost, randomBytes(saltLength), randomBytes(tagLength));
 }
 

@@ -1,6 +1,6 @@
 import { problem } from '@taskwire/errors';
 import { Gauge, type Registry } from 'prom-client';
-import type { HashTurn } from '../app/ports.ts';
+import type { HashTurn } from '../app/ports/passwords.ts';
 import { createFairQueue } from './fair-queue.ts';
 
 export type Gate = {
@@ -16,7 +16,7 @@ export type Gate = {
 type Waiter = { begin(): void; refuse(): void };
 
 /** The turn of a caller about whom nothing is known. */
-const anybody: HashTurn = { isKnown: false, source: '' };
+const unknownCaller: HashTurn = { isKnown: false, source: '' };
 
 /**
  * Runs up to `concurrency` calls at once and lets `queue` calls wait. Known and unknown callers are each guaranteed half of both, and may use what
@@ -54,17 +54,17 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
   }
 
   async function wait(turn: HashTurn): Promise<void> {
-    if (waiting() >= queue && !makeRoom(turn)) throw flooded();
+    if (waiting() >= queue && !makeRoom(turn)) throw queueFull();
     await new Promise<void>((resolve, reject) => {
       const { waiters } = turn.isKnown ? known : strangers;
-      waiters.push(turn.source, { begin: resolve, refuse: () => reject(flooded()) });
+      waiters.push(turn.source, { begin: resolve, refuse: () => reject(queueFull()) });
     });
   }
 
   return {
     running: () => running,
     waiting,
-    async run(work, turn = anybody) {
+    async run(work, turn = unknownCaller) {
       if (running < concurrency) running += 1;
       // a finishing call passes its place on, so `running` is left unchanged
       else await wait(turn);
@@ -99,7 +99,7 @@ export function watchGates(
   });
 }
 
-function flooded() {
+function queueFull() {
   return problem('unavailable', 'Too many log-ins at the moment. Try again in a few seconds.', {
     headers: { 'Retry-After': '2' },
   });

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
-import type { HashTurn, Passwords } from '../app/ports.ts';
-import { hashPassword, nobodysHash, verifyPassword, type Cost } from './argon2id.ts';
+import type { HashTurn, Passwords } from '../app/ports/passwords.ts';
+import { hashPassword, unmatchableHash, verifyPassword, type Cost } from './argon2id.ts';
 import { createGate, watchGates } from './gate.ts';
 import { weaknessOf } from './strength.ts';
 
@@ -20,7 +20,7 @@ export function createPasswords({ cost, concurrency, queue, metrics }: Passwords
   const admitted = Math.min(2 * concurrency, concurrency + queue);
   const requests = createGate({ concurrency: admitted, queue: concurrency + queue - admitted });
   const inTurn = async <T>(turn: HashTurn, work: () => Promise<T>): Promise<T> => await requests.run(work, turn);
-  const nobodys = nobodysHash(cost);
+  const unmatchable = unmatchableHash(cost);
 
   const help = 'Password hashes by state: running, or waiting for their turn.';
   watchGates(metrics, { name: 'password_hashes', help }, { running: hashes, waiting: [requests, hashes] });
@@ -30,7 +30,7 @@ export function createPasswords({ cost, concurrency, queue, metrics }: Passwords
     inTurn,
     hash: async (password, turn) =>
       await inTurn(turn, async () => await hashes.run(async () => await hashPassword(password, cost))),
-    verify: async (password, hash = nobodys) =>
+    verify: async (password, hash = unmatchable) =>
       await hashes.run(async () => await verifyPassword(password, hash, cost)),
   };
 }

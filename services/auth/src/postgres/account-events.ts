@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto';
 import type { EventPayload, EventType } from '@taskwire/contracts';
 import { appendEvents } from '@taskwire/outbox';
 import { query, type Tx } from '@taskwire/postgres';
-import type { Occasion } from '../app/audit.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
 
 type AccountEventType = EventType & `auth.account.${string}`;
 
@@ -15,7 +15,7 @@ export async function lockAdmins(tx: Tx): Promise<void> {
  * Requests a notification of a user about their account. The event has an aggregate of its own, as those of links do: an event that is never consumed
  * must not block the user's events.
  */
-export async function notifyAccount<T extends AccountEventType>(
+export async function appendAccountEvent<T extends AccountEventType>(
   tx: Tx,
   type: T,
   payload: EventPayload<T>,
@@ -24,7 +24,7 @@ export async function notifyAccount<T extends AccountEventType>(
 }
 
 /** Requests a notification of every other admin about a new one: all admins that this database knows at commit, each with an event of their own. */
-export async function notifyOtherAdmins(
+export async function appendAdminAdded(
   tx: Tx,
   { admin_id, ...fact }: Omit<EventPayload<'auth.account.admin_added'>, 'user_id'>,
 ): Promise<void> {
@@ -43,6 +43,6 @@ export async function notifyOtherAdmins(
 }
 
 /** The actor as events name them: null for the command line. */
-export function actorOf({ actor }: Occasion): string | null {
+export function actorOf({ actor }: AuditContext): string | null {
   return actor?.kind === 'user' ? actor.id : null;
 }

@@ -1,9 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { appendEvents } from '@taskwire/outbox';
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
-import type { AccountLink, LinkEnd, LinkPurpose, LinkRequest, RequestedBy } from '../app/account-links.ts';
-import type { Origin } from '../app/audit.ts';
-import { shownOrigin } from '../app/link-request.ts';
+import type { AccountLink, LinkEnd, LinkPurpose, LinkRequest, RequestedBy } from '../domain/account-link.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import { shownOrigin } from '../domain/link-request.ts';
 
 /** Lifetimes of links, in seconds. */
 export type LinkLifetimes = Readonly<Record<LinkPurpose, number>>;
@@ -17,7 +17,7 @@ const askedBy = {
 } as const;
 
 /** Why a link ended before it was used or expired. */
-export type VoidReason = Exclude<LinkEnd, 'used' | 'expired' | 'unknown'>;
+export type RevokeReason = Exclude<LinkEnd, 'used' | 'expired' | 'unknown'>;
 
 type NewLink = {
   userId: string;
@@ -25,7 +25,7 @@ type NewLink = {
   email: string;
   /** The requester, shown to the reader of the mail. */
   requestedBy: RequestedBy;
-  origin: Origin;
+  origin: RequestOrigin;
 };
 
 /**
@@ -38,7 +38,7 @@ export async function openLink(
   { userId, purpose, email, requestedBy, origin }: NewLink,
   lifetimes: LinkLifetimes,
 ): Promise<string> {
-  if (purpose !== 'undo_email') await voidLinks(tx, userId, [purpose], 'superseded');
+  if (purpose !== 'undo_email') await revokeLinks(tx, userId, [purpose], 'superseded');
   const id = randomUUIDv7();
   const { network, browser } = shownOrigin(origin);
   const values = [id, userId, purpose, email, lifetimes[purpose], requestedBy, network, browser];
@@ -56,24 +56,24 @@ const insertLink = `
   FROM (SELECT clock_timestamp() AS at) stamp
   RETURNING ${isoMicros('account_links.created_at')} AS timestamp`;
 
-const isOpen = 'used_at IS NULL AND voided_at IS NULL';
+const isOpen = 'used_at IS NULL AND revoked_at IS NULL';
 
 /** Ends links that are valid. Must be called with the user's row locked. */
-export async function voidLinks(
+export async function revokeLinks(
   tx: Tx,
   userId: string,
   purposes: readonly LinkPurpose[],
-  reason: VoidReason,
+  reason: RevokeReason,
 ): Promise<void> {
   await query(tx, endLinks, [userId, purposes, reason]);
 }
 
 const endLinks = `
-  UPDATE account_links SET voided_at = clock_timestamp(), void_reason = $3
+  UPDATE account_links SET revoked_at = clock_timestamp(), revoke_reason = $3
   WHERE user_id = $1 AND purpose = ANY ($2) AND ${isOpen}`;
 
 /** Consumes a link if it is valid; of any number of concurrent calls, the first wins. Must be called with the user's row locked. */
-export async function takeLink(tx: Tx, id: string): Promise<boolean> {
+export async function consumeLink(tx: Tx, id: string): Promise<boolean> {
   return (await query(tx, useLink, [id])).length > 0;
 }
 
@@ -83,7 +83,7 @@ const useLink = `
   RETURNING id`;
 
 /** Consumes the user's link of this purpose if a valid one exists. Must be called with the user's row locked. */
-export async function takeOpenLink(tx: Tx, userId: string, purpose: LinkPurpose): Promise<void> {
+export async function consumeOpenLink(tx: Tx, userId: string, purpose: LinkPurpose): Promise<void> {
   await query(tx, useOpenLink, [userId, purpose]);
 }
 
@@ -97,7 +97,7 @@ type LinkRow = Omit<AccountLink, 'requested' | 'unverifiedSince'> & {
 } & Pick<LinkRequest, 'network' | 'browser'>;
 
 export async function findLink(db: Queryable, id: string): Promise<AccountLink | undefined> {
-  const [row] = await query<LinkRow>(db, { name: 'find_account_link', text: selectLink, values: [id] });
+  const [row] = await query<LinkRow>(db, { name: 'account_links.find', text: selectLink, values: [id] });
   if (row === undefined) return undefined;
   const { requestedBy: by, network, browser, unverifiedSince, ...link } = row;
   return {
@@ -117,7 +117,7 @@ const selectLink = `
       THEN ${isoMicros('users.created_at')} END AS "unverifiedSince",
     CASE WHEN used_at IS NOT NULL THEN 'used'
       WHEN users.deleted_at IS NOT NULL THEN 'user_deleted'
-      WHEN voided_at IS NOT NULL THEN void_reason
+      WHEN revoked_at IS NOT NULL THEN revoke_reason
       WHEN expires_at <= clock_timestamp() THEN 'expired'
     END AS "end"
   FROM account_links JOIN users ON users.id = account_links.user_id WHERE account_links.id = $1`;

@@ -1,10 +1,19 @@
 import type { Database, Tx } from '@taskwire/postgres';
-import { accessPeriodOf, type AccessPeriod } from '../app/access-period.ts';
-import type { AccountLink, AccountLinks, LinkEnd } from '../app/account-links.ts';
-import type { Origin } from '../app/audit.ts';
-import type { StoredUser, UserChange } from '../app/ports.ts';
-import { findLink, openLink, takeLink, takeOpenLink, voidLinks, type LinkLifetimes } from './account-link-rows.ts';
-import { endUndoLinksAfter, isTakenAddress } from './undo-links.ts';
+import { accessPeriodOf, type AccessPeriod } from '../domain/access-period.ts';
+import type { AccountLink, LinkEnd } from '../domain/account-link.ts';
+import type { AccountLinks } from '../app/account-links.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import type { StoredUser } from '../app/ports/users.ts';
+import type { UserChange } from '../domain/user-change.ts';
+import {
+  findLink,
+  openLink,
+  consumeLink,
+  consumeOpenLink,
+  revokeLinks,
+  type LinkLifetimes,
+} from './account-link-rows.ts';
+import { revokeUndoLinksAfter, isTakenAddress } from './undo-links.ts';
 import { changeUserRow } from './user-changes.ts';
 
 export type AccountLinksOptions = {
@@ -22,15 +31,15 @@ type Use<T> = {
 
 export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksOptions): AccountLinks {
   /** Consumes a link to change its user. The user's row is locked first, as everywhere. */
-  async function use<T>(id: string, origin: Origin, { change, then }: Use<T>): Promise<LinkEnd | { done: T }> {
+  async function use<T>(id: string, origin: RequestOrigin, { change, then }: Use<T>): Promise<LinkEnd | { done: T }> {
     const link = await findLink(db.pool, id);
     if (link === undefined) return 'unknown';
     const done = await db.transaction(async (tx) => {
       let isTaken = false;
       const after = await changeUserRow(tx, {
-        ...{ id: link.userId, by: byHolder(link, origin), lifetimes, restoreDays },
+        ...{ id: link.userId, context: byHolder(link, origin), lifetimes, restoreDays },
         async decide(user) {
-          isTaken = !user.is_deleted && (await takeLink(tx, id));
+          isTaken = !user.is_deleted && (await consumeLink(tx, id));
           return isTaken ? await change(tx, link) : undefined;
         },
       });
@@ -40,20 +49,20 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
     return done;
   }
 
-  async function simply(id: string, origin: Origin, change: Use<void>['change']): Promise<LinkEnd | 'done'> {
+  async function simply(id: string, origin: RequestOrigin, change: Use<void>['change']): Promise<LinkEnd | 'done'> {
     const result = await use(id, origin, { change, then: async () => undefined });
     return typeof result === 'string' ? result : 'done';
   }
 
   /** Another account was faster: the change can't succeed any more, and the link reports that from then on. */
-  async function endTaken(id: string, origin: Origin): Promise<void> {
+  async function endTaken(id: string, origin: RequestOrigin): Promise<void> {
     const link = await findLink(db.pool, id);
     if (link === undefined) return;
     await db.transaction(async (tx) => {
       await changeUserRow(tx, {
-        ...{ id: link.userId, by: byHolder(link, origin), lifetimes, restoreDays },
+        ...{ id: link.userId, context: byHolder(link, origin), lifetimes, restoreDays },
         async decide({ pending_email: pending }) {
-          await voidLinks(tx, link.userId, ['confirm_email'], 'email_taken');
+          await revokeLinks(tx, link.userId, ['confirm_email'], 'email_taken');
           return pending === null ? undefined : { pendingEmail: null };
         },
       });
@@ -67,7 +76,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
       const result = await use<AccessPeriod>(id, origin, {
         async change(tx, { userId }) {
           // reading the mails of the address proves that as well
-          await takeOpenLink(tx, userId, 'verify_email');
+          await consumeOpenLink(tx, userId, 'verify_email');
           return { passwordHash, emailVerified: true, endsSessions: 'password_reset' };
         },
         then: async (_tx, _link, after) => accessPeriodOf(after),
@@ -87,7 +96,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
       try {
         const result = await use(id, origin, {
           async change(tx, { userId, email, createdAt }) {
-            await endUndoLinksAfter(tx, userId, createdAt);
+            await revokeUndoLinksAfter(tx, userId, createdAt);
             return { email, emailVerified: true, passwordHash, endsSessions: 'email_undone' };
           },
           async then(tx, { userId, email }) {
@@ -104,6 +113,6 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
   };
 }
 
-function byHolder({ userId }: AccountLink, origin: Origin) {
+function byHolder({ userId }: AccountLink, origin: RequestOrigin) {
   return { actor: { kind: 'user', id: userId }, origin } as const;
 }

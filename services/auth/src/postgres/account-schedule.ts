@@ -1,6 +1,6 @@
 import { query, type Database } from '@taskwire/postgres';
-import { bySystem } from '../app/audit.ts';
-import type { UserChange } from '../app/ports.ts';
+import { systemContext } from '../domain/audit-context.ts';
+import type { UserChange } from '../domain/user-change.ts';
 import type { LinkLifetimes } from './account-link-rows.ts';
 import { changeUserRow } from './user-changes.ts';
 
@@ -48,7 +48,7 @@ async function changeAll(
     await db.transaction(async (tx) => {
       const stillDue = `${due} AND users.id = $${values.length + 1}`;
       await changeUserRow(tx, {
-        ...{ id, by: bySystem, lifetimes, restoreDays },
+        ...{ id, context: systemContext, lifetimes, restoreDays },
         decide: async () => ((await query(tx, stillDue, [...values, id])).length > 0 ? change : undefined),
       });
     });
@@ -60,7 +60,7 @@ async function changeAll(
 const isUnconfirmed = `
   users.pending_email IS NOT NULL AND NOT EXISTS (
     SELECT FROM account_links
-    WHERE user_id = users.id AND purpose = 'confirm_email' AND used_at IS NULL AND voided_at IS NULL AND expires_at > now()
+    WHERE user_id = users.id AND purpose = 'confirm_email' AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
   )`;
 
 // a user whose role was set by an admin is known to that admin, and the last admin is never deleted

@@ -1,14 +1,15 @@
 import { query, type Database } from '@taskwire/postgres';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
-import type { NewAuditEntry, Origin } from '../app/audit.ts';
+import type { NewAuditEntry } from '../app/ports/audit.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
 import { hashToken } from '../app/refresh-tokens.ts';
 import { appendAudit } from './audit-rows.ts';
-import { noteBrowserLogOut, saveBrowserLogin } from './browser-logins.ts';
+import { recordBrowserLogout, saveBrowserLogin } from './browser-logins.ts';
 
 /** Facts about the request being handled that the provider doesn't pass to the adapter. */
 export type RequestInProgress = {
-  origin(): Origin;
+  origin(): RequestOrigin;
   /**
    * Why this request revokes a grant: the user logs out of this browser, the provider detected reuse of a single-use credential, or another reason.
    */
@@ -24,7 +25,7 @@ export type Revocation = {
 
 type Row = { payload: AdapterPayload; consumed: number | null };
 
-/** Authorization codes, opaque tokens, browser log-ins, interactions and used jti: rows of `artifacts` by kind and hash. */
+/** Authorization codes, opaque tokens, browser log-ins, interactions and used jti: rows of `oidc_artifacts` by kind and hash. */
 export function artifactAdapter(
   kind: string,
   db: Database,
@@ -37,8 +38,8 @@ export function artifactAdapter(
       // the INSERT detects whether a jti was used
       if (kind === 'ReplayDetection') return undefined;
       const [row] = await query<Row>(db.pool, {
-        name: 'find_artifact',
-        text: findArtifact('artifacts.hash = $2'),
+        name: 'oidc_artifacts.find',
+        text: findArtifact('oidc_artifacts.hash = $2'),
         values: [kind, hashToken(id)],
       });
       return row && withId(toPayload(row), id);
@@ -46,16 +47,16 @@ export function artifactAdapter(
     async findByUid(uid) {
       const [row] = await query<Row>(
         db.pool,
-        `${findArtifact('artifacts.uid = $2')} ORDER BY created_at DESC LIMIT 1`,
+        `${findArtifact('oidc_artifacts.uid = $2')} ORDER BY created_at DESC LIMIT 1`,
         [kind, uid],
       );
       return row && toPayload(row);
     },
     findByUserCode: async () => await Promise.reject(new Error('there is no device flow')),
     async upsert(id, payload, expiresIn) {
-      if (kind === 'Session') await noteLogin(db, payload, expiresIn, request.origin());
+      if (kind === 'Session') await recordLogin(db, payload, expiresIn, request.origin());
       const saved = await query(db.pool, {
-        name: `${kind === 'ReplayDetection' ? 'insert' : 'save'}_artifact`,
+        name: `oidc_artifacts.${kind === 'ReplayDetection' ? 'insert' : 'save'}`,
         text: save,
         values: [
           kind,
@@ -83,7 +84,7 @@ export function artifactAdapter(
       if (isFirst) return;
       const [row] = await query<{ session_id: string | null }>(
         db.pool,
-        'SELECT session_id FROM artifacts WHERE kind = $1 AND hash = $2 AND consumed_at IS NOT NULL',
+        'SELECT session_id FROM oidc_artifacts WHERE kind = $1 AND hash = $2 AND consumed_at IS NOT NULL',
         [kind, hashToken(id)],
       );
       if (typeof row?.session_id === 'string') await revocation.onReused(row.session_id);
@@ -93,7 +94,7 @@ export function artifactAdapter(
       await db.transaction(async (tx) => {
         const [removed] = await query<Removed>(tx, deleteArtifact, [kind, hashToken(id)]);
         if (kind !== 'Session' || typeof removed?.user_id !== 'string' || request.ending() !== 'log_out') return;
-        await noteBrowserLogOut(tx, removed.uid);
+        await recordBrowserLogout(tx, removed.uid);
         const user = { kind: 'user', id: removed.user_id } as const;
         await appendAudit(tx, {
           actor: user,
@@ -112,17 +113,17 @@ type Consumed = { user_id: string; client_id: string; session_id: string };
 type Removed = { user_id: string | null; uid: string };
 
 /** Saves the details of a browser's log-in that its owner is shown. */
-async function noteLogin(
+async function recordLogin(
   db: Database,
   { uid, accountId: userId, loginTs: loggedInAt }: AdapterPayload,
   expiresInSeconds: number | undefined,
-  origin: Origin,
+  origin: RequestOrigin,
 ): Promise<void> {
   if (uid === undefined || userId === undefined || loggedInAt === undefined || expiresInSeconds === undefined) return;
   await saveBrowserLogin(db.pool, { uid, userId, loggedInAt, expiresInSeconds, origin });
 }
 
-function exchanged({ user_id: id, client_id: client }: Consumed, origin: Origin): NewAuditEntry {
+function exchanged({ user_id: id, client_id: client }: Consumed, origin: RequestOrigin): NewAuditEntry {
   const actor = { kind: 'client', id: client } as const;
   return { actor, action: 'code.exchange', subject: { kind: 'user', id }, origin, outcome: 'success' };
 }
@@ -158,38 +159,38 @@ function withId(payload: AdapterPayload, id: string): AdapterPayload {
 
 // not found: artifacts of an ended grant, of a deleted user, of a log-in before access ended, or of a browser log-in that was ended
 const findArtifact = (condition: string) => `
-  SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM artifacts
+  SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM oidc_artifacts
   WHERE kind = $1 AND ${condition} AND expires_at > clock_timestamp()
     AND (session_id IS NULL OR EXISTS (
       SELECT FROM sessions WHERE sessions.id = session_id AND ended_at IS NULL AND sessions.expires_at > clock_timestamp()
     ))
-    AND (artifacts.user_id IS NULL OR EXISTS (
-      SELECT FROM users WHERE users.id = artifacts.user_id AND deleted_at IS NULL
+    AND (oidc_artifacts.user_id IS NULL OR EXISTS (
+      SELECT FROM users WHERE users.id = oidc_artifacts.user_id AND deleted_at IS NULL
         AND (tokens_valid_after IS NULL OR authenticated_at IS NULL OR tokens_valid_after <= authenticated_at)
     ))
-    AND NOT EXISTS (SELECT FROM browser_logins WHERE browser_logins.uid = artifacts.uid AND ended_at IS NOT NULL)`;
+    AND NOT EXISTS (SELECT FROM browser_logins WHERE browser_logins.uid = oidc_artifacts.uid AND ended_at IS NOT NULL)`;
 
 const insertArtifact = `
-  INSERT INTO artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
+  INSERT INTO oidc_artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
   VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
   ON CONFLICT (kind, hash) DO NOTHING
   RETURNING kind`;
 
 // a consumed artifact stays consumed
 const saveArtifact = `
-  INSERT INTO artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
+  INSERT INTO oidc_artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
   VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
   ON CONFLICT (kind, hash) DO UPDATE SET
     payload = excluded.payload, session_id = excluded.session_id, user_id = excluded.user_id,
     authenticated_at = excluded.authenticated_at, uid = excluded.uid, expires_at = excluded.expires_at
-    WHERE artifacts.consumed_at IS NULL
+    WHERE oidc_artifacts.consumed_at IS NULL
   RETURNING kind`;
 
-const deleteArtifact = 'DELETE FROM artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id, uid';
+const deleteArtifact = 'DELETE FROM oidc_artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id, uid';
 
 // the expiry is left unchanged
 const consumeArtifact = `
-  UPDATE artifacts SET consumed_at = clock_timestamp()
+  UPDATE oidc_artifacts SET consumed_at = clock_timestamp()
   WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()
   RETURNING user_id, payload->>'clientId' AS client_id, session_id`;
 

@@ -1,7 +1,8 @@
 import { isIP } from 'node:net';
 import type { AuditEntry } from '@taskwire/contracts';
 import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
-import type { AuditActor, AuditFilter, NewAuditEntry } from '../app/audit.ts';
+import type { AuditActor } from '../domain/audit-context.ts';
+import type { AuditFilter, NewAuditEntry } from '../app/ports/audit.ts';
 import { conditions, toTimestamp } from './conditions.ts';
 
 /** Longer user agents add no information, and the caller chooses them. */
@@ -11,7 +12,7 @@ const longestUserAgent = 300;
 export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1): Promise<void> {
   const { actor, subject, origin } = entry;
   await query(tx, {
-    name: 'append_audit',
+    name: 'audit_log.append',
     text: insertEntry,
     values: [
       actor?.kind ?? null,

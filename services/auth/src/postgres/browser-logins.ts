@@ -1,6 +1,6 @@
 import { query, type Queryable, type Tx } from '@taskwire/postgres';
-import type { Origin } from '../app/audit.ts';
-import { programOf } from '../app/user-agent.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import { programOf } from '../domain/user-agent.ts';
 import { toInet } from './audit-rows.ts';
 
 /** A browser's log-in at the OpenID provider, identified by the provider's secondary id for it. */
@@ -10,14 +10,14 @@ type SavedLogin = {
   /** When the user logged in, in seconds since 1970. */
   loggedInAt: number;
   expiresInSeconds: number;
-  origin: Origin;
+  origin: RequestOrigin;
 };
 
 /** Records that a browser's log-in began or continues. The recorded origin stays that of its beginning, wherever it is used later. */
 export async function saveBrowserLogin(db: Queryable, login: SavedLogin): Promise<void> {
   const { ip, userAgent } = login.origin;
   await query(db, {
-    name: 'save_browser_login',
+    name: 'browser_logins.save',
     text: saveLogin,
     values: [login.uid, login.userId, login.loggedInAt, login.expiresInSeconds, toInet(ip), programOf(userAgent)],
   });
@@ -35,7 +35,7 @@ const saveLogin = `
       THEN browser_logins.user_agent ELSE excluded.user_agent END`;
 
 /** Records that a user logged out in the browser itself. The provider has already ended everything that belongs to the log-in. */
-export async function noteBrowserLogOut(tx: Tx, uid: string): Promise<void> {
+export async function recordBrowserLogout(tx: Tx, uid: string): Promise<void> {
   await query(tx, 'UPDATE browser_logins SET ended_at = clock_timestamp() WHERE uid = $1 AND ended_at IS NULL', [uid]);
 }
 
@@ -60,8 +60,8 @@ const endGrants = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'revoked'
   WHERE user_id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND id IN (
     SELECT (client.value->>'grantId')::uuid
-    FROM artifacts, json_each(artifacts.payload->'authorizations') AS client
-    WHERE kind = 'Session' AND uid = $2 AND artifacts.user_id = $1
+    FROM oidc_artifacts, json_each(oidc_artifacts.payload->'authorizations') AS client
+    WHERE kind = 'Session' AND uid = $2 AND oidc_artifacts.user_id = $1
       AND (client.value->>'persistsLogout') IS DISTINCT FROM 'true'
   )
   RETURNING client_id`;

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuditAction } from '@taskwire/contracts';
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { Occasion } from '../app/audit.ts';
-import type { RegisteredClient, StoredClients } from '../app/client-ports.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
+import type { RegisteredClient, StoredClients } from '../app/ports/clients.ts';
 import { appendAudit } from './audit-rows.ts';
 
 /** The clients that were registered by command. */
@@ -10,7 +10,7 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
   /** Returns whether a row was changed. */
   async function audited(
     id: string,
-    change: Occasion & { action: AuditAction },
+    change: AuditContext & { action: AuditAction },
     statement: string,
     values: unknown[],
   ): Promise<boolean> {
@@ -27,7 +27,7 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
       // PostgreSQL rejects NUL, and no id is longer
       if (!/^[\x21-\x7e]{1,100}$/.test(id)) return undefined;
       const [row] = await query<Row>(db.pool, {
-        name: 'find_client',
+        name: 'clients.find',
         text: 'SELECT settings FROM clients WHERE client_id = $1',
         values: [id],
       });
@@ -37,9 +37,9 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
       const rows = await query<Row>(db.pool, 'SELECT settings FROM clients ORDER BY client_id');
       return rows.map(({ settings }) => settings);
     },
-    add: async (client, by) =>
-      await audited(client.client_id, { ...by, action: 'client.add' }, insertClient, [client.client_id, client]),
-    change: async (id, change, by) =>
+    add: async (client, context) =>
+      await audited(client.client_id, { ...context, action: 'client.add' }, insertClient, [client.client_id, client]),
+    change: async (id, change, context) =>
       await db.transaction(async (tx: Tx) => {
         const [row] = await query<Row>(tx, 'SELECT settings FROM clients WHERE client_id = $1 FOR UPDATE', [id]);
         if (row === undefined) return undefined;
@@ -47,12 +47,12 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
         await query(tx, updateSettings, [id, changed]);
         const reason = changedFields(row.settings, changed).join(', ');
         const subject = { kind: 'client', id } as const;
-        await appendAudit(tx, { ...by, action: 'client.change', subject, outcome: 'success', reason });
+        await appendAudit(tx, { ...context, action: 'client.change', subject, outcome: 'success', reason });
         return changed;
       }),
-    setSecret: async (id, secretHash, by) =>
-      await audited(id, { ...by, action: 'client.rotate_secret' }, updateSecret, [id, secretHash]),
-    remove: async (id, by) => await audited(id, { ...by, action: 'client.remove' }, removeClient, [id]),
+    setSecret: async (id, secretHash, context) =>
+      await audited(id, { ...context, action: 'client.rotate_secret' }, updateSecret, [id, secretHash]),
+    remove: async (id, context) => await audited(id, { ...context, action: 'client.remove' }, removeClient, [id]),
   };
 }
 

@@ -1,5 +1,5 @@
 import { query, type Database, type Queryable } from '@taskwire/postgres';
-import { bySystem } from '../app/audit.ts';
+import { systemContext } from '../domain/audit-context.ts';
 import { appendAudit } from './audit-rows.ts';
 
 /** Rows per batch, so that no statement runs long or holds many locks. */
@@ -28,7 +28,12 @@ export async function eraseOld(db: Database, settings: ErasureSettings): Promise
     await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);
     await query(tx, forgetOrigins, [ids]);
     for (const { id } of erased) {
-      await appendAudit(tx, { ...bySystem, action: 'user.erase', subject: { kind: 'user', id }, outcome: 'success' });
+      await appendAudit(tx, {
+        ...systemContext,
+        action: 'user.erase',
+        subject: { kind: 'user', id },
+        outcome: 'success',
+      });
     }
     return erased.length;
   });

@@ -1,11 +1,11 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { appendEvents } from '@taskwire/outbox';
 import { isoMicros, isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
-import type { Occasion } from '../app/audit.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
 import type { Invitation, Invitations } from '../app/invitations.ts';
+import { foldEmail } from '../domain/email-address.ts';
 import { appendAudit } from './audit-rows.ts';
 import { conditions } from './conditions.ts';
-import { foldEmail } from './user-rows.ts';
 
 export type InvitationsOptions = {
   db: Database;
@@ -23,14 +23,19 @@ export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): 
   }
 
   return {
-    async create(invitation, by) {
+    async create(invitation, context) {
       try {
         return await db.transaction(async (tx) => {
           const inserted = await insert(tx, invitation);
           const { id, created_at: timestamp } = inserted;
           const payload = { link_id: id, invited_by: invitation.invitedBy, timestamp };
           await appendEvents(tx, [{ type: 'auth.account.invitation_requested', aggregateId: id, payload }]);
-          await appendAudit(tx, { ...by, action: 'invitation.create', subject: subjectOf(id), outcome: 'success' });
+          await appendAudit(tx, {
+            ...context,
+            action: 'invitation.create',
+            subject: subjectOf(id),
+            outcome: 'success',
+          });
           return inserted;
         });
       } catch (error) {
@@ -52,11 +57,11 @@ export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): 
       return await query<Invitation>(db.pool, text, values);
     },
 
-    async revoke(id, by) {
+    async revoke(id, context) {
       return await db.transaction(async (tx) => {
         const revoked = await query(tx, revokeOpen, [id]);
         if (revoked.length === 0) return false;
-        await appendAudit(tx, { ...by, action: 'invitation.revoke', subject: subjectOf(id), outcome: 'success' });
+        await appendAudit(tx, { ...context, action: 'invitation.revoke', subject: subjectOf(id), outcome: 'success' });
         return true;
       });
     },
@@ -64,16 +69,16 @@ export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): 
 }
 
 /** Consumes an open invitation for the account that the caller's transaction creates. Returns false if it isn't open or is for another address. */
-export async function takeInvitation(
+export async function consumeInvitation(
   tx: Tx,
   id: string,
   user: { id: string; email: string },
-  by: Occasion,
+  context: AuditContext,
 ): Promise<boolean> {
   const taken = await query(tx, useOpen, [id, user.id, foldEmail(user.email)]);
   if (taken.length === 0) return false;
   const actor = { kind: 'user', id: user.id } as const;
-  await appendAudit(tx, { ...by, actor, action: 'invitation.use', subject: subjectOf(id), outcome: 'success' });
+  await appendAudit(tx, { ...context, actor, action: 'invitation.use', subject: subjectOf(id), outcome: 'success' });
   return true;
 }
 

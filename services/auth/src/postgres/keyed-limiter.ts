@@ -10,7 +10,7 @@ export type Limiter = {
   /** Counts an attempt. Returns undefined if it is within the limit, otherwise the seconds until the next attempt is allowed. */
   take(subject: string): Promise<number | undefined>;
   /** Refunds one attempt. */
-  giveBack(subject: string): Promise<void>;
+  refund(subject: string): Promise<void>;
   /** Clears all attempts of the subject. */
   clear(subject: string): Promise<void>;
 };
@@ -59,7 +59,7 @@ export function createLimiter({ pool, key, name, points, windowMs }: LimiterOpti
       const seconds = await take(subject);
       if (seconds !== undefined) throw rateLimited(seconds, hint);
     },
-    async giveBack(subject) {
+    async refund(subject) {
       await limiter.reward(keyOf(subject));
     },
     async clear(subject) {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { query, type Queryable } from '@taskwire/postgres';
-import { accessPeriodText, type AccessPeriod } from '../app/access-period.ts';
-import { networkOf } from './limits.ts';
+import { accessPeriodText, type AccessPeriod } from '../domain/access-period.ts';
+import { networkOf } from '../domain/network.ts';
 
 export type KnownNetworks = {
   /** Whether the user logged in from this address's network in this access period. Without a period the result is false, after the same work. */
@@ -20,14 +20,14 @@ export function createKnownNetworks(db: Queryable, key: Buffer, lifetimeSeconds:
   return {
     async has(period, ip) {
       const found = await query(db, {
-        name: 'find_known_network',
+        name: 'known_networks.find',
         text: 'SELECT FROM known_networks WHERE hash = $1 AND expires_at > clock_timestamp()',
         values: [hashOf(period, ip)],
       });
       return found.length > 0;
     },
     async add(period, ip) {
-      await query(db, { name: 'add_known_network', text: addNetwork, values: [hashOf(period, ip), lifetimeSeconds] });
+      await query(db, { name: 'known_networks.add', text: addNetwork, values: [hashOf(period, ip), lifetimeSeconds] });
     },
   };
 }

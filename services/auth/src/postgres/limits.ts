@@ -1,11 +1,12 @@
-import { isIPv4, isIPv6 } from 'node:net';
 import type { Database } from '@taskwire/postgres';
-import type { DeviceProofs } from '../app/device-proofs.ts';
-import { provenTurn } from '../app/hash-of-new.ts';
-import type { HashTurn, Limits, Passwords, Visitor } from '../app/ports.ts';
+import { networkOf } from '../domain/network.ts';
+import type { DeviceCookies } from '../app/device-cookies.ts';
+import { knownCallerTurn } from '../app/hash-new-password.ts';
+import type { HashTurn, Passwords } from '../app/ports/passwords.ts';
+import type { Limits, Visitor } from '../app/ports/limits.ts';
+import { foldEmail } from '../domain/email-address.ts';
 import { createLimiter, rateLimited } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
-import { foldEmail } from './user-rows.ts';
 
 /** Numbers of attempts within a period. */
 export type LimitSettings = {
@@ -41,7 +42,7 @@ export type LimitsOptions = {
   key: Buffer;
   settings: LimitSettings;
   knownNetworks: KnownNetworks;
-  deviceProofs: DeviceProofs;
+  deviceCookies: DeviceCookies;
   /** Runs the look-up of an account when it is the caller's turn, so that a flood of look-ups leaves database connections for other work. */
   lookUp: Passwords['inTurn'];
 };
@@ -56,7 +57,7 @@ const repeatWindowMs = 3_600_000;
  * the owner out. See docs/adr/0020-guessing.md.
  */
 export function createLimits(options: LimitsOptions): Limits {
-  const { pool, key, settings, knownNetworks, deviceProofs, lookUp } = options;
+  const { pool, key, settings, knownNetworks, deviceCookies, lookUp } = options;
   const limiter = (name: string, points: number, windowMs: number) =>
     createLimiter({ pool, key, name, points, windowMs });
   const perAccountAndIp = limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
@@ -84,7 +85,7 @@ export function createLimits(options: LimitsOptions): Limits {
     if (isKnownDevice) {
       const seconds = await devices.take(account);
       // only one attempt is refunded: the others of this budget may be a thief's
-      if (seconds === undefined) return async () => await devices.giveBack(account);
+      if (seconds === undefined) return async () => await devices.refund(account);
       // a thief with a device's cookie uses up the budget of all devices, but not that of the owner's network
       if (!isKnownNetwork) throw rateLimited(seconds, elsewhere);
     }
@@ -92,36 +93,36 @@ export function createLimits(options: LimitsOptions): Limits {
     if (isKnownNetwork) return async () => await perAccountAndIp.clear(place);
     await strangers.consume(account, elsewhere);
     // other addresses keep their failures
-    return async () => await Promise.all([perAccountAndIp.clear(place), strangers.giveBack(account)]);
+    return async () => await Promise.all([perAccountAndIp.clear(place), strangers.refund(account)]);
   }
 
   return {
-    async recognize({ ip: address, deviceProof }, email, find) {
+    async recognize({ ip: address, deviceCookie }, email, find) {
       const ip = address ?? '';
-      const hinted = deviceProofs.isHintFor(deviceProof, email);
-      return await lookUp(hinted ? { isKnown: true, source: foldEmail(email) } : strangerTurn(ip), async () => {
+      const hinted = deviceCookies.isHintFor(deviceCookie, email);
+      return await lookUp(hinted ? { isKnown: true, source: foldEmail(email) } : unknownCallerTurn(ip), async () => {
         const account = await find();
-        const isKnownDevice = deviceProofs.isValid(deviceProof, account);
+        const isKnownDevice = deviceCookies.isValid(deviceCookie, account);
         const isKnownNetwork = await knownNetworks.has(account, ip);
         const isKnown = isKnownDevice || isKnownNetwork;
-        const turn = account !== undefined && isKnown ? provenTurn(account.userId) : strangerTurn(ip);
+        const turn = account !== undefined && isKnown ? knownCallerTurn(account.userId) : unknownCallerTurn(ip);
         return { account, visitor: { email, ip, isKnownDevice, isKnownNetwork, turn } };
       });
     },
     async login(visitor) {
       const network = networkOf(visitor.ip);
       await perIp.consume(network);
-      const forgiveAccount = await countForAccount(visitor);
+      const refundAccount = await countForAccount(visitor);
       return {
-        async forgive() {
-          await Promise.all([perIp.giveBack(network), forgiveAccount()]);
+        async refund() {
+          await Promise.all([perIp.refund(network), refundAccount()]);
         },
       };
     },
     trust: async ({ ip }, period) => await knownNetworks.add(period, ip ?? ''),
     async register(ip) {
       await registrations.consume(networkOf(ip));
-      return strangerTurn(ip);
+      return unknownCallerTurn(ip);
     },
     async causeMail({ actor, origin }) {
       await mailsPerCaller.consume(networkOf(origin.ip ?? ''));
@@ -146,22 +147,6 @@ export function createLimits(options: LimitsOptions): Limits {
 const elsewhere = ', or now where you have logged in before, or set a new password by mail';
 
 /** Unknown callers take turns by the unit that the limits count as one address: an attacker has to pay for each of these. */
-function strangerTurn(ip: string): HashTurn {
+function unknownCallerTurn(ip: string): HashTurn {
   return { isKnown: false, source: networkOf(ip) };
-}
-
-/** The unit that counts as one address: an IPv4 address, or the /64 network of an IPv6 address, which is the smallest that one customer has. */
-export function networkOf(ip: string): string {
-  const mapped = /^::ffff:([\d.]+)$/i.exec(ip)?.[1];
-  if (mapped !== undefined && isIPv4(mapped)) return mapped;
-  if (!isIPv6(ip)) return ip;
-  const [head = '', tail] = (ip.split('%')[0] ?? '').split('::');
-  const before = head.split(':').filter(Boolean);
-  const after = tail === undefined ? [] : tail.split(':').filter(Boolean);
-  const zeros = Array.from({ length: Math.max(0, 8 - before.length - after.length) }, () => '0');
-  const groups = tail === undefined ? before : [...before, ...zeros, ...after];
-  return `${groups
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
 }

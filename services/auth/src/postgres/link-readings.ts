@@ -1,5 +1,5 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { Occasion } from '../app/audit.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
 import type { LinkReader, LinkReading, LinkReadings, ReadLink } from '../app/link-readings.ts';
 import { linkSubject } from '../app/read-account-link.ts';
 import { appendAudit } from './audit-rows.ts';
@@ -16,8 +16,8 @@ const marks = { account_links: markRead('account_links'), invitations: markRead(
 
 const ends = {
   account_links: `
-    UPDATE account_links SET voided_at = clock_timestamp(), void_reason = 'read_twice'
-    WHERE id = $1 AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()`,
+    UPDATE account_links SET revoked_at = clock_timestamp(), revoke_reason = 'read_twice'
+    WHERE id = $1 AND used_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()`,
   invitations: `
     UPDATE invitations SET ended_at = clock_timestamp(), end_reason = 'revoked'
     WHERE id = $1 AND end_reason IS NULL AND expires_at > clock_timestamp()`,
@@ -25,17 +25,22 @@ const ends = {
 
 export function createLinkReadings(db: Database): LinkReadings {
   return {
-    read: async (link, reader, by) => await db.transaction(async (tx) => await read(tx, link, reader, by)),
+    read: async (link, reader, context) => await db.transaction(async (tx) => await read(tx, link, reader, context)),
   };
 }
 
-async function read(tx: Tx, link: ReadLink, { client, delivery }: LinkReader, by: Occasion): Promise<LinkReading> {
+async function read(
+  tx: Tx,
+  link: ReadLink,
+  { client, delivery }: LinkReader,
+  context: AuditContext,
+): Promise<LinkReading> {
   const { id, purpose } = link;
   const table = purpose === 'invitation' ? 'invitations' : 'account_links';
   const [marked] = await query<{ again: boolean }>(tx, marks[table], [id, client, delivery ?? null]);
   // an unauthorised reader may have obtained the link before the right one did: the link must not be used any more
   if (marked === undefined && delivery !== undefined) await query(tx, ends[table], [id]);
-  const entry = { ...by, action: 'account_link.read', subject: linkSubject(link) } as const;
+  const entry = { ...context, action: 'account_link.read', subject: linkSubject(link) } as const;
   if (marked === undefined) await appendAudit(tx, { ...entry, outcome: 'failure', reason: 'read_before' });
   else await appendAudit(tx, { ...entry, outcome: 'success', reason: marked.again ? `${purpose}, again` : purpose });
   if (marked === undefined) return 'refused';

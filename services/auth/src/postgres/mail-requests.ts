@@ -1,10 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { MailRequests, RequestablePurpose } from '../app/account-links.ts';
-import { noOrigin, type Origin } from '../app/audit.ts';
+import type { MailRequests } from '../app/account-links.ts';
+import type { RequestablePurpose } from '../domain/account-link.ts';
+import { noOrigin, type RequestOrigin } from '../domain/audit-context.ts';
+import { foldEmail } from '../domain/email-address.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
-import { foldedEmail, foldEmail } from './user-rows.ts';
+import { foldedEmail } from './user-rows.ts';
 
 /** Requests per batch, after which a stopping process may stop. */
 const batch = 20;
@@ -24,16 +26,16 @@ export function createMailRequests(db: Database): MailRequests {
   };
 }
 
-export type AnswerOptions = {
+export type MailRequestOptions = {
   db: Database;
   lifetimes: LinkLifetimes;
 };
 
 /** Looks up the account of each request, and requests its mail. Any number of replicas may run this concurrently. */
-export async function answerMailRequests({ db, lifetimes }: AnswerOptions): Promise<'more' | 'idle'> {
+export async function processMailRequests({ db, lifetimes }: MailRequestOptions): Promise<'more' | 'idle'> {
   for (let count = 0; count < batch; count++) {
     const isAnswered = await db.transaction(async (tx) => {
-      const [request] = await query<Request>(tx, takeRequest);
+      const [request] = await query<Request>(tx, claimRequest);
       if (request === undefined) return false;
       await answer(tx, request, lifetimes);
       return true;
@@ -43,7 +45,7 @@ export async function answerMailRequests({ db, lifetimes }: AnswerOptions): Prom
   return 'more';
 }
 
-function kept({ ip, userAgent, requestId, clientRequestId, clientId }: Origin) {
+function kept({ ip, userAgent, requestId, clientRequestId, clientId }: RequestOrigin) {
   return { ip, userAgent, requestId, clientRequestId, clientId };
 }
 
@@ -72,7 +74,7 @@ async function answer(tx: Tx, { purpose, email, origin }: Request, lifetimes: Li
 }
 
 // one at a time, so that two replicas never wait for each other's users
-const takeRequest = `
+const claimRequest = `
   WITH taken AS (SELECT id FROM mail_requests ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
   DELETE FROM mail_requests USING taken WHERE mail_requests.id = taken.id
   RETURNING mail_requests.purpose, mail_requests.email, mail_requests.origin`;

@@ -1,6 +1,6 @@
 import { isoMicros, query, type Database, type Tx } from '@taskwire/postgres';
 import type { Consent, OpenSession } from '@taskwire/contracts';
-import type { Occasion } from '../app/audit.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
 import type { AccessPage, OwnAccess } from '../app/own-access.ts';
 import { appendAudit } from './audit-rows.ts';
 import { endBrowserLogin } from './browser-logins.ts';
@@ -21,22 +21,22 @@ export function createOwnAccess(db: Pick<Database, 'pool' | 'transaction'>): Own
       }));
     },
 
-    async endSession(userId, id, by) {
+    async endSession(userId, id, context) {
       return await db.transaction(async (tx) => {
         const ended = await query(tx, endApiSession, [id, userId]);
         const grants = ended.length > 0 ? [] : await endBrowserLogin(tx, { id, userId });
         if (grants === undefined) return false;
         const subject = { kind: 'user', id: userId } as const;
-        await appendAudit(tx, { ...by, action: 'session.end', subject, outcome: 'success', reason: id });
-        for (const { client_id: client } of grants) await revoked(tx, client, by);
+        await appendAudit(tx, { ...context, action: 'session.end', subject, outcome: 'success', reason: id });
+        for (const { client_id: client } of grants) await revoked(tx, client, context);
         return true;
       });
     },
 
-    async endConsent(userId, id, by) {
+    async endConsent(userId, id, context) {
       return await db.transaction(async (tx) => {
         const [ended] = await query<{ client_id: string }>(tx, endGrant, [id, userId]);
-        if (ended !== undefined) await revoked(tx, ended.client_id, by);
+        if (ended !== undefined) await revoked(tx, ended.client_id, context);
         return ended !== undefined;
       });
     },
@@ -52,8 +52,8 @@ function position({ after, limit }: AccessPage): unknown[] {
   return [after?.createdAt ?? null, after?.id ?? null, limit];
 }
 
-async function revoked(tx: Tx, id: string, by: Occasion): Promise<void> {
-  await appendAudit(tx, { ...by, action: 'consent.revoke', subject: { kind: 'client', id }, outcome: 'success' });
+async function revoked(tx: Tx, id: string, context: AuditContext): Promise<void> {
+  await appendAudit(tx, { ...context, action: 'consent.revoke', subject: { kind: 'client', id }, outcome: 'success' });
 }
 
 // a session whose refresh tokens have all expired no longer gives access

@@ -2,8 +2,8 @@ import { uuid } from '@taskwire/contracts';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
 import * as errors from 'oidc-provider/lib/helpers/errors.js';
-import type { Origin } from '../app/audit.ts';
-import type { ClientDirectory } from '../app/client-ports.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import type { ClientDirectory } from '../app/ports/clients.ts';
 import { hashToken, type RefreshTokens } from '../app/refresh-tokens.ts';
 import { artifactAdapter, type RequestInProgress } from './artifact-rows.ts';
 import { appendAudit } from './audit-rows.ts';
@@ -75,7 +75,7 @@ async function endGrant(
 }
 
 /** Anyone with the code or token could have sent it, so no actor is recorded. */
-async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended: Ended, origin: Origin) {
+async function appendReuse(tx: Tx, action: 'code.reuse' | 'refresh.reuse', ended: Ended, origin: RequestOrigin) {
   const { user_id: id, client_id: reason } = ended;
   await appendAudit(tx, { actor: null, action, subject: byUser(id), origin, outcome: 'failure', reason });
 }
@@ -104,7 +104,7 @@ function grantAdapter(options: ProviderAdapterOptions): Adapter {
     ...findOnly(async (id) => {
       if (!uuid.safeParse(id).success) return undefined;
       const [row] = await query<{ payload: AdapterPayload }>(db.pool, {
-        name: 'find_grant',
+        name: 'sessions.find_grant',
         text: findGrant,
         values: [id],
       });
@@ -148,7 +148,7 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
   return {
     ...findOnly(async (token) => {
       const [row] = await query<{ payload: AdapterPayload; consumed: number | null }>(db.pool, {
-        name: 'find_refresh_token',
+        name: 'refresh_tokens.find',
         text: findRefreshToken,
         values: [...hashes(token), graceSeconds],
       });

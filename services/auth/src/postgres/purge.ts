@@ -31,8 +31,8 @@ const deleteTokens = `
   ) RETURNING 1`;
 
 const deleteArtifacts = `
-  DELETE FROM artifacts WHERE (kind, hash) IN (
-    SELECT kind, hash FROM artifacts WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
+  DELETE FROM oidc_artifacts WHERE (kind, hash) IN (
+    SELECT kind, hash FROM oidc_artifacts WHERE expires_at < clock_timestamp() ORDER BY expires_at LIMIT $1
     FOR UPDATE SKIP LOCKED
   ) RETURNING 1`;
 

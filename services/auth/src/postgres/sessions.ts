@@ -1,9 +1,10 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import { uuid, type Role } from '@taskwire/contracts';
-import type { Origin } from '../app/audit.ts';
-import type { SessionGrant, Sessions, User } from '../app/ports.ts';
-import { programOf } from '../app/user-agent.ts';
+import type { RequestOrigin } from '../domain/audit-context.ts';
+import type { SessionGrant, Sessions } from '../app/ports/sessions.ts';
+import type { User } from '../app/ports/users.ts';
+import { programOf } from '../domain/user-agent.ts';
 import { appendAudit, toInet } from './audit-rows.ts';
 import { claimToken, endReused, isOfPresentLogin } from './refresh-token-rows.ts';
 import { secondsNow, userColumns } from './user-rows.ts';
@@ -23,7 +24,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
       const sessionId = randomUUIDv7();
       return await db.transaction(async (tx) => {
         const [row] = await query<GrantRow>(tx, {
-          name: 'open_session',
+          name: 'sessions.open',
           text: openSession,
           values: [
             ...[userId, tokensValidAfter, sessionId, refreshTokenHash, ...days(lifetimes)],
@@ -65,12 +66,12 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
       });
     },
 
-    async end(sessionId, by) {
+    async end(sessionId, context) {
       await db.transaction(async (tx) => {
         const [ended] = await query<{ user_id: string }>(tx, endSession, [sessionId]);
         if (ended === undefined) return;
         await appendAudit(tx, {
-          ...by,
+          ...context,
           action: 'logout',
           subject: { kind: 'user', id: ended.user_id },
           outcome: 'success',
@@ -80,7 +81,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
 
     async subject(userId) {
       const [row] = await query<Omit<GrantRow, 'session_id' | 'authenticated_at'>>(db.pool, {
-        name: 'find_subject',
+        name: 'sessions.find_subject',
         text: findSubject,
         values: [userId],
       });
@@ -92,7 +93,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     async checkAccess({ userId, sessionId, issuedAt }) {
       if (!uuid.safeParse(sessionId).success) return 'revoked';
       const [access] = await query<{ role: Role; emailVerified: boolean }>(db.pool, {
-        name: 'check_access',
+        name: 'sessions.check_access',
         text: checkAccess,
         values: [userId, sessionId, issuedAt.getTime() / 1000],
       });
@@ -103,13 +104,13 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
   /** Undefined if the token is not valid (any more). */
   async function rotate(tx: Tx, { used, next }: { used: Buffer; next: Buffer }): Promise<SessionGrant | undefined> {
     const [claimed] = await query<{ session_id: string }>(tx, {
-      name: 'claim_token',
+      name: 'refresh_tokens.claim',
       text: claimToken,
       values: [used, next, lifetimes.graceSeconds, true],
     });
     if (claimed === undefined) return undefined;
     const [row] = await query<GrantRow>(tx, {
-      name: 'continue_session',
+      name: 'sessions.continue',
       text: continueSession,
       values: [claimed.session_id, next, lifetimes.refreshTokenDays, used],
     });
@@ -117,7 +118,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
   }
 }
 
-function byUser(id: string, origin: Origin) {
+function byUser(id: string, origin: RequestOrigin) {
   return { actor: { kind: 'user', id }, subject: { kind: 'user', id }, origin } as const;
 }
 

@@ -1,5 +1,5 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import type { PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
+import type { PublicJwk, SealedKey, SealedKeys } from '../app/ports/signing-keys.ts';
 import { appendAudit } from './audit-rows.ts';
 
 /** Serialises the addition of keys: "taskkeys" as a bigint. */
@@ -30,7 +30,7 @@ export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): Se
         await query(tx, `${insertKey} clock_timestamp() WHERE NOT EXISTS (SELECT FROM signing_keys)`, values);
       });
     },
-    async addNext(key, afterSeconds, by) {
+    async addNext(key, afterSeconds, context) {
       return await locked(async (tx) => {
         const added = await query(tx, `${insertNext} RETURNING kid`, [
           key.kid,
@@ -40,7 +40,7 @@ export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): Se
         ]);
         if (added.length === 0) return false;
         await appendAudit(tx, {
-          ...by,
+          ...context,
           action: 'keys.rotate',
           subject: { kind: 'key', id: key.kid },
           outcome: 'success',

@@ -1,9 +1,9 @@
 import { isoMicros, isSqlState, query, sqlState, type Queryable, type Tx } from '@taskwire/postgres';
-import { foldEmail } from './user-rows.ts';
+import { foldEmail } from '../domain/email-address.ts';
 
 // An open link of purpose undo_email is both an old address's right to take the account back and the reservation of that address.
 
-const canUndo = `purpose = 'undo_email' AND used_at IS NULL AND voided_at IS NULL AND expires_at > clock_timestamp()`;
+const canUndo = `purpose = 'undo_email' AND used_at IS NULL AND revoked_at IS NULL AND expires_at > clock_timestamp()`;
 
 /** The expression that compares addresses; must match the index account_links_reserved. */
 const foldedAddress = 'lower(account_links.email COLLATE "C")';
@@ -39,19 +39,19 @@ export async function requireUnreserved(tx: Tx, email: string, userId: string): 
  * Ends the links of all addresses that the user got after this moment. An older address always wins: a thief who took the account over can't have
  * added it, but may have added a later one.
  */
-export async function endUndoLinksAfter(tx: Tx, userId: string, moment: string): Promise<void> {
+export async function revokeUndoLinksAfter(tx: Tx, userId: string, moment: string): Promise<void> {
   await query(tx, endAfter, [userId, moment]);
 }
 
 const endAfter = `
-  UPDATE account_links SET voided_at = clock_timestamp(), void_reason = 'email_changed'
+  UPDATE account_links SET revoked_at = clock_timestamp(), revoke_reason = 'email_changed'
   WHERE user_id = $1 AND created_at > $2::timestamptz AND ${canUndo}`;
 
 /**
  * Ends the link of the address that the user has moved back to, and those of later addresses, as if the change had been undone. Returns false if the
  * address had no such link. Must be called with the user's row locked.
  */
-export async function endUndoLinksSince(tx: Tx, userId: string, email: string): Promise<boolean> {
+export async function revokeUndoLinksSince(tx: Tx, userId: string, email: string): Promise<boolean> {
   const [link] = await query<{ since: string }>(tx, findSince, [userId, foldEmail(email)]);
   if (link === undefined) return false;
   await query(tx, endSince, [userId, link.since]);

@@ -1,20 +1,22 @@
 import { appendEvents } from '@taskwire/outbox';
 import type { EventType } from '@taskwire/contracts';
 import { isoMicros, query, type Tx } from '@taskwire/postgres';
-import { auditedAs, type Occasion } from '../app/audit.ts';
-import type { DecideChange, StoredUser, User, UserChange } from '../app/ports.ts';
-import { requesterOf } from '../app/link-request.ts';
-import { actorOf, lockAdmins, notifyAccount, notifyOtherAdmins } from './account-events.ts';
-import { openLink, voidLinks, type LinkLifetimes, type VoidReason } from './account-link-rows.ts';
+import { auditEntriesOf } from '../domain/audit-entries.ts';
+import type { AuditContext } from '../domain/audit-context.ts';
+import type { DecideChange, StoredUser, User } from '../app/ports/users.ts';
+import { isAnotherAddress, pendingEmailAfter, pendingEmailEnd, type UserChange } from '../domain/user-change.ts';
+import { requesterOf } from '../domain/link-request.ts';
+import { actorOf, lockAdmins, appendAccountEvent, appendAdminAdded } from './account-events.ts';
+import { openLink, revokeLinks, type LinkLifetimes } from './account-link-rows.ts';
 import { appendAudit } from './audit-rows.ts';
-import { endUndoLinksSince, requireUnreserved } from './undo-links.ts';
-import { foldEmail, restorableUntil, storedUserColumns } from './user-rows.ts';
+import { revokeUndoLinksSince, requireUnreserved } from './undo-links.ts';
+import { restorableUntil, storedUserColumns } from './user-rows.ts';
 
 export const findUser = `SELECT ${storedUserColumns} FROM users WHERE users.id = $1`;
 
 export type UserRowChange = {
   id: string;
-  by: Occasion;
+  context: AuditContext;
   decide: DecideChange;
   /** The lifetimes of links that the change creates. */
   lifetimes: LinkLifetimes;
@@ -25,22 +27,22 @@ export type UserRowChange = {
 /** Changes a user in the caller's transaction, under a lock, with all consequences; undefined if the user never existed. */
 export async function changeUserRow(
   tx: Tx,
-  { id, by, decide, ...settings }: UserRowChange,
+  { id, context, decide, ...settings }: UserRowChange,
 ): Promise<StoredUser | undefined> {
   const [user] = await query<StoredUser>(tx, `${findUser} FOR NO KEY UPDATE`, [id]);
   if (user === undefined) return undefined;
   const change = await decide(user, async () => await isThereAnotherAdmin(tx, id));
   if (change === undefined || Object.keys(change).length === 0) return user;
   const changed = await applyChange(tx, user, change);
-  await announce(tx, change.deleted === true ? 'auth.user.deleted' : 'auth.user.changed', changed);
-  for (const audited of auditedAs(user, change)) {
-    await appendAudit(tx, { ...by, ...audited, subject: { kind: 'user', id }, outcome: 'success' });
+  await appendUserEvent(tx, change.deleted === true ? 'auth.user.deleted' : 'auth.user.changed', changed);
+  for (const audited of auditEntriesOf(user, change)) {
+    await appendAudit(tx, { ...context, ...audited, subject: { kind: 'user', id }, outcome: 'success' });
   }
-  await followUp(tx, { before: user, change, after: changed, by, ...settings });
+  await followUp(tx, { before: user, change, after: changed, context, ...settings });
   return changed;
 }
 
-export async function announce(
+export async function appendUserEvent(
   tx: Tx,
   type: EventType & `auth.user.${string}`,
   user: Pick<User, 'id' | 'updated_at'>,
@@ -87,7 +89,7 @@ async function applyChange(tx: Tx, user: StoredUser, change: UserChange): Promis
     deleted,
     endsSessions !== undefined,
     change.passwordHash,
-    pendingAfter(user, change),
+    pendingEmailAfter(user, change),
   ]);
   if (changed === undefined) throw new Error('a locked user was not there to change');
   if (endsSessions !== undefined) await query(tx, endSessions, [user.id, endsSessions]);
@@ -95,16 +97,7 @@ async function applyChange(tx: Tx, user: StoredUser, change: UserChange): Promis
   return changed;
 }
 
-/**
- * The requester of another address may not be the one who ends access, sets a password or changes the address: such an event cancels their change.
- */
-function pendingAfter(user: StoredUser, change: UserChange): string | null {
-  if (change.pendingEmail !== undefined) return change.pendingEmail;
-  const ends = change.endsSessions !== undefined || change.passwordHash !== undefined || isAnotherAddress(user, change);
-  return ends ? null : user.pending_email;
-}
-
-type Changed = Pick<UserRowChange, 'by' | 'lifetimes' | 'restoreDays'> & {
+type Changed = Pick<UserRowChange, 'context' | 'lifetimes' | 'restoreDays'> & {
   before: StoredUser;
   change: UserChange;
   after: StoredUser;
@@ -115,7 +108,8 @@ async function followUp(tx: Tx, changed: Changed): Promise<void> {
   const { before, change, after } = changed;
   const { id: user_id, updated_at: timestamp } = after;
   if (change.deleted === true) return await followDeletion(tx, changed);
-  if (change.endsSessions !== undefined) await notifyAccount(tx, 'auth.account.access_ended', { user_id, timestamp });
+  if (change.endsSessions !== undefined)
+    await appendAccountEvent(tx, 'auth.account.access_ended', { user_id, timestamp });
   if (isAnotherAddress(before, change)) await moveLinks(tx, changed);
   else await followPending(tx, changed);
   await followPassword(tx, changed);
@@ -123,71 +117,70 @@ async function followUp(tx: Tx, changed: Changed): Promise<void> {
 }
 
 /** Links to the old address end. It can take the account back for some time, unless the change was made by the old address itself. */
-async function moveLinks(tx: Tx, { before, change, after: { id, email }, by, lifetimes }: Changed): Promise<void> {
+async function moveLinks(tx: Tx, { before, change, after: { id, email }, context, lifetimes }: Changed): Promise<void> {
   await requireUnreserved(tx, email, id);
-  await voidLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'email_changed');
-  if (change.endsSessions === 'email_undone' || (await endUndoLinksSince(tx, id, email))) return;
+  await revokeLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'email_changed');
+  if (change.endsSessions === 'email_undone' || (await revokeUndoLinksSince(tx, id, email))) return;
   const link = { userId: id, purpose: 'undo_email', email: before.email } as const;
-  await openLink(tx, { ...link, requestedBy: requesterOf(by.actor, id), origin: by.origin }, lifetimes);
+  await openLink(tx, { ...link, requestedBy: requesterOf(context.actor, id), origin: context.origin }, lifetimes);
 }
 
-async function followPending(tx: Tx, { before, change, after, by, lifetimes }: Changed): Promise<void> {
+async function followPending(tx: Tx, { before, change, after, context, lifetimes }: Changed): Promise<void> {
   const { id, pending_email: pending } = after;
   if (typeof change.pendingEmail === 'string') {
     const link = { userId: id, purpose: 'confirm_email', email: change.pendingEmail } as const;
-    await openLink(tx, { ...link, requestedBy: requesterOf(by.actor, id), origin: by.origin }, lifetimes);
+    await openLink(tx, { ...link, requestedBy: requesterOf(context.actor, id), origin: context.origin }, lifetimes);
   } else if (before.pending_email !== null && pending === null) {
-    await voidLinks(tx, id, ['confirm_email'], endOfPending(change));
+    await revokeLinks(tx, id, ['confirm_email'], pendingEmailEnd(change));
   }
 }
 
-async function followPassword(tx: Tx, { change, after, by, lifetimes }: Changed): Promise<void> {
+async function followPassword(tx: Tx, { change, after, context, lifetimes }: Changed): Promise<void> {
   const { id, email, updated_at: timestamp } = after;
   if (change.restored === true) {
     await requireUnreserved(tx, email, id);
     const link = { userId: id, purpose: 'reset_password', email } as const;
-    await openLink(tx, { ...link, requestedBy: requesterOf(by.actor, id), origin: by.origin }, lifetimes);
-    await notifyAccount(tx, 'auth.account.restored', { user_id: id, timestamp, actor: actorOf(by) });
+    await openLink(tx, { ...link, requestedBy: requesterOf(context.actor, id), origin: context.origin }, lifetimes);
+    await appendAccountEvent(tx, 'auth.account.restored', { user_id: id, timestamp, actor: actorOf(context) });
   } else if (change.passwordHash !== undefined) {
-    await voidLinks(tx, id, ['reset_password'], 'password_changed');
+    await revokeLinks(tx, id, ['reset_password'], 'password_changed');
     // the user who undid a change knows about it, and is mailed the link that sets a password
     if (change.endsSessions === 'email_undone') return;
-    await notifyAccount(tx, 'auth.account.password_changed', { user_id: id, timestamp });
+    await appendAccountEvent(tx, 'auth.account.password_changed', { user_id: id, timestamp });
   }
 }
 
-async function followRole(tx: Tx, { change, after: { id, role, updated_at: timestamp }, by }: Changed): Promise<void> {
-  const actor = actorOf(by);
+async function followRole(
+  tx: Tx,
+  { change, after: { id, role, updated_at: timestamp }, context }: Changed,
+): Promise<void> {
+  const actor = actorOf(context);
   if (change.role !== undefined) {
-    await notifyAccount(tx, 'auth.account.role_changed', { user_id: id, timestamp, actor, role });
+    await appendAccountEvent(tx, 'auth.account.role_changed', { user_id: id, timestamp, actor, role });
   }
   const isNewAdmin = role === 'admin' && (change.role !== undefined || change.restored === true);
-  if (isNewAdmin) await notifyOtherAdmins(tx, { admin_id: id, timestamp, actor });
-}
-
-function endOfPending({ passwordHash, endsSessions }: UserChange): VoidReason {
-  if (passwordHash !== undefined) return 'password_changed';
-  return endsSessions === undefined ? 'change_cancelled' : 'access_ended';
+  if (isNewAdmin) await appendAdminAdded(tx, { admin_id: id, timestamp, actor });
 }
 
 async function followDeletion(
   tx: Tx,
-  { after: { id, updated_at: timestamp }, by, restoreDays }: Changed,
+  { after: { id, updated_at: timestamp }, context, restoreDays }: Changed,
 ): Promise<void> {
   // links that undo a change stay: they are valid again once the user is restored, and reserve the address until then
-  await voidLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'user_deleted');
+  await revokeLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'user_deleted');
   // the schedule only deletes accounts that were never claimed
-  if (by.actor?.kind === 'system') return;
+  if (context.actor?.kind === 'system') return;
   const [deletion] = await query<{ until: string }>(tx, restorableAt, [id, restoreDays]);
   const restorable_until = restoreDays === 0 ? null : (deletion?.until ?? null);
-  await notifyAccount(tx, 'auth.account.deleted', { user_id: id, timestamp, actor: actorOf(by), restorable_until });
+  await appendAccountEvent(tx, 'auth.account.deleted', {
+    user_id: id,
+    timestamp,
+    actor: actorOf(context),
+    restorable_until,
+  });
 }
 
 const restorableAt = `SELECT ${isoMicros(restorableUntil('$2'))} AS until FROM users WHERE users.id = $1`;
-
-function isAnotherAddress(user: StoredUser, { email }: UserChange): boolean {
-  return email !== undefined && foldEmail(email) !== foldEmail(user.email);
-}
 
 /** Counting takes no locks, so it can't cause a deadlock. */
 async function isThereAnotherAdmin(tx: Tx, id: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
-import type { ChangedFilter, InternalUser, ListedUser, UserFilter } from '../app/ports.ts';
+import type { ChangedFilter, InternalUser, ListedUser, UserFilter } from '../app/ports/users.ts';
 import { conditions, containing, toTimestamp } from './conditions.ts';
 import { internalUserColumns, restorableUntil, userColumns } from './user-rows.ts';
 

@@ -17,13 +17,8 @@ export function restorableUntil(days: string): string {
   return `(users.deleted_at + make_interval(days => ${days}))`;
 }
 
-/** The expression that compares addresses; must match the index users_email_key. */
+/** The expression that compares addresses; must match the index users_email_key. Compare with `foldEmail`. */
 export const foldedEmail = 'lower(users.email COLLATE "C")';
-
-/** The value that a folded column is compared with. */
-export function foldEmail(email: string): string {
-  return email.trim().toLowerCase();
-}
 
 /**
  * The current time in whole seconds, as a JWT counts them. Rounded down, a token issued right after tokens_valid_after would look older than it, so

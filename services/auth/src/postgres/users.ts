@@ -1,14 +1,15 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { isoMicros, query, type Database, type Tx } from '@taskwire/postgres';
-import type { Credentials, StoredUser, User, Users } from '../app/ports.ts';
+import type { Credentials, StoredUser, User, Users } from '../app/ports/users.ts';
+import { foldEmail } from '../domain/email-address.ts';
 import { openLink, type LinkLifetimes } from './account-link-rows.ts';
-import { actorOf, notifyOtherAdmins } from './account-events.ts';
+import { actorOf, appendAdminAdded } from './account-events.ts';
 import { appendAudit } from './audit-rows.ts';
-import { takeInvitation } from './invitations.ts';
+import { consumeInvitation } from './invitations.ts';
 import { isReserved, isTakenAddress, requireUnreserved } from './undo-links.ts';
-import { announce, changeUserRow, findUser } from './user-changes.ts';
+import { appendUserEvent, changeUserRow, findUser } from './user-changes.ts';
 import { listChangedUsers, listUsers } from './user-lists.ts';
-import { foldedEmail, foldEmail, restorableUntil, secondsNow, storedUserColumns, userColumns } from './user-rows.ts';
+import { foldedEmail, restorableUntil, secondsNow, storedUserColumns, userColumns } from './user-rows.ts';
 
 export type UserSettings = {
   /** Lifetimes of links, in seconds. */
@@ -33,7 +34,7 @@ export function createUsers(db: Database, settings: UserSettings): Users {
   }
 
   return {
-    async create(user, by) {
+    async create(user, context) {
       const creation = transaction(async (tx) => {
         const [created] = await query<User>(tx, insertUser, [
           randomUUIDv7(),
@@ -42,23 +43,23 @@ export function createUsers(db: Database, settings: UserSettings): Users {
           user.role,
           user.emailVerified,
           user.passwordHash,
-          by.action === 'register',
+          context.action === 'register',
         ]);
         if (created === undefined) throw new Error('an insert gave no row');
         await requireUnreserved(tx, created.email, created.id);
-        await announce(tx, 'auth.user.created', created);
+        await appendUserEvent(tx, 'auth.user.created', created);
         if (!created.email_verified) {
-          const requestedBy = by.action === 'register' ? 'registration' : 'admin';
+          const requestedBy = context.action === 'register' ? 'registration' : 'admin';
           const link = { userId: created.id, purpose: 'verify_email', email: created.email } as const;
-          await openLink(tx, { ...link, requestedBy, origin: by.origin }, lifetimes);
+          await openLink(tx, { ...link, requestedBy, origin: context.origin }, lifetimes);
         }
-        const reason = by.action === 'user.create' ? created.role : undefined;
-        await appendAudit(tx, { ...by, subject: { kind: 'user', id: created.id }, outcome: 'success', reason });
+        const reason = context.action === 'user.create' ? created.role : undefined;
+        await appendAudit(tx, { ...context, subject: { kind: 'user', id: created.id }, outcome: 'success', reason });
         if (created.role === 'admin') {
-          await notifyOtherAdmins(tx, { admin_id: created.id, timestamp: created.updated_at, actor: actorOf(by) });
+          await appendAdminAdded(tx, { admin_id: created.id, timestamp: created.updated_at, actor: actorOf(context) });
         }
         const { invitationId } = user;
-        if (invitationId !== undefined && !(await takeInvitation(tx, invitationId, created, by))) {
+        if (invitationId !== undefined && !(await consumeInvitation(tx, invitationId, created, context))) {
           throw new InvitationEnded();
         }
         return created;
@@ -70,7 +71,7 @@ export function createUsers(db: Database, settings: UserSettings): Users {
     },
 
     async find(id) {
-      const [user] = await query<StoredUser>(db.pool, { name: 'find_user', text: findUser, values: [id] });
+      const [user] = await query<StoredUser>(db.pool, { name: 'users.find', text: findUser, values: [id] });
       return user;
     },
 
@@ -85,7 +86,7 @@ export function createUsers(db: Database, settings: UserSettings): Users {
       return found;
     },
 
-    async strengthenPasswordHash(id, before, after) {
+    async rehashPassword(id, before, after) {
       await query(db.pool, 'UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2', [
         id,
         before,
@@ -93,17 +94,17 @@ export function createUsers(db: Database, settings: UserSettings): Users {
       ]);
     },
 
-    async change(id, by, decide) {
+    async change(id, context, decide) {
       return await transaction(async (tx) => {
-        return await changeUserRow(tx, { id, by, decide, ...settings });
+        return await changeUserRow(tx, { id, context, decide, ...settings });
       });
     },
 
-    async changePassword(id, { before, after }, by) {
+    async changePassword(id, { before, after }, context) {
       let stands = false;
       const changed = await transaction(async (tx) => {
         return await changeUserRow(tx, {
-          ...{ id, by, ...settings },
+          ...{ id, context, ...settings },
           async decide() {
             stands =
               (await query(tx, 'SELECT FROM users WHERE id = $1 AND password_hash = $2', [id, before])).length > 0;
@@ -114,11 +115,11 @@ export function createUsers(db: Database, settings: UserSettings): Users {
       return stands && changed !== 'email_taken' ? changed : undefined;
     },
 
-    async restore(id, passwordHash, by) {
+    async restore(id, passwordHash, context) {
       let isTooLate = false;
       const restored = await transaction(async (tx) => {
         return await changeUserRow(tx, {
-          ...{ id, by, ...settings },
+          ...{ id, context, ...settings },
           async decide(user) {
             if (!user.is_deleted) return undefined;
             isTooLate =

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { userScopes } from '@taskwire/contracts';
 import { SignJWT } from 'jose';
-import type { TokenIssuer } from '../app/ports.ts';
+import type { TokenIssuer } from '../app/ports/sessions.ts';
 import type { SigningKeys } from './signing-keys.ts';
 
 /** Issues the JSON API's access tokens as JWTs (RFC 9068), for every service at once. They contain every user scope: the front end is our own. */

@@ -1,8 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { toVerificationKey, type KeySource } from '@taskwire/http-server';
 import { calculateJwkThumbprint, type CryptoKey } from 'jose';
-import { bySystem, type Occasion } from '../app/audit.ts';
-import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/signing-key-ports.ts';
+import { systemContext, type AuditContext } from '../domain/audit-context.ts';
+import type { KeyRing, PublicJwk, SealedKey, SealedKeys } from '../app/ports/signing-keys.ts';
 import { seal, unseal } from './sealing.ts';
 
 /** The time for which keys are used before the database is read again: a key added by another replica is known after this time. */
@@ -72,10 +72,12 @@ export function createSigningKeys(
   };
 }
 
+export type KeyRotation = ReturnType<typeof rotateKeys>;
+
 /** Adds the next key when it is due, and removes those that have been retired long enough. */
 export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: RotationSchedule) {
-  async function addNext(by: Occasion): Promise<boolean> {
-    return await stored.addNext(await newKey(secret), schedule.overlapSeconds, by);
+  async function addNext(context: AuditContext): Promise<boolean> {
+    return await stored.addNext(await newKey(secret), schedule.overlapSeconds, context);
   }
 
   return {
@@ -86,7 +88,7 @@ export function rotateKeys(stored: SealedKeys, secret: Buffer, schedule: Rotatio
       const keys = await stored.all();
       const newest = keys[0];
       const isDue = newest !== undefined && newest.signsInMs <= -schedule.rotationSeconds * 1000;
-      const added = isDue && (await addNext(bySystem));
+      const added = isDue && (await addNext(systemContext));
       return { added, removed: await stored.removeRetired(schedule.retiredSeconds) };
     },
   };

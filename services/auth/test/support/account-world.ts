@@ -3,7 +3,7 @@ import type { Answer } from './api.ts';
 import { authWorld, cheapPasswords, password, serviceToken, withSecret, type AuthWorld } from './auth-world.ts';
 
 export type LinkEvent = { type: string; aggregate_id: string; payload: { user_id: string; link_id: string } };
-export type AnsweredLink = {
+export type ReadableLink = {
   email: string;
   link: string;
   expires_at: string;
@@ -83,7 +83,7 @@ export async function accountWorld(settings: Record<string, string> = {}): Promi
     },
     async lastToken(userId) {
       const last = (await made.linkEvents(userId)).at(-1);
-      const { link } = (await made.readLink(last?.payload.link_id ?? '')).body as AnsweredLink;
+      const { link } = (await made.readLink(last?.payload.link_id ?? '')).body as ReadableLink;
       return new URL(link).searchParams.get('token') ?? '';
     },
     forgot: async (email, headers = made.freshIp()) =>

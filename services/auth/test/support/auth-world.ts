@@ -4,7 +4,7 @@ import { readEnv } from '@taskwire/env';
 import { Registry } from 'prom-client';
 import { createTelemetry } from '@taskwire/telemetry';
 import { testBroker, testDatabase, type TestBroker, type TestDatabase } from '@taskwire/testing';
-import { bySystem } from '../../src/app/audit.ts';
+import { systemContext } from '../../src/domain/audit-context.ts';
 import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { hashPassword } from '../../src/passwords/argon2id.ts';
@@ -138,7 +138,7 @@ export async function addUser(
       passwordHash,
       ...more,
     },
-    { ...bySystem, action: 'user.create' },
+    { ...systemContext, action: 'user.create' },
   );
   if (typeof user === 'string') throw new Error(`the user was not made: ${user}`);
   return user;

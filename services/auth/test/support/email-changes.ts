@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { User } from '../../src/app/ports.ts';
-import type { AccountWorld, AnsweredLink } from './account-world.ts';
+import type { User } from '../../src/app/ports/users.ts';
+import type { AccountWorld, ReadableLink } from './account-world.ts';
 import type { Answer } from './api.ts';
 import { logIn, password } from './auth-world.ts';
 
@@ -30,7 +30,7 @@ export function emailChanges(world: () => AccountWorld) {
     for (const { payload } of (await world().linkEvents(userId)).toReversed()) {
       const answer = await world().readLink(payload.link_id);
       if (answer.status !== 200) continue;
-      const { email: to, link } = answer.body as AnsweredLink;
+      const { email: to, link } = answer.body as ReadableLink;
       if (to === email && link.includes(`/account/${page}?`)) return new URL(link).searchParams.get('token') ?? '';
     }
     throw new Error(`no ${page} link works that was mailed to ${email}`);

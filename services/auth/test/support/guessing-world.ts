@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
 import { linkTokens } from '../../src/app/link-tokens.ts';
-import type { Passwords } from '../../src/app/ports.ts';
+import type { Passwords } from '../../src/app/ports/passwords.ts';
 import { derivedKey } from '../../src/tokens/derived-keys.ts';
 import type { Answer, Api } from './api.ts';
 import { cheapPasswords } from './auth-world.ts';

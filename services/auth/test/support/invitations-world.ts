@@ -1,5 +1,5 @@
 import { waitFor } from '@taskwire/testing';
-import { accountWorld, mailer, type AccountWorld, type AnsweredLink } from './account-world.ts';
+import { accountWorld, mailer, type AccountWorld, type ReadableLink } from './account-world.ts';
 import type { Answer, Api } from './api.ts';
 import { loggedIn, password, serviceToken } from './auth-world.ts';
 
@@ -47,7 +47,7 @@ export async function invitationsWorld(settings: Record<string, string> = {}): P
     async linkOf(id) {
       const token = await serviceToken(world, mailer);
       const answer = await waitFor(async () => await world.api.call('getAccountLink', { token, params: { id } }));
-      return (answer.body as AnsweredLink).link;
+      return (answer.body as ReadableLink).link;
     },
     tokenOf: async (id) => new URL(await made.linkOf(id)).searchParams.get('token') ?? '',
     accept: async (email, token, api = world.api) =>

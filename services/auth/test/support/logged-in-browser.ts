@@ -13,7 +13,7 @@ export async function loggedInBrowser(world: OidcWorld, secondsAgo = 0) {
   const tokens = await world.tokens({ browser });
   const payload = "jsonb_set(payload::jsonb, '{loginTs}', to_jsonb((payload->>'loginTs')::bigint - $2))::json";
   await world.database.db.pool.query(
-    `UPDATE artifacts SET payload = ${payload} WHERE kind = 'Session' AND user_id = $1`,
+    `UPDATE oidc_artifacts SET payload = ${payload} WHERE kind = 'Session' AND user_id = $1`,
     [tokens.person.id, secondsAgo],
   );
   return { browser, tokens, person: tokens.person };

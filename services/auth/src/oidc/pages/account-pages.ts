@@ -1,10 +1,10 @@
 import { emailField, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
-import { html, page, type Way } from './html.ts';
+import { html, page, type NextStep } from './html.ts';
 
 /** The parts of every form: the URL that it is sent to, and the token that proves that it is ours. */
 export type AccountForm = { action: string; formToken: string };
 
-export function askForMailPage(
+export function requestMailPage(
   form: AccountForm & { title: string; text: string; email: string; error?: string },
 ): string {
   const { title, text, email, error } = form;
@@ -37,7 +37,7 @@ export function newPasswordPage(form: AccountForm & { token: string; email: stri
   );
 }
 
-export function donePage({ title, text, way }: { title: string; text: string; way?: Way }): string {
+export function donePage({ title, text, way }: { title: string; text: string; way?: NextStep }): string {
   return page(
     title,
     html`<h1>${title}</h1>
@@ -46,7 +46,7 @@ export function donePage({ title, text, way }: { title: string; text: string; wa
   );
 }
 
-export function failedPage({ title, text, way }: { title: string; text: string; way: Way | undefined }): string {
+export function failedPage({ title, text, way }: { title: string; text: string; way: NextStep | undefined }): string {
   return page(
     `Error: ${title}`,
     html`<h1>${title}</h1>

@@ -1,4 +1,4 @@
-import type { AccountLink, LinkRequest, RequestedBy } from '../../app/account-links.ts';
+import type { AccountLink, LinkRequest, RequestedBy } from '../../domain/account-link.ts';
 import type { AccountForm } from './account-pages.ts';
 import { describedBy, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
 import { html, page, type Html } from './html.ts';

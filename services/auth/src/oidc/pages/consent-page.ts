@@ -1,5 +1,5 @@
 import { audiences, type Audience, type Role } from '@taskwire/contracts';
-import type { Asked } from '../consent.ts';
+import type { RequestedAccess } from '../consent.ts';
 import { html, page, type Html } from './html.ts';
 
 export type ConsentPage = {
@@ -8,7 +8,7 @@ export type ConsentPage = {
   clientName: string;
   email: string;
   role: Role;
-  asked: Asked;
+  asked: RequestedAccess;
 };
 
 /** Meanings of the scopes of OpenID Connect, in words for users. */
@@ -60,7 +60,7 @@ export function consentPage({ action, formToken, clientName, email, role, asked 
   );
 }
 
-function meaningsOf({ openid, resources }: Asked): string[] {
+function meaningsOf({ openid, resources }: RequestedAccess): string[] {
   const ofServices = Object.entries(resources).flatMap(([audience, scopes]) =>
     scopes.map((scope) => (meanings as Record<string, Record<string, string>>)[audience]?.[scope]),
   );

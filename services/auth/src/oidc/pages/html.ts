@@ -6,7 +6,7 @@ export type Html = { readonly html: string };
 type Value = string | number | Html | readonly Html[] | undefined;
 
 /** A link leading on from a page. */
-export type Way = { href: string; text: string };
+export type NextStep = { href: string; text: string };
 
 /** Builds HTML from a template. Values are escaped unless they were built here. */
 export function html(parts: TemplateStringsArray, ...values: Value[]): Html {

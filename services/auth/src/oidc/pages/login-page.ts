@@ -1,5 +1,5 @@
 import { autofocus, describedBy, emailField, errorText } from './fields.ts';
-import { html, page, type Way } from './html.ts';
+import { html, page, type NextStep } from './html.ts';
 
 export type LoginPage = {
   action: string;
@@ -7,7 +7,7 @@ export type LoginPage = {
   clientName: string;
   email: string;
   /** Links for users who can't log in. */
-  ways: readonly Way[];
+  ways: readonly NextStep[];
   /** Why the last attempt failed. */
   error: string | undefined;
 };

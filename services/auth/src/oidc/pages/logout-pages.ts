@@ -8,7 +8,7 @@ export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
     'Log out',
     html`<h1>Log out?</h1>
       <p>You will be logged out of Taskwire in this browser${clientName(ctx)}.</p>
-      ${{ html: form }} ${wayBack(ctx)}
+      ${{ html: form }} ${returnFields(ctx)}
       <div class="actions">
         <button type="submit" form="op.logoutForm" name="logout" value="yes">Log out</button>
         <button type="submit" form="op.logoutForm" class="second">Stay logged in</button>
@@ -17,7 +17,7 @@ export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
 }
 
 /** The fields behind "Stay logged in": those of the log-out request, beside those of the provider's form. */
-function wayBack({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
+function returnFields({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
   const fields = {
     client_id: client?.clientId,
     post_logout_redirect_uri: params?.['post_logout_redirect_uri'],

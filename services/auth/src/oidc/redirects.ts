@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import { pageHeaders } from './pages/html.ts';
-import { onwardPage } from './pages/onward-page.ts';
+import { onwardPage } from './pages/continue-page.ts';
 
 /** The routes on which the provider responds to an action on one of our pages: log-in, consent and log-out. */
 const afterForms = ['resume', 'end_session_confirm'];
@@ -11,7 +11,7 @@ const afterForms = ['resume', 'end_session_confirm'];
  * that follows a form, including the application's redirects after its redirect URI, which this service can't know: the browser would stop there. The
  * page ends the chain of redirects and opens the URL with a GET of its own, so `form-action` stays narrow.
  */
-export function leadOnByPage(ctx: KoaContextWithOIDC): void {
+export function continueByPage(ctx: KoaContextWithOIDC): void {
   if (ctx.status !== 303 || !afterForms.includes(ctx.oidc.route)) return;
   const to = ctx.response.get('Location');
   if (!needsPage(ctx.req, to) || URL.parse(to)?.origin === new URL(ctx.oidc.issuer).origin) return;
@@ -22,7 +22,7 @@ export function leadOnByPage(ctx: KoaContextWithOIDC): void {
 }
 
 /** Does the same for a response to a form that isn't the provider's. */
-export function sendOn(request: IncomingMessage, response: ServerResponse, to: string): void {
+export function redirectOn(request: IncomingMessage, response: ServerResponse, to: string): void {
   if (needsPage(request, to)) response.writeHead(200, pageHeaders()).end(onwardPage(to));
   else response.writeHead(303, { Location: to, 'Content-Length': '0' }).end();
 }

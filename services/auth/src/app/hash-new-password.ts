@@ -1,5 +1,5 @@
 import { problem } from '@taskwire/errors';
-import type { HashTurn, Passwords } from './ports.ts';
+import type { HashTurn, Passwords } from './ports/passwords.ts';
 
 /** The user whose password it will be. */
 type Person = { email: string; name: string };
@@ -8,7 +8,7 @@ type Person = { email: string; name: string };
  * The only place where a newly chosen password becomes the stored hash. `field` is the name of the request's field.
  * @throws Problem `weak_password`, which says how to improve it; `unavailable` if too many hashes are waiting.
  */
-export async function hashOfNew(
+export async function hashNewPassword(
   { passwords, turn }: { passwords: Passwords; turn: HashTurn },
   field: string,
   password: string,
@@ -22,6 +22,6 @@ export async function hashOfNew(
 }
 
 /** The queue position of an authenticated caller; all work for one account shares it. */
-export function provenTurn(userId: string): HashTurn {
+export function knownCallerTurn(userId: string): HashTurn {
   return { isKnown: true, source: userId };
 }

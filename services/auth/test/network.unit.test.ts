@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { networkOf } from '../src/postgres/limits.ts';
+import { networkOf } from '../src/domain/network.ts';
 
 describe('what counts as one address', () => {
   const cases: [string, string][] = [

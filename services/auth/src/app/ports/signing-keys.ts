@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Occasion } from './audit.ts';
+import type { AuditContext } from '../../domain/audit-context.ts';
 
 /** The public part of a key, as published in the JWKS (RFC 7517). */
 export type PublicJwk = { kid: string; kty: string; use: 'sig'; alg: 'ES256'; crv: string; x: string; y: string };
@@ -28,7 +28,7 @@ export type SealedKeys = {
   /** Adds the first key; does nothing if another replica was faster. */
   addFirst(key: Omit<SealedKey, 'signsInMs'>): Promise<void>;
   /** Adds a key that starts signing after this many seconds. Returns false, without adding one, while another key is waiting to start. */
-  addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number, by: Occasion): Promise<boolean>;
+  addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number, context: AuditContext): Promise<boolean>;
   /** Removes keys whose successor has been signing for longer than this. Returns their ids. */
   removeRetired(retiredForSeconds: number): Promise<string[]>;
 };

@@ -17,20 +17,26 @@ const systems: readonly [string, RegExp][] = [
   ['Linux', /\bLinux\b/],
 ];
 
+/**
+ * The browser behind a User-Agent header, in words by which users recognise their own devices, such as `Firefox on Linux`; only the system if the
+ * browser isn't recognised. The version is omitted: it would single a device out, and it changes every month.
+ */
+export function browserOf(userAgent: string): string | undefined {
+  const browser = nameIn(browsers, userAgent);
+  const system = nameIn(systems, userAgent);
+  if (browser === undefined) return system;
+  return system === undefined ? browser : `${browser} on ${system}`;
+}
+
 /** A program that isn't a browser names itself first, such as `curl/8.5`. */
 const product = /^([A-Za-z][\w.-]{0,39})(?:[/ ]|$)/;
 
-/**
- * The kind of program behind a User-Agent header, in words by which users recognise their own devices: `Firefox on Linux`, `curl`. Null if nothing in
- * the header is recognised. The version is omitted: it would single a device out, and it changes every month.
- */
+/** The same, or the name that any other program gives itself, such as `curl`; null if nothing in the header is recognised. */
 export function programOf(userAgent: string | null): string | null {
   if (userAgent === null) return null;
-  const browser = nameIn(browsers, userAgent);
-  const system = nameIn(systems, userAgent);
-  if (browser !== undefined) return system === undefined ? browser : `${browser} on ${system}`;
   const program = product.exec(userAgent)?.[1];
-  return program === undefined || program === 'Mozilla' ? (system ?? null) : program;
+  const isProgram = program !== undefined && program !== 'Mozilla' && nameIn(browsers, userAgent) === undefined;
+  return isProgram ? program : (browserOf(userAgent) ?? null);
 }
 
 function nameIn(names: readonly [string, RegExp][], userAgent: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { ClientScopes } from '@taskwire/contracts';
-import type { Occasion } from './audit.ts';
+import type { AuditContext } from '../../domain/audit-context.ts';
 
 /** A program that may request tokens. With neither keys nor a secret it is a public client, identified by PKCE alone. */
 export type RegisteredClient = {
@@ -27,7 +27,7 @@ export type StoredClients = {
   find(id: string): Promise<RegisteredClient | undefined>;
   list(): Promise<RegisteredClient[]>;
   /** False if the id is already in use. */
-  add(client: RegisteredClient, by: Occasion): Promise<boolean>;
+  add(client: RegisteredClient, context: AuditContext): Promise<boolean>;
   /**
    * Replaces a client's settings with the result of `change`. Users' consents to the client are kept. `change` runs once, and nothing changes if it
    * throws. Undefined if no client has this id.
@@ -35,10 +35,10 @@ export type StoredClients = {
   change(
     id: string,
     change: (client: RegisteredClient) => RegisteredClient,
-    by: Occasion,
+    context: AuditContext,
   ): Promise<RegisteredClient | undefined>;
   /** Invalidates the previous secret at once. False if no client with this id has a secret. */
-  setSecret(id: string, secretHash: string, by: Occasion): Promise<boolean>;
+  setSecret(id: string, secretHash: string, context: AuditContext): Promise<boolean>;
   /** Removes a client and ends all consents that users gave it. False if no client has this id. */
-  remove(id: string, by: Occasion): Promise<boolean>;
+  remove(id: string, context: AuditContext): Promise<boolean>;
 };

@@ -1,11 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { accessPeriodText, type AccessPeriod } from './access-period.ts';
+import { foldEmail } from '../domain/email-address.ts';
+import { accessPeriodText, type AccessPeriod } from '../domain/access-period.ts';
 
 /**
  * Device cookies (https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies): a device on which a user logged in gets a
  * proof of it, which separates it from unknown callers guessing at the account. A proof is not a credential. It ends with the access period.
  */
-export type DeviceProofs = {
+export type DeviceCookies = {
   /** A new proof for a device on which a user has just logged in with this e-mail address, as the value of Set-Cookie. */
   cookieFor(period: AccessPeriod, email: string): string;
   /**
@@ -18,20 +19,20 @@ export type DeviceProofs = {
 };
 
 /** The proof in a request's Cookie header. */
-export function deviceProofOf(cookies: string | undefined): string | null {
+export function deviceCookieOf(cookies: string | undefined): string | null {
   return /(?:^|;\s*)taskwire_device=([^;]*)/.exec(cookies ?? '')?.[1] ?? null;
 }
 
 const form = /^(\d{1,12})\.([\w-]{43})\.([\w-]{43})$/;
 
-export type DeviceProofsOptions = {
+export type DeviceCookiesOptions = {
   key: Buffer;
   lifetimeSeconds: number;
   /** Whether browsers reach the service by https. */
   secure: boolean;
 };
 
-export function deviceProofs({ key, lifetimeSeconds, secure }: DeviceProofsOptions): DeviceProofs {
+export function deviceCookies({ key, lifetimeSeconds, secure }: DeviceCookiesOptions): DeviceCookies {
   function mac(kind: 'address' | 'period', subject: string, issuedAt: number): string {
     return createHmac('sha256', key).update(`${kind}\n${subject}\n${issuedAt}`).digest('base64url');
   }
@@ -48,13 +49,13 @@ export function deviceProofs({ key, lifetimeSeconds, secure }: DeviceProofsOptio
   return {
     cookieFor(period, email) {
       const issuedAt = secondsNow();
-      const macs = [mac('address', folded(email), issuedAt), mac('period', accessPeriodText(period), issuedAt)];
+      const macs = [mac('address', foldEmail(email), issuedAt), mac('period', accessPeriodText(period), issuedAt)];
       const proof = [issuedAt, ...macs].join('.');
       return `taskwire_device=${proof}; Path=/; Max-Age=${lifetimeSeconds}; HttpOnly; SameSite=Strict${secure ? '; Secure' : ''}`;
     },
     isHintFor(proof, email) {
       const { issuedAt, hint } = parse(proof);
-      return isEqual(hint, mac('address', folded(email), issuedAt)) && isFresh(issuedAt);
+      return isEqual(hint, mac('address', foldEmail(email), issuedAt)) && isFresh(issuedAt);
     },
     isValid(proof, period) {
       const { issuedAt, signature } = parse(proof);
@@ -66,10 +67,6 @@ export function deviceProofs({ key, lifetimeSeconds, secure }: DeviceProofsOptio
 
 function isEqual(given: string, expected: string): boolean {
   return given.length === expected.length && timingSafeEqual(Buffer.from(given), Buffer.from(expected));
-}
-
-function folded(email: string): string {
-  return email.trim().toLowerCase();
 }
 
 function secondsNow(): number {

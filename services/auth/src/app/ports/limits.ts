@@ -1,0 +1,52 @@
+import type { AccessPeriod } from '../../domain/access-period.ts';
+import type { TokenPurpose } from '../../domain/account-link.ts';
+import type { AuditContext, RequestOrigin } from '../../domain/audit-context.ts';
+import type { HashTurn } from './passwords.ts';
+
+/** An attempt counted against a limit. */
+export type Attempt = {
+  /** The attempt was not an attack: refunds it. */
+  refund(): Promise<void>;
+};
+
+/** A caller who tries to log in, and whether the account knows their device or network. */
+export type Visitor = {
+  /** The address of the account as typed. */
+  email: string;
+  ip: string;
+  /** Whether the user logged in on this device in the account's current access period. */
+  isKnownDevice: boolean;
+  /** The same for the network. */
+  isKnownNetwork: boolean;
+  turn: HashTurn;
+};
+
+/** Limits on how often something may be attempted. @throws Problem `rate_limited` with Retry-After. */
+export type Limits = {
+  /**
+   * Looks the account up with `find` when it is the caller's turn, and returns whether it knows the caller. Without an account nothing is known,
+   * after the same work. @throws Problem `unavailable` if too many are waiting.
+   */
+  recognize<A extends AccessPeriod>(
+    origin: RequestOrigin,
+    email: string,
+    find: () => Promise<A | undefined>,
+  ): Promise<{ account: A | undefined; visitor: Visitor }>;
+  login(visitor: Visitor): Promise<Attempt>;
+  /** Makes the caller's network known to the account. Guesses by others don't slow it down until the access period ends. */
+  trust(origin: RequestOrigin, period: AccessPeriod): Promise<void>;
+  /** Returns the queue position for hashing the new account's password. */
+  register(ip: string): Promise<HashTurn>;
+  /** Counts a mail that a caller causes, whatever the cause and recipient, for their network and for the user they are logged in as. */
+  causeMail(context: AuditContext): Promise<void>;
+  /** Counts a change of the user's name, by the user or by an admin. */
+  rename(context: AuditContext, userId: string): Promise<void>;
+  /** Whether an address may be mailed: false if it was requested too often. @throws Problem for a network that requests too many. */
+  mail(ip: string, email: string, purpose: TokenPurpose): Promise<boolean>;
+  /** Counts an invitation by this user. */
+  invite(userId: string): Promise<void>;
+  /** Whether another address change may be requested for this user: each request also mails the current address. */
+  changeEmail(userId: string): Promise<boolean>;
+  /** Whether a used link may be tried once more. */
+  repeatLink(linkId: string): Promise<boolean>;
+};

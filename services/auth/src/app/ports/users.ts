@@ -1,0 +1,111 @@
+import type { Role, schemas } from '@taskwire/contracts';
+import type { z } from 'zod';
+import type { AccessPeriod } from '../../domain/access-period.ts';
+import type { AuditContext } from '../../domain/audit-context.ts';
+import type { UserChange } from '../../domain/user-change.ts';
+
+/** A user as the API shows it. */
+export type User = z.output<typeof schemas.user>;
+
+/** A user as a list shows it; for a deleted user, with the time until which they can be restored. */
+export type ListedUser = z.output<typeof schemas.listedUser>;
+
+/** A user as services see it, including deleted users. */
+export type InternalUser = z.output<typeof schemas.internalUser>;
+
+/** A user as Auth stores it. */
+export type StoredUser = InternalUser & {
+  /** The address that will replace `email` once it is confirmed. */
+  pending_email: string | null;
+};
+
+export type NewUser = {
+  email: string;
+  name: string;
+  role: Role;
+  emailVerified: boolean;
+  passwordHash: string;
+  /** The open invitation to this address that the new user consumes. */
+  invitationId?: string;
+};
+
+/** The result of authenticating a user. */
+export type Authentication = AccessPeriod & {
+  /** Seconds since 1970, by the database's clock; never before `tokensValidAfter`. */
+  at: number;
+};
+
+/** The account data that a log-in needs. */
+export type Credentials = Authentication & { passwordHash: string };
+
+/** Decides on a change of a locked user. A throw rolls everything back; no change leaves the user and its version unchanged. */
+export type DecideChange = (
+  user: StoredUser,
+  /** Whether an admin other than this user exists. Once called, no other admin can be removed until this change has ended. */
+  isThereAnotherAdmin: () => Promise<boolean>,
+) => Promise<UserChange | undefined>;
+
+/** Storage of users. Each write, its event and its audit entry are committed together or not at all. */
+export type Users = {
+  /**
+   * The new user, or `email_taken`; of several concurrent calls with one address, one wins. `invitation_ended`: the invitation has been used, revoked
+   * or has expired in the meantime.
+   */
+  create(
+    user: NewUser,
+    context: AuditContext & { action: 'register' | 'user.create' },
+  ): Promise<User | 'email_taken' | 'invitation_ended'>;
+  /** Returns the user, including a deleted one; undefined if the user never existed. */
+  find(id: string): Promise<StoredUser | undefined>;
+  /** Whether an account other than `forUser` has the address, or had it and may still take it back. */
+  emailTakenBy(email: string, forUser?: string): Promise<'account' | 'reservation' | undefined>;
+  findCredentials(email: string): Promise<Credentials | undefined>;
+  /** Replaces the hash `before` with a stronger hash of the same password, if `before` is still current. It doesn't count as a change of the user. */
+  rehashPassword(id: string, before: string, after: string): Promise<void>;
+  /** Changes a user under a lock; undefined if the user never existed. */
+  change(id: string, context: AuditContext, decide: DecideChange): Promise<StoredUser | 'email_taken' | undefined>;
+  /** Changes the password and ends access; undefined, without any change, if `before` is not the current hash. */
+  changePassword(
+    id: string,
+    hashes: { before: string; after: string },
+    context: AuditContext,
+  ): Promise<StoredUser | undefined>;
+  /**
+   * Reverses a deletion, replacing the old password with this one. A user who isn't deleted is left unchanged. `too_late`: the restore period is
+   * over. `email_taken`: another user has the address, or may take it back. Undefined if the user never existed.
+   */
+  restore(
+    id: string,
+    passwordHash: string,
+    context: AuditContext,
+  ): Promise<StoredUser | 'too_late' | 'email_taken' | undefined>;
+  /** The most recently deleted user with this address, if they can be restored. */
+  findRestorable(email: string): Promise<StoredUser | undefined>;
+  list(filter: UserFilter): Promise<ListedUser[]>;
+  listChanged(filter: ChangedFilter): Promise<InternalUser[]>;
+};
+
+/** `since` is inclusive, `until` is exclusive. */
+export type UserFilter = {
+  role?: Role | undefined;
+  /** Part of a name or an address, case-insensitive. */
+  text?: string | undefined;
+  emailVerified?: boolean | undefined;
+  createdSince?: string | undefined;
+  createdUntil?: string | undefined;
+  updatedSince?: string | undefined;
+  updatedUntil?: string | undefined;
+  /** Selects deleted users whose name and address are still stored, instead of active ones. */
+  isDeleted: boolean;
+  order: 'oldest_first' | 'latest_first';
+  /** The last id of the previous page. */
+  after: string | undefined;
+  limit: number;
+};
+
+/** By time of change, from `since` on (inclusive) or after a position. */
+export type ChangedFilter = {
+  since: string | undefined;
+  after: { updatedAt: string; id: string } | undefined;
+  limit: number;
+};
