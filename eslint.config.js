@@ -83,7 +83,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/testing/**/*.ts', 'tools/chaos/**/*.ts'],
+    files: ['**/test/**/*.ts', 'e2e/**/*.ts', 'packages/{testing,pact-testing}/**/*.ts', 'tools/chaos/**/*.ts'],
     rules: {
       'no-restricted-syntax': ['error', ...habits, sleeping],
       // answers are read as they come; a wrong guess of their shape fails the test
@@ -109,7 +109,7 @@ export default tseslint.config(
       'tools/**',
       'services/*/src/{migrate,cli,command}.ts',
       'packages/*/scripts/**',
-      'packages/testing/**',
+      'packages/{testing,pact-testing}/**',
       'e2e/**',
     ],
     rules: { 'no-console': 'off' },

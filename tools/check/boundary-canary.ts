@@ -94,6 +94,8 @@ export const canary: readonly Canary[] = [
   breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '../../rabbit/src/link.ts';"),
 
   breaks('test-only', 'packages/outbox/src/relay.ts', "import { waitFor } from '@taskwire/testing';"),
+  breaks('test-only', 'services/auth/src/wire.ts', "import { exampleToken } from '@taskwire/pact-testing';"),
+  breaks('test-only', 'packages/contracts/src/index.ts', "import { allDocuments } from '../generate/documents.ts';"),
   breaks('test-only', 'services/auth/src/main.ts', "import { startPostgres } from '@taskwire/process-supervisor';"),
   breaks('test-only', 'services/auth/src/main.ts', "import { expect } from 'chai';"),
   breaks('test-only', 'services/auth/src/http/routes.ts', "import { fake } from '../../test/fake.ts';"),

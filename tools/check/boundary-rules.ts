@@ -27,11 +27,13 @@ export const packageOrder = [
   'user-directory',
   'process-supervisor',
   'testing',
+  'pact-testing',
 ];
 
 /** Packages that run only on a developer's machine. */
-const testOnly = /^(@taskwire\/(testing|process-supervisor)|mocha|chai|fast-check|@pact-foundation\/pact)(\/|$)/;
-const testingPackages = ['testing', 'process-supervisor'];
+const testOnly =
+  /^(@taskwire\/(testing|pact-testing|process-supervisor)|mocha|chai|fast-check|@pact-foundation\/pact)(\/|$)/;
+const testingPackages = ['testing', 'pact-testing', 'process-supervisor'];
 
 /** Packages that an app layer may use at run time besides itself, its domain and node: — rules, shapes and pace, but no I/O. */
 const appValues = ['@taskwire/contracts', '@taskwire/errors', '@taskwire/lifecycle', '@taskwire/text', 'zod'];

@@ -9,7 +9,7 @@ const remedy = 'run `npm run generate` and commit what it writes';
 
 /** Writes OpenAPI, AsyncAPI and the events' schemas into a folder; rejects with the generator's output. */
 export async function generateContracts(folder: string): Promise<void> {
-  const faults = await output(process.execPath, [join(root, 'packages/contracts/scripts/generate.ts'), folder]);
+  const faults = await output(process.execPath, [join(root, 'packages/contracts/generate/generate.ts'), folder]);
   if (faults.length > 0) throw new Error(faults.join('\n'));
 }
 

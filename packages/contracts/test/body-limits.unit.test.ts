@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { inputSchema, type JsonSchema } from '../src/documents/json-schema.ts';
+import { inputSchema, type JsonSchema } from '../generate/json-schema.ts';
 import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route } from '../src/index.ts';
 
 const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes].flatMap((table) => Object.values(table));

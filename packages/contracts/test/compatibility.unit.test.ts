@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { z } from 'zod';
-import { eventBreaks, openApiBreaks } from '../src/documents/compatibility.ts';
-import { allDocuments } from '../src/documents/documents.ts';
-import { openApiDocument } from '../src/documents/openapi.ts';
+import { eventBreaks, openApiBreaks } from '../generate/compatibility.ts';
+import { allDocuments } from '../generate/documents.ts';
+import { openApiDocument } from '../generate/openapi.ts';
 import { defineRoute, type Route } from '../src/index.ts';
 
 type Json = Record<string, unknown>;

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { openApiDocument } from '../src/documents/openapi.ts';
+import { openApiDocument } from '../generate/openapi.ts';
 import { authRoutes, notificationsRoutes, tasksRoutes, type Route } from '../src/index.ts';
 
 const services: Readonly<Record<string, readonly Route[]>> = {

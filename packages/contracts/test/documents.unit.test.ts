@@ -10,7 +10,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { expect } from 'chai';
 import { parse } from 'yaml';
-import { allDocuments } from '../src/documents/documents.ts';
+import { allDocuments } from '../generate/documents.ts';
 import { authRoutes, events, notificationsRoutes, tasksRoutes } from '../src/index.ts';
 
 type Json = Record<string, unknown>;
@@ -117,7 +117,7 @@ describe('The generated documents', () => {
   it('are written the same, byte by byte, each time; what is no longer generated goes', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'taskwire-documents-'));
     try {
-      const generator = fileURLToPath(new URL('../scripts/generate.ts', import.meta.url));
+      const generator = fileURLToPath(new URL('../generate/generate.ts', import.meta.url));
       const write = async () => {
         execFileSync(process.execPath, [generator, folder]);
         const files = (await readdir(folder, { recursive: true })).filter((file) => /\.\w+$/.test(file)).sort();

@@ -10,16 +10,6 @@ export { simulateWork } from './simulate-work.ts';
 export { publishRaw } from './publish-raw.ts';
 export { silent } from './silent.ts';
 export {
-  describePact,
-  exampleProblem,
-  exampleToken,
-  verifyPacts,
-  type ProvidedMessage,
-  type Verification,
-} from './pacts.ts';
-export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth, type AuthConsumer } from './auth-pact.ts';
-export { expectEvent, toProvidedMessage, type ExampleMessage } from './event-pact.ts';
-export {
   idsOf,
   neverRetry,
   recordEffect,

@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import {
-  exampleClientSecret as secret,
-  silent,
   toProvidedMessage,
   verifyPacts,
-  waitFor,
   type ProvidedMessage,
-} from '@taskwire/testing';
+  exampleClientSecret as secret,
+} from '@taskwire/pact-testing';
+import { silent, waitFor } from '@taskwire/testing';
 import {
   addUser,
   authWorld,

@@ -6,12 +6,11 @@ import {
   exampleInstant,
   exampleProblem,
   exampleToken,
-  exampleUserId as id,
   expectAuth,
   expectEvent,
-  silent,
-  waitFor,
-} from '@taskwire/testing';
+  exampleUserId as id,
+} from '@taskwire/pact-testing';
+import { silent, waitFor } from '@taskwire/testing';
 import { askForLink, authConsumer, exampleDeliveryId } from './support/auth-consumer.ts';
 import { startPactHarness, type PactHarness } from './support/pact-harness.ts';
 

@@ -1,7 +1,8 @@
 import { MatchersV3 as is } from '@pact-foundation/pact';
 import { createServiceClient } from '@taskwire/http-client';
 import { createTelemetry } from '@taskwire/telemetry';
-import { describePact, exampleInstant, exampleToken, expectEvent, silent, waitFor } from '@taskwire/testing';
+import { describePact, exampleInstant, exampleToken, expectEvent } from '@taskwire/pact-testing';
+import { silent, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import type { FetchTask } from '../src/app/find-task.ts';
 import { fetchTask } from '../src/clients/tasks.ts';

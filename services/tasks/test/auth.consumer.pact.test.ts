@@ -1,15 +1,8 @@
 import { MatchersV3 as is } from '@pact-foundation/pact';
 import { createRabbit, publishOnlyTopology, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import {
-  describePact,
-  exampleInstant,
-  exampleUserId as id,
-  expectAuth,
-  expectEvent,
-  silent,
-  waitFor,
-} from '@taskwire/testing';
+import { describePact, exampleInstant, expectAuth, expectEvent, exampleUserId as id } from '@taskwire/pact-testing';
+import { silent, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { authConsumer } from './support/auth-consumer.ts';
 import { tasksWorld, type TasksWorld } from './support/tasks-world.ts';

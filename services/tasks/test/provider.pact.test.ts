@@ -1,4 +1,5 @@
-import { toProvidedMessage, verifyPacts, waitFor, type ProvidedMessage } from '@taskwire/testing';
+import { toProvidedMessage, verifyPacts, type ProvidedMessage } from '@taskwire/pact-testing';
+import { waitFor } from '@taskwire/testing';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
 describe('Tasks, as a provider', () => {

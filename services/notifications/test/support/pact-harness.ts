@@ -1,7 +1,8 @@
 import { query } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testMail, waitFor, type ExampleMessage } from '@taskwire/testing';
+import type { ExampleMessage } from '@taskwire/pact-testing';
+import { silent, testMail, waitFor } from '@taskwire/testing';
 import type { FakeTask } from './fake-services.ts';
 import { startService, startSurroundings, type RunningService } from './running-service.ts';
 

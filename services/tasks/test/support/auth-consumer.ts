@@ -1,7 +1,7 @@
 import { createM2mTokens, createServiceClient } from '@taskwire/http-client';
 import { remoteKeys } from '@taskwire/http-server';
 import type { Telemetry } from '@taskwire/telemetry';
-import { exampleToken, type AuthConsumer } from '@taskwire/testing';
+import { exampleToken, type AuthConsumer } from '@taskwire/pact-testing';
 import { createUsersClient, type UsersClient } from '@taskwire/user-directory';
 
 /** The same Auth clients as in wire.ts. */

@@ -1,4 +1,4 @@
-import { eventExchange, events, eventSchemaVersion, type EventType } from '../events/events.ts';
+import { eventExchange, events, eventSchemaVersion, type EventType } from '../src/events/events.ts';
 import { exampleOf } from './example.ts';
 import { outputSchema, type JsonSchema } from './json-schema.ts';
 

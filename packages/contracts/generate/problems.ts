@@ -1,5 +1,5 @@
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
-import type { Route } from '../rest/route.ts';
+import type { Route } from '../src/rest/route.ts';
 
 /** Every problem that a route can return, in the order of the table of codes. Public routes include the gateway's problems. */
 export function problemsOf(route: Route): ProblemCode[] {

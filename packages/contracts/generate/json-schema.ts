@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import * as schemas from '../rest/schemas.ts';
-import { tokenResponse } from '../rest/oauth.ts';
-import { consent, openSession } from '../rest/sessions.ts';
-import { deadLetter, deadLetterDetail } from '../rest/dead-letters.ts';
+import * as schemas from '../src/rest/schemas.ts';
+import { tokenResponse } from '../src/rest/oauth.ts';
+import { consent, openSession } from '../src/rest/sessions.ts';
+import { deadLetter, deadLetterDetail } from '../src/rest/dead-letters.ts';
 
 /** A JSON Schema (draft 2020-12, as OpenAPI 3.1 uses it). */
 export type JsonSchema = { [keyword: string]: unknown };

@@ -3,7 +3,7 @@
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
-import { allDocuments, type Document } from '../src/documents/documents.ts';
+import { allDocuments, type Document } from './documents.ts';
 
 const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: generate.ts <folder>');

@@ -1,5 +1,5 @@
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
-import { bodyLimitOf, type Route } from '../rest/route.ts';
+import { bodyLimitOf, type Route } from '../src/rest/route.ts';
 import { exampleOf } from './example.ts';
 import { componentsOf, inputSchema, outputSchema, referringSchema, type JsonSchema } from './json-schema.ts';
 import { problemExample, problemsByStatus } from './problems.ts';

@@ -1,7 +1,7 @@
-import { authRoutes } from '../rest/auth.ts';
-import { notificationsRoutes } from '../rest/notifications.ts';
-import type { Route } from '../rest/route.ts';
-import { tasksRoutes } from '../rest/tasks.ts';
+import { authRoutes } from '../src/rest/auth.ts';
+import { notificationsRoutes } from '../src/rest/notifications.ts';
+import type { Route } from '../src/rest/route.ts';
+import { tasksRoutes } from '../src/rest/tasks.ts';
 import { asyncApiDocument, eventSchema, eventTypes } from './events.ts';
 import { openApiDocument } from './openapi.ts';
 
