@@ -23,7 +23,7 @@ export type LoopOptions = {
   intervalMs: number;
   logger: Logger;
   /** The longest pause after repeated failures, in milliseconds. */
-  maxBackOffMs?: number;
+  maxBackOffMs?: number | undefined;
 };
 
 /**

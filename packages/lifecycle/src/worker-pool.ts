@@ -1,0 +1,119 @@
+import { errorText } from '@taskwire/errors';
+import type { Logger } from '@taskwire/telemetry';
+import { createLoop, type Loop, type Progress } from './loop.ts';
+
+export type WorkerPoolOptions<J> = {
+  name: string;
+  /** The maximum number of jobs that run at a time. */
+  concurrency: number;
+  /**
+   * Claims at most `places` due jobs; fewer if the caller sets a pace of its own. None means that nothing is due, and that nothing may be claimed now,
+   * such as while a dependency is known to be unavailable. A rejection makes the pool back off.
+   */
+  claim(places: number, signal: AbortSignal): Promise<readonly J[]>;
+  /**
+   * Runs one job, and records its result. `signal` is aborted when the pool stops. Reject only if no other job would succeed either: the pool then backs
+   * off and probes.
+   */
+  run(job: J, signal: AbortSignal): Promise<void>;
+  /** How long a due job may wait until it is noticed if nothing wakes the pool, in milliseconds. */
+  intervalMs: number;
+  /** The longest pause after repeated failures, in milliseconds. */
+  maxBackOffMs?: number | undefined;
+  logger: Logger;
+};
+
+export type WorkerPool<J> = Loop & {
+  /** The jobs that are running now, such as to renew their leases. */
+  running(): J[];
+};
+
+/**
+ * Runs jobs that are claimed from a queue. Each place is refilled as soon as its job ends, so that a slow job occupies one place and delays no other.
+ * While nothing is due, the pool claims once per `intervalMs`, or when it is woken.
+ *
+ * After `run` has rejected, the pool probes: jobs run one at a time, with growing pauses between them, until one of them succeeds.
+ *
+ * `tick` claims once and waits for the jobs that are running then; its result is `more` if there were any, so that tests and commands can repeat it
+ * until nothing is due. `stop` claims nothing more, and waits for all running jobs. A job whose process ends is left to the expiry of its lease.
+ *
+ * The retries of an inbox use it. It also suits the refresher of a user directory and the deliveries of notifications.
+ */
+export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J> {
+  const { name, concurrency, logger } = options;
+  const jobs = new Map<Promise<void>, J>();
+  let claimedSoFar = 0;
+  let probing = false;
+  let failure: { error: unknown } | undefined;
+
+  const loop = createLoop({
+    name,
+    intervalMs: options.intervalMs,
+    maxBackOffMs: options.maxBackOffMs,
+    logger,
+    tick: fill,
+  });
+
+  async function fill(signal: AbortSignal): Promise<Progress> {
+    // the failure of a job becomes that of a round, which makes the loop pause
+    if (failure !== undefined) throwFailure();
+    const places = (probing ? 1 : concurrency) - jobs.size;
+    if (places < 1) return 'idle';
+    const isProbe = probing;
+    const claimed = await options.claim(places, signal);
+    claimedSoFar += claimed.length;
+    for (const job of claimed) start(job, signal);
+    if (isProbe && claimed.length > 0) {
+      await drained();
+      if (failure !== undefined) throwFailure();
+      return 'more';
+    }
+    // the end of each job wakes the loop
+    return 'idle';
+  }
+
+  function throwFailure(): never {
+    const error = failure?.error;
+    failure = undefined;
+    throw error;
+  }
+
+  function start(job: J, signal: AbortSignal): void {
+    const running = runOne(job, signal).then(() => {
+      jobs.delete(running);
+      loop.wake();
+    });
+    jobs.set(running, job);
+  }
+
+  async function runOne(job: J, signal: AbortSignal): Promise<void> {
+    try {
+      await options.run(job, signal);
+      probing = false;
+    } catch (error) {
+      if (signal.aborted) return void logger.warn(`${name}: a job failed while stopping`, { error: errorText(error) });
+      probing = true;
+      failure = { error };
+    }
+  }
+
+  async function drained(): Promise<void> {
+    await Promise.all(jobs.keys());
+  }
+
+  return {
+    ...loop,
+    running: () => [...jobs.values()],
+    async tick() {
+      const before = claimedSoFar;
+      await loop.tick();
+      const found = jobs.size > 0 || claimedSoFar > before;
+      await drained();
+      return found ? 'more' : 'idle';
+    },
+    async stop() {
+      await loop.stop();
+      await drained();
+    },
+  };
+}
