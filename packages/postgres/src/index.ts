@@ -1,3 +1,4 @@
+export { claimDue, type ClaimDue } from './claim-due.ts';
 export { cursorInstant, listCursors, type Cursors, type List } from './cursor.ts';
 export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
 export {
