@@ -90,7 +90,7 @@ CREATE TABLE idempotency_keys (
   actor_id uuid NOT NULL,
   key text NOT NULL,
   fingerprint bytea NOT NULL,
-  answer text,
+  response_body text,
   etag integer,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   CONSTRAINT idempotency_keys_pkey PRIMARY KEY (actor_id, key)
@@ -185,12 +185,12 @@ CREATE TABLE tasks (
   created_at timestamp with time zone NOT NULL,
   updated_at timestamp with time zone NOT NULL,
   deleted_at timestamp with time zone,
-  CONSTRAINT a_draft_has_no_performer CHECK (state <> 'draft'::text OR assignee_id IS NULL),
-  CONSTRAINT only_drafts_await CHECK (NOT awaiting_performer OR state = 'draft'::text),
+  CONSTRAINT tasks_draft_has_no_assignee CHECK (state <> 'draft'::text OR assignee_id IS NULL),
+  CONSTRAINT tasks_only_drafts_await_performer CHECK (NOT awaiting_performer OR state = 'draft'::text),
   CONSTRAINT tasks_pkey PRIMARY KEY (id),
   CONSTRAINT tasks_priority_check CHECK (priority = ANY (ARRAY['low'::text, 'normal'::text, 'high'::text, 'urgent'::text])),
-  CONSTRAINT tasks_state_check CHECK (state = ANY (ARRAY['draft'::text, 'assigned'::text, 'in_progress'::text, 'completed'::text, 'cancelled'::text])),
-  CONSTRAINT who_works_is_named CHECK ((state <> ALL (ARRAY['assigned'::text, 'in_progress'::text, 'completed'::text])) OR assignee_id IS NOT NULL)
+  CONSTRAINT tasks_started_has_assignee CHECK ((state <> ALL (ARRAY['assigned'::text, 'in_progress'::text, 'completed'::text])) OR assignee_id IS NOT NULL),
+  CONSTRAINT tasks_state_check CHECK (state = ANY (ARRAY['draft'::text, 'assigned'::text, 'in_progress'::text, 'completed'::text, 'cancelled'::text]))
 );
 
 CREATE TABLE write_probe (
@@ -249,10 +249,10 @@ CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON dead_letter_au
 
 CREATE TRIGGER append_only BEFORE DELETE OR UPDATE OR TRUNCATE ON task_activity FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
-COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of method, path and body: the same key with another request is refused';
+COMMENT ON COLUMN idempotency_keys.fingerprint IS 'SHA-256 of method, path and body: the same key with a different request is rejected';
 
 COMMENT ON COLUMN task_activity.actor_id IS 'null for the system itself';
 
-COMMENT ON COLUMN tasks.awaiting_performer IS 'a draft that lost its performer when nobody else was there';
+COMMENT ON COLUMN tasks.awaiting_performer IS 'a draft that lost its assignee when no other user was a performer';
 
 COMMENT ON COLUMN tasks.deleted_at IS 'soft delete: hidden from the public API, 410 for services';

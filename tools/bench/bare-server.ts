@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import pg from 'pg';
-import { insertionOf } from '../../services/tasks/src/postgres/create.ts';
+import { creationStatements } from '../../services/tasks/src/postgres/create.ts';
 import { performerSql } from '../../services/tasks/src/postgres/performer-sql.ts';
 
 /**
@@ -12,7 +12,7 @@ import { performerSql } from '../../services/tasks/src/postgres/performer-sql.ts
 const [databaseUrl, creatorId] = process.argv.slice(2);
 if (databaseUrl === undefined || creatorId === undefined)
   throw new Error('usage: bare-server.ts <database url> <creator>');
-const insertion = insertionOf(performerSql({ requireVerifiedEmail: false }));
+const statementFor = creationStatements(performerSql({ requireVerifiedEmail: false }));
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
 
 async function answer(request: IncomingMessage, response: ServerResponse, creator: string): Promise<void> {
@@ -26,7 +26,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, creato
     creator_id: creator,
     assignee_id: null,
   } as const;
-  const { values = [], ...statement } = insertion({ ...task, labels: [] }, null, undefined);
+  const { values = [], ...statement } = statementFor({ ...task, labels: [] }, { reason: null, request: undefined });
   const { rows } = await pool.query<{ json: string }>({ ...statement, values: [...values] });
   response.writeHead(201, { 'content-type': 'application/json' }).end(rows[0]?.json);
 }

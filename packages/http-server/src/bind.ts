@@ -1,6 +1,7 @@
 import type { Route } from '@taskwire/contracts';
 import type { z } from 'zod';
 import type { ServiceActor, UserActor } from './access/actor.ts';
+import { requireCallersOfIdempotentRoute, type IdempotentRequest } from './idempotency.ts';
 import type { IfMatch } from './preconditions.ts';
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -22,8 +23,8 @@ export type RequestOf<R extends Route> = {
   actor: ActorOf<R['access']>;
   /** Present if the contract says `ifMatch`; never undefined on a route that requires it. */
   ifMatch: R['ifMatch'] extends 'required' ? IfMatch : IfMatch | undefined;
-  /** Present if the contract says `idempotent` and the caller sent one. */
-  idempotencyKey: string | undefined;
+  /** The request as one to be carried out at most once, if the contract says `idempotent` and the caller sent an Idempotency-Key. */
+  idempotent: R['idempotent'] extends true ? IdempotentRequest | undefined : undefined;
   /** The caller's address, as seen by the trusted proxy. */
   ip: string;
   /** The headers as Node provides them, for purposes that the contract does not cover, such as `authorization` of the token endpoint. */
@@ -45,26 +46,34 @@ export class RawJson {
 /** A handler's response: one of the contract's statuses, with its body. */
 export type AnswerOf<R extends Route> = {
   [S in keyof R['responses']]: R['responses'][S] extends z.ZodType
-    ? AnswerHead<S> & { body: z.input<R['responses'][S]> | RawJson }
-    : AnswerHead<S>;
+    ? AnswerHead<S> & Replayable<R> & { body: z.input<R['responses'][S]> | RawJson }
+    : AnswerHead<S> & Replayable<R>;
 }[keyof R['responses']];
 
-type AnswerHead<S> = {
-  status: S;
+type AnswerHead<S> = AnswerExtras & { status: S };
+
+type AnswerExtras = {
   headers?: Readonly<Record<string, string>>;
   /** The version of the resource, sent in the strong entity tag of the body. */
   etag?: number | undefined;
 };
 
+/**
+ * Whether the response is that of an earlier request with the same Idempotency-Key, which `Idempotency-Replayed` reports. Required, so that a handler
+ * cannot forget the key: only what has looked it up knows the value.
+ */
+type Replayable<R extends Route> = R['idempotent'] extends true ? { replayed: boolean } : object;
+
 export type HandlerOf<R extends Route> = (request: RequestOf<R>) => Promise<AnswerOf<R>>;
 
 /** A response whose status keeps its literal type: `return answer(200, task, { etag: task.version })`. */
 export function answer<const S extends number>(status: S): { status: S };
-export function answer<const S extends number, B>(
+export function answer<const S extends number, B>(status: S, body: B): { status: S; body: B };
+export function answer<const S extends number, B, E extends AnswerExtras & { replayed?: boolean }>(
   status: S,
   body: B,
-  extra?: Omit<AnswerHead<S>, 'status'>,
-): AnswerHead<S> & { body: B };
+  extra: E,
+): E & { status: S; body: B };
 export function answer(status: number, body?: unknown, extra: object = {}): object {
   return { ...extra, status, body };
 }
@@ -77,10 +86,15 @@ export type LooseAnswer = {
   status: PropertyKey;
   headers?: Readonly<Record<string, string>>;
   etag?: number | undefined;
+  replayed?: boolean;
   body?: unknown;
 };
 
-/** Binds a contract's route to its handler. A table of such bindings is the API of a service. */
+/**
+ * Binds a contract's route to its handler. A table of such bindings is the API of a service.
+ * @throws Error for an idempotent route without authentication.
+ */
 export function bind<R extends Route>(route: R, handle: HandlerOf<R>): BoundRoute {
+  requireCallersOfIdempotentRoute(route);
   return { route, handle };
 }

@@ -12,6 +12,7 @@ export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts'
 export { readBytes } from './body/bytes.ts';
 export { refuseManyParameters } from './body/parameters.ts';
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
+export type { IdempotentRequest } from './idempotency.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';
 export { requestIds, type RequestIds } from './request.ts';

@@ -8,6 +8,7 @@ import type { observeRefusals } from './access/refusals.ts';
 import { requireAccess } from './access/requirements.ts';
 import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
 import { bodyReader } from './body/read.ts';
+import { idempotentRequest } from './idempotency.ts';
 import { parseInput } from './input.ts';
 import { isNotModified, parseIdempotencyKey, parseIfMatch, representationTag, type IfMatch } from './preconditions.ts';
 import { requestIds, stateOf } from './request.ts';
@@ -82,15 +83,15 @@ function isAwaited(request: Request, response: Response): boolean {
 }
 
 function readRequest(route: Route, request: Request): unknown {
-  return {
-    params: route.params && parseInput(route.params, request.params),
-    query: route.query && parseInput(route.query, request.query, route.elsewhere),
-    body: parseBody(route, request),
-    ifMatch: route.ifMatch && readIfMatch(route, request),
-    idempotencyKey: route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined,
-    actor: actors.get(request),
-    ...factsOf(request),
-  };
+  const params = route.params && parseInput(route.params, request.params);
+  const query = route.query && parseInput(route.query, request.query, route.elsewhere);
+  const body = parseBody(route, request);
+  const ifMatch = route.ifMatch && readIfMatch(route, request);
+  const actor = actors.get(request);
+  const key = route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined;
+  const isIdempotent = key !== undefined && actor !== undefined;
+  const idempotent = isIdempotent ? idempotentRequest(route, { key, actor, params, body }) : undefined;
+  return { params, query, body, ifMatch, actor, idempotent, ...factsOf(request) };
 }
 
 function factsOf(request: Request) {
@@ -118,6 +119,7 @@ function send(route: Route, request: Request, response: Response, answer: LooseA
   response.statusCode = Number(answer.status);
   response.setHeader('Cache-Control', route.storable === true ? 'private, no-cache' : 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
+  if (answer.replayed === true) response.setHeader('Idempotency-Replayed', 'true');
   if (body === undefined) return void response.end();
   const text = body instanceof RawJson ? body.text : JSON.stringify(body);
   if (route.location !== undefined && response.statusCode === 201) {

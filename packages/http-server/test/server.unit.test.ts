@@ -164,8 +164,12 @@ describe('The HTTP server', () => {
           reads.push(actor.id);
           return answer(200, { id: params.id, title: 'x' }, { etag: 7 });
         }),
-        bind(routes.create, async ({ body, idempotencyKey }) =>
-          answer(201, { id: idempotencyKey ?? '-', title: body.title }, { headers: { Location: '/x' } }),
+        bind(routes.create, async ({ body, idempotent }) =>
+          answer(
+            201,
+            { id: idempotent?.key ?? '-', title: body.title },
+            { headers: { Location: '/x' }, replayed: false },
+          ),
         ),
         bind(routes.first, async ({ actor }) => answer(200, { id: actor.id, title: 'first' })),
         bind(routes.drop, async ({ body }) => answer(200, { body: body ?? null })),

@@ -9,28 +9,28 @@ import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
-import { settleTasks } from './app/settle-tasks.ts';
+import { reassignTasks } from './app/reassign-tasks.ts';
 import { createUserLimit } from './app/user-limit.ts';
-import { createPeople } from './clients/people.ts';
+import { createUsers } from './directory/eligibility.ts';
 import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
-import { purgeAnswers } from './postgres/idempotency.ts';
-import { settling } from './postgres/locks.ts';
+import { purgeResponses } from './postgres/idempotency.ts';
+import { reassignmentQueries } from './postgres/locks.ts';
 import { performerSql } from './postgres/performer-sql.ts';
 import { createTaskStore } from './postgres/task-store.ts';
-import { observeUnsettled } from './postgres/unsettled-gauge.ts';
+import { observeAwaitingReassignment } from './postgres/reassignment-gauge.ts';
 
 /** The audience of Tasks, and its name as the owner of a queue. */
 const audience = 'urn:taskwire:tasks';
 const service = 'tasks';
 
 /**
- * The longest time for which a stranded task waits for a new performer when the wake-up was lost because a process
+ * The longest time for which an orphaned task waits for a new performer when the wake-up was lost because a process
  * died. With 100,000 open tasks the check takes about 40 ms.
  */
-const settlePollMs = 3_000;
+const reassignPollMs = 3_000;
 /** Responses to requests with an Idempotency-Key are kept for a day, so a delay of ten minutes doesn't matter. */
 const purgeIntervalMs = 600_000;
 
@@ -67,13 +67,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const tasks = createTaskStore(db, policy);
 
   // reassignment when performers change
-  const settler = createLoop({
-    name: 'settler',
-    tick: settleTasks({ tasks }),
-    intervalMs: settlePollMs,
+  const reassigner = createLoop({
+    name: 'reassigner',
+    tick: async () => await reassignTasks({ tasks }),
+    intervalMs: reassignPollMs,
     logger,
   });
-  observeUnsettled(db.pool, settling(performerSql(policy)), telemetry);
+  const { countAwaitingReassignment } = reassignmentQueries(performerSql(policy));
+  observeAwaitingReassignment(async () => await countAwaitingReassignment(db.pool), telemetry);
 
   // the user directory
   const tokens = createM2mTokens({
@@ -99,7 +100,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     telemetry,
     ...policy,
     onApplied: async (tx, change) => {
-      if (changesPerformers(change, policy)) tx.afterCommit(settler.wake);
+      if (changesPerformers(change, policy)) tx.afterCommit(reassigner.wake);
     },
   });
   const inbox = createInbox({
@@ -119,7 +120,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     routes: servesRequests
       ? routes({
           tasks,
-          people: createPeople(directory, policy),
+          users: createUsers(directory, policy),
           deadLetters: createDeadLetters({ db }),
           creations: createUserLimit({ what: 'create tasks', perMinute: env.TASK_CREATIONS_PER_MINUTE }),
           shuffles: createUserLimit({ what: 'shuffle', perMinute: env.SHUFFLES_PER_MINUTE }),
@@ -139,12 +140,12 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   });
   const purge = createLoop({
     name: 'purge',
-    tick: async () => await purgeAnswers(db.pool),
+    tick: async () => await purgeResponses(db.pool),
     intervalMs: purgeIntervalMs,
     logger,
   });
 
-  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.sweeper, settler, purge];
+  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.sweeper, reassigner, purge];
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),
@@ -158,7 +159,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     // starts last, so it stops first: no request arrives while the other components stop
     http,
   ];
-  return { components, telemetry, http, relay, inbox, directory, settler, purge, db };
+  return { components, telemetry, http, relay, inbox, directory, reassigner, purge, db };
 }
 
 function stopping(name: string, stop: () => Promise<void>): Component {

@@ -119,7 +119,7 @@ describe('assigning', () => {
       const next = await world.createTask(ann);
       await assign(manager, next, { assign: 'random' });
       expect((await world.activity(ann, next)).at(-1)?.reason).to.equal(
-        'fewest open tasks (2 of 2 performers had 1), drawn by chance',
+        'fewest open tasks (2 of 2 performers had 1), picked at random',
       );
     });
 

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { deal, explainChoice } from '../src/domain/fairness.ts';
+import { distribute, assignmentReason } from '../src/domain/fairness.ts';
 
 describe('dealing tasks', () => {
   const names = fc.uniqueArray(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 12 });
@@ -13,7 +13,7 @@ describe('dealing tasks', () => {
         fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
         (numbers, performers, draws) => {
           const tasks = numbers.map((number) => ({ number }));
-          const dealt = deal(tasks, performers, () => draws.next().value as number);
+          const dealt = distribute(tasks, performers, () => draws.next().value as number);
           expect(dealt.size).to.equal(tasks.length);
           const counts = performers.map((name) => [...dealt.values()].filter((given) => given === name).length);
           expect(Math.max(...counts) - Math.min(...counts)).to.be.at.most(1);
@@ -24,7 +24,7 @@ describe('dealing tasks', () => {
 
   it('favours nobody with the task that is left over', () => {
     const performers = ['ann', 'ben', 'cas'];
-    const lucky = Array.from({ length: 3000 }, () => deal([{}], performers, Math.random).values().next().value);
+    const lucky = Array.from({ length: 3000 }, () => distribute([{}], performers, Math.random).values().next().value);
     for (const name of performers) {
       // 1000 expected, deviation 26: six deviations off happens once in a hundred million runs
       expect(lucky.filter((given) => given === name).length).to.be.within(840, 1160);
@@ -35,10 +35,10 @@ describe('dealing tasks', () => {
 describe('the reason of a choice', () => {
   it('says how many had as few, among how many, and whether chance decided', () => {
     const choice = { performer_id: 'ann', open_tasks: 1, performers: 5 };
-    expect(explainChoice({ ...choice, tied: 2 })).to.equal(
-      'fewest open tasks (2 of 5 performers had 1), drawn by chance',
+    expect(assignmentReason({ ...choice, tied: 2 })).to.equal(
+      'fewest open tasks (2 of 5 performers had 1), picked at random',
     );
-    expect(explainChoice({ ...choice, tied: 1 })).to.equal('fewest open tasks (1 of 5 performers had 1)');
-    expect(explainChoice({ ...choice, tied: 1, performers: 1 })).to.equal('the only performer');
+    expect(assignmentReason({ ...choice, tied: 1 })).to.equal('fewest open tasks (1 of 5 performers had 1)');
+    expect(assignmentReason({ ...choice, tied: 1, performers: 1 })).to.equal('the only performer');
   });
 });

@@ -170,7 +170,7 @@ describe('processes of the service', () => {
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
     await world.become(ann, 'deleted');
     // this process heard of it, and the worker polls
-    await worker.settler.tick();
+    await worker.reassigner.tick();
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
 
     const ready = async (url: string) => {
@@ -188,7 +188,11 @@ describe('processes of the service', () => {
 
   it('tells in its metrics how many tasks wait for somebody', async () => {
     const text = await (await fetch(`${world.service.http.url()}/metrics`)).text();
-    for (const name of ['tasks_unsettled{', 'http_request_duration_seconds_bucket{', 'db_pool_connections{']) {
+    for (const name of [
+      'tasks_awaiting_reassignment{',
+      'http_request_duration_seconds_bucket{',
+      'db_pool_connections{',
+    ]) {
       expect(text).to.include(name);
     }
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
-import { standingOf } from '../src/domain/performer.ts';
+import { eligibilityOf } from '../src/domain/performer.ts';
 import { migrations } from '../src/migrations.ts';
 import { performerSql } from '../src/postgres/performer-sql.ts';
 
@@ -18,20 +18,20 @@ describe('Who carries out tasks', () => {
 
   for (const requireVerifiedEmail of [true, false]) {
     it(`is the same in SQL and in the domain, for everybody (verified addresses ${requireVerifiedEmail ? 'are' : 'are not'} required)`, async () => {
-      const { performs, standing } = performerSql({ requireVerifiedEmail });
+      const { isPerformer, eligibility } = performerSql({ requireVerifiedEmail });
       for (const person of everybody) {
-        const [row] = await query<{ performs: boolean | null; standing: string }>(
+        const [row] = await query<{ is_performer: boolean | null; eligibility: string }>(
           database.db.pool,
-          `SELECT ${performs('person')} AS performs, ${standing('person')} AS standing
+          `SELECT ${isPerformer('person')} AS is_performer, ${eligibility('person')} AS eligibility
            FROM (SELECT $1::text AS role, $2::boolean AS is_deleted, $3::boolean AS email_verified) AS person`,
           [person.role, person.isDeleted, person.emailVerified],
         );
         const what = JSON.stringify(person);
         const isHeardOfOnly = person.role === null && !person.isDeleted;
-        const expected = standingOf(person, { requireVerifiedEmail });
-        expect(row?.standing, what).to.equal(isHeardOfOnly ? 'unknown' : expected);
-        if (!isHeardOfOnly) expect(row?.performs, what).to.equal(expected === 'performer');
-        else expect(row?.performs, what).not.to.equal(true);
+        const expected = eligibilityOf(person, { requireVerifiedEmail });
+        expect(row?.eligibility, what).to.equal(isHeardOfOnly ? 'unknown' : expected);
+        if (!isHeardOfOnly) expect(row?.is_performer, what).to.equal(expected === 'eligible');
+        else expect(row?.is_performer, what).not.to.equal(true);
       }
     });
   }

@@ -65,7 +65,7 @@ describe('The statements of Tasks', () => {
     for (const filter of filters) await world.call('listTasks', { token: ann.token, query: filter });
     await world.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     await world.become(ben, 'manager');
-    await world.service.settler.tick();
+    await world.service.reassigner.tick();
     await world.become(ben, 'member');
     await world.service.purge.tick();
     await world.service.directory.sweeper.tick();
@@ -120,5 +120,5 @@ const fillTasks = `
   SELECT id, 'created', created_at FROM stored WHERE title LIKE '%0'`;
 
 const fillKeys = `
-  INSERT INTO idempotency_keys (actor_id, key, fingerprint, answer, etag)
+  INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
   SELECT gen_random_uuid(), n::text, '\\x00', '{}', 1 FROM generate_series(1, $1::integer / 10) AS n`;

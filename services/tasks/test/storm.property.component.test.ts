@@ -104,10 +104,10 @@ describe('whatever people do at the same time', function () {
           ),
         );
         await eachInOneOf(8, steps, async (one) => await take(one, people, tasks));
-        await waitFor(async () => (await world.service.settler.tick()) === 'idle' && (await stranded()) === 0);
+        await waitFor(async () => (await world.service.reassigner.tick()) === 'idle' && (await orphaned()) === 0);
         for (const row of await histories(tasks)) await expectOneHistory(row);
         for (const person of people) await world.become(person, 'deleted');
-        await waitFor(async () => (await stranded()) === 0);
+        await waitFor(async () => (await orphaned()) === 0);
       }),
       { ...propertyRuns({ test: 2, drill: 20 }), endOnFailure: true },
     );
@@ -190,7 +190,7 @@ describe('whatever people do at the same time', function () {
     expect(holder, `who holds a task that is ${state}`).to.equal(assignee_id);
   }
 
-  async function stranded(): Promise<number> {
+  async function orphaned(): Promise<number> {
     const rows = await query(
       world.database.db.pool,
       `SELECT FROM tasks JOIN directory_users person ON person.id = assignee_id

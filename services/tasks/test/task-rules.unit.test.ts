@@ -5,9 +5,9 @@ import { assign, awaitPerformer } from '../src/domain/assignment.ts';
 import { edit, remove } from '../src/domain/content.ts';
 import type { Change } from '../src/domain/change.ts';
 import { creation } from '../src/domain/creation.ts';
-import { mayDo, type Action } from '../src/domain/permissions.ts';
-import { isOpen, type Person, type Role, type Task, type TaskState } from '../src/domain/task.ts';
-import { requireMayTransition, transition } from '../src/domain/transitions.ts';
+import { isAllowed, type Action } from '../src/domain/permissions.ts';
+import { isOpen, type Actor, type Role, type Task, type TaskState } from '../src/domain/task.ts';
+import { authorizeTransition, changeState } from '../src/domain/transitions.ts';
 
 const states: TaskState[] = ['draft', 'assigned', 'in_progress', 'completed', 'cancelled'];
 const draft: Task = {
@@ -48,7 +48,7 @@ describe('the states of a task', () => {
       for (const to of states) {
         const expected = legal.has(`${from}>${to}`) ? 'allowed' : 'illegal_transition';
         expect(
-          codeOf(() => transition(inState(from), to)),
+          codeOf(() => changeState(inState(from), to)),
           `${from} > ${to}`,
         ).to.equal(expected);
       }
@@ -58,7 +58,7 @@ describe('the states of a task', () => {
   it('say in a refusal where the task can go instead, and how', () => {
     const refusal = (from: TaskState, to: TaskState) => {
       try {
-        transition(inState(from), to);
+        changeState(inState(from), to);
       } catch (error) {
         return (error as Problem).detail;
       }
@@ -90,7 +90,7 @@ describe('the states of a task', () => {
 });
 
 describe('who may do what', () => {
-  const people: Record<string, Person> = {
+  const people: Record<string, Actor> = {
     admin: { id: 'adam', role: 'admin' },
     manager: { id: 'mona', role: 'manager' },
     creator: { id: 'cora', role: 'member' },
@@ -108,15 +108,15 @@ describe('who may do what', () => {
   for (const [action, allowed] of Object.entries(table) as [Action, string[]][]) {
     it(`lets ${allowed.join(', ')} ${action} a task, and nobody else`, () => {
       const task = inState('assigned');
-      const found = Object.keys(people).filter((who) => mayDo(action, people[who] as Person, task));
+      const found = Object.keys(people).filter((who) => isAllowed(action, people[who] as Actor, task));
       expect(found).to.have.members(allowed);
     });
   }
 
   it('refuses a transition to the wrong person before it looks at the state', () => {
-    const person: Person = { id: 'otto', role: 'member' };
-    expect(codeOf(() => requireMayTransition(person, inState('completed'), 'in_progress'))).to.equal('forbidden');
-    expect(codeOf(() => requireMayTransition(person, inState('draft'), 'assigned'))).to.equal('allowed');
+    const person: Actor = { id: 'otto', role: 'member' };
+    expect(codeOf(() => authorizeTransition(person, inState('completed'), 'in_progress'))).to.equal('forbidden');
+    expect(codeOf(() => authorizeTransition(person, inState('draft'), 'assigned'))).to.equal('allowed');
   });
 });
 
@@ -160,8 +160,8 @@ describe('what is told of a task', () => {
   });
 
   it('names the last performer of a cancelled task, or null', () => {
-    expect(transition(draft, 'cancelled').events).to.deep.equal([{ type: 'tasks.task.cancelled', assigned_to: null }]);
-    expect(transition(inState('assigned'), 'cancelled').events).to.deep.equal([
+    expect(changeState(draft, 'cancelled').events).to.deep.equal([{ type: 'tasks.task.cancelled', assigned_to: null }]);
+    expect(changeState(inState('assigned'), 'cancelled').events).to.deep.equal([
       { type: 'tasks.task.cancelled', assigned_to: 'ann' },
     ]);
   });
@@ -179,7 +179,7 @@ describe('any history of a task', () => {
     fc.constantFrom(...states).map(
       (to): Step =>
         (task) =>
-          transition(task, to),
+          changeState(task, to),
     ),
     fc.string().map(
       (title): Step =>
@@ -266,8 +266,8 @@ describe('any history of a task', () => {
     fc.assert(
       fc.property(fc.constantFrom(...roles), fc.string(), (role, id) => {
         fc.pre(id !== draft.creator_id);
-        expect(mayDo('change', { id, role }, draft)).to.equal(role !== 'member');
-        expect(mayDo('start', { id, role }, draft)).to.equal(false);
+        expect(isAllowed('change', { id, role }, draft)).to.equal(role !== 'member');
+        expect(isAllowed('start', { id, role }, draft)).to.equal(false);
       }),
     );
   });

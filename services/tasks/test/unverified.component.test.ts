@@ -112,14 +112,16 @@ describe('Unverified accounts at Tasks', () => {
     expect(reasons.at(-1)).to.contain("the performer's e-mail address is not verified");
     await world.verify(ben, false);
     await waitFor(async () => (await world.read(manager, task)).state === 'draft');
-    expect(await world.service.telemetry.metrics.metrics()).to.match(/tasks_unsettled\{why="stranded"[^}]*\} 0\n/);
+    expect(await world.service.telemetry.metrics.metrics()).to.match(
+      /tasks_awaiting_reassignment\{reason="orphaned"[^}]*\} 0\n/,
+    );
   });
 
   it('of a directory that does not know yet who is verified, keep what they have to do', async () => {
     const ann = await world.join('Ann', 'member');
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await query(world.database.db.pool, 'UPDATE directory_users SET email_verified = NULL');
-    await world.service.settler.tick();
+    await world.service.reassigner.tick();
     expect(await world.read(manager, task)).to.include({ assignee_id: ann.id });
     expect((await assignRandom(await world.createTask(manager))).body).to.include({ assignee_id: ann.id });
   });

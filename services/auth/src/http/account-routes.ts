@@ -57,10 +57,10 @@ export function accountRoutes(app: AccountUseCases): BoundRoute[] {
       await app.logOutEverywhere(callerOf(request));
       return answer(204);
     }),
-    bind(authRoutes.getAccountLink, async ({ params, idempotencyKey, ...request }) => {
-      const reader = { client: request.actor.clientId, delivery: idempotencyKey };
+    bind(authRoutes.getAccountLink, async ({ params, idempotent, ...request }) => {
+      const reader = { client: request.actor.clientId, delivery: idempotent?.key };
       const { body, isRepeated } = await app.readAccountLink({ id: params.id, ...reader, origin: originOf(request) });
-      return answer(200, body, isRepeated ? { headers: { 'Idempotency-Replayed': 'true' } } : {});
+      return answer(200, body, { replayed: isRepeated });
     }),
   ];
 }

@@ -1,15 +1,17 @@
 import type { tasksRoutes } from '@taskwire/contracts';
 import type { z } from 'zod';
 import { normalised } from '../domain/content.ts';
-import { explainChoice } from '../domain/fairness.ts';
-import { requireMay } from '../domain/permissions.ts';
-import type { Person } from '../domain/task.ts';
-import { ineligible, noPerformers, requirePerformer } from './performers.ts';
-import type { Answer, IdempotentRequest, NewTask, People, TaskStore } from './ports.ts';
+import { assignmentReason } from '../domain/fairness.ts';
+import { authorize } from '../domain/permissions.ts';
+import type { Actor } from '../domain/task.ts';
+import { ineligible, noPerformers, requireEligible } from './eligibility.ts';
+import type { IdempotentRequest, NewTask, TaskStore, Users, WriteResult } from './ports.ts';
 import type { UserLimit } from './user-limit.ts';
 
+type Ports = { tasks: TaskStore; users: Users; creations: UserLimit };
+
 type Command = {
-  actor: Person;
+  actor: Actor;
   input: z.output<typeof tasksRoutes.createTask.body>;
   request: IdempotentRequest | undefined;
 };
@@ -17,33 +19,39 @@ type Command = {
 /**
  * Creates a task, either as a draft or assigned at once. A replayed response also counts against the creation limit.
  */
-export function createTask({ tasks, people, creations }: { tasks: TaskStore; people: People; creations: UserLimit }) {
-  return async ({ actor, input, request }: Command): Promise<Answer> => {
-    creations.take(actor.id);
-    const { assignee_id = null, assign, ...fields } = input;
-    const task: NewTask = { ...normalised(fields), creator_id: actor.id, assignee_id };
-    if (assign === 'random' || assignee_id !== null) requireMay('assign', actor, task);
-    return assign === 'random'
-      ? await createForAnybody(tasks, task, request)
-      : await create(tasks, people, task, request);
-  };
+export async function createTask(ports: Ports, { actor, input, request }: Command): Promise<WriteResult> {
+  ports.creations.take(actor.id);
+  const { assignee_id = null, assign, ...fields } = input;
+  const task: NewTask = { ...normalised(fields), creator_id: actor.id, assignee_id };
+  if (assign === 'random' || assignee_id !== null) authorize('assign', actor, task);
+  return assign === 'random'
+    ? await createAssignedAtRandom(ports.tasks, task, request)
+    : await createDraftOrAssigned(ports, task, request);
 }
 
-async function create(tasks: TaskStore, people: People, task: NewTask, request: Command['request']): Promise<Answer> {
-  const created = await tasks.create(task, request);
-  if (created !== 'no performer') return created;
+async function createDraftOrAssigned(
+  { tasks, users }: Ports,
+  task: NewTask,
+  request: Command['request'],
+): Promise<WriteResult> {
+  const created = await tasks.createTask(task, request);
+  if (created !== 'ineligible') return created;
   // the directory may not know this user yet: look them up in Auth, then try again
-  if (task.assignee_id !== null) await requirePerformer(people, task.assignee_id);
-  const createdNow = await tasks.create(task, request);
-  if (createdNow === 'no performer') throw ineligible();
+  if (task.assignee_id !== null) requireEligible(await users.eligibilityOf(task.assignee_id));
+  const createdNow = await tasks.createTask(task, request);
+  if (createdNow === 'ineligible') throw ineligible();
   return createdNow;
 }
 
-async function createForAnybody(tasks: TaskStore, task: NewTask, request: Command['request']): Promise<Answer> {
+async function createAssignedAtRandom(
+  tasks: TaskStore,
+  task: NewTask,
+  request: Command['request'],
+): Promise<WriteResult> {
   return await tasks.once(request, async (tx) => {
-    await tx.takeTurn();
-    const choice = await tx.chooseFairly(null);
+    await tasks.lockAssignments(tx);
+    const choice = await tasks.pickLeastLoaded(tx, null);
     if (choice === undefined) throw noPerformers();
-    return await tx.create({ ...task, assignee_id: choice.performer_id }, explainChoice(choice));
+    return await tasks.insertTask(tx, { ...task, assignee_id: choice.performer_id }, assignmentReason(choice));
   });
 }

@@ -1,16 +1,14 @@
+import type { Tx } from '@taskwire/postgres';
 import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
-import type { PerformerStanding } from '../domain/performer.ts';
+import type { Eligibility } from '../domain/performer.ts';
 import type { Task, TaskFields, TaskState } from '../domain/task.ts';
 
 /** JSON text as the database built it, sent unchanged. `etag` is the version of the resource, if it has one. */
-export type Document = { text: string; etag?: number };
+export type Document = { text: string; etag?: number | undefined };
 
-/**
- * The response to a request. `replayed` is true for a stored response to an earlier request with the same
- * Idempotency-Key.
- */
-export type Answer = Document & { replayed: boolean };
+/** The response to a write. `replayed` is true for the saved response to an earlier request with the same Idempotency-Key. */
+export type WriteResult = Document & { replayed: boolean };
 
 /** A request to be carried out at most once. */
 export type IdempotentRequest = {
@@ -37,84 +35,93 @@ export type TaskFilter = {
 /** A page of a list. `next` is the position to continue from; it is null on the last page. */
 export type Page<P> = { items: readonly string[]; next: P | null };
 
-/** A user's eligibility according to the user directory. */
-export type Standing = PerformerStanding | 'unknown';
+/** The fields of a task that distribution needs. The small size matters when there are many tasks. */
+export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
-/** The store of tasks and their activity log. */
-export type TaskStore = {
+/** An open task whose assignee can't carry it out, and why. */
+export type OrphanedTask = Task & { assignee_is_deleted: boolean; assignee_eligibility: Eligibility };
+
+/**
+ * The store of tasks and their activity log. Functions that take a `tx` run in that transaction; it locks rows in this
+ * order: the assignment lock, tasks, directory.
+ */
+export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
+
+export type TaskReads = {
+  /** Includes deleted tasks; `isDeleted` marks them. */
+  readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
+  /** Newest first, starting after `position` (an id). */
+  listTasks(filter: TaskFilter, position: string | undefined, limit: number): Promise<Page<string>>;
+  /** Oldest first, starting after `position`; undefined when the task doesn't exist. */
+  listActivity(taskId: string, position: string | undefined, limit: number): Promise<Page<string> | undefined>;
+  /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
+  needReassignment(): Promise<boolean>;
+};
+
+export type TaskLocks = {
+  /** Locks and returns the task; undefined when it is deleted or never existed. */
+  lockTask(tx: Tx, id: string): Promise<Task | undefined>;
+  /** Locks and returns all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
+  lockOpenTasks(tx: Tx): Promise<OpenTask[]>;
   /**
-   * Stores a new task with its events and activity entries, in one statement. Returns `no performer` and stores nothing
-   * when the assignee is unknown or not a performer.
-   * @throws the same as `once`.
+   * Locks up to `limit` open tasks whose assignee is no longer a performer. Skips tasks that another transaction has
+   * locked.
    */
-  create(task: NewTask, request: IdempotentRequest | undefined): Promise<Answer | 'no performer'>;
+  lockOrphanedTasks(tx: Tx, limit: number): Promise<OrphanedTask[]>;
+  /** Locks up to `limit` drafts that await a performer, also skipping locked ones. */
+  lockAwaitingTasks(tx: Tx, limit: number): Promise<Task[]>;
+};
+
+/** Chooses and locks performers. A performer locked FOR SHARE stays one until the transaction ends. */
+export type Assignment = {
   /**
-   * Runs `work` and stores its response in the same transaction. A request that already has a stored response isn't run
+   * Waits for the assignment lock and holds it until the transaction ends. Without it, concurrent transactions that
+   * can't see each other's assignments would choose the same performer.
+   */
+  lockAssignments(tx: Tx): Promise<void>;
+  /**
+   * The performer with the fewest open tasks, ties broken at random, locked against losing the role. The task `taskId`,
+   * which is being reassigned, doesn't count. Requires the assignment lock.
+   */
+  pickLeastLoaded(tx: Tx, taskId: string | null): Promise<Choice | undefined>;
+  /** All performers, locked in the same way, ordered by id to avoid deadlocks between concurrent calls. */
+  lockPerformers(tx: Tx): Promise<string[]>;
+  /** A user's eligibility, with the user locked in the same way. */
+  lockEligibility(tx: Tx, userId: string): Promise<Eligibility>;
+};
+
+export type TaskWrites = {
+  transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Runs `work` and saves its response in the same transaction. A request that already has a saved response isn't run
    * again; a request without a key always runs. When `work` throws, everything is rolled back, so the same key can be
    * retried.
    * @throws Problem `idempotency_key_reused` for a different request under the same key, `idempotency_in_progress` when
    * the first request doesn't finish in time.
    */
-  once(request: IdempotentRequest | undefined, work: (tx: TaskTransaction) => Promise<Document>): Promise<Answer>;
-  transaction<T>(work: (tx: TaskTransaction) => Promise<T>): Promise<T>;
-  /** Includes deleted tasks; `isDeleted` marks them. */
-  read(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
-  /** Newest first, starting after `position` (an id). */
-  list(filter: TaskFilter, position: string | undefined, limit: number): Promise<Page<string>>;
-  /** Oldest first, starting after `position`; undefined when the task doesn't exist. */
-  listActivity(taskId: string, position: string | undefined, limit: number): Promise<Page<string> | undefined>;
-  /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
-  needSettling(): Promise<boolean>;
-};
-
-/** The fields of a task that reassignment needs. The small size matters when there are many tasks. */
-export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
-
-/** An open task whose assignee can't carry it out, and why. */
-export type StrandedTask = Task & { assignee_is_deleted: boolean; assignee_standing: Standing };
-
-/** The operations of one transaction. Rows are locked in this order: the assignment lock, tasks, directory. */
-export type TaskTransaction = {
-  /** Locks and returns the task; undefined when it is deleted or never existed. */
-  lock(id: string): Promise<Task | undefined>;
-  /** Locks and returns all open tasks. */
-  lockOpen(): Promise<OpenTask[]>;
+  once(request: IdempotentRequest | undefined, work: (tx: Tx) => Promise<Document>): Promise<WriteResult>;
   /**
-   * Locks up to `limit` open tasks whose assignee is no longer a performer. Skips tasks that another transaction has
-   * locked.
+   * Stores a new task with its events and activity entries, in one statement. Returns `ineligible` and stores nothing
+   * when the assignee is unknown or not a performer.
+   * @throws the same as `once`.
    */
-  lockStranded(limit: number): Promise<StrandedTask[]>;
-  /** Locks up to `limit` drafts that await a performer, also skipping locked ones. */
-  lockAwaiting(limit: number): Promise<Task[]>;
-  create(task: NewTask, reason: string): Promise<Document>;
+  createTask(task: NewTask, request: IdempotentRequest | undefined): Promise<WriteResult | 'ineligible'>;
+  /** Stores a new task whose assignee this transaction has locked. `reason` is why that performer was chosen. */
+  insertTask(tx: Tx, task: NewTask, reason: string): Promise<Document>;
   /**
    * Stores a change to a locked task with its events and activity entries. `actorId` is null for the system. Returns
    * the task after the change.
    */
-  apply(task: Task, change: Change, actorId: string | null): Promise<Document>;
+  applyChange(tx: Tx, task: { id: string }, change: Change, actorId: string | null): Promise<Document>;
   /** Applies many changes at once. */
-  applyAll(changes: readonly [OpenTask, Change][], actorId: string | null): Promise<void>;
-  /**
-   * Waits for the assignment lock and holds it until the transaction ends. Without it, concurrent transactions that
-   * can't see each other's assignments would choose the same performer.
-   */
-  takeTurn(): Promise<void>;
-  /**
-   * The performer with the fewest open tasks, ties broken at random, locked against losing the role. The task `taskId`,
-   * which is being reassigned, doesn't count.
-   */
-  chooseFairly(taskId: string | null): Promise<Choice | undefined>;
-  /** All performers, locked in the same way. */
-  lockPerformers(): Promise<string[]>;
-  /** A user's eligibility, with the user locked in the same way. */
-  lockStanding(userId: string): Promise<Standing>;
+  applyChanges(tx: Tx, changes: readonly (readonly [{ id: string }, Change])[], actorId: string | null): Promise<void>;
 };
 
 /** The users that this service knows. */
-export type People = {
+export type Users = {
   /**
    * A user's eligibility; queries Auth when the directory doesn't know the user yet.
    * @throws Problem `unavailable` when Auth can't answer.
    */
-  standing(userId: string): Promise<Standing>;
+  eligibilityOf(userId: string): Promise<Eligibility>;
 };

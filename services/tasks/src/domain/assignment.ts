@@ -1,5 +1,5 @@
 import { problem } from '@taskwire/errors';
-import { noChange, type Change, type LogEntry, type TaskEvent } from './change.ts';
+import { changeOf, noChange, type Change, type LogEntry } from './change.ts';
 import type { Task, TaskState } from './task.ts';
 
 /** The fields of a task that assignment needs. */
@@ -25,25 +25,20 @@ export function requireAssignable(task: Assignable): void {
 export function assign(task: Assignable, performerId: string, reason: string | null): Change {
   requireAssignable(task);
   if (task.assignee_id === performerId) return noChange;
-  const taken = take(task, reason);
-  return {
-    set: { state: 'assigned', assignee_id: performerId, awaiting_performer: false },
-    events: [...taken.events, { type: 'tasks.task.assigned', assigned_to: performerId }],
-    log: [...taken.log, { action: 'assigned', field: 'assignee_id', from: null, to: performerId, reason }],
-  };
+  return changeOf(task, { state: 'assigned', assignee_id: performerId, awaiting_performer: false }, [
+    ...unassignment(task, reason),
+    { action: 'assigned', field: 'assignee_id', from: null, to: performerId, reason },
+  ]);
 }
 
 /** Turns an open task without an eligible performer into an unassigned draft that awaits one. */
 export function awaitPerformer(task: Assignable, reason: string): Change {
-  return { set: { state: 'draft', assignee_id: null, awaiting_performer: true }, ...take(task, reason) };
+  const set = { state: 'draft', assignee_id: null, awaiting_performer: true } as const;
+  return changeOf(task, set, unassignment(task, reason));
 }
 
-/** The events and activity entries of unassigning a task; empty for an unassigned task. */
-export function take(task: Assignable, reason: string | null): { events: TaskEvent[]; log: LogEntry[] } {
-  const { assignee_id } = task;
-  if (assignee_id === null) return { events: [], log: [] };
-  return {
-    events: [{ type: 'tasks.task.unassigned', unassigned_from: assignee_id }],
-    log: [{ action: 'unassigned', field: 'assignee_id', from: assignee_id, to: null, reason }],
-  };
+/** The activity entry of unassigning a task; none for an unassigned task. */
+export function unassignment({ assignee_id }: Assignable, reason: string | null): LogEntry[] {
+  if (assignee_id === null) return [];
+  return [{ action: 'unassigned', field: 'assignee_id', from: assignee_id, to: null, reason }];
 }

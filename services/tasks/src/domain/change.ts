@@ -8,19 +8,23 @@ export type TaskEvent =
   | { type: 'tasks.task.started' | 'tasks.task.completed' | 'tasks.task.cancelled'; assigned_to: string | null };
 
 /** An activity log entry, without its actor and time. */
-export type LogEntry = {
-  action: 'created' | 'changed' | 'assigned' | 'unassigned' | 'started' | 'completed' | 'cancelled' | 'deleted';
-  field: string | null;
-  from: unknown;
-  to: unknown;
-  reason: string | null;
-};
+export type LogEntry =
+  | (Entry<'created' | 'deleted'> & { field: null; from: null; to: null })
+  | (Entry<'changed'> & { field: string; from: unknown; to: unknown })
+  | (Entry<'assigned'> & { field: 'assignee_id'; from: null; to: string })
+  | (Entry<'unassigned'> & { field: 'assignee_id'; from: string; to: null })
+  | (Entry<'started' | 'completed' | 'cancelled'> & { field: 'state'; from: string; to: string });
+
+type Entry<A extends string> = { action: A; reason: string | null };
+
+type NewValues = Partial<Omit<Task, 'id' | 'version' | 'creator_id'>> & { is_deleted?: true };
 
 /**
  * Everything that one operation does to a task (new values, events and activity entries), stored in one transaction.
+ * Only `changeOf` makes one.
  */
 export type Change = {
-  set: Partial<Omit<Task, 'id' | 'version' | 'creator_id'>> & { is_deleted?: true };
+  set: NewValues;
   /** In publishing order. */
   events: readonly TaskEvent[];
   /** In chronological order. */
@@ -29,3 +33,34 @@ export type Change = {
 
 /** Result of a no-op request: no new version, no event, no activity entry. */
 export const noChange: Change = Object.freeze({ set: {}, events: [], log: [] });
+
+/** The change that has these activity entries, and the events that follow from them. */
+export function changeOf(task: Pick<Task, 'assignee_id'>, set: NewValues, log: readonly LogEntry[]): Change {
+  return { set, events: eventsOf(log, task.assignee_id), log };
+}
+
+/**
+ * The events that announce activity entries: one for each entry, with two exceptions. A creation is announced as
+ * `created` and `changed`; the changed fields of one request are announced together. `assigneeId` is the assignee
+ * before the change.
+ */
+function eventsOf(log: readonly LogEntry[], assigneeId: string | null): TaskEvent[] {
+  return log.flatMap((entry, index): TaskEvent[] => {
+    switch (entry.action) {
+      case 'created':
+        return [{ type: 'tasks.task.created' }, { type: 'tasks.task.changed' }];
+      case 'changed':
+        return log[index - 1]?.action === 'changed' ? [] : [{ type: 'tasks.task.changed' }];
+      case 'assigned':
+        return [{ type: 'tasks.task.assigned', assigned_to: entry.to }];
+      case 'unassigned':
+        return [{ type: 'tasks.task.unassigned', unassigned_from: entry.from }];
+      case 'started':
+      case 'completed':
+      case 'cancelled':
+        return [{ type: `tasks.task.${entry.action}`, assigned_to: assigneeId }];
+      case 'deleted':
+        return [{ type: 'tasks.task.deleted' }];
+    }
+  });
+}

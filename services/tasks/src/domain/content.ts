@@ -1,5 +1,5 @@
-import { take } from './assignment.ts';
-import { noChange, type Change, type LogEntry } from './change.ts';
+import { unassignment } from './assignment.ts';
+import { changeOf, noChange, type Change, type LogEntry } from './change.ts';
 import { utcInstant } from './instant.ts';
 import { isOpen, type Task, type TaskFields } from './task.ts';
 
@@ -22,29 +22,24 @@ export function edit(task: Task, given: { [K in keyof TaskFields]?: TaskFields[K
   const fields = normalised(given);
   const differing = fieldNames.filter((name) => fields[name] !== undefined && !same(fields[name], task[name]));
   if (differing.length === 0) return noChange;
-  return {
-    set: Object.fromEntries(differing.map((name) => [name, fields[name]])),
-    events: [{ type: 'tasks.task.changed' }],
-    log: differing.map((name): LogEntry => {
+  return changeOf(
+    task,
+    Object.fromEntries(differing.map((name) => [name, fields[name]])),
+    differing.map((name): LogEntry => {
       return { action: 'changed', field: name, from: task[name], to: fields[name], reason: null };
     }),
-  };
+  );
 }
 
 /**
  * Deletes a task. An open task is unassigned first, so its assignee is notified and a restored task would be a draft.
  */
 export function remove(task: Task): Change {
-  const taken = isOpen(task.state) ? take(task, 'the task was deleted') : { events: [], log: [] };
-  return {
-    set: {
-      is_deleted: true,
-      awaiting_performer: false,
-      ...(isOpen(task.state) ? { state: 'draft', assignee_id: null } : {}),
-    },
-    events: [...taken.events, { type: 'tasks.task.deleted' }],
-    log: [...taken.log, { action: 'deleted', field: null, from: null, to: null, reason: null }],
-  };
+  const closed = isOpen(task.state) ? ({ state: 'draft', assignee_id: null } as const) : {};
+  return changeOf(task, { is_deleted: true, awaiting_performer: false, ...closed }, [
+    ...(isOpen(task.state) ? unassignment(task, 'the task was deleted') : []),
+    { action: 'deleted', field: null, from: null, to: null, reason: null },
+  ]);
 }
 
 function same(a: unknown, b: unknown): boolean {

@@ -9,24 +9,28 @@ export type Choice = {
 };
 
 /** The reason for the choice, as a sentence for the activity log. */
-export function explainChoice({ open_tasks, tied, performers }: Choice): string {
+export function assignmentReason({ open_tasks, tied, performers }: Choice): string {
   if (performers === 1) return 'the only performer';
   const among = `fewest open tasks (${tied} of ${performers} performers had ${open_tasks})`;
-  return tied === 1 ? among : `${among}, drawn by chance`;
+  return tied === 1 ? among : `${among}, picked at random`;
 }
 
 /**
  * Distributes tasks among performers at random, so that the numbers of tasks per performer differ by at most one.
  * Shuffles both lists first; `random` returns numbers in [0, 1).
  */
-export function deal<T>(tasks: readonly T[], performerIds: readonly string[], random: () => number): Map<T, string> {
+export function distribute<T>(
+  tasks: readonly T[],
+  performerIds: readonly string[],
+  random: () => number,
+): Map<T, string> {
   const seats = shuffled(performerIds, random);
-  const dealt = new Map<T, string>();
+  const shares = new Map<T, string>();
   shuffled(tasks, random).forEach((task, index) => {
     const performer = seats[index % seats.length];
-    if (performer !== undefined) dealt.set(task, performer);
+    if (performer !== undefined) shares.set(task, performer);
   });
-  return dealt;
+  return shares;
 }
 
 /** Fisher-Yates shuffle: every order is equally likely. */

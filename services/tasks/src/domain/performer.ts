@@ -4,17 +4,20 @@ export type Member = { role: string | null; isDeleted: boolean; emailVerified: b
 /** Whether performers need a verified e-mail address. */
 export type PerformerPolicy = { requireVerifiedEmail: boolean };
 
-/** `unverified`: a member who must verify their address before becoming a performer. */
-export type PerformerStanding = 'performer' | 'no performer' | 'unverified';
+/**
+ * Whether a user can be assigned tasks. `eligible`: the user is a performer. `unverified`: a member who must verify
+ * their address first. `unknown`: the directory has no user with this id.
+ */
+export type Eligibility = 'eligible' | 'ineligible' | 'unverified' | 'unknown';
 
 /**
  * A user's eligibility to carry out tasks. `postgres/performer-sql.ts` implements the same rule in SQL, and a test
  * compares the two. Rows stored before the directory had `emailVerified` get the benefit of the doubt: otherwise all
  * tasks would lose their performers while an upgrade fills in the column.
  */
-export function standingOf({ role, isDeleted, emailVerified }: Member, policy: PerformerPolicy): PerformerStanding {
-  if (isDeleted || role !== 'member') return 'no performer';
-  return policy.requireVerifiedEmail && emailVerified === false ? 'unverified' : 'performer';
+export function eligibilityOf({ role, isDeleted, emailVerified }: Member, policy: PerformerPolicy): Eligibility {
+  if (isDeleted || role !== 'member') return 'ineligible';
+  return policy.requireVerifiedEmail && emailVerified === false ? 'unverified' : 'eligible';
 }
 
 /** Whether a change to a user makes them a performer, or ends that. `before` is absent for a user who was unknown. */
@@ -22,6 +25,6 @@ export function changesPerformers(
   { before, after }: { before?: Member; after: Member },
   policy: PerformerPolicy,
 ): boolean {
-  const performs = (member: Member | undefined) => member !== undefined && standingOf(member, policy) === 'performer';
+  const performs = (member: Member | undefined) => member !== undefined && eligibilityOf(member, policy) === 'eligible';
   return performs(before) !== performs(after);
 }

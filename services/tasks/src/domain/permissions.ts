@@ -1,19 +1,19 @@
 import { problem } from '@taskwire/errors';
-import type { Person, Role, Task } from './task.ts';
+import type { Actor, Role, Task } from './task.ts';
 
 /** The actions on a task that need permission. Every user may create and read tasks. */
 export type Action = 'change' | 'delete' | 'assign' | 'start' | 'complete' | 'cancel';
 
-type Rule = { who: string; allows(person: Person, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean };
+type Rule = { who: string; allows(actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean };
 
 const leaders: readonly Role[] = ['admin', 'manager'];
 
 const creatorOrLeader: Rule = {
   who: 'the creator, managers and admins',
-  allows: (person, task) => person.id === task.creator_id || leaders.includes(person.role),
+  allows: (actor, task) => actor.id === task.creator_id || leaders.includes(actor.role),
 };
-const leader: Rule = { who: 'managers and admins', allows: (person) => leaders.includes(person.role) };
-const assignee: Rule = { who: 'its assignee', allows: (person, task) => person.id === task.assignee_id };
+const leader: Rule = { who: 'managers and admins', allows: (actor) => leaders.includes(actor.role) };
+const assignee: Rule = { who: 'its assignee', allows: (actor, task) => actor.id === task.assignee_id };
 
 const rules: Readonly<Record<Action, Rule>> = {
   change: creatorOrLeader,
@@ -24,11 +24,11 @@ const rules: Readonly<Record<Action, Rule>> = {
   cancel: creatorOrLeader,
 };
 
-export function mayDo(action: Action, person: Person, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean {
-  return rules[action].allows(person, task);
+export function isAllowed(action: Action, actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): boolean {
+  return rules[action].allows(actor, task);
 }
 
 /** @throws Problem `forbidden` that names who has permission. */
-export function requireMay(action: Action, person: Person, task: Pick<Task, 'creator_id' | 'assignee_id'>): void {
-  if (!mayDo(action, person, task)) throw problem('forbidden', `To ${action} this task is for ${rules[action].who}.`);
+export function authorize(action: Action, actor: Actor, task: Pick<Task, 'creator_id' | 'assignee_id'>): void {
+  if (!isAllowed(action, actor, task)) throw problem('forbidden', `Only ${rules[action].who} can ${action} this task.`);
 }

@@ -6,7 +6,7 @@ export type Priority = 'low' | 'normal' | 'high' | 'urgent';
 export type Role = 'admin' | 'manager' | 'member';
 
 /** A user who acts on a task. */
-export type Person = { id: string; role: Role };
+export type Actor = { id: string; role: Role };
 
 /** The user-editable content of a task. State and assignee change by rules of their own. */
 export type TaskFields = {

@@ -1,59 +1,55 @@
 import { tasksRoutes } from '@taskwire/contracts';
-import { requireMatch, type HandlerOf, type IfMatch } from '@taskwire/http-server';
-import type { assignTask as AssignTask } from '../app/assign-task.ts';
-import type { changeTask as ChangeTask } from '../app/change-task.ts';
-import type { createTask as CreateTask } from '../app/create-task.ts';
-import type { deleteTask as DeleteTask } from '../app/delete-task.ts';
-import type { shuffleTasks as ShuffleTasks } from '../app/shuffle-tasks.ts';
-import type { transitionTask as TransitionTask } from '../app/transition-task.ts';
-import { toBody, toBodyOnce } from './body.ts';
-import { idempotentRequest } from './idempotent-request.ts';
+import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { assignTask } from '../app/assign-task.ts';
+import { changeTask } from '../app/change-task.ts';
+import { createTask } from '../app/create-task.ts';
+import { deleteTask } from '../app/delete-task.ts';
+import type { TaskStore, Users } from '../app/ports.ts';
+import { shuffleTasks } from '../app/shuffle-tasks.ts';
+import { transitionTask } from '../app/transition-task.ts';
+import type { UserLimit } from '../app/user-limit.ts';
+import { respond } from './response.ts';
 
-export function createTask(create: ReturnType<typeof CreateTask>): HandlerOf<typeof tasksRoutes.createTask> {
-  return async (asked) => {
-    const request = idempotentRequest(tasksRoutes.createTask, asked);
-    return { status: 201, ...toBodyOnce(await create({ actor: asked.actor, input: asked.body, request })) };
-  };
+export type WritePorts = {
+  tasks: TaskStore;
+  users: Users;
+  /** Limits how often a user may create a task. */
+  creations: UserLimit;
+  /** Limits how often a user may shuffle. */
+  shuffles: UserLimit;
+};
+
+export function writeRoutes(ports: WritePorts): BoundRoute[] {
+  return [
+    bind(tasksRoutes.createTask, async ({ actor, body: input, idempotent: request }) =>
+      respond(201, await createTask(ports, { actor, input, request })),
+    ),
+    bind(tasksRoutes.changeTask, async ({ body: input, ...request }) =>
+      respond(200, await changeTask(ports, { ...commandOf(request), input })),
+    ),
+    bind(tasksRoutes.deleteTask, async (request) => {
+      await deleteTask(ports, commandOf(request));
+      return answer(204);
+    }),
+    bind(tasksRoutes.assignTask, async ({ body: input, idempotent, ...rest }) => {
+      const command = { ...commandOf(rest), input, request: idempotent };
+      return respond(200, await assignTask(ports, command));
+    }),
+    bind(tasksRoutes.transitionTask, async ({ body: { state: to }, idempotent, ...rest }) => {
+      const command = { ...commandOf(rest), to, request: idempotent };
+      return respond(200, await transitionTask(ports, command));
+    }),
+    bind(tasksRoutes.shuffleTasks, async ({ actor, idempotent: request }) =>
+      respond(200, await shuffleTasks(ports, { actor, request })),
+    ),
+  ];
 }
 
-export function changeTask(change: ReturnType<typeof ChangeTask>): HandlerOf<typeof tasksRoutes.changeTask> {
-  return async (asked) => ({ status: 200, ...toBody(await change({ ...command(asked), input: asked.body })) });
-}
-
-export function deleteTask(remove: ReturnType<typeof DeleteTask>): HandlerOf<typeof tasksRoutes.deleteTask> {
-  return async (asked) => {
-    await remove(command(asked));
-    return { status: 204 };
-  };
-}
-
-export function assignTask(assign: ReturnType<typeof AssignTask>): HandlerOf<typeof tasksRoutes.assignTask> {
-  return async (asked) => {
-    const request = idempotentRequest(tasksRoutes.assignTask, asked);
-    return { status: 200, ...toBodyOnce(await assign({ ...command(asked), input: asked.body, request })) };
-  };
-}
-
-export function transitionTask(
-  transition: ReturnType<typeof TransitionTask>,
-): HandlerOf<typeof tasksRoutes.transitionTask> {
-  return async (asked) => {
-    const request = idempotentRequest(tasksRoutes.transitionTask, asked);
-    return { status: 200, ...toBodyOnce(await transition({ ...command(asked), to: asked.body.state, request })) };
-  };
-}
-
-export function shuffleTasks(shuffle: ReturnType<typeof ShuffleTasks>): HandlerOf<typeof tasksRoutes.shuffleTasks> {
-  return async (asked) => {
-    const request = idempotentRequest(tasksRoutes.shuffleTasks, asked);
-    return { status: 200, ...toBodyOnce(await shuffle({ actor: asked.actor, request })) };
-  };
-}
-
-function command<A extends object>(asked: { actor: A; params: { id: string }; ifMatch: IfMatch | undefined }) {
+/** A command on the task in the path. */
+function commandOf<A>(request: { actor: A; params: { id: string }; ifMatch: IfMatch | undefined }) {
   return {
-    actor: asked.actor,
-    taskId: asked.params.id,
-    requireVersion: (version: number) => requireMatch(asked.ifMatch, version),
+    actor: request.actor,
+    taskId: request.params.id,
+    requireVersion: (version: number) => requireMatch(request.ifMatch, version),
   };
 }

@@ -38,13 +38,13 @@ const readOne = `
 /** Stores a change to a task locked by this transaction, with its events and activity entries. */
 export async function applyChange(tx: Tx, task: Locked, change: Change, actorId: string | null): Promise<Document> {
   const [row] = isNothing(change)
-    ? await tx.query<Row>({ name: 'read unchanged', text: readOne, values: [task.id] })
+    ? await tx.query<Row>({ name: 'tasks.read_unchanged', text: readOne, values: [task.id] })
     : await runWithEvents<Row>(tx, {
-        name: 'apply change',
+        name: 'tasks.apply_change',
         text: applyOne,
         values: [rows([[task, change]]), actorId, eventHeaders()],
       });
-  if (row === undefined) throw new Error(`task ${task.id} is locked and yet gone`);
+  if (row === undefined) throw new Error(`task ${task.id} is locked, and yet gone`);
   return { text: row.json, etag: row.version };
 }
 
@@ -57,11 +57,11 @@ export async function applyChanges(
   changes: readonly (readonly [Locked, Change])[],
   actorId: string | null,
 ): Promise<void> {
-  const some = changes.filter(([, change]) => !isNothing(change));
-  for (let from = 0; from < some.length; from += batch) {
+  const effective = changes.filter(([, change]) => !isNothing(change));
+  for (let from = 0; from < effective.length; from += batch) {
     await runWithEvents(tx, {
       text: applyMany,
-      values: [rows(some.slice(from, from + batch)), actorId, eventHeaders()],
+      values: [rows(effective.slice(from, from + batch)), actorId, eventHeaders()],
     });
   }
 }

@@ -1,5 +1,5 @@
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
-import type { OpenTask, StrandedTask } from '../app/ports.ts';
+import type { OpenTask, OrphanedTask, TaskLocks } from '../app/ports.ts';
 import type { Task } from '../domain/task.ts';
 import type { PerformerSql } from './performer-sql.ts';
 
@@ -9,64 +9,63 @@ const taskColumns = `
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
-/** Locks a task until the transaction ends. Returns undefined when it is deleted or never existed. */
-export async function lockTask(tx: Queryable, id: string): Promise<Task | undefined> {
-  const text = `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`;
-  const [task] = await query<Task>(tx, { name: 'lock task', text, values: [id] });
-  return task;
-}
-
-/** Locks all open tasks, ordered by id to avoid deadlocks between concurrent calls. */
-export async function lockOpen(tx: Queryable): Promise<OpenTask[]> {
-  return await query<OpenTask>(
-    tx,
-    `SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} ORDER BY task.id FOR UPDATE`,
-  );
-}
-
-/** Locks drafts that await a performer, skipping those already locked. */
-export async function lockAwaiting(tx: Queryable, limit: number): Promise<Task[]> {
-  return await query<Task>(
-    tx,
-    `SELECT ${taskColumns} FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL
-     ORDER BY task.id LIMIT $1 FOR UPDATE SKIP LOCKED`,
-    [limit],
-  );
-}
-
-/** Finds tasks that need to be reassigned. */
-export type Settling = {
-  /** Locks open tasks whose assignee is no longer a performer, skipping those already locked. */
-  lockStranded(tx: Queryable, limit: number): Promise<StrandedTask[]>;
-  /** Whether stranded tasks exist, or drafts that await a performer while one exists. */
-  needSettling(db: Queryable): Promise<boolean>;
-  countUnsettled(db: Queryable): Promise<{ stranded: number; awaiting: number }>;
+const lockTask = {
+  name: 'tasks.lock_task',
+  text: `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`,
 };
 
-export function settling({ performs, standing }: PerformerSql): Settling {
-  const stranded = `
-    FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
-    WHERE ${isOpen} AND NOT ${performs('assignee')}`;
-  const awaiting = 'FROM tasks WHERE awaiting_performer AND deleted_at IS NULL';
-  const lockSome = `
-    SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted, ${standing('assignee')} AS assignee_standing
-    ${stranded} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
-  const needed = `
-    SELECT EXISTS (SELECT ${stranded}) OR (
-      EXISTS (SELECT ${awaiting})
-      AND EXISTS (SELECT FROM directory_users WHERE ${performs('directory_users')})
-    ) AS needed`;
-  const counted = `
-    SELECT (SELECT count(*)::integer ${stranded}) AS stranded, (SELECT count(*)::integer ${awaiting}) AS awaiting`;
+const lockOpenTasks = `
+  SELECT task.id, task.state, task.assignee_id FROM tasks task WHERE ${isOpen} ORDER BY task.id FOR UPDATE`;
+
+const lockAwaitingTasks = `
+  SELECT ${taskColumns} FROM tasks task WHERE task.awaiting_performer AND task.deleted_at IS NULL
+  ORDER BY task.id LIMIT $1 FOR UPDATE SKIP LOCKED`;
+
+/** Locks tasks until the transaction ends. */
+export function taskLocks(performer: PerformerSql): TaskLocks {
+  const lockOrphanedTasks = `
+    SELECT ${taskColumns}, assignee.is_deleted AS assignee_is_deleted,
+      ${performer.eligibility('assignee')} AS assignee_eligibility
+    ${fromOrphaned(performer)} ORDER BY task.id LIMIT $1 FOR UPDATE OF task SKIP LOCKED`;
   return {
-    lockStranded: async (tx, limit) => await query<StrandedTask>(tx, lockSome, [limit]),
-    async needSettling(db) {
-      const [row] = await query<{ needed: boolean }>(db, { name: 'need settling', text: needed });
+    lockTask: async (tx, id) => (await query<Task>(tx, { ...lockTask, values: [id] }))[0],
+    lockOpenTasks: async (tx) => await query<OpenTask>(tx, lockOpenTasks),
+    lockOrphanedTasks: async (tx, limit) => await query<OrphanedTask>(tx, lockOrphanedTasks, [limit]),
+    lockAwaitingTasks: async (tx, limit) => await query<Task>(tx, lockAwaitingTasks, [limit]),
+  };
+}
+
+/** Tasks that await reassignment. `orphaned`: open tasks whose assignee is not a performer. `awaiting`: drafts that await one. */
+export type ReassignmentCounts = { orphaned: number; awaiting: number };
+
+/** Finds tasks to reassign, without locking them. */
+export function reassignmentQueries(performer: PerformerSql) {
+  const orphaned = fromOrphaned(performer);
+  const awaiting = 'FROM tasks WHERE awaiting_performer AND deleted_at IS NULL';
+  const needed = {
+    name: 'tasks.need_reassignment',
+    text: `
+    SELECT EXISTS (SELECT ${orphaned}) OR (
+      EXISTS (SELECT ${awaiting})
+      AND EXISTS (SELECT FROM directory_users WHERE ${performer.isPerformer('directory_users')})
+    ) AS needed`,
+  };
+  const counted = `
+    SELECT (SELECT count(*)::integer ${orphaned}) AS orphaned, (SELECT count(*)::integer ${awaiting}) AS awaiting`;
+  return {
+    async needReassignment(db: Queryable): Promise<boolean> {
+      const [row] = await query<{ needed: boolean }>(db, needed);
       return row?.needed === true;
     },
-    async countUnsettled(db) {
-      const [counts] = await query<{ stranded: number; awaiting: number }>(db, counted);
-      return counts ?? { stranded: 0, awaiting: 0 };
+    async countAwaitingReassignment(db: Queryable): Promise<ReassignmentCounts> {
+      const [counts] = await query<ReassignmentCounts>(db, counted);
+      return counts ?? { orphaned: 0, awaiting: 0 };
     },
   };
+}
+
+function fromOrphaned({ isPerformer }: PerformerSql): string {
+  return `
+    FROM tasks task JOIN directory_users assignee ON assignee.id = task.assignee_id
+    WHERE ${isOpen} AND NOT ${isPerformer('assignee')}`;
 }

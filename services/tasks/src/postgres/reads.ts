@@ -1,24 +1,22 @@
 import { query, type Queryable } from '@taskwire/postgres';
-import type { Page, TaskFilter, TaskStore } from '../app/ports.ts';
+import type { Page, TaskFilter, TaskReads } from '../app/ports.ts';
 import { activityJson, joinPeople, joinPerson, taskJson } from './task-json.ts';
 
-type TaskReads = Pick<TaskStore, 'read' | 'list' | 'listActivity'>;
-
 /** The read queries on tasks. */
-export function taskReads(db: Queryable): TaskReads {
+export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
   return {
-    read: async (id) => {
+    readTask: async (id) => {
       const [row] = await query<{ json: string; version: number; is_deleted: boolean }>(db, {
-        name: 'read_task',
+        name: 'tasks.read_task',
         text: readTask,
         values: [id],
       });
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
 
-    list: async (filter, position, limit) => {
+    listTasks: async (filter, position, limit) => {
       const { conditions, values } = conditionsOf(filter, position);
-      const rows = await query<{ json: string; position: string }>(db, listTasks(conditions, values.length + 1), [
+      const rows = await query<{ json: string; position: string }>(db, listSql(conditions, values.length + 1), [
         ...values,
         limit + 1,
       ]);
@@ -43,7 +41,7 @@ const readTask = `
   WHERE task.id = $1`;
 
 /** Not prepared: one plan for all values of a filter would be wrong for some of them. */
-function listTasks(conditions: readonly string[], limitParameter: number): string {
+function listSql(conditions: readonly string[], limitParameter: number): string {
   return `
     WITH page AS MATERIALIZED (
       SELECT * FROM tasks task

@@ -21,7 +21,7 @@ export function recordChangeSql(changed: string, actor: string, headers: string)
       nullif(entry -> 'from', 'null'), nullif(entry -> 'to', 'null'), entry ->> 'reason', ${changed}.updated_at
     FROM ${changed}, jsonb_array_elements(${changed}.log) WITH ORDINALITY AS listed (entry, place)
     ORDER BY ${changed}.id, place
-  ), told AS (
+  ), emitted AS (
     ${outboxInsertSql(`
     SELECT event ->> 'type', ${changed}.id::text, (
         jsonb_build_object('task_uuid', ${changed}.id, 'timestamp', ${eventTime(changed)}, 'actor', ${actor})

@@ -1,10 +1,11 @@
+import type { Tx } from '@taskwire/postgres';
 import { problem, type Problem } from '@taskwire/errors';
-import type { Person, Task } from '../domain/task.ts';
-import type { TaskTransaction } from './ports.ts';
+import type { Actor, Task } from '../domain/task.ts';
+import type { TaskLocks } from './ports.ts';
 
 /** A user's command on one task. */
 export type TaskCommand = {
-  actor: Person;
+  actor: Actor;
   taskId: string;
   /** Throws when the task's version differs from the one that the caller expects. */
   requireVersion: (version: number) => void;
@@ -12,16 +13,17 @@ export type TaskCommand = {
 
 /**
  * Locks the task of a command, then checks existence, permission and version, in that order of precedence.
- * @throws Problem `not_found`, whatever `permitted` throws, `precondition_failed`.
+ * @throws Problem `not_found`, whatever `requirePermission` throws, `precondition_failed`.
  */
-export async function existing(
-  tx: TaskTransaction,
+export async function loadForUpdate(
+  tasks: TaskLocks,
+  tx: Tx,
   command: TaskCommand,
-  permitted: (task: Task) => void,
+  requirePermission: (task: Task) => void,
 ): Promise<Task> {
-  const task = await tx.lock(command.taskId);
+  const task = await tasks.lockTask(tx, command.taskId);
   if (task === undefined) throw noSuchTask();
-  permitted(task);
+  requirePermission(task);
   command.requireVersion(task.version);
   return task;
 }

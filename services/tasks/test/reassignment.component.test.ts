@@ -39,7 +39,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
         });
         expect(moved.state).to.equal('assigned');
         const [unassigned, assigned] = (await world.activity(ben, task)).slice(-2);
-        const why = change === 'deleted' ? 'the performer was deleted' : 'the performer has another role now';
+        const why = change === 'deleted' ? 'the assignee was deleted' : 'the assignee has a different role now';
         expect(unassigned).to.include({
           action: 'unassigned',
           from: ann.id,
@@ -72,15 +72,15 @@ describe('when a performer is deleted or gets another role, the service', () => 
     expect(draft).to.include({ assignee_id: null });
     expect((await world.activity(manager, task)).at(-1)).to.include({
       action: 'unassigned',
-      reason: 'the performer was deleted; nobody else is there',
+      reason: 'the assignee was deleted; no other performer is available',
     });
-    expect(await world.service.settler.tick()).to.equal('idle');
+    expect(await world.service.reassigner.tick()).to.equal('idle');
 
     const cas = await world.join('Cas', 'member');
     await waitFor(async () => (await world.read(manager, task)).assignee_id === cas.id);
     expect((await world.activity(manager, task)).at(-1)).to.include({
       action: 'assigned',
-      reason: 'a performer is there again; the only performer',
+      reason: 'a performer is available again; the only performer',
     });
     expect(await world.read(manager, untouched)).to.deep.equal(untouched);
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
@@ -154,7 +154,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
       await world.createTask(manager, { assignee_id: ann.id }),
     ];
     await query(world.database.db.pool, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
-    expect(await world.service.settler.tick()).to.equal('idle');
+    expect(await world.service.reassigner.tick()).to.equal('idle');
     for (const task of tasks) expect(await world.read(ben, task)).to.include({ assignee_id: ben.id });
   });
 
@@ -178,12 +178,12 @@ describe('when a performer is deleted or gets another role, the service', () => 
       async (tx) => await world.service.directory.note(tx, 'auth.user.deleted', deletion),
     );
     await waitFor(async () => (await ask()) === 401, { what: 'the access to end' });
-    await world.service.settler.tick();
+    await world.service.reassigner.tick();
     expect((await world.read(ben, task)).assignee_id).to.equal(ann.id);
     // Auth is back, and knows nothing of a deletion
     world.auth.outage = undefined;
     await waitFor(async () => (await ask()) === 200, { timeoutMs: 20_000, what: 'the access to come back' });
-    await world.service.settler.tick();
+    await world.service.reassigner.tick();
     expect(await world.read(ben, task)).to.include({ assignee_id: ann.id, version: 1 });
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
   }).timeout(40_000);
@@ -218,12 +218,12 @@ describe('when a performer is deleted or gets another role, the service', () => 
     const task = await world.createTask(manager, { assignee_id: ben.id });
     const store = createTaskStore(world.database.db);
     const change = await store.transaction(async (tx) => {
-      const locked = await tx.lock(task.id);
+      const locked = await store.lockTask(tx, task.id);
       if (locked === undefined) throw new Error('the task is gone');
-      expect(await tx.lockStanding(ann.id)).to.equal('performer');
+      expect(await store.lockEligibility(tx, ann.id)).to.equal('eligible');
       const changing = world.become(ann, 'manager');
       await waitFor(async () => (await waiting()).length > 0);
-      await tx.apply(locked, assignTo(locked, ann.id, null), manager.id);
+      await store.applyChange(tx, locked, assignTo(locked, ann.id, null), manager.id);
       return { changing };
     });
     await change.changing;
