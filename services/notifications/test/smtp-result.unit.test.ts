@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { resultOf } from '../src/channels/email/smtp-result.ts';
+import { smtpResult } from '../src/channels/email/smtp-result.ts';
 
 function failure(code: string, responseCode?: number): Error {
   return Object.assign(new Error('no'), { code, ...(responseCode === undefined ? {} : { responseCode }) });
@@ -30,7 +30,7 @@ describe('What an SMTP failure means', () => {
   ];
   for (const [what, error, handedOff, result] of cases) {
     it(`${what} (${result})`, () => {
-      expect(resultOf(error, { handedOff }).kind).to.equal(result);
+      expect(smtpResult(error, { handedOff }).kind).to.equal(result);
     });
   }
 });

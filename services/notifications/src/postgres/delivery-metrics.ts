@@ -1,15 +1,13 @@
+import type { Queryable } from '@taskwire/postgres';
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { DeliveryTelemetry } from '../app/deliver.ts';
-import type { OpenDeliveries } from '../app/delivery-log.ts';
+import { readOpenDeliveries } from './deliveries.ts';
 
 /**
- * Registers the delivery metrics. Each scrape calls `readOpen`; while that fails, the gauges have no values and all
- * other metrics are still reported.
+ * Registers the delivery metrics. Each scrape queries the open deliveries; while that fails, the gauges have no values
+ * and all other metrics are still reported.
  */
-export function deliveryMetrics(
-  metrics: Registry,
-  readOpen: () => Promise<readonly OpenDeliveries[]>,
-): DeliveryTelemetry['ended'] {
+export function deliveryMetrics(metrics: Registry, db: Queryable): DeliveryTelemetry['ended'] {
   const attempts = new Counter({
     name: 'notifications_delivery_attempts_total',
     help: 'Attempts to deliver, by channel and outcome.',
@@ -36,7 +34,7 @@ export function deliveryMetrics(
     labelNames: ['channel', 'state'],
     registers: [metrics],
     async collect() {
-      const open = await readOpen().catch(() => []);
+      const open = await readOpenDeliveries(db).catch(() => []);
       this.reset();
       oldest.reset();
       for (const { channel, state, count, oldestSeconds } of open) {

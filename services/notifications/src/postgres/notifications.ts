@@ -1,4 +1,4 @@
-import { isoMicros, query, type Queryable } from '@taskwire/postgres';
+import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
 import { superseded } from '../app/delivery-log.ts';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
@@ -52,6 +52,14 @@ const writeAll = `
     SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
   )
   SELECT id FROM inserted`;
+
+/** Writes notifications, and wakes their delivery once they are committed. */
+export function notificationWriter(wakeDelivery: () => void) {
+  return async (tx: Tx, notifications: readonly NewNotification[]): Promise<number> => {
+    tx.afterCommit(wakeDelivery);
+    return await writeNotifications(tx, notifications);
+  };
+}
 
 /**
  * Writes notifications with their deliveries in one statement. Notifications that already exist stay unchanged, and a

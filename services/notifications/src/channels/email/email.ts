@@ -8,7 +8,7 @@ import { definitions, reachesDeletedUsers } from '../../app/notifications/defini
 import type { NotificationDefinition } from '../../app/notifications/definition.ts';
 import { templateInput, type Mail } from '../../app/notifications/template.ts';
 import { delayEndOfData } from './delay-end-of-data.ts';
-import { resultOf } from './smtp-result.ts';
+import { smtpResult } from './smtp-result.ts';
 
 export type EmailOptions = {
   smtpUrl: string;
@@ -100,7 +100,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       const { response } = await transport.sendMail(message);
       return { kind: 'sent', detail: response };
     } catch (error) {
-      return resultOf(error, { handedOff });
+      return smtpResult(error, { handedOff });
     } finally {
       begins.delete(message.messageId);
     }

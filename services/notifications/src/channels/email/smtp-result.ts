@@ -12,7 +12,7 @@ const aboutTheMessage: readonly string[] = ['EENVELOPE', 'EMESSAGE'];
  * greeting or the login concerns the whole channel, and so does 421 at any time. Without a response the handoff
  * decides: before it nothing can have arrived; after it the message may have.
  */
-export function resultOf(thrown: unknown, { handedOff }: { handedOff: boolean }): AttemptResult {
+export function smtpResult(thrown: unknown, { handedOff }: { handedOff: boolean }): AttemptResult {
   const error: SmtpError = thrown instanceof Error ? thrown : new Error(String(thrown));
   const { code = '', responseCode } = error;
   const detail = errorText(error);
