@@ -128,7 +128,6 @@ CREATE TABLE oidc_artifacts (
 );
 
 CREATE TABLE outbox (
-  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   message_id uuid NOT NULL DEFAULT uuidv7(),
   type text NOT NULL,
@@ -253,8 +252,8 @@ CREATE INDEX oidc_artifacts_expires_at ON oidc_artifacts USING btree (expires_at
 CREATE INDEX oidc_artifacts_session_id ON oidc_artifacts USING btree (session_id) WHERE session_id IS NOT NULL;
 CREATE INDEX oidc_artifacts_uid ON oidc_artifacts USING btree (kind, uid) WHERE uid IS NOT NULL;
 
+CREATE INDEX outbox_blocked ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX outbox_held ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 
 CREATE INDEX rate_limits_expire ON rate_limits USING btree (expire);
 

@@ -132,7 +132,6 @@ CREATE TABLE inbox_retries (
 );
 
 CREATE TABLE outbox (
-  xid xid8 NOT NULL DEFAULT pg_current_xact_id(),
   id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
   message_id uuid NOT NULL DEFAULT uuidv7(),
   type text NOT NULL,
@@ -218,8 +217,8 @@ CREATE INDEX idempotency_keys_by_age ON idempotency_keys USING btree (created_at
 CREATE INDEX inbox_retries_due ON inbox_retries USING btree (next_attempt_at) WHERE state = 'retry'::text;
 CREATE INDEX inbox_retries_key ON inbox_retries USING btree (handler, order_key, seq) WHERE order_key IS NOT NULL;
 
+CREATE INDEX outbox_blocked ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX outbox_due ON outbox USING btree (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
-CREATE INDEX outbox_held ON outbox USING btree (aggregate_id, id) WHERE next_attempt_at IS NOT NULL;
 
 CREATE INDEX tasks_awaiting ON tasks USING btree (id) WHERE awaiting_performer;
 CREATE INDEX tasks_by_assignee ON tasks USING btree (assignee_id, id) WHERE deleted_at IS NULL;

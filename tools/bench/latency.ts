@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import amqp from 'amqplib';
-import { createRelay, createWaker, insertEvents } from '@taskwire/outbox';
+import { createRelay, createNotifier, insertEvents } from '@taskwire/outbox';
 import { publishEvent } from './bare-publish.ts';
 import { median, percentile, printFigures, type Figure } from './figures.ts';
 import { watchMemory } from './memory.ts';
@@ -100,7 +100,7 @@ function throughSuite(bench: MessagingBench, databaseUrl: string): OpenWay {
   const { db, rabbit, telemetry } = bench;
   return async (onArrival) => {
     const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
-    const waker = createWaker({ db, relay, logger: telemetry.logger });
+    const notifier = createNotifier({ db, relay, logger: telemetry.logger });
     const inbox = createBenchInbox(bench, onArrival);
     await inbox.start();
     await relay.start();
@@ -108,7 +108,7 @@ function throughSuite(bench: MessagingBench, databaseUrl: string): OpenWay {
     return {
       send(payload) {
         const event = { type: benchEvent, aggregateId: randomUUIDv7(), payload };
-        void insertEvents(db.pool, [event]).then(waker.wake);
+        void insertEvents(db.pool, [event]).then(notifier.wake);
       },
       async close() {
         await relay.stop();

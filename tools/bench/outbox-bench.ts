@@ -59,7 +59,7 @@ export async function drainByRelay({ db, servers }: OutboxBench): Promise<Progre
     progress.push({ rows, atMs: performance.now() });
   };
   const timer = setInterval(() => void sample(), sampleEveryMs);
-  while (!relay.owner() || relay.stats().rows > 0) await relay.tick();
+  while (!relay.isLeader() || relay.stats().rows > 0) await relay.tick();
   clearInterval(timer);
   await sample();
   const left = await db.query('SELECT FROM outbox');

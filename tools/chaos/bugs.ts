@@ -33,22 +33,22 @@ export const bugs: Record<BugName, Bug> = {
         find: `      (outcome) => {
         inFlight -= 1;
         if (outcome === 'confirmed') confirm(chain, row);
-        else hold(chain, 'returned', \`no queue is bound for \${row.type}\`);
-        pump();
+        else block(chain, 'returned', \`no queue is bound for \${row.type}\`);
+        sendReady();
       },
       (error: unknown) => {
         inFlight -= 1;
         failed(chain, error);
-        pump();
+        sendReady();
       },
     );`,
         put: `      () => {
         inFlight -= 1;
-        pump();
+        sendReady();
       },
       () => {
         inFlight -= 1;
-        pump();
+        sendReady();
       },
     );
     confirm(chain, row);`,

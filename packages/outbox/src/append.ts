@@ -7,7 +7,7 @@ import {
   type Tx,
 } from '@taskwire/postgres';
 import { injectTrace, logContext } from '@taskwire/telemetry';
-import { relayHint } from './waker.ts';
+import { relayHint } from './notifier.ts';
 
 export const outboxMigrations: MigrationSource = {
   name: 'outbox',
@@ -48,7 +48,7 @@ export async function insertEvents(db: Queryable, events: readonly NewEvent[]): 
   if (events.length === 0) return;
   const payloads = events.map(({ type, payload }) => encodePayload(type, payload));
   await query(db, {
-    name: 'outbox append',
+    name: 'outbox.append',
     text: appendSql,
     values: [events.map((e) => e.type), events.map((e) => e.aggregateId), payloads, eventHeaders()],
   });

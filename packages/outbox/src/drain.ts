@@ -1,9 +1,9 @@
 import { backOffMs, type BackOff } from '@taskwire/lifecycle';
 import type { Publisher } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
-import { createHeldRows } from './held-rows.ts';
+import { createBlockedRows } from './blocked-rows.ts';
 import { outboxMetrics } from './metrics.ts';
-import type { OwnerConnection } from './owner-connection.ts';
+import type { LeaderConnection } from './leader-connection.ts';
 import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
 
@@ -25,11 +25,11 @@ export type RelayLimits = {
   retry: BackOff;
 };
 
-export type DrainStats = { rows: number; held: number; oldestAgeSeconds: number };
+export type DrainStats = { rows: number; blocked: number; oldestAgeSeconds: number };
 
 /** One term of outbox leadership, from acquiring the lock until losing it. */
 export type Drain = {
-  /** Publishes pending rows. Resolves when nothing is left to do now, or when `signal` is aborted and the sent messages are settled. */
+  /** Publishes pending rows. Resolves when nothing is left to do now, or when `signal` is aborted and the sent messages are confirmed or failed. */
   round(signal: AbortSignal): Promise<void>;
   wake(): void;
   stats(): DrainStats;
@@ -38,7 +38,7 @@ export type Drain = {
 };
 
 export type DrainOptions = {
-  connection: OwnerConnection;
+  connection: LeaderConnection;
   publisher: Publisher;
   appId: string;
   limits: RelayLimits;
@@ -50,40 +50,40 @@ const deleteAfterMs = 10;
 /** How often due retries, late rows and gauges are checked, even under load. */
 const pollEveryMs = 1_000;
 /** How long a stop waits for confirms. A row confirmed later is published again by the next leader, with the same id. */
-const settleTimeoutMs = 3_000;
+const finishTimeoutMs = 3_000;
 
-const deleteSql = { name: 'outbox delete', text: 'DELETE FROM outbox WHERE id = ANY ($1::bigint[])' };
+const deleteSql = { name: 'outbox.delete_rows', text: 'DELETE FROM outbox WHERE id = ANY ($1::bigint[])' };
 
 export function createDrain({ connection, publisher, appId, limits, telemetry }: DrainOptions): Drain {
   const { logger } = telemetry;
   const metrics = outboxMetrics(telemetry.metrics);
-  const window = createWindow({ publisher, appId, maxInFlight: limits.inFlight, onProgress: () => pokeIfDue() });
+  const window = createWindow({ publisher, appId, maxInFlight: limits.inFlight, onProgress: () => wakeIfDue() });
   const reader = createReader({ connection, known: window.known });
-  const heldRows = createHeldRows(connection);
-  let followers: number[] = [];
+  const blockedRows = createBlockedRows(connection);
+  let blockedOnRead: number[] = [];
   let more = true;
   let polledAt = -Infinity;
   let lastId = 0;
-  let poke: (() => void) | undefined;
+  let interruptSleep: (() => void) | undefined;
 
-  const room = (): number => (window.bytes() >= limits.windowBytes ? 0 : limits.window - window.size());
+  const capacity = (): number => (window.bytes() >= limits.windowBytes ? 0 : limits.window - window.size());
   const now = (): number => performance.now();
 
   function flushDue(): boolean {
-    if (window.hasHeld() || followers.length > 0) return true;
+    if (window.hasBlocked() || blockedOnRead.length > 0) return true;
     const { count, since } = window.confirmed();
     return count >= limits.batch || (count > 0 && now() - since >= deleteAfterMs);
   }
 
   function readDue(): boolean {
-    return (more && room() >= limits.batch) || (reader.sweepIn() === 0 && room() > 0);
+    return (more && capacity() >= limits.batch) || (reader.rescanDue() && capacity() > 0);
   }
 
-  function pokeIfDue(): void {
-    if (poke !== undefined && (window.unpublished() === 0 || flushDue() || readDue())) poke();
+  function wakeIfDue(): void {
+    if (interruptSleep !== undefined && (window.unpublished() === 0 || flushDue() || readDue())) interruptSleep();
   }
 
-  /** Order matters: persist followers before asking whether an aggregate still has blocked rows. */
+  /** Order matters: record blocked rows before asking whether an aggregate still has any. */
   async function flush(): Promise<void> {
     const confirmed = window.takeConfirmed();
     // taken together: an aggregate's next blocked rows are read only after its last published row is deleted, or that row would be read again
@@ -93,36 +93,38 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
       window.forget(confirmed);
       metrics.published.inc(confirmed.length);
     }
-    if (window.hasHeld() || followers.length > 0) await hold();
+    if (window.hasBlocked() || blockedOnRead.length > 0) await recordBlocked();
     if (toRelease.length > 0) await release(toRelease);
   }
 
-  async function hold(): Promise<void> {
-    const failed = window.takeHeld();
-    const behind = failed.flatMap((entry) => entry.followers).concat(followers);
-    followers = [];
-    for (const { head, reason, error } of failed) {
+  async function recordBlocked(): Promise<void> {
+    const failed = window.takeBlocked();
+    const blocked = failed.flatMap((entry) => entry.blocked).concat(blockedOnRead);
+    blockedOnRead = [];
+    for (const { blocker, reason, error } of failed) {
       if (reason === 'returned') metrics.returned.inc();
       metrics.failures.inc({ reason });
       logger.error('an event cannot be published; its aggregate waits', {
-        message_id: head.messageId,
-        type: head.type,
-        aggregate_id: head.aggregateId,
-        attempts: head.attempts + 1,
+        message_id: blocker.messageId,
+        type: blocker.type,
+        aggregate_id: blocker.aggregateId,
+        attempts: blocker.attempts + 1,
         reason,
         error,
       });
     }
-    reader.setHeldExists(true);
-    await heldRows.hold(
-      failed.map(({ head, error }) => ({ id: head.id, error, waitMs: backOffMs(head.attempts + 1, limits.retry) })),
-      behind,
-    );
-    window.forget([...failed.map(({ head }) => head.id), ...behind]);
+    reader.setBlockedExist(true);
+    const blockers = failed.map(({ blocker: { id, attempts }, error }) => ({
+      id,
+      error,
+      waitMs: backOffMs(attempts + 1, limits.retry),
+    }));
+    await blockedRows.record(blockers, blocked);
+    window.forget([...blockers.map(({ id }) => id), ...blocked]);
   }
 
   async function release(aggregateIds: string[]): Promise<void> {
-    const rows = await heldRows.behind(aggregateIds, Math.max(1, Math.floor(room() / aggregateIds.length)));
+    const rows = await blockedRows.firstOf(aggregateIds, Math.max(1, Math.floor(capacity() / aggregateIds.length)));
     for (const id of aggregateIds) {
       const next = rows.get(id);
       if (next === undefined) window.released(id);
@@ -131,55 +133,53 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   }
 
   async function read(): Promise<void> {
-    const found = await reader.read(Math.min(limits.batch, room()));
+    const found = await reader.read(Math.min(limits.batch, capacity()));
     more = found.more;
-    const fresh = found.rows.filter((row) => !row.behindHeld);
-    followers.push(...found.rows.filter((row) => row.behindHeld).map((row) => row.id));
+    const fresh = found.rows.filter((row) => !row.isBlocked);
+    blockedOnRead.push(...found.rows.filter((row) => row.isBlocked).map((row) => row.id));
     window.add(fresh);
   }
 
   async function poll(): Promise<void> {
     polledAt = now();
     more = true;
-    reader.expectLate();
+    reader.expectLateCommits();
     lastId = await reader.lastId();
-    const exists = await heldRows.exists();
-    reader.setHeldExists(exists);
-    if (exists) {
-      const due = await heldRows.due(limits.batch + window.size());
-      const untried = due.filter((row) => !window.known(row.id)).slice(0, Math.max(0, room()));
-      for (const row of untried) window.addReleased(row.aggregateId, [row]);
+    const exist = await blockedRows.exist();
+    reader.setBlockedExist(exist);
+    if (exist) {
+      const due = await blockedRows.dueBlockers(limits.batch + window.size());
+      const retried = due.filter((row) => !window.known(row.id)).slice(0, Math.max(0, capacity()));
+      for (const row of retried) window.addReleased(row.aggregateId, [row]);
     }
-    show(stats());
+    report(stats());
   }
 
   function stats(): DrainStats {
     const { cursor } = reader.position();
-    const oldest = Math.min(window.oldestCreatedAtMs() ?? Infinity, heldRows.oldestCreatedAtMs() ?? Infinity);
+    const oldest = Math.min(window.oldestCreatedAtMs() ?? Infinity, blockedRows.oldestCreatedAtMs() ?? Infinity);
     return {
-      rows: window.unpublished() + Math.max(0, lastId - cursor) + heldRows.count(),
-      held: heldRows.count(),
+      rows: window.unpublished() + Math.max(0, lastId - cursor) + blockedRows.count(),
+      blocked: blockedRows.count(),
       oldestAgeSeconds: oldest === Infinity ? 0 : Math.max(0, (Date.now() - oldest) / 1000),
     };
   }
 
-  function show({ rows, held: heldCount, oldestAgeSeconds }: DrainStats): void {
+  function report({ rows, blocked, oldestAgeSeconds }: DrainStats): void {
     metrics.rows.set(rows);
-    metrics.held.set(heldCount);
+    metrics.blocked.set(blocked);
     metrics.oldestAge.set(oldestAgeSeconds);
   }
 
-  async function nap(): Promise<void> {
+  async function sleepUntilDue(): Promise<void> {
     if (flushDue()) return;
-    // a sweep waits until there is room for the rows that it may find
-    const sweepIn = room() > 0 ? reader.sweepIn() : undefined;
-    const waits = [polledAt + pollEveryMs - now(), sweepIn ?? Infinity];
+    const waits = [polledAt + pollEveryMs - now()];
     const { count, since } = window.confirmed();
     if (count > 0) waits.push(since + deleteAfterMs - now());
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.max(0, Math.min(...waits)));
-      poke = () => {
-        poke = undefined;
+      interruptSleep = () => {
+        interruptSleep = undefined;
         clearTimeout(timer);
         resolve();
       };
@@ -187,35 +187,35 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   }
 
   /** Sends nothing new, and deletes rows that are confirmed within the timeout. */
-  async function settle(): Promise<void> {
+  async function finish(): Promise<void> {
     window.close();
-    const deadline = now() + settleTimeoutMs;
-    // a nap ends at once while a flush is due
-    while (window.inFlight() > 0 && now() < deadline) await (flushDue() ? flush() : nap());
+    const deadline = now() + finishTimeoutMs;
+    // the sleep ends at once while a flush is due
+    while (window.inFlight() > 0 && now() < deadline) await (flushDue() ? flush() : sleepUntilDue());
     await flush();
   }
 
   connection.lost.addEventListener('abort', () => {
     window.close();
-    poke?.();
+    interruptSleep?.();
   });
 
   return {
     async round(signal) {
-      const onAbort = (): void => poke?.();
+      const onAbort = (): void => interruptSleep?.();
       signal.addEventListener('abort', onAbort);
       try {
         polledAt = -Infinity;
         for (;;) {
           connection.lost.throwIfAborted();
-          if (signal.aborted) return await settle();
+          if (signal.aborted) return await finish();
           if (now() - polledAt >= pollEveryMs) await poll();
           if (flushDue()) await flush();
           if (readDue()) await read();
-          else if (window.unpublished() === 0 && !more && reader.sweepIn() === undefined) {
+          else if (window.unpublished() === 0 && !more && !reader.rescanDue()) {
             await flush();
-            if (window.size() === 0 && !more) return show(stats());
-          } else await nap();
+            if (window.size() === 0 && !more) return report(stats());
+          } else await sleepUntilDue();
         }
       } finally {
         signal.removeEventListener('abort', onAbort);
@@ -223,8 +223,8 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     },
     wake() {
       more = true;
-      reader.expectLate();
-      poke?.();
+      reader.expectLateCommits();
+      interruptSleep?.();
     },
     stats,
     close: window.close,

@@ -9,4 +9,4 @@ export {
 } from './append.ts';
 export { type DrainStats as RelayStats, type RelayLimits } from './drain.ts';
 export { createRelay, type Relay, type RelayOptions } from './relay.ts';
-export { createWaker, type Waker, type WakerOptions } from './waker.ts';
+export { createNotifier, type Notifier, type NotifierOptions } from './notifier.ts';

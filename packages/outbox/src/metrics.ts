@@ -6,18 +6,18 @@ export type OutboxMetrics = ReturnType<typeof outboxMetrics>;
 export const outboxMetrics = metricsOnce((registry) => {
   const registers = [registry];
   return {
-    owner: new Gauge({
-      name: 'outbox_relay_owner',
-      help: 'Whether acquired outbox leadership. Alert when the sum over all processes is not 1.',
+    leader: new Gauge({
+      name: 'outbox_relay_leader',
+      help: 'Whether this process is the leader of the outbox. Alert when the sum over all processes is not 1.',
       registers,
     }),
     rows: new Gauge({
       name: 'outbox_rows',
-      help: 'Rows to be published, about; told by the owner, 0 elsewhere.',
+      help: 'Approximate number of rows to be published, as reported by the leader; 0 elsewhere.',
       registers,
     }),
-    held: new Gauge({
-      name: 'outbox_held_rows',
+    blocked: new Gauge({
+      name: 'outbox_blocked_rows',
       help: 'Rows that could not be published, or wait behind one that could not; counted up to 10,000. Alert when not 0.',
       registers,
     }),
@@ -34,7 +34,7 @@ export const outboxMetrics = metricsOnce((registry) => {
     }),
     failures: new Counter({
       name: 'outbox_failures_total',
-      help: 'Publishes after which a row was held back.',
+      help: 'Publishes after which a row blocked its aggregate.',
       labelNames: ['reason'],
       registers,
     }),

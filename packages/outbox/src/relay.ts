@@ -4,11 +4,11 @@ import type { Publisher } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createDrain, type Drain, type DrainStats, type RelayLimits } from './drain.ts';
 import { outboxMetrics } from './metrics.ts';
-import { openOwnerConnection, type OwnerConnection } from './owner-connection.ts';
+import { openLeaderConnection, type LeaderConnection } from './leader-connection.ts';
 
 /** Publishes the rows of an outbox. One process at a time is the leader; the others are standbys. */
 export type Relay = Component & {
-  /** A hint that rows were committed. Processes that may not be the leader use `createWaker` instead. */
+  /** A hint that rows were committed. Processes that may not be the leader use `createNotifier` instead. */
   wake(): void;
   /**
    * Runs one round, for tests: acquires leadership if it is free, and publishes until nothing is left to do now. Resolves when every row is either
@@ -16,7 +16,7 @@ export type Relay = Component & {
    */
   tick(): Promise<Progress>;
   /** Whether this process is the leader. */
-  owner(): boolean;
+  isLeader(): boolean;
   /** The approximate number of pending rows, as known to the leader; zeros in other processes. */
   stats(): DrainStats;
 };
@@ -55,30 +55,30 @@ const stopTimeoutMs = 4_000;
 export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }: RelayOptions): Relay {
   const { logger } = telemetry;
   const metrics = outboxMetrics(telemetry.metrics);
-  let connection: OwnerConnection | undefined;
+  let connection: LeaderConnection | undefined;
   let drain: Drain | undefined;
 
   const loop = createLoop({ name: 'outbox relay', tick: round, intervalMs: pollMs, maxBackOffMs: 5_000, logger });
 
-  async function connect(): Promise<OwnerConnection> {
+  async function connect(): Promise<LeaderConnection> {
     if (connection !== undefined) return connection;
-    const opened = await openOwnerConnection({ url: databaseUrl, name: `${appId} relay`, onNotify: wake });
+    const opened = await openLeaderConnection({ url: databaseUrl, name: `${appId} relay`, onNotify: wake });
     // An abort that happened before the listener was added is never delivered: check the signal immediately before relying on it.
     opened.lost.throwIfAborted();
     connection = opened;
     opened.lost.addEventListener('abort', () => {
       if (connection === opened) connection = undefined;
       if (drain !== undefined) logger.warn('lost outbox leadership', { reason: errorText(opened.lost.reason) });
-      giveUp();
+      resign();
       loop.wake();
     });
     return opened;
   }
 
-  function giveUp(): void {
+  function resign(): void {
     drain?.close();
     drain = undefined;
-    for (const gauge of [metrics.owner, metrics.rows, metrics.held, metrics.oldestAge]) gauge.set(0);
+    for (const gauge of [metrics.leader, metrics.rows, metrics.blocked, metrics.oldestAge]) gauge.set(0);
   }
 
   async function round(signal: AbortSignal): Promise<Progress> {
@@ -94,7 +94,7 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
         limits: { ...defaultLimits, ...limits },
         telemetry,
       });
-      metrics.owner.set(1);
+      metrics.leader.set(1);
       logger.info('acquired outbox leadership');
     }
     await drain.round(signal);
@@ -111,13 +111,13 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
     start: loop.start,
     tick: loop.tick,
     wake,
-    owner: () => drain !== undefined,
-    stats: () => drain?.stats() ?? { rows: 0, held: 0, oldestAgeSeconds: 0 },
+    isLeader: () => drain !== undefined,
+    stats: () => drain?.stats() ?? { rows: 0, blocked: 0, oldestAgeSeconds: 0 },
     async stop() {
-      const impatience = setTimeout(() => void connection?.close(), stopTimeoutMs);
+      const timer = setTimeout(() => void connection?.close(), stopTimeoutMs);
       await loop.stop();
-      clearTimeout(impatience);
-      giveUp();
+      clearTimeout(timer);
+      resign();
       await connection?.close();
     },
   };

@@ -11,27 +11,23 @@ export type Row = {
   createdAtMs: number;
   attempts: number;
   /** Whether an earlier row of its aggregate could not be published. This row must then wait in the database. */
-  behindHeld: boolean;
+  isBlocked: boolean;
 };
 
 /** The columns of `rowColumns`, in PostgreSQL's text format. */
 export type RawRow = [string, string, string, string, string, string, string, string, string];
 
-/** Returns the columns of a `Row`. The last one is whether the row is behind a blocked row, or just `false` if there are none. */
-export function rowColumns(behindHeld: string): string {
+/** Returns the columns of a `Row`. The last one is whether the row is blocked by an earlier one, or just `false` if no rows are blocked. */
+export function rowColumns(isBlocked: string): string {
   return `o.id, o.message_id, o.type, o.aggregate_id, o.payload, o.headers,
-    (extract(epoch FROM o.created_at) * 1000)::bigint, o.attempts, ${behindHeld}`;
+    (extract(epoch FROM o.created_at) * 1000)::bigint, o.attempts, ${isBlocked}`;
 }
 
-export const isBehindHeld = `EXISTS (
-    SELECT FROM outbox held
-    WHERE held.aggregate_id = o.aggregate_id AND held.next_attempt_at IS NOT NULL AND held.id < o.id)`;
+export const isBlockedSql = `EXISTS (
+    SELECT FROM outbox earlier
+    WHERE earlier.aggregate_id = o.aggregate_id AND earlier.next_attempt_at IS NOT NULL AND earlier.id < o.id)`;
 
-/** Ignores columns after those of a `RawRow`. */
-export function toRow([id, messageId, type, aggregateId, payload, headers, createdAt, attempts, behind]: [
-  ...RawRow,
-  ...string[],
-]): Row {
+export function toRow([id, messageId, type, aggregateId, payload, headers, createdAt, attempts, blocked]: RawRow): Row {
   return {
     // exact as a number for 2^53 rows
     id: Number(id),
@@ -42,6 +38,6 @@ export function toRow([id, messageId, type, aggregateId, payload, headers, creat
     headers,
     createdAtMs: Number(createdAt),
     attempts: Number(attempts),
-    behindHeld: behind === 't',
+    isBlocked: blocked === 't',
   };
 }

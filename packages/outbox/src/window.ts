@@ -4,8 +4,8 @@ import { PublishError, type OutgoingMessage, type Publisher } from '@taskwire/ra
 import { toMessage } from './message.ts';
 import type { Row } from './rows.ts';
 
-/** A row that could not be published. The row and all rows behind it in its aggregate go back to the database. */
-export type Held = { head: Row; reason: string; error: string; followers: number[] };
+/** A row that could not be published, and the ids of the rows that it blocks: all rows behind it in its aggregate. They go back to the database. */
+export type Blocked = { blocker: Row; reason: string; error: string; blocked: number[] };
 
 /**
  * The rows that the relay holds in memory. They are published concurrently across aggregates and sequentially within one: the next row of an
@@ -13,7 +13,7 @@ export type Held = { head: Row; reason: string; error: string; followers: number
  */
 export type Window = {
   add(rows: readonly Row[]): void;
-  /** Appends rows that follow a blocked row which has since been published. */
+  /** Appends rows that were blocked by a row which has since been published. */
   addReleased(aggregateId: string, rows: readonly Row[]): void;
   /** Whether a row is in memory, including rows that are confirmed and not yet deleted. */
   known(id: number): boolean;
@@ -26,9 +26,9 @@ export type Window = {
   /** The number of rows that are confirmed and not yet taken, and the monotonic time since when there is one. */
   confirmed(): { count: number; since: number };
   takeConfirmed(): number[];
-  hasHeld(): boolean;
+  hasBlocked(): boolean;
   /** Failed rows. Record them before adding rows: only then does a further row of the aggregate find them in the database. */
-  takeHeld(): Held[];
+  takeBlocked(): Blocked[];
   /** Aggregates whose blocked rows were published as far as they were read. The database may contain more of them. */
   takeToRelease(): string[];
   /** Removes rows from memory that are deleted, or recorded as blocked. */
@@ -36,16 +36,16 @@ export type Window = {
   /** Ends the release of an aggregate that has no blocked rows left. */
   released(aggregateId: string): void;
   oldestCreatedAtMs(): number | undefined;
-  /** Stops sending. Messages that were already sent are still settled. */
+  /** Stops sending. Messages that were already sent are still confirmed or failed. */
   close(): void;
 };
 
 type Chain = {
   aggregateId: string;
   rows: Row[];
-  /** Whether its rows were read from behind a blocked one. */
+  /** Whether its rows were blocked before. */
   recovering: boolean;
-  held: { reason: string; error: string } | undefined;
+  failure: { reason: string; error: string } | undefined;
   /** How often in succession the channel was lost while publishing its first row. */
   unknown: number;
 };
@@ -54,13 +54,13 @@ export type WindowOptions = {
   publisher: Publisher;
   appId: string;
   maxInFlight: number;
-  /** Called when rows can be taken, or when there is room. */
+  /** Called when rows can be taken, or when there is capacity for more. */
   onProgress(): void;
 };
 
 /**
  * A lost channel is usually not caused by a row, and its rows are sent again. A row that meets this many losses in succession may be the cause (the
- * broker may close the channel because of it), so it is held back to let others through.
+ * broker may close the channel because of it), so it is blocked to let others through.
  */
 const maxUnknown = 5;
 /** The publisher itself waits for its channel. This delay only prevents a busy loop when the publisher rejects at once. */
@@ -79,13 +79,13 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
   let bytes = 0;
   let confirmed: number[] = [];
   let confirmedSince = 0;
-  let heldChains: Chain[] = [];
+  let blockedChains: Chain[] = [];
   let toRelease: string[] = [];
 
   function chainOf(aggregateId: string): Chain {
     let chain = chains.get(aggregateId);
     if (chain === undefined) {
-      chain = { aggregateId, rows: [], recovering: false, held: undefined, unknown: 0 };
+      chain = { aggregateId, rows: [], recovering: false, failure: undefined, unknown: 0 };
       chains.set(aggregateId, chain);
     }
     return chain;
@@ -96,10 +96,10 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
     bytes += row.payload.length;
     unpublished += 1;
     chain.rows.push(row);
-    if (chain.rows.length === 1 && chain.held === undefined) ready.push(chain);
+    if (chain.rows.length === 1 && chain.failure === undefined) ready.push(chain);
   }
 
-  function pump(): void {
+  function sendReady(): void {
     while (inFlight < maxInFlight && next < ready.length && !closing.signal.aborted) {
       const chain = ready[next++];
       if (chain !== undefined) send(chain);
@@ -118,20 +118,20 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
     try {
       message = toMessage(row, appId);
     } catch (error) {
-      return hold(chain, 'invalid', errorText(error));
+      return block(chain, 'invalid', errorText(error));
     }
     inFlight += 1;
     publisher.publish(message, { signal: closing.signal }).then(
       (outcome) => {
         inFlight -= 1;
         if (outcome === 'confirmed') confirm(chain, row);
-        else hold(chain, 'returned', `no queue is bound for ${row.type}`);
-        pump();
+        else block(chain, 'returned', `no queue is bound for ${row.type}`);
+        sendReady();
       },
       (error: unknown) => {
         inFlight -= 1;
         failed(chain, error);
-        pump();
+        sendReady();
       },
     );
   }
@@ -154,30 +154,30 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
     if (code === 'unknown') chain.unknown += 1;
     const again = code === 'not_sent' || code === 'in_flight' || (code === 'unknown' && chain.unknown < maxUnknown);
     if (again) setTimeout(() => retry(chain), retryAfterMs);
-    else hold(chain, code, errorText(error));
+    else block(chain, code, errorText(error));
   }
 
   function retry(chain: Chain): void {
     ready.push(chain);
-    pump();
+    sendReady();
   }
 
-  function hold(chain: Chain, reason: string, error: string): void {
-    chain.held = { reason, error };
-    heldChains.push(chain);
+  function block(chain: Chain, reason: string, error: string): void {
+    chain.failure = { reason, error };
+    blockedChains.push(chain);
     onProgress();
   }
 
   return {
     add(rows) {
       for (const row of rows) append(chainOf(row.aggregateId), row);
-      pump();
+      sendReady();
     },
     addReleased(aggregateId, rows) {
       const chain = chainOf(aggregateId);
       chain.recovering = true;
       for (const row of rows) append(chain, row);
-      pump();
+      sendReady();
     },
     known: (id) => known.has(id),
     size: () => known.size,
@@ -185,20 +185,20 @@ export function createWindow({ publisher, appId, maxInFlight, onProgress }: Wind
     unpublished: () => unpublished,
     inFlight: () => inFlight,
     confirmed: () => ({ count: confirmed.length, since: confirmedSince }),
-    hasHeld: () => heldChains.length > 0,
+    hasBlocked: () => blockedChains.length > 0,
     takeConfirmed() {
       const taken = confirmed;
       confirmed = [];
       return taken;
     },
-    takeHeld() {
-      const taken = heldChains.flatMap(({ aggregateId, rows: [head, ...followers], held }) => {
+    takeBlocked() {
+      const taken = blockedChains.flatMap(({ aggregateId, rows: [blocker, ...behind], failure }) => {
         chains.delete(aggregateId);
-        if (head === undefined || held === undefined) return [];
-        unpublished -= 1 + followers.length;
-        return [{ head, ...held, followers: followers.map((row) => row.id) }];
+        if (blocker === undefined || failure === undefined) return [];
+        unpublished -= 1 + behind.length;
+        return [{ blocker, ...failure, blocked: behind.map((row) => row.id) }];
       });
-      heldChains = [];
+      blockedChains = [];
       return taken;
     },
     takeToRelease() {

@@ -21,7 +21,7 @@ describe('appendEvents', () => {
     expect((await bench.rows()).map((row) => row['payload'])).to.deep.equal([{ n: 1 }, { n: 2 }]);
   });
 
-  it('gives ids in the order of the events, also many at once', async () => {
+  it('assigns ids in the order of the events, even for thousands in one call', async () => {
     await insertEvents(
       bench.database.db.pool,
       Array.from({ length: 5_000 }, (_, n) => anEvent(n)),
@@ -30,7 +30,7 @@ describe('appendEvents', () => {
     expect(payloads).to.deep.equal(payloads.toSorted((a, b) => a - b));
   });
 
-  it('keeps the trace and the request that caused the event', async () => {
+  it('stores the trace and the id of the request that caused the event', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withLogContext({ request_id: 'request-1' }, () =>
       withExtractedTrace({ traceparent }, 'test', () => insertEvents(bench.database.db.pool, [anEvent(1)])),
@@ -41,19 +41,19 @@ describe('appendEvents', () => {
     expect(headers['traceparent']).to.match(/^00-0af7651916cd43dd8448eb211c80319c-/);
   });
 
-  it('refuses a payload that is a document rather than an event', async () => {
+  it('rejects a payload above 64 KiB', async () => {
     const large = { type: 'tasks.task.changed', aggregateId: 'a', payload: { text: 'x'.repeat(70_000) } };
     const error: unknown = await insertEvents(bench.database.db.pool, [large]).catch((e: unknown) => e);
     expect(error).to.be.instanceOf(RangeError);
   });
 
-  it('is part of a statement that changes and tells in one', async () => {
+  it('can be part of a statement that changes an aggregate and appends its event', async () => {
     const { pool } = bench.database.db;
     await query(pool, 'CREATE TABLE task (id text PRIMARY KEY)');
-    const told = outboxInsertSql(
+    const event = outboxInsertSql(
       `SELECT 'tasks.task.created', id, json_build_object('task_uuid', id), $2::json FROM changed`,
     );
-    const sql = `WITH changed AS (INSERT INTO task VALUES ($1) RETURNING id), told AS (${told}) SELECT id FROM changed`;
+    const sql = `WITH changed AS (INSERT INTO task VALUES ($1) RETURNING id), event AS (${event}) SELECT id FROM changed`;
     await query(pool, sql, ['t1', eventHeaders()]);
     const [row] = await bench.rows();
     expect(row).to.deep.include({ type: 'tasks.task.created', aggregate_id: 't1', payload: { task_uuid: 't1' } });

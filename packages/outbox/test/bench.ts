@@ -9,14 +9,14 @@ export type Bench = {
   database: TestDatabase;
   /** Not started. */
   relay(publisher: Publisher, limits?: Partial<RelayLimits>, databaseUrl?: string): Relay;
-  /** Ids of rows that are left. */
+  /** The rows that are left. */
   rows(): Promise<Record<string, unknown>[]>;
-  /** Ends the database connections of all relays, as a failover would; gives their number. */
-  killOwnerConnections(): Promise<number>;
+  /** Ends the database connections of all relays, as a failover of PostgreSQL does. Resolves to their number. */
+  killLeaderConnections(): Promise<number>;
   drop(): Promise<void>;
 };
 
-/** Small, so that a few rows go through everything; retries at once. */
+/** Small, so that a few rows reach every limit, and without pauses between retries. */
 export const smallLimits: RelayLimits = {
   window: 20,
   windowBytes: 1_000_000,
@@ -38,7 +38,7 @@ export async function createBench(): Promise<Bench> {
       return relay;
     },
     rows: async () => await query(db.pool, 'SELECT * FROM outbox ORDER BY id'),
-    async killOwnerConnections() {
+    async killLeaderConnections() {
       const killed = await query(
         db.pool,
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity

@@ -3,9 +3,9 @@ import { simulateWork } from '@taskwire/testing';
 
 export type Answer = 'confirmed' | 'returned' | 'nacked' | 'unknown' | 'unknown but taken' | 'invalid';
 
-/** A publisher that answers as it is told, and remembers what it was asked. */
+/** A publisher with programmed answers, which records every call. */
 export type FakePublisher = Publisher & {
-  /** What a consumer would have got, in its order, duplicates included. */
+  /** The messages that a consumer would have received, in order, including duplicates. */
   taken: OutgoingMessage[];
   asked: OutgoingMessage[];
 };

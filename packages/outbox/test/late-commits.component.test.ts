@@ -1,18 +1,18 @@
 import { expect } from 'chai';
 import type { PoolClient } from 'pg';
 import { insertEvents } from '@taskwire/outbox';
-import { openOwnerConnection, type OwnerConnection } from '../src/owner-connection.ts';
+import { openLeaderConnection, type LeaderConnection } from '../src/leader-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
 import { anEvent, createBench, type Bench } from './bench.ts';
 
-describe('what the relay reads of a transaction that commits late', () => {
+describe('rows of a transaction that commits late', () => {
   let bench: Bench;
-  let connection: OwnerConnection;
+  let connection: LeaderConnection;
   let slow: PoolClient;
 
   before(async () => {
     bench = await createBench();
-    connection = await openOwnerConnection({ url: bench.database.url, name: 'test', onNotify: () => undefined });
+    connection = await openLeaderConnection({ url: bench.database.url, name: 'test', onNotify: () => undefined });
     slow = await bench.database.db.pool.connect();
   });
   after(async () => {
@@ -21,69 +21,60 @@ describe('what the relay reads of a transaction that commits late', () => {
     await bench.drop();
   });
 
-  /** All that a reader gives for aggregate `k`, asked again until both events are there. */
-  async function order(reader: Reader, clock: { ms: number }): Promise<number[]> {
+  /** The payloads of aggregate `k` in the order in which the reader returns them, read until both are there. */
+  async function order(reader: Reader): Promise<number[]> {
     const read: number[] = [];
     for (let i = 0; read.length < 2 && i < 50; i++) {
       const { rows } = await reader.read(100);
       read.push(...rows.filter((row) => row.aggregateId === 'k').map((row) => JSON.parse(row.payload).n));
-      reader.expectLate();
-      clock.ms += 20;
+      reader.expectLateCommits();
     }
     return read;
   }
 
-  for (const [how, tookMs] of [
-    ['quick', 0],
-    ['slow, so that the next must wait', 1_000],
-  ] as const) {
-    it(`comes before the later event of its aggregate that commits right after it, when sweeps are ${how}`, async () => {
-      const { pool } = bench.database.db;
-      const clock = { ms: 0 };
-      // every look at the clock takes time: what is measured seems to take long
-      const now = (): number => (clock.ms += tookMs);
-      const reader = createReader({ connection, known: () => false, now, shortWay: 0 });
+  it('are read before the next event of their aggregate, which commits right after them', async () => {
+    const { pool } = bench.database.db;
+    const reader = createReader({ connection, known: () => false });
+    await reader.read(100);
+    await slow.query('BEGIN');
+    await insertEvents(slow, [anEvent(1, 'k')]);
+    await insertEvents(pool, [anEvent(0, 'other')]);
+    for (let i = 0; i < 3; i++) {
+      reader.expectLateCommits();
       await reader.read(100);
-      await slow.query('BEGIN');
-      await insertEvents(slow, [anEvent(1, 'k')]);
-      await insertEvents(pool, [anEvent(0, 'other')]);
-      for (let i = 0; i < 3; i++) {
-        reader.expectLate();
-        await reader.read(100);
-      }
-      await slow.query('COMMIT');
-      await insertEvents(pool, [anEvent(2, 'k')]);
-      reader.expectLate();
-      expect(await order(reader, clock)).to.deep.equal([1, 2]);
-      await pool.query('DELETE FROM outbox');
-    });
-  }
+    }
+    await slow.query('COMMIT');
+    await insertEvents(pool, [anEvent(2, 'k')]);
+    reader.expectLateCommits();
+    expect(await order(reader)).to.deep.equal([1, 2]);
+    await pool.query('DELETE FROM outbox');
+  });
 
   // a read is at most this many statements
   for (let statements = 0; statements < 6; statements++) {
-    it(`is in its own order when it commits after ${statements} statements of a read, with rows below and above what was read`, async () => {
+    it(`are read in their own order when they commit after ${statements} statements of a read, with rows below and above the cursor`, async () => {
       const { pool } = bench.database.db;
       let left = Infinity;
-      const interrupted: OwnerConnection = {
+      const interrupted: LeaderConnection = {
         ...connection,
         async run(statement, values) {
           if (left-- === 0) await slow.query('COMMIT');
           return await connection.run(statement, values);
         },
       };
-      const clock = { ms: 0 };
-      const now = (): number => (clock.ms += 1_000);
-      const reader = createReader({ connection: interrupted, known: () => false, now, shortWay: 0 });
+      let ms = 0;
+      // the low watermark may rise with every read
+      const reader = createReader({ connection: interrupted, known: () => false, now: () => (ms += 1_000) });
       await reader.read(100);
       await slow.query('BEGIN');
       await insertEvents(slow, [anEvent(1, 'k')]);
       await insertEvents(pool, [anEvent(0, 'other')]);
-      reader.expectLate();
+      reader.expectLateCommits();
       await reader.read(100);
       await insertEvents(slow, [anEvent(2, 'k')]);
       left = statements;
-      reader.expectLate();
-      expect(await order(reader, clock)).to.deep.equal([1, 2]);
+      reader.expectLateCommits();
+      expect(await order(reader)).to.deep.equal([1, 2]);
       await pool.query('DELETE FROM outbox');
     });
   }

@@ -4,7 +4,7 @@ import type { PoolClient } from 'pg';
 import { insertEvents } from '@taskwire/outbox';
 import { query } from '@taskwire/postgres';
 import { propertyRuns, propertyTimeoutMs } from '@taskwire/testing';
-import { openOwnerConnection, type OwnerConnection } from '../src/owner-connection.ts';
+import { openLeaderConnection, type LeaderConnection } from '../src/leader-connection.ts';
 import { createReader, type Reader } from '../src/reader.ts';
 import { anEvent, createBench, type Bench } from './bench.ts';
 
@@ -35,22 +35,20 @@ const program = fc.record({
   steps: fc.array(step, { minLength: 10, maxLength: 60 }),
   /** How many steps are taken before each statement of the reader, in turn. */
   pace: fc.array(fc.nat({ max: 3 }), { minLength: 7, maxLength: 7 }),
-  /** How much time passes with each look at the clock, in turn. */
+  /** How much time passes with each reading of the clock, in turn. */
   clock: fc.array(fc.constantFrom(0, 1, 300), { minLength: 5, maxLength: 5 }),
-  room: fc.integer({ min: 1, max: 8 }),
-  /** 0: each way from floor to cursor counts as long, and is swept only at times. */
-  shortWay: fc.constantFrom(0, 1_000),
+  capacity: fc.integer({ min: 1, max: 8 }),
 });
 type Program = typeof program extends fc.Arbitrary<infer T> ? T : never;
 
-describe('what the relay reads', () => {
+describe('the reader of the outbox', () => {
   let bench: Bench;
-  let connection: OwnerConnection;
+  let connection: LeaderConnection;
   let clients: PoolClient[];
 
   before(async () => {
     bench = await createBench();
-    connection = await openOwnerConnection({ url: bench.database.url, name: 'test', onNotify: () => undefined });
+    connection = await openLeaderConnection({ url: bench.database.url, name: 'test', onNotify: () => undefined });
     clients = await Promise.all(Array.from({ length: writers }, () => bench.database.db.pool.connect()));
   });
   after(async () => {
@@ -59,13 +57,13 @@ describe('what the relay reads', () => {
     await bench.drop();
   });
 
-  /** Writers as services are: a transaction that writes events of an aggregate has its lock until it ends. */
+  /** Writers like the services: a transaction that appends events of an aggregate locks it until it ends. */
   function createWriters() {
     const open = new Map<number, { ids: number[]; aggregates: Set<number> }>();
     const committed: { id: number; aggregate: string }[] = [];
     const end = async (index: number, how: 'commit' | 'rollback'): Promise<void> => {
       if (!open.delete(index)) return;
-      const wrote = 'SELECT id, aggregate_id AS aggregate FROM outbox WHERE xid = pg_current_xact_id()';
+      const wrote = 'SELECT id, aggregate_id AS aggregate FROM outbox WHERE xmin = pg_current_xact_id()::xid';
       const { rows } = await clients[index]!.query<{ id: string; aggregate: string }>(wrote);
       await clients[index]!.query(how);
       if (how === 'commit') committed.push(...rows.map((row) => ({ ...row, id: Number(row.id) })));
@@ -92,7 +90,7 @@ describe('what the relay reads', () => {
     };
   }
 
-  async function run({ steps, pace, clock, room, shortWay }: Program): Promise<void> {
+  async function run({ steps, pace, clock, capacity }: Program): Promise<void> {
     const { pool } = bench.database.db;
     await query(pool, 'DELETE FROM outbox');
     const { committed, insert, end, endAll } = createWriters();
@@ -107,8 +105,8 @@ describe('what the relay reads', () => {
       await query(pool, 'DELETE FROM outbox WHERE id = ANY ($1)', [[...inMemory]]);
       inMemory.clear();
     };
-    /** The world goes on between any two statements of the reader. */
-    const busy: OwnerConnection = {
+    /** Runs steps of the program before each statement of the reader. */
+    const busy: LeaderConnection = {
       ...connection,
       async run(statement, values) {
         for (let n = pace[turn++ % pace.length]!; n > 0; n--) {
@@ -123,12 +121,11 @@ describe('what the relay reads', () => {
       connection: busy,
       known: (id) => inMemory.has(id),
       now: () => (time += clock[tick++ % clock.length]!),
-      shortWay,
     });
     const read = async (): Promise<number> => {
-      reader.expectLate();
+      reader.expectLateCommits();
       time += 100;
-      const { rows } = await reader.read(room);
+      const { rows } = await reader.read(capacity);
       for (const { id, aggregateId } of rows) {
         given.push({ id, aggregate: aggregateId });
         inMemory.add(id);
@@ -151,14 +148,14 @@ describe('what the relay reads', () => {
     }
   }
 
-  /** Without writers, some more reads must find everything, and bring the floor to the end. */
+  /** Without writers, some more reads must find everything, and raise the low watermark to the cursor. */
   async function readToTheEnd(read: () => Promise<number>, reader: Reader): Promise<void> {
     for (let quiet = 0; quiet < 60; quiet++) if ((await read()) > 0) quiet = 0;
-    const { floor, cursor } = reader.position();
-    expect(floor).to.equal(cursor);
+    const { lowWatermark, cursor } = reader.position();
+    expect(lowWatermark).to.equal(cursor);
   }
 
-  it('is every committed row, once, and in order for each aggregate, wherever between its statements others write, commit and roll back', async function () {
+  it('returns every committed row once, in order within each aggregate, wherever between its statements writers insert, commit and roll back', async function () {
     this.timeout(propertyTimeoutMs);
     await fc.assert(fc.asyncProperty(program, run), propertyRuns({ test: 30, drill: 2000 }));
   });
@@ -168,7 +165,7 @@ describe('what the relay reads', () => {
     ['writes to other tables', 'BEGIN; CREATE TABLE other (id integer)'],
   ];
   for (const [who, begin] of others) {
-    it(`is not slowed down by a transaction that stays open and ${who}: the floor follows although deleted rows cannot be cleaned away`, async () => {
+    it(`raises its low watermark, although deleted rows cannot be vacuumed, while a transaction stays open that ${who}`, async () => {
       const { pool } = bench.database.db;
       await query(pool, 'DELETE FROM outbox');
       await clients[0]!.query(begin);
@@ -176,7 +173,7 @@ describe('what the relay reads', () => {
       const reader = createReader({ connection, known: () => false, now: () => time });
       const read = async (): Promise<void> => {
         time += 3_600_000;
-        reader.expectLate();
+        reader.expectLateCommits();
         await reader.read(1_000);
       };
       for (let round = 0; round < 5; round++) {
@@ -187,7 +184,7 @@ describe('what the relay reads', () => {
         for (let i = 0; i < 3; i++) await read();
         await query(pool, 'DELETE FROM outbox');
         for (let i = 0; i < 2; i++) await read();
-        expect(reader.position().floor).to.equal(await reader.lastId());
+        expect(reader.position().lowWatermark).to.equal(await reader.lastId());
       }
       await clients[0]!.query('ROLLBACK');
     });

@@ -19,7 +19,7 @@ describe('relay', () => {
       Array.from({ length: count }, (_, i) => anEvent(from + i, aggregateOf(from + i))),
     );
 
-  it('publishes what is committed, with its id, key and context, and deletes it', async () => {
+  it('publishes a committed event with its id, routing key and context, then deletes its row', async () => {
     const publisher = fakePublisher(() => 'confirmed');
     await append(1);
     const [row] = await bench.rows();
@@ -34,7 +34,7 @@ describe('relay', () => {
     expect(await bench.rows()).to.deep.equal([]);
   });
 
-  it('sends the next event of an aggregate only when the one before is confirmed, and others beside it', async () => {
+  it('sends the next event of an aggregate only after the previous one is confirmed, and other aggregates concurrently', async () => {
     const underWay = new Set<string>();
     let most = 0;
     const publisher = fakePublisher(async ({ headers }): Promise<Answer> => {
@@ -56,7 +56,7 @@ describe('relay', () => {
   });
 
   for (const failure of ['returned', 'nacked', 'invalid'] as const) {
-    it(`holds back the aggregate of an event that is ${failure}, only that one, and sends it in order afterwards`, async () => {
+    it(`blocks only the aggregate of an event that is ${failure}, and sends it in order afterwards`, async () => {
       let broken = true;
       const publisher = fakePublisher((message) => (broken && numberOf(message) === 0 ? failure : 'confirmed'));
       await append(40, (n) => (n % 4 === 0 ? 'broken' : 'sound'));
@@ -65,12 +65,12 @@ describe('relay', () => {
       expect(publisher.taken.map(numberOf)).to.deep.equal(
         Array.from({ length: 40 }, (_, n) => n).filter((n) => n % 4 !== 0),
       );
-      const [head, ...followers] = await bench.rows();
-      expect(head).to.include({ attempts: 1 });
-      expect(head?.['last_error']).to.be.a('string');
-      expect(followers).to.have.length(9);
+      const [blocker, ...blocked] = await bench.rows();
+      expect(blocker).to.include({ attempts: 1 });
+      expect(blocker?.['last_error']).to.be.a('string');
+      expect(blocked).to.have.length(9);
 
-      // later events of the aggregate go behind them, also for a relay that knows nothing of them
+      // later events of the aggregate wait behind them, also with a relay that has none of them in memory
       await append(4, () => 'broken', 40);
       await relay.stop();
       broken = false;
@@ -82,7 +82,7 @@ describe('relay', () => {
     });
   }
 
-  it('tries a held event again after a pause that grows up to its cap', async () => {
+  it('retries a blocker with back-off up to the cap', async () => {
     const publisher = fakePublisher((_message, attempt) => (attempt < 6 ? 'returned' : 'confirmed'));
     await append(3);
     const relay = bench.relay(publisher);
@@ -91,7 +91,7 @@ describe('relay', () => {
     expect(publisher.taken.map(numberOf)).to.deep.equal([0, 1, 2]);
   });
 
-  it('sends an event again, with the same id, when it cannot know whether the broker has it', async () => {
+  it('sends an event again with the same id when it is unknown whether the broker stored it', async () => {
     const publisher = fakePublisher((message, attempt) =>
       numberOf(message) % 2 === 0 && attempt === 1 ? 'unknown but taken' : 'confirmed',
     );
@@ -103,7 +103,7 @@ describe('relay', () => {
     expect(await bench.rows()).to.deep.equal([]);
   });
 
-  it('holds back an event under which the channel is lost again and again, so that others get through', async () => {
+  it('blocks the aggregate of an event during which the channel is lost repeatedly, so that others are published', async () => {
     const publisher = fakePublisher((message) => (numberOf(message) === 0 ? 'unknown' : 'confirmed'));
     await append(5, (n) => `a${n}`);
     await bench.relay(publisher, { ...smallLimits, retry: { baseMs: 3_600_000, capMs: 3_600_000 } }).tick();
@@ -111,7 +111,7 @@ describe('relay', () => {
     expect(await bench.rows()).to.have.length(1);
   });
 
-  it('finds a row that was committed late, below those that it has sent', async () => {
+  it('finds a row that was committed late, below rows that it has already sent', async () => {
     const publisher = fakePublisher(() => 'confirmed');
     const relay = bench.relay(publisher);
     const writer = await bench.database.db.pool.connect();
@@ -127,15 +127,15 @@ describe('relay', () => {
     expect(await bench.rows()).to.deep.equal([]);
   });
 
-  it('deletes nothing that was not confirmed, when it loses its connection', async () => {
+  it('deletes no unconfirmed row when it loses its connection', async () => {
     const confirm = Promise.withResolvers<'confirmed'>();
     const publisher = fakePublisher(async () => await confirm.promise);
     const relay = bench.relay(publisher);
     await append(3, (n) => `a${n}`);
     const round = relay.tick().catch((error: unknown) => error);
     await waitFor(() => publisher.asked.length === 3);
-    expect(await bench.killOwnerConnections()).to.equal(1);
-    await waitFor(() => !relay.owner());
+    expect(await bench.killLeaderConnections()).to.equal(1);
+    await waitFor(() => !relay.isLeader());
     confirm.resolve('confirmed');
     expect(await round).to.be.instanceOf(Error);
     expect(await bench.rows()).to.have.length(3);
@@ -144,7 +144,7 @@ describe('relay', () => {
     expect(new Set(publisher.taken.map((message) => message.messageId)).size).to.equal(3);
   });
 
-  it('settles what it has sent when it stops, and leaves the rest', async () => {
+  it('waits for the confirms of sent events when it stops, and leaves the other rows', async () => {
     const publisher = fakePublisher(
       () => 'confirmed',
       () => 20,
@@ -158,7 +158,7 @@ describe('relay', () => {
     expect(publisher.inFlight()).to.equal(0);
   });
 
-  it('holds only so many bytes of events in memory, however many rows it may hold', async () => {
+  it('limits the bytes of events in memory, whatever the limit of rows', async () => {
     const publisher = fakePublisher(() => new Promise<never>(() => undefined));
     const large = (n: number) => ({ ...anEvent(n, `a${n}`), payload: { n, filling: 'x'.repeat(1_000) } });
     await insertEvents(
@@ -168,12 +168,12 @@ describe('relay', () => {
     const relay = bench.relay(publisher, { ...smallLimits, window: 100, inFlight: 100, windowBytes: 12_000 });
     await relay.start();
     await waitFor(() => publisher.asked.length >= 15);
-    // it polls again, and reads no more
+    // a further poll reads no more
     await waitFor(() => relay.stats().rows === 100);
     expect(publisher.asked).to.have.length(15);
   });
 
-  it('waits at rest while nothing can be sent, also with rows that it has not looked for yet', async () => {
+  it('sleeps while nothing can be sent, even when further rows were announced', async () => {
     const publisher = fakePublisher(() => new Promise<never>(() => undefined));
     await append(15, (n) => `a${n}`);
     const relay = bench.relay(publisher);
@@ -195,7 +195,7 @@ describe('relay', () => {
     expect(timers).to.be.lessThan(50);
   });
 
-  it('tells how much waits, and for how long', async () => {
+  it('reports the number of pending rows and the age of the oldest', async () => {
     const relay = bench.relay(
       fakePublisher(() => 'returned'),
       {
@@ -203,13 +203,13 @@ describe('relay', () => {
         retry: { baseMs: 3_600_000, capMs: 3_600_000 },
       },
     );
-    expect(relay.stats()).to.deep.equal({ rows: 0, held: 0, oldestAgeSeconds: 0 });
+    expect(relay.stats()).to.deep.equal({ rows: 0, blocked: 0, oldestAgeSeconds: 0 });
     await append(3);
     await query(bench.database.db.pool, `UPDATE outbox SET created_at = now() - interval '1 hour'`);
     await relay.tick();
     await relay.tick();
     const stats = relay.stats();
-    expect(stats).to.include({ rows: 3, held: 3 });
+    expect(stats).to.include({ rows: 3, blocked: 3 });
     expect(stats.oldestAgeSeconds).to.be.within(3_600, 3_660);
   });
 });

@@ -17,9 +17,9 @@ const change: fc.Arbitrary<Change> = fc.record({
   commits: fc.integer({ min: 0, max: 9 }).map((n) => n < 8),
 });
 const program = fc.record({
-  /** What each of the concurrent writers does, one change after the other. */
+  /** The changes that each of the concurrent writers makes, one after the other. */
   writers: fc.array(fc.array(change, { minLength: 1, maxLength: 12 }), { minLength: 2, maxLength: 5 }),
-  /** What the broker says, in turn. */
+  /** The broker's answers, in turn. */
   answers: fc.array(
     fc.oneof(
       { weight: 12, arbitrary: fc.constant<Answer>('confirmed') },
@@ -28,11 +28,11 @@ const program = fc.record({
     { minLength: 50, maxLength: 50 },
   ),
   delaysMs: fc.array(fc.nat({ max: 4 }), { minLength: 10, maxLength: 10 }),
-  /** When the owner loses its connection, in milliseconds from the start. */
+  /** When the leader loses its connection, in milliseconds from the start. */
   kills: fc.array(fc.nat({ max: 100 }), { maxLength: 3 }),
 });
 
-describe('any number of writers and relays', () => {
+describe('several relays with concurrent writers', () => {
   let bench: Bench;
   before(async () => {
     bench = await createBench();
@@ -91,7 +91,7 @@ describe('any number of writers and relays', () => {
     });
     const killing = kills.map(async (afterMs) => {
       await simulateWork(afterMs);
-      await bench.killOwnerConnections();
+      await bench.killLeaderConnections();
     });
     await Promise.all([...writers.map(write), ...killing]);
     writing = false;
@@ -106,7 +106,7 @@ describe('any number of writers and relays', () => {
       expect(actual.get(id)).to.deep.equal(Array.from({ length: version }, (_, i) => i + 1));
   }
 
-  it('publish every committed event and no other, each aggregate in order, whatever the broker answers and whoever dies', async function () {
+  it('publish every committed event and no other, in order within each aggregate, whatever the broker answers and whichever relay dies', async function () {
     this.timeout(propertyTimeoutMs);
     await fc.assert(fc.asyncProperty(program, run), {
       ...propertyRuns({ test: 10, drill: 500 }),

@@ -1,5 +1,5 @@
 import type { Component } from '@taskwire/lifecycle';
-import { createRelay, createWaker } from '@taskwire/outbox';
+import { createRelay, createNotifier } from '@taskwire/outbox';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
@@ -46,7 +46,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
 
   const serves = env.PROCESS_ROLE !== 'worker';
   const works = env.PROCESS_ROLE !== 'api';
-  const waker = createWaker({ db, logger, ...(works ? { relay } : {}) });
+  const outboxNotifier = createNotifier({ db, logger, ...(works ? { relay } : {}) });
   const api = [
     ...routes(useCases, storage.users, storage.audit),
     ...accountRoutes(account.useCases),
@@ -71,7 +71,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const database: Component = { name: 'database', start, stop: db.close };
   const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };
   const components: Component[] = [
-    ...[database, waker],
+    ...[database, outboxNotifier],
     ...(works ? [rabbit, relay, purge, erasure, keySchedule, mailRequests, accountSchedule] : []),
     ...(serves ? [refusalFlush, wordLists, clients.check(logger)] : []),
     // last to start, so first to stop: no request arrives once the others stop

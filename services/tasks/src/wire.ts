@@ -4,7 +4,7 @@ import { createHttpServer, jwtAuthenticator, remoteKeys } from '@taskwire/http-s
 import { createDeadLetters } from '@taskwire/dead-letters';
 import { createInbox } from '@taskwire/inbox';
 import { createLoop, type Component } from '@taskwire/lifecycle';
-import { createRelay, createWaker } from '@taskwire/outbox';
+import { createRelay, createNotifier } from '@taskwire/outbox';
 import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
@@ -62,7 +62,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     telemetry,
     appId: service,
   });
-  const waker = createWaker({ db, logger, ...(works ? { relay } : {}) });
+  const outboxNotifier = createNotifier({ db, logger, ...(works ? { relay } : {}) });
   const policy = { requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL };
   const tasks = createTaskStore(db, policy);
 
@@ -154,7 +154,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   const components: Component[] = [
     database,
     stopping('clients of Auth', async () => void (await Promise.all([auth.close(), tokens.close()]))),
-    waker,
+    outboxNotifier,
     ...(works ? workers : []),
     // starts last, so it stops first: no request arrives while the other components stop
     http,

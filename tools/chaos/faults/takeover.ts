@@ -58,7 +58,7 @@ async function findWorker(
 }
 
 async function isOwner(replica: Replica): Promise<boolean> {
-  return (await sumOfMetric(replica, 'outbox_relay_owner')) === 1;
+  return (await sumOfMetric(replica, 'outbox_relay_leader')) === 1;
 }
 
 async function deliveries(replica: Replica): Promise<number> {

@@ -1,13 +1,13 @@
 import { Socket } from 'node:net';
 import { pinSession } from '@taskwire/postgres';
 import pg from 'pg';
-import { notifyChannel } from './waker.ts';
+import { notifyChannel } from './notifier.ts';
 
 /**
  * The relay's own connection. It holds the lock that makes its process the leader, and every statement of the relay runs on it, one after the other.
  * Without the connection there is no lock, and without the lock no statement runs.
  */
-export type OwnerConnection = {
+export type LeaderConnection = {
   /** Aborted with the reason when the connection is lost. */
   lost: AbortSignal;
   /** Takes the lock if it is free. Resolves to whether it was. */
@@ -40,11 +40,11 @@ const planSettings = { enable_seqscan: 'off', enable_bitmapscan: 'off', plan_cac
 
 const keepText = { getTypeParser: () => (value: string) => value };
 
-export async function openOwnerConnection(options: {
+export async function openLeaderConnection(options: {
   url: string;
   name: string;
   onNotify: () => void;
-}): Promise<OwnerConnection> {
+}): Promise<LeaderConnection> {
   const socket = new Socket();
   const lost = new AbortController();
   const client = new pg.Client({
@@ -87,7 +87,7 @@ export async function openOwnerConnection(options: {
   try {
     await client.connect();
     await pinSession(client);
-    await run({ name: 'outbox listen', text: `LISTEN ${notifyChannel}` });
+    await run({ name: 'outbox.listen', text: `LISTEN ${notifyChannel}` });
   } catch (error) {
     socket.destroy();
     throw error;
@@ -97,7 +97,7 @@ export async function openOwnerConnection(options: {
     lost: lost.signal,
     run,
     async tryLock() {
-      const [row] = await run<[string]>({ name: 'outbox lock', text: 'SELECT pg_try_advisory_lock($1::bigint)' }, [
+      const [row] = await run<[string]>({ name: 'outbox.lock', text: 'SELECT pg_try_advisory_lock($1::bigint)' }, [
         relayLock,
       ]);
       return row?.[0] === 't';

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { appendEvents, createWaker, insertEvents } from '@taskwire/outbox';
+import { appendEvents, createNotifier, insertEvents } from '@taskwire/outbox';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
@@ -9,7 +9,7 @@ import { silent, testBroker, waitFor, type TestBroker } from '@taskwire/testing'
 import { anEvent, createBench, type Bench } from './bench.ts';
 import { fakePublisher } from './fake-publisher.ts';
 
-const takeoverMs = 5_000;
+const failoverMs = 5_000;
 
 const networkTo = async (url: string): Promise<FaultProxy> =>
   await startFaultProxy({ targetPort: Number(new URL(url).port) });
@@ -33,12 +33,12 @@ describe('relays of one outbox', () => {
     await network.stop();
   });
 
-  it('take over within 5 s from an owner that the network has cut off without a word', async () => {
+  it('fail over within 5 s when the network to the leader is cut without notice', async () => {
     const [first, second] = [fakePublisher(() => 'confirmed'), fakePublisher(() => 'confirmed')];
-    const owner = bench.relay(first, {}, through(network, bench.database.url));
+    const leader = bench.relay(first, {}, through(network, bench.database.url));
     const standby = bench.relay(second);
-    await owner.start();
-    await waitFor(() => owner.owner());
+    await leader.start();
+    await waitFor(() => leader.isLeader());
     await standby.start();
     await insertEvents(bench.database.db.pool, [anEvent(1)]);
     await waitFor(() => first.taken.length === 1);
@@ -46,10 +46,10 @@ describe('relays of one outbox', () => {
     const cutAt = performance.now();
     await insertEvents(bench.database.db.pool, [anEvent(2)]);
     await waitFor(() => second.taken.length > 0, { timeoutMs: 15_000 });
-    expect(performance.now() - cutAt).to.be.lessThan(takeoverMs);
+    expect(performance.now() - cutAt).to.be.lessThan(failoverMs);
   });
 
-  it('stop within the time that a process has, although the database is gone without a word', async () => {
+  it('stop within the shutdown timeout of a process when the database is unreachable without notice', async () => {
     const confirm = Promise.withResolvers<'confirmed'>();
     const publisher = fakePublisher(async () => await confirm.promise);
     const relay = bench.relay(publisher, {}, through(network, bench.database.url));
@@ -64,13 +64,13 @@ describe('relays of one outbox', () => {
     expect(performance.now() - startedAt).to.be.lessThan(8_000);
   });
 
-  it('stop publishing when they notice that they lost the lock', async () => {
+  it('stop publishing when they lose the lock', async () => {
     const publisher = fakePublisher(() => 'confirmed');
     const relay = bench.relay(publisher, {}, through(network, bench.database.url));
     await relay.start();
-    await waitFor(() => relay.owner());
+    await waitFor(() => relay.isLeader());
     network.set({ kind: 'cut' });
-    await waitFor(() => !relay.owner());
+    await waitFor(() => !relay.isLeader());
     await insertEvents(bench.database.db.pool, [anEvent(1)]);
     network.heal();
     await waitFor(() => publisher.taken.length === 1, { timeoutMs: 10_000 });
@@ -136,7 +136,7 @@ describe('relays of one outbox', () => {
       for (const id of ['a', 'b', 'c']) expect(consumed().get(id)).to.deep.equal(inOrder(count));
     }
 
-    it('take over within 5 s from an owner that was killed, and lose, double or reorder nothing', async () => {
+    it('fail over within 5 s when the leader is killed, and lose, duplicate or reorder no event', async () => {
       const first = startProcess();
       await append(0, 20);
       await waitFor(() => received.length > 0, { timeoutMs: 15_000 });
@@ -147,11 +147,11 @@ describe('relays of one outbox', () => {
       const before = received.length;
       await append(40, 60);
       await waitFor(() => received.length > before, { timeoutMs: 15_000 });
-      expect(performance.now() - killedAt).to.be.lessThan(takeoverMs);
+      expect(performance.now() - killedAt).to.be.lessThan(failoverMs);
       await expectAll(60);
     });
 
-    it('go through broken connections to the broker without losing, doubling or reordering anything', async () => {
+    it('lose, duplicate or reorder no event when connections to the broker break', async () => {
       const toBroker = await networkTo(broker.url('tasks'));
       const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
       const topology = serviceTopology({ service: 'tasks', bindings: [] });
@@ -171,7 +171,7 @@ describe('relays of one outbox', () => {
       await toBroker.stop();
     });
 
-    it('hold an event that no queue is bound for, and send it in its place once one is', async () => {
+    it('block an aggregate whose event no queue is bound for, and publish in order once a queue is bound', async () => {
       const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
       const publishing = createRabbit({
         url: broker.url('tasks'),
@@ -196,18 +196,18 @@ describe('relays of one outbox', () => {
     });
   });
 
-  it('are woken across processes, at most once in 50 ms for each process that wakes', async () => {
+  it('are woken across processes, at most once in 50 ms by each notifier', async () => {
     const publisher = fakePublisher(() => 'confirmed');
     const relay = bench.relay(publisher);
     await relay.start();
-    await waitFor(() => relay.owner());
+    await waitFor(() => relay.isLeader());
     const { db } = bench.database;
     let notifies = 0;
     const listener = await db.pool.connect();
     await listener.query('LISTEN outbox');
     listener.on('notification', () => (notifies += 1));
     const logger = createTelemetry({ service: 'tasks', stream: silent() }).logger;
-    const waker = createWaker({ db, logger });
+    const notifier = createNotifier({ db, logger });
     const startedAt = performance.now();
     for (let n = 0; n < 100; n++) {
       await db.transaction(async (tx) => await appendEvents(tx, [anEvent(n)]));
@@ -215,7 +215,7 @@ describe('relays of one outbox', () => {
     await waitFor(() => publisher.taken.length === 100);
     const elapsedMs = performance.now() - startedAt;
     expect(notifies).to.be.within(1, Math.ceil(elapsedMs / 50) + 1);
-    await waker.stop();
+    await notifier.stop();
     await listener.query('UNLISTEN *');
     listener.release();
   });

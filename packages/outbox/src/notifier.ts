@@ -9,31 +9,31 @@ export const notifyChannel = 'outbox';
 /** NOTIFY takes a server-wide lock when it commits. 20 a second from each process are negligible, and no event is delayed longer than this. */
 const debounceMs = 50;
 
-const wakers = new WeakMap<Database, () => void>();
-const noWaker = (): void => undefined;
+const notifiers = new WeakMap<Database, () => void>();
+const noNotifier = (): void => undefined;
 
 /**
  * Returns the hint for `Tx.afterCommit` that wakes the relay of this database in whichever process it runs. `appendEvents` registers it by itself;
- * statements that write to the outbox directly pass it to `Database.run`. Without a waker, as on the command line, the relay's poll finds the events.
+ * statements that write to the outbox directly pass it to `Database.run`. Without a notifier, as on the command line, the relay's poll finds the events.
  */
 export function relayHint(database: Database): () => void {
-  return wakers.get(database) ?? noWaker;
+  return notifiers.get(database) ?? noNotifier;
 }
 
-/** Wakes the relay after each commit in `db` that appended events. The relay's poll is the guarantee; the waker reduces latency. */
-export type Waker = Component & {
+/** Wakes the relay after each commit in `db` that appended events. The relay's poll is the guarantee; the notifier reduces latency. */
+export type Notifier = Component & {
   /** Never waits and never throws. */
   wake(): void;
 };
 
-export type WakerOptions = {
+export type NotifierOptions = {
   db: Database;
   /** The relay of this process, if it has one. While it is the leader, no other process needs a notification. */
-  relay?: { wake(): void; owner(): boolean };
+  relay?: { wake(): void; isLeader(): boolean };
   logger: Logger;
 };
 
-export function createWaker({ db, relay, logger }: WakerOptions): Waker {
+export function createNotifier({ db, relay, logger }: NotifierOptions): Notifier {
   let timer: NodeJS.Timeout | undefined;
   let again = false;
   let stopped = false;
@@ -51,14 +51,14 @@ export function createWaker({ db, relay, logger }: WakerOptions): Waker {
   }
 
   function wake(): void {
-    if (relay?.owner() === true) relay.wake();
+    if (relay?.isLeader() === true) relay.wake();
     else if (timer !== undefined) again = true;
     else if (!stopped) notify();
   }
 
-  wakers.set(db, wake);
+  notifiers.set(db, wake);
   return {
-    name: 'outbox waker',
+    name: 'outbox notifier',
     wake,
     async start() {
       stopped = false;
