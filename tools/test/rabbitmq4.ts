@@ -22,7 +22,7 @@ const messaging = [
   'services/tasks/test/dead-letters.component',
   'services/notifications/test/notifying',
   'services/notifications/test/handoff.component',
-  'services/notifications/test/killed.component',
+  'services/notifications/test/killed',
   'services/notifications/test/dead-letters.component',
 ];
 
@@ -33,6 +33,7 @@ try {
   process.exit(1);
 }
 process.env['TASKWIRE_RABBITMQ_PROGRAMS'] = programs;
+process.env['TASKWIRE_TEST_STAGES'] = 'rabbitmq4';
 if (process.argv.slice(2).every((arg) => arg.startsWith('-'))) process.argv.splice(2, 0, ...messaging);
 // in this process, which receives the signals and the bootstrap's -9
 await import('./run.ts');

@@ -37,7 +37,9 @@ report();
 
 async function runAll(): Promise<void> {
   const plannedLanes = (
-    { clients: clientLanes, drills: drillLanes }[process.env['TASKWIRE_TEST_STAGES'] ?? ''] ?? lanes
+    { clients: clientLanes, drills: drillLanes, rabbitmq4: [...lanes, ...drillLanes] }[
+      process.env['TASKWIRE_TEST_STAGES'] ?? ''
+    ] ?? lanes
   )
     .map((lane) => lane.map((stage) => ({ stage, files: filesOf(stage, root, filters) })))
     .map((lane) => lane.filter((o) => o.files.length > 0))

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import { Registry } from 'prom-client';
-import { createTelemetry } from '@taskwire/telemetry';
-import { silent, waitFor } from '@taskwire/testing';
+import { waitFor } from '@taskwire/testing';
 import type { Passwords } from '../src/app/ports/passwords.ts';
 import { owaspCost } from '../src/passwords/argon2id.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
@@ -155,39 +154,6 @@ describe('protection of accounts', () => {
       .and.not.to.have.length(0);
     const user = await addUser(world, 'member');
     expect((await attempt(user.email, { ip, password, api: queueFull.api })).status).to.equal(200);
-  });
-
-  it('leaves other requests alone while it is queueFull with log-ins, of which as many are worked on as was set', async () => {
-    const telemetry = createTelemetry({ service: 'auth', stream: silent() });
-    const real = createPasswords({ cost: owaspCost, concurrency: 2, queue: 200, metrics: telemetry.metrics });
-    const queueFull = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
-    const ip = freshIp();
-    const gauge = telemetry.metrics.getSingleMetric('password_hashes');
-    let mostAtOnce = 0;
-    let waited = 0;
-    let isOver = false;
-    const flood = Promise.all(
-      Array.from({ length: 60 }, async (_, count) => {
-        return await attempt(`storm-${count}@example.org`, { ip, api: queueFull.api });
-      }),
-    ).finally(() => (isOver = true));
-    const times: number[] = [];
-    await queueFull.api.raw('/oidc/jwks');
-    while (!isOver) {
-      const start = performance.now();
-      await queueFull.api.raw('/oidc/jwks');
-      times.push(performance.now() - start);
-      const values = (await gauge?.get())?.values ?? [];
-      mostAtOnce = Math.max(mostAtOnce, values.find(({ labels }) => labels['state'] === 'running')?.value ?? 0);
-      waited = Math.max(waited, values.find(({ labels }) => labels['state'] === 'waiting')?.value ?? 0);
-    }
-    expect((await flood).every(({ status }) => status === 401)).to.equal(true);
-    // 19 MiB each
-    expect(mostAtOnce).to.equal(2);
-    expect(waited).to.be.above(10);
-    times.sort((one, other) => one - other);
-    // who had to wait for the hashes would wait for all sixty
-    expect(times[Math.floor(times.length / 2)]).to.be.below(300);
   });
 
   it('takes no password that is easy to guess, wherever one is set, and says what to do', async () => {

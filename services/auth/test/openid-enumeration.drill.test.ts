@@ -1,0 +1,79 @@
+import { expect } from 'chai';
+import { Registry } from 'prom-client';
+import { owaspCost } from '../src/passwords/argon2id.ts';
+import { createPasswords } from '../src/passwords/passwords.ts';
+import { addUser, password } from './support/auth-world.ts';
+import { pkce } from './support/browser.ts';
+import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+
+const rounds = 15;
+const generous = {
+  LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '100000',
+  LOGIN_FAILURES_PER_IP: '100000',
+  LOGIN_FAILURES_PER_ACCOUNT: '100000',
+};
+
+describe('who has an account', () => {
+  let world: OidcWorld;
+  before(async () => {
+    // the real cost, which is what a missing check would save
+    const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 10, metrics: new Registry() });
+    world = await oidcWorld(generous, [], { passwords });
+    // hashed at the real cost at the first log-in, so that all are checked at one cost
+    for (const email of [known, deleted]) await addUser(world, 'member', { email });
+    const headers = { 'x-forwarded-for': '198.51.100.1' };
+    for (const email of [known, deleted]) await world.api.call('login', { body: { email, password }, headers });
+    await world.database.db.pool.query('UPDATE users SET deleted_at = now(), password_hash = NULL WHERE email = $1', [
+      deleted,
+    ]);
+  });
+  after(async () => {
+    await world.stop();
+  });
+
+  const known = 'known@example.org';
+  const deleted = 'deleted@example.org';
+  const emails = [known, deleted, 'nobody@example.org', 'not an address'];
+
+  async function medians(ask: (email: string) => Promise<unknown>): Promise<Map<string, number>> {
+    const taken = new Map(emails.map((email) => [email, [] as number[]]));
+    for (let round = 0; round < rounds; round++) {
+      // in turns, so that a busy moment of the machine meets all of them
+      for (const email of emails) {
+        const began = performance.now();
+        await ask(email);
+        taken.get(email)?.push(performance.now() - began);
+      }
+    }
+    return new Map([...taken].map(([email, ms]) => [email, ms.toSorted((a, b) => a - b)[rounds >> 1] ?? 0]));
+  }
+
+  async function expectSameTime(ask: (email: string) => Promise<unknown>): Promise<void> {
+    const byEmail = await medians(ask);
+    const usual = byEmail.get(known) ?? 0;
+    // without the work it would be a tenth
+    for (const [email, ms] of byEmail) expect(ms / usual, `${email}: ${ms} ms, ${usual} ms`).to.be.within(0.5, 2);
+  }
+
+  it('is told by neither answer nor time of the JSON API (OWASP Authentication Cheat Sheet)', async () => {
+    const answers = new Set<string>();
+    await expectSameTime(async (email) => {
+      const { status, body, headers } = await world.api.call('login', { body: { email, password: 'wrong password' } });
+      const { request_id: _, ...problem } = body as Record<string, unknown>;
+      const names = [...headers.keys()].toSorted().join();
+      answers.add(JSON.stringify([status, problem, names]));
+    });
+    expect([...answers], [...answers].join('\n')).to.have.length(1);
+  });
+
+  it('is told by neither answer nor time of the log-in page', async () => {
+    const browser = world.browser();
+    const page = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge }));
+    const answers = new Set<string>();
+    await expectSameTime(async (email) => {
+      const answer = await browser.submit(page, { email, password: 'wrong password', decision: 'log_in' });
+      answers.add(`${answer.status} ${answer.text.replaceAll(email, '')}`);
+    });
+    expect([...answers], [...answers].join('\n')).to.have.length(1);
+  });
+});
