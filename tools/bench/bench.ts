@@ -1,6 +1,8 @@
 import { measureConsume } from './consume.ts';
+import { measureCost } from './cost.ts';
 import { measureDirectory } from './directory.ts';
 import { measureLatency } from './latency.ts';
+import { measureMixed } from './mixed.ts';
 import { measureBacklog, measureSnapshot } from './relay-long.ts';
 import { measureDrain, onOutbox } from './relay.ts';
 import { measureTokens } from './tokens.ts';
@@ -26,6 +28,8 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   latency: { about: 'commit to handler at 500 events/s; 1 minute', run: measureLatency },
   directory: { about: 'rebuild of 100,000 users, and Auth meanwhile; 2 minutes', run: measureDirectory },
   consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
+  cost: { about: 'CPU time per operation and process, at saturation; 2 minutes', run: measureCost },
+  mixed: { about: 'response times of mixed traffic at fixed rates; 1 minute', run: measureMixed },
   tokens: { about: 'token endpoint, checking of tokens, log-ins; 3 minutes', run: measureTokens },
 };
 
