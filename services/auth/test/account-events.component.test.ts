@@ -8,7 +8,7 @@ import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld 
 type AccountEvent = { type: keyof typeof events; aggregate_id: string; payload: Record<string, string | null> };
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
-describe('events that have people notified of their accounts', () => {
+describe('events that notify users about their accounts', () => {
   let world: AuthWorld;
   let admin: LoggedIn;
   let others: string[];
@@ -47,7 +47,7 @@ describe('events that have people notified of their accounts', () => {
     return added.map(({ payload }) => payload['user_id'] ?? '').toSorted();
   }
 
-  it('tell of a deletion who did it, and until when it can be taken back', async () => {
+  it('name the actor of a deletion and the time until which it can be reversed', async () => {
     const [one, two] = [await addUser(world, 'member'), await loggedIn(world, 'member')];
     await world.database.db.pool.query('TRUNCATE outbox');
     await remove(one.id);
@@ -63,7 +63,7 @@ describe('events that have people notified of their accounts', () => {
     }
   });
 
-  it('tell that a deletion is for good where it is, and of a shorter time to take it back where erasing comes sooner', async () => {
+  it("say that a deletion is final where it can't be reversed, and state a shorter restore period if erasure comes sooner", async () => {
     for (const [settings, days] of [
       [{ RESTORE_DELETED_USERS_DAYS: '0' }, null],
       [{ ERASE_DELETED_USERS_DAYS: '3' }, 3],
@@ -83,7 +83,7 @@ describe('events that have people notified of their accounts', () => {
     }
   });
 
-  it('tell of a role which one it is now', async () => {
+  it('name the new role after a change of role', async () => {
     const { id } = await addUser(world, 'member');
     await world.database.db.pool.query('TRUNCATE outbox');
     await change(id, { role: 'manager', name: 'Renamed' });
@@ -93,7 +93,7 @@ describe('events that have people notified of their accounts', () => {
     expect(told?.payload).to.include({ user_id: id, actor: admin.id, role: 'manager' });
   });
 
-  it('are not made by a role that stays, or another change', async () => {
+  it('are not published when the role stays the same or another field changes', async () => {
     const { id, name } = await addUser(world, 'manager');
     await world.database.db.pool.query('TRUNCATE outbox');
     await change(id, { role: 'manager' });
@@ -101,27 +101,27 @@ describe('events that have people notified of their accounts', () => {
     expect(await announced()).to.deep.equal([]);
   });
 
-  describe('of a new admin go to every other admin', () => {
+  describe('events about a new admin', () => {
     /** Takes the role away again, so that each test begins with the same admins. */
     async function demote(id: string): Promise<void> {
       expect((await change(id, { role: 'member' })).status).to.equal(200);
     }
 
-    it('whom an admin created', async () => {
+    it('reach every other admin when an admin creates one', async () => {
       const body = { email: 'new.admin@example.org', password, name: 'New', role: 'admin' };
       const { id } = (await world.api.call('createUser', { token: admin.token, body })).body as { id: string };
       expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
       await demote(id);
     });
 
-    it('who got the role', async () => {
+    it('reach every other admin when a user gets the role', async () => {
       const { id } = await addUser(world, 'manager');
       await change(id, { role: 'admin' });
       expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
       await demote(id);
     });
 
-    it('who was restored', async () => {
+    it('reach every other admin when an admin is restored', async () => {
       const { id } = await addUser(world, 'admin');
       await remove(id);
       await world.database.db.pool.query('TRUNCATE outbox');
@@ -130,7 +130,7 @@ describe('events that have people notified of their accounts', () => {
       await demote(id);
     });
 
-    it('whom the command line made', async () => {
+    it('reach every other admin when the command line creates one', async () => {
       const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: world.database.url }), process.stderr);
       const account = { email: 'by.command@example.org', password, name: 'By Command', emailVerified: true };
       const { id } = await commands.createUser({ ...account, role: 'admin' });
@@ -139,7 +139,7 @@ describe('events that have people notified of their accounts', () => {
       await demote(id);
     });
 
-    it('and of two at once at least one hears of the other', async () => {
+    it('reach at least one of two admins who are added at the same time', async () => {
       const made = await Promise.all(
         ['one', 'two'].map(async (name) => {
           const body = { email: `${name}.at.once@example.org`, password, name, role: 'admin' };
@@ -153,7 +153,7 @@ describe('events that have people notified of their accounts', () => {
       for (const id of made) await demote(id);
     });
 
-    it('and not of one who is a member or manager', async () => {
+    it('are not published for members and managers', async () => {
       const body = { email: 'new.manager@example.org', password, name: 'New', role: 'manager' };
       await world.api.call('createUser', { token: admin.token, body });
       expect(await announced()).to.deep.equal([]);

@@ -11,7 +11,7 @@ import {
 import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
 
-describe('links that are mailed', () => {
+describe('mailed account links', () => {
   let world: AccountWorld;
   /** A replica with small limits, where accounts whose address is not verified only reach themselves. */
   let small: Awaited<ReturnType<AccountWorld['replica']>>;
@@ -27,7 +27,7 @@ describe('links that are mailed', () => {
   const change = async (id: string, token: string, body: Record<string, string>) =>
     await world.api.call('changeUser', { token, params: { id }, body });
 
-  it('verify the address of who registers, once: of a hundred uses at once one wins', async () => {
+  it('verify the address of a new user once: of a hundred concurrent uses, one wins', async () => {
     const user = await world.register('Rosa.Verify@example.org');
     const [event, ...others] = await world.linkEvents(user.id);
     expect(others).to.deep.equal([]);
@@ -43,7 +43,7 @@ describe('links that are mailed', () => {
     const session = await logIn(world, user.email);
     const uses = Array.from({ length: 100 }, async () => await world.verify(token, session.access_token));
     const answers = await Promise.all(uses);
-    // the others find it done, which is no failure that unknownCaller has to be told of
+    // the others find it done, which is no failure that anyone has to be told of
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
     expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
     const entries = await world.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [
@@ -53,7 +53,7 @@ describe('links that are mailed', () => {
     expect(expectProblem(await world.readLink(linkId), 'gone').detail).to.equal('It was used already.');
   });
 
-  it('are the same each time that they are read for one delivery, and on every replica', async () => {
+  it('are identical each time they are read for one delivery, on every replica', async () => {
     const user = await world.register('same@example.org');
     const second = await world.replica();
     const params = { id: (await world.linkEvents(user.id))[0]?.payload.link_id ?? '' };
@@ -66,7 +66,7 @@ describe('links that are mailed', () => {
     expect(there.body).to.deep.equal(here.body);
   });
 
-  it('are mailed to whom an admin makes, and to nobody whose address is verified', async () => {
+  it('are mailed to users created by an admin, and not to users with a verified address', async () => {
     const admin = await loggedIn(world, 'admin');
     const body = { email: 'made@example.org', password, name: 'Made', role: 'manager' };
     const made = (await world.api.call('createUser', { token: admin.token, body })).body as { id: string };
@@ -78,7 +78,7 @@ describe('links that are mailed', () => {
     expect(await world.linkEvents(made.id)).to.have.length(1);
   });
 
-  it('end with a newer one of the same purpose, and only of that', async () => {
+  it('are revoked by a newer link of the same purpose only', async () => {
     const user = await world.register('newer@example.org');
     const first = await world.lastToken(user.id);
     const reset = await world.resetToken(user);
@@ -92,7 +92,7 @@ describe('links that are mailed', () => {
     expect((await world.reset(reset)).status).to.equal(204);
   });
 
-  it('end with their time', async () => {
+  it('expire', async () => {
     const user = await world.register('late@example.org');
     const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
     const links = await world.rows<{ purpose: string; seconds: number }>(
@@ -110,7 +110,7 @@ describe('links that are mailed', () => {
     }
   });
 
-  it('end with another address, and not with another spelling of it', async () => {
+  it('are revoked by a change of the address, and not by another spelling of it', async () => {
     const user = await world.register('before@example.org');
     const { access_token: token } = await logIn(world, user.email);
     const verification = await world.lastToken(user.id);
@@ -126,7 +126,7 @@ describe('links that are mailed', () => {
     }
   });
 
-  it('are not sent to one address after the other', async () => {
+  it('are not mailed to an address after the account has moved to another', async () => {
     const user = await world.register('wanderer@example.org');
     const { access_token: token } = await logIn(world, user.email);
     const statuses: number[] = [];
@@ -141,7 +141,7 @@ describe('links that are mailed', () => {
     expect((await small.api.call('changeUser', { token, params: { id: user.id }, body })).status).to.equal(200);
   });
 
-  it('of a user who has reset the password count as used: who reads the mails has verified the address', async () => {
+  it('count as used once the user has reset the password, which also proves that the address is theirs', async () => {
     const user = await world.register('both@example.org');
     const verification = await world.lastToken(user.id);
     expect((await world.reset(await world.resetToken(user))).status).to.equal(204);
@@ -150,7 +150,7 @@ describe('links that are mailed', () => {
     expect(detailOf(await world.claim(verification, 'yet another horse battery'))).to.include('It was used already');
   });
 
-  it('open an account that has to be verified before it reaches more than itself', async () => {
+  it('give full access to an account that has to be verified first', async () => {
     const user = await world.register('strict@example.org');
     const { access_token: token } = await logIn(world, user.email);
     await world.rows("UPDATE users SET role = 'manager' WHERE id = $1", [user.id]);
@@ -162,7 +162,7 @@ describe('links that are mailed', () => {
     expect((await list()).status).to.equal(200);
   });
 
-  it('are forgotten a week after their time', async () => {
+  it('are purged a week after they expire', async () => {
     const user = await world.register('old@example.org');
     const token = await world.resetToken(user);
     const age = async (days: number) =>
@@ -192,7 +192,7 @@ describe('links that are mailed', () => {
     }
   });
 
-  it('are not made by changing one, by using it for another purpose, or with the key of another service', async () => {
+  it('are rejected if they were altered, were issued for another purpose, or were made with the key of another service', async () => {
     const user = await world.register('forged@example.org');
     const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
     const other = await accountWorld();
@@ -219,7 +219,7 @@ describe('links that are mailed', () => {
     expect((await world.claim(verification)).status).to.equal(204);
   });
 
-  it('are read by services that were granted it, and by nobody else', async () => {
+  it('are readable only by services with the scope for it', async () => {
     const user = await world.register('guarded@example.org');
     const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
     expectProblem(await world.readLink(id, reader), 'insufficient_scope');
@@ -242,7 +242,7 @@ describe('links that are mailed', () => {
     ...{ outcome, reason },
   });
 
-  it('are read for one delivery: a second one ends the link, and the audit log has each reading', async () => {
+  it('are read for one delivery: a second delivery revokes the link, and every reading is in the audit log', async () => {
     const user = await world.register('twice@example.org');
     const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
     const token = await world.lastToken(user.id);
@@ -259,7 +259,7 @@ describe('links that are mailed', () => {
     ]);
   });
 
-  it('are read once without a delivery, and not by a reader who names none after another has read them', async () => {
+  it('are read once without a delivery, and not by a reader that names no delivery after another reader', async () => {
     const user = await world.register('nameless@example.org');
     const [first = ''] = (await world.linkEvents(user.id)).map(({ payload }) => payload.link_id);
     expect((await world.readLink(first, mailer, null)).status).to.equal(200);
@@ -279,7 +279,7 @@ describe('links that are mailed', () => {
     ]);
   });
 
-  it('are read by one client, although another names the same delivery', async () => {
+  it('are read by one client, even if another client names the same delivery', async () => {
     const user = await world.register('two-clients@example.org');
     const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
     expect((await world.readLink(id, mailer, 'delivery 1')).status).to.equal(200);
@@ -287,7 +287,7 @@ describe('links that are mailed', () => {
     expect(await readings(user.id)).to.deep.include(read('failure', 'read_before', otherMailer));
   });
 
-  it('are read for one of many deliveries at once', async () => {
+  it('are read for one of many concurrent deliveries', async () => {
     const user = await world.register('crowd@example.org');
     const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
     const answers = await Promise.all(
@@ -298,7 +298,7 @@ describe('links that are mailed', () => {
     expect(await readings(user.id)).to.have.length(20);
   });
 
-  it('are in the audit log too when there is no such link, or it has ended', async () => {
+  it("are recorded in the audit log when they don't exist or have ended", async () => {
     const user = await world.register('ended@example.org');
     const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
     const { access_token: session } = await logIn(world, user.email);
@@ -312,7 +312,7 @@ describe('links that are mailed', () => {
     expect(await world.rows(text)).to.have.length(before + 1);
   });
 
-  it('are told of by their id, in an event of their own aggregate', async () => {
+  it('are named by id in an event of their own aggregate', async () => {
     const user = await world.register('told@example.org');
     const [event] = await world.linkEvents(user.id);
     expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
@@ -320,7 +320,7 @@ describe('links that are mailed', () => {
     expect(event?.aggregate_id).to.equal(event?.payload.link_id);
   });
 
-  it('are in no row and no log line, whatever happens to them', async () => {
+  it('appear in no row and no log line', async () => {
     const user = await world.register('secret@example.org');
     const verification = await world.lastToken(user.id);
     const first = await world.resetToken(user);

@@ -7,7 +7,7 @@ import { logIn, password, serviceToken } from './support/auth-world.ts';
 import { hiddenFields, pkce, type Page } from './support/browser.ts';
 import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
 
-describe('the pages of accounts', () => {
+describe('account pages', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld({ MAIL_REQUESTS_PER_IP: '20' }, [mailer.settings]);
@@ -45,7 +45,7 @@ describe('the pages of accounts', () => {
   // what browsers say on pages with no-referrer
   const asBrowser = { origin: 'null', 'sec-fetch-site': 'same-origin' };
 
-  it('lead from the log-in over the mail to a new password, and end what was open', async () => {
+  it('lead from the log-in page through the mail to a new password, and end earlier access', async () => {
     const person = await world.person();
     const browser = world.browser();
     const login = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge }));
@@ -92,7 +92,7 @@ describe('the pages of accounts', () => {
     return rows[0]?.email_verified;
   };
 
-  it('verify an address by a button for who is logged in: opening a link, however often and by whom, does nothing', async () => {
+  it('verify an address by a button for a logged-in visitor; opening a link never changes anything', async () => {
     const browser = world.browser();
     const { person } = await world.tokens({ browser });
     const link = await linkOf(person.id, 'verify_email');
@@ -116,7 +116,7 @@ describe('the pages of accounts', () => {
     }
   });
 
-  it('have who is not logged in set the password, and end all that the registrant began', async () => {
+  it("ask a visitor who isn't logged in to set the password, and end everything that the registrant started", async () => {
     const registrant = world.browser();
     const tokens = await world.tokens({
       browser: registrant,
@@ -151,7 +151,7 @@ describe('the pages of accounts', () => {
     expect(again.status).to.equal(200);
   });
 
-  it('and their operations know an application that acts for a user from the user', async () => {
+  it('distinguish an application acting for a user from the user', async () => {
     const resource = 'urn:taskwire:auth';
     const { person, access_token: token } = await world.tokens({
       parameters: { scope: 'openid account:read account:write', resource },
@@ -169,7 +169,7 @@ describe('the pages of accounts', () => {
     expectProblem(confirmed, 'current_password_required');
   });
 
-  it('know who registered in this browser although its cookie does not come along from a webmail', async () => {
+  it('recognise the visitor who registered in this browser, although a link from webmail carries no cookie', async () => {
     const body = { email: 'webmail@example.org', password, name: 'Wendy' };
     const registered = await world.api.call('register', { body });
     const cookie = registered.headers.getSetCookie()[0] ?? '';
@@ -185,7 +185,7 @@ describe('the pages of accounts', () => {
     expect((await world.api.call('login', { body: { email: body.email, password } })).status).to.equal(200);
   });
 
-  it('answer alike for an address that has an account, that has none, and that is verified', async () => {
+  it('show the same response for an address with an account, without one, and with a verified one', async () => {
     const texts = new Set<string>();
     for (const name of ['forgot', 'resend']) {
       for (const email of [(await world.person()).email, 'nobody@example.org']) {
@@ -198,7 +198,7 @@ describe('the pages of accounts', () => {
     expect([...texts]).to.have.length(2);
   });
 
-  it('say what is wrong with an address, and when there were too many', async () => {
+  it('explain an invalid address and a used-up limit', async () => {
     const browser = world.browser();
     const page = await browser.open('/oidc/account/forgot');
     const wrong = await browser.submit(page, { email: '"><script>alert(1)</script>' }, asBrowser);
@@ -215,7 +215,7 @@ describe('the pages of accounts', () => {
     expect(Number(last.headers.get('retry-after'))).to.be.above(0);
   });
 
-  it('confirm a new address for who is logged in or knows the password, and undo it from the old one', async () => {
+  it('confirm a new address for a visitor who is logged in or knows the password, and undo it from the old one', async () => {
     const browser = world.browser();
     const { person } = await world.tokens({ browser });
     const session = await logIn(world, person.email);
@@ -260,7 +260,7 @@ describe('the pages of accounts', () => {
     for (const one of [done, undone, reset]) expectSafe(one);
   });
 
-  it('take a form for a new password that is sent twice for what it is', async () => {
+  it('accept a new-password form that is submitted twice', async () => {
     const person = await world.person();
     const browser = world.browser();
     const page = await browser.open(await resetLink(person));
@@ -276,7 +276,7 @@ describe('the pages of accounts', () => {
     expect(other.text).to.contain('It was used already');
   });
 
-  it('take no form of another site, of another browser, or without the cookie that it was shown with', async () => {
+  it('reject forms of another site, of another browser, and without the cookie that they were shown with', async () => {
     const person = await world.person();
     const link = await resetLink(person);
     const browser = world.browser();
@@ -297,7 +297,7 @@ describe('the pages of accounts', () => {
     expect((await browser.post(pathname, fields, asBrowser)).status).to.equal(200);
   });
 
-  it('tell of links that were never made, are for another page, or have ended, and change nothing', async () => {
+  it('explain links that never existed, belong to another page, or have ended, and change nothing', async () => {
     const person = await world.person();
     const verification = await linkOf(person.id, 'verify_email');
     const token = new URL(verification).searchParams.get('token') ?? '';

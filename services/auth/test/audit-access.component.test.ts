@@ -9,7 +9,7 @@ import { expectProblem } from './support/api.ts';
 import { addUser, basic, loggedIn, logIn, password, tasksClient } from './support/auth-world.ts';
 import { adminConsole, oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
 
-describe('the audit log, of applications and of administration,', () => {
+describe('the audit log of applications and administration', () => {
   let world: OidcWorld;
   let admin: Awaited<ReturnType<typeof loggedIn>>;
   before(async () => {
@@ -26,8 +26,8 @@ describe('the audit log, of applications and of administration,', () => {
     return (answer.body as { data: AuditEntry[] }).data;
   }
 
-  describe('names the application that was used', () => {
-    it('our own front end for the JSON API and our pages, the client for everything at the provider', async () => {
+  describe('the application of an entry', () => {
+    it('is our own front end for the JSON API and our pages, and the client at the provider', async () => {
       const registered = await world.api.call('register', {
         body: { email: 'rosa@example.org', password, name: 'Rosa' },
       });
@@ -60,7 +60,7 @@ describe('the audit log, of applications and of administration,', () => {
       expect(await entries({ client: 'nobody' })).to.deep.equal([]);
     });
 
-    it('none for the command line and the schedules, and none that could not prove that it is the one', async () => {
+    it('is empty for the command line, the schedules, and clients that failed to authenticate', async () => {
       const user = await addUser(world, 'member');
       const [created] = await entries({ subject: user.id });
       expect(created).to.include({ action: 'user.create', reason: 'member', client_id: null, client_request_id: null });
@@ -73,7 +73,7 @@ describe('the audit log, of applications and of administration,', () => {
     });
   });
 
-  it('has the id of the caller beside ours, which callers cannot choose', async () => {
+  it("is recorded with the caller's request id beside ours, which callers can't choose", async () => {
     // the tests call from a trusted address, as the gateway does: what is the caller's stands in the second header
     const user = await addUser(world, 'member');
     const headers = { 'x-request-id': 'of-the-gateway', 'x-client-request-id': 'of-the-caller' };
@@ -93,8 +93,8 @@ describe('the audit log, of applications and of administration,', () => {
     expect(JSON.parse(line ?? '{}')).to.include({ client_request_id: 'of-the-gateway' });
   });
 
-  describe('has refused administration', () => {
-    it('by role and by scope, with who, to whom, by which application and why', async () => {
+  describe('refused administration', () => {
+    it('is recorded by role and by scope, with the actor, the subject, the application and the reason', async () => {
       const [member, other] = [await loggedIn(world, 'member'), await addUser(world, 'member')];
       const at = { params: { id: other.id } };
       const parameters = { scope: 'openid account:write', resource: 'urn:taskwire:auth' };
@@ -128,7 +128,7 @@ describe('the audit log, of applications and of administration,', () => {
       ]);
     });
 
-    it('of a service with its token', async () => {
+    it('is recorded for services and their tokens', async () => {
       const fields = { grant_type: 'client_credentials', resource: 'urn:taskwire:auth' };
       const answer = await world.api.form(
         '/oidc/token',
@@ -145,7 +145,7 @@ describe('the audit log, of applications and of administration,', () => {
       });
     });
 
-    it('counted once it comes thick', async () => {
+    it('is counted once it becomes frequent', async () => {
       const member = await loggedIn(world, 'member');
       const headers = { 'x-forwarded-for': '198.51.100.7' };
       for (let attempt = 0; attempt < 30; attempt++) {
@@ -157,7 +157,7 @@ describe('the audit log, of applications and of administration,', () => {
       expect(found[0]).to.include({ count: 10, client_id: 'first-party' });
     });
 
-    it('for every operation that needs admin, or is for our own front end alone', async () => {
+    it('is recorded for every operation that requires admin or is reserved for our own front end', async () => {
       const recorded: Omit<NewAuditEntry, 'outcome'>[] = [];
       const record = auditRefusals({ recordRefusal: async (refusal) => void recorded.push(refusal) });
       const actor: Refusal['actor'] = { kind: 'service', clientId: 'tasks', scopes: new Set() };
@@ -180,14 +180,14 @@ describe('the audit log, of applications and of administration,', () => {
     });
   });
 
-  describe('has the tokens of services', () => {
+  describe('tokens of services', () => {
     const ask = async (scope?: string, api = world.api) => {
       const fields = { grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) };
       return await api.form('/oidc/token', fields, basic(tasksClient.client_id, tasksClient.client_secret));
     };
     const issued = async () => await entries({ actor: tasksClient.client_id, action: 'token.issue' });
 
-    it('once a day for each set of scopes, whatever the replica', async () => {
+    it('are recorded once a day for each set of scopes, across replicas', async () => {
       const other = await world.replica();
       await Promise.all([ask(), ask(), ask(undefined, other.api), ask('users:read', other.api)]);
       const [entry, ...more] = await issued();
@@ -201,7 +201,7 @@ describe('the audit log, of applications and of administration,', () => {
       });
     });
 
-    it('again on the next day', async () => {
+    it('are recorded again on the next day', async () => {
       const { pool } = world.database.db;
       const other = await world.replica();
       // as if those there were had been given yesterday
@@ -214,11 +214,11 @@ describe('the audit log, of applications and of administration,', () => {
     });
   });
 
-  describe('has its own readers', () => {
+  describe('searches of the log', () => {
     const readings = async (id: string) =>
       (await entries({ actor: id, action: 'audit.read' })).map(({ reason }) => reason);
 
-    it('with what they searched for, but no address', async () => {
+    it('are recorded with the filter, but without addresses', async () => {
       const reader = await loggedIn(world, 'admin');
       await entries({}, reader.token);
       await entries({ subject: admin.id, action: 'login', ip: '192.0.2.0/24', limit: '7' }, reader.token);
@@ -234,7 +234,7 @@ describe('the audit log, of applications and of administration,', () => {
       expect(entry).to.deep.include({ subject: null, outcome: 'success', client_id: 'first-party' });
     });
 
-    it('once for all pages of a search; a cursor that was made up hides nobody', async () => {
+    it('are recorded once for all pages, and a forged cursor hides no search', async () => {
       const reader = await loggedIn(world, 'admin');
       const read = async (cursor: string | undefined, query: Record<string, string> = {}) => {
         const all = { limit: '2', ...query, ...(cursor === undefined ? {} : { cursor }) };

@@ -33,8 +33,8 @@ describe('the audit log', () => {
 
   const rows = async () => (await world.database.db.pool.query('SELECT * FROM audit_log')).rowCount;
 
-  describe('has, with who, what, to whom, from where, when and how it ended,', () => {
-    it('the log-ins that worked and those that did not', async () => {
+  describe('an entry with actor, action, subject, origin, time and outcome', () => {
+    it('records successful and failed log-ins', async () => {
       const user = await addUser(world, 'member');
       const body = { email: user.email, password };
       await world.api.call('login', { body: { ...body, password: 'a wrong one' }, headers: from });
@@ -50,7 +50,7 @@ describe('the audit log', () => {
       expect(Date.parse(worked?.at ?? '')).to.be.closeTo(Date.now(), 60_000);
     });
 
-    it('refused log-ins of accounts that are not there, and refused registrations, without their addresses', async () => {
+    it('records log-ins to unknown accounts and refused registrations without their addresses', async () => {
       const body = { email: 'nobody-at-all@example.org', password: 'a wrong one' };
       await world.api.call('login', { body, headers: { ...from, 'x-request-id': 'nobody' } });
       await world.api.call('register', {
@@ -64,7 +64,7 @@ describe('the audit log', () => {
       expect(taken).to.deep.include({ action: 'register', actor: null, subject: null, reason: 'email_taken' });
     });
 
-    it('the life of a session, with the token that came twice', async () => {
+    it('records the life of a session, including a replayed token', async () => {
       const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });
       const user = await addUser(world, 'member');
       const first = await logIn(world, user.email);
@@ -82,7 +82,7 @@ describe('the audit log', () => {
       expect(reuse).to.deep.include({ actor: null, outcome: 'failure', ...seen });
     });
 
-    it('what is done to users, with who did it and not with what they are called', async () => {
+    it('records changes of users with their actor, and without names', async () => {
       const body = { email: 'audited@example.org', password: 'Sunflower-Kettle-92', name: 'Audited', role: 'manager' };
       const made = await world.api.call('createUser', { token: admin.token, body, headers: from });
       const { id } = made.body as { id: string };
@@ -101,7 +101,7 @@ describe('the audit log', () => {
       expect(JSON.stringify(found)).not.to.match(/audited@|Other/);
     });
 
-    it('a change and its entry together, or neither', async () => {
+    it('is committed together with its change, or not at all', async () => {
       const user = await addUser(world, 'member');
       const { pool } = world.database.db;
       await pool.query(`ALTER TABLE audit_log ADD CONSTRAINT broken CHECK (action <> 'user.change') NOT VALID`);
@@ -115,7 +115,7 @@ describe('the audit log', () => {
       expect(read.body).to.include({ name: user.name, version: 1 });
     });
 
-    it("the provider's log-in, consent, codes, refreshes, reuse, revocation and log-out", async () => {
+    it("records the provider's log-in, consent, codes, refreshes, reuse, revocation and log-out", async () => {
       const browser = world.browser();
       const parameters = { scope: 'openid offline_access', prompt: 'consent' };
       const code = await world.code({ browser, parameters });
@@ -147,7 +147,7 @@ describe('the audit log', () => {
       expect(login?.ip).to.match(/^(127\.0\.0\.1|::1)$/);
     });
 
-    it('clients that the token endpoint refused', async () => {
+    it('records clients that the token endpoint refused', async () => {
       const wrong = { authorization: `Basic ${Buffer.from(`${portal.client_id}:wrong`).toString('base64')}` };
       await world.api.form('/oidc/token', { grant_type: 'client_credentials' }, { ...wrong, ...from });
       const [refused] = await entries({ action: 'token.request', subject: portal.client_id });
@@ -159,7 +159,7 @@ describe('the audit log', () => {
       });
     });
 
-    it('what the command line and the schedule do', async () => {
+    it('records actions of the command line and the schedule', async () => {
       const clients = createStoredClients(world.database.db);
       const client = { client_id: 'short-lived', secret_hash: 'x'.repeat(43), grant_types: [], grants: [] };
       const settings = {
@@ -186,8 +186,8 @@ describe('the audit log', () => {
     });
   });
 
-  describe('is appended to only', () => {
-    it('whoever asks: no UPDATE, DELETE or TRUNCATE', async () => {
+  describe('the append-only table', () => {
+    it('refuses UPDATE, DELETE and TRUNCATE from any role', async () => {
       const { pool } = world.database.db;
       const before = await rows();
       for (const statement of [
@@ -202,7 +202,7 @@ describe('the audit log', () => {
       expect(await rows()).to.equal(before);
     });
 
-    it('but retention forgets by age: addresses first, entries later, and TRUNCATE not even then', async () => {
+    it('loses addresses first and entries later to retention by age, and never accepts TRUNCATE', async () => {
       const { pool } = world.database.db;
       const old = async (age: string) => {
         const { rows: made } = await pool.query<{ id: string }>(
@@ -228,12 +228,12 @@ describe('the audit log', () => {
     });
   });
 
-  it('cannot be filled by refusals: beyond some they are counted', async () => {
-    const queueFull = await oidcWorld();
+  it('counts refusals beyond a limit instead of recording each of them', async () => {
+    const flooded = await oidcWorld();
     try {
-      const { token } = await loggedIn(queueFull, 'admin');
+      const { token } = await loggedIn(flooded, 'admin');
       const guess = async (ip: string, name = 'nobody') =>
-        await queueFull.api.call('login', {
+        await flooded.api.call('login', {
           body: { email: `${name}@example.org`, password: 'a wrong one' },
           headers: { 'x-forwarded-for': ip },
         });
@@ -241,7 +241,7 @@ describe('the audit log', () => {
       for (let count = 0; count < 60; count++) await guess('198.51.100.1');
       for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`, `nobody-${host}`);
       const failures = async () => {
-        const { rows: found } = await queueFull.database.db.pool.query<{
+        const { rows: found } = await flooded.database.db.pool.query<{
           reason: string;
           entries: number;
           times: number;
@@ -252,30 +252,30 @@ describe('the audit log', () => {
         return found;
       };
       expect(await failures()).to.deep.equal([{ reason: 'invalid_credentials', entries: 120, times: 120 }]);
-      await queueFull.service.refusalFlush.tick();
+      await flooded.service.refusalFlush.tick();
       expect(await failures()).to.deep.equal([
         { reason: 'invalid_credentials', entries: 160, times: 160 },
         { reason: 'rate_limited', entries: 1, times: 50 },
       ]);
       // what is not written yet when a process stops, is written then
       await guess('198.51.100.1');
-      await queueFull.service.refusalFlush.stop();
+      await flooded.service.refusalFlush.stop();
       expect((await failures()).at(-1)).to.deep.equal({ reason: 'rate_limited', entries: 2, times: 51 });
-      const answer = await queueFull.api.call('listAudit', { token, query: { ip: '198.51.100.0/24' } });
+      const answer = await flooded.api.call('listAudit', { token, query: { ip: '198.51.100.0/24' } });
       expect((answer.body as { data: AuditEntry[] }).data.map(({ count }) => count).slice(0, 2)).to.deep.equal([1, 50]);
     } finally {
-      await queueFull.stop();
+      await flooded.stop();
     }
   });
 
-  describe('is read', () => {
-    it('by admins only', async () => {
+  describe('reading the log', () => {
+    it('is allowed to admins only', async () => {
       const manager = await loggedIn(world, 'manager');
       expectProblem(await world.api.call('listAudit', { token: manager.token }), 'forbidden');
       expectProblem(await world.api.call('listAudit'), 'unauthenticated');
     });
 
-    it('in pages that no new entry moves', async () => {
+    it("returns pages that new entries don't shift", async () => {
       const user = await addUser(world, 'member');
       for (let count = 0; count < 4; count++) await logIn(world, user.email);
       const all = await entries({ subject: user.id });
@@ -292,7 +292,7 @@ describe('the audit log', () => {
       expect(read).to.deep.equal(all);
     });
 
-    it('by time, address, network and outcome', async () => {
+    it('filters by time, address, network and outcome', async () => {
       const user = await addUser(world, 'member');
       const attempt = async (ip: string) =>
         await world.api.call('login', { body: { email: user.email, password }, headers: { 'x-forwarded-for': ip } });

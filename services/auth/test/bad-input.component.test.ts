@@ -103,7 +103,7 @@ describe('bad input to Auth', () => {
       const fields = Object.keys(body);
       const mayBeEmpty = contract(operation).optionalBody === true;
 
-      it(`of ${operation}: what is not JSON is 400`, async () => {
+      it(`of ${operation} is answered with 400 if it is not JSON`, async () => {
         for (const broken of ['{', '{"a":}', 'name=x', '{"name":"\u0001"}']) {
           const answer = await send(operation, { body: broken });
           expect(answer.status).to.equal(400, broken);
@@ -112,13 +112,13 @@ describe('bad input to Auth', () => {
         if (!mayBeEmpty) expect((await send(operation, {})).status).to.equal(400);
       });
 
-      it(`of ${operation}: JSON that is not an object, or empty, is 422`, async () => {
+      it(`of ${operation} is answered with 422 if the JSON is not an object, or is empty`, async () => {
         for (const shape of ['null', '[]', '"text"', '1', 'true', ...(mayBeEmpty ? [] : ['{}'])]) {
           expectProblem(await send(operation, { body: shape }), 'invalid_input');
         }
       });
 
-      it(`of ${operation}: a wrong type, an empty or a far too long text is 422 and names the field`, async () => {
+      it(`of ${operation} is answered with 422 and the field's name for a wrong type, an empty or a far too long text`, async () => {
         for (const field of fields) {
           for (const wrong of [null, 1, true, {}, [], '', 'x'.repeat(5_000)]) {
             const answer = await send(operation, { body: JSON.stringify({ ...body, [field]: wrong }) });
@@ -129,14 +129,14 @@ describe('bad input to Auth', () => {
         }
       });
 
-      it(`of ${operation}: an unknown field is 422, also one that means something to JavaScript`, async () => {
+      it(`of ${operation} is answered with 422 for an unknown field, including names with a meaning in JavaScript`, async () => {
         for (const field of ['is_admin', '__proto__', 'constructor', 'toString']) {
           const text = `{${JSON.stringify(body).slice(1, -1)},${JSON.stringify(field)}:{"role":"admin"}}`;
           expectProblem(await send(operation, { body: text }), 'invalid_input');
         }
       });
 
-      it(`of ${operation}: another media type is 415`, async () => {
+      it(`of ${operation} is answered with 415 for another media type`, async () => {
         for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
           const answer = await send(operation, { body: JSON.stringify(body), headers: { 'content-type': type } });
           expect(answer.status).to.equal(415, type);
@@ -146,14 +146,14 @@ describe('bad input to Auth', () => {
         expectProblem(zipped, 'unsupported_media_type');
       });
 
-      it(`of ${operation}: more than a mebibyte is 413`, async () => {
+      it(`of ${operation} is answered with 413 beyond a mebibyte`, async () => {
         const answer = await send(operation, { body: JSON.stringify({ ...body, name: 'x'.repeat(1_100_000) }) });
         expect(answer.status).to.equal(413);
         expectProblem(answer, 'payload_too_large');
       });
     }
 
-    it('that breaks a rule of a field is 422', async () => {
+    it('is answered with 422 if it breaks a rule of a field', async () => {
       const { register: account } = good;
       const rules: [string, unknown][] = [
         ['email', 'no-at-sign'],
@@ -176,7 +176,7 @@ describe('bad input to Auth', () => {
       expectProblem(role, 'invalid_input');
     });
 
-    it('is not repeated in the answer', async () => {
+    it('is not repeated in the response', async () => {
       const secret = 'my-secret-that-is-7';
       const answer = await send('login', { body: JSON.stringify({ email: 1, password: secret, [secret]: secret }) });
       expect(
@@ -185,9 +185,9 @@ describe('bad input to Auth', () => {
     });
   });
 
-  describe('in an address', () => {
+  describe('in a URL', () => {
     for (const operation of withId) {
-      it(`of ${operation}: an id that is not a UUID is 422`, async () => {
+      it(`of ${operation} is answered with 422 for an id that is not a UUID`, async () => {
         for (const id of ['1', 'null', `${admin.id}0`, 'x'.repeat(36), '%27%20OR%201', '%00']) {
           const body = good[operation];
           const answer = await send(operation, { id, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
@@ -201,7 +201,7 @@ describe('bad input to Auth', () => {
     }
 
     for (const operation of lists) {
-      it(`of ${operation}: a cursor that is none is 400`, async () => {
+      it(`of ${operation} is answered with 400 for an invalid cursor`, async () => {
         const made = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
         const foreign = [made([1]), made(['x']), made({}), made([['a']]), made(null), made(['2020-01-01', admin.id])];
         for (const cursor of ['x', '%00', 'ä', '..', ...foreign]) {
@@ -211,7 +211,7 @@ describe('bad input to Auth', () => {
         }
       });
 
-      it(`of ${operation}: a query parameter that is wrong, unknown or sent twice is 422`, async () => {
+      it(`of ${operation} is answered with 422 for a query parameter that is invalid, unknown or repeated`, async () => {
         const wrong = ['limit=0', 'limit=101', 'limit=-1', 'limit=1.5', 'limit=x', 'limit=', 'limit=1e1', 'cursor='];
         for (const query of [...wrong, `cursor=${'x'.repeat(1_001)}`, 'page=2', 'limit=1&limit=2', 'limit[a]=1']) {
           expectProblem(await send(operation, { query: `?${query}` }), 'invalid_input');
@@ -219,19 +219,19 @@ describe('bad input to Auth', () => {
       });
     }
 
-    it('of listUsers: a role or a search that cannot be is 422', async () => {
+    it('of listUsers is answered with 422 for an impossible role or search', async () => {
       for (const query of ['role=boss', 'role=', 'q=', `q=${'x'.repeat(101)}`, 'q=%00', 'q=%20']) {
         expectProblem(await send('listUsers', { query: `?${query}` }), 'invalid_input');
       }
     });
 
-    it('of listInternalUsers: a time that is none is 422', async () => {
+    it('of listInternalUsers is answered with 422 for an invalid time', async () => {
       for (const time of ['yesterday', '2020-01-01', '2020-02-30T00:00:00Z', '2020-01-01T00:00:00', '1', '']) {
         expectProblem(await send('listInternalUsers', { query: `?updated_since=${time}` }), 'invalid_input');
       }
     });
 
-    it('that is none is 404, and another method is 405', async () => {
+    it('is answered with 404 for an unknown path and 405 for another method', async () => {
       expectProblem(await world.api.raw('/api/v1/nothing'), 'not_found');
       const answer = await world.api.raw('/api/v1/users/me', { method: 'PUT' });
       expect(answer.status).to.equal(405);
@@ -242,7 +242,7 @@ describe('bad input to Auth', () => {
 
   describe('in If-Match', () => {
     for (const operation of ['changeUser', 'deleteUser'] as const) {
-      it(`of ${operation}: what is not an entity tag is 400`, async () => {
+      it(`of ${operation} is answered with 400 if it is not an entity tag`, async () => {
         for (const tag of ['1', '"1', 'W/1', 'x'.repeat(2_000)]) {
           const body = good[operation];
           const answer = await send(operation, {
@@ -273,11 +273,11 @@ describe('bad input to Auth', () => {
       expect(answer.headers.get('www-authenticate')).to.match(/^Bearer/);
     }
 
-    it('nothing is 401 on every operation that needs a token', async () => {
+    it('is answered with 401 on every protected operation if the token is missing', async () => {
       for (const operation of guarded) await expectRefused(operation, undefined, 'unauthenticated');
     });
 
-    it('what is not a token of ours is 401 on every one', async () => {
+    it('is answered with 401 on every operation if the token is not ours', async () => {
       const now = Math.floor(Date.now() / 1000);
       const claims = { sub: admin.id, client_id: 'first-party', aud: 'urn:taskwire:auth', role: 'admin' as const };
       const sid = String(decodeJwt(admin.token)['sid']);
@@ -311,7 +311,7 @@ describe('bad input to Auth', () => {
       }
     });
 
-    it('a token of a user that never was, or of a session of somebody else, is 401', async () => {
+    it("is answered with 401 for a token of an unknown user or of another user's session", async () => {
       const other = await loggedIn(world, 'member');
       untouched = await everything();
       const claims = { client_id: 'first-party', aud: 'urn:taskwire:auth', role: 'admin' as const };
@@ -326,7 +326,7 @@ describe('bad input to Auth', () => {
       }
     });
 
-    it("the role in a token is not believed: the table's holds", async () => {
+    it('never overrides the role in the database by the role in a token', async () => {
       const member = await loggedIn(world, 'member');
       untouched = await everything();
       const { sid } = decodeJwt(member.token);
@@ -335,7 +335,7 @@ describe('bad input to Auth', () => {
       expectProblem(await world.api.call('listUsers', { token }), 'forbidden');
     });
 
-    it("a service's token is 403 where users belong, and the reverse", async () => {
+    it("is answered with 403 for a service's token on user operations, and vice versa", async () => {
       for (const operation of forUsers) {
         const body = good[operation];
         const headers = { authorization: `Bearer ${service}` };

@@ -8,7 +8,7 @@ import { pkce } from './support/browser.ts';
 import { runHere } from './support/command-line.ts';
 import { oidcWorld, type OidcWorld, type WebClient } from './support/oidc-world.ts';
 
-describe('client change', () => {
+describe('the command client change', () => {
   let world: OidcWorld;
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-client-'));
   before(async () => (world = await oidcWorld()));
@@ -34,7 +34,7 @@ describe('client change', () => {
       ])
     ).rows[0]?.settings;
 
-  it('replaces what it is given and keeps the rest: the secret, what people allowed, and their tokens', async () => {
+  it("replaces the given settings and keeps the rest: the secret, users' consents, and their tokens", async () => {
     const portal = await added('changing');
     const browser = world.browser();
     const parameters = { scope: 'openid offline_access tasks:read', prompt: 'consent', resource: tasks };
@@ -71,7 +71,7 @@ describe('client change', () => {
     ]);
   });
 
-  it('narrows what a refresh token still gives', async () => {
+  it('narrows the scopes of later refreshes', async () => {
     const portal = await added('narrowed');
     const parameters = { scope: 'openid offline_access tasks:read tasks:write', prompt: 'consent', resource: tasks };
     const { refresh_token: token } = await world.tokens({ client: portal, parameters });
@@ -81,7 +81,7 @@ describe('client change', () => {
     expect(body).to.include({ scope: 'openid offline_access tasks:read' });
   });
 
-  it('changes what people allow and what the client does in its own name apart', async () => {
+  it("changes scopes granted by users and the client's own scopes independently", async () => {
     const own = ['--own-grant', 'urn:taskwire:auth=users:read'];
     await added('both', '--grant', `${tasks}=tasks:read`, ...own);
     await client('change', '--id', 'both', '--grant', 'urn:taskwire:auth=account:read');
@@ -96,7 +96,7 @@ describe('client change', () => {
     });
   });
 
-  it('gives a client keys in place of its keys or secret', async () => {
+  it('gives a client keys in place of its keys or its secret', async () => {
     const portal = await added('keyed');
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const file = join(dir, 'keyed.jwks.json');
@@ -116,7 +116,7 @@ describe('client change', () => {
     expect(answer.status, answer.text).to.equal(200);
   });
 
-  it('changes nothing when something is wrong with it, and says what', async () => {
+  it('changes nothing if an argument is invalid, and explains the fault', async () => {
     await added('strict');
     await client('add', '--id', 'service', '--secret', '--grant', 'urn:taskwire:auth=users:read');
     const before = [await settingsOf('strict'), await settingsOf('service')];

@@ -45,7 +45,7 @@ describe("Auth's command line", () => {
     return rows;
   }
 
-  it('makes the first admin, with the password of stdin and an event, once', async () => {
+  it('creates the first admin with the password from stdin and an event, once', async () => {
     const made = await add(ann, 'taskwire-demo\n');
     expect(made).to.include({ code: 0, stderr: '' });
     expect(made.stdout).to.match(/^made admin Ann@Example\.org with id [0-9a-f-]{36}\n$/);
@@ -69,7 +69,7 @@ describe("Auth's command line", () => {
     expect(await users()).to.deep.equal([user]);
   });
 
-  it('makes nobody with an address that an account gave up and may take back, and says so', async () => {
+  it('creates no user with an address that another account may take back, and explains why', async () => {
     const before = await users();
     await database.db.pool.query(
       `INSERT INTO account_links (id, user_id, purpose, email, created_at, expires_at)
@@ -82,7 +82,7 @@ describe("Auth's command line", () => {
     expect(await users()).to.deep.equal(before);
   });
 
-  it('names all that is wrong with the arguments, and makes nobody', async () => {
+  it('names every invalid argument, and creates no user', async () => {
     const before = await users();
     const bad = await add(['--email', 'x', '--role', 'boss'], 'short');
     expect(bad.code).to.equal(2);
@@ -99,7 +99,7 @@ describe("Auth's command line", () => {
     expect(await users()).to.deep.equal(before);
   });
 
-  it('takes no password that is easy to guess, and says what to do', async () => {
+  it('rejects a weak password, and explains how to improve it', async () => {
     const before = await users();
     const weak = await add(['--email', 'weak@example.org', '--name', 'Weak', '--role', 'admin'], 'weak@example.org');
     expect(weak).to.include({ code: 1, stdout: '' });
@@ -107,7 +107,7 @@ describe("Auth's command line", () => {
     expect(await users()).to.deep.equal(before);
   });
 
-  describe('for many users', () => {
+  describe('importing users', () => {
     const importing = async (lines: unknown[]) =>
       await runHere(
         ['user', 'import'],
@@ -117,7 +117,7 @@ describe("Auth's command line", () => {
     const ann = { email: 'import-ann@example.org', name: 'Ann', role: 'member', password: 'plum-kettle-orbit' };
     const ben = { ...ann, email: 'import-ben@example.org', name: 'Ben' };
 
-    it('makes all of them in one process, and leaves those who exist as they are', async () => {
+    it('creates all of them in one process, and leaves existing users unchanged', async () => {
       expect((await importing([ann])).stdout).to.match(/^made member import-ann@example.org with id [0-9a-f-]{36}\n$/);
       const both = await importing([ann, ben]);
       expect(both).to.include({ code: 0, stderr: '' });
@@ -126,7 +126,7 @@ describe("Auth's command line", () => {
       );
     });
 
-    it('makes nobody when a line has a fault, and names line and field without showing a password', async () => {
+    it('creates no user if a line is invalid, and names line and field without showing a password', async () => {
       const cas = { ...ann, email: 'import-cas@example.org' };
       const { code, stderr } = await importing([cas, { ...cas, role: 'boss' }, 'x', { ...cas, password: 'hunter2' }]);
       expect(code).to.equal(2);
@@ -135,12 +135,12 @@ describe("Auth's command line", () => {
       expect((await importing([cas])).stdout).to.contain('made member');
     });
 
-    it('says what is missing when there is nothing on stdin', async () => {
+    it('explains an empty stdin', async () => {
       expect(await importing([])).to.deep.include({ code: 2 });
     });
   });
 
-  it('shows its usage when asked', async () => {
+  it('shows its usage on request', async () => {
     const help = await runHere(['--help'], {});
     expect(help).to.include({ code: 0, stderr: '' });
     expect(help.stdout).to.contain('user add --email');
@@ -149,11 +149,11 @@ describe("Auth's command line", () => {
     }
   });
 
-  describe('for clients', () => {
+  describe('managing clients', () => {
     const client = async (...args: string[]) => await runHere(['client', ...args], { DATABASE_URL: database.url });
     const grant = ['--grant', 'urn:taskwire:auth=users:read'];
 
-    it('adds one with a secret that is shown once and stored as a hash, lists it, gives a new secret, removes it', async () => {
+    it('adds a client with a secret that is shown once and stored as a hash, lists it, rotates the secret, and removes it', async () => {
       const added = await client('add', '--id', 'script', '--secret', ...grant);
       const secret = /^added script with the secret ([\w-]{43})\n$/.exec(added.stdout)?.[1] ?? '';
       expect(secret).to.have.length(43);
@@ -172,7 +172,7 @@ describe("Auth's command line", () => {
         expect((await client(...args, '--id', 'script')).code).to.equal(1);
     });
 
-    it('adds one for people with where they come back to, and says what is wrong with one', async () => {
+    it('adds a client for users with its redirect URIs, and explains invalid settings', async () => {
       const uri = ['--redirect-uri', 'https://portal.example.org/callback'];
       const added = await client(
         'add',
@@ -231,7 +231,7 @@ describe("Auth's command line", () => {
     });
   });
 
-  it('keeps what a client does for people apart from what it does in its own name, and lists both', async () => {
+  it("keeps and lists scopes granted by users apart from the client's own scopes", async () => {
     const client = async (...args: string[]) => await runHere(['client', ...args], { DATABASE_URL: database.url });
     const own = ['--own-grant', 'urn:taskwire:tasks=tasks:read', '--own-grant', 'urn:taskwire:auth=users:read'];
     const people = ['--redirect-uri', 'https://both.example.org/', '--grant', 'urn:taskwire:tasks=tasks:write'];
@@ -269,7 +269,7 @@ describe("Auth's command line", () => {
     await client('remove', '--id', 'both');
   });
 
-  it('rotates the signing keys, one at a time', async () => {
+  it('rotates the signing keys one at a time', async () => {
     const url = { DATABASE_URL: database.url };
     const env = { ...url, KEY_ENCRYPTION_SECRET: Buffer.alloc(32, 7).toString('base64') };
     const keys = async (...args: string[]) => await runHere(['keys', ...args], env);
@@ -281,7 +281,7 @@ describe("Auth's command line", () => {
     expect(without.stderr).to.contain('KEY_ENCRYPTION_SECRET is not set');
   });
 
-  it('says what to do when it has no database, or one that is not migrated', async () => {
+  it('explains a missing database and a missing migration', async () => {
     const args = ['user', 'add', ...ann];
     const without = await runHere(args, {}, 'taskwire-demo');
     expect(without.code).to.equal(1);

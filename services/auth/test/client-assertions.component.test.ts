@@ -21,7 +21,7 @@ describe('private_key_jwt', () => {
     await world.stop();
   });
 
-  describe('assertions of clients (RFC 7523)', () => {
+  describe('client assertions (RFC 7523)', () => {
     const issuer = 'http://localhost:8080/oidc';
     type Claims = Record<string, unknown>;
     async function assertion(claims: Claims = {}, key = serviceKey.privateKey, alg = 'ES256'): Promise<string> {
@@ -44,7 +44,7 @@ describe('private_key_jwt', () => {
         client_assertion,
       });
 
-    it('work once: of a hundred uses at once on two replicas one wins (section 3, jti)', async () => {
+    it('are accepted once: of a hundred concurrent uses on two replicas, one wins (section 3, jti)', async () => {
       const second = await world.replica();
       const proof = await assertion();
       const answers = await Promise.all(
@@ -62,13 +62,13 @@ describe('private_key_jwt', () => {
       ['of another key', async () => await assertion({}, other)],
       ['for another server', async () => await assertion({ aud: 'https://other.example/token' })],
       [
-        'for the token endpoint by its inner address',
+        'for the token endpoint by its internal URL',
         async () => await assertion({ aud: `${world.api.baseUrl}/oidc/token` }),
       ],
-      ['of somebody else', async () => await assertion({ iss: 'portal' })],
-      ['that expired', async () => await assertion({ exp: now() - 60 })],
-      ['that never expires', async () => await assertion({ exp: now() + 86_400 })],
-      ['that is not good yet', async () => await assertion({ nbf: now() + 600 })],
+      ['of another client', async () => await assertion({ iss: 'portal' })],
+      ['that have expired', async () => await assertion({ exp: now() - 60 })],
+      ['that never expire', async () => await assertion({ exp: now() + 86_400 })],
+      ['that are not valid yet', async () => await assertion({ nbf: now() + 600 })],
       ['without jti', async () => await assertion({ jti: undefined })],
       ['without a signature', async () => `${btoa('{"alg":"none"}')}.${(await assertion()).split('.')[1]}.`],
       [
@@ -82,14 +82,14 @@ describe('private_key_jwt', () => {
       ],
     ];
     for (const [what, make] of wrong) {
-      it(`${what} prove nothing`, async () => {
+      it(`${what} are rejected`, async () => {
         const answer = await ask(await make());
         expect([400, 401]).to.include(answer.status);
         expect(answer.body).not.to.have.property('access_token');
       });
     }
 
-    it('that are huge or malformed are refused quickly', async () => {
+    it('that are huge or malformed are rejected quickly', async () => {
       for (const text of ['x', 'a.b.c', '.'.repeat(1_000), `${'A'.repeat(10_000)}.e30.x`, 'x'.repeat(15_000)]) {
         expect((await ask(text)).status, text.slice(0, 10)).to.be.oneOf([400, 401]);
       }
@@ -99,7 +99,7 @@ describe('private_key_jwt', () => {
       }
     });
 
-    it('cannot be replaced by a secret, nor a secret by the name of the client', async () => {
+    it("can't be replaced by a secret, nor a secret by the client's name", async () => {
       const answer = await world.api.form(
         '/oidc/token',
         { grant_type: 'client_credentials' },

@@ -22,7 +22,7 @@ async function migrationsBefore(folder: string): Promise<MigrationSource[]> {
   return migrations.map((source) => (source === own ? { ...own, directory: pathToFileURL(`${folder}/`) } : source));
 }
 
-describe('A database from before the scopes told reading from writing', () => {
+describe('the migration to scopes that separate reading from writing', () => {
   let database: TestDatabase;
   let folder: string;
   const user = '019aa1b2-0000-7000-8000-000000000001';
@@ -102,7 +102,7 @@ describe('A database from before the scopes told reading from writing', () => {
     return rows[0].settings;
   }
 
-  it('has clients for people with the finer scopes', async () => {
+  it('gives clients for users the finer scopes', async () => {
     expect((await settingsOf('portal')).grants).to.deep.equal([
       { audience: 'urn:taskwire:auth', scopes: ['account:read', 'account:write'] },
       { audience: 'urn:taskwire:tasks', scopes: ['tasks:read', 'tasks:write'] },
@@ -110,21 +110,21 @@ describe('A database from before the scopes told reading from writing', () => {
     ]);
   });
 
-  it('has clients for themselves without scopes of people, which never opened anything to them', async () => {
+  it('takes scopes of users, which never had an effect, from clients that act for themselves', async () => {
     expect((await settingsOf('reporter')).grants).to.deep.equal([
       { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
     ]);
     expect((await settingsOf('bare')).grants).to.deep.equal([]);
   });
 
-  it('keeps what a client for both can do, each in its own list', async () => {
+  it('keeps the scopes of a client for both, each in its own list', async () => {
     expect((await settingsOf('both')).grants).to.deep.equal([
       { audience: 'urn:taskwire:auth', scopes: ['account:read', 'account:write'], own_scopes: ['users:read'] },
       { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'], own_scopes: ['tasks:read'] },
     ]);
   });
 
-  it('has no client with a fault but one that people were never to allow what it asks for', async () => {
+  it('leaves no client with a fault, except one that users were never allowed to grant its scopes', async () => {
     for (const [id] of given) {
       expect(
         scopeFaults(await settingsOf(id)).map(({ path }) => path.join('.')),
@@ -133,14 +133,14 @@ describe('A database from before the scopes told reading from writing', () => {
     }
   });
 
-  it('has ended what people allowed by the old names, so that they are asked again, and nothing else', async () => {
+  it('ends consents to the old scope names, so that users are asked again, and nothing else', async () => {
     const { rows } = await database.db.pool.query<{ id: string; end_reason: string | null }>(
       'SELECT id, end_reason FROM sessions ORDER BY id',
     );
     expect(rows.map(({ end_reason: reason }) => reason)).to.deep.equal(['revoked', 'revoked', null, null]);
   });
 
-  it('shows the log-ins of browsers that were there', async () => {
+  it('keeps existing browser log-ins visible', async () => {
     const { rows } = await database.db.pool.query('SELECT uid, user_id, ip FROM browser_logins');
     expect(rows).to.deep.equal([{ uid: 'a browser', user_id: user, ip: null }]);
   });

@@ -13,7 +13,7 @@ const worker = {
 };
 const now = () => Math.floor(Date.now() / 1000);
 
-describe('Clients that cannot authenticate', () => {
+describe('clients that fail to authenticate', () => {
   let world: AuthWorld;
   before(async () => {
     world = await authWorld({ OIDC_CLIENTS: JSON.stringify([worker]) }, { passwords: cheapPasswords() });
@@ -61,13 +61,13 @@ describe('Clients that cannot authenticate', () => {
     ['an assertion for another server', async () => await assertion({ aud: 'https://x' }), /audience/],
     ['an assertion without jti', async () => await assertion({ jti: undefined }), /jti/],
     [
-      'an assertion that lives for a day',
+      'an assertion with a lifetime of a day',
       async () => await assertion({ exp: now() + 86_400 }),
       /^the assertion lives too long$/,
     ],
   ];
   for (const [what, make, reason, detail] of refusals) {
-    it(`are refused with ${what}, which is named in the log and the audit log, and not to the caller`, async () => {
+    it(`are refused with ${what}, for a reason that the logs name and the response does not`, async () => {
       const logged = world.logLines.length;
       const answer = await ask(await make());
       expect(answer.body).to.deep.equal({
@@ -88,7 +88,7 @@ describe('Clients that cannot authenticate', () => {
     });
   }
 
-  it('are told apart at introspection too: with the wrong kind of proof, or unknown', async () => {
+  it('are distinguished at introspection too: wrong method or unknown client', async () => {
     const tries: [Record<string, string>, string][] = [
       [basic('worker', 'x'.repeat(32)), 'the client is registered to authenticate with an assertion by its key'],
       [basic('nobody', 'x'.repeat(32)), 'no client has this id'],

@@ -6,7 +6,7 @@ import { budget, deviceOf, forwarded, guessingWorld, type GuessingWorld } from '
 type Session = { access_token: string };
 const newPassword = 'Sunflower-Kettle-92';
 
-describe('devices and networks that an account knows', () => {
+describe('known devices and networks of an account', () => {
   let world: GuessingWorld;
   before(async () => {
     world = await guessingWorld();
@@ -37,8 +37,8 @@ describe('devices and networks that an account knows', () => {
     expectProblem(await world.attempt(email, { ip: home, password: given, cookie: stolen }), 'rate_limited');
   }
 
-  describe('are worth nothing', () => {
-    it('after a change of the password, save where it was changed', async () => {
+  describe('the end of an access period', () => {
+    it('forgets them after a change of password, except where it was changed', async () => {
       const owner = await attacked();
       const office = world.freshIp();
       const body = { current_password: password, new_password: newPassword };
@@ -52,7 +52,7 @@ describe('devices and networks that an account knows', () => {
       expect((await world.attempt(owner.email, elsewhere)).status).to.equal(200);
     });
 
-    it('after a reset by mail, save in the network of the reset', async () => {
+    it('forgets them after a reset by mail, except the network of the reset', async () => {
       const owner = await attacked();
       const hotel = world.freshIp();
       await world.reset(owner, newPassword, hotel);
@@ -60,7 +60,7 @@ describe('devices and networks that an account knows', () => {
       expect((await world.attempt(owner.email, { ip: hotel, password: newPassword })).status).to.equal(200);
     });
 
-    it('after logging out everywhere, also where that was done', async () => {
+    it('forgets them after logging out everywhere, including where that was done', async () => {
       const owner = await attacked();
       const { token, stolen, home } = owner;
       const headers = { ...forwarded(home), cookie: stolen };
@@ -68,7 +68,7 @@ describe('devices and networks that an account knows', () => {
       await expectWorthless(owner, password);
     });
 
-    it('after a demotion', async () => {
+    it('forgets them after a demotion', async () => {
       const [owner, admin] = [await attacked('admin'), await loggedIn(world, 'admin')];
       const body = { role: 'member' };
       const demoted = await world.api.call('changeUser', { token: admin.token, params: { id: owner.id }, body });
@@ -76,7 +76,7 @@ describe('devices and networks that an account knows', () => {
       await expectWorthless(owner, password);
     });
 
-    it('after the deletion, also for whoever registers with the address later', async () => {
+    it('forgets them after the deletion, also for a later account with the same address', async () => {
       const owner = await attacked();
       const { id, email, token } = owner;
       expect((await world.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
@@ -88,7 +88,7 @@ describe('devices and networks that an account knows', () => {
     });
   });
 
-  it('guesses of somebody with many devices are those of one, and the owner goes on at home', async () => {
+  it("share one budget of guesses over all devices of one caller, and keep the owner's access at home", async () => {
     const owner = await addUser(world, 'member');
     const home = world.freshIp();
     const cookies: string[] = [];
@@ -112,7 +112,7 @@ describe('devices and networks that an account knows', () => {
     expectProblem(await world.attempt(owner.email, { ip: world.freshIp(), password, cookie }), 'rate_limited');
   });
 
-  it('a right log-in with a device takes back its own attempt, and no failure of another device', async () => {
+  it('get their own attempt refunded by a correct log-in, and no failure of another device', async () => {
     const owner = await addUser(world, 'member');
     const login = async (cookie?: string) =>
       await world.attempt(owner.email, { ip: world.freshIp(), password, ...(cookie === undefined ? {} : { cookie }) });
@@ -125,7 +125,7 @@ describe('devices and networks that an account knows', () => {
     expect((await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen })).status).to.equal(429);
   });
 
-  it('are looked up with the same statements for an account that is there, was deleted, or never was', async () => {
+  it('are looked up with the same statements for an existing, a deleted and an unknown account', async () => {
     const [owner, gone] = [await addUser(world, 'member'), await loggedIn(world, 'member')];
     const { token, id } = gone;
     expect((await world.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);

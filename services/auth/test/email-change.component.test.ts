@@ -5,7 +5,7 @@ import { expectProblem } from './support/api.ts';
 import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
 import { emailChanges, mover, type Mover } from './support/email-changes.ts';
 
-describe('another e-mail address', () => {
+describe('a change of e-mail address', () => {
   let world: AccountWorld;
   let person: Mover;
   before(async () => {
@@ -27,8 +27,8 @@ describe('another e-mail address', () => {
       await world.rows<{ type: string }>(`SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`, [userId])
     ).map(({ type }) => type);
 
-  describe('is asked for', () => {
-    it('with the current password, without which nothing is mailed or changed', async () => {
+  describe('the request', () => {
+    it('requires the current password, and otherwise mails and changes nothing', async () => {
       const before = await eventsOf(person.id);
       const body = { email: fresh('thief') };
       const params = { id: person.id };
@@ -44,7 +44,7 @@ describe('another e-mail address', () => {
         .and.not.have.property('pending_email');
     });
 
-    it('so often with a wrong password, as a log-in is tried', async () => {
+    it('counts wrong passwords as failed log-ins', async () => {
       const statuses: number[] = [];
       for (let count = 0; count < 4; count++) statuses.push((await request(person, fresh('x'), 'a guess')).status);
       expect(statuses).to.deep.equal([422, 422, 422, 429]);
@@ -52,7 +52,7 @@ describe('another e-mail address', () => {
       expect(await logInAs(person.email)).to.equal(429);
     });
 
-    it('with the password also by an admin, for their own address', async () => {
+    it('requires the password from admins for their own address too', async () => {
       const admin = await loggedIn(world, 'admin');
       const answer = await world.api.call('changeUser', {
         token: admin.token,
@@ -62,7 +62,7 @@ describe('another e-mail address', () => {
       expectProblem(answer, 'current_password_required');
     });
 
-    it('without it for another spelling, which needs no confirmation', async () => {
+    it('requires no password and no confirmation for another spelling of the address', async () => {
       const body = { email: person.email.toUpperCase() };
       const answer = await world.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
       expect(answer.body).to.include({ email: person.email.toUpperCase(), version: 2 });
@@ -70,14 +70,14 @@ describe('another e-mail address', () => {
       expect(await eventsOf(person.id)).not.to.include('auth.account.email_change_requested');
     });
 
-    it('and not got when it has an account, which tells no more than registering does', async () => {
+    it('is refused for an address with an account, and reveals no more than registration does', async () => {
       const other = await addUser(world, 'member');
       expectProblem(await request(person, other.email.toUpperCase()), 'email_taken');
       // nothing is told to who does not know the password
       expectProblem(await request(person, other.email, 'a guess'), 'wrong_password');
     });
 
-    it('five times an hour by one account, whatever the addresses', async () => {
+    it('is limited to five an hour for one account, whatever the addresses', async () => {
       for (let count = 0; count < 5; count++) expect((await request(person, fresh(`n${count}`))).status).to.equal(200);
       const refused = await request(person, fresh('n5'));
       expectProblem(refused, 'rate_limited');
@@ -85,8 +85,8 @@ describe('another e-mail address', () => {
     });
   });
 
-  describe('that is pending', () => {
-    it('changes nothing: log-in and resets go by the old one', async () => {
+  describe('the pending address', () => {
+    it('changes nothing yet: log-in and resets use the old address', async () => {
       const wanted = fresh('new');
       const answer = await request(person, wanted);
       expect(answer.status).to.equal(200);
@@ -104,7 +104,7 @@ describe('another e-mail address', () => {
       ]);
     });
 
-    it('is mailed a link, which says who asked when, in an event of its own with no address', async () => {
+    it('is mailed a link with the requester and the time, by an event of its own without addresses', async () => {
       const wanted = fresh('linked');
       const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/140.0 <b>x</b>' };
       await world.api.call('changeUser', {
@@ -126,7 +126,7 @@ describe('another e-mail address', () => {
       expect(Object.keys(rest)).to.deep.equal(['expires_at']);
     });
 
-    it('is seen by the user and by admins, and not by managers or services', async () => {
+    it('is visible to the user and to admins, and not to managers or services', async () => {
       await request(person, fresh('seen'));
       const read = async (token: string) =>
         (await world.api.call('getUser', { token, params: { id: person.id } })).body as User;
@@ -140,7 +140,7 @@ describe('another e-mail address', () => {
       expect(seen.text).not.to.include('pending_email');
     });
 
-    it('ends with a newer one, and with the present address', async () => {
+    it('is replaced by a newer request, and cancelled by the current address', async () => {
       await request(person, fresh('first'));
       const first = await tokenFor(person.id, 'confirm_email', fresh('first'));
       await request(person, fresh('second'));
@@ -169,13 +169,13 @@ describe('another e-mail address', () => {
         end: async () => await world.api.call('logoutEverywhere', { token: person.token }),
         says: 'All sessions of the account were ended',
       },
-      'the account': {
+      'a deletion of the account': {
         end: async () => await world.api.call('deleteUser', { token: person.token, params: { id: person.id } }),
         says: 'The account was deleted',
       },
     };
     for (const [name, { end, says }] of Object.entries(endings)) {
-      it(`ends with ${name}`, async () => {
+      it(`is cancelled by ${name}`, async () => {
         await request(person, fresh('pending'));
         const token = await tokenFor(person.id, 'confirm_email', fresh('pending'));
         await end();
@@ -185,7 +185,7 @@ describe('another e-mail address', () => {
       });
     }
 
-    it('ends with its time, which is a version of the user', async () => {
+    it('expires, with a new version of the user', async () => {
       await request(person, fresh('late'));
       const token = await tokenFor(person.id, 'confirm_email', fresh('late'));
       await world.service.accountSchedule.tick();
@@ -201,8 +201,8 @@ describe('another e-mail address', () => {
     });
   });
 
-  describe('takes effect by its link', () => {
-    it('used by who is logged in: it is verified, the new log-in, and the session goes on', async () => {
+  describe('the link', () => {
+    it('verifies the address and makes it the new log-in, while the session continues', async () => {
       const wanted = fresh('Fresh');
       await request(person, wanted);
       const token = await tokenFor(person.id, 'confirm_email', wanted);
@@ -219,7 +219,7 @@ describe('another e-mail address', () => {
       expect(actions).to.include.members(['email.change.request', 'email.change', 'email.verify']);
     });
 
-    it('of any number of uses once, and to all of them alike', async () => {
+    it('takes effect once for any number of uses, all with the same response', async () => {
       await request(person, fresh('once'));
       const token = await tokenFor(person.id, 'confirm_email', fresh('once'));
       const uses = Array.from({ length: 20 }, async () => await confirm(token, { as: person.token }));
@@ -231,7 +231,7 @@ describe('another e-mail address', () => {
       expect(told).to.have.length(1);
     });
 
-    it('and the old one is mailed a link that undoes it for a week', async () => {
+    it('mails the old address a link that undoes the change for a week', async () => {
       await move(person, fresh('told'));
       const event = (await world.linkEvents(person.id)).at(-1);
       expect(event?.type).to.equal('auth.account.email_changed');
@@ -241,7 +241,7 @@ describe('another e-mail address', () => {
       expect(Date.parse(answer.expires_at) - Date.now()).to.be.within(604_700_000, 604_800_000);
     });
 
-    it('and not for somebody who only reads its mails: they would adopt the account of a stranger', async () => {
+    it("is refused to a visitor who only reads the new mailbox, and would adopt a stranger's account", async () => {
       const wanted = fresh('victim');
       await request(person, wanted);
       const token = await tokenFor(person.id, 'confirm_email', wanted);
@@ -264,7 +264,7 @@ describe('another e-mail address', () => {
       expect(await me(person)).to.include({ email: wanted });
     });
 
-    it('on a device that has logged in to the account', async () => {
+    it('works on a device that has logged in to the account', async () => {
       const login = await world.logIn(person.email, password);
       const [cookie = ''] = login.headers.getSetCookie().map((header) => header.split(';')[0] ?? '');
       const other = await mover(world);
@@ -275,7 +275,7 @@ describe('another e-mail address', () => {
       expect((await confirm(token, { cookie })).status).to.equal(204);
     });
 
-    it('unless another account was faster: then the link has ended, and says no more than that', async () => {
+    it('ends without further detail if another account was faster', async () => {
       const wanted = fresh('raced');
       await request(person, wanted);
       const token = await tokenFor(person.id, 'confirm_email', wanted);
@@ -290,7 +290,7 @@ describe('another e-mail address', () => {
       expect(await logInAs(person.email)).to.equal(200);
     });
 
-    it('for one of two accounts that wait for the same one', async () => {
+    it('works for one of two accounts that wait for the same address', async () => {
       const wanted = fresh('shared');
       const rival = await mover(world);
       await request(person, wanted);
@@ -307,8 +307,8 @@ describe('another e-mail address', () => {
     });
   });
 
-  describe('that an admin asks for', () => {
-    it('is confirmed by the new one, which may have lost the password, and the old one is told', async () => {
+  describe("an admin's request", () => {
+    it('is confirmed from the new mailbox without a password, and the old address is notified', async () => {
       const admin = await loggedIn(world, 'admin');
       const wanted = fresh('helped');
       const answer = await world.api.call('changeUser', {
@@ -325,7 +325,7 @@ describe('another e-mail address', () => {
       await tokenFor(person.id, 'undo_email', person.email);
     });
 
-    it('is refused to everybody else', async () => {
+    it("is refused to users who aren't admins", async () => {
       for (const role of ['member', 'manager'] as const) {
         const { token } = await loggedIn(world, role);
         const body = { email: fresh('stolen'), current_password: password };
@@ -335,7 +335,7 @@ describe('another e-mail address', () => {
     });
   });
 
-  it('is in no event and no log line', async () => {
+  it('appears in no event and no log line', async () => {
     const wanted = fresh('nowhere');
     await move(person, wanted);
     await logIn(world, wanted);

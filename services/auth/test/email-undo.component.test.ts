@@ -4,7 +4,7 @@ import { expectProblem } from './support/api.ts';
 import { loggedIn, password } from './support/auth-world.ts';
 import { emailChanges, mover, type Mover } from './support/email-changes.ts';
 
-describe('a change of address that is undone', () => {
+describe('undoing a change of address', () => {
   let world: AccountWorld;
   let person: Mover;
   before(async () => {
@@ -32,7 +32,7 @@ describe('a change of address that is undone', () => {
       [person.id],
     );
 
-  it('gives the address back although the thief has another password, ends all they had, and leads to a new password', async () => {
+  it("restores the address although the thief set a password, ends the thief's access, and leads to a new password", async () => {
     const undoing = await move(person, fresh('thief'));
     const body = { current_password: password, new_password: newPassword };
     const thief = (await world.api.call('changePassword', { token: person.token, body })).body as {
@@ -63,7 +63,7 @@ describe('a change of address that is undone', () => {
     expect(mine).to.include({ email: person.email, email_verified: true }).and.not.have.property('pending_email');
   });
 
-  it('ends within a second everywhere: the services hear of it by an event', async () => {
+  it('reaches every service within a second by an event', async () => {
     await undo(await move(person, fresh('away')));
     const events = await world.rows<{ type: string }>(
       `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id DESC LIMIT 3`,
@@ -76,7 +76,7 @@ describe('a change of address that is undone', () => {
     ]);
   });
 
-  it('is undone by the first address although there were more: from a over b to c, and back', async () => {
+  it('works from the first of several addresses: a to b to c, and back to a', async () => {
     const fromA = await move(person, fresh('b'));
     const fromB = await move(person, fresh('c'));
     expect((await undo(fromA)).status).to.equal(204);
@@ -86,7 +86,7 @@ describe('a change of address that is undone', () => {
     expect(await emailOf(person.id)).to.equal(person.email);
   });
 
-  it('is undone by the first address also after the second has undone the last change', async () => {
+  it('works from the first address even after the second has undone the last change', async () => {
     const fromA = await move(person, fresh('b'));
     const fromB = await move(person, fresh('c'));
     expect((await undo(fromB)).status).to.equal(204);
@@ -95,7 +95,7 @@ describe('a change of address that is undone', () => {
     expect(await emailOf(person.id)).to.equal(person.email);
   });
 
-  it('is over when the owner moves back by hand: the address in between cannot undo that', async () => {
+  it('is impossible from an address in between after the owner has moved back manually', async () => {
     await move(person, fresh('b'));
     expect((await request(person, person.email)).status).to.equal(200);
     const back = await tokenFor(person.id, 'confirm_email', person.email);
@@ -110,7 +110,7 @@ describe('a change of address that is undone', () => {
     expect((await register(fresh('b'))).status).to.equal(201);
   });
 
-  it('is done once: a second press of the button is no failure, and changes nothing', async () => {
+  it('happens once: pressing the button again reports no error and changes nothing', async () => {
     const undoing = await move(person, fresh('twice'));
     const answers = await Promise.all(Array.from({ length: 10 }, async () => await undo(undoing)));
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
@@ -126,8 +126,8 @@ describe('a change of address that is undone', () => {
     expect(await me(person)).to.include({ email: fresh('kept') });
   });
 
-  describe('can be, because the old address', () => {
-    it('belongs to nobody else meanwhile: not by registering, by an admin, or by a change', async () => {
+  describe('the old address', () => {
+    it('is reserved meanwhile against registration, creation by an admin, and changes of other users', async () => {
       const undoing = await move(person, fresh('new'));
       const taken = person.email.toUpperCase();
       expectProblem(await register(taken), 'email_taken');
@@ -142,7 +142,7 @@ describe('a change of address that is undone', () => {
       expect((await undo(undoing)).status).to.equal(204);
     });
 
-    it('is kept from a change that was asked for before it was reserved', async () => {
+    it('is protected from a change that was requested before the reservation', async () => {
       const other = await mover(world);
       await request(other, fresh('x'));
       const waiting = await tokenFor(other.id, 'confirm_email', fresh('x'));
@@ -152,13 +152,13 @@ describe('a change of address that is undone', () => {
       expect(await emailOf(other.id)).to.equal(other.email);
     });
 
-    it('is free only after a week', async () => {
+    it('becomes available only after a week', async () => {
       await move(person, fresh('moved'));
       await aWeekLater();
       expect((await register(person.email)).status).to.equal(201);
     });
 
-    it('cannot be registered in the moment in which it is given up', async () => {
+    it("can't be registered at the moment at which the account leaves it", async () => {
       for (let round = 0; round < 10; round++) {
         const one = await mover(world);
         await request(one, `race-${one.id}@example.org`);
@@ -174,7 +174,7 @@ describe('a change of address that is undone', () => {
       }
     });
 
-    it('stays reserved when the account is deleted, and can undo again once it is restored', async () => {
+    it('stays reserved after the account is deleted, and can undo the change once the account is restored', async () => {
       const undoing = await move(person, fresh('deleted'));
       await world.api.call('deleteUser', { token: person.token, params: { id: person.id } });
       expect(detailOf(await undo(undoing))).to.include('The account was deleted');

@@ -21,13 +21,13 @@ function faultsOf(more: Record<string, string>): string {
 }
 
 describe("Auth's environment", () => {
-  it('needs the database, the broker and the key secret; the rest has defaults', () => {
+  it('requires the database, the broker and the key secret, and has defaults for the rest', () => {
     expect(readEnv(env, good)).to.include({ PORT: 3001, ISSUER: 'http://localhost:8080/oidc', PROCESS_ROLE: 'all' });
     const missing = faultsOf({ DATABASE_URL: '', AMQP_URL: '', KEY_ENCRYPTION_SECRET: '' });
     for (const name of Object.keys(good)) expect(missing).to.contain(`${name} is not set`);
   });
 
-  it('takes 32 bytes of base64 as the key secret, and repeats it in no fault', () => {
+  it('accepts 32 bytes of base64 as the key secret, and never repeats it in an error', () => {
     expect(readEnv(env, good).KEY_ENCRYPTION_SECRET).to.deep.equal(Buffer.alloc(32, 1));
     for (const text of ['changeme', Buffer.alloc(16, 1).toString('base64'), Buffer.alloc(33, 1).toString('base64')]) {
       expect(faultsOf({ KEY_ENCRYPTION_SECRET: text }))
@@ -36,7 +36,7 @@ describe("Auth's environment", () => {
     }
   });
 
-  it('lets nobody be restored after they were erased', () => {
+  it('allows no restore period that outlasts the erasure', () => {
     const days = (restore: string, erase: string) =>
       faultsOf({ RESTORE_DELETED_USERS_DAYS: restore, ERASE_DELETED_USERS_DAYS: erase });
     expect(days('8', '7')).to.contain('RESTORE_DELETED_USERS_DAYS: must be at most ERASE_DELETED_USERS_DAYS');
@@ -47,7 +47,7 @@ describe("Auth's environment", () => {
     expect(days('-1', '7')).to.contain('RESTORE_DELETED_USERS_DAYS: must be at least 0');
   });
 
-  it('reads clients, and refuses what is no client', () => {
+  it('reads clients and rejects invalid ones', () => {
     const clients = (...list: unknown[]) => ({ OIDC_CLIENTS: JSON.stringify(list) });
     expect(readEnv(env, { ...good, ...clients(client) }).OIDC_CLIENTS[0]).to.deep.include({
       ...client,

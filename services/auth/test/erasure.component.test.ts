@@ -14,7 +14,7 @@ import {
 type InternalUser = User & { is_deleted: boolean };
 type Page = { data: InternalUser[]; next_cursor: string | null };
 
-describe('erasing what is personal', () => {
+describe('erasure of personal data', () => {
   let world: AuthWorld;
   let admin: Awaited<ReturnType<typeof loggedIn>>;
   before(async () => {
@@ -38,7 +38,7 @@ describe('erasing what is personal', () => {
   const internal = async (query: Record<string, string>) =>
     (await world.api.call('listInternalUsers', { token: await serviceToken(world), query })).body as Page;
 
-  it('forgets name and address of a deleted user after thirty days, and not before', async () => {
+  it('erases name and address of a deleted user after thirty days, and not before', async () => {
     const [old, young, living] = [
       await addUser(world, 'member', { email: 'gone.person@example.org', name: 'Gone Person' }),
       await addUser(world, 'member'),
@@ -65,7 +65,7 @@ describe('erasing what is personal', () => {
     expect(links.rows.map((row) => row.user_id)).to.deep.equal([young.id, living.id]);
   });
 
-  it('leaves a tombstone with a new version and a later time, so that services that look for changes find it', async () => {
+  it('leaves a tombstone with a new version and a later time, which services find by their queries for changes', async () => {
     const user = await addUser(world, 'manager');
     await remove(user.id);
     const [before] = (await internal({ updated_since: user.updated_at, limit: '100' })).data.filter(
@@ -87,7 +87,7 @@ describe('erasing what is personal', () => {
     expect(still?.version).to.equal(3);
   });
 
-  it('leaves nothing of the person in any table, and the address to whoever registers it next', async () => {
+  it('leaves no data of the user in any table, and releases the address for registration', async () => {
     const account = { email: 'Forget.Me@example.org', password, name: 'Forgetta Meyer' };
     const { id } = (await world.api.call('register', { body: account })).body as { id: string };
     await world.api.call('login', { body: { email: account.email, password }, headers: { 'user-agent': 'Hers/1' } });
@@ -114,7 +114,7 @@ describe('erasing what is personal', () => {
     expect((await world.api.call('register', { body: account })).status).to.equal(201);
   });
 
-  it('records who was erased, and forgets where from people came, after the time that was set', async () => {
+  it('records the erasure, and erases origins after the configured time', async () => {
     const user = await addUser(world, 'member');
     await remove(user.id);
     await later(user.id, 31);
@@ -146,7 +146,7 @@ describe('erasing what is personal', () => {
     ]);
   });
 
-  it('takes many in batches, and two replicas take each user once', async () => {
+  it('works in batches, and two replicas erase each user once', async () => {
     const { pool } = world.database.db;
     await pool.query(
       `INSERT INTO users (id, email, name, role, email_verified, created_at, updated_at, deleted_at)

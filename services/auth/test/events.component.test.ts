@@ -48,7 +48,7 @@ describe('events of Auth', () => {
     });
   }
 
-  it('tell of registering, changing and deleting, in order, with the time of the version', async () => {
+  it('report registration, change and deletion in order, with the time of the version', async () => {
     const admin = await loggedIn(world, 'admin');
     const made = await world.api.call('register', {
       body: { email: 'told@example.org', password, name: 'Told' },
@@ -79,7 +79,7 @@ describe('events of Auth', () => {
     expect(told[0]?.delivery.correlationId).to.equal('request-of-told');
   });
 
-  it('are not made by what changes nothing, or is refused', async () => {
+  it('are not published by a no-op or a refusal', async () => {
     const admin = await loggedIn(world, 'admin');
     const user = await addUser(world, 'member');
     const params = { id: user.id };
@@ -95,13 +95,13 @@ describe('events of Auth', () => {
     expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal(['auth.user.created', 'auth.user.changed']);
   });
 
-  it('say no more than who and when: neither names nor addresses nor secrets', async () => {
+  it("contain only the user's id and a time: no names, addresses or secrets", async () => {
     const user = await loggedIn(world, 'member');
     const [created] = await eventsOf(user.id, 1);
     expect(Object.keys(created?.payload ?? {}).toSorted()).to.deep.equal(['timestamp', 'user_id']);
   });
 
-  it('wait while the broker is away, and requests still succeed', async () => {
+  it('wait while the broker is unavailable, and requests still succeed', async () => {
     const away = await world.replica({ AMQP_URL: 'amqp://auth:auth@127.0.0.1:1/%2F', PROCESS_ROLE: 'api' });
     const made = await away.api.call('register', {
       body: { email: 'waiting@example.org', password, name: 'Waiting' },

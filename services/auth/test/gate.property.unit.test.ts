@@ -69,12 +69,12 @@ async function play(
 
 const nothing = () => undefined;
 
-describe('the gate before password hashes, whatever comes', function () {
+describe('the gate before password hashes, under random load', function () {
   this.timeout(propertyTimeoutMs);
   const property = async (check: (size: { concurrency: number; queue: number }, given: Step[]) => Promise<void>) =>
     await fc.assert(fc.asyncProperty(sizes, steps, check), propertyRuns({ test: 100, drill: 10_000 }));
 
-  it('keeps its bounds, and leaves no place empty while somebody waits', async () => {
+  it('keeps its bounds, and leaves no place unused while a call waits', async () => {
     await property(async (size, given) => {
       await play(size, given, ({ jobs, gate }) => {
         expect(gate.running()).to.equal(jobs.filter(({ state }) => state === 'running').length);
@@ -86,7 +86,7 @@ describe('the gate before password hashes, whatever comes', function () {
     });
   });
 
-  it('serves or refuses everybody once, a refusal with the time to come back', async () => {
+  it('serves or refuses every call once, each refusal with a time to retry', async () => {
     await property(async (size, given) => {
       const { jobs } = await play(size, given, nothing);
       for (const { state, refusal } of jobs) {
@@ -98,7 +98,7 @@ describe('the gate before password hashes, whatever comes', function () {
     });
   });
 
-  it('serves a source in the order of coming, and none twice while another of its class waits', async () => {
+  it('serves a source in order of arrival, and never twice while another of its class waits', async () => {
     await property(async (size, given) => {
       const { starts } = await play(size, given, nothing);
       for (const [index, { job, waiting }] of starts.entries()) {
@@ -116,7 +116,7 @@ describe('the gate before password hashes, whatever comes', function () {
     });
   });
 
-  it('serves known callers and strangers alternately while both wait', async () => {
+  it('alternates between known and unknown callers while both wait', async () => {
     await property(async (size, given) => {
       const { starts } = await play(size, given, nothing);
       for (const [index, { job, waiting }] of starts.entries()) {
@@ -129,7 +129,7 @@ describe('the gate before password hashes, whatever comes', function () {
     });
   });
 
-  it('refuses whoever has more than their part of a full queue, and nobody else', async () => {
+  it('refuses only sources with more than their share of a full queue', async () => {
     await property(async (size, given) => {
       await play(size, given, ({ before, arrived }) => {
         if (arrived === undefined) return;

@@ -18,7 +18,7 @@ function work() {
 const settled = async () => await new Promise((resolve) => setImmediate(resolve));
 
 describe('the gate before password hashes', () => {
-  it('lets so many run, so many wait, and refuses the next at once', async () => {
+  it('runs and queues limited numbers of calls, and refuses the next at once', async () => {
     const gate = createGate({ concurrency: 2, queue: 2 });
     const works = Array.from({ length: 5 }, work);
     const results = works.map(({ run }) => gate.run(run));
@@ -31,7 +31,7 @@ describe('the gate before password hashes', () => {
     expect([gate.running(), gate.waiting()]).to.deep.equal([0, 0]);
   });
 
-  it('serves in the order of coming, and goes on after a failure', async () => {
+  it('serves in order of arrival, and continues after a failure', async () => {
     const gate = createGate({ concurrency: 1, queue: 10 });
     const [first, second, third] = [work(), work(), work()];
     const results = [first, second, third].map(({ run }) => gate.run(run));

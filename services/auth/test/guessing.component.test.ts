@@ -20,7 +20,7 @@ describe('guessing at one account from many addresses', () => {
   const attempt: GuessingWorld['attempt'] = async (...given) => await world.attempt(...given);
   const attack: GuessingWorld['attack'] = async (...given) => await world.attack(...given);
 
-  it('a thousand addresses have ten guesses in a window between them; the owner goes on where they are known', async () => {
+  it('allows a thousand addresses ten guesses per window in total, while the owner keeps access from known places', async () => {
     const owner = await addUser(world, 'member');
     const home = freshIp();
     const first = await attempt(owner.email, { ip: home, password });
@@ -35,7 +35,7 @@ describe('guessing at one account from many addresses', () => {
     expect(await attack(owner.email, 50)).to.equal(0);
   });
 
-  it('whoever registered is known where they did', async () => {
+  it("knows a new user's device and network from their registration", async () => {
     const home = freshIp();
     const account = { email: 'registered@example.org', password: 'Sunflower-Kettle-92', name: 'Rosa' };
     const made = await world.api.call('register', { body: account, headers: forwarded(home) });
@@ -44,7 +44,7 @@ describe('guessing at one account from many addresses', () => {
     expect((await attempt(account.email, { ip: home, password: account.password })).status).to.equal(200);
   });
 
-  it('a new address has its turn while the budget lasts, and right log-ins use nothing of it', async () => {
+  it('admits a new address while the budget lasts, and charges nothing for correct log-ins', async () => {
     const owner = await addUser(world, 'member');
     await attack(owner.email, budget - 1);
     for (let count = 0; count < budget; count++) {
@@ -53,7 +53,7 @@ describe('guessing at one account from many addresses', () => {
     expect(await attack(owner.email, 5)).to.equal(1);
   });
 
-  it('from a new address the owner gets in with the next window, or at once with a link by mail', async () => {
+  it('admits the owner from a new address in the next window, or at once with a mailed link', async () => {
     const short = await world.replica({ LOGIN_ACCOUNT_WINDOW_MS: '2000' });
     const waiting = await addUser(world, 'member');
     for (let count = 0; count <= budget; count++) await attempt(waiting.email, { ip: freshIp(), api: short.api });
@@ -75,13 +75,13 @@ describe('guessing at one account from many addresses', () => {
     expect(await attack(owner.email, 20)).to.equal(0);
   });
 
-  it('an account that is not there answers the same', async () => {
+  it("gets the same responses for an account that doesn't exist", async () => {
     expect(await attack('nobody-here@example.org', 30)).to.equal(budget);
     const answer = await attempt('nobody-here@example.org', { ip: freshIp() });
     expect(expectProblem(answer, 'rate_limited').detail).to.contain('set a new password by mail');
   });
 
-  it('a device is known for its account only, for its time, and for what we signed; it may fail ten times too', async () => {
+  it('knows a device for its own account only, for a limited time, by our signature, and allows it ten failures', async () => {
     const [owner, other] = [await addUser(world, 'member'), await addUser(world, 'member')];
     const cookie = deviceOf(await attempt(owner.email, { ip: freshIp(), password }));
     const foreign = deviceOf(await attempt(other.email, { ip: freshIp(), password }));
@@ -109,7 +109,7 @@ describe('guessing at one account from many addresses', () => {
     expect((await attempt(owner.email, { ip: freshIp(), password, cookie })).status).to.equal(429);
   });
 
-  it('the log-in page has the same limit, and knows the same devices', async () => {
+  it('meets the same limit and the same known devices at the log-in page', async () => {
     const owner = await addUser(world, 'member');
     const person = { email: owner.email, password };
     const address = world.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'login' });
@@ -127,7 +127,7 @@ describe('guessing at one account from many addresses', () => {
     expect(again.text).to.contain('value="allow"');
   });
 
-  it('the cookie of a device lets nobody in, is not for scripts, and says nothing of the account', async () => {
+  it('gains nothing from the device cookie: it opens no account, is hidden from scripts, and names no account', async () => {
     const owner = await addUser(world, 'member');
     await logIn(world, owner.email);
     const answer = await attempt(owner.email, { ip: freshIp(), password });

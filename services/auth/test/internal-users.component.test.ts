@@ -7,7 +7,7 @@ import { addUser, authWorld, cheapPasswords, loggedIn, serviceToken, type AuthWo
 type InternalUser = { id: string; updated_at: string; is_deleted: boolean; tokens_valid_after: string | null };
 type Page = { data: InternalUser[]; next_cursor: string | null };
 
-describe('users for services', () => {
+describe('users as services see them', () => {
   let world: AuthWorld;
   let token: string;
   before(async () => {
@@ -32,7 +32,7 @@ describe('users for services', () => {
     return [...page.data, ...(await all({ ...given, cursor: page.next_cursor }))];
   }
 
-  it('are told apart: one that is there (200, with ETag), a deleted one (410), one that never was (404)', async () => {
+  it('are existing (200, with ETag), deleted (410) or unknown (404)', async () => {
     const user = await loggedIn(world, 'member');
     const found = await get(user.id);
     expect(found.status).to.equal(200);
@@ -43,7 +43,7 @@ describe('users for services', () => {
     expectProblem(await get('01999999-0000-7000-8000-000000000000'), 'not_found');
   });
 
-  it('say since when tokens are valid, after a demotion', async () => {
+  it('show since when tokens are valid after a demotion', async () => {
     const admin = await loggedIn(world, 'admin');
     const user = await addUser(world, 'manager');
     const params = { id: user.id };
@@ -52,7 +52,7 @@ describe('users for services', () => {
     expect((await get(user.id)).body).to.include({ tokens_valid_after: demotedAt, role: 'member' });
   });
 
-  it('come by time of change, each once, the deleted too', async () => {
+  it('are listed by time of change, each once, including deleted ones', async () => {
     const admin = await loggedIn(world, 'admin');
     const users = await Promise.all(Array.from({ length: 7 }, async () => await addUser(world, 'member')));
     const [first, second] = users;
@@ -71,7 +71,7 @@ describe('users for services', () => {
     expect(found.at(-1)).to.include({ is_deleted: true });
   });
 
-  it('can be asked for from a time on, which is included, to the microsecond', async () => {
+  it('are listed from a given time on, inclusive, to the microsecond', async () => {
     const user = await addUser(world, 'member');
     const next = await addUser(world, 'member');
     expect((await all({ updated_since: user.updated_at })).map(({ id }) => id)).to.deep.equal([user.id, next.id]);
@@ -79,7 +79,7 @@ describe('users for services', () => {
     expect((await all({ updated_since: sooner })).map(({ id }) => id)).to.include(user.id);
   });
 
-  it('take any time that the contract allows', async () => {
+  it('are listed for any time that the contract allows', async () => {
     const everybody = (await all()).length;
     for (const updated_since of [
       '0000-01-01T00:00:00Z',
@@ -91,7 +91,7 @@ describe('users for services', () => {
     expect(await all({ updated_since: '9999-12-31T23:59:59.999999Z' })).to.deep.equal([]);
   });
 
-  it('are never passed by: a change that is stamped early and committed late holds back what is later', async () => {
+  it('are never skipped: a change stamped early and committed late holds back later ones', async () => {
     const [late, after] = [await addUser(world, 'member'), await addUser(world, 'member')];
     const { updated_at: seenUntil } = after;
     const admin = await loggedIn(world, 'admin');
@@ -111,7 +111,7 @@ describe('users for services', () => {
     expect(found.indexOf(late.id)).to.be.within(0, found.indexOf(after.id) - 1);
   });
 
-  it('lets a reader that pages on while many write see every change in the end', async () => {
+  it('reach a paging reader in the end, while many clients write', async () => {
     const admin = await loggedIn(world, 'admin');
     const users = await Promise.all(Array.from({ length: 5 }, async () => await addUser(world, 'member')));
     const since = users.map(({ updated_at }) => updated_at).toSorted()[0] ?? '';
@@ -134,7 +134,7 @@ describe('users for services', () => {
     for (const { id } of users) expect(held.get(id)).to.equal(((await get(id)).body as InternalUser).updated_at);
   });
 
-  it('are read along an index: a page costs no more the more users come after it', async () => {
+  it('are read along an index: the cost of a page is independent of the number of later users', async () => {
     const client = await world.database.db.pool.connect();
     try {
       await client.query('BEGIN');

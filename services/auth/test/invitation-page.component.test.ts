@@ -23,7 +23,7 @@ describe('the page of an invitation', () => {
 
   const browser = (baseUrl = world.api.baseUrl) => createBrowser(baseUrl);
 
-  it('makes the account: with the address of the invitation, and the name and password that the person chose', async () => {
+  it('creates the account with the invited address and the chosen name and password', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.manager, email, { name: '<b>Rosa</b>' });
     const link = await world.linkOf(id);
@@ -48,7 +48,7 @@ describe('the page of an invitation', () => {
     expect(twice.text).to.contain('It was used already');
   });
 
-  it('makes nothing when it is only opened, however often and by whom', async () => {
+  it('changes nothing when it is opened, however often and by whom', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.admin, email);
     const { pathname, search } = new URL(await world.linkOf(id));
@@ -59,7 +59,7 @@ describe('the page of an invitation', () => {
     expect((await world.listed({ state: 'open' })).map((one) => one.id)).to.include(id);
   });
 
-  it('says what is wrong with a name or a password, and keeps what was typed but the password', async () => {
+  it('explains an invalid name or password, and keeps the input except the password', async () => {
     const { id } = await world.invited(world.admin, world.freshEmail());
     const visitor = browser();
     const page = await visitor.open(await world.linkOf(id));
@@ -77,7 +77,7 @@ describe('the page of an invitation', () => {
     expect((await visitor.submit(page, { name: 'Rosa', password: chosen }, asBrowser)).status).to.equal(200);
   });
 
-  it('does not take the form of another site, or of another browser', async () => {
+  it('rejects the form of another site or another browser', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.admin, email);
     const link = await world.linkOf(id);
@@ -90,7 +90,7 @@ describe('the page of an invitation', () => {
     expect(await world.rows('SELECT id FROM users WHERE email = $1', [email])).to.deep.equal([]);
   });
 
-  it('shows why an invitation does not work', async () => {
+  it('shows why an invitation is not valid', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.admin, email);
     const link = await world.linkOf(id);

@@ -15,7 +15,7 @@ describe('invitations', () => {
 
   const verify = async (id: string) => await world.rows('UPDATE users SET email_verified = true WHERE id = $1', [id]);
 
-  it('let one person in: a verified member, whoever invites, and nobody else', async () => {
+  it('admit one user as a verified member, whoever invites', async () => {
     for (const inviter of [world.admin, world.manager]) {
       const email = world.freshEmail();
       const invitation = await world.invited(inviter, email, { name: 'Rosa' });
@@ -37,7 +37,7 @@ describe('invitations', () => {
     }
   });
 
-  it('make one account, of fifty uses at once', async () => {
+  it('create one account for fifty concurrent uses', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.admin, email);
     const token = await world.tokenOf(id);
@@ -52,7 +52,7 @@ describe('invitations', () => {
     }
   });
 
-  it('are for their address alone', async () => {
+  it('are valid for their address only', async () => {
     const { id } = await world.invited(world.admin, world.freshEmail());
     const token = await world.tokenOf(id);
     const { errors = [] } = expectProblem(await world.accept('mallory@example.org', token), 'invitation_mismatch');
@@ -60,7 +60,7 @@ describe('invitations', () => {
     expect((await world.listed({ state: 'open' })).map((one) => one.id)).to.include(id);
   });
 
-  it('are made by admins and managers whose own address is verified, and by nobody else', async () => {
+  it('are created only by admins and managers with a verified address', async () => {
     const member = await loggedIn(world, 'member');
     await verify(member.id);
     expectProblem(await world.invite(member, world.freshEmail()), 'forbidden');
@@ -72,7 +72,7 @@ describe('invitations', () => {
     expectProblem(await world.api.call('createInvitation', { token: service, body }), 'forbidden');
   });
 
-  it('show their token to nobody but the service that mails it', async () => {
+  it('show their token only to the service that mails it', async () => {
     const { id } = await world.invited(world.manager, world.freshEmail());
     const token = await world.tokenOf(id);
     const seen = JSON.stringify([await world.listed(), await world.rows('SELECT * FROM outbox')]);
@@ -91,7 +91,7 @@ describe('invitations', () => {
     expect(world.logLines.join('')).not.to.contain(token.slice(-40));
   });
 
-  it('are announced by an event that names the link and the inviter, and nothing else', async () => {
+  it('are announced by an event that names only the link and the inviter', async () => {
     const { id } = await world.invited(world.manager, world.freshEmail());
     const [event] = await world.rows<{ payload: object; aggregate_id: string }>(
       "SELECT payload, aggregate_id FROM outbox WHERE type = 'auth.account.invitation_requested' AND aggregate_id = $1",
@@ -101,7 +101,7 @@ describe('invitations', () => {
     expect(Object.keys(event?.payload ?? {})).to.have.members(['link_id', 'invited_by', 'timestamp']);
   });
 
-  it('are not made by changing a token, or with one of another purpose', async () => {
+  it('are not valid with an altered token or one of another purpose', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.admin, email);
     const token = await world.tokenOf(id);
@@ -114,7 +114,7 @@ describe('invitations', () => {
     expect((await world.accept(email, token)).status).to.equal(201);
   });
 
-  it('are one for an address while they are open, also of many at once, whatever its case', async () => {
+  it('are limited to one open invitation per address, also under concurrency and in any spelling', async () => {
     const email = world.freshEmail();
     const emails = Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? email : email.toUpperCase()));
     // the limit of mails to one address would say no as well
@@ -126,12 +126,12 @@ describe('invitations', () => {
     for (const answer of answers) if (answer.status !== 201) expectProblem(answer, 'already_invited');
   });
 
-  it('are not sent to people who have an account', async () => {
+  it('are not sent to existing users', async () => {
     const { email } = await addUser(world, 'member');
     expectProblem(await world.invite(world.manager, email.toUpperCase()), 'email_taken');
   });
 
-  it('are revoked by admins, and by the manager who made them', async () => {
+  it('are revoked by admins, and by the manager who created them', async () => {
     const [first, second] = [world.freshEmail(), world.freshEmail()];
     const byAdmin = await world.invited(world.admin, first);
     const token = await world.tokenOf(byAdmin.id);
@@ -155,7 +155,7 @@ describe('invitations', () => {
     expectProblem(await world.revoke(world.admin, world.admin.id), 'not_found');
   });
 
-  it('end with the right of their inviter to invite', async () => {
+  it('end when their inviter loses the right to invite', async () => {
     for (const end of ["role = 'member'", 'deleted_at = now(), password_hash = NULL']) {
       const inviter = await loggedIn(world, 'manager');
       await verify(inviter.id);
@@ -169,7 +169,7 @@ describe('invitations', () => {
     }
   });
 
-  it('expire, which makes room for another, and are forgotten a month later', async () => {
+  it('expire, which allows a new one, and are purged a month later', async () => {
     const email = world.freshEmail();
     const { id } = await world.invited(world.admin, email);
     const token = await world.tokenOf(id);
@@ -193,7 +193,7 @@ describe('invitations', () => {
       .and.not.include(id);
   });
 
-  it('are limited for each inviter, and for each address', async () => {
+  it('are limited for each inviter and for each address', async () => {
     const small = await world.replica({ INVITATIONS_PER_INVITER: '3' });
     const inviter = await loggedIn(world, 'manager');
     await verify(inviter.id);
@@ -212,7 +212,7 @@ describe('invitations', () => {
     expect(answer.headers.get('retry-after')).to.equal('3600');
   });
 
-  it('are listed latest first, by pages and by state', async () => {
+  it('are listed latest first, by page and by state', async () => {
     const ids = [];
     for (let count = 0; count < 3; count++) ids.push((await world.invited(world.admin, world.freshEmail())).id);
     const { admin, api } = world;

@@ -11,7 +11,7 @@ import { deviceOf, forwarded } from './support/guessing-world.ts';
 const admitted = 2;
 const queue = 20;
 
-describe('the order in which log-ins are looked at', () => {
+describe('the order in which log-ins are processed', () => {
   const metrics = new Registry();
   const cheap = createPasswords({
     cost: { memory: 64, passes: 1, parallelism: 1 },
@@ -103,7 +103,7 @@ describe('the order in which log-ins are looked at', () => {
     return { answers, refused: () => refused };
   }
 
-  it('a known device and a known network come next, however many addresses were there before', async () => {
+  it('puts a known device and a known network next, however many addresses came before', async () => {
     const [byDevice, byNetwork] = [await owner(), await owner()];
     const flood = await fill(admitted + queue, async () => await guess(freshIp()));
     // the queue is full: each takes the place of a stranger
@@ -122,7 +122,7 @@ describe('the order in which log-ins are looked at', () => {
     expect(places[1]).to.be.at.most(admitted + 3);
   });
 
-  it('a device that logged in before is looked up next, however many addresses ask for an account', async () => {
+  it('looks up a device that logged in before next, however many addresses query an account', async () => {
     const known = await owner();
     const { db, telemetry } = world.service;
     const lookedUp: unknown[] = [];
@@ -156,7 +156,7 @@ describe('the order in which log-ins are looked at', () => {
     }
   });
 
-  it('a stranger has their turn while a known account sends as much as it can', async () => {
+  it('gives an unknown caller a turn while a known account sends as much as it can', async () => {
     const { email, cookie } = await owner();
     const own = await fill(admitted + queue, async () => await logIn(email, freshIp(), password, cookie));
     const ip = freshIp();
@@ -167,7 +167,7 @@ describe('the order in which log-ins are looked at', () => {
     expect(turnOf(ip)).to.be.within(admitted, admitted + 1);
   });
 
-  it('networks take turns: one that sends much is not served before one that sends little', async () => {
+  it('alternates between networks, so that a busy one is not served before a quiet one', async () => {
     const [busy, quiet] = [freshIp(), freshIp()];
     const many = await fill(admitted + 10, async () => await guess(busy));
     const one = await join(async () => await guess(quiet), { waiting: 11 });
@@ -177,7 +177,7 @@ describe('the order in which log-ins are looked at', () => {
     expect(turns).to.have.length(admitted + 11);
   });
 
-  it('an IPv6 network is one network, whatever address it uses', async () => {
+  it('treats an IPv6 network as one network, whatever address it uses', async () => {
     let host = 1;
     const many = await fill(admitted + 10, async () => await guess(`2001:db8:0:99::${(host += 1).toString(16)}`));
     const one = await join(async () => await guess('2001:db8:0:98::1'), { waiting: 11 });
@@ -186,7 +186,7 @@ describe('the order in which log-ins are looked at', () => {
     expect(turnOf('2001:db8:0:98::/64')).to.be.within(admitted, admitted + 1);
   });
 
-  it('a full queue refuses the network with most, counts nothing against it, and lets another network in', async () => {
+  it('refuses the busiest network in a full queue, counts nothing against it, and admits another network', async () => {
     const busy = freshIp();
     const many = await fill(admitted + queue, async () => await guess(busy));
     const rows = async () => (await world.database.db.pool.query('SELECT FROM rate_limits')).rowCount;
@@ -203,7 +203,7 @@ describe('the order in which log-ins are looked at', () => {
     expect(many.refused()).to.equal(1);
   });
 
-  it('somebody who registers waits among strangers, and is not held up by one network', async () => {
+  it('queues a registration among unknown callers, where no single network delays it', async () => {
     const busy = freshIp();
     const many = await fill(admitted + queue, async () => await guess(busy));
     const body = { email: 'newcomer@example.org', password: 'Sunflower-Kettle-92', name: 'Newcomer' };

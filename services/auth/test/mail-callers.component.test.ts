@@ -3,7 +3,7 @@ import { query } from '@taskwire/postgres';
 import { expectProblem } from './support/api.ts';
 import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
 
-describe('mails that one caller causes', () => {
+describe('mails caused by one caller', () => {
   let world: AuthWorld;
   beforeEach(async () => {
     world = await authWorld({ MAILS_PER_CALLER: '4' }, { passwords: cheapPasswords() });
@@ -22,7 +22,7 @@ describe('mails that one caller causes', () => {
   const verify = async (ip: string) =>
     await world.api.call('requestVerification', { body: { email: newEmail() }, ...from(ip) });
 
-  it('share one budget of their network, whatever causes them', async () => {
+  it('share one budget of their network, whatever their cause', async () => {
     const [ip, other] = ['198.51.100.7', '198.51.100.8'];
     const statuses = [await register(ip), await forgot(ip), await verify(ip), await register(ip)].map((a) => a.status);
     expect(statuses).to.deep.equal([201, 202, 202, 201]);
@@ -35,12 +35,12 @@ describe('mails that one caller causes', () => {
     expect((await register(other)).status).to.equal(201);
   });
 
-  it('count together over all addresses of one customer’s IPv6 network', async () => {
+  it("share one budget over all addresses of a customer's IPv6 network", async () => {
     for (let n = 1; n <= 4; n++) expect((await register(`2001:db8:1:2::${n}`)).status).to.equal(201);
     expect((await register('2001:db8:1:2:ffff::5')).status).to.equal(429);
   });
 
-  it('share one budget of the user who is logged in, wherever they come from', async () => {
+  it('share one budget of the logged-in user, whatever their network', async () => {
     const admin = await loggedIn(world, 'admin');
     const make = async (ip: string) =>
       await world.api.call('createUser', {
@@ -52,7 +52,7 @@ describe('mails that one caller causes', () => {
     expect((await make('198.51.100.5')).status).to.equal(429);
   });
 
-  it('count when somebody moves an account to another address', async () => {
+  it("count changes of another user's address", async () => {
     const admin = await loggedIn(world, 'admin');
     const people = [];
     for (let n = 0; n < 5; n++) people.push(await addUser(world, 'member'));
@@ -65,13 +65,13 @@ describe('mails that one caller causes', () => {
     expect(statuses).to.deep.equal([200, 200, 200, 200, 429]);
   });
 
-  it('do not count where nobody is mailed, and a taken address is still a conflict', async () => {
+  it('cost nothing where no mail is sent, and a taken address is still a conflict', async () => {
     const { email } = await addUser(world, 'member');
     for (let n = 0; n < 6; n++) expect((await register('198.51.100.9', email)).status).to.equal(409);
     expect((await register('198.51.100.9')).status).to.equal(201);
   });
 
-  it('are one for an account that is registered', async () => {
+  it('cost one for a registration', async () => {
     await register('198.51.100.10');
     const rows = await query<{ type: string }>(world.database.db.pool, 'SELECT purpose AS type FROM account_links');
     expect(rows).to.deep.equal([{ type: 'verify_email' }]);

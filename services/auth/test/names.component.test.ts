@@ -5,7 +5,7 @@ import { authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from '.
 
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
-describe('names of people', () => {
+describe('names of users', () => {
   let world: AuthWorld;
   let admin: LoggedIn;
   let member: LoggedIn;
@@ -29,7 +29,7 @@ describe('names of people', () => {
   const ways: readonly (readonly [string, (name: string) => Promise<Answer>])[] = [
     ['registering', async (name) => await world.api.call('register', { body: { email: newEmail(), password, name } })],
     [
-      'making an account for somebody',
+      'creating an account for another user',
       async (name) => {
         const body = { email: newEmail(), password, name, role: 'member' };
         return await world.api.call('createUser', { token: admin.token, body });
@@ -38,7 +38,7 @@ describe('names of people', () => {
     ['renaming', async (name) => await rename(member, member.id, name)],
   ];
   for (const [way, withName] of ways) {
-    it(`refuse addresses and what hides when ${way}, with the field and what to change`, async () => {
+    it(`reject addresses and invisible characters when ${way}, and name the field and the remedy`, async () => {
       for (const [name, code, remedy] of [
         ['Win at https://evil.example', 'contains_address', /put a space after a full stop/],
         ['evil。com', 'contains_address', /web or e-mail address/],
@@ -58,7 +58,7 @@ describe('names of people', () => {
     });
   }
 
-  it('from before stay as they are, also when something else changes', async () => {
+  it('that predate the rule stay valid, also when another field changes', async () => {
     await query(world.database.db.pool, "UPDATE users SET name = 'Old evil.com' WHERE id = $1", [member.id]);
     const params = { id: member.id };
     const promoted = await world.api.call('changeUser', { token: admin.token, params, body: { role: 'manager' } });
@@ -66,7 +66,7 @@ describe('names of people', () => {
     expect((await rename(admin, member.id, 'Old evil.com')).status).to.equal(422);
   });
 
-  it('change only so often, and the answer says when again', async () => {
+  it('change a limited number of times, and the refusal says when to retry', async () => {
     for (let n = 1; n <= 3; n++) expect((await rename(member, member.id, `Name ${n}`)).status).to.equal(200);
     const answer = await rename(member, member.id, 'Name 4');
     expect(answer.status).to.equal(429);
@@ -76,7 +76,7 @@ describe('names of people', () => {
     expect(me.body).to.include({ name: 'Name 3' });
   });
 
-  it('count for one who changes one account: others, and admins who correct a name, go on', async () => {
+  it('are limited per user who changes one account: other users and admins can still correct them', async () => {
     const other = await loggedIn(world, 'member');
     for (let n = 1; n <= 4; n++) await rename(member, member.id, `Name ${n}`);
     expect((await rename(member, member.id, 'Name 5')).status).to.equal(429);
@@ -86,7 +86,7 @@ describe('names of people', () => {
     expect((await rename(admin, other.id, 'Right')).status).to.equal(200);
   });
 
-  it('do not count when nothing changes: the same name, a stale version, somebody else’s account, an address', async () => {
+  it("cost nothing for a no-op: the same name, a stale version, another user's account, an address", async () => {
     for (let n = 0; n < 4; n++) {
       expect((await rename(member, member.id, member.name)).status).to.equal(200);
       expect((await rename(member, member.id, 'Stale', { 'if-match': '"99"' })).status).to.equal(412);
@@ -96,7 +96,7 @@ describe('names of people', () => {
     for (let n = 1; n <= 3; n++) expect((await rename(member, member.id, `Name ${n}`)).status).to.equal(200);
   });
 
-  it('are limited together by all replicas', async () => {
+  it('are limited across replicas', async () => {
     const { api } = await world.replica({}, { passwords: cheapPasswords() });
     const answers = await Promise.all(
       Array.from({ length: 10 }, async (_, n) => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { networkOf } from '../src/domain/network.ts';
 
-describe('what counts as one address', () => {
+describe('the network of an address', () => {
   const cases: [string, string][] = [
     ['203.0.113.7', '203.0.113.7'],
     ['::ffff:203.0.113.7', '203.0.113.7'],
@@ -14,7 +14,7 @@ describe('what counts as one address', () => {
     ['', ''],
   ];
   for (const [ip, network] of cases) {
-    it(`for ${ip || 'a socket without one'} is ${network || 'nothing'}`, () => {
+    it(`is ${network || 'nothing'} for ${ip || 'a socket without an address'}`, () => {
       expect(networkOf(ip)).to.equal(network);
     });
   }

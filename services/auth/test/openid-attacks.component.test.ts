@@ -20,8 +20,8 @@ describe('attacks on the OpenID provider', () => {
     await world.asPortal('/oidc/token', { grant_type: 'refresh_token', refresh_token: token });
   const challenge = pkce().challenge;
 
-  describe('codes', () => {
-    it('work once: of a hundred exchanges at once on two replicas one wins, and then all of it ends (RFC 6749 section 4.1.2)', async () => {
+  describe('authorization codes', () => {
+    it('are exchanged once: of a hundred concurrent exchanges on two replicas one wins, and then the grant ends (RFC 6749 section 4.1.2)', async () => {
       const second = await world.replica();
       const code = await world.code({ parameters: offline });
       const answers = await Promise.all(
@@ -36,19 +36,19 @@ describe('attacks on the OpenID provider', () => {
       expect((await refresh((won[0]?.body as Tokens).refresh_token)).body).to.include({ error: 'invalid_grant' });
     });
 
-    it('are for the client that asked (RFC 6749 section 4.1.3)', async () => {
+    it('are valid only for the client that requested them (RFC 6749 section 4.1.3)', async () => {
       const code = await world.code();
       const stolen = { grant_type: 'authorization_code', code: code.code, code_verifier: code.verifier };
       const fields = { ...stolen, redirect_uri: portal.redirectUri, client_id: spa.client_id };
       expect((await world.api.form('/oidc/token', fields)).body).to.include({ error: 'invalid_grant' });
     });
 
-    it('are for the redirect_uri that they were sent to (RFC 6749 section 4.1.3)', async () => {
+    it('are valid only for the redirect_uri that they were sent to (RFC 6749 section 4.1.3)', async () => {
       const answer = await world.exchange(await world.code(), { redirect_uri: 'https://portal.example.org/other' });
       expect(answer.body).to.include({ error: 'invalid_grant' });
     });
 
-    it('end after a minute (RFC 6749 section 4.1.2)', async () => {
+    it('expire after a minute (RFC 6749 section 4.1.2)', async () => {
       const code = await world.code();
       await world.database.db.pool.query(
         `UPDATE oidc_artifacts SET expires_at = clock_timestamp() WHERE kind = 'AuthorizationCode'`,
@@ -58,12 +58,12 @@ describe('attacks on the OpenID provider', () => {
   });
 
   describe('PKCE (RFC 7636, RFC 9700 section 2.1.1)', () => {
-    it('is needed by every client, confidential ones too', async () => {
+    it('is required from every client, including confidential ones', async () => {
       const page = await world.browser().open(world.authorizeUrl({}));
       expect(errorOf(page.url)).to.equal('invalid_request');
     });
 
-    it('cannot be downgraded: not to plain, not by leaving the verifier out, not by a wrong one', async () => {
+    it("can't be downgraded to plain, by omitting the verifier, or by a wrong verifier", async () => {
       const plain = await world
         .browser()
         .open(world.authorizeUrl({ code_challenge: challenge, code_challenge_method: 'plain' }));
@@ -98,14 +98,14 @@ describe('attacks on the OpenID provider', () => {
       'https://portal.example.org/callback\r\nLocation: https://evil.example',
     ];
     for (const redirect_uri of tricks) {
-      it(`is compared as it is, and nobody is sent to ${JSON.stringify(redirect_uri)} (RFC 9700 section 2.1)`, async () => {
+      it(`is compared character by character: no browser is sent to ${JSON.stringify(redirect_uri)} (RFC 9700 section 2.1)`, async () => {
         const page = await world.browser().open(world.authorizeUrl({ redirect_uri, code_challenge: challenge }));
         expect(page.status).to.equal(400);
         expect(page.text).to.contain('Something went wrong').and.contain('invalid_redirect_uri');
       });
     }
 
-    it('twice, or not at all, is refused on our own page', async () => {
+    it('is refused on our own page if it is repeated or missing', async () => {
       const twice = `${world.authorizeUrl({ code_challenge: challenge })}&redirect_uri=https%3A%2F%2Fevil.example`;
       for (const address of [twice, world.authorizeUrl({ code_challenge: challenge, redirect_uri: undefined })]) {
         const page = await world.browser().open(address);
@@ -114,7 +114,7 @@ describe('attacks on the OpenID provider', () => {
       }
     });
 
-    it('of an unknown client leads nowhere, and shows nothing as HTML that was sent', async () => {
+    it('leads nowhere for an unknown client, and is never shown as HTML', async () => {
       const page = await world.browser().open(world.authorizeUrl({ client_id: '<script>alert(1)</script>' }));
       expect(page.status).to.equal(400);
       expect(page.text).not.to.contain('<script');
@@ -122,7 +122,7 @@ describe('attacks on the OpenID provider', () => {
       expect(nul.status).to.equal(400);
     });
 
-    it('of an app may have any port of its own machine, and no other host (RFC 8252 section 7.3)', async () => {
+    it("may have any port of the app's own machine, and no other host (RFC 8252 section 7.3)", async () => {
       const at = async (redirect_uri: string) =>
         await world
           .browser()
@@ -132,7 +132,7 @@ describe('attacks on the OpenID provider', () => {
       expect((await at('http://localhost:7777/done')).status).to.equal(400);
     });
 
-    it('after log-out is one that was registered, or none (RP-Initiated Logout 1.0 section 3)', async () => {
+    it('after log-out is a registered one or none (RP-Initiated Logout 1.0 section 3)', async () => {
       const browser = world.browser();
       await world.code({ browser });
       const query = new URLSearchParams({ client_id: 'portal', post_logout_redirect_uri: 'https://evil.example' });
@@ -144,7 +144,7 @@ describe('attacks on the OpenID provider', () => {
   });
 
   describe('refresh tokens', () => {
-    it('that come again after the grace end the family, whoever comes first (RFC 9700 section 4.14.2)', async () => {
+    it('end their family when they are reused after the grace period (RFC 9700 section 4.14.2)', async () => {
       const first = await world.tokens({ parameters: offline });
       const second = (await refresh(first.refresh_token)).body as Tokens;
       await world.database.db.pool.query(`UPDATE refresh_tokens SET used_at = used_at - interval '11 seconds'`);
@@ -152,7 +152,7 @@ describe('attacks on the OpenID provider', () => {
       expect((await refresh(second.refresh_token)).body).to.include({ error: 'invalid_grant' });
     });
 
-    it('that come a hundred times at once on two replicas have one successor', async () => {
+    it('have one successor for a hundred concurrent uses on two replicas', async () => {
       const second = await world.replica();
       const { refresh_token: token } = await world.tokens({ parameters: offline });
       const answers = await Promise.all(
@@ -167,7 +167,7 @@ describe('attacks on the OpenID provider', () => {
       expect((await refresh(successor ?? '')).status).to.equal(200);
     });
 
-    it('without a grace have one winner of a hundred, and then none', async () => {
+    it('have one winner of a hundred without a grace period, and none after that', async () => {
       const [one, two] = [
         await world.replica({ REFRESH_GRACE_SECONDS: '0' }),
         await world.replica({ REFRESH_GRACE_SECONDS: '0' }),
@@ -190,7 +190,7 @@ describe('attacks on the OpenID provider', () => {
       expect((await world.api.form('/oidc/token', fields)).body).to.include({ error: 'invalid_grant' });
     });
 
-    it('of the JSON API and of clients do not work for each other, and neither ends the other', async () => {
+    it("of the JSON API and of clients don't work for each other, and don't end each other", async () => {
       const { refresh_token: ofClient } = await world.tokens({ parameters: offline });
       const person = await world.person();
       const { body } = await world.api.call('login', { body: { email: person.email, password: person.password } });
@@ -201,7 +201,7 @@ describe('attacks on the OpenID provider', () => {
       expect((await world.api.call('refresh', { body: { refresh_token: ofApi } })).status).to.equal(200);
     });
 
-    it('give no scope and no audience that was not allowed (RFC 6749 section 6, RFC 8707 section 2.2)', async () => {
+    it('yield no scope and no audience that was not granted (RFC 6749 section 6, RFC 8707 section 2.2)', async () => {
       const { refresh_token } = await world.tokens({ parameters: offline });
       const fields = { grant_type: 'refresh_token', refresh_token };
       expect((await world.asPortal('/oidc/token', { ...fields, scope: 'openid email' })).body).to.include({
@@ -215,7 +215,7 @@ describe('attacks on the OpenID provider', () => {
   });
 
   describe('scopes', () => {
-    it('that a client was not granted are not in any token, whatever it asks for (RFC 6749 section 3.3)', async () => {
+    it('that a client was not granted are in no token, whatever it requests (RFC 6749 section 3.3)', async () => {
       const parameters = { scope: 'openid account:read account:write users:read admin', resource: 'urn:taskwire:auth' };
       const { access_token: token } = await world.tokens({ parameters });
       expect(decodeJwt(token)['scope']).to.equal('openid account:read account:write');
@@ -223,13 +223,13 @@ describe('attacks on the OpenID provider', () => {
       expect(errorOf((await world.browser().open(other)).url)).to.equal('invalid_target');
     });
 
-    it('of people do not make a token that of a service', async () => {
+    it("of users never make a token a service's token", async () => {
       const parameters = { scope: 'openid account:read account:write', resource: 'urn:taskwire:auth' };
       const { access_token: token } = await world.tokens({ parameters });
       expectProblem(await world.api.call('listInternalUsers', { token }), 'insufficient_scope');
     });
 
-    it('other grants than code, refresh and client_credentials do not exist (RFC 9700 section 2.4)', async () => {
+    it('are obtained by code, refresh and client_credentials only (RFC 9700 section 2.4)', async () => {
       for (const grant_type of ['password', 'implicit', 'urn:ietf:params:oauth:grant-type:jwt-bearer']) {
         const { body } = await world.asPortal('/oidc/token', { grant_type, username: 'a', password: 'b' });
         expect(body).to.include({ error: 'unsupported_grant_type' });

@@ -35,7 +35,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
   }
 
   describe('oidcc-server', () => {
-    it('gives an ID token with the claims that are required, signed by a listed key (Core sections 2, 3.1.3.3, 3.1.3.6, 10.1)', async () => {
+    it('issues an ID token with the required claims, signed by a published key (Core sections 2, 3.1.3.3, 3.1.3.6, 10.1)', async () => {
       const before = Math.floor(Date.now() / 1000);
       const code = await world.code({ parameters: { nonce: 'n-0S6_WzA2Mj' } });
       const answer = await world.exchange(code);
@@ -57,7 +57,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       expect([undefined, half]).to.include(payload['at_hash']);
     });
 
-    it('gives the same subject at the ID token, userinfo and each further log-in (Core sections 2, 5.3.2)', async () => {
+    it('returns the same subject in the ID token, at userinfo and at each later log-in (Core sections 2, 5.3.2)', async () => {
       const person = await world.person();
       const [one, two] = [await world.tokens({ person }), await world.tokens({ person })];
       const subjects = [decodeJwt(one.id_token).sub, decodeJwt(two.id_token).sub];
@@ -65,7 +65,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       expect([...subjects, (body as { sub: string }).sub]).to.deep.equal([person.id, person.id, person.id]);
     });
 
-    it('answers with the state as it was sent, and with who it is (RFC 6749 section 4.1.2, RFC 9207 section 2)', async () => {
+    it('responds with the state as sent and with its issuer (RFC 6749 section 4.1.2, RFC 9207 section 2)', async () => {
       const state = 'äöü &=?#"<>\\ %41+';
       const { browser } = await loggedInBrowser(world);
       for (const page of [await open({ state }, browser), await open({ state, prompt: 'none' })]) {
@@ -76,7 +76,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
   });
 
-  it('oidcc-response-type-missing: is told to the client (RFC 6749 section 4.1.2.1)', async () => {
+  it('oidcc-response-type-missing: reports the error to the client (RFC 6749 section 4.1.2.1)', async () => {
     const page = await open({ response_type: undefined });
     expect(answerOf(page)).to.include({ error: 'invalid_request', state: 'the state', iss: issuer });
     expect(answerOf(page)).not.to.have.property('code');
@@ -85,14 +85,14 @@ describe('the Basic OP profile of OpenID Connect', () => {
   describe('userinfo (Core section 5.3)', () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
-    it('is kept by no cache, and varies by the token', async () => {
+    it('is stored by no cache, and varies by token', async () => {
       const { access_token: token } = await world.tokens();
       const { headers } = await userinfo(token);
       expect(headers.get('cache-control')).to.equal('no-store');
       expect(headers.get('vary')).to.match(/Authorization/);
     });
 
-    it('oidcc-userinfo-get, -post-header, -post-body: takes the token in each of these ways', async () => {
+    it('oidcc-userinfo-get, -post-header, -post-body: accepts the token in each of these ways', async () => {
       const { access_token: token, person } = await world.tokens({ parameters: { scope: 'openid email profile' } });
       const answers = [
         await userinfo(token),
@@ -105,7 +105,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       }
     });
 
-    it('takes it in one way at a time, and not in an address (RFC 6750 section 2, OAuth 2.1 section 5.1)', async () => {
+    it('accepts the token in one way at a time, and not in a URL (RFC 6750 section 2, OAuth 2.1 section 5.1)', async () => {
       const { access_token: token } = await world.tokens();
       const headers = { ...form, authorization: `Bearer ${token}` };
       const twice = await userinfo(token, { method: 'POST', headers, body: `access_token=${token}` });
@@ -115,7 +115,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       expect(answer.text).not.to.contain('"sub"');
     });
 
-    it('says what was wrong as RFC 6750 section 3 has it', async () => {
+    it('reports errors as RFC 6750 section 3 requires', async () => {
       const none = await world.api.raw('/oidc/userinfo');
       expect(none.status).to.be.within(400, 401);
       const wrong = await world.api.raw('/oidc/userinfo', { headers: { authorization: 'Bearer nonsense' } });
@@ -132,7 +132,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
 
   describe('scopes and claims (Core section 5.4)', () => {
     const cases: [string, string, string[]][] = [
-      ['only who', 'openid', ['sub']],
+      ['openid alone', 'openid', ['sub']],
       ['oidcc-scope-profile', 'openid profile', ['sub', 'name', 'updated_at']],
       ['oidcc-scope-email', 'openid email', ['sub', 'email', 'email_verified']],
       [
@@ -141,10 +141,10 @@ describe('the Basic OP profile of OpenID Connect', () => {
         ['sub', 'name', 'updated_at', 'email', 'email_verified'],
       ],
       ['oidcc-ensure-other-scope-order-succeeds', 'email openid', ['sub', 'email', 'email_verified']],
-      ['a scope that nobody knows is passed over (section 3.1.2.1)', 'openid unheard-of', ['sub']],
+      ['an unknown scope is ignored (section 3.1.2.1)', 'openid unheard-of', ['sub']],
     ];
     for (const [what, scope, names] of cases) {
-      it(`${what}: "${scope}" shows ${names.join(', ')}`, async () => {
+      it(`${what}: "${scope}" yields ${names.join(', ')}`, async () => {
         const tokens = await world.tokens({ parameters: { scope } });
         const { body } = await userinfo(tokens.access_token);
         expect(body).to.have.all.keys(...names);
@@ -161,7 +161,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       expect(verified).to.be.a('boolean');
     });
 
-    it('without openid it is plain OAuth: no ID token, and nothing at userinfo (Core section 3.1.2.1)', async () => {
+    it('a request without openid is plain OAuth: no ID token, and no access to userinfo (Core section 3.1.2.1)', async () => {
       const tokens = await world.tokens({
         parameters: { scope: 'account:read account:write', resource: 'urn:taskwire:auth' },
       });
@@ -170,7 +170,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
   });
 
-  describe('what a request may carry besides', () => {
+  describe('optional parts of a request', () => {
     const harmless: [string, Parameters][] = [
       ['oidcc-ensure-request-without-nonce-succeeds-for-code-flow', { nonce: undefined }],
       ['oidcc-ensure-request-with-unknown-parameter-succeeds (RFC 6749 section 3.1)', { extra: 'foobar' }],
@@ -181,7 +181,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       ['oidcc-ensure-request-with-acr-values-succeeds (Core section 3.1.2.1)', { acr_values: '1 2' }],
       ['oidcc-claims-essential (Core section 5.5)', { claims: '{"userinfo":{"name":{"essential":true}}}' }],
       ['oidcc-ensure-request-with-valid-pkce-succeeds (RFC 7636)', {}],
-      ['a parameter without a value, which counts as left out (RFC 6749 section 3.1)', { nonce: '', login_hint: '' }],
+      ['a parameter without a value, which counts as omitted (RFC 6749 section 3.1)', { nonce: '', login_hint: '' }],
     ];
     for (const [what, parameters] of harmless) {
       it(`${what}: succeeds`, async () => {
@@ -190,7 +190,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
       });
     }
 
-    it('oidcc-login-hint: is what stands in the form already (Core section 3.1.2.1)', async () => {
+    it('oidcc-login-hint: fills in the form (Core section 3.1.2.1)', async () => {
       expect((await open({ login_hint: 'bob@example.org' })).text).to.contain('value="bob@example.org"');
     });
 
@@ -202,14 +202,14 @@ describe('the Basic OP profile of OpenID Connect', () => {
       expect(answerOf(page)).to.include({ error: 'request_not_supported', state: 'the state' });
     });
 
-    it('oidcc-ensure-request-object-with-redirect-uri: one inside of an object leads nowhere (Core section 6)', async () => {
+    it('oidcc-ensure-request-object-with-redirect-uri: ignores a redirect URI inside a request object (Core section 6)', async () => {
       const request = `${btoa('{"alg":"none"}')}.${btoa('{"redirect_uri":"https://evil.example/"}')}.`;
       expect((await open({ request })).url).not.to.contain('evil.example');
       const byReference = await open({ request_uri: 'https://evil.example/request.jwt' });
       expect(answerOf(byReference)).to.include({ error: 'request_uri_not_supported' });
     });
 
-    it('oidcc-ensure-post-request-succeeds: a form does what an address does (Core section 3.1.2.1)', async () => {
+    it('oidcc-ensure-post-request-succeeds: treats a form like a URL (Core section 3.1.2.1)', async () => {
       const { browser } = await loggedInBrowser(world);
       const { verifier, challenge } = pkce();
       const address = new URL(world.authorizeUrl({ code_challenge: challenge, state: 'a b&c=d' }), issuer);
@@ -226,7 +226,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
   });
 
-  it('oidcc-codereuse, -30seconds: a code works once, and what it gave ends with the second use (Core section 3.1.3.2)', async () => {
+  it('oidcc-codereuse, -30seconds: a code works once, and its tokens end with the second use (Core section 3.1.3.2)', async () => {
     const code = await world.code();
     const tokens = (await world.exchange(code)).body as Tokens;
     expect((await userinfo(tokens.access_token)).status).to.equal(200);
@@ -236,13 +236,13 @@ describe('the Basic OP profile of OpenID Connect', () => {
     expect((await userinfo(tokens.access_token)).status).to.equal(401);
   });
 
-  it('oidcc-ensure-registered-redirect-uri: another one is told to the person, not to it (Core section 3.1.2.1)', async () => {
+  it('oidcc-ensure-registered-redirect-uri: reports another one to the user, not to the URI (Core section 3.1.2.1)', async () => {
     const page = await open({ redirect_uri: 'https://portal.example.org/unknown' });
     expect(page.status).to.equal(400);
     expect(page.url).to.contain(issuer);
   });
 
-  it('oidcc-refresh-token: gives an ID token of the same person, issuer, audience and log-in (Core section 12.2)', async () => {
+  it('oidcc-refresh-token: yields an ID token of the same user, issuer, audience and log-in (Core section 12.2)', async () => {
     const parameters = { scope: 'openid offline_access', prompt: 'consent', nonce: 'first', max_age: '1000' };
     const first = await world.tokens({ parameters });
     const fields = { grant_type: 'refresh_token', refresh_token: first.refresh_token };

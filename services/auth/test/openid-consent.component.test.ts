@@ -35,7 +35,7 @@ describe('the consent page', () => {
   const items = ({ text }: Page) => [...text.matchAll(/<li>([^<]*)<\/li>/g)].map(([, item]) => item?.trim());
   const warning = 'class="warning"';
 
-  it('says of every scope that there is what it allows, in words', async () => {
+  it('describes every scope in words', async () => {
     const admin = await world.person('admin');
     for (const [resource, { user }] of Object.entries(audiences)) {
       const page = await asked(
@@ -51,7 +51,7 @@ describe('the consent page', () => {
     }
   });
 
-  it('shows no scope that would not be in the token: unknown ones, those of services, or of another audience', async () => {
+  it('shows no scope that the token would lack: unknown ones, those of services, or of another audience', async () => {
     const person = await world.person('admin');
     const scope = 'openid tasks:read users:read account:write admin <b>x</b> notifications:read __proto__';
     for (const prompt of ['login', 'consent']) {
@@ -64,7 +64,7 @@ describe('the consent page', () => {
     }
   });
 
-  it('shows all that is asked for again, not only what is new', async () => {
+  it('shows all requested scopes again, not only new ones', async () => {
     const browser = world.browser();
     const person = await world.person();
     await browser.allow(address(portal, { scope: 'openid tasks:read', resource: tasks }), person);
@@ -72,10 +72,10 @@ describe('the consent page', () => {
     expect(items(page)).to.have.length(3);
   });
 
-  describe('for administration', () => {
+  describe('consent to administration', () => {
     const everything = { scope: 'openid account:read admin', resource: auth };
 
-    it('warns, names the role, and has another button', async () => {
+    it('shows a warning with the role, and another button', async () => {
       for (const role of ['admin', 'manager'] as const) {
         const page = await asked(await world.person(role), address(adminConsole, everything));
         expect(page.text).to.contain(warning).and.contain('Warning: Admin Console wants to administer Taskwire');
@@ -90,7 +90,7 @@ describe('the consent page', () => {
       expect(without.text).not.to.contain(warning);
     });
 
-    it('comes each time, whatever was allowed before, and nothing goes on silently', async () => {
+    it('is requested each time, whatever was granted before, and never silently', async () => {
       const browser = world.browser();
       const person = await world.person('admin');
       const first = await browser.allow(address(adminConsole, everything), person);
@@ -103,7 +103,7 @@ describe('the consent page', () => {
       expect(answerOf(less)).to.have.property('code');
     });
 
-    it('is not offered to members, who have nothing to administer, and the token has none of it', async () => {
+    it('is not offered to members, and their tokens never contain it', async () => {
       const member = await world.person();
       const page = await asked(member, address(adminConsole, everything));
       expect(page.text).not.to.contain(warning).and.not.contain('delete other people');
@@ -116,7 +116,7 @@ describe('the consent page', () => {
       expect(decodeJwt(token)['scope']).to.equal('openid account:read');
     });
 
-    it('has nothing to allow where a member is asked for nothing else', async () => {
+    it('offers nothing to allow if a member is asked for nothing else', async () => {
       const browser = world.browser();
       const page = await asked(
         await world.person(),
@@ -127,7 +127,7 @@ describe('the consent page', () => {
       expect(answerOf(await browser.submit(page, { decision: 'allow' }))).to.include({ error: 'access_denied' });
     });
 
-    it('is asked for again after a promotion: what a member or manager allowed gives nothing more', async () => {
+    it('is requested again after a promotion: consents of a member or manager yield nothing more', async () => {
       const { token } = await loggedIn(world, 'admin');
       for (const [before, after] of [
         ['member', 'admin'],
@@ -165,7 +165,7 @@ describe('the consent page', () => {
       }
     });
 
-    it('counts for what the page showed only: a promotion before the answer is no consent to more', async () => {
+    it('covers only what the page showed: a promotion before the answer adds nothing', async () => {
       const browser = world.browser();
       const person = await world.person();
       const page = await asked(person, address(adminConsole, everything), browser);
@@ -173,7 +173,7 @@ describe('the consent page', () => {
       expect((await browser.submit(page, { decision: 'allow' })).status).to.equal(403);
     });
 
-    it('is not to be had by a client that was not granted it', async () => {
+    it('is impossible for a client that was not granted it', async () => {
       const person = await world.person('admin');
       const { access_token: token } = await world.tokens({
         person,
@@ -183,7 +183,7 @@ describe('the consent page', () => {
     });
   });
 
-  it('asks for the new scopes where somebody had allowed one that is not there any more', async () => {
+  it('asks for the new scopes if a user consented to one that no longer exists', async () => {
     const browser = world.browser();
     const person = await world.person();
     const parameters = { scope: 'openid offline_access account:read account:write', resource: auth, prompt: 'consent' };
@@ -209,7 +209,7 @@ describe('the consent page', () => {
     expect(answerOf(await browser.submit(page, { decision: 'allow' }))).to.have.property('code');
   });
 
-  it('of a native client shows no more than what it was granted', async () => {
+  it("shows a native client's scopes only as far as they were granted", async () => {
     const page = await asked(
       await world.person('admin'),
       address(desktop, { scope: 'openid admin tasks:write', resource: tasks }),
@@ -217,7 +217,7 @@ describe('the consent page', () => {
     expect(items(page)).to.have.length(2);
   });
 
-  it('names the scopes for each audience in the audit log', async () => {
+  it('is recorded in the audit log with the scopes of each audience', async () => {
     const person = await world.person();
     const parameters = { scope: 'openid email tasks:read', resource: tasks };
     await world.tokens({ person, parameters });
@@ -235,7 +235,7 @@ describe('the consent page', () => {
     ]);
   });
 
-  it('needs an account that is there', async () => {
+  it('requires an existing account', async () => {
     const browser = world.browser();
     const { id, email } = await addUser(world, 'member');
     const page = await asked(

@@ -4,7 +4,7 @@ import { desktop, oidcWorld, portal, spa, type OidcWorld } from './support/oidc-
 
 const listed = 'https://app.example.com';
 
-describe('Pages of other origins at the provider', () => {
+describe('pages of other origins at the provider', () => {
   let world: OidcWorld;
   before(async () => (world = await oidcWorld({ CORS_ORIGINS: `${listed},http://localhost:5173` })));
   after(async () => await world.stop());
@@ -20,7 +20,7 @@ describe('Pages of other origins at the provider', () => {
     ['CORS_ORIGINS', listed],
     ['the provider itself', 'http://localhost:8080'],
   ] as const) {
-    it(`may read the answers of the token and revocation endpoints at the origin of ${whose}`, async () => {
+    it(`may read responses of the token and revocation endpoints at the origin of ${whose}`, async () => {
       const answers = [
         await token(origin, spa),
         await world.api.form('/oidc/revoke', { token: 'x', client_id: spa.client_id }, { origin }),
@@ -35,7 +35,7 @@ describe('Pages of other origins at the provider', () => {
     });
   }
 
-  it('may read userinfo and problems with its token there', async () => {
+  it('may read userinfo, and problems with their token there', async () => {
     const { access_token: bearer } = await world.tokens();
     const { origin } = new URL(portal.redirectUri);
     for (const authorization of [`Bearer ${bearer}`, 'Bearer other']) {
@@ -44,7 +44,7 @@ describe('Pages of other origins at the provider', () => {
     }
   });
 
-  it('get an empty answer without a type when they revoke a token, or as JSON when they accept nothing else', async () => {
+  it('get an empty response without a type for a revocation, or JSON if they accept nothing else', async () => {
     const parameters = {
       scope: 'openid offline_access account:read',
       prompt: 'consent',
@@ -65,7 +65,7 @@ describe('Pages of other origins at the provider', () => {
     }
   });
 
-  it('are refused at another origin before the code that they bring is used up', async () => {
+  it('are refused at another origin before the code that they send is consumed', async () => {
     const code = await world.code();
     for (const origin of [
       spaOrigin,
@@ -87,7 +87,7 @@ describe('Pages of other origins at the provider', () => {
     expect((await world.exchange(code)).status).to.equal(200);
   });
 
-  it('may be at any port of the machine for a native client, whose redirect URIs may be too, but not at its own scheme', async () => {
+  it('may use any port of the machine for a native client with such redirect URIs, but not its custom scheme', async () => {
     for (const [origin, allowed] of [
       ['http://127.0.0.1:4321', true],
       ['http://localhost:4321', false],
@@ -100,7 +100,7 @@ describe('Pages of other origins at the provider', () => {
     }
   });
 
-  it('may ask first with whatever headers their libraries add', async () => {
+  it('may send a preflight with any headers that their libraries add', async () => {
     const asked = 'authorization,content-type,traceparent,sentry-trace,baggage,x-requested-with';
     for (const path of [
       '/oidc/token',
@@ -121,7 +121,7 @@ describe('Pages of other origins at the provider', () => {
     }
   });
 
-  it('may read the discovery document and the keys wherever they are, but no page that people see', async () => {
+  it('may read the discovery document and the keys from anywhere, but no page for users', async () => {
     const headers = { origin: 'https://anywhere.example' };
     for (const path of ['/oidc/jwks', '/.well-known/openid-configuration/oidc']) {
       expect((await world.api.raw(path, { headers })).headers.get('access-control-allow-origin')).to.equal(

@@ -9,7 +9,7 @@ const generous = {
   LOGIN_FAILURES_PER_ACCOUNT: '100000',
 };
 
-describe('A refused log-in', () => {
+describe('a refused log-in', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld(generous);
@@ -32,7 +32,7 @@ describe('A refused log-in', () => {
     expect([...answers], [...answers].join('\n')).to.have.length(1);
   }
 
-  it('has the same answer in the JSON API whether or not the address has an account', async () => {
+  it('has the same response in the JSON API whether or not the address has an account', async () => {
     await expectSameAnswer(async (email) => {
       const { status, body, headers } = await world.api.call('login', { body: { email, password: 'wrong password' } });
       const { request_id: _, ...problem } = body as Record<string, unknown>;

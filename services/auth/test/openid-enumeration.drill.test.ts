@@ -13,7 +13,7 @@ const generous = {
   LOGIN_FAILURES_PER_ACCOUNT: '100000',
 };
 
-describe('who has an account', () => {
+describe('the existence of an account', () => {
   let world: OidcWorld;
   before(async () => {
     // the real cost, which is what a missing check would save
@@ -55,7 +55,7 @@ describe('who has an account', () => {
     for (const [email, ms] of byEmail) expect(ms / usual, `${email}: ${ms} ms, ${usual} ms`).to.be.within(0.5, 2);
   }
 
-  it('is told by neither answer nor time of the JSON API (OWASP Authentication Cheat Sheet)', async () => {
+  it('is revealed by neither response nor timing of the JSON API (OWASP Authentication Cheat Sheet)', async () => {
     const answers = new Set<string>();
     await expectSameTime(async (email) => {
       const { status, body, headers } = await world.api.call('login', { body: { email, password: 'wrong password' } });
@@ -66,7 +66,7 @@ describe('who has an account', () => {
     expect([...answers], [...answers].join('\n')).to.have.length(1);
   });
 
-  it('is told by neither answer nor time of the log-in page', async () => {
+  it('is revealed by neither response nor timing of the log-in page', async () => {
     const browser = world.browser();
     const page = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge }));
     const answers = new Set<string>();

@@ -20,7 +20,7 @@ const texts = [
   'x'.repeat(5_000),
 ];
 
-describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
+describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld();
@@ -42,7 +42,7 @@ describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
     expect(answer.headers.get('location') ?? '').not.to.match(/[\r\n]|^https:\/\/evil/);
   }
 
-  it('are only texts in each parameter of the authorization endpoint (RFC 6749 section 10.14)', async () => {
+  it('are treated as plain text in each parameter of the authorization endpoint (RFC 6749 section 10.14)', async () => {
     const before = await people();
     const names = [
       'client_id',
@@ -76,7 +76,7 @@ describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
     expect(await people()).to.equal(before);
   });
 
-  it('are only texts at the endpoints for tokens', async () => {
+  it('are treated as plain text at the endpoints for tokens', async () => {
     const before = await people();
     const fields = { grant_type: 'authorization_code', code: 'x', code_verifier: 'x'.repeat(43), redirect_uri: 'x' };
     for (const path of ['/oidc/token', '/oidc/introspect', '/oidc/revoke', '/oidc/userinfo']) {
@@ -106,7 +106,7 @@ describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
     expect(await people()).to.equal(before);
   });
 
-  it('are only texts as the name and the secret of a client', async () => {
+  it('are treated as plain text in the id and the secret of a client', async () => {
     for (const text of texts.map((one) => one.toWellFormed())) {
       for (const by of [basic(text, 'x'), basic(tasksClient.client_id, text)]) {
         const began = performance.now();
@@ -117,7 +117,7 @@ describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
     }
   });
 
-  it('are only texts in the forms of the pages', async () => {
+  it('are treated as plain text in the forms of the pages', async () => {
     const before = await people();
     const browser = world.browser();
     const page = await browser.open(world.authorizeUrl({ code_challenge: challenge }));
@@ -139,7 +139,7 @@ describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
     expect(await people()).to.equal(before);
   });
 
-  it('are only texts in the JSON API: at log-in, in a search, in an id, in a cursor', async () => {
+  it('are treated as plain text in the JSON API: at log-in, in a search, in an id, in a cursor', async () => {
     const admin = await loggedIn(world, 'admin');
     const before = await people();
     for (const text of texts) {
@@ -159,14 +159,14 @@ describe('texts that mean something to SQL, HTTP, HTML or JavaScript', () => {
     expect(await people()).to.equal(before);
   });
 
-  it('come back in an answer as the state that they are, encoded (RFC 6749 section 4.1.2.1)', async () => {
+  it('are returned as state unchanged and encoded (RFC 6749 section 4.1.2.1)', async () => {
     const state = 'a\r\nSet-Cookie: evil=1 &state=other#"<x>';
     const page = await world.browser().open(world.authorizeUrl({ code_challenge: challenge, prompt: 'none', state }));
     expect(new URL(page.url).searchParams.getAll('state')).to.deep.equal([state]);
   });
 });
 
-describe('an address that a caller makes up', () => {
+describe('an address that a caller invents', () => {
   let world: AuthWorld;
   before(async () => {
     world = await authWorld({ TRUSTED_PROXIES: '192.0.2.1' });
@@ -175,7 +175,7 @@ describe('an address that a caller makes up', () => {
     await world.stop();
   });
 
-  it('does not count, unless a trusted proxy says it: nobody gets round the limit of log-ins past the gateway', async () => {
+  it("is ignored unless a trusted proxy reports it, so the limit on log-ins can't be bypassed", async () => {
     const user = await addUser(world, 'member');
     const attempt = async (given: string, ip: string) =>
       await world.api.call('login', {

@@ -17,7 +17,7 @@ const clients = [
   { ...other.settings, introspects: ['urn:taskwire:tasks'] },
 ];
 
-describe('access tokens that are JWTs', () => {
+describe('JWT access tokens', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld({}, clients);
@@ -39,7 +39,7 @@ describe('access tokens that are JWTs', () => {
   }
 
   describe('at the introspection endpoint (RFC 7662)', () => {
-    it('are shown to their client and to the service that they are for, with the role of now', async () => {
+    it('are shown to their client and to the service that they are for, with the current role', async () => {
       const person = await world.person('manager');
       const { access_token: token } = await world.tokens({ person, parameters });
       const claims = decodeJwt(token);
@@ -60,7 +60,7 @@ describe('access tokens that are JWTs', () => {
       expect(await introspect(token)).to.include({ active: true, role: 'admin' });
     });
 
-    it('do not exist for others: not for services that they are not for, nor for other clients (section 4)', async () => {
+    it("don't exist for other services and other clients (section 4)", async () => {
       const { access_token: token } = await world.tokens({ parameters });
       expect(await introspect(token, other)).to.deep.equal(inactive);
       const spa = await world.api.form('/oidc/introspect', { token, client_id: 'spa' });
@@ -68,7 +68,7 @@ describe('access tokens that are JWTs', () => {
       expect(await introspect(await ownToken(other), portal)).to.deep.equal(inactive);
     });
 
-    it('need a client that proves who it is (section 2.1)', async () => {
+    it('require an authenticated client (section 2.1)', async () => {
       const { access_token: token } = await world.tokens({ parameters });
       for (const by of [{}, basic('resource-server', 'wrong'), basic('nobody', 'x')]) {
         const answer = await world.api.form('/oidc/introspect', { token }, by);
@@ -87,7 +87,7 @@ describe('access tokens that are JWTs', () => {
       expect(await introspect(token)).to.deep.equal(inactive);
     });
 
-    it('of services are shown until their client is gone', async () => {
+    it('of services are shown until their client is removed', async () => {
       const token = await ownToken(other);
       expect(await introspect(token)).to.include({ active: true, sub: 'other-server', scope: 'users:read' });
       const stored = createStoredClients(world.database.db);
@@ -137,7 +137,7 @@ describe('access tokens that are JWTs', () => {
       ],
     ];
     for (const [when, end] of ends) {
-      it(`are not active once ${when}`, async () => {
+      it(`are inactive once ${when}`, async () => {
         const admin = await world.person('admin');
         const { body } = await world.api.call('login', { body: { email: admin.email, password } });
         const person = await world.person('manager');
@@ -150,7 +150,7 @@ describe('access tokens that are JWTs', () => {
       });
     }
 
-    it('are not called inactive when nothing can be known: that is a fault, which tells nothing of the inside', async () => {
+    it('are not reported as inactive during a fault, whose response reveals no internals', async () => {
       const { access_token: token } = await world.tokens({ parameters });
       const rename = async (from: string, to: string) =>
         await world.database.db.pool.query(`ALTER TABLE ${from} RENAME TO ${to}`);
@@ -166,7 +166,7 @@ describe('access tokens that are JWTs', () => {
       expect(await introspect(token)).to.include({ active: true });
     });
 
-    it('that are not ours, were changed, or are no access tokens, are not active', async () => {
+    it('are inactive if they are not ours, were altered, or are no access tokens', async () => {
       const tokens = await world.tokens({ parameters });
       const claims = decodeJwt(tokens.access_token);
       const [header = '', payload = '', signature = ''] = tokens.access_token.split('.');
@@ -195,7 +195,7 @@ describe('access tokens that are JWTs', () => {
   });
 
   describe('at the revocation endpoint (RFC 7009)', () => {
-    it('end all that came from the consent, as opaque ones do (section 2.1)', async () => {
+    it('end everything that came from the consent, as opaque tokens do (section 2.1)', async () => {
       const tokens = await world.tokens({ parameters });
       const answer = await as(portal, '/oidc/revoke', { token: tokens.access_token });
       expect(answer.status).to.equal(200);
@@ -206,7 +206,7 @@ describe('access tokens that are JWTs', () => {
       expect((await as(portal, '/oidc/token', fields)).body).to.include({ error: 'invalid_grant' });
     });
 
-    it('end it with an entry in the audit log that says who did it, and from where', async () => {
+    it('are recorded in the audit log with actor and origin of the revocation', async () => {
       const { access_token: token, person } = await world.tokens({ parameters });
       const by = basic(portal.client_id, portal.client_secret);
       await world.api.form('/oidc/revoke', { token }, { ...by, 'x-forwarded-for': '203.0.113.9' });
@@ -217,7 +217,7 @@ describe('access tokens that are JWTs', () => {
       expect(rows).to.deep.equal([{ actor_kind: 'client', actor_id: 'portal', ip: '203.0.113.9' }]);
     });
 
-    it('are left alone for another client, even for the service that they are for', async () => {
+    it('are unaffected by another client, even the service that they are for', async () => {
       const { access_token: token } = await world.tokens({ parameters });
       for (const client of [server, other]) {
         expect((await as(client, '/oidc/revoke', { token })).status).to.equal(200);
@@ -226,7 +226,7 @@ describe('access tokens that are JWTs', () => {
       expect(await introspect(token)).to.include({ active: true });
     });
 
-    it('that are no good are answered as if they had been (section 2.2)', async () => {
+    it('that are invalid get the same response as valid ones (section 2.2)', async () => {
       const { access_token: token } = await world.tokens({ parameters });
       const [header, payload] = token.split('.');
       expect((await as(portal, '/oidc/revoke', { token: `${header}.${payload}.${'A'.repeat(86)}` })).status).to.equal(
@@ -235,7 +235,7 @@ describe('access tokens that are JWTs', () => {
       expect(await introspect(token)).to.include({ active: true });
     });
 
-    it('of a client itself cannot be revoked, and it is told so (section 2.2.1)', async () => {
+    it("of a client itself can't be revoked, and the response says so (section 2.2.1)", async () => {
       const token = await ownToken(other);
       const answer = await as(other, '/oidc/revoke', { token });
       expect(answer.status).to.equal(400);

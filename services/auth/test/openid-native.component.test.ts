@@ -24,7 +24,7 @@ const localHttps: [string, string[]][] = [
 const interactive = { grant_types: ['authorization_code', 'refresh_token'] };
 const server = withSecret('local-server', 'a-secret-of-local-server-with-32-characters', []);
 
-describe('public clients with addresses that any program of a machine can claim (RFC 8252 section 8.6)', () => {
+describe('public clients with redirect URIs that any program of a machine can claim (RFC 8252 section 8.6)', () => {
   let world: OidcWorld;
   before(async () => {
     const says = { ...interactive, application_type: 'web' };
@@ -96,7 +96,7 @@ describe('public clients with addresses that any program of a machine can claim 
     });
   }
 
-  it('are not those with a web address alone, nor those that prove who they are', async () => {
+  it('exclude clients with web addresses only, and clients that authenticate', async () => {
     const others = [
       { id: spa.client_id, uri: spa.redirectUri },
       { id: portal.client_id, uri: portal.redirectUri },

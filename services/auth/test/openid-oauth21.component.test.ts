@@ -22,11 +22,11 @@ describe('an authorization server of OAuth 2.1', () => {
   const raw = async (path: string, init: RequestInit = {}) =>
     await fetch(`${world.api.baseUrl}${path}`, { redirect: 'manual', ...init });
 
-  describe('says in its metadata', () => {
+  describe('the metadata', () => {
     type Metadata = Record<string, unknown> & { jwks_uri: string };
     const metadata = async () => (await world.api.raw('/oidc/.well-known/openid-configuration')).body as Metadata;
 
-    it('what OpenID Connect Discovery 1.0 section 3 and RFC 8414 section 2 require', async () => {
+    it('contain what OpenID Connect Discovery 1.0 section 3 and RFC 8414 section 2 require', async () => {
       const found = await metadata();
       for (const name of ['issuer', 'authorization_endpoint', 'token_endpoint', 'userinfo_endpoint', 'jwks_uri']) {
         expect(found[name], name).to.match(/^http:\/\/localhost:8080\/oidc(\/|$)/);
@@ -47,7 +47,7 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(JSON.stringify(algorithms)).not.to.match(/HS\d/);
     });
 
-    it('nothing that is not there: each endpoint that it names answers', async () => {
+    it('name only endpoints that respond', async () => {
       const found = await metadata();
       const endpoints = Object.entries(found).filter(([name]) => /_endpoint$|^jwks_uri$/.test(name));
       expect(endpoints).to.have.length.above(6);
@@ -59,7 +59,7 @@ describe('an authorization server of OAuth 2.1', () => {
       }
     });
 
-    it('the keys, each with an id and a use, and no private part (RFC 7517 section 4)', async () => {
+    it('publish the keys, each with an id and a use, and no private part (RFC 7517 section 4)', async () => {
       const answer = await world.api.raw('/oidc/jwks');
       expect(answer.headers.get('cache-control')).to.equal('public, max-age=300');
       const { keys } = answer.body as { keys: Record<string, unknown>[] };
@@ -71,20 +71,20 @@ describe('an authorization server of OAuth 2.1', () => {
     });
   });
 
-  describe('at the authorization endpoint', () => {
+  describe('the authorization endpoint', () => {
     const errors: [string, Record<string, string | undefined>, string][] = [
       ['an unknown response type (section 4.1.2.1)', { response_type: 'magic' }, 'unsupported_response_type'],
       ['no code_challenge (section 4.1.1, RFC 9700 section 2.1.1)', { code_challenge: undefined }, 'invalid_request'],
       ['a short code_challenge (RFC 7636 section 4.2)', { code_challenge: 'x' }, 'invalid_request'],
-      ['another way of PKCE (RFC 7636 section 4.3)', { code_challenge_method: 'S512' }, 'invalid_request'],
-      ['an unheard-of prompt', { prompt: 'select_account' }, 'invalid_request'],
-      ['a max_age that is no number', { max_age: 'soon' }, 'invalid_request'],
-      ['an unknown way of answering', { response_mode: 'pigeon' }, 'unsupported_response_mode'],
-      ['an audience that is none (RFC 8707 section 2)', { resource: 'urn:taskwire:none' }, 'invalid_target'],
+      ['another PKCE method (RFC 7636 section 4.3)', { code_challenge_method: 'S512' }, 'invalid_request'],
+      ['an unknown prompt', { prompt: 'select_account' }, 'invalid_request'],
+      ['a max_age that is not a number', { max_age: 'soon' }, 'invalid_request'],
+      ['an unknown response mode', { response_mode: 'pigeon' }, 'unsupported_response_mode'],
+      ['an unknown audience (RFC 8707 section 2)', { resource: 'urn:taskwire:none' }, 'invalid_target'],
       ['a registration (OpenID Connect Core section 7.2.1)', { registration: '{}' }, 'registration_not_supported'],
     ];
     for (const [what, parameters, error] of errors) {
-      it(`${what} is told to the client as ${error}, with its state and who it is from (RFC 9207 section 2.1)`, async () => {
+      it(`reports ${what} to the client as ${error}, with its state and our issuer (RFC 9207 section 2.1)`, async () => {
         const page = await world.browser().open(world.authorizeUrl({ code_challenge: challenge, ...parameters }));
         const answer = answerOf(page);
         expect(answer).to.include({ error, state: 'the state', iss: issuer });
@@ -92,7 +92,7 @@ describe('an authorization server of OAuth 2.1', () => {
       });
     }
 
-    it('a parameter that comes twice is refused (section 3.1)', async () => {
+    it('refuses a repeated parameter (section 3.1)', async () => {
       for (const name of ['state', 'scope', 'client_id', 'code_challenge', 'nonce']) {
         const address = `${world.authorizeUrl({ code_challenge: challenge, nonce: 'a' })}&${name}=b`;
         const page = await world.browser().open(address);
@@ -101,14 +101,14 @@ describe('an authorization server of OAuth 2.1', () => {
       }
     });
 
-    it('sends on with 303, so that no browser sends a password to the client (section 7.5.3, RFC 9700 section 4.12)', async () => {
+    it('redirects with 303, so that no browser sends a password to the client (section 7.5.3, RFC 9700 section 4.12)', async () => {
       const answer = await raw(world.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       expect(answer.status).to.equal(303);
       const begun = await raw(world.authorizeUrl({ code_challenge: challenge }));
       expect(begun.status).to.equal(303);
     });
 
-    it("lets nobody's scripts read it, and tells nobody where people came from (section 3.1, 7.12)", async () => {
+    it('is readable by no script, and sends no referrer (section 3.1, 7.12)', async () => {
       const headers = { origin: 'https://evil.example' };
       const answer = await raw(world.authorizeUrl({ code_challenge: challenge }), { headers });
       expect(answer.headers.get('access-control-allow-origin')).to.equal(null);
@@ -116,7 +116,7 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(answer.headers.get('cache-control')).to.match(/no-store/);
     });
 
-    it("takes a native app's loopback address with any port, and nothing that only looks like one (section 8.4.2)", async () => {
+    it("accepts a native app's loopback address with any port, and nothing that only resembles one (section 8.4.2)", async () => {
       const at = async (redirect_uri: string) =>
         await world
           .browser()
@@ -166,8 +166,8 @@ describe('an authorization server of OAuth 2.1', () => {
     });
   });
 
-  describe('at the token endpoint', () => {
-    it('takes POST only, and no secrets in the address (section 3.2, 2.4.1)', async () => {
+  describe('the token endpoint', () => {
+    it('accepts POST only, and no secrets in the URL (section 3.2, 2.4.1)', async () => {
       expect((await raw('/oidc/token?grant_type=client_credentials')).status).to.be.oneOf([404, 405]);
       const { client_id, client_secret } = portal;
       const credentials = { client_id, client_secret };
@@ -177,7 +177,7 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(answer.body).not.to.have.property('access_token');
     });
 
-    it('answers as JSON that nobody keeps, errors too (sections 3.2.3 and 3.2.4)', async () => {
+    it('responds with JSON that must not be stored, errors included (sections 3.2.3 and 3.2.4)', async () => {
       const good = await world.exchange(await world.code());
       const bad = await world.asPortal('/oidc/token', { grant_type: 'authorization_code', code: 'x' });
       for (const { headers } of [good, bad]) {
@@ -187,7 +187,7 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(bad.body).to.have.all.keys('error', 'error_description');
     });
 
-    it('passes over parameters that it does not know, and refuses those that come twice (section 3.2.2)', async () => {
+    it('ignores unknown parameters and refuses repeated ones (section 3.2.2)', async () => {
       const code = await world.code();
       expect((await world.exchange(code, { unheard: 'of' })).status).to.equal(200);
       const fields = 'grant_type=authorization_code&code=a&code=b&redirect_uri=x&code_verifier=y';
@@ -196,7 +196,7 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(twice.body).to.include({ error: 'invalid_request' });
     });
 
-    it('takes the secret of a client in Basic or in the form, and nothing else for it (section 2.4)', async () => {
+    it("accepts a client's secret in Basic or in the form, and nothing else instead (section 2.4)", async () => {
       const code = await world.code();
       const fields = { grant_type: 'authorization_code', code: code.code, code_verifier: code.verifier };
       const given = { ...fields, redirect_uri: portal.redirectUri };
@@ -240,7 +240,7 @@ describe('an authorization server of OAuth 2.1', () => {
       expect(stolen.body).to.include({ error: 'invalid_grant' });
     });
 
-    it('refuses a verifier for a code that cannot have had one, and each other length and character (RFC 7636 section 4.1)', async () => {
+    it('refuses a verifier of a code without a challenge, and invalid lengths and characters (RFC 7636 section 4.1)', async () => {
       const code = await world.code();
       for (const code_verifier of ['x'.repeat(42), 'x'.repeat(129), `${'x'.repeat(43)}!`, `${code.verifier}\n`]) {
         const { body } = await world.exchange(code, { code_verifier });

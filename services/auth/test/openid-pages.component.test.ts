@@ -15,7 +15,7 @@ describe('attacks on the pages of the OpenID provider', () => {
   const challenge = pkce().challenge;
 
   describe('the forms', () => {
-    it('do not count from another site, without the token of this step, or with that of another (RFC 9700 section 4.7)', async () => {
+    it("are rejected from another site, without this step's token, or with another token (RFC 9700 section 4.7)", async () => {
       const person = await world.person();
       const login = { ...person, decision: 'log_in' };
       const browser = world.browser();
@@ -33,7 +33,7 @@ describe('attacks on the pages of the OpenID provider', () => {
       expect((await browser.submit(consent, { decision: 'allow' })).url).to.contain('code=');
     });
 
-    it('belong to the browser that they were shown to: another one has nothing of them', async () => {
+    it('belong to the browser that they were shown to, and are invalid in another', async () => {
       const page = await world.browser().open(world.authorizeUrl({ code_challenge: challenge }));
       const other = world.browser();
       await other.open(world.authorizeUrl({ code_challenge: challenge }));
@@ -46,13 +46,13 @@ describe('attacks on the pages of the OpenID provider', () => {
       }
     });
 
-    it('at log-in do not let consent be skipped', async () => {
+    it("at log-in don't allow consent to be skipped", async () => {
       const browser = world.browser();
       const page = await browser.open(world.authorizeUrl({ code_challenge: challenge }));
       expect((await browser.submit(page, { ...(await world.person()), decision: 'allow' })).status).to.equal(400);
     });
 
-    it('of a log-out need the token of the session (RP-Initiated Logout 1.0 section 6)', async () => {
+    it('of a log-out require the token of the session (RP-Initiated Logout 1.0 section 6)', async () => {
       const browser = world.browser();
       await world.code({ browser });
       await browser.open('/oidc/logout');
@@ -62,7 +62,7 @@ describe('attacks on the pages of the OpenID provider', () => {
       expect(page.url).to.contain('code=');
     });
 
-    it('show what was typed as text, never as HTML, and may be framed by nobody', async () => {
+    it("show input as text, never as HTML, and can't be framed", async () => {
       const browser = world.browser();
       const page = await browser.open(world.authorizeUrl({ code_challenge: challenge, login_hint: '"><img src=x>' }));
       const again = await browser.submit(page, {
@@ -83,7 +83,7 @@ describe('attacks on the pages of the OpenID provider', () => {
       expect(consent.text).to.contain('Portal &lt;b&gt;');
     });
 
-    it('that are huge or no forms are refused', async () => {
+    it('that are huge or malformed are rejected', async () => {
       const browser = world.browser();
       const page = await browser.open(world.authorizeUrl({ code_challenge: challenge }));
       expect((await browser.submit(page, { email: 'x'.repeat(20_000) })).status).to.equal(413);
@@ -96,10 +96,10 @@ describe('attacks on the pages of the OpenID provider', () => {
     });
   });
 
-  describe('sessions of browsers', () => {
+  describe('browser sessions', () => {
     const cookieOf = (browser: ReturnType<OidcWorld['browser']>) => browser.cookies.get('taskwire_session /')?.value;
 
-    it('get a new id at log-in, so that one that was planted is worth nothing (OWASP session fixation)', async () => {
+    it('get a new id at log-in, so a planted one is worthless (OWASP session fixation)', async () => {
       const browser = world.browser();
       await browser.open(world.authorizeUrl({ code_challenge: challenge }));
       const planted = cookieOf(browser);
@@ -107,7 +107,7 @@ describe('attacks on the pages of the OpenID provider', () => {
       expect(cookieOf(browser)).to.be.a('string').and.not.to.equal(planted);
     });
 
-    it('have signed cookies that scripts cannot read and other sites do not send', async () => {
+    it("have signed cookies that scripts can't read and other sites don't send", async () => {
       const answer = await fetch(`${world.api.baseUrl}${world.authorizeUrl({ code_challenge: challenge })}`, {
         redirect: 'manual',
       });
@@ -121,7 +121,7 @@ describe('attacks on the pages of the OpenID provider', () => {
       expect(errorOf(page.url)).to.equal('login_required');
     });
 
-    it('are not entered by guessing: wrong passwords are counted as at the JSON API, and say nothing of the account', async () => {
+    it("can't be entered by guessing: wrong passwords count as in the JSON API, and reveal nothing about the account", async () => {
       const known = await world.person();
       const texts = new Set<string>();
       for (const email of [known.email, 'nobody@example.org']) {

@@ -5,7 +5,7 @@ import { answerOf, loggedInBrowser, silently } from './support/logged-in-browser
 import { oidcWorld, type OidcWorld, type Tokens } from './support/oidc-world.ts';
 
 /** The test modules of `oidcc-basic-certification-test-plan` about log-in and consent; "Core" is OpenID Connect Core 1.0. */
-describe('the Basic OP profile of OpenID Connect, for people', () => {
+describe('the Basic OP profile of OpenID Connect, for users', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld();
@@ -19,8 +19,8 @@ describe('the Basic OP profile of OpenID Connect, for people', () => {
     browser: Browser = world.browser(),
   ): Promise<Page> => await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge, ...parameters }));
 
-  describe('when people are asked (Core section 3.1.2.1, 3.1.2.3)', () => {
-    it('oidcc-prompt-login: asks for the password again, and says so in auth_time', async () => {
+  describe('prompts (Core section 3.1.2.1, 3.1.2.3)', () => {
+    it('oidcc-prompt-login: asks for the password again, and updates auth_time', async () => {
       const { browser, tokens, person } = await loggedInBrowser(world, 100);
       const page = await open({ prompt: 'login' }, browser);
       expect(page.text).to.contain('<h1>Log in</h1>');
@@ -33,38 +33,38 @@ describe('the Basic OP profile of OpenID Connect, for people', () => {
       expect(again['auth_time']).to.be.at.least(Math.floor(Date.now() / 1000) - 20);
     });
 
-    it('oidcc-prompt-none-not-logged-in: is told to the client without a page', async () => {
+    it('oidcc-prompt-none-not-logged-in: reports to the client without a page', async () => {
       expect(answerOf(await open({ prompt: 'none' }))).to.include({ error: 'login_required', state: 'the state' });
     });
 
-    it('oidcc-prompt-none-logged-in: gives a code without a page, for the same person and log-in', async () => {
+    it('oidcc-prompt-none-logged-in: yields a code without a page, for the same user and log-in', async () => {
       const { browser, tokens } = await loggedInBrowser(world);
       const again = await silently(world, browser, { prompt: 'none' });
       expect(decodeJwt(again.id_token).sub).to.equal(decodeJwt(tokens.id_token).sub);
     });
 
-    it('prompt=none for what was not consented to is told to the client (Core section 3.1.2.6)', async () => {
+    it('prompt=none without consent is reported to the client (Core section 3.1.2.6)', async () => {
       const { browser } = await loggedInBrowser(world);
       const page = await open({ prompt: 'none', scope: 'openid email' }, browser);
       expect(answerOf(page)).to.include({ error: 'consent_required' });
     });
 
-    it('prompt=consent asks for it again', async () => {
+    it('prompt=consent asks again', async () => {
       const { browser } = await loggedInBrowser(world);
       expect((await open({ prompt: 'consent' }, browser)).text).to.contain('value="allow"');
     });
 
-    it('prompt=none with another is no request', async () => {
+    it('prompt=none combined with another is invalid', async () => {
       expect(answerOf(await open({ prompt: 'none login' }))).to.include({ error: 'invalid_request' });
     });
 
-    it('oidcc-max-age-1: asks who logged in longer ago, and the ID token says when that was (Core section 2)', async () => {
+    it('oidcc-max-age-1: asks after an older log-in, and the ID token states the time of the new one (Core section 2)', async () => {
       const { browser } = await loggedInBrowser(world, 100);
       expect((await open({ max_age: '1' }, browser)).text).to.contain('<h1>Log in</h1>');
       expect(answerOf(await open({ max_age: '1', prompt: 'none' }, browser))).to.include({ error: 'login_required' });
     });
 
-    it('oidcc-max-age-10000: asks nobody, and each ID token has the time of the one log-in', async () => {
+    it('oidcc-max-age-10000: asks no one, and each ID token states the time of the one log-in', async () => {
       const { browser } = await loggedInBrowser(world, 100);
       const [one, two] = [
         await silently(world, browser, { max_age: '10000' }),
@@ -75,7 +75,7 @@ describe('the Basic OP profile of OpenID Connect, for people', () => {
       expect(decodeJwt(two.id_token)['auth_time']).to.equal(at);
     });
 
-    it('oidcc-id-token-hint: lets the person of the hint through, and nobody else (Core section 3.1.2.1)', async () => {
+    it('oidcc-id-token-hint: accepts only the user of the hint (Core section 3.1.2.1)', async () => {
       const { browser, tokens } = await loggedInBrowser(world);
       const again = await silently(world, browser, { prompt: 'none', id_token_hint: tokens.id_token });
       expect(decodeJwt(again.id_token).sub).to.equal(tokens.person.id);

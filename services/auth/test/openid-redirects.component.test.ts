@@ -6,7 +6,7 @@ import { desktop, oidcWorld, portal, type OidcWorld } from './support/oidc-world
 const asBrowser = { origin: 'http://localhost:8080', 'sec-fetch-dest': 'document' };
 const challenge = 'x'.repeat(43);
 
-describe('The way on from a form of the provider', () => {
+describe('the redirect after a form of the provider', () => {
   let world: OidcWorld;
   before(async () => (world = await oidcWorld()));
   after(async () => await world.stop());
@@ -23,7 +23,7 @@ describe('The way on from a form of the provider', () => {
     return await browser.submit(page, { ...(await world.person()), decision: 'log_in' }, asBrowser);
   }
 
-  it('is a page of ours that opens the application by a GET, so that form-action holds no redirect of the application', async () => {
+  it('is a page of ours that opens the application by GET, so form-action contains no redirect of the application', async () => {
     for (const decision of ['allow', 'cancel']) {
       const browser = world.browser();
       const consent = await logIn(browser, await begin(browser));
@@ -41,12 +41,12 @@ describe('The way on from a form of the provider', () => {
     }
   });
 
-  it('names no other place in the policy of a page with a form than the address of its application', async () => {
+  it("adds only the application's own redirect URI to the policy of a page with a form", async () => {
     const { headers } = await begin(world.browser());
     expect(headers.get('content-security-policy')).to.include("form-action 'self' https://portal.example.org;");
   });
 
-  it('leads straight to an app with its own scheme, which mobile browsers open after a press of a button only', async () => {
+  it('goes straight to an app with a custom scheme, which mobile browsers open only after a button was pressed', async () => {
     const browser = world.browser();
     const at = { client_id: desktop.client_id, redirect_uri: 'org.example.desktop:/done' };
     const loggedIn = await logIn(browser, await begin(browser, at));
@@ -54,7 +54,7 @@ describe('The way on from a form of the provider', () => {
     expect(allowed.url).to.match(/^org\.example\.desktop:\/done\?code=/);
   });
 
-  describe('to log out', () => {
+  describe('the log-out form', () => {
     async function loggedIn() {
       const browser = createBrowser(world.api.baseUrl);
       const person = await world.person();
@@ -73,7 +73,7 @@ describe('The way on from a form of the provider', () => {
       return { browser, ask, silent, userinfo };
     }
 
-    it('and to stay logged in changes nothing: the application keeps its tokens, consent and log-in', async () => {
+    it('changes nothing if the user stays logged in: the application keeps its tokens, consent and log-in', async () => {
       const { browser, ask, silent, userinfo } = await loggedIn();
       const back = await browser.submit(await ask(), {});
       expect(back.url).to.equal('https://portal.example.org/bye?state=a+b');
@@ -87,7 +87,7 @@ describe('The way on from a form of the provider', () => {
       expect(rows).to.deep.equal([]);
     });
 
-    it('says so where no application waits, and sends nobody to an address that is not the application’s', async () => {
+    it('reports that no application is waiting, and sends no browser to an unregistered URL', async () => {
       const { browser, ask, userinfo } = await loggedIn();
       expect((await browser.submit(await ask({}), {})).text).to.include('You are still logged in');
       const forged = { post_logout_redirect_uri: 'https://evil.example/', client_id: portal.client_id };
@@ -96,7 +96,7 @@ describe('The way on from a form of the provider', () => {
       expect(await userinfo()).to.equal(200);
     });
 
-    it('ends the log-in and what came with it, and then leads on from a page of ours', async () => {
+    it('ends the log-in with everything obtained through it, and then continues from a page of ours', async () => {
       const { browser, ask, silent, userinfo } = await loggedIn();
       const page = await browser.submit(await ask(), { logout: 'yes' }, asBrowser);
       expect(page.status).to.equal(200);
@@ -106,8 +106,8 @@ describe('The way on from a form of the provider', () => {
     });
   });
 
-  describe('with long parameters', () => {
-    it('repeats a state of 12,000 characters', async () => {
+  describe('requests with long parameters', () => {
+    it('repeat a state of 12,000 characters', async () => {
       const browser = world.browser();
       const state = 'é~'.repeat(1_500);
       const page = await browser.allow(world.authorizeUrl({ code_challenge: challenge, state }), await world.person());
@@ -116,7 +116,7 @@ describe('The way on from a form of the provider', () => {
       expect(new URL(longer.url).searchParams.get('state')).to.have.length(12_000);
     });
 
-    it('takes them as a form, and refuses clearly what no address could hold', async () => {
+    it('are accepted as a form, and refused clearly if no URL could hold them', async () => {
       const browser = world.browser();
       const form = (length: number) => {
         const query = world.authorizeUrl({ code_challenge: challenge, prompt: 'none', state: 'x'.repeat(length) });

@@ -5,7 +5,7 @@ import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-w
 
 const resource = 'urn:taskwire:tasks';
 
-describe('One log-in for userinfo and the API', () => {
+describe('one log-in for userinfo and the API', () => {
   let world: OidcWorld;
   before(async () => (world = await oidcWorld()));
   after(async () => await world.stop());
@@ -14,7 +14,7 @@ describe('One log-in for userinfo and the API', () => {
     await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` } });
   const parameters = { scope: 'openid email offline_access tasks:read', prompt: 'consent', resource };
 
-  it('gives a token for a service that userinfo takes too, with the claims that were allowed', async () => {
+  it('yields a token for a service that userinfo accepts too, with the consented claims', async () => {
     const { access_token: token, id_token: idToken, person, scope } = await world.tokens({ parameters });
     expect(scope).to.equal('openid offline_access email tasks:read');
     expect(decodeJwt(token)).to.include({ aud: resource, scope });
@@ -24,7 +24,7 @@ describe('One log-in for userinfo and the API', () => {
     expect(decodeJwt(idToken)).to.include({ email: person.email }).and.not.to.have.property('name');
   });
 
-  it('leaves a token at userinfo what it was narrowed to when it was refreshed', async () => {
+  it('keeps a token at userinfo as narrow as it was refreshed', async () => {
     const { refresh_token: refreshToken } = await world.tokens({ parameters });
     const refresh = async (scope: string) => {
       const fields = { grant_type: 'refresh_token', refresh_token: refreshToken, scope };
@@ -41,7 +41,7 @@ describe('One log-in for userinfo and the API', () => {
     expect(refused.body).to.include({ error: 'insufficient_scope' });
   });
 
-  it('does not make a token of another service one of Auth', async () => {
+  it('never makes a token of another service one of Auth', async () => {
     const { access_token: token } = await world.tokens({ parameters });
     const answer = await world.api.call('me', { token });
     expect(answer.status).to.equal(401);
@@ -75,7 +75,7 @@ describe('One log-in for userinfo and the API', () => {
     }
   });
 
-  it('is no way in for tokens that are not an application’s, or not ours', async () => {
+  it("gives no access to tokens that aren't an application's, or aren't ours", async () => {
     const { token: firstParty } = await loggedIn(world, 'member');
     const { access_token: good, id_token: idToken } = await world.tokens({ parameters });
     const [head = '', body = '', signature = ''] = good.split('.');

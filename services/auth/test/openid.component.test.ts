@@ -18,7 +18,7 @@ describe('the OpenID provider', () => {
   const refresh = async (token: string) =>
     await world.asPortal('/oidc/token', { grant_type: 'refresh_token', refresh_token: token });
 
-  it('says what it is at each place that the RFCs name, whatever host the request does', async () => {
+  it('serves its metadata at each path that the RFCs name, whatever host the request names', async () => {
     const places = [
       '/oidc/.well-known/openid-configuration',
       '/oidc/.well-known/oauth-authorization-server',
@@ -45,7 +45,7 @@ describe('the OpenID provider', () => {
     }
   });
 
-  it('logs somebody in for a client, which gets an ID token and the claims that were allowed', async () => {
+  it('logs a user in for a client, which gets an ID token and the consented claims', async () => {
     const tokens = await world.tokens({ parameters: { scope: 'openid email profile', nonce: 'the nonce' } });
     const keys = createRemoteJWKSet(new URL(`${world.api.baseUrl}/oidc/jwks`));
     const { payload } = await jwtVerify(tokens.id_token, keys, { issuer, audience: 'portal', algorithms: ['ES256'] });
@@ -57,7 +57,7 @@ describe('the OpenID provider', () => {
     expect(userinfo.body).to.have.all.keys('sub', 'email', 'email_verified', 'name', 'updated_at');
   });
 
-  it('gives a token for one service, as services read it (RFC 9068, RFC 8707)', async () => {
+  it('issues a token for one service, in the form that services read (RFC 9068, RFC 8707)', async () => {
     const resource = 'urn:taskwire:auth';
     const { access_token: token, person } = await world.tokens({
       person: await world.person('manager'),
@@ -78,14 +78,14 @@ describe('the OpenID provider', () => {
     expect(me.body).to.include({ id: person.id });
   });
 
-  it('gives nobody a token for a service without a scope of it that was allowed', async () => {
+  it('issues no token for a service without a granted scope of it', async () => {
     const code = await world.code({ parameters: { scope: 'openid', resource: 'urn:taskwire:auth' } });
     const answer = await world.exchange(code);
     expect(answer.status).to.equal(400);
     expect(answer.body).to.include({ error: 'invalid_scope' });
   });
 
-  it('rotates refresh tokens, with the role of now in the next access token', async () => {
+  it('rotates refresh tokens, with the current role in the next access token', async () => {
     const parameters = {
       scope: 'openid offline_access account:read account:write',
       resource: 'urn:taskwire:auth',
@@ -99,12 +99,12 @@ describe('the OpenID provider', () => {
     expect((await world.api.call('me', { token: third.access_token })).status).to.equal(200);
   });
 
-  it('gives no refresh token without offline_access', async () => {
+  it('issues no refresh token without offline_access', async () => {
     const { body } = await world.exchange(await world.code());
     expect(body).not.to.have.property('refresh_token');
   });
 
-  it('tells a client about its own opaque tokens, and nobody else', async () => {
+  it('describes opaque tokens to their own client only', async () => {
     const tokens = await world.tokens({ parameters: offline });
     for (const token of [tokens.access_token, tokens.refresh_token]) {
       const { body } = await world.asPortal('/oidc/introspect', { token });
@@ -116,7 +116,7 @@ describe('the OpenID provider', () => {
     expect(body).to.deep.equal({ active: false });
   });
 
-  it('revokes all that came from one consent with one of its tokens (RFC 7009)', async () => {
+  it('revokes everything from one consent with one of its tokens (RFC 7009)', async () => {
     for (const name of ['refresh_token', 'access_token'] as const) {
       const tokens = await world.tokens({ parameters: offline });
       expect((await world.asPortal('/oidc/revoke', { token: tokens[name] })).status).to.equal(200);
@@ -127,7 +127,7 @@ describe('the OpenID provider', () => {
     }
   });
 
-  it('does not let a client revoke what another has', async () => {
+  it("doesn't let a client revoke tokens of another", async () => {
     const tokens = await world.tokens({ parameters: offline });
     expect((await world.api.form('/oidc/revoke', { token: tokens.refresh_token, client_id: 'spa' })).status).to.equal(
       200,
@@ -135,7 +135,7 @@ describe('the OpenID provider', () => {
     expect((await refresh(tokens.refresh_token)).status).to.equal(200);
   });
 
-  it('remembers a browser: no second log-in, and no second consent for what was allowed', async () => {
+  it('remembers a browser: no second log-in, and no second consent to the same scopes', async () => {
     const browser = world.browser();
     const person = await world.person();
     await world.code({ browser, person });
@@ -143,7 +143,7 @@ describe('the OpenID provider', () => {
     expect(page.url).to.match(/^https:\/\/portal\.example\.org\/callback\?code=/);
   });
 
-  it('asks anew when a log-in is older than the client wants, and says login_required when it may not ask', async () => {
+  it('asks again if a log-in is older than the client accepts, and reports login_required if it may not ask', async () => {
     const page = await world.browser().open(world.authorizeUrl({ code_challenge: 'x'.repeat(43), prompt: 'none' }));
     expect(new URL(page.url).searchParams.get('error')).to.equal('login_required');
     const browser = world.browser();
@@ -152,7 +152,7 @@ describe('the OpenID provider', () => {
     expect(again.text).to.contain('<h1>Log in</h1>');
   });
 
-  it('logs out when the person says so, ends what was allowed until then, and goes back where the client registered', async () => {
+  it("logs out after the user confirmed it, ends the browser's grants, and returns to the client's registered URI", async () => {
     const browser = world.browser();
     const person = await world.person();
     const tokens = await world.tokens({ browser, person });
@@ -170,7 +170,7 @@ describe('the OpenID provider', () => {
     expect(new URL(page.url).searchParams.get('error')).to.equal('login_required');
   });
 
-  it('lets a client go on after a log-out that was allowed to work while people are away (OpenID Connect Core section 11)', async () => {
+  it('keeps access granted for use while the user is away after a log-out (OpenID Connect Core section 11)', async () => {
     const browser = world.browser();
     const tokens = await world.tokens({ browser, parameters: offline });
     await browser.submit(await browser.open('/oidc/logout'), { logout: 'yes' });
@@ -188,7 +188,7 @@ describe('the OpenID provider', () => {
       async (id: string, admin: string) => await world.api.call('deleteUser', { token: admin, params: { id } }),
     ],
   ] as const) {
-    it(`gives up everything at ${what}: tokens, codes, and the log-in of the browser`, async () => {
+    it(`ends everything at ${what}: tokens, codes, and the browser log-in`, async () => {
       const { email, password } = await world.person('admin');
       const { body } = await world.api.call('login', { body: { email, password } });
       const person = await world.person('manager');
@@ -209,7 +209,7 @@ describe('the OpenID provider', () => {
     });
   }
 
-  it('keeps hashes only: no code, token or cookie is anywhere in the database', async () => {
+  it('stores hashes only: no code, token or cookie is anywhere in the database', async () => {
     const browser = world.browser();
     const open = await browser.open(
       world.authorizeUrl({ code_challenge: 'x'.repeat(43), login_hint: 'a@example.org' }),

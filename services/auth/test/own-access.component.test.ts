@@ -13,7 +13,7 @@ const from = { 'x-forwarded-for': '203.0.113.9', 'user-agent': firefox };
 const auth = 'urn:taskwire:auth';
 const tasks = 'urn:taskwire:tasks';
 
-describe("a person's own sessions and consents", () => {
+describe("a user's own sessions and consents", () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld();
@@ -56,7 +56,7 @@ describe("a person's own sessions and consents", () => {
   const offline = { scope: 'openid offline_access tasks:read', resource: tasks, prompt: 'consent' };
 
   describe('sessions', () => {
-    it('are listed with where and how somebody logged in, and which is this one', async () => {
+    it('are listed with place and program of the log-in, and mark the current one', async () => {
       const person = await world.person();
       const first = await open(person);
       const second = await open(person, { 'x-forwarded-for': '2001:db8::1', 'user-agent': 'curl/8.5.0' });
@@ -77,7 +77,7 @@ describe("a person's own sessions and consents", () => {
       ).to.equal('no-store');
     });
 
-    it('say when they were last used, and are gone once nothing can be got by them', async () => {
+    it('show their last use, and disappear once they give no access', async () => {
       const person = await world.person();
       const { access_token: token, refresh_token: used } = await open(person);
       const other = await open(person);
@@ -92,7 +92,7 @@ describe("a person's own sessions and consents", () => {
       expect((await sessions(other.access_token)).data).to.have.length(1);
     });
 
-    it('end one by one: refresh tokens and access tokens at once, the others go on', async () => {
+    it('end one at a time, with refresh and access tokens at once, while the others continue', async () => {
       const person = await world.person();
       const [stolen, mine] = [await open(person), await open(person)];
       const end = { token: mine.access_token, params: { id: sidOf(stolen.access_token) }, headers: from };
@@ -113,7 +113,7 @@ describe("a person's own sessions and consents", () => {
       expectProblem(await world.api.call('me', { token: mine.access_token }), 'access_revoked');
     });
 
-    it('of others are not there, to see or to end; nor are consents', async () => {
+    it("of other users can't be seen or ended, and neither can their consents", async () => {
       const [ann, ben] = [await world.person(), await world.person()];
       const [of, mine] = [await open(ann), await open(ben)];
       const allowed = await world.tokens({ person: ann, parameters: offline });
@@ -130,7 +130,7 @@ describe("a person's own sessions and consents", () => {
       expect(await refreshAsPortal(allowed.refresh_token)).to.equal(200);
     });
 
-    it('come in pages, latest first, that new log-ins do not move', async () => {
+    it("are listed latest first in pages that new log-ins don't shift", async () => {
       const person = await world.person();
       const opened: string[] = [];
       for (let count = 0; count < 5; count++) opened.unshift(sidOf((await open(person)).access_token));
@@ -147,7 +147,7 @@ describe("a person's own sessions and consents", () => {
       expectProblem(await world.api.call('listSessions', { token, query: { cursor: 'x' } }), 'bad_cursor');
     });
 
-    it('are read by an application with account:read, without addresses, and ended by our own front end only', async () => {
+    it('are readable by an application with account:read, without addresses, and ended by our own front end only', async () => {
       const person = await world.person();
       await open(person);
       const parameters = { scope: 'account:read account:write', resource: auth };
@@ -165,10 +165,10 @@ describe("a person's own sessions and consents", () => {
     });
   });
 
-  describe('log-ins of browsers', () => {
+  describe('browser log-ins', () => {
     const browserOf = (list: { data: OpenSession[] }) => list.data.find(({ kind }) => kind === 'browser');
 
-    it('are sessions too, and end from elsewhere with what clients got by them', async () => {
+    it('are sessions too, and end from elsewhere with everything that clients obtained through them', async () => {
       const person = await world.person();
       const browser = world.browser();
       const online = await world.tokens({
@@ -202,7 +202,7 @@ describe("a person's own sessions and consents", () => {
       expect(await story(person, 'session.end')).to.have.length(1);
     });
 
-    it('stay one, with where it began, however often the cookie changes', async () => {
+    it('stay one session with its original place, however often the cookie changes', async () => {
       const person = await world.person();
       const browser = world.browser();
       await world.code({ person, browser });
@@ -218,7 +218,7 @@ describe("a person's own sessions and consents", () => {
       expect(Date.parse(expires)).to.be.above(Date.now());
     });
 
-    it('do not come back when a request of that browser was running meanwhile', async () => {
+    it("don't return when a request of that browser was running meanwhile", async () => {
       const person = await world.person();
       const browser = world.browser();
       await world.code({ person, browser });
@@ -237,7 +237,7 @@ describe("a person's own sessions and consents", () => {
       expect(browserOf(await sessions(token))).to.equal(undefined);
     });
 
-    it('end by a log-out there, and with everything else', async () => {
+    it('end by a log-out in the browser, and with all access', async () => {
       const person = await world.person();
       const [one, other] = [world.browser(), world.browser()];
       await world.code({ person, browser: one });
@@ -252,7 +252,7 @@ describe("a person's own sessions and consents", () => {
   });
 
   describe('consents', () => {
-    it('are listed with the client, the scopes for each audience, and when they were last used', async () => {
+    it('are listed with the client, the scopes of each audience, and their last use', async () => {
       const person = await world.person();
       const browser = world.browser();
       const { access_token: token } = await open(person);
@@ -286,7 +286,7 @@ describe("a person's own sessions and consents", () => {
       );
     });
 
-    it('end one by one, with all that came from them', async () => {
+    it('end one at a time, with everything that came from them', async () => {
       const person = await world.person();
       const browser = world.browser();
       const { access_token: token } = await open(person);
@@ -314,7 +314,7 @@ describe("a person's own sessions and consents", () => {
       expect(page.text).to.contain('value="allow"');
     });
 
-    it('are no sessions, and sessions no consents', async () => {
+    it('are no sessions, and sessions are no consents', async () => {
       const person = await world.person();
       const { access_token: token } = await open(person);
       const { access_token: allowed } = await world.tokens({ person, parameters: offline });
@@ -324,7 +324,7 @@ describe("a person's own sessions and consents", () => {
     });
   });
 
-  it('forget where a person was with everything else that is personal of them, and are purged', async () => {
+  it("lose the user's place on erasure, and are purged", async () => {
     const person = await world.person();
     await open(person);
     await world.code({ person });

@@ -45,8 +45,8 @@ describe('passwords', () => {
     expectProblem(await refresh(session.refresh_token), 'invalid_refresh_token');
   }
 
-  describe('that were forgotten', () => {
-    it('are asked for with one answer and one row, whoever the address belongs to', async () => {
+  describe('a forgotten password', () => {
+    it('is requested with the same response and one row, whoever owns the address', async () => {
       const user = await addUser(world, 'member');
       const state = async () =>
         await world.rows<{ links: string; events: string; entries: string }>(
@@ -70,7 +70,7 @@ describe('passwords', () => {
       expect(await announced(user.id)).to.include('auth.account.password_reset_requested');
     });
 
-    it('are asked for too often without being told, and the last link goes on working', async () => {
+    it('is requested too often without a visible refusal, and the last link stays valid', async () => {
       const user = await addUser(world, 'member');
       const token = await world.resetToken(user);
       for (const email of [user.email, 'nobody.at.all@example.org']) {
@@ -83,7 +83,7 @@ describe('passwords', () => {
       expect((await world.reset(await world.lastToken(user.id))).status).to.equal(204);
     });
 
-    it('are asked for by one network so often, and not more', async () => {
+    it('is requested a limited number of times by one network', async () => {
       const headers = world.freshIp();
       const statuses: number[] = [];
       for (let count = 0; count < 9; count++) {
@@ -93,7 +93,7 @@ describe('passwords', () => {
       await world.service.mailRequests.tick();
     });
 
-    it('are found by one of two workers', async () => {
+    it('is processed by one of two workers', async () => {
       const users = [];
       for (let count = 0; count < 6; count++) users.push(await addUser(world, 'member'));
       for (const { email } of users) await world.forgot(email);
@@ -106,8 +106,8 @@ describe('passwords', () => {
     });
   });
 
-  describe('that are reset', () => {
-    it('let the new one in and the old one not, end all sessions, and verify the address', async () => {
+  describe('a reset', () => {
+    it('admits the new password and not the old one, ends all sessions, and verifies the address', async () => {
       const user = await world.register('reset@example.org');
       const sessions = [await logIn(world, user.email), await logIn(world, user.email)];
       expect((await world.reset(await world.resetToken(user))).status).to.equal(204);
@@ -119,7 +119,7 @@ describe('passwords', () => {
       expect(types).to.deep.equal(['auth.user.changed', 'auth.account.access_ended', 'auth.account.password_changed']);
     });
 
-    it('are set by one of a hundred at once', async () => {
+    it('succeeds for one of a hundred concurrent uses', async () => {
       const user = await addUser(world, 'member');
       const token = await world.resetToken(user);
       const answers = await Promise.all(
@@ -130,7 +130,7 @@ describe('passwords', () => {
       expect((await world.logIn(user.email, `${newPassword} ${winner}`)).status).to.equal(200);
     });
 
-    it('stay as they are when the new one is refused, and the link goes on working', async () => {
+    it('changes nothing if the new password is rejected, and leaves the link valid', async () => {
       const user = await addUser(world, 'member');
       const token = await world.resetToken(user);
       expectProblem(await world.reset(token, 'short'), 'invalid_input');
@@ -140,8 +140,8 @@ describe('passwords', () => {
     });
   });
 
-  describe('that are changed', () => {
-    it('end every session, and give the caller a new one', async () => {
+  describe('a change', () => {
+    it('ends every session, and gives the caller a new one', async () => {
       const user = await loggedIn(world, 'member');
       const other = await logIn(world, user.email);
       const answer = await change(user.token);
@@ -160,14 +160,14 @@ describe('passwords', () => {
       expect(ended?.reasons).to.deep.equal(['password_changed']);
     });
 
-    it('void a reset that was asked for before', async () => {
+    it('revokes a reset that was requested before', async () => {
       const user = await loggedIn(world, 'member');
       const token = await world.resetToken(user);
       await change(user.token);
       expect(expectProblem(await world.reset(token), 'link_not_valid').detail).to.include('has been changed');
     });
 
-    it('need the current one, and wrong ones count as failed log-ins do', async () => {
+    it('requires the current password, and counts wrong ones as failed log-ins', async () => {
       const user = await loggedIn(world, 'member');
       const headers = world.freshIp();
       for (let count = 0; count < 3; count++) {
@@ -184,7 +184,7 @@ describe('passwords', () => {
       expect(entry).to.deep.equal({ reason: 'wrong_password', outcome: 'failure' });
     });
 
-    it('are changed by one of several at once', async () => {
+    it('succeeds for one of several concurrent requests', async () => {
       const user = await loggedIn(world, 'member');
       const answers: Answer[] = await Promise.all(
         Array.from({ length: 3 }, async (_, index) => await change(user.token, { wanted: `${newPassword} ${index}` })),
@@ -195,8 +195,8 @@ describe('passwords', () => {
     });
   });
 
-  describe('log-out everywhere', () => {
-    it('ends every session of the user, and of nobody else', async () => {
+  describe('logging out everywhere', () => {
+    it('ends every session of the user and of no other user', async () => {
       const user = await loggedIn(world, 'member');
       const sessions = [await logIn(world, user.email), { access_token: user.token, refresh_token: user.refreshToken }];
       const neighbour = await loggedIn(world, 'member');

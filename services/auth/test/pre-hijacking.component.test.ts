@@ -6,7 +6,7 @@ import { emailChanges, type Mover } from './support/email-changes.ts';
 
 // Sudhodanan & Paverd, "Pre-hijacked accounts", USENIX Security 2022: what somebody can leave in an account that they register with the
 // address of somebody else. Here the registrant always knows the password, and the owner always reads the mailbox.
-describe('an account that somebody else registered with my address', () => {
+describe('an account that a stranger registered with the address of its owner', () => {
   let world: AccountWorld;
   let registrant: Mover;
   let token: string;
@@ -42,7 +42,7 @@ describe('an account that somebody else registered with my address', () => {
     expect(await userRow()).to.deep.equal({ email: registrant.email, email_verified: true, pending_email: null });
   }
 
-  it('is not verified by a link alone: who is not logged in to it sets its password, and is told so', async () => {
+  it("is not verified by a link alone: a visitor who isn't logged in sets its password, and is told why", async () => {
     const answer = await world.verify(token);
     expect(answer.status).to.equal(422);
     const refused = expectProblem(answer, 'new_password_required');
@@ -55,7 +55,7 @@ describe('an account that somebody else registered with my address', () => {
     await expectMine(newPassword);
   });
 
-  it('is mine once I verify it: sessions and the password of whoever registered it end', async () => {
+  it("belongs to the owner after verification: the registrant's sessions and password end", async () => {
     expect((await world.claim(token)).status).to.equal(204);
     await expectMine(newPassword);
     const types = await world.rows<{ type: string }>(
@@ -69,16 +69,16 @@ describe('an account that somebody else registered with my address', () => {
     ]);
   });
 
-  it('is mine when I reset its password by mail', async () => {
+  it('belongs to the owner after a reset by mail', async () => {
     expect((await world.reset(await world.resetToken(registrant))).status).to.equal(204);
     await expectMine(newPassword);
   });
 
   for (const [name, takeOver] of [
-    ['verify it', async () => await world.claim(token)],
-    ['reset its password', async () => await world.reset(await world.resetToken(registrant))],
+    ['verifies it', async () => await world.claim(token)],
+    ['resets its password', async () => await world.reset(await world.resetToken(registrant))],
   ] as [string, () => Promise<Answer>][]) {
-    it(`does not move to another address that was asked for before I ${name}`, async () => {
+    it(`doesn't move to another address that was requested before the owner ${name}`, async () => {
       const wanted = `attacker-of-${registrant.id}@example.org`;
       await request(registrant, wanted);
       const planted = await tokenFor(registrant.id, 'confirm_email', wanted);
@@ -91,7 +91,7 @@ describe('an account that somebody else registered with my address', () => {
     });
   }
 
-  it('is not verified by who is logged in to another account, or was', async () => {
+  it('is not verified by a visitor who is or was logged in to another account', async () => {
     const other = await loggedIn(world, 'member');
     expectProblem(await world.verify(token, other.token), 'new_password_required');
     await world.api.call('logout', { token: other.token });
@@ -103,7 +103,7 @@ describe('an account that somebody else registered with my address', () => {
     expect(await userRow()).to.include({ email_verified: false });
   });
 
-  it('stays as it is for who registered it themselves: logged in, or on the device that they registered with', async () => {
+  it('stays unchanged for the user who registered it: logged in, or on the device of the registration', async () => {
     expect((await world.verify(token, registrant.token)).status).to.equal(204);
     expect((await world.me(registrant.token)).body).to.include({ email_verified: true, version: 2 });
     const body = { email: `device-${registrant.email}`, password, name: 'Dee' };
@@ -116,7 +116,7 @@ describe('an account that somebody else registered with my address', () => {
     expect((await world.logIn(body.email, password)).status).to.equal(200);
   });
 
-  it('is verified once: the same form sent twice is no failure, another password in it is', async () => {
+  it('is verified once: submitting the same form twice succeeds, with another password it fails', async () => {
     const answers = await Promise.all([world.claim(token), world.claim(token), world.claim(token)]);
     expect(answers.map(({ status }) => status)).to.deep.equal([204, 204, 204]);
     expect((await world.claim(token)).status).to.equal(204);
@@ -125,7 +125,7 @@ describe('an account that somebody else registered with my address', () => {
     await expectMine(newPassword);
   });
 
-  it('is told of in a mail that says when and from where it was registered, in no words of the registrant', async () => {
+  it('is described in a mail with time and place of the registration, and no words of the registrant', async () => {
     const body = { email: `told-${registrant.email}`, password, name: 'Free Money' };
     const headers = {
       'x-forwarded-for': '2001:db8:1:2::3',
@@ -144,7 +144,7 @@ describe('an account that somebody else registered with my address', () => {
     expect((await read()).requested).to.include({ by: 'anyone', browser: null });
   });
 
-  describe('and nobody ever verified', () => {
+  describe('an account that was never verified', () => {
     const age = async (id: string, days: number) =>
       await world.rows('UPDATE users SET created_at = created_at - make_interval(days => $2) WHERE id = $1', [
         id,
@@ -157,7 +157,7 @@ describe('an account that somebody else registered with my address', () => {
       (await world.rows('SELECT FROM users WHERE id = $1 AND deleted_at IS NULL', [id])).length === 1;
     const register = async (name: string) => await world.register(`${name}-${registrant.email}`);
 
-    it('is deleted after thirty days, like any account, by the system', async () => {
+    it('is deleted by the system after thirty days, like any account', async () => {
       const [old, young] = [await register('old'), await register('young')];
       await age(old.id, 31);
       await age(young.id, 29);
@@ -176,7 +176,7 @@ describe('an account that somebody else registered with my address', () => {
       await world.register(old.email);
     });
 
-    it('is kept when it was verified, was made by an admin, or was given a role', async () => {
+    it('is kept if it was verified, was created by an admin, or was given a role', async () => {
       const [verified, promoted] = [await register('verified'), await register('promoted')];
       await world.claim(await world.lastToken(verified.id));
       const admin = await loggedIn(world, 'admin');
@@ -191,7 +191,7 @@ describe('an account that somebody else registered with my address', () => {
       for (const { id } of [verified, promoted, made]) expect(await isThere(id)).to.equal(true);
     });
 
-    it('is kept while somebody is logged in, only where nobody has to verify', async () => {
+    it('is kept while its user is logged in, only where verification is optional', async () => {
       await age(registrant.id, 31);
       await keepSchedule();
       expect(await isThere(registrant.id)).to.equal(true);
@@ -200,7 +200,7 @@ describe('an account that somebody else registered with my address', () => {
       expect(await isThere(registrant.id)).to.equal(false);
     });
 
-    it('is deleted after the days that were set, in batches, each once by two replicas', async () => {
+    it('is deleted after the configured days, in batches, each once by two replicas', async () => {
       await world.rows(
         `INSERT INTO users (id, email, name, role, email_verified, password_hash, self_registered, created_at, updated_at)
          SELECT uuidv7(), 'batch' || number || '@example.org', 'Batch', 'member', false, 'x', true, at, at

@@ -41,7 +41,7 @@ describe('protection of accounts', () => {
     });
   }
 
-  it('does the same work for an account that is there and one that is not', async () => {
+  it('does the same work for an existing and an unknown account', async () => {
     const user = await addUser(world, 'member');
     verified.length = 0;
     const [ip, other] = [freshIp(), freshIp()];
@@ -51,7 +51,7 @@ describe('protection of accounts', () => {
     expect(verified).to.deep.equal([true, false, false]);
   });
 
-  it('limits failed log-ins of one account from one address, and says when to come back', async () => {
+  it('limits failed log-ins to one account from one address, and says when to retry', async () => {
     const user = await addUser(world, 'member');
     const ip = freshIp();
     for (let count = 0; count < 3; count++) expect((await attempt(user.email, { ip })).status).to.equal(401);
@@ -61,7 +61,7 @@ describe('protection of accounts', () => {
     expect(Number(answer.headers.get('retry-after'))).to.be.within(800, 900);
   });
 
-  it('lets the owner in from elsewhere while somebody guesses', async () => {
+  it('admits the owner from another address during guessing', async () => {
     const user = await addUser(world, 'member');
     const attacker = freshIp();
     for (let count = 0; count < 6; count++) await attempt(user.email, { ip: attacker });
@@ -69,13 +69,13 @@ describe('protection of accounts', () => {
     expect((await attempt(user.email, { ip: freshIp(), password })).status).to.equal(200);
   });
 
-  it('answers the limit alike for an account that is not there', async () => {
+  it('responds to the limit in the same way for an unknown account', async () => {
     const ip = freshIp();
     for (let count = 0; count < 3; count++) expect((await attempt('no@example.org', { ip })).status).to.equal(401);
     expect((await attempt('no@example.org', { ip })).status).to.equal(429);
   });
 
-  it('does not let many guesses at once slip through', async () => {
+  it('lets no concurrent guesses through', async () => {
     const user = await addUser(world, 'member');
     const ip = freshIp();
     const answers = await Promise.all(Array.from({ length: 20 }, async () => await attempt(user.email, { ip })));
@@ -83,7 +83,7 @@ describe('protection of accounts', () => {
     expect(answers.filter(({ status }) => status === 429)).to.have.length(17);
   });
 
-  it('limits failures of one address over all accounts, and over all replicas', async () => {
+  it('limits failures of one address over all accounts and all replicas', async () => {
     const ip = freshIp();
     const second = await world.replica();
     for (let count = 0; count < 10; count++) {
@@ -95,7 +95,7 @@ describe('protection of accounts', () => {
     }
   });
 
-  it('does not count log-ins that were right', async () => {
+  it("doesn't count correct log-ins", async () => {
     const user = await addUser(world, 'member');
     const ip = freshIp();
     for (let count = 0; count < 15; count++) {
@@ -115,7 +115,7 @@ describe('protection of accounts', () => {
     expect((await attempt(user.email, { ip: '2001:db8:0:8::1' })).status).to.equal(401);
   });
 
-  it('limits registrations of one address', async () => {
+  it('limits registrations from one address', async () => {
     const ip = freshIp();
     const register = async (count: number) =>
       await world.api.call('register', {
@@ -128,7 +128,7 @@ describe('protection of accounts', () => {
     expect(Number(answer.headers.get('retry-after'))).to.be.within(1, 3600);
   });
 
-  it('refuses at once what is too much to hash, and goes on with the rest', async () => {
+  it('refuses excess hashes at once, and continues with the rest', async () => {
     // slow, so that all come while the first is still at work
     const slow = createPasswords({
       cost: { ...owaspCost, passes: 12 },
@@ -136,11 +136,11 @@ describe('protection of accounts', () => {
       queue: 1,
       metrics: new Registry(),
     });
-    const queueFull = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: slow });
+    const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: slow });
     const ip = freshIp();
     const answers = await Promise.all(
       Array.from({ length: 12 }, async (_, count) => {
-        return await attempt(`flood-${count}@example.org`, { ip, api: queueFull.api });
+        return await attempt(`flood-${count}@example.org`, { ip, api: flooded.api });
       }),
     );
     const busy = answers.filter(({ status }) => status === 503);
@@ -153,10 +153,10 @@ describe('protection of accounts', () => {
       .to.have.length(12 - busy.length)
       .and.not.to.have.length(0);
     const user = await addUser(world, 'member');
-    expect((await attempt(user.email, { ip, password, api: queueFull.api })).status).to.equal(200);
+    expect((await attempt(user.email, { ip, password, api: flooded.api })).status).to.equal(200);
   });
 
-  it('takes no password that is easy to guess, wherever one is set, and says what to do', async () => {
+  it('rejects weak passwords wherever one is set, and explains how to improve them', async () => {
     const admin = await loggedIn(world, 'admin');
     const weak = { password: 'Password123', name: 'Weak' };
     const answers: [string, Answer][] = [
@@ -185,7 +185,7 @@ describe('protection of accounts', () => {
     expect((await attempt(admin.email, { ip: freshIp(), password })).status).to.equal(200);
   });
 
-  it('makes a stronger hash when the parameters have changed, without a new version', async () => {
+  it('rehashes a password when the parameters have changed, without a new version', async () => {
     const user = await addUser(world, 'member');
     const hashOf = async () => {
       const { rows } = await world.database.db.pool.query<{ password_hash: string; version: number }>(
@@ -209,7 +209,7 @@ describe('protection of accounts', () => {
     expect((await hashOf())?.password_hash).to.equal(after?.password_hash);
   });
 
-  it('writes no password, token, hash or address of an account to the logs', async () => {
+  it('writes no password, token, hash or account address to the logs', async () => {
     const user = await loggedIn(world, 'admin');
     await attempt(user.email, { ip: freshIp(), password: 'a-password-mistyped' });
     const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });

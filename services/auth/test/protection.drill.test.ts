@@ -14,7 +14,7 @@ describe('Auth under a flood of log-ins at the real cost of a hash', () => {
     await world.stop();
   });
 
-  it('leaves other requests alone while it is flooded with log-ins, of which as many are worked on as was set', async () => {
+  it('keeps serving other requests during a flood of log-ins, of which it processes the configured number', async () => {
     const telemetry = createTelemetry({ service: 'auth', stream: silent() });
     const real = createPasswords({ cost: owaspCost, concurrency: 2, queue: 200, metrics: telemetry.metrics });
     const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });

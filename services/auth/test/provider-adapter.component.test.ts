@@ -14,7 +14,7 @@ import { linkLifetimes } from './support/auth-world.ts';
 
 const tokens = refreshTokens(Buffer.alloc(32, 1));
 
-describe('the store of the provider', () => {
+describe("the provider's storage", () => {
   let database: TestDatabase;
   let connections: Database[];
   /** Adapters of two instances, each with connections of its own. */
@@ -91,7 +91,7 @@ describe('the store of the provider', () => {
     'BackchannelAuthenticationRequest',
     'RefreshToken',
   ]) {
-    it(`${kind}: of a hundred that consume it at once on two instances one wins, its grant ends, and its expiry stays`, async () => {
+    it(`${kind}: of a hundred concurrent uses on two instances one wins, the grant ends, and the expiry stays`, async () => {
       const [id, grantId] = [tokens.create(), await grant()];
       await of(kind).upsert(id, { grantId, accountId: userId, clientId: 'portal' }, 60);
       expect((await of(kind, 1).find(id)) ?? {})
@@ -106,7 +106,7 @@ describe('the store of the provider', () => {
       expect(await of(kind).find(id)).to.equal(undefined);
     });
 
-    it(`${kind}: what was consumed is found as consumed, and is never revived by another save`, async () => {
+    it(`${kind}: stays consumed, and is never revived by another save`, async () => {
       const [id, grantId] = [tokens.create(), await grant()];
       const payload = { grantId, accountId: userId, clientId: 'portal' };
       await of(kind).upsert(id, payload, 60);
@@ -120,7 +120,7 @@ describe('the store of the provider', () => {
     });
   }
 
-  it('lets one of a hundred uses of a jti at once win, by the failing INSERT', async () => {
+  it('lets one of a hundred concurrent uses of a jti win, by the failing INSERT', async () => {
     const results = await hundredTimes(
       async (instance) => await of('ReplayDetection', instance).upsert('a jti', {}, 60),
     );
@@ -129,7 +129,7 @@ describe('the store of the provider', () => {
     expect(later).to.include({ status: 'rejected' });
   });
 
-  it('takes all that came from a grant when it is revoked, also what a running request saves afterwards', async () => {
+  it('revokes everything that came from a grant, including what a running request saves afterwards', async () => {
     const grantId = await grant();
     const payload = { grantId, accountId: userId, clientId: 'portal' };
     const ids = new Map(['AuthorizationCode', 'AccessToken', 'RefreshToken'].map((kind) => [kind, tokens.create()]));
@@ -144,7 +144,7 @@ describe('the store of the provider', () => {
     expect(revived).to.include({ status: 'rejected' });
   });
 
-  it('gives no grant to a deleted user', async () => {
+  it('gives a deleted user no grant', async () => {
     await database.db.pool.query(
       'UPDATE users SET deleted_at = clock_timestamp(), password_hash = NULL WHERE id = $1',
       [userId],
@@ -153,7 +153,7 @@ describe('the store of the provider', () => {
     expect(result).to.include({ status: 'rejected' });
   });
 
-  it('finds the log-in of a browser by its id and by its other name, until access of the user ends', async () => {
+  it("finds a browser log-in by both of its ids until the user's access ends", async () => {
     const now = Math.floor(Date.now() / 1000);
     const session = { accountId: userId, uid: 'another name', loginTs: now };
     await of('Session').upsert('the cookie', session, 60);
@@ -169,7 +169,7 @@ describe('the store of the provider', () => {
     expect(await of('Session').findByUid('another name')).to.equal(undefined);
   });
 
-  it('keeps what a client sent as it is, even what PostgreSQL takes as text nowhere', async () => {
+  it("stores a client's input unchanged, including text that PostgreSQL rejects", async () => {
     const params = { state: 'a\u0000b \ud800 ä', nonce: '{{id}}' };
     await of('Interaction').upsert('an id', { params, returnTo: 'http://localhost/oidc/authorize/an id' }, 60);
     expect((await of('Interaction').find('an id')) ?? {}).to.deep.include({
@@ -178,7 +178,7 @@ describe('the store of the provider', () => {
     });
   });
 
-  it('purges what expired in batches, consumed or not, and nothing else', async () => {
+  it('purges expired rows in batches, consumed or not, and no others', async () => {
     await database.db.pool.query('DELETE FROM oidc_artifacts');
     await database.db.pool.query(
       `INSERT INTO oidc_artifacts (kind, hash, payload, expires_at, consumed_at)

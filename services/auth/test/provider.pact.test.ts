@@ -34,7 +34,7 @@ function userOf({ body }: Delivery): unknown {
   return (JSON.parse(body.toString()) as { user_id: unknown }).user_id;
 }
 
-describe('Auth, as a provider', () => {
+describe('Auth as a provider', () => {
   let world: AuthWorld;
   let listener: Rabbit;
   let admin: { id: string; token: string };

@@ -53,7 +53,7 @@ describe('the table rate_limits', () => {
     }
   });
 
-  it('has keys that depend on the secret of the installation, and on the limit', async () => {
+  it('has keys that depend on the secret of the installation and on the limit', async () => {
     const { pool } = world.database.db;
     await pool.query('DELETE FROM rate_limits');
     const options = { pool, points: 5, windowMs: 60_000 };

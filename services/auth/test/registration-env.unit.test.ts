@@ -19,13 +19,13 @@ function faultsOf(more: Record<string, string>): readonly string[] {
   }
 }
 
-describe("Auth's settings of registration", () => {
-  it('close registration and require verified addresses, unless they say otherwise', () => {
+describe("Auth's registration settings", () => {
+  it('close registration and require verified addresses by default', () => {
     expect(read({})).to.include({ REGISTRATION: 'off', AUTH_REQUIRE_VERIFIED_EMAIL: true });
     expect(read({ REGISTRATION: 'open' })).to.include({ REGISTRATION: 'open' });
   });
 
-  it('know four modes, and switches by true, on, false and off', () => {
+  it('accept four modes, and switches by true, on, false and off', () => {
     expect(faultsOf({ REGISTRATION: 'closed' })[0]).to.match(/^REGISTRATION: .*"open"\|"domains"\|"invited"\|"off"/);
     for (const [text, value] of Object.entries({ true: true, on: true, false: false, off: false })) {
       expect(read({ AUTH_REQUIRE_VERIFIED_EMAIL: text }).AUTH_REQUIRE_VERIFIED_EMAIL).to.equal(value);
@@ -35,7 +35,7 @@ describe("Auth's settings of registration", () => {
     ]);
   });
 
-  it('fold the case of domains, and write international ones as addresses have them', () => {
+  it('fold the case of domains, and encode international ones as addresses do', () => {
     const { REGISTRATION_DOMAINS: domains } = read({
       REGISTRATION: 'domains',
       REGISTRATION_DOMAINS: 'Example.ORG, bücher.example,straße.example',
@@ -43,7 +43,7 @@ describe("Auth's settings of registration", () => {
     expect(domains).to.deep.equal(['example.org', 'xn--bcher-kva.example', 'xn--strae-oqa.example']);
   });
 
-  it('refuse what is no domain, and say which', () => {
+  it('reject invalid domains by name', () => {
     const wrong = [
       '@example.org',
       '*.example.org',
@@ -61,12 +61,12 @@ describe("Auth's settings of registration", () => {
     expect(faultsOf({ REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org,' })[0]).to.contain('has ""');
   });
 
-  it('need the domains where they count', () => {
+  it('require domains in the mode that uses them', () => {
     expect(faultsOf({ REGISTRATION: 'domains' })[0]).to.match(/^REGISTRATION_DOMAINS is not set: .*example\.org/);
     expect(faultsOf({ REGISTRATION: 'invited' })).to.deep.equal([]);
   });
 
-  it('refuse domains whose addresses nobody has to verify', () => {
+  it('reject domains whose addresses need no verification', () => {
     const domains = { REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org' };
     const faults = faultsOf({ ...domains, AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
     expect(faults).to.have.length(1);

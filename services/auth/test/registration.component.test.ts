@@ -21,29 +21,26 @@ describe('registration', () => {
 
   const accounts = async () => await world.rows('SELECT id FROM users');
 
-  it('takes unknownCaller where it is open', async () => {
-    const answer = await register('open', 'unknownCaller@elsewhere.example');
+  it('accepts anyone where it is open', async () => {
+    const answer = await register('open', 'anyone@elsewhere.example');
     expect(answer.status).to.equal(201);
     expect(answer.body).to.include({ role: 'member', email_verified: false });
     expect(answer.headers.get('location')).to.equal(`/api/v1/users/${(answer.body as { id: string }).id}`);
   });
 
-  it('takes nobody where it is off', async () => {
+  it('accepts no one where it is off', async () => {
     const before = await accounts();
-    expectProblem(await register('off', 'unknownCaller@example.org'), 'registration_closed');
+    expectProblem(await register('off', 'anyone@example.org'), 'registration_closed');
     expect(await accounts()).to.deep.equal(before);
   });
 
-  it('takes nobody without an invitation where people have to be invited', async () => {
-    expectProblem(await register('invited', 'unknownCaller@example.org'), 'invitation_required');
-    expectProblem(
-      await register('invited', 'unknownCaller@example.org', { invitation_token: 'twl_x' }),
-      'link_not_valid',
-    );
+  it('requires an invitation where users have to be invited', async () => {
+    expectProblem(await register('invited', 'anyone@example.org'), 'invitation_required');
+    expectProblem(await register('invited', 'anyone@example.org', { invitation_token: 'twl_x' }), 'link_not_valid');
   });
 
-  describe('by domain', () => {
-    it('takes addresses of the domains, whatever their case, and international ones', async () => {
+  describe('registration by domain', () => {
+    it('accepts addresses of the domains in any case, and international ones', async () => {
       const written = {
         'one@example.org': 'one@example.org',
         'TWO@EXAMPLE.ORG': 'TWO@EXAMPLE.ORG',
@@ -79,7 +76,7 @@ describe('registration', () => {
       'a%40example.org@evil.com',
     ];
     for (const email of lookAlikes) {
-      it(`does not take ${email}`, async () => {
+      it(`rejects ${email}`, async () => {
         const before = await accounts();
         const answer = await register('domains', email);
         expect(answer.status).to.equal(403);
@@ -103,7 +100,7 @@ describe('registration', () => {
       'a@[127.0.0.1]',
     ];
     for (const email of malformed) {
-      it(`does not take ${JSON.stringify(email)}, which is no address`, async () => {
+      it(`rejects ${JSON.stringify(email)}, which is not an address`, async () => {
         const before = await accounts();
         expectProblem(await register('domains', email), 'invalid_input');
         expect(await accounts()).to.deep.equal(before);
@@ -111,7 +108,7 @@ describe('registration', () => {
     }
   });
 
-  describe('and a change of the address', () => {
+  describe('a change of the address', () => {
     async function change(by: { id: string; email: string }, id: string, email: string): Promise<Answer> {
       const { access_token: token } = await logIn(world, by.email);
       const api = modes.get('domains') ?? world.api;
@@ -119,7 +116,7 @@ describe('registration', () => {
       return await api.call('changeUser', { token, params: { id }, body: { email, ...own } });
     }
 
-    it('does not lead out of the domains, verified or not, and another spelling of the same address is no change', async () => {
+    it('never leaves the domains, verified or not, and another spelling of the same address is no change', async () => {
       for (const emailVerified of [false, true]) {
         const email = `leaving-${emailVerified}@elsewhere.example`;
         const user = await addUser(world, 'member', { email, emailVerified });
@@ -131,14 +128,14 @@ describe('registration', () => {
       }
     });
 
-    it('is up to admins for others', async () => {
+    it('is up to admins for other users', async () => {
       const admin = await addUser(world, 'admin', { emailVerified: true });
       const user = await addUser(world, 'member');
       expect((await change(admin, user.id, 'contractor@elsewhere.example')).status).to.equal(200);
     });
   });
 
-  it('does not tell people whom it keeps out who has an account', async () => {
+  it("doesn't reveal accounts to excluded callers", async () => {
     const { email } = await addUser(world, 'member', { email: 'known@elsewhere.example' });
     for (const mode of ['off', 'invited', 'domains']) {
       const problems = [];
@@ -151,7 +148,7 @@ describe('registration', () => {
     expectProblem(await register('open', email), 'email_taken');
   });
 
-  it('records in the audit log what it refused, and why', async () => {
+  it('records refusals and their reason in the audit log', async () => {
     await register('off', 'refused@example.org');
     const rows = await world.rows<{ reason: string }>(
       "SELECT reason FROM audit_log WHERE action = 'register' AND outcome = 'failure' ORDER BY at DESC LIMIT 1",

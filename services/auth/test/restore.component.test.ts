@@ -47,7 +47,7 @@ describe('restoring a deleted user', () => {
     return user;
   }
 
-  it('brings them back with the same id, name, address and role, under a higher version', async () => {
+  it('keeps id, name, address and role, under a higher version', async () => {
     const user = await deleted('manager');
     const answer = await restore(user.id);
     expect(answer.status, answer.text).to.equal(200);
@@ -76,7 +76,7 @@ describe('restoring a deleted user', () => {
     expect(audited).to.deep.equal([{ actor_id: admin.id, outcome: 'success' }]);
   });
 
-  it('gives nobody the old password, session or token back: the link that is mailed sets a new one', async () => {
+  it('restores no old password, session or token: a mailed link sets a new one', async () => {
     const user = await loggedIn(world, 'member');
     expect((await remove(user.id, user.token)).status).to.equal(204);
     const { tokens_valid_after: ended } = (await restored(user.id)) as { tokens_valid_after: string };
@@ -97,7 +97,7 @@ describe('restoring a deleted user', () => {
     return (await internal(id)).body;
   }
 
-  it('keeps a link from before the deletion from working', async () => {
+  it('keeps links from before the deletion invalid', async () => {
     const user = await world.register('link.before@example.org');
     const token = await world.lastToken(user.id);
     await remove(user.id);
@@ -105,7 +105,7 @@ describe('restoring a deleted user', () => {
     expectProblem(await world.verify(token), 'link_not_valid');
   });
 
-  it('is for admins, within seven days', async () => {
+  it('is reserved for admins, within seven days', async () => {
     const [early, late] = [await deleted(), await deleted()];
     const manager = await loggedIn(world, 'manager');
     expectProblem(await restore(early.id, manager.token), 'forbidden');
@@ -118,7 +118,7 @@ describe('restoring a deleted user', () => {
     expect((await world.api.call('getUser', { token: admin.token, params: { id: late.id } })).status).to.equal(410);
   });
 
-  it('answers 404 for a user that never was, 410 for an erased one, and leaves one alone who is there', async () => {
+  it('responds 404 for an unknown user and 410 for an erased one, and leaves an active one unchanged', async () => {
     expectProblem(await restore('01999999-0000-7000-8000-000000000000'), 'not_found');
     const erased = await deleted();
     await world.rows("UPDATE users SET email = '', name = 'Deleted user', erased_at = now() WHERE id = $1", [
@@ -131,7 +131,7 @@ describe('restoring a deleted user', () => {
     expect(await announced(there.id)).to.have.length(2);
   });
 
-  it('is done once by any number of admins at once', async () => {
+  it('happens once for any number of concurrent admins', async () => {
     const user = await deleted();
     const answers = await Promise.all(Array.from({ length: 8 }, async () => await restore(user.id)));
     for (const { status, body } of answers) expect([status, (body as User).version]).to.deep.equal([200, 3]);
@@ -139,7 +139,7 @@ describe('restoring a deleted user', () => {
     expect(types.filter((type) => type === 'auth.account.restored')).to.have.length(1);
   });
 
-  it('of an address that another account has meanwhile says what to do, and works once that is done', async () => {
+  it('explains what to do if another account has taken the address, and works once that is done', async () => {
     const user = await deleted();
     const other = await world.register(user.email.toUpperCase());
     const answer = await restore(user.id);
@@ -150,7 +150,7 @@ describe('restoring a deleted user', () => {
     expect((await restore(user.id)).status).to.equal(200);
   });
 
-  it('and erasing never both happen', async () => {
+  it('never coincides with erasure', async () => {
     const users = await Promise.all(Array.from({ length: 12 }, async () => await deleted()));
     const second = await world.replica({ ERASE_DELETED_USERS_DAYS: '1', RESTORE_DELETED_USERS_DAYS: '1' });
     for (const { id } of users) await daysLater(id, 2);
@@ -168,8 +168,8 @@ describe('restoring a deleted user', () => {
     }
   });
 
-  describe('is found in the list of the deleted', () => {
-    it('with the time until which it can be done, by name too, for admins only', async () => {
+  describe('the list of deleted users', () => {
+    it('shows the end of the restore period, searches by name, and is for admins only', async () => {
       const user = await deleted();
       const there = (await addUser(world, 'member')) as User;
       const answer = await listDeleted({ q: user.email });
@@ -187,7 +187,7 @@ describe('restoring a deleted user', () => {
       }
     });
 
-    it('page by page, without the erased', async () => {
+    it('is paged, without erased users', async () => {
       const users = [await deleted(), await deleted(), await deleted()];
       const erased = await deleted();
       await world.rows("UPDATE users SET email = '', name = 'Deleted user', erased_at = now() WHERE id = $1", [
@@ -208,7 +208,7 @@ describe('restoring a deleted user', () => {
     });
   });
 
-  describe('by the command line', () => {
+  describe('the command line', () => {
     async function onCommandLine(email: string) {
       const { stderr } = process;
       const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: world.database.url }), stderr);
@@ -219,7 +219,7 @@ describe('restoring a deleted user', () => {
       }
     }
 
-    it('works when a thief has deleted every admin who could do it', async () => {
+    it('restores an admin after a thief has deleted every other one', async () => {
       const robbed = await deleted('admin');
       expect(await onCommandLine(robbed.email.toUpperCase())).to.include({ id: robbed.id, role: 'admin', version: 3 });
       const [entry] = await world.rows<{ actor_kind: string }>(
@@ -229,7 +229,7 @@ describe('restoring a deleted user', () => {
       expect(entry?.actor_kind).to.equal('command_line');
     });
 
-    it('finds nobody who was never deleted, or too long ago', async () => {
+    it('finds no user who was never deleted, or was deleted too long ago', async () => {
       const late = await deleted();
       await daysLater(late.id, 8);
       expect(await onCommandLine(late.email)).to.equal(undefined);
@@ -237,7 +237,7 @@ describe('restoring a deleted user', () => {
     });
   });
 
-  it('needs what deleting needs of the last log-in', async () => {
+  it('requires the same recent log-in as a deletion', async () => {
     const user = await deleted();
     const session = await logIn(world, admin.email);
     await world.rows("UPDATE sessions SET created_at = created_at - interval '1 hour' WHERE user_id = $1", [admin.id]);

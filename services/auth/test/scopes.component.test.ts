@@ -13,7 +13,7 @@ type Role = 'admin' | 'manager' | 'member';
 type Operation = Parameters<OidcWorld['api']['call']>[0];
 type Given = NonNullable<Parameters<OidcWorld['api']['call']>[1]>;
 
-describe('what an application may do in the name of a user', () => {
+describe('the rights of an application acting for a user', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld();
@@ -37,7 +37,7 @@ describe('what an application may do in the name of a user', () => {
     return { token: await signed(world, { ...claims, ...said }), userId };
   }
 
-  it('is what the contract says, for every operation of Auth and every scope', async () => {
+  it('match the contract for every operation of Auth and every scope', async () => {
     const { answers, faults } = await walkScopes({
       ...{ baseUrl: world.api.baseUrl, audience, routes: authRoutes, tokenOf },
       bodies: {
@@ -69,7 +69,7 @@ describe('what an application may do in the name of a user', () => {
   ];
 
   for (const role of ['admin', 'member'] as const) {
-    it(`with account:read and account:write is to read and name the account of a ${role}, and nothing else`, async () => {
+    it(`with account:read and account:write are to read and rename the account of a ${role}, and nothing else`, async () => {
       const { call, person } = await application(role, 'openid account:read account:write');
       const other = await addUser(world, 'member');
       const own = { params: { id: person.id } };
@@ -111,7 +111,7 @@ describe('what an application may do in the name of a user', () => {
     });
   }
 
-  it('with admin is administration, as far as the role goes; but no address, password or account of its own user', async () => {
+  it('with admin are administration within the role, but no address, password or account of its own user', async () => {
     const { call, person } = await application('admin', 'openid admin');
     const other = await addUser(world, 'member');
     const at = { params: { id: other.id } };
@@ -129,7 +129,7 @@ describe('what an application may do in the name of a user', () => {
     expect((await call('deleteUser', at)).status).to.equal(204);
   });
 
-  it('with admin gives a manager no more than managers may do', async () => {
+  it("with admin give a manager's application no more than managers have", async () => {
     const { call } = await application('manager', 'openid admin');
     const other = await addUser(world, 'member');
     const at = { params: { id: other.id } };
@@ -145,7 +145,7 @@ describe('what an application may do in the name of a user', () => {
     for (const [operation, given] of refused) expectProblem(await call(operation, given), 'forbidden');
   });
 
-  it('is to end its own access, and no other session', async () => {
+  it('include ending its own access, and no other session', async () => {
     const { call, token, person } = await application('member', 'openid account:write');
     const session = await logIn(world, person.email);
     expect((await call('logout')).status).to.equal(204);
@@ -153,7 +153,7 @@ describe('what an application may do in the name of a user', () => {
     expect((await world.api.call('me', { token: session.access_token })).status).to.equal(200);
   });
 
-  it('tells userinfo and introspection the same as before, whatever the scopes are', async () => {
+  it("don't change what userinfo and introspection return", async () => {
     const { token, person } = await application('member', 'openid account:read');
     const { body } = await world.api.form(
       '/oidc/introspect',
@@ -169,7 +169,7 @@ describe('what an application may do in the name of a user', () => {
     expect(info.body).to.deep.equal({ sub: person.id, email: person.email, email_verified: false });
   });
 
-  it('is in the audit log with the application that did it', async () => {
+  it('are recorded in the audit log with the application', async () => {
     const { call, person } = await application('member', 'openid account:write');
     await call('changeUser', { params: { id: person.id }, body: { name: 'By the console' } });
     const { token } = await loggedIn(world, 'admin');

@@ -23,8 +23,8 @@ describe('sessions of Auth', () => {
   const me = async (token: string) => await world.api.call('me', { token });
   const refresh = async (token: string) => await world.api.call('refresh', { body: { refresh_token: token } });
 
-  describe('register', () => {
-    it('makes a member who can log in', async () => {
+  describe('registration', () => {
+    it('creates a member who can log in', async () => {
       const account = { email: 'Rosa@Example.org', password, name: 'Rosa' };
       const made = await world.api.call('register', { body: account });
       expect(made.status).to.equal(201);
@@ -35,7 +35,7 @@ describe('sessions of Auth', () => {
       expect(mine.headers.get('etag')).to.match(/^"1-/);
     });
 
-    it('refuses an address that is taken, whatever its case', async () => {
+    it('refuses a taken address in any case', async () => {
       await addUser(world, 'member', { email: 'taken@example.org' });
       const again = await world.api.call('register', {
         body: { email: ' TAKEN@example.org ', password, name: 'Another' },
@@ -44,7 +44,7 @@ describe('sessions of Auth', () => {
       expect(expectProblem(again, 'email_taken').errors?.[0]?.field).to.equal('email');
     });
 
-    it('lets one of many registrations with the same address at the same time win', async () => {
+    it('lets one of many concurrent registrations with the same address win', async () => {
       const answers = await Promise.all(
         Array.from({ length: 8 }, async (_, index) => {
           const email = index % 2 === 0 ? 'race@example.org' : 'RACE@example.org';
@@ -54,7 +54,7 @@ describe('sessions of Auth', () => {
       expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([201, ...Array<number>(7).fill(409)]);
     });
 
-    it('does not let unknownCaller choose a role, an id or a state', async () => {
+    it('lets no caller choose a role, an id or a state', async () => {
       for (const field of ['role', 'id', 'email_verified', 'version', 'is_deleted']) {
         const answer = await world.api.call('register', {
           body: { email: 'mass@example.org', password, name: 'Mass', [field]: 'admin' },
@@ -66,7 +66,7 @@ describe('sessions of Auth', () => {
       }
     });
 
-    it('gives the address of a deleted user to whoever comes next', async () => {
+    it('releases the address of a deleted user', async () => {
       const before = await addUser(world, 'member', { email: 'free@example.org' });
       const { access_token: token } = await logIn(world, 'free@example.org');
       expect((await world.api.call('deleteUser', { token, params: { id: before.id } })).status).to.equal(204);
@@ -76,8 +76,8 @@ describe('sessions of Auth', () => {
     });
   });
 
-  describe('login', () => {
-    it('gives an access token of RFC 9068 for every service, and a refresh token', async () => {
+  describe('log-in', () => {
+    it('issues an access token of RFC 9068 for every service, and a refresh token', async () => {
       const user = await addUser(world, 'manager');
       const answer = await world.api.call('login', { body: { email: user.email, password } });
       const session = answer.body as Session;
@@ -104,7 +104,7 @@ describe('sessions of Auth', () => {
       for (const key of jwks.keys) expect(key).not.to.have.property('d');
     });
 
-    it('answers a wrong password, an unknown account, a deleted one and nonsense alike', async () => {
+    it('responds to a wrong password, an unknown account, a deleted one and nonsense in the same way', async () => {
       const user = await addUser(world, 'member');
       const gone = await loggedIn(world, 'member');
       await world.api.call('deleteUser', { token: gone.token, params: { id: gone.id } });
@@ -125,7 +125,7 @@ describe('sessions of Auth', () => {
       for (const names of headers) expect(names).to.deep.equal(headers[0]);
     });
 
-    it('keeps hashes only: no token and no password is anywhere in the database', async () => {
+    it('stores hashes only: no token and no password is anywhere in the database', async () => {
       const user = await addUser(world, 'member');
       const session = await logIn(world, user.email);
       const { rows } = await world.database.db.pool.query<{ text: string }>(
@@ -142,7 +142,7 @@ describe('sessions of Auth', () => {
   });
 
   describe('refresh', () => {
-    it('gives new tokens in the same session, with the role of now', async () => {
+    it('issues new tokens in the same session, with the current role', async () => {
       const user = await loggedIn(world, 'member');
       const admin = await loggedIn(world, 'admin');
       await world.api.call('changeUser', { token: admin.token, params: { id: user.id }, body: { role: 'manager' } });
@@ -158,7 +158,7 @@ describe('sessions of Auth', () => {
       expect((await me(session.access_token)).status).to.equal(200);
     });
 
-    it('ends the whole session when a token comes a second time', async () => {
+    it('ends the whole session when a token is reused', async () => {
       const user = await loggedIn(world, 'member');
       const second = (await refresh(user.refreshToken)).body as Session;
       const third = (await refresh(second.refresh_token)).body as Session;
@@ -167,7 +167,7 @@ describe('sessions of Auth', () => {
       expectProblem(await me(third.access_token), 'access_revoked');
     });
 
-    it('leaves other sessions of the user alone when one ends', async () => {
+    it('leaves other sessions of the user unaffected when one ends', async () => {
       const user = await loggedIn(world, 'member');
       const other = await logIn(world, user.email);
       await refresh(user.refreshToken);
@@ -176,7 +176,7 @@ describe('sessions of Auth', () => {
       expect((await refresh(other.refresh_token)).status).to.equal(200);
     });
 
-    it('gives two tabs that refresh at once, and a hundred, the one same successor, and all stay logged in', async () => {
+    it('gives two tabs, or a hundred, that refresh at once the same successor, and all stay logged in', async () => {
       const user = await loggedIn(world, 'member');
       const second = await world.replica();
       const answers = await Promise.all(
@@ -193,7 +193,7 @@ describe('sessions of Auth', () => {
       expect((await refresh(successor ?? '')).status).to.equal(200);
     });
 
-    it('gives a token that comes again no successor that was used, within the grace or not', async () => {
+    it('gives a reused token no successor that has been used, within the grace period or not', async () => {
       const user = await loggedIn(world, 'member');
       const next = (await refresh(user.refreshToken)).body as Session;
       const last = (await refresh(next.refresh_token)).body as Session;
@@ -201,7 +201,7 @@ describe('sessions of Auth', () => {
       expectProblem(await me(last.access_token), 'access_revoked');
     });
 
-    it('ends the session when a token comes again after the grace', async () => {
+    it('ends the session when a token is reused after the grace period', async () => {
       const user = await loggedIn(world, 'member');
       const next = (await refresh(user.refreshToken)).body as Session;
       await world.database.db.pool.query(
@@ -214,7 +214,7 @@ describe('sessions of Auth', () => {
       expectProblem(await me(next.access_token), 'access_revoked');
     });
 
-    it('without a grace lets one of a hundred uses at the same time win, and ends the session', async () => {
+    it('lets one of a hundred concurrent uses win without a grace period, and ends the session', async () => {
       const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });
       const user = await loggedIn(world, 'member');
       const use = async () => await strict.api.call('refresh', { body: { refresh_token: user.refreshToken } });
@@ -233,13 +233,13 @@ describe('sessions of Auth', () => {
       expect(rows).to.deep.equal([{ end_reason: 'refresh_token_reuse', tokens: 2 }]);
     });
 
-    it('refuses a token that never was', async () => {
+    it('refuses an unknown token', async () => {
       for (const token of ['nonsense', 'twr_' + 'A'.repeat(43), '\u0000', 'ä'.repeat(900)]) {
         expectProblem(await refresh(token), 'invalid_refresh_token');
       }
     });
 
-    it('refuses a token that has expired, and one whose session has', async () => {
+    it('refuses an expired token, and a token of an expired session', async () => {
       const [first, second] = [await loggedIn(world, 'member'), await loggedIn(world, 'member')];
       const past = "clock_timestamp() - interval '1 second'";
       await world.database.db.pool.query(
@@ -254,8 +254,8 @@ describe('sessions of Auth', () => {
     });
   });
 
-  describe('logout', () => {
-    it('ends the session: neither of its tokens works any more', async () => {
+  describe('log-out', () => {
+    it('ends the session with both of its tokens', async () => {
       const user = await loggedIn(world, 'member');
       const answer = await world.api.call('logout', { token: user.token });
       expect(answer.status).to.equal(204);
@@ -263,7 +263,7 @@ describe('sessions of Auth', () => {
       expectProblem(await refresh(user.refreshToken), 'invalid_refresh_token');
     });
 
-    it('leaves the other sessions of the user alone', async () => {
+    it('leaves other sessions of the user unaffected', async () => {
       const user = await loggedIn(world, 'member');
       const other = await logIn(world, user.email);
       await world.api.call('logout', { token: user.token });
@@ -272,7 +272,7 @@ describe('sessions of Auth', () => {
     });
   });
 
-  it('purges what expired, and nothing else', async () => {
+  it('purges expired rows only', async () => {
     const [old, young] = [await loggedIn(world, 'member'), await loggedIn(world, 'member')];
     await world.database.db.pool.query(
       `UPDATE sessions SET expires_at = clock_timestamp() - interval '8 days' WHERE user_id = $1`,

@@ -22,7 +22,7 @@ describe('signing keys', () => {
     (await keys.ring()).keys.map(({ publicJwk }) => publicJwk);
   const replica = (itsSecret = secret) => createSigningKeys(createSealedKeys(database.db), itsSecret);
 
-  it('are made once, although many replicas first need one at the same time', async () => {
+  it('are created once, although many replicas need the first one at the same time', async () => {
     const rows = createSealedKeys(database.db);
     const count = 8;
     let looked = 0;
@@ -47,14 +47,14 @@ describe('signing keys', () => {
     expect(stored.rowCount).to.equal(1);
   });
 
-  it('show their public part only', async () => {
+  it('show only their public part', async () => {
     const [key, ...others] = await publicJwks(replica());
     expect(others).to.deep.equal([]);
     expect(key).to.have.all.keys('kid', 'kty', 'crv', 'x', 'y', 'use', 'alg');
     expect(key).to.include({ kty: 'EC', crv: 'P-256', use: 'sig', alg: 'ES256' });
   });
 
-  it('are stored so that the database alone cannot sign', async () => {
+  it("are stored so that the database alone can't sign", async () => {
     const { privateKey } = (await replica().ring()).active;
     const { rows } = await database.db.pool.query<{ private_key: Buffer }>('SELECT private_key FROM signing_keys');
     const stored = rows[0]?.private_key.toString('hex');
@@ -63,7 +63,7 @@ describe('signing keys', () => {
     expect(stored).not.to.contain(Buffer.from(d, 'base64url').toString('hex'));
   });
 
-  it('do not open with another secret, and say what is wrong', async () => {
+  it("can't be opened with another secret, and the error names the cause", async () => {
     await replica().ring();
     const error = await replica(randomBytes(32))
       .ring()
@@ -71,7 +71,7 @@ describe('signing keys', () => {
     expect(String(error)).to.contain('KEY_ENCRYPTION_SECRET');
   });
 
-  it('outlive an outage of the database', async () => {
+  it('survive an outage of the database', async () => {
     let isDown = false;
     const rows = createSealedKeys(database.db);
     const flaky = {
@@ -91,13 +91,13 @@ describe('signing keys', () => {
     expect(await keys.keyFor(kid)).not.to.equal(undefined);
   });
 
-  describe('when they are rotated', () => {
+  describe('the rotation', () => {
     const minute = 60_000;
     const schedule = { rotationSeconds: 3_600, overlapSeconds: 900, retiredSeconds: 7_200 };
     const later = async (interval: string) =>
       await database.db.pool.query('UPDATE signing_keys SET signs_from = signs_from - $1::interval', [interval]);
 
-    it('show the next one first, sign with it when its time has come, and verify with both, database or not', async () => {
+    it('publishes the next key first, signs with it when its time has come, and verifies with both, database or not', async () => {
       let now = 0;
       let isDown = false;
       const rows = createSealedKeys(database.db);
@@ -116,7 +116,7 @@ describe('signing keys', () => {
       expect(await keys.keyFor('unknown')).to.equal(undefined);
     });
 
-    it('follow the schedule: nothing before it is due, one next key when it is, old ones gone when nobody needs them', async () => {
+    it('follows the schedule: nothing before it is due, one next key, retired keys removed once unneeded', async () => {
       const rows = createSealedKeys(database.db);
       const rotation = rotateKeys(rows, secret, schedule);
       const { kid: first } = (await replica().ring()).active;
@@ -137,7 +137,7 @@ describe('signing keys', () => {
     });
   });
 
-  describe('at the service', () => {
+  describe('the keys at the service', () => {
     let world: AuthWorld;
     before(async () => {
       world = await authWorld({}, { passwords: cheapPasswords() });
@@ -146,7 +146,7 @@ describe('signing keys', () => {
       await world.stop();
     });
 
-    it('are the same on all replicas, may be kept for a while, and check tokens of each other', async () => {
+    it('are identical on all replicas, may be cached for a while, and verify tokens of each other', async () => {
       const second = await world.replica();
       const [first, other] = [await world.api.call('jwks'), await second.api.call('jwks')];
       expect(first.body).to.deep.equal(other.body);
@@ -156,7 +156,7 @@ describe('signing keys', () => {
       expect((await second.api.call('me', { token: user.token })).status).to.equal(200);
     });
 
-    it('are one of the things that make it ready', async () => {
+    it('are a condition of readiness', async () => {
       const ready = async (url: string) => {
         const response = await fetch(`${url}/ready`);
         return {
@@ -175,7 +175,7 @@ describe('signing keys', () => {
       expect(answer.body.checks['signing_key']?.detail).to.contain('KEY_ENCRYPTION_SECRET');
     });
 
-    it('are not served by a process that only works, which has health and metrics all the same', async () => {
+    it('are not served by a worker, which has health and metrics all the same', async () => {
       const worker = await world.replica({ PROCESS_ROLE: 'worker' });
       expect((await worker.api.raw('/oidc/jwks')).status).to.equal(404);
       expect((await worker.api.raw('/health')).status).to.equal(200);

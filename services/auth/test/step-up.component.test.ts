@@ -147,7 +147,7 @@ describe('step-up', () => {
     return { answer, hasChanged, caller };
   }
 
-  it('covers every operation whose contract asks for it', () => {
+  it('covers every operation whose contract requires it', () => {
     const declared = (Object.keys(authRoutes) as Operation[]).filter((operation) => {
       const { problems = [], access } = authRoutes[operation] as { problems?: readonly string[]; access: object };
       return problems.includes('reauthentication_required') || 'recentLogin' in access;
@@ -155,7 +155,7 @@ describe('step-up', () => {
     expect(new Set(sensitive.map(({ operation }) => operation))).to.deep.equal(new Set(declared));
   });
 
-  it('keeps a stolen token that is older than five minutes from every one of them', async () => {
+  it('stops a stolen token that is older than five minutes at each of them', async () => {
     for (const case_ of sensitive) {
       const { answer, hasChanged, caller } = await attempt({ case_, secondsAgo: 301 });
       expect(answer.status, case_.what).to.equal(403);
@@ -171,21 +171,21 @@ describe('step-up', () => {
     }
   });
 
-  it('lets each through within five minutes of a log-in', async () => {
+  it('allows each of them within five minutes of a log-in', async () => {
     for (const case_ of sensitive) {
       const { answer } = await attempt({ case_, secondsAgo: 290 });
       expect(answer.status, `${case_.what}: ${answer.text}`).to.equal(case_.status);
     }
   });
 
-  it('lets each through with the password, however old the log-in is', async () => {
+  it('allows each of them with the password, however old the log-in', async () => {
     for (const case_ of sensitive) {
       const { answer } = await attempt({ case_, secondsAgo: 86_400, sentPassword: password });
       expect(answer.status, `${case_.what}: ${answer.text}`).to.equal(case_.status);
     }
   });
 
-  it('refuses each with a wrong password, also after a recent log-in', async () => {
+  it('refuses each of them with a wrong password, also after a recent log-in', async () => {
     for (const case_ of sensitive) {
       for (const secondsAgo of [0, 301]) {
         const { answer, hasChanged } = await attempt({ case_, secondsAgo, sentPassword: 'not the password' });
@@ -196,7 +196,7 @@ describe('step-up', () => {
     }
   });
 
-  it('takes no password from an application, and asks it for a fresh log-in', async () => {
+  it('refuses a password sent by an application, and asks it for a new log-in', async () => {
     for (const case_ of sensitive) {
       const old = await attempt({ case_, secondsAgo: 301, client: 'console' });
       expect(old.answer.status, case_.what).to.equal(403);
@@ -227,7 +227,7 @@ describe('step-up', () => {
     expect(login.status).to.equal(429);
   });
 
-  it('is not asked for what can be undone', async () => {
+  it('is not required for reversible actions', async () => {
     const caller = await loggedIn(world, 'admin');
     const old = await token(caller, { secondsAgo: 3_600 });
     const other = await user('member');
@@ -237,13 +237,13 @@ describe('step-up', () => {
     expect((await world.api.call('listUsers', { token: old })).status).to.equal(200);
   });
 
-  it('checks a password that is sent although none is needed', async () => {
+  it('checks a password that is sent although none is required', async () => {
     const caller = await loggedIn(world, 'member');
     const wrong = { token: caller.token, params: { id: caller.id }, body: { name: 'X', current_password: 'wrong' } };
     expectProblem(await world.api.call('changeUser', wrong), 'wrong_password');
   });
 
-  it('comes after the question who may do it at all', async () => {
+  it('follows the check of permissions', async () => {
     const member = await loggedIn(world, 'member');
     const old = await token(member, { secondsAgo: 3_600 });
     const params = { id: admin.id };
@@ -253,7 +253,7 @@ describe('step-up', () => {
     expectProblem(await world.api.call('createUser', { token: old, body: account('admin') }), 'forbidden');
   });
 
-  describe('by reauthentication', () => {
+  describe('reauthentication', () => {
     const authTime = (session: { access_token: string }) => Number(decodeJwt(session.access_token)['auth_time']);
     const reauthenticate = async (
       accessToken: string,
@@ -273,7 +273,7 @@ describe('step-up', () => {
       return { ...renewed, sid, email: person.email };
     }
 
-    it('keeps the session, and gives tokens whose log-in is now', async () => {
+    it('keeps the session, and issues tokens with a new time of log-in', async () => {
       const before = await loggedInLongAgo();
       expect(authTime(before)).to.be.closeTo(Date.now() / 1000 - 3_600, 30);
       const answer = await reauthenticate(before.access_token);
@@ -293,7 +293,7 @@ describe('step-up', () => {
       expect(entries).to.have.length(1);
     });
 
-    it('is what refreshing is not: the time of the log-in stays', async () => {
+    it('differs from a refresh, which keeps the time of the log-in', async () => {
       const before = await loggedInLongAgo();
       const refreshed = (await refresh(before.refresh_token)).body as Session;
       expect(authTime(refreshed)).to.equal(authTime(before));
@@ -302,7 +302,7 @@ describe('step-up', () => {
       expect(authTime(again)).to.equal(authTime(after));
     });
 
-    it('makes no fresh log-in for whoever stole a refresh token of the session before', async () => {
+    it('gives no fresh log-in to the thief of an earlier refresh token', async () => {
       const before = await loggedInLongAgo();
       const after = (await reauthenticate(before.access_token)).body as Session;
       expectProblem(await refresh(before.refresh_token), 'invalid_refresh_token');
@@ -310,7 +310,7 @@ describe('step-up', () => {
       expect((await refresh(after.refresh_token)).status).to.equal(200);
     });
 
-    it('makes none in a race with it either', async () => {
+    it('gives the thief none in a race either', async () => {
       for (let round = 0; round < 10; round++) {
         const before = await loggedInLongAgo();
         const [renewed, stolen] = await Promise.all([
@@ -327,7 +327,7 @@ describe('step-up', () => {
       }
     });
 
-    it('makes none for a refresh that began before it, and waits for it', async () => {
+    it('gives none to a refresh that began before, and waits for it', async () => {
       const before = await loggedInLongAgo();
       const waiting = async (count: number) =>
         await waitFor(async () => {
@@ -351,7 +351,7 @@ describe('step-up', () => {
       );
     });
 
-    it('needs the password, and wrong ones count as failed log-ins do', async () => {
+    it('requires the password, and counts wrong ones as failed log-ins', async () => {
       const before = await loggedInLongAgo();
       const headers = freshIp();
       for (let count = 0; count < 3; count++) {
@@ -366,7 +366,7 @@ describe('step-up', () => {
       expect(entry?.reason).to.equal('wrong_password');
     });
 
-    it('is for the first party only', async () => {
+    it('is reserved for the first party', async () => {
       const tokens = await consoleTokens({});
       expectProblem(await reauthenticate(tokens.access_token), 'insufficient_scope');
     });
@@ -378,11 +378,11 @@ describe('step-up', () => {
     });
   }
 
-  describe('for applications', () => {
+  describe('step-up for applications', () => {
     const wanted = { scope: 'openid account:read', resource: 'urn:taskwire:auth' };
     const authTime = (tokens: Tokens) => Number(decodeJwt(tokens.access_token)['auth_time']);
 
-    it('comes from a new log-in, which prompt=login and max_age ask for; a log-in of before does not count', async () => {
+    it('requires a new log-in by prompt=login or max_age, and no earlier one counts', async () => {
       for (const parameters of [{ prompt: 'login' }, { max_age: '300' }]) {
         const { browser, person } = await loggedInBrowser(world, 3_600);
         const asked = async (more: Record<string, string>) => {
@@ -395,7 +395,7 @@ describe('step-up', () => {
       }
     });
 
-    it('is not made by a refresh', async () => {
+    it('is not satisfied by a refresh', async () => {
       const browser = createBrowser(world.api.baseUrl);
       const parameters = { scope: 'openid account:read offline_access', prompt: 'consent', resource: wanted.resource };
       const tokens = await world.tokens({ browser, parameters });

@@ -8,7 +8,7 @@ const secret = 'a-secret-of-a-stored-client-with-32-characters';
 const auth = 'urn:taskwire:auth';
 const tasks = 'urn:taskwire:tasks';
 
-describe('clients that the command registered', () => {
+describe('clients registered by command', () => {
   let world: OidcWorld;
   before(async () => {
     world = await oidcWorld();
@@ -47,7 +47,7 @@ describe('clients that the command registered', () => {
     redirect_uris: ['https://both.example.org/'],
   };
 
-  it('get no scope of users in their own name, whatever stands in their row', async () => {
+  it('get no scope of users in their own name, whatever their row contains', async () => {
     await store('greedy', {
       grant_types: itself,
       grants: [{ audience: auth, scopes: ['users:read', 'admin', 'account:read', 'everything'] }],
@@ -58,7 +58,7 @@ describe('clients that the command registered', () => {
     }
   });
 
-  it('for people and for themselves have two lists: what people can allow is not the own', async () => {
+  it('for users and for themselves keep two lists of scopes', async () => {
     const grants = [
       { audience: tasks, scopes: ['tasks:read', 'tasks:write', 'admin'], own_scopes: [] },
       { audience: auth, scopes: ['account:read'], own_scopes: ['users:read'] },
@@ -72,12 +72,12 @@ describe('clients that the command registered', () => {
     expect(decodeJwt(token)['scope']).to.equal('openid account:read');
   });
 
-  it('have the audience of a token only where it was granted for that: for people, or for themselves', async () => {
+  it('get an audience only where it was granted: for users, or for themselves', async () => {
     await store('people-only', { ...both, grants: [{ audience: tasks, scopes: ['tasks:read'] }] });
     expect(await own('people-only', { resource: tasks })).to.include({ error: 'invalid_target' });
   });
 
-  it('that have what they cannot get are named in the log when the service starts', async () => {
+  it("with settings that they can't use are named in the log at start-up", async () => {
     await store('outdated', { ...both, grants: [{ audience: tasks, scopes: ['tasks:read', 'tasks'] }] });
     await store('weak', {
       ...both,

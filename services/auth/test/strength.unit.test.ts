@@ -3,27 +3,27 @@ import { weaknessOf } from '../src/passwords/strength.ts';
 
 const ann = { email: 'ann.smithers@garden-tools.example', name: 'Ann Elisabeth Smithers' };
 
-describe('the strength of passwords', () => {
+describe('password strength', () => {
   const weak = {
-    'one that leaked often': 'password1',
-    'one that leaked, with signs in the place of letters': 'P@ssw0rd1!',
-    'one of the keyboard': 'qwertyuiop[]',
+    'a frequently leaked password': 'password1',
+    'a leaked password with symbols for letters': 'P@ssw0rd1!',
+    'a keyboard pattern': 'qwertyuiop[]',
     digits: '12345678',
     'a repetition': 'abcabcabcabcabcabcabcabc',
     'a date': '31.12.1999',
     'the address': 'ann.smithers@garden-tools.example',
     'a part of the address and a year': 'garden-tools2024',
-    'the name, put together another way, and a year': 'ann.smithers_2024',
-    'the name, turned round': 'srehtims1',
-    'the same character as often as is allowed': 'a'.repeat(256),
+    'the name with other separators, and a year': 'ann.smithers_2024',
+    'the name reversed': 'srehtims1',
+    'one character repeated up to the maximum length': 'a'.repeat(256),
   };
   for (const [what, password] of Object.entries(weak)) {
-    it(`does not let pass ${what}, and says what to do`, () => {
+    it(`rejects ${what}, and explains how to improve it`, () => {
       expect(weaknessOf(password, ann)).to.match(/\. Use a longer one, such as four words/);
     });
   }
 
-  it('lets pass what has to be guessed: words that do not belong together, or what was generated', () => {
+  it('accepts hard-to-guess passwords: unrelated words, or generated ones', () => {
     for (const password of [
       'correct horse battery',
       'vK4#mQ9!xz',
@@ -35,12 +35,12 @@ describe('the strength of passwords', () => {
     }
   });
 
-  it('is about the person whose password it is to be', () => {
+  it('depends on the user of the password', () => {
     expect(weaknessOf('garden-tools2024', ann)).to.be.a('string');
     expect(weaknessOf('garden-tools2024', { email: 'bob@example.org', name: 'Bob' })).to.equal(undefined);
   });
 
-  it('is found in little time, however long and odd the password, the address and the name', () => {
+  it('is computed quickly, however long and odd the password, the address and the name', () => {
     const person = { email: `${'a.'.repeat(100)}b@example.org`, name: 'Ann '.repeat(25) };
     const hostile = [
       '4@8({[</369&#!1/|0$5+7%2',

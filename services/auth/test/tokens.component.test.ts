@@ -43,14 +43,14 @@ describe('tokens for services', () => {
     expect(payload).not.to.have.any.keys('role', 'sid');
   });
 
-  it('are given by Basic with encoded credentials, with the same client id in the form too', async () => {
+  it('are issued for Basic with encoded credentials, with the same client id in the form too', async () => {
     const { client_id, client_secret } = notificationsClient;
     const resource = 'urn:taskwire:tasks';
     expect((await ask({ ...grant, resource }, basic(client_id, client_secret))).status).to.equal(200);
     expect((await ask({ ...grant, resource, client_id }, basic(client_id, client_secret))).status).to.equal(200);
   });
 
-  it('have the scopes that were asked for, or all that are granted', async () => {
+  it('have the requested scopes, or all granted ones', async () => {
     const by = basic(notificationsClient.client_id, notificationsClient.client_secret);
     const resource = 'urn:taskwire:auth';
     const scopes = async (fields: object) =>
@@ -97,7 +97,7 @@ describe('tokens for services', () => {
     ],
   ];
   for (const [what, fields, headers, status, error] of refusals) {
-    it(`are refused as RFC 6749 has it: ${what} is ${error}`, async () => {
+    it(`are refused by RFC 6749: ${what} is ${error}`, async () => {
       const answer = await ask(fields, headers);
       expect(answer.status).to.equal(status, answer.text);
       expect(answer.body).to.include.keys('error', 'error_description');
@@ -108,7 +108,7 @@ describe('tokens for services', () => {
     });
   }
 
-  it('are refused when the request is not a form', async () => {
+  it('are refused if the request is not a form', async () => {
     const answer = await world.api.raw('/oidc/token', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...basic('tasks', tasksClient.client_secret) },
@@ -118,8 +118,8 @@ describe('tokens for services', () => {
     expect(answer.body).to.include({ error: 'invalid_request' });
   });
 
-  describe('and tokens of users', () => {
-    it('each open their own paths only', async () => {
+  describe('tokens of services and of users', () => {
+    it('give access to their own paths only', async () => {
       const service = await serviceToken(world);
       const user = await loggedIn(world, 'admin');
       const params = { id: user.id };
@@ -136,7 +136,7 @@ describe('tokens for services', () => {
       expect((await world.api.call('getInternalUser', { token: service, params })).status).to.equal(200);
     });
 
-    it('without the scope open nothing', async () => {
+    it('give no access without the scope', async () => {
       const token = await serviceToken(world, scopelessClient);
       const answer = await world.api.call('listInternalUsers', { token });
       expect(answer.status).to.equal(403);

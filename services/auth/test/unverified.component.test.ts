@@ -26,7 +26,7 @@ describe('an account whose address is not verified', () => {
   );
 
   for (const role of ['member', 'manager', 'admin'] as const) {
-    describe(`of the role ${role}`, () => {
+    describe(`with the role ${role}`, () => {
       let token: string;
       let other: { id: string };
       before(async () => {
@@ -37,7 +37,7 @@ describe('an account whose address is not verified', () => {
 
       for (const { name, isOpen, isForAnybody } of operations) {
         if (isOpen && !isForAnybody) continue;
-        it(`is refused by ${name}${isOpen ? ' for unknownCaller else' : ''}`, async () => {
+        it(`is refused by ${name}${isOpen ? ' for other users' : ''}`, async () => {
           const body = name === 'changeUser' ? { body: { name: 'Mallory' } } : {};
           const answer = await world.api.call(name, { token, params: { id: other.id }, ...body });
           expect(answer.status, answer.text).to.equal(403);
@@ -47,7 +47,7 @@ describe('an account whose address is not verified', () => {
     });
   }
 
-  it('logs in, and reads, changes, leaves and deletes itself', async () => {
+  it('can log in, and read, change, leave and delete itself', async () => {
     const user = await addUser(world, 'member');
     const { access_token: token } = await logIn(world, user.email);
     const params = { id: user.id };
@@ -63,14 +63,14 @@ describe('an account whose address is not verified', () => {
     expect((await world.api.call('deleteUser', { token: again, params })).status).to.equal(204);
   });
 
-  it('does not make itself an admin', async () => {
+  it("can't make itself an admin", async () => {
     const user = await addUser(world, 'admin');
     const { access_token: token } = await logIn(world, user.email);
     const answer = await world.api.call('changeUser', { token, params: { id: user.id }, body: { role: 'manager' } });
     expectProblem(answer, 'email_not_verified');
   });
 
-  it('reaches the rest with the same token once it is verified, and not any more when that is taken back', async () => {
+  it('gets full access with the same token once it is verified, and loses it if that is reverted', async () => {
     const user = await addUser(world, 'manager');
     const { access_token: token } = await logIn(world, user.email);
     await setVerified(user.id, true);
@@ -79,14 +79,14 @@ describe('an account whose address is not verified', () => {
     expectProblem(await world.api.call('listUsers', { token }), 'email_not_verified');
   });
 
-  it('is restricted only where the operator wants that', async () => {
+  it('is restricted only where the operator requires it', async () => {
     const user = await addUser(world, 'manager');
     const lenient = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
     const { access_token: token } = await logIn(world, user.email);
     expect((await lenient.api.call('listUsers', { token })).status).to.equal(200);
   });
 
-  it('has tokens that say so, so that services know it before they know the user', async () => {
+  it("has tokens that say so, for services that don't know the user yet", async () => {
     const user = await addUser(world, 'member');
     const session = await logIn(world, user.email);
     expect(decodeJwt(session.access_token)).to.include({ email_verified: false });
@@ -96,7 +96,7 @@ describe('an account whose address is not verified', () => {
     expect(decodeJwt(refreshed.access_token)).to.include({ email_verified: true });
   });
 
-  describe('and a client', () => {
+  describe('a client of an unverified account', () => {
     const authorize = (more: Record<string, string> = {}) =>
       world.authorizeUrl({ code_challenge: pkce().challenge, ...more });
     const parametersOf = (url: string) => Object.fromEntries(new URL(url).searchParams);
@@ -105,7 +105,7 @@ describe('an account whose address is not verified', () => {
       return await browser.submit(await browser.open(authorize()), { email, password, decision: 'log_in' });
     }
 
-    it('gets no code: a page asks for the verification first, and goes on to consent after it', async () => {
+    it('gets no code: a page asks for the verification first, and continues to consent after it', async () => {
       const person = await addUser(world, 'member');
       const browser = world.browser();
       const page = await begin(browser, person.email);
@@ -132,14 +132,14 @@ describe('an account whose address is not verified', () => {
       }
     });
 
-    it('is told no when the person cancels', async () => {
+    it('gets a denial if the user cancels', async () => {
       const person = await addUser(world, 'member');
       const browser = world.browser();
       const done = await browser.submit(await begin(browser, person.email), { decision: 'cancel' });
       expect(parametersOf(done.url)).to.include({ error: 'access_denied' });
     });
 
-    it('gets nothing silently, although it was allowed to while the address was verified', async () => {
+    it('gets nothing silently, although the user consented while the address was verified', async () => {
       const { id, email } = await addUser(world, 'member', { emailVerified: true });
       const browser = world.browser();
       const tokens = await world.tokens({ person: { id, email, password }, browser });
@@ -151,7 +151,7 @@ describe('an account whose address is not verified', () => {
       expect(page.text).to.contain('once your address is verified');
     });
 
-    it('has tokens that say what is known now, also in the answer to introspection', async () => {
+    it('has tokens with the current state, also at introspection', async () => {
       const { id, email } = await addUser(world, 'member', { emailVerified: true });
       const parameters = {
         resource: 'urn:taskwire:tasks',
@@ -168,7 +168,7 @@ describe('an account whose address is not verified', () => {
       expect(answer.body).to.include({ active: true, email_verified: false, client_id: portal.client_id });
     });
 
-    it('is asked for nothing where the operator does not want that', async () => {
+    it('is asked for nothing where verification is optional', async () => {
       const lenient = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
       const person = await addUser(world, 'member');
       const browser = createBrowser(lenient.api.baseUrl);

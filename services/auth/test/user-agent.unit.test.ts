@@ -29,10 +29,10 @@ const known: [string, string | null][] = [
   [`${'x'.repeat(200)}/1`, null],
 ];
 
-describe('The name of a program by its User-Agent', () => {
+describe('the name of a program by its User-Agent', () => {
   for (const [userAgent, name] of known) {
     it(`is ${name ?? 'none'} for ${userAgent.slice(0, 60)}`, () => expect(programOf(userAgent)).to.equal(name));
   }
 
-  it('is none where there is no header', () => expect(programOf(null)).to.equal(null));
+  it('is none without a header', () => expect(programOf(null)).to.equal(null));
 });

@@ -55,7 +55,7 @@ describe('a long list of users', () => {
   const day = (number: number) => new Date(Date.now() + (number - many - 1) * 86_400_000 + 43_200_000).toISOString();
   const numbers = (users: User[]) => users.map(({ name }) => Number(name.split(' ')[1]));
 
-  it('is cut down by each filter, and by all at once', async () => {
+  it('is narrowed by each filter, and by all of them', async () => {
     expect(numbers(await pages({ created_since: day(100), created_until: day(103) }))).to.deep.equal([101, 102, 103]);
     expect(numbers(await pages({ updated_since: day(100), updated_until: day(103) }))).to.deep.equal([101, 102, 103]);
     const unverified = await pages({ email_verified: 'false', created_until: day(1_000), limit: '100' });
@@ -68,14 +68,14 @@ describe('a long list of users', () => {
     }
   });
 
-  it('goes both ways', async () => {
+  it('is sorted in both directions', async () => {
     const query = { q: 'person 77', created_until: day(8_000), limit: '3' };
     const oldest = await pages(query);
     expect(oldest).to.have.length(111);
     expect(await pages({ ...query, sort: '-created_at' })).to.deep.equal(oldest.toReversed());
   });
 
-  it('gives each user once although users come, go and change between the pages', async () => {
+  it('returns each user once although users are added, removed and changed between pages', async () => {
     const query = { created_since: day(5_000), created_until: day(5_900), limit: '100' };
     const before = await pages(query);
     let round = 0;

@@ -37,7 +37,7 @@ describe('users of Auth', () => {
     await world.api.call('deleteUser', { token, params: { id }, headers });
 
   describe('reading', () => {
-    it('shows oneself to everybody, and others to admins and managers only', async () => {
+    it('shows every user their own account, and other users to admins and managers only', async () => {
       expect((await get(member.token, member.id)).body).to.include({ id: member.id, version: 1 });
       expect((await get(manager.token, member.id)).status).to.equal(200);
       expect((await get(admin.token, member.id)).status).to.equal(200);
@@ -45,7 +45,7 @@ describe('users of Auth', () => {
       expectProblem(await get(member.token, unknownId), 'forbidden');
     });
 
-    it('answers 304 to a caller who has the representation already, and lets nobody store it', async () => {
+    it('responds 304 to a caller with the current representation, and forbids storing it', async () => {
       const first = await get(admin.token, member.id);
       const tag = first.headers.get('etag') ?? '';
       const again = await world.api.call('getUser', {
@@ -59,7 +59,7 @@ describe('users of Auth', () => {
       }
     });
 
-    it("never takes one person's copy of /users/me for another's, although both have version 1", async () => {
+    it("never confuses one user's copy of /users/me with another's, although both have version 1", async () => {
       const me = async (token: string, headers: Record<string, string> = {}) =>
         await world.api.call('me', { token, headers });
       const ann = await me(member.token);
@@ -69,7 +69,7 @@ describe('users of Auth', () => {
       expect((await me(manager.token, { 'if-none-match': '"1"' })).status).to.equal(200);
     });
 
-    it('tells a deleted user (410) from one that never was (404)', async () => {
+    it('distinguishes a deleted user (410) from an unknown one (404)', async () => {
       await remove(admin.token, member.id);
       expect((await get(admin.token, member.id)).status).to.equal(410);
       expectProblem(await get(manager.token, member.id), 'gone');
@@ -94,13 +94,13 @@ describe('users of Auth', () => {
       return found;
     }
 
-    it('is for admins and managers', async () => {
+    it('is reserved for admins and managers', async () => {
       expect((await world.api.call('listUsers', { token: admin.token })).status).to.equal(200);
       expect((await world.api.call('listUsers', { token: manager.token })).status).to.equal(200);
       expectProblem(await world.api.call('listUsers', { token: member.token }), 'forbidden');
     });
 
-    it('gives each user once, in pages, without the deleted', async () => {
+    it('returns each user once, in pages, without deleted ones', async () => {
       await remove(admin.token, member.id);
       const found = await pages({ limit: '2' });
       const ids = found.map(({ id }) => id);
@@ -121,7 +121,7 @@ describe('users of Auth', () => {
       expect((rest.body as Page).data.map(({ id }) => id)).not.to.include(first.data[0]?.id);
     });
 
-    it('can be cut down to a role, and to part of a name or an address', async () => {
+    it('filters by role, and by part of a name or an address', async () => {
       await addUser(world, 'member', { name: '100%_Zoë \\ O’Hara', email: 'zoe.under_score@example.org' });
       expect(new Set((await pages({ role: 'manager' })).map(({ role }) => role))).to.deep.equal(new Set(['manager']));
       for (const q of ['zoë', '100%', '%_z', ' \\ o', 'ZOE.UNDER_SCORE@']) {
@@ -132,8 +132,8 @@ describe('users of Auth', () => {
     });
   });
 
-  describe('creating', () => {
-    it('is for admins, who choose the role', async () => {
+  describe('creation', () => {
+    it('is reserved for admins, who choose the role', async () => {
       const body = { email: 'made@example.org', password, name: 'Made', role: 'manager' };
       expectProblem(await world.api.call('createUser', { token: manager.token, body }), 'forbidden');
       expectProblem(await world.api.call('createUser', { token: member.token, body }), 'forbidden');
@@ -146,8 +146,8 @@ describe('users of Auth', () => {
     });
   });
 
-  describe('changing', () => {
-    it('is for oneself and admins', async () => {
+  describe('a change', () => {
+    it('is allowed to the user and to admins', async () => {
       expect((await change(member.token, member.id, { name: 'By myself' })).status).to.equal(200);
       expect((await change(admin.token, member.id, { name: 'By an admin' })).status).to.equal(200);
       expectProblem(await change(manager.token, member.id, { name: 'By a manager' }), 'forbidden');
@@ -155,13 +155,13 @@ describe('users of Auth', () => {
       expect((await get(admin.token, member.id)).body).to.include({ name: 'By an admin', version: 3 });
     });
 
-    it('of roles is for admins only, even of the own one', async () => {
+    it("of a role is reserved for admins, even of one's own", async () => {
       expectProblem(await change(member.token, member.id, { role: 'admin' }), 'forbidden');
       expectProblem(await change(manager.token, manager.id, { name: 'X', role: 'member' }), 'forbidden');
       expect((await get(admin.token, manager.id)).body).to.include({ role: 'manager', version: 1 });
     });
 
-    it('makes a new version with a later time, however fast the changes come', async () => {
+    it('makes a new version with a later time, however fast changes follow', async () => {
       const names = Array.from({ length: 20 }, (_, index) => `Name ${index}`);
       const answers = await Promise.all(names.map(async (name) => await change(admin.token, member.id, { name })));
       const versions = answers.map(({ body }) => body as User).toSorted((a, b) => a.version - b.version);
@@ -170,14 +170,14 @@ describe('users of Auth', () => {
       expect(times).to.deep.equal([...new Set(times)].toSorted());
     });
 
-    it('to what is so already makes no version', async () => {
+    it('that has no effect makes no version', async () => {
       const same = { name: member.name, email: member.email, role: 'member' };
       const answer = await change(admin.token, member.id, same);
       expect(answer.status).to.equal(200);
       expect(answer.body).to.include({ version: 1, updated_at: member.updated_at });
     });
 
-    it('takes the ETag of any answer about the user, until the user changes', async () => {
+    it('accepts the ETag of any response with the user, until the user changes', async () => {
       const tag = (await get(member.token, member.id)).headers.get('etag') ?? '';
       const changed = await change(member.token, member.id, { name: 'New' }, { 'if-match': tag });
       expect(changed.status).to.equal(200);
@@ -186,7 +186,7 @@ describe('users of Auth', () => {
       expect((await change(member.token, member.id, { name: 'Newer' }, next)).status).to.equal(200);
     });
 
-    it('needs the version that one has read', async () => {
+    it('requires the current version', async () => {
       expect((await change(admin.token, member.id, { name: 'New' }, { 'if-match': '"1"' })).status).to.equal(200);
       const stale = await change(admin.token, member.id, { name: 'Newer' }, { 'if-match': '"1"' });
       expect(stale.status).to.equal(412);
@@ -205,7 +205,7 @@ describe('users of Auth', () => {
       expect((await get(admin.token, member.id)).body).to.include({ name: 'New', version: 2 });
     });
 
-    it('lets one of many changes of the same version win', async () => {
+    it('succeeds for one of many concurrent changes of the same version', async () => {
       const answers = await Promise.all(
         Array.from(
           { length: 10 },
@@ -222,7 +222,7 @@ describe('users of Auth', () => {
       expect((await get(admin.token, member.id)).body).to.include({ email: member.email, version: 1 });
     });
 
-    it('answers 404 for a user that never was, 410 for a deleted one', async () => {
+    it('responds 404 for an unknown user and 410 for a deleted one', async () => {
       await remove(admin.token, member.id);
       expectProblem(await change(admin.token, unknownId, { name: 'X' }), 'not_found');
       expectProblem(await change(admin.token, member.id, { name: 'X' }), 'gone');
@@ -232,7 +232,7 @@ describe('users of Auth', () => {
   });
 
   describe('the end of access', () => {
-    it('comes with a demotion: at once for the old tokens, not for a new log-in', async () => {
+    it('follows a demotion: at once for earlier tokens, not for a new log-in', async () => {
       expect((await change(admin.token, manager.id, { role: 'member' })).status).to.equal(200);
       expectProblem(await world.api.call('me', { token: manager.token }), 'access_revoked');
       expectProblem(await world.api.call('listUsers', { token: manager.token }), 'access_revoked');
@@ -244,7 +244,7 @@ describe('users of Auth', () => {
       expect((await world.api.call('me', { token: again.access_token })).body).to.include({ role: 'member' });
     });
 
-    it('comes with deletion', async () => {
+    it('follows a deletion', async () => {
       expect((await remove(member.token, member.id)).status).to.equal(204);
       expectProblem(await world.api.call('me', { token: member.token }), 'access_revoked');
       expectProblem(
@@ -254,12 +254,12 @@ describe('users of Auth', () => {
       expectProblem(await world.api.call('login', { body: { email: member.email, password } }), 'invalid_credentials');
     });
 
-    it('does not come with a promotion, whose role holds at once', async () => {
+    it("doesn't follow a promotion, whose role takes effect at once", async () => {
       await change(admin.token, member.id, { role: 'manager' });
       expect((await world.api.call('listUsers', { token: member.token })).status).to.equal(200);
     });
 
-    it('takes the tokens that are older than tokens_valid_after, and no others', async () => {
+    it('ends tokens older than tokens_valid_after, and no others', async () => {
       const second = Math.floor(Date.now() / 1000) - 5;
       const sid = String(decodeJwt(member.token)['sid']);
       const claims = {
@@ -282,7 +282,7 @@ describe('users of Auth', () => {
       expect(await codeAt(second + 1, 1)).to.equal(200);
     });
 
-    it('is waited for by a log-in and a refresh that come while it is being written', async () => {
+    it('delays log-ins and refreshes that arrive while it is being written', async () => {
       const waiting = async () => {
         const { rows } = await world.database.db.pool.query<{ count: number }>(
           "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -308,7 +308,7 @@ describe('users of Auth', () => {
       expect((await Promise.all(answers)).map(({ status }) => status)).to.deep.equal([401, 401]);
     });
 
-    it('spares no log-in or refresh that runs at the same time', async () => {
+    it('includes every concurrent log-in and refresh', async () => {
       const people = await Promise.all(Array.from({ length: 6 }, async () => await loggedIn(world, 'manager')));
       const tokens = await Promise.all(
         people.map(async (person) => {
@@ -350,7 +350,7 @@ describe('users of Auth', () => {
       expect((await change(token, id, { name: 'Still here', role: 'admin' })).body).to.include({ role: 'admin' });
     });
 
-    it('stays when all admins go at the same time, whoever sends whom', async () => {
+    it('remains when all admins are removed at the same time, by whomever', async () => {
       for (let round = 0; round < 5; round++) {
         const admins = await onlyAdmins(4);
         const answers = await Promise.all(
