@@ -10,7 +10,7 @@ export type OutsideServers = {
 };
 
 /** Reads the variables listed in .env.example. @throws with the name of the variable that is not a URL of its kind. */
-export function outsideServers(env: NodeJS.ProcessEnv): OutsideServers {
+export function outsideServers(env: Readonly<Record<string, string | undefined>>): OutsideServers {
   const read = (name: string, ...protocols: string[]): string | undefined => {
     const value = env[name];
     if (value === undefined || value === '') return undefined;

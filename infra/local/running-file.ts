@@ -27,8 +27,8 @@ export const consumerNames: readonly ConsumerName[] = ['tasks', 'notifications']
 export type ConsumerAccess = { databaseUrl: string; issuer: string; clientId: string; privateKey: string };
 
 /** The folder for a start's data, its logs and this file: `.local` of the clone, unless TASKWIRE_LOCAL_DIR names another folder. */
-export function localFolder(): string {
-  return resolve(process.env.TASKWIRE_LOCAL_DIR || fileURLToPath(new URL('../../.local', import.meta.url)));
+export function localFolder(env: Readonly<Record<string, string | undefined>> = process.env): string {
+  return resolve(env['TASKWIRE_LOCAL_DIR'] || fileURLToPath(new URL('../../.local', import.meta.url)));
 }
 
 /**

@@ -19,7 +19,7 @@ const probeRate = 100;
 const undisturbedSeconds = 15;
 
 /**
- * Measures filling an empty directory by paging through a running Auth, like `npm run directory -- rebuild`, while others use Auth. The ceiling
+ * Measures filling an empty directory by paging through a running Auth, like `npm run taskwire -- directory rebuild`, while others use Auth. The ceiling
  * copies the same rows in the same pages from table to table: no HTTP, no token, no validation, no stored progress.
  */
 export async function measureDirectory(): Promise<void> {

@@ -71,6 +71,14 @@ export const canary: readonly Canary[] = [
   fine('tools/bench/write.ts', "import { insertTask } from '../../services/tasks/src/postgres/create.ts';"),
   breaks('service-apart', 'tools/demo/demo.ts', "import { wire } from '../../services/auth/src/wire.ts';"),
 
+  fine('tools/cli/auth.ts', "import { runCommand } from '@taskwire/service-auth/cli';"),
+  breaks('package-door', 'tools/demo/demo.ts', "import { runCommand } from '@taskwire/service-auth/cli';"),
+  breaks(
+    'service-apart',
+    'tools/cli/auth.ts',
+    "import { runCommand } from '../../services/auth/src/cli/run-command.ts';",
+  ),
+
   breaks('tools-apart', 'infra/local/suite.ts', "import { runStage } from '../../tools/test/run-stage.ts';"),
   breaks('tools-apart', 'e2e/suite.ts', "import { startTestServers } from '../tools/test/servers.ts';"),
   breaks('tools-apart', 'services/auth/src/wire.ts', "import { check } from '../../../tools/check/check.ts';"),

@@ -105,6 +105,8 @@ function packageRule(from: Place, entry: Import): Broken {
     return { rule: 'test-only', message: `${specifier} is for tests` };
   }
   const name = /^@taskwire\/([^/]+)(\/.*)?$/.exec(specifier);
+  // the operators' commands include those of Auth, through the entry that its package declares
+  if (specifier === '@taskwire/service-auth/cli' && from.root === 'tools/cli') return undefined;
   if (name?.[2] !== undefined)
     return { rule: 'package-door', message: `${specifier} goes past the package's index.ts` };
   const target = name?.[1] ?? '';

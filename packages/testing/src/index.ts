@@ -2,6 +2,7 @@ export { testDatabase, type TestDatabase } from './database.ts';
 export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
 export { programEnv } from './environment.ts';
+export { runInProcess } from './command-line.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { recordStatements, tablesScanned, type RanStatement, type StatementLog } from './plans.ts';

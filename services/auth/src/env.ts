@@ -92,7 +92,7 @@ const clients = fields
     }),
   )
   .describe(
-    'JSON: [{"client_id","jwks":{"keys":[]},"grants":[{"audience","scopes":[]}]}], as npm run auth -- client add --help explains',
+    'JSON: [{"client_id","jwks":{"keys":[]},"grants":[{"audience","scopes":[]}]}], as npm run taskwire -- auth client add --help explains',
   );
 
 function count(most: number) {

@@ -5,12 +5,11 @@ import { query } from '@taskwire/postgres';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import { userDirectoryMigrations } from '@taskwire/user-directory';
 import { newClientKey } from '../../../infra/local/service-clients.ts';
-import { runProgram } from './run-program.ts';
+import { runTaskwire } from './run-taskwire.ts';
 
 const pageSize = 100;
 
-describe('npm run directory', function () {
-  this.timeout(60_000);
+describe('taskwire directory', () => {
   let database: TestDatabase;
   let auth: Server;
   const users = Array.from({ length: 250 }, (_, n) => ({
@@ -48,7 +47,7 @@ describe('npm run directory', function () {
   });
 
   const directory = async (args: string[], env: Record<string, string> = {}) =>
-    await runProgram('directory/directory.ts', args, {
+    await runTaskwire(['directory', ...args], {
       NOTIFICATIONS_DATABASE_URL: database.url,
       AUTH_INTERNAL_URL: `http://127.0.0.1:${(auth.address() as AddressInfo).port}`,
       ISSUER: 'http://localhost:8080/oidc',
@@ -56,11 +55,11 @@ describe('npm run directory', function () {
       ...env,
     });
 
-  it('fills the directory from nothing, and mends what is damaged when it runs again', async () => {
+  it('fills an empty directory, and repairs a damaged row when it runs again', async () => {
     const first = await directory(['rebuild', 'notifications']);
     expect(first.stderr).to.equal('');
     expect(first.code).to.equal(0);
-    expect(first.stdout).to.match(/^250 users read from Auth in \d+\.\d s: 250 were missing or different\.$/m);
+    expect(first.stdout).to.match(/^Read 250 users from Auth in \d+\.\d s: 250 were missing or different\.$/m);
     await query(database.db.pool, `UPDATE directory_users SET name = 'Eve' WHERE id = $1`, [users[7]!.id]);
     const second = await directory(['rebuild', 'notifications']);
     expect(second.stdout).to.match(/: 1 were missing or different/);
@@ -68,18 +67,19 @@ describe('npm run directory', function () {
     expect(names.map(({ name }) => name)).to.deep.equal(users.map(({ name }) => name));
   });
 
-  it('names the argument or variable that is wrong', async () => {
-    expect((await directory(['--help'])).stdout).to.include('rebuild <service>');
-    for (const [args, says] of [
-      [['refill', 'tasks'], /no command "refill": it is rebuild/],
-      [['rebuild'], /<service> is missing/],
-      [['rebuild', 'auth'], /must be tasks or notifications/],
-      [['rebuild', 'tasks', 'now'], /"now" is one argument too many/],
-      [['rebuild', 'tasks', '--fast'], /--fast/],
+  it('names a wrong argument or variable, and the remedy', async () => {
+    for (const [args, message] of [
+      [['refill', 'tasks'], /unknown command 'refill'(\n.*)?\nCommands: rebuild/],
+      [['rebuild'], /missing required argument 'service'/],
+      [['rebuild', 'auth'], /'auth' is invalid for argument 'service'. Allowed choices are tasks, notifications/],
+      [['rebuild', 'tasks', 'now'], /too many arguments for 'rebuild'/],
+      [['rebuild', 'tasks', '--fast'], /unknown option '--fast'/],
     ] as const) {
-      const { code, stderr } = await directory([...args]);
-      expect(code).to.equal(2);
-      expect(stderr).to.match(says);
+      const { code, stdout, stderr } = await directory([...args]);
+      expect([code, stdout], args.join(' ')).to.deep.equal([2, '']);
+      expect(stderr)
+        .to.match(message)
+        .and.to.match(/^Help: npm run taskwire -- directory.* --help$/m);
     }
     const { code, stderr } = await directory(['rebuild', 'notifications'], { CLIENT_PRIVATE_KEY: '' });
     expect(code).to.equal(1);

@@ -15,6 +15,8 @@ export type CommandProcess = {
   stdin: Readable;
   stdout: Writable;
   stderr: Writable;
+  /** the command line that runs these commands, for the help */
+  program?: string;
 };
 
 const commands: Readonly<Record<string, Command>> = {
@@ -25,24 +27,37 @@ const commands: Readonly<Record<string, Command>> = {
   ...keyCommands,
 };
 
-const usage = `Usage: node services/auth/src/cli/main.ts <command> [options]
+/** The help of all commands, or of one. */
+function usageOf(program: string, name?: string): string {
+  const shown = Object.entries(commands).filter(([one]) => name === undefined || one === name);
+  return `Usage: ${program} <command> [options]
 
-${Object.entries(commands)
-  .map(([name, { options, does }]) => `  ${`${name} ${options}`.trim()}\n      ${does.replaceAll('\n', '\n      ')}`)
+${shown
+  .map(([one, { options, does }]) => `  ${`${one} ${options}`.trim()}\n      ${does.replaceAll('\n', '\n      ')}`)
   .join('\n')}
 
 DATABASE_URL names Auth's database.
 Exit codes: 0 done, or nothing to do; 1 it failed; 2 the arguments are wrong.
 `;
+}
 
 /** Runs one command. Returns the exit code. */
-export async function runCommand({ args, env, stdin, stdout, stderr }: CommandProcess): Promise<number> {
+export async function runCommand({
+  args,
+  env,
+  stdin,
+  stdout,
+  stderr,
+  program = 'node services/auth/src/cli/main.ts',
+}: CommandProcess): Promise<number> {
+  const name = args.slice(0, 2).join(' ');
+  const command = commands[name];
+  const usage = usageOf(program, command && name);
   try {
     if (args.includes('--help') || args.includes('-h')) {
       stdout.write(usage);
       return 0;
     }
-    const command = commands[args.slice(0, 2).join(' ')];
     if (command === undefined) {
       throw new UsageError(args.length === 0 ? 'A command is missing.' : 'There is no such command.');
     }

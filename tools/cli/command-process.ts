@@ -1,0 +1,20 @@
+import type { Readable, Writable } from 'node:stream';
+import type { Environment } from './suite-environment.ts';
+
+/** The parts of a process that a command uses; tests pass their own. */
+export type CommandProcess = {
+  args: readonly string[];
+  env: Environment;
+  stdin: Readable;
+  /** `columns`: the width of the terminal; absent for a file or a pipe */
+  stdout: Writable & { columns?: number };
+  stderr: Writable;
+};
+
+/** Exit codes of the operators' commands. */
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+
+/** The command failed for a reason that the operator can fix; the message names it. */
+export class CommandFault extends Error {
+  override readonly name = 'CommandFault';
+}

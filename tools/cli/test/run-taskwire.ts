@@ -1,0 +1,13 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { runInProcess } from '@taskwire/testing';
+import { runCommand } from '../run-command.ts';
+
+/** A folder in which no suite runs. */
+export const emptyFolder = mkdtempSync(join(tmpdir(), 'taskwire-cli-'));
+
+/** Runs a command in this process, as on a machine where no suite runs. */
+export async function runTaskwire(args: string[], env: Record<string, string> = {}) {
+  return await runInProcess(runCommand, { args, env: { TASKWIRE_LOCAL_DIR: emptyFolder, ...env } });
+}
