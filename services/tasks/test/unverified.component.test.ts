@@ -109,7 +109,7 @@ describe('Unverified accounts at Tasks', () => {
     await world.verify(ann, false);
     await waitFor(async () => (await world.read(manager, task)).assignee_id === ben.id);
     const reasons = (await world.activity(manager, task)).map(({ reason }) => reason);
-    expect(reasons.at(-1)).to.contain("the performer's e-mail address is not verified");
+    expect(reasons.at(-1)).to.contain("the assignee's e-mail address is not verified");
     await world.verify(ben, false);
     await waitFor(async () => (await world.read(manager, task)).state === 'draft');
     expect(await world.service.telemetry.metrics.metrics()).to.match(
