@@ -51,6 +51,11 @@ export type UserAccess = {
   recentLogin?: true;
   /** Open to accounts with an unverified address, although the service requires verified addresses. */
   unverified?: true;
+  /**
+   * Every user may apply the operation to every object. Without it, a member who has nothing to do with an object gets 403 or 404; a test calls all
+   * operations as such a stranger.
+   */
+  anyObject?: true;
 };
 
 /**

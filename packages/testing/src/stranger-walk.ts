@@ -1,0 +1,47 @@
+import type { Route } from '@taskwire/contracts';
+import { callRoute, type PreparedCall } from './contract-call.ts';
+
+export type StrangerWalk = {
+  baseUrl: string;
+  routes: Readonly<Record<string, Route>>;
+  /** Creates a new token of the stranger each time, for a session that no earlier operation has ended. */
+  tokenOf(): Promise<string>;
+  /** The other user's object and a valid body, by operation id. An operation on an object, or with a required body, without an entry is a fault. */
+  requests: Readonly<Record<string, Omit<PreparedCall, 'token'>>>;
+  /** Texts that only the other user's objects contain. Responses to the stranger must not include them. */
+  secrets: readonly string[];
+  /** Everything that belongs to the other user. */
+  snapshot(): Promise<unknown>;
+};
+
+/**
+ * Calls every operation of users as a member who has nothing to do with the objects of another user. Reports each operation on an object that doesn't
+ * respond with 403 or 404, each response that contains a secret, and each that changed anything of the other user. Operations that the contract opens
+ * to every user (`anyObject`) are left out.
+ */
+export async function walkAsStranger(o: StrangerWalk): Promise<{ operations: number; faults: string[] }> {
+  const closed = Object.values(o.routes).filter(({ access }) => access.kind === 'user' && access.anyObject !== true);
+  const before = JSON.stringify(await o.snapshot());
+  const faults: string[] = [];
+  for (const route of closed) {
+    for (const fault of await faultsOf(route, o)) faults.push(`${route.operationId}: ${fault}`);
+    if (JSON.stringify(await o.snapshot()) === before) continue;
+    // later operations would only repeat this
+    faults.push(`${route.operationId}: changed what belongs to another user`);
+    break;
+  }
+  return { operations: closed.length, faults };
+}
+
+async function faultsOf(route: Route, { baseUrl, requests, secrets, tokenOf }: StrangerWalk): Promise<string[]> {
+  const request = requests[route.operationId];
+  const isOnObject = route.path.includes('{');
+  const needsBody = route.body !== undefined && route.optionalBody !== true;
+  if (request === undefined && (isOnObject || needsBody)) return ['no request is prepared'];
+  const { status, text } = await callRoute(baseUrl, route, { ...request, token: await tokenOf() });
+  return [
+    ...(isOnObject && status !== 403 && status !== 404 ? [`responded with ${status} to a stranger: ${text}`] : []),
+    ...(status >= 500 || status === 401 || status === 422 ? [`responded with ${status}: ${text}`] : []),
+    ...(secrets.some((secret) => text.includes(secret)) ? [`showed a stranger ${text}`] : []),
+  ];
+}

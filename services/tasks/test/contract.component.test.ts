@@ -1,0 +1,106 @@
+import { tasksRoutes, type Route } from '@taskwire/contracts';
+import { query } from '@taskwire/postgres';
+import {
+  deadLetterFilterValues,
+  insertDeadLetters,
+  walkAsStranger,
+  walkFilters,
+  walkReplays,
+  type PreparedCall,
+} from '@taskwire/testing';
+import { expect } from 'chai';
+import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+
+describe('The contract of Tasks', () => {
+  let world: TasksWorld;
+  let baseUrl: string;
+  let admin: Person;
+  let manager: Person;
+  let ann: Person;
+  let ben: Person;
+
+  before(async () => {
+    world = await tasksWorld();
+    baseUrl = world.service.http.url();
+    admin = await world.join('Ada', 'admin');
+    manager = await world.join('Mona', 'manager');
+    ann = await world.join('Ann', 'member');
+    ben = await world.join('Ben', 'member');
+  });
+  after(async () => await world.stop());
+
+  async function snapshot(): Promise<unknown> {
+    return await query(
+      world.database.db.pool,
+      `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks,
+         (SELECT json_agg(task_activity ORDER BY seq) FROM task_activity) AS entries`,
+    );
+  }
+
+  it('replays the response of every idempotent operation', async () => {
+    const { token } = manager;
+    const draft = async () => ({ params: { id: (await world.createTask(manager)).id } });
+    const prepare: Record<string, () => Promise<PreparedCall>> = {
+      createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
+      assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
+      transitionTask: async () => ({ token, ...(await draft()), body: { state: 'cancelled' } }),
+      shuffleTasks: async () => ({ token }),
+    };
+    const { operations, faults } = await walkReplays({ baseUrl, routes: tasksRoutes, prepare, snapshot });
+    expect(faults).to.deep.equal([]);
+    expect(operations).to.equal(4);
+  });
+
+  it('closes every operation to a stranger to the task, except those that are open to every user', async () => {
+    const { id } = await world.createTask(manager, { assignee_id: ann.id });
+    const params = { id };
+    const { operations, faults } = await walkAsStranger({
+      ...{ baseUrl, routes: tasksRoutes, snapshot: async () => await world.read(manager, { id }), secrets: [id] },
+      tokenOf: async () => ben.token,
+      requests: {
+        createTask: { body: { title: 'Paint the gate' } },
+        changeTask: { params, body: { title: 'Mine' } },
+        deleteTask: { params },
+        assignTask: { params, body: { assignee_id: ben.id } },
+        transitionTask: { params, body: { state: 'in_progress' } },
+        getTasksDeadLetter: { params },
+        replayTasksDeadLetter: { params },
+        replayTasksDeadLetters: { body: { filter: {} } },
+        dropTasksDeadLetter: { params, body: { reason: 'a test' } },
+      },
+    });
+    expect(faults).to.deep.equal([]);
+    expect(operations).to.equal(11);
+    // the assignee may start it, and the same walk would report that
+    const assignee = await walkAsStranger({
+      ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
+      ...{ tokenOf: async () => ann.token, requests: { transitionTask: { params, body: { state: 'in_progress' } } } },
+    });
+    expect(assignee.faults[0]).to.match(/^transitionTask: responded with 200 to a stranger/);
+  });
+
+  it('applies every parameter of every list', async () => {
+    const task = await world.createTask(ann);
+    await world.createTask(manager, { assignee_id: ann.id });
+    await world.createTask(manager, { assignee_id: ben.id });
+    await world.assign(manager, task, ben);
+    await insertDeadLetters(world.database.db.pool);
+    const isForAdmins = ({ access }: Route) => access.kind === 'user' && access.roles !== undefined;
+    const { parameters, faults } = await walkFilters({
+      ...{ baseUrl, routes: tasksRoutes },
+      tokenOf: async (route) => (isForAdmins(route) ? admin : ann).token,
+      params: { listActivity: { id: task.id } },
+      values: {
+        listTasks: {
+          state: ['draft', 'assigned', 'cancelled'],
+          assignee: ['me', ben.id, 'none'],
+          creator: [ann.id],
+          mine: ['true', 'false'],
+        },
+        listTasksDeadLetters: deadLetterFilterValues,
+      },
+    });
+    expect(faults).to.deep.equal([]);
+    expect(parameters).to.equal(17);
+  });
+});
