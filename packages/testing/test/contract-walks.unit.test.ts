@@ -43,7 +43,10 @@ describe('The walks through a contract', () => {
 
   before(async () => {
     server = createServer((request, response) => {
-      const { status, body, headers } = reply(request, request.headers.authorization === 'Bearer stranger');
+      const { status, body, headers } = reply(
+        request,
+        request.headers.authorization === 'Bearer stranger' ? 'stranger' : 'owner',
+      );
       response.writeHead(status, headers).end(body === undefined ? '' : JSON.stringify(body));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -57,11 +60,11 @@ describe('The walks through a contract', () => {
   });
   after(() => server.close());
 
-  function reply({ method, url = '/', headers }: IncomingMessage, isStranger: boolean): Reply {
+  function reply({ method, url = '/', headers }: IncomingMessage, caller: 'owner' | 'stranger'): Reply {
     const { pathname, searchParams } = new URL(url, 'http://test');
     if (method === 'POST') return make(String(headers['idempotency-key']));
-    if (method === 'GET') return list(searchParams, isStranger);
-    if (isStranger && mistake !== 'lets strangers drop') return { status: 403 };
+    if (method === 'GET') return list(searchParams, caller);
+    if (caller === 'stranger' && mistake !== 'lets strangers drop') return { status: 403 };
     things = things.filter(({ id }) => !pathname.endsWith(`/${id}`));
     return { status: 204 };
   }
@@ -74,9 +77,9 @@ describe('The walks through a contract', () => {
     return { status: 201, body: one, headers: known === undefined ? {} : { 'idempotency-replayed': 'true' } };
   }
 
-  function list(search: URLSearchParams, isStranger: boolean): Reply {
+  function list(search: URLSearchParams, caller: 'owner' | 'stranger'): Reply {
     const color = mistake === 'ignores the filter' ? null : search.get('color');
-    const visible = isStranger && mistake !== 'shows strangers everything' ? [] : things;
+    const visible = caller === 'stranger' && mistake !== 'shows strangers everything' ? [] : things;
     const found = visible.filter((one) => color === null || one.color === color);
     const from = mistake === 'ignores the cursor' ? 0 : Number(search.get('cursor') ?? 0);
     const until = from + Number(search.get('limit') ?? 20);
