@@ -33,12 +33,12 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     ...{ db, users, telemetry, requireVerifiedEmail: env.AUTH_REQUIRE_VERIFIED_EMAIL },
     introduce: async (tx, user) => (await writeNotifications(tx, [planMissedWelcome({ buildNotification })(user)])) > 0,
   });
-  const people = { findUser: findUser(directory), findAccountHolder: findAccountHolder(directory, users) };
+  const lookups = { findUser: findUser(directory), findAccountHolder: findAccountHolder(directory, users) };
   const taskSources = { cache: taskCache(db.pool), fetchTask: fetchTask(clients.tasks) };
 
   // from notification to recipient
   const { channels, component: openChannels } = wireChannels(env, db, {
-    ...people,
+    ...lookups,
     findLink: findLink(clients.authLinks),
   });
   const delivery = wireDelivery(env, { db, channels, findTaskNow: findTaskNow(taskSources), telemetry });
@@ -47,8 +47,8 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const buildNotification = notificationBuilder(contentInApp, channels);
   const writeNotifications = notificationWriter(delivery.wake);
   const planned = handlers({
-    notifyAboutTask: notifyAboutTask({ ...people, findTask: findTask(taskSources), buildNotification }),
-    notifyAboutAccount: notifyAboutAccount({ ...people, buildNotification }),
+    notifyAboutTask: notifyAboutTask({ ...lookups, findTask: findTask(taskSources), buildNotification }),
+    notifyAboutAccount: notifyAboutAccount({ ...lookups, buildNotification }),
     planInvitation: planInvitation({ buildNotification }),
     introduced: directory.introduced,
     writeNotifications,

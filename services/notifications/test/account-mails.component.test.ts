@@ -5,8 +5,8 @@ import { deliveryHarness, openLink } from './support/delivery-harness.ts';
 import { eventually, serviceHarness } from './support/service-harness.ts';
 import type { FakeLink } from './support/fake-services.ts';
 
-describe('Mails with links of accounts', () => {
-  describe('from the event on', () => {
+describe('E-mails with account links', () => {
+  describe('after their event', () => {
     const o = serviceHarness();
     const timestamp = '2026-11-20T10:00:00.000000Z';
 
@@ -26,7 +26,7 @@ describe('Mails with links of accounts', () => {
       );
     }
 
-    it('go to the address of the link, with the link, which is in no row and not in the app', async () => {
+    it('are sent to the address of the link; the link is in no row and not in the app', async () => {
       const { id, token, link } = addLink('ann.elsewhere@taskwire.test');
       const event = { user_id: o.ann.id, link_id: id, timestamp };
       await o.around.publish('auth.account.verification_requested', event);
@@ -41,7 +41,7 @@ describe('Mails with links of accounts', () => {
         const found = await o.rows(`SELECT 1 FROM ${name} t WHERE strpos(t::text, $1) > 0`, [token]);
         expect(found, name).to.deep.equal([]);
       }
-      expect(await o.told(o.ann)).to.deep.equal([]);
+      expect(await o.notificationsOf(o.ann)).to.deep.equal([]);
       const as = await o.around.others.userToken(o.ann);
       const unread = await o.service.call('GET', '/api/v1/notifications/unread_count', { token: as });
       expect(unread.body).to.deep.equal({ unread_count: 0 });
@@ -49,7 +49,7 @@ describe('Mails with links of accounts', () => {
       expect(all.body).to.deep.equal({ read: 0 });
     });
 
-    it('say who caused them and when, and until when an account waits for its verification', async () => {
+    it('say who caused them and when, and when an unverified account will be deleted', async () => {
       const { id } = addLink('new@taskwire.test', {
         requested: {
           at: '2026-11-20T17:54:18.626985Z',
@@ -67,7 +67,7 @@ describe('Mails with links of accounts', () => {
         .and.include('If the address is not verified, the account will be deleted after 2026-12-20 17:54 UTC.');
     });
 
-    it('confirm a change of address at the new one, and warn the old one, each by one mail', async () => {
+    it('ask the new address to confirm a change, and warn the old one, with one mail each', async () => {
       const { id, link } = addLink('ann.next@taskwire.test', {
         requested: { at: timestamp, by: 'account_holder', network: null, browser: null },
       });
@@ -78,18 +78,18 @@ describe('Mails with links of accounts', () => {
       expect(confirmation.subject).to.equal('Confirm your new e-mail address');
       expect(confirmation.text)
         .to.include(`: ${link}\n`)
-        .and.include('Somebody with a Taskwire account asked on 2026-11-20 10:00 UTC');
-      // it may go to somebody who has nothing to do with the account
+        .and.include('Someone with a Taskwire account asked on 2026-11-20 10:00 UTC');
+      // the address may belong to a person unrelated to the account
       expect(confirmation.text).not.to.include('Ann').and.not.to.include(o.ann.email);
       const warning = await o.mailed(({ to }) => to.includes(o.ann.email));
       expect(warning.subject).to.equal('A new e-mail address was requested for your account');
       expect(warning.text).to.include('http://localhost:8080/oidc/account/forgot').and.not.to.include('ann.next');
-      await o.settled();
+      await o.allHandled();
       expect(o.mailsTo(o.ann)).to.have.length(1);
-      expect(await o.typesTold(o.ann)).to.deep.equal(['security.email_change_requested']);
+      expect(await o.typesOf(o.ann)).to.deep.equal(['security.email_change_requested']);
     });
 
-    it('tell the old address of a change, with the link that undoes it, which is not in the app', async () => {
+    it('give the old address a link that undoes the change; the app does not show the link', async () => {
       const old = 'ann.before@taskwire.test';
       const { id, link, token } = addLink(old, {
         requested: { at: timestamp, by: 'account_holder', network: '198.51.100.0/24', browser: null },
@@ -101,12 +101,12 @@ describe('Mails with links of accounts', () => {
         .to.include(`Undo the change: ${link}\n`)
         .and.include('changed on 2026-11-20 10:00 UTC from the network 198.51.100.0/24.')
         .and.include('until 2026-11-21 20:15 UTC');
-      await eventually(async () => (await o.typesTold(o.ann)).includes('security.email_changed'));
-      expect(JSON.stringify(await o.told(o.ann))).not.to.include(token);
+      await eventually(async () => (await o.typesOf(o.ann)).includes('security.email_changed'));
+      expect(JSON.stringify(await o.notificationsOf(o.ann))).not.to.include(token);
       expect(o.mailsTo(o.ann)).to.deep.equal([]);
     });
 
-    it('are skipped when the link has ended before they were sent, and say why', async () => {
+    it('are skipped if the link is no longer valid when they are sent, with the reason', async () => {
       const id = randomUUIDv7();
       o.around.others.links.set(id, { ended: 'A newer one was sent.' });
       await o.around.publish('auth.account.password_reset_requested', { user_id: o.ann.id, link_id: id, timestamp });
@@ -116,63 +116,63 @@ describe('Mails with links of accounts', () => {
       expect(o.mailsTo(o.ann)).to.deep.equal([]);
     });
 
-    it('come once, however often the event comes', async () => {
+    it('are sent once, however often the event arrives', async () => {
       const { id } = addLink(o.ann.email);
       const event = { user_id: o.ann.id, link_id: id, timestamp };
       const messageId = await o.around.publish('auth.account.password_reset_requested', event);
       await o.around.publish('auth.account.password_reset_requested', event, messageId);
       await eventually(async () => (await delivery(id))[0]?.state === 'sent');
-      await o.settled();
+      await o.allHandled();
       expect(o.mailsTo(o.ann).map(({ subject }) => subject)).to.deep.equal(['Set a new password']);
     });
 
-    it('and of a password that was changed people are told by mail and in the app', async () => {
+    it('include the report of a changed password, which is in the app too', async () => {
       await o.around.publish('auth.account.password_changed', { user_id: o.ann.id, timestamp });
       const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
       expect(mail.subject).to.equal('Your password was changed');
       expect(mail.text).to.include('http://localhost:8080/oidc/account/forgot');
-      expect(await o.typesTold(o.ann)).to.deep.equal(['security.password_changed']);
+      expect(await o.typesOf(o.ann)).to.deep.equal(['security.password_changed']);
     });
   });
 
-  describe('at the time of sending', () => {
-    const room = deliveryHarness();
-    const { loopAt, notify, delivery, outcomes, makeDue } = room;
+  describe('when they are sent', () => {
+    const harness = deliveryHarness();
+    const { loopAt, notify, delivery, outcomes, makeDue } = harness;
 
-    it('wait while Auth is away, as long as it asks', async () => {
+    it('wait while Auth is unavailable, as long as it requests', async () => {
       const id = await notify('security.verify_email');
-      room.link = async () => ({ kind: 'unavailable', detail: 'auth answered 503', retryAfterMs: 60_000 });
-      await loopAt(room.smtp.url).tick();
+      harness.link = async () => ({ kind: 'unavailable', detail: 'auth answered 503', retryAfterMs: 60_000 });
+      await loopAt(harness.smtp.url).tick();
       const waiting = await delivery(id);
       expect(waiting).to.include({ state: 'pending', last_error: 'auth answered 503' });
       expect(waiting.next_attempt_at!.getTime() - Date.now()).to.be.within(50_000, 61_000);
-      expect(room.smtp.dataCommands()).to.equal(0);
+      expect(harness.smtp.dataCommands()).to.equal(0);
     });
 
-    it('ask for the link again with every try, for the same delivery, and say the same under the same Message-ID', async () => {
+    it('request the link again for each attempt of the same delivery, and keep content and Message-ID', async () => {
       const id = await notify('security.reset_password');
       const asked: string[] = [];
-      room.link = async (linkId, deliveryId) => {
+      harness.link = async (linkId, deliveryId) => {
         asked.push(`${linkId} for ${deliveryId}`);
         return openLink;
       };
-      room.smtp.follow({ end: (nth) => (nth === 1 ? '451 try later' : '250 taken') });
-      const loop = loopAt(room.smtp.url);
+      harness.smtp.follow({ end: (nth) => (nth === 1 ? '451 try later' : '250 taken') });
+      const loop = loopAt(harness.smtp.url);
       await loop.tick();
       await makeDue();
       await loop.tick();
       expect(await outcomes(id)).to.deep.equal(['retry', 'sent']);
       expect(asked).to.have.length(2);
       expect(new Set(asked).size).to.equal(1);
-      for (const message of room.smtp.arrived) {
+      for (const message of harness.smtp.arrived) {
         expect(message).to.include(`Message-ID: <${id}@taskwire.test>`).and.include('ann.new@taskwire.test');
       }
     });
 
-    it('go out once more after an unknown outcome, because there is no second way to the person', async () => {
+    it('are sent once more after an unknown outcome, because there is no other way to reach the user', async () => {
       const id = await notify('security.verify_email');
-      room.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
-      const loop = loopAt(room.smtp.url);
+      harness.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
+      const loop = loopAt(harness.smtp.url);
       await loop.tick();
       expect((await delivery(id)).state).to.equal('unknown');
       await makeDue();
@@ -180,18 +180,18 @@ describe('Mails with links of accounts', () => {
       expect(await outcomes(id)).to.deep.equal(['unknown', 'sent']);
     });
 
-    it('stay unknown when the link has ended by then: it may have been used', async () => {
+    it('stay unknown if the link is no longer valid by then: it may have been used', async () => {
       const id = await notify('security.verify_email');
-      room.smtp.follow({ end: () => 'cut' });
-      const loop = loopAt(room.smtp.url);
+      harness.smtp.follow({ end: () => 'cut' });
+      const loop = loopAt(harness.smtp.url);
       await loop.tick();
-      room.link = async () => ({ kind: 'ended', reason: 'It was used already.' });
+      harness.link = async () => ({ kind: 'ended', reason: 'It was used already.' });
       await makeDue();
       await loop.tick();
       expect((await delivery(id)).state).to.equal('unknown');
       expect(await outcomes(id)).to.deep.equal(['unknown', 'skipped']);
       expect(
-        await query(room.database.db.pool, 'SELECT 1 FROM deliveries WHERE next_attempt_at IS NOT NULL'),
+        await query(harness.database.db.pool, 'SELECT 1 FROM deliveries WHERE next_attempt_at IS NOT NULL'),
       ).to.deep.equal([]);
     });
   });

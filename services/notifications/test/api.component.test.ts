@@ -13,7 +13,7 @@ const count = notificationsRoutes.countUnread.responses[200];
 const readAll = notificationsRoutes.readAllNotifications.responses[200];
 const base = '/api/v1/notifications';
 
-describe('The API of notifications', () => {
+describe('The API of Notifications', () => {
   let around: Surroundings;
   let service: RunningService;
   let ann: FakeUser;
@@ -32,7 +32,7 @@ describe('The API of notifications', () => {
     token = await around.others.userToken(ann);
   });
 
-  /** Writes notifications of a user, one after the other, and gives their ids, newest first. */
+  /** Writes notifications of a user, one after the other. Returns their ids, newest first. */
   async function given(howMany: number, user = ann): Promise<string[]> {
     for (let n = 0; n < howMany; n++) {
       const one: NewNotification = {
@@ -61,7 +61,7 @@ describe('The API of notifications', () => {
   const post = async (path: string, as = token) => await service.call('POST', `${base}${path}`, { token: as });
   const unread = async () => count.parse((await get('/unread_count')).body).unread_count;
 
-  it("lists a user's own, newest first, page by page, without gap or repetition", async () => {
+  it("lists a user's own notifications, newest first, in pages without gaps or repetitions", async () => {
     const ids = await given(7);
     await given(2, around.others.addUser('Ben'));
     const seen: string[] = [];
@@ -76,7 +76,7 @@ describe('The API of notifications', () => {
     expect(seen).to.deep.equal(ids);
   });
 
-  it('keeps its place while new ones arrive', async () => {
+  it('continues a list at the same position while new notifications arrive', async () => {
     const ids = await given(4);
     const first = list.parse((await get('?limit=2')).body);
     await given(3);
@@ -85,7 +85,7 @@ describe('The API of notifications', () => {
     expect(second.next_cursor).to.equal(null);
   });
 
-  it('reads a page along an index, however many a user has', async () => {
+  it('reads a page from an index, however many notifications a user has', async () => {
     const client = await around.database.db.pool.connect();
     try {
       await client.query('BEGIN');
@@ -109,7 +109,7 @@ describe('The API of notifications', () => {
     }
   });
 
-  it('lists the unread alone when asked to', async () => {
+  it('lists only unread notifications on request', async () => {
     const [newest, middle, oldest] = await given(3);
     await post(`/${middle}/read`);
     const page = list.parse((await get('?unread=true')).body);
@@ -119,7 +119,7 @@ describe('The API of notifications', () => {
     expect(list.parse((await get('')).body).data).to.have.length(3);
   });
 
-  it('refuses a cursor of another filter', async () => {
+  it('rejects a cursor of another filter', async () => {
     await given(3);
     const { next_cursor: cursor } = list.parse((await get('?unread=true&limit=1')).body);
     expect((await get(`?unread=true&limit=1&cursor=${cursor}`)).status).to.equal(200);
@@ -130,12 +130,12 @@ describe('The API of notifications', () => {
     }
   });
 
-  it('answers an empty list to a user without any', async () => {
+  it('returns an empty list to a user without notifications', async () => {
     expect(list.parse((await get('')).body)).to.deep.equal({ data: [], next_cursor: null });
     expect(await unread()).to.equal(0);
   });
 
-  it('marks as read once: the first time stands', async () => {
+  it('keeps the time of the first read', async () => {
     const [id] = await given(1);
     const first = await post(`/${id}/read`);
     expect(first.status).to.equal(200);
@@ -146,7 +146,7 @@ describe('The API of notifications', () => {
     expect(await unread()).to.equal(0);
   });
 
-  it('counts each notification as read once, however many mark it at the same time', async () => {
+  it('counts each notification as read once, however many requests mark it concurrently', async () => {
     const ids = await given(30);
     const answers = await Promise.all([
       ...Array.from({ length: 6 }, async () => readAll.parse((await post('/read_all')).body).read),
@@ -160,7 +160,7 @@ describe('The API of notifications', () => {
     expect(readAll.parse((await post('/read_all')).body).read).to.equal(0);
   });
 
-  it("marks only the caller's own as read", async () => {
+  it("marks only the caller's own notifications as read", async () => {
     const ben = around.others.addUser('Ben');
     const [bens] = await given(2, ben);
     await given(2);
@@ -172,7 +172,7 @@ describe('The API of notifications', () => {
     expect(count.parse((await get('/unread_count', bensToken)).body).unread_count).to.equal(2);
   });
 
-  it('refuses a deleted user at once, although the token has not expired', async () => {
+  it('rejects a deleted user at once, although the token has not expired', async () => {
     expect((await get('')).status).to.equal(200);
     await query(
       around.database.db.pool,
@@ -189,20 +189,20 @@ describe('The API of notifications', () => {
     expect(schemas.problem.parse(answer.body).code).to.equal('access_revoked');
   });
 
-  describe('refuses, and writes nothing', () => {
+  describe('invalid requests, which write nothing', () => {
     const cursorOf = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
     type Case = [what: string, method: string, path: string, status: number, code: string, body?: string];
     const cases: Case[] = [
       ['a page size of 0', 'GET', '?limit=0', 422, 'invalid_input'],
       ['a page size above 100', 'GET', '?limit=101', 422, 'invalid_input'],
-      ['a page size that is no number', 'GET', '?limit=many', 422, 'invalid_input'],
-      ['a parameter that there is not', 'GET', '?colour=red', 422, 'invalid_input'],
+      ['a page size that is not a number', 'GET', '?limit=many', 422, 'invalid_input'],
+      ['an unknown parameter', 'GET', '?colour=red', 422, 'invalid_input'],
       ['a filter that is neither true nor false', 'GET', '?unread=maybe', 422, 'invalid_input'],
       ['a parameter given twice', 'GET', '?limit=1&limit=2', 422, 'invalid_input'],
-      ["a cursor of somebody's making", 'GET', '?cursor=abc', 400, 'bad_cursor'],
+      ['a forged cursor', 'GET', '?cursor=abc', 400, 'bad_cursor'],
       ['a cursor of another list', 'GET', `?cursor=${cursorOf({ id: 1 })}`, 400, 'bad_cursor'],
       [
-        'a cursor with a date that PostgreSQL has not',
+        'a cursor with a date that PostgreSQL cannot represent',
         'GET',
         `?cursor=${cursorOf(['0000-01-01T00:00:00Z', randomUUIDv7()])}`,
         400,
@@ -216,10 +216,10 @@ describe('The API of notifications', () => {
         'bad_cursor',
       ],
       ['a cursor that is too long', 'GET', `?cursor=${'a'.repeat(1001)}`, 422, 'invalid_input'],
-      ['an id that is none', 'POST', '/not-a-uuid/read', 422, 'invalid_input'],
-      ['an id that nobody has', 'POST', `/${randomUUIDv7()}/read`, 404, 'not_found'],
-      ['a method that there is not', 'DELETE', '', 405, 'method_not_allowed'],
-      ['a path that there is not', 'GET', '/x/y/z', 404, 'not_found'],
+      ['a malformed id', 'POST', '/not-a-uuid/read', 422, 'invalid_input'],
+      ['an unknown id', 'POST', `/${randomUUIDv7()}/read`, 404, 'not_found'],
+      ['an unsupported method', 'DELETE', '', 405, 'method_not_allowed'],
+      ['an unknown path', 'GET', '/x/y/z', 404, 'not_found'],
     ];
     for (const [what, method, path, status, code] of cases) {
       it(what, async () => {
@@ -234,7 +234,7 @@ describe('The API of notifications', () => {
 
     const tokens: [string, () => Promise<string | undefined>, number, string][] = [
       ['no token', async () => undefined, 401, 'unauthenticated'],
-      ['a token that is none', async () => 'a.b.c', 401, 'invalid_token'],
+      ['a malformed token', async () => 'a.b.c', 401, 'invalid_token'],
       ['an expired token', async () => await around.others.userToken(ann, { expiresIn: -60 }), 401, 'token_expired'],
       [
         'a token for another audience',
@@ -264,7 +264,7 @@ describe('The API of notifications', () => {
     }
   });
 
-  it('is not served by a worker, which says whether it can hear events', async () => {
+  it('is not served by a worker, whose readiness depends on the broker', async () => {
     const worker = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:1', PROCESS_ROLE: 'worker' });
     try {
       expect((await worker.call('GET', base, { token })).status).to.equal(404);
@@ -275,7 +275,7 @@ describe('The API of notifications', () => {
     }
   });
 
-  it('is ready when its database is there and migrated, and says that it lives', async () => {
+  it('reports health, and readiness once its database is reachable and migrated', async () => {
     expect(await service.call('GET', '/health')).to.deep.include({ status: 200, body: { status: 'ok' } });
     const ready = await service.call('GET', '/ready');
     expect(ready.status).to.equal(200);

@@ -25,14 +25,14 @@ describePact('notifications', 'auth', (pact, formPact) => {
     is,
   });
 
-  describe('of links to be mailed', () => {
+  describe('for links to be mailed', () => {
     const link = 'http://localhost:8080/oidc/account/verify?token=twl_x';
     const headers = { authorization: `Bearer ${exampleToken}`, 'idempotency-key': exampleDeliveryId };
     const path = is.fromProviderState('/account_links/${id}', `/account_links/${linkId}`);
     const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
     const ask = async (baseUrl: string) => await askForLink(baseUrl, linkId, telemetry);
 
-    it('reads a link with the address that it is for, and until when it works', async () => {
+    it('reads a link with its address and expiry', async () => {
       await pact()
         .addInteraction()
         .given('a link that works, of somebody who registered with a browser')
@@ -59,7 +59,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
         });
     });
 
-    it('hears that a link does not work any more, and why', async () => {
+    it('learns that a link is no longer valid, and why', async () => {
       await pact()
         .addInteraction()
         .given('a link that was used')
@@ -73,7 +73,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
         });
     });
 
-    it('reads it again for the same delivery, when an answer or a process was lost', async () => {
+    it('reads a link again for the same delivery after a response or a process was lost', async () => {
       await pact()
         .addInteraction()
         .given('a link that was read for the delivery')
@@ -89,7 +89,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
         .executeTest(async ({ url }) => expect(await ask(url)).to.include({ kind: 'link', link }));
     });
 
-    it('hears that a link was read for another delivery', async () => {
+    it('learns that a link was read for another delivery', async () => {
       await pact()
         .addInteraction()
         .given('a link that was read for another delivery')
@@ -103,7 +103,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
         );
     });
 
-    it('hears that there is no such link', async () => {
+    it('learns that a link does not exist', async () => {
       await pact()
         .addInteraction()
         .uponReceiving('a request for a link that never was')
@@ -141,9 +141,9 @@ describePact('notifications', 'auth', (pact, formPact) => {
     }
     const held = async () => await harness.service.parts.directory.get(id);
 
-    it('welcomes a user who was created, and takes them up', async () => {
+    it('welcomes a created user, and adds them to the directory', async () => {
       harness.know({ id, name: 'Ann', version: 1 });
-      await receives('auth.user.created', async () => (await harness.told(id)).includes('user.welcome'));
+      await receives('auth.user.created', async () => (await harness.typesOf(id)).includes('user.welcome'));
       await waitFor(held);
     });
 
@@ -153,10 +153,10 @@ describePact('notifications', 'auth', (pact, formPact) => {
       'auth.account.email_change_requested': 'security.confirm_email',
       'auth.account.email_changed': 'security.email_changed',
     };
-    for (const [type, told] of Object.entries(links)) {
+    for (const [type, notification] of Object.entries(links)) {
       it(`mails a link for ${type}`, async () => {
         harness.know({ id, name: 'Ann', version: 1 });
-        const mailed = async () => await harness.mailed(id, told);
+        const mailed = async () => await harness.mailed(id, notification);
         await receives(type, mailed, { link_id: is.uuid(linkId) });
       });
     }
@@ -173,50 +173,50 @@ describePact('notifications', 'auth', (pact, formPact) => {
       });
     });
 
-    it('tells a user that their password was changed', async () => {
+    it('notifies a user of a changed password', async () => {
       harness.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await harness.told(id)).includes('security.password_changed');
-      await receives('auth.account.password_changed', told);
+      const isNotified = async () => (await harness.typesOf(id)).includes('security.password_changed');
+      await receives('auth.account.password_changed', isNotified);
     });
 
     const actor = is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71');
 
-    it('notifies a user of another role', async () => {
+    it('notifies a user of their new role', async () => {
       harness.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await harness.told(id)).includes('security.role_changed');
-      await receives('auth.account.role_changed', told, { actor, role: is.string('manager') });
+      const isNotified = async () => (await harness.typesOf(id)).includes('security.role_changed');
+      await receives('auth.account.role_changed', isNotified, { actor, role: is.string('manager') });
     });
 
-    it('notifies an admin of another one', async () => {
+    it('notifies an admin of a new admin', async () => {
       harness.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await harness.told(id)).includes('security.admin_added');
+      const isNotified = async () => (await harness.typesOf(id)).includes('security.admin_added');
       const admin_id = is.uuid('019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f72');
-      await receives('auth.account.admin_added', told, { actor, admin_id });
+      await receives('auth.account.admin_added', isNotified, { actor, admin_id });
     });
 
-    it('notifies a user that their account was restored', async () => {
+    it('notifies a user of the restoration of their account', async () => {
       harness.know({ id, name: 'Ann', version: 1 });
-      const told = async () => (await harness.told(id)).includes('security.account_restored');
-      await receives('auth.account.restored', told, { actor });
+      const isNotified = async () => (await harness.typesOf(id)).includes('security.account_restored');
+      await receives('auth.account.restored', isNotified, { actor });
     });
 
-    it('mails the former owner of an account that it was deleted', async () => {
+    it('mails the former owner of a deleted account', async () => {
       harness.know({ id, name: 'Ann', version: 1 });
       const mailed = async () => await harness.mailed(id, 'security.account_deleted');
       await receives('auth.account.deleted', mailed, { actor, restorable_until: exampleInstant(is) });
     });
 
-    it('takes up a change of a user', async () => {
+    it('applies a change of a user', async () => {
       harness.know({ id, name: 'Bea', version: 2 });
       await receives('auth.user.changed', async () => (await held())?.name === 'Bea');
     });
 
-    it('ends the access that a user was given before', async () => {
+    it('revokes access granted before the event', async () => {
       await receives('auth.account.access_ended', async () => (await held())?.tokensValidAfter);
     });
 
-    it('ends the access of a user who was deleted', async () => {
-      // what the event claims, Auth has to confirm
+    it('revokes the access of a deleted user', async () => {
+      // Auth has to confirm the claim of the event
       harness.forget(id);
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });

@@ -7,7 +7,7 @@ const { dropDeadLetter, listDeadLetters, replayDeadLetter } = notificationsRoute
 describe('Dead letters of Notifications', () => {
   const o = serviceHarness();
 
-  it('tell people after all when what was missing is there, and are for admins', async () => {
+  it('notify users after a replay once the missing task exists, and are restricted to admins', async () => {
     const { id: taskId } = o.task;
     const task = o.around.others.tasks.get(taskId)!;
     o.around.others.tasks.delete(taskId);
@@ -25,11 +25,11 @@ describe('Dead letters of Notifications', () => {
     const managers = await o.service.call('POST', path, { token: await o.around.others.userToken(o.mia) });
     expect(managers.status).to.equal(403);
     expect((await o.service.call('POST', path, { token })).status).to.equal(200);
-    await eventually(async () => (await o.typesTold(o.ann)).length === 1);
-    expect(await o.typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    await eventually(async () => (await o.typesOf(o.ann)).length === 1);
+    expect(await o.typesOf(o.ann)).to.deep.equal(['task.assigned']);
   });
 
-  it('are not dropped with a token that is older than five minutes, which may be stolen', async () => {
+  it('are not dropped with a token older than five minutes, which may be stolen', async () => {
     const messageId = await o.around.publish('tasks.task.assigned', { ...o.assigned(), task_uuid: 'none' });
     const ada = o.around.others.addUser('Ada', 'admin');
     const token = async (loggedInAgo: number) => await o.around.others.userToken(ada, { loggedInAgo });

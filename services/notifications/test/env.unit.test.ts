@@ -13,7 +13,7 @@ const needed = {
 };
 
 describe('The environment of Notifications', () => {
-  it('needs addresses and secrets, and says all that is missing at once', () => {
+  it('requires addresses and secrets, and reports all missing ones at once', () => {
     expect(readEnv(env, needed)).to.include({ PORT: 3003, PROCESS_ROLE: 'all', PUBLIC_URL: 'http://localhost:8080' });
     for (const name of Object.keys(needed)) expect(() => readEnv(env, {})).to.throw(`${name} is not set`);
   });

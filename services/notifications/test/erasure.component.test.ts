@@ -6,7 +6,7 @@ import { eraseExpired } from '../src/postgres/erase.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';
 
-describe('What users were told whom Auth has erased', () => {
+describe('Notifications of erased users', () => {
   let around: Surroundings;
   before(async () => {
     around = await startSurroundings();
@@ -18,15 +18,15 @@ describe('What users were told whom Auth has erased', () => {
   const rows = async <R extends object>(text: string, values: unknown[] = []) =>
     await query<R>(around.database.db.pool, text, values);
 
-  /** A user of the directory, with notifications that have been mailed. */
-  async function someone(state: { name: string; email: string; isDeleted: boolean }, told = 2): Promise<string> {
+  /** Adds a user to the directory, with mailed notifications. */
+  async function someone(state: { name: string; email: string; isDeleted: boolean }, count = 2): Promise<string> {
     const id = randomUUIDv7();
     await rows(
       `INSERT INTO directory_users (id, email, name, role, version, updated_at, is_deleted, fetched_at)
        VALUES ($1, $2, $3, 'member', 3, clock_timestamp(), $4, clock_timestamp())`,
       [id, state.email, state.name, state.isDeleted],
     );
-    for (let number = 0; number < told; number++) {
+    for (let number = 0; number < count; number++) {
       await around.database.db.transaction(async (tx) => {
         await writeNotifications(tx, [
           {
@@ -37,7 +37,7 @@ describe('What users were told whom Auth has erased', () => {
             actorId: null,
             happenedAt: null,
             templateData: { task: null, actor: null, recipient: state.name },
-            // mails with links have no words
+            // mails with links have no content in the app
             content: number === 0 ? null : { title: `Welcome, ${state.name}`, body: 'Hello' },
             deliveryPolicy: 'resend_once',
             channels: [{ name: 'email', state: 'pending' }],
@@ -61,7 +61,7 @@ describe('What users were told whom Auth has erased', () => {
     return rounds;
   }
 
-  it('goes, with its deliveries and what mail servers said; what others were told stays', async () => {
+  it("are deleted with their deliveries and responses of mail servers; other users' notifications stay", async () => {
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true });
     const deleted = await someone({ name: 'Dora', email: 'dora@example.org', isDeleted: true });
     const living = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false });
@@ -79,7 +79,7 @@ describe('What users were told whom Auth has erased', () => {
     expect(await rows('SELECT FROM deliveries')).to.have.length(4);
   });
 
-  /** Tells Lea that somebody assigned a task to her, and gives the id of the notification. */
+  /** Notifies Lea of an assignment. Returns the id of the notification. */
   async function assignedBy(actorId: string | null, actor: string, userId: string): Promise<string> {
     const task = { id: randomUUIDv7(), title: 'Paint the fence', isDeleted: false };
     const templateData = { task, actor, recipient: 'Lea' };
@@ -106,7 +106,7 @@ describe('What users were told whom Auth has erased', () => {
     return row!.id;
   }
 
-  it('leaves no name in what others were told that they did, nor in mails that wait; other names stay', async () => {
+  it("lose the erased name in other users' notifications and in waiting mails; other names stay", async () => {
     const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 0);
     const deleted = await someone({ name: 'Dora', email: 'dora@example.org', isDeleted: true }, 0);
@@ -130,7 +130,7 @@ describe('What users were told whom Auth has erased', () => {
     }
   });
 
-  it('loses the name in batches, and each notification once', async () => {
+  it('lose the name in batches, each notification once', async () => {
     const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 0);
     await rows(
@@ -147,7 +147,7 @@ describe('What users were told whom Auth has erased', () => {
     expect(await erase()).to.equal(1);
   });
 
-  it('goes with age, whoever is in it', async () => {
+  it('are deleted with age, regardless of who is named in them', async () => {
     const lea = await someone({ name: 'Lea', email: 'lea@example.org', isDeleted: false }, 0);
     await rows(
       `INSERT INTO notifications (id, event_id, user_id, type, template_data, title, body, created_at)
@@ -168,7 +168,7 @@ describe('What users were told whom Auth has erased', () => {
     expect(left.map(({ days }) => days)).to.deep.equal([0, 364]);
   });
 
-  it('goes in batches', async () => {
+  it('are deleted in batches', async () => {
     const erased = await someone({ name: 'Deleted user', email: '', isDeleted: true }, 1);
     await rows(
       `INSERT INTO notifications (event_id, user_id, type, template_data, title, body)

@@ -7,9 +7,9 @@ import { deliveryHarness } from './support/delivery-harness.ts';
 
 const waiting = 20_000;
 
-/** Mails of 200 people about 4,000 tasks, all of them due, and a few being sent. */
+/** Mails to 200 users about 4,000 tasks, all of them due, and a few being sent. */
 const fill = `
-  WITH told AS (
+  WITH inserted AS (
     INSERT INTO notifications (event_id, user_id, type, task_id, template_data, title, body, happened_at)
     SELECT gen_random_uuid(), md5('user' || g % 200)::uuid, 'task.assigned', md5('task' || g / 5)::uuid, '{}', 'x', 'y',
       now() + g * interval '1 ms'
@@ -17,19 +17,19 @@ const fill = `
     RETURNING id
   )
   INSERT INTO deliveries (notification_id, channel, delivery_policy, state, next_attempt_at)
-  SELECT id, 'email', 'keep_unknown', CASE WHEN row_number() OVER () <= 10 THEN 'sending' ELSE 'pending' END, now() FROM told`;
+  SELECT id, 'email', 'keep_unknown', CASE WHEN row_number() OVER () <= 10 THEN 'sending' ELSE 'pending' END, now() FROM inserted`;
 
-describe('What each delivery costs the database', () => {
-  const room = deliveryHarness();
+describe('The hot statements of deliveries', () => {
+  const harness = deliveryHarness();
 
   beforeEach(async () => {
-    await query(room.database.db.pool, fill);
-    await query(room.database.db.pool, 'ANALYZE notifications, deliveries');
+    await query(harness.database.db.pool, fill);
+    await query(harness.database.db.pool, 'ANALYZE notifications, deliveries');
   });
 
-  /** The rows that a statement reads one after the other, without an index: whole tables or nothing. */
+  /** Counts the rows that a statement reads by sequential scans: whole tables or nothing. */
   async function scanned(plan: 'force_generic_plan' | 'force_custom_plan', work: (tx: Tx) => Promise<unknown>) {
-    return await room.database.db.transaction(async (tx) => {
+    return await harness.database.db.transaction(async (tx) => {
       await query(tx, `SET LOCAL plan_cache_mode = ${plan}`);
       await work(tx);
       const [row] = await query<{ rows: number }>(
@@ -41,7 +41,7 @@ describe('What each delivery costs the database', () => {
   }
 
   for (const plan of ['force_generic_plan', 'force_custom_plan'] as const) {
-    it(`reads no table whole to claim what is due, whatever waits (${plan})`, async () => {
+    it(`claim due deliveries without a sequential scan, however many wait (${plan})`, async () => {
       let claimed = 0;
       const rows = await scanned(plan, async (tx) => {
         claimed = (await deliveryLog(tx).claim('email', 3, 10_000)).length;
@@ -50,7 +50,7 @@ describe('What each delivery costs the database', () => {
       expect(rows).to.equal(0);
     });
 
-    it(`reads no table whole to plan a delivery and supersede those before it (${plan})`, async () => {
+    it(`plan a delivery and supersede earlier ones without a sequential scan (${plan})`, async () => {
       const [userId, taskId] = [randomUUIDv7(), randomUUIDv7()];
       const templateData = { task: { id: taskId, title: 'Paint', isDeleted: false }, actor: 'Mia', recipient: 'Ann' };
       const happenedAt = new Date().toISOString();
@@ -62,7 +62,7 @@ describe('What each delivery costs the database', () => {
         happenedAt,
         templateData,
       } as const;
-      const rows = await scanned(plan, async (tx) => await writeNotifications(tx, [room.buildNotification(about)]));
+      const rows = await scanned(plan, async (tx) => await writeNotifications(tx, [harness.buildNotification(about)]));
       expect(rows).to.equal(0);
     });
   }

@@ -4,7 +4,7 @@ import { contentInApp } from '../src/app/notifications/definitions.ts';
 import { eraseExpired } from '../src/postgres/erase.ts';
 import { eventually, serviceHarness } from './support/service-harness.ts';
 
-describe('Mails to people who are invited', () => {
+describe('Invitation e-mails', () => {
   const o = serviceHarness();
   const timestamp = '2026-11-20T10:00:00.000000Z';
 
@@ -24,7 +24,7 @@ describe('Mails to people who are invited', () => {
       [linkId],
     );
 
-  it('go to the address of the link, without the text of anybody, and belong to no user', async () => {
+  it('are sent to the address of the link, contain no user-written text, and belong to no user', async () => {
     const { id, email, link, token, event } = addInvitation();
     await o.around.publish('auth.account.invitation_requested', event);
     const mail = await o.mailed(({ to }) => to.includes(email));
@@ -35,22 +35,22 @@ describe('Mails to people who are invited', () => {
     const [row] = await rowsOf(id);
     expect(row?.user_id).to.equal(null);
     expect(row?.text).not.to.contain(token).and.not.to.contain(email);
-    expect(await o.told(o.mia), 'the inviter is told nothing').to.deep.equal([]);
+    expect(await o.notificationsOf(o.mia), 'the inviter is not notified').to.deep.equal([]);
   });
 
-  it('come once, however often the event comes', async () => {
+  it('are sent once, however often the event arrives', async () => {
     const { id, email, event } = addInvitation();
     const messageId = await o.around.publish('auth.account.invitation_requested', event);
     await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
-    // as if the inbox had forgotten it
+    // as if the inbox had deleted its row
     await o.rows('DELETE FROM inbox WHERE message_id = $1', [messageId]);
     await o.around.publish('auth.account.invitation_requested', event, messageId);
-    await o.settled();
+    await o.allHandled();
     expect(await rowsOf(id)).to.have.length(1);
     expect(o.mail.received.filter(({ to }) => to.includes(email))).to.have.length(1);
   });
 
-  it('count for the inviter, and for the mailbox with all other links that anybody can ask for', async () => {
+  it("count against the budget of the inviter, and against the mailbox's budget of requested links", async () => {
     const { id, event } = addInvitation();
     await o.around.publish('auth.account.invitation_requested', event);
     await eventually(async () => (await rowsOf(id))[0]?.state === 'sent');
@@ -62,7 +62,7 @@ describe('Mails to people who are invited', () => {
     expect(counted).to.deep.equal([{ caller_id: o.mia.id }]);
   });
 
-  it('are skipped when the invitation was revoked before they were sent', async () => {
+  it('are skipped if the invitation was revoked before they were sent', async () => {
     const { id, email, event } = addInvitation();
     o.around.others.links.set(id, { ended: 'It was revoked.' });
     await o.around.publish('auth.account.invitation_requested', event);
@@ -70,7 +70,7 @@ describe('Mails to people who are invited', () => {
     expect(o.mail.received.filter(({ to }) => to.includes(email))).to.deep.equal([]);
   });
 
-  it('are forgotten after a month, with what mail servers said', async () => {
+  it('are deleted after a month, with the responses of mail servers', async () => {
     await o.rows(
       `INSERT INTO notifications (id, event_id, user_id, type, template_data)
        SELECT uuidv7(make_interval(days => -days)), uuidv7(), NULL, 'security.invitation', jsonb_build_object('linkId', days)

@@ -2,12 +2,12 @@ import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { useKillableService } from './support/killable-service.ts';
 
-describe('Notifications, killed with SIGKILL and started again', function () {
-  // each test starts two processes, which takes its time on a busy machine
+describe('Notifications after SIGKILL and a restart', function () {
+  // each test starts two processes, which is slow on a busy machine
   this.timeout(60_000);
   const { smtp, start, kill, assign, states, passTime } = useKillableService();
 
-  it('after the server had the e-mail, before its answer: one notification, one e-mail, and a state that says so', async () => {
+  it('sends one e-mail, and records it as unknown, if it was killed between the handoff and the response', async () => {
     smtp().follow({ end: () => 'silence' });
     start();
     const performer = await assign();

@@ -3,12 +3,12 @@ import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { useKillableService } from './support/killable-service.ts';
 
-describe('Notifications, killed with SIGKILL and started again', function () {
-  // each test starts two processes, which takes its time on a busy machine
+describe('Notifications after SIGKILL and a restart', function () {
+  // each test starts two processes, which is slow on a busy machine
   this.timeout(60_000);
   const { around, smtp, start, kill, assign, states, passTime } = useKillableService();
 
-  it('before the e-mail was handed over: one notification, one e-mail', async () => {
+  it('sends one e-mail if it was killed before the handoff', async () => {
     smtp().follow({ data: 'silence' });
     start();
     const performer = await assign();
@@ -26,9 +26,9 @@ describe('Notifications, killed with SIGKILL and started again', function () {
     expect(smtp().arrived).to.have.length(1);
   });
 
-  it('while it handled the event: one notification, one e-mail', async () => {
+  it('writes one notification and sends one e-mail if it was killed while handling the event', async () => {
     start();
-    // so that the queue exists
+    // creates the queue
     await assign();
     await waitFor(() => smtp().arrived.length === 1, { timeoutMs: 20_000 });
     around().others.down.add('tasks');

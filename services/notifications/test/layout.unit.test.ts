@@ -6,7 +6,7 @@ import { say, written } from '../src/app/notifications/phrase.ts';
 const publicUrl = 'https://taskwire.test/app';
 const ours = /https:\/\/taskwire\.test\/app\/tasks\/t1/g;
 
-/** A mail that says what somebody wrote in all the places where that may stand, without the one link that is ours. */
+/** Lays out a mail with user-written text in every place that can contain it, without the one link of our own. */
 function mailWith(text: string) {
   const mail = layOut(
     {
@@ -20,7 +20,7 @@ function mailWith(text: string) {
   return { ...mail, words, html, everywhere: [mail.subject, words, html] };
 }
 
-describe('A mail', () => {
+describe('The layout of mails', () => {
   for (const text of [
     'https://evil.example/now',
     'Claim at evil.com',
@@ -29,7 +29,7 @@ describe('A mail', () => {
     'ｅｖｉｌ．ｃｏｍ',
     'evil.\u200bcom',
   ]) {
-    it(`has no link of what somebody wrote: ${JSON.stringify(text)}`, () => {
+    it(`makes no link of user-written text: ${JSON.stringify(text)}`, () => {
       for (const part of mailWith(text).everywhere) {
         expect(part).not.to.match(/[a-z]:\/\/|www\.|evil\p{Cf}?[.．]\p{Cf}?[cｃeot]|@evil/u);
         expect(part).to.match(/evil|ｅｖｉｌ/);
@@ -37,13 +37,13 @@ describe('A mail', () => {
     });
   }
 
-  it('says other text as it was written', () => {
+  it('leaves other text as it was written', () => {
     const { subject, text } = mailWith('Paint the fence (v2.0)');
     expect(subject).to.equal('Assigned to you: “Paint the fence (v2.0)”');
     expect(text).to.include('Paint the fence (v2.0) assigned “Paint the fence (v2.0)” to you.');
   });
 
-  it('isolates text that runs from right to left, so that it cannot reorder what stands around it', () => {
+  it('isolates right-to-left text, so that it cannot reorder the text around it', () => {
     const { subject, text, html } = mailWith('שרה');
     expect(subject).to.equal('Assigned to you: “\u2068שרה\u2069”');
     expect(text).to.include('\u2068שרה\u2069 assigned “\u2068שרה\u2069” to you.').and.include('Hello \u2068שרה\u2069,');
@@ -51,7 +51,7 @@ describe('A mail', () => {
   });
 
   for (const control of ['\u202e', '\u202b', '\u2066', '\u2067', '\u2068', '\u2069', '\u202c']) {
-    it(`takes out U+${control.codePointAt(0)?.toString(16)}, and isolates the rest`, () => {
+    it(`removes U+${control.codePointAt(0)?.toString(16)}, and isolates the rest`, () => {
       const { subject, words, html } = mailWith(`a${control}b`);
       expect(subject).to.equal('Assigned to you: “\u2068ab\u2069”');
       expect(words).to.include('\u2068ab\u2069 assigned');
@@ -59,13 +59,13 @@ describe('A mail', () => {
     });
   }
 
-  it('ends the isolate of a subject that is cut', () => {
+  it('closes the isolate of a truncated subject', () => {
     const { subject } = mailWith('שרה'.repeat(60));
     expect([...subject].length).to.be.at.most(150);
     expect(subject.endsWith('…\u2069')).to.equal(true);
   });
 
-  it('balances every isolate, has no other control of direction, and keeps what somebody wrote in its line', () => {
+  it('balances every isolate, contains no other direction control, and keeps user-written text on its line', () => {
     const unit = fc.constantFrom(
       ...'ab שא.:/@',
       '\u2028',
@@ -89,7 +89,7 @@ describe('A mail', () => {
     );
   });
 
-  it('greets nobody by name unless it is told to', () => {
+  it('greets a recipient by name only on request', () => {
     const { text, html } = layOut(
       { subject: 'Verify your e-mail address', paragraphs: ['Please.'], link: { label: 'Verify', path: '/' } },
       { publicUrl },

@@ -5,7 +5,7 @@ import type { FakeUser } from './support/fake-services.ts';
 import { eventually } from './support/service-harness.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
-describe('Somebody who makes events to mail people with', () => {
+describe('A user who causes events to flood mailboxes', () => {
   let around: Surroundings;
   let mail: TestMail;
   let service: RunningService;
@@ -24,7 +24,7 @@ describe('Somebody who makes events to mail people with', () => {
   const rows = async <R extends object>(text: string, values: unknown[] = []) =>
     await query<R>(around.database.db.pool, text, values);
 
-  /** Resolves once so many mails of a person are over, and gives how they ended. */
+  /** Waits until a number of mails to a user have finished. Returns their states. */
   async function ends(user: FakeUser, count: number): Promise<Record<string, number>> {
     const found = await eventually(async () => {
       const states = await rows<{ state: string }>(
@@ -46,7 +46,7 @@ describe('Somebody who makes events to mail people with', () => {
     return (body as { data: unknown[] }).data;
   };
 
-  it('and assigns many tasks reaches their performers by mail a few times; all of it is in the app', async () => {
+  it('reaches performers with only a few mails by assigning many tasks; the app has all notifications', async () => {
     const [mia, ann] = [around.others.addUser('Mia', 'manager'), around.others.addUser('Ann')];
     const ben = around.others.addUser('Ben');
     for (let n = 0; n < 12; n++) {
@@ -62,7 +62,7 @@ describe('Somebody who makes events to mail people with', () => {
     expect(await inApp(ann)).to.have.length(6);
   });
 
-  it('and passes a task to and fro reaches its performers by mail a few times; all of it is in the app', async () => {
+  it('reaches performers with only a few mails by reassigning a task back and forth; the app has all notifications', async () => {
     const [mia, ann] = [around.others.addUser('Mia', 'manager'), around.others.addUser('Ann')];
     const ben = around.others.addUser('Ben');
     const task = around.others.addTask(mia, 'Paint the fence');
@@ -72,14 +72,14 @@ describe('Somebody who makes events to mail people with', () => {
       if (n > 0) await around.publish('tasks.task.unassigned', { ...fact, unassigned_from: from.id });
       await around.publish('tasks.task.assigned', { ...fact, assigned_to: to.id });
     }
-    // of each ten events of theirs, or nine
+    // each of them has ten events, or nine
     const [anns, bens] = [await ends(ann, 10), await ends(ben, 9)];
     for (const sent of [anns['sent'] ?? 0, bens['sent'] ?? 0]) expect(sent).to.be.within(1, 4);
     expect(mailsTo(ann) + mailsTo(ben)).to.be.at.most(6);
     expect(await inApp(ann)).to.have.length(10);
   });
 
-  it('and uses up what somebody gets cannot hide from them that their password was changed', async () => {
+  it("cannot hide a changed password by using up the mailbox's budget", async () => {
     const [mia, cas] = [around.others.addUser('Mia', 'manager'), around.others.addUser('Cas')];
     for (let n = 0; n < 6; n++) {
       const task = around.others.addTask(mia, 'Paint the fence');

@@ -10,7 +10,7 @@ import { startService, startSurroundings, type RunningService, type Surroundings
 
 const queue = 'notifications.events';
 
-describe('A user who was created while the binding of the queue was missing', function () {
+describe("A user created while the queue's binding was missing", function () {
   this.timeout(60_000);
   let around: Surroundings;
   let service: RunningService;
@@ -36,7 +36,7 @@ describe('A user who was created while the binding of the queue was missing', fu
 
   const created = (user: FakeUser) => ({ user_id: user.id, timestamp: new Date().toISOString() });
 
-  /** Publishes the creation as Auth does, once: `returned` when the queue is not bound. */
+  /** Publishes the creation as Auth does, once. Returns `returned` while the queue is not bound. */
   async function publishOnce(user: FakeUser): Promise<'confirmed' | 'returned'> {
     return await auth.publisher().publish({
       messageId: randomUUIDv7(),
@@ -48,7 +48,7 @@ describe('A user who was created while the binding of the queue was missing', fu
     });
   }
 
-  /** A new user whose event no queue of this service got. */
+  /** Adds a user whose creation event no queue of this service received. */
   async function missedUser(): Promise<FakeUser> {
     return await eventually(async () => {
       const user = around.others.addUser('Ann');
@@ -60,7 +60,7 @@ describe('A user who was created while the binding of the queue was missing', fu
     });
   }
 
-  async function sweep(): Promise<void> {
+  async function reconcile(): Promise<void> {
     await query(around.database.db.pool, "UPDATE directory_sweep SET completed_at = completed_at - interval '1 hour'");
     while ((await service.parts.directory.sweeper.tick()) === 'more');
   }
@@ -73,29 +73,29 @@ describe('A user who was created while the binding of the queue was missing', fu
   const missed = async () =>
     /user_directory_missed_users_total\{.*\} (\d+)/.exec(await service.parts.telemetry.metrics.metrics())?.[1];
 
-  it('is welcomed exactly once, by the sweep, although the event comes late after all', async () => {
+  it('is welcomed exactly once, by the reconciliation, although the event arrives later', async () => {
     const user = await missedUser();
     // the check has bound the queue again
-    const heard = around.others.addUser('Ben');
-    const id = await around.publish('auth.user.created', created(heard));
-    await eventually(async () => (await welcomes(heard)).length === 1);
+    const ben = around.others.addUser('Ben');
+    const id = await around.publish('auth.user.created', created(ben));
+    await eventually(async () => (await welcomes(ben)).length === 1);
     expect(await welcomes(user)).to.have.length(0);
-    await sweep();
+    await reconcile();
     expect(await welcomes(user)).to.have.length(1);
     const before = await missed();
 
     const late = await around.publish('auth.user.created', created(user));
     const handled = 'SELECT FROM inbox WHERE message_id = ANY ($1) AND handler = $2';
     await eventually(async () => (await query(around.database.db.pool, handled, [[id, late], 'welcome'])).length === 2);
-    await sweep();
+    await reconcile();
     expect(await welcomes(user)).to.have.length(1);
-    expect(await welcomes(heard)).to.have.length(1);
+    expect(await welcomes(ben)).to.have.length(1);
     expect(await missed()).to.equal(before);
     expect(Number(before)).to.be.at.least(1);
   });
 
-  it('does not make those new who were there before this service', async () => {
-    await sweep();
+  it('does not make users new who existed before this service', async () => {
+    await reconcile();
     for (const user of around.others.users.values())
       if (user.name === 'From before') expect(await welcomes(user)).to.have.length(0);
   });

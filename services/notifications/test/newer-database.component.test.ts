@@ -2,19 +2,19 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { startService, startSurroundings, type Surroundings } from './support/running-service.ts';
 
-describe('Notifications on a database that is newer than it', () => {
+describe('Notifications on a newer database', () => {
   let around: Surroundings;
   before(async () => (around = await startSurroundings()));
   after(async () => await around.stop());
 
   it('does not start', async () => {
-    // nothing is sent
+    // no mail is sent
     const service = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:9' });
     await query(
       around.database.db.pool,
       `INSERT INTO schema_migrations (source, version, name, checksum) VALUES ('notifications', 9999, 'from_tomorrow', 'x')`,
     );
-    // the first thing that a process does
+    // the first step of a process
     const [first] = service.parts.components;
     const fault = await first?.start().catch(String);
     await service.stop();

@@ -2,37 +2,37 @@ import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
 import { eventually, serviceHarness } from './support/service-harness.ts';
 
-describe('Telling people, whatever happens on the way', () => {
+describe('Notifying users during faults', () => {
   const o = serviceHarness();
-  const { fact, assigned, told, typesTold, mailed, mailsTo, settled } = o;
+  const { fact, assigned, notificationsOf, typesOf, mailed, mailsTo, allHandled } = o;
 
   const deadLetters = async () =>
     await o.rows<{ message_id: string; error: string }>('SELECT message_id, error FROM dead_letters');
 
-  it('makes one notification and one e-mail of an event that comes many times at once', async () => {
+  it('creates one notification and one e-mail for an event that arrives many times at once', async () => {
     const [payload, id] = [assigned(), randomUUIDv7()];
     await Promise.all(
       Array.from({ length: 5 }, async () => {
         await o.around.publish('tasks.task.completed', { ...payload, assigned_to: o.ann.id }, randomUUIDv7());
       }),
     );
-    // one id is in flight once at a time for a publisher, so these come one after the other, faster than they are handled
+    // a publisher has one message per id in flight, so these arrive one after the other, faster than they are handled
     for (let n = 0; n < 5; n++) await o.around.publish('tasks.task.assigned', payload, id);
-    await settled();
+    await allHandled();
     await mailed(({ to }) => to.includes(o.ann.email));
-    expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    expect(await typesOf(o.ann)).to.deep.equal(['task.assigned']);
     await eventually(async () => (await openDeliveries()) === 0);
     expect(mailsTo(o.ann)).to.have.length(1);
   });
 
-  it('makes one notification of an event that comes again after the inbox forgot it', async () => {
+  it('creates one notification for an event that arrives again after the inbox deleted its row', async () => {
     const payload = assigned();
     const id = await o.around.publish('tasks.task.assigned', payload);
     await mailed(({ to }) => to.includes(o.ann.email));
     await o.rows('DELETE FROM inbox');
     await o.around.publish('tasks.task.assigned', payload, id);
-    await settled();
-    expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    await allHandled();
+    expect(await typesOf(o.ann)).to.deep.equal(['task.assigned']);
     await eventually(async () => (await openDeliveries()) === 0);
     expect(mailsTo(o.ann)).to.have.length(1);
   });
@@ -42,38 +42,38 @@ describe('Telling people, whatever happens on the way', () => {
     return rows.length;
   }
 
-  it('waits for Tasks when it is down, and completes', async () => {
+  it('waits for Tasks while it is down, and completes', async () => {
     o.around.others.down.add('tasks');
     const id = await o.around.publish('tasks.task.assigned', assigned());
     await eventually(async () => (await retried(id)) > 0);
-    expect(await told(o.ann)).to.deep.equal([]);
+    expect(await notificationsOf(o.ann)).to.deep.equal([]);
     o.around.others.down.clear();
-    await retryNow(id, async () => (await typesTold(o.ann)).length === 1);
-    expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    await retryNow(id, async () => (await typesOf(o.ann)).length === 1);
+    expect(await typesOf(o.ann)).to.deep.equal(['task.assigned']);
   });
 
-  it('waits for Auth when it is down and the performer is not known, and completes', async () => {
+  it('waits for Auth while it is down and the performer is unknown, and completes', async () => {
     o.around.others.down.add('auth');
     const id = await o.around.publish('tasks.task.assigned', assigned());
     await eventually(async () => (await retried(id)) > 0);
     o.around.others.down.clear();
-    await retryNow(id, async () => (await typesTold(o.ann)).length === 1);
-    expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    await retryNow(id, async () => (await typesOf(o.ann)).length === 1);
+    expect(await typesOf(o.ann)).to.deep.equal(['task.assigned']);
   });
 
-  it('never takes a recipient whom Auth does not know yet for nobody, and completes once Auth does', async () => {
+  it('never drops a recipient whom Auth does not know yet, and completes once Auth does', async () => {
     const { users } = o.around.others;
     const ann = users.get(o.ann.id);
     users.delete(o.ann.id);
     const id = await o.around.publish('tasks.task.assigned', assigned());
     await eventually(async () => (await o.rows('SELECT FROM inbox_retries WHERE message_id = $1', [id])).length > 0);
     users.set(o.ann.id, ann!);
-    await retryNow(id, async () => (await typesTold(o.ann)).length === 1);
-    expect(await typesTold(o.ann)).to.deep.equal(['task.assigned']);
+    await retryNow(id, async () => (await typesOf(o.ann)).length === 1);
+    expect(await typesOf(o.ann)).to.deep.equal(['task.assigned']);
     expect(await deadLetters()).to.deep.equal([]);
   });
 
-  it('goes on telling people whom it knows while Auth is down', async () => {
+  it('continues to notify known users while Auth is down', async () => {
     await o.around.publish('tasks.task.assigned', assigned());
     await mailed(({ to }) => to.includes(o.ann.email));
     o.around.others.down.add('auth');
@@ -82,7 +82,7 @@ describe('Telling people, whatever happens on the way', () => {
     const sent = await mailed(
       ({ to, subject }) => to.includes(o.ann.email) && subject.startsWith('Unassigned from you'),
     );
-    expect(sent.text).to.include('Somebody took “Paint the fence” from you');
+    expect(sent.text).to.include('Someone took “Paint the fence” from you');
   });
 
   async function retried(messageId: string): Promise<number> {
@@ -92,7 +92,7 @@ describe('Telling people, whatever happens on the way', () => {
     return row?.attempts ?? 0;
   }
 
-  /** Lets the time until the next attempt pass, as often as it takes: the breaker has a say, too. */
+  /** Makes the message due until it is handled: the breaker may refuse some attempts. */
   async function retryNow(messageId: string, until: () => Promise<boolean>): Promise<void> {
     await eventually(async () => {
       await o.rows(
@@ -104,21 +104,21 @@ describe('Telling people, whatever happens on the way', () => {
     });
   }
 
-  it('asks Tasks once for a storm of events of one task', async () => {
+  it('queries Tasks once for a storm of events of one task', async () => {
     const asked = () => o.around.others.requests.filter((request) => request === `GET /tasks/${o.task.id}`).length;
     const performers = Array.from({ length: 40 }, (_, n) => o.around.others.addUser(`P${n}`));
     const payloads = performers.map((performer) => assigned(performer));
     const began = performance.now();
     for (const payload of payloads) await o.around.publish('tasks.task.assigned', payload);
-    await settled();
-    // the state says that it is from after all of them
+    await allHandled();
+    // the state is newer than all of them
     expect(Date.parse(o.task.updatedAt)).to.be.greaterThan(Date.parse(fact(null).timestamp));
-    // mails look at the task again, and share an answer for two seconds
+    // mails query the task again, and share a response for two seconds
     expect(asked()).to.be.within(1, 2 + Math.ceil((performance.now() - began) / 2_000));
-    for (const performer of performers) expect(await typesTold(performer)).to.deep.equal(['task.assigned']);
+    for (const performer of performers) expect(await typesOf(performer)).to.deep.equal(['task.assigned']);
   });
 
-  it('shows what happened to a task in the order in which it happened, also when the first of it had to wait', async () => {
+  it('shows the events of a task in their order, also if the first one had to wait', async () => {
     o.around.others.down.add('tasks');
     const first = await o.around.publish('tasks.task.started', { ...fact(o.ann), assigned_to: o.ann.id });
     await eventually(async () => (await retried(first)) > 0);
@@ -130,12 +130,12 @@ describe('Telling people, whatever happens on the way', () => {
         [[first, second]],
       );
       await o.service.parts.inbox.tick();
-      return (await told(o.mia)).length === 2;
+      return (await notificationsOf(o.mia)).length === 2;
     });
-    expect(await typesTold(o.mia)).to.deep.equal(['task.completed', 'task.started']);
+    expect(await typesOf(o.mia)).to.deep.equal(['task.completed', 'task.started']);
   });
 
-  it('lets events of types that it does not know pass, and what is not for it, without a trace', async () => {
+  it('acknowledges events of unknown types, and those that notify no one, without a trace', async () => {
     const ids = [
       await o.around.publishRaw(
         'tasks.comment.added',
@@ -149,28 +149,28 @@ describe('Telling people, whatever happens on the way', () => {
       await o.around.publishRaw('tasks.task.exploded', 'not even JSON', 'nor a uuid'),
     ];
     const { id: taskId } = o.task;
-    // what follows is about another one
+    // the next events are about another task
     o.task = o.around.others.addTask(o.mia, 'Mow the lawn');
-    await settled();
+    await allHandled();
     expect(await o.rows('SELECT 1 FROM inbox WHERE message_id::text = ANY ($1)', [ids])).to.deep.equal([]);
     expect(await deadLetters()).to.deep.equal([]);
     expect(o.around.others.requests).not.to.include(`GET /tasks/${taskId}`);
   });
 
-  it('accepts events with fields that it does not know', async () => {
+  it('accepts events with unknown fields', async () => {
     await o.around.publishRaw('tasks.task.assigned', JSON.stringify({ ...assigned(), colour: 'red' }));
-    await eventually(async () => (await typesTold(o.ann)).length === 1);
+    await eventually(async () => (await typesOf(o.ann)).length === 1);
   });
 
-  it('makes a dead letter of an event that breaks its contract, and goes on with the next', async () => {
+  it('dead-letters an event that violates its contract, and continues with the next', async () => {
     const id = await o.around.publishRaw('tasks.task.assigned', JSON.stringify({ task_uuid: o.task.id }));
     await o.around.publish('tasks.task.assigned', assigned());
-    await eventually(async () => (await typesTold(o.ann)).length === 1);
+    await eventually(async () => (await typesOf(o.ann)).length === 1);
     const dead = (await deadLetters()).find(({ message_id }) => message_id === id);
     expect(dead?.error).to.include('assigned_to');
   });
 
-  it('makes a dead letter of an event of a task that Tasks does not know', async () => {
+  it('dead-letters an event of a task that Tasks does not know', async () => {
     const unheardOf = { ...assigned(), task_uuid: randomUUIDv7() };
     const id = await o.around.publish('tasks.task.assigned', unheardOf);
     const dead = await eventually(async () => (await deadLetters()).find(({ message_id }) => message_id === id));

@@ -15,20 +15,20 @@ const untrue = {
   again: 'the task is assigned to the recipient again',
 };
 
-describe('What has become obsoleteReason while it waited', () => {
+describe('The reason why a waiting notification is obsolete', () => {
   const cases: [NotificationType, string, Parameters<typeof obsoleteReason>[2], string | undefined][] = [
-    ['task.assigned', 'the task is theirs', task('assigned', ann), undefined],
-    ['task.assigned', 'they have started it', task('in_progress', ann), undefined],
+    ['task.assigned', 'the task is assigned to the recipient', task('assigned', ann), undefined],
+    ['task.assigned', 'the recipient has started it', task('in_progress', ann), undefined],
     ['task.assigned', 'its state is newer than this build', task('blocked', ann), undefined],
-    ['task.assigned', 'another has it', task('assigned', ben), untrue.another],
-    ['task.assigned', 'nobody has it', task('draft', null), untrue.nobody],
+    ['task.assigned', 'it is assigned to another user', task('assigned', ben), untrue.another],
+    ['task.assigned', 'it is not assigned to anyone', task('draft', null), untrue.nobody],
     ['task.assigned', 'it was completed', task('completed', ann), untrue.completed],
     ['task.assigned', 'it was cancelled', task('cancelled', ann), untrue.cancelled],
     ['task.assigned', 'it was deleted', deleted, untrue.deleted],
-    ['task.unassigned', 'another has it', task('assigned', ben), undefined],
-    ['task.unassigned', 'it is theirs again', task('assigned', ann), untrue.again],
-    ['task.unassigned', 'it is theirs again and started', task('in_progress', ann), untrue.again],
-    ['task.unassigned', 'it was theirs again and has ended', task('completed', ann), undefined],
+    ['task.unassigned', 'it is assigned to another user', task('assigned', ben), undefined],
+    ['task.unassigned', 'it is assigned to the recipient again', task('assigned', ann), untrue.again],
+    ['task.unassigned', 'it is assigned to the recipient again and started', task('in_progress', ann), untrue.again],
+    ['task.unassigned', 'it was assigned to the recipient again and has ended', task('completed', ann), undefined],
     ['task.unassigned', 'it was deleted', deleted, undefined],
     ['task.completed', 'it was deleted', deleted, undefined],
     ['task.completed', 'it is completed', task('completed', ben), undefined],

@@ -15,11 +15,11 @@ const claimed: ClaimedDelivery = {
   },
 };
 
-describe('The pause before a delivery is tried again', () => {
+describe('The delay before a delivery is retried', () => {
   const nextAttemptInMs = (afterMs: number) =>
     recordedAttempt(claimed, { kind: 'retry', detail: 'Auth is away', afterMs }).nextAttemptInMs;
 
-  it('is what the other side asks for, but ten minutes at most', () => {
+  it('is what the other service requests, but at most ten minutes', () => {
     expect(nextAttemptInMs(30_000)).to.equal(30_000);
     expect(nextAttemptInMs(365 * 24 * 3_600_000)).to.equal(600_000);
   });

@@ -4,7 +4,7 @@ import { expect } from 'chai';
 import { audience, type FakeUser } from './support/fake-services.ts';
 import { startService, startSurroundings, type RunningService, type Surroundings } from './support/running-service.ts';
 
-describe('what an application may do to notifications in the name of a user', () => {
+describe('Access of third-party applications to Notifications', () => {
   let around: Surroundings;
   let service: RunningService;
   let admin: FakeUser;
@@ -26,7 +26,7 @@ describe('what an application may do to notifications in the name of a user', ()
     return { token, userId: admin.id };
   }
 
-  it('is what the contract says, for every operation and every scope', async () => {
+  it('matches the contract for every operation and scope', async () => {
     const bodies = {
       replayNotificationsDeadLetters: { filter: {} },
       dropNotificationsDeadLetter: { reason: 'a test' },
@@ -37,7 +37,7 @@ describe('what an application may do to notifications in the name of a user', ()
     expect(faults).to.deep.equal([]);
   });
 
-  it("with notifications:read is to read the user's own: an admin's dead letters stay closed, and are counted as refused", async () => {
+  it("with notifications:read is limited to the user's own notifications: an admin's dead letters are forbidden, and the refusal is counted", async () => {
     const { token } = await tokenOf({ kind: 'third_party', scopes: ['notifications:read'] });
     expect((await service.call('GET', '/api/v1/notifications', { token })).status).to.equal(200);
     const refused = await service.call('GET', '/api/v1/admin/dead_letters/notifications', { token });

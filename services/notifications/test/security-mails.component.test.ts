@@ -7,14 +7,14 @@ import { eventually, serviceHarness } from './support/service-harness.ts';
 const timestamp = '2026-11-20T10:00:00.000000Z';
 const restorable_until = '2026-11-27T10:00:00.000000Z';
 
-describe('Mails about what happened to an account', () => {
-  describe('from the event on', () => {
+describe('E-mails about account changes', () => {
+  describe('after their event', () => {
     const o = serviceHarness();
 
-    const shown = async (user: FakeUser) => (await o.told(user)).map(({ type, body }) => [type, body]);
+    const shown = async (user: FakeUser) => (await o.notificationsOf(user)).map(({ type, body }) => [type, body]);
     const held = async (id: string) => await o.service.parts.directory.get(id);
 
-    /** Has the directory hold somebody. */
+    /** Adds a user to the directory. */
     const know = async (id: string) => await o.service.parts.directory.readThrough(id);
     const isRetried = async (messageId: string) =>
       (await o.rows('SELECT 1 FROM inbox_retries WHERE message_id = $1', [messageId])).length > 0;
@@ -22,7 +22,7 @@ describe('Mails about what happened to an account', () => {
       (await o.rows("SELECT 1 FROM inbox WHERE message_id = $1 AND handler LIKE 'auth.account.%'", [messageId]))
         .length > 0;
 
-    /** Deletes a user at Auth, and waits until this service has heard of it. */
+    /** Deletes a user at Auth, and waits until the directory has the deletion. */
     async function remove(user: FakeUser): Promise<void> {
       user.isDeleted = true;
       user.version += 1;
@@ -38,7 +38,7 @@ describe('Mails about what happened to an account', () => {
       );
     }
 
-    it('tell of a new role, by mail and in the app, with who gave it', async () => {
+    it('report a new role with its actor, by mail and in the app', async () => {
       const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, role: 'manager' };
       await o.around.publish('auth.account.role_changed', event);
       const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
@@ -49,7 +49,7 @@ describe('Mails about what happened to an account', () => {
       ]);
     });
 
-    it('tell of a new admin, also the one who made them, and once however often the event comes', async () => {
+    it('report a new admin, also to the actor, and once however often the event arrives', async () => {
       const fact = { timestamp, actor: o.mia.id, admin_id: o.ben.id };
       const toMia = { user_id: o.mia.id, ...fact };
       const messageId = await o.around.publish('auth.account.admin_added', toMia);
@@ -61,32 +61,32 @@ describe('Mails about what happened to an account', () => {
       ];
       expect(mias.text).to.include('You made Ben an administrator.').and.include('If this was not you');
       expect(anns.text).to.include('Mia made Ben an administrator.');
-      await o.settled();
-      expect(await o.typesTold(o.mia)).to.deep.equal(['security.admin_added']);
+      await o.allHandled();
+      expect(await o.typesOf(o.mia)).to.deep.equal(['security.admin_added']);
       expect(o.mailsTo(o.mia)).to.have.length(1);
     });
 
-    it('tell that it was the command line', async () => {
+    it('name the command line as the actor', async () => {
       const event = { user_id: o.ann.id, timestamp, actor: null, admin_id: o.ben.id };
       await o.around.publish('auth.account.admin_added', event);
       const mail = await o.mailed(({ to }) => to.includes(o.ann.email));
       expect(mail.text).to.include('An operator, on the command line, made Ben an administrator.');
     });
 
-    it('wait until it can be said who the new admin is', async () => {
+    it('wait until the name of the new admin is known', async () => {
       o.around.others.down.add('auth');
       const stranger = o.around.others.addUser('Zoe', 'admin');
       const event = { user_id: o.ann.id, timestamp, actor: stranger.id, admin_id: stranger.id };
-      // whoever is to be notified is known; the other is not
+      // the recipient is known, the new admin is not
       await know(o.ann.id);
       const messageId = await o.around.publish('auth.account.admin_added', event);
       await eventually(async () => await isRetried(messageId));
-      expect(await o.typesTold(o.ann)).to.deep.equal([]);
+      expect(await o.typesOf(o.ann)).to.deep.equal([]);
       o.around.others.down.delete('auth');
       await o.mailed(({ to, text }) => to.includes(o.ann.email) && text.includes('made Zoe an administrator'));
     });
 
-    it('tell of a deletion after it, at the address that the person had, and by mail alone', async () => {
+    it('report a deletion afterwards, to the former address and by mail only', async () => {
       await know(o.ann.id);
       await remove(o.ann);
       const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, restorable_until };
@@ -98,7 +98,7 @@ describe('Mails about what happened to an account', () => {
       expect((await deletions(o.ann.id)).map(({ title }) => title)).to.deep.equal([null]);
     });
 
-    it('tell whoever deleted their own account that they did', async () => {
+    it('report a deletion to the user who deleted their own account', async () => {
       await know(o.ann.id);
       await remove(o.ann);
       const event = { user_id: o.ann.id, timestamp, actor: o.ann.id, restorable_until };
@@ -107,7 +107,7 @@ describe('Mails about what happened to an account', () => {
       expect(mail.text).to.include('You deleted your Taskwire account.');
     });
 
-    it('tell of a deletion although it was the first thing heard of the person, without waiting for a sweep', async () => {
+    it('report a deletion although it is the first event about the user, without waiting for a reconciliation', async () => {
       const id = randomUUIDv7();
       const user = { id, name: 'Nina', email: `nina-${id}@taskwire.test`, role: 'member', version: 2 } as const;
       const event = { user_id: id, timestamp, actor: id, restorable_until };
@@ -116,7 +116,7 @@ describe('Mails about what happened to an account', () => {
       await o.mailed(({ to }) => to.includes(user.email));
     });
 
-    it('tell an erased person nothing', async () => {
+    it('do not reach an erased user', async () => {
       await know(o.ann.id);
       await remove(o.ann);
       await o.rows("UPDATE directory_users SET email = '', name = 'Deleted user' WHERE id = $1", [o.ann.id]);
@@ -127,7 +127,7 @@ describe('Mails about what happened to an account', () => {
       expect(await deletions(o.ann.id)).to.deep.equal([]);
     });
 
-    it('reach a restored person although the directory still has them as deleted', async () => {
+    it('reach a restored user although the directory still has them as deleted', async () => {
       await know(o.ann.id);
       await remove(o.ann);
       o.ann.isDeleted = false;
@@ -135,7 +135,7 @@ describe('Mails about what happened to an account', () => {
       const linkId = randomUUIDv7();
       const link = `http://localhost:8080/oidc/account/reset?token=twl_${linkId}`;
       o.around.others.links.set(linkId, { email: o.ann.email, link, expires_at: '2026-11-21T20:15:00.000000Z' });
-      // Auth announces the change as well, and the directory may be behind by any time
+      // Auth also publishes the change, and the directory may lag behind for any time
       await o.around.publish('auth.account.restored', { user_id: o.ann.id, timestamp, actor: o.mia.id });
       await o.around.publish('auth.account.password_reset_requested', {
         user_id: o.ann.id,
@@ -147,7 +147,7 @@ describe('Mails about what happened to an account', () => {
       await o.mailed(({ to, text }) => to.includes(o.ann.email) && text.includes(link));
     });
 
-    it('wait while nobody can say whether a deleted person is back', async () => {
+    it('wait while it is unknown whether a deleted user was restored', async () => {
       await know(o.ann.id);
       await remove(o.ann);
       o.ann.isDeleted = false;
@@ -160,7 +160,7 @@ describe('Mails about what happened to an account', () => {
       await o.mailed(({ to, subject }) => to.includes(o.ann.email) && subject === 'Your account was restored');
     });
 
-    it('tell of nothing else after a deletion', async () => {
+    it('report nothing else after a deletion', async () => {
       await know(o.ann.id);
       await remove(o.ann);
       const event = { user_id: o.ann.id, timestamp, actor: o.mia.id, role: 'admin' };
@@ -170,33 +170,33 @@ describe('Mails about what happened to an account', () => {
     });
   });
 
-  describe('at the time of sending', () => {
-    const room = deliveryHarness();
-    const { loopAt, notify, delivery, outcomes } = room;
+  describe('when they are sent', () => {
+    const harness = deliveryHarness();
+    const { loopAt, notify, delivery, outcomes } = harness;
 
-    it('reach a deleted user with news of the deletion, and with no other', async () => {
-      room.person = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
+    it('reach a deleted user with the report of the deletion, and with no other', async () => {
+      harness.user = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
       const [deletion, role] = [await notify('security.account_deleted'), await notify('security.role_changed')];
-      await loopAt(room.smtp.url).tick();
+      await loopAt(harness.smtp.url).tick();
       expect([(await delivery(deletion)).state, (await delivery(role)).state]).to.deep.equal(['sent', 'failed']);
-      expect(room.smtp.arrived.join()).to.include('To: Ann <ann@taskwire.test>');
+      expect(harness.smtp.arrived.join()).to.include('To: Ann <ann@taskwire.test>');
     });
 
     it('are skipped once the address is erased', async () => {
       const id = await notify('security.account_deleted');
-      room.person = { kind: 'deleted', name: 'Deleted user', email: '', isEmailVerified: false };
-      await loopAt(room.smtp.url).tick();
+      harness.user = { kind: 'deleted', name: 'Deleted user', email: '', isEmailVerified: false };
+      await loopAt(harness.smtp.url).tick();
       expect(await delivery(id)).to.include({ state: 'skipped', last_error: 'the address of the user was erased' });
     });
 
-    it('are tried again while the server is away, and go out once more after an unknown outcome', async () => {
-      room.person = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
+    it('are retried while the server is unavailable, and are sent once more after an unknown outcome', async () => {
+      harness.user = { kind: 'deleted', name: 'Ann', email: 'ann@taskwire.test', isEmailVerified: true };
       const id = await notify('security.account_deleted');
-      room.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
-      const loop = loopAt(room.smtp.url);
+      harness.smtp.follow({ end: (nth) => (nth === 1 ? 'cut' : '250 taken') });
+      const loop = loopAt(harness.smtp.url);
       await loop.tick();
       expect((await delivery(id)).state).to.equal('unknown');
-      await room.makeDue();
+      await harness.makeDue();
       await loop.tick();
       expect(await outcomes(id)).to.deep.equal(['unknown', 'sent']);
     });

@@ -48,13 +48,13 @@ describe('The task cache', () => {
   });
   const known = (title: string) => ({ kind: 'task', id, title, creatorId });
 
-  it('asks once for all events that were committed before the answer', async () => {
+  it('queries Tasks once for all events committed before the response', async () => {
     answer = { kind: 'ok', value: state(3, 'Paint', at(9)) };
     for (const second of [1, 2, 5, 9]) expect(await find(id, at(second), never)).to.deep.equal(known('Paint'));
     expect(fetches).to.equal(1);
   });
 
-  it('asks again for an event that is newer than what it has, by a microsecond', async () => {
+  it('queries Tasks again for an event that is newer than the cached state by a microsecond', async () => {
     answer = { kind: 'ok', value: state(3, 'Paint', at(9, 1)) };
     await find(id, at(9, 1), never);
     answer = { kind: 'ok', value: state(4, 'Paint it black', at(9, 2)) };
@@ -62,14 +62,14 @@ describe('The task cache', () => {
     expect(fetches).to.equal(2);
   });
 
-  it('does not ask twice for one event whose time is later than that of the state', async () => {
+  it('does not query twice for one event whose time is later than that of the state', async () => {
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     await find(id, at(1, 2), never);
     await find(id, at(1, 2), never);
     expect(fetches).to.equal(1);
   });
 
-  it('never goes back to an older version, whichever answer comes last', async () => {
+  it('never returns to an older version, whichever response arrives last', async () => {
     const cache = taskCache(database.db.pool);
     await cache.store(state(5, 'New', at(5)), at(5));
     await cache.store(state(4, 'Old', at(4)), at(6));
@@ -77,7 +77,7 @@ describe('The task cache', () => {
     expect(await cache.read(id, at(6))).to.equal(undefined);
   });
 
-  it('keeps the title of a task that was deleted', async () => {
+  it('keeps the title of a deleted task', async () => {
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     await find(id, at(1), never);
     answer = { kind: 'gone' };
@@ -87,7 +87,7 @@ describe('The task cache', () => {
     expect(fetches).to.equal(2);
   });
 
-  it('remembers the deletion of a task that it never saw', async () => {
+  it('records the deletion of a task that it never saw', async () => {
     answer = { kind: 'gone' };
     const deleted = { kind: 'deleted', id, title: null, creatorId: null };
     expect(await find(id, at(2), never)).to.deep.equal(deleted);
@@ -95,7 +95,7 @@ describe('The task cache', () => {
     expect(fetches).to.equal(1);
   });
 
-  it('is not revived by a state from before the deletion, and is by one from after it', async () => {
+  it('does not revive a task with a state from before its deletion, but with one from after it', async () => {
     const cache = taskCache(database.db.pool);
     await cache.store(state(1, 'Paint', at(1)), at(1));
     await cache.storeDeleted(id, at(5));
@@ -105,14 +105,14 @@ describe('The task cache', () => {
     expect(await cache.read(id, at(7))).to.deep.equal(known('Restored'));
   });
 
-  it('is not frozen by an event that is dated in the future', async () => {
+  it('stays current after an event dated in the future', async () => {
     answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
     await find(id, '2098-01-01T00:00:00.000000Z', never);
     answer = { kind: 'ok', value: state(2, 'Paint it black', aMomentLater()) };
     expect(await find(id, aMomentLater(), never)).to.deep.equal(known('Paint it black'));
   });
 
-  it('is not deleted for good by an event that is dated in the future', async () => {
+  it('can restore a task after a deletion dated in the future', async () => {
     answer = { kind: 'gone' };
     await find(id, '2098-01-01T00:00:00.000000Z', never);
     const restoredAt = aMomentLater();
@@ -120,7 +120,7 @@ describe('The task cache', () => {
     expect(await find(id, restoredAt, never)).to.deep.equal(known('Restored'));
   });
 
-  it('keeps nothing of an answer that did not come', async () => {
+  it('stores nothing while Tasks is unavailable', async () => {
     answer = { kind: 'unavailable', detail: 'tasks is down', retryAfterMs: 500 };
     expect(await find(id, at(1), never)).to.deep.equal(answer);
     answer = { kind: 'not_found' };
@@ -129,7 +129,7 @@ describe('The task cache', () => {
     expect(await find(id, at(1), never)).to.deep.equal(known('Paint'));
   });
 
-  describe('asked how things are with a task at this moment', () => {
+  describe('for the current state of a task', () => {
     let now: FindTaskNow;
     const asking = { recentMs: 0, signal: never };
     const open = (title: string) => ({ kind: 'task', title, state: 'assigned', assigneeId });
@@ -142,47 +142,50 @@ describe('The task cache', () => {
       now = findTaskNow({ cache: taskCache(database.db.pool), fetchTask });
     });
 
-    it('asks Tasks, but for an answer that it was given a moment ago', async () => {
+    it('queries Tasks unless it has a recent response', async () => {
       answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
       await find(id, at(1), never);
       answer = { kind: 'ok', value: state(2, 'Paint it black', at(2)) };
-      expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({ now: open('Paint'), doubt: null });
-      expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), doubt: null });
+      expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({ now: open('Paint'), uncertainty: null });
+      expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), uncertainty: null });
       expect(fetches).to.equal(2);
     });
 
-    it('keeps the answer, for when Tasks cannot be asked', async () => {
+    it('stores the response for an outage of Tasks', async () => {
       answer = { kind: 'ok', value: state(2, 'Paint it black', at(2)) };
       await now(id, asking);
       answer = { kind: 'unavailable', detail: 'tasks is down' };
-      expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), doubt: 'tasks is down' });
+      expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), uncertainty: 'tasks is down' });
       answer = { kind: 'not_found' };
       expect(await now(id, asking)).to.deep.equal({
         now: open('Paint it black'),
-        doubt: 'Tasks does not know the task',
+        uncertainty: 'Tasks does not know the task',
       });
     });
 
-    it('knows nothing of a task that it never had, while Tasks cannot be asked', async () => {
+    it('returns nothing for an unknown task while Tasks is unavailable', async () => {
       answer = { kind: 'unavailable', detail: 'tasks is down' };
-      expect(await now(id, asking)).to.deep.equal({ now: undefined, doubt: 'tasks is down' });
+      expect(await now(id, asking)).to.deep.equal({ now: undefined, uncertainty: 'tasks is down' });
     });
 
-    it('learns that the task was deleted, and does not keep that: a task that is restored is not hidden by it', async () => {
+    it('reports a deletion without storing it, so that it does not hide a restored task', async () => {
       answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
       await find(id, at(1), never);
       answer = { kind: 'gone' };
-      expect(await now(id, asking)).to.deep.equal({ now: { kind: 'deleted', title: 'Paint' }, doubt: null });
+      expect(await now(id, asking)).to.deep.equal({ now: { kind: 'deleted', title: 'Paint' }, uncertainty: null });
       answer = { kind: 'ok', value: state(3, 'Paint', at(3)) };
       expect(await find(id, at(3), never)).to.deep.equal(known('Paint'));
     });
 
-    it('does not take a state for current that was stored by a build which keeps no states', async () => {
+    it('does not rely on a state stored by a build without states', async () => {
       answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
       await find(id, at(1), never);
       await query(database.db.pool, 'UPDATE task_cache SET version = 2 WHERE id = $1', [id]);
       answer = { kind: 'unavailable', detail: 'tasks is down' };
-      expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({ now: undefined, doubt: 'tasks is down' });
+      expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({
+        now: undefined,
+        uncertainty: 'tasks is down',
+      });
     });
   });
 });

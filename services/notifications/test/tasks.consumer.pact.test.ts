@@ -17,7 +17,7 @@ const headers = { authorization: `Bearer ${exampleToken}` };
 describePact('notifications', 'tasks', (pact) => {
   const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
 
-  /** The client that wire.ts makes for Tasks. */
+  /** The same client for Tasks as in wire-clients.ts. */
   async function ask(baseUrl: string): ReturnType<FetchTask> {
     const client = createServiceClient({
       name: 'tasks',
@@ -66,7 +66,7 @@ describePact('notifications', 'tasks', (pact) => {
     });
   }
 
-  it('hears that a task was deleted', async () => {
+  it('learns that a task was deleted', async () => {
     await pact()
       .addInteraction()
       .given('a task that was deleted')
@@ -82,7 +82,7 @@ describePact('notifications', 'tasks', (pact) => {
       );
   });
 
-  it('hears that there is no such task', async () => {
+  it('learns that a task does not exist', async () => {
     await pact()
       .addInteraction()
       .uponReceiving('a request for a task that never was')
@@ -108,10 +108,10 @@ describePact('notifications', 'tasks', (pact) => {
     });
     after(async () => await harness.stop());
 
-    type Example = { type: string; variant?: string; payload: Record<string, unknown>; tells: [string, string] };
+    type Example = { type: string; variant?: string; payload: Record<string, unknown>; notifies: [string, string] };
 
-    async function receives({ type, variant, payload, tells: [userId, what] }: Example): Promise<void> {
-      const count = async () => (await harness.told(userId)).filter((told) => told === what).length;
+    async function receives({ type, variant, payload, notifies: [userId, what] }: Example): Promise<void> {
+      const count = async () => (await harness.typesOf(userId)).filter((type) => type === what).length;
       const before = await count();
       await expectEvent({
         pact: pact(),
@@ -127,40 +127,40 @@ describePact('notifications', 'tasks', (pact) => {
       });
     }
 
-    it('tells the performer of an assignment, by a person or by the system', async () => {
+    it('notifies the performer of an assignment by a user or by the system', async () => {
       const type = 'tasks.task.assigned';
-      const tells: [string, string] = [performerId, 'task.assigned'];
-      await receives({ type, payload: { ...fact, assigned_to: named }, tells });
+      const notifies: [string, string] = [performerId, 'task.assigned'];
+      await receives({ type, payload: { ...fact, assigned_to: named }, notifies });
       const bySystem = { ...fact, actor: null, assigned_to: named };
-      await receives({ type, variant: 'by the system', payload: bySystem, tells });
+      await receives({ type, variant: 'by the system', payload: bySystem, notifies });
     });
 
-    it('tells the performer that a task was taken from them', async () => {
+    it('notifies the performer of an unassignment', async () => {
       const type = 'tasks.task.unassigned';
-      const tells: [string, string] = [performerId, 'task.unassigned'];
-      await receives({ type, payload: { ...fact, unassigned_from: named }, tells });
+      const notifies: [string, string] = [performerId, 'task.unassigned'];
+      await receives({ type, payload: { ...fact, unassigned_from: named }, notifies });
       const bySystem = { ...fact, actor: null, unassigned_from: named };
-      await receives({ type, variant: 'by the system', payload: bySystem, tells });
+      await receives({ type, variant: 'by the system', payload: bySystem, notifies });
     });
 
     for (const what of ['started', 'completed']) {
-      it(`tells the creator that a task was ${what}`, async () => {
+      it(`notifies the creator that a task was ${what}`, async () => {
         await receives({
           type: `tasks.task.${what}`,
           payload: { ...fact, actor: named, assigned_to: named },
-          tells: [creatorId, `task.${what}`],
+          notifies: [creatorId, `task.${what}`],
         });
       });
     }
 
-    it('tells the performer of a cancellation, and the creator when there was no performer', async () => {
+    it('notifies the performer of a cancellation, and the creator if there was no performer', async () => {
       const type = 'tasks.task.cancelled';
-      await receives({ type, payload: { ...fact, assigned_to: named }, tells: [performerId, 'task.cancelled'] });
+      await receives({ type, payload: { ...fact, assigned_to: named }, notifies: [performerId, 'task.cancelled'] });
       await receives({
         type,
         variant: 'without a performer',
         payload: { ...fact, actor: is.uuid(performerId), assigned_to: null },
-        tells: [creatorId, 'task.cancelled'],
+        notifies: [creatorId, 'task.cancelled'],
       });
     });
   });

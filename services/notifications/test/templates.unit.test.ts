@@ -23,9 +23,9 @@ function mailOf(type: keyof typeof definitions, changed: Partial<TemplateData> =
   return layOut(mail, { publicUrl, greeted: all.recipient });
 }
 
-describe('Templates', () => {
+describe('Notification texts', () => {
   for (const type of schemas.notificationTypes.filter((one) => definitions[one].inApp !== undefined)) {
-    it(`say ${type} in the app, in at most a few lines`, () => {
+    it(`describe ${type} in the app in a few lines at most`, () => {
       const { title = '', body = '' } = contentInApp(type, templateData) ?? {};
       expect(title).to.have.length.within(5, 60);
       expect(body).to.have.length.within(5, 200);
@@ -34,7 +34,7 @@ describe('Templates', () => {
   }
 
   for (const type of schemas.notificationTypes.filter((one) => definitions[one].mail !== undefined)) {
-    it(`say the same in text and HTML in the mail of ${type}, with a link`, () => {
+    it(`have the same content in text and HTML in the mail of ${type}, with a link`, () => {
       const { text, html } = mailOf(type);
       expect(text).to.include('Hello Ann,');
       expect(html).to.include('Hello <bdi dir="auto">Ann</bdi>,');
@@ -44,7 +44,7 @@ describe('Templates', () => {
   }
 
   for (const type of ['security.verify_email', 'security.reset_password'] as const) {
-    it(`say ${type} by mail alone, with the whole link, and until when it works`, () => {
+    it(`describe ${type} by mail only, with the complete link and its expiry`, () => {
       const link = 'https://taskwire.example/oidc/account/verify?token=twl_x&y';
       const template = definitions[type];
       const mail = template.linkMail?.({ email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z' });
@@ -57,12 +57,12 @@ describe('Templates', () => {
     });
   }
 
-  it('do not send a mail to welcome somebody: the one mail of a new account verifies its address', () => {
+  it('include no welcome mail: the only mail for a new account verifies its address', () => {
     expect(definitions['user.welcome'].mail ?? definitions['user.welcome'].linkMail).to.equal(undefined);
   });
 
   for (const type of ['security.confirm_email', 'security.email_changed'] as const) {
-    it(`say ${type} to an address that may be a stranger's, so without a word that a user wrote`, () => {
+    it(`contain no user-written text in ${type}, whose address may be a stranger's`, () => {
       const link = 'https://taskwire.example/oidc/account/confirm_email?token=twl_x';
       const requested = { at: '2026-11-20T20:15:42.123456Z', by: 'account_holder', network: null, browser: 'Firefox' };
       const given = { email: 'a@b.test', link, expiresAt: '2026-11-21T20:15:42.123456Z', requested };
@@ -72,7 +72,7 @@ describe('Templates', () => {
       for (const said of [text, html]) expect(said).not.to.include('Ann').and.not.to.include('Mia');
     });
   }
-  it('tell former owners of an account who deleted it, and until when it can be restored', () => {
+  it('name the actor of a deletion, and the time until which the account can be restored', () => {
     const { text } = mailOf('security.account_deleted');
     expect(text).to.include('Mia deleted your Taskwire account.').and.include('until 2026-11-27 20:15 UTC');
     expect(mailOf('security.account_deleted', { isOwnAct: true }).text).to.include(
@@ -83,7 +83,7 @@ describe('Templates', () => {
     expect(definitions['security.account_deleted'].inApp).to.equal(undefined);
   });
 
-  it('tell admins who made whom an administrator, also when they did it themselves, or nobody who was logged in', () => {
+  it('name a new administrator and the actor: another admin, the reader, or the command line', () => {
     const { text } = mailOf('security.admin_added');
     expect(text).to.include('Mia made Eve an administrator.');
     const own = mailOf('security.admin_added', { isOwnAct: true });
@@ -92,32 +92,32 @@ describe('Templates', () => {
     expect(operators.text).to.include('An operator, on the command line, made Eve an administrator.');
   });
 
-  it('tell people which role they have now, and who gave it to them', () => {
+  it('name the new role of a user, and the actor', () => {
     expect(mailOf('security.role_changed').text).to.include('Mia changed your role in Taskwire to manager.');
     const own = mailOf('security.role_changed', { isOwnAct: true, role: 'member' });
     expect(own.text).to.include('You changed your own role in Taskwire to member.');
   });
 
-  it('tell people whose account was restored how to get a password', () => {
+  it('explain how to get a password after a restoration', () => {
     const { text } = mailOf('security.account_restored');
     expect(text).to.include('Mia restored your Taskwire account').and.include('/app/oidc/account/forgot');
   });
 
-  it('do not send a mail when a task is started', () => {
+  it('include no mail for a started task', () => {
     expect(definitions['task.started'].mail).to.equal(undefined);
   });
 
-  it('name Taskwire as the one who did what no person did', () => {
+  it('name Taskwire as the actor of changes by the system', () => {
     expect(mailOf('task.unassigned', { actor: null }).text).to.include('Taskwire took “Paint the fence” from you');
   });
 
-  it('link to the task, and not to one that was deleted', () => {
+  it('link to the task, but not to a deleted one', () => {
     expect(mailOf('task.assigned').text).to.include('https://taskwire.example/app/tasks/t1');
     const deleted = mailOf('task.cancelled', { task: { id: 't1', title: 'Paint', isDeleted: true } });
     expect(deleted.text).to.include('“Paint”').and.not.to.include('/tasks/t1');
   });
 
-  it('never make HTML or a second header line of what people wrote', () => {
+  it('never turn user-written text into HTML or a second header line', () => {
     const hostile = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.constantFrom(

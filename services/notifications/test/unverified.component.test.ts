@@ -16,7 +16,7 @@ describe('Unverified accounts at Notifications', () => {
   }
   const refused = operations.map(() => [403, 'email_not_verified']);
 
-  it('reach nothing, in the directory or before they have arrived there, whatever their role', async () => {
+  it('have no access, whether the directory has them or not, whatever their role', async () => {
     expect(operations).to.have.length.above(3);
     for (const role of ['member', 'admin'] as const) {
       const user = Object.assign(o.around.others.addUser('Eve', role), { emailVerified: false });
@@ -27,7 +27,7 @@ describe('Unverified accounts at Notifications', () => {
     }
   });
 
-  it('reach their notifications once they are verified, with the same token', async () => {
+  it('have access to their notifications once they are verified, with the same token', async () => {
     const user = Object.assign(o.around.others.addUser('Eve'), { emailVerified: false });
     const token = await o.around.others.userToken(user, { emailVerified: false });
     await o.service.parts.directory.readThrough(user.id);

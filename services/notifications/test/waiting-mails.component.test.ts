@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { eventually, serviceHarness } from './support/service-harness.ts';
 
-describe('What happens to a task while its mail waits', () => {
+describe('Changes of a task while its mail waits', () => {
   const o = serviceHarness();
   const { fact, assigned, mailed, mailsTo } = o;
 
@@ -13,7 +13,7 @@ describe('What happens to a task while its mail waits', () => {
       [o.ann.id],
     );
 
-  /** Ann is assigned the task, and her mail is deferred by the server. */
+  /** Assigns the task to Ann. The server defers her mail. */
   async function deferred(): Promise<void> {
     o.task.assigneeId = o.ann.id;
     let tries = 0;
@@ -26,14 +26,14 @@ describe('What happens to a task while its mail waits', () => {
     await eventually(async () => tries > 0 && (await deliveries())[0]?.last_error?.includes('greylisted') === true);
   }
 
-  /** The server takes mails from now on, and the time until the next attempt has passed. */
+  /** Makes the server accept mails, and the deferred mail due. */
   async function retried(): Promise<void> {
     o.mail.answer(() => undefined);
     await o.rows(`UPDATE deliveries SET next_attempt_at = now() WHERE state = 'pending' AND last_error IS NOT NULL`);
     await eventually(async () => (await deliveries()).every(({ state }) => state === 'sent' || state === 'skipped'));
   }
 
-  it('keeps it back when the task was deleted', async () => {
+  it('withhold the mail after a deletion of the task', async () => {
     await deferred();
     o.around.others.tasks.set(o.task.id, 'deleted');
     await retried();
@@ -43,7 +43,7 @@ describe('What happens to a task while its mail waits', () => {
     expect(mailsTo(o.ann)).to.deep.equal([]);
   });
 
-  it('keeps it back when somebody else has the task, before the event of that has come', async () => {
+  it('withhold the mail after a reassignment, even before its event arrives', async () => {
     await deferred();
     Object.assign(o.task, { assigneeId: o.ben.id, version: 2 });
     await retried();
@@ -52,14 +52,14 @@ describe('What happens to a task while its mail waits', () => {
     ]);
   });
 
-  it('gives it the title that the task was given', async () => {
+  it('update the title in the mail', async () => {
     await deferred();
     Object.assign(o.task, { title: 'Paint the gate', version: 2 });
     await retried();
     expect((await mailed(({ to }) => to.includes(o.ann.email))).subject).to.equal('Assigned to you: “Paint the gate”');
   });
 
-  it('sends it while Tasks is down, by what was known of the task', async () => {
+  it('do not delay the mail while Tasks is down: the last known state decides', async () => {
     await deferred();
     o.around.others.down.add('tasks');
     await retried();
@@ -69,10 +69,10 @@ describe('What happens to a task while its mail waits', () => {
        JOIN notifications n ON n.id = notification_id WHERE channel = 'email' AND user_id = $1 AND outcome = 'sent'`,
       [o.ann.id],
     );
-    expect(attempt?.detail).to.include('decided by what was known of the task');
+    expect(attempt?.detail).to.include('decided by the last known state of the task');
   });
 
-  it('puts the mail about what happened last in its place', async () => {
+  it('replace the mail with the one about the latest event', async () => {
     await deferred();
     Object.assign(o.task, { assigneeId: o.ben.id, version: 2 });
     await o.around.publish('tasks.task.unassigned', { ...fact(o.mia), unassigned_from: o.ann.id });

@@ -25,15 +25,15 @@ export type AttemptResult =
   | { kind: 'retry'; detail: string; afterMs?: number | undefined }
   /** The channel itself is unavailable at the moment; nothing can be sent. */
   | { kind: 'channel_unavailable'; detail: string }
-  /** Handed over without a response: it may or may not have arrived. */
+  /** Handed off without a response: it may or may not have arrived. */
   | { kind: 'unknown'; detail: string };
 
 /** The interface that the loop passes to an attempt. */
 export type Handoff = {
   /**
    * Commits the state `sending`. Must be awaited after every step that can fail without side effects, and before the
-   * first step after which the other side may have the message. Rejects when the attempt has lost its claim; then
-   * nothing may be handed over.
+   * first step after which the other side may have the message. Rejects when the attempt has lost its lease; then
+   * nothing may be handed off.
    */
   begin(): Promise<void>;
   /** Aborted when the process stops or the attempt times out, but only until the handoff begins. */

@@ -61,10 +61,10 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
   const { logger } = telemetry;
   const steadiness = createSteadiness(lease.ms);
   const held = new Set<ClaimedDelivery>();
-  let away = false;
+  let isUnavailable = false;
 
   async function round(stopping: AbortSignal): Promise<Progress> {
-    const limit = away ? 1 : concurrency;
+    const limit = isUnavailable ? 1 : concurrency;
     const claimed = await steadiness.during(async () => {
       if (steadiness.isSteady()) await markLost();
       return await log.claim(channel.name, limit, lease.ms);
@@ -79,8 +79,8 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     const tried = ends.flatMap((end) =>
       end.status === 'fulfilled' && end.value.kind !== 'skipped' ? [end.value.kind] : [],
     );
-    if (tried.length > 0) away = tried.includes('channel_unavailable');
-    if (tried.includes('channel_unavailable')) throw new Error(`${channel.name} is away`);
+    if (tried.length > 0) isUnavailable = tried.includes('channel_unavailable');
+    if (tried.includes('channel_unavailable')) throw new Error(`${channel.name} is unavailable`);
     return claimed.length === limit ? 'more' : 'idle';
   }
 
@@ -134,8 +134,11 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
       checked.kind === 'obsolete'
         ? { kind: 'skipped', detail: checked.reason }
         : await channel.deliver({ ...claimed, templateData: checked.templateData }, handoff);
-    if (checked.doubt === null) return result;
-    return { ...result, detail: `${result.detail} (decided by what was known of the task: ${checked.doubt})` };
+    if (checked.uncertainty === null) return result;
+    return {
+      ...result,
+      detail: `${result.detail} (decided by the last known state of the task: ${checked.uncertainty})`,
+    };
   }
 
   async function recordWithRetries(claimed: ClaimedDelivery, recorded: RecordedAttempt): Promise<boolean> {
@@ -144,7 +147,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
         return await log.record(claimed, recorded);
       } catch (error) {
         if (tries === recordTries) throw error;
-        logger.warn('an attempt cannot be recorded, will try again', {
+        logger.warn('could not record an attempt, will retry', {
           delivery_id: claimed.id,
           error: errorText(error),
         });
@@ -154,7 +157,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
   }
 
   const name = `${channel.name} delivery`;
-  /** Renews the claims of this round for as long as it runs. */
+  /** Renews the leases of this round for as long as it runs. */
   async function beating<T>(work: () => Promise<T>): Promise<T> {
     const renew = async (): Promise<void> => void (held.size > 0 && (await log.renew([...held], lease.ms)));
     const heartbeat = startHeartbeat({ name, renew, logger });

@@ -6,7 +6,7 @@ export const superseded = 'superseded by a later notification about the same tas
 
 /** A delivery that this process has claimed. */
 export type ClaimedDelivery = Delivery & {
-  /** Fences the writes of this attempt: a write without the current claim has no effect. */
+  /** Fences the writes of this attempt: a write without the current lease has no effect. */
   leaseId: string;
   /** When the delivery was created, in milliseconds since the epoch. */
   createdAt: number;
@@ -25,21 +25,21 @@ export type RecordedAttempt = {
   nextAttemptInMs: number | null;
 };
 
-/** The store of deliveries and the log of their attempts. Every write is fenced by the claim. */
+/** The store of deliveries and the log of their attempts. Every write is fenced by the lease. */
 export type DeliveryLog = {
   /**
    * Claims up to `limit` due deliveries for `leaseMs`, oldest first. Each claim starts a new attempt and excludes other
    * workers. Skips a delivery about a task while another one to the same user about the same task is being sent.
    */
   claim(channel: string, limit: number, leaseMs: number): Promise<ClaimedDelivery[]>;
-  /** Renews claims for another `leaseMs`, also while the deliveries are being sent. Lost claims stay lost. */
+  /** Renews leases for another `leaseMs`, also while the deliveries are being sent. Lost leases stay lost. */
   renew(claimed: readonly ClaimedDelivery[], leaseMs: number): Promise<void>;
   /**
-   * Commits the state `sending`; a lease that expires in this state counts as unknown. Returns false if the claim was
+   * Commits the state `sending`; a lease that expires in this state counts as unknown. Returns false if the lease was
    * lost.
    */
   beginSending(claimed: ClaimedDelivery, leaseMs: number): Promise<boolean>;
-  /** Returns false if the claim was lost. */
+  /** Returns false if the lease was lost. */
   record(claimed: ClaimedDelivery, recorded: RecordedAttempt): Promise<boolean>;
   /**
    * Marks deliveries whose process died while sending them as `unknown`. With the policy `resend_once` they become due

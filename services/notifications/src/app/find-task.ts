@@ -1,4 +1,4 @@
-import type { FindTask, FindTaskNow, TaskAnswer, TaskNow, Unavailable } from './ports.ts';
+import type { FindTask, FindTaskNow, TaskLookup, TaskNow, Unavailable } from './ports.ts';
 
 /** A task as Tasks returns it. */
 export type FetchedTask = {
@@ -18,11 +18,11 @@ export type FetchTask = (
 
 export type TaskCache = {
   /** Returns the cached state, unless it may lack a change that happened up to `asOf`. */
-  read(id: string, asOf: string): Promise<TaskAnswer | undefined>;
+  read(id: string, asOf: string): Promise<TaskLookup | undefined>;
   /** Stores a state that was fetched after `asOf`, unless a newer one is cached. */
   store(task: FetchedTask, asOf: string): Promise<void>;
   /** Marks the task as deleted at `asOf`. Returns what was known about it. */
-  storeDeleted(id: string, asOf: string): Promise<TaskAnswer>;
+  storeDeleted(id: string, asOf: string): Promise<TaskLookup>;
   /** The last known state and its age in milliseconds; undefined when the state of the task is unknown. */
   readLast(id: string): Promise<{ now: TaskNow; ageMs: number } | undefined>;
 };
@@ -36,17 +36,17 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
   return async (id, asOf, signal) => {
     const cached = await cache.read(id, asOf);
     if (cached !== undefined) return cached;
-    const answer = await fetchTask(id, signal);
-    switch (answer.kind) {
+    const response = await fetchTask(id, signal);
+    switch (response.kind) {
       case 'ok':
-        await cache.store(answer.value, asOf);
-        return { kind: 'task', id, title: answer.value.title, creatorId: answer.value.creatorId };
+        await cache.store(response.value, asOf);
+        return { kind: 'task', id, title: response.value.title, creatorId: response.value.creatorId };
       case 'gone':
         return await cache.storeDeleted(id, asOf);
       case 'not_found':
         return { kind: 'not_found' };
       case 'unavailable':
-        return answer;
+        return response;
     }
   };
 }
@@ -59,23 +59,23 @@ export function findTask({ cache, fetchTask }: { cache: TaskCache; fetchTask: Fe
 export function findTaskNow({ cache, fetchTask }: { cache: TaskCache; fetchTask: FetchTask }): FindTaskNow {
   return async (id, { recentMs, signal }) => {
     const last = await cache.readLast(id);
-    if (last !== undefined && last.ageMs < recentMs) return { now: last.now, doubt: null };
-    const answer = await fetchTask(id, signal);
-    switch (answer.kind) {
+    if (last !== undefined && last.ageMs < recentMs) return { now: last.now, uncertainty: null };
+    const response = await fetchTask(id, signal);
+    switch (response.kind) {
       case 'ok': {
-        const { value } = answer;
+        const { value } = response;
         await cache.store(value, value.updatedAt);
         const { title, state, assigneeId } = value;
-        return { now: { kind: 'task', title, state, assigneeId }, doubt: null };
+        return { now: { kind: 'task', title, state, assigneeId }, uncertainty: null };
       }
       // Not cached: the response doesn't include the time of deletion, and a tombstone dated too late would hide a
       // later restoration.
       case 'gone':
-        return { now: { kind: 'deleted', title: last?.now.title ?? null }, doubt: null };
+        return { now: { kind: 'deleted', title: last?.now.title ?? null }, uncertainty: null };
       case 'not_found':
-        return { now: last?.now, doubt: 'Tasks does not know the task' };
+        return { now: last?.now, uncertainty: 'Tasks does not know the task' };
       case 'unavailable':
-        return { now: last?.now, doubt: answer.detail };
+        return { now: last?.now, uncertainty: response.detail };
     }
   };
 }

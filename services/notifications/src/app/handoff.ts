@@ -26,9 +26,9 @@ export function openHandoff(
     signal: controller.signal,
     async begin() {
       close();
-      if (controller.signal.aborted) throw new Error('it was too late to hand it over');
+      if (controller.signal.aborted) throw new Error('it was too late for the handoff');
       if (!(await commitSending()))
-        throw new Error('the claim was lost: another worker has it, or a later notification took its place');
+        throw new Error('the lease was lost: another worker has it, or a later notification took its place');
       begun = true;
     },
     begun: () => begun,

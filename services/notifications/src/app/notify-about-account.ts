@@ -18,27 +18,27 @@ export type AboutAccount = { userId: string; type: NotificationType } & AccountD
 export function notifyAboutAccount({ findUser, findAccountHolder, buildNotification }: Needs) {
   return async (about: AboutAccount, eventId: string): Promise<Plan> => {
     const { userId, type } = about;
-    const person = await findAccountHolder(userId, about.deletedAt);
-    switch (person.kind) {
+    const user = await findAccountHolder(userId, about.deletedAt);
+    switch (user.kind) {
       case 'unavailable':
-        return later(person);
+        return retryLater(user);
       case 'not_found':
         return { kind: 'impossible', reason: `Auth does not know the user ${userId}` };
       case 'deleted':
-        if (!reachesDeletedUsers(type) || person.email === '') return { kind: 'notify', notifications: [] };
-        if (person.name === null || person.email === null) {
+        if (!reachesDeletedUsers(type) || user.email === '') return { kind: 'notify', notifications: [] };
+        if (user.name === null || user.email === null) {
           return { kind: 'retry_later', reason: 'the name of the deleted user is not known yet' };
         }
-        return await plan(about, person.name, eventId);
+        return await plan(about, user.name, eventId);
       case 'user':
-        return await plan(about, person.name, eventId);
+        return await plan(about, user.name, eventId);
     }
   };
 
   async function plan(about: AboutAccount, recipient: string, eventId: string): Promise<Plan> {
     const { userId, type, actorId, subjectId, linkId, role, restorableUntil } = about;
     const subject = subjectId === undefined ? undefined : await nameOf(subjectId);
-    if (typeof subject === 'object') return later(subject);
+    if (typeof subject === 'object') return retryLater(subject);
     const templateData: TemplateData = {
       task: null,
       actor: typeof actorId === 'string' ? await actorName(actorId) : null,
@@ -57,9 +57,9 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
   }
 
   async function nameOf(id: string): Promise<string | Unavailable> {
-    const person = await findUser(id);
-    if (person.kind === 'unavailable') return person;
-    return (person.kind === 'not_found' ? null : person.name) ?? 'A user who was deleted';
+    const user = await findUser(id);
+    if (user.kind === 'unavailable') return user;
+    return (user.kind === 'not_found' ? null : user.name) ?? 'A user who was deleted';
   }
 
   /** The actor's name is optional: don't delay the notification when Auth is unavailable. */
@@ -69,6 +69,6 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
   }
 }
 
-function later({ detail, retryAfterMs }: Unavailable): Plan {
+function retryLater({ detail, retryAfterMs }: Unavailable): Plan {
   return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
 }

@@ -21,7 +21,7 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
     if (notifiesNoOne) return { kind: 'notify', notifications: [] };
 
     const task = await findTask(event.task_uuid, event.timestamp, signal);
-    if (task.kind === 'unavailable') return later(task);
+    if (task.kind === 'unavailable') return retryLater(task);
     // the event came through Tasks' outbox, so Tasks had the task. A restored backup or a wrong address is not for this
     // service to guess
     if (task.kind === 'not_found')
@@ -33,12 +33,12 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
 
     const recipients: User[] = [];
     for (const id of recipientsOf(notification.audience, event, task.creatorId ?? undefined)) {
-      const person = await findUser(id);
-      if (person.kind === 'unavailable') return later(person);
-      // the event names this user, so they exist: an unknown user must not be treated as "nobody to notify"
-      if (person.kind === 'not_found') return later({ detail: `Auth does not know the recipient ${id} yet` });
+      const user = await findUser(id);
+      if (user.kind === 'unavailable') return retryLater(user);
+      // the event names this user, so they exist: an unknown user must not be treated as no one to notify
+      if (user.kind === 'not_found') return retryLater({ detail: `Auth does not know the recipient ${id} yet` });
       // deleted users are not notified
-      if (person.kind === 'user') recipients.push(person);
+      if (user.kind === 'user') recipients.push(user);
     }
     if (recipients.length === 0) return { kind: 'notify', notifications: [] };
 
@@ -65,11 +65,11 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
 
 /** The actor's name is optional: don't delay the notification when Auth is unavailable. */
 async function nameOf(id: string, findUser: FindUser): Promise<string> {
-  const person = await findUser(id);
-  return person.kind === 'user' ? person.name : 'Somebody';
+  const user = await findUser(id);
+  return user.kind === 'user' ? user.name : 'Someone';
 }
 
-function later({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number | undefined }): Plan {
+function retryLater({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number | undefined }): Plan {
   return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
 }
 

@@ -4,7 +4,7 @@ import type { DeliveryPolicy, TemplateData, NotificationType } from './notificat
 export type Unavailable = { kind: 'unavailable'; detail: string; retryAfterMs?: number | undefined };
 
 /** A task, at least as recent as requested. */
-export type TaskAnswer =
+export type TaskLookup =
   | { kind: 'task'; id: string; title: string; creatorId: string }
   /** Title and creator are null when the task was deleted before this service first saw it. */
   | { kind: 'deleted'; id: string; title: string | null; creatorId: string | null }
@@ -12,7 +12,7 @@ export type TaskAnswer =
   | Unavailable;
 
 /** Finds a task, including all its changes up to `asOf` (ISO 8601, microseconds). */
-export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promise<TaskAnswer>;
+export type FindTask = (id: string, asOf: string, signal: AbortSignal) => Promise<TaskLookup>;
 
 /** The current state of a task, as needed to decide whether a notification is still worth sending. */
 export type TaskNow =
@@ -25,14 +25,14 @@ export type TaskNow =
   | { kind: 'deleted'; title: string | null };
 
 /**
- * Finds the current state of a task. `doubt` says why the result is uncertain; then `now` is the last known state, or
+ * Finds the current state of a task. `uncertainty` says why the result is uncertain; then `now` is the last known state, or
  * undefined if there is none. `recentMs` is the maximum age of a cached response, in milliseconds; 0 always queries
  * Tasks.
  */
 export type FindTaskNow = (
   id: string,
   asking: { recentMs: number; signal: AbortSignal },
-) => Promise<{ now: TaskNow | undefined; doubt: string | null }>;
+) => Promise<{ now: TaskNow | undefined; uncertainty: string | null }>;
 
 export type User = { kind: 'user'; id: string; name: string; email: string; isEmailVerified: boolean };
 

@@ -4,11 +4,11 @@ import type { FindTaskNow, TaskNow } from './ports.ts';
 import { definitions } from './notifications/definitions.ts';
 
 /**
- * Whether a delivery is still worth sending when its turn comes. `doubt` says why that couldn't be checked; the
+ * Whether a delivery is still worth sending when its turn comes. `uncertainty` says why that couldn't be checked; the
  * decision then relies on the last known state.
  */
 export type Rechecked = ({ kind: 'deliver'; templateData: TemplateData } | { kind: 'obsolete'; reason: string }) & {
-  doubt: string | null;
+  uncertainty: string | null;
 };
 
 export type Recheck = (delivery: Delivery, signal: AbortSignal) => Promise<Rechecked>;
@@ -29,17 +29,17 @@ export function recheck({ findTaskNow }: { findTaskNow: FindTaskNow }): Recheck 
     { type, templateData, userId }: Delivery,
     ...asking: Parameters<FindTaskNow>
   ): Promise<Rechecked> {
-    const { now, doubt } = await findTaskNow(...asking);
-    if (now === undefined) return { kind: 'deliver', templateData, doubt };
+    const { now, uncertainty } = await findTaskNow(...asking);
+    if (now === undefined) return { kind: 'deliver', templateData, uncertainty };
     const reason = obsoleteReason(type, userId, now);
     return reason === undefined
-      ? { kind: 'deliver', templateData: currentData(templateData, now), doubt }
-      : { kind: 'obsolete', reason, doubt };
+      ? { kind: 'deliver', templateData: currentData(templateData, now), uncertainty }
+      : { kind: 'obsolete', reason, uncertainty };
   }
 
   return async (delivery, signal) => {
     const { task } = delivery.templateData;
-    if (task === null) return { kind: 'deliver', templateData: delivery.templateData, doubt: null };
+    if (task === null) return { kind: 'deliver', templateData: delivery.templateData, uncertainty: null };
     if (delivery.attempt === 1) {
       const checked = await check(delivery, task.id, { recentMs, signal });
       if (checked.kind === 'deliver') return checked;

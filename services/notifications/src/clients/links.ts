@@ -24,10 +24,10 @@ const accountLink = z.object({
  */
 export function findLink(auth: ServiceClient): FindLink {
   return async (id, { deliveryId, signal }) => {
-    const answer = await auth.get(`/account_links/${id}`, accountLink, { signal, idempotencyKey: deliveryId });
-    switch (answer.kind) {
+    const response = await auth.get(`/account_links/${id}`, accountLink, { signal, idempotencyKey: deliveryId });
+    switch (response.kind) {
       case 'ok': {
-        const { email, link, expires_at: expiresAt, requested, deleted_unless_verified_by: deleted } = answer.value;
+        const { email, link, expires_at: expiresAt, requested, deleted_unless_verified_by: deleted } = response.value;
         return {
           ...{ kind: 'link', email, link, expiresAt },
           requested,
@@ -35,11 +35,11 @@ export function findLink(auth: ServiceClient): FindLink {
         };
       }
       case 'gone':
-        return { kind: 'ended', reason: answer.detail ?? 'The link does not work any more.' };
+        return { kind: 'ended', reason: response.detail ?? 'The link is no longer valid.' };
       case 'not_found':
         return { kind: 'ended', reason: 'Auth does not know the link.' };
       case 'unavailable':
-        return answer;
+        return response;
     }
   };
 }

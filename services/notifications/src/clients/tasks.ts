@@ -18,8 +18,8 @@ const task = z.object({
 /** Reads a task with Tasks' `GET /tasks/{uuid}`. */
 export function fetchTask(tasks: ServiceClient): FetchTask {
   return async (id, signal) => {
-    const answer = await tasks.get(`/tasks/${id}`, task, { signal });
-    if (answer.kind !== 'ok') return answer;
+    const response = await tasks.get(`/tasks/${id}`, task, { signal });
+    if (response.kind !== 'ok') return response;
     const {
       title,
       state,
@@ -27,7 +27,7 @@ export function fetchTask(tasks: ServiceClient): FetchTask {
       assignee_id: assigneeId,
       version,
       updated_at: updatedAt,
-    } = answer.value;
+    } = response.value;
     return { kind: 'ok', value: { id, title, state, creatorId, assigneeId, version, updatedAt } };
   };
 }

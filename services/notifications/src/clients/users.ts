@@ -6,10 +6,10 @@ export function findUser(directory: UserDirectory): FindUser {
   return async (id) => toUser(id, await directory.readThrough(id));
 }
 
-function toUser(id: string, answer: ReadThrough): Awaited<ReturnType<FindUser>> {
-  if (answer.kind === 'unavailable') return answer;
-  if (answer.kind === 'not_found') return { kind: 'not_found' };
-  const { user } = answer;
+function toUser(id: string, response: ReadThrough): Awaited<ReturnType<FindUser>> {
+  if (response.kind === 'unavailable') return response;
+  if (response.kind === 'not_found') return { kind: 'not_found' };
+  const { user } = response;
   if (user.isDeleted) {
     return { kind: 'deleted', name: user.name, email: user.email, isEmailVerified: user.emailVerified === true };
   }
@@ -23,12 +23,12 @@ function toUser(id: string, answer: ReadThrough): Awaited<ReturnType<FindUser>> 
 export function findAccountHolder(directory: UserDirectory, users: UsersClient): FindAccountHolder {
   return async (id, deletedAt) => {
     const found = deletedAt === undefined ? directory.readThrough(id) : directory.readFormer(id, deletedAt);
-    const held = toUser(id, await found);
-    if (held.kind !== 'deleted') return held;
-    const answer = await users.getUser(id);
-    if (answer.kind === 'unavailable') return answer;
-    if (answer.kind !== 'ok') return held;
-    const { name, email, email_verified: isEmailVerified } = answer.value;
+    const known = toUser(id, await found);
+    if (known.kind !== 'deleted') return known;
+    const response = await users.getUser(id);
+    if (response.kind === 'unavailable') return response;
+    if (response.kind !== 'ok') return known;
+    const { name, email, email_verified: isEmailVerified } = response.value;
     return { kind: 'user', id, name, email, isEmailVerified };
   };
 }

@@ -9,7 +9,7 @@ const laterExists = `
 // Sends one delivery at a time per user and task: the few rows being sent identify the few that have to wait. Planning
 // a later delivery has marked earlier waiting ones as `skipped` (notifications.ts). The exception is one that was being
 // sent at that moment and has to be retried: it is found to be superseded here.
-// An attempt that never ended belongs to a process that died, or lost its claim, before it handed anything over. It is
+// An attempt that never ended belongs to a process that died, or lost its lease, before the handoff. It is
 // safe to retry.
 // The condition uses `now()` because an index can't serve the volatile `clock_timestamp()`. Arrays and a limit in the
 // text replace joins and a parameter: a plan for any limit expects a tenth of all due rows and reads whole tables for
@@ -37,7 +37,7 @@ const claim = (limit: number) => `
     RETURNING d.*
   ), abandoned AS (
     UPDATE delivery_attempts a
-    SET ended_at = clock_timestamp(), outcome = 'abandoned', detail = 'the process ended before anything was handed over'
+    SET ended_at = clock_timestamp(), outcome = 'abandoned', detail = 'the process ended before the handoff'
     FROM taken WHERE a.delivery_id = taken.id AND a.ended_at IS NULL
   ), logged AS (
     INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
@@ -134,7 +134,7 @@ export function deliveryLog(db: Queryable): DeliveryLog {
       return (await query(db, { name: 'deliveries.record_attempt', text: record, values })).length > 0;
     },
     async markLost(channel, resendAfterMs) {
-      const detail = 'the process ended between the handoff and the answer';
+      const detail = 'the process ended between the handoff and the response';
       return (await query(db, markLost, [channel, resendAfterMs, detail])).length;
     },
   };

@@ -1,6 +1,6 @@
 import { query, type Queryable } from '@taskwire/postgres';
 import type { TaskCache } from '../app/find-task.ts';
-import type { TaskAnswer, TaskNow } from '../app/ports.ts';
+import type { TaskLookup, TaskNow } from '../app/ports.ts';
 
 type Row = { title: string | null; creator_id: string | null; is_deleted: boolean };
 
@@ -58,7 +58,7 @@ export function taskCache(db: Queryable): TaskCache {
   return {
     async read(id, asOf) {
       const [row] = await query<Row>(db, { name: 'task_cache.read_fresh', text: readFresh, values: [id, asOf] });
-      return row && toAnswer(id, row);
+      return row && toLookup(id, row);
     },
     async store(task, asOf) {
       const { id, title, creatorId, version, updatedAt, state, assigneeId } = task;
@@ -78,7 +78,7 @@ export function taskCache(db: Queryable): TaskCache {
   };
 }
 
-function toAnswer(id: string, { title, creator_id: creatorId, is_deleted: isDeleted }: Row): TaskAnswer {
+function toLookup(id: string, { title, creator_id: creatorId, is_deleted: isDeleted }: Row): TaskLookup {
   return isDeleted || title === null || creatorId === null
     ? { kind: 'deleted', id, title, creatorId }
     : { kind: 'task', id, title, creatorId };

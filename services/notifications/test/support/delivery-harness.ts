@@ -27,7 +27,7 @@ const generous: MailBudgetSettings = {
   windowMs: 3_600_000,
 };
 
-const unknownTask: FindTaskNow = async () => ({ now: undefined, doubt: null });
+const unknownTask: FindTaskNow = async () => ({ now: undefined, uncertainty: null });
 
 /** A link as Auth returns it. */
 export const openLink = {
@@ -49,8 +49,8 @@ export type DeliveryHarness = {
   /** An SMTP server that behaves correctly. */
   readonly mail: TestMail;
   /** The user whom the directory returns for every id; Ann at the start of each test. */
-  person: Awaited<ReturnType<FindUser>>;
-  /** The current state of every task; unknown, without doubt, at the start of each test. */
+  user: Awaited<ReturnType<FindUser>>;
+  /** The current state of every task; unknown, and certain, at the start of each test. */
   taskNow: FindTaskNow;
   /** Auth's response to a request for a link; an open link at the start of each test. */
   link: (id: string, deliveryId: string) => ReturnType<FindLink>;
@@ -85,16 +85,16 @@ export function deliveryHarness(): DeliveryHarness {
   });
   beforeEach(async () => {
     smtp = await scriptedSmtp();
-    room.link = async () => openLink;
-    room.taskNow = unknownTask;
-    room.person = {
+    harness.link = async () => openLink;
+    harness.taskNow = unknownTask;
+    harness.user = {
       kind: 'user',
       id: randomUUIDv7(),
       name: 'Ann',
       email: 'ann@taskwire.test',
       isEmailVerified: true,
     };
-    room.budgets = generous;
+    harness.budgets = generous;
     await query(database.db.pool, 'TRUNCATE notifications CASCADE');
   });
   afterEach(async () => {
@@ -107,17 +107,17 @@ export function deliveryHarness(): DeliveryHarness {
       smtpUrl,
       from: 'Taskwire <no-reply@taskwire.test>',
       publicUrl: 'http://localhost:8080',
-      findUser: async () => room.person,
-      findAccountHolder: async () => room.person,
-      findLink: async (id, { deliveryId }) => await room.link(id, deliveryId),
-      budget: mailBudget(database.db, room.budgets),
+      findUser: async () => harness.user,
+      findAccountHolder: async () => harness.user,
+      findLink: async (id, { deliveryId }) => await harness.link(id, deliveryId),
+      budget: mailBudget(database.db, harness.budgets),
       connections: 3,
     });
     closing.push(channel.close);
     return channel;
   }
 
-  const room: DeliveryHarness = {
+  const harness: DeliveryHarness = {
     get database() {
       return database;
     },
@@ -130,16 +130,16 @@ export function deliveryHarness(): DeliveryHarness {
     get mail() {
       return mail;
     },
-    person: { kind: 'deleted', name: null, email: null, isEmailVerified: false },
+    user: { kind: 'deleted', name: null, email: null, isEmailVerified: false },
     link: async () => openLink,
     taskNow: unknownTask,
     budgets: generous,
     buildNotification: (about) => notificationBuilder(contentInApp, [inApp, channelAt('smtp://127.0.0.1:1')])(about),
     loopAt: (smtpUrl) =>
       deliveryLoop({
-        log: room.log,
+        log: harness.log,
         channel: channelAt(smtpUrl),
-        recheck: recheck({ findTaskNow: async (id, asking) => await room.taskNow(id, asking) }),
+        recheck: recheck({ findTaskNow: async (id, asking) => await harness.taskNow(id, asking) }),
         concurrency: 3,
         intervalMs: 60_000,
         telemetry: { logger, ended: () => undefined },
@@ -149,7 +149,7 @@ export function deliveryHarness(): DeliveryHarness {
       const { taskId = randomUUIDv7(), happenedAt = null } = about;
       const task = { id: taskId, title, isDeleted: false };
       const templateData = { task, actor: 'Mia', recipient: 'Ann', linkId: randomUUIDv7() };
-      const notification = room.buildNotification({ eventId, userId, type, actorId, happenedAt, templateData });
+      const notification = harness.buildNotification({ eventId, userId, type, actorId, happenedAt, templateData });
       await database.db.transaction(async (tx) => await writeNotifications(tx, [notification]));
       const rows = await query<{ id: string }>(database.db.pool, 'SELECT id FROM notifications WHERE event_id = $1', [
         eventId,
@@ -180,5 +180,5 @@ export function deliveryHarness(): DeliveryHarness {
       );
     },
   };
-  return room;
+  return harness;
 }

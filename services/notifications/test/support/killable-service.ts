@@ -30,7 +30,7 @@ export function useKillableService() {
     await smtp.stop();
   });
 
-  /** A process of its own, as in production. */
+  /** A separate process, as in production. */
   function start(): void {
     running = spawn(process.execPath, [main], {
       stdio: 'ignore',
@@ -78,7 +78,7 @@ export function useKillableService() {
        FROM notifications n JOIN deliveries d ON d.notification_id = n.id AND d.channel = 'email' WHERE n.user_id = $1`,
       [userId],
     );
-  /** The time that a claim lasts is over. */
+  /** Lets all leases expire. */
   const passTime = async () =>
     await query(
       around.database.db.pool,

@@ -17,7 +17,7 @@ export type PactHarness = {
   /** Adds a task to Tasks. */
   knowTask(task: FakeTask): void;
   /** The types of a user's notifications, newest first. */
-  told(userId: string): Promise<string[]>;
+  typesOf(userId: string): Promise<string[]>;
   /** Whether a mail of this type is planned for a user; null for a recipient without an account. */
   mailed(userId: string | null, type: string): Promise<boolean>;
   stop(): Promise<void>;
@@ -46,7 +46,7 @@ export async function startPactHarness(): Promise<PactHarness> {
       if (user !== undefined) user.isDeleted = true;
     },
     knowTask: (task) => void around.others.tasks.set(task.id, task),
-    async told(userId) {
+    async typesOf(userId) {
       const token = await around.others.userToken({ id: userId, role: 'member' });
       const { body } = await service.call('GET', '/api/v1/notifications', { token });
       return (body as { data: { type: string }[] }).data.map(({ type }) => type);

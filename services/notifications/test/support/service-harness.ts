@@ -10,7 +10,7 @@ const list = notificationsRoutes.listNotifications.responses[200];
 /** The maximum time for any step on a busy machine. */
 const patience = { timeoutMs: 20_000 };
 
-/** waitFor with the time-out above. */
+/** Waits for a condition, with the time-out above. */
 export const eventually = async <T>(condition: () => T | Promise<T>) => await waitFor(condition, patience);
 
 /** A running service, with new users and a new task of Mia's for each test. */
@@ -27,20 +27,20 @@ export type ServiceHarness = {
   /** Mia assigns the task, to Ann by default. */
   assigned(performer?: FakeUser): EventPayload<'tasks.task.assigned'>;
   /** A user's notifications, newest first. */
-  told(user: FakeUser): Promise<NotificationView[]>;
-  typesTold(user: FakeUser): Promise<string[]>;
+  notificationsOf(user: FakeUser): Promise<NotificationView[]>;
+  typesOf(user: FakeUser): Promise<string[]>;
   /** Waits for the first mail that matches. */
   mailed(matches: (mail: Mail) => boolean): Promise<Mail>;
   mailsTo(user: FakeUser): TestMail['received'];
   /** Resolves once all previously published events of the task have been handled. */
-  settled(): Promise<void>;
+  allHandled(): Promise<void>;
   /** Resolves once these messages have been handled. */
   handled(messageIds: string[]): Promise<void>;
   /** Returns the rows of a query on the service's database. */
   rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
 };
 
-/** Sets up the serviceHarness for the tests of the enclosing describe. */
+/** Starts the service for the tests of the enclosing describe. */
 export function serviceHarness(): ServiceHarness {
   let around: Surroundings;
   let service: RunningService;
@@ -62,14 +62,14 @@ export function serviceHarness(): ServiceHarness {
     mia = around.others.addUser('Mia', 'manager');
     ann = around.others.addUser('Ann');
     ben = around.others.addUser('Ben');
-    room.task = around.others.addTask(mia, 'Paint the fence');
+    harness.task = around.others.addTask(mia, 'Paint the fence');
   });
   afterEach(() => {
     around.others.down.clear();
     mail.answer(() => undefined);
   });
 
-  const room: ServiceHarness = {
+  const harness: ServiceHarness = {
     get around() {
       return around;
     },
@@ -91,30 +91,30 @@ export function serviceHarness(): ServiceHarness {
     // recreated before each test
     task: { id: '', title: '', creatorId: '', version: 0, updatedAt: '' },
     fact: (actor) => ({
-      task_uuid: room.task.id,
+      task_uuid: harness.task.id,
       timestamp: new Date((clock += 10)).toISOString(),
       actor: actor?.id ?? null,
     }),
-    assigned: (performer = room.ann) => ({ ...room.fact(room.mia), assigned_to: performer.id }),
-    async told(user) {
+    assigned: (performer = harness.ann) => ({ ...harness.fact(harness.mia), assigned_to: performer.id }),
+    async notificationsOf(user) {
       const token = await around.others.userToken(user);
       const { body } = await service.call('GET', '/api/v1/notifications', { token });
       return list.parse(body).data;
     },
-    typesTold: async (user) => (await room.told(user)).map(({ type }) => type),
+    typesOf: async (user) => (await harness.notificationsOf(user)).map(({ type }) => type),
     mailed: async (matches) => await mail.waitFor(matches, patience),
     mailsTo: (user) => mail.received.filter(({ to }) => to.includes(user.email)),
-    async settled() {
+    async allHandled() {
       const marker = around.others.addUser('Marker');
-      await around.publish('tasks.task.unassigned', { ...room.fact(room.mia), unassigned_from: marker.id });
-      await eventually(async () => (await room.typesTold(marker)).length === 1);
+      await around.publish('tasks.task.unassigned', { ...harness.fact(harness.mia), unassigned_from: marker.id });
+      await eventually(async () => (await harness.typesOf(marker)).length === 1);
     },
     async handled(messageIds) {
       const text = `SELECT 1 FROM inbox WHERE message_id = ANY ($1) AND handler IN ('tell', 'welcome')`;
-      await eventually(async () => (await room.rows(text, [messageIds])).length === messageIds.length);
+      await eventually(async () => (await harness.rows(text, [messageIds])).length === messageIds.length);
     },
     rows: async <R extends object>(text: string, values: unknown[] = []) =>
       await query<R>(around.database.db.pool, text, values),
   };
-  return room;
+  return harness;
 }

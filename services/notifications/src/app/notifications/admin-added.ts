@@ -22,5 +22,5 @@ export const adminAdded = defineAccountNotification({
 });
 
 function addition(input: TemplateInput): Phrase {
-  return say`${accountActorIn(input)} made ${input.subject ?? 'somebody'} an administrator.`;
+  return say`${accountActorIn(input)} made ${input.subject ?? 'someone'} an administrator.`;
 }

@@ -13,7 +13,7 @@ export const confirmEmail = defineAccountNotification({
   linkMail: ({ link, expiresAt, requested }) => ({
     subject: 'Confirm your new e-mail address',
     paragraphs: [
-      `${requested?.by === 'admin' ? 'An admin' : 'Somebody with a Taskwire account'} asked${requestInWords(requested)} to make this the e-mail address of the account.`,
+      `${requested?.by === 'admin' ? 'An admin' : 'Someone with a Taskwire account'} asked${requestInWords(requested)} to make this the e-mail address of the account.`,
       `If you expected this, confirm the address on the page below. The link works once, until ${timeInWords(expiresAt)}. Otherwise, ignore this e-mail: the account keeps its old address.`,
     ],
     link: { label: 'Confirm the address', href: link },

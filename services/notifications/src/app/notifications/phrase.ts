@@ -16,17 +16,17 @@ export function say(words: TemplateStringsArray, ...inserted: readonly Phrase[])
   return words.flatMap((word, i) => [word, inserted[i] ?? '']);
 }
 
-/** Converts a phrase to a string: `written` renders the user-written parts, and `words` the rest. */
+/** Converts a phrase to a string: `userWritten` renders the user-written parts, and `literal` the rest. */
 export function render(
   phrase: Phrase,
-  { words, written: people }: { words: (text: string) => string; written: (text: string) => string },
+  { literal, userWritten }: { literal: (text: string) => string; userWritten: (text: string) => string },
 ): string {
-  if (typeof phrase === 'string') return words(phrase);
-  if ('written' in phrase) return people(phrase.written);
-  return phrase.map((part) => render(part, { words, written: people })).join('');
+  if (typeof phrase === 'string') return literal(phrase);
+  if ('written' in phrase) return userWritten(phrase.written);
+  return phrase.map((part) => render(part, { literal, userWritten })).join('');
 }
 
 /** Returns the phrase with user-written parts unchanged, for clients that treat it as plain text. */
 export function plain(phrase: Phrase): string {
-  return render(phrase, { words: (text) => text, written: (text) => text });
+  return render(phrase, { literal: (text) => text, userWritten: (text) => text });
 }

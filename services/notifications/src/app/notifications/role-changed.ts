@@ -14,7 +14,7 @@ export const roleChanged = defineAccountNotification({
     paragraphs: [
       change(input),
       input.isOwnAct
-        ? 'If this was not you, set a new password now and tell another administrator.'
+        ? 'If this was not you, set a new password now and inform another administrator.'
         : 'If you did not expect this, ask an administrator.',
     ],
     link: { label: 'Open Taskwire', path: '/' },

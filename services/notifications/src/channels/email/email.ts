@@ -25,7 +25,7 @@ export type EmailOptions = {
   connections: number;
 };
 
-/** Short enough to detect an unreachable server well before the claim of the attempt expires. */
+/** Short enough to detect an unreachable server well before the preparation time of an attempt ends. */
 const connectMs = 5_000;
 const greetingMs = 8_000;
 /**
@@ -107,19 +107,19 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   }
 
   async function sendToUser(delivery: Delivery, mail: Mail, handoff: Handoff): Promise<AttemptResult> {
-    const person = await recipientIn(delivery);
-    switch (person.kind) {
+    const user = await recipientIn(delivery);
+    switch (user.kind) {
       case 'user':
-        return await send(delivery, recipientOf(person.email, person), mail, handoff);
+        return await send(delivery, recipientOf(user.email, user), mail, handoff);
       case 'deleted':
         if (!reachesDeletedUsers(delivery.type)) return { kind: 'refused', detail: 'the user was deleted' };
-        if (person.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
-        if (person.email === null) return { kind: 'retry', detail: 'the address of the deleted user is not known yet' };
-        return await send(delivery, formerOwner(person.email, person, delivery), mail, handoff);
+        if (user.email === '') return { kind: 'skipped', detail: 'the address of the user was erased' };
+        if (user.email === null) return { kind: 'retry', detail: 'the address of the deleted user is not known yet' };
+        return await send(delivery, formerOwner(user.email, user, delivery), mail, handoff);
       case 'not_found':
         return { kind: 'refused', detail: 'Auth does not know the user' };
       case 'unavailable':
-        return later(person);
+        return retryLater(user);
     }
   }
 
@@ -133,20 +133,20 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
   async function sendLink(delivery: Delivery, linkMail: LinkMail, handoff: Handoff): Promise<AttemptResult> {
     const { templateData } = delivery;
     if (templateData.linkId === undefined) return { kind: 'refused', detail: 'it does not say which link' };
-    const answer = await options.findLink(templateData.linkId, { deliveryId: delivery.id, signal: handoff.signal });
-    switch (answer.kind) {
+    const response = await options.findLink(templateData.linkId, { deliveryId: delivery.id, signal: handoff.signal });
+    switch (response.kind) {
       case 'link': {
-        const person = await recipientIn(delivery);
-        if (person.kind === 'unavailable') return later(person);
-        const to = recipientOf(answer.email, person);
+        const user = await recipientIn(delivery);
+        if (user.kind === 'unavailable') return retryLater(user);
+        const to = recipientOf(response.email, user);
         // a warning with a link goes to an address that the account has, or had until the change that it warns about
         const isVerified = to.isVerified || warnings.includes(definitions[delivery.type].mailKind);
-        return await send(delivery, { ...to, isVerified }, linkMail(answer), handoff);
+        return await send(delivery, { ...to, isVerified }, linkMail(response), handoff);
       }
       case 'ended':
-        return { kind: 'skipped', detail: answer.reason };
+        return { kind: 'skipped', detail: response.reason };
       case 'unavailable':
-        return later(answer);
+        return retryLater(response);
     }
   }
 
@@ -164,9 +164,9 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
 }
 
 /** A recipient at this address. Only a user who has verified it is named. */
-function recipientOf(address: string, person: User | { kind: 'deleted' } | { kind: 'not_found' }): Recipient {
-  const isTheirs = person.kind === 'user' && person.isEmailVerified && isSameAddress(person.email, address);
-  return isTheirs ? { address, isVerified: true, name: person.name } : { address, isVerified: false };
+function recipientOf(address: string, user: User | { kind: 'deleted' } | { kind: 'not_found' }): Recipient {
+  const isTheirs = user.kind === 'user' && user.isEmailVerified && isSameAddress(user.email, address);
+  return isTheirs ? { address, isVerified: true, name: user.name } : { address, isVerified: false };
 }
 
 /** A deleted user, at the address that they had at deletion. */
@@ -186,7 +186,7 @@ function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string 
     : `over the budget of the user who caused it, which is ${limit} mails`;
 }
 
-function later({ detail, retryAfterMs }: Unavailable): AttemptResult {
+function retryLater({ detail, retryAfterMs }: Unavailable): AttemptResult {
   return { kind: 'retry', detail, afterMs: retryAfterMs };
 }
 

@@ -58,14 +58,14 @@ function under(publicUrl: string, path: string): string {
 const footer = 'Taskwire sent this because it concerns you. Replies to this address are not read.';
 
 function textOf(phrase: Phrase): string {
-  return render(phrase, { words: (text) => text, written: isolated });
+  return render(phrase, { literal: (text) => text, userWritten: isolated });
 }
 
 function htmlOf(phrase: Phrase): string {
   return render(phrase, {
-    words: escapeHtml,
+    literal: escapeHtml,
     // dir as well, for clients that don't know the element
-    written: (text) => `<bdi dir="auto">${escapeHtml(harmless(text))}</bdi>`,
+    userWritten: (text) => `<bdi dir="auto">${escapeHtml(harmless(text))}</bdi>`,
   });
 }
 

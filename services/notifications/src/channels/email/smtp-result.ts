@@ -19,7 +19,7 @@ export function smtpResult(thrown: unknown, { handedOff }: { handedOff: boolean 
   if (responseCode === undefined || responseCode < 400) {
     if (handedOff) return { kind: 'unknown', detail };
     if (aboutTheMessage.includes(code)) return { kind: 'refused', detail };
-    // our own side broke the stream: the claim was lost, or the state couldn't be committed
+    // our own side broke the stream: the lease was lost, or the state couldn't be committed
     return code === 'ESTREAM' ? { kind: 'retry', detail } : { kind: 'channel_unavailable', detail };
   }
   if (responseCode === 421 || !aboutTheMessage.includes(code)) return { kind: 'channel_unavailable', detail };
