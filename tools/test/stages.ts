@@ -53,7 +53,7 @@ export const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.
 export const drillLanes: Lane[] = [
   [
     { name: 'drills', pattern: '*.drill.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes: 20 },
-    { name: 'end to end', pattern: '*.e2e-drill.test.ts', ...onOneSuite, timeoutMinutes: 20 },
+    { name: 'end to end', pattern: '{faults.e2e,*.e2e-drill}.test.ts', ...onOneSuite, timeoutMinutes: 20 },
     {
       name: 'properties',
       pattern: '*.property.*.test.ts',

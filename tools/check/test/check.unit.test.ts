@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { checkCanary } from '../boundaries.ts';
 import { canary } from '../boundary-canary.ts';
 import { packageOrder, violationsOf } from '../boundary-rules.ts';
-import { root, runSteps, type Step } from '../step.ts';
+import { chosenSteps, root, runSteps, type Step } from '../step.ts';
 import { globSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
@@ -56,6 +56,16 @@ describe('the check of import boundaries', () => {
 });
 
 describe('the steps of the check', () => {
+  it('are narrowed to those whose names contain a given word', () => {
+    const step = (name: string): Step => ({ name, faults: () => Promise.resolve([]) });
+    const steps = [step('types'), step('generated contracts'), step('generated schemas of databases')];
+    const names = (words: string[]) => chosenSteps(steps, words).map(({ name }) => name);
+    expect(names([])).to.have.length(3);
+    expect(names(['types'])).to.deep.equal(['types']);
+    expect(names(['generated'])).to.deep.equal(['generated contracts', 'generated schemas of databases']);
+    expect(names(['nothing'])).to.deep.equal([]);
+  });
+
   it('all run, although one of them finds something and one throws', async () => {
     const steps: Step[] = [
       { name: 'finds', faults: () => Promise.resolve(['a fault']) },
