@@ -14,6 +14,7 @@ export { refuseManyParameters } from './body/parameters.ts';
 export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
 export type { IdempotentRequest } from './idempotency.ts';
 export type { ReadinessCheck } from './operations.ts';
+export { listCursors, paged, type Cursors, type PageRequest } from './paging.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';
 export { requestIds, type RequestIds } from './request.ts';
 export { createHttpServer, type HttpServer, type HttpServerOptions, type OwnPath } from './server.ts';

@@ -1,36 +1,20 @@
 import { Gauge } from 'prom-client';
 import type { ClientBase, Pool } from 'pg';
-import { DataSource, type EntitySchema } from 'typeorm';
+import { DataSource } from 'typeorm';
 import type { PostgresDriver } from 'typeorm/driver/postgres/PostgresDriver.js';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createClockCheck } from './clock.ts';
+import type { Entity } from './entity.ts';
+import type { Database, Statement } from './handles.ts';
+import { createList } from './list.ts';
 import { isSharedBetweenTransactions } from './pooler.ts';
-import { observeErrors, query, type Statement, type Tx } from './query.ts';
+import { observeErrors, query } from './query.ts';
 import { pinSession } from './session.ts';
 import { watchSilence } from './silence.ts';
 import { sqlStateOf } from './sql.ts';
-import { runHint, runTransaction, type TransactionOptions } from './transaction.ts';
+import { runHint, runTransaction } from './transaction.ts';
 import { asProblem } from './unavailable.ts';
 import { createWritability } from './writable.ts';
-
-/** One service's database: a TypeORM data source and the pg pool under it, which share their connections. */
-export type Database = {
-  url: string;
-  pool: Pool;
-  orm: DataSource;
-  /**
-   * Runs `work` in one READ COMMITTED transaction, committed if it resolves and rolled back if it rejects. `work` must not make network calls.
-   * @throws Problem `unavailable` if the database is unavailable.
-   */
-  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
-  /** Runs one statement that commits by itself, and then `afterCommit`, as `Tx.afterCommit` does. @throws as `query` does. */
-  run<R extends object>(statement: Statement, afterCommit: () => void): Promise<R[]>;
-  /** Resolves if a test write succeeds. @throws the reason why the database does not accept writes. */
-  checkWritable(): Promise<void>;
-  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as either check does. */
-  checkReady(): Promise<{ warning: string } | undefined>;
-  close(): Promise<void>;
-};
 
 export type DatabaseOptions = {
   url: string;
@@ -38,7 +22,8 @@ export type DatabaseOptions = {
   poolSize: number;
   /** Shown in `pg_stat_activity`. */
   applicationName: string;
-  entities?: EntitySchema[];
+  /** The entities of `list`. */
+  entities?: readonly Entity<object>[];
   telemetry: Telemetry;
 };
 
@@ -65,7 +50,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   const orm = new DataSource({
     type: 'postgres',
     url,
-    entities: options.entities ?? [],
+    entities: (options.entities ?? []).map(({ schema }) => schema),
     applicationName: options.applicationName,
     poolSize: options.poolSize,
     connectTimeoutMS: connectionTimeoutMs,
@@ -101,10 +86,11 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   const database: Database = {
     url,
     pool,
-    orm,
+    query: async (statement, values) => await query(pool, statement, values),
+    list: (entity, alias) => createList({ orm, db: pool }, entity, alias),
     async transaction(work, transactionOptions = {}) {
       try {
-        return await runTransaction({ pool, logger, database }, work, transactionOptions);
+        return await runTransaction({ pool, orm, logger, database }, work, transactionOptions);
       } catch (error) {
         writability.note(error);
         throw asProblem(error);

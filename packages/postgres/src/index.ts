@@ -1,6 +1,9 @@
 export { claimDue, type ClaimDue } from './claim-due.ts';
-export { cursorInstant, listCursors, type Cursors, type List } from './cursor.ts';
-export { createDatabase, type Database, type DatabaseOptions } from './database.ts';
+export { createDatabase, type DatabaseOptions } from './database.ts';
+export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
+export type { Database, LastWork, Queryable, Statement, Tx } from './handles.ts';
+export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
+export type { List } from './list.ts';
 export {
   migrate,
   migrationStatus,
@@ -10,7 +13,7 @@ export {
   type MigrationSource,
   type MigrationStatus,
 } from './migrate.ts';
-export { query, type LastWork, type Queryable, type Statement, type Tx } from './query.ts';
+export { query } from './query.ts';
 export { pinSession } from './session.ts';
 export { isoMicros, isSqlState, sqlState } from './sql.ts';
 export { outageOf, outageText, type Outage } from './unavailable.ts';

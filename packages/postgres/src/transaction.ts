@@ -1,21 +1,16 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Logger } from '@taskwire/telemetry';
-import type { Database } from './database.ts';
-import { bindClient, query, unbindClient, type LastWork, type Tx } from './query.ts';
+import type { DataSource } from 'typeorm';
+import type { Database, LastWork, TransactionOptions, Tx } from './handles.ts';
+import { createList } from './list.ts';
+import { bindClient, query, unbindClient } from './query.ts';
 import { sqlStateOf } from './sql.ts';
-
-export type TransactionOptions = {
-  /**
-   * How long each statement waits for one lock, in milliseconds, before it fails with SQLSTATE 55P03. By default, the statement timeout is the limit.
-   */
-  lockTimeoutMs?: number | undefined;
-};
 
 type Outcome = 'committed' | 'rolled back' | 'unknown';
 
 /** Runs `work` in one READ COMMITTED transaction on its own connection. ADR 34 covers the edge cases. */
 export async function runTransaction<T>(
-  { pool, logger, database }: { pool: Pool; logger: Logger; database: Database },
+  { pool, orm, logger, database }: { pool: Pool; orm: DataSource; logger: Logger; database: Database },
   work: (tx: Tx) => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
@@ -25,6 +20,7 @@ export async function runTransaction<T>(
   const tx: Tx = {
     database,
     query: async (statement, values) => await query(tx, statement, values),
+    list: (entity, alias) => createList({ orm, db: tx }, entity, alias),
     beforeCommit: (lastWork) => void lastWorks.add(lastWork),
     afterCommit: (hint) => void hints.add(hint),
   };

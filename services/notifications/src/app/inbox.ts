@@ -1,22 +1,21 @@
 import type { schemas } from '@taskwire/contracts';
+import type { Page, Place } from '@taskwire/postgres';
 import type { z } from 'zod';
 
 /** A notification as its recipient sees it. */
 export type NotificationView = z.infer<typeof schemas.notification>;
 
-/** The position from which a list continues. */
-export type InboxPosition = { createdAt: string; id: string };
-
 /** The operations on a user's own notifications. No user can access those of another. */
 export type Inbox = {
   /** Newest first. */
-  list(wanted: {
-    userId: string;
-    /** true: only unread notifications; false: only read ones; undefined: all. */
-    unread: boolean | undefined;
-    after: InboxPosition | undefined;
-    limit: number;
-  }): Promise<NotificationView[]>;
+  list(
+    filter: {
+      userId: string;
+      /** true: only unread notifications; false: only read ones; undefined: all. */
+      unread: boolean | undefined;
+    },
+    place: Place,
+  ): Promise<Page<NotificationView>>;
   countUnread(userId: string): Promise<number>;
   /** Undefined when the user has no such notification. */
   read(userId: string, id: string): Promise<NotificationView | undefined>;

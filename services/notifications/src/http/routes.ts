@@ -1,9 +1,7 @@
 import { notificationsRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { bind, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
+import { bind, paged, type BoundRoute, type HandlerOf } from '@taskwire/http-server';
 import { bindDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
-import { cursorInstant, listCursors } from '@taskwire/postgres';
-import { z } from 'zod';
 import type { Inbox } from '../app/inbox.ts';
 
 /** The public API. */
@@ -17,24 +15,14 @@ export function routes({ inbox, deadLetters }: { inbox: Inbox; deadLetters: Dead
   ];
 }
 
-const position = z.tuple([cursorInstant, z.guid()]);
-
 function list(inbox: Inbox): HandlerOf<typeof notificationsRoutes.listNotifications> {
   return async ({ actor, query: { cursor, limit, unread } }) => {
-    const cursors = listCursors(position, { name: 'notifications', filter: { unread } });
-    const [createdAt, id] = cursors.decode(cursor) ?? [];
-    const after = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
-    // one more than requested, which shows whether another page follows
-    const found = await inbox.list({
-      userId: actor.id,
-      unread: unread === undefined ? undefined : unread === 'true',
-      after,
-      limit: limit + 1,
-    });
-    const data = found.slice(0, limit);
-    const last = data.at(-1);
-    const more = found.length > limit && last !== undefined;
-    return { status: 200, body: { data, next_cursor: more ? cursors.encode([last.created_at, last.id]) : null } };
+    const filter = { userId: actor.id, unread: unread === undefined ? undefined : unread === 'true' };
+    const body = await paged(
+      { name: 'notifications', filter: { unread }, positions: 'instant and id', cursor, limit },
+      async (place) => await inbox.list(filter, place),
+    );
+    return { status: 200, body };
   };
 }
 

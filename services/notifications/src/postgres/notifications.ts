@@ -1,7 +1,8 @@
-import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
+import { isoMicros, query, type Database, type Keyset, type Queryable, type Tx } from '@taskwire/postgres';
 import { superseded } from '../app/delivery-log.ts';
 import type { NewNotification } from '../app/ports.ts';
 import type { Inbox, NotificationView } from '../app/inbox.ts';
+import { notificationEntity } from './entities.ts';
 
 // A conflict means that this user was already notified of this event, or already welcomed; then neither the
 // notification nor its deliveries are written. A mail to a recipient without an account has a null user, and nulls
@@ -93,18 +94,13 @@ const view = `
   ${isoMicros('seen_at')} AS seen_at, ${isoMicros('read_at')} AS read_at, ${isoMicros('archived_at')} AS archived_at,
   ${isoMicros('created_at')} AS created_at`;
 
-const page = (condition: string) => `
-  SELECT ${view} FROM notifications
-  WHERE user_id = $1 AND title IS NOT NULL ${condition}
-    AND (created_at, id) < (coalesce($2::timestamptz, 'infinity'), coalesce($3::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
-  -- bare, created_at would be the text that is given, for which there is no index
-  ORDER BY notifications.created_at DESC, id DESC LIMIT $4`;
-
-const lists = {
-  all: { name: 'notifications.list_all', text: page('') },
-  unread: { name: 'notifications.list_unread', text: page('AND read_at IS NULL') },
-  read: { name: 'notifications.list_read', text: page('AND read_at IS NOT NULL') },
-};
+const newestFirst = {
+  direction: 'DESC',
+  columns: {
+    created_at: { sql: 'notifications.created_at', type: 'timestamptz' },
+    id: { sql: 'notifications.id', type: 'uuid' },
+  },
+} as const satisfies Keyset;
 
 const countUnread = {
   name: 'notifications.count_unread',
@@ -133,23 +129,28 @@ const readAll = `
   SELECT count(*)::int AS read FROM done`;
 
 /** The in-app inbox in PostgreSQL. */
-export function notificationInbox(db: Queryable): Inbox {
+export function notificationInbox(db: Database): Inbox {
   return {
-    async list({ userId, unread, after, limit }) {
-      const values = [userId, after?.createdAt ?? null, after?.id ?? null, limit];
-      const list = unread === undefined ? lists.all : unread ? lists.unread : lists.read;
-      return await query<NotificationView>(db, { ...list, values });
+    async list({ userId, unread }, place) {
+      // a mail to a user without an in-app notification has no title
+      const list = db
+        .list(notificationEntity, 'notifications')
+        .prepared('notifications.list')
+        .where('notifications.user_id = :userId', { userId })
+        .where('notifications.title IS NOT NULL');
+      if (unread === undefined) return await list.page(newestFirst, place);
+      return await list.where(`notifications.read_at IS ${unread ? '' : 'NOT '}NULL`).page(newestFirst, place);
     },
     async countUnread(userId) {
-      const [row] = await query<{ unread: number }>(db, { ...countUnread, values: [userId] });
+      const [row] = await db.query<{ unread: number }>({ ...countUnread, values: [userId] });
       return row?.unread ?? 0;
     },
     async read(userId, id) {
-      const [row] = await query<NotificationView>(db, { ...read, values: [id, userId] });
+      const [row] = await db.query<NotificationView>({ ...read, values: [id, userId] });
       return row;
     },
     async readAll(userId) {
-      const [row] = await query<{ read: number }>(db, readAll, [userId]);
+      const [row] = await db.query<{ read: number }>(readAll, [userId]);
       return row?.read ?? 0;
     },
   };

@@ -1,0 +1,65 @@
+import type { Pool, PoolClient } from 'pg';
+import type { Entity } from './entity.ts';
+import type { List } from './list.ts';
+
+/** One service's database. */
+export type Database = {
+  url: string;
+  pool: Pool;
+  /** Runs `query` on the pool: the statement commits by itself. */
+  query<R extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<R[]>;
+  /** A list of an entity's rows, read on the pool. `alias` names the entity's columns in conditions. */
+  list<R extends object>(entity: Entity<R>, alias: string): List<R>;
+  /**
+   * Runs `work` in one READ COMMITTED transaction, committed if it resolves and rolled back if it rejects. `work` must not make network calls.
+   * @throws Problem `unavailable` if the database is unavailable.
+   */
+  transaction<T>(work: (tx: Tx) => Promise<T>, options?: TransactionOptions): Promise<T>;
+  /** Runs one statement that commits by itself, and then `afterCommit`, as `Tx.afterCommit` does. @throws as `query` does. */
+  run<R extends object>(statement: Statement, afterCommit: () => void): Promise<R[]>;
+  /** Resolves if a test write succeeds. @throws the reason why the database does not accept writes. */
+  checkWritable(): Promise<void>;
+  /** The readiness check of a service: `checkWritable`, and a clock that agrees with the database's. @throws as either check does. */
+  checkReady(): Promise<{ warning: string } | undefined>;
+  close(): Promise<void>;
+};
+
+/** A transaction of `Database.transaction`. Statements run one after the other. It cannot be used after the transaction has ended. */
+export type Tx = {
+  /** The database of the transaction. */
+  readonly database: Database;
+  /** Runs `query` in this transaction. */
+  query<R extends object>(statement: string | Statement, values?: readonly unknown[]): Promise<R[]>;
+  /** A list of an entity's rows, read in this transaction. `alias` names the entity's columns in conditions. */
+  list<R extends object>(entity: Entity<R>, alias: string): List<R>;
+  /**
+   * Runs `work` immediately before COMMIT, once even if it is registered several times: for effects that many parts of a transaction cause and one
+   * write completes. If it rejects, the transaction rolls back.
+   */
+  beforeCommit(work: LastWork): void;
+  /**
+   * Runs `hint` after COMMIT, once even if it is registered several times; also if the response to COMMIT was lost, but never after a rollback. A
+   * hint is lost if the process ends, so something else (a poll) must guarantee the effect. Its errors are logged.
+   */
+  afterCommit(hint: () => void): void;
+};
+
+/** The last work of a transaction. It is deduplicated by identity, so create it once, not for each transaction. */
+export type LastWork = {
+  /** Works run in ascending order. Each work that locks rows has its own number, so that all transactions lock in the same order. */
+  order: number;
+  run(tx: Tx): Promise<void>;
+};
+
+/** Any handle that runs SQL: the pool (each statement on its own), a client of the pool, or a transaction. */
+export type Queryable = Pool | PoolClient | Tx;
+
+/** A statement. With a `name` it is prepared once per connection, for hot paths. */
+export type Statement = { text: string; values?: readonly unknown[]; name?: string };
+
+export type TransactionOptions = {
+  /**
+   * How long each statement waits for one lock, in milliseconds, before it fails with SQLSTATE 55P03. By default, the statement timeout is the limit.
+   */
+  lockTimeoutMs?: number | undefined;
+};
