@@ -1,4 +1,5 @@
 import { Argument } from 'commander';
+import { deadLetterEntity } from '@taskwire/dead-letters';
 import { errorText } from '@taskwire/errors';
 import { inboxMigrations } from '@taskwire/inbox';
 import { createDatabase, requireMigrated, type Database, type MigrationSource } from '@taskwire/postgres';
@@ -33,11 +34,15 @@ export async function openDatabase(
     );
   }
   const which = named === undefined ? 'of the running suite' : `that ${variable} names`;
-  const db = await createDatabase({ url, poolSize: 2, applicationName: 'taskwire operator', telemetry }).catch(
-    (error: unknown) => {
-      throw new CommandFault(`The database ${which} cannot be reached: ${errorText(error)}.`);
-    },
-  );
+  const db = await createDatabase({
+    url,
+    poolSize: 2,
+    applicationName: 'taskwire operator',
+    entities: [deadLetterEntity],
+    telemetry,
+  }).catch((error: unknown) => {
+    throw new CommandFault(`The database ${which} cannot be reached: ${errorText(error)}.`);
+  });
   try {
     await requireMigrated(db.pool, needs);
   } catch (error) {

@@ -44,14 +44,14 @@ export function createDeadLetters({ db }: { db: Database }): DeadLetters {
     if (bound === undefined) throw new Error('the database has no time');
     const { until } = bound;
     // one more than requested shows whether there are others
-    const found = await findDead(db.pool, { filter: { ...filter, until }, limit: limit + 1 });
+    const found = await findDead(db, { filter: { ...filter, until }, limit: limit + 1 });
     let resolved = 0;
     for (const id of found.slice(0, limit)) if ((await resolveOne(id)) === 'done') resolved += 1;
     return { resolved, more: found.length > limit, until };
   }
 
   return {
-    search: async (search) => await searchDeadLetters(db.pool, search),
+    search: async (search) => await searchDeadLetters(db, search),
     read: async (id) => await readDeadLetter(db.pool, id),
     replay: async (id, resolution) => await replayOne(db, id, resolution),
     replayBatch: async (batch, resolution) => await resolveBatch(batch, (id) => replayOne(db, id, resolution)),

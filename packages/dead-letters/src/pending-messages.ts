@@ -1,6 +1,6 @@
-import { isoMicros, listCursors, query, type Database } from '@taskwire/postgres';
-import { z } from 'zod';
+import { paged } from '@taskwire/http-server';
 import { typePattern } from '@taskwire/inbox';
+import { isoMicros, keyset, pageOf, query, type Database, type Keyset } from '@taskwire/postgres';
 
 /** A message that was taken over from the queue and is not completed yet. */
 export type PendingMessage = {
@@ -33,32 +33,32 @@ export type PendingSearch = {
 
 export type PendingPage = { data: PendingMessage[]; next_cursor: string | null };
 
-const position = z.string().regex(/^\d{1,19}$/);
+const byArrival: Keyset = { direction: 'ASC', columns: { seq: { sql: 'inbox_retries.seq', type: 'bigint' } } };
 
 const search = `
   SELECT seq::text AS seq, message_id, handler, type, aggregate_id AS key,
     CASE WHEN lease IS NULL THEN state ELSE 'running' END AS state, attempts, uncounted AS unavailable,
     ${isoMicros('next_attempt_at')} AS next_attempt_at, last_error, ${isoMicros('received_at')} AS received_at
   FROM inbox_retries
-  WHERE state <> 'dead' AND seq > coalesce($1::bigint, 0)
-    AND ($2::text IS NULL OR aggregate_id = $2) AND ($3::text IS NULL OR ('.' || type) ~ $3)
-    AND ($4::text IS NULL OR message_id::text = $4)
-  ORDER BY inbox_retries.seq LIMIT $5`;
+  WHERE state <> 'dead' AND ($1::text IS NULL OR aggregate_id = $1) AND ($2::text IS NULL OR ('.' || type) ~ $2)
+    AND ($3::text IS NULL OR message_id::text = $3)`;
 
 /** Lists messages that wait for another attempt, in the order of their arrival. Needs only the service's database. @throws Problem `bad_cursor`. */
 export async function listPendingMessages(
   db: Database,
   { key, type, message_id: messageId, limit, cursor }: PendingSearch,
 ): Promise<PendingPage> {
-  const cursors = listCursors(position, { name: 'pending messages', filter: { key, type, messageId } });
-  const after = cursors.decode(cursor);
-  const pattern = type === undefined ? null : typePattern(type);
-  const values = [after ?? null, key ?? null, pattern, messageId?.toLowerCase() ?? null, limit + 1];
-  const found = await query<PendingMessage & { seq: string }>(db.pool, search, values);
-  const page = found.slice(0, limit);
-  const last = page.at(-1);
-  return {
-    data: page.map(({ seq: _seq, ...message }) => message),
-    next_cursor: found.length > limit && last !== undefined ? cursors.encode(last.seq) : null,
-  };
+  const filter = { key, type, messageId };
+  return await paged({ name: 'pending messages', filter, positions: 'number', cursor, limit }, async (place) => {
+    const { condition, orderAndLimit, values } = keyset(byArrival, place, 4);
+    const pattern = type === undefined ? null : typePattern(type);
+    const rows = await query<PendingMessage & { seq: string }>(db.pool, `${search} AND ${condition} ${orderAndLimit}`, [
+      key ?? null,
+      pattern,
+      messageId?.toLowerCase() ?? null,
+      ...values,
+    ]);
+    const { items, next } = pageOf(rows, byArrival, limit);
+    return { items: items.map(({ seq: _seq, ...message }) => message), next };
+  });
 }

@@ -1,6 +1,10 @@
 import type { DeadLetterDetail } from '@taskwire/contracts';
 import { isoMicros, query, type Queryable } from '@taskwire/postgres';
-import { summaryColumns } from './search.ts';
+
+const summaryColumns = `
+  id, message_id, handler, type, aggregate_id AS key, reason, error, attempts, state,
+  ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('settled_at')} AS settled_at,
+  settled_by, settled_reason`;
 
 /** The maximum number of payload bytes shown; a payload that was handled at all is no larger. */
 const shownBytes = 262_144;

@@ -1,39 +1,21 @@
 import type { DeadLetter, DeadLetterFilter, DeadLetterQuery } from '@taskwire/contracts';
-import { cursorInstant, isoMicros, listCursors, query, type Queryable } from '@taskwire/postgres';
-import { z } from 'zod';
+import { paged } from '@taskwire/http-server';
 import { typePattern } from '@taskwire/inbox';
-
-/** The columns of a dead letter in lists, named as in the contract. */
-export const summaryColumns = `
-  id, message_id, handler, type, aggregate_id AS key, reason, error, attempts, state,
-  ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('settled_at')} AS settled_at,
-  settled_by, settled_reason`;
-
-const position = z.tuple([cursorInstant, z.guid()]);
+import type { Database, Keyset, List } from '@taskwire/postgres';
+import { deadLetterEntity } from './entities.ts';
 
 export type DeadLetterPage = { data: DeadLetter[]; next_cursor: string | null };
 
 /** Returns a page of the matching dead letters, latest first. @throws Problem `bad_cursor`. */
-export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery): Promise<DeadLetterPage> {
+export async function searchDeadLetters(db: Database, search: DeadLetterQuery): Promise<DeadLetterPage> {
   const { cursor, limit, state, ...filter } = search;
-  const { conditions, values, add } = criteria(filter);
-  const cursors = listCursors(position, { name: 'dead letters', filter: { ...filter, state } });
-  if (state !== 'any') add((place) => `state = ${place}`, state);
-  const after = cursors.decode(cursor);
-  add(
-    (place) => `(dead_at, id) < ((${place}::json ->> 0)::timestamptz, (${place}::json ->> 1)::uuid)`,
-    after && JSON.stringify(after),
+  return await paged(
+    { name: 'dead letters', filter: { ...filter, state }, positions: 'instant and id', cursor, limit },
+    async (place) =>
+      await matching(db, filter)
+        .where('letter.state = :state', { state: state === 'any' ? undefined : state })
+        .page(latestFirst, place),
   );
-  const found = await query<DeadLetter>(
-    db,
-    `SELECT ${summaryColumns} FROM dead_letters ${where(conditions)}
-     ORDER BY dead_letters.dead_at DESC, dead_letters.id DESC LIMIT ${limit + 1}`,
-    values,
-  );
-  const data = found.slice(0, limit);
-  const last = data.at(-1);
-  const more = found.length > limit && last !== undefined;
-  return { data, next_cursor: more ? cursors.encode([last.dead_at, last.id]) : null };
 }
 
 /**
@@ -41,37 +23,35 @@ export async function searchDeadLetters(db: Queryable, search: DeadLetterQuery):
  * that reached a handler.
  */
 export async function findDead(
-  db: Queryable,
+  db: Database,
   { filter, limit }: { filter: DeadLetterFilter; limit: number },
 ): Promise<string[]> {
-  const { conditions, values } = criteria(filter);
-  const rows = await query<{ id: string }>(
-    db,
-    `SELECT id FROM dead_letters ${where([...conditions, `state = 'dead'`])} ORDER BY seq NULLS FIRST, id LIMIT ${limit}`,
-    values,
-  );
-  return rows.map(({ id }) => id);
+  const found = matching(db, filter).only('id').where("letter.state = 'dead'");
+  return (await found.first(byArrival, limit)).map(({ id }) => id);
 }
 
-function criteria(filter: DeadLetterFilter) {
-  const conditions: string[] = [];
-  const values: unknown[] = [];
-  const add = (condition: (place: string) => string, value: unknown): void => {
-    if (value === undefined) return;
-    values.push(value);
-    conditions.push(condition(`$${values.length}`));
-  };
-  const { key, type, reason, message_id, from, until } = filter;
-  add((place) => `aggregate_id = ${place}`, key);
-  if (type !== undefined && /[*#]/.test(type)) add((place) => `('.' || type) ~ ${place}`, typePattern(type));
-  else add((place) => `type = ${place}`, type);
-  add((place) => `(reason = lower(${place}) OR strpos(lower(error), lower(${place})) > 0)`, reason);
-  add((place) => `message_id = ${place}`, message_id?.toLowerCase());
-  add((place) => `dead_at >= ${place}::timestamptz`, from);
-  add((place) => `dead_at <= ${place}::timestamptz`, until);
-  return { conditions, values, add };
-}
+const latestFirst: Keyset = {
+  direction: 'DESC',
+  columns: { dead_at: { sql: 'letter.dead_at', type: 'timestamptz' }, id: { sql: 'letter.id', type: 'uuid' } },
+};
+const byArrival: Keyset = {
+  direction: 'ASC',
+  columns: {
+    seq: { sql: 'letter.seq', type: 'bigint', nulls: 'NULLS FIRST' },
+    id: { sql: 'letter.id', type: 'uuid' },
+  },
+};
 
-function where(conditions: readonly string[]): string {
-  return conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`;
+function matching(db: Database, filter: DeadLetterFilter): List<DeadLetter> {
+  const { key, type, reason, message_id: messageId, from, until } = filter;
+  const isPattern = type !== undefined && /[*#]/.test(type);
+  return db
+    .list(deadLetterEntity, 'letter')
+    .where('letter.key = :key', { key })
+    .where("('.' || letter.type) ~ :pattern", { pattern: isPattern ? typePattern(type) : undefined })
+    .where('letter.type = :type', { type: isPattern ? undefined : type })
+    .where('letter.reason = lower(:reason) OR strpos(lower(letter.error), lower(:reason)) > 0', { reason })
+    .where('letter.message_id = :messageId', { messageId: messageId?.toLowerCase() })
+    .where('letter.dead_at >= :from', { from })
+    .where('letter.dead_at <= :until', { until });
 }

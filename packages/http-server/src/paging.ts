@@ -67,7 +67,10 @@ export function listCursors(kind: PositionKind, { name, filter }: List): Cursors
 export type PageRequest = List & { positions: PositionKind; cursor: string | undefined; limit: number };
 
 /** Reads a page from a position on; `next` is the position of its last item, or undefined at the end. */
-type ReadPage<T> = (place: { after: Position | undefined; limit: number }) => Promise<{ items: T[]; next: Position | undefined }>;
+type ReadPage<T> = (place: {
+  after: Position | undefined;
+  limit: number;
+}) => Promise<{ items: T[]; next: Position | undefined }>;
 
 /** The body of a list's response. @throws Problem `bad_cursor`. */
 export async function paged<T>(

@@ -18,7 +18,7 @@ export type Entity<R extends object> = {
   /** The other columns of the table. A test compares all of them with the migrated table. */
   unmapped: readonly string[];
   /** The names of the columns that rows have. */
-  selected: readonly (keyof R & string)[];
+  selected: readonly string[];
   schema: EntitySchema<R>;
 };
 
@@ -45,5 +45,5 @@ export function defineEntity<R extends object>({ table, columns, unmapped = [] }
     ) as EntitySchema<R>['options']['columns'],
   });
   const selected = Object.keys(definitions).filter((property) => definitions[property]?.select !== false);
-  return { table, columns: definitions, unmapped, selected: selected as (keyof R & string)[], schema };
+  return { table, columns: definitions, unmapped, selected, schema };
 }

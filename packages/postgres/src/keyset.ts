@@ -5,7 +5,14 @@
 export type Keyset = {
   direction: 'ASC' | 'DESC';
   /** By the name that the column has in rows: the column as SQL, and the type to which PostgreSQL converts a position. */
-  columns: Readonly<Record<string, { sql: string; type: 'timestamptz' | 'uuid' | 'bigint' }>>;
+  columns: Readonly<Record<string, KeyColumn>>;
+};
+
+type KeyColumn = {
+  sql: string;
+  type: 'timestamptz' | 'uuid' | 'bigint';
+  /** For a column with nulls, which no position can name: only `first` reads such a list. */
+  nulls?: 'NULLS FIRST';
 };
 
 /** The part of a list to read: after a position, which is that of a row of this list; from the beginning without one. */
@@ -45,7 +52,11 @@ export function followsSql({ direction, columns }: Keyset, placeholders: readonl
 }
 
 /** Makes a page of `limit` rows and one more, which shows whether another page follows. */
-export function pageOf<R extends object>(rows: readonly R[], { columns }: Pick<Keyset, 'columns'>, limit: number): Page<R> {
+export function pageOf<R extends object>(
+  rows: readonly R[],
+  { columns }: Pick<Keyset, 'columns'>,
+  limit: number,
+): Page<R> {
   const items = rows.slice(0, limit);
   const last = items.at(-1);
   const more = rows.length > limit && last !== undefined;

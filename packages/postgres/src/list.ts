@@ -8,6 +8,8 @@ import { isoMicros } from './sql.ts';
 
 /** A list of an entity's rows. Conditions and expressions name columns as `alias.property`, and values as `:name`. */
 export type List<R extends object> = {
+  /** Leaves only these columns in the rows. */
+  only<K extends keyof R & string>(...names: readonly K[]): List<Pick<R, K>>;
   /** Adds a value to each row. */
   select<N extends string, V>(name: N, expression: string, values?: Values): List<R & Record<N, V>>;
   /** Adds a condition, unless one of its values is undefined: then the caller didn't ask for this filter. */
@@ -19,11 +21,14 @@ export type List<R extends object> = {
   prepared(name: string): List<R>;
   /** @throws as `query` does. */
   page(order: Keyset, place: Place): Promise<Page<R>>;
+  /** The first rows, without a position to continue from. @throws as `query` does. */
+  first(order: Keyset, limit: number): Promise<R[]>;
 };
 
 type Values = Readonly<Record<string, unknown>>;
 
 type Parts = {
+  columns: readonly string[];
   selections: readonly { name: string; expression: string }[];
   conditions: readonly string[];
   values: Values;
@@ -34,11 +39,16 @@ type Parts = {
  * TypeORM's query builder composes the statement, and `query` runs it: on the transaction's own connection, and with our errors. The builder's
  * `getMany` would make a Date of each instant, which loses the microseconds, so that a cursor made from it skips or repeats rows.
  */
-export function createList<R extends object>(on: { orm: DataSource; db: Queryable }, entity: Entity<R>, alias: string): List<R> {
-  return listOf<R>({ selections: [], conditions: [], values: {} });
+export function createList<R extends object>(
+  on: { orm: DataSource; db: Queryable },
+  entity: Entity<R>,
+  alias: string,
+): List<R> {
+  return listOf<R>({ columns: entity.selected, selections: [], conditions: [], values: {} });
 
   function listOf<T extends object>(parts: Parts): List<T> {
     return {
+      only: (...columns) => listOf({ ...parts, columns }),
       select: (name, expression, values = {}) =>
         listOf({
           ...parts,
@@ -55,27 +65,32 @@ export function createList<R extends object>(on: { orm: DataSource; db: Queryabl
             }),
       prepared: (name) => listOf({ ...parts, name }),
       async page(order, { after, limit }) {
-        const position = Object.fromEntries((after ?? []).map((value, index) => [`after_${index}`, value]));
-        const follows = followsSql(
-          order,
-          Object.keys(position).map((name) => `:${name}`),
-        );
-        const { text, names } = compose(on.orm, entity, alias, {
-          ...parts,
-          conditions: after === undefined ? parts.conditions : [...parts.conditions, follows],
-          names: [...Object.keys(parts.values), ...Object.keys(position)],
-          order,
-        });
-        const all: Values = { ...parts.values, ...position };
-        const values = [...names.map((name) => all[name]), limit + 1];
-        const name = parts.name === undefined ? {} : { name: `${parts.name}_${hash('sha1', text).slice(0, 8)}` };
-        return pageOf(await query<T>(on.db, { ...name, text, values }), order, limit);
+        const rows = await read<T>(after === undefined ? parts : startingAfter(parts, order, after), order, limit + 1);
+        return pageOf(rows, order, limit);
       },
+      first: async (order, limit) => await read<T>(parts, order, limit),
     };
+  }
+
+  async function read<T extends object>(parts: Parts, order: Keyset, limit: number): Promise<T[]> {
+    const { text, names } = compose(on.orm, entity, alias, { ...parts, order });
+    const values = [...names.map((name) => parts.values[name]), limit];
+    const name = parts.name === undefined ? {} : { name: `${parts.name}_${hash('sha1', text).slice(0, 8)}` };
+    return await query<T>(on.db, { ...name, text, values });
   }
 }
 
-type Shape = Pick<Parts, 'selections' | 'conditions'> & { names: readonly string[]; order: Keyset };
+function startingAfter(parts: Parts, order: Keyset, after: readonly string[]): Parts {
+  const position = Object.fromEntries(after.map((value, index) => [`after_${index}`, value]));
+  const placeholders = Object.keys(position).map((name) => `:${name}`);
+  return {
+    ...parts,
+    conditions: [...parts.conditions, followsSql(order, placeholders)],
+    values: { ...parts.values, ...position },
+  };
+}
+
+type Shape = Parts & { order: Keyset };
 type Composed = { text: string; names: readonly string[] };
 
 /** Composing takes longer than some of the statements themselves; the shapes are those of the code, so their number is bounded. */
@@ -84,7 +99,8 @@ const composed = new WeakMap<DataSource, Map<string, Composed>>();
 function compose<R extends object>(orm: DataSource, entity: Entity<R>, alias: string, shape: Shape): Composed {
   const shapes = composed.get(orm) ?? new Map<string, Composed>();
   composed.set(orm, shapes);
-  const key = JSON.stringify([entity.table, alias, shape]);
+  const { columns, selections, conditions, order } = shape;
+  const key = JSON.stringify([entity.table, alias, columns, selections, conditions, order]);
   let found = shapes.get(key);
   if (found === undefined) {
     found = composeWithBuilder(orm, entity, alias, shape);
@@ -95,20 +111,23 @@ function compose<R extends object>(orm: DataSource, entity: Entity<R>, alias: st
 
 function composeWithBuilder<R extends object>(
   orm: DataSource,
-  { schema, selected, columns }: Entity<R>,
+  { schema, columns: definitions }: Entity<R>,
   alias: string,
-  { selections, conditions, names, order }: Shape,
+  { columns, selections, conditions, values, order }: Shape,
 ): Composed {
   const builder: SelectQueryBuilder<R> = orm.createQueryBuilder(schema, alias).select([]);
-  for (const property of selected) {
+  for (const property of columns) {
     const column = `${alias}.${property}`;
-    builder.addSelect(columns[property]?.type === 'timestamp with time zone' ? isoMicros(column) : column, property);
+    builder.addSelect(
+      definitions[property]?.type === 'timestamp with time zone' ? isoMicros(column) : column,
+      property,
+    );
   }
   for (const { name, expression } of selections) builder.addSelect(expression, name);
   for (const condition of conditions) builder.andWhere(`(${condition})`);
-  for (const { sql } of Object.values(order.columns)) builder.addOrderBy(sql, order.direction);
+  for (const { sql, nulls } of Object.values(order.columns)) builder.addOrderBy(sql, order.direction, nulls);
   // each value is its own name, so that the builder shows the order of the numbered parameters
-  builder.setParameters(Object.fromEntries(names.map((name) => [name, name])));
+  builder.setParameters(Object.fromEntries(Object.keys(values).map((name) => [name, name])));
   const [text, inOrder] = builder.getQueryAndParameters();
   return { text: `${text} LIMIT $${inOrder.length + 1}`, names: inOrder as string[] };
 }

@@ -7,7 +7,7 @@ import {
   dropDatabase,
   type DatabaseLogin,
 } from '@taskwire/process-supervisor';
-import { createDatabase, migrate, type Database, type MigrationSource } from '@taskwire/postgres';
+import { createDatabase, migrate, type Database, type Entity, type MigrationSource } from '@taskwire/postgres';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent } from './silent.ts';
 import { fromRunner } from './environment.ts';
@@ -24,14 +24,17 @@ export type TestDatabase = {
  * Creates a fresh migrated database with a random name, on the server started by the test runner: a copy of a template, which is migrated once per
  * server. Databases of the same migrations share a login.
  */
-export async function testDatabase(sources: readonly MigrationSource[]): Promise<TestDatabase> {
+export async function testDatabase(
+  sources: readonly MigrationSource[],
+  { entities = [] }: { entities?: readonly Entity<object>[] } = {},
+): Promise<TestDatabase> {
   const server = fromRunner('TASKWIRE_TEST_POSTGRES_URL');
   const template = await migratedTemplate(server, sources);
   const database = `test_${randomBytes(6).toString('hex')}`;
   await copyDatabase(server, { template: template.database, database, login: template.login });
   const url = databaseUrl(server, { ...template, database });
   const telemetry = createTelemetry({ service: 'test', stream: silent() });
-  const db = await createDatabase({ url, poolSize: 10, applicationName: 'test', telemetry });
+  const db = await createDatabase({ url, poolSize: 10, applicationName: 'test', entities, telemetry });
   return {
     url,
     db,

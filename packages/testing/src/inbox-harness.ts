@@ -1,7 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { z } from 'zod';
 import { publisherOf } from '@taskwire/contracts';
-import { createDeadLetters, type DeadLetters } from '@taskwire/dead-letters';
+import { createDeadLetters, deadLetterEntity, type DeadLetters } from '@taskwire/dead-letters';
 import { createInbox, defineHandler, done, inboxMigrations } from '@taskwire/inbox';
 import type { Handler, HandlerContext, Inbox, InboxOptions, Order, Outcome } from '@taskwire/inbox';
 import { startFaultProxy, type FaultProxy } from '@taskwire/process-supervisor';
@@ -60,7 +60,7 @@ export function useInboxHarness(): InboxHarness {
 }
 
 async function createInboxHarness(): Promise<InboxHarness> {
-  const database = await testDatabase([inboxMigrations]);
+  const database = await testDatabase([inboxMigrations], { entities: [deadLetterEntity] });
   const { pool } = database.db;
   const broker = await testBroker();
   const network = await startFaultProxy({ targetPort: Number(new URL(database.url).port) });

@@ -1,4 +1,5 @@
 export { testDatabase, type TestDatabase } from './database.ts';
+export { describeEntities } from './entities.ts';
 export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
 export { programEnv } from './environment.ts';

@@ -5,6 +5,7 @@ import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import type { Passwords } from './app/ports/passwords.ts';
 import type { Env } from './env.ts';
+import { entities } from './postgres/entities.ts';
 import { accessRoutes } from './http/access-routes.ts';
 import { accountRoutes } from './http/account-routes.ts';
 import { routes } from './http/routes.ts';
@@ -27,7 +28,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const telemetry = overrides.telemetry ?? createTelemetry({ service: 'auth', level: env.LOG_LEVEL });
   const { logger, metrics } = telemetry;
   const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = env;
-  const db = await createDatabase({ url, poolSize, applicationName: 'taskwire auth', telemetry });
+  const db = await createDatabase({ url, poolSize, applicationName: 'taskwire auth', entities, telemetry });
   const sender = { service: 'auth', logins: env.EVENT_LOGINS } as const;
   const rabbit = createRabbit({ url: env.AMQP_URL, name: 'auth', telemetry, topology: publishOnlyTopology, sender });
   const relay = createRelay({ databaseUrl: url, publisher: rabbit.publisher(), telemetry, appId: 'auth' });

@@ -1,6 +1,6 @@
 import { authRoutes, uuid, type AuditEntry, type Route } from '@taskwire/contracts';
 import type { Refusal } from '@taskwire/http-server';
-import { cursorInstant, listCursors } from '@taskwire/postgres';
+import { listCursors } from '@taskwire/http-server';
 import { expect } from 'chai';
 import { z } from 'zod';
 import type { NewAuditEntry } from '../src/app/ports/audit.ts';
@@ -244,10 +244,8 @@ describe('the audit log of applications and administration', () => {
       const second = await read(undefined);
       await read(await read(second));
       expect(await readings(reader.id)).to.deep.equal(['everything']);
-      const shape = z.tuple([cursorInstant, uuid]);
-      const madeUp = listCursors(shape, { name: 'audit', filter: { action: 'login' } }).encode([
-        ...(['2026-01-01T00:00:00.000000Z', admin.id] as const),
-      ]);
+      const cursors = listCursors('instant and id', { name: 'audit', filter: { action: 'login' } });
+      const madeUp = cursors.encode(['2026-01-01T00:00:00.000000Z', admin.id]);
       await read(madeUp, { action: 'login' });
       await read(madeUp, { action: 'login' });
       expect((await readings(reader.id)).toReversed()).to.deep.equal(['everything', 'action=login']);

@@ -135,26 +135,25 @@ describe('users as services see them', () => {
   });
 
   it('are read along an index: the cost of a page is independent of the number of later users', async () => {
-    const client = await world.database.db.pool.connect();
-    try {
-      await client.query('BEGIN');
-      await client.query(
+    const rolledBack = new Error('rolled back');
+    const reading = world.database.db.transaction(async (tx) => {
+      await tx.query(
         `INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at)
          SELECT uuidv7(), 'many' || n || '@example.org', 'Many', 'member', true, 'none', at, at
          FROM generate_series(1, 2000) n, LATERAL (SELECT now() - interval '1 day' + n * interval '1 second') past (at)`,
       );
-      await client.query('ANALYZE users');
+      await tx.query('ANALYZE users');
       const readSoFar = async (): Promise<number> => {
         const sql = `SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'users'`;
-        return Number((await client.query<{ n: string }>(sql)).rows[0]?.n);
+        return Number((await tx.query<{ n: string }>(sql))[0]?.n);
       };
       const before = await readSoFar();
-      const after = { updatedAt: new Date(Date.now() - 86_000_000).toISOString(), id: crypto.randomUUID() };
-      expect(await listChangedUsers(client, { since: undefined, after, limit: 10 })).to.have.length(10);
+      const after = [new Date(Date.now() - 86_000_000).toISOString(), crypto.randomUUID()];
+      const { items } = await listChangedUsers(tx, { since: undefined }, { after, limit: 10 });
+      expect(items).to.have.length(10);
       expect((await readSoFar()) - before).to.be.below(50);
-    } finally {
-      await client.query('ROLLBACK');
-      client.release();
-    }
+      throw rolledBack;
+    });
+    expect(await reading.catch((error: unknown) => error)).to.equal(rolledBack);
   });
 });

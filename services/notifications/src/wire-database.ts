@@ -3,6 +3,7 @@ import { createDatabase, refuseNewerDatabase } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
 import type { Env } from './env.ts';
 import { migrations } from './migrations.ts';
+import { entities } from './postgres/entities.ts';
 
 /** The database. Its component refuses to start on a database that is newer than this build. */
 export async function wireDatabase(env: Env, telemetry: Telemetry) {
@@ -10,6 +11,7 @@ export async function wireDatabase(env: Env, telemetry: Telemetry) {
     url: env.DATABASE_URL,
     poolSize: env.DATABASE_POOL_SIZE,
     applicationName: 'taskwire notifications',
+    entities,
     telemetry,
   });
   const component: Component = {

@@ -19,7 +19,7 @@ type Work = { components: readonly Component[]; readiness: Record<string, () => 
 /** The components that serve and work, as far as the role of this process includes it. */
 export function wireRole(env: Env, needs: Needs, work: Work) {
   const { db } = needs;
-  const publicRoutes = routes({ inbox: notificationInbox(db.pool), deadLetters: createDeadLetters({ db }) });
+  const publicRoutes = routes({ inbox: notificationInbox(db), deadLetters: createDeadLetters({ db }) });
   const role = {
     api: { routes: publicRoutes, components: [], readiness: {} },
     worker: { routes: [], ...work },

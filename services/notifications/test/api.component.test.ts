@@ -86,27 +86,25 @@ describe('The API of Notifications', () => {
   });
 
   it('reads a page from an index, however many notifications a user has', async () => {
-    const client = await around.database.db.pool.connect();
-    try {
-      await client.query('BEGIN');
-      await client.query(
+    const rolledBack = new Error('rolled back');
+    const reading = around.database.db.transaction(async (tx) => {
+      await tx.query(
         `INSERT INTO notifications (event_id, user_id, type, template_data, title, body)
          SELECT uuidv7(), $1, 'task.assigned', '{}', 'Title', 'Body' FROM generate_series(1, 2000)`,
         [ann.id],
       );
-      await client.query('ANALYZE notifications');
+      await tx.query('ANALYZE notifications');
       const sql = `SELECT seq_tup_read + idx_tup_fetch AS n FROM pg_stat_xact_user_tables WHERE relname = 'notifications'`;
-      const readSoFar = async () => Number((await client.query<{ n: string }>(sql)).rows[0]?.n);
+      const readSoFar = async () => Number((await tx.query<{ n: string }>(sql))[0]?.n);
       for (const unread of [undefined, true]) {
         const before = await readSoFar();
-        const listed = await notificationInbox(client).list({ userId: ann.id, unread, after: undefined, limit: 10 });
-        expect(listed).to.have.length(10);
+        const { items } = await notificationInbox(tx).list({ userId: ann.id, unread }, { after: undefined, limit: 10 });
+        expect(items).to.have.length(10);
         expect((await readSoFar()) - before).to.be.below(50);
       }
-    } finally {
-      await client.query('ROLLBACK');
-      client.release();
-    }
+      throw rolledBack;
+    });
+    expect(await reading.catch((error: unknown) => error)).to.equal(rolledBack);
   });
 
   it('lists only unread notifications on request', async () => {

@@ -16,6 +16,7 @@ import { changesPerformers } from './domain/performer.ts';
 import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
+import { entities } from './postgres/entities.ts';
 import { purgeResponses } from './postgres/idempotency.ts';
 import { reassignmentQueries } from './postgres/locks.ts';
 import { performerSql } from './postgres/performer-sql.ts';
@@ -42,6 +43,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     url: env.DATABASE_URL,
     poolSize: env.DATABASE_POOL_SIZE,
     applicationName: 'taskwire tasks',
+    entities,
     telemetry,
   });
   const servesRequests = env.PROCESS_ROLE !== 'worker';

@@ -1,5 +1,6 @@
 import { authRoutes, type Role } from '@taskwire/contracts';
 import { problem, Problem } from '@taskwire/errors';
+import type { Page, Place } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { AccountLink } from '../domain/account-link.ts';
 import type { AuditContext } from '../domain/audit-context.ts';
@@ -14,12 +15,7 @@ import { contextOf, type Caller } from './read-user.ts';
 /** An invitation as the API shows it. */
 export type Invitation = z.output<(typeof authRoutes.createInvitation.responses)[201]>;
 
-export type InvitationFilter = {
-  state: Invitation['state'] | undefined;
-  /** The last id of the previous page. */
-  after: string | undefined;
-  limit: number;
-};
+export type InvitationFilter = { state: Invitation['state'] | undefined };
 
 /**
  * Storage of invitations. Each write, its event and its audit entry are committed together. An open invitation counts as revoked once its creator may
@@ -33,7 +29,7 @@ export type Invitations = {
   ): Promise<Invitation | 'already_invited'>;
   find(id: string): Promise<Invitation | undefined>;
   /** Latest first. */
-  list(filter: InvitationFilter): Promise<Invitation[]>;
+  list(filter: InvitationFilter, place: Place): Promise<Page<Invitation>>;
   /** False if the invitation is no longer open. */
   revoke(id: string, context: AuditContext): Promise<boolean>;
 };

@@ -1,19 +1,15 @@
 import type { Consent, OpenSession } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
+import type { Page, Place } from '@taskwire/postgres';
 import type { AuditContext } from '../domain/audit-context.ts';
 import { contextOf, type Caller } from './read-user.ts';
 
-/** A page of a list, latest first. */
-export type AccessPage = {
-  /** The last item of the previous page. */
-  after: { createdAt: string; id: string } | undefined;
-  limit: number;
-};
-
 /** Storage of everything that has access to an account. Ending access and its audit entry are committed together. */
 export type OwnAccess = {
-  sessions(userId: string, page: AccessPage): Promise<Omit<OpenSession, 'current'>[]>;
-  consents(userId: string, page: AccessPage): Promise<(Omit<Consent, 'current' | 'client'> & { clientId: string })[]>;
+  /** Latest first. */
+  sessions(userId: string, place: Place): Promise<Page<Omit<OpenSession, 'current'>>>;
+  /** Latest first. */
+  consents(userId: string, place: Place): Promise<Page<Omit<Consent, 'current' | 'client'> & { clientId: string }>>;
   /**
    * False if the user has no such open session. Ending a browser's log-in also ends everything that clients obtained through it, except
    * `offline_access`.
@@ -25,27 +21,29 @@ export type OwnAccess = {
 
 /** Lists the caller's sessions. Only our own front end is shown where a session was started. */
 export function listSessions({ access }: { access: OwnAccess }) {
-  return async (caller: Caller, page: AccessPage): Promise<OpenSession[]> => {
-    const found = await access.sessions(caller.id, page);
-    return found.map((session) => ({
+  return async (caller: Caller, place: Place): Promise<Page<OpenSession>> => {
+    const { items, next } = await access.sessions(caller.id, place);
+    const shown = items.map((session) => ({
       ...session,
       ...(caller.isFirstParty ? {} : { ip: null, user_agent: null }),
       current: session.id === caller.sessionId,
     }));
+    return { items: shown, next };
   };
 }
 
 /** Lists the caller's consents to clients. */
 export function listConsents({ access, clientName }: { access: OwnAccess; clientName: ClientName }) {
-  return async (caller: Caller, page: AccessPage): Promise<Consent[]> => {
-    const found = await access.consents(caller.id, page);
-    return await Promise.all(
-      found.map(async ({ clientId, ...consent }) => ({
+  return async (caller: Caller, place: Place): Promise<Page<Consent>> => {
+    const { items, next } = await access.consents(caller.id, place);
+    const shown = await Promise.all(
+      items.map(async ({ clientId, ...consent }) => ({
         ...consent,
         client: { id: clientId, name: await clientName(clientId) },
         current: consent.id === caller.sessionId,
       })),
     );
+    return { items: shown, next };
   };
 }
 

@@ -12,6 +12,7 @@ import { owaspCost } from '../passwords/argon2id.ts';
 import { createPasswords } from '../passwords/passwords.ts';
 import { createStoredClients } from '../postgres/client-rows.ts';
 import { createSealedKeys } from '../postgres/signing-key-rows.ts';
+import { entities } from '../postgres/entities.ts';
 import { createUsers } from '../postgres/users.ts';
 import { isNative } from '../oidc/native-clients.ts';
 import { rotationSchedule } from '../wire-keys.ts';
@@ -27,6 +28,7 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     url: env.DATABASE_URL,
     poolSize: 1,
     applicationName: 'taskwire auth command',
+    entities,
     telemetry,
   });
   const sealedKeys = createSealedKeys(db);

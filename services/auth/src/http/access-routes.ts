@@ -1,11 +1,9 @@
-import { authRoutes, uuid } from '@taskwire/contracts';
-import { answer, bind, type BoundRoute } from '@taskwire/http-server';
-import { cursorInstant, listCursors } from '@taskwire/postgres';
-import { z } from 'zod';
-import type { AccessPage, endConsent, endSession, listConsents, listSessions } from '../app/own-access.ts';
+import { authRoutes } from '@taskwire/contracts';
+import { answer, bind, paged, type BoundRoute } from '@taskwire/http-server';
+import type { Page, Place } from '@taskwire/postgres';
+import type { endConsent, endSession, listConsents, listSessions } from '../app/own-access.ts';
 import type { Caller } from '../app/read-user.ts';
 import { callerOf } from './caller.ts';
-import { page } from './lists.ts';
 
 /** The use cases behind the routes for a user's own sessions and consents. */
 export type AccessUseCases = {
@@ -34,19 +32,15 @@ export function accessRoutes(app: AccessUseCases): BoundRoute[] {
   ];
 }
 
-const afterItem = z.tuple([cursorInstant, uuid]);
-
 /** Returns a page of the caller's items, latest first. */
-async function ownPage<T extends { created_at: string; id: string }>(
+async function ownPage<T>(
   name: string,
   caller: Caller,
   { cursor, limit }: { cursor?: string | undefined; limit: number },
-  list: (caller: Caller, page: AccessPage) => Promise<T[]>,
+  list: (caller: Caller, place: Place) => Promise<Page<T>>,
 ) {
-  const cursors = listCursors(afterItem, { name, filter: { user: caller.id } });
-  const [createdAt, id] = cursors.decode(cursor) ?? [];
-  const after = createdAt === undefined || id === undefined ? undefined : { createdAt, id };
-  // one more than requested shows whether a next page exists
-  const found = await list(caller, { after, limit: limit + 1 });
-  return page(found, { limit, cursors, position: (item): [string, string] => [item.created_at, item.id] });
+  return await paged(
+    { name, filter: { user: caller.id }, positions: 'instant and id', cursor, limit },
+    async (place) => await list(caller, place),
+  );
 }

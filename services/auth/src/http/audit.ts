@@ -1,13 +1,8 @@
-import { uuid, type authRoutes } from '@taskwire/contracts';
-import type { HandlerOf } from '@taskwire/http-server';
-import { cursorInstant, listCursors } from '@taskwire/postgres';
-import { z } from 'zod';
+import type { authRoutes } from '@taskwire/contracts';
+import { paged, type HandlerOf } from '@taskwire/http-server';
 import type { Audit, AuditLog } from '../app/ports/audit.ts';
 import { contextOf } from '../app/read-user.ts';
 import { callerOf } from './caller.ts';
-import { page } from './lists.ts';
-
-const afterEntry = z.tuple([cursorInstant, uuid]);
 
 /**
  * Lists the audit log, latest first; new entries don't shift pages. A search is itself recorded with its user and filter, once for all of its pages.
@@ -16,18 +11,17 @@ const afterEntry = z.tuple([cursorInstant, uuid]);
 export function listAudit(log: AuditLog & Audit): HandlerOf<typeof authRoutes.listAudit> {
   return async (request) => {
     const { cursor, limit, ...filter } = request.query;
-    const cursors = listCursors(afterEntry, { name: 'audit', filter });
-    const [at, id] = cursors.decode(cursor) ?? [];
-    const after = at === undefined || id === undefined ? undefined : { at, id };
-    // one more than requested shows whether a next page exists
-    const found = await log.list({ ...filter, after, limit: limit + 1 });
     const reading = {
       ...contextOf(callerOf(request)),
       ...({ action: 'audit.read', subject: null, outcome: 'success' } as const),
       reason: filterText(filter),
     };
-    await (after === undefined ? log.record(reading) : log.recordOnce(reading, 'an hour ago'));
-    return { status: 200, body: page(found, { limit, cursors, position: (entry) => [entry.at, entry.id] }) };
+    const body = await paged(
+      { name: 'audit', filter, positions: 'instant and id', cursor, limit },
+      async (place) => await log.list(filter, place),
+    );
+    await (cursor === undefined ? log.record(reading) : log.recordOnce(reading, 'an hour ago'));
+    return { status: 200, body };
   };
 }
 

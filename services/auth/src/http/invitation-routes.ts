@@ -1,9 +1,7 @@
-import { authRoutes, uuid } from '@taskwire/contracts';
-import { answer, bind, type BoundRoute } from '@taskwire/http-server';
-import { listCursors } from '@taskwire/postgres';
+import { authRoutes } from '@taskwire/contracts';
+import { answer, bind, paged, type BoundRoute } from '@taskwire/http-server';
 import type { invite, Invitations, revokeInvitation } from '../app/invitations.ts';
 import { callerOf } from './caller.ts';
-import { page } from './lists.ts';
 
 /** The use cases behind the invitation routes. */
 export type InvitationUseCases = {
@@ -17,10 +15,11 @@ export function invitationRoutes(app: InvitationUseCases, invitations: Invitatio
       answer(201, await app.invite(callerOf(request), body)),
     ),
     bind(authRoutes.listInvitations, async ({ query: { cursor, limit, state } }) => {
-      const cursors = listCursors(uuid, { name: 'invitations', filter: { state } });
-      // one more than requested shows whether a next page exists
-      const found = await invitations.list({ state, after: cursors.decode(cursor), limit: limit + 1 });
-      return answer(200, page(found, { limit, cursors, position: ({ id }) => id }));
+      const body = await paged(
+        { name: 'invitations', filter: { state }, positions: 'id', cursor, limit },
+        async (place) => await invitations.list({ state }, place),
+      );
+      return answer(200, body);
     }),
     bind(authRoutes.revokeInvitation, async ({ params, ...request }) => {
       await app.revokeInvitation(callerOf(request), params.id);

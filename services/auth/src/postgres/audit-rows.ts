@@ -1,9 +1,10 @@
 import { isIP } from 'node:net';
 import type { AuditEntry } from '@taskwire/contracts';
-import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
+import { query, type Database, type Keyset, type Page, type Place, type Queryable, type Tx } from '@taskwire/postgres';
 import type { AuditActor } from '../domain/audit-context.ts';
 import type { AuditFilter, NewAuditEntry } from '../app/ports/audit.ts';
-import { conditions, toTimestamp } from './conditions.ts';
+import { auditEntity } from './entities.ts';
+import { toTimestamp } from './filter-values.ts';
 
 /** Longer user agents add no information, and the caller chooses them. */
 const longestUserAgent = 300;
@@ -69,28 +70,32 @@ export function toInet(ip: string | null): string | null {
 }
 
 /** Lists entries by (at, id), latest first. New entries are added before the first page, so pages are stable. */
-export async function listAudit(db: Queryable, filter: AuditFilter): Promise<AuditEntry[]> {
-  const { where, sql, values } = conditions();
-  where([filter.actor], (actor) => `actor_id = ${actor}`);
-  where([filter.subject], (subject) => `subject_id = ${subject}`);
-  where([filter.action], (action) => `action = ${action}`);
-  where([filter.outcome], (outcome) => `outcome = ${outcome}`);
-  where([filter.client], (client) => `client_id = ${client}`);
-  where([filter.ip], (network) => `ip <<= ${network}::inet`);
-  where([toTimestamp(filter.since)], (since) => `at >= ${since}::timestamptz`);
-  where([toTimestamp(filter.until)], (until) => `at < ${until}::timestamptz`);
-  const { after } = filter;
-  where([after?.at, after?.id], (at, id) => `(at, id) < (${at}::timestamptz, ${id}::uuid)`);
-  return await query<AuditEntry>(
-    db,
-    `SELECT ${columns} FROM audit_log WHERE ${sql()}
-     ORDER BY audit_log.at DESC, id DESC LIMIT ${filter.limit}`,
-    values,
-  );
+export async function listAudit(
+  db: Pick<Database, 'list'>,
+  filter: AuditFilter,
+  place: Place,
+): Promise<Page<AuditEntry>> {
+  return await db
+    .list(auditEntity, 'entry')
+    .select<'ip', string | null>('ip', 'host(entry.ip)')
+    .select<'actor', AuditEntry['actor']>('actor', identified('entry.actor_kind', 'entry.actor_id'))
+    .select<'subject', AuditEntry['subject']>('subject', identified('entry.subject_kind', 'entry.subject_id'))
+    .where('entry.actor_id = :actor', { actor: filter.actor })
+    .where('entry.subject_id = :subject', { subject: filter.subject })
+    .where('entry.action = :action', { action: filter.action })
+    .where('entry.outcome = :outcome', { outcome: filter.outcome })
+    .where('entry.client_id = :client', { client: filter.client })
+    .where('entry.ip <<= :ip::inet', { ip: filter.ip })
+    .where('entry.at >= :since', { since: toTimestamp(filter.since) })
+    .where('entry.at < :until', { until: toTimestamp(filter.until) })
+    .page(latestFirst, place);
 }
 
-const columns = `
-  id, ${isoMicros('audit_log.at')} AS at, action, outcome, reason, count, host(ip) AS ip, user_agent, request_id, client_id,
-  client_request_id,
-  CASE WHEN actor_kind IS NOT NULL THEN json_build_object('kind', actor_kind, 'id', actor_id) END AS actor,
-  CASE WHEN subject_kind IS NOT NULL THEN json_build_object('kind', subject_kind, 'id', subject_id) END AS subject`;
+const latestFirst: Keyset = {
+  direction: 'DESC',
+  columns: { at: { sql: 'entry.at', type: 'timestamptz' }, id: { sql: 'entry.id', type: 'uuid' } },
+};
+
+function identified(kind: string, id: string): string {
+  return `CASE WHEN ${kind} IS NOT NULL THEN json_build_object('kind', ${kind}, 'id', ${id}) END`;
+}

@@ -11,7 +11,10 @@ export type RecordedAudit = Audit &
   };
 
 /** The audit log. Refusals beyond the settings are counted in memory; a process that is killed loses the counts of its period. */
-export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings: RefusalSettings): RecordedAudit {
+export function createAudit(
+  db: Pick<Database, 'pool' | 'list' | 'transaction'>,
+  settings: RefusalSettings,
+): RecordedAudit {
   const budget = createRefusalBudget<AuditAction>(settings);
   return {
     record: async (entry) => await appendAudit(db.pool, entry),
@@ -23,7 +26,7 @@ export function createAudit(db: Pick<Database, 'pool' | 'transaction'>, settings
     async recordRefusal(refusal) {
       if (budget.spend(refusal) === 'entry') await appendAudit(db.pool, { ...refusal, outcome: 'failure' });
     },
-    list: async (filter) => await listAudit(db.pool, filter),
+    list: async (filter, place) => await listAudit(db, filter, place),
     async flush() {
       for (const { refusal, count } of budget.nextPeriod()) {
         await appendAudit(db.pool, { ...refusal, outcome: 'failure' }, count);

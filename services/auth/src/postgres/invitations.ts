@@ -1,11 +1,20 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { appendEvents } from '@taskwire/outbox';
-import { isoMicros, isSqlState, query, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import {
+  isoMicros,
+  isSqlState,
+  keyset,
+  pageOf,
+  query,
+  sqlState,
+  type Database,
+  type Keyset,
+  type Tx,
+} from '@taskwire/postgres';
 import type { AuditContext } from '../domain/audit-context.ts';
 import type { Invitation, Invitations } from '../app/invitations.ts';
 import { foldEmail } from '../domain/email-address.ts';
 import { appendAudit } from './audit-rows.ts';
-import { conditions } from './conditions.ts';
 
 export type InvitationsOptions = {
   db: Database;
@@ -49,12 +58,11 @@ export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): 
       return found;
     },
 
-    async list({ state, after, limit }) {
-      const { where, sql, values } = conditions();
-      where([after], (id) => `invitations.id < ${id}::uuid`);
-      where([state], (wanted) => `${currentState} = ${wanted}`);
-      const text = `${selectInvitations} WHERE ${sql()} ORDER BY invitations.id DESC LIMIT ${limit}`;
-      return await query<Invitation>(db.pool, text, values);
+    async list({ state }, place) {
+      const { condition, orderAndLimit, values } = keyset(latestFirst, place, 2);
+      const text = `${selectInvitations} WHERE ($1::text IS NULL OR ${currentState} = $1) AND ${condition} ${orderAndLimit}`;
+      const found = await query<Invitation>(db.pool, text, [state ?? null, ...values]);
+      return pageOf(found, latestFirst, place.limit);
     },
 
     async revoke(id, context) {
@@ -81,6 +89,8 @@ export async function consumeInvitation(
   await appendAudit(tx, { ...context, actor, action: 'invitation.use', subject: subjectOf(id), outcome: 'success' });
   return true;
 }
+
+const latestFirst: Keyset = { direction: 'DESC', columns: { id: { sql: 'invitations.id', type: 'uuid' } } };
 
 function subjectOf(id: string) {
   return { kind: 'invitation', id } as const;

@@ -1,24 +1,33 @@
-import { isoMicros, query, type Database, type Tx } from '@taskwire/postgres';
+import { isoMicros, keyset, pageOf, query, type Database, type Keyset, type Tx } from '@taskwire/postgres';
 import type { Consent, OpenSession } from '@taskwire/contracts';
 import type { AuditContext } from '../domain/audit-context.ts';
-import type { AccessPage, OwnAccess } from '../app/own-access.ts';
+import type { OwnAccess } from '../app/own-access.ts';
 import { appendAudit } from './audit-rows.ts';
 import { endBrowserLogin } from './browser-logins.ts';
 import { allowedScopes, type StoredGrant } from './grant-scopes.ts';
 
 export function createOwnAccess(db: Pick<Database, 'pool' | 'transaction'>): OwnAccess {
   return {
-    async sessions(userId, page) {
-      return await query<Omit<OpenSession, 'current'>>(db.pool, selectSessions, [userId, ...position(page)]);
+    async sessions(userId, place) {
+      const order = latestFirst('open');
+      const { condition, orderAndLimit, values } = keyset(order, place, 2);
+      const text = `${selectSessions} WHERE ${condition} ${orderAndLimit}`;
+      const rows = await query<Omit<OpenSession, 'current'>>(db.pool, text, [userId, ...values]);
+      return pageOf(rows, order, place.limit);
     },
 
-    async consents(userId, page) {
-      const rows = await query<ConsentRow>(db.pool, selectConsents, [userId, ...position(page)]);
-      return rows.map(({ payload, client_id: clientId, ...consent }) => ({
+    async consents(userId, place) {
+      const order = latestFirst('sessions');
+      const { condition, orderAndLimit, values } = keyset(order, place, 2);
+      const text = `${selectConsents} AND ${condition} ${orderAndLimit}`;
+      const rows = await query<ConsentRow>(db.pool, text, [userId, ...values]);
+      const { items, next } = pageOf(rows, order, place.limit);
+      const consents = items.map(({ payload, client_id: clientId, ...consent }) => ({
         ...consent,
         clientId,
         scopes: allowedScopes(payload),
       }));
+      return { items: consents, next };
     },
 
     async endSession(userId, id, context) {
@@ -48,9 +57,13 @@ type ConsentRow = Omit<Consent, 'current' | 'client' | 'scopes'> & {
   payload: StoredGrant;
 };
 
-function position({ after, limit }: AccessPage): unknown[] {
-  return [after?.createdAt ?? null, after?.id ?? null, limit];
-}
+const latestFirst = (alias: string): Keyset => ({
+  direction: 'DESC',
+  columns: {
+    created_at: { sql: `${alias}.created_at`, type: 'timestamptz' },
+    id: { sql: `${alias}.id`, type: 'uuid' },
+  },
+});
 
 async function revoked(tx: Tx, id: string, context: AuditContext): Promise<void> {
   await appendAudit(tx, { ...context, action: 'consent.revoke', subject: { kind: 'client', id }, outcome: 'success' });
@@ -74,9 +87,7 @@ const selectSessions = `
     FROM browser_logins login JOIN users ON users.id = login.user_id
     WHERE user_id = $1 AND ended_at IS NULL AND login.expires_at > clock_timestamp()
       AND (users.tokens_valid_after IS NULL OR users.tokens_valid_after <= login.created_at)
-  ) open
-  WHERE $2::timestamptz IS NULL OR (open.created_at, id) < ($2, $3::uuid)
-  ORDER BY open.created_at DESC, id DESC LIMIT $4`;
+  ) open`;
 
 const selectConsents = `
   SELECT id, client_id, payload, ${isoMicros('sessions.created_at')} AS created_at,
@@ -85,9 +96,7 @@ const selectConsents = `
       SELECT max(created_at) FROM refresh_tokens WHERE session_id = sessions.id
     ))`)} AS last_used_at
   FROM sessions
-  WHERE user_id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND expires_at > clock_timestamp()
-    AND ($2::timestamptz IS NULL OR (sessions.created_at, id) < ($2, $3::uuid))
-  ORDER BY sessions.created_at DESC, id DESC LIMIT $4`;
+  WHERE user_id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND expires_at > clock_timestamp()`;
 
 const endApiSession = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'logout'

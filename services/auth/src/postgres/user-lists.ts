@@ -1,37 +1,44 @@
-import { isoMicros, query, type Queryable } from '@taskwire/postgres';
-import type { ChangedFilter, InternalUser, ListedUser, UserFilter } from '../app/ports/users.ts';
-import { conditions, containing, toTimestamp } from './conditions.ts';
-import { internalUserColumns, restorableUntil, userColumns } from './user-rows.ts';
+import { isoMicros, type Database, type Keyset, type Page, type Place } from '@taskwire/postgres';
+import type { InternalUser, ListedUser, UserFilter } from '../app/ports/users.ts';
+import { userEntity } from './entities.ts';
+import { containing, toTimestamp } from './filter-values.ts';
+import { restorableUntil } from './user-rows.ts';
+
+/** The database or a transaction. */
+type Lists = Pick<Database, 'query' | 'list'>;
 
 /**
  * Lists users that aren't deleted, or only deleted ones that aren't erased, by id, and thus by time of creation. A row never moves, so pages are
  * stable. `restoreDays`: how long deleted users can be restored.
  */
-export async function listUsers(db: Queryable, filter: UserFilter, restoreDays: number): Promise<ListedUser[]> {
-  const { text, after, order, isDeleted } = filter;
-  const { where, sql, values } = conditions(isDeleted ? notErased : 'deleted_at IS NULL');
-  where([after], (id) => `id ${order === 'oldest_first' ? '>' : '<'} ${id}::uuid`);
-  where([filter.role], (role) => `role = ${role}`);
-  where([text && containing(text)], (pattern) => `(name ILIKE ${pattern} OR email ILIKE ${pattern})`);
-  where([filter.emailVerified], (verified) => `email_verified = ${verified}::boolean`);
-  where([toTimestamp(filter.createdSince)], (since) => `created_at >= ${since}::timestamptz`);
-  where([toTimestamp(filter.createdUntil)], (until) => `created_at < ${until}::timestamptz`);
-  where([toTimestamp(filter.updatedSince)], (since) => `updated_at >= ${since}::timestamptz`);
-  where([toTimestamp(filter.updatedUntil)], (until) => `updated_at < ${until}::timestamptz`);
-  const columns = isDeleted ? `${userColumns}, ${deletionColumns(restoreDays)}` : userColumns;
-  return await query<ListedUser>(
-    db,
-    `SELECT ${columns} FROM users WHERE ${sql()}
-     ORDER BY id ${order === 'oldest_first' ? 'ASC' : 'DESC'} LIMIT ${filter.limit}`,
-    values,
-  );
+export async function listUsers(
+  db: Lists,
+  filter: UserFilter & { restoreDays: number },
+  place: Place,
+): Promise<Page<ListedUser>> {
+  const found = db
+    .list(userEntity, 'users')
+    .where('users.role = :role', { role: filter.role })
+    .where('users.name ILIKE :text OR users.email ILIKE :text', { text: filter.text && containing(filter.text) })
+    .where('users.email_verified = :verified', { verified: filter.emailVerified })
+    .where('users.created_at >= :createdSince', { createdSince: toTimestamp(filter.createdSince) })
+    .where('users.created_at < :createdUntil', { createdUntil: toTimestamp(filter.createdUntil) })
+    .where('users.updated_at >= :updatedSince', { updatedSince: toTimestamp(filter.updatedSince) })
+    .where('users.updated_at < :updatedUntil', { updatedUntil: toTimestamp(filter.updatedUntil) });
+  const order = byId[filter.order];
+  if (!filter.isDeleted) return await found.where('users.deleted_at IS NULL').page(order, place);
+  return await found
+    .where('users.deleted_at IS NOT NULL AND users.erased_at IS NULL')
+    .select<'deleted_at', string>('deleted_at', isoMicros('users.deleted_at'))
+    .select<'restorable_until', string>('restorable_until', isoMicros(restorableUntil(String(filter.restoreDays))))
+    .page(order, place);
 }
 
-const notErased = 'deleted_at IS NOT NULL AND erased_at IS NULL';
-
-function deletionColumns(restoreDays: number): string {
-  return `${isoMicros('users.deleted_at')} AS deleted_at, ${isoMicros(restorableUntil(String(restoreDays)))} AS restorable_until`;
-}
+const id = { id: { sql: 'users.id', type: 'uuid' } } as const;
+const byId: Readonly<Record<UserFilter['order'], Keyset>> = {
+  oldest_first: { direction: 'ASC', columns: id },
+  latest_first: { direction: 'DESC', columns: id },
+};
 
 /**
  * Lists users by (updated_at, id), including deleted ones. A reader that continues after the last row it saw misses nothing, although rows aren't
@@ -41,27 +48,26 @@ function deletionColumns(restoreDays: number): string {
  * Why this is correct: a change is stamped after its transaction began. The horizon is the earliest start of a running transaction (or now, if none
  * runs), so each change below it was committed when the horizon was read. The second statement, with a later snapshot, sees it. That is why two
  * statements are needed. (Rows would be skipped if the server's clock were set back; full sweeps find those.)
- *
- * A bare updated_at in ORDER BY would mean the text in the select list, which has no index: each page would sort all users behind it.
  */
-export async function listChangedUsers(db: Queryable, filter: ChangedFilter): Promise<InternalUser[]> {
-  const [horizon] = await query<{ at: string }>(db, oldestTransaction);
-  return await query<InternalUser>(
-    db,
-    `SELECT ${internalUserColumns} FROM users
-     WHERE updated_at < $1::timestamptz
-       AND ($2::timestamptz IS NULL OR updated_at >= $2)
-       AND ($3::timestamptz IS NULL OR (updated_at, id) > ($3, $4::uuid))
-     ORDER BY users.updated_at, users.id LIMIT $5`,
-    [
-      horizon?.at,
-      toTimestamp(filter.since),
-      toTimestamp(filter.after?.updatedAt),
-      filter.after?.id ?? null,
-      filter.limit,
-    ],
-  );
+export async function listChangedUsers(
+  db: Lists,
+  { since }: { since: string | undefined },
+  place: Place,
+): Promise<Page<InternalUser>> {
+  const [horizon] = await db.query<{ at: string }>(oldestTransaction);
+  return await db
+    .list(userEntity, 'users')
+    .select<'is_deleted', boolean>('is_deleted', 'users.deleted_at IS NOT NULL')
+    .select<'tokens_valid_after', string | null>('tokens_valid_after', isoMicros('users.tokens_valid_after'))
+    .where('users.updated_at < :horizon', { horizon: horizon?.at ?? null })
+    .where('users.updated_at >= :since', { since: toTimestamp(since) })
+    .page(byChange, place);
 }
+
+const byChange: Keyset = {
+  direction: 'ASC',
+  columns: { updated_at: { sql: 'users.updated_at', type: 'timestamptz' }, ...id },
+};
 
 // now() is when this statement arrived, before it read the other transactions. The result is text, because a Date would lose the microseconds.
 // The service's own database role makes all changes, and can see the transactions of its own role.

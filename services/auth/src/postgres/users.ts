@@ -136,8 +136,8 @@ export function createUsers(db: Database, settings: UserSettings): Users {
       return found;
     },
 
-    list: async (filter) => await listUsers(db.pool, filter, restoreDays),
-    listChanged: async (filter) => await listChangedUsers(db.pool, filter),
+    list: async (filter, place) => await listUsers(db, { ...filter, restoreDays }, place),
+    listChanged: async (filter, place) => await listChangedUsers(db, filter, place),
   };
 }
 

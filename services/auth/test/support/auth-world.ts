@@ -4,6 +4,7 @@ import { readEnv } from '@taskwire/env';
 import { Registry } from 'prom-client';
 import { createTelemetry } from '@taskwire/telemetry';
 import { testBroker, testDatabase, type TestBroker, type TestDatabase } from '@taskwire/testing';
+import { entities } from '../../src/postgres/entities.ts';
 import { systemContext } from '../../src/domain/audit-context.ts';
 import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
@@ -52,7 +53,7 @@ export const scopelessClient = withSecret('scopeless', 'a-secret-of-scopeless-wi
 const clients = [tasksClient, notificationsClient, scopelessClient].map(({ settings }) => settings);
 
 export async function authWorld(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<AuthWorld> {
-  const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
+  const [database, broker] = await Promise.all([testDatabase(migrations, { entities }), testBroker()]);
   const base = {
     PORT: '0',
     DATABASE_URL: database.url,

@@ -1,3 +1,4 @@
+import { deadLetterEntity } from '@taskwire/dead-letters';
 import { defineEntity } from '@taskwire/postgres';
 import type { NotificationView } from '../app/inbox.ts';
 
@@ -19,3 +20,5 @@ export const notificationEntity = defineEntity<NotificationView>({
   // only deliveries read these
   unmapped: ['event_id', 'actor_id', 'happened_at', 'template_data'],
 });
+
+export const entities = [notificationEntity, deadLetterEntity];

@@ -129,7 +129,7 @@ const readAll = `
   SELECT count(*)::int AS read FROM done`;
 
 /** The in-app inbox in PostgreSQL. */
-export function notificationInbox(db: Database): Inbox {
+export function notificationInbox(db: Pick<Database, 'query' | 'list'>): Inbox {
   return {
     async list({ userId, unread }, place) {
       // a mail to a user without an in-app notification has no title

@@ -3,6 +3,7 @@ import type { EventPayload, EventType } from '@taskwire/contracts';
 import { createRabbit, publishOnlyTopology, type Publisher } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testBroker, testDatabase, waitFor, type TestBroker, type TestDatabase } from '@taskwire/testing';
+import { entities } from '../../src/postgres/entities.ts';
 import { env, type Env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { wire } from '../../src/wire.ts';
@@ -23,7 +24,11 @@ export type Surroundings = {
 };
 
 export async function startSurroundings(): Promise<Surroundings> {
-  const [database, broker, others] = await Promise.all([testDatabase(migrations), testBroker(), startFakeServices()]);
+  const [database, broker, others] = await Promise.all([
+    testDatabase(migrations, { entities }),
+    testBroker(),
+    startFakeServices(),
+  ]);
   const telemetry = createTelemetry({ service: 'publisher', stream: silent() });
   const rabbit = createRabbit({ url: broker.url(), name: 'publisher', telemetry, topology: publishOnlyTopology });
   const publisher: Publisher = rabbit.publisher();

@@ -1,4 +1,4 @@
-import type { Tx } from '@taskwire/postgres';
+import type { Page, Place, Tx } from '@taskwire/postgres';
 import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
@@ -32,9 +32,6 @@ export type TaskFilter = {
   mine?: { userId: string; is: boolean } | undefined;
 };
 
-/** A page of a list. `next` is the position to continue from; it is null on the last page. */
-export type Page<P> = { items: readonly string[]; next: P | null };
-
 /** The fields of a task that distribution needs. The small size matters when there are many tasks. */
 export type OpenTask = Pick<Task, 'id' | 'state' | 'assignee_id'>;
 
@@ -50,10 +47,10 @@ export type TaskStore = TaskReads & TaskLocks & Assignment & TaskWrites;
 export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
-  /** Newest first, starting after `position` (an id). */
-  listTasks(filter: TaskFilter, position: string | undefined, limit: number): Promise<Page<string>>;
-  /** Oldest first, starting after `position`; undefined when the task doesn't exist. */
-  listActivity(taskId: string, position: string | undefined, limit: number): Promise<Page<string> | undefined>;
+  /** Newest first. */
+  listTasks(filter: TaskFilter, place: Place): Promise<Page<string>>;
+  /** Oldest first; undefined when the task doesn't exist. */
+  listActivity(taskId: string, place: Place): Promise<Page<string> | undefined>;
   /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
   needReassignment(): Promise<boolean>;
 };

@@ -1,5 +1,5 @@
-import { query, type Queryable } from '@taskwire/postgres';
-import type { Page, TaskFilter, TaskReads } from '../app/ports.ts';
+import { keyset, pageOf, query, type Keyset, type Page, type Queryable } from '@taskwire/postgres';
+import type { TaskFilter, TaskReads } from '../app/ports.ts';
 import { activityJson, joinPeople, joinPerson, taskJson } from './task-json.ts';
 
 /** The read queries on tasks. */
@@ -14,25 +14,29 @@ export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
 
-    listTasks: async (filter, position, limit) => {
-      const { conditions, values } = conditionsOf(filter, position);
-      const rows = await query<{ json: string; position: string }>(db, listSql(conditions, values.length + 1), [
-        ...values,
-        limit + 1,
-      ]);
-      return toPage(rows, limit);
+    listTasks: async (filter, place) => {
+      const { conditions, values } = conditionsOf(filter);
+      const page = keyset(latestFirst, place, values.length + 1);
+      const text = listSql([...conditions, page.condition], page.orderAndLimit);
+      return toPage(await query<Item>(db, text, [...values, ...page.values]), latestFirst, place.limit);
     },
 
-    listActivity: async (taskId, position, limit) => {
-      const rows = await query<{ json: string | null; position: string }>(db, listActivity, [
-        taskId,
-        position ?? '0',
-        limit + 1,
-      ]);
-      if (rows.length === 0) return undefined;
-      return toPage(rows.filter(isEntry), limit);
+    listActivity: async (taskId, { after, limit }) => {
+      const values = [taskId, after?.[0] ?? '0', limit + 1];
+      const rows = await query<Item | { json: null }>(db, listActivity, values);
+      return rows.length === 0 ? undefined : toPage(rows.filter(isEntry), oldestFirst, limit);
     },
   };
+}
+
+type Item = { json: string; id: string };
+
+const latestFirst: Keyset = { direction: 'DESC', columns: { id: { sql: 'task.id', type: 'uuid' } } };
+const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
+
+function toPage(rows: readonly Item[], order: Keyset, limit: number): Page<string> {
+  const { items, next } = pageOf(rows, order, limit);
+  return { items: items.map(({ json }) => json), next };
 }
 
 const readTask = `
@@ -41,19 +45,19 @@ const readTask = `
   WHERE task.id = $1`;
 
 /** Not prepared: one plan for all values of a filter would be wrong for some of them. */
-function listSql(conditions: readonly string[], limitParameter: number): string {
+function listSql(conditions: readonly string[], orderAndLimit: string): string {
   return `
     WITH page AS MATERIALIZED (
       SELECT * FROM tasks task
       WHERE ${['deleted_at IS NULL', ...conditions].join(' AND ')}
-      ORDER BY id DESC LIMIT $${limitParameter}
+      ${orderAndLimit}
     )
-    SELECT task.id AS position, ${taskJson('task', 'creator', 'assignee')} AS json
+    SELECT task.id, ${taskJson('task', 'creator', 'assignee')} AS json
     FROM page task ${joinPeople('task')}
     ORDER BY task.id DESC`;
 }
 
-function conditionsOf(filter: TaskFilter, position: string | undefined): { conditions: string[]; values: unknown[] } {
+function conditionsOf(filter: TaskFilter): { conditions: string[]; values: unknown[] } {
   const values: unknown[] = [];
   const parameter = (value: unknown): string => `$${values.push(value)}`;
   const conditions: string[] = [];
@@ -64,13 +68,12 @@ function conditionsOf(filter: TaskFilter, position: string | undefined): { condi
     conditions.push(`assignee_id IS ${mine.is ? 'NOT ' : ''}DISTINCT FROM ${parameter(mine.userId)}`);
   if (filter.state !== undefined) conditions.push(`state = ${parameter(filter.state)}`);
   if (filter.creator !== undefined) conditions.push(`creator_id = ${parameter(filter.creator)}`);
-  if (position !== undefined) conditions.push(`id < ${parameter(position)}`);
   return { conditions, values };
 }
 
 /** Returns one row without an entry when the task's page is empty, and no rows when the task doesn't exist. */
 const listActivity = `
-  SELECT entry.seq AS position, CASE WHEN entry.seq IS NOT NULL THEN ${activityJson('entry', 'actor')} END AS json
+  SELECT entry.seq AS id, CASE WHEN entry.seq IS NOT NULL THEN ${activityJson('entry', 'actor')} END AS json
   FROM tasks task
   LEFT JOIN LATERAL (
     SELECT * FROM task_activity WHERE task_id = task.id AND seq > $2 ORDER BY seq LIMIT $3
@@ -79,15 +82,6 @@ const listActivity = `
   WHERE task.id = $1 AND task.deleted_at IS NULL
   ORDER BY entry.seq`;
 
-function isEntry<R extends { json: string | null }>(row: R): row is R & { json: string } {
+function isEntry(row: Item | { json: null }): row is Item {
   return row.json !== null;
-}
-
-/** The query fetches one row more than the page holds, which shows whether another page follows. */
-function toPage(rows: readonly { json: string; position: string }[], limit: number): Page<string> {
-  const shown = rows.slice(0, limit);
-  return {
-    items: shown.map((row) => row.json),
-    next: rows.length > limit ? (shown.at(-1)?.position ?? null) : null,
-  };
 }

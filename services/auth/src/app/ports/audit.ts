@@ -1,4 +1,5 @@
 import type { AuditAction, AuditEntry } from '@taskwire/contracts';
+import type { Page, Place } from '@taskwire/postgres';
 import type { AuditSubject, AuditContext } from '../../domain/audit-context.ts';
 
 /** A new entry of the audit log. It contains no passwords, tokens or account addresses; users are identified by their ids. */
@@ -26,7 +27,7 @@ export type Audit = {
 };
 
 /** The audit log for reading, latest entries first. */
-export type AuditLog = { list(filter: AuditFilter): Promise<AuditEntry[]> };
+export type AuditLog = { list(filter: AuditFilter, place: Place): Promise<Page<AuditEntry>> };
 
 export type AuditFilter = {
   actor?: string | undefined;
@@ -38,7 +39,4 @@ export type AuditFilter = {
   ip?: string | undefined;
   since?: string | undefined;
   until?: string | undefined;
-  /** The last entry of the previous page. */
-  after: { at: string; id: string } | undefined;
-  limit: number;
 };

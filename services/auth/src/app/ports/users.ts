@@ -1,4 +1,5 @@
 import type { Role, schemas } from '@taskwire/contracts';
+import type { Page, Place } from '@taskwire/postgres';
 import type { z } from 'zod';
 import type { AccessPeriod } from '../../domain/access-period.ts';
 import type { AuditContext } from '../../domain/audit-context.ts';
@@ -81,8 +82,9 @@ export type Users = {
   ): Promise<StoredUser | 'too_late' | 'email_taken' | undefined>;
   /** The most recently deleted user with this address, if they can be restored. */
   findRestorable(email: string): Promise<StoredUser | undefined>;
-  list(filter: UserFilter): Promise<ListedUser[]>;
-  listChanged(filter: ChangedFilter): Promise<InternalUser[]>;
+  list(filter: UserFilter, place: Place): Promise<Page<ListedUser>>;
+  /** By time of change, including deleted users; from `since` on (inclusive) or after a position. */
+  listChanged(filter: { since: string | undefined }, place: Place): Promise<Page<InternalUser>>;
 };
 
 /** `since` is inclusive, `until` is exclusive. */
@@ -98,14 +100,4 @@ export type UserFilter = {
   /** Selects deleted users whose name and address are still stored, instead of active ones. */
   isDeleted: boolean;
   order: 'oldest_first' | 'latest_first';
-  /** The last id of the previous page. */
-  after: string | undefined;
-  limit: number;
-};
-
-/** By time of change, from `since` on (inclusive) or after a position. */
-export type ChangedFilter = {
-  since: string | undefined;
-  after: { updatedAt: string; id: string } | undefined;
-  limit: number;
 };
