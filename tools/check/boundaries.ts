@@ -85,13 +85,13 @@ function isProcess(node: ts.Node): boolean {
   );
 }
 
-/** Files that import one another at run time, each cycle once, reported at its first file. */
+/** Files that import one another, be it for types only: neither can be understood without the other. Each cycle once, at its first file. */
 function cyclesOf(files: SourceFile[]): Violation[] {
   const edges = new Map(
     files.map(({ path, imports }) => [
       path,
       imports
-        .filter(({ specifier, typeOnly }) => specifier.startsWith('.') && !typeOnly)
+        .filter(({ specifier }) => specifier.startsWith('.'))
         .map(({ specifier }) => resolveRelative(path, specifier)),
     ]),
   );

@@ -138,9 +138,23 @@ export const canary: readonly Canary[] = [
     ],
   },
   {
+    breaks: 'cycles',
     files: [
       { path: 'packages/rabbit/src/a.ts', source: "import { b } from './b.ts';" },
       { path: 'packages/rabbit/src/b.ts', source: "import type { A } from './a.ts';" },
+    ],
+  },
+  {
+    breaks: 'cycles',
+    files: [
+      { path: 'packages/rabbit/src/a.ts', source: "import type { B } from './b.ts';" },
+      { path: 'packages/rabbit/src/b.ts', source: "export type { A } from './a.ts';" },
+    ],
+  },
+  {
+    files: [
+      { path: 'packages/rabbit/src/a.ts', source: "import { b } from './b.ts'; import type { C } from './c.ts';" },
+      { path: 'packages/rabbit/src/b.ts', source: "import type { C } from './c.ts';" },
     ],
   },
 ];

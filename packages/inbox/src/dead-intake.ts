@@ -2,10 +2,11 @@ import type { Database } from '@taskwire/postgres';
 import type { Delivery } from '@taskwire/rabbit';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handlers } from './handler.ts';
-import { isMessageId, orderKey, storable, toMessage } from './message.ts';
+import { isMessageId, orderKey, toMessage } from './message.ts';
 import type { InboxMetrics } from './metrics.ts';
 import type { SurviveOutage } from './outage.ts';
 import { recordDead } from './store.ts';
+import { storable } from './storable.ts';
 
 /**
  * Processes messages that the queue dead-lettered, such as one that killed its consumer before it could be recorded. The message becomes a dead

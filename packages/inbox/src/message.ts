@@ -1,6 +1,7 @@
 import type { Delivery } from '@taskwire/rabbit';
 import type { NamedHandler } from './handler.ts';
 import { provenanceOf, senderFault, type Provenance, type SenderRules } from './sender.ts';
+import { storable } from './storable.ts';
 
 /** A message in its stored form. Every field fits its column, whatever was sent. */
 export type Message = {
@@ -126,16 +127,6 @@ export function readEvent(message: Message, handler: NamedHandler): { event: unk
 /** Returns the key by which a handler keeps messages in order; undefined if the handler needs no order. */
 export function orderKey(message: Message, handler: NamedHandler): string | undefined {
   return handler.order === 'none' ? undefined : message.aggregateId;
-}
-
-/**
- * Makes text storable in PostgreSQL: without NUL, and without unpaired surrogates, which jsonb rejects (truncating an error message may split a
- * pair). The length is bounded, since no one reads more.
- */
-export function storable(text: string, maxLength?: number): string;
-export function storable(text: string | undefined): string | undefined;
-export function storable(text: string | undefined, maxLength = 2_000): string | undefined {
-  return text?.replaceAll('\0', '\uFFFD').slice(0, maxLength).toWellFormed();
 }
 
 /** A timestamp in microseconds or nanoseconds exceeds PostgreSQL's range of times; one in milliseconds exceeds the four-digit years of ISO 8601. */

@@ -1,6 +1,6 @@
 import { errorText } from '@taskwire/errors';
 import { outageOf, type Tx } from '@taskwire/postgres';
-import { storable } from './message.ts';
+import { storable } from './storable.ts';
 
 /** The result of handling a message. */
 export type Outcome =

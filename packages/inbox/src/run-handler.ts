@@ -1,8 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { withExtractedTrace, withLogContext, type TraceCarrier } from '@taskwire/telemetry';
 import type { NamedHandler } from './handler.ts';
-import { storable, type Message } from './message.ts';
+import type { Message } from './message.ts';
 import { failureOf, retry, type Outcome } from './outcome.ts';
+import { storable } from './storable.ts';
 
 /** The handler's outcome, and a function that runs later work in the handler's trace and log context. */
 export type Decision = { outcome: Outcome; inContext: <T>(fn: () => T) => T };

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { Entity } from './entity.ts';
-import type { List } from './list.ts';
+import type { Keyset, Page, Place } from './keyset.ts';
 
 /** One service's database. */
 export type Database = {
@@ -63,3 +63,25 @@ export type TransactionOptions = {
    */
   lockTimeoutMs?: number | undefined;
 };
+
+/** A list of an entity's rows. Conditions and expressions name columns as `alias.property`, and values as `:name`. */
+export type List<R extends object> = {
+  /** Leaves only these columns in the rows. */
+  only<K extends keyof R & string>(...names: readonly K[]): List<Pick<R, K>>;
+  /** Adds a value to each row. */
+  select<N extends string, V>(name: N, expression: string, values?: Values): List<R & Record<N, V>>;
+  /** Adds a condition, unless one of its values is undefined: then the caller didn't ask for this filter. */
+  where(condition: string, values?: Values): List<R>;
+  /**
+   * Prepares the statement under this name, followed by a hash of its text: for lists that are read often and have few combinations of filters. One
+   * plan for all values of a filter would be wrong for some.
+   */
+  prepared(name: string): List<R>;
+  /** @throws as `query` does. */
+  page(order: Keyset, place: Place): Promise<Page<R>>;
+  /** The first rows, without a position to continue from. @throws as `query` does. */
+  first(order: Keyset, limit: number): Promise<R[]>;
+};
+
+/** The values of a condition or expression, by name. */
+export type Values = Readonly<Record<string, unknown>>;

@@ -1,9 +1,8 @@
 export { claimDue, type ClaimDue } from './claim-due.ts';
 export { createDatabase, type DatabaseOptions } from './database.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
-export type { Database, LastWork, Queryable, Statement, Tx } from './handles.ts';
+export type { Database, LastWork, List, Queryable, Statement, Tx } from './handles.ts';
 export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
-export type { List } from './list.ts';
 export {
   migrate,
   migrationStatus,

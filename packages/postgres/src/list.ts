@@ -1,31 +1,10 @@
 import { hash } from 'node:crypto';
 import type { DataSource, SelectQueryBuilder } from 'typeorm';
 import type { Entity } from './entity.ts';
-import type { Queryable } from './handles.ts';
-import { followsSql, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
+import type { List, Queryable, Values } from './handles.ts';
+import { followsSql, pageOf, type Keyset } from './keyset.ts';
 import { query } from './query.ts';
 import { isoMicros } from './sql.ts';
-
-/** A list of an entity's rows. Conditions and expressions name columns as `alias.property`, and values as `:name`. */
-export type List<R extends object> = {
-  /** Leaves only these columns in the rows. */
-  only<K extends keyof R & string>(...names: readonly K[]): List<Pick<R, K>>;
-  /** Adds a value to each row. */
-  select<N extends string, V>(name: N, expression: string, values?: Values): List<R & Record<N, V>>;
-  /** Adds a condition, unless one of its values is undefined: then the caller didn't ask for this filter. */
-  where(condition: string, values?: Values): List<R>;
-  /**
-   * Prepares the statement under this name, followed by a hash of its text: for lists that are read often and have few combinations of filters. One
-   * plan for all values of a filter would be wrong for some.
-   */
-  prepared(name: string): List<R>;
-  /** @throws as `query` does. */
-  page(order: Keyset, place: Place): Promise<Page<R>>;
-  /** The first rows, without a position to continue from. @throws as `query` does. */
-  first(order: Keyset, limit: number): Promise<R[]>;
-};
-
-type Values = Readonly<Record<string, unknown>>;
 
 type Parts = {
   columns: readonly string[];

@@ -1,8 +1,7 @@
-import { authRoutes, uuid, type AuditEntry, type Route } from '@taskwire/contracts';
+import { authRoutes, type AuditEntry, type Route } from '@taskwire/contracts';
 import type { Refusal } from '@taskwire/http-server';
 import { listCursors } from '@taskwire/http-server';
 import { expect } from 'chai';
-import { z } from 'zod';
 import type { NewAuditEntry } from '../src/app/ports/audit.ts';
 import { auditRefusals } from '../src/http/refusals.ts';
 import { expectProblem } from './support/api.ts';

@@ -8,7 +8,7 @@ import type { LinkName } from '../links.ts';
 import type { Random } from '../random.ts';
 import type { Consumer, Fault } from '../schedule.ts';
 import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
-import type { RawMessage } from '../suite/recorder.ts';
+import type { RawMessage } from '../suite/raw-message.ts';
 import type { PartName, SuiteUnderTest } from '../suite/under-test.ts';
 import { brokerCommand } from './broker-command.ts';
 import { killWorker } from './takeover.ts';

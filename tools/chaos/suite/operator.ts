@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import amqp, { type ConfirmChannel } from 'amqplib';
 import { eventExchange, publisherOf, subscriptions } from '@taskwire/contracts';
 import type { Consumer, PoisonForm } from '../schedule.ts';
-import type { RawMessage } from './recorder.ts';
+import type { RawMessage } from './raw-message.ts';
 
 /** The operator's actions on queues. Each is retried until the broker confirms it, whatever happens to the broker in the meantime. */
 export type Operator = {

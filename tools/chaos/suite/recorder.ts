@@ -4,9 +4,7 @@ import { eventExchange } from '@taskwire/contracts';
 import { serviceTopology, type TopologyChannel } from '@taskwire/rabbit';
 import type { RecordedEvent } from '../evidence.ts';
 import { bindingKeys } from './operator.ts';
-
-/** A message as the broker delivered it, to be put into a queue again. */
-export type RawMessage = { id: string; routingKey: string; content: Buffer; properties: ConsumeMessage['properties'] };
+import type { RawMessage } from './raw-message.ts';
 
 /**
  * The operator's own queue of all events, which records what was published, whatever the services report. Like their queues, it survives restarts of

@@ -1,9 +1,8 @@
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import type { OwnPath } from '@taskwire/http-server';
-import { linkNotValid, type AccountLink, type LinkPurpose, type RequestablePurpose } from '../domain/account-link.ts';
-import type { RequestOrigin } from '../domain/audit-context.ts';
-import type { LinkVisitor } from '../app/link-visitor.ts';
+import { linkNotValid, type AccountLink, type RequestablePurpose } from '../domain/account-link.ts';
+import type { AccountActions } from './account-actions.ts';
 import { addressPages } from './address-pages.ts';
 import { readPostedForm } from './form.ts';
 import { requestOrigin } from './origin.ts';
@@ -12,18 +11,6 @@ import { ended, ok, refusal, tokenIn, type Answer, type Page, type Request, type
 import { requestMailPage, donePage, newPasswordPage } from './pages/account-pages.ts';
 import { pageHeaders } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
-
-/** The actions behind the pages; the JSON API uses the same ones. */
-export type AccountActions = {
-  requestMail(purpose: RequestablePurpose, email: string, origin: RequestOrigin): Promise<void>;
-  /** Returns a link that is valid or has already been used. @throws Problem `link_not_valid`. */
-  checkLink(token: string, purpose: LinkPurpose): Promise<AccountLink>;
-  isHolder(visitor: LinkVisitor, link: AccountLink): Promise<boolean>;
-  verifyEmail(given: { token: string; new_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
-  confirmEmail(given: { token: string; current_password?: string | undefined }, visitor: LinkVisitor): Promise<void>;
-  undoEmailChange(given: { token: string }, origin: RequestOrigin): Promise<{ resetToken: string } | undefined>;
-  resetPassword(given: { token: string; new_password: string }, origin: RequestOrigin): Promise<void>;
-};
 
 export type AccountPagesOptions = {
   issuer: string;

@@ -1,15 +1,28 @@
 import { schemas } from '@taskwire/contracts';
 import { linkNotValid, type AccountLink, type LinkPurpose } from '../domain/account-link.ts';
 import type { LinkVisitor } from '../app/link-visitor.ts';
-import type { AccountPagesOptions } from './account-pages.ts';
+import type { AccountActions } from './account-actions.ts';
 import { requestOrigin } from './origin.ts';
-import { ended, ok, refusal, tokenIn, type Answer, type Page, type Visit } from './own-page.ts';
+import {
+  ended,
+  ok,
+  refusal,
+  tokenIn,
+  type Answer,
+  type Page,
+  type Visit,
+  type Request,
+  type Response,
+} from './own-page.ts';
 import { donePage } from './pages/account-pages.ts';
 import { claimPage, confirmEmailPage, undoEmailPage, verifyPage, type LinkForm } from './pages/address-pages.ts';
 import type { NextStep } from './pages/html.ts';
 import { refusalText } from './refusal.ts';
 
-type Options = AccountPagesOptions & {
+type Options = {
+  actions: AccountActions;
+  /** Returns the user logged in to the provider in this browser. */
+  browserUser(request: Request, response: Response): Promise<string | undefined>;
   /** The path that all account pages are below. */
   base: string;
 };

@@ -1,8 +1,8 @@
 import { events } from '@taskwire/contracts';
 import { defineHandler, type Handler } from '@taskwire/inbox';
 import { accountNotifications } from '../app/notifications/definitions.ts';
-import type { UseCases } from './handlers.ts';
 import { outcomeOf } from './outcome-of.ts';
+import type { UseCases } from './use-cases.ts';
 
 /** Handles account events. Each one notifies the one user that it names. */
 export function accountHandlers(useCases: UseCases): Handler[] {

@@ -1,27 +1,10 @@
-import { events, type EventPayload } from '@taskwire/contracts';
+import { events } from '@taskwire/contracts';
 import { dead, defineHandler, done, type Handler } from '@taskwire/inbox';
-import type { Tx } from '@taskwire/postgres';
 import { z } from 'zod';
-import type { NewNotification, Plan } from '../app/ports.ts';
-import type { AboutAccount } from '../app/notify-about-account.ts';
-import type { NotifiedEventType } from '../app/notifications/definition.ts';
 import { isNotified, taskNotifications } from '../app/notifications/definitions.ts';
 import { accountHandlers } from './account-handlers.ts';
 import { outcomeOf } from './outcome-of.ts';
-
-export type UseCases = {
-  notifyAboutTask<T extends NotifiedEventType>(
-    eventType: T,
-    event: EventPayload<T>,
-    eventId: string,
-    signal: AbortSignal,
-  ): Promise<Plan>;
-  notifyAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
-  planInvitation(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
-  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
-  /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome them. */
-  introduced(tx: Tx, userId: string): Promise<void>;
-};
+import type { UseCases } from './use-cases.ts';
 
 /** The event handlers of this service, apart from those of its user directory. */
 export function handlers(useCases: UseCases): Handler[] {

@@ -1,0 +1,20 @@
+import type { EventPayload } from '@taskwire/contracts';
+import type { Tx } from '@taskwire/postgres';
+import type { NewNotification, Plan } from '../app/ports.ts';
+import type { AboutAccount } from '../app/notify-about-account.ts';
+import type { NotifiedEventType } from '../app/notifications/definition.ts';
+
+/** What the event handlers run. */
+export type UseCases = {
+  notifyAboutTask<T extends NotifiedEventType>(
+    eventType: T,
+    event: EventPayload<T>,
+    eventId: string,
+    signal: AbortSignal,
+  ): Promise<Plan>;
+  notifyAboutAccount(about: AboutAccount, eventId: string): Promise<Plan>;
+  planInvitation(about: { linkId: string; invitedBy: string }, eventId: string): Plan;
+  writeNotifications(tx: Tx, notifications: readonly NewNotification[]): Promise<unknown>;
+  /** Records that the creation event of a user has arrived, so that reconciliation doesn't welcome them. */
+  introduced(tx: Tx, userId: string): Promise<void>;
+};
