@@ -35,9 +35,9 @@ export type WorkerPool<J> = Loop & {
  * After `run` has rejected, the pool probes: jobs run one at a time, with growing pauses between them, until one of them succeeds.
  *
  * `tick` claims once and waits for the jobs that are running then; its result is `more` if there were any, so that tests and commands can repeat it
- * until nothing is due. `stop` claims nothing more, and waits for all running jobs. A job whose process ends is left to the expiry of its lease.
+ * until nothing is due. It rejects if one of these jobs did. `stop` claims nothing more, and waits for all running jobs. A job whose process ends is left to the expiry of its lease.
  *
- * The retries of an inbox use it. It also suits the refresher of a user directory and the deliveries of notifications.
+ * The retries of an inbox and the deliveries of notifications use it. It also suits the refresher of a user directory.
  */
 export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J> {
   const { name, concurrency, logger } = options;
@@ -109,6 +109,7 @@ export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J
       await loop.tick();
       const found = jobs.size > 0 || claimedSoFar > before;
       await drained();
+      if (failure !== undefined) throwFailure();
       return found ? 'more' : 'idle';
     },
     async stop() {

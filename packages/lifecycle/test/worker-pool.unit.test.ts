@@ -78,6 +78,17 @@ describe('worker pool', function () {
     expect(done).to.deep.equal([0, 1, 2]);
   });
 
+  it('ticks reject with the error of a job, and claim again with the next tick', async () => {
+    const queue = createQueue(3);
+    const run = async (job: number): Promise<void> => {
+      if (job === 1) throw new Error('the channel is unavailable');
+    };
+    pool = createWorkerPool({ ...neverByItself, concurrency: 2, claim: queue.claim, run });
+    const failed = await pool.tick().catch((error: unknown) => error);
+    expect(failed).to.be.an('error').with.property('message', 'the channel is unavailable');
+    expect([await pool.tick(), await pool.tick()]).to.deep.equal(['more', 'idle']);
+  });
+
   it('notices a due job at the next interval, or at once when it is woken', async () => {
     const queue = createQueue(0);
     const done: number[] = [];

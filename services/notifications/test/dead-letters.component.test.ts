@@ -18,7 +18,7 @@ describe('Dead letters of Notifications', () => {
       const { data } = listDeadLetters.responses[200].parse(body);
       return data.length > 0 && data;
     });
-    expect(letter).to.include({ handler: 'tell', key: taskId, reason: 'refused' });
+    expect(letter).to.include({ handler: 'notify', key: taskId, reason: 'refused' });
 
     o.around.others.tasks.set(taskId, task);
     const path = replayDeadLetter.path.replace('{id}', letter!.id);

@@ -1,5 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
+import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { writeNotifications } from '../src/postgres/notifications.ts';
 import { deliveryHarness } from './support/delivery-harness.ts';
@@ -95,6 +96,29 @@ describe('Delivery by e-mail', () => {
     ]);
     await loopAt(harness.mail.url).tick();
     for (const id of ids) expect((await delivery(id)).state).to.equal('sent');
+  });
+
+  it('lets a silent server hold only the place of its own attempt, while the other places send', async () => {
+    const silence = Promise.withResolvers<string>();
+    harness.smtp.follow({ end: (nth) => (nth === 1 ? silence.promise : '250 taken') });
+    const silent = await notify('task.assigned');
+    const loop = loopAt(harness.smtp.url);
+    await loop.start();
+    try {
+      await waitFor(() => harness.smtp.arrived.length === 1);
+      // more than two rounds of the places that are left
+      const others: string[] = [];
+      for (let n = 0; n < 8; n++) others.push(await notify('task.assigned'));
+      loop.wake();
+      const states = async () => await Promise.all(others.map(async (id) => (await delivery(id)).state));
+      await waitFor(async () => (await states()).every((state) => state === 'sent'));
+      expect((await delivery(silent)).state).to.equal('sending');
+      silence.resolve('250 taken');
+      await waitFor(async () => (await delivery(silent)).state === 'sent');
+    } finally {
+      silence.resolve('250 taken');
+      await loop.stop();
+    }
   });
 
   it('reports no failure after an outage when nothing is left to send', async () => {

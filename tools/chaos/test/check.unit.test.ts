@@ -52,7 +52,7 @@ describe('the checker of chaos runs', () => {
     it('an event that one of two handlers has missed', () => {
       const rules = brokenBy(({ events, world }) => {
         events.push({ ...events[5]!, messageId: 'another', timestamp: '2026-11-20T10:00:06.000000Z' });
-        world.inbox.push({ ...world.inbox.at(-1)!, message_id: 'another', handler: 'tell' });
+        world.inbox.push({ ...world.inbox.at(-1)!, message_id: 'another', handler: 'notify' });
         world.inbox.push({ ...world.inbox.at(-1)!, message_id: 'another', handler: 'audit' });
       });
       expect(rules).include('every event is consumed');

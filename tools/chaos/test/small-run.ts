@@ -114,7 +114,7 @@ export function smallRun(): Evidence {
           return {
             service: 'notifications' as const,
             message_id: messageId,
-            handler: 'tell',
+            handler: 'notify',
             received_at: second(4, index),
           };
         }),

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
 import {
-  createLoop,
-  createSteadiness,
   backOffMs,
+  createSteadiness,
+  createWorkerPool,
   lease,
   startHeartbeat,
   type BackOff,
+  type Heartbeat,
   type Loop,
-  type Progress,
 } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
 import type { Handoff, SendingChannel, AttemptResult } from './channel.ts';
@@ -33,6 +33,8 @@ const maxRequestedDelayMs = 600_000;
 const retryBackOff: BackOff = { baseMs: 5_000, capMs: 30 * 60_000 };
 /** The delay before an unknown delivery is sent once more. It gives the other side time to recover. */
 const resendAfterMs = 60_000;
+/** How often a busy loop looks for deliveries whose process died: soon enough for leases of ten seconds. */
+const markLostEveryMs = 1_000;
 
 export type DeliveryTelemetry = {
   logger: Logger;
@@ -53,50 +55,47 @@ export type DeliveryLoopOptions = {
 };
 
 /**
- * The delivery loop of one channel; separate loops keep a slow channel from delaying the others. While the channel is
- * unavailable, the loop tries one delivery at a time and backs off with its own growing pauses, which is why such a
- * round rejects. Waiting deliveries never fail because of that.
+ * The delivery loop of one channel; separate loops keep a slow channel from delaying the others, and a slow attempt
+ * occupies one place. While the channel is unavailable, the loop tries one delivery at a time and backs off with its own
+ * growing pauses. Waiting deliveries never fail because of that.
  */
 export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
+  const name = `${channel.name} delivery`;
   const steadiness = createSteadiness(lease.ms);
-  const held = new Set<ClaimedDelivery>();
   let isUnavailable = false;
+  let markedLostAt = -Infinity;
+  const pool = createWorkerPool<ClaimedDelivery>({
+    name,
+    concurrency,
+    claim: async (places) => await steadiness.during(async () => await claim(places)),
+    async run(claimed, stopping) {
+      const result = await deliverOne(claimed, stopping);
+      // a skipped delivery never reached the channel: it says nothing about its availability, and is no reason to pause
+      if (result.kind !== 'skipped') isUnavailable = result.kind === 'channel_unavailable';
+      if (result.kind === 'channel_unavailable') throw new Error(`${channel.name} is unavailable`);
+    },
+    intervalMs,
+    logger,
+  });
 
-  async function round(stopping: AbortSignal): Promise<Progress> {
-    const limit = isUnavailable ? 1 : concurrency;
-    const claimed = await steadiness.during(async () => {
-      if (steadiness.isSteady()) await markLost();
-      return await log.claim(channel.name, limit, lease.ms);
-    });
-    const ends = await Promise.allSettled(
-      claimed.map((one) => holding(one, async () => await deliverOne(one, stopping))),
-    );
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    // nothing was tried, so the last known availability still holds
-    if (claimed.length === 0) return 'idle';
-    // skipped deliveries never reached the channel: they say nothing about its availability and are no reason to pause
-    const tried = ends.flatMap((end) =>
-      end.status === 'fulfilled' && end.value.kind !== 'skipped' ? [end.value.kind] : [],
-    );
-    if (tried.length > 0) isUnavailable = tried.includes('channel_unavailable');
-    if (tried.includes('channel_unavailable')) throw new Error(`${channel.name} is unavailable`);
-    return claimed.length === limit ? 'more' : 'idle';
+  async function claim(places: number): Promise<ClaimedDelivery[]> {
+    const isBusy = pool.running().length > 0;
+    // one at a time, also after a skipped delivery
+    if (isUnavailable && isBusy) return [];
+    const now = performance.now();
+    // a busy pool claims with the end of each attempt, which is more often than leases expire
+    if (steadiness.isSteady() && (!isBusy || now - markedLostAt >= markLostEveryMs)) {
+      await markLost();
+      markedLostAt = now;
+    }
+    return await log.claim(channel.name, isUnavailable ? 1 : places, lease.ms);
   }
 
   /** Marks deliveries as unknown whose process died during the handoff: they may or may not have arrived. */
   async function markLost(): Promise<void> {
     const lost = await log.markLost(channel.name, resendAfterMs);
     if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
-  }
-
-  async function holding<T>(claimed: ClaimedDelivery, work: () => Promise<T>): Promise<T> {
-    held.add(claimed);
-    try {
-      return await work();
-    } finally {
-      held.delete(claimed);
-    }
   }
 
   async function deliverOne(claimed: ClaimedDelivery, stopping: AbortSignal): Promise<AttemptResult> {
@@ -156,24 +155,34 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     }
   }
 
-  const name = `${channel.name} delivery`;
-  /** Renews the leases of this round for as long as it runs. */
-  async function beating<T>(work: () => Promise<T>): Promise<T> {
-    const renew = async (): Promise<void> => void (held.size > 0 && (await log.renew([...held], lease.ms)));
-    const heartbeat = startHeartbeat({ name, renew, logger });
-    try {
-      return await work();
-    } finally {
-      heartbeat.stop();
-    }
+  /** Renews the leases of running attempts. */
+  async function renew(): Promise<void> {
+    const running = pool.running();
+    if (running.length > 0) await log.renew(running, lease.ms);
   }
 
-  return createLoop({
-    name,
-    tick: async (stopping) => await beating(async () => await round(stopping)),
-    intervalMs,
-    logger,
-  });
+  let heartbeat: Heartbeat | undefined;
+  return {
+    ...pool,
+    async start() {
+      heartbeat ??= startHeartbeat({ name, renew, logger });
+      await pool.start();
+    },
+    async tick() {
+      const beating = startHeartbeat({ name, renew, logger });
+      try {
+        return await pool.tick();
+      } finally {
+        beating.stop();
+      }
+    },
+    async stop() {
+      // running attempts keep their leases until their results are recorded
+      await pool.stop();
+      heartbeat?.stop();
+      heartbeat = undefined;
+    },
+  };
 }
 
 /** Decides what the result of an attempt means for its delivery. `now` is in milliseconds since the epoch. */

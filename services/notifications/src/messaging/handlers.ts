@@ -18,7 +18,7 @@ export function handlers(useCases: UseCases): Handler[] {
 function notify(useCases: UseCases): Handler {
   return defineHandler({
     type: [...taskNotifications.keys()],
-    name: 'tell',
+    name: 'notify',
     // each type has its own schema, below
     schema: z.unknown(),
     // a dead-lettered message must not block later messages about its task

@@ -135,7 +135,8 @@ export function deliveryLog(db: Queryable): DeliveryLog {
     },
     async markLost(channel, resendAfterMs) {
       const detail = 'the process ended between the handoff and the response';
-      return (await query(db, markLost, [channel, resendAfterMs, detail])).length;
+      const values = [channel, resendAfterMs, detail];
+      return (await query(db, { name: 'deliveries.mark_lost', text: markLost, values })).length;
     },
   };
 }

@@ -110,7 +110,7 @@ export function serviceHarness(): ServiceHarness {
       await eventually(async () => (await harness.typesOf(marker)).length === 1);
     },
     async handled(messageIds) {
-      const text = `SELECT 1 FROM inbox WHERE message_id = ANY ($1) AND handler IN ('tell', 'welcome')`;
+      const text = `SELECT 1 FROM inbox WHERE message_id = ANY ($1) AND handler IN ('notify', 'welcome')`;
       await eventually(async () => (await harness.rows(text, [messageIds])).length === messageIds.length);
     },
     rows: async <R extends object>(text: string, values: unknown[] = []) =>
