@@ -104,31 +104,47 @@ describe('the gateway: one caller at its worst', function () {
     });
   }
 
-  it('ends a body that never pauses once the time of the whole is over, and takes the next of that caller', async () => {
-    const slow = Array.from({ length: running }, () => slowBody('203.0.113.10'));
-    await Promise.all(slow.map(closed));
-    for (const one of slow) {
-      expect(statusOf(one)).to.equal('408');
-      expect(one.text).to.include('"code":"request_timeout"');
-      // 3 s plus up to a second until that is noticed, then up to 3 s in which nginx lingers
-      expect(openFor(one)).to.be.within(3_000, 9_000);
-    }
-    expect((await verify('203.0.113.10')).status).to.equal(204);
-  });
+  describe('requests that never pause', () => {
+    const answered = ['/health', '/nowhere', '/docs/', '/api/v1/tasks', '/users'];
+    let endless: Slow[];
+    let afterAnswer: Slow[];
+    let headers: Slow;
 
-  for (const to of ['/health', '/nowhere', '/docs/', '/api/v1/tasks', '/users']) {
-    it(`lets go of a body that trickles in after the answer: ${to}`, async () => {
-      const slow = slowBody('203.0.113.11', to);
-      await closed(slow);
-      expect(slow.text).to.match(/^HTTP\/1\.1 [2-4]/);
-      expect(openFor(slow)).to.be.below(6_000);
+    // all at once, each from a caller of its own: they take seconds to be ended
+    before(() => {
+      endless = Array.from({ length: running }, () => slowBody('203.0.113.10'));
+      afterAnswer = answered.map((to, index) => slowBody(`203.0.113.${20 + index}`, to));
+      headers = trickle('203.0.113.12', 'GET / HTTP/1.1', 'x');
+      opened = [];
     });
-  }
+    after(() => {
+      for (const { socket } of [...endless, ...afterAnswer, headers]) socket.destroy();
+    });
 
-  it('cuts off headers that trickle in after 5 s', async () => {
-    const slow = trickle('203.0.113.12', 'GET / HTTP/1.1', 'x');
-    await closed(slow);
-    expect(openFor(slow)).to.be.within(4_500, 7_000);
+    it('ends a body that never pauses once the time of the whole is over, and takes the next of that caller', async () => {
+      await Promise.all(endless.map(closed));
+      for (const one of endless) {
+        expect(statusOf(one)).to.equal('408');
+        expect(one.text).to.include('"code":"request_timeout"');
+        // 3 s plus up to a second until that is noticed, then up to 3 s in which nginx lingers
+        expect(openFor(one)).to.be.within(3_000, 9_000);
+      }
+      expect((await verify('203.0.113.10')).status).to.equal(204);
+    });
+
+    for (const [index, to] of answered.entries()) {
+      it(`lets go of a body that trickles in after the answer: ${to}`, async () => {
+        const slow = afterAnswer[index]!;
+        await closed(slow);
+        expect(slow.text).to.match(/^HTTP\/1\.1 [2-4]/);
+        expect(openFor(slow)).to.be.below(6_000);
+      });
+    }
+
+    it('cuts off headers that trickle in after 5 s', async () => {
+      await closed(headers);
+      expect(openFor(headers)).to.be.within(4_500, 7_000);
+    });
   });
 
   it('counts a network’s requests together, however its addresses are written', async () => {
