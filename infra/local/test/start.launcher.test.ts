@@ -1,11 +1,17 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { answers, guardFolder, isAlive, isPortFree, releaseFolder } from '@taskwire/process-supervisor';
+import {
+  answers,
+  disposableFolder,
+  guardFolder,
+  isAlive,
+  isPortFree,
+  releaseFolder,
+} from '@taskwire/process-supervisor';
 import { waitFor } from '@taskwire/testing';
 import { configuredPorts, type SuitePorts } from '../ports.ts';
 import { demoPassword } from '../people.ts';
@@ -14,7 +20,7 @@ const program = fileURLToPath(new URL('../start.ts', import.meta.url));
 
 describe('npm start', function () {
   this.timeout(180_000);
-  const dir = mkdtempSync(join(tmpdir(), 'taskwire-start-'));
+  const dir = disposableFolder('taskwire-start-');
   let base: number;
   let ports: SuitePorts;
   let launcher: Launcher | undefined;
