@@ -43,21 +43,21 @@ CREATE TABLE dead_letters (
   CONSTRAINT dead_letters_state_check CHECK (state = ANY (ARRAY['dead'::text, 'replayed'::text, 'dropped'::text]))
 );
 
-CREATE TABLE directory_sweep (
+CREATE TABLE directory_reconciliation (
   singleton boolean NOT NULL DEFAULT true,
   kind text,
   updated_since timestamp with time zone,
   cursor text,
   started_at timestamp with time zone,
-  seen_up_to timestamp with time zone,
-  holder uuid,
-  held_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
-  caught_up_to timestamp with time zone,
+  high_watermark timestamp with time zone,
+  lease_owner uuid,
+  lease_expires_at timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+  complete_up_to timestamp with time zone,
   completed_at timestamp with time zone,
   full_completed_at timestamp with time zone,
-  CONSTRAINT directory_sweep_kind_check CHECK (kind = ANY (ARRAY['fill'::text, 'catch_up'::text, 'full'::text, 'rebuild'::text])),
-  CONSTRAINT directory_sweep_pkey PRIMARY KEY (singleton),
-  CONSTRAINT directory_sweep_singleton_check CHECK (singleton)
+  CONSTRAINT directory_reconciliation_kind_check CHECK (kind = ANY (ARRAY['fill'::text, 'catch_up'::text, 'full'::text, 'rebuild'::text])),
+  CONSTRAINT directory_reconciliation_pkey PRIMARY KEY (singleton),
+  CONSTRAINT directory_reconciliation_singleton_check CHECK (singleton)
 );
 
 CREATE TABLE directory_users (
@@ -79,7 +79,7 @@ CREATE TABLE directory_users (
   deletion_claimed_at timestamp with time zone,
   gone_at timestamp with time zone,
   deletion_version integer,
-  told integer NOT NULL DEFAULT 0,
+  event_count integer NOT NULL DEFAULT 0,
   awaits_introduction boolean NOT NULL DEFAULT true,
   CONSTRAINT directory_users_fetched_is_whole CHECK (fetched_at IS NULL OR num_nulls(email, name, role, updated_at) = 0),
   CONSTRAINT directory_users_pkey PRIMARY KEY (id),

@@ -97,7 +97,7 @@ async function rebuild(auth: AuthServer): Promise<void> {
   const db = await createDatabase({ url, poolSize: 4, applicationName: 'bench', telemetry });
   const { client, close } = authClient(auth, telemetry);
   const directory = createUserDirectory({ db, users: createUsersClient(client), telemetry });
-  const rebuilt = await directory.sweeper.rebuild();
+  const rebuilt = await directory.reconciler.rebuild();
   const [held] = await query<{ rows: number }>(
     db.pool,
     'SELECT count(*)::int AS rows FROM directory_users WHERE fetched_at IS NOT NULL',

@@ -56,12 +56,12 @@ export const bugs: Record<BugName, Bug> = {
     ],
   },
   'event-time-instead-of-version': {
-    what: 'The user directory takes a fetched state on by the time of the newest event, not by its version.',
+    what: 'The user directory applies a fetched state by the time of the newest event, not by its version.',
     patches: [
       {
         file: 'packages/user-directory/src/apply.ts',
-        find: 'held.version < excluded.version',
-        put: "coalesce(held.event_at, '-infinity') < excluded.updated_at",
+        find: 'stored.version < excluded.version',
+        put: "coalesce(stored.event_at, '-infinity') < excluded.updated_at",
       },
     ],
   },

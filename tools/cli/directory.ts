@@ -45,11 +45,11 @@ async function rebuild(service: ConsumerName, process: CommandProcess): Promise<
     const began = performance.now();
     const directory = createUserDirectory({ db, users: createUsersClient(client), telemetry });
     try {
-      const { users, changed, unlisted } = await directory.sweeper.rebuild(interruption.signal);
+      const { users, changed, missing } = await directory.reconciler.rebuild(interruption.signal);
       const seconds = ((performance.now() - began) / 1000).toFixed(1);
       process.stdout.write(`Read ${users} users from Auth in ${seconds} s: ${changed} were missing or different.\n`);
-      if (unlisted > 0) {
-        process.stdout.write(`Auth did not list ${unlisted} users; the service will query them one by one.\n`);
+      if (missing > 0) {
+        process.stdout.write(`Auth did not list ${missing} users; the service will query them one by one.\n`);
       }
     } catch (error) {
       if (interruption.signal.aborted) throw new CommandFault('Interrupted. The service itself continues the rebuild.');

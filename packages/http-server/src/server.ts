@@ -99,9 +99,9 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       if (!server.listening) return;
       stopping = true;
       const closed = new Promise((resolve) => server.close(resolve));
-      const sweep = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs);
+      const closeIdleTimer = setInterval(() => server.closeIdleConnections(), closeIdleEveryMs);
       await closed;
-      clearInterval(sweep);
+      clearInterval(closeIdleTimer);
     },
   };
 }

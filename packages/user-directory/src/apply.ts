@@ -1,5 +1,5 @@
 import { query, type Tx } from '@taskwire/postgres';
-import { announce, oldAndNew, type Advance, type AdvanceRow, type OnApplied } from './advance.ts';
+import { announce, oldAndNew, type AppliedChange, type AppliedRow, type OnApplied } from './applied-change.ts';
 import type { UserState } from './user.ts';
 
 /**
@@ -15,8 +15,8 @@ import type { UserState } from './user.ts';
  * A build older than email_verified leaves the column null or outdated while a deployment replaces it. The same version may therefore also update
  * email_verified, which does not count as drift.
  */
-const takeOn = `
-  INSERT INTO directory_users AS held
+const upsertStates = `
+  INSERT INTO directory_users AS stored
     (id, email, email_verified, name, role, version, updated_at, tokens_valid_after, is_deleted, deletion_version, fetched_at)
   SELECT DISTINCT ON (id) id, email, coalesce(email_verified, false), name, role, version, updated_at, tokens_valid_after,
     is_deleted, CASE WHEN is_deleted THEN version END, clock_timestamp()
@@ -31,26 +31,26 @@ const takeOn = `
     role = excluded.role,
     version = excluded.version,
     updated_at = excluded.updated_at,
-    -- an event may have told of a later end of access than what was read
-    tokens_valid_after = CASE WHEN held.event_at > excluded.updated_at
-      THEN greatest(held.tokens_valid_after, excluded.tokens_valid_after) ELSE excluded.tokens_valid_after END,
+    -- an event may have announced a later end of access than the state that was read
+    tokens_valid_after = CASE WHEN stored.event_at > excluded.updated_at
+      THEN greatest(stored.tokens_valid_after, excluded.tokens_valid_after) ELSE excluded.tokens_valid_after END,
     is_deleted = excluded.is_deleted,
     deletion_version = excluded.deletion_version,
     fetched_at = excluded.fetched_at
   WHERE CASE
-      WHEN held.is_deleted AND held.deletion_version IS NULL AND NOT excluded.is_deleted
-        THEN held.version <= excluded.version AND $3::timestamptz > coalesce(held.gone_at, held.event_at, '-infinity')
-      ELSE held.version < excluded.version
-        OR (held.version = excluded.version AND held.email_verified IS DISTINCT FROM excluded.email_verified)
+      WHEN stored.is_deleted AND stored.deletion_version IS NULL AND NOT excluded.is_deleted
+        THEN stored.version <= excluded.version AND $3::timestamptz > coalesce(stored.gone_at, stored.event_at, '-infinity')
+      ELSE stored.version < excluded.version
+        OR (stored.version = excluded.version AND stored.email_verified IS DISTINCT FROM excluded.email_verified)
     END
-    OR ($4::boolean AND (held.version = excluded.version OR greatest(held.fetched_at, held.gone_at) < $3::timestamptz))
+    OR ($4::boolean AND (stored.version = excluded.version OR greatest(stored.fetched_at, stored.gone_at) < $3::timestamptz))
   RETURNING ${oldAndNew},
     coalesce(new.event_at < new.updated_at, true) AND NOT (old.is_deleted IS TRUE AND new.is_deleted)
       AND old.version IS DISTINCT FROM new.version
       AND new.updated_at < clock_timestamp() - $2::integer * interval '1 millisecond' AS unannounced`;
 
 /** A row that is as new as its newest event needs no fetch, and the claims of its events are resolved. */
-const settle = `
+const markFresh = `
   UPDATE directory_users
   SET stale_since = NULL, next_fetch_at = NULL, attempts = 0, last_error = NULL, deletion_claimed_at = NULL
   WHERE id = ANY($1::uuid[]) AND stale_since IS NOT NULL
@@ -59,15 +59,20 @@ const settle = `
 /** How long an event may take before it counts as lost, in milliseconds: long enough for redelivery and a restart of the broker. */
 const announcementGraceMs = 60_000;
 
-/** Applies states in the caller's transaction; returns the rows that advanced. */
+/** Applies states in the caller's transaction; returns the rows that changed. */
 export async function applyStates(
   tx: Tx,
   states: readonly UserState[],
   onApplied: OnApplied | undefined,
   { askedAt, rebuild = false }: { askedAt: string | null; rebuild?: boolean },
-): Promise<Advance[]> {
+): Promise<AppliedChange[]> {
   if (states.length === 0) return [];
-  const rows = await query<AdvanceRow>(tx, takeOn, [JSON.stringify(states), announcementGraceMs, askedAt, rebuild]);
-  await query(tx, settle, [states.map(({ id }) => id)]);
+  const rows = await query<AppliedRow>(tx, upsertStates, [
+    JSON.stringify(states),
+    announcementGraceMs,
+    askedAt,
+    rebuild,
+  ]);
+  await query(tx, markFresh, [states.map(({ id }) => id)]);
   return await announce(tx, rows, onApplied);
 }

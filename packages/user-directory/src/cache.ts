@@ -11,15 +11,15 @@ const maxAgeMs = 500;
 const maxUsers = 20_000;
 
 const findUser = {
-  name: 'directory-find-user',
+  name: 'directory.find_user',
   text: `
     SELECT id, email, email_verified, name, role, version, is_deleted, tokens_valid_after, fetched_at,
       deletion_claimed_at IS NOT NULL AS "isDeletionClaimed"
     FROM directory_users WHERE id = $1`,
 };
 
-/** What the directory holds about a user. */
-export type Held = {
+/** A user as stored in the directory. */
+export type StoredUser = {
   /** Undefined for a user known only from events. */
   user: DirectoryUser | undefined;
   /** Whether an event claims that the user was deleted, and Auth has not confirmed or denied it yet. */
@@ -30,7 +30,7 @@ export type Held = {
 export type UserCache = {
   get(id: string): Promise<DirectoryUser | undefined>;
   /** Undefined for a user who was never seen, not even in an event. */
-  held(id: string): Promise<Held | undefined>;
+  find(id: string): Promise<StoredUser | undefined>;
   /** Makes the next read query the table. */
   forget(id: string): void;
 };
@@ -38,16 +38,16 @@ export type UserCache = {
 /** Caches reads of the directory for half a second from the start of the read. Concurrent reads of one user share one query. */
 export function createUserCache(db: Database): UserCache {
   // promises, not users: an entry removed while its read is running still serves the callers already waiting for it, but no later ones
-  const reads = new LRUCache<string, Promise<Held | undefined>>({ max: maxUsers, ttl: maxAgeMs });
+  const reads = new LRUCache<string, Promise<StoredUser | undefined>>({ max: maxUsers, ttl: maxAgeMs });
 
-  async function read(id: string): Promise<Held | undefined> {
-    const [row] = await query<UserRow & Pick<Held, 'isDeletionClaimed'>>(db.pool, { ...findUser, values: [id] });
+  async function read(id: string): Promise<StoredUser | undefined> {
+    const [row] = await query<UserRow & Pick<StoredUser, 'isDeletionClaimed'>>(db.pool, { ...findUser, values: [id] });
     if (row === undefined) return undefined;
     const { isDeletionClaimed, tokens_valid_after: tokensValidAfter } = row;
     return { user: toUser(row), isDeletionClaimed, tokensValidAfter };
   }
 
-  async function held(id: string): Promise<Held | undefined> {
+  async function find(id: string): Promise<StoredUser | undefined> {
     const known = reads.get(id);
     if (known !== undefined) return await known;
     const reading = read(id);
@@ -59,8 +59,8 @@ export function createUserCache(db: Database): UserCache {
   }
 
   return {
-    held,
-    get: async (id) => (await held(id))?.user,
+    find,
+    get: async (id) => (await find(id))?.user,
     forget: (id) => void reads.delete(id),
   };
 }

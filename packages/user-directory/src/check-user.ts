@@ -19,9 +19,9 @@ export function createCheckUser(cache: UserCache, { requireVerifiedEmail }: { re
   }
 
   return async (claims: Claims): Promise<Standing | 'revoked'> => {
-    const held = await cache.held(claims.userId);
-    if (held === undefined) return standing(claims.role, claims.emailVerified);
-    const { user, isDeletionClaimed, tokensValidAfter } = held;
+    const stored = await cache.find(claims.userId);
+    if (stored === undefined) return standing(claims.role, claims.emailVerified);
+    const { user, isDeletionClaimed, tokensValidAfter } = stored;
     if (isDeletionClaimed || user?.isDeleted === true) return 'revoked';
     if (tokensValidAfter !== null && claims.issuedAt < tokensValidAfter) return 'revoked';
     if (user === undefined) return standing(claims.role, claims.emailVerified);

@@ -3,17 +3,17 @@ import { defineHandler, done, type Handler } from '@taskwire/inbox';
 import type { Loop } from '@taskwire/lifecycle';
 import type { Database, Tx } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
-import type { OnApplied } from './advance.ts';
+import type { OnApplied } from './applied-change.ts';
 import { createUserCache } from './cache.ts';
 import { createCheckUser } from './check-user.ts';
 import { userEventTypes, type UserEvent, type UserEventType } from './events.ts';
-import { settleIntroduction, type IntroduceMissed } from './introductions.ts';
-import { noteEvent } from './note-event.ts';
+import { markIntroduced, type IntroduceMissed } from './introductions.ts';
+import { recordEvent } from './record-event.ts';
 import { createDirectoryMetrics } from './metrics.ts';
 import { asOfNow } from './plausible-time.ts';
 import { createReadThrough, type ReadThrough } from './read-through.ts';
 import { createRefresher, type RefresherTuning } from './refresher.ts';
-import { createSweeper, type Sweeper, type SweeperTuning } from './sweeper.ts';
+import { createReconciler, type Reconciler, type ReconcilerTuning } from './reconciler.ts';
 import type { DirectoryUser } from './user.ts';
 import type { UsersClient } from './users-client.ts';
 
@@ -27,7 +27,7 @@ export type UserDirectoryOptions = {
    */
   onApplied?: OnApplied;
   /**
-   * The service's one-time action for a new user, if it has one. Called for users whose creation no event announced within a minute, in the sweep
+   * The service's one-time action for a new user, if it has one. Called for users whose creation no event announced within a minute, in the reconciliation
    * that finds them. Not called for the users of the first fill, nor for those that a rebuild restores. The handler of `auth.user.created` calls
    * `introduced`.
    */
@@ -35,14 +35,14 @@ export type UserDirectoryOptions = {
   /** For `checkUser`: whether accounts with an unverified address may only access themselves. Off by default. */
   requireVerifiedEmail?: boolean;
   refresh?: Partial<RefresherTuning>;
-  sweep?: Partial<SweeperTuning>;
+  reconcile?: Partial<ReconcilerTuning>;
 };
 
 export type UserDirectory = {
   /** Handlers for the inbox: `auth.user.*` and `auth.account.access_ended`. Unordered, since every step can be repeated and overtaken. */
   handlers: Handler[];
   /** The work of the handlers, for a service that does more with such an event; runs in the service's own transaction. */
-  note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
+  record(tx: Tx, type: UserEventType, event: UserEvent): Promise<void>;
   /** Records that the event of a new user has triggered the introduction; runs in the service's own transaction. */
   introduced(tx: Tx, userId: string): Promise<void>;
   /** The stored user, at most half a second old; `undefined` for a user not known (yet). */
@@ -56,7 +56,7 @@ export type UserDirectory = {
   /** Fetches users that events made stale. */
   refresher: Loop;
   /** Compares the directory with Auth's list: at once on the first start, then on a schedule. `rebuild` does it from scratch. */
-  sweeper: Sweeper;
+  reconciler: Reconciler;
 };
 
 const refreshDefaults: RefresherTuning = {
@@ -74,7 +74,7 @@ const refreshDefaults: RefresherTuning = {
   unknownTries: 15,
 };
 
-const sweepDefaults: SweeperTuning = {
+const reconcilerDefaults: ReconcilerTuning = {
   pollMs: 5_000,
   // a lost event is repaired within this time
   everyMs: 5 * 60_000,
@@ -92,15 +92,15 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   const parts = { db, users, telemetry, metrics, cache, onApplied, introduce, gapMs: refreshTuning.gapMs };
   const refresher = createRefresher({ ...parts, tuning: refreshTuning });
 
-  async function note(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
+  async function record(tx: Tx, type: UserEventType, event: UserEvent): Promise<void> {
     const dated = await asOfNow(tx, event);
     if (dated !== undefined)
-      telemetry.logger.warn('an event of a user is dated in the future, and taken as of now', {
+      telemetry.logger.warn('a user event is dated in the future and treated as dated now', {
         ...{ directory_user_id: event.user_id, event: type, dated: event.timestamp },
       });
-    await noteEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, onApplied });
+    await recordEvent(tx, type, dated ?? event, { gapMs: refreshTuning.gapMs, onApplied });
     // without `introduce`, no new user is waiting for an introduction
-    if (introduce === undefined && type === 'auth.user.created') await settleIntroduction(tx, event.user_id);
+    if (introduce === undefined && type === 'auth.user.created') await markIntroduced(tx, event.user_id);
     tx.afterCommit(() => {
       cache.forget(event.user_id);
       refresher.wake();
@@ -114,18 +114,18 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
       name: `user-directory ${type}`,
       schema: events[type],
       order: 'none',
-      handle: async (event) => done(async (tx) => await note(tx, type, event)),
+      handle: async (event) => done(async (tx) => await record(tx, type, event)),
     });
   }
 
   return {
     handlers: userEventTypes.map(handler),
-    note,
-    introduced: settleIntroduction,
+    record,
+    introduced: markIntroduced,
     get: cache.get,
     ...createReadThrough(parts),
     checkUser: createCheckUser(cache, { requireVerifiedEmail }),
     refresher,
-    sweeper: createSweeper({ ...parts, tuning: { ...sweepDefaults, ...options.sweep } }),
+    reconciler: createReconciler({ ...parts, tuning: { ...reconcilerDefaults, ...options.reconcile } }),
   };
 }

@@ -18,19 +18,19 @@ export type UserEvent = EventPayload<UserEventType>;
  * fetches a second.
  */
 const markStale = `
-  INSERT INTO directory_users AS held (id, event_at, stale_since, next_fetch_at)
+  INSERT INTO directory_users AS stored (id, event_at, stale_since, next_fetch_at)
   VALUES ($1, $2::timestamptz, clock_timestamp(), clock_timestamp())
   ON CONFLICT (id) DO UPDATE SET
-    event_at = greatest(held.event_at, excluded.event_at),
-    told = held.told + 1,
-    stale_since = coalesce(held.stale_since, excluded.stale_since),
+    event_at = greatest(stored.event_at, excluded.event_at),
+    event_count = stored.event_count + 1,
+    stale_since = coalesce(stored.stale_since, excluded.stale_since),
     next_fetch_at = coalesce(
-      held.next_fetch_at,
-      greatest(excluded.next_fetch_at, held.fetched_at + $3::integer * interval '1 millisecond'))
-  WHERE excluded.event_at > coalesce(held.updated_at, '-infinity')
-    AND (NOT held.is_deleted OR excluded.event_at > coalesce(held.event_at, '-infinity'))`;
+      stored.next_fetch_at,
+      greatest(excluded.next_fetch_at, stored.fetched_at + $3::integer * interval '1 millisecond'))
+  WHERE excluded.event_at > coalesce(stored.updated_at, '-infinity')
+    AND (NOT stored.is_deleted OR excluded.event_at > coalesce(stored.event_at, '-infinity'))`;
 
 /** Records in the caller's transaction that a user changed, so that they will be fetched. */
-export async function noteChange(tx: Tx, event: UserEvent, fetchGapMs: number): Promise<void> {
+export async function recordChange(tx: Tx, event: UserEvent, fetchGapMs: number): Promise<void> {
   await query(tx, markStale, [event.user_id, event.timestamp, fetchGapMs]);
 }

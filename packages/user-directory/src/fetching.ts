@@ -1,16 +1,16 @@
 import { query, type Queryable, type Tx } from '@taskwire/postgres';
 import type { Answer } from '@taskwire/http-client';
 import { backOffMs, type BackOff } from '@taskwire/lifecycle';
-import type { Advance, OnApplied } from './advance.ts';
+import type { AppliedChange, OnApplied } from './applied-change.ts';
 import { applyStates } from './apply.ts';
-import { confirmDeletion, takeStateAsFinal } from './claims.ts';
+import { confirmDeletion, acceptAsFinal } from './claims.ts';
 import type { UserState } from './user.ts';
 
 /**
- * A stale row claimed by this process. `eventAt` and `told` reflect the events received when it was claimed; `askedAt` is the time of the claim by
+ * A stale row claimed by this process. `eventAt` and `eventCount` reflect the events received when it was claimed; `askedAt` is the time of the claim by
  * this database's clock, before Auth is queried. Times are PostgreSQL's text.
  */
-export type Claim = { id: string; eventAt: string | null; told: number; askedAt: string; attempts: number };
+export type Claim = { id: string; eventAt: string | null; eventCount: number; askedAt: string; attempts: number };
 
 /** How a fetch ended, as the label of a metric. */
 export type FetchOutcome = 'fetched' | 'deleted' | 'denied' | 'unknown' | 'behind' | 'unavailable' | 'refused';
@@ -27,7 +27,7 @@ export type FetchTuning = {
 };
 
 /**
- * The claim advances `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an
+ * The claim applied `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an
  * `IN (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit.
  */
 const claim = `
@@ -39,7 +39,7 @@ const claim = `
     ORDER BY next_fetch_at
     LIMIT $1
     FOR UPDATE SKIP LOCKED))
-  RETURNING id, event_at::text AS "eventAt", told, clock_timestamp()::text AS "askedAt", attempts`;
+  RETURNING id, event_at::text AS "eventAt", event_count AS "eventCount", clock_timestamp()::text AS "askedAt", attempts`;
 
 /** Claims due rows, oldest first, at most `limit`; no other process gets them during the lease. */
 export async function claimStale(db: Queryable, limit: number, leaseMs: number): Promise<Claim[]> {
@@ -48,7 +48,7 @@ export async function claimStale(db: Queryable, limit: number, leaseMs: number):
 
 /** A row that is still stale after its fetch, locked, and whether an event was received since the claim. */
 const findBehind = `
-  SELECT told <> $2 OR event_at IS DISTINCT FROM $3::timestamptz AS told
+  SELECT event_count <> $2 OR event_at IS DISTINCT FROM $3::timestamptz AS "hasNewEvent"
   FROM directory_users WHERE id = $1 AND stale_since IS NOT NULL FOR UPDATE`;
 
 const giveBack = `
@@ -63,7 +63,7 @@ const giveBack = `
 const giveUpUnknown = `
   UPDATE directory_users
   SET stale_since = NULL, next_fetch_at = NULL, attempts = 0, last_error = $4, deletion_claimed_at = NULL
-  WHERE id = $1 AND stale_since IS NOT NULL AND told = $2 AND event_at IS NOT DISTINCT FROM $3::timestamptz
+  WHERE id = $1 AND stale_since IS NOT NULL AND event_count = $2 AND event_at IS NOT DISTINCT FROM $3::timestamptz
     AND (deletion_claimed_at IS NULL OR fetched_at IS NULL)
   RETURNING true AS done`;
 
@@ -71,10 +71,10 @@ const giveUpUnknown = `
  * Records in the caller's transaction the result of fetching a claimed row:
  * - a state: applied if it is newer. If an even newer event was received during the fetch, the row is fetched again after the gap. If the state is
  *   older than the event that caused the fetch (a read replica lags), it is fetched again with back-off; after `behindTries` it is accepted as
- *   final, which denies the claims of events; a sweep decides in the end
+ *   final, which denies the claims of events; a reconciliation decides in the end
  * - 410: a tombstone, which confirms a deletion
  * - 404: retried with back-off, because the row of a new user may lag behind its event; not retried after `unknownTries` until another event or a
- *   sweep mentions the user. A known user stays unchanged: "not found" is not "deleted"
+ *   reconciliation mentions the user. A known user stays unchanged: "not found" is not "deleted"
  * - unavailable: retried indefinitely; if Auth could not be queried at all, the row is not at fault and its back-off does not grow
  */
 export async function finishFetch(
@@ -83,40 +83,41 @@ export async function finishFetch(
   answer: Answer<UserState>,
   tuning: FetchTuning,
   onApplied: OnApplied | undefined,
-): Promise<{ outcome: FetchOutcome; advance: Advance | undefined }> {
-  const { id, eventAt, told } = claimed;
+): Promise<{ outcome: FetchOutcome; applied: AppliedChange | undefined }> {
+  const { id, eventAt, eventCount } = claimed;
   const attempts = claimed.attempts + 1;
   const backOff = Math.ceil(backOffMs(attempts, tuning.backOff));
   switch (answer.kind) {
     case 'ok': {
-      const [advance] = await applyStates(tx, [answer.value], onApplied, { askedAt: claimed.askedAt });
-      const [behind] = await query<{ told: boolean }>(tx, findBehind, [id, told, eventAt]);
-      if (behind === undefined) return { outcome: 'fetched', advance };
-      if (behind.told) await query(tx, giveBack, [id, tuning.gapMs, 0, null]);
+      const [applied] = await applyStates(tx, [answer.value], onApplied, { askedAt: claimed.askedAt });
+      const [behind] = await query<{ hasNewEvent: boolean }>(tx, findBehind, [id, eventCount, eventAt]);
+      if (behind === undefined) return { outcome: 'fetched', applied };
+      if (behind.hasNewEvent) await query(tx, giveBack, [id, tuning.gapMs, 0, null]);
       else {
-        const final = attempts < tuning.behindTries ? undefined : await takeStateAsFinal(tx, answer.value, onApplied);
+        const final = attempts < tuning.behindTries ? undefined : await acceptAsFinal(tx, answer.value, onApplied);
         if (final !== undefined)
-          return { outcome: final.denied ? 'denied' : 'behind', advance: final.advance ?? advance };
-        await query(tx, giveBack, [id, backOff, attempts, 'older than its event']);
+          return { outcome: final.denied ? 'denied' : 'behind', applied: final.applied ?? applied };
+        await query(tx, giveBack, [id, backOff, attempts, 'the state is older than the event']);
       }
-      return { outcome: 'behind', advance };
+      return { outcome: 'behind', applied };
     }
     case 'gone': {
-      const advance = await confirmDeletion(tx, claimed, tuning.gapMs, onApplied);
-      return { outcome: advance?.after.isDeleted === true ? 'deleted' : 'behind', advance };
+      const applied = await confirmDeletion(tx, claimed, tuning.gapMs, onApplied);
+      return { outcome: applied?.after.isDeleted === true ? 'deleted' : 'behind', applied };
     }
     case 'not_found': {
-      const error = 'Auth does not know this user';
-      const givenUp = attempts < tuning.unknownTries ? [] : await query(tx, giveUpUnknown, [id, told, eventAt, error]);
+      const error = 'unknown to Auth';
+      const givenUp =
+        attempts < tuning.unknownTries ? [] : await query(tx, giveUpUnknown, [id, eventCount, eventAt, error]);
       if (givenUp.length === 0) await query(tx, giveBack, [id, backOff, attempts, error]);
-      return { outcome: 'unknown', advance: undefined };
+      return { outcome: 'unknown', applied: undefined };
     }
     case 'unavailable': {
       const { reason, detail, retryAfterMs } = answer;
       const wasAsked = !notAsked.has(reason);
       const pauseMs = wasAsked ? Math.max(backOff, retryAfterMs ?? 0) : jittered(retryAfterMs ?? tuning.backOff.baseMs);
       await query(tx, giveBack, [id, Math.ceil(pauseMs), wasAsked ? attempts : claimed.attempts, detail]);
-      return { outcome: wasAsked ? 'unavailable' : 'refused', advance: undefined };
+      return { outcome: wasAsked ? 'unavailable' : 'refused', applied: undefined };
     }
   }
 }

@@ -1,7 +1,7 @@
 import { query, type Database, type Tx } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { DirectoryMetrics } from './metrics.ts';
-import type { Sweep } from './sweep-state.ts';
+import type { Reconciliation } from './reconciliation-state.ts';
 import { toUser, type DirectoryUser, type UserRow } from './user.ts';
 
 /**
@@ -11,23 +11,27 @@ import { toUser, type DirectoryUser, type UserRow } from './user.ts';
  */
 export type IntroduceMissed = (tx: Tx, user: DirectoryUser & { isDeleted: false }) => Promise<boolean>;
 
-const settle = `
+const markOneIntroduced = `
   INSERT INTO directory_users (id, awaits_introduction) VALUES ($1, false)
   ON CONFLICT (id) DO UPDATE SET awaits_introduction = false WHERE directory_users.awaits_introduction`;
 
 /** Records in the caller's transaction that the event of a user's creation was received. */
-export async function settleIntroduction(tx: Tx, userId: string): Promise<void> {
-  await query(tx, settle, [userId]);
+export async function markIntroduced(tx: Tx, userId: string): Promise<void> {
+  await query(tx, markOneIntroduced, [userId]);
 }
 
 /** Users who existed before the directory was complete for the first time, or before it lost them, are not new. */
-const settleOld = `
+const markOldIntroduced = `
   UPDATE directory_users SET awaits_introduction = false
   WHERE id = ANY($1::uuid[]) AND awaits_introduction AND updated_at <= coalesce($2::timestamptz, 'infinity')`;
 
 /** Records in the caller's transaction that users of a page are older than the time up to which the directory was once complete. */
-export async function settleKnown(tx: Tx, ids: readonly string[], { completeUpTo }: Sweep): Promise<void> {
-  await query(tx, settleOld, [ids, completeUpTo]);
+export async function markKnownIntroduced(
+  tx: Tx,
+  ids: readonly string[],
+  { completeUpTo }: Reconciliation,
+): Promise<void> {
+  await query(tx, markOldIntroduced, [ids, completeUpTo]);
 }
 
 /** How long the event of a creation may take, in milliseconds; a later event finds the introduction done. */
@@ -56,13 +60,13 @@ export async function introduceMissed(
       for (const row of rows) {
         const user = toUser(row);
         if (user?.isDeleted === false && (await introduce(tx, user))) introduced.push(user.id);
-        await settleIntroduction(tx, row.id);
+        await markIntroduced(tx, row.id);
       }
       return { found: rows.length, missed: introduced };
     });
     metrics.missed(missed.length);
     for (const id of missed)
-      logger.error('no event told of the creation of a user: what is due to new users is done now', {
+      logger.error('no event announced a new user; introduced by the reconciliation', {
         directory_user_id: id,
       });
     if (found < batch || signal?.aborted === true) return;

@@ -5,9 +5,9 @@ import type { FetchOutcome } from './fetching.ts';
 
 export type DirectoryMetrics = {
   fetched(outcome: FetchOutcome | 'failed'): void;
-  /** Users corrected by a sweep although no event had announced the change. */
+  /** Users corrected by a reconciliation although no event had announced the change. */
   drifted(users: number): void;
-  /** Users whose creation no event had announced, and who were introduced by a sweep. */
+  /** Users whose creation no event had announced, and who were introduced by a reconciliation. */
   missed(users: number): void;
 };
 
@@ -19,7 +19,7 @@ const countRows = `
     count(stale_since)::integer AS stale,
     count(deletion_claimed_at)::integer AS claimed,
     coalesce(extract(epoch FROM clock_timestamp() - min(stale_since)), 0)::float8 AS "oldestStale",
-    (SELECT extract(epoch FROM clock_timestamp() - completed_at) FROM directory_sweep)::float8 AS "sweepAge"
+    (SELECT extract(epoch FROM clock_timestamp() - completed_at) FROM directory_reconciliation)::float8 AS "reconciliationAge"
   FROM directory_users`;
 
 type Counts = {
@@ -29,7 +29,7 @@ type Counts = {
   stale: number;
   claimed: number;
   oldestStale: number;
-  sweepAge: number | null;
+  reconciliationAge: number | null;
 };
 
 /** Counting 100,000 rows takes about 15 ms; gauges of one scrape, and scrapes closer together than this, share one count. Milliseconds. */
@@ -45,12 +45,12 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
   });
   const drift = new Counter({
     name: 'user_directory_drift_total',
-    help: 'Users that a sweep corrected although no event had told of the change: lost events.',
+    help: 'Users that a reconciliation corrected although no event had announced the change: lost events.',
     registers,
   });
   const missed = new Counter({
     name: 'user_directory_missed_users_total',
-    help: 'Users whose creation no event had told of: a sweep found them, and what is due to new users was done then. Alert on it: events were lost.',
+    help: 'Users whose creation no event had announced, and who were introduced by a reconciliation. Alert on it: events were lost.',
     registers,
   });
   let counting: Promise<Counts | undefined> | undefined;
@@ -87,7 +87,7 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
 
   gauge(
     'user_directory_users',
-    'Users of the directory: active, deleted, and unknown ones that only an event told of.',
+    'Users of the directory: active, deleted, and unknown ones that are known only from events.',
     (users, { active, deleted, unknown }) => {
       users.set({ state: 'active' }, active);
       users.set({ state: 'deleted' }, deleted);
@@ -95,21 +95,21 @@ export function createDirectoryMetrics(db: Database, { metrics, logger }: Teleme
     },
     ['state'],
   );
-  gauge('user_directory_stale_users', 'Users that wait to be fetched.', (users, { stale }) => users.set(stale));
+  gauge('user_directory_stale_users', 'Users waiting to be fetched.', (users, { stale }) => users.set(stale));
   gauge(
     'user_directory_claimed_deletions',
-    'Users of whom an event tells that they were deleted, while Auth has neither confirmed nor denied it.',
+    'Users whose deletion an event claims, and Auth has neither confirmed nor denied.',
     (users, { claimed }) => users.set(claimed),
   );
   gauge(
     'user_directory_oldest_stale_seconds',
-    'How long the longest waiting user has been waiting to be fetched.',
+    'How long the oldest stale user has been waiting to be fetched.',
     (age, { oldestStale }) => age.set(oldestStale),
   );
   gauge(
-    'user_directory_sweep_age_seconds',
+    'user_directory_reconciliation_age_seconds',
     'Time since the directory was last compared with Auth; NaN when it never was.',
-    (age, { sweepAge }) => age.set(sweepAge ?? Number.NaN),
+    (age, { reconciliationAge }) => age.set(reconciliationAge ?? Number.NaN),
   );
   return {
     fetched: (outcome) => fetches.inc({ outcome }),

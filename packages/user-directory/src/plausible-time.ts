@@ -16,6 +16,6 @@ const now = `
 export async function asOfNow(tx: Tx, event: UserEvent): Promise<UserEvent | undefined> {
   if (Date.parse(event.timestamp) <= Date.now() + aheadMs) return undefined;
   const [row] = await query<{ at: string }>(tx, now, [event.user_id]);
-  if (row === undefined) throw new Error('the database has no time');
+  if (row === undefined) throw new Error('the database returned no time');
   return { ...event, timestamp: row.at };
 }

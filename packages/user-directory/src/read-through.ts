@@ -1,6 +1,6 @@
 import type { Unavailable } from '@taskwire/http-client';
 import type { Database } from '@taskwire/postgres';
-import type { OnApplied } from './advance.ts';
+import type { OnApplied } from './applied-change.ts';
 import { applyStates } from './apply.ts';
 import type { UserCache } from './cache.ts';
 import { confirmDeletion } from './claims.ts';
@@ -22,17 +22,21 @@ export function createReadThrough({ db, users, cache, onApplied, gapMs }: Parts)
     await db.transaction(async (tx) => {
       tx.afterCommit(() => cache.forget(id));
       if (answer.kind === 'ok') await applyStates(tx, [answer.value], onApplied, { askedAt: null });
-      else await confirmDeletion(tx, { id, askedAt: null, told: null }, gapMs, onApplied);
+      else await confirmDeletion(tx, { id, askedAt: null, eventCount: null }, gapMs, onApplied);
     });
     const user = await cache.get(id);
     if (user !== undefined) return { kind: 'ok', user };
     // an answer about another user, or a row that cannot be read back: nothing is known, which is not "the user does not exist"
-    return { kind: 'unavailable', reason: 'bad_answer', detail: `what Auth answered about ${id} cannot be read back` };
+    return {
+      kind: 'unavailable',
+      reason: 'bad_answer',
+      detail: `the state that Auth returned for ${id} cannot be read back`,
+    };
   }
 
   async function readThrough(id: string): Promise<ReadThrough> {
-    const held = await cache.get(id);
-    if (held !== undefined) return { kind: 'ok', user: held };
+    const stored = await cache.get(id);
+    if (stored !== undefined) return { kind: 'ok', user: stored };
     const running = fetching.get(id) ?? fetchUser(id).finally(() => fetching.delete(id));
     fetching.set(id, running);
     return await running;

@@ -2,7 +2,7 @@ import { createLoop, type Loop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import { errorText } from '@taskwire/errors';
 import type { Telemetry } from '@taskwire/telemetry';
-import type { OnApplied } from './advance.ts';
+import type { OnApplied } from './applied-change.ts';
 import type { UserCache } from './cache.ts';
 import { claimStale, finishFetch, type Claim, type FetchTuning } from './fetching.ts';
 import type { DirectoryMetrics } from './metrics.ts';
@@ -46,8 +46,8 @@ export function createRefresher(parts: RefresherParts): Loop {
     logger,
     intervalMs: tuning.pollMs,
     async tick(signal) {
-      const room = (probing ? 1 : tuning.concurrency) - running.size;
-      const limit = Math.min(room, pace.available());
+      const capacity = (probing ? 1 : tuning.concurrency) - running.size;
+      const limit = Math.min(capacity, pace.available());
       if (limit < 1 || users.open) return 'idle';
       const claims = await claimStale(db.pool, limit, tuning.leaseMs);
       pace.spend(claims.length);
@@ -58,7 +58,7 @@ export function createRefresher(parts: RefresherParts): Loop {
         });
         running.add(fetching);
       }
-      // more rows may be due than fitted; the end of each fetch wakes the loop for them
+      // more rows may be due than were claimed; the end of each fetch wakes the loop for them
       return 'idle';
     },
   });
@@ -74,18 +74,18 @@ export function createRefresher(parts: RefresherParts): Loop {
       });
       metrics.fetched(outcome);
       if (outcome === 'unknown')
-        logger.warn('Auth does not know a user of the directory', { directory_user_id: claimed.id });
+        logger.warn('a user of the directory is unknown to Auth', { directory_user_id: claimed.id });
       if (outcome === 'denied')
-        logger.error('an event told of a deletion that Auth denies: the user has access again', {
+        logger.error('an event claimed a deletion that Auth denies; access restored', {
           directory_user_id: claimed.id,
         });
     } catch (error) {
       metrics.fetched('failed');
-      logger.warn('a fetched user could not be written', { directory_user_id: claimed.id, error: errorText(error) });
+      logger.warn('could not store a fetched user', { directory_user_id: claimed.id, error: errorText(error) });
     }
   }
 
-  async function settled(): Promise<void> {
+  async function drained(): Promise<void> {
     while (running.size > 0) await Promise.all(running);
   }
 
@@ -96,12 +96,12 @@ export function createRefresher(parts: RefresherParts): Loop {
     async tick() {
       await loop.tick();
       const found = running.size > 0;
-      await settled();
+      await drained();
       return found ? 'more' : 'idle';
     },
     async stop() {
       await loop.stop();
-      await settled();
+      await drained();
     },
   };
 }

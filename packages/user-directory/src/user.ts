@@ -11,7 +11,7 @@ export type DirectoryUser = {
   /** Access tokens issued before this time are no longer valid. */
   tokensValidAfter: Date | null;
   /**
-   * Whether the address is verified; null while unknown: the row was fetched by a version that did not store it. A sweep fills it in within minutes.
+   * Whether the address is verified; null while unknown: the row was fetched by a version that did not store it. A reconciliation fills it in within minutes.
    */
   emailVerified: boolean | null;
 } & (

@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import { query } from '@taskwire/postgres';
 import { propertyRuns, propertyTimeoutMs, testDatabase, type TestDatabase } from '@taskwire/testing';
 import type { Answer } from '@taskwire/http-client';
-import type { Change } from '../src/advance.ts';
+import type { Change } from '../src/applied-change.ts';
 import { applyStates } from '../src/apply.ts';
 import { claimStale, finishFetch, type Claim, type FetchTuning } from '../src/fetching.ts';
 import { userDirectoryMigrations } from '../src/migrations.ts';
-import { noteEvent } from '../src/note-event.ts';
+import { recordEvent } from '../src/record-event.ts';
 import { toUser, type UserRow, type UserState } from '../src/user.ts';
-import { fakeAuth, type FakeAuth, type Told } from './fake-auth.ts';
+import { fakeAuth, type FakeAuth, type PublishedEvent } from './fake-auth.ts';
 
 /** No back-off, so that every row that is stale can be claimed at once. */
 const tuning: FetchTuning = { gapMs: 0, backOff: { baseMs: 0, capMs: 0 }, behindTries: 3, unknownTries: 1_000_000 };
@@ -55,7 +55,7 @@ const rareOrders: Step[][] = [
     { do: 'finish', which: 1 },
     { do: 'finish', which: 0 },
   ],
-  // the same with a page of a sweep
+  // the same with a page of a reconciliation
   [
     { do: 'create', user: 0 },
     { do: 'deliver', which: 0 },
@@ -106,7 +106,7 @@ const rareOrders: Step[][] = [
   ],
 ];
 
-describe('A user directory, whatever happens in whatever order', function () {
+describe('a user directory with events, fetches and reconciliations in any order', function () {
   this.timeout(propertyTimeoutMs);
   let database: TestDatabase;
 
@@ -115,7 +115,7 @@ describe('A user directory, whatever happens in whatever order', function () {
   });
   after(async () => await database.drop());
 
-  it("ends in Auth's state when every event arrives at last, without any sweep", async () => {
+  it("reaches Auth's state without reconciliation when every event arrives in the end", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), async (steps) => {
         const world = await createWorld();
@@ -128,12 +128,12 @@ describe('A user directory, whatever happens in whatever order', function () {
     );
   });
 
-  it("ends in Auth's state when events are lost and a sweep comes after, and only Auth brings a deleted user back", async () => {
+  it("reaches Auth's state by reconciliation when events are lost, and restores a deleted user only when Auth does", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), async (steps) => {
         const world = await createWorld();
         for (const each of steps) await world.run(each);
-        await world.sweep();
+        await world.reconciliation();
         await world.settle();
         await world.expectAuthsState();
       }),
@@ -146,31 +146,31 @@ describe('A user directory, whatever happens in whatever order', function () {
     await query(db.pool, 'DELETE FROM directory_users');
     const auth: FakeAuth = fakeAuth();
     const ids = [randomUUID(), randomUUID(), randomUUID()];
-    const undelivered: Told[] = [];
-    const delivered: Told[] = [];
+    const undelivered: PublishedEvent[] = [];
+    const delivered: PublishedEvent[] = [];
     const fetches: { claimed: Claim; answer: Answer<UserState> }[] = [];
     const pages: { states: UserState[]; askedAt: string; rebuild: boolean }[] = [];
     /** The version of each user's last deletion in Auth. */
     const deletedAt = new Map<string, number>();
-    /** What somebody who only listens to `onApplied` believes. */
+    /** The users as derived from calls of `onApplied` alone. */
     const heard = new Map<string, Change['after']>();
     const seen = new Map<string, { version: number; is_deleted: boolean; deletion: number }>();
 
     const onApplied = async (_tx: unknown, { before, after }: Change) => {
-      // a higher version alone is not told
+      // a higher version alone is not reported
       const last = heard.get(after.id);
       const expected = last && before && { ...last, version: before.version };
       expect(before, 'each change starts where the last one ended').to.deep.equal(expected);
       heard.set(after.id, after);
     };
 
-    async function deliver({ type, event }: Told): Promise<void> {
-      await db.transaction(async (tx) => await noteEvent(tx, type, event, { gapMs: tuning.gapMs, onApplied }));
+    async function deliver({ type, event }: PublishedEvent): Promise<void> {
+      await db.transaction(async (tx) => await recordEvent(tx, type, event, { gapMs: tuning.gapMs, onApplied }));
       await checkAccessEnded({ type, event });
     }
 
     /** Whatever Auth says later: a deletion that is newer than what is held ends access at once, and nothing else. */
-    async function checkAccessEnded({ type, event }: Told): Promise<void> {
+    async function checkAccessEnded({ type, event }: PublishedEvent): Promise<void> {
       if (type !== 'auth.user.deleted') return;
       const [row] = await query<{ has_access: boolean; is_older: boolean }>(
         db.pool,
@@ -197,13 +197,13 @@ describe('A user directory, whatever happens in whatever order', function () {
       for (const claimed of await claimStale(db.pool, 10, 0)) fetches.push({ claimed, answer: auth.read(claimed.id) });
     }
 
-    async function takePage(which: number): Promise<void> {
+    async function applyPage(which: number): Promise<void> {
       const [page] = pages.splice(which % Math.max(1, pages.length), 1);
       if (page === undefined) return;
       await db.transaction(async (tx) => await applyStates(tx, page.states, onApplied, page));
     }
 
-    async function readPage(kind: 'sweep' | 'rebuild'): Promise<void> {
+    async function readPage(kind: 'reconciliation' | 'rebuild'): Promise<void> {
       const [clock] = await query<{ now: string }>(db.pool, 'SELECT clock_timestamp()::text AS now');
       if (clock === undefined) throw new Error('the database has no time');
       pages.push({ states: auth.states(), askedAt: clock.now, rebuild: kind === 'rebuild' });
@@ -220,7 +220,7 @@ describe('A user directory, whatever happens in whatever order', function () {
         if (before?.is_deleted === true && !row.is_deleted)
           expect(row.version, 'a deleted user came back').to.be.greaterThan(deletion);
         if (row.is_deleted)
-          expect(deletedAt.get(id), 'a tombstone of somebody who was never deleted').not.to.equal(undefined);
+          expect(deletedAt.get(id), 'a tombstone of a user who was never deleted').not.to.equal(undefined);
         expect(row.version).to.be.at.least(before?.version ?? 0);
         seen.set(id, { ...row, deletion });
       }
@@ -242,31 +242,31 @@ describe('A user directory, whatever happens in whatever order', function () {
         undelivered.push(auth.pretend(type, id, which === 0 ? 0 : 3_600_000));
       }
       if (what === 'deliver') {
-        const [told] = undelivered.splice(which % Math.max(1, undelivered.length), 1);
-        if (told !== undefined) delivered.push(told);
-        if (told !== undefined) await deliver(told);
+        const [published] = undelivered.splice(which % Math.max(1, undelivered.length), 1);
+        if (published !== undefined) delivered.push(published);
+        if (published !== undefined) await deliver(published);
       }
       const again = delivered[which % Math.max(1, delivered.length)];
       if (what === 'deliver again' && again !== undefined) await deliver(again);
       if (what === 'claim') await claim();
       if (what === 'finish') await finish(which);
       if (what === 'fail') await finish(which, { kind: 'unavailable', reason: 'status', detail: '500' });
-      if (what.startsWith('read a page')) await readPage(what.endsWith('rebuild') ? 'rebuild' : 'sweep');
-      if (what === 'take the page') await takePage(which);
+      if (what.startsWith('read a page')) await readPage(what.endsWith('rebuild') ? 'rebuild' : 'reconciliation');
+      if (what === 'take the page') await applyPage(which);
       await checkNothingWentBack();
     }
 
     return {
       run,
       async deliverAll() {
-        for (const told of undelivered.splice(0)) await deliver(told);
+        for (const published of undelivered.splice(0)) await deliver(published);
       },
-      async sweep() {
-        await readPage('sweep');
-        while (pages.length > 0) await takePage(pages.length - 1);
+      async reconciliation() {
+        await readPage('reconciliation');
+        while (pages.length > 0) await applyPage(pages.length - 1);
         await checkNothingWentBack();
       },
-      /** Fetches until nothing is stale. Nothing changes in Auth meanwhile, so that takes a few rounds at most. */
+      /** Fetches until nothing is stale. Auth does not change during this, so a few rounds are enough. */
       async settle() {
         // a state that is older than its event is asked for three times before it is final
         for (let round = 0; round < 20; round++) {
@@ -302,7 +302,7 @@ describe('A user directory, whatever happens in whatever order', function () {
           user?.isDeleted === false ? shape(user.id, user.name, user.tokensValidAfter) : { id: user?.id };
         expect(rows.map((row) => seenAs(toUser(row)))).to.have.deep.members(expected);
         const listener = [...heard.values()].map(seenAs);
-        expect(listener, 'what onApplied told').to.have.deep.members(expected);
+        expect(listener, 'the users reported to onApplied').to.have.deep.members(expected);
       },
     };
   }

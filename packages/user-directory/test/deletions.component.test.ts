@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
 import { createWorld, type World } from './world.ts';
 
-describe('A deletion that an event tells of', () => {
+describe('a deletion claimed by an event', () => {
   let world: World;
   let id: string;
 
@@ -35,7 +35,7 @@ describe('A deletion that an event tells of', () => {
   const accessIs = async (expected: boolean) =>
     await waitFor(async () => (await hasAccess()) === expected, { timeoutMs: 1_000, what: 'the access to change' });
 
-  it('ends access while Auth is away, and nothing else until Auth confirms it', async () => {
+  it("ends only the user's access until Auth confirms it, even while Auth is unavailable", async () => {
     const { auth, changes, directory } = world;
     await known();
     auth.answer(() => away);
@@ -57,7 +57,7 @@ describe('A deletion that an event tells of', () => {
     expect(await world.row(id)).to.include({ stale_since: null, deletion_claimed_at: null });
   });
 
-  it('is taken back when Auth says that the user lives, and services never hear of it', async () => {
+  it('is withdrawn when Auth reports the user as active, without notifying the service', async () => {
     const { auth, changes, directory } = world;
     await known();
     await world.deliver(auth.pretend('auth.user.deleted', id));
@@ -70,7 +70,7 @@ describe('A deletion that an event tells of', () => {
     expect(await world.metric('user_directory_claimed_deletions')).to.equal(0);
   });
 
-  it('is taken back whenever it says it happened, and does not hide what happens after it', async () => {
+  it('is withdrawn whatever its timestamp, and does not hide later events', async () => {
     const { auth, directory } = world;
     await known();
     for (const laterMs of [60_000, 72 * 365 * 86_400_000]) {
@@ -89,7 +89,7 @@ describe('A deletion that an event tells of', () => {
     expect(await directory.get(id)).to.include({ isDeleted: true });
   });
 
-  it('is nothing when it is older than what is held', async () => {
+  it('is ignored when it is older than the stored state', async () => {
     const { auth, directory } = world;
     const forged = auth.pretend('auth.user.deleted', id);
     await known();
@@ -102,7 +102,7 @@ describe('A deletion that an event tells of', () => {
     expect(await directory.get(id)).to.include({ isDeleted: false, version: 3 });
   });
 
-  it('comes again after the account was restored, and changes nothing then', async () => {
+  it('is ignored when it is redelivered after the account was restored', async () => {
     const { auth, changes } = world;
     await known();
     const deletion = auth.remove(id);
@@ -116,7 +116,7 @@ describe('A deletion that an event tells of', () => {
     expect(changes.map(({ after }) => after.isDeleted)).to.deep.equal([false, true, false]);
   });
 
-  it('ends the access of somebody who has not arrived yet, and is forgotten when Auth does not know them', async () => {
+  it('ends the access of an unknown user, and is dropped when the user is unknown to Auth', async () => {
     const { auth } = world;
     await world.deliver(auth.pretend('auth.user.deleted', id));
     await accessIs(false);
@@ -125,7 +125,7 @@ describe('A deletion that an event tells of', () => {
     expect(await world.row(id)).to.include({ is_deleted: false, stale_since: null, deletion_claimed_at: null });
   });
 
-  it('is asked about for ever while Auth does not know a user who was known: that is neither yes nor no', async () => {
+  it('is checked indefinitely while Auth reports a known user as unknown, which neither confirms nor denies it', async () => {
     const { auth, directory } = world;
     await known();
     auth.answer(() => ({ kind: 'not_found' }));
@@ -138,7 +138,7 @@ describe('A deletion that an event tells of', () => {
     await accessIs(true);
   });
 
-  it('is not confirmed by an answer that is older than the state held: that asks again', async () => {
+  it('is not confirmed by a response older than the stored state, but causes another fetch', async () => {
     const { auth, directory } = world;
     await known();
     await world.deliver(auth.change(id));
@@ -150,7 +150,7 @@ describe('A deletion that an event tells of', () => {
     await world.skipBackOff();
     const round = directory.refresher.tick();
     await waitFor(() => answer);
-    await directory.sweeper.tick();
+    await directory.reconciler.tick();
     answer?.();
     await round;
     expect(await directory.get(id)).to.include({ isDeleted: false, version: 2 });
@@ -160,7 +160,7 @@ describe('A deletion that an event tells of', () => {
     await accessIs(true);
   });
 
-  it('is not denied by an answer that is older than the state held, as of a replica that lags', async () => {
+  it('is not denied by a response older than the stored state, such as that of a lagging replica', async () => {
     const { auth } = world;
     await known();
     const old = auth.read(id);
@@ -175,7 +175,7 @@ describe('A deletion that an event tells of', () => {
     expect(await world.row(id)).to.include({ is_deleted: true });
   });
 
-  it('has a counterpart in an end of access that never was: it holds until Auth has said so', async () => {
+  it('applies to a forged end of access too: it holds until Auth denies it', async () => {
     const { auth, directory } = world;
     await known();
     const later = 120_000;
@@ -191,7 +191,7 @@ describe('A deletion that an event tells of', () => {
     expect((await directory.get(id))?.tokensValidAfter?.getTime()).to.equal(endedAt);
   });
 
-  it('counts as of now when it is dated in the future, so that a new log-in has access while Auth cannot be asked', async () => {
+  it('counts as dated now when it is dated in the future, so that a new log-in has access while Auth is unavailable', async () => {
     const { auth } = world;
     await known();
     const before = Date.now();

@@ -5,7 +5,7 @@ import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { createWorld, type World } from './world.ts';
 
-describe('A user directory', () => {
+describe('a user directory', () => {
   let world: World;
   let id: string;
 
@@ -18,7 +18,7 @@ describe('A user directory', () => {
     await world.drop();
   });
 
-  it('takes an event that is dated in the future as of now, and hears of what really happens after it', async () => {
+  it('treats an event dated in the future as dated now, and applies later events', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     await directory.refresher.tick();
@@ -34,7 +34,7 @@ describe('A user directory', () => {
     expect(await directory.get(id)).to.include({ name: 'Anna' });
   });
 
-  it('fetches a user that an event tells of', async () => {
+  it('fetches a user mentioned by an event', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id, { name: 'Ann', role: 'manager' }));
     expect(await directory.get(id), 'nothing is known yet').to.equal(undefined);
@@ -51,13 +51,13 @@ describe('A user directory', () => {
     });
   });
 
-  it('fetches by itself, within a poll of the event', async () => {
+  it('fetches within one poll of the event when it is running', async () => {
     await world.directory.refresher.start();
     await world.deliver(world.auth.create(id));
     await waitFor(async () => await world.directory.get(id), { timeoutMs: 1_000 });
   });
 
-  it('makes one fetch of a storm of events of one user', async () => {
+  it('makes one fetch for a burst of events about one user', async () => {
     const { auth, directory } = world;
     const storm = [auth.create(id)];
     for (let change = 0; change < 100; change++) storm.push(auth.change(id));
@@ -68,7 +68,7 @@ describe('A user directory', () => {
     expect((await world.row(id))?.version).to.equal(101);
   });
 
-  it('fetches no more users at a time than it may, also when the statistics say that there is one', async () => {
+  it('claims no more users than its limit, even when the planner expects one row', async () => {
     const { auth, db, directory } = world;
     await world.deliver(auth.create(id));
     // for a table of one row PostgreSQL likes other plans than for one of many
@@ -78,7 +78,7 @@ describe('A user directory', () => {
     expect(auth.asked).to.have.length(4);
   });
 
-  it('leaves a gap between two fetches of a user, so that a storm that goes on is a few fetches a second', async () => {
+  it('leaves a gap between two fetches of a user, so that a continuing burst causes a few fetches a second', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     await directory.refresher.tick();
@@ -89,7 +89,7 @@ describe('A user directory', () => {
     expect(auth.asked).to.have.length(1);
   });
 
-  it('does not fetch for an event that is older than what it holds', async () => {
+  it('does not fetch for an event older than the stored state', async () => {
     const { auth, directory } = world;
     const created = auth.create(id);
     await world.deliver(auth.change(id));
@@ -98,7 +98,7 @@ describe('A user directory', () => {
     expect((await world.row(id))?.stale_since).to.equal(null);
   });
 
-  it('leaves a tombstone for a deletion that arrives first, which an earlier event that comes later does not revive', async () => {
+  it('inserts a tombstone for a deletion that arrives first, which an older event received later does not revive', async () => {
     const { auth, directory } = world;
     const events = [auth.create(id), auth.change(id)];
     await world.deliver(auth.remove(id), ...events);
@@ -112,7 +112,7 @@ describe('A user directory', () => {
     expect(await directory.get(id)).to.include({ isDeleted: true });
   });
 
-  it('keeps what it knew of a deleted user', async () => {
+  it('keeps the data of a deleted user', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id, { name: 'Ann' }));
     await directory.refresher.tick();
@@ -122,7 +122,7 @@ describe('A user directory', () => {
     expect(await directory.get(id)).to.include({ isDeleted: true, name: 'Ann' });
   });
 
-  it('refuses access from before an event that ends it, although Auth cannot be asked since then', async () => {
+  it('revokes access granted before an event that ends it, even while Auth is unavailable', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id, { role: 'manager' }));
     await directory.refresher.tick();
@@ -143,7 +143,7 @@ describe('A user directory', () => {
     expect((await world.row(id))?.tokens_valid_after?.toISOString(), 'an older end').to.equal(event.timestamp);
   });
 
-  it('leaves a tombstone when a fetch is answered 410', async () => {
+  it('inserts a tombstone when a fetch returns 410', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     auth.remove(id);
@@ -152,7 +152,7 @@ describe('A user directory', () => {
     expect(await world.metric('user_directory_fetches_total', { outcome: 'deleted' })).to.equal(1);
   });
 
-  it('does not let a slow fetch bring back a user who was deleted meanwhile', async () => {
+  it('does not let a slow fetch revive a user who was deleted during the fetch', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     const before = auth.read(id);
@@ -174,7 +174,7 @@ describe('A user directory', () => {
     expect(await directory.get(id)).to.include({ isDeleted: true });
   });
 
-  it('fetches again when an event came during a fetch that is newer than what was fetched', async () => {
+  it('fetches again when an event received during a fetch is newer than the fetched state', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id, { name: 'Ann' }));
     const before = auth.read(id);
@@ -191,7 +191,7 @@ describe('A user directory', () => {
     expect((await world.row(id))?.stale_since).to.equal(null);
   });
 
-  it('asks a few times when Auth answers with a state from before the event, then leaves it to the sweep', async () => {
+  it('retries a few times while Auth returns a state older than the event, then leaves the user to reconciliation', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     await directory.refresher.tick();
@@ -206,7 +206,7 @@ describe('A user directory', () => {
     expect(await world.row(id)).to.include({ stale_since: null, version: 1 });
   });
 
-  it('asks again with back-off for a user whom Auth does not know yet, and gives up in the end', async () => {
+  it('retries a user unknown to Auth with back-off, and stops after a number of attempts', async () => {
     const { auth, directory } = world;
     await world.deliver({ type: 'auth.user.created', event: { user_id: id, timestamp: new Date().toISOString() } });
     await directory.refresher.tick();
@@ -223,7 +223,7 @@ describe('A user directory', () => {
     expect(await world.metric('user_directory_users', { state: 'unknown' })).to.equal(1);
   });
 
-  it('keeps a user whom Auth suddenly does not know: not found is not deleted', async () => {
+  it('keeps a known user whom Auth reports as not found', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     await directory.refresher.tick();
@@ -234,7 +234,7 @@ describe('A user directory', () => {
     expect(await directory.get(id)).to.include({ isDeleted: false });
   });
 
-  it('claims nothing while the breaker is open', async () => {
+  it('claims no row while the breaker is open', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     auth.setOpen(true);
@@ -245,7 +245,7 @@ describe('A user directory', () => {
     expect(auth.asked).to.deep.equal([id]);
   });
 
-  it('backs off a row whose fetch failed, and does not blame it when Auth could not be asked', async () => {
+  it('increases the back-off of a row whose fetch failed, but not when Auth was not queried', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     auth.answer(() => ({ kind: 'unavailable', reason: 'status', detail: 'auth answered 500' }));
@@ -259,7 +259,7 @@ describe('A user directory', () => {
     expect(row?.next_fetch_at?.getTime()).to.be.greaterThan(Date.now() + 25_000);
   });
 
-  it('asks for one user at a time after a failure, until one fetch succeeds', async () => {
+  it('fetches one user at a time after a failure, until a fetch succeeds', async () => {
     const { auth, directory } = world;
     const ids = Array.from({ length: 6 }, () => randomUUID());
     for (const each of ids) await world.deliver(auth.create(each));
@@ -278,7 +278,7 @@ describe('A user directory', () => {
     expect(auth.asked).to.have.length(10);
   });
 
-  it('hands a row that a dead process had claimed to another one, when the lease ends', async () => {
+  it('lets another process claim the row of a dead process once the lease expires', async () => {
     await world.drop();
     world = await createWorld({ refresh: { leaseMs: 50 } });
     const { auth, directory } = world;
@@ -295,7 +295,7 @@ describe('A user directory', () => {
     expect(await other.get(id)).to.include({ id });
   });
 
-  it('drains a backlog at its pace', async () => {
+  it('drains a backlog at the configured pace', async () => {
     await world.drop();
     world = await createWorld({ refresh: { perSecond: 20, pollMs: 50 } });
     const { auth, directory } = world;
@@ -307,7 +307,7 @@ describe('A user directory', () => {
     expect(performance.now() - startedAt).to.be.within(800, 2_500);
   });
 
-  it('shows how many users wait and for how long', async () => {
+  it('reports the number of stale users and the age of the oldest', async () => {
     const { auth } = world;
     await world.deliver(auth.create(id), auth.create(randomUUID()));
     expect(await world.metric('user_directory_stale_users')).to.equal(2);

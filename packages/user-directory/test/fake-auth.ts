@@ -1,23 +1,23 @@
 import type { Answer } from '@taskwire/http-client';
 import type { UserEvent, UserEventType, UsersClient, UsersPage, UserState } from '../src/index.ts';
 
-export type Told = { type: UserEventType; event: UserEvent };
+export type PublishedEvent = { type: UserEventType; event: UserEvent };
 
 type GetAnswer = (id: string, signal: AbortSignal | undefined) => Answer<UserState> | Promise<Answer<UserState>>;
 
-/** Auth's users, kept in memory by the rules that Auth keeps them by; its REST API answers from them. */
+/** An in-memory Auth with the same rules for users and versions; its REST API reads from it. */
 export type FakeAuth = {
   users: UsersClient;
-  create(id: string, fields?: Partial<UserState>): Told;
-  change(id: string, fields?: Partial<UserState>): Told;
-  remove(id: string): Told;
-  /** An admin brings a deleted user back. */
-  revive(id: string): Told;
-  /** An event of something that never happened, `laterMs` from now. */
-  pretend(type: UserEventType, id: string, laterMs?: number): Told;
-  /** Ends the access that was given before, which is told twice. */
-  endAccess(id: string): [Told, Told];
-  /** Takes a user back to an earlier state, or out of existence, as a backup would. */
+  create(id: string, fields?: Partial<UserState>): PublishedEvent;
+  change(id: string, fields?: Partial<UserState>): PublishedEvent;
+  remove(id: string): PublishedEvent;
+  /** An admin restores a deleted user. */
+  revive(id: string): PublishedEvent;
+  /** A forged event, dated `laterMs` from now. */
+  pretend(type: UserEventType, id: string, laterMs?: number): PublishedEvent;
+  /** Ends all access granted so far, which Auth announces with two events. */
+  endAccess(id: string): [PublishedEvent, PublishedEvent];
+  /** Resets a user to an earlier state, or removes the user, as a restored backup does. */
   restore(id: string, state: UserState | undefined): void;
   state(id: string): UserState | undefined;
   states(): UserState[];
@@ -49,7 +49,7 @@ export function fakeAuth(options: { pageSize?: number; ageMs?: number } = {}): F
     return at.replace('Z', `${String(microseconds % 1000).padStart(3, '0')}Z`);
   }
 
-  function put(state: UserState, type: UserEventType): Told {
+  function put(state: UserState, type: UserEventType): PublishedEvent {
     held.set(state.id, state);
     return { type, event: { user_id: state.id, timestamp: state.updated_at } };
   }

@@ -4,7 +4,7 @@ import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { createWorld, type World } from './world.ts';
 
-describe('Reading a user directory', () => {
+describe('reads of a user directory', () => {
   let world: World;
   let id: string;
 
@@ -19,7 +19,7 @@ describe('Reading a user directory', () => {
   });
   after(async () => await world.drop());
 
-  it('sees what another process wrote within half a second', async () => {
+  it('return the changes of another process within half a second', async () => {
     const { auth, directory, db } = world;
     auth.create(id, { name: 'Ann' });
     await directory.readThrough(id);
@@ -30,7 +30,7 @@ describe('Reading a user directory', () => {
     expect(performance.now() - wroteAt).to.be.below(600);
   });
 
-  it('sees what this process wrote at once', async () => {
+  it('return the changes of this process at once', async () => {
     const { auth, directory } = world;
     await world.deliver(auth.create(id));
     await directory.refresher.tick();
@@ -41,7 +41,7 @@ describe('Reading a user directory', () => {
     expect(await directory.get(id)).to.include({ role: 'manager' });
   });
 
-  it('asks Auth about somebody unknown once, for any number of callers', async () => {
+  it('query Auth about an unknown user once for any number of callers', async () => {
     const { auth, directory } = world;
     auth.create(id);
     const answers = await Promise.all(Array.from({ length: 20 }, async () => await directory.readThrough(id)));
@@ -51,10 +51,10 @@ describe('Reading a user directory', () => {
     expect(auth.asked, 'now they are known').to.have.length(1);
   });
 
-  it('tells deleted users, unknown ones, an Auth that is away apart', async () => {
+  it('distinguish deleted users, unknown users and an unavailable Auth', async () => {
     const { auth, directory } = world;
     expect(await directory.readThrough(id)).to.deep.equal({ kind: 'not_found' });
-    expect(await world.row(id), 'an id that somebody made up leaves no row').to.equal(undefined);
+    expect(await world.row(id), 'an invented id creates no row').to.equal(undefined);
     auth.answer(() => ({ kind: 'unavailable', reason: 'network', detail: 'away' }));
     expect(await directory.readThrough(id)).to.include({ kind: 'unavailable' });
     auth.answer();
@@ -64,7 +64,7 @@ describe('Reading a user directory', () => {
     expect(answer.kind === 'ok' && answer.user.isDeleted).to.equal(true);
   });
 
-  it('knows the name and address of somebody who was deleted before they arrived, without waiting for a sweep', async () => {
+  it('return the name and address of a user deleted before they were known, without waiting for reconciliation', async () => {
     const { auth, directory } = world;
     const created = auth.create(id, { name: 'Ann', email: 'ann@example.org' });
     const deleted = auth.remove(id);
@@ -80,7 +80,7 @@ describe('Reading a user directory', () => {
     });
   });
 
-  it('tells the listener once of a user that was read through, in the same transaction', async () => {
+  it('call `onApplied` once for a user that was read through, in the same transaction', async () => {
     world.auth.create(id);
     await world.directory.readThrough(id);
     await world.directory.readThrough(id);
@@ -91,22 +91,22 @@ describe('Reading a user directory', () => {
     const issuedAt = new Date();
     const claims = () => ({ userId: id, role: 'member' as const, issuedAt });
 
-    it('gives the role of now, not of the token', async () => {
+    it('returns the current role, not that of the token', async () => {
       world.auth.create(id, { role: 'admin' });
       await world.directory.readThrough(id);
       expect(await world.directory.checkUser(claims())).to.deep.equal({ role: 'admin' });
     });
 
-    it('takes a user who has not arrived yet by the word of the token', async () => {
+    it('trusts the token for a user who is not in the directory yet', async () => {
       expect(await world.directory.checkUser(claims())).to.deep.equal({ role: 'member' });
     });
 
-    it('takes a user of whom only an event told by the word of the token', async () => {
+    it('trusts the token for a user known only from an event', async () => {
       await world.deliver(world.auth.create(id, { role: 'admin' }));
       expect(await world.directory.checkUser(claims())).to.deep.equal({ role: 'member' });
     });
 
-    it('ends the access of a deleted user with the event, before any fetch', async () => {
+    it('revokes the access of a deleted user with the event, before any fetch', async () => {
       world.auth.create(id);
       await world.directory.readThrough(id);
       await world.deliver(world.auth.remove(id));
@@ -114,7 +114,7 @@ describe('Reading a user directory', () => {
       expect(world.auth.asked).to.have.length(1);
     });
 
-    it('refuses tokens from before the end of all sessions, not those from after', async () => {
+    it('rejects tokens issued before all sessions were ended, and accepts later ones', async () => {
       world.auth.create(id, { tokens_valid_after: new Date(issuedAt.getTime() + 1).toISOString() });
       await world.directory.readThrough(id);
       expect(await world.directory.checkUser(claims())).to.equal('revoked');
@@ -122,7 +122,7 @@ describe('Reading a user directory', () => {
       expect(await world.directory.checkUser({ ...claims(), issuedAt: later })).to.deep.equal({ role: 'member' });
     });
 
-    it('refuses a role that this build does not know', async () => {
+    it('rejects a role unknown to this build', async () => {
       world.auth.create(id, { role: 'accountant' });
       await world.directory.readThrough(id);
       expect(await world.directory.checkUser(claims())).to.equal('revoked');

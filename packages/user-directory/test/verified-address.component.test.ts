@@ -8,7 +8,7 @@ import { createWorld, type World } from './world.ts';
 /** An hour: long enough that the state counts as announced or lost. */
 const ageMs = 3_600_000;
 
-describe('Verified addresses in a user directory', () => {
+describe('verified addresses in a user directory', () => {
   let world: World;
   let id: string;
   beforeEach(async () => {
@@ -21,18 +21,18 @@ describe('Verified addresses in a user directory', () => {
     await directory.checkUser({ userId: id, role: 'member', emailVerified, issuedAt: new Date() });
   const restricted = { role: 'member', isRestricted: true };
 
-  async function sweep() {
-    while ((await world.directory.sweeper.tick()) === 'more');
+  async function reconciliation() {
+    while ((await world.directory.reconciler.tick()) === 'more');
   }
 
-  it('restrict an account whose address is not verified, whatever its token says', async () => {
+  it('restrict an account whose address is not verified, whatever its token claims', async () => {
     world.auth.create(id, { email_verified: false });
     await world.directory.readThrough(id);
     expect(await check(false)).to.deep.equal(restricted);
     expect(await check(true)).to.deep.equal(restricted);
   });
 
-  it('open the account once the event of the verification has been fetched, with the same token', async () => {
+  it('unrestrict the account with the same token once its verification has been fetched', async () => {
     const { auth, directory } = world;
     auth.create(id, { email_verified: false });
     await directory.readThrough(id);
@@ -47,7 +47,7 @@ describe('Verified addresses in a user directory', () => {
     ]);
   });
 
-  it('close it again when Auth takes the verification back', async () => {
+  it('restrict it again when Auth withdraws the verification', async () => {
     const { auth, directory } = world;
     auth.create(id);
     await directory.readThrough(id);
@@ -57,7 +57,7 @@ describe('Verified addresses in a user directory', () => {
     await waitFor(async () => 'isRestricted' in Object(await check(true)), { timeoutMs: 600 });
   });
 
-  it('leave nobody a way in who has not arrived: the token has to say that the address is verified', async () => {
+  it('restrict an unknown user unless the token claims a verified address', async () => {
     expect(await check(false)).to.deep.equal(restricted);
     expect(await check(undefined)).to.deep.equal(restricted);
     expect(await check(true)).to.deep.equal({ role: 'member' });
@@ -65,37 +65,37 @@ describe('Verified addresses in a user directory', () => {
     expect(await check(false), 'only the event has arrived').to.deep.equal(restricted);
   });
 
-  it('restrict nobody where they are not required', async () => {
+  it('restrict no user when they are not required', async () => {
     world.auth.create(id, { email_verified: false });
     await world.directory.readThrough(id);
     expect(await check(false, world.another())).to.deep.equal({ role: 'member' });
   });
 
-  describe('in rows that the version before fetched', () => {
+  describe('in rows fetched by the previous version', () => {
     beforeEach(async () => {
       world.auth.create(id, { email_verified: false });
-      await sweep();
+      await reconciliation();
       await query(world.db.pool, 'UPDATE directory_users SET email_verified = NULL');
-      await query(world.db.pool, 'UPDATE directory_sweep SET full_completed_at = NULL');
+      await query(world.db.pool, 'UPDATE directory_reconciliation SET full_completed_at = NULL');
       await waitFor(async () => (await world.directory.get(id))?.emailVerified === null);
     });
 
-    it('count as the token says, and are restricted when it says nothing', async () => {
+    it("follow the token's claim, and restrict the account without one", async () => {
       expect(await check(true)).to.deep.equal({ role: 'member' });
       expect(await check(false)).to.deep.equal(restricted);
       expect(await check(undefined)).to.deep.equal(restricted);
     });
 
-    it('are learnt by a full sweep at once, although the version of the user is the same, and not as drift', async () => {
-      await sweep();
+    it('are added by an immediate full reconciliation at an equal version, without counting as drift', async () => {
+      await reconciliation();
       expect(await world.directory.get(id)).to.include({ emailVerified: false, version: 1 });
       expect(await world.metric('user_directory_drift_total')).to.equal(0);
       const pages = world.auth.listed.length;
-      await sweep();
+      await reconciliation();
       expect(world.auth.listed, 'nothing is unknown any more').to.have.length(pages);
     });
 
-    it('are learnt from a fetch too', async () => {
+    it('are added by a fetch', async () => {
       await world.deliver({ type: 'auth.user.changed', event: { user_id: id, timestamp: new Date().toISOString() } });
       await world.skipBackOff();
       await world.directory.refresher.tick();
@@ -103,9 +103,9 @@ describe('Verified addresses in a user directory', () => {
     });
   });
 
-  it('are mended by a sweep where the version before took on a newer state without them', async () => {
+  it('are added by reconciliation when the previous version stored a newer state without them', async () => {
     world.auth.create(id, { email_verified: false });
-    await sweep();
+    await reconciliation();
     const { event } = world.auth.change(id, { email_verified: true });
     await query(world.db.pool, 'UPDATE directory_users SET version = 2, updated_at = $2 WHERE id = $1', [
       id,
@@ -113,9 +113,9 @@ describe('Verified addresses in a user directory', () => {
     ]);
     await query(
       world.db.pool,
-      "UPDATE directory_sweep SET completed_at = completed_at - interval '1 hour', caught_up_to = caught_up_to - interval '1 hour'",
+      "UPDATE directory_reconciliation SET completed_at = completed_at - interval '1 hour', complete_up_to = complete_up_to - interval '1 hour'",
     );
-    await sweep();
+    await reconciliation();
     expect(await world.directory.get(id)).to.include({ emailVerified: true });
   });
 });

@@ -9,14 +9,14 @@ import {
   type UserDirectoryOptions,
   type UsersClient,
 } from '../src/index.ts';
-import { fakeAuth, type FakeAuth, type Told } from './fake-auth.ts';
+import { fakeAuth, type FakeAuth, type PublishedEvent } from './fake-auth.ts';
 
 export type World = Awaited<ReturnType<typeof createWorld>>;
 
-/** A directory on a database of its own, with an Auth that the test plays. */
+/** A directory on its own database, with a fake Auth. */
 export async function createWorld(
   options: Partial<
-    Pick<UserDirectoryOptions, 'refresh' | 'sweep' | 'onApplied' | 'introduce' | 'requireVerifiedEmail'>
+    Pick<UserDirectoryOptions, 'refresh' | 'reconcile' | 'onApplied' | 'introduce' | 'requireVerifiedEmail'>
   > & {
     auth?: FakeAuth;
   } = {},
@@ -32,7 +32,7 @@ export async function createWorld(
     telemetry,
     onApplied: async (_tx, change) => void changes.push(change),
     ...directoryOptions,
-    // tests do not wait for the pace; the one of the pace sets it
+    // tests do not wait for the pace, except the one that sets it
     refresh: { perSecond: 10_000, ...directoryOptions.refresh },
   });
   return {
@@ -40,10 +40,10 @@ export async function createWorld(
     db,
     directory,
     telemetry,
-    /** What `onApplied` was called with. */
+    /** The calls of `onApplied`. */
     changes,
     /** Delivers events, each in a transaction of its own, as the inbox does. */
-    async deliver(...all: Told[]) {
+    async deliver(...all: PublishedEvent[]) {
       for (const { type, event } of all) {
         const handler = directory.handlers.find((candidate) => candidate.type === type);
         const outcome = await handler?.handle(event, {
@@ -61,7 +61,7 @@ export async function createWorld(
     another(users: UsersClient = auth.users) {
       return createUserDirectory({ db, users, telemetry: createTelemetry({ service: 'other', stream: silent() }) });
     },
-    /** Makes all stale rows due, as if their back-off were over. */
+    /** Makes all stale rows due, as if their back-off had ended. */
     async skipBackOff() {
       await query(
         db.pool,

@@ -61,7 +61,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const erasure = wireErasure(env, { db, telemetry });
 
   // stopped in reverse order: components that may wait for an SMTP server stop last
-  const workers = [...delivery.loops, erasure, directory.refresher, directory.sweeper, rabbit, inbox];
+  const workers = [...delivery.loops, erasure, directory.refresher, directory.reconciler, rabbit, inbox];
   const { http, components } = wireRole(
     env,
     { db, directory, telemetry },

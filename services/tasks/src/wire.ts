@@ -147,7 +147,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     logger,
   });
 
-  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.sweeper, reassigner, purge];
+  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.reconciler, reassigner, purge];
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),

@@ -68,7 +68,7 @@ describe('The statements of Tasks', () => {
     await world.service.reassigner.tick();
     await world.become(ben, 'member');
     await world.service.purge.tick();
-    await world.service.directory.sweeper.tick();
+    await world.service.directory.reconciler.tick();
   }
 
   for (const count of [100, 10_000, 100_000]) {

@@ -175,7 +175,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     const deletion = { user_id: ann.id, timestamp: new Date(Date.now() + 1_000).toISOString() };
     world.auth.outage = 503;
     await world.database.db.transaction(
-      async (tx) => await world.service.directory.note(tx, 'auth.user.deleted', deletion),
+      async (tx) => await world.service.directory.record(tx, 'auth.user.deleted', deletion),
     );
     await waitFor(async () => (await ask()) === 401, { what: 'the access to end' });
     await world.service.reassigner.tick();

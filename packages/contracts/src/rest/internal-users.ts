@@ -53,7 +53,7 @@ export const internalUserRoutes = {
     method: 'get',
     path: '/users',
     operationId: 'listInternalUsers',
-    summary: 'All users with those that are deleted, by time of change, for filling and sweeping user directories',
+    summary: 'All users with those that are deleted, by time of change, for filling and reconciling user directories',
     tag: 'Internal',
     access: { kind: 'service', scope: 'users:read' },
     query: z.strictObject({ ...page, updated_since: instant.optional() }),

@@ -17,7 +17,7 @@ export type ErasureSettings = {
 /**
  * Erases a batch of personal data that is old enough. Any number of replicas may run this concurrently. Returns whether there may be more.
  *
- * The tombstone of a deleted user remains, with a new version: services with a copy of the user find it in their next sweep, and erase theirs too.
+ * The tombstone of a deleted user remains, with a new version: services with a copy of the user find it in their next reconciliation, and erase theirs too.
  */
 export async function eraseOld(db: Database, settings: ErasureSettings): Promise<'more' | 'idle'> {
   const users = await db.transaction(async (tx) => {

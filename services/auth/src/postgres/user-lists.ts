@@ -47,7 +47,7 @@ const byId: Readonly<Record<UserFilter['order'], Keyset>> = {
  *
  * Why this is correct: a change is stamped after its transaction began. The horizon is the earliest start of a running transaction (or now, if none
  * runs), so each change below it was committed when the horizon was read. The second statement, with a later snapshot, sees it. That is why two
- * statements are needed. (Rows would be skipped if the server's clock were set back; full sweeps find those.)
+ * statements are needed. (Rows would be skipped if the server's clock were set back; full reconciliations find those.)
  */
 export async function listChangedUsers(
   db: Lists,

@@ -82,7 +82,7 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
   ): Promise<void> {
     const timestamp = auth.change(id, change);
     const type = change.is_deleted === true ? 'auth.user.deleted' : 'auth.user.changed';
-    await database.db.transaction(async (tx) => await service.directory.note(tx, type, { user_id: id, timestamp }));
+    await database.db.transaction(async (tx) => await service.directory.record(tx, type, { user_id: id, timestamp }));
     await waitFor(
       async () => {
         await service.directory.refresher.tick();

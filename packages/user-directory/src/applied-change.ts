@@ -8,14 +8,14 @@ export type Change = { before?: DirectoryUser; after: DirectoryUser };
 export type OnApplied = (tx: Tx, change: Change) => Promise<void>;
 
 /** A row that changed. */
-export type Advance = Change & {
+export type AppliedChange = Change & {
   /** Whether services see a difference, in which case `onApplied` was called. */
   changed: boolean;
   /** Whether no event announced this state, although it is older than the grace period. */
   unannounced: boolean;
 };
 
-export type AdvanceRow = Record<`${'old' | 'new'}_${keyof UserRow}`, unknown> & { unannounced: boolean };
+export type AppliedRow = Record<`${'old' | 'new'}_${keyof UserRow}`, unknown> & { unannounced: boolean };
 
 /** The user's columns before (`old`) and after (`new`) a statement, for its RETURNING clause: PostgreSQL 18. */
 export const oldAndNew = ['old', 'new']
@@ -29,10 +29,10 @@ export const oldAndNew = ['old', 'new']
 /** Calls `onApplied` for the rows of a statement that differ for services. Skips rows that are still known only from events. */
 export async function announce(
   tx: Tx,
-  rows: readonly AdvanceRow[],
+  rows: readonly AppliedRow[],
   onApplied: OnApplied | undefined,
-): Promise<Advance[]> {
-  const advances: Advance[] = [];
+): Promise<AppliedChange[]> {
+  const applied: AppliedChange[] = [];
   for (const row of rows) {
     const before = userOf(row, 'old');
     const after = userOf(row, 'new');
@@ -40,12 +40,12 @@ export async function announce(
     const change: Change = before === undefined ? { after } : { before, after };
     const changed = differs(before, after);
     if (changed) await onApplied?.(tx, change);
-    advances.push({ ...change, changed, unannounced: row.unannounced });
+    applied.push({ ...change, changed, unannounced: row.unannounced });
   }
-  return advances;
+  return applied;
 }
 
-function userOf(row: AdvanceRow, which: 'old' | 'new'): DirectoryUser | undefined {
+function userOf(row: AppliedRow, which: 'old' | 'new'): DirectoryUser | undefined {
   if (row[`${which}_id`] === null) return undefined;
   const column = <K extends keyof UserRow>(name: K) => row[`${which}_${name}`] as UserRow[K];
   return toUser({
