@@ -98,8 +98,12 @@ export const canary: readonly Canary[] = [
   fine('packages/outbox/test/a.unit.test.ts', "import { createRelay } from '@taskwire/outbox';"),
   breaks('package-order', 'packages/outbox/src/relay.ts', "import { createRelay } from '@taskwire/outbox';"),
   fine('packages/outbox/src/relay.ts', "import { createRabbit } from '@taskwire/rabbit';"),
-  breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '@taskwire/rabbit/src/link.ts';"),
-  breaks('package-door', 'packages/outbox/src/relay.ts', "import { link } from '../../rabbit/src/link.ts';"),
+  breaks(
+    'package-door',
+    'packages/outbox/src/relay.ts',
+    "import { supervise } from '@taskwire/rabbit/src/supervise.ts';",
+  ),
+  breaks('package-door', 'packages/outbox/src/relay.ts', "import { supervise } from '../../rabbit/src/supervise.ts';"),
 
   breaks('test-only', 'packages/outbox/src/relay.ts', "import { waitFor } from '@taskwire/testing';"),
   breaks('test-only', 'services/auth/src/wire.ts', "import { exampleToken } from '@taskwire/pact-testing';"),

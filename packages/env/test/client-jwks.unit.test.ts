@@ -9,7 +9,7 @@ const p256 = jwk(ec('P-256').publicKey);
 const messagesOf = (...keys: unknown[]) =>
   (fields.clientJwks.safeParse({ keys }).error?.issues ?? []).map(({ message }) => message).join();
 
-describe('Public keys of clients', () => {
+describe('public keys of clients', () => {
   const good: [string, Record<string, unknown>][] = [
     ['EC P-256', p256],
     ['EC P-256 for signatures', { ...p256, alg: 'ES256', use: 'sig', key_ops: ['verify'], kid: 'a' }],
@@ -17,7 +17,7 @@ describe('Public keys of clients', () => {
     ['Ed25519 by its older name', { ...jwk(generateKeyPairSync('ed25519').publicKey), alg: 'EdDSA' }],
     ['RSA of 2,048 bits', { ...rsa(2_048), alg: 'PS256' }],
   ];
-  for (const [what, key] of good) it(`are taken: ${what}`, () => expect(messagesOf(key)).to.equal(''));
+  for (const [what, key] of good) it(`are accepted: ${what}`, () => expect(messagesOf(key)).to.equal(''));
 
   const bad: [string, unknown, RegExp][] = [
     ['a private key', jwk(ec('P-256').privateKey), /private part/],
@@ -35,7 +35,7 @@ describe('Public keys of clients', () => {
     ['a point that is not on the curve', { ...p256, x: p256['y'] }, /do not make a public key/],
     ['no kind', {}, /expected string/],
   ];
-  for (const [what, key, fault] of bad) it(`are refused: ${what}`, () => expect(messagesOf(key)).to.match(fault));
+  for (const [what, key, fault] of bad) it(`are rejected: ${what}`, () => expect(messagesOf(key)).to.match(fault));
 
-  it('are refused when there is none', () => expect(messagesOf()).to.equal('must have a key'));
+  it('are rejected when the set is empty', () => expect(messagesOf()).to.equal('must have a key'));
 });

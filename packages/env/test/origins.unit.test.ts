@@ -5,8 +5,8 @@ import { fields, readEnv } from '../src/index.ts';
 const schema = z.object({ CORS_ORIGINS: fields.origins.default([]) });
 const read = (CORS_ORIGINS: string) => readEnv(schema, { CORS_ORIGINS }).CORS_ORIGINS;
 
-describe('A list of origins', () => {
-  it('is read with or without spaces after its commas, and is empty when it is not set', () => {
+describe('a list of origins', () => {
+  it('is parsed with or without spaces after commas, and is empty when it is not set', () => {
     expect(read('https://app.example.com, http://localhost:5173')).to.deep.equal([
       'https://app.example.com',
       'http://localhost:5173',
@@ -24,7 +24,7 @@ describe('A list of origins', () => {
     ['localhost:5173', 'write each origin as scheme://host'],
     ['ftp://files.example.com', 'write each origin as scheme://host'],
   ] as const) {
-    it(`refuses ${given}, and says what to write`, () => {
+    it(`rejects ${given}, and explains the expected form`, () => {
       expect(() => read(`https://app.example.com,${given}`))
         .to.throw(`CORS_ORIGINS: has "${given}"`)
         .with.property('message')
@@ -32,7 +32,7 @@ describe('A list of origins', () => {
     });
   }
 
-  it('refuses an entry with a password without repeating it', () => {
+  it('rejects an entry with a password without repeating it', () => {
     expect(() => read('https://user:secret@app.example.com'))
       .to.throw(/has an entry, which is not an origin/)
       .with.property('message')

@@ -20,36 +20,36 @@ function faults(source: Record<string, string>): readonly string[] {
   throw new Error('the environment was accepted');
 }
 
-describe('Reading the environment', () => {
-  it('gives typed values with defaults filled in', () => {
+describe('reading the environment', () => {
+  it('returns typed values with defaults', () => {
     const env = readEnv(schema, { PORT: '3001', DATABASE_URL: 'postgres://a:b@c/d', OTHER: 'x' });
     expect(env).to.deep.equal({ PORT: 3001, DATABASE_URL: 'postgres://a:b@c/d', SHUTDOWN_TIMEOUT_MS: 8000 });
   });
 
-  it('lists all faults at once, each with the name of its variable', () => {
+  it('reports all faults at once, each with the name of its variable', () => {
     const all = faults({ PORT: '70000', SHUTDOWN_TIMEOUT_MS: 'soon' });
     expect(all.map((fault) => fault.split(/[ :]/)[0])).to.have.members(['PORT', 'DATABASE_URL', 'SHUTDOWN_TIMEOUT_MS']);
   });
 
-  it('takes an empty variable as one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     expect(faults({ PORT: '1', DATABASE_URL: '' })[0]).to.match(/^DATABASE_URL is not set: a URL such as/);
   });
 
-  it('tells a key file that cannot be read from one that has no key', () => {
+  it('distinguishes an unreadable key file from one without a key', () => {
     const base = { PORT: '1', DATABASE_URL: 'postgres://a:b@c/d' };
     expect(faults({ ...base, KEY: 'file:///nowhere/key' })).to.have.lengthOf(1);
     expect(faults({ ...base, KEY: 'file:///nowhere/key' })[0]).to.match(/^KEY.* cannot be read \(ENOENT\)/);
     expect(faults({ ...base, KEY: import.meta.url })[0]).to.match(/^KEY.* must be a private key/);
   });
 
-  it('never repeats a value, because it may be a secret', () => {
+  it('repeats no value, which may be a secret', () => {
     const all = faults({ PORT: '1', DATABASE_URL: 'hunter2', CLIENTS: '{"hunter2"' });
     expect(all.join()).not.to.contain('hunter2');
   });
 });
 
-describe('A process with an environment that is not usable', () => {
-  it('says all faults and ends with the code for a bad configuration', () => {
+describe('a process with an invalid environment', () => {
+  it('reports all faults and exits with the code for a bad configuration', () => {
     const written: string[] = [];
     const from = {
       env: { PORT: 'x' },

@@ -9,7 +9,7 @@ const schema = z.object({ id: z.string() });
 const ok = json(200, { id: 'a' });
 const broken = json(500, {});
 
-describe('The breaker of a client', () => {
+describe('the breaker of a client', () => {
   let server: AnsweringServer;
   let auth: ServiceClient;
   const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
@@ -58,7 +58,7 @@ describe('The breaker of a client', () => {
     expect(auth.open).to.equal(false);
   });
 
-  it('opens when most of enough calls failed, and then asks no more', async () => {
+  it('opens when the share of failed calls exceeds the threshold, then sends no request', async () => {
     await openIt();
     const asked = server.requests.length;
     const answer = await auth.get('/users/a', schema);
@@ -67,7 +67,7 @@ describe('The breaker of a client', () => {
     expect(server.requests).to.have.length(asked);
   });
 
-  it('stays closed however often the service says no', async () => {
+  it('stays closed when the service responds with refusals', async () => {
     for (const status of [400, 401, 403, 404, 410, 422]) {
       server.answer(problemAnswer(status, status === 410 ? 'gone' : 'not_found'));
       for (let calls = 0; calls < 5; calls++) await call();
@@ -88,7 +88,7 @@ describe('The breaker of a client', () => {
     expect(auth.open).to.equal(false);
   });
 
-  it('stays closed when callers had too little time to judge', async () => {
+  it('stays closed when callers allowed too little time to judge', async () => {
     server.answer(hang);
     for (let calls = 0; calls < 6; calls++) expect(await call(10)).to.equal('deadline');
     expect(auth.open).to.equal(false);
@@ -100,13 +100,13 @@ describe('The breaker of a client', () => {
     expect(auth.open).to.equal(true);
   });
 
-  it('opens when nobody listens', async () => {
+  it('opens when the port is closed', async () => {
     await server.stop();
     for (let calls = 0; calls < 4; calls++) expect(await call()).to.equal('network');
     expect(auth.open).to.equal(true);
   });
 
-  it('lets one call through as a trial when half open, and closes when it succeeds', async () => {
+  it('sends one trial call when half open, and closes when it succeeds', async () => {
     await openIt();
     await halfOpen();
     let finish: (() => void) | undefined;
@@ -131,7 +131,7 @@ describe('The breaker of a client', () => {
     expect(await call()).to.equal('breaker_open');
   });
 
-  it('closes when the trial is answered 404: the service is well', async () => {
+  it('closes when the trial receives 404, because the service works', async () => {
     await openIt();
     await halfOpen();
     server.answer(problemAnswer(404, 'not_found'));
@@ -141,7 +141,7 @@ describe('The breaker of a client', () => {
     expect(await call(), 'closed, not half open').to.equal('status');
   });
 
-  it('is neither closed nor opened by a trial that its caller cancels: the next call is the trial', async () => {
+  it('neither closes nor opens for a trial that its caller cancels; the next call becomes the trial', async () => {
     await openIt();
     await halfOpen();
     server.answer(hang);
@@ -157,7 +157,7 @@ describe('The breaker of a client', () => {
     expect(auth.open, 'it was still half open, where one failure is enough').to.equal(true);
   });
 
-  it('is not closed by a call from before it opened that ends well later', async () => {
+  it('is not closed by a call from before it opened that succeeds later', async () => {
     let finish: (() => void) | undefined;
     server.answer((request, response) => void (finish = () => ok(request, response)));
     const early = call();
@@ -170,7 +170,7 @@ describe('The breaker of a client', () => {
     expect(auth.open, 'one failure opens it, so it was half open').to.equal(true);
   });
 
-  it('starts from nothing once it has closed: failures of before do not count', async () => {
+  it('forgets earlier failures once it has closed', async () => {
     await openIt();
     await halfOpen();
     server.answer(ok);
@@ -181,7 +181,7 @@ describe('The breaker of a client', () => {
     expect(auth.open).to.equal(false);
   });
 
-  it('is not kept closed by calls that it refused: they are not part of the error rate', async () => {
+  it('does not count refused calls in the error rate', async () => {
     await openIt();
     for (let refused = 0; refused < 100; refused++) await call();
     await halfOpen();

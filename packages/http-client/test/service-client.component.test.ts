@@ -17,7 +17,7 @@ import {
 const schema = z.object({ id: z.string() });
 const ok = json(200, { id: 'a', later: 'a field that this version does not know' });
 
-describe('A client of another service', () => {
+describe('a client of another service', () => {
   let server: AnsweringServer;
   const clients: ServiceClient[] = [];
   const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
@@ -55,11 +55,11 @@ describe('A client of another service', () => {
     await Promise.all(clients.splice(0).map(async (created) => await created.close()));
   });
 
-  it('gives what the schema knows of an answer', async () => {
+  it('returns the part of a response that the schema describes', async () => {
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'ok', value: { id: 'a' } });
   });
 
-  it('sends the token, the request id beside that of the caller, the trace, the time that is left', async () => {
+  it('sends the token, both request ids, the trace and the remaining time', async () => {
     const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
     await withExtractedTrace({ traceparent }, 'test', async () => {
       await withLogContext(
@@ -75,7 +75,7 @@ describe('A client of another service', () => {
     expect(Number(headers?.['x-timeout-ms'])).to.be.within(1, 900);
   });
 
-  it('tells 404 and 410 apart, asks once', async () => {
+  it('distinguishes 404 and 410 without a retry', async () => {
     server.answer(inTurn(problemAnswer(404, 'not_found'), problemAnswer(410, 'gone')));
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'not_found' });
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone', detail: 'It was used already.' });
@@ -98,7 +98,7 @@ describe('A client of another service', () => {
     'an empty 410': (_request, response) => void response.writeHead(410).end(),
   };
   for (const [what, answer] of Object.entries(foreign)) {
-    it(`takes ${what} for an outage, not for an answer of the service, and asks again`, async () => {
+    it(`treats ${what} as an outage, not as a response of the service, and retries`, async () => {
       server.answer(answer);
       const found = await client().get('/users/a', schema);
       expect(found).to.include({ kind: 'unavailable', reason: 'status' });
@@ -106,27 +106,27 @@ describe('A client of another service', () => {
     });
   }
 
-  it('sends an idempotency key with every attempt', async () => {
+  it('sends the idempotency key with every attempt', async () => {
     server.answer(inTurn(json(503, {}), ok));
     await client().get('/users/a', schema, { idempotencyKey: 'delivery 1' });
     const keys = server.requests.map(({ headers }) => headers['idempotency-key']);
     expect(keys).to.deep.equal(['delivery 1', 'delivery 1']);
   });
 
-  it('shows at most 500 characters of why a resource is gone', async () => {
+  it('returns at most 500 characters of the detail of a 410', async () => {
     server.answer(problemAnswer(410, 'gone', 'x'.repeat(501)));
     expect(await client().get('/users/a', schema)).to.deep.equal({ kind: 'gone', detail: 'x'.repeat(500) });
   });
 
   for (const value of ['999999999', '99999999999999999999', 'Fri, 28 Nov 2098 12:00:00 GMT']) {
-    it(`takes Retry-After: ${value} for ten minutes`, async () => {
+    it(`caps Retry-After: ${value} at ten minutes`, async () => {
       server.answer(json(503, {}, { 'retry-after': value }));
       expect(await client().get('/users/a', schema)).to.include({ kind: 'unavailable', retryAfterMs: 600_000 });
     });
   }
 
   for (const status of [400, 403, 409, 422, 301, 204, 501]) {
-    it(`does not repeat a request that was answered ${status}`, async () => {
+    it(`does not retry a request answered with ${status}`, async () => {
       server.answer(json(status, {}));
       const answer = await client().get('/users/a', schema);
       expect(answer).to.include({ kind: 'unavailable', reason: status === 403 ? 'unauthorized' : 'status' });
@@ -135,19 +135,19 @@ describe('A client of another service', () => {
   }
 
   for (const status of [408, 500, 502, 503, 504]) {
-    it(`repeats a request that was answered ${status}`, async () => {
+    it(`retries a request answered with ${status}`, async () => {
       server.answer(inTurn(json(status, {}), ok));
       expect((await client().get('/users/a', schema)).kind).to.equal('ok');
       expect(server.requests).to.have.length(2);
     });
   }
 
-  it('repeats a request whose connection broke', async () => {
+  it('retries a request whose connection broke', async () => {
     server.answer(inTurn(cut, ok));
     expect((await client().get('/users/a', schema)).kind).to.equal('ok');
   });
 
-  it('repeats a request that was answered 401 once, at once, with a fresh token', async () => {
+  it('retries a request answered with 401 once, immediately, with a fresh token', async () => {
     server.answer((request, response) =>
       (request.headers.authorization === 'Bearer token 2' ? ok : json(401, {}))(request, response),
     );
@@ -162,21 +162,21 @@ describe('A client of another service', () => {
     ]);
   });
 
-  it('does not repeat a 401 when there is no fresher token', async () => {
+  it('does not retry a 401 without a newer token', async () => {
     server.answer(json(401, {}));
     const tokens = { ...countingTokens(), invalidate: () => undefined };
     expect(await client({}, tokens).get('/users/a', schema)).to.include({ reason: 'unauthorized' });
     expect(server.requests).to.have.length(1);
   });
 
-  it('waits for Retry-After before it repeats a request', async () => {
+  it('waits for Retry-After before it retries a request', async () => {
     server.answer(inTurn(json(503, {}, { 'retry-after': '1' }), ok));
     const startedAt = performance.now();
     expect((await client().get('/users/a', schema)).kind).to.equal('ok');
     expect(performance.now() - startedAt).to.be.at.least(990);
   });
 
-  it('gives up at once when Retry-After is beyond the deadline, and says when to come back', async () => {
+  it('fails at once when Retry-After exceeds the deadline, and returns when to retry', async () => {
     server.answer(json(503, {}, { 'retry-after': '20' }));
     const startedAt = performance.now();
     const answer = await client().get('/users/a', schema);
@@ -184,7 +184,7 @@ describe('A client of another service', () => {
     expect(performance.now() - startedAt).to.be.below(1_000);
   });
 
-  it('keeps all calls away while the service has asked for that with 429', async () => {
+  it('sends no request until the Retry-After of a 429 has passed', async () => {
     server.answer(json(429, {}, { 'retry-after': '20' }));
     const auth = client();
     await auth.get('/users/a', schema);
@@ -194,7 +194,7 @@ describe('A client of another service', () => {
     expect(server.requests).to.have.length(1);
   });
 
-  it('repeats no more than its budget allows, however many calls fail', async () => {
+  it('limits retries to its budget, however many calls fail', async () => {
     server.answer(json(500, {}));
     const auth = client({ retryShare: 0.1, retryReserve: 5, volumeThreshold: 10_000 });
     for (let call = 0; call < 50; call++) await auth.get('/users/a', schema);
@@ -202,7 +202,7 @@ describe('A client of another service', () => {
     expect(server.requests.length).to.be.within(55, 60);
   });
 
-  it('ends at its deadline with all retries, pauses, waiting inside of it', async () => {
+  it('ends at its deadline, including retries, pauses and queueing', async () => {
     server.answer(hang);
     const auth = client({ maxRunning: 1 });
     const startedAt = performance.now();
@@ -212,7 +212,7 @@ describe('A client of another service', () => {
     expect(server.requests).to.have.length(1);
   });
 
-  it('ends when its caller gives up, and ends the request with it', async () => {
+  it("ends with its caller's signal, and aborts the request", async () => {
     let closed = false;
     server.answer((request) => void request.socket.on('close', () => (closed = true)));
     const controller = new AbortController();
@@ -223,7 +223,7 @@ describe('A client of another service', () => {
     await waitFor(() => closed);
   });
 
-  it('is not harmed by a call that was cancelled: each has a signal of its own', async () => {
+  it('is unaffected by a cancelled call, because each call has its own signal', async () => {
     const controller = new AbortController();
     controller.abort();
     const auth = client();
@@ -231,7 +231,7 @@ describe('A client of another service', () => {
     expect((await auth.get('/users/a', schema)).kind).to.equal('ok');
   });
 
-  it('refuses an answer that breaks the contract, is not JSON, or is too large, without a retry', async () => {
+  it('rejects a response that breaks the contract, is not JSON, or is too large, without a retry', async () => {
     const auth = client({ maxBodyBytes: 1_000 });
     server.answer(json(200, { id: 1 }));
     expect(await auth.get('/users/a', schema)).to.include({ kind: 'unavailable', reason: 'bad_answer' });
@@ -242,7 +242,7 @@ describe('A client of another service', () => {
     expect(server.requests).to.have.length(3);
   });
 
-  it('runs a bounded number of requests, lets a bounded number wait, refuses the rest', async () => {
+  it('limits running and waiting requests, and refuses the others', async () => {
     const answers: (() => void)[] = [];
     server.answer((request, response) => void answers.push(() => ok(request, response)));
     const auth = client({ maxRunning: 2, maxWaiting: 3, volumeThreshold: 1 });
@@ -260,7 +260,7 @@ describe('A client of another service', () => {
     expect(auth.open, 'a burst of this process opens no breaker').to.equal(false);
   });
 
-  it('says so when there is no token, without harm to the breaker', async () => {
+  it('reports a missing token without counting it in the breaker', async () => {
     const tokens = {
       ...countingTokens(),
       get: async (): Promise<string> => {
@@ -273,7 +273,7 @@ describe('A client of another service', () => {
     expect(auth.open).to.equal(false);
   });
 
-  it('shows outcomes, durations, retries, the breaker as metrics', async () => {
+  it('reports outcomes, durations, retries and the breaker as metrics', async () => {
     telemetry.metrics.resetMetrics();
     server.answer(inTurn(json(500, {}), ok, problemAnswer(404, 'not_found'), json(400, {})));
     const auth = client();

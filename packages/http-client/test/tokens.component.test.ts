@@ -6,7 +6,7 @@ import { answeringServer, cut, hang, inTurn, json, type AnsweringServer, type Ha
 
 const wanted = { audience: 'urn:taskwire:auth', scope: 'users:read' };
 
-describe('Tokens for calls between services', () => {
+describe('tokens for calls between services', () => {
   let auth: AnsweringServer;
   let tokens: TokenSource;
   let issued: number;
@@ -47,7 +47,7 @@ describe('Tokens for calls between services', () => {
     );
   }
 
-  it('are asked for with form-encoded Basic credentials, one audience, a scope', async () => {
+  it('are requested with form-encoded Basic credentials, one audience and a scope', async () => {
     await tokens.get(wanted);
     const [request] = auth.requests;
     expect(request?.method).to.equal('POST');
@@ -68,7 +68,7 @@ describe('Tokens for calls between services', () => {
     expect(auth.requests).to.have.length(1);
   });
 
-  it('are kept apart by audience', async () => {
+  it('are cached separately for each audience', async () => {
     const other = { audience: 'urn:taskwire:tasks', scope: 'tasks:read' };
     expect(await tokens.get(wanted)).not.to.equal(await tokens.get(other));
     expect(auth.requests).to.have.length(2);
@@ -81,7 +81,7 @@ describe('Tokens for calls between services', () => {
     await waitFor(async () => (await tokens.get(wanted)) === 'token 2');
   });
 
-  it('are not renewed when nobody used them since', async () => {
+  it('are not renewed when they were not used since the last fetch', async () => {
     auth.answer(issue(1));
     const other = { audience: 'urn:taskwire:tasks', scope: 'tasks:read' };
     await tokens.get(wanted);
@@ -92,7 +92,7 @@ describe('Tokens for calls between services', () => {
     expect(asked).to.have.length(2);
   });
 
-  it('stay in use while Auth is away, until they expire', async () => {
+  it('stay in use while Auth is unavailable, until they expire', async () => {
     auth.answer(inTurn(issue(3), cut));
     expect(await tokens.get(wanted)).to.equal('token 1');
     await waitFor(() => auth.requests.length >= 2, { what: 'a renewal that fails' });
@@ -101,7 +101,7 @@ describe('Tokens for calls between services', () => {
     expect(error).to.be.instanceOf(TokenUnavailable);
   });
 
-  it('fail fast between tries while Auth is away', async () => {
+  it('fail fast between attempts while Auth is unavailable', async () => {
     auth.answer(json(503, {}, { 'retry-after': '30' }));
     const first = await failure(tokens.get(wanted));
     const second = await failure(tokens.get(wanted));
@@ -110,27 +110,27 @@ describe('Tokens for calls between services', () => {
     expect(auth.requests).to.have.length(1);
   });
 
-  it('come back without a call when Auth is back', async () => {
+  it('are renewed without a call once Auth is available again', async () => {
     auth.answer(inTurn(cut, issue(600)));
     await failure(tokens.get(wanted));
     await waitFor(() => auth.requests.length === 2);
     expect(await waitFor(() => tokens.get(wanted))).to.equal('token 1');
   });
 
-  it('tell the OAuth error, but nothing else, of a refusal', async () => {
+  it('report only the OAuth error code of a refusal', async () => {
     auth.answer(json(401, { error: 'invalid_client', error_description: 'a secret+with%odd&signs' }));
     const error = (await failure(tokens.get(wanted))) as Error;
     expect(String((error.cause as Error).message)).to.equal('the token endpoint answered 401 invalid_client');
   });
 
-  it('are fetched anew after a service refused one, once for all who were refused', async () => {
+  it('are fetched again after a service rejected one, once for all callers', async () => {
     const token = await tokens.get(wanted);
     for (let caller = 0; caller < 10; caller++) tokens.invalidate(token);
     const fresh = await Promise.all(Array.from({ length: 10 }, () => tokens.get(wanted)));
     expect(new Set(fresh)).to.deep.equal(new Set(['token 2']));
   });
 
-  it('are not fetched again and again for a service that refuses every one', async () => {
+  it('are not fetched repeatedly for a service that rejects every token', async () => {
     tokens.invalidate(await tokens.get(wanted));
     const fresh = await tokens.get(wanted);
     tokens.invalidate(fresh);
@@ -138,7 +138,7 @@ describe('Tokens for calls between services', () => {
     expect(auth.requests).to.have.length(2);
   });
 
-  it('end the wait of a caller whose signal is aborted, and of no other', async () => {
+  it('end only the wait of the caller whose signal is aborted', async () => {
     auth.answer(hang);
     const controller = new AbortController();
     const impatient = failure(tokens.get(wanted, controller.signal));

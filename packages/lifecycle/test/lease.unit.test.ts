@@ -4,10 +4,10 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { simulateWork, waitFor } from '@taskwire/testing';
 import { createSteadiness, startHeartbeat } from '../src/index.ts';
 
-describe('A heartbeat', () => {
+describe('a heartbeat', () => {
   const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
-  it('renews again and again, one renewal at a time, until it is stopped', async () => {
+  it('renews periodically, one renewal at a time, until it is stopped', async () => {
     let running = 0;
     let most = 0;
     let beats = 0;
@@ -26,7 +26,7 @@ describe('A heartbeat', () => {
     expect([most, beats]).to.deep.equal([1, stopped]);
   });
 
-  it('goes on after a renewal that failed', async () => {
+  it('continues after a failed renewal', async () => {
     let beats = 0;
     const renew = async () => {
       beats += 1;
@@ -38,8 +38,8 @@ describe('A heartbeat', () => {
   });
 });
 
-describe('A process', () => {
-  it('calls nobody dead by their lease after a fault, until it has worked for as long as a lease lasts', async () => {
+describe('a process', () => {
+  it('treats no expired lease as a dead process after a failed round, for the duration of a lease', async () => {
     const steadiness = createSteadiness(40);
     expect(steadiness.isSteady()).to.equal(true);
     await steadiness.during(async () => Promise.reject(new Error('away'))).catch(() => undefined);

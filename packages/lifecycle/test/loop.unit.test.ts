@@ -9,8 +9,8 @@ const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().
 /** For tests that wait for a round: without it nothing else would end them. */
 const limitMs = 1000;
 
-describe('A loop', () => {
-  it('runs the next round at once while there is more, then rests until it is woken', async () => {
+describe('a loop', () => {
+  it('runs the next round at once while there is more work, then pauses until it is woken', async () => {
     const rounds = new EventEmitter();
     let count = 0;
     const loop = createLoop({
@@ -33,7 +33,7 @@ describe('A loop', () => {
     expect(count).to.equal(4);
   });
 
-  it('does not lose a wake-up that comes while a round runs', async () => {
+  it('does not lose a wake-up during a round', async () => {
     const rounds = new EventEmitter();
     let count = 0;
     const loop = createLoop({
@@ -54,7 +54,7 @@ describe('A loop', () => {
     expect(count).to.equal(2);
   }).timeout(limitMs);
 
-  it('never runs two rounds at a time', async () => {
+  it('runs one round at a time', async () => {
     let inside = 0;
     let most = 0;
     const loop = createLoop({
@@ -72,7 +72,7 @@ describe('A loop', () => {
     expect(most).to.equal(1);
   });
 
-  it('goes on after a round that failed', async () => {
+  it('continues after a failed round', async () => {
     const rounds = new EventEmitter();
     let count = 0;
     const loop = createLoop({
@@ -94,7 +94,7 @@ describe('A loop', () => {
     expect(count).to.be.at.least(2);
   }).timeout(limitMs);
 
-  it('waits for the running round when it stops, and tells it to end', async () => {
+  it('aborts the running round when it stops, and waits for it', async () => {
     let ended = false;
     const loop = createLoop({
       name: 'test',

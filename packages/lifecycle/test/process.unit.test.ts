@@ -31,22 +31,22 @@ async function run(
   });
 }
 
-describe('A process', () => {
-  it('starts its parts in order and stops them in reverse on SIGTERM', async () => {
+describe('a process', () => {
+  it('starts its components in order and stops them in reverse order on SIGTERM', async () => {
     const log: string[] = [];
     const code = await run([recorded(log, 'a'), recorded(log, 'b')], (signals) => signals.emit('SIGTERM'));
     expect(log).to.deep.equal(['start a', 'start b', 'stop b', 'stop a']);
     expect(code).to.equal(0);
   });
 
-  it('stops what had started when a part cannot start, and says so with its code', async () => {
+  it('stops the started components when one cannot start, and exits with code 1', async () => {
     const log: string[] = [];
     const code = await run([recorded(log, 'a'), recorded(log, 'b', { start: new Error('no') }), recorded(log, 'c')]);
     expect(log).to.deep.equal(['start a', 'start b', 'stop b', 'stop a']);
     expect(code).to.equal(1);
   });
 
-  it('stops the other parts when one of them fails to stop', async () => {
+  it('stops the other components when one fails to stop', async () => {
     const log: string[] = [];
     const code = await run([recorded(log, 'a'), recorded(log, 'b', { stop: new Error('no') })], (signals) =>
       signals.emit('SIGINT'),
@@ -55,12 +55,12 @@ describe('A process', () => {
     expect(code).to.equal(1);
   });
 
-  it('ends with code 1 when a part does not stop in time', async () => {
+  it('exits with code 1 when a component does not stop in time', async () => {
     const stuck: Component = { name: 'stuck', start: async () => undefined, stop: () => new Promise(() => undefined) };
     expect(await run([stuck], (signals) => signals.emit('SIGTERM'), 5)).to.equal(1);
   });
 
-  it('stops everything, with code 1, after an error that nobody caught', async () => {
+  it('stops all components and exits with code 1 after an uncaught error', async () => {
     const log: string[] = [];
     const code = await run([recorded(log, 'a')], (signals) => signals.emit('uncaughtException', new Error('lost')));
     expect(log).to.deep.equal(['start a', 'stop a']);

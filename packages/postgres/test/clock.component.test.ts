@@ -3,7 +3,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createClockCheck } from '../src/clock.ts';
 
-describe('The clock of a process', () => {
+describe('the clock of a process', () => {
   let test: TestDatabase;
   const realNow = Date.now;
 
@@ -20,7 +20,7 @@ describe('The clock of a process', () => {
     return createClockCheck(test.db.pool, createTelemetry({ service: 'test', stream: silent() }))();
   }
 
-  it("is well when it agrees with the database's", async () => {
+  it("is accepted when it agrees with the database's clock", async () => {
     expect(await check(0)).to.equal(undefined);
   });
 
@@ -28,12 +28,12 @@ describe('The clock of a process', () => {
     [90_000, '90 s ahead of'],
     [-90_000, '90 s behind'],
   ] as const) {
-    it(`is named in a warning when it is ${text} the database's`, async () => {
+    it(`causes a warning when it is ${text} the database's clock`, async () => {
       expect((await check(offsetMs))?.warning).to.match(new RegExp(`is (89|90|91) s ${text.slice(5)} the database's`));
     });
   }
 
-  it('makes the service not ready when tokens cannot be judged by it', async () => {
+  it('makes the service not ready when it is too far off to validate tokens', async () => {
     for (const offsetMs of [600_000, -600_000]) {
       const error = await check(offsetMs).then(
         () => expect.fail('it was taken for well'),

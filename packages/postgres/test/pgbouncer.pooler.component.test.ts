@@ -7,7 +7,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createDatabase, query, type Database } from '../src/index.ts';
 
-describe('A database behind PgBouncer', function () {
+describe('a database behind PgBouncer', function () {
   this.timeout(30_000);
   let test: TestDatabase;
   let dir: string;
@@ -37,7 +37,7 @@ describe('A database behind PgBouncer', function () {
 
   const failureOf = async (promise: Promise<unknown>): Promise<string> => await promise.then(() => 'none', String);
 
-  it('works in session mode, with the settings of a session', async () => {
+  it("works in session mode, with the session's settings", async () => {
     const { pool, checkWritable } = await behind('session', 20);
     await checkWritable();
     const [shown] = await query<Record<string, string>>(
@@ -49,17 +49,17 @@ describe('A database behind PgBouncer', function () {
   });
 
   for (const poolSize of [1, 2, 20]) {
-    it(`is not writable in transaction mode, and says why: ${poolSize} connections`, async () => {
+    it(`is not writable in transaction mode, and the error explains why: ${poolSize} connections`, async () => {
       const { checkWritable } = await behind('transaction', poolSize);
       expect(await failureOf(checkWritable())).to.include('a pooler that shares connections between transactions');
     });
   }
 
-  it('is refused in statement mode, in the words of PgBouncer', async () => {
+  it("is rejected in statement mode with PgBouncer's own error", async () => {
     expect(await failureOf(behind('statement', 20))).to.include('statement pooling mode');
   });
 
-  it('is refused, and not waited for, when the pooler has too few sessions', async () => {
+  it('is rejected without waiting when the pooler has too few sessions', async () => {
     expect(await failureOf(behind('session', 3))).to.include('had no connection to give for 5000 ms');
   });
 });

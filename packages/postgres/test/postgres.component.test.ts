@@ -26,7 +26,7 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('Migrations', () => {
+describe('migrations', () => {
   let folder: string;
   let test: TestDatabase;
   let source: MigrationSource;
@@ -43,14 +43,14 @@ describe('Migrations', () => {
     await rm(folder, { recursive: true });
   });
 
-  it('run once, in order, also when replicas start them at the same time', async () => {
+  it('run once, in order, even when replicas start at the same time', async () => {
     await writeFile(join(folder, '0002_more.sql'), 'ALTER TABLE things ADD title text; INSERT INTO things VALUES (1);');
     const all = await Promise.all([1, 2, 3].map(async () => await migrate(test.url, [source])));
     expect(all.flat().toSorted()).to.deep.equal(['things/0001_things', 'things/0002_more']);
     expect(await query(test.db.pool, 'SELECT id FROM things')).to.have.length(1);
   });
 
-  it('leave nothing of a file that fails, and keep those before it', async () => {
+  it('roll back a file that fails, and keep the earlier ones', async () => {
     await writeFile(join(folder, '0002_bad.sql'), 'CREATE TABLE half (id integer); SELECT nonsense;');
     expect(String(await failureOf(migrate(test.url, [source])))).to.contain(
       'things/0002_bad failed and was rolled back',
@@ -62,7 +62,7 @@ describe('Migrations', () => {
     expect(tables).to.deep.equal([{ half: null, things: 'things' }]);
   });
 
-  it('let others through while a long transaction keeps them from their table', async () => {
+  it('do not block other statements while they wait for a long transaction', async () => {
     await migrate(test.url, [source]);
     await writeFile(join(folder, '0002_more.sql'), 'ALTER TABLE things ADD title text;');
     const long = await test.db.pool.connect();
@@ -78,13 +78,13 @@ describe('Migrations', () => {
     expect(await migrated).to.deep.equal(['things/0002_more']);
   });
 
-  it('refuse a file that was changed after it ran', async () => {
+  it('reject a file that was changed after it ran', async () => {
     await migrate(test.url, [source]);
     await writeFile(join(folder, '0001_things.sql'), 'CREATE TABLE other (id integer);');
     expect(String(await failureOf(migrate(test.url, [source])))).to.contain('was changed after it ran');
   });
 
-  it('refuse a database that is newer than the build', async () => {
+  it('reject a database that is newer than the build', async () => {
     const newer = await mkdtemp(join(tmpdir(), 'taskwire-migrations-'));
     await cp(folder, newer, { recursive: true });
     await writeFile(join(newer, '0002_newer.sql'), 'SELECT 1;');
@@ -95,7 +95,7 @@ describe('Migrations', () => {
     await requireMigrated(test.db.pool, [source]);
   });
 
-  it('are not ready while one is missing', async () => {
+  it('fail the readiness check while one is missing', async () => {
     expect(await migrationStatus(test.db.pool, [source])).to.deep.equal({
       pending: ['things/0001_things'],
       unknown: [],
@@ -113,7 +113,7 @@ describe('Migrations', () => {
   });
 });
 
-describe('The database', () => {
+describe('the database', () => {
   let test: TestDatabase;
 
   before(async () => {
@@ -122,7 +122,7 @@ describe('The database', () => {
   });
   after(async () => await test.drop());
 
-  it('gives rows for every command, on the pool and in a transaction', async () => {
+  it('returns rows for every command, on the pool and in a transaction', async () => {
     const statement = 'INSERT INTO things VALUES ($1) RETURNING id';
     expect(await query(test.db.pool, statement, [1])).to.deep.equal([{ id: 1 }]);
     await test.db.transaction(async (tx) => {
@@ -142,7 +142,7 @@ describe('The database', () => {
     expect(await query(test.db.pool, 'SELECT FROM things WHERE id = 3')).to.have.length(0);
   });
 
-  it('tells the constraint that an error is about', async () => {
+  it('names the constraint that a statement violated', async () => {
     await query(test.db.pool, 'INSERT INTO things VALUES (4)');
     const error = await failureOf(query(test.db.pool, 'INSERT INTO things VALUES (4)'));
     expect(isSqlState(error, sqlState.uniqueViolation, 'things_pkey')).to.equal(true);
@@ -150,12 +150,12 @@ describe('The database', () => {
     expect(isSqlState(error, sqlState.deadlockDetected)).to.equal(false);
   });
 
-  it('shows instants with all their microseconds', async () => {
+  it('returns instants with microseconds', async () => {
     const text = `SELECT ${isoMicros("'2026-11-20 17:57:51.123456+02'::timestamptz")} AS at`;
     expect(await query(test.db.pool, text)).to.deep.equal([{ at: '2026-11-20T15:57:51.123456Z' }]);
   });
 
-  it('goes on after a connection broke in the moment in which it was handed out', async () => {
+  it('survives a connection that breaks as it is handed out', async () => {
     const thrown = await new Promise((resolve) => {
       test.db.pool.connect((_error, client, release) => {
         try {
@@ -172,7 +172,7 @@ describe('The database', () => {
     await test.db.checkWritable();
   });
 
-  it('goes on after its connections were cut', async () => {
+  it('works again after its connections were cut', async () => {
     await query(
       test.db.pool,
       'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()',
@@ -181,8 +181,8 @@ describe('The database', () => {
   });
 });
 
-describe('A database that stops answering without closing a socket', () => {
-  it('makes queries fail within seconds, and is used again as soon as it answers', async function () {
+describe('a database that stops responding without closing a socket', () => {
+  it('fails queries within seconds, and is used again as soon as it responds', async function () {
     this.timeout(30_000);
     const test = await testDatabase([]);
     const proxy = await startFaultProxy({ targetPort: Number(new URL(test.url).port) });

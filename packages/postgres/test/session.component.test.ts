@@ -17,7 +17,7 @@ const foreign: Record<string, string> = {
   synchronous_commit: 'off',
 };
 
-describe('The settings of a database session', () => {
+describe('the settings of a database session', () => {
   let test: TestDatabase;
 
   beforeEach(async () => {
@@ -43,7 +43,7 @@ describe('The settings of a database session', () => {
   }
 
   for (const [name, value] of Object.entries(foreign)) {
-    it(`are ours where the database has ${name} = ${value}`, async () => {
+    it(`are pinned when the database sets ${name} = ${value}`, async () => {
       await alter({ [name]: value });
       const read = `SELECT current_setting('${name}') AS value`;
       const shown = await within(async (db) => await query<{ value: string }>(db.pool, read));
@@ -52,7 +52,7 @@ describe('The settings of a database session', () => {
     });
   }
 
-  it('are ours also where the URL asks for others', async () => {
+  it('are pinned when the URL requests others', async () => {
     const url = new URL(test.url);
     url.searchParams.set('options', '-c DateStyle=German -c TimeZone=Asia/Kathmandu');
     const telemetry = createTelemetry({ service: 'test', stream: silent() });
@@ -62,7 +62,7 @@ describe('The settings of a database session', () => {
     expect(at).to.deep.equal([{ at: new Date('2026-02-01T12:00:00Z') }]);
   });
 
-  it('are ours in migrations too, so that tables are where the service looks for them', async () => {
+  it('are pinned in migrations too, so that tables are created in the expected schema', async () => {
     await query(test.db.pool, 'CREATE SCHEMA elsewhere');
     await query(test.db.pool, 'DROP TABLE schema_migrations');
     await alter({ search_path: "'elsewhere'" });
@@ -72,7 +72,7 @@ describe('The settings of a database session', () => {
     ).to.deep.equal([{ found: true }]);
   });
 
-  it('give back instants, intervals and bytes as they were stored', async () => {
+  it('return instants, intervals and bytes as they were stored', async () => {
     await alter(foreign);
     const rows = await within(
       async (db) =>

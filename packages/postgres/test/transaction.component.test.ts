@@ -13,7 +13,7 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('A transaction', () => {
+describe('a transaction', () => {
   let test: TestDatabase;
   let db: Database;
   let id = 0;
@@ -46,7 +46,7 @@ describe('A transaction', () => {
     expect(await isStored(id)).to.equal(true);
   });
 
-  it('runs no hint when it rolls back: for its own error, a failed statement, or a failed commit', async () => {
+  it('runs no hint when it rolls back because of an error, a failed statement or a failed commit', async () => {
     let hints = 0;
     const hint = () => (hints += 1);
     await failureOf(
@@ -72,7 +72,7 @@ describe('A transaction', () => {
     expect([hints, await isStored(id)]).to.deep.equal([0, false]);
   });
 
-  it('is no success when a failed statement was ignored, because COMMIT rolls back then', async () => {
+  it('fails when the error of a statement was ignored, because COMMIT then rolls back', async () => {
     let hints = 0;
     const error = await failureOf(
       db.transaction(async (tx) => {
@@ -85,7 +85,7 @@ describe('A transaction', () => {
     expect([hints, await isStored(id)]).to.deep.equal([0, false]);
   });
 
-  it('runs hints when the answer to COMMIT is lost', async () => {
+  it('runs hints when the response to COMMIT is lost', async () => {
     const proxy = await startFaultProxy({ targetPort: Number(new URL(test.url).port) });
     const url = new URL(test.url);
     url.port = String(proxy.port);
@@ -105,7 +105,7 @@ describe('A transaction', () => {
     await proxy.stop();
   });
 
-  it('does what comes last once, in the order of the works, also what a work asks for', async () => {
+  it('runs each `beforeCommit` work once, in order, including works registered by another', async () => {
     const ran: string[] = [];
     const work = (name: string, order: number, then?: LastWork): LastWork => ({
       order,
@@ -127,7 +127,7 @@ describe('A transaction', () => {
     expect(await isStored(id + 3)).to.equal(true);
   });
 
-  it('rolls back when what comes last fails', async () => {
+  it('rolls back when a `beforeCommit` work fails', async () => {
     await failureOf(
       db.transaction(async (tx) => {
         await tx.query(insert, [id]);
@@ -142,7 +142,7 @@ describe('A transaction', () => {
     expect(await isStored(id)).to.equal(false);
   });
 
-  it('is not harmed by a hint that throws, and neither are other hints', async () => {
+  it('is unaffected by a hint that throws, as are the other hints', async () => {
     let hints = 0;
     const result = await db.transaction(async (tx) => {
       tx.afterCommit(() => {
@@ -154,7 +154,7 @@ describe('A transaction', () => {
     expect([result, hints]).to.deep.equal(['done', 1]);
   });
 
-  it('has hints of its own, whatever runs beside it', async () => {
+  it('keeps its hints separate from those of concurrent transactions', async () => {
     const hints: string[] = [];
     const run = async (name: string) =>
       await db.transaction(async (tx) => {
@@ -166,13 +166,13 @@ describe('A transaction', () => {
     expect(hints.toSorted()).to.deep.equal(['a', 'c']);
   });
 
-  it('refuses statements once it is over', async () => {
+  it('rejects statements after its end', async () => {
     let kept: Parameters<Parameters<Database['transaction']>[0]>[0] | undefined;
     await db.transaction(async (tx) => void (kept = tx));
     expect(String(await failureOf(query(kept ?? expect.fail('no tx'), 'SELECT')))).to.contain('has ended');
   });
 
-  it('waits for a lock as long as it was told', async () => {
+  it('waits for a lock no longer than its limit', async () => {
     await query(db.pool, insert, [id]);
     await db.transaction(async (holder) => {
       await holder.query('SELECT FROM things WHERE id = $1 FOR UPDATE', [id]);
@@ -184,7 +184,7 @@ describe('A transaction', () => {
   });
 
   describe('of one statement', () => {
-    it('runs its hint after the commit, and none when the statement failed', async () => {
+    it('runs its hint after the commit, and not when the statement failed', async () => {
       let hints = 0;
       const hint = () => (hints += 1);
       expect(await db.run({ text: `${insert} RETURNING id`, values: [id] }, hint)).to.deep.equal([{ id }]);

@@ -11,7 +11,7 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('A database that answers, and takes no writes', () => {
+describe('a database that responds but accepts no writes', () => {
   let test: TestDatabase;
   let db: Database;
 
@@ -44,7 +44,7 @@ describe('A database that answers, and takes no writes', () => {
     await insert();
   });
 
-  it('is not writable while transactions are read-only, and says so with 503', async () => {
+  it('is not writable while transactions are read-only, and causes 503', async () => {
     await query(test.db.pool, `ALTER DATABASE ${name()} SET default_transaction_read_only = on`);
     // sessions that are there keep what they began with
     await db.close();
@@ -55,7 +55,7 @@ describe('A database that answers, and takes no writes', () => {
     expect(error).to.have.property('headers').that.deep.includes({ 'Retry-After': '5' });
   });
 
-  it('is not writable while somebody keeps one of its tables locked', async () => {
+  it('is not writable while another session locks one of its tables', async () => {
     const holder = new pg.Client({ connectionString: test.url });
     await holder.connect();
     await holder.query('BEGIN');
@@ -71,7 +71,7 @@ describe('A database that answers, and takes no writes', () => {
     ['too little memory', '53200'],
     ['a broken disk', '58030'],
   ] as const) {
-    it(`is not writable after a statement met ${what}, which no probe of another table can see`, async () => {
+    it(`is not writable after a statement met ${what}, which a probe of another table cannot detect`, async () => {
       await query(
         test.db.pool,
         `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
@@ -89,7 +89,7 @@ describe('A database that answers, and takes no writes', () => {
     });
   }
 
-  it('has no connection left: 503 at once for the pool that asks, not a fault of ours', async () => {
+  it('causes an immediate 503, not 500, when no connection is left', async () => {
     await query(test.db.pool, `ALTER DATABASE ${name()} CONNECTION LIMIT 0`);
     await query(
       test.db.pool,

@@ -7,9 +7,9 @@ import { createAcks, type Acks } from './acks.ts';
 import { answer, closeChannel, openChannel, type OpenChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
 import type { Declare } from './declare.ts';
-import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { endingInTime, supervise } from './supervise.ts';
+import type { SupervisedConnection } from './supervised-connection.ts';
 import { headersFault } from './unreadable-headers.ts';
 
 /** A message as received, without any checks. */
@@ -63,7 +63,7 @@ const drainTimeoutMs = 5_000;
 
 export function createConsumer(
   { queue, prefetch, onMessage, ready }: ConsumeOptions,
-  { link, declare, telemetry }: { link: Link; declare: Declare; telemetry: Telemetry },
+  { supervised, declare, telemetry }: { supervised: SupervisedConnection; declare: Declare; telemetry: Telemetry },
 ): Consumer & { queue: string; start(): void; up(): boolean } {
   const { logger } = telemetry;
   const metrics = rabbitMetrics(telemetry.metrics);
@@ -77,7 +77,7 @@ export function createConsumer(
     try {
       const delivery = toDelivery(message, ended);
       if (delivery.headersFault !== undefined)
-        logger.error(`a message of ${queue} has headers that cannot be read`, {
+        logger.error(`a message of ${queue} has unreadable headers`, {
           queue,
           message_id: delivery.messageId,
           event: delivery.type,
@@ -90,7 +90,7 @@ export function createConsumer(
       metrics.deliveries.inc({ queue, outcome: 'acked' });
     } catch (error) {
       if (ended.aborted) return metrics.deliveries.inc({ queue, outcome: 'lost' });
-      logger.error(`a message of ${queue} was neither handled nor recorded; it goes back to the queue`, {
+      logger.error(`a message of ${queue} was neither handled nor recorded; requeueing it`, {
         message_id: message.properties.messageId,
         error: errorText(error),
       });
@@ -100,7 +100,7 @@ export function createConsumer(
     }
   }
 
-  function take(open: OpenChannel, acks: Acks, message: ConsumeMessage): void {
+  function receive(open: OpenChannel, acks: Acks, message: ConsumeMessage): void {
     // messages that arrive while stopping stay unacknowledged: they return to the queue, in order, when the channel closes
     if (stopping) return;
     // can reject only because of a nack on a channel that has just closed
@@ -120,14 +120,14 @@ export function createConsumer(
     const onDelivery = (message: ConsumeMessage | null): void => {
       // the broker cancels a consumer when its queue is deleted or moves; amqplib reports that with null
       if (message === null) cancelled.abort(new Error('the broker cancelled the consumer'));
-      else take(open, acks, message);
+      else receive(open, acks, message);
     };
     await answer(connection, `consuming of ${queue}`, (done) => open.channel.consume(queue, onDelivery, {}, done));
   }
 
   async function session(signal: AbortSignal): Promise<void> {
     if (ready !== undefined) await raceAbort(ready(), signal);
-    const connection = await link.connection(signal);
+    const connection = await supervised.get(signal);
     await endingInTime(connection, signal, async () => await life(connection, signal));
   }
 

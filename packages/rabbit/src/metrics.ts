@@ -8,7 +8,7 @@ export const rabbitMetrics = metricsOnce((registry) => {
   return {
     connectionUp: new Gauge({
       name: 'rabbit_connection_up',
-      help: 'Whether the connection stands.',
+      help: 'Whether the connection is established.',
       labelNames: ['connection'],
       registers,
     }),
@@ -20,7 +20,7 @@ export const rabbitMetrics = metricsOnce((registry) => {
     }),
     connectionsLost: new Counter({
       name: 'rabbit_connections_lost_total',
-      help: 'Connections that were lost, or that could not be made.',
+      help: 'Connections that were lost or could not be established.',
       labelNames: ['connection'],
       registers,
     }),
@@ -43,7 +43,7 @@ export const rabbitMetrics = metricsOnce((registry) => {
     }),
     topologyLost: new Counter({
       name: 'rabbit_topology_lost_total',
-      help: 'Queues and bindings (kind) that were gone while the process used them, and were declared again. Alert on it: messages were lost.',
+      help: 'Queues and bindings (kind) that disappeared while the process used them, and were declared again. Alert on it: messages were lost.',
       labelNames: ['kind', 'queue'],
       registers,
     }),
@@ -54,13 +54,13 @@ export const rabbitMetrics = metricsOnce((registry) => {
     }),
     missingPolicyKeys: new Gauge({
       name: 'rabbit_missing_policy_keys',
-      help: "What a queue's policy lacks: keys that are missing or have another value than is needed; NaN while that cannot be asked.",
+      help: "Keys of a queue's policy that are missing or have the wrong value; NaN while the broker cannot be queried.",
       labelNames: ['queue'],
       registers,
     }),
     deliveries: new Counter({
       name: 'rabbit_deliveries_total',
-      help: 'Deliveries by queue and by what became of them.',
+      help: 'Deliveries by queue and outcome.',
       labelNames: ['queue', 'outcome'],
       registers,
     }),

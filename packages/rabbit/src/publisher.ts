@@ -4,11 +4,11 @@ import { untilAborted } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import { openConfirmChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
-import type { Link } from './link.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
 import type { PublisherLimits } from './publisher-limits.ts';
 import { endingInTime, supervise } from './supervise.ts';
+import type { SupervisedConnection } from './supervised-connection.ts';
 
 export type OutgoingMessage = {
   /** Unique among messages. The same id may be published again, but not concurrently. */
@@ -28,12 +28,12 @@ export type OutgoingMessage = {
 export type Publisher = {
   /**
    * Publishes a persistent, `mandatory` message. Resolves with `confirmed` once every queue that it was routed to has stored it safely, or with
-   * `returned` if it was routed to no queue (and is stored nowhere). While there is no connection or no room, or the broker blocks, publishes wait in
+   * `returned` if it was routed to no queue (and is stored nowhere). While there is no connection or no capacity, or the broker blocks, publishes wait in
    * call order for at most `waitTimeoutMs`. `signal` ends that wait, but does not revoke a written message.
    * @throws PublishError
    */
   publish(message: OutgoingMessage, options?: { signal?: AbortSignal }): Promise<'confirmed' | 'returned'>;
-  /** The number of messages that were written and are not yet settled. */
+  /** The number of messages that were written and are not yet confirmed or failed. */
   inFlight(): number;
 };
 
@@ -53,7 +53,7 @@ type Entry = {
 type Open = { channel: amqp.ConfirmChannel; connection: Connection; writable: boolean; unblockedAt: number };
 
 export type PublisherOptions = {
-  link: Link;
+  supervised: SupervisedConnection;
   declare: (connection: Connection) => Promise<void>;
   exchange: string;
   /** The login of the connection, sent as `user_id` with every message: the broker refuses any other. */
@@ -67,10 +67,10 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   up(): boolean;
   stop(): Promise<void>;
 } {
-  const { link, declare, exchange, userId, telemetry, limits } = options;
+  const { supervised, declare, exchange, userId, telemetry, limits } = options;
   const metrics = rabbitMetrics(telemetry.metrics);
   const label = { channel: 'publish' };
-  /** Requested messages that are not settled, in call order. Used to find returned messages and to check ids. */
+  /** Requested messages that are neither confirmed nor failed, in call order. Used to find returned messages and to check ids. */
   const pending = new Map<string, Entry>();
   const written = new Set<Entry>();
   const waiting = new Set<Entry>();
@@ -95,11 +95,11 @@ export function createPublisher(options: PublisherOptions): Publisher & {
         cancelWait: undefined,
       };
       pending.set(message.messageId, entry);
-      if (waiting.size === 0 && hasRoom(open)) return write(entry, open);
+      if (waiting.size === 0 && hasCapacity(open)) return write(entry, open);
       waiting.add(entry);
       if (signal === undefined) return;
       const abandon = (): void =>
-        fail(entry, new PublishError('not_sent', 'given up before it was sent', signal.reason));
+        fail(entry, new PublishError('not_sent', 'cancelled before it was sent', signal.reason));
       signal.addEventListener('abort', abandon, { once: true });
       entry.cancelWait = () => signal.removeEventListener('abort', abandon);
     });
@@ -107,14 +107,14 @@ export function createPublisher(options: PublisherOptions): Publisher & {
 
   function refuse({ messageId, body }: OutgoingMessage, signal: AbortSignal | undefined): PublishError | undefined {
     if (stopped) return new PublishError('not_sent', 'the publisher is stopped');
-    if (signal?.aborted === true) return new PublishError('not_sent', 'given up before it was sent', signal.reason);
-    if (pending.has(messageId)) return new PublishError('in_flight', `message ${messageId} is under way already`);
+    if (signal?.aborted === true) return new PublishError('not_sent', 'cancelled before it was sent', signal.reason);
+    if (pending.has(messageId)) return new PublishError('in_flight', `message ${messageId} is already in flight`);
     if (body.length > limits.maxBodyBytes)
       return new PublishError('invalid', `the body has ${body.length} bytes, ${limits.maxBodyBytes} are allowed`);
     return undefined;
   }
 
-  function hasRoom(to: Open | undefined): to is Open {
+  function hasCapacity(to: Open | undefined): to is Open {
     return to !== undefined && to.writable && !to.connection.blocked() && written.size < limits.maxInFlight;
   }
 
@@ -142,7 +142,8 @@ export function createPublisher(options: PublisherOptions): Publisher & {
         },
         (error: Error | null) => {
           if (error === null) confirm(entry);
-          else if (error.message === 'message nacked') fail(entry, new PublishError('nacked', 'the broker refused it'));
+          else if (error.message === 'message nacked')
+            fail(entry, new PublishError('nacked', 'the broker rejected it'));
           else {
             // amqplib reports this for each written message before it reports that the channel is closed: waiting messages are for the next channel
             to.writable = false;
@@ -159,21 +160,21 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   }
 
   function confirm(entry: Entry): void {
-    if (!settle(entry)) return;
+    if (!complete(entry)) return;
     const outcome = entry.returned ? 'returned' : 'confirmed';
     metrics.published.inc({ outcome });
     entry.resolve(outcome);
-    pump();
+    sendWaiting();
   }
 
   function fail(entry: Entry, error: PublishError): void {
-    if (!settle(entry)) return;
+    if (!complete(entry)) return;
     metrics.published.inc({ outcome: error.code });
     entry.reject(error);
-    pump();
+    sendWaiting();
   }
 
-  function settle(entry: Entry): boolean {
+  function complete(entry: Entry): boolean {
     leaveQueue(entry);
     if (written.delete(entry) && written.size === 0) onDrained?.();
     return pending.delete(entry.message.messageId);
@@ -185,16 +186,16 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     entry.cancelWait = undefined;
   }
 
-  function pump(): void {
+  function sendWaiting(): void {
     if (waiting.size === 0) return;
     for (const entry of waiting) {
-      if (!hasRoom(open)) return;
+      if (!hasCapacity(open)) return;
       write(entry, open);
     }
   }
 
   async function session(signal: AbortSignal): Promise<void> {
-    const connection = await link.connection(signal);
+    const connection = await supervised.get(signal);
     await endingInTime(connection, signal, async () => await life(connection, signal));
   }
 
@@ -209,16 +210,16 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     });
     channel.on('drain', () => {
       opened.writable = true;
-      pump();
+      sendWaiting();
     });
     connection.onBlockedChange((blocked) => {
       opened.unblockedAt = performance.now();
-      if (!blocked) pump();
+      if (!blocked) sendWaiting();
     });
     const watchdog = setInterval(() => watch(opened), 1_000);
     open = opened;
     metrics.channelUp.set(label, 1);
-    pump();
+    sendWaiting();
     try {
       await untilAborted(ended, signal);
     } finally {
@@ -252,7 +253,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
     }
   }
 
-  /** Resolves when all written messages are settled, or after a timeout. */
+  /** Resolves when all written messages are confirmed or failed, or after a timeout. */
   async function drained(): Promise<void> {
     if (written.size === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -3,11 +3,11 @@ import type { Component } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import { createConsumer, type ConsumeOptions, type Consumer } from './consumer.ts';
 import { createDeclare } from './declare.ts';
-import { createLink } from './link.ts';
 import { senderLogin, type Sender } from './logins.ts';
 import { createManagement } from './management.ts';
 import { publisherLimits, type PublisherLimits } from './publisher-limits.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
+import { createSupervisedConnection } from './supervised-connection.ts';
 import { createTopologyCheck } from './topology-check.ts';
 import { planOf } from './topology-plan.ts';
 import type { Topology } from './topology.ts';
@@ -59,14 +59,14 @@ export function createRabbit(options: RabbitOptions): Rabbit {
     telemetry.logger.warn(
       `events carry no user_id, because the login of AMQP_URL is not one of ${sender.service} (EVENT_LOGINS names others)`,
     );
-  const publishLink = createLink({ url, name, purpose: 'publish', telemetry });
-  const consumeLink = createLink({ url, name, purpose: 'consume', telemetry });
+  const publishConnection = createSupervisedConnection({ url, name, purpose: 'publish', telemetry });
+  const consumeConnection = createSupervisedConnection({ url, name, purpose: 'consume', telemetry });
   const declare = createDeclare({ topology, telemetry });
   const check = createTopologyCheck({
     async connection(signal) {
       // uses the consumers' connection if there is one, because the publishing connection may be blocked for hours
-      if (consumers.size > 0) return await consumeLink.connection(signal);
-      return publisher === undefined ? undefined : await publishLink.connection(signal);
+      if (consumers.size > 0) return await consumeConnection.get(signal);
+      return publisher === undefined ? undefined : await publishConnection.get(signal);
     },
     declare,
     plan: planOf(topology),
@@ -79,11 +79,11 @@ export function createRabbit(options: RabbitOptions): Rabbit {
   let started = false;
 
   function startPublishing(): void {
-    publishLink.start();
+    publishConnection.start();
     publisher?.start();
   }
   function startConsuming(consumer: ReturnType<typeof createConsumer>): void {
-    consumeLink.start();
+    consumeConnection.start();
     consumer.start();
     check.wake();
   }
@@ -92,7 +92,7 @@ export function createRabbit(options: RabbitOptions): Rabbit {
     name: 'rabbit',
     publisher() {
       publisher ??= createPublisher({
-        link: publishLink,
+        supervised: publishConnection,
         declare,
         exchange: eventExchange,
         userId,
@@ -103,7 +103,7 @@ export function createRabbit(options: RabbitOptions): Rabbit {
       return publisher;
     },
     consume(options) {
-      const consumer = createConsumer(options, { link: consumeLink, declare, telemetry });
+      const consumer = createConsumer(options, { supervised: consumeConnection, declare, telemetry });
       consumers.add(consumer);
       if (started) startConsuming(consumer);
       return {
@@ -122,9 +122,9 @@ export function createRabbit(options: RabbitOptions): Rabbit {
     async stop() {
       started = false;
       await Promise.all([check.stop(), ...[...consumers].map((consumer) => consumer.stop())]);
-      await consumeLink.stop();
+      await consumeConnection.stop();
       await publisher?.stop();
-      await publishLink.stop();
+      await publishConnection.stop();
     },
     async ping() {
       const down = [...consumers].filter((consumer) => !consumer.up()).map(({ queue }) => `consuming ${queue}`);

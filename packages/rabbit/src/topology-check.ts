@@ -100,7 +100,7 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
     for (const { queue, keys } of missing) {
       metrics.topologyLost.inc({ kind: 'binding', queue }, keys.length);
       logger.error(
-        `bindings of the queue ${queue} were missing, and are declared again; what was published meanwhile did not arrive`,
+        `bindings of the queue ${queue} were missing and have been declared again; messages published until then were lost`,
         {
           queue,
           bindings: keys,

@@ -22,7 +22,7 @@ function channelOf(count: number) {
 const message = (deliveryTag: number): ConsumeMessage => ({ fields: { deliveryTag } }) as ConsumeMessage;
 
 describe('acks', () => {
-  it('settle exactly what was settled, in whatever order and however it is gathered', () => {
+  it('acknowledge and requeue exactly the given messages, in any order and grouping', () => {
     const count = 12;
     const step = fc.record({ how: fc.constantFrom('ack', 'requeue'), flush: fc.boolean() });
     const order = fc.shuffledSubarray(
@@ -46,7 +46,7 @@ describe('acks', () => {
     );
   });
 
-  it('share a frame when they are in a row', () => {
+  it('share a frame when they are consecutive', () => {
     const { channel, frames } = channelOf(50);
     const acks = createAcks(channel);
     for (let tag = 1; tag <= 50; tag++) acks.ack(message(tag));

@@ -9,7 +9,7 @@ describe('consumer', () => {
   beforeEach(async () => (bench = await createBench()));
   afterEach(async () => await bench.drop());
 
-  it('hands over each message with what it came with', async () => {
+  it('delivers each message with its properties and headers', async () => {
     const rabbit = await bench.rabbit();
     const seen = collector();
     rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
@@ -29,7 +29,7 @@ describe('consumer', () => {
     });
   });
 
-  it('consumes on after its queue was deleted under it', async () => {
+  it('continues consuming after its queue was deleted and declared again', async () => {
     const rabbit = await bench.rabbit();
     const seen = collector();
     rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
@@ -40,7 +40,7 @@ describe('consumer', () => {
     await waitFor(() => seen.received.length === 2);
   });
 
-  it('gets again what it had not acked when its connection was lost', async () => {
+  it('receives unacknowledged messages again after its connection was lost', async () => {
     const rabbit = await bench.rabbit();
     const seen: Delivery[] = [];
     let release: (() => void) | undefined;
@@ -62,7 +62,7 @@ describe('consumer', () => {
     expect(seen[1]).to.include({ messageId: seen[0]?.messageId, deliveryCount: 1 });
   });
 
-  it('gives a message back, after a pause, when it was neither handled nor recorded', async () => {
+  it('requeues a message after a pause when it was neither handled nor recorded', async () => {
     const rabbit = await bench.rabbit();
     const counts: number[] = [];
     rabbit.consume({
@@ -78,7 +78,7 @@ describe('consumer', () => {
     expect(counts).to.deep.equal([0, 1, 2]);
   });
 
-  it('finds in the dead queue what the queue gave up on, with the reason', async () => {
+  it('finds messages that exceeded the delivery limit in the dead-letter queue, with the reason', async () => {
     const rabbit = await bench.rabbit();
     const dead = collector();
     rabbit.consume({ queue, prefetch: 10, onMessage: () => Promise.reject(new Error('kills its process')) });
@@ -90,7 +90,7 @@ describe('consumer', () => {
     expect(dead.received[0]?.deaths[0]).to.include({ reason: 'delivery_limit', queue });
   });
 
-  it('takes nothing until it is ready, and is not ready for /ready until then', async () => {
+  it('consumes no message until it is ready, and fails the readiness check until then', async () => {
     const rabbit = await bench.rabbit();
     const seen = collector();
     let isReady = false;
@@ -113,7 +113,7 @@ describe('consumer', () => {
     await rabbit.ping();
   });
 
-  it('notices a peer that is gone without a word', async () => {
+  it('detects a peer that is gone without notice', async () => {
     const rabbit = await bench.rabbit({ heartbeatSeconds: 1 });
     const seen = collector();
     rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
@@ -134,7 +134,7 @@ describe('consumer', () => {
     await waitFor(() => seen.received.length >= 2);
   });
 
-  it('stops within the time that a process has, although the broker is gone without a word', async function () {
+  it('stops within the shutdown timeout of a process when the broker is gone without notice', async function () {
     this.timeout(20_000);
     const rabbit = await bench.rabbit({ heartbeatSeconds: 60 });
     const seen = collector();
@@ -149,7 +149,7 @@ describe('consumer', () => {
     expect(performance.now() - startedAt).to.be.below(8_000);
   });
 
-  it('finishes what it is at before it stops, and gives the rest back in order', async () => {
+  it('finishes the messages in progress before it stops, and returns the others in order', async () => {
     const rabbit = await bench.rabbit();
     const messages = Array.from({ length: 6 }, () => aMessage());
     for (const message of messages) await rabbit.publisher().publish(message);
@@ -174,7 +174,7 @@ describe('consumer', () => {
     expect(seen.ids()).to.deep.equal(messages.slice(3).map((message) => message.messageId));
   });
 
-  it('has one active consumer at a time, and the next one takes over where it stopped', async () => {
+  it('has one active consumer at a time, and the next continues where it stopped', async () => {
     const [first, second] = [await bench.rabbit(), await bench.rabbit()];
     const [one, two] = [collector(), collector()];
     const active = first.consume({ queue, prefetch: 10, onMessage: one.onMessage });

@@ -21,7 +21,7 @@ const quorum = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
 const services: TestService[] = ['auth', 'tasks', 'notifications'];
 const othersOf = (service: TestService) => services.filter((other) => other !== service);
 
-describe("The broker's permissions of a service", function () {
+describe("the broker's permissions of a service", function () {
   this.timeout(20_000);
   let broker: TestBroker;
 
@@ -78,7 +78,7 @@ describe("The broker's permissions of a service", function () {
     describe(`of ${service}`, () => {
       const own = eventQueue(service);
 
-      it('let it do all that it needs', async () => {
+      it('allow all operations that it needs', async () => {
         const rabbit = connect(service);
         const heard = collector();
         rabbit.consume({ queue: own, prefetch: 10, onMessage: heard.onMessage });
@@ -94,7 +94,7 @@ describe("The broker's permissions of a service", function () {
         await rabbit.stop();
       });
 
-      it("refuse to publish another's events, and any event in another's name", async () => {
+      it('reject publishing events of another service, or events with another login', async () => {
         for (const other of othersOf(service)) {
           expect(await tryAs(service, publish(exchange, `${other}.user.deleted`)), other).to.equal(403);
           const impersonating = publish(exchange, `${service}.thing.happened`, { userId: other });
@@ -104,7 +104,7 @@ describe("The broker's permissions of a service", function () {
           expect(await tryAs(service, publish(exchange, key)), key).to.equal(403);
       });
 
-      it('refuse to put anything into a queue past the exchange of events', async () => {
+      it('reject publishing to a queue past the exchange of events', async () => {
         for (const queue of services.map(eventQueue))
           expect(await tryAs(service, publish('', queue)), queue).to.equal(403);
         expect(await tryAs(service, publish(deadExchange, own))).to.equal(403);
@@ -112,7 +112,7 @@ describe("The broker's permissions of a service", function () {
           expect(await tryAs(service, publish(other, 'auth.user.deleted')), other).to.equal(403);
       });
 
-      it("refuse to touch another's queues", async () => {
+      it('reject access to queues of other services', async () => {
         for (const queue of othersOf(service).flatMap((other) => [
           eventQueue(other),
           deadQueue(other),
@@ -132,7 +132,7 @@ describe("The broker's permissions of a service", function () {
         }
       });
 
-      it('refuse to make, change or delete exchanges', async () => {
+      it('reject creating, changing and deleting exchanges', async () => {
         for (const name of [exchange, deadExchange, 'other', 'amq.topic']) {
           const declaring: Work = async (channel) => await channel.assertExchange(name, 'topic', { durable: true });
           expect(await tryAs(service, declaring), `declare ${name}`).to.equal(403);
@@ -143,7 +143,7 @@ describe("The broker's permissions of a service", function () {
         }
       });
 
-      it('let it see policies and bindings through the management API, and change no more there than through AMQP', async () => {
+      it('allow reading policies and bindings through the management API, and no change there that AMQP rejects', async () => {
         const login = new URL(broker.url(service));
         const { host, protocol } = new URL(broker.management.url);
         const api = rabbitManagement(`${protocol}//${login.username}:${login.password}@${host}`);
@@ -179,7 +179,7 @@ describe("The broker's permissions of a service", function () {
         ).to.match(/with 40[0-9]/);
       });
 
-      it('refuse to bind its queue to more than it subscribes to', async () => {
+      it('reject binding its queue to events without a subscription', async () => {
         const more = ['#', '*.*.*', '*.user.deleted', `${service}.#`, 'finance.#'];
         for (const key of more.filter((one) => !subscriptions[service].includes(one)))
           expect(await tryAs(service, async (channel) => await channel.bindQueue(own, exchange, key)), key).to.equal(
@@ -189,7 +189,7 @@ describe("The broker's permissions of a service", function () {
     });
   }
 
-  it('keep the ids of mailed links from Tasks, which has no use for them', async () => {
+  it('keep the ids of mailed links from Tasks, which does not need them', async () => {
     const bind: Work = async (channel) =>
       await channel.bindQueue(eventQueue('tasks'), exchange, 'auth.account.password_reset_requested');
     expect(await tryAs('tasks', bind)).to.equal(403);
@@ -201,7 +201,7 @@ describe("The broker's permissions of a service", function () {
     ).to.equal('allowed');
   });
 
-  it('leave a missing exchange to the operator, and say so', async () => {
+  it('leave a missing exchange to the operator, and report it', async () => {
     const gone = await testBroker();
     await gone.management.call('DELETE', `/exchanges/${gone.vhost}/taskwire.events`);
     const lines: string[] = [];

@@ -14,20 +14,20 @@ describe('publisher', () => {
     return error.code;
   }
 
-  it('says confirmed when a queue has the message, and returned when none is bound', async () => {
+  it('resolves to confirmed when a queue stored the message, and to returned when none is bound', async () => {
     const publisher = (await bench.rabbit()).publisher();
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
     expect(await publisher.publish(aMessage({ routingKey: 'nobody.hears.this' }))).to.equal('returned');
   });
 
-  it('tells apart the returned from the confirmed among many in flight', async () => {
+  it('distinguishes returned from confirmed messages among many in flight', async () => {
     const publisher = (await bench.rabbit()).publisher();
     const keys = Array.from({ length: 2_000 }, (_, i) => (i % 3 === 0 ? 'nobody.hears.this' : 'auth.user.changed'));
     const outcomes = await Promise.all(keys.map((routingKey) => publisher.publish(aMessage({ routingKey }))));
     expect(outcomes).to.deep.equal(keys.map((key) => (key === 'nobody.hears.this' ? 'returned' : 'confirmed')));
   });
 
-  it('rejects what the broker refuses', async () => {
+  it('rejects when the broker nacks a message', async () => {
     const rabbit = await bench.rabbit({
       topology: async (channel) => {
         await channel.assertExchange('taskwire.events', 'topic');
@@ -39,7 +39,7 @@ describe('publisher', () => {
     expect(await failure(rabbit.publisher().publish(aMessage()))).to.equal('nacked');
   });
 
-  it('refuses an id that is under way, and what cannot be sent at all', async () => {
+  it('rejects an id that is in flight, and messages that cannot be sent', async () => {
     const publisher = (await bench.rabbit()).publisher();
     const message = aMessage();
     const first = publisher.publish(message);
@@ -51,7 +51,7 @@ describe('publisher', () => {
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
   });
 
-  it('settles every publish when connections are closed under it, and loses nothing that is published again', async () => {
+  it('resolves or rejects every publish when connections are closed, and loses no message that is published again', async () => {
     const rabbit = await bench.rabbit();
     const publisher = rabbit.publisher();
     const seen = collector();
@@ -77,7 +77,7 @@ describe('publisher', () => {
     await waitFor(() => new Set(seen.ids()).size === messages.length + 1, { timeoutMs: 20_000 });
   });
 
-  it('keeps what waits for room when connections are closed under it', async () => {
+  it('keeps waiting messages when connections are closed', async () => {
     const publisher = (await bench.rabbit({ limits: { maxInFlight: 200 } })).publisher();
     await publisher.publish(aMessage());
     const published = Array.from({ length: 5_000 }, () => publisher.publish(aMessage()));
@@ -89,7 +89,7 @@ describe('publisher', () => {
     expect(new Set(outcomes.slice(200))).to.deep.equal(new Set(['confirmed']));
   });
 
-  it('is back after an operator closed its connections', async () => {
+  it('reconnects after an operator closed its connections', async () => {
     const publisher = (await bench.rabbit()).publisher();
     await publisher.publish(aMessage());
     // the management plugin lists a connection some seconds after it was made
@@ -97,7 +97,7 @@ describe('publisher', () => {
     await waitFor(async () => (await publisher.publish(aMessage())) === 'confirmed');
   });
 
-  it('declares the topology anew when the broker closes its channel because the exchange is gone', async () => {
+  it('declares the topology again when the broker closes its channel because the exchange is missing', async () => {
     const publisher = (await bench.rabbit()).publisher();
     await publisher.publish(aMessage());
     await bench.broker.management.call('DELETE', `/exchanges/${bench.broker.vhost}/taskwire.events`);
@@ -105,7 +105,7 @@ describe('publisher', () => {
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
   });
 
-  it('connects in the end, wherever in its set-up the socket drops', async () => {
+  it('connects in the end, at whichever byte of the set-up the socket drops', async () => {
     let cuts = 0;
     // handshake and topology are about 800 bytes of the broker's; the last rounds end in the middle of the confirm
     for (let bytes = 1; bytes < 900; bytes += 30) {
@@ -125,7 +125,7 @@ describe('publisher', () => {
     expect(cuts).to.be.greaterThan(15);
   });
 
-  it('tries again when a declaration is refused', async () => {
+  it('retries when a declaration is rejected', async () => {
     let refusals = 1;
     const rabbit = await bench.rabbit({
       topology: async (channel) => {
@@ -138,7 +138,7 @@ describe('publisher', () => {
     expect(refusals).to.be.lessThan(0);
   });
 
-  it('notices a peer that is gone without a word', async () => {
+  it('detects a peer that is gone without notice', async () => {
     const publisher = (await bench.rabbit({ heartbeatSeconds: 1 })).publisher();
     await publisher.publish(aMessage());
     bench.network.set({ kind: 'half_open' });
@@ -147,7 +147,7 @@ describe('publisher', () => {
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
   });
 
-  it('gives up a connection on which nothing is confirmed', async () => {
+  it('closes a connection on which no message is confirmed in time', async () => {
     const publisher = (await bench.rabbit({ heartbeatSeconds: 60, limits: { confirmTimeoutMs: 500 } })).publisher();
     await publisher.publish(aMessage());
     bench.network.set({ kind: 'half_open' });
@@ -156,7 +156,7 @@ describe('publisher', () => {
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
   });
 
-  it('waits while the broker has blocked the connection, and lets the waiting be given up', async () => {
+  it('waits while the broker blocks the connection, until the signal is aborted', async () => {
     const rabbit = await bench.rabbit();
     const publisher = rabbit.publisher();
     await publisher.publish(aMessage());
@@ -174,13 +174,13 @@ describe('publisher', () => {
     expect(await waiting).to.equal('confirmed');
   });
 
-  it('does not wait for ever', async () => {
+  it('stops waiting after its timeout', async () => {
     bench.network.set({ kind: 'cut' });
     const publisher = (await bench.rabbit({ limits: { waitTimeoutMs: 100 } })).publisher();
     expect(await failure(publisher.publish(aMessage()))).to.equal('not_sent');
   });
 
-  it('keeps to its bound of messages in flight, and to the order of the calls', async () => {
+  it('limits messages in flight, and keeps the order of calls', async () => {
     const rabbit = await bench.rabbit({ limits: { maxInFlight: 10 } });
     const publisher = rabbit.publisher();
     const seen = collector();
@@ -199,7 +199,7 @@ describe('publisher', () => {
     expect(seen.ids()).to.deep.equal(messages.map((message) => message.messageId));
   });
 
-  it('settles what was sent before it stops, and sends nothing after', async () => {
+  it('waits for confirms of sent messages before it stops, and sends none afterwards', async () => {
     const rabbit = await bench.rabbit();
     const publisher = rabbit.publisher();
     await publisher.publish(aMessage());

@@ -10,7 +10,7 @@ type Line = Record<string, unknown> & { level: string; message: string };
 const queue = eventQueue('tasks');
 const patience = { timeoutMs: 15_000 };
 
-describe('A consumer whose topology is changed under it', function () {
+describe('a consumer whose topology is changed while it runs', function () {
   this.timeout(40_000);
   let bench: Bench;
   let telemetry: Telemetry;
@@ -74,7 +74,7 @@ describe('A consumer whose topology is changed under it', function () {
     }, patience);
   }
 
-  it('hears again after its binding was deleted, and names and counts what was missing', async () => {
+  it('receives events again after its binding was deleted, and logs and counts the missing binding', async () => {
     await consuming();
     await hears();
     // the first look has found everything in place
@@ -91,7 +91,7 @@ describe('A consumer whose topology is changed under it', function () {
     expect(await metric('rabbit_topology_lost_total', { kind: 'binding', queue })).to.equal(errors().length);
   });
 
-  it('hears again after its binding was deleted where there is no management API to ask', async () => {
+  it('receives events again after its binding was deleted, without a management API', async () => {
     const rabbit = await consuming({ managed: false });
     await hears();
     await removeBinding();
@@ -100,7 +100,7 @@ describe('A consumer whose topology is changed under it', function () {
     expect(lines.filter(({ message }) => message.includes('RABBITMQ_MANAGEMENT_URL is not set'))).to.have.length(1);
   });
 
-  it('declares a queue again that was deleted, and counts it, since what it held is lost', async () => {
+  it('declares a deleted queue again, and counts it because its messages are lost', async () => {
     await consuming();
     await hears();
     // a queue that is deleted between the look and the declaration of one check is restored unseen
@@ -112,7 +112,7 @@ describe('A consumer whose topology is changed under it', function () {
     expect(await metric('rabbit_topology_lost_total', { kind: 'queue', queue })).to.equal(errors().length);
   });
 
-  it('has its dead queue bound again, so that what is given up there is not dropped', async () => {
+  it('has its dead-letter queue bound again, so that dead-lettered messages are not dropped', async () => {
     await consuming();
     await remove('bindings', `e/${deadExchange}/q/${deadQueue('tasks')}/${queue}`);
     const bindings = async () =>
@@ -120,7 +120,7 @@ describe('A consumer whose topology is changed under it', function () {
     await waitFor(async () => (await bindings()).length === 2, patience);
   });
 
-  it('is not ready while the exchange is missing, says whose work it is, and hears again when it is back', async () => {
+  it('is not ready while the exchange is missing, names who must create it, and receives events once it exists', async () => {
     const rabbit = await consuming();
     await hears();
     await remove('exchanges', 'taskwire.events');
@@ -132,7 +132,7 @@ describe('A consumer whose topology is changed under it', function () {
     await hears();
   });
 
-  it('hears again after its vhost was deleted and made again', async () => {
+  it('receives events again after its vhost was deleted and created again', async () => {
     await consuming();
     await hears();
     await bench.broker.management.call('DELETE', `/vhosts/${bench.broker.vhost}`);
@@ -140,7 +140,7 @@ describe('A consumer whose topology is changed under it', function () {
     await hears();
   });
 
-  it('names in the log, a gauge and a warning what the policies lack, until they are complete again', async () => {
+  it('reports missing policy keys in the log, a gauge and a warning until the policies are complete', async () => {
     const rabbit = await consuming();
     await waitFor(async () => (await metric('rabbit_missing_policy_keys', { queue })) === 0, patience);
     expect(await rabbit.ping()).to.equal(undefined);
@@ -156,7 +156,7 @@ describe('A consumer whose topology is changed under it', function () {
     expect(await metric('rabbit_missing_policy_keys', { queue })).to.equal(0);
   });
 
-  it('names the policy of a dead queue that would drop what comes back too often', async () => {
+  it('reports a dead-letter queue whose policy would drop messages that are redelivered too often', async () => {
     const rabbit = await consuming();
     await bench.broker.management.call('PUT', path('policies', deadQueue('tasks')), {
       pattern: '^tasks\\.events\\.dead$',
@@ -168,7 +168,7 @@ describe('A consumer whose topology is changed under it', function () {
     expect(warning).to.equal(`the policy of ${deadQueue('tasks')} lacks delivery-limit (needs 1000000, has 20)`);
   });
 
-  it('consumes although the management API refuses it, and says once that nothing can be seen', async () => {
+  it('consumes although the management API rejects its login, and logs that once', async () => {
     const { management, vhost } = bench.broker;
     const strange = management.url.replace('://', '://nobody:wrong@');
     const rabbit = await bench.rabbit({ login: 'tasks', telemetry, verifyEveryMs: 50, managementUrl: strange });

@@ -9,7 +9,7 @@ import { aMessage, collector, createBench, type Bench } from './bench.ts';
 
 const queue = eventQueue('tasks');
 
-describe('A message whose headers cannot be read', () => {
+describe('a message with unreadable headers', () => {
   let bench: Bench;
   beforeEach(async () => (bench = await createBench()));
   afterEach(async () => await bench.drop());
@@ -30,7 +30,7 @@ describe('A message whose headers cannot be read', () => {
 
   // amqplib decodes 1,000 levels, and overflows the stack over 18,000
   for (const levels of [1_000, 18_000]) {
-    it(`is delivered once, without them and named, and costs no other message a delivery: ${levels} levels`, async function () {
+    it(`is delivered once without its headers, costs no other message a delivery, and is logged: ${levels} levels`, async function () {
       this.timeout(30_000);
       const lines: Record<string, unknown>[] = [];
       const telemetry = createTelemetry({
@@ -78,7 +78,7 @@ describe('A message whose headers cannot be read', () => {
     });
   }
 
-  it('can come in many pieces, and among others', async function () {
+  it('may arrive in many pieces and among other messages', async function () {
     this.timeout(60_000);
     const rabbit = await bench.rabbit();
     const seen = collector();

@@ -24,8 +24,8 @@ async function lines(
     .map((line) => JSON.parse(line));
 }
 
-describe('A log line', () => {
-  it('carries the service, the context of its work and the trace', async () => {
+describe('a log line', () => {
+  it('contains the service, the context of the current work and the trace id', async () => {
     const [line] = await lines(async ({ logger }) => {
       await withExtractedTrace({ traceparent: parent }, 'test', async () => {
         await withLogContext({ request_id: 'r-1', user_id: 'u-1' }, async () => {
@@ -45,7 +45,7 @@ describe('A log line', () => {
     expect(line?.['trace_id']).to.equal('0af7651916cd43dd8448eb211c80319c');
   });
 
-  it('never holds a secret, neither by the name of a field nor inside of text', async () => {
+  it('contains no secret, neither under a field name nor inside text', async () => {
     const [line] = await lines(async ({ logger }) => {
       const error = new Error('cannot reach amqp://tasks:hunter2@host/');
       logger.warn('login with Bearer abcdefghijkl', {
@@ -58,7 +58,7 @@ describe('A log line', () => {
     expect(JSON.stringify(line)).to.contain('cannot reach amqp://tasks:[redacted]@host/');
   });
 
-  it('stays bounded whatever is logged', () => {
+  it('has a bounded size, whatever is logged', () => {
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
     expect(JSON.stringify(redact(circular))).to.contain('[too deep]');
@@ -66,14 +66,14 @@ describe('A log line', () => {
   });
 });
 
-describe('Trace context', () => {
-  it('goes on in what is sent, as a child of what was received', async () => {
+describe('trace context', () => {
+  it('continues in sent headers, as a child of the received trace', async () => {
     const sent = await withExtractedTrace({ traceparent: parent }, 'test', async () => injectTrace());
     expect(sent.traceparent).to.match(/^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/);
     expect(sent.traceparent).not.to.equal(parent);
   });
 
-  it('starts anew when what was received is nonsense', async () => {
+  it('starts a new trace when the received header is invalid', async () => {
     const id = await withExtractedTrace({ traceparent: 'nonsense' }, 'test', async () => traceId());
     expect(id).to.match(/^[0-9a-f]{32}$/);
   });

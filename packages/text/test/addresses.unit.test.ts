@@ -115,7 +115,8 @@ const addresses = [
   ],
 ];
 
-describe('An address in a name', () => {
-  for (const name of names) it(`is not seen in ${name}`, () => expect(hasAddress(name)).to.equal(false));
-  for (const text of addresses) it(`is seen in ${JSON.stringify(text)}`, () => expect(hasAddress(text)).to.equal(true));
+describe('an address in a name', () => {
+  for (const name of names) it(`is not detected in ${name}`, () => expect(hasAddress(name)).to.equal(false));
+  for (const text of addresses)
+    it(`is detected in ${JSON.stringify(text)}`, () => expect(hasAddress(text)).to.equal(true));
 });

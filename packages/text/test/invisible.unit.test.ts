@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { hasHiddenCharacter, hasVisibleCharacter, readingKey, withoutInvisible } from '../src/index.ts';
 
-describe('Characters that show nothing', () => {
+describe('invisible characters', () => {
   const hidden = [
     ...[
       '\u202eevil',
@@ -33,7 +33,7 @@ describe('Characters that show nothing', () => {
     ...['\ufe0fa', 'a \ufe0f', 'a\ufe0f\ufe0f'],
   ];
   for (const text of hidden) {
-    it(`are found in ${escape(text)}`, () => expect(hasHiddenCharacter(text)).to.equal(true));
+    it(`are detected in ${escape(text)}`, () => expect(hasHiddenCharacter(text)).to.equal(true));
   }
 
   const written = [
@@ -47,17 +47,17 @@ describe('Characters that show nothing', () => {
     'Nguyễn',
   ];
   for (const text of written) {
-    it(`are none where they are part of how it is written: ${escape(text)}`, () => {
+    it(`are accepted where a script requires them: ${escape(text)}`, () => {
       expect(hasHiddenCharacter(text)).to.equal(false);
       expect(withoutInvisible(text)).to.equal(text);
     });
   }
 
-  it('go, and the rest stays', () => {
+  it('are removed, and the other characters are kept', () => {
     expect(withoutInvisible('\u202ee\u200bv\u00adil\u2069 علی\u200cرضا')).to.equal('evil علی\u200cرضا');
   });
 
-  it('alone are not a name', () => {
+  it('alone do not form a name', () => {
     for (const text of [
       '\u200b',
       '\u3164\u3164',
@@ -77,7 +77,7 @@ describe('Characters that show nothing', () => {
   });
 });
 
-describe('Texts that read the same', () => {
+describe('texts that look the same', () => {
   const same: [string, string][] = [
     ['caf\u00e9', 'cafe\u0301'],
     ['\u1112\u1161\u11ab', '\ud55c'],
@@ -86,12 +86,12 @@ describe('Texts that read the same', () => {
     ['home', 'home\u{e0041}'],
   ];
   for (const [one, other] of same) {
-    it(`have one key: ${escape(one)} and ${escape(other)}`, () => {
+    it(`have the same key: ${escape(one)} and ${escape(other)}`, () => {
       expect(readingKey(one)).to.equal(readingKey(other));
     });
   }
 
-  it('differ in case, and where a character is another that looks alike or is part of how a word is written', () => {
+  it('have different keys when they differ in case, in a look-alike letter, or in a character that a word requires', () => {
     for (const [one, other] of [
       ['home', 'Home'],
       ['fi', '\ufb01'],

@@ -43,11 +43,12 @@ const unchanged = [
   ...['and/or', 'Note: later', 'example[.]com', '做这个。公司', 'e.g. this', 'Is it in report.pdf?'],
 ];
 
-describe('Text without links', () => {
-  for (const [text, safe] of changed) it(`says ${text} as ${safe}`, () => expect(withoutLinks(text)).to.equal(safe));
-  for (const text of unchanged) it(`leaves ${text} as it is`, () => expect(withoutLinks(text)).to.equal(text));
+describe('text without links', () => {
+  for (const [text, safe] of changed)
+    it(`replaces ${text} with ${safe}`, () => expect(withoutLinks(text)).to.equal(safe));
+  for (const text of unchanged) it(`leaves ${text} unchanged`, () => expect(withoutLinks(text)).to.equal(text));
 
-  it('has nothing that a mail client links, whatever it is put together from', () => {
+  it('contains nothing that a mail client links, whatever its parts', () => {
     const piece = fc.constantFrom(
       ...['http', 'https', 'mailto', 'www', 'evil', 'пример', 'com', 'de', 'рф', 'example', 'md', 'a', '1'],
       ...[

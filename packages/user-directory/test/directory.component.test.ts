@@ -211,14 +211,14 @@ describe('a user directory', () => {
     await world.deliver({ type: 'auth.user.created', event: { user_id: id, timestamp: new Date().toISOString() } });
     await directory.refresher.tick();
     const row = await world.row(id);
-    expect(row).to.include({ attempts: 1, last_error: 'Auth does not know this user' });
+    expect(row).to.include({ attempts: 1, last_error: 'unknown to Auth' });
     expect(row?.next_fetch_at?.getTime()).to.be.greaterThan(Date.now() - 1_000);
     for (let round = 0; round < 20; round++) {
       await world.skipBackOff();
       await directory.refresher.tick();
     }
     expect(auth.asked).to.have.length(15);
-    expect(await world.row(id)).to.include({ stale_since: null, last_error: 'Auth does not know this user' });
+    expect(await world.row(id)).to.include({ stale_since: null, last_error: 'unknown to Auth' });
     expect(await directory.get(id)).to.equal(undefined);
     expect(await world.metric('user_directory_users', { state: 'unknown' })).to.equal(1);
   });

@@ -71,7 +71,7 @@ describe('the rebuild of a user directory', () => {
     expect(await directory.get(id)).to.include({ name: 'Ann', version: 1 });
     await directory.refresher.tick();
     expect(auth.asked, 'who was not listed is asked for').to.deep.equal([never]);
-    expect((await world.row(never))?.last_error).to.equal('Auth does not know this user');
+    expect((await world.row(never))?.last_error).to.equal('unknown to Auth');
   });
 
   it('follows an Auth that was restored from a backup from before a deletion', async () => {

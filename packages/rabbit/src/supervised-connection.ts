@@ -5,15 +5,15 @@ import { rabbitMetrics } from './metrics.ts';
 import { supervise } from './supervise.ts';
 
 /** A connection that is re-established whenever it is lost. */
-export type Link = {
+export type SupervisedConnection = {
   start(): void;
   /** Resolves to the connection once it is established. @throws the signal's reason. */
-  connection(signal: AbortSignal): Promise<Connection>;
+  get(signal: AbortSignal): Promise<Connection>;
   up(): boolean;
   stop(): Promise<void>;
 };
 
-export type LinkOptions = {
+export type SupervisedConnectionOptions = {
   url: string;
   /** The name of the process, shown in the broker's list of connections. */
   name: string;
@@ -21,7 +21,12 @@ export type LinkOptions = {
   telemetry: Telemetry;
 };
 
-export function createLink({ url, name, purpose, telemetry }: LinkOptions): Link {
+export function createSupervisedConnection({
+  url,
+  name,
+  purpose,
+  telemetry,
+}: SupervisedConnectionOptions): SupervisedConnection {
   const metrics = rabbitMetrics(telemetry.metrics);
   const label = { connection: purpose };
   let next = Promise.withResolvers<Connection>();
@@ -37,7 +42,7 @@ export function createLink({ url, name, purpose, telemetry }: LinkOptions): Link
       metrics.connectionBlocked.set(label, blocked ? 1 : 0);
       telemetry.logger.warn(`RabbitMQ ${blocked ? 'has blocked' : 'has unblocked'} the ${purpose} connection`);
     });
-    telemetry.logger.info(`RabbitMQ: ${purpose} connection stands`);
+    telemetry.logger.info(`RabbitMQ: ${purpose} connection established`);
     next.resolve(connection);
     try {
       await untilAborted(connection.ended, signal);
@@ -60,7 +65,7 @@ export function createLink({ url, name, purpose, telemetry }: LinkOptions): Link
         onLost: () => metrics.connectionsLost.inc(label),
       });
     },
-    connection: async (signal) => await raceAbort(next.promise, signal),
+    get: async (signal) => await raceAbort(next.promise, signal),
     up: () => current !== undefined,
     async stop() {
       await supervisor?.stop();
