@@ -10,10 +10,10 @@ import { createList } from './list.ts';
 import { isSharedBetweenTransactions } from './pooler.ts';
 import { observeErrors, query } from './query.ts';
 import { pinSession } from './session.ts';
-import { watchSilence } from './silence.ts';
 import { sqlStateOf } from './sql.ts';
 import { runHint, runTransaction } from './transaction.ts';
 import { asProblem } from './unavailable.ts';
+import { closeUnresponsiveConnections } from './unresponsive-connections.ts';
 import { createWritability } from './writable.ts';
 
 export type DatabaseOptions = {
@@ -36,7 +36,7 @@ const timeLimits = {
   idle_in_transaction_session_timeout: '10s',
 };
 /** A server that has not responded by then, not even with a statement timeout, is considered unreachable. */
-const silenceTimeoutMs = 6_000;
+const responseTimeoutMs = 6_000;
 
 /**
  * Opens the pool. Resolves when the first connection is open. Rejects if the database cannot be reached, or if the settings of a session cannot be
@@ -45,7 +45,7 @@ const silenceTimeoutMs = 6_000;
  */
 export async function createDatabase(options: DatabaseOptions): Promise<Database> {
   const { url, telemetry } = options;
-  const silence = watchSilence(silenceTimeoutMs, telemetry.logger);
+  const unresponsive = closeUnresponsiveConnections(responseTimeoutMs, telemetry.logger);
   let proxied = false;
   const orm = new DataSource({
     type: 'postgres',
@@ -60,7 +60,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       keepAlive: true,
       async onConnect(client: ClientBase) {
         outliveErrors(client);
-        silence.watch(client);
+        unresponsive.watch(client);
         const session = await pinSession(client, timeLimits);
         if (session.isProxied) proxied = true;
       },
@@ -74,7 +74,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
   const isShared =
     proxied &&
     (await isSharedBetweenTransactions(url).catch(async (error: unknown) => {
-      silence.stop();
+      unresponsive.stop();
       await orm.destroy();
       throw error;
     }));
@@ -113,7 +113,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
       return await checkClock();
     },
     close: async () => {
-      silence.stop();
+      unresponsive.stop();
       if (orm.isInitialized) await orm.destroy();
     },
   };

@@ -14,5 +14,5 @@ export {
 } from './migrate.ts';
 export { query } from './query.ts';
 export { pinSession } from './session.ts';
-export { isoMicros, isSqlState, sqlState } from './sql.ts';
+export { isoMicros, isSqlState, nextTimestamp, sqlState } from './sql.ts';
 export { outageOf, outageText, type Outage } from './unavailable.ts';

@@ -5,6 +5,14 @@ export function isoMicros(column: string): string {
   return `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 }
 
+/**
+ * Returns SQL for the timestamp of the next change of a row: the current time, but at least `span` after the previous one. The timestamps of one row
+ * therefore strictly increase, even if the server's clock is set back or two changes fall into one microsecond.
+ */
+export function nextTimestamp(previous: string, span = "interval '1 microsecond'"): string {
+  return `greatest(clock_timestamp(), ${previous} + ${span})`;
+}
+
 /** The SQLSTATEs that the code distinguishes: https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export const sqlState = {
   uniqueViolation: '23505',

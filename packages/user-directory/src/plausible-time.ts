@@ -1,4 +1,4 @@
-import { isoMicros, query, type Tx } from '@taskwire/postgres';
+import { isoMicros, nextTimestamp, query, type Tx } from '@taskwire/postgres';
 import type { UserEvent } from './events.ts';
 
 /** More than the clocks of cooperating databases ever differ, in milliseconds. */
@@ -6,7 +6,7 @@ const aheadMs = 300_000;
 
 /** Newer than the stored state; otherwise the event would be considered old, and Auth would not be queried. */
 const now = `
-  SELECT ${isoMicros("greatest(clock_timestamp(), max(updated_at) + interval '1 microsecond')")} AS at
+  SELECT ${isoMicros(nextTimestamp('max(updated_at)'))} AS at
   FROM directory_users WHERE id = $1`;
 
 /**

@@ -1,4 +1,4 @@
-import { query, type Database, type Queryable } from '@taskwire/postgres';
+import { nextTimestamp, query, type Database, type Queryable } from '@taskwire/postgres';
 import { systemContext } from '../domain/audit-context.ts';
 import { appendAudit } from './audit-rows.ts';
 
@@ -58,7 +58,7 @@ const forgetOrigins = `
 const eraseUsers = `
   UPDATE users SET
     email = '', pending_email = NULL, name = 'Deleted user', erased_at = clock_timestamp(),
-    version = version + 1, updated_at = greatest(clock_timestamp(), updated_at + interval '1 microsecond')
+    version = version + 1, updated_at = ${nextTimestamp('updated_at')}
   WHERE id = ANY (ARRAY(
     SELECT id FROM users
     WHERE erased_at IS NULL AND deleted_at < clock_timestamp() - make_interval(days => $1)

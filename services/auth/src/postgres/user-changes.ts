@@ -1,6 +1,6 @@
 import { appendEvents } from '@taskwire/outbox';
 import type { EventType } from '@taskwire/contracts';
-import { isoMicros, query, type Tx } from '@taskwire/postgres';
+import { isoMicros, nextTimestamp, query, type Tx } from '@taskwire/postgres';
 import { auditEntriesOf } from '../domain/audit-entries.ts';
 import type { AuditContext } from '../domain/audit-context.ts';
 import type { DecideChange, StoredUser, User } from '../app/ports/users.ts';
@@ -62,7 +62,7 @@ const updateUser = `
     version = version + 1,
     updated_at = stamp.at
   FROM (
-    SELECT greatest(clock_timestamp(), updated_at + interval '1 microsecond') AS at FROM users WHERE id = $1
+    SELECT ${nextTimestamp('updated_at')} AS at FROM users WHERE id = $1
   ) stamp
   WHERE users.id = $1
   RETURNING ${storedUserColumns}`;

@@ -1,5 +1,5 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
-import type { Tx } from '@taskwire/postgres';
+import { nextTimestamp, type Tx } from '@taskwire/postgres';
 import type { Document } from '../app/ports.ts';
 import type { Change } from '../domain/change.ts';
 import { changeSpan, recordChangeSql } from './record-change.ts';
@@ -16,7 +16,7 @@ const changedPart = (limit: string) => `
     UPDATE tasks task SET
       (${fields}) = (SELECT ${fields} FROM jsonb_populate_record(task, change.set)),
       version = task.version + 1,
-      updated_at = greatest(clock_timestamp(), task.updated_at + ${changeSpan}),
+      updated_at = ${nextTimestamp('task.updated_at', changeSpan)},
       deleted_at = CASE WHEN change.set ? 'is_deleted' THEN clock_timestamp() END
     FROM change WHERE task.id = change.id
     RETURNING task.*, change.events, change.log

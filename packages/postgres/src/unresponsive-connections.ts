@@ -3,9 +3,9 @@ import type { ClientBase } from 'pg';
 import type { Logger } from '@taskwire/telemetry';
 
 /** How often sockets are checked, in milliseconds. */
-const lookEveryMs = 500;
+const checkEveryMs = 500;
 
-type Watched = { socket: Socket; wroteAt: number; readAtWrite: number; heardAt: number; readAtLook: number };
+type Watched = { socket: Socket; wroteAt: number; readAtWrite: number; receivedAt: number; readAtCheck: number };
 
 /**
  * Closes watched connections whose server has sent nothing for `limitMs` after a request. Packets dropped on the way (a failed switch, a frozen
@@ -13,12 +13,12 @@ type Watched = { socket: Socket; wroteAt: number; readAtWrite: number; heardAt: 
  * before which a healthy server always responds. All other connections that received nothing since that request are closed with it, so that the next
  * requests do not each have to detect the failure. Never throws: queries on a closed connection reject, and the pool replaces it.
  */
-export function watchSilence(
+export function closeUnresponsiveConnections(
   limitMs: number,
   logger: Logger,
 ): { /** For each new connection; pg-pool's `onConnect`. */ watch(client: ClientBase): void; stop(): void } {
   const watched = new Set<Watched>();
-  let lookedAt = performance.now();
+  let checkedAt = performance.now();
 
   function watch(client: ClientBase): void {
     const socket = socketOf(client);
@@ -26,8 +26,8 @@ export function watchSilence(
       socket,
       wroteAt: -Infinity,
       readAtWrite: -1,
-      heardAt: performance.now(),
-      readAtLook: socket.bytesRead,
+      receivedAt: performance.now(),
+      readAtCheck: socket.bytesRead,
     };
     const write = socket.write.bind(socket);
     socket.write = ((...args: Parameters<Socket['write']>) => {
@@ -42,42 +42,43 @@ export function watchSilence(
     socket.once('close', () => watched.delete(entry));
   }
 
-  function look(): void {
+  function check(): void {
     const now = performance.now();
     for (const entry of watched) {
-      if (entry.socket.bytesRead === entry.readAtLook) continue;
-      entry.readAtLook = entry.socket.bytesRead;
+      if (entry.socket.bytesRead === entry.readAtCheck) continue;
+      entry.readAtCheck = entry.socket.bytesRead;
       // the bytes may have arrived any time since the previous check; closing a sound connection too many costs less than keeping a dead one
-      entry.heardAt = lookedAt;
+      entry.receivedAt = checkedAt;
     }
-    lookedAt = now;
-    const silent = [...watched].filter((entry) => isSilent(entry) && now - entry.wroteAt > limitMs);
-    if (silent.length === 0) return;
-    const since = Math.min(...silent.map(({ wroteAt }) => wroteAt));
-    const doubtful = [...watched].filter((entry) => isSilent(entry) || entry.heardAt < since);
-    logger.warn('PostgreSQL does not answer; its connections are closed', {
-      connections: doubtful.length,
-      silent_ms: limitMs,
+    checkedAt = now;
+    const unresponsive = [...watched].filter((entry) => isAwaitingResponse(entry) && now - entry.wroteAt > limitMs);
+    if (unresponsive.length === 0) return;
+    const since = Math.min(...unresponsive.map(({ wroteAt }) => wroteAt));
+    const suspect = [...watched].filter((entry) => isAwaitingResponse(entry) || entry.receivedAt < since);
+    logger.warn('PostgreSQL is unresponsive; closing its connections', {
+      connections: suspect.length,
+      timeout_ms: limitMs,
     });
-    for (const { socket } of doubtful) socket.destroy(new Error(`PostgreSQL said nothing for ${limitMs} ms`));
+    for (const { socket } of suspect) socket.destroy(new Error(`PostgreSQL sent nothing for ${limitMs} ms`));
   }
 
-  const timer = setInterval(look, lookEveryMs);
+  const timer = setInterval(check, checkEveryMs);
   timer.unref();
   return { watch, stop: () => clearInterval(timer) };
 }
 
-function isSilent({ socket, readAtWrite }: Watched): boolean {
+function isAwaitingResponse({ socket, readAtWrite }: Watched): boolean {
   return socket.bytesRead === readAtWrite;
 }
 
 /**
  * Returns the socket (TLS or not) of a connected pg client. pg has no public name for it; failing to start is better than running without the watch.
+ * (pg's option `stream` accepts a socket of ours, but with TLS requests are written past that socket, and a request must be told apart from a response.)
  */
 function socketOf(client: object): Socket {
   const connection: unknown = Reflect.get(client, 'connection');
   const stream: unknown =
     typeof connection === 'object' && connection !== null ? Reflect.get(connection, 'stream') : undefined;
   if (stream instanceof Socket) return stream;
-  throw new Error('this version of pg keeps its socket elsewhere');
+  throw new Error('this version of pg does not keep its socket in connection.stream');
 }
