@@ -32,8 +32,8 @@ export type Breaker = {
 const trialMs = 1_000;
 
 /**
- * Uses opossum only as a judge: calls run outside, and their results are reported to it. Running calls inside would bring in opossum 10's own
- * behaviour (each point was reproduced in the tests):
+ * opossum only holds the window of results and decides when to open; do not grow its part. Calls run outside, and their results are reported to it.
+ * Running calls inside would bring in opossum 10's own behaviour (each point was reproduced in the tests):
  * - without `volumeThreshold` the first failure opens it
  * - one abortController for all calls stays aborted for later calls
  * - calls over `capacity` count as failures: see concurrency-limit.ts
