@@ -37,7 +37,7 @@ export type WorkerPool<J> = Loop & {
  * `tick` claims once and waits for the jobs that are running then; its result is `more` if there were any, so that tests and commands can repeat it
  * until nothing is due. It rejects if one of these jobs did. `stop` claims nothing more, and waits for all running jobs. A job whose process ends is left to the expiry of its lease.
  *
- * The retries of an inbox and the deliveries of notifications use it. It also suits the refresher of a user directory.
+ * The retries of an inbox, the deliveries of notifications and the refresher of a user directory use it.
  */
 export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J> {
   const { name, concurrency, logger } = options;

@@ -1,4 +1,4 @@
-import { createLoop, type Loop } from '@taskwire/lifecycle';
+import { createWorkerPool, type Loop, type WorkerPool } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import { errorText } from '@taskwire/errors';
 import type { Telemetry } from '@taskwire/telemetry';
@@ -30,37 +30,30 @@ export type RefresherParts = {
 };
 
 /**
- * Fetches stale rows. A round claims as many rows as concurrency and pace allow, and starts the fetches; a hanging fetch occupies only one slot.
- * `tick` and `stop` wait for running fetches. While the breaker to Auth is open, nothing is claimed; after a failed fetch, rows are claimed one by
+ * Fetches stale rows, as many at a time as concurrency and pace allow; a hanging fetch occupies only one place. While the breaker to Auth is open, nothing is claimed; after a failed fetch, rows are claimed one by
  * one until one succeeds.
  */
 export function createRefresher(parts: RefresherParts): Loop {
   const { db, users, telemetry, metrics, cache, onApplied, tuning } = parts;
   const { logger } = telemetry;
   const pace = createPace(tuning.perSecond, Math.max(tuning.concurrency, tuning.perSecond * (tuning.pollMs / 1000)));
-  const running = new Set<Promise<void>>();
   let probing = false;
 
-  const loop = createLoop({
+  const pool: WorkerPool<Claim> = createWorkerPool({
     name: 'user directory refresher',
     logger,
     intervalMs: tuning.pollMs,
-    async tick(signal) {
-      const capacity = (probing ? 1 : tuning.concurrency) - running.size;
-      const limit = Math.min(capacity, pace.available());
-      if (limit < 1 || users.open) return 'idle';
+    concurrency: tuning.concurrency,
+    async claim(places) {
+      // each row has its own back-off, so the pool itself need not pause after a failure
+      const allowed = probing ? 1 - pool.running().length : places;
+      const limit = Math.min(allowed, pace.available());
+      if (limit < 1 || users.open) return [];
       const claims = await claimStale(db.pool, limit, tuning.leaseMs);
       pace.spend(claims.length);
-      for (const claimed of claims) {
-        const fetching = fetchClaimed(claimed, signal).finally(() => {
-          running.delete(fetching);
-          loop.wake();
-        });
-        running.add(fetching);
-      }
-      // more rows may be due than were claimed; the end of each fetch wakes the loop for them
-      return 'idle';
+      return claims;
     },
+    run: fetchClaimed,
   });
 
   /** Never rejects: a row whose result could not be written becomes due when its lease ends. */
@@ -85,25 +78,7 @@ export function createRefresher(parts: RefresherParts): Loop {
     }
   }
 
-  async function drained(): Promise<void> {
-    while (running.size > 0) await Promise.all(running);
-  }
-
-  return {
-    name: loop.name,
-    start: loop.start,
-    wake: loop.wake,
-    async tick() {
-      await loop.tick();
-      const found = running.size > 0;
-      await drained();
-      return found ? 'more' : 'idle';
-    },
-    async stop() {
-      await loop.stop();
-      await drained();
-    },
-  };
+  return pool;
 }
 
 /** A token bucket that fills with `perSecond` and holds `burst`. */
