@@ -2,7 +2,7 @@ import CircuitBreaker from 'opossum';
 
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
-/** What the result of a call says about the health of the service; `neutral` says nothing, for example because the caller cancelled immediately. */
+/** The meaning of a call's result for the health of the service. `neutral` is neither, for example because the caller cancelled immediately. */
 export type Verdict = 'success' | 'failure' | 'neutral';
 
 /** Permission to make one call; its verdict must be reported once. */

@@ -35,7 +35,7 @@ const clientMetrics = metricsOnce((registry) => {
     }),
     retries: new Counter({
       name: 'http_client_retries_total',
-      help: 'Requests that repeated one that failed.',
+      help: 'Retries of failed requests.',
       labelNames: ['client'],
       registers,
     }),

@@ -5,7 +5,7 @@ import { unavailable, type Answer, type Unavailable } from './answer.ts';
 import type { Verdict } from './breaker.ts';
 import { retryAfterMs } from './retry.ts';
 
-/** The response or failure of one request, and what it says about the service's health. */
+/** The response or failure of one request, and its meaning for the service's health. */
 export type Reading =
   | {
       kind: 'answered';
@@ -94,7 +94,7 @@ function parse<S extends z.ZodType>(name: string, text: string, schema: S): Mean
   const parsed = schema.safeParse(json);
   if (parsed.success) return { kind: 'answer', answer: { kind: 'ok', value: parsed.data } };
   const faults = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  return bad(`${name} answered what its contract does not say: ${faults.join('; ')}`);
+  return bad(`a response of ${name} breaks its contract: ${faults.join('; ')}`);
 }
 
 const problemDocument = z.object({ code: z.string(), detail: z.string().transform((text) => text.slice(0, 500)) });

@@ -5,7 +5,7 @@ export type Handle = (request: IncomingMessage, response: ServerResponse) => voi
 
 export type AnsweringServer = {
   url: string;
-  /** What was asked, oldest first. */
+  /** The requests received, oldest first. */
   requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
   /** Decides about every request from now on. */
   answer(handle: Handle): void;
@@ -13,7 +13,7 @@ export type AnsweringServer = {
   stop(): Promise<void>;
 };
 
-/** An HTTP server on a free port that remembers what it is asked. */
+/** An HTTP server on a free port that records its requests. */
 export async function answeringServer(handle: Handle): Promise<AnsweringServer> {
   let current = handle;
   const requests: AnsweringServer['requests'] = [];

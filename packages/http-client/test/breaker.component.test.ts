@@ -94,7 +94,7 @@ describe('the breaker of a client', () => {
     expect(auth.open).to.equal(false);
   });
 
-  it('opens when a service hangs, although every caller gives up before its own timeouts', async () => {
+  it('opens when a service hangs, even when every caller cancels before its timeouts', async () => {
     server.answer(hang);
     await Promise.all(Array.from({ length: 6 }, async () => await call(600)));
     expect(auth.open).to.equal(true);

@@ -264,7 +264,7 @@ describe('a client of another service', () => {
     const tokens = {
       ...countingTokens(),
       get: async (): Promise<string> => {
-        throw new TokenUnavailable('Auth is away', 250);
+        throw new TokenUnavailable('Auth is unavailable', 250);
       },
     };
     const auth = client({ volumeThreshold: 1 }, tokens);

@@ -86,7 +86,7 @@ describe('tokens for calls between services', () => {
     const other = { audience: 'urn:taskwire:tasks', scope: 'tasks:read' };
     await tokens.get(wanted);
     await waitFor(() => auth.requests.length === 2, { what: 'the renewal of the token that was used once' });
-    // a token that is in use outlives two more renewals of its own; the unused one must have asked for none meanwhile
+    // while the used token is renewed twice more, the unused one must not be renewed
     await waitFor(async () => (await tokens.get(other)) === 'token 5', { timeoutMs: 10_000 });
     const asked = auth.requests.filter(({ body }) => body.includes('taskwire%3Aauth'));
     expect(asked).to.have.length(2);

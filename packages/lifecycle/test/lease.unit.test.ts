@@ -30,7 +30,7 @@ describe('a heartbeat', () => {
     let beats = 0;
     const renew = async () => {
       beats += 1;
-      throw new Error('the database is away');
+      throw new Error('the database is unavailable');
     };
     const heartbeat = startHeartbeat({ name: 'test', everyMs: 2, renew, logger });
     await waitFor(() => beats >= 3);

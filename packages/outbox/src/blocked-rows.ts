@@ -29,7 +29,7 @@ const sql = {
       FROM unnest($1::bigint[], $2::text[], $3::float8[]) AS failed (id, error, wait_ms)
       WHERE o.id = failed.id`,
   },
-  // a blocked row has no due time of its own: it is released when the rows before it are published
+  // a blocked row has no due time: it is released when the rows before it are published
   recordBlocked: {
     name: 'outbox.record_blocked',
     text: `UPDATE outbox SET next_attempt_at = 'infinity' WHERE id = ANY ($1::bigint[]) AND next_attempt_at IS NULL`,

@@ -18,7 +18,7 @@ export const outboxMetrics = metricsOnce((registry) => {
     }),
     blocked: new Gauge({
       name: 'outbox_blocked_rows',
-      help: 'Rows that could not be published, or wait behind one that could not; counted up to 10,000. Alert when not 0.',
+      help: 'Rows that could not be published and rows blocked by them, counted up to 10,000. Alert when not 0.',
       registers,
     }),
     oldestAge: new Gauge({

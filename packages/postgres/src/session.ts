@@ -46,7 +46,7 @@ export async function pinSession(client: ClientBase, more: Settings = {}): Promi
   await client.query(pin(settings));
   const { rows } = await client.query<Record<string, string> & { pid: number }>(readBack(settings));
   const [row] = rows;
-  if (row === undefined) throw new Error('PostgreSQL did not say what its settings are');
+  if (row === undefined) throw new Error('PostgreSQL returned no settings');
   const wrong = Object.entries(settings).filter(([name, value]) => row[name] !== value);
   if (row['synchronous_commit'] === 'off') wrong.push(['synchronous_commit', 'on']);
   if (wrong.length > 0) {

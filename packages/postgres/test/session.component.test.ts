@@ -3,7 +3,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createDatabase, migrate, query, type Database } from '../src/index.ts';
 
-/** What an operator, a template or a hosting company may have set, and what the code would misread. */
+/** Settings that an operator, a template or a hosting company may have made, under which the code would misread values. */
 const foreign: Record<string, string> = {
   DateStyle: "'SQL, DMY'",
   IntervalStyle: "'iso_8601'",

@@ -46,7 +46,7 @@ describe('a database that responds but accepts no writes', () => {
 
   it('is not writable while transactions are read-only, and causes 503', async () => {
     await query(test.db.pool, `ALTER DATABASE ${name()} SET default_transaction_read_only = on`);
-    // sessions that are there keep what they began with
+    // existing sessions keep their settings
     await db.close();
     db = await open();
     await expectUnwritable('read-only');

@@ -49,7 +49,7 @@ describe("the broker's permissions of a service", function () {
     });
   }
 
-  /** What the broker says to it: `allowed`, or the code with which it closes the channel. */
+  /** The broker's reaction: `allowed`, or the code with which it closes the channel. */
   async function tryAs(service: TestService, work: Work): Promise<unknown> {
     const connection: ChannelModel = await amqp.connect(broker.url(service));
     connection.on('error', () => undefined);
@@ -58,7 +58,7 @@ describe("the broker's permissions of a service", function () {
       const closed = new Promise<unknown>((resolve) =>
         channel.on('error', (error: Error & { code?: number }) => resolve(error.code)),
       );
-      // a publish is refused without an answer of its own
+      // the broker sends no response to a rejected publish
       const done = work(channel)
         .then(async () => await channel.waitForConfirms())
         .then(() => 'allowed')
@@ -84,7 +84,7 @@ describe("the broker's permissions of a service", function () {
         rabbit.consume({ queue: own, prefetch: 10, onMessage: heard.onMessage });
         rabbit.consume({ queue: deadQueue(service), prefetch: 10, onMessage: heard.onMessage });
         await rabbit.start();
-        // its own events are bound to nobody here but are taken
+        // no queue is bound to these events here, but they are accepted
         expect(await tryAs(service, publish(exchange, `${service}.thing.happened`))).to.equal('allowed');
         await waitFor(() => rabbit.ping().then(() => true));
         for (const key of subscriptions[service])
@@ -213,7 +213,7 @@ describe("the broker's permissions of a service", function () {
     await rabbit.start();
     await waitFor(() => lines.some((line) => line.includes('has to be made by the operator')));
     await gone.management.call('PUT', `/exchanges/${gone.vhost}/taskwire.events`, { type: 'topic', durable: true });
-    // nobody is bound, but it arrived
+    // no queue is bound, but the message was accepted
     expect(await published).to.equal('returned');
     await rabbit.stop();
     await gone.drop();

@@ -17,14 +17,14 @@ describe('publisher', () => {
   it('resolves to confirmed when a queue stored the message, and to returned when none is bound', async () => {
     const publisher = (await bench.rabbit()).publisher();
     expect(await publisher.publish(aMessage())).to.equal('confirmed');
-    expect(await publisher.publish(aMessage({ routingKey: 'nobody.hears.this' }))).to.equal('returned');
+    expect(await publisher.publish(aMessage({ routingKey: 'no.queue.bound' }))).to.equal('returned');
   });
 
   it('distinguishes returned from confirmed messages among many in flight', async () => {
     const publisher = (await bench.rabbit()).publisher();
-    const keys = Array.from({ length: 2_000 }, (_, i) => (i % 3 === 0 ? 'nobody.hears.this' : 'auth.user.changed'));
+    const keys = Array.from({ length: 2_000 }, (_, i) => (i % 3 === 0 ? 'no.queue.bound' : 'auth.user.changed'));
     const outcomes = await Promise.all(keys.map((routingKey) => publisher.publish(aMessage({ routingKey }))));
-    expect(outcomes).to.deep.equal(keys.map((key) => (key === 'nobody.hears.this' ? 'returned' : 'confirmed')));
+    expect(outcomes).to.deep.equal(keys.map((key) => (key === 'no.queue.bound' ? 'returned' : 'confirmed')));
   });
 
   it('rejects when the broker nacks a message', async () => {
@@ -84,7 +84,7 @@ describe('publisher', () => {
     bench.network.set({ kind: 'cut' });
     bench.network.heal();
     const outcomes = await Promise.all(published.map(async (one) => await one.catch((e: PublishError) => e.code)));
-    // those that were written; there is nothing wrong with the others
+    // only written messages fail; waiting ones are kept
     expect(outcomes.slice(0, 200)).to.deep.equal(Array.from({ length: 200 }, () => 'unknown'));
     expect(new Set(outcomes.slice(200))).to.deep.equal(new Set(['confirmed']));
   });
@@ -210,6 +210,6 @@ describe('publisher', () => {
   });
 });
 
-/** What RabbitMQ sends when an alarm is raised: a method frame on channel 0, class 10, method 60, with the reason as a short string. */
+/** RabbitMQ's frame when an alarm is raised: a method frame on channel 0, class 10, method 60, with the reason as a short string. */
 const connectionBlocked = Buffer.from([1, 0, 0, 0, 0, 0, 8, 0, 10, 0, 60, 3, 0x6c, 0x6f, 0x77, 0xce]);
 const connectionUnblocked = Buffer.from([1, 0, 0, 0, 0, 0, 4, 0, 10, 0, 61, 0xce]);

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A way to the broker that can end in the middle of what it says, and say more than it said. */
+/** A proxy to the broker that can cut the broker's bytes at any place, and insert bytes. */
 export type Tap = {
   port: number;
   /** Ends each new connection after this many bytes of the broker; undefined: none. */

@@ -66,7 +66,7 @@ describe('a consumer whose topology is changed while it runs', function () {
   }
 
   /** Publishes until a message arrives. */
-  async function hears(): Promise<void> {
+  async function receives(): Promise<void> {
     const before = seen.received.length;
     await waitFor(async () => {
       await publishing.publisher().publish(aMessage());
@@ -76,7 +76,7 @@ describe('a consumer whose topology is changed while it runs', function () {
 
   it('receives events again after its binding was deleted, and logs and counts the missing binding', async () => {
     await consuming();
-    await hears();
+    await receives();
     // the first look has found everything in place
     await waitFor(async () => (await metric('rabbit_missing_policy_keys', { queue })) === 0, patience);
     // a binding that is deleted between the look and the declaration of one check is restored unseen
@@ -84,7 +84,7 @@ describe('a consumer whose topology is changed while it runs', function () {
       await removeBinding().catch(() => undefined);
       return errors().some((message) => message.includes(`bindings of the queue ${queue} were missing`));
     }, patience);
-    await hears();
+    await receives();
     expect(lines.find(({ bindings }) => bindings !== undefined)?.['bindings']).to.deep.equal([
       'taskwire.events auth.user.*',
     ]);
@@ -93,20 +93,20 @@ describe('a consumer whose topology is changed while it runs', function () {
 
   it('receives events again after its binding was deleted, without a management API', async () => {
     const rabbit = await consuming({ managed: false });
-    await hears();
+    await receives();
     await removeBinding();
-    await hears();
+    await receives();
     expect(await rabbit.ping()).to.equal(undefined);
     expect(lines.filter(({ message }) => message.includes('RABBITMQ_MANAGEMENT_URL is not set'))).to.have.length(1);
   });
 
   it('declares a deleted queue again, and counts it because its messages are lost', async () => {
     await consuming();
-    await hears();
+    await receives();
     // a queue that is deleted between the look and the declaration of one check is restored unseen
     await waitFor(async () => {
       await remove('queues', queue);
-      await hears();
+      await receives();
       return errors().some((message) => message.includes(`the queue ${queue} was deleted`));
     }, patience);
     expect(await metric('rabbit_topology_lost_total', { kind: 'queue', queue })).to.equal(errors().length);
@@ -122,22 +122,22 @@ describe('a consumer whose topology is changed while it runs', function () {
 
   it('is not ready while the exchange is missing, names who must create it, and receives events once it exists', async () => {
     const rabbit = await consuming();
-    await hears();
+    await receives();
     await remove('exchanges', 'taskwire.events');
     const remedy = 'taskwire.events is missing and has to be made by the operator';
     await waitFor(async () => (await rabbit.ping().then(() => '', String)).includes(remedy), patience);
     expect(await metric('rabbit_topology_ok')).to.equal(0);
     await bench.broker.restore();
     await waitFor(async () => await rabbit.ping().then(() => true), patience);
-    await hears();
+    await receives();
   });
 
   it('receives events again after its vhost was deleted and created again', async () => {
     await consuming();
-    await hears();
+    await receives();
     await bench.broker.management.call('DELETE', `/vhosts/${bench.broker.vhost}`);
     await bench.broker.restore();
-    await hears();
+    await receives();
   });
 
   it('reports missing policy keys in the log, a gauge and a warning until the policies are complete', async () => {
@@ -173,9 +173,9 @@ describe('a consumer whose topology is changed while it runs', function () {
     const strange = management.url.replace('://', '://nobody:wrong@');
     const rabbit = await bench.rabbit({ login: 'tasks', telemetry, verifyEveryMs: 50, managementUrl: strange });
     rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
-    await hears();
+    await receives();
     await management.call('DELETE', `/bindings/${vhost}/e/taskwire.events/q/${queue}/auth.user.%2A`);
-    await hears();
+    await receives();
     expect(await rabbit.ping()).to.equal(undefined);
     const said = lines.filter(({ message }) => message.includes('cannot be seen'));
     expect(said).to.have.length(1);

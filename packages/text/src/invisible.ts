@@ -37,7 +37,7 @@ export function hasVisibleCharacter(text: string): boolean {
   return text.replaceAll(anyBlank, '') !== '';
 }
 
-/** The text without invisible characters or characters that change its direction, except those that are part of how a word is written. */
+/** The text without invisible characters or characters that change its direction, except those that a script requires. */
 export function withoutInvisible(text: string): string {
   return text.replaceAll(anyInvisible, keepNeeded);
 }

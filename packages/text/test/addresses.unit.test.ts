@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { hasAddress } from '../src/index.ts';
 
-/** What people are called, in the spellings that come in. */
+/** Names of people in the spellings that occur. */
 const names = [
   ...['J. R. R. Tolkien', 'J.R.R. Tolkien', 'J.K.Rowling', 'U.S.Grant', 'Ramesh.S', 'O.J.Simpson'],
   ...[
@@ -53,7 +53,7 @@ const names = [
 ];
 
 const addresses = [
-  // with a scheme, or what stands for one
+  // with a scheme or a substitute for one
   ...[
     'https://evil.example',
     'Claim at http://evil.example/now',

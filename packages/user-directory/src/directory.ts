@@ -110,7 +110,7 @@ export function createUserDirectory(options: UserDirectoryOptions): UserDirector
   function handler(type: UserEventType): Handler {
     return defineHandler({
       type,
-      // a service may have a handler of its own for the same event
+      // a service may have its own handler for the same event
       name: `user-directory ${type}`,
       schema: events[type],
       order: 'none',

@@ -55,7 +55,7 @@ const leaseReconciliation = `
   UPDATE directory_reconciliation
   SET lease_owner = $1, lease_expires_at = clock_timestamp() + $2::integer * interval '1 millisecond'
   RETURNING kind, ${isoMicros('updated_since')} AS "updatedSince", cursor, clock_timestamp()::text AS now,
-    -- a fill that found nobody has caught up to nothing, and is complete
+    -- a fill that found no users is complete, although it has no newest change
     coalesce(complete_up_to - $3::bigint * interval '1 millisecond',
       CASE WHEN completed_at IS NOT NULL THEN '-infinity'::timestamptz END)::text AS "completeUpTo"`;
 

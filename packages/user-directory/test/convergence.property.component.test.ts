@@ -16,7 +16,7 @@ import { fakeAuth, type FakeAuth, type PublishedEvent } from './fake-auth.ts';
 const tuning: FetchTuning = { gapMs: 0, backOff: { baseMs: 0, capMs: 0 }, behindTries: 3, unknownTries: 1_000_000 };
 
 /**
- * What may happen, in any order. Numbers choose among what there is at that time. A read (of a user, of a page) and the use of what
+ * Steps in any order. Numbers choose among the candidates at that time. A read (of a user, of a page) and the use of what
  * was read are two steps, with anything in between: that is a slow fetch.
  */
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -42,9 +42,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 type Step = { do: string; user?: number; which?: number };
 
-/** Orders that are rare by chance: each is one that went wrong without a condition of the statements. */
+/** Orders that are rare by chance. Each failed when a condition of the statements was removed. */
 const rareOrders: Step[][] = [
-  // a fetch from before the deletion ends after the one that was answered 410
+  // a fetch from before the deletion ends after the fetch that returned 410
   [
     { do: 'create', user: 0 },
     { do: 'deliver', which: 0 },
@@ -169,7 +169,7 @@ describe('a user directory with events, fetches and reconciliations in any order
       await checkAccessEnded({ type, event });
     }
 
-    /** Whatever Auth says later: a deletion that is newer than what is held ends access at once, and nothing else. */
+    /** A claimed deletion newer than the stored state ends access at once, and changes nothing else, whatever Auth answers later. */
     async function checkAccessEnded({ type, event }: PublishedEvent): Promise<void> {
       if (type !== 'auth.user.deleted') return;
       const [row] = await query<{ has_access: boolean; is_older: boolean }>(

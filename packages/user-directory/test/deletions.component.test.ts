@@ -20,7 +20,7 @@ describe('a deletion claimed by an event', () => {
     await world.directory.refresher.tick();
   }
 
-  /** Fetches what is due, as often as that is retried at most. */
+  /** Fetches due rows for the maximum number of retries. */
   async function fetchAll(): Promise<void> {
     for (let round = 0; round < 8; round++) {
       await world.skipBackOff();
@@ -46,7 +46,7 @@ describe('a deletion claimed by an event', () => {
     expect(await directory.get(id)).to.include({ isDeleted: false, name: 'Ann' });
     expect(
       changes.map(({ after }) => after.isDeleted),
-      'what services act on',
+      'the visible user',
     ).to.deep.equal([false]);
     expect(await world.metric('user_directory_claimed_deletions')).to.equal(1);
 

@@ -135,7 +135,7 @@ describe('a user directory', () => {
     await world.deliver({ ...ended, event });
     await waitFor(async () => (await check(issuedAt)) === 'revoked');
     expect(await check(new Date(issuedAt.getTime() + 2_000)), 'a later token').to.deep.equal({ role: 'manager' });
-    // what was read before the end does not take it back
+    // a state read before the end of access does not restore it
     auth.answer(() => slow);
     await directory.refresher.tick();
     expect(await check(issuedAt)).to.equal('revoked');

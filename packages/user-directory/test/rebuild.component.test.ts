@@ -46,7 +46,7 @@ describe('the rebuild of a user directory', () => {
     await waitFor(
       async () => (await query(db.pool, "SELECT FROM directory_reconciliation WHERE kind = 'rebuild'")).length === 1,
     );
-    // a process that could go on with it
+    // a process that could continue it
     const another = world.another({ ...auth.users, open: false });
     const startedAt = performance.now();
     await waitFor(async () => {

@@ -42,7 +42,7 @@ export async function createWorld(
     telemetry,
     /** The calls of `onApplied`. */
     changes,
-    /** Delivers events, each in a transaction of its own, as the inbox does. */
+    /** Delivers events, each in its own transaction, as the inbox does. */
     async deliver(...all: PublishedEvent[]) {
       for (const { type, event } of all) {
         const handler = directory.handlers.find((candidate) => candidate.type === type);
