@@ -25,7 +25,8 @@ describe("A user created while the queue's binding was missing", function () {
     auth.publisher();
     await auth.start();
     const filled = async () =>
-      (await query(around.database.db.pool, 'SELECT FROM directory_reconciliation WHERE completed_at IS NOT NULL')).length > 0;
+      (await query(around.database.db.pool, 'SELECT FROM directory_reconciliation WHERE completed_at IS NOT NULL'))
+        .length > 0;
     await eventually(filled);
   });
   after(async () => {
@@ -61,7 +62,10 @@ describe("A user created while the queue's binding was missing", function () {
   }
 
   async function reconcile(): Promise<void> {
-    await query(around.database.db.pool, "UPDATE directory_reconciliation SET completed_at = completed_at - interval '1 hour'");
+    await query(
+      around.database.db.pool,
+      "UPDATE directory_reconciliation SET completed_at = completed_at - interval '1 hour'",
+    );
     while ((await service.parts.directory.reconciler.tick()) === 'more');
   }
 
