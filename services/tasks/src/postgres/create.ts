@@ -30,27 +30,40 @@ export function creatingTasks(performer: PerformerSql): CreateTask {
 
 /** The statements behind `CreateTask`. Their row has the task as JSON text in `json`. */
 export function creationStatements(performer: PerformerSql): (task: NewTask, details: Details) => Statement {
-  const draft = { name: 'tasks.create_draft', text: creationSql(draftRow) };
-  const assigned = { name: 'tasks.create_assigned', text: creationSql(assignedRow(performer)) };
+  const { draft, draftIdempotent, assigned, assignedIdempotent } = creationSql(performer);
   return (task, { reason, request }) => {
     const { events, log } = creation(task.assignee_id, reason);
-    return {
-      ...(task.assignee_id === null ? draft : assigned),
-      values: [
-        task.title, // $1
-        task.description,
-        task.priority,
-        task.due_at,
-        task.labels,
-        task.creator_id, // $6
-        JSON.stringify(events),
-        JSON.stringify(log),
-        eventHeaders(),
-        task.assignee_id, // $10
-        request?.key ?? null,
-        request?.fingerprint ?? null, // $12
-      ],
-    };
+    const values = [
+      task.title, // $1
+      task.description,
+      task.priority,
+      task.due_at,
+      task.labels,
+      task.creator_id, // $6
+      JSON.stringify(events),
+      JSON.stringify(log),
+      eventHeaders(),
+      task.assignee_id, // $10
+    ];
+    const isDraft = task.assignee_id === null;
+    if (request === undefined) return { ...(isDraft ? draft : assigned), values };
+    const keyed = [...values, request.key, request.fingerprint]; // $11, $12
+    return { ...(isDraft ? draftIdempotent : assignedIdempotent), values: keyed };
+  };
+}
+
+/**
+ * Every parameter has one position in all statements; `services/tasks/statements.sql` shows them composed. Fewer statements with more NULLs were
+ * measured and are slower: each opens tables that most requests don't need. One for requests with and without a key takes 7 % longer for a draft
+ * without one (0.72 instead of 0.67 ms with the round trip), one for drafts and assigned tasks about as much.
+ */
+export function creationSql(performer: PerformerSql) {
+  const assigned = assignedRow(performer);
+  return {
+    draft: { name: 'tasks.create_draft', text: insertSql(draftRow, withoutKey) },
+    draftIdempotent: { name: 'tasks.create_draft_idempotent', text: insertSql(draftRow, withKey) },
+    assigned: { name: 'tasks.create_assigned', text: insertSql(assigned, withoutKey) },
+    assignedIdempotent: { name: 'tasks.create_assigned_idempotent', text: insertSql(assigned, withKey) },
   };
 }
 
@@ -73,19 +86,28 @@ function assignedRow({ isPerformer }: PerformerSql): string {
   FOR SHARE OF performer`;
 }
 
-/** A request with a key claims it first; one that fails to claim it stores nothing else. */
-function creationSql(row: string): string {
+type KeyClaim = { part: string; join: string };
+const withoutKey: KeyClaim = { part: '', join: '' };
+/** The key is claimed first: a request that fails to claim it stores nothing else. */
+const withKey: KeyClaim = {
+  part: `
+  claimed AS (
+    INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
+    SELECT $6::uuid, $11, $12, json, 1 FROM shown
+    ON CONFLICT DO NOTHING RETURNING key
+  ),`,
+  join: 'CROSS JOIN claimed',
+};
+
+function insertSql(row: string, claim: KeyClaim): string {
   return `
   WITH draft AS MATERIALIZED (${row}
   ), shown AS MATERIALIZED (
     SELECT task.id, ${taskJson('task', 'creator', 'assignee')} AS json FROM draft task ${joinPeople('task')}
-  ), claimed AS (
-    INSERT INTO idempotency_keys (actor_id, key, fingerprint, response_body, etag)
-    SELECT $6::uuid, $11::text, $12::bytea, json, 1 FROM shown WHERE $11::text IS NOT NULL
-    ON CONFLICT DO NOTHING RETURNING key
-  ), stored AS (
+  ), ${claim.part}
+  stored AS (
     INSERT INTO tasks (id, title, description, state, priority, due_at, labels, creator_id, assignee_id, version, created_at, updated_at)
-    SELECT draft.* FROM draft WHERE $11::text IS NULL OR EXISTS (SELECT FROM claimed)
+    SELECT draft.* FROM draft ${claim.join}
     RETURNING id, updated_at, $7::jsonb AS events, $8::jsonb AS log
   ), ${recordChangeSql('stored', '$6::uuid', '$9::json')}
   SELECT shown.json FROM shown JOIN stored USING (id)`;
