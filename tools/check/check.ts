@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { clusterStep, composeStep } from './manifests/steps.ts';
 import { checkBoundaries } from './boundaries.ts';
-import { contractsStep, schemasStep } from './generated.ts';
+import { contractsStep, schemasStep, statementsStep } from './generated.ts';
 import { spellingStep } from './spelling.ts';
 import { chosenSteps, root, runSteps, tool, type Step } from './step.ts';
 
@@ -44,6 +44,7 @@ const steps: Step[] = [
   tool('duplicates', 'jscpd', duplicates),
   tool('unused exports and dependencies', 'knip', ['--no-config-hints', '--no-progress']),
   contractsStep,
+  statementsStep,
   composeStep,
   { name: 'import boundaries (canary first)', faults: () => Promise.resolve(checkBoundaries(root)) },
 ];

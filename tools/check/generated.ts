@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { schemasOfServices } from './schema.ts';
+import { statementsOfServices } from './statements.ts';
 import { output, root, type Step } from './step.ts';
 
 const remedy = 'run `npm run generate` and commit what it writes';
@@ -30,14 +31,24 @@ export const contractsStep: Step = {
 /** Checks that services/<name>/schema.sql equals the result of the migrations on an empty database. */
 export const schemasStep: Step = {
   name: 'generated schemas of databases',
-  faults: async () => {
-    const made = await schemasOfServices();
-    if (made.size === 0) return ['No service with migrations was found: the check looks in the wrong place.'];
-    return [...made].flatMap(([file, sql]) =>
-      readOrNothing(join(root, file)) === sql ? [] : [`${file} is out of date; ${remedy}`],
-    );
-  },
+  faults: async () => staleFiles(await schemasOfServices(), readCommitted),
 };
+
+/** Checks that services/<name>/statements.sql has the prepared statements as they run. */
+export const statementsStep: Step = {
+  name: 'generated statements',
+  faults: async () => staleFiles(await statementsOfServices(), readCommitted),
+};
+
+/** Names the generated files that differ from those that `read` finds. Nothing generated is a fault as well. */
+export function staleFiles(made: ReadonlyMap<string, string>, read: (file: string) => string | undefined): string[] {
+  if (made.size === 0) return ['No service was found to generate from: the check looks in the wrong place.'];
+  return [...made].flatMap(([file, text]) => (read(file) === text ? [] : [`${file} is out of date; ${remedy}`]));
+}
+
+function readCommitted(file: string): string | undefined {
+  return readOrNothing(join(root, file));
+}
 
 async function compareFolders(made: string, committed: string, except: RegExp): Promise<string[]> {
   const list = (folder: string) => globSync('**/*.*', { cwd: folder }).filter((file) => !except.test(file));

@@ -22,26 +22,32 @@ const changedPart = (limit: string) => `
     RETURNING task.*, change.events, change.log
   ), ${recordChangeSql('stored', '$2::uuid', '$3::json')}`;
 
-const applyOne = `
+/** Changes one task, and returns it. */
+export const applyOne = {
+  name: 'tasks.apply_change',
+  text: `
   WITH ${changedPart('LIMIT 1')}
-  SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM stored task ${joinPeople('task')}`;
+  SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM stored task ${joinPeople('task')}`,
+};
 
 const applyMany = `WITH ${changedPart('')} SELECT count(*) FROM stored`;
 
 type Locked = { id: string };
 type Row = { version: number; json: string };
 
-const readOne = `
+export const readUnchanged = {
+  name: 'tasks.read_unchanged',
+  text: `
   SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM tasks task ${joinPeople('task')}
-  WHERE task.id = $1`;
+  WHERE task.id = $1`,
+};
 
 /** Stores a change to a task locked by this transaction, with its events and activity entries. */
 export async function applyChange(tx: Tx, task: Locked, change: Change, actorId: string | null): Promise<Document> {
   const [row] = isNothing(change)
-    ? await tx.query<Row>({ name: 'tasks.read_unchanged', text: readOne, values: [task.id] })
+    ? await tx.query<Row>({ ...readUnchanged, values: [task.id] })
     : await runWithEvents<Row>(tx, {
-        name: 'tasks.apply_change',
-        text: applyOne,
+        ...applyOne,
         values: [rows([[task, change]]), actorId, eventHeaders()],
       });
   if (row === undefined) throw new Error(`task ${task.id} is locked, and yet gone`);

@@ -9,7 +9,7 @@ const taskColumns = `
 
 const isOpen = `task.state IN ('assigned', 'in_progress') AND task.deleted_at IS NULL`;
 
-const lockTask = {
+export const lockTask = {
   name: 'tasks.lock_task',
   text: `SELECT ${taskColumns} FROM tasks task WHERE task.id = $1 AND task.deleted_at IS NULL FOR UPDATE`,
 };
@@ -41,15 +41,7 @@ export type ReassignmentCounts = { orphaned: number; awaiting: number };
 /** Finds tasks to reassign, without locking them. */
 export function reassignmentQueries(performer: PerformerSql) {
   const orphaned = fromOrphaned(performer);
-  const awaiting = 'FROM tasks WHERE awaiting_performer AND deleted_at IS NULL';
-  const needed = {
-    name: 'tasks.need_reassignment',
-    text: `
-    SELECT EXISTS (SELECT ${orphaned}) OR (
-      EXISTS (SELECT ${awaiting})
-      AND EXISTS (SELECT FROM directory_users WHERE ${performer.isPerformer('directory_users')})
-    ) AS needed`,
-  };
+  const needed = needReassignment(performer);
   const counted = `
     SELECT (SELECT count(*)::integer ${orphaned}) AS orphaned, (SELECT count(*)::integer ${awaiting}) AS awaiting`;
   return {
@@ -62,6 +54,17 @@ export function reassignmentQueries(performer: PerformerSql) {
       return counts ?? { orphaned: 0, awaiting: 0 };
     },
   };
+}
+
+const awaiting = 'FROM tasks WHERE awaiting_performer AND deleted_at IS NULL';
+
+export function needReassignment(performer: PerformerSql) {
+  const text = `
+    SELECT EXISTS (SELECT ${fromOrphaned(performer)}) OR (
+      EXISTS (SELECT ${awaiting})
+      AND EXISTS (SELECT FROM directory_users WHERE ${performer.isPerformer('directory_users')})
+    ) AS needed`;
+  return { name: 'tasks.need_reassignment', text };
 }
 
 function fromOrphaned({ isPerformer }: PerformerSql): string {

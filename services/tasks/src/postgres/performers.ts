@@ -12,7 +12,7 @@ const assignmentLock = '7377291888803504499';
 
 export function assignment(performer: PerformerSql): Assignment {
   const isPerformer = performer.isPerformer('directory_users');
-  const pick = { name: 'tasks.pick_least_loaded', text: leastLoadedSql(performer) };
+  const pick = pickLeastLoaded(performer);
   const anyPerformer = `SELECT 1 FROM directory_users WHERE ${isPerformer} LIMIT 1`;
   const allPerformers = `SELECT id FROM directory_users WHERE ${isPerformer} ORDER BY id FOR SHARE`;
   const eligibility = `
@@ -41,8 +41,8 @@ export function assignment(performer: PerformerSql): Assignment {
  * The performer is locked FOR SHARE: a concurrent role change waits for this transaction, and then sees the assignment
  * as well. The lock itself may have to wait and find that the role has just been lost; then no performer is chosen.
  */
-function leastLoadedSql({ isPerformer }: PerformerSql): string {
-  return `
+export function pickLeastLoaded({ isPerformer }: PerformerSql) {
+  const text = `
   WITH assigned AS MATERIALIZED (
     SELECT assignee_id, count(*)::integer AS open_tasks FROM tasks
     WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL AND id IS DISTINCT FROM $1
@@ -63,4 +63,5 @@ function leastLoadedSql({ isPerformer }: PerformerSql): string {
   FROM drawn JOIN directory_users performer ON performer.id = drawn.id
   WHERE ${isPerformer('performer')}
   FOR SHARE OF performer`;
+  return { name: 'tasks.pick_least_loaded', text };
 }

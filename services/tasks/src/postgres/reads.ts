@@ -7,8 +7,7 @@ export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
   return {
     readTask: async (id) => {
       const [row] = await query<{ json: string; version: number; is_deleted: boolean }>(db, {
-        name: 'tasks.read_task',
-        text: readTask,
+        ...readTask,
         values: [id],
       });
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
@@ -39,10 +38,13 @@ function toPage(rows: readonly Item[], order: Keyset, limit: number): Page<strin
   return { items: items.map(({ json }) => json), next };
 }
 
-const readTask = `
+export const readTask = {
+  name: 'tasks.read_task',
+  text: `
   SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, ${taskJson('task', 'creator', 'assignee')} AS json
   FROM tasks task ${joinPeople('task')}
-  WHERE task.id = $1`;
+  WHERE task.id = $1`,
+};
 
 /** Not prepared: one plan for all values of a filter would be wrong for some of them. */
 function listSql(conditions: readonly string[], orderAndLimit: string): string {
