@@ -13,7 +13,7 @@ import { notificationInbox } from './postgres/notifications.ts';
 const audience = 'urn:taskwire:notifications';
 
 type Needs = { db: Database; directory: UserDirectory; telemetry: Telemetry };
-/** What a worker runs, and what it needs to be ready. */
+/** The components of a worker, and its readiness checks. */
 type Work = { components: readonly Component[]; readiness: Record<string, () => Promise<unknown>> };
 
 /** The components that serve and work, as far as the role of this process includes it. */

@@ -220,7 +220,7 @@ describe('The API of Notifications', () => {
       ['an unknown path', 'GET', '/x/y/z', 404, 'not_found'],
     ];
     for (const [what, method, path, status, code] of cases) {
-      it(what, async () => {
+      it(`rejects ${what}`, async () => {
         await given(1);
         const answer = await service.call(method, `${base}${path}`, { token });
         expect(answer.status).to.equal(status);
@@ -250,7 +250,7 @@ describe('The API of Notifications', () => {
     ] as const;
     for (const [what, make, status, code] of tokens) {
       for (const [method, path] of endpoints) {
-        it(`${what} at ${method} ${base}${path.replace(/[0-9a-f-]{36}/, '{id}')}`, async () => {
+        it(`rejects ${what} at ${method} ${base}${path.replace(/[0-9a-f-]{36}/, '{id}')}`, async () => {
           await given(1);
           const bad = await make();
           const answer = await service.call(method, `${base}${path}`, bad === undefined ? {} : { token: bad });

@@ -115,7 +115,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
     });
   });
 
-  describe('of events', () => {
+  describe('for events', () => {
     let harness: PactHarness;
     before(async () => {
       harness = await startPactHarness();

@@ -19,12 +19,12 @@ describe('The environment of Notifications', () => {
   });
 
   for (const from of ['no-reply@example.com', '<no-reply@example.com>', '"Task, wire" <no-reply@example.com>']) {
-    it(`takes ${from} as a sender`, () => {
+    it(`accepts ${from} as a sender`, () => {
       expect(readEnv(env, { ...needed, MAIL_FROM: from }).MAIL_FROM).to.equal(from);
     });
   }
   for (const from of ['Taskwire', 'a@b\r\nBcc: c@d', '@example.com']) {
-    it(`does not take ${JSON.stringify(from)} as a sender`, () => {
+    it(`rejects ${JSON.stringify(from)} as a sender`, () => {
       expect(() => readEnv(env, { ...needed, MAIL_FROM: from })).to.throw('MAIL_FROM: must be an address');
     });
   }

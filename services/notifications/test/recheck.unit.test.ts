@@ -36,7 +36,7 @@ describe('The reason why a waiting notification is obsolete', () => {
     ['task.cancelled', 'it is cancelled', task('cancelled', ann), undefined],
   ];
   for (const [type, how, now, reason] of cases) {
-    it(`${type}, when ${how}: ${reason ?? 'still worth sending'}`, () => {
+    it(`is "${reason ?? 'none'}" for ${type} if ${how}`, () => {
       expect(obsoleteReason(type, ann, now)).to.equal(reason);
     });
   }

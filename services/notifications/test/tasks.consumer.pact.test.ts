@@ -95,7 +95,7 @@ describePact('notifications', 'tasks', (pact) => {
       .executeTest(async ({ url }) => expect(await ask(url)).to.deep.equal({ kind: 'not_found' }));
   });
 
-  describe('of events', () => {
+  describe('for events', () => {
     let harness: PactHarness;
     const fact = { task_uuid: is.uuid(taskId), timestamp: exampleInstant(is), actor: is.uuid(creatorId) };
     const named = is.uuid(performerId);

@@ -1,6 +1,7 @@
 import type { BuildNotification } from './build-notification.ts';
 import type { TemplateData, NotificationType } from './notification-types.ts';
 import type { FindAccountHolder, FindUser, Plan, Unavailable } from './ports.ts';
+import { retryLater } from './retry-later.ts';
 import type { AccountDetails } from './notifications/definition.ts';
 import { reachesDeletedUsers } from './notifications/definitions.ts';
 
@@ -67,8 +68,4 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
     const name = await nameOf(id);
     return typeof name === 'string' ? name : 'An administrator';
   }
-}
-
-function retryLater({ detail, retryAfterMs }: Unavailable): Plan {
-  return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
 }

@@ -1,6 +1,7 @@
 import type { EventPayload } from '@taskwire/contracts';
 import type { BuildNotification } from './build-notification.ts';
 import type { FindUser, FindTask, User, Plan } from './ports.ts';
+import { retryLater } from './retry-later.ts';
 import type { Audience, NotifiedEventType } from './notifications/definition.ts';
 import { taskNotifications } from './notifications/definitions.ts';
 
@@ -67,10 +68,6 @@ export function notifyAboutTask({ findTask, findUser, buildNotification }: Needs
 async function nameOf(id: string, findUser: FindUser): Promise<string> {
   const user = await findUser(id);
   return user.kind === 'user' ? user.name : 'Someone';
-}
-
-function retryLater({ detail, retryAfterMs }: { detail: string; retryAfterMs?: number | undefined }): Plan {
-  return { kind: 'retry_later', reason: detail, afterMs: retryAfterMs };
 }
 
 /**

@@ -58,7 +58,7 @@ export type AccountLink = {
   email: string;
   link: string;
   expiresAt: string;
-  /** Who caused the mail, when and from where; absent when Auth doesn't say. */
+  /** The cause, time and origin of the request for the mail; absent when Auth doesn't say. */
   requested?: { at: string; by: string; network: string | null; browser: string | null } | undefined;
   /** When the account is deleted unless its address is verified. */
   deletedUnlessVerifiedBy?: string | undefined;

@@ -4,7 +4,7 @@ import type { NewNotification, Plan } from '../app/ports.ts';
 import type { AboutAccount } from '../app/notify-about-account.ts';
 import type { NotifiedEventType } from '../app/notifications/definition.ts';
 
-/** What the event handlers run. */
+/** The use cases of the event handlers. */
 export type UseCases = {
   notifyAboutTask<T extends NotifiedEventType>(
     eventType: T,

@@ -8,7 +8,7 @@ import { notificationEntity } from './entities.ts';
 // notification nor its deliveries are written. A mail to a recipient without an account has a null user, and nulls
 // compare as equal.
 // Waiting deliveries to the same user about the same task are superseded: the later one reports the current state. They
-// are locked in every state that may lead to another attempt. What a worker is about to do with one therefore either
+// are locked in every state that may lead to another attempt. The next step of a worker with one therefore either
 // completes before this statement or sees its result. A delivery being sent is left to its result.
 // A channel without a worker delivers with the commit, and its attempt is logged like any other.
 const writeAll = `

@@ -77,7 +77,7 @@ export type AccountEventType = {
 export type AccountNotification = Delivery &
   Texts & {
     about: 'account';
-    /** Whether a deleted user still receives it, at their former address. Only the news of the deletion does. */
+    /** Whether a deleted user still receives it, at their former address. Only the report of the deletion does. */
     reachesDeletedUsers?: true;
   } & (ReadEvent | { event: EventType; read?: undefined });
 
