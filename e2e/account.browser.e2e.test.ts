@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import type { BrowserContext, Page } from 'playwright-core';
 import { waitFor } from '@taskwire/testing';
 import { startChromium, type TestBrowser } from './chromium.ts';
-import { allLogs, allRows, copyEvents, type EventCopies } from './everything-kept.ts';
+import { allLogs, allRows, copyEvents, type EventCopies } from './secret-scan.ts';
 import { demoPerson, logIn, mailsTo, newMember, send, type Person } from './front-end.ts';
-import { expectFit, phoneIn } from './phone.ts';
+import { expectFit, phoneIn } from './mobile-viewport.ts';
 import { useSuite } from './suite.ts';
 
 const patience = { timeoutMs: 30_000 };
@@ -33,9 +33,9 @@ describe('The life of an account, by mail and in Chromium', function () {
   beforeEach(async () => {
     context = await chromium.fresh();
   });
-  afterEach('every part runs', async () => {
+  afterEach('every process runs', async () => {
     await context.close();
-    for (const part of suite().parts) if (part.pid() === undefined) await part.start();
+    for (const child of suite().processes) if (child.pid() === undefined) await child.start();
   });
 
   const post = async (path: string, body: object) => await send(suite().url, 'POST', `/api/v1/auth/${path}`, { body });
@@ -182,11 +182,11 @@ describe('The life of an account, by mail and in Chromium', function () {
   it('gets its mail although Notifications is killed before, and again while it is at it', async () => {
     const person = await newMember(suite(), 'Kim Killed');
     await links(person.user.email, 'verify');
-    await suite().part('notifications').kill();
+    await suite().process('notifications').kill();
     expect((await post('forgot_password', { email: person.user.email })).status).to.equal(202);
-    await suite().part('notifications').start();
-    await suite().part('notifications').kill();
-    await suite().part('notifications').start();
+    await suite().process('notifications').start();
+    await suite().process('notifications').kill();
+    await suite().process('notifications').start();
     const [link = ''] = await links(person.user.email, 'reset');
     const password = randomUUID();
     const token = new URL(link).searchParams.get('token');
@@ -196,14 +196,14 @@ describe('The life of an account, by mail and in Chromium', function () {
 
   it('gets its mail once Auth can be asked for the link again', async () => {
     const person = await newMember(suite(), 'Ada Away');
-    await suite().part('mail').stop();
+    await suite().process('mail').stop();
     await post('forgot_password', { email: person.user.email });
     const delivery = async () =>
       (await allRows(suite())).get('notifications.notifications')?.includes('security.reset_password');
     await waitFor(delivery, patience);
-    await suite().part('auth').kill();
-    await suite().part('mail').start();
-    await suite().part('auth').start();
+    await suite().process('auth').kill();
+    await suite().process('mail').start();
+    await suite().process('auth').start();
     await links(person.user.email, 'reset');
   });
 
@@ -240,7 +240,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     const neighbour = await demoPerson(suite(), 'ben');
     expect((await person.call('POST', '/api/v1/auth/logout_everywhere')).status).to.equal(204);
     for (const path of services) await Promise.all([expectRefused(person, path), expectRefused(elsewhere, path)]);
-    await suite().part('auth').kill();
+    await suite().process('auth').kill();
     for (const path of services.slice(1)) {
       for (const one of [person, elsewhere]) expect((await one.call('GET', path)).status, path).to.equal(401);
       expect((await neighbour.call('GET', path)).status, path).to.equal(200);

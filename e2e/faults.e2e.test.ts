@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import pg from 'pg';
 import { faultRounds, waitFor } from '@taskwire/testing';
-import { demoPerson, mailsTo, newMember, send, toldAbout, type Person, type Task } from './front-end.ts';
+import { demoPerson, mailsTo, newMember, notificationsAbout, send, type Person, type Task } from './front-end.ts';
 import { useSuite } from './suite.ts';
 
 const recovery = { timeoutMs: 30_000 };
 
-describe('When parts are down, what was acknowledged', function () {
+describe('An acknowledged change', function () {
   this.timeout(120_000);
   const suite = useSuite();
   let manager: Person;
@@ -21,8 +21,8 @@ describe('When parts are down, what was acknowledged', function () {
     await waitFor(async () => (await tryAssigning('Known')).status === 201, recovery);
   });
 
-  afterEach('every part runs', async () => {
-    for (const part of suite().parts) if (part.pid() === undefined) await part.start();
+  afterEach('every process runs', async () => {
+    for (const child of suite().processes) if (child.pid() === undefined) await child.start();
     await waitFor(
       async () => (await send(suite().url, 'GET', '/api/v1/tasks', { token: manager.token })).status === 200,
       recovery,
@@ -42,7 +42,7 @@ describe('When parts are down, what was acknowledged', function () {
    * Each task has exactly one notification for its performer, and exactly one mail; none at most where the process died in the moment in which it
    * handed the mail over: that one is explained as unknown, and is not sent again (ADR 11).
    */
-  async function expectToldOnce(tasks: readonly Task[]): Promise<void> {
+  async function expectNotifiedOnce(tasks: readonly Task[]): Promise<void> {
     let inDoubt: string[] = [];
     await waitFor(async () => {
       inDoubt = await mailsInDoubt();
@@ -52,9 +52,9 @@ describe('When parts are down, what was acknowledged', function () {
       );
     }, recovery);
     for (const task of tasks) {
-      const told = await toldAbout(performer, task.id);
+      const notifications = await notificationsAbout(performer, task.id);
       expect(
-        told.map(({ type }) => type),
+        notifications.map(({ type }) => type),
         task.title,
       ).to.deep.equal(['task.assigned']);
       const mails = (await mailsTo(suite(), performer.user.email)).filter(({ subject }) =>
@@ -89,46 +89,46 @@ describe('When parts are down, what was acknowledged', function () {
     }
   }
 
-  it('waits in the outbox while the broker is down, and goes out when it is back', async () => {
-    await suite().part('rabbitmq').kill();
+  it('waits in the outbox while the broker is down, and is published when it is back', async () => {
+    await suite().process('rabbitmq').kill();
     const tasks = [await assign('Broker down 1'), await assign('Broker down 2')];
     expect(await waitingInOutbox()).to.be.at.least(6);
-    await suite().part('rabbitmq').start();
-    await expectToldOnce(tasks);
+    await suite().process('rabbitmq').start();
+    await expectNotifiedOnce(tasks);
     await waitFor(async () => (await waitingInOutbox()) === 0);
   });
 
   it('waits in the queue while Notifications is down', async () => {
-    await suite().part('notifications').stop();
+    await suite().process('notifications').stop();
     const tasks = [await assign('Notifications down 1'), await assign('Notifications down 2')];
-    await suite().part('notifications').start();
-    await expectToldOnce(tasks);
+    await suite().process('notifications').start();
+    await expectNotifiedOnce(tasks);
   });
 
-  it('goes on without Auth for who is logged in, and copies catch up later', async () => {
+  it('is possible without Auth for logged-in users, and copies catch up later', async () => {
     const newcomer = await newMember(suite(), 'Neo Newcomer');
-    await suite().part('auth').kill();
+    await suite().process('auth').kill();
     const task = await assign('Auth down');
-    await expectToldOnce([task]);
+    await expectNotifiedOnce([task]);
     expect(
       (await send(suite().url, 'POST', '/api/v1/auth/login', { body: { email: 'a@b.test', password: 'x' } })).status,
     ).to.be.oneOf([502, 503]);
-    await suite().part('auth').start();
+    await suite().process('auth').start();
     await waitFor(
       async () =>
         (await manager.call('POST', `/api/v1/tasks/${task.id}/assign`, { assignee_id: newcomer.user.id })).status ===
         200,
       recovery,
     );
-    await waitFor(async () => (await toldAbout(newcomer, task.id)).length === 1, recovery);
+    await waitFor(async () => (await notificationsAbout(newcomer, task.id)).length === 1, recovery);
   });
 
-  it('survives PostgreSQL killed under all services', async () => {
+  it('survives a kill of PostgreSQL under all services', async () => {
     const first = await assign('Before PostgreSQL died');
-    await suite().part('postgres').kill();
+    await suite().process('postgres').kill();
     const refused = await manager.call('POST', '/api/v1/tasks', { title: 'Never acknowledged' });
     expect(refused.status).to.equal(503);
-    await suite().part('postgres').start();
+    await suite().process('postgres').start();
     const second = await waitFor(async () => {
       const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', {
         title: 'After PostgreSQL came back',
@@ -136,28 +136,28 @@ describe('When parts are down, what was acknowledged', function () {
       });
       return status === 201 && body;
     }, recovery);
-    await expectToldOnce([first, second]);
+    await expectNotifiedOnce([first, second]);
   });
 
   for (const victim of ['tasks', 'notifications'] as const) {
-    it(`is told once although ${victim} is killed with -9 in the middle of it`, async () => {
+    it(`notifies once although ${victim} is killed with -9 while it handles the change`, async () => {
       const rounds = faultRounds({ drill: 3 });
       const tasks: Task[] = [];
       for (let round = 0; round < rounds; round++) {
         tasks.push(await assign(`${victim} killed ${round} a`), await assign(`${victim} killed ${round} b`));
-        await suite().part(victim).kill();
-        await suite().part(victim).start();
+        await suite().process(victim).kill();
+        await suite().process(victim).start();
         await waitFor(async () => (await manager.call('GET', '/api/v1/tasks?limit=1')).status === 200, recovery);
       }
-      await expectToldOnce(tasks);
+      await expectNotifiedOnce(tasks);
     });
   }
 
   it('is not lost while no mail can be sent', async () => {
-    await suite().part('mail').stop();
+    await suite().process('mail').stop();
     const task = await assign('Mail down');
-    await waitFor(async () => (await toldAbout(performer, task.id)).length === 1, recovery);
-    await suite().part('mail').start();
+    await waitFor(async () => (await notificationsAbout(performer, task.id)).length === 1, recovery);
+    await suite().process('mail').start();
     await waitFor(
       async () => (await mailsTo(suite(), performer.user.email)).some(({ subject }) => subject.includes('Mail down')),
       {

@@ -60,7 +60,7 @@ export async function logIn(suite: Suite, email: string, password: string): Prom
 /** One of the demo people by the part before the @. */
 export async function demoPerson(suite: Suite, name: string): Promise<Person> {
   const person = demoPeople.find(({ email }) => email.startsWith(`${name}@`));
-  if (person === undefined) throw new Error(`nobody is called ${name}`);
+  if (person === undefined) throw new Error(`there is no demo user ${name}`);
   return await logIn(suite, person.email, person.password);
 }
 
@@ -82,8 +82,8 @@ export async function mailsTo(suite: Suite, email: string): Promise<CaughtMail[]
   return mails.filter(({ to }) => to.some(({ address }) => address === email));
 }
 
-/** What somebody has been told about a task, newest first. */
-export async function toldAbout(person: Person, taskId: string): Promise<Notification[]> {
+/** A user's notifications about a task, newest first. */
+export async function notificationsAbout(person: Person, taskId: string): Promise<Notification[]> {
   const { body } = await person.call<{ data: Notification[] }>('GET', '/api/v1/notifications?limit=100');
   return body.data.filter(({ task_id }) => task_id === taskId);
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { schemas } from '@taskwire/contracts';
 import { waitFor } from '@taskwire/testing';
-import { demoPerson, mailsTo, newMember, toldAbout, type Person, type Task } from './front-end.ts';
+import { demoPerson, mailsTo, newMember, notificationsAbout, type Person, type Task } from './front-end.ts';
 import { useSuite } from './suite.ts';
 
 describe('The main flow, through the gateway', () => {
@@ -43,15 +43,15 @@ describe('The main flow, through the gateway', () => {
       assignee: { id: performer.user.id, name: 'Pia Performer' },
     });
 
-    const [told] = await waitFor(async () => {
-      const list = await toldAbout(performer, task.id);
+    const [notification] = await waitFor(async () => {
+      const list = await notificationsAbout(performer, task.id);
       return list.length > 0 && list;
     });
-    expect(schemas.notification.parse(told)).to.include({ type: 'task.assigned', read_at: null });
+    expect(schemas.notification.parse(notification)).to.include({ type: 'task.assigned', read_at: null });
     const mail = await waitFor(async () =>
       (await mailsTo(suite(), performer.user.email)).find(({ subject }) => subject.includes('Water the plants')),
     );
-    expect(mail.headers['message-id']).to.contain(told?.id);
+    expect(mail.headers['message-id']).to.contain(notification?.id);
     expect(mail.html).to.contain('Water the plants');
 
     const path = `/api/v1/tasks/${task.id}/transition`;
@@ -63,7 +63,7 @@ describe('The main flow, through the gateway', () => {
     expect((await performer.call('POST', path, { state: 'completed' })).status).to.equal(200);
 
     const types = await waitFor(async () => {
-      const list = await toldAbout(manager, task.id);
+      const list = await notificationsAbout(manager, task.id);
       return list.length === 2 && list.map(({ type }) => type);
     });
     expect(types).to.deep.equal(['task.completed', 'task.started']);
@@ -81,7 +81,7 @@ describe('The main flow, through the gateway', () => {
     await waitFor(
       async () => (await reader.call('GET', '/api/v1/notifications/unread_count')).body.unread_count === 3 || undefined,
     );
-    const [first] = await toldAbout(reader, tasks[0]?.id ?? '');
+    const [first] = await notificationsAbout(reader, tasks[0]?.id ?? '');
     const read = await reader.call('POST', `/api/v1/notifications/${first?.id}/read`);
     expect(read.body.read_at).to.be.a('string');
     expect((await reader.call('GET', '/api/v1/notifications?unread=true')).body.data).to.have.length(2);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
-import { demoPerson, newMember, send, toldAbout, type Person, type Task } from './front-end.ts';
+import { demoPerson, newMember, send, notificationsAbout, type Person, type Task } from './front-end.ts';
 import { serviceTokenOf } from './service-token.ts';
 import { useSuite } from './suite.ts';
 
@@ -105,11 +105,11 @@ describe('Attacks through the gateway', () => {
     before(async () => {
       const title = `Private ${randomUUID()}`;
       task = (await manager.call<Task>('POST', '/api/v1/tasks', { title, assignee_id: owner.user.id })).body;
-      const [told] = await waitFor(async () => {
-        const list = await toldAbout(owner, task.id);
+      const [notification] = await waitFor(async () => {
+        const list = await notificationsAbout(owner, task.id);
         return list.length > 0 && list;
       });
-      notificationId = told?.id ?? '';
+      notificationId = notification?.id ?? '';
     });
 
     const any = { 'if-match': '*' };
@@ -134,8 +134,8 @@ describe('Attacks through the gateway', () => {
       expect(JSON.stringify(list.body)).not.to.contain(notificationId);
       expect((await stranger.call('POST', `/api/v1/notifications/${notificationId}/read`)).status).to.equal(404);
       await stranger.call('POST', '/api/v1/notifications/read_all');
-      const [told] = await toldAbout(owner, task.id);
-      expect(told).to.include({ id: notificationId, read_at: null });
+      const [notification] = await notificationsAbout(owner, task.id);
+      expect(notification).to.include({ id: notificationId, read_at: null });
     });
 
     it('neither read nor change other people', async () => {

@@ -7,7 +7,7 @@ import { waitFor } from '@taskwire/testing';
 import { authCommand } from './auth-command.ts';
 import { startChromium, startClientSite, type TestBrowser } from './chromium.ts';
 import { demoPerson, newMember, send, type Person } from './front-end.ts';
-import { expectFit, phoneIn } from './phone.ts';
+import { expectFit, phoneIn } from './mobile-viewport.ts';
 import { useSuite } from './suite.ts';
 
 describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {

@@ -24,8 +24,8 @@ export function useSuite(): () => Suite {
 }
 
 /**
- * The suite of the end-to-end tests: every part on free ports, with the demo people, shared by all test files. Parts that die stay down until a test
- * starts them again with `suite.part(name).start()`; a test leaves all of them running.
+ * The suite of the end-to-end tests: every process on free ports, with the demo people, shared by all test files. Processes that end stay down until a test
+ * starts them again with `suite.process(name).start()`; a test leaves all of them running.
  */
 function sharedSuite(): Promise<Suite> {
   return (started ??= start());

@@ -6,7 +6,7 @@ import type { BrowserContext, Page } from 'playwright-core';
 import { authCommand } from './auth-command.ts';
 import { startChromium, startClientSite, type TestBrowser } from './chromium.ts';
 import { demoPerson, newMember, send, type Person } from './front-end.ts';
-import { expectFit, phoneIn } from './phone.ts';
+import { expectFit, phoneIn } from './mobile-viewport.ts';
 import { useSuite } from './suite.ts';
 import { waitFor } from '@taskwire/testing';
 

@@ -1,8 +1,8 @@
 import { relative } from 'node:path';
 import { demoPassword, demoPeople } from './people.ts';
-import type { Progress } from './part-graph.ts';
+import type { Progress } from './process-graph.ts';
 import type { Suite } from './suite.ts';
-import type { PartNews } from './supervised-part.ts';
+import type { ProcessEvent } from './supervised-process.ts';
 
 /** Writes lines prefixed with the seconds since the start. */
 export type Say = (text: string) => void;
@@ -21,21 +21,21 @@ export function sayProgress(say: Say): (progress: Progress) => void {
   };
 }
 
-export function sayNews(say: Say, cwd: string): (news: PartNews) => void {
-  return (news) => {
-    switch (news.kind) {
-      case 'died':
-        say(`${news.part} died: it ended ${news.how}. The last lines of ${relative(cwd, news.logFile)}:`);
-        say(news.lastLines.replace(/^/gm, '  | '));
+export function sayEvents(say: Say, cwd: string): (event: ProcessEvent) => void {
+  return (event) => {
+    switch (event.kind) {
+      case 'exited':
+        say(`${event.process} ended ${event.how}. The last lines of ${relative(cwd, event.logFile)}:`);
+        say(event.lastLines.replace(/^/gm, '  | '));
         break;
       case 'restarting':
-        say(`${news.part} is started again in ${(news.inMs / 1000).toFixed(1)} s`);
+        say(`${event.process} will be restarted in ${(event.inMs / 1000).toFixed(1)} s`);
         break;
       case 'restarted':
-        say(`${news.part} is back  (${(news.tookMs / 1000).toFixed(1)} s)`);
+        say(`${event.process} was restarted  (${(event.tookMs / 1000).toFixed(1)} s)`);
         break;
       case 'failed':
-        say(`${news.part} did not start: ${news.reason}`);
+        say(`${event.process} did not start: ${event.reason}`);
         break;
     }
   };

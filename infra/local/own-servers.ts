@@ -4,10 +4,10 @@ import {
   isPortFree,
   rabbitDefinitions,
   rabbitManagement,
-  startPart,
+  startProcess,
   StartError,
   type DatabaseLogin,
-  type Part,
+  type ManagedProcess,
   type RabbitTopology,
 } from '@taskwire/process-supervisor';
 import type { SuitePorts } from './ports.ts';
@@ -20,11 +20,11 @@ const services = fileURLToPath(new URL('../../services/', import.meta.url));
 export async function startService(
   name: ServiceName,
   o: { port: number; env: NodeJS.ProcessEnv; logFile: string; signal: AbortSignal },
-): Promise<Part> {
+): Promise<ManagedProcess> {
   const { port, ...rest } = o;
   if (!(await isPortFree(port)))
     throw new StartError(`${name} cannot have port ${port}: another program listens on it.`);
-  return startPart({
+  return startProcess({
     ...rest,
     name,
     command: process.execPath,

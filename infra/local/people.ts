@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describeEnd, StartError } from '@taskwire/process-supervisor';
+import { describeExit, StartError } from '@taskwire/process-supervisor';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
@@ -56,6 +56,6 @@ export async function addPeople(
   });
   appendFileSync(o.logFile, output);
   if (death.code === 0) return;
-  const why = [ended, output.trim()].filter((text) => text !== '').join('; ') || `it ended ${describeEnd(death)}`;
+  const why = [ended, output.trim()].filter((text) => text !== '').join('; ') || `it ended ${describeExit(death)}`;
   throw new StartError(`The demo users could not be added: ${why}`);
 }

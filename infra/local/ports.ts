@@ -1,6 +1,6 @@
 import { freePorts } from '@taskwire/process-supervisor';
 
-/** The port of every part of the suite, all on 127.0.0.1. */
+/** The port of every process of the suite, all on 127.0.0.1. */
 export type SuitePorts = {
   gateway: number;
   auth: number;

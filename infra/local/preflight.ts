@@ -54,7 +54,7 @@ export async function requirePorts(ports: Partial<SuitePorts>, say: (text: strin
   );
 }
 
-/** Waits until the ports of a killed start are free: its guard takes up to five seconds to end the parts. */
+/** Waits until the ports of a killed start are free: its orphan reaper takes up to five seconds to end the processes. */
 export async function waitForPorts(ports: Partial<SuitePorts>, timeoutMs: number): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while ((await takenPorts(ports)).length > 0 && performance.now() < deadline) await delay(200);

@@ -1,8 +1,8 @@
 const known = new Set(['timestamp', 'level', 'service', 'message', 'trace_id']);
 
-/** Formats a log line for people: a service's JSON as time, part, level, message and the remaining fields; other lines unchanged. */
-export function readableLine(part: string, line: string): string {
-  const name = part.padEnd(13);
+/** Formats a log line for people: a service's JSON as time, process, level, message and the remaining fields; other lines unchanged. */
+export function readableLine(process: string, line: string): string {
+  const name = process.padEnd(13);
   const entry = asObject(line);
   if (entry === undefined) return `${name} ${line}`;
   const time = String(entry.timestamp ?? '').slice(11, 23);

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { killAllParts } from '@taskwire/process-supervisor';
-import { sayNews, sayProgress, settingsText, timedSay, welcome } from './console.ts';
+import { killAllProcesses } from '@taskwire/process-supervisor';
+import { sayEvents, sayProgress, settingsText, timedSay, welcome } from './console.ts';
 import { followLogs, turnLogs } from './follow-logs.ts';
 import { installPrograms } from './install-programs.ts';
 import { outsideServers } from './outside.ts';
@@ -83,8 +83,8 @@ async function start(): Promise<void> {
     secrets: keptSecrets(join(dir, 'secrets.json')),
     restarts: 'automatic',
     ...(!existsSync(seededFile) && { people: demoPeople }),
-    tell: sayNews(say, root),
-    progress: sayProgress(say),
+    onEvent: sayEvents(say, root),
+    onProgress: sayProgress(say),
     logLevel: process.env.LOG_LEVEL ?? 'info',
     corsOrigins,
     env: { auth: settings, tasks: settings, notifications: settings },
@@ -123,7 +123,7 @@ async function stop(reason: string): Promise<void> {
   stopping.abort();
   // steps that cannot be interrupted, for example apt, are left behind
   await Promise.race([starting.catch(() => undefined), delay(longestStopMs)]);
-  if (suite === undefined) await killAllParts();
+  if (suite === undefined) await killAllProcesses();
   await end(reason === 'SIGINT' || reason === 'SIGTERM' ? 0 : 1);
 }
 

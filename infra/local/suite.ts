@@ -14,12 +14,12 @@ import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
 import type { OutsideServers } from './outside.ts';
 import { applyPolicies, operator, ownDatabase, ownTopology, startService } from './own-servers.ts';
-import { startGraph, type Node, type PartGraph, type Progress } from './part-graph.ts';
+import { startGraph, type Node, type ProcessGraph, type Progress } from './process-graph.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames, type Secrets, type ServiceName } from './secrets.ts';
 import type { CallingService } from './service-clients.ts';
 import { serviceEnv } from './service-env.ts';
-import type { PartNews, Restarts } from './supervised-part.ts';
+import type { ProcessEvent, Restarts } from './supervised-process.ts';
 import { addPeople, type Person } from './people.ts';
 import { gatewayUrl, ownPostgresUrl, suiteWiring } from './wiring.ts';
 
@@ -34,8 +34,8 @@ export type SuiteOptions = {
   restarts: Restarts;
   /** People to add; existing people stay unchanged. */
   people?: readonly Person[];
-  tell?: (news: PartNews) => void;
-  progress?: (progress: Progress) => void;
+  onEvent?: (event: ProcessEvent) => void;
+  onProgress?: (progress: Progress) => void;
   logLevel?: string;
   /** Variables of a service that differ from the defaults. */
   env?: Partial<Record<ServiceName, Record<string, string>>>;
@@ -43,14 +43,14 @@ export type SuiteOptions = {
   /** Origins of pages that may call the gateway from scripts. */
   corsOrigins?: readonly string[];
   postgresSettings?: Record<string, string>;
-  /** Aborts the start; parts started so far are stopped. */
+  /** Aborts the start; processes started so far are stopped. */
   signal?: AbortSignal;
 };
 
-export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
+export type Suite = Pick<ProcessGraph, 'process' | 'processes' | 'stop'> & {
   /** the gateway's URL, as a front end sees it */
   url: string;
-  /** a service's own address, past the gateway */
+  /** a service's own address, bypassing the gateway */
   serviceUrl(service: ServiceName): string;
   /** with the login that owns the database */
   databaseUrl(service: ServiceName): string;
@@ -69,12 +69,12 @@ export type Suite = Pick<PartGraph, 'part' | 'parts' | 'stop'> & {
 };
 
 /**
- * The whole of Taskwire on one machine: every part, and its dependencies. `npm start`, the end-to-end tests, the demo and the benchmarks run this.
+ * The whole of Taskwire on one machine: every process, and its dependencies. `npm start`, the end-to-end tests, the demo and the benchmarks run this.
  */
 export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const { ports, secrets, outside = { databases: {} } } = o;
   const url = gatewayUrl(ports);
-  const logFile = (part: string) => join(o.dir, 'logs', `${part}.log`);
+  const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
   const wiring = suiteWiring({ ports, secrets, outside, logLevel: o.logLevel });
   const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
@@ -194,8 +194,8 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     ],
     {
       restarts: o.restarts,
-      tell: o.tell ?? (() => undefined),
-      progress: o.progress ?? (() => undefined),
+      onEvent: o.onEvent ?? (() => undefined),
+      onProgress: o.onProgress ?? (() => undefined),
       ...(o.signal && { signal: o.signal }),
     },
   );

@@ -7,7 +7,7 @@ import {
   runToEnd,
   startPostgres,
   startRabbit,
-  type Part,
+  type ManagedProcess,
 } from '@taskwire/process-supervisor';
 import { ownDatabase, ownTopology, startService } from '../../infra/local/own-servers.ts';
 import { addPeople } from '../../infra/local/people.ts';
@@ -42,7 +42,7 @@ export async function startAuth(): Promise<AuthServer> {
   const env = { ...inheritedEnv(), ...serviceEnv('auth', wiring) };
   const logFile = join(dir, 'auth.log');
   const signal = new AbortController().signal;
-  const parts: Part[] = await Promise.all([
+  const parts: ManagedProcess[] = await Promise.all([
     startPostgres({ dir: join(dir, 'postgres'), port: ports.postgres, password: secrets.database.superuser }),
     startRabbit({
       dir: join(dir, 'rabbitmq'),

@@ -64,7 +64,7 @@ async function addTasks({ call, manager, members }: SuiteWorld): Promise<string[
 
 function processesOf({ suite }: SuiteWorld): Map<string, number> {
   return new Map(
-    suite.parts.flatMap((part) => (part.pid() === undefined ? [] : [[part.name, part.pid() ?? 0] as const])),
+    suite.processes.flatMap((part) => (part.pid() === undefined ? [] : [[part.name, part.pid() ?? 0] as const])),
   );
 }
 

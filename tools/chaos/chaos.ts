@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { guardFolder, releaseFolder } from '@taskwire/process-supervisor';
+import { reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
 import { timedSay } from '../../infra/local/console.ts';
 import { installPrograms } from '../../infra/local/install-programs.ts';
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
@@ -60,7 +60,7 @@ async function main(o: Arguments): Promise<number> {
 
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-chaos-'));
   chmodSync(dir, 0o711); // root runs PostgreSQL as another user, who must be able to traverse the folder
-  if (!o.keep) guardFolder(dir);
+  if (!o.keep) reapFolderIfOrphaned(dir);
   try {
     let epoch = performance.now();
     const now = () => performance.now() - epoch;

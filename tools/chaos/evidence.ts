@@ -14,8 +14,8 @@ export type Evidence = {
   takeovers: Takeover[];
   crashes: Crash[];
   mails: Mail[];
-  /** The parts that did not settle; empty when everything did. */
-  unsettled: string[];
+  /** The work that was left; empty when the suite became quiescent. */
+  unfinished: string[];
   world: World;
 };
 
@@ -82,7 +82,7 @@ export type Takeover = {
 };
 
 /** A process of a service that ended without being killed, with its last logged errors. It was restarted. */
-export type Crash = { part: string; how: string; errors: string[] };
+export type Crash = { process: string; how: string; errors: string[] };
 
 /** `id` is the Message-ID without brackets and domain. */
 export type Mail = { id: string; to: string };
@@ -194,5 +194,5 @@ export type Line =
   | { line: 'takeover'; at: number; takeover: Takeover }
   | { line: 'crash'; at: number; crash: Crash }
   | { line: 'mail'; mail: Mail }
-  | { line: 'settled'; tookMs: number; unsettled: string[] }
+  | { line: 'quiescent'; tookMs: number; unfinished: string[] }
   | { line: 'world'; world: World };

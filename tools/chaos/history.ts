@@ -47,7 +47,7 @@ export function evidenceOf(lines: readonly Line[]): Evidence {
     takeovers: only(lines, 'takeover').map(({ takeover }) => takeover),
     crashes: only(lines, 'crash').map(({ crash }) => crash),
     mails: only(lines, 'mail').map(({ mail }) => mail),
-    unsettled: only(lines, 'settled').flatMap(({ unsettled }) => unsettled),
+    unfinished: only(lines, 'quiescent').flatMap(({ unfinished }) => unfinished),
     world,
   };
 }

@@ -5,7 +5,7 @@ type End = ServiceName | 'gateway' | 'postgres' | 'rabbitmq' | 'mail';
 
 export type LinkDefinition = { from: End; to: End; speaks: 'http' | 'postgres' | 'amqp' | 'smtp' };
 
-/** Every link between two parts of the suite; each gets a proxy. */
+/** Every link between two processes of the suite; each gets a proxy. */
 export const links = {
   'gateway-auth': { from: 'gateway', to: 'auth', speaks: 'http' },
   'gateway-tasks': { from: 'gateway', to: 'tasks', speaks: 'http' },

@@ -44,18 +44,18 @@ function figures(lines: readonly Line[], { events, mails, world }: Evidence): st
   const slowest = only(lines, 'recovery').toSorted((a, b) => b.ms - a.ms)[0];
   const lags = eventLags(events, world);
   const at = (share: number) => seconds(lags[Math.floor(lags.length * share)] ?? 0);
-  const settled = only(lines, 'settled').at(-1);
+  const quiescent = only(lines, 'quiescent').at(-1);
   return [
     `events       ${firstOccurrences(events).length} published, ${events.length - firstOccurrences(events).length} of them again`,
     `consumed     after ${at(0.5)} (half of them), ${at(0.99)} (99 of 100), ${seconds(lags.at(-1) ?? 0)} (the last)`,
-    `told         ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknown_outcomes }) => unknown_outcomes > 0).length} deliveries with an unknown end`,
+    `notified     ${world.notifications.length} notifications, ${mails.length} mails, ${world.deliveries.filter(({ unknown_outcomes }) => unknown_outcomes > 0).length} deliveries with an unknown outcome`,
     `recovery     longest ${slowest ? `${seconds(slowest.ms)}, after: ${describeFault(slowest.fault)}` : 'not measured'}`,
     `takeovers    ${
       only(lines, 'takeover')
         .map(({ takeover: { service, work, ms } }) => `${work} of ${service} after ${seconds(ms)}`)
         .join(', ') || 'none'
     }`,
-    `settled      ${settled ? `after ${seconds(settled.tookMs)}` : 'not at all'}`,
+    `quiescent    ${quiescent ? `after ${seconds(quiescent.tookMs)}` : 'not at all'}`,
   ].join('\n');
 }
 

@@ -11,12 +11,12 @@ import { recoveredAfter, watchReadiness } from './observe/readiness.ts';
 import { serviceNames } from '../../infra/local/secrets.ts';
 import { createRandom } from './random.ts';
 import { describeFault, type PlannedFault } from './schedule.ts';
-import { settle } from './settle.ts';
+import { quiesce } from './quiesce.ts';
 import { createOperator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 import { driveTraffic, replayTraffic, type Drive } from './workload/drive.ts';
 import { createGenerator } from './workload/generate.ts';
-import type { Stage } from './workload/cast.ts';
+import type { Stage } from './workload/actors.ts';
 
 export type RunOptions = {
   underTest: SuiteUnderTest;
@@ -38,7 +38,7 @@ const furtherLooks = 4;
 const lookAgainMs = 3_000;
 const progressMs = 10_000;
 
-/** Drives traffic and faults, lets everything settle, and checks the result. */
+/** Drives traffic and faults, waits until it is quiescent, and checks the result. */
 export async function run(o: RunOptions): Promise<{ evidence: Evidence; violations: Violation[] }> {
   const { underTest, history, say } = o;
   const operator = createOperator(underTest.suite.amqpUrl('operator'), o.signal);
@@ -46,9 +46,9 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
   const mailBox = openMailBox(underTest.suite.mailPageUrl, (mail) => history.add({ line: 'mail', mail }));
   try {
     await breakAndUse({ ...o, operator });
-    say('the traffic has ended; waiting for everything to settle');
-    const settling = await settle({ underTest, operator, notReady: readiness.missing, say });
-    history.add({ line: 'settled', ...settling });
+    say('the traffic has ended; waiting until the suite is quiescent');
+    const quiescence = await quiesce({ underTest, operator, notReady: readiness.missing, say });
+    history.add({ line: 'quiescent', ...quiescence });
     for (const recovery of recoveries(history.lines, readiness.outages())) history.add(recovery);
     await underTest.recorder.caughtUp(AbortSignal.timeout(30_000));
     for (let looks = 0; ; looks++) {

@@ -57,17 +57,17 @@ async function mainFlow(): Promise<void> {
     assignee_id: ann.user.id,
   });
   await about('tasks.task.assigned', task);
-  await told(ann, task, 'task.assigned');
+  await waitForNotification(ann, task, 'task.assigned');
 
   step('3. Ann starts it');
   await request<Task>(ann, 'POST', `/api/v1/tasks/${task.id}/transition`, { state: 'in_progress' });
   await about('tasks.task.started', task);
   await notified(manager, task, 'task.started');
 
-  step('4. Ann completes it; the manager, who created it, is told');
+  step('4. Ann completes it; the manager, who created it, is notified');
   await request<Task>(ann, 'POST', `/api/v1/tasks/${task.id}/transition`, { state: 'completed' });
   await about('tasks.task.completed', task);
-  await told(manager, task, 'task.completed');
+  await waitForNotification(manager, task, 'task.completed');
 
   step('5. The manager has a performer chosen fairly');
   const random = await request<Task>(manager, 'POST', '/api/v1/tasks', {
@@ -126,7 +126,7 @@ async function about(key: string, task: Task): Promise<void> {
   await events.next(key, (payload) => payload.task_uuid === task.id);
 }
 
-async function told(person: Session, task: Task, type: string): Promise<void> {
+async function waitForNotification(person: Session, task: Task, type: string): Promise<void> {
   await Promise.all([notified(person, task, type), mailed(person.user.email, task)]);
 }
 

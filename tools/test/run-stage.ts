@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describeEnd, inheritedEnv } from '@taskwire/process-supervisor';
+import { describeExit, inheritedEnv } from '@taskwire/process-supervisor';
 import type { Stage } from './stages.ts';
 
 export type TestTime = { title: string; ms: number };
@@ -88,7 +88,7 @@ export async function runStage(
     slowest: [],
   };
   // mocha's exit code is the number of failures
-  if (end.code !== 0 && result.failed.length === 0) fault ??= `ended ${describeEnd(end)}`;
+  if (end.code !== 0 && result.failed.length === 0) fault ??= `ended ${describeExit(end)}`;
   if (result.complete === false) fault ??= 'ended early, because one of its processes crashed (see above)';
   if (fault === undefined && result.passed + result.failed.length === 0) fault = 'ran no test';
   const { passed, failed, slowest } = result;

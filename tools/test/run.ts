@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
-import { disposableFolder, guardFolder, releaseFolder } from '@taskwire/process-supervisor';
+import { disposableFolder, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
 import { installBrowser, installPooler, installPrograms } from '../../infra/local/install-programs.ts';
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { runStage, type StageResult } from './run-stage.ts';
@@ -15,7 +15,7 @@ const began = performance.now();
 const say = (text: string) => console.log(`[${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s] ${text}`);
 
 const dir = disposableFolder('taskwire-test-');
-guardFolder(dir);
+reapFolderIfOrphaned(dir);
 const stopping = new AbortController();
 onStopSignal(() => stopping.abort());
 
@@ -29,7 +29,7 @@ try {
 } finally {
   isOver = true;
   await servers?.then((started) => started.stop()).catch(() => undefined);
-  // after an interrupted test, parts of its suite may still be writing while their guard ends them
+  // after an interrupted test, processes of its suite may still be writing while the orphan reaper ends them
   rmSync(dir, { recursive: true, force: true, maxRetries: 12, retryDelay: 100 });
   releaseFolder(dir);
 }

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { disposableSettings, freePorts, startPostgres, startRabbit, type Part } from '@taskwire/process-supervisor';
+import {
+  disposableSettings,
+  freePorts,
+  startPostgres,
+  startRabbit,
+  type ManagedProcess,
+} from '@taskwire/process-supervisor';
 
 export type TestServers = {
   /** the variables read by @taskwire/testing */
@@ -58,8 +64,8 @@ export async function startTestServers(dir: string): Promise<TestServers> {
 }
 
 /** Their data is deleted next, so they need not end in good order, which takes RabbitMQ two seconds. */
-async function end(starting: Promise<Part>, signal: NodeJS.Signals): Promise<void> {
-  const part = await starting.catch(() => undefined);
-  part?.kill(signal);
-  await part?.died;
+async function end(starting: Promise<ManagedProcess>, signal: NodeJS.Signals): Promise<void> {
+  const child = await starting.catch(() => undefined);
+  child?.kill(signal);
+  await child?.exited;
 }

@@ -25,7 +25,7 @@ const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(2, availab
 
 /**
  * Component tests keep the processors busy and share only the servers: each file has its own databases and vhosts, so several run at once. The stages
- * of the other lane mostly wait. Pact files are written by several test files, and the end-to-end tests stop and start parts of one suite, so those
+ * of the other lane mostly wait. Pact files are written by several test files, and the end-to-end tests stop and start processes of one suite, so those
  * run sequentially.
  */
 export const lanes: Lane[] = [

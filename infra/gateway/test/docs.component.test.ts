@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { problemTypes } from '@taskwire/errors';
 import { expect } from 'chai';
 import { assembleDocs } from '../docs.ts';
-import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
 
 describe('the gateway: API reference', () => {
   let gateway: GatewayOnTrial;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
 
 describe('the gateway: how much it lets through', () => {
   let gateway: GatewayOnTrial;

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
 
 describe('the gateway: answers with long headers', () => {
   let gateway: GatewayOnTrial;

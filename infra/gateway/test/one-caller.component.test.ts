@@ -6,7 +6,7 @@ import { problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
 
 /** A connection that sends its body, or its headers, one byte at a time. */
 type Slow = { socket: Socket; text: string; openedAt: number; closedAt: number | undefined };

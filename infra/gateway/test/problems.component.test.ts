@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
 import { freePorts } from '@taskwire/process-supervisor';
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
 
 describe('the gateway: problems of its own', () => {
   let gateway: GatewayOnTrial;

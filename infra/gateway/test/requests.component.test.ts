@@ -1,6 +1,6 @@
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
 
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-on-trial.ts';
+import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
 
 describe('the gateway: live notifications', () => {
   let gateway: GatewayOnTrial;

@@ -27,7 +27,7 @@ describe('The configuration of npm start', () => {
       expect(() => configuredPorts(base), base).to.throw('TASKWIRE_PORT_BASE');
   });
 
-  it('needs no ports for servers that run elsewhere', () => {
+  it('needs no ports for external servers', () => {
     const databases = { AUTH_DATABASE_URL: 'postgres://a@h/a', TASKS_DATABASE_URL: 'postgres://t@h/t' };
     const some = outsideServers({ ...databases, AMQP_URL: 'amqp://h', SMTP_URL: '' });
     expect(Object.keys(neededPorts(configuredPorts(undefined), some))).to.have.members([
@@ -47,7 +47,7 @@ describe('The configuration of npm start', () => {
     ]);
   });
 
-  it('keeps nobody out, unless the environment says so', () => {
+  it('leaves registration open, unless the environment restricts it', () => {
     expect(chosenSettings({})).to.deep.equal({ REGISTRATION: 'open', AUTH_REQUIRE_VERIFIED_EMAIL: 'off' });
     const strict = { REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org', AUTH_REQUIRE_VERIFIED_EMAIL: 'on' };
     expect(chosenSettings({ ...strict, SECRET: 'x' })).to.deep.equal(strict);
@@ -55,7 +55,7 @@ describe('The configuration of npm start', () => {
     expect(chosenSettings({ REGISTRATION: '' })).to.include({ REGISTRATION: 'open' });
   });
 
-  it('lets pages of the usual development servers call, unless CORS_ORIGINS names others', () => {
+  it('allows the pages of common development servers, unless CORS_ORIGINS names others', () => {
     expect(chosenOrigins({})).to.deep.equal(['http://localhost:5173', 'http://localhost:3000']);
     expect(chosenOrigins({ CORS_ORIGINS: '' })).to.deep.equal(chosenOrigins({}));
     const given = 'https://app.example.com, http://localhost:4200';
@@ -65,7 +65,7 @@ describe('The configuration of npm start', () => {
     );
   });
 
-  it('names the variable that is no URL, without its value', () => {
+  it('names a variable that is not a URL, without its value', () => {
     expect(() => outsideServers({ AMQP_URL: 'localhost:5672 secret' })).to.throw(
       /^AMQP_URL must be a URL that begins with amqp:\/\/ or amqps:\/\/\.$/,
     );
@@ -86,14 +86,14 @@ describe('The secrets of a suite', () => {
     expect(new Set(values).size, 'no secret is used twice').to.equal(values.length);
   });
 
-  it('that cannot be read are an error that names the file and the way out', () => {
+  it('fail with the file and the remedy when they cannot be read', () => {
     writeFileSync(join(dir, 'broken.json'), '{');
     expect(() => keptSecrets(join(dir, 'broken.json'))).to.throw(/broken\.json cannot be read; npm start -- --fresh/);
   });
 });
 
 describe('A log line on the terminal', () => {
-  it('is the time, the level, the message and the other fields of the JSON', () => {
+  it('shows the time, the level, the message and the other fields of the JSON', () => {
     const line = JSON.stringify({
       timestamp: '2026-11-20T10:11:12.345Z',
       level: 'info',
@@ -106,7 +106,7 @@ describe('A log line on the terminal', () => {
     expect(readableLine('tasks', line)).to.equal('tasks         10:11:12.345 info  request status=201 checks={"a":1}');
   });
 
-  it('of a program that does not log JSON stays as it is', () => {
+  it('stays unchanged when a program does not log JSON', () => {
     expect(readableLine('postgres', '{ not json')).to.equal('postgres      { not json');
   });
 });

@@ -7,7 +7,7 @@ import { expect } from 'chai';
 import {
   answers,
   disposableFolder,
-  guardFolder,
+  reapFolderIfOrphaned,
   isAlive,
   isPortFree,
   releaseFolder,
@@ -27,7 +27,7 @@ describe('npm start', function () {
 
   before(async () => {
     chmodSync(dir, 0o755); // as left by an older version
-    guardFolder(dir);
+    reapFolderIfOrphaned(dir);
     base = await elevenInARow();
     ports = configuredPorts(String(base));
   });
@@ -59,12 +59,12 @@ describe('npm start', function () {
     expect(await logIn(ports)).to.equal(200);
   });
 
-  it('starts a service that dies again, and says so with its last log lines', async () => {
+  it('restarts a service that was killed, and shows its last log lines', async () => {
     const tasks = childrenOf(launcher?.pid).find(({ command }) => command.includes('services/tasks/src/main.ts'));
     expect(tasks).not.to.equal(undefined);
     process.kill(Number(tasks?.pid), 'SIGKILL');
-    await waitFor(() => launcher?.output().includes('tasks is back'), { timeoutMs: 30_000 });
-    expect(launcher?.output()).to.match(/tasks died: it ended by SIGKILL[^]*\| \{/);
+    await waitFor(() => launcher?.output().includes('tasks was restarted'), { timeoutMs: 30_000 });
+    expect(launcher?.output()).to.match(/tasks ended by SIGKILL[^]*\| \{/);
   });
 
   it('leaves nothing behind when it is killed with -9, and the next start recovers with the data', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { freePorts, startPgbouncer, type Part } from '@taskwire/process-supervisor';
+import { freePorts, startPgbouncer, type ManagedProcess } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createDatabase, query, type Database } from '../src/index.ts';
@@ -11,7 +11,7 @@ describe('a database behind PgBouncer', function () {
   this.timeout(30_000);
   let test: TestDatabase;
   let dir: string;
-  let pooler: Part | undefined;
+  let pooler: ManagedProcess | undefined;
   let db: Database | undefined;
 
   beforeEach(async () => {

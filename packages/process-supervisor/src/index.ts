@@ -7,19 +7,19 @@ export { startRabbit, findRabbit, type RabbitOptions, type RabbitServer } from '
 export { rabbitDefinitions, type RabbitTopology, type RabbitUser } from './servers/rabbit-definitions.ts';
 export { rabbitManagement, type RabbitManagement } from './servers/rabbit-management.ts';
 export { freePorts, isPortFree, isAlive, answers } from './ports.ts';
-export { guardFolder, releaseFolder } from './guard.ts';
+export { reapFolderIfOrphaned, releaseFolder } from './orphan-reaper.ts';
 export { lastLines } from './log-tail.ts';
 export {
-  startPart,
+  startProcess,
   runToEnd,
   inheritedEnv,
-  killAllParts,
-  describeEnd,
+  killAllProcesses,
+  describeExit,
   StartError,
-  type Part,
-  type PartOptions,
-  type Death,
-} from './part.ts';
+  type ManagedProcess,
+  type ProcessOptions,
+  type Exit,
+} from './managed-process.ts';
 export { startNginx, findNginx, type NginxOptions, type NginxServer } from './servers/nginx.ts';
 export { startMailCatcher, type MailCatcher, type MailCatcherOptions } from './servers/mail-catcher.ts';
 export { startFaultProxy, type FaultProxy, type FaultProxyOptions } from './fault-proxy.ts';

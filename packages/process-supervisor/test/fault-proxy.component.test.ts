@@ -52,7 +52,7 @@ describe('the fault proxy', () => {
     expect(performance.now() - began).above(110);
   });
 
-  it('keeps the order of what was sent before and after the link healed', async () => {
+  it('keeps the order of bytes sent before and after the link healed', async () => {
     const client = await open(proxy);
     proxy.set({ kind: 'delay', ms: 60 });
     const answer = read(client, 'late, early');
@@ -75,7 +75,7 @@ describe('the fault proxy', () => {
     expect(performance.now() - began).above(180);
   });
 
-  it('swallows both directions of a half-open link without telling either side', async () => {
+  it('swallows both directions of a half-open link without notifying either side', async () => {
     const client = await open(proxy);
     await echoed(client, 'hello');
     const server = accepted[0]!;
@@ -170,11 +170,11 @@ describe('the fault proxy in front of several servers', () => {
     return found.toSorted();
   }
 
-  it('leads connections to each of them in turn', async () => {
+  it('distributes connections in turn', async () => {
     expect(await answers(4)).deep.equal(['a', 'a', 'b', 'b']);
   });
 
-  it('leads all of them to those that are left, and to the others again once they are back', async () => {
+  it('skips servers that are down, and returns to them once they are back', async () => {
     await new Promise((resolve) => servers[0]!.close(resolve));
     expect(await answers(4)).deep.equal(['b', 'b', 'b', 'b']);
     servers[0]!.listen(ports[0], '127.0.0.1');

@@ -1,10 +1,10 @@
-// A process that starts a part which ignores SIGTERM, prints its id, and waits to be killed.
+// A process that starts a child that ignores SIGTERM, prints its id, and waits to be killed.
 import { join } from 'node:path';
-import { guardFolder, inheritedEnv, startPart } from '../src/index.ts';
+import { reapFolderIfOrphaned, inheritedEnv, startProcess } from '../src/index.ts';
 
 const [dir = ''] = process.argv.slice(2);
-guardFolder(join(dir, 'temporary'));
-const part = await startPart({
+reapFolderIfOrphaned(join(dir, 'temporary'));
+const child = await startProcess({
   name: 'stubborn',
   command: 'sh',
   args: ['-c', 'trap "" TERM; while :; do sleep 0.1; done'],
@@ -13,4 +13,4 @@ const part = await startPart({
   ready: () => Promise.resolve(true),
   readyTimeoutMs: 5000,
 });
-process.stdout.write(`${part.pid}\n`);
+process.stdout.write(`${child.pid}\n`);

@@ -46,30 +46,30 @@ describe('A local PostgreSQL', function () {
     );
   });
 
-  it('recovers from -9', async () => {
+  it('recovers from a kill with -9', async () => {
     const first = await start();
     await query(first.url, 'create table committed as select 1 as id');
     first.kill('SIGKILL');
-    await first.died;
+    await first.exited;
     const second = await start();
     expect(await query(second.url, 'select id from committed')).to.deep.equal([{ id: 1 }]);
   });
 
-  it('starts although postmaster.pid names a process that is another program by now', async () => {
+  it('starts although the process id in postmaster.pid now belongs to another program', async () => {
     const pidFile = join(dir, 'data', 'postmaster.pid');
     writeFileSync(pidFile, `${process.pid}\n${join(dir, 'data')}\n1700000000\n${port}\n\n127.0.0.1\n\n`);
     await start();
     expect(readFileSync(pidFile, 'utf8')).not.to.match(new RegExp(`^${process.pid}\n`));
   });
 
-  it('takes the place of one that an earlier run left on the same folder', async () => {
+  it('replaces a server that an earlier run left on the same folder', async () => {
     const left = await start();
     const second = await start();
-    await left.died;
+    await left.exited;
     expect(await query(second.url, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
   });
 
-  it('says which port it cannot have', async () => {
+  it('names the port that is taken', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
     const error = await start().then(
@@ -80,7 +80,7 @@ describe('A local PostgreSQL', function () {
     expect(String(error)).to.include(`PostgreSQL cannot have port ${port}`);
   });
 
-  it('says what is wrong with a data folder that does not start', async () => {
+  it('names the fault of a data folder that does not start', async () => {
     const broken = join(scratch.dir, 'broken');
     mkdirSync(join(broken, 'data'), { recursive: true, mode: 0o700 });
     writeFileSync(join(broken, 'data', 'PG_VERSION'), '9.6\n');

@@ -34,7 +34,7 @@ describe('A local RabbitMQ', function () {
     const queue = '/queues/taskwire/tasks.events';
     await first.management.call('PUT', queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
     first.kill();
-    await first.died;
+    await first.exited;
     expect(await isPortFree(ports.epmdPort), 'its epmd is gone with it').to.equal(true);
 
     const { management } = await start();
@@ -51,7 +51,7 @@ describe('A local RabbitMQ', function () {
     expect('auth.events').not.to.match(new RegExp(permission?.write ?? ''));
   });
 
-  it('has its exchanges, policies and vhost again soon after somebody deleted them', async () => {
+  it('recreates its exchanges, policies and vhost soon after they were deleted', async () => {
     const { management } = server!;
     const names = async (path: string) =>
       (await management.call<{ name: string }[]>('GET', path).catch(() => [])).map(({ name }) => name);
@@ -75,7 +75,7 @@ describe('A local RabbitMQ', function () {
     expect(topic).to.include({ exchange: 'taskwire.events', write: '^tasks\\.' });
   });
 
-  it('is gone within 5 s when it is asked to stop', async () => {
+  it('ends within 5 s of a stop request', async () => {
     const { pid } = server!;
     const began = performance.now();
     await server?.stop();
@@ -84,7 +84,7 @@ describe('A local RabbitMQ', function () {
     expect(await isPortFree(ports.epmdPort)).to.equal(true);
   });
 
-  it('says which port it cannot have', async () => {
+  it('names the port that is taken', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(ports.amqpPort, '127.0.0.1', resolve));
     const error = await start().then(

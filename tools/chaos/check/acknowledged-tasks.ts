@@ -1,5 +1,5 @@
 import type { Answer, Evidence, Operation } from '../evidence.ts';
-import { dealer } from '../workload/cast.ts';
+import { reassigner } from '../workload/actors.ts';
 import type { Intent } from '../workload/intent.ts';
 import { taskHistories, type TaskHistory, type TaskVersion } from './task-history.ts';
 import { broken, type Violation } from './violation.ts';
@@ -15,7 +15,7 @@ export function checkTasks(evidence: Evidence): Violation[] {
     ...checkCreations(evidence),
     ...checkEffects(evidence, histories),
     ...checkClaims(evidence),
-    ...checkDealing(evidence, histories),
+    ...checkReassignments(evidence, histories),
   ];
 }
 
@@ -153,18 +153,18 @@ function checkClaims({ operations }: Evidence): Violation[] {
 }
 
 /** Tasks were reassigned as often as was acknowledged or, where responses are missing, at least as often. */
-function checkDealing({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
-  const dealings = operations.filter(isOf('shuffle'));
-  const dealerId = world.users.find(({ email }) => email.startsWith(`${dealer}@`))?.id;
-  const dealt = [...histories.values()]
+function checkReassignments({ operations, world }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
+  const reassignments = operations.filter(isOf('shuffle'));
+  const reassignerId = world.users.find(({ email }) => email.startsWith(`${reassigner}@`))?.id;
+  const logged = [...histories.values()]
     .flatMap(({ versions }) => versions)
-    .filter(({ actor }) => actor !== null && actor === dealerId).length;
-  const told = dealings.reduce((sum, { answer }) => sum + (answer?.reassigned ?? 0), 0);
-  const open = dealings.filter(({ outcome }) => outcome === 'unknown').length;
-  const text = `${told} tasks were dealt anew by what was acknowledged, ${dealt} by the activity log; ${open} dealings had no answer`;
+    .filter(({ actor }) => actor !== null && actor === reassignerId).length;
+  const acknowledged = reassignments.reduce((sum, { answer }) => sum + (answer?.reassigned ?? 0), 0);
+  const open = reassignments.filter(({ outcome }) => outcome === 'unknown').length;
+  const text = `${acknowledged} tasks were reassigned by what was acknowledged, ${logged} by the activity log; ${open} reassignments had no answer`;
   return [
-    ...broken('an acknowledged change is there', [dealt < told && text]),
-    ...broken('nothing happens twice', [open === 0 && dealt > told && text]),
+    ...broken('an acknowledged change is there', [logged < acknowledged && text]),
+    ...broken('nothing happens twice', [open === 0 && logged > acknowledged && text]),
   ];
 }
 

@@ -44,10 +44,10 @@ export function checkPerformers({ world }: Evidence): Violation[] {
   ]);
 }
 
-/** Everything has settled: outboxes and queues are empty, nothing is waiting for a retry. */
-export function checkLeftovers({ unsettled, world }: Evidence): Violation[] {
+/** The suite is quiescent: outboxes and queues are empty, nothing is waiting for a retry. */
+export function checkLeftovers({ unfinished, world }: Evidence): Violation[] {
   return broken('nothing is left over', [
-    ...unsettled,
+    ...unfinished,
     ...Object.entries(world.outbox).map(([service, rows]) => rows > 0 && `${rows} rows in the outbox of ${service}`),
     ...world.queues.map(({ name, messages }) => messages > 0 && `${messages} messages in the queue ${name}`),
   ]);
@@ -126,7 +126,7 @@ export function checkTakeovers({ takeovers }: Evidence): Violation[] {
     takeovers.map(
       ({ service, work, killed, ms }) =>
         ms > longestTakeoverMs &&
-        `after ${killed} was killed nobody was the ${work} of ${service} for ${Math.round(ms)} ms`,
+        `after ${killed} was killed no process was the ${work} of ${service} for ${Math.round(ms)} ms`,
     ),
   );
 }
@@ -135,6 +135,6 @@ export function checkTakeovers({ takeovers }: Evidence): Violation[] {
 export function checkCrashes({ crashes }: Evidence): Violation[] {
   return broken(
     'no process ends by itself',
-    crashes.map(({ part, how, errors }) => `${part} ${how}: ${errors.join('; ')}`),
+    crashes.map(({ process, how, errors }) => `${process} ${how}: ${errors.join('; ')}`),
   );
 }

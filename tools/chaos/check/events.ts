@@ -22,7 +22,7 @@ export function checkEvents(evidence: Evidence): Violation[] {
     ...broken('every change is published once', changedCopies(evidence.events)),
     ...broken(
       'every change is published once',
-      strangers.map((id) => `events tell of ${id}, which is not there`),
+      strangers.map((id) => `events name ${id}, which does not exist`),
     ),
     ...[...taskHistories(evidence).values()].flatMap((history) =>
       checkTask(history, published.get(history.task.id) ?? []),
@@ -34,7 +34,7 @@ export function checkEvents(evidence: Evidence): Violation[] {
     ),
     ...broken(
       'every change is published once',
-      world.users.map((user) => untoldEnd(user, ends)),
+      world.users.map((user) => unannouncedEnd(user, ends)),
     ),
     ...broken('every change is published once', faultyNotices(world.users, notices, published)),
     ...broken('events of one aggregate are published in order', [...published].map(outOfOrder)),
@@ -55,49 +55,50 @@ function outOfOrder([id, events]: [string, RecordedEvent[]]): string | false {
 
 /** Compares the events by their times with those that the activity log requires. */
 function checkTask({ task, versions }: TaskHistory, published: readonly RecordedEvent[]): Violation[] {
-  const expected = versions.flatMap(({ version, actor, tells, at }) =>
-    tells.map((told) => ({ ...told, version, actor, at })),
+  const expected = versions.flatMap(({ version, actor, expectedEvents, at }) =>
+    expectedEvents.map((event) => ({ ...event, version, actor, at })),
   );
-  const told = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
+  const actual = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
   const same = (one: (typeof expected)[number] | undefined, other: RecordedEvent | undefined) =>
     one?.type === other?.type && one?.named === other?.named && one?.actor === other?.actor;
-  const longest = Math.max(expected.length, told.length);
-  const place = Array.from({ length: longest }, (_, index) => index).find((i) => !same(expected[i], told[i]));
+  const longest = Math.max(expected.length, actual.length);
+  const place = Array.from({ length: longest }, (_, index) => index).find((i) => !same(expected[i], actual[i]));
   if (place !== undefined) {
-    const [wanted, got] = [expected[place], told[place]];
+    const [wanted, got] = [expected[place], actual[place]];
     const text = `task ${task.id}: event ${place + 1} of ${expected.length} should be ${wanted ? `${wanted.type} (version ${wanted.version})` : 'none'}, it is ${got ? label(got) : 'missing'}`;
     return broken('every change is published once', [text]);
   }
-  const apart = expected.findIndex(({ at }, i) => Math.abs(Date.parse(told[i]!.timestamp) - Date.parse(at)) > 1);
+  const apart = expected.findIndex(({ at }, i) => Math.abs(Date.parse(actual[i]!.timestamp) - Date.parse(at)) > 1);
   return broken('every change is published once', [
-    apart >= 0 && `task ${task.id}: ${label(told[apart]!)} is not of the time of its change (${expected[apart]!.at})`,
+    apart >= 0 && `task ${task.id}: ${label(actual[apart]!)} is not of the time of its change (${expected[apart]!.at})`,
   ]);
 }
 
 /** A user's version counts the changes, each of which is announced: the creation first, a deletion last. */
 function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violation[] {
-  const told = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
+  const actual = published.toSorted((a, b) => compare(a.timestamp, b.timestamp));
   const expected = Array.from({ length: user.version }, (_, index) => {
     if (index === 0) return 'auth.user.created';
     return user.is_deleted && index === user.version - 1 ? 'auth.user.deleted' : 'auth.user.changed';
   });
-  const got = told.map(({ type }) => type);
+  const got = actual.map(({ type }) => type);
   const text = `user ${user.id} (${user.email}), version ${user.version}: events ${got.join(', ')}`;
   return broken('every change is published once', [
     got.join() !== expected.join() && text,
     got.join() === expected.join() &&
-      told.at(-1)!.timestamp !== user.updated_at &&
+      actual.at(-1)!.timestamp !== user.updated_at &&
       `${text}; the last is of another time`,
   ]);
 }
 
 /** An end of access is announced once, at its time; for a deletion, the deletion announces it. */
-function untoldEnd(user: UserRow, ends: readonly RecordedEvent[]): string | false {
+function unannouncedEnd(user: UserRow, ends: readonly RecordedEvent[]): string | false {
   const times = ends.filter(({ named }) => named === user.id).map(({ timestamp }) => timestamp);
   const last = times.toSorted(compare).at(-1) ?? null;
-  const isTold = (user.is_deleted || last === user.tokens_valid_after) && new Set(times).size === times.length;
+  const isAnnounced = (user.is_deleted || last === user.tokens_valid_after) && new Set(times).size === times.length;
   return (
-    !isTold && `user ${user.id}: access ended at ${user.tokens_valid_after}; told of are ${times.join(', ') || 'none'}`
+    !isAnnounced &&
+    `user ${user.id}: access ended at ${user.tokens_valid_after}; announced are ${times.join(', ') || 'none'}`
   );
 }
 
@@ -142,6 +143,6 @@ function untoldLink(
   published: readonly RecordedEvent[],
 ): string | false {
   const [first, ...others] = published;
-  const isTold = first?.type === linkEvents[purpose] && first.timestamp === created_at && others.length === 0;
-  return !isTold && `the link ${id} (${purpose}) of ${user_id}: events ${published.map(label).join(', ')}`;
+  const isAnnounced = first?.type === linkEvents[purpose] && first.timestamp === created_at && others.length === 0;
+  return !isAnnounced && `the link ${id} (${purpose}) of ${user_id}: events ${published.map(label).join(', ')}`;
 }

@@ -2,21 +2,21 @@ import type { Evidence, NotificationRow, RecordedEvent, TaskRow } from '../evide
 import { compare, firstOccurrences } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
-type Told = NotificationRow & { happenedAt: string };
+type DatedNotification = NotificationRow & { happenedAt: string };
 
 /** The mails to each person about each task, in the order in which the events happened. */
-export function mailedOfTasks({ events, world }: Evidence): Told[][] {
+export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][] {
   const mailed = new Set(
     world.deliveries.flatMap(({ channel, notification_id: id }) => (channel === 'email' ? [id] : [])),
   );
   const eventOf = new Map(firstOccurrences(events).map((event) => [event.messageId, event]));
-  const told = world.notifications.flatMap((one) => {
+  const dated = world.notifications.flatMap((one) => {
     const event: RecordedEvent | undefined = eventOf.get(one.event_id);
     return event === undefined || one.task_id === null || !mailed.has(one.id)
       ? []
       : [{ ...one, happenedAt: event.timestamp }];
   });
-  return [...Map.groupBy(told, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) =>
+  return [...Map.groupBy(dated, ({ user_id, task_id }) => `${user_id} ${task_id}`).values()].map((list) =>
     list.toSorted((a, b) => compare(a.happenedAt, b.happenedAt)),
   );
 }

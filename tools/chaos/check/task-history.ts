@@ -1,7 +1,7 @@
 import type { ActivityRow, Evidence, TaskRow } from '../evidence.ts';
 
 /** An event required by a change. */
-export type Told = { type: string; named: string | null };
+export type ExpectedEvent = { type: string; named: string | null };
 
 /** A task at one of its versions, and the change that produced it. */
 export type TaskVersion = {
@@ -14,7 +14,7 @@ export type TaskVersion = {
   state: string;
   assigneeId: string | null;
   /** The events of this change, in order. */
-  tells: Told[];
+  expectedEvents: ExpectedEvent[];
 };
 
 export type TaskHistory = { task: TaskRow; versions: TaskVersion[] };
@@ -37,7 +37,14 @@ function versionsOf(task: TaskRow, entries: ActivityRow[]): TaskVersion[] {
   return [...Map.groupBy(inOrder, ({ created_at }) => created_at)].map(([at, changes], index) => {
     for (const entry of changes) now = after(now, entry);
     const actor = changes[0]?.actor_id ?? null;
-    return { version: index + 1, at, actor, entries: changes, ...now, tells: eventsOf(changes, now.assigneeId) };
+    return {
+      version: index + 1,
+      at,
+      actor,
+      entries: changes,
+      ...now,
+      expectedEvents: eventsOf(changes, now.assigneeId),
+    };
   });
 }
 
@@ -63,26 +70,26 @@ function after<S extends Pick<TaskVersion, 'title' | 'state' | 'assigneeId'>>(
 }
 
 /** A new task publishes `created` and `changed`; a change of several fields publishes one `changed`. */
-function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): Told[] {
+function eventsOf(changes: readonly ActivityRow[], assigneeId: string | null): ExpectedEvent[] {
   const fieldChanges = changes.filter(({ action }) => action === 'changed');
-  return changes.flatMap((entry): Told[] => {
+  return changes.flatMap((entry): ExpectedEvent[] => {
     switch (entry.action) {
       case 'created':
-        return [told('created', null), told('changed', null)];
+        return [expectedEvent('created', null), expectedEvent('changed', null)];
       case 'changed':
-        return entry === fieldChanges[0] ? [told('changed', null)] : [];
+        return entry === fieldChanges[0] ? [expectedEvent('changed', null)] : [];
       case 'assigned':
-        return [told('assigned', entry.to as string)];
+        return [expectedEvent('assigned', entry.to as string)];
       case 'unassigned':
-        return [told('unassigned', entry.from as string)];
+        return [expectedEvent('unassigned', entry.from as string)];
       case 'deleted':
-        return [told('deleted', null)];
+        return [expectedEvent('deleted', null)];
       default:
-        return [told(entry.action, assigneeId)];
+        return [expectedEvent(entry.action, assigneeId)];
     }
   });
 }
 
-function told(action: string, named: string | null): Told {
+function expectedEvent(action: string, named: string | null): ExpectedEvent {
   return { type: `tasks.task.${action}`, named };
 }

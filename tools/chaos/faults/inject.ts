@@ -9,7 +9,7 @@ import type { Random } from '../random.ts';
 import type { Consumer, Fault } from '../schedule.ts';
 import { bindingKeys, poison, type Operator } from '../suite/operator.ts';
 import type { RawMessage } from '../suite/raw-message.ts';
-import type { PartName, SuiteUnderTest } from '../suite/under-test.ts';
+import type { ProcessName, SuiteUnderTest } from '../suite/under-test.ts';
 import { brokerCommand } from './broker-command.ts';
 import { killWorker } from './takeover.ts';
 
@@ -39,32 +39,32 @@ export function createInject(tools: FaultTools): Inject {
   const current = new Map<LinkName, object>();
   const wait = (ms: number) => delay(ms, undefined, { signal: ending }).catch(() => undefined);
 
-  /** Two faults of one part happen one after the other: a part that is down cannot be killed. */
-  const bringDown = (part: PartName, how: 'kill' | 'stop', downMs: number) =>
-    inTurn(part, async () => {
-      await underTest.part(part)[how]();
+  /** Two faults of one process happen one after the other: a process that is down cannot be killed. */
+  const bringDown = (name: ProcessName, how: 'kill' | 'stop', downMs: number) =>
+    inTurn(name, async () => {
+      await underTest.process(name)[how]();
       await wait(downMs);
-      return await startAgain(part);
+      return await startAgain(name);
     });
 
-  async function startAgain(part: PartName): Promise<string | undefined> {
+  async function startAgain(name: ProcessName): Promise<string | undefined> {
     let note: string | undefined;
     // ports may be taken for a moment after a kill, and dependencies may be unavailable for longer than a start waits
     for (let tries = 0; tries < 5; tries++) {
       try {
-        await underTest.part(part).start();
+        await underTest.process(name).start();
         return note;
       } catch (error) {
         note = errorText(error);
         await delay(500);
       }
     }
-    throw new Error(`${part} did not start: ${note}`);
+    throw new Error(`${name} did not start: ${note}`);
   }
 
   async function takeover(of: ServiceName): Promise<string | undefined> {
     const killed = await killWorker(underTest, of, signal);
-    if (killed === undefined) throw new Error('nobody does the work');
+    if (killed === undefined) throw new Error('no process does the work');
     onTakeover(killed);
     return await startAgain(killed.killed);
   }
@@ -79,12 +79,12 @@ export function createInject(tools: FaultTools): Inject {
   }
 
   async function freeze({ service, ms }: Extract<Fault, { kind: 'freeze_service' }>): Promise<string | undefined> {
-    const part = underTest.part(service);
-    const pid = part.pid();
+    const frozen = underTest.process(service);
+    const pid = frozen.pid();
     if (pid === undefined) throw new Error('it is not running');
     process.kill(pid, 'SIGSTOP');
     await wait(ms);
-    if (part.pid() === pid) process.kill(pid, 'SIGCONT');
+    if (frozen.pid() === pid) process.kill(pid, 'SIGCONT');
     return undefined;
   }
 

@@ -26,7 +26,7 @@ export async function killWorker(
   const others = replicas.filter((one) => one !== worker);
   const before = await Promise.all(others.map(async (one) => await deliveries(one).catch(() => 0)));
   const killedAt = performance.now();
-  await underTest.part(worker.name).kill();
+  await underTest.process(worker.name).kill();
   const takenOver = async (): Promise<boolean> => {
     if (work[service] === 'relay') return (await Promise.all(others.map(isOwner))).includes(true);
     const now = await Promise.all(others.map(deliveries));
@@ -68,7 +68,7 @@ async function deliveries(replica: Replica): Promise<number> {
 /** The sum of a metric over all its labels. @throws when the process does not respond */
 async function sumOfMetric({ name, url }: Replica, metric: string): Promise<number> {
   const response = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch((error: unknown) => {
-    throw new Error(`${name} does not tell its metrics: ${errorText(error)}`);
+    throw new Error(`${name} does not report its metrics: ${errorText(error)}`);
   });
   const lines = (await response.text()).split('\n').filter((line) => /^\w+/.exec(line)?.[0] === metric);
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { World } from '../evidence.ts';
-import { admin, type CastMember, type Stage } from '../workload/cast.ts';
+import { admin, type Actor, type Stage } from '../workload/actors.ts';
 
 type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess'>;
 
@@ -30,7 +30,7 @@ export async function readPublicApi(url: string, stage: Stage): Promise<Listed> 
   return { listedTasks: await readPages(url, boss, '/api/v1/tasks'), listedNotifications, deletedAccess };
 }
 
-async function readPages<T>(url: string, user: CastMember, path: string): Promise<T[]> {
+async function readPages<T>(url: string, user: Actor, path: string): Promise<T[]> {
   const items: T[] = [];
   let cursor: string | null = null;
   do {
@@ -45,7 +45,7 @@ async function readPages<T>(url: string, user: CastMember, path: string): Promis
 }
 
 /** False for a user who cannot log in: they requested the deletion of their account, and got no response. */
-async function logIn(url: string, user: CastMember): Promise<boolean> {
+async function logIn(url: string, user: Actor): Promise<boolean> {
   if (user.token !== undefined && (await request(url, user, '/api/v1/users/me')).status === 200) return true;
   const { email, password, ip } = user;
   const response = await fetch(`${url}/api/v1/auth/login`, {
@@ -58,7 +58,7 @@ async function logIn(url: string, user: CastMember): Promise<boolean> {
   return true;
 }
 
-async function request(url: string, user: CastMember, path: string): Promise<{ status: number; body: unknown }> {
+async function request(url: string, user: Actor, path: string): Promise<{ status: number; body: unknown }> {
   for (let tries = 1; ; tries++) {
     const response = await fetch(`${url}${path}`, {
       headers: { authorization: `Bearer ${user.token}`, 'x-forwarded-for': user.ip },

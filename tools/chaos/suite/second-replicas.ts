@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
-import { inheritedEnv, startPart } from '@taskwire/process-supervisor';
+import { inheritedEnv, startProcess } from '@taskwire/process-supervisor';
 import { serviceNames, type ServiceName } from '../../../infra/local/secrets.ts';
-import { supervise, type PartNews, type SupervisedPart } from '../../../infra/local/supervised-part.ts';
+import { supervise, type ProcessEvent, type SupervisedProcess } from '../../../infra/local/supervised-process.ts';
 
 export type SecondReplica = `second ${ServiceName}`;
 
@@ -12,18 +12,18 @@ export type SecondReplica = `second ${ServiceName}`;
 export function secondReplicas(o: {
   ports: Record<ServiceName, number>;
   env(service: ServiceName): Record<string, string>;
-  logFile(part: string): string;
-  tell(news: PartNews): void;
-}): Record<SecondReplica, SupervisedPart> {
+  logFile(name: string): string;
+  onEvent(event: ProcessEvent): void;
+}): Record<SecondReplica, SupervisedProcess> {
   const replicas = serviceNames.map((service) => {
     const name: SecondReplica = `second ${service}`;
     const port = o.ports[service];
     const replica = supervise({
       name,
       restarts: 'manual',
-      tell: o.tell,
+      onEvent: o.onEvent,
       start: (signal) =>
-        startPart({
+        startProcess({
           ...{ name, signal },
           command: process.execPath,
           args: [fileURLToPath(new URL(`../../../services/${service}/src/main.ts`, import.meta.url))],
@@ -36,5 +36,5 @@ export function secondReplicas(o: {
     });
     return [name, replica] as const;
   });
-  return Object.fromEntries(replicas) as Record<SecondReplica, SupervisedPart>;
+  return Object.fromEntries(replicas) as Record<SecondReplica, SupervisedProcess>;
 }

@@ -4,27 +4,27 @@ import { databaseUrl } from '@taskwire/process-supervisor';
 import { freeSuitePorts, type SuitePorts } from '../../../infra/local/ports.ts';
 import { newSecrets, serviceNames, type ServiceName } from '../../../infra/local/secrets.ts';
 import { startSuite, type Suite } from '../../../infra/local/suite.ts';
-import type { PartNews, SupervisedPart } from '../../../infra/local/supervised-part.ts';
+import type { ProcessEvent, SupervisedProcess } from '../../../infra/local/supervised-process.ts';
 import type { BugName } from '../bugs.ts';
 import type { Crash, RecordedEvent } from '../evidence.ts';
-import { admin, createStage, dealer, type Stage } from '../workload/cast.ts';
+import { admin, createStage, reassigner, type Stage } from '../workload/actors.ts';
 import { clockFile, setClock } from './clock.ts';
 import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
 import { secondReplicas, type SecondReplica } from './second-replicas.ts';
 
-/** Every part that can be killed. */
-export type PartName = ServiceName | SecondReplica | 'rabbitmq' | 'postgres';
+/** Every process that can be killed. */
+export type ProcessName = ServiceName | SecondReplica | 'rabbitmq' | 'postgres';
 
-/** A suite with a fault proxy in every link and one or two processes of each service, and the operator's direct access past the proxies. */
+/** A suite with a fault proxy in every link and one or two processes of each service, and the operator's direct access that bypasses the proxies. */
 export type SuiteUnderTest = {
   suite: Suite;
-  part(name: PartName): SupervisedPart;
-  /** The processes of a service, and the address of each past the proxies. */
+  process(name: ProcessName): SupervisedProcess;
+  /** The processes of a service, and the address of each that bypasses the proxies. */
   replicas(service: ServiceName): Replica[];
   proxies: Proxies;
   recorder: Recorder;
-  /** A superuser's URL of a service's database, past the proxies. */
+  /** A superuser's URL of a service's database, which bypasses the proxies. */
   databaseUrl(service: ServiceName): string;
   /** Sets the offset of a service's wall clock from the machine's. */
   setClock(service: ServiceName, offsetMs: number): void;
@@ -65,22 +65,23 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     onEvent: o.onEvent,
   });
   const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
-  const seconds = o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile, tell }) : undefined;
+  const seconds =
+    o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile, onEvent: onProcessEvent }) : undefined;
   const stage = createStage();
-  const people = [stage.addUser(admin, 'admin'), stage.addUser(dealer, 'manager')];
+  const people = [stage.addUser(admin, 'admin'), stage.addUser(reassigner, 'manager')];
   let suite: Suite | undefined;
-  const part = (name: PartName) => seconds?.[name as SecondReplica] ?? suite?.part(name);
+  const processNamed = (name: ProcessName) => seconds?.[name as SecondReplica] ?? suite?.process(name);
 
   /** Faults kill with -9. Any other end of a service is a fault of its own; it is restarted, as it would be in production. */
-  function tell(news: PartNews): void {
+  function onProcessEvent(event: ProcessEvent): void {
     if (
-      news.kind !== 'died' ||
-      news.how.includes('SIGKILL') ||
-      !/^(second )?(auth|tasks|notifications)$/.test(news.part)
+      event.kind !== 'exited' ||
+      event.how.includes('SIGKILL') ||
+      !/^(second )?(auth|tasks|notifications)$/.test(event.process)
     )
       return;
-    o.onCrash({ part: news.part, how: news.how, errors: lastErrors(news.logFile) });
-    void part(news.part as PartName)
+    o.onCrash({ process: event.process, how: event.how, errors: lastErrors(event.logFile) });
+    void processNamed(event.process as ProcessName)
       ?.start()
       .catch(() => undefined);
   }
@@ -96,13 +97,13 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
     const started = await startSuite({
       ...{ dir: o.dir, ports, secrets, signal: o.signal },
       restarts: 'manual',
-      tell,
+      onEvent: onProcessEvent,
       people: people.map(({ email, name, role, password }) => ({ email, name, role, password })),
       // acknowledged changes must survive a kill of the server, which `synchronous_commit` off would not guarantee
       postgresSettings: { fsync: 'off', full_page_writes: 'off' },
       gateway: gatewayOptions(proxies),
       env: mapServices(env),
-      progress: ({ name, state, tookMs }) => {
+      onProgress: ({ name, state, tookMs }) => {
         if (state === 'ready') o.say(`${name} is ready after ${(tookMs / 1000).toFixed(1)} s`);
       },
     });
@@ -114,7 +115,15 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
       });
     const superuser = { login: 'postgres', password: secrets.database.superuser };
     const underTest: SuiteUnderTest = {
-      ...{ suite, part: (name) => part(name) ?? started.part(name), replicas, proxies, recorder, ports, stop },
+      ...{
+        suite,
+        process: (name) => processNamed(name) ?? started.process(name),
+        replicas,
+        proxies,
+        recorder,
+        ports,
+        stop,
+      },
       databaseUrl: (service) =>
         databaseUrl(`postgres://127.0.0.1:${ports.postgres}/`, { ...superuser, database: `taskwire_${service}` }),
       setClock: (service, offsetMs) => setClock(fileOf(service), offsetMs),

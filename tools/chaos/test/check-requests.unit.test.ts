@@ -53,12 +53,12 @@ describe('the checker of chaos runs, of requests,', () => {
       expect(rules).include(rule);
     });
 
-    it('tasks that were dealt anew', () => {
+    it('tasks that were reassigned', () => {
       const rules = brokenBy(({ operations }) => {
         operations.push({
           ...operations[2]!,
           n: 9,
-          intent: { kind: 'shuffle', actor: 'dealer' },
+          intent: { kind: 'shuffle', actor: 'reassigner' },
           answer: { reassigned: 3 },
         });
       });

@@ -91,7 +91,7 @@ describe('the checker of chaos runs, of takeovers,', () => {
 
 describe('the checker of chaos runs, of crashes,', () => {
   it('finds a process that ended although nobody killed it', () => {
-    const crash = { part: 'tasks', how: 'ended with exit code 1', errors: ['uncaught exception'] };
+    const crash = { process: 'tasks', how: 'ended with exit code 1', errors: ['uncaught exception'] };
     expect(brokenBy(({ crashes }) => void crashes.push(crash))).deep.equal(['no process ends by itself']);
   });
 });

@@ -273,11 +273,11 @@ describe('the checker of chaos runs', () => {
     expect(rules).deep.equal(['open tasks have performers']);
   });
 
-  it('finds what is left over in an outbox, in a queue, or did not settle', () => {
+  it('finds rows left in an outbox, messages left in a queue, and unfinished work', () => {
     const rule = ['nothing is left over'];
     expect(brokenBy(({ world }) => void (world.outbox['auth'] = 1))).deep.equal(rule);
     expect(brokenBy(({ world }) => void (world.queues[0]!.messages = 1))).deep.equal(rule);
-    expect(brokenBy(({ unsettled }) => void unsettled.push('tasks: 1 messages to try again'))).deep.equal(rule);
+    expect(brokenBy(({ unfinished }) => void unfinished.push('tasks: 1 messages to try again'))).deep.equal(rule);
   });
 
   describe('finds of dead letters', () => {

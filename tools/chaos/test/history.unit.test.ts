@@ -23,7 +23,7 @@ describe('the history of a run', () => {
     for (const event of events) history.add({ line: 'event', at: 1, event });
     for (const takeover of takeovers) history.add({ line: 'takeover', at: 1, takeover });
     for (const mail of mails) history.add({ line: 'mail', mail });
-    history.add({ line: 'settled', tookMs: 5_000, unsettled: [] });
+    history.add({ line: 'quiescent', tookMs: 5_000, unfinished: [] });
     history.add({ line: 'world', world });
     await history.close();
     return history.file;

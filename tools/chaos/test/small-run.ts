@@ -87,7 +87,7 @@ export function smallRun(): Evidence {
     takeovers: [{ service: 'tasks', work: 'relay', killed: 'second tasks', ms: 800 }],
     crashes: [],
     mails: [{ id: 'notification-assigned', to: 'u1@chaos.test' }],
-    unsettled: [],
+    unfinished: [],
     world: {
       deadLetters: [],
       deletedAccess: [],

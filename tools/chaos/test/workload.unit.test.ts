@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { createRandom } from '../random.ts';
-import { admin, createStage, dealer, type Stage } from '../workload/cast.ts';
+import { admin, createStage, reassigner, type Stage } from '../workload/actors.ts';
 import { createGenerator } from '../workload/generate.ts';
-import { learn } from '../workload/learn.ts';
+import { observe } from '../workload/observe.ts';
 import { requestOf } from '../workload/requests.ts';
 import type { Operation } from '../evidence.ts';
 import type { Intent } from '../workload/intent.ts';
@@ -10,7 +10,7 @@ import type { Intent } from '../workload/intent.ts';
 function newStage(): Stage {
   const stage = createStage();
   stage.addUser(admin, 'admin');
-  stage.addUser(dealer, 'manager');
+  stage.addUser(reassigner, 'manager');
   return stage;
 }
 
@@ -46,7 +46,7 @@ function firstIntents(seed: string, count: number): Intent[] {
   const generate = createGenerator(createRandom(seed), stage);
   return Array.from({ length: count }, (_, n) => {
     const { intent } = generate(n);
-    learn(stage, answerTo(stage, n, intent), n);
+    observe(stage, answerTo(stage, n, intent), n);
     return intent;
   });
 }
@@ -83,7 +83,7 @@ describe('the traffic', () => {
     for (let n = 0; n < 500; n++) {
       const { intent } = generate(n);
       if ('actor' in intent) expect(stage.users.get(intent.actor)?.token, intent.kind).equal('token');
-      learn(stage, answerTo(stage, n, intent), n);
+      observe(stage, answerTo(stage, n, intent), n);
     }
   });
 

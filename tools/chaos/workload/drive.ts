@@ -3,7 +3,7 @@ import type { Operation } from '../evidence.ts';
 import type { Random } from '../random.ts';
 import type { Generated } from './generate.ts';
 import type { Intent } from './intent.ts';
-import { learn } from './learn.ts';
+import { observe } from './observe.ts';
 import { perform, type Caller } from './perform.ts';
 
 /**
@@ -27,7 +27,7 @@ export async function driveTraffic(
       const { intent, twist } = generate(caller.now());
       const operation = await perform(caller, ++n, intent, twist);
       if (operation !== undefined) {
-        learn(caller.stage, operation, caller.now());
+        observe(caller.stage, operation, caller.now());
         onOperation(withoutToken(operation));
       }
       const pause = random.between(shortestPauseMs, longestPauseMs);
@@ -49,7 +49,7 @@ export async function replayTraffic(
     const one = perform(caller, n, intent, { kind: 'none' })
       .then((operation) => {
         if (operation === undefined) return;
-        learn(caller.stage, operation, caller.now());
+        observe(caller.stage, operation, caller.now());
         onOperation(withoutToken(operation));
       })
       .finally(() => running.delete(one));

@@ -1,5 +1,5 @@
 import type { Random } from '../random.ts';
-import { admin, dealer, type CastMember, type KnownTask, type Stage } from './cast.ts';
+import { admin, reassigner, type Actor, type KnownTask, type Stage } from './actors.ts';
 import type { Intent, Twist } from './intent.ts';
 
 /** Enough people to give random assignment a choice, few enough that each has work. */
@@ -15,14 +15,14 @@ export type Generated = { intent: Intent; twist: Twist };
 export function createGenerator(random: Random, stage: Stage): (now: number) => Generated {
   let number = 0;
   const living = () => [...stage.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
-  const ordinary = () => living().filter((user) => user.name !== admin && user.name !== dealer);
+  const ordinary = () => living().filter((user) => user.name !== admin && user.name !== reassigner);
   const members = () => ordinary().filter((user) => user.role === 'member');
   const managers = () => ordinary().filter((user) => user.role === 'manager');
   const tasks = (...states: string[]) => [...stage.tasks.values()].filter((task) => states.includes(task.state));
   const pick = <T>(list: readonly T[]): T | undefined => (list.length === 0 ? undefined : random.pick(list));
   const newName = (letter: string) => `${letter}${++number}`;
 
-  function leaderOf(task: KnownTask): CastMember | undefined {
+  function leaderOf(task: KnownTask): Actor | undefined {
     const creator = stage.userById(task.creatorId);
     const leader = pick(managers()) ?? stage.users.get(admin);
     return creator !== undefined && !creator.isDeleted && random.chance(0.5) ? creator : leader;
@@ -30,7 +30,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
 
   const aboutTask = (
     states: string[],
-    make: (task: KnownTask, leader: CastMember) => Intent | undefined,
+    make: (task: KnownTask, leader: Actor) => Intent | undefined,
   ): Intent | undefined => {
     const task = pick(tasks(...states));
     const leader = task && leaderOf(task);
@@ -65,7 +65,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     { weight: 8, make: readTask },
     { weight: 3, make: () => byAnybody((actor) => ({ kind: 'list_tasks', actor })) },
     { weight: 4, make: () => byAnybody((actor) => ({ kind: 'read_notifications', actor })) },
-    { weight: 0.15, make: () => ({ kind: 'shuffle', actor: dealer }) },
+    { weight: 0.15, make: () => ({ kind: 'shuffle', actor: reassigner }) },
     { weight: 2, make: () => (members().length < mostMembers ? register() : undefined) },
     {
       weight: 0.5,

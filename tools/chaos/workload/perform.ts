@@ -3,7 +3,7 @@ import { errorText } from '@taskwire/errors';
 import type { Answer, Attempt, Operation } from '../evidence.ts';
 import type { Intent, Twist } from './intent.ts';
 import { requestOf, type WireRequest } from './requests.ts';
-import type { Stage } from './cast.ts';
+import type { Stage } from './actors.ts';
 
 /** The result of one try, with the response body if there was one. */
 type Try = Attempt & { body?: Answer };

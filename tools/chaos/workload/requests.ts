@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { CastMember, Stage } from './cast.ts';
+import type { Actor, Stage } from './actors.ts';
 import type { Intent } from './intent.ts';
 
 /** A request sent through the gateway. */
@@ -7,7 +7,7 @@ export type WireRequest = {
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   path: string;
   body?: object;
-  as: CastMember | undefined;
+  as: Actor | undefined;
   ip: string;
   subjectId: string | null;
   headers: Record<string, string>;
@@ -87,7 +87,7 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
   }
 }
 
-function loginRequest(user: CastMember): WireRequest {
+function loginRequest(user: Actor): WireRequest {
   const { email, password, ip } = user;
   return {
     ...base(undefined),
@@ -99,11 +99,11 @@ function loginRequest(user: CastMember): WireRequest {
   };
 }
 
-function base(as: CastMember | undefined): Pick<WireRequest, 'as' | 'ip' | 'subjectId' | 'headers'> {
+function base(as: Actor | undefined): Pick<WireRequest, 'as' | 'ip' | 'subjectId' | 'headers'> {
   return { as, ip: as?.ip ?? '10.9.9.9', subjectId: null, headers: {} };
 }
 
-function onUser(as: CastMember | undefined, id: string, method: 'PATCH' | 'DELETE', body?: object): WireRequest {
+function onUser(as: Actor | undefined, id: string, method: 'PATCH' | 'DELETE', body?: object): WireRequest {
   return {
     ...base(as),
     ...{ method, path: `/api/v1/users/${id}`, subjectId: id, repeatable: false },
@@ -114,7 +114,7 @@ function onUser(as: CastMember | undefined, id: string, method: 'PATCH' | 'DELET
 
 /** Every other change requires the version seen last. */
 function onTask(
-  as: CastMember | undefined,
+  as: Actor | undefined,
   task: { id: string; version: number },
   method: 'PATCH' | 'DELETE',
   body?: object,

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { inheritedEnv, startProcess, StartError, type ManagedProcess } from '../managed-process.ts';
 import { answers, isPortFree } from '../ports.ts';
 
 export type MailCatcherOptions = {
@@ -14,7 +14,7 @@ export type MailCatcherOptions = {
   signal?: AbortSignal;
 };
 
-export type MailCatcher = Part & {
+export type MailCatcher = ManagedProcess & {
   smtpUrl: string;
   /** the page's URL; its API is under `/api` */
   webUrl: string;
@@ -35,7 +35,7 @@ export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatch
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   chmodSync(dir, 0o700); // also a folder created by an older version
-  const part = await startPart({
+  const child = await startProcess({
     name: 'mail catcher',
     command: process.execPath,
     args: [program, String(o.smtpPort), String(o.webPort), join(dir, 'messages')],
@@ -46,5 +46,5 @@ export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatch
     readyTimeoutMs: 30_000,
     ...(o.signal && { signal: o.signal }),
   });
-  return { ...part, smtpUrl: `smtp://127.0.0.1:${o.smtpPort}`, webUrl: `http://127.0.0.1:${o.webPort}` };
+  return { ...child, smtpUrl: `smtp://127.0.0.1:${o.smtpPort}`, webUrl: `http://127.0.0.1:${o.webPort}` };
 }

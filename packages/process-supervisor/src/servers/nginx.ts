@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { inheritedEnv, startProcess, StartError, type ManagedProcess } from '../managed-process.ts';
 import { answers, isPortFree } from '../ports.ts';
 import { findProgram } from '../programs.ts';
 
@@ -20,7 +20,7 @@ export type NginxOptions = {
   signal?: AbortSignal;
 };
 
-export type NginxServer = Part & { url: string };
+export type NginxServer = ManagedProcess & { url: string };
 
 /**
  * Starts the machine's nginx in the foreground with this configuration, independent of the system's configuration.
@@ -40,7 +40,7 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
     const { stderr } = error as { stderr?: string };
     throw new StartError(`nginx refuses its configuration ${conf}: ${stderr?.trim()}`, { cause: error });
   });
-  const part = await startPart({
+  const child = await startProcess({
     name: 'nginx',
     command,
     args: [...args, '-g', 'daemon off;'],
@@ -54,7 +54,7 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
     readyTimeoutMs: 10_000,
     ...(o.signal && { signal: o.signal }),
   });
-  return { ...part, url: `http://127.0.0.1:${o.port}` };
+  return { ...child, url: `http://127.0.0.1:${o.port}` };
 }
 
 /** The path of the machine's nginx, if installed. */

@@ -1,6 +1,6 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { inheritedEnv, startProcess, StartError, type ManagedProcess } from '../managed-process.ts';
 import { answers } from '../ports.ts';
 import { postgresAccount } from './postgres-account.ts';
 import { findProgram } from '../programs.ts';
@@ -22,7 +22,7 @@ export function findPgbouncer(): string | undefined {
 }
 
 /** Starts a PgBouncer in front of one database, on 127.0.0.1, that accepts every client. @throws StartError when it is not ready within 10 s. */
-export async function startPgbouncer(o: PgbouncerOptions): Promise<Part> {
+export async function startPgbouncer(o: PgbouncerOptions): Promise<ManagedProcess> {
   const program = findPgbouncer();
   if (program === undefined) throw new StartError('pgbouncer is not installed.');
   const { hostname, port, username, password, pathname } = new URL(o.databaseUrl);
@@ -45,7 +45,7 @@ export async function startPgbouncer(o: PgbouncerOptions): Promise<Part> {
   const { user, prefix } = postgresAccount(o.dir, o.dir, [program]);
   chmodSync(o.dir, 0o700);
   const [command = program, ...args] = [...prefix, program, file];
-  return await startPart({
+  return await startProcess({
     name: 'PgBouncer',
     command,
     args,

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { errorText } from '@taskwire/errors';
-import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { inheritedEnv, startProcess, StartError, type ManagedProcess } from '../managed-process.ts';
 import { isAlive, isPortFree } from '../ports.ts';
 import { postgresAccount, type Account } from './postgres-account.ts';
 
@@ -24,7 +24,7 @@ export type PostgresOptions = {
   signal?: AbortSignal;
 };
 
-export type PostgresServer = Part & {
+export type PostgresServer = ManagedProcess & {
   /** the superuser's URL of the database `postgres` */
   url: string;
 };
@@ -77,7 +77,7 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
   ];
   try {
-    const part = await startPart({
+    const child = await startProcess({
       name: 'PostgreSQL',
       command,
       args,
@@ -92,7 +92,7 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
       readyTimeoutMs,
       ...(o.signal && { signal: o.signal }),
     });
-    return { ...part, url };
+    return { ...child, url };
   } catch (error) {
     throw new StartError(
       `${error instanceof StartError ? error.message : errorText(error)}\nIf its data in ${dataDir} is broken for good, start afresh without it.`,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { inheritedEnv, startPart, StartError, type Part } from '../part.ts';
+import { inheritedEnv, startProcess, StartError, type ManagedProcess } from '../managed-process.ts';
 import { answers, isPortFree } from '../ports.ts';
 import { findProgram, isExecutable } from '../programs.ts';
 import { rabbitDefinitions, type RabbitTopology } from './rabbit-definitions.ts';
@@ -23,7 +23,7 @@ export type RabbitOptions = {
   signal?: AbortSignal;
 };
 
-export type RabbitServer = Part & {
+export type RabbitServer = ManagedProcess & {
   /** the AMQP URL of a user of the topology, by its name; without a name, the operator's */
   url(user?: string): string;
   management: RabbitManagement;
@@ -53,9 +53,9 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
   }
   prepareFolder(dir, o);
 
-  const epmd = await startPart({
+  const epmd = await startProcess({
     name: 'epmd',
-    // RabbitMQ would start epmd as a daemon that outlives everything; here it is a part like the others
+    // RabbitMQ would start epmd as a daemon that outlives everything; here it is a child process like the others
     command: epmdProgram(),
     args: ['-port', String(o.epmdPort), '-address', '127.0.0.1'],
     env: inheritedEnv(),
@@ -69,7 +69,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
     `${encodeURIComponent(user.name)}:${encodeURIComponent(user.password)}`;
   const management = rabbitManagement(`http://${login(operator)}@127.0.0.1:${o.managementPort}`);
   try {
-    const part = await startPart({
+    const child = await startProcess({
       name: 'RabbitMQ',
       command: program,
       args: [],
@@ -83,16 +83,16 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
     });
     const keeper = keepTopology(management, o.topology);
     return {
-      ...part,
+      ...child,
       // resolves after its epmd has ended too, so that the next start finds all ports free
-      died: part.died.then(async (death) => {
+      exited: child.exited.then(async (exit) => {
         await keeper.stop();
         await epmd.stop();
-        return death;
+        return exit;
       }),
       stop: async () => {
         await keeper.stop();
-        await part.stop();
+        await child.stop();
         await epmd.stop();
       },
       url(name = operator.name) {

@@ -1,18 +1,18 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect } from 'chai';
-import { layersFromTop, startGraph, type Node } from '../part-graph.ts';
-import { fakePart } from './fake-part.ts';
+import { layersFromTop, startGraph, type Node } from '../process-graph.ts';
+import { fakeProcess } from './fake-process.ts';
 
-describe('The graph of parts', () => {
-  const options = { restarts: 'manual' as const, tell: () => undefined, progress: () => undefined };
+describe('The graph of processes', () => {
+  const options = { restarts: 'manual' as const, onEvent: () => undefined, onProgress: () => undefined };
 
   function recorded(events: string[]) {
-    const part = (name: string, ...after: string[]): Node => ({
+    const server = (name: string, ...after: string[]): Node => ({
       name,
       after,
       start: () => {
         events.push(`${name} starts`);
-        return Promise.resolve(fakePart(name, events));
+        return Promise.resolve(fakeProcess(name, events));
       },
     });
     const step = (name: string, ...after: string[]): Node => ({
@@ -23,24 +23,24 @@ describe('The graph of parts', () => {
         return Promise.resolve();
       },
     });
-    return { part, step };
+    return { server, step };
   }
 
-  it('starts each part once everything that it builds on is ready', async () => {
+  it('starts each process once its dependencies are ready', async () => {
     const events: string[] = [];
-    const { part, step } = recorded(events);
+    const { server, step } = recorded(events);
     await startGraph(
-      [part('database'), part('broker'), step('migrations', 'database'), part('service', 'migrations', 'broker')],
+      [server('database'), server('broker'), step('migrations', 'database'), server('service', 'migrations', 'broker')],
       options,
     );
     expect(events).to.deep.equal(['database starts', 'broker starts', 'migrations runs', 'service starts']);
   });
 
-  it('stops a part only after those that build on it', async () => {
+  it('stops a process only after those that depend on it', async () => {
     const events: string[] = [];
-    const { part, step } = recorded(events);
+    const { server, step } = recorded(events);
     const graph = await startGraph(
-      [part('database'), step('migrations', 'database'), part('service', 'migrations')],
+      [server('database'), step('migrations', 'database'), server('service', 'migrations')],
       options,
     );
     events.length = 0;
@@ -48,11 +48,11 @@ describe('The graph of parts', () => {
     expect(events).to.deep.equal(['service stops', 'database stops']);
   });
 
-  it('stops what has started, and starts nothing more, when a part fails', async () => {
+  it('stops the started processes and starts no others when one fails', async () => {
     const events: string[] = [];
-    const { part } = recorded(events);
+    const { server } = recorded(events);
     const failing: Node = { name: 'broker', after: ['database'], start: () => Promise.reject(new Error('no broker')) };
-    const error = await startGraph([part('database'), failing, part('service', 'broker')], options).catch(
+    const error = await startGraph([server('database'), failing, server('service', 'broker')], options).catch(
       (thrown: unknown) => thrown,
     );
     await turn();
@@ -60,16 +60,16 @@ describe('The graph of parts', () => {
     expect(events).to.deep.equal(['database starts', 'database stops']);
   });
 
-  it('stops what has started when it is interrupted', async () => {
+  it('stops the started processes when it is interrupted', async () => {
     const events: string[] = [];
-    const { part } = recorded(events);
+    const { server } = recorded(events);
     const interrupt = new AbortController();
     const slow: Node = {
       name: 'broker',
       after: ['database'],
       run: () => new Promise((resolve) => interrupt.signal.addEventListener('abort', () => resolve())),
     };
-    const starting = startGraph([part('database'), slow, part('service', 'broker')], {
+    const starting = startGraph([server('database'), slow, server('service', 'broker')], {
       ...options,
       signal: interrupt.signal,
     });
@@ -81,8 +81,8 @@ describe('The graph of parts', () => {
     expect(events).to.include('database stops');
   });
 
-  it('is refused when parts wait for one another', () => {
-    const { part } = recorded([]);
-    expect(() => layersFromTop([part('a', 'b'), part('b', 'a')])).to.throw('wait for one another: a, b');
+  it('rejects processes that wait for one another', () => {
+    const { server } = recorded([]);
+    expect(() => layersFromTop([server('a', 'b'), server('b', 'a')])).to.throw('wait for one another: a, b');
   });
 });

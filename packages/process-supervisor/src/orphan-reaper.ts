@@ -1,47 +1,47 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const script = fileURLToPath(new URL('./guard.sh', import.meta.url));
+const script = fileURLToPath(new URL('./orphan-reaper.sh', import.meta.url));
 
-let guard: ChildProcess | undefined;
-const held = new Map<string, string>();
+let reaper: ChildProcess | undefined;
+const registered = new Map<string, string>();
 
 // One small shell for the whole process holds the far end of a pipe. PR_SET_PDEATHSIG exists only on Linux; the end of a pipe works on macOS too, and
 // cannot be missed, because the kernel closes the pipe however this process ends.
-function tell(line: string): void {
-  if (!guard) {
+function send(line: string): void {
+  if (!reaper) {
     const started = spawn('/bin/sh', [script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
-    guard = started;
+    reaper = started;
     started.unref();
     const pipe = started.stdin as unknown as { unref?(): void };
     pipe.unref?.();
     started.stdin.on('error', () => undefined);
-    // the guard was killed: a new one takes over what is still held
+    // the reaper was killed: a new one takes over everything that is still registered
     started.once('exit', () => {
-      guard = undefined;
-      for (const again of held.values()) tell(again);
+      reaper = undefined;
+      for (const again of registered.values()) send(again);
     });
   }
-  guard.stdin?.write(`${line}\n`);
+  reaper.stdin?.write(`${line}\n`);
 }
 
 /** Ends the process group of `pid` with `signal`, and with KILL five seconds later, if this process ends without having done so. */
-export function guardGroup(pid: number, signal: NodeJS.Signals): void {
+export function reapGroupIfOrphaned(pid: number, signal: NodeJS.Signals): void {
   const line = `add ${pid} ${signal.slice(3)}`;
-  held.set(`part ${pid}`, line);
-  tell(line);
+  registered.set(`group ${pid}`, line);
+  send(line);
 }
 
 export function releaseGroup(pid: number): void {
-  if (held.delete(`part ${pid}`)) tell(`remove ${pid}`);
+  if (registered.delete(`group ${pid}`)) send(`remove ${pid}`);
 }
 
 /** Deletes the folder if this process ends without having done so. */
-export function guardFolder(path: string): void {
-  held.set(`dir ${path}`, `dir ${path}`);
-  tell(`dir ${path}`);
+export function reapFolderIfOrphaned(path: string): void {
+  registered.set(`dir ${path}`, `dir ${path}`);
+  send(`dir ${path}`);
 }
 
 export function releaseFolder(path: string): void {
-  if (held.delete(`dir ${path}`)) tell(`keep ${path}`);
+  if (registered.delete(`dir ${path}`)) send(`keep ${path}`);
 }

@@ -1,17 +1,17 @@
-import type { Part } from '@taskwire/process-supervisor';
-import { supervise, type PartNews, type Restarts, type SupervisedPart } from './supervised-part.ts';
+import type { ManagedProcess } from '@taskwire/process-supervisor';
+import { supervise, type ProcessEvent, type Restarts, type SupervisedProcess } from './supervised-process.ts';
 
 /** One node of the suite: a long-running process, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */
 export type Node = { name: string; after: string[] } & (
-  { start: (signal: AbortSignal) => Promise<Part> } | { run: (signal: AbortSignal) => Promise<void> }
+  { start: (signal: AbortSignal) => Promise<ManagedProcess> } | { run: (signal: AbortSignal) => Promise<void> }
 );
 
 export type Progress = { name: string; state: 'starting' | 'ready'; tookMs: number };
 
-export type PartGraph = {
-  part(name: string): SupervisedPart;
-  parts: SupervisedPart[];
-  /** Stops the parts, starting with those on which no others depend. */
+export type ProcessGraph = {
+  process(name: string): SupervisedProcess;
+  processes: SupervisedProcess[];
+  /** Stops the processes, starting with those on which no others depend. */
   stop(): Promise<void>;
 };
 
@@ -20,12 +20,12 @@ export async function startGraph(
   nodes: Node[],
   o: {
     restarts: Restarts;
-    tell: (news: PartNews) => void;
-    progress: (progress: Progress) => void;
+    onEvent: (event: ProcessEvent) => void;
+    onProgress: (progress: Progress) => void;
     signal?: AbortSignal;
   },
-): Promise<PartGraph> {
-  const parts = new Map<string, SupervisedPart>();
+): Promise<ProcessGraph> {
+  const processes = new Map<string, SupervisedProcess>();
   const ready = new Map<string, Promise<void>>();
   const interrupt = new AbortController();
 
@@ -33,22 +33,22 @@ export async function startGraph(
     for (const name of node.after) await ready.get(name);
     if (interrupt.signal.aborted) throw new Error('The start was interrupted.');
     const began = performance.now();
-    o.progress({ name: node.name, state: 'starting', tookMs: 0 });
+    o.onProgress({ name: node.name, state: 'starting', tookMs: 0 });
     if ('run' in node) await node.run(interrupt.signal);
     else {
-      const part = supervise({ name: node.name, start: node.start, restarts: o.restarts, tell: o.tell });
-      parts.set(node.name, part);
-      await part.start();
+      const supervised = supervise({ name: node.name, start: node.start, restarts: o.restarts, onEvent: o.onEvent });
+      processes.set(node.name, supervised);
+      await supervised.start();
     }
-    o.progress({ name: node.name, state: 'ready', tookMs: performance.now() - began });
+    o.onProgress({ name: node.name, state: 'ready', tookMs: performance.now() - began });
   }
 
   const stop = async () => {
     for (const layer of layersFromTop(nodes)) {
-      await Promise.all(layer.map((name) => parts.get(name)?.stop() ?? Promise.resolve()));
+      await Promise.all(layer.map((name) => processes.get(name)?.stop() ?? Promise.resolve()));
     }
   };
-  const giveUp = async () => {
+  const cancel = async () => {
     interrupt.abort();
     await stop();
   };
@@ -56,24 +56,24 @@ export async function startGraph(
   if (o.signal?.aborted) interrupt.abort();
   // nodes are listed so that each comes after its dependencies
   for (const node of nodes) ready.set(node.name, begin(node));
-  const onAbort = () => void giveUp();
+  const onAbort = () => void cancel();
   o.signal?.addEventListener('abort', onAbort);
   try {
     await Promise.all(ready.values());
   } catch (error) {
-    await giveUp();
+    await cancel();
     await Promise.allSettled(ready.values());
     throw error;
   } finally {
     o.signal?.removeEventListener('abort', onAbort);
   }
   return {
-    part(name) {
-      const part = parts.get(name);
-      if (!part) throw new Error(`The suite runs no ${name} of its own.`);
-      return part;
+    process(name) {
+      const found = processes.get(name);
+      if (!found) throw new Error(`The suite runs no ${name} of its own.`);
+      return found;
     },
-    parts: [...parts.values()],
+    processes: [...processes.values()],
     stop,
   };
 }
@@ -85,7 +85,7 @@ export function layersFromTop(nodes: Node[]): string[][] {
   while (left.size > 0) {
     const needed = new Set([...left.values()].flatMap((node) => node.after));
     const top = [...left.keys()].filter((name) => !needed.has(name));
-    if (top.length === 0) throw new Error(`These parts wait for one another: ${[...left.keys()].join(', ')}.`);
+    if (top.length === 0) throw new Error(`These processes wait for one another: ${[...left.keys()].join(', ')}.`);
     top.forEach((name) => left.delete(name));
     layers.push(top);
   }

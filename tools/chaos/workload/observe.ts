@@ -1,29 +1,25 @@
 import type { Operation } from '../evidence.ts';
-import type { CastMember, Stage } from './cast.ts';
+import type { Actor, Stage } from './actors.ts';
 import type { Role } from './intent.ts';
 
 /** The pause after a failed log-in; Auth may be unavailable, or the account deleted. */
 const loginPauseMs = 1_500;
 
 /** Updates the stage from the result of an operation. */
-export function learn(stage: Stage, operation: Operation, now: number): void {
+export function observe(stage: Stage, operation: Operation, now: number): void {
   const { intent, outcome } = operation;
   const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
   // access has been revoked, or the token is too old: log in again
   if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
-  if ('user' in intent) learnOfUser(stage.users.get(intent.user), operation, now);
-  if ('task' in intent) learnOfTask(stage, intent.task, operation);
+  if ('user' in intent) observeUser(stage.users.get(intent.user), operation, now);
+  if ('task' in intent) observeTask(stage, intent.task, operation);
   if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
     // the new assignees become known only from refusals and reads
     for (const task of stage.tasks.values()) if (task.state === 'in_progress') task.state = 'assigned';
   }
 }
 
-function learnOfUser(
-  user: CastMember | undefined,
-  { intent, outcome, answer, attempts }: Operation,
-  now: number,
-): void {
+function observeUser(user: Actor | undefined, { intent, outcome, answer, attempts }: Operation, now: number): void {
   if (user === undefined) return;
   if (intent.kind === 'login') {
     const session = answer as { access_token?: string; user?: { id: string; role: Role } } | undefined;
@@ -42,7 +38,7 @@ function learnOfUser(
   if (answer?.role !== undefined) user.role = answer.role as Role;
 }
 
-function learnOfTask(stage: Stage, name: string, { intent, outcome, answer, attempts }: Operation): void {
+function observeTask(stage: Stage, name: string, { intent, outcome, answer, attempts }: Operation): void {
   const known = stage.tasks.get(name);
   if (attempts.at(-1)?.status === 404 || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
     stage.tasks.delete(name);

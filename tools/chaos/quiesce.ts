@@ -4,22 +4,22 @@ import { readUnfinished } from './observe/databases.ts';
 import type { Operator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 
-/** The longest back-off after outages this short, plus a lease left by a killed process (60 s), plus the handling itself. */
-const longestMs = 150_000;
+/** The longest back-off after outages this short, plus a lease left by a killed process (10 s), plus the handling itself. */
+const timeoutMs = 150_000;
 const lookEveryMs = 400;
 const sayEveryMs = 3_000;
 /** The state must not change between this many checks: messages being handled are in no table. */
 const looksInARow = 3;
 
-export type Settling = { tookMs: number; unsettled: string[] };
+export type Quiescence = { tookMs: number; unfinished: string[] };
 
 /** Waits until no work is left anywhere, and returns what remains if it has waited too long. */
-export async function settle(o: {
+export async function quiesce(o: {
   underTest: SuiteUnderTest;
   operator: Operator;
   notReady: () => string[];
   say: (text: string) => void;
-}): Promise<Settling> {
+}): Promise<Quiescence> {
   const began = performance.now();
   const tookMs = () => performance.now() - began;
   let quiet = 0;
@@ -29,18 +29,18 @@ export async function settle(o: {
     const unfinished = await look(o).catch((error: unknown) => [`it could not be read: ${errorText(error)}`]);
     const state = `${o.underTest.recorder.messages.length} ${unfinished.join('; ')}`;
     quiet = unfinished.length === 0 && state === before ? quiet + 1 : 0;
-    if (quiet === looksInARow) return { tookMs: tookMs(), unsettled: [] };
-    if (tookMs() > longestMs) return { tookMs: tookMs(), unsettled: unfinished };
+    if (quiet === looksInARow) return { tookMs: tookMs(), unfinished: [] };
+    if (tookMs() > timeoutMs) return { tookMs: tookMs(), unfinished };
     if (unfinished.length > 0 && tookMs() > saidMs + sayEveryMs) {
       saidMs = tookMs();
-      o.say(`settling: ${unfinished.join('; ')}`);
+      o.say(`waiting for: ${unfinished.join('; ')}`);
     }
     before = state;
     await delay(lookEveryMs);
   }
 }
 
-async function look({ underTest, operator, notReady }: Parameters<typeof settle>[0]): Promise<string[]> {
+async function look({ underTest, operator, notReady }: Parameters<typeof quiesce>[0]): Promise<string[]> {
   const queues = await operator.queueLengths();
   return [
     ...notReady(),

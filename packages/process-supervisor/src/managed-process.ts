@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { guardGroup, releaseGroup } from './guard.ts';
+import { reapGroupIfOrphaned, releaseGroup } from './orphan-reaper.ts';
 import { lastLines } from './log-tail.ts';
 
-export type Death = {
+export type Exit = {
   code: number | null;
   signal: NodeJS.Signals | null;
   /** true if stop() was called first */
@@ -14,19 +14,19 @@ export type Death = {
 };
 
 /** A running child process in its own process group, so that Ctrl-C in the terminal reaches only the launcher. */
-export type Part = {
+export type ManagedProcess = {
   name: string;
   pid: number;
   logFile: string;
   /** Resolves, never rejects, once the process has ended. */
-  died: Promise<Death>;
+  exited: Promise<Exit>;
   /** Resolves once the process and its group have ended: first asked to stop, killed after the stop timeout. May be called more than once. */
   stop(): Promise<void>;
-  /** Kills the process (not its whole group) at once, like `kill -9`; `died` resolves when it has ended. */
+  /** Kills the process (not its whole group) at once, like `kill -9`; `exited` resolves when it has ended. */
   kill(signal?: NodeJS.Signals): void;
 };
 
-export type PartOptions = {
+export type ProcessOptions = {
   name: string;
   command: string;
   args: string[];
@@ -39,14 +39,14 @@ export type PartOptions = {
   stopSignal?: NodeJS.Signals;
   /** milliseconds between the stop signal and KILL */
   stopTimeoutMs?: number;
-  /** true once the part accepts requests; an error counts as not yet */
+  /** Whether the process accepts requests; an error counts as not yet. */
   ready: () => Promise<boolean>;
   readyTimeoutMs: number;
-  /** Aborts the start; has no effect once the part is ready. */
+  /** Aborts the start; has no effect once the process is ready. */
   signal?: AbortSignal;
 };
 
-/** A part could not be started; the message has the reason and the last lines of its log. */
+/** A process could not be started; the message has the reason and the last lines of its log. */
 export class StartError extends Error {
   override name = 'StartError';
 }
@@ -55,7 +55,7 @@ const passedOn =
   /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|OTEL_.*)$/;
 
 /**
- * The part of our own environment that a child may see: the locations of programs and the home folder, locale and Node's own settings, no secrets.
+ * The variables of our own environment that a child may see: the locations of programs and the home folder, locale and Node's own settings, no secrets.
  */
 export function inheritedEnv(source: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(source).filter(([name]) => passedOn.test(name)));
@@ -65,27 +65,27 @@ export function inheritedEnv(source: NodeJS.ProcessEnv = process.env): NodeJS.Pr
  * Starts a process, appends its output to `logFile` and waits until it is ready.
  * @throws StartError when it ends or is not ready within `readyTimeoutMs`; nothing is left running then.
  */
-export async function startPart(o: PartOptions): Promise<Part> {
-  const part = await spawnPart(o);
+export async function startProcess(o: ProcessOptions): Promise<ManagedProcess> {
+  const child = await spawnProcess(o);
   const deadline = performance.now() + o.readyTimeoutMs;
-  let death: Death | undefined;
-  void part.died.then((found) => (death = found));
+  let exit: Exit | undefined;
+  void child.exited.then((found) => (exit = found));
   while (!(await within(o.ready(), o.signal))) {
     if (o.signal?.aborted) {
-      await part.stop();
+      await child.stop();
       throw new StartError(`The start of ${o.name} was interrupted.`);
     }
-    if (death) throw startError(o, `ended ${describeEnd(death)} before it was ready`);
+    if (exit) throw startError(o, `ended ${describeExit(exit)} before it was ready`);
     if (performance.now() > deadline) {
-      await part.stop();
+      await child.stop();
       throw startError(o, `was not ready within ${Math.round(o.readyTimeoutMs / 1000)} s`);
     }
-    await Promise.race([delay(50), part.died]);
+    await Promise.race([delay(50), child.exited]);
   }
-  // a stranger on the same port can answer a probe although our process has already exited
-  await Promise.race([part.died, delay(0)]);
-  if (death) throw startError(o, `ended ${describeEnd(death)} while starting`);
-  return part;
+  // another program on the same port can answer a probe although our process has already exited
+  await Promise.race([child.exited, delay(0)]);
+  if (exit) throw startError(o, `ended ${describeExit(exit)} while starting`);
+  return child;
 }
 
 /** The result of a probe, or false once the start is aborted: a server that is starting may leave a probe unanswered for long. */
@@ -94,9 +94,9 @@ async function within(probe: Promise<boolean>, signal: AbortSignal | undefined):
   if (signal === undefined) return answer;
   if (signal.aborted) return false;
   return new Promise((resolve) => {
-    const giveUp = () => resolve(false);
-    signal.addEventListener('abort', giveUp, { once: true });
-    void answer.then(resolve).finally(() => signal.removeEventListener('abort', giveUp));
+    const onAbort = () => resolve(false);
+    signal.addEventListener('abort', onAbort, { once: true });
+    void answer.then(resolve).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }
 
@@ -105,43 +105,43 @@ async function within(probe: Promise<boolean>, signal: AbortSignal | undefined):
  * @throws StartError when it does not end with code 0 within `timeoutMs`.
  */
 export async function runToEnd(
-  o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'> & { timeoutMs: number },
+  o: Omit<ProcessOptions, 'ready' | 'readyTimeoutMs'> & { timeoutMs: number },
 ): Promise<void> {
-  const part = await spawnPart(o);
+  const child = await spawnProcess(o);
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    void part.stop();
+    void child.stop();
   }, o.timeoutMs);
-  const stop = () => void part.stop();
+  const stop = () => void child.stop();
   o.signal?.addEventListener('abort', stop);
-  const death = await part.died;
+  const exit = await child.exited;
   o.signal?.removeEventListener('abort', stop);
   clearTimeout(timer);
   if (o.signal?.aborted) throw new StartError(`${o.name} was interrupted.`);
   if (late) throw startError(o, `took longer than ${Math.round(o.timeoutMs / 1000)} s`);
-  if (death.code !== 0) throw startError(o, `ended ${describeEnd(death)}`);
+  if (exit.code !== 0) throw startError(o, `ended ${describeExit(exit)}`);
 }
 
-const alive = new Set<Part>();
+const alive = new Set<ManagedProcess>();
 
-/** Kills every part currently running in this process, with its group; resolves once they have ended. */
-export async function killAllParts(): Promise<void> {
+/** Kills every process that this one has started, with its group; resolves once they have ended. */
+export async function killAllProcesses(): Promise<void> {
   await Promise.all(
-    [...alive].map((part) => {
-      signalGroup(part.pid, 'SIGKILL');
-      return part.died;
+    [...alive].map((child) => {
+      signalGroup(child.pid, 'SIGKILL');
+      return child.exited;
     }),
   );
 }
 
-async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Promise<Part> {
+async function spawnProcess(o: Omit<ProcessOptions, 'ready' | 'readyTimeoutMs'>): Promise<ManagedProcess> {
   if (o.signal?.aborted) throw new StartError(`The start of ${o.name} was interrupted.`);
   mkdirSync(dirname(o.logFile), { recursive: true });
   const log = openSync(o.logFile, 'a', 0o600);
   const { stopSignal = 'SIGTERM', stopTimeoutMs = 8000 } = o;
   // output goes straight to the file: it survives even a kill of this process, and costs it nothing
-  const child = spawn(o.command, o.args, {
+  const spawned = spawn(o.command, o.args, {
     env: o.env,
     stdio: ['ignore', log, log],
     detached: true,
@@ -150,17 +150,17 @@ async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Prom
     ...(o.gid !== undefined && { gid: o.gid }),
   });
   closeSync(log);
-  const pid = child.pid;
+  const { pid } = spawned;
   if (pid === undefined) {
-    const reason = await new Promise<Error>((resolve) => child.once('error', resolve));
+    const reason = await new Promise<Error>((resolve) => spawned.once('error', resolve));
     throw startError(o, `could not be run: ${reason.message}`);
   }
-  guardGroup(pid, stopSignal);
-  child.on('error', () => undefined);
+  reapGroupIfOrphaned(pid, stopSignal);
+  spawned.on('error', () => undefined);
 
   let stopping: Promise<void> | undefined;
-  const died = new Promise<Death>((resolve) => {
-    child.once('exit', (code, signal) => {
+  const exited = new Promise<Exit>((resolve) => {
+    spawned.once('exit', (code, signal) => {
       // processes left in its group (nginx workers, for example) are killed with it
       signalGroup(pid, 'SIGKILL');
       releaseGroup(pid);
@@ -168,22 +168,22 @@ async function spawnPart(o: Omit<PartOptions, 'ready' | 'readyTimeoutMs'>): Prom
     });
   });
   const end = async (): Promise<void> => {
-    child.kill(stopSignal);
+    spawned.kill(stopSignal);
     const timer = setTimeout(() => signalGroup(pid, 'SIGKILL'), stopTimeoutMs);
-    await died;
+    await exited;
     clearTimeout(timer);
   };
-  const part: Part = {
+  const managed: ManagedProcess = {
     name: o.name,
     pid,
     logFile: o.logFile,
-    died,
+    exited,
     stop: () => (stopping ??= end()),
-    kill: (signal = 'SIGKILL') => void child.kill(signal),
+    kill: (signal = 'SIGKILL') => void spawned.kill(signal),
   };
-  alive.add(part);
-  void died.then(() => alive.delete(part));
-  return part;
+  alive.add(managed);
+  void exited.then(() => alive.delete(managed));
+  return managed;
 }
 
 function signalGroup(pid: number, signal: NodeJS.Signals): void {
@@ -195,12 +195,14 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
 }
 
 /** `with exit code 1` or `by SIGKILL`. */
-export function describeEnd(death: Pick<Death, 'code' | 'signal'>): string {
-  return death.signal ? `by ${death.signal}` : `with exit code ${death.code}`;
+export function describeExit(exit: Pick<Exit, 'code' | 'signal'>): string {
+  return exit.signal ? `by ${exit.signal}` : `with exit code ${exit.code}`;
 }
 
-function startError(o: Pick<PartOptions, 'name' | 'logFile'>, reason: string): StartError {
+function startError(o: Pick<ProcessOptions, 'name' | 'logFile'>, reason: string): StartError {
   const lines = lastLines(o.logFile);
-  const told = lines === '' ? 'Its log is empty' : `The last lines of its log`;
-  return new StartError(`${o.name} ${reason}. ${told} (${o.logFile})${lines && `:\n${lines.replace(/^/gm, '  | ')}`}`);
+  const introduction = lines === '' ? 'Its log is empty' : `The last lines of its log`;
+  return new StartError(
+    `${o.name} ${reason}. ${introduction} (${o.logFile})${lines && `:\n${lines.replace(/^/gm, '  | ')}`}`,
+  );
 }

@@ -1,7 +1,7 @@
 import type { Role } from './intent.ts';
 
 /** A user as known to the workload. Others change users too, so this may be wrong; requests are then refused. */
-export type CastMember = {
+export type Actor = {
   name: string;
   email: string;
   password: string;
@@ -27,26 +27,26 @@ export type KnownTask = {
 
 /** The users and tasks known so far from responses. */
 export type Stage = {
-  users: Map<string, CastMember>;
+  users: Map<string, Actor>;
   tasks: Map<string, KnownTask>;
-  userById(id: string | null): CastMember | undefined;
-  addUser(name: string, role: Role): CastMember;
+  userById(id: string | null): Actor | undefined;
+  addUser(name: string, role: Role): Actor;
 };
 
 /** The admin; created by the operator before the traffic starts, and never changed. */
 export const admin = 'admin';
 /** A manager who only reassigns all tasks, so that the effects can be distinguished from everything else. */
-export const dealer = 'dealer';
+export const reassigner = 'reassigner';
 
 export function createStage(): Stage {
-  const users = new Map<string, CastMember>();
+  const users = new Map<string, Actor>();
   return {
     users,
     tasks: new Map(),
     userById: (id) => (id === null ? undefined : [...users.values()].find((user) => user.id === id)),
     addUser(name, role) {
       const number = users.size + 1;
-      const member: CastMember = {
+      const member: Actor = {
         ...{ name, role },
         email: `${name}@chaos.test`,
         password: `correct horse ${name}`,

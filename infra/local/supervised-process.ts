@@ -1,41 +1,41 @@
-import { describeEnd, type Part } from '@taskwire/process-supervisor';
+import { describeExit, type ManagedProcess } from '@taskwire/process-supervisor';
 import { errorText } from '@taskwire/errors';
 
-export type SupervisedPart = {
+export type SupervisedProcess = {
   name: string;
   /** the id of the running process */
   pid(): number | undefined;
   logFile(): string | undefined;
-  /** Resolves once the part accepts requests. @throws StartError */
+  /** Resolves once the process accepts requests. @throws StartError */
   start(): Promise<void>;
-  /** Stops the part, and aborts a start in progress; it stays stopped until start(). */
+  /** Stops the process, and aborts a start in progress; it stays stopped until start(). */
   stop(): Promise<void>;
   /** Resolves once the process has ended, by -9 unless another signal is given. `restarts` determines what happens then. */
   kill(signal?: NodeJS.Signals): Promise<void>;
 };
 
-/** `automatic`: a part that dies is restarted, with back-off. `manual`: it stays down until start(), which tests decide. */
+/** `automatic`: a process that ends by itself is restarted, with back-off. `manual`: it stays down until start(), which tests decide. */
 export type Restarts = 'automatic' | 'manual';
 
-export type PartNews =
-  | { kind: 'died'; part: string; how: string; lastLines: string; logFile: string }
-  | { kind: 'restarting'; part: string; inMs: number }
-  | { kind: 'restarted'; part: string; tookMs: number }
-  | { kind: 'failed'; part: string; reason: string };
+export type ProcessEvent =
+  | { kind: 'exited'; process: string; how: string; lastLines: string; logFile: string }
+  | { kind: 'restarting'; process: string; inMs: number }
+  | { kind: 'restarted'; process: string; tookMs: number }
+  | { kind: 'failed'; process: string; reason: string };
 
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
-// a part that ran this long is healthy; a later failure counts as a new fault
+// a process that ran this long is healthy; a later failure counts as a new fault
 const healthyMs = 60_000;
 
-/** Keeps one part running. Once it has started, nothing is thrown at the caller: later events go to `tell`. */
+/** Keeps one process running. Once it has started, nothing is thrown at the caller: later events go to `onEvent`. */
 export function supervise(o: {
   name: string;
-  start: (signal: AbortSignal) => Promise<Part>;
+  start: (signal: AbortSignal) => Promise<ManagedProcess>;
   restarts: Restarts;
-  tell: (news: PartNews) => void;
-}): SupervisedPart {
-  let running: Part | undefined;
+  onEvent: (event: ProcessEvent) => void;
+}): SupervisedProcess {
+  let running: ManagedProcess | undefined;
   let wanted = false;
   let pauseMs = firstPauseMs;
   let timer: NodeJS.Timeout | undefined;
@@ -49,26 +49,26 @@ export function supervise(o: {
   }
 
   async function run(signal: AbortSignal): Promise<void> {
-    const part = await o.start(signal);
+    const child = await o.start(signal);
     const since = performance.now();
-    running = part;
-    void part.died.then((death) => {
+    running = child;
+    void child.exited.then((exit) => {
       running = undefined;
       if (performance.now() - since > healthyMs) pauseMs = firstPauseMs;
-      if (!wanted || death.expected) return;
-      o.tell({
-        kind: 'died',
-        part: o.name,
-        how: describeEnd(death),
-        lastLines: death.lastLines,
-        logFile: part.logFile,
+      if (!wanted || exit.expected) return;
+      o.onEvent({
+        kind: 'exited',
+        process: o.name,
+        how: describeExit(exit),
+        lastLines: exit.lastLines,
+        logFile: child.logFile,
       });
       if (o.restarts === 'automatic') restartLater();
     });
   }
 
   function restartLater(): void {
-    o.tell({ kind: 'restarting', part: o.name, inMs: pauseMs });
+    o.onEvent({ kind: 'restarting', process: o.name, inMs: pauseMs });
     timer = setTimeout(() => void restart(), pauseMs);
     pauseMs = Math.min(pauseMs * 2, longestPauseMs);
   }
@@ -78,10 +78,10 @@ export function supervise(o: {
     const began = performance.now();
     try {
       await start();
-      o.tell({ kind: 'restarted', part: o.name, tookMs: performance.now() - began });
+      o.onEvent({ kind: 'restarted', process: o.name, tookMs: performance.now() - began });
     } catch (error) {
       if (!wanted) return;
-      o.tell({ kind: 'failed', part: o.name, reason: errorText(error) });
+      o.onEvent({ kind: 'failed', process: o.name, reason: errorText(error) });
       restartLater();
     }
   }
@@ -99,9 +99,9 @@ export function supervise(o: {
       await running?.stop();
     },
     async kill(signal) {
-      const part = running;
-      part?.kill(signal);
-      await part?.died;
+      const child = running;
+      child?.kill(signal);
+      await child?.exited;
     },
   };
 }

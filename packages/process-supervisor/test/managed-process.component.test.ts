@@ -5,14 +5,22 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { waitFor } from '@taskwire/testing';
-import { inheritedEnv, isAlive, lastLines, runToEnd, startPart, StartError, type PartOptions } from '../src/index.ts';
+import {
+  inheritedEnv,
+  isAlive,
+  lastLines,
+  runToEnd,
+  startProcess,
+  StartError,
+  type ProcessOptions,
+} from '../src/index.ts';
 import { scratchFolder } from './scratch.ts';
 
-describe('A part', () => {
+describe('A managed process', () => {
   const scratch = scratchFolder();
   after(() => scratch.remove());
 
-  const shell = (script: string): PartOptions => ({
+  const shell = (script: string): ProcessOptions => ({
     name: 'a shell',
     command: 'sh',
     args: ['-c', script],
@@ -22,24 +30,24 @@ describe('A part', () => {
     readyTimeoutMs: 5000,
   });
 
-  it('is stopped with its signal, and killed when it does not listen', async () => {
+  it('is stopped with its signal, and killed when it ignores the signal', async () => {
     const options = shell('trap "" TERM; echo deaf now; while :; do sleep 0.1; done');
     const ready = async () => readFileSync(options.logFile, 'utf8').includes('deaf now');
-    const part = await startPart({ ...options, ready, stopTimeoutMs: 300 });
-    await part.stop();
-    expect(await part.died).to.include({ signal: 'SIGKILL', expected: true });
+    const child = await startProcess({ ...options, ready, stopTimeoutMs: 300 });
+    await child.stop();
+    expect(await child.exited).to.include({ signal: 'SIGKILL', expected: true });
   });
 
-  it('takes its children with it when it dies', async () => {
-    const part = await startPart(shell('sleep 300 & echo $!; wait'));
-    const child = await childOf(part.logFile);
-    part.kill();
-    await part.died;
-    await untilGone(child);
+  it('takes its children with it when it ends', async () => {
+    const child = await startProcess(shell('sleep 300 & echo $!; wait'));
+    const grandchild = await childOf(child.logFile);
+    child.kill();
+    await child.exited;
+    await untilGone(grandchild);
   });
 
-  it('that ends before it is ready is an error with the last lines of its log', async () => {
-    const failing = startPart({ ...shell('echo the reason; exit 3'), ready: () => Promise.resolve(false) });
+  it('fails to start with the last lines of its log when it ends before it is ready', async () => {
+    const failing = startProcess({ ...shell('echo the reason; exit 3'), ready: () => Promise.resolve(false) });
     const error = await failing.then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -48,8 +56,8 @@ describe('A part', () => {
     expect(String(error)).to.match(/a shell ended with exit code 3 before it was ready[^]*\| the reason/);
   });
 
-  it('that does not become ready in time is stopped again', async () => {
-    const late = startPart({
+  it('is stopped when it is not ready in time', async () => {
+    const late = startProcess({
       ...shell('echo $$; exec sleep 300'),
       ready: () => Promise.resolve(false),
       readyTimeoutMs: 300,
@@ -61,8 +69,8 @@ describe('A part', () => {
     expect(String(error)).to.match(/was not ready within/);
   });
 
-  it('that cannot be run at all says so', async () => {
-    const missing = startPart({ ...shell(''), command: '/nowhere/program' });
+  it('fails to start with the reason when its program cannot be run', async () => {
+    const missing = startProcess({ ...shell(''), command: '/nowhere/program' });
     const error = await missing.then(
       () => undefined,
       (thrown: unknown) => thrown,
@@ -70,7 +78,7 @@ describe('A part', () => {
     expect(String(error)).to.match(/a shell could not be run: .*ENOENT/);
   });
 
-  it('sees nothing of our environment but what programs need', async () => {
+  it('sees only the environment variables that programs need', async () => {
     process.env.SOME_PASSWORD = 'secret';
     const { SOME_PASSWORD, PATH } = inheritedEnv();
     delete process.env.SOME_PASSWORD;
@@ -78,7 +86,7 @@ describe('A part', () => {
     expect(PATH).to.equal(process.env.PATH);
   });
 
-  it('that runs to its end fails by its exit code', async () => {
+  it('fails by its exit code when it runs to its end', async () => {
     await runToEnd({ ...shell('exit 0'), timeoutMs: 5000 });
     const failing = runToEnd({ ...shell('exit 4'), timeoutMs: 5000 });
     const error = await failing.then(
@@ -88,7 +96,7 @@ describe('A part', () => {
     expect(String(error)).to.match(/ended with exit code 4/);
   });
 
-  it('is gone with its temporary folder soon after its parent was killed with -9, even if it ignores SIGTERM', async function () {
+  it('ends, and its temporary folder is deleted, soon after its parent was killed with -9, even if it ignores SIGTERM', async function () {
     this.timeout(15_000);
     mkdirSync(join(scratch.dir, 'temporary'));
     const program = fileURLToPath(new URL('./parent.ts', import.meta.url));
