@@ -3,31 +3,31 @@ import { events } from '@taskwire/contracts';
 import { readEnv } from '@taskwire/env';
 import { commandEnv } from '../src/env.ts';
 import { wireCommands } from '../src/cli/wire.ts';
-import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authHarness, cheapPasswords, loggedIn, password, type AuthHarness } from './support/auth-harness.ts';
 
 type AccountEvent = { type: keyof typeof events; aggregate_id: string; payload: Record<string, string | null> };
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
 describe('events that notify users about their accounts', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let admin: LoggedIn;
   let others: string[];
   before(async () => {
     // nothing takes events away
-    world = await authWorld({ PROCESS_ROLE: 'api' }, { passwords: cheapPasswords() });
-    admin = await loggedIn(world, 'admin');
-    others = [admin.id, (await addUser(world, 'admin')).id];
+    harness = await authHarness({ PROCESS_ROLE: 'api' }, { passwords: cheapPasswords() });
+    admin = await loggedIn(harness, 'admin');
+    others = [admin.id, (await addUser(harness, 'admin')).id];
   });
   beforeEach(async () => {
-    await world.database.db.pool.query('TRUNCATE outbox');
+    await harness.database.db.pool.query('TRUNCATE outbox');
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   /** What is to be published of accounts, but for links and the end of access; each is an aggregate of its own. */
   async function announced(): Promise<AccountEvent[]> {
-    const { rows } = await world.database.db.pool.query<AccountEvent>(
+    const { rows } = await harness.database.db.pool.query<AccountEvent>(
       String.raw`SELECT type, aggregate_id, payload FROM outbox
         WHERE type LIKE 'auth.account.%' AND type NOT LIKE '%\_requested' AND type NOT LIKE '%access\_ended' ORDER BY id`,
     );
@@ -36,9 +36,9 @@ describe('events that notify users about their accounts', () => {
     return rows;
   }
   const change = async (id: string, body: object) =>
-    await world.api.call('changeUser', { token: admin.token, params: { id }, body });
+    await harness.api.call('changeUser', { token: admin.token, params: { id }, body });
   const remove = async (id: string, token = admin.token) =>
-    await world.api.call('deleteUser', { token, params: { id } });
+    await harness.api.call('deleteUser', { token, params: { id } });
 
   /** Whom the events have notified of the new admin. */
   async function notified(adminId: string, actor: string | null): Promise<string[]> {
@@ -48,8 +48,8 @@ describe('events that notify users about their accounts', () => {
   }
 
   it('name the actor of a deletion and the time until which it can be reversed', async () => {
-    const [one, two] = [await addUser(world, 'member'), await loggedIn(world, 'member')];
-    await world.database.db.pool.query('TRUNCATE outbox');
+    const [one, two] = [await addUser(harness, 'member'), await loggedIn(harness, 'member')];
+    await harness.database.db.pool.query('TRUNCATE outbox');
     await remove(one.id);
     await remove(two.id, two.token);
     const told = await announced();
@@ -68,9 +68,9 @@ describe('events that notify users about their accounts', () => {
       [{ RESTORE_DELETED_USERS_DAYS: '0' }, null],
       [{ ERASE_DELETED_USERS_DAYS: '3' }, 3],
     ] as const) {
-      const replica = await world.replica(settings);
-      const { id } = await addUser(world, 'member');
-      await world.database.db.pool.query('TRUNCATE outbox');
+      const replica = await harness.replica(settings);
+      const { id } = await addUser(harness, 'member');
+      await harness.database.db.pool.query('TRUNCATE outbox');
       await replica.api.call('deleteUser', { token: admin.token, params: { id } });
       const [told] = await announced();
       const { restorable_until: until = '', timestamp } = told?.payload ?? {};
@@ -84,8 +84,8 @@ describe('events that notify users about their accounts', () => {
   });
 
   it('name the new role after a change of role', async () => {
-    const { id } = await addUser(world, 'member');
-    await world.database.db.pool.query('TRUNCATE outbox');
+    const { id } = await addUser(harness, 'member');
+    await harness.database.db.pool.query('TRUNCATE outbox');
     await change(id, { role: 'manager', name: 'Renamed' });
     const [told, ...more] = await announced();
     expect(more).to.deep.equal([]);
@@ -94,8 +94,8 @@ describe('events that notify users about their accounts', () => {
   });
 
   it('are not published when the role stays the same or another field changes', async () => {
-    const { id, name } = await addUser(world, 'manager');
-    await world.database.db.pool.query('TRUNCATE outbox');
+    const { id, name } = await addUser(harness, 'manager');
+    await harness.database.db.pool.query('TRUNCATE outbox');
     await change(id, { role: 'manager' });
     await change(id, { name: `${name} the second` });
     expect(await announced()).to.deep.equal([]);
@@ -109,29 +109,29 @@ describe('events that notify users about their accounts', () => {
 
     it('reach every other admin when an admin creates one', async () => {
       const body = { email: 'new.admin@example.org', password, name: 'New', role: 'admin' };
-      const { id } = (await world.api.call('createUser', { token: admin.token, body })).body as { id: string };
+      const { id } = (await harness.api.call('createUser', { token: admin.token, body })).body as { id: string };
       expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
       await demote(id);
     });
 
     it('reach every other admin when a user gets the role', async () => {
-      const { id } = await addUser(world, 'manager');
+      const { id } = await addUser(harness, 'manager');
       await change(id, { role: 'admin' });
       expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
       await demote(id);
     });
 
     it('reach every other admin when an admin is restored', async () => {
-      const { id } = await addUser(world, 'admin');
+      const { id } = await addUser(harness, 'admin');
       await remove(id);
-      await world.database.db.pool.query('TRUNCATE outbox');
-      expect((await world.api.call('restoreUser', { token: admin.token, params: { id } })).status).to.equal(200);
+      await harness.database.db.pool.query('TRUNCATE outbox');
+      expect((await harness.api.call('restoreUser', { token: admin.token, params: { id } })).status).to.equal(200);
       expect(await notified(id, admin.id)).to.deep.equal(others.toSorted());
       await demote(id);
     });
 
     it('reach every other admin when the command line creates one', async () => {
-      const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: world.database.url }), process.stderr);
+      const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: harness.database.url }), process.stderr);
       const account = { email: 'by.command@example.org', password, name: 'By Command', emailVerified: true };
       const { id } = await commands.createUser({ ...account, role: 'admin' });
       await commands.close();
@@ -143,7 +143,7 @@ describe('events that notify users about their accounts', () => {
       const made = await Promise.all(
         ['one', 'two'].map(async (name) => {
           const body = { email: `${name}.at.once@example.org`, password, name, role: 'admin' };
-          return ((await world.api.call('createUser', { token: admin.token, body })).body as { id: string }).id;
+          return ((await harness.api.call('createUser', { token: admin.token, body })).body as { id: string }).id;
         }),
       );
       const told = (await announced()).map(({ payload }) => `${payload['user_id']} of ${payload['admin_id']}`);
@@ -155,7 +155,7 @@ describe('events that notify users about their accounts', () => {
 
     it('are not published for members and managers', async () => {
       const body = { email: 'new.manager@example.org', password, name: 'New', role: 'manager' };
-      await world.api.call('createUser', { token: admin.token, body });
+      await harness.api.call('createUser', { token: admin.token, body });
       expect(await announced()).to.deep.equal([]);
     });
   });

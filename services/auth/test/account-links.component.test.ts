@@ -1,101 +1,101 @@
 import { expect } from 'chai';
 import { purgeExpired } from '../src/postgres/purge.ts';
 import {
-  accountWorld,
+  accountHarness,
   mailer,
   otherMailer,
   reader,
-  type AccountWorld,
+  type AccountHarness,
   type ReadableLink,
-} from './support/account-world.ts';
+} from './support/account-harness.ts';
 import { expectProblem, type Answer } from './support/api.ts';
-import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
+import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-harness.ts';
 
 describe('mailed account links', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   /** A replica with small limits, where accounts whose address is not verified only reach themselves. */
-  let small: Awaited<ReturnType<AccountWorld['replica']>>;
+  let small: Awaited<ReturnType<AccountHarness['replica']>>;
   before(async () => {
-    world = await accountWorld();
-    small = await world.replica({ MAIL_REQUESTS_PER_IP: '3', AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
+    harness = await accountHarness();
+    small = await harness.replica({ MAIL_REQUESTS_PER_IP: '3', AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const detailOf = (answer: Answer) => expectProblem(answer, 'link_not_valid').detail;
   const change = async (id: string, token: string, body: Record<string, string>) =>
-    await world.api.call('changeUser', { token, params: { id }, body });
+    await harness.api.call('changeUser', { token, params: { id }, body });
 
   it('verify the address of a new user once: of a hundred concurrent uses, one wins', async () => {
-    const user = await world.register('Rosa.Verify@example.org');
-    const [event, ...others] = await world.linkEvents(user.id);
+    const user = await harness.register('Rosa.Verify@example.org');
+    const [event, ...others] = await harness.linkEvents(user.id);
     expect(others).to.deep.equal([]);
     expect(event?.type).to.equal('auth.account.verification_requested');
     const linkId = event?.payload.link_id ?? '';
-    const answer = await world.readLink(linkId);
+    const answer = await harness.readLink(linkId);
     expect(answer.headers.get('cache-control')).to.equal('no-store');
     const { email, link, expires_at: until } = answer.body as ReadableLink;
     expect(email).to.equal('Rosa.Verify@example.org');
     expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/verify\?token=twl_[\w-]{64}$/);
     expect(Date.parse(until) - Date.now()).to.be.within(86_300_000, 86_400_000);
-    const token = await world.lastToken(user.id);
-    const session = await logIn(world, user.email);
-    const uses = Array.from({ length: 100 }, async () => await world.verify(token, session.access_token));
+    const token = await harness.lastToken(user.id);
+    const session = await logIn(harness, user.email);
+    const uses = Array.from({ length: 100 }, async () => await harness.verify(token, session.access_token));
     const answers = await Promise.all(uses);
     // the others find it done, which is no failure that anyone has to be told of
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
-    expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
-    const entries = await world.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [
+    expect((await harness.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
+    const entries = await harness.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [
       user.id,
     ]);
     expect(entries).to.have.length(1);
-    expect(expectProblem(await world.readLink(linkId), 'gone').detail).to.equal('It was used already.');
+    expect(expectProblem(await harness.readLink(linkId), 'gone').detail).to.equal('It was used already.');
   });
 
   it('are identical each time they are read for one delivery, on every replica', async () => {
-    const user = await world.register('same@example.org');
-    const second = await world.replica();
-    const params = { id: (await world.linkEvents(user.id))[0]?.payload.link_id ?? '' };
-    const here = await world.readLink(params.id);
-    const token = await serviceToken(world, mailer);
+    const user = await harness.register('same@example.org');
+    const second = await harness.replica();
+    const params = { id: (await harness.linkEvents(user.id))[0]?.payload.link_id ?? '' };
+    const here = await harness.readLink(params.id);
+    const token = await serviceToken(harness, mailer);
     const headers = { 'idempotency-key': `delivery of ${params.id}` };
     const there = await second.api.call('getAccountLink', { token, params, headers });
     expect([here, there].map((answer) => answer.headers.get('idempotency-replayed'))).to.deep.equal([null, 'true']);
-    expect((await world.readLink(params.id)).body).to.deep.equal(here.body);
+    expect((await harness.readLink(params.id)).body).to.deep.equal(here.body);
     expect(there.body).to.deep.equal(here.body);
   });
 
   it('are mailed to users created by an admin, and not to users with a verified address', async () => {
-    const admin = await loggedIn(world, 'admin');
+    const admin = await loggedIn(harness, 'admin');
     const body = { email: 'made@example.org', password, name: 'Made', role: 'manager' };
-    const made = (await world.api.call('createUser', { token: admin.token, body })).body as { id: string };
-    expect(await world.linkEvents(made.id)).to.have.length(1);
-    const token = await world.lastToken(made.id);
-    expect((await world.claim(token)).status).to.equal(204);
-    await world.api.call('requestVerification', { body: { email: 'made@example.org' }, headers: world.freshIp() });
-    await world.service.mailRequests.tick();
-    expect(await world.linkEvents(made.id)).to.have.length(1);
+    const made = (await harness.api.call('createUser', { token: admin.token, body })).body as { id: string };
+    expect(await harness.linkEvents(made.id)).to.have.length(1);
+    const token = await harness.lastToken(made.id);
+    expect((await harness.claim(token)).status).to.equal(204);
+    await harness.api.call('requestVerification', { body: { email: 'made@example.org' }, headers: harness.freshIp() });
+    await harness.service.mailRequests.tick();
+    expect(await harness.linkEvents(made.id)).to.have.length(1);
   });
 
   it('are revoked by a newer link of the same purpose only', async () => {
-    const user = await world.register('newer@example.org');
-    const first = await world.lastToken(user.id);
-    const reset = await world.resetToken(user);
-    await world.api.call('requestVerification', { body: { email: 'NEWER@example.org' }, headers: world.freshIp() });
-    await world.service.mailRequests.tick();
-    const second = await world.lastToken(user.id);
+    const user = await harness.register('newer@example.org');
+    const first = await harness.lastToken(user.id);
+    const reset = await harness.resetToken(user);
+    await harness.api.call('requestVerification', { body: { email: 'NEWER@example.org' }, headers: harness.freshIp() });
+    await harness.service.mailRequests.tick();
+    const second = await harness.lastToken(user.id);
     expect(second).not.to.equal(first);
-    expect(detailOf(await world.verify(first))).to.equal('A newer one was sent. Ask for a new one.');
-    const { access_token: session } = await logIn(world, user.email);
-    expect((await world.verify(second, session)).status).to.equal(204);
-    expect((await world.reset(reset)).status).to.equal(204);
+    expect(detailOf(await harness.verify(first))).to.equal('A newer one was sent. Ask for a new one.');
+    const { access_token: session } = await logIn(harness, user.email);
+    expect((await harness.verify(second, session)).status).to.equal(204);
+    expect((await harness.reset(reset)).status).to.equal(204);
   });
 
   it('expire', async () => {
-    const user = await world.register('late@example.org');
-    const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
-    const links = await world.rows<{ purpose: string; seconds: number }>(
+    const user = await harness.register('late@example.org');
+    const [verification, reset] = [await harness.lastToken(user.id), await harness.resetToken(user)];
+    const links = await harness.rows<{ purpose: string; seconds: number }>(
       `SELECT purpose, extract(epoch FROM expires_at - created_at)::integer AS seconds FROM account_links
        WHERE user_id = $1 ORDER BY purpose`,
       [user.id],
@@ -104,31 +104,31 @@ describe('mailed account links', () => {
       { purpose: 'reset_password', seconds: 3_600 },
       { purpose: 'verify_email', seconds: 86_400 },
     ]);
-    await world.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [user.id]);
-    for (const answer of [await world.verify(verification), await world.reset(reset)]) {
+    await harness.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [user.id]);
+    for (const answer of [await harness.verify(verification), await harness.reset(reset)]) {
       expect(detailOf(answer)).to.equal('Its time is over. Ask for a new one.');
     }
   });
 
   it('are revoked by a change of the address, and not by another spelling of it', async () => {
-    const user = await world.register('before@example.org');
-    const { access_token: token } = await logIn(world, user.email);
-    const verification = await world.lastToken(user.id);
-    const reset = await world.resetToken(user);
+    const user = await harness.register('before@example.org');
+    const { access_token: token } = await logIn(harness, user.email);
+    const verification = await harness.lastToken(user.id);
+    const reset = await harness.resetToken(user);
     const spelled = await change(user.id, token, { email: 'BEFORE@example.org' });
     expect(spelled.body).to.include({ email: 'BEFORE@example.org' });
     await change(user.id, token, { email: 'after@example.org', current_password: password });
-    const confirmation = await world.lastToken(user.id);
+    const confirmation = await harness.lastToken(user.id);
     const body = { token: confirmation };
-    expect((await world.api.call('confirmEmail', { token, body })).status).to.equal(204);
-    for (const answer of [await world.verify(verification), await world.reset(reset)]) {
+    expect((await harness.api.call('confirmEmail', { token, body })).status).to.equal(204);
+    for (const answer of [await harness.verify(verification), await harness.reset(reset)]) {
       expect(detailOf(answer)).to.include('The address of the account has changed');
     }
   });
 
   it('are not mailed to an address after the account has moved to another', async () => {
-    const user = await world.register('wanderer@example.org');
-    const { access_token: token } = await logIn(world, user.email);
+    const user = await harness.register('wanderer@example.org');
+    const { access_token: token } = await logIn(harness, user.email);
     const statuses: number[] = [];
     for (let count = 0; count < 4; count++) {
       const body = { email: `victim-${count % 2}@example.org`, current_password: password };
@@ -142,60 +142,60 @@ describe('mailed account links', () => {
   });
 
   it('count as used once the user has reset the password, which also proves that the address is theirs', async () => {
-    const user = await world.register('both@example.org');
-    const verification = await world.lastToken(user.id);
-    expect((await world.reset(await world.resetToken(user))).status).to.equal(204);
-    expect((await world.verify(verification)).status).to.equal(204);
+    const user = await harness.register('both@example.org');
+    const verification = await harness.lastToken(user.id);
+    expect((await harness.reset(await harness.resetToken(user))).status).to.equal(204);
+    expect((await harness.verify(verification)).status).to.equal(204);
     // and do not set another password for that
-    expect(detailOf(await world.claim(verification, 'yet another horse battery'))).to.include('It was used already');
+    expect(detailOf(await harness.claim(verification, 'yet another horse battery'))).to.include('It was used already');
   });
 
   it('give full access to an account that has to be verified first', async () => {
-    const user = await world.register('strict@example.org');
-    const { access_token: token } = await logIn(world, user.email);
-    await world.rows("UPDATE users SET role = 'manager' WHERE id = $1", [user.id]);
+    const user = await harness.register('strict@example.org');
+    const { access_token: token } = await logIn(harness, user.email);
+    await harness.rows("UPDATE users SET role = 'manager' WHERE id = $1", [user.id]);
     const list = async () => await small.api.call('listUsers', { token });
     expectProblem(await list(), 'email_not_verified');
     await small.api.call('requestVerification', { body: { email: user.email } });
     await small.service.mailRequests.tick();
-    expect((await world.verify(await world.lastToken(user.id), token)).status).to.equal(204);
+    expect((await harness.verify(await harness.lastToken(user.id), token)).status).to.equal(204);
     expect((await list()).status).to.equal(200);
   });
 
   it('are purged a week after they expire', async () => {
-    const user = await world.register('old@example.org');
-    const token = await world.resetToken(user);
+    const user = await harness.register('old@example.org');
+    const token = await harness.resetToken(user);
     const age = async (days: number) =>
-      await world.rows(
+      await harness.rows(
         `UPDATE account_links SET expires_at = clock_timestamp() - make_interval(days => $2) WHERE user_id = $1`,
         [user.id, days],
       );
     await age(6);
-    await purgeExpired(world.database.db.pool);
-    expect(detailOf(await world.reset(token))).to.include('Its time is over');
+    await purgeExpired(harness.database.db.pool);
+    expect(detailOf(await harness.reset(token))).to.include('Its time is over');
     await age(8);
-    await purgeExpired(world.database.db.pool);
-    expect(await world.rows('SELECT FROM account_links WHERE user_id = $1', [user.id])).to.deep.equal([]);
-    expect(detailOf(await world.reset(token))).to.include('not one that was sent');
+    await purgeExpired(harness.database.db.pool);
+    expect(await harness.rows('SELECT FROM account_links WHERE user_id = $1', [user.id])).to.deep.equal([]);
+    expect(detailOf(await harness.reset(token))).to.include('not one that was sent');
   });
 
   it('end with the account', async () => {
-    const user = await world.register('leaving@example.org');
-    const tokens = [await world.lastToken(user.id), await world.resetToken(user)] as const;
-    const { access_token: token } = await logIn(world, user.email);
-    await world.api.call('deleteUser', { token, params: { id: user.id } });
-    for (const answer of [await world.verify(tokens[0]), await world.reset(tokens[1])]) {
+    const user = await harness.register('leaving@example.org');
+    const tokens = [await harness.lastToken(user.id), await harness.resetToken(user)] as const;
+    const { access_token: token } = await logIn(harness, user.email);
+    await harness.api.call('deleteUser', { token, params: { id: user.id } });
+    for (const answer of [await harness.verify(tokens[0]), await harness.reset(tokens[1])]) {
       expect(detailOf(answer)).to.include('The account was deleted');
     }
-    for (const { payload } of await world.linkEvents(user.id)) {
-      expectProblem(await world.readLink(payload.link_id), 'gone');
+    for (const { payload } of await harness.linkEvents(user.id)) {
+      expectProblem(await harness.readLink(payload.link_id), 'gone');
     }
   });
 
   it('are rejected if they were altered, were issued for another purpose, or were made with the key of another service', async () => {
-    const user = await world.register('forged@example.org');
-    const [verification, reset] = [await world.lastToken(user.id), await world.resetToken(user)];
-    const other = await accountWorld();
+    const user = await harness.register('forged@example.org');
+    const [verification, reset] = [await harness.lastToken(user.id), await harness.resetToken(user)];
+    const other = await accountHarness();
     const theirs = await other.lastToken((await other.register('forged@example.org')).id);
     await other.stop();
     const last = verification.at(-1) === 'A' ? 'B' : 'A';
@@ -214,25 +214,25 @@ describe('mailed account links', () => {
     ];
     for (const token of forged) {
       const detail = 'It is not one that was sent. Ask for a new one.';
-      expect(detailOf(await world.verify(token)), token).to.equal(detail);
+      expect(detailOf(await harness.verify(token)), token).to.equal(detail);
     }
-    expect((await world.claim(verification)).status).to.equal(204);
+    expect((await harness.claim(verification)).status).to.equal(204);
   });
 
   it('are readable only by services with the scope for it', async () => {
-    const user = await world.register('guarded@example.org');
-    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
-    expectProblem(await world.readLink(id, reader), 'insufficient_scope');
-    const admin = await loggedIn(world, 'admin');
-    const answer = await world.api.call('getAccountLink', { token: admin.token, params: { id } });
+    const user = await harness.register('guarded@example.org');
+    const id = (await harness.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    expectProblem(await harness.readLink(id, reader), 'insufficient_scope');
+    const admin = await loggedIn(harness, 'admin');
+    const answer = await harness.api.call('getAccountLink', { token: admin.token, params: { id } });
     expect(answer.status).to.equal(403);
-    expectProblem(await world.api.call('getAccountLink', { params: { id } }), 'unauthenticated');
-    expectProblem(await world.readLink((await addUser(world, 'member')).id), 'not_found');
+    expectProblem(await harness.api.call('getAccountLink', { params: { id } }), 'unauthenticated');
+    expectProblem(await harness.readLink((await addUser(harness, 'member')).id), 'not_found');
   });
 
   /** What the audit log has of the readings of a user's links, oldest first. */
   const readings = async (userId: string) =>
-    await world.rows<object>(
+    await harness.rows<object>(
       `SELECT actor_kind, actor_id, outcome, reason FROM audit_log
        WHERE action = 'account_link.read' AND subject_id = $1 ORDER BY at, id`,
       [userId],
@@ -243,14 +243,14 @@ describe('mailed account links', () => {
   });
 
   it('are read for one delivery: a second delivery revokes the link, and every reading is in the audit log', async () => {
-    const user = await world.register('twice@example.org');
-    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
-    const token = await world.lastToken(user.id);
-    expect((await world.readLink(id)).status).to.equal(200);
-    const refused = await world.readLink(id, mailer, 'another delivery');
+    const user = await harness.register('twice@example.org');
+    const id = (await harness.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    const token = await harness.lastToken(user.id);
+    expect((await harness.readLink(id)).status).to.equal(200);
+    const refused = await harness.readLink(id, mailer, 'another delivery');
     expect(expectProblem(refused, 'gone').detail).to.equal('It was read before, and a link is read for one mail only.');
-    expect(detailOf(await world.verify(token))).to.include('It was ended for safety');
-    expect(expectProblem(await world.readLink(id), 'gone').detail).to.include('It was ended for safety');
+    expect(detailOf(await harness.verify(token))).to.include('It was ended for safety');
+    expect(expectProblem(await harness.readLink(id), 'gone').detail).to.include('It was ended for safety');
     expect(await readings(user.id)).to.deep.equal([
       read('success', 'verify_email'),
       read('success', 'verify_email, again'),
@@ -260,17 +260,17 @@ describe('mailed account links', () => {
   });
 
   it('are read once without a delivery, and not by a reader that names no delivery after another reader', async () => {
-    const user = await world.register('nameless@example.org');
-    const [first = ''] = (await world.linkEvents(user.id)).map(({ payload }) => payload.link_id);
-    expect((await world.readLink(first, mailer, null)).status).to.equal(200);
-    expectProblem(await world.readLink(first, mailer, null), 'gone');
-    await world.forgot(user.email);
-    await world.service.mailRequests.tick();
-    const reset = (await world.linkEvents(user.id)).at(-1)?.payload.link_id ?? '';
-    const token = await world.lastToken(user.id);
-    expectProblem(await world.readLink(reset, mailer, null), 'gone');
+    const user = await harness.register('nameless@example.org');
+    const [first = ''] = (await harness.linkEvents(user.id)).map(({ payload }) => payload.link_id);
+    expect((await harness.readLink(first, mailer, null)).status).to.equal(200);
+    expectProblem(await harness.readLink(first, mailer, null), 'gone');
+    await harness.forgot(user.email);
+    await harness.service.mailRequests.tick();
+    const reset = (await harness.linkEvents(user.id)).at(-1)?.payload.link_id ?? '';
+    const token = await harness.lastToken(user.id);
+    expectProblem(await harness.readLink(reset, mailer, null), 'gone');
     // it costs the person nothing: the mail has gone out
-    expect((await world.reset(token)).status).to.equal(204);
+    expect((await harness.reset(token)).status).to.equal(204);
     expect(await readings(user.id)).to.deep.equal([
       read('success', 'verify_email'),
       read('failure', 'read_before'),
@@ -280,18 +280,18 @@ describe('mailed account links', () => {
   });
 
   it('are read by one client, even if another client names the same delivery', async () => {
-    const user = await world.register('two-clients@example.org');
-    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
-    expect((await world.readLink(id, mailer, 'delivery 1')).status).to.equal(200);
-    expectProblem(await world.readLink(id, otherMailer, 'delivery 1'), 'gone');
+    const user = await harness.register('two-clients@example.org');
+    const id = (await harness.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    expect((await harness.readLink(id, mailer, 'delivery 1')).status).to.equal(200);
+    expectProblem(await harness.readLink(id, otherMailer, 'delivery 1'), 'gone');
     expect(await readings(user.id)).to.deep.include(read('failure', 'read_before', otherMailer));
   });
 
   it('are read for one of many concurrent deliveries', async () => {
-    const user = await world.register('crowd@example.org');
-    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    const user = await harness.register('crowd@example.org');
+    const id = (await harness.linkEvents(user.id))[0]?.payload.link_id ?? '';
     const answers = await Promise.all(
-      Array.from({ length: 20 }, async (_, number) => await world.readLink(id, mailer, `delivery ${number % 2}`)),
+      Array.from({ length: 20 }, async (_, number) => await harness.readLink(id, mailer, `delivery ${number % 2}`)),
     );
     const given = answers.flatMap(({ status }, number) => (status === 200 ? [number % 2] : []));
     expect(new Set(given).size).to.equal(1);
@@ -299,37 +299,37 @@ describe('mailed account links', () => {
   });
 
   it("are recorded in the audit log when they don't exist or have ended", async () => {
-    const user = await world.register('ended@example.org');
-    const id = (await world.linkEvents(user.id))[0]?.payload.link_id ?? '';
-    const { access_token: session } = await logIn(world, user.email);
-    expect((await world.verify(await world.lastToken(user.id), session)).status).to.equal(204);
-    expectProblem(await world.readLink(id), 'gone');
+    const user = await harness.register('ended@example.org');
+    const id = (await harness.linkEvents(user.id))[0]?.payload.link_id ?? '';
+    const { access_token: session } = await logIn(harness, user.email);
+    expect((await harness.verify(await harness.lastToken(user.id), session)).status).to.equal(204);
+    expectProblem(await harness.readLink(id), 'gone');
     expect((await readings(user.id)).at(-1)).to.deep.equal(read('failure', 'used'));
     const text =
       "SELECT FROM audit_log WHERE action = 'account_link.read' AND reason = 'unknown' AND subject_id IS NULL";
-    const before = (await world.rows(text)).length;
-    expectProblem(await world.readLink(user.id), 'not_found');
-    expect(await world.rows(text)).to.have.length(before + 1);
+    const before = (await harness.rows(text)).length;
+    expectProblem(await harness.readLink(user.id), 'not_found');
+    expect(await harness.rows(text)).to.have.length(before + 1);
   });
 
   it('are named by id in an event of their own aggregate', async () => {
-    const user = await world.register('told@example.org');
-    const [event] = await world.linkEvents(user.id);
+    const user = await harness.register('told@example.org');
+    const [event] = await harness.linkEvents(user.id);
     expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
     // so that events of the user are not held back where nobody listens to this one
     expect(event?.aggregate_id).to.equal(event?.payload.link_id);
   });
 
   it('appear in no row and no log line', async () => {
-    const user = await world.register('secret@example.org');
-    const verification = await world.lastToken(user.id);
-    const first = await world.resetToken(user);
-    const second = await world.resetToken(user);
-    await world.claim(verification);
-    await world.reset(first);
-    await world.reset(second);
-    await world.reset(second);
-    const tables = await world.rows<{ name: string }>(
+    const user = await harness.register('secret@example.org');
+    const verification = await harness.lastToken(user.id);
+    const first = await harness.resetToken(user);
+    const second = await harness.resetToken(user);
+    await harness.claim(verification);
+    await harness.reset(first);
+    await harness.reset(second);
+    await harness.reset(second);
+    const tables = await harness.rows<{ name: string }>(
       `SELECT quote_ident(table_name) AS name FROM information_schema.tables WHERE table_schema = 'public'`,
     );
     expect(tables).to.have.length.above(8);
@@ -339,11 +339,11 @@ describe('mailed account links', () => {
       const secrets = [token.slice(-40), bytes.subarray(16).toString('hex'), bytes.subarray(16).toString('base64')];
       for (const { name } of tables) {
         for (const secret of secrets) {
-          const found = await world.rows(`SELECT 1 FROM ${name} t WHERE strpos(t::text, $1) > 0`, [secret]);
+          const found = await harness.rows(`SELECT 1 FROM ${name} t WHERE strpos(t::text, $1) > 0`, [secret]);
           expect(found, name).to.deep.equal([]);
         }
       }
-      for (const secret of secrets) expect(world.logLines.join('')).not.to.include(secret);
+      for (const secret of secrets) expect(harness.logLines.join('')).not.to.include(secret);
     }
   });
 });

@@ -5,25 +5,25 @@ import { createStoredClients } from '../src/postgres/client-rows.ts';
 import { createSealedKeys } from '../src/postgres/signing-key-rows.ts';
 import { rotateKeys } from '../src/tokens/signing-keys.ts';
 import { expectProblem } from './support/api.ts';
-import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
-import { oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
+import { addUser, loggedIn, logIn, password } from './support/auth-harness.ts';
+import { oidcHarness, portal, type OidcHarness } from './support/oidc-harness.ts';
 
 const from = { 'x-forwarded-for': '203.0.113.9', 'user-agent': 'Test/1.0', 'x-request-id': 'the-request' };
 const seen = { ip: '203.0.113.9', user_agent: 'Test/1.0', request_id: 'the-request' };
 
 describe('the audit log', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   let admin: Awaited<ReturnType<typeof loggedIn>>;
   before(async () => {
-    world = await oidcWorld();
-    admin = await loggedIn(world, 'admin');
+    harness = await oidcHarness();
+    admin = await loggedIn(harness, 'admin');
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function entries(query: Record<string, string>): Promise<AuditEntry[]> {
-    const answer = await world.api.call('listAudit', { token: admin.token, query });
+    const answer = await harness.api.call('listAudit', { token: admin.token, query });
     expect(answer.status, answer.text).to.equal(200);
     return (answer.body as { data: AuditEntry[] }).data;
   }
@@ -31,14 +31,14 @@ describe('the audit log', () => {
   /** What happened to somebody, oldest first. */
   const storyOf = async (id: string) => (await entries({ subject: id })).map(({ action }) => action).toReversed();
 
-  const rows = async () => (await world.database.db.pool.query('SELECT * FROM audit_log')).rowCount;
+  const rows = async () => (await harness.database.db.pool.query('SELECT * FROM audit_log')).rowCount;
 
   describe('an entry with actor, action, subject, origin, time and outcome', () => {
     it('records successful and failed log-ins', async () => {
-      const user = await addUser(world, 'member');
+      const user = await addUser(harness, 'member');
       const body = { email: user.email, password };
-      await world.api.call('login', { body: { ...body, password: 'a wrong one' }, headers: from });
-      await world.api.call('login', { body, headers: from });
+      await harness.api.call('login', { body: { ...body, password: 'a wrong one' }, headers: from });
+      await harness.api.call('login', { body, headers: from });
       const [worked, failed] = await entries({ subject: user.id, action: 'login' });
       expect(worked).to.deep.include({
         actor: { kind: 'user', id: user.id },
@@ -52,8 +52,8 @@ describe('the audit log', () => {
 
     it('records log-ins to unknown accounts and refused registrations without their addresses', async () => {
       const body = { email: 'nobody-at-all@example.org', password: 'a wrong one' };
-      await world.api.call('login', { body, headers: { ...from, 'x-request-id': 'nobody' } });
-      await world.api.call('register', {
+      await harness.api.call('login', { body, headers: { ...from, 'x-request-id': 'nobody' } });
+      await harness.api.call('register', {
         body: { email: admin.email, password: 'a long enough one', name: 'Nobody' },
         headers: { ...from, 'x-request-id': 'taken' },
       });
@@ -65,15 +65,15 @@ describe('the audit log', () => {
     });
 
     it('records the life of a session, including a replayed token', async () => {
-      const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });
-      const user = await addUser(world, 'member');
-      const first = await logIn(world, user.email);
-      const second = await logIn(world, user.email);
+      const strict = await harness.replica({ REFRESH_GRACE_SECONDS: '0' });
+      const user = await addUser(harness, 'member');
+      const first = await logIn(harness, user.email);
+      const second = await logIn(harness, user.email);
       const refresh = async () =>
         await strict.api.call('refresh', { body: { refresh_token: first.refresh_token }, headers: from });
       expect((await refresh()).status).to.equal(200);
       expect((await refresh()).status).to.equal(401);
-      await world.api.call('logout', { token: second.access_token, headers: from });
+      await harness.api.call('logout', { token: second.access_token, headers: from });
       expect(await storyOf(user.id)).to.deep.equal([
         ...['user.create', 'login', 'login'],
         ...['refresh', 'refresh.reuse', 'logout'],
@@ -84,12 +84,12 @@ describe('the audit log', () => {
 
     it('records changes of users with their actor, and without names', async () => {
       const body = { email: 'audited@example.org', password: 'Sunflower-Kettle-92', name: 'Audited', role: 'manager' };
-      const made = await world.api.call('createUser', { token: admin.token, body, headers: from });
+      const made = await harness.api.call('createUser', { token: admin.token, body, headers: from });
       const { id } = made.body as { id: string };
       const change = { token: admin.token, params: { id }, headers: from };
-      await world.api.call('changeUser', { ...change, body: { name: 'Other', role: 'member' } });
-      await world.api.call('changeUser', { ...change, body: { name: 'Other' } });
-      await world.api.call('deleteUser', change);
+      await harness.api.call('changeUser', { ...change, body: { name: 'Other', role: 'member' } });
+      await harness.api.call('changeUser', { ...change, body: { name: 'Other' } });
+      await harness.api.call('deleteUser', change);
       const found = (await entries({ subject: id, actor: admin.id })).toReversed();
       expect(found.map(({ action, reason }) => [action, reason])).to.deep.equal([
         ['user.create', 'manager'],
@@ -102,31 +102,31 @@ describe('the audit log', () => {
     });
 
     it('is committed together with its change, or not at all', async () => {
-      const user = await addUser(world, 'member');
-      const { pool } = world.database.db;
+      const user = await addUser(harness, 'member');
+      const { pool } = harness.database.db;
       await pool.query(`ALTER TABLE audit_log ADD CONSTRAINT broken CHECK (action <> 'user.change') NOT VALID`);
       try {
         const change = { token: admin.token, params: { id: user.id }, body: { name: 'Never' } };
-        expect((await world.api.call('changeUser', change)).status).to.equal(500);
+        expect((await harness.api.call('changeUser', change)).status).to.equal(500);
       } finally {
         await pool.query('ALTER TABLE audit_log DROP CONSTRAINT broken');
       }
-      const read = await world.api.call('getUser', { token: admin.token, params: { id: user.id } });
+      const read = await harness.api.call('getUser', { token: admin.token, params: { id: user.id } });
       expect(read.body).to.include({ name: user.name, version: 1 });
     });
 
     it("records the provider's log-in, consent, codes, refreshes, reuse, revocation and log-out", async () => {
-      const browser = world.browser();
+      const browser = harness.browser();
       const parameters = { scope: 'openid offline_access', prompt: 'consent' };
-      const code = await world.code({ browser, parameters });
+      const code = await harness.code({ browser, parameters });
       const { id } = code.person;
-      const tokens = (await world.exchange(code)).body as { refresh_token: string };
+      const tokens = (await harness.exchange(code)).body as { refresh_token: string };
       const fields = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token };
-      await world.asPortal('/oidc/token', fields);
-      await world.asPortal('/oidc/revoke', { token: tokens.refresh_token });
-      const again = await world.code({ person: code.person, browser, parameters });
-      await world.exchange(again);
-      expect((await world.exchange(again)).status).to.equal(400);
+      await harness.asPortal('/oidc/token', fields);
+      await harness.asPortal('/oidc/revoke', { token: tokens.refresh_token });
+      const again = await harness.code({ person: code.person, browser, parameters });
+      await harness.exchange(again);
+      expect((await harness.exchange(again)).status).to.equal(400);
       const page = await browser.open('/oidc/logout');
       await browser.submit(page, { logout: 'yes' });
       expect((await storyOf(id)).filter((action) => action !== 'user.create')).to.deep.equal([
@@ -149,7 +149,7 @@ describe('the audit log', () => {
 
     it('records clients that the token endpoint refused', async () => {
       const wrong = { authorization: `Basic ${Buffer.from(`${portal.client_id}:wrong`).toString('base64')}` };
-      await world.api.form('/oidc/token', { grant_type: 'client_credentials' }, { ...wrong, ...from });
+      await harness.api.form('/oidc/token', { grant_type: 'client_credentials' }, { ...wrong, ...from });
       const [refused] = await entries({ action: 'token.request', subject: portal.client_id });
       expect(refused).to.deep.include({
         actor: null,
@@ -160,7 +160,7 @@ describe('the audit log', () => {
     });
 
     it('records actions of the command line and the schedule', async () => {
-      const clients = createStoredClients(world.database.db);
+      const clients = createStoredClients(harness.database.db);
       const client = { client_id: 'short-lived', secret_hash: 'x'.repeat(43), grant_types: [], grants: [] };
       const settings = {
         ...client,
@@ -178,8 +178,8 @@ describe('the audit log', () => {
       expect(removed).to.deep.include({ actor: { kind: 'command_line', id: null }, ip: null, user_agent: null });
 
       const schedule = { rotationSeconds: 3600, overlapSeconds: 900, retiredSeconds: 7200 };
-      const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
-      await rotateKeys(createSealedKeys(world.database.db), secret, schedule).addNext(systemContext);
+      const secret = Buffer.from(harness.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+      await rotateKeys(createSealedKeys(harness.database.db), secret, schedule).addNext(systemContext);
       const [rotated] = await entries({ action: 'keys.rotate' });
       expect(rotated?.actor).to.deep.equal({ kind: 'system', id: null });
       expect(rotated?.subject?.kind).to.equal('key');
@@ -188,7 +188,7 @@ describe('the audit log', () => {
 
   describe('the append-only table', () => {
     it('refuses UPDATE, DELETE and TRUNCATE from any role', async () => {
-      const { pool } = world.database.db;
+      const { pool } = harness.database.db;
       const before = await rows();
       for (const statement of [
         "UPDATE audit_log SET outcome = 'success'",
@@ -203,7 +203,7 @@ describe('the audit log', () => {
     });
 
     it('loses addresses first and entries later to retention by age, and never accepts TRUNCATE', async () => {
-      const { pool } = world.database.db;
+      const { pool } = harness.database.db;
       const old = async (age: string) => {
         const { rows: made } = await pool.query<{ id: string }>(
           `INSERT INTO audit_log (at, action, outcome, ip, user_agent)
@@ -229,7 +229,7 @@ describe('the audit log', () => {
   });
 
   it('counts refusals beyond a limit instead of recording each of them', async () => {
-    const flooded = await oidcWorld();
+    const flooded = await oidcHarness();
     try {
       const { token } = await loggedIn(flooded, 'admin');
       const guess = async (ip: string, name = 'nobody') =>
@@ -270,32 +270,32 @@ describe('the audit log', () => {
 
   describe('reading the log', () => {
     it('is allowed to admins only', async () => {
-      const manager = await loggedIn(world, 'manager');
-      expectProblem(await world.api.call('listAudit', { token: manager.token }), 'forbidden');
-      expectProblem(await world.api.call('listAudit'), 'unauthenticated');
+      const manager = await loggedIn(harness, 'manager');
+      expectProblem(await harness.api.call('listAudit', { token: manager.token }), 'forbidden');
+      expectProblem(await harness.api.call('listAudit'), 'unauthenticated');
     });
 
     it("returns pages that new entries don't shift", async () => {
-      const user = await addUser(world, 'member');
-      for (let count = 0; count < 4; count++) await logIn(world, user.email);
+      const user = await addUser(harness, 'member');
+      for (let count = 0; count < 4; count++) await logIn(harness, user.email);
       const all = await entries({ subject: user.id });
       const read: AuditEntry[] = [];
       let cursor: string | null | undefined;
       while (cursor !== null) {
         const query = { subject: user.id, limit: '2', ...(cursor === undefined ? {} : { cursor }) };
-        const answer = await world.api.call('listAudit', { token: admin.token, query });
+        const answer = await harness.api.call('listAudit', { token: admin.token, query });
         const page = answer.body as { data: AuditEntry[]; next_cursor: string | null };
         read.push(...page.data);
         cursor = page.next_cursor;
-        await logIn(world, user.email);
+        await logIn(harness, user.email);
       }
       expect(read).to.deep.equal(all);
     });
 
     it('filters by time, address, network and outcome', async () => {
-      const user = await addUser(world, 'member');
+      const user = await addUser(harness, 'member');
       const attempt = async (ip: string) =>
-        await world.api.call('login', { body: { email: user.email, password }, headers: { 'x-forwarded-for': ip } });
+        await harness.api.call('login', { body: { email: user.email, password }, headers: { 'x-forwarded-for': ip } });
       await attempt('192.0.2.5');
       await attempt('192.0.2.200');
       await attempt('2001:db8::7');
@@ -314,9 +314,9 @@ describe('the audit log', () => {
         { action: 'everything' },
         { since: '0000-01-01T00:00:00Z' },
       ]) {
-        expectProblem(await world.api.call('listAudit', { token: admin.token, query }), 'invalid_input');
+        expectProblem(await harness.api.call('listAudit', { token: admin.token, query }), 'invalid_input');
       }
-      expectProblem(await world.api.call('listAudit', { token: admin.token, query: { cursor: 'x' } }), 'bad_cursor');
+      expectProblem(await harness.api.call('listAudit', { token: admin.token, query: { cursor: 'x' } }), 'bad_cursor');
     });
   });
 });

@@ -6,18 +6,19 @@ import { expect } from 'chai';
 import { SignJWT } from 'jose';
 import { pkce } from './support/browser.ts';
 import { runHere } from './support/command-line.ts';
-import { oidcWorld, type OidcWorld, type WebClient } from './support/oidc-world.ts';
+import { oidcHarness, type OidcHarness, type WebClient } from './support/oidc-harness.ts';
 
 describe('the command client change', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-client-'));
-  before(async () => (world = await oidcWorld()));
+  before(async () => (harness = await oidcHarness()));
   after(async () => {
-    await world.stop();
+    await harness.stop();
     rmSync(dir, { recursive: true });
   });
 
-  const client = async (...args: string[]) => await runHere(['client', ...args], { DATABASE_URL: world.database.url });
+  const client = async (...args: string[]) =>
+    await runHere(['client', ...args], { DATABASE_URL: harness.database.url });
 
   const tasks = 'urn:taskwire:tasks';
   async function added(id: string, ...more: string[]): Promise<WebClient> {
@@ -29,22 +30,22 @@ describe('the command client change', () => {
 
   const settingsOf = async (id: string) =>
     (
-      await world.database.db.pool.query<{ settings: object }>('SELECT settings FROM clients WHERE client_id = $1', [
+      await harness.database.db.pool.query<{ settings: object }>('SELECT settings FROM clients WHERE client_id = $1', [
         id,
       ])
     ).rows[0]?.settings;
 
   it("replaces the given settings and keeps the rest: the secret, users' consents, and their tokens", async () => {
     const portal = await added('changing');
-    const browser = world.browser();
+    const browser = harness.browser();
     const parameters = { scope: 'openid offline_access tasks:read', prompt: 'consent', resource: tasks };
-    const tokens = await world.tokens({ client: portal, browser, parameters });
+    const tokens = await harness.tokens({ client: portal, browser, parameters });
     const moved = ['--redirect-uri', 'https://new.example.org/callback', '--redirect-uri', portal.redirectUri];
     const changed = await client('change', '--id', 'changing', '--name', 'Changed', ...moved);
     expect(changed).to.deep.equal({ code: 0, stdout: 'changed changing\n', stderr: '' });
     const moving = { ...portal, redirectUri: 'https://new.example.org/callback' };
     const again = await browser.open(
-      world.authorizeUrl({
+      harness.authorizeUrl({
         ...{
           client_id: 'changing',
           redirect_uri: moving.redirectUri,
@@ -57,12 +58,12 @@ describe('the command client change', () => {
     expect(again.url, 'nobody is asked again').to.match(/^https:\/\/new\.example\.org\/callback\?code=/);
     const by = { authorization: `Basic ${Buffer.from(`changing:${portal.client_secret}`).toString('base64')}` };
     const refresh = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token };
-    expect((await world.api.form('/oidc/token', refresh, by)).status).to.equal(200);
+    expect((await harness.api.form('/oidc/token', refresh, by)).status).to.equal(200);
     expect(await settingsOf('changing')).to.deep.include({
       client_name: 'Changed',
       grants: [{ audience: tasks, scopes: ['tasks:read', 'tasks:write'] }],
     });
-    const { rows } = await world.database.db.pool.query<object>(
+    const { rows } = await harness.database.db.pool.query<object>(
       `SELECT actor_kind, action, reason FROM audit_log WHERE subject_id = 'changing' AND action LIKE 'client.%' ORDER BY id`,
     );
     expect(rows).to.deep.equal([
@@ -74,10 +75,10 @@ describe('the command client change', () => {
   it('narrows the scopes of later refreshes', async () => {
     const portal = await added('narrowed');
     const parameters = { scope: 'openid offline_access tasks:read tasks:write', prompt: 'consent', resource: tasks };
-    const { refresh_token: token } = await world.tokens({ client: portal, parameters });
+    const { refresh_token: token } = await harness.tokens({ client: portal, parameters });
     await client('change', '--id', 'narrowed', '--grant', `${tasks}=tasks:read`);
     const by = { authorization: `Basic ${Buffer.from(`narrowed:${portal.client_secret}`).toString('base64')}` };
-    const { body } = await world.api.form('/oidc/token', { grant_type: 'refresh_token', refresh_token: token }, by);
+    const { body } = await harness.api.form('/oidc/token', { grant_type: 'refresh_token', refresh_token: token }, by);
     expect(body).to.include({ scope: 'openid offline_access tasks:read' });
   });
 
@@ -102,12 +103,12 @@ describe('the command client change', () => {
     const file = join(dir, 'keyed.jwks.json');
     writeFileSync(file, JSON.stringify(publicKey.export({ format: 'jwk' })));
     expect((await client('change', '--id', 'keyed', '--jwks', file)).code).to.equal(0);
-    const code = await world.code({ client: portal });
-    expect((await world.exchange(code)).status).to.equal(401);
+    const code = await harness.code({ client: portal });
+    expect((await harness.exchange(code)).status).to.equal(401);
     const now = Math.floor(Date.now() / 1000);
     const claims = { iss: 'keyed', sub: 'keyed', aud: 'http://localhost:8080/oidc', jti: pkce().verifier };
     const assertion = new SignJWT({ ...claims, iat: now, exp: now + 60 }).setProtectedHeader({ alg: 'Ed25519' });
-    const answer = await world.api.form('/oidc/token', {
+    const answer = await harness.api.form('/oidc/token', {
       ...{ grant_type: 'authorization_code', code: code.code, code_verifier: code.verifier },
       redirect_uri: portal.redirectUri,
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',

@@ -1,9 +1,9 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { decodeJwt, SignJWT } from 'jose';
-import { authWorld, basic, cheapPasswords, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, basic, cheapPasswords, type AuthHarness } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
-import type { Tokens } from './support/oidc-world.ts';
+import type { Tokens } from './support/oidc-harness.ts';
 
 const serviceKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const worker = {
@@ -13,12 +13,12 @@ const worker = {
 };
 
 describe('private_key_jwt', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld({ OIDC_CLIENTS: JSON.stringify([worker]) }, { passwords: cheapPasswords() });
+    harness = await authHarness({ OIDC_CLIENTS: JSON.stringify([worker]) }, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   describe('client assertions (RFC 7523)', () => {
@@ -37,7 +37,7 @@ describe('private_key_jwt', () => {
       };
       return await new SignJWT(whole).setProtectedHeader({ alg }).sign(key);
     }
-    const ask = async (client_assertion: string, api = world.api) =>
+    const ask = async (client_assertion: string, api = harness.api) =>
       await api.form('/oidc/token', {
         grant_type: 'client_credentials',
         client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
@@ -45,10 +45,10 @@ describe('private_key_jwt', () => {
       });
 
     it('are accepted once: of a hundred concurrent uses on two replicas, one wins (section 3, jti)', async () => {
-      const second = await world.replica();
+      const second = await harness.replica();
       const proof = await assertion();
       const answers = await Promise.all(
-        Array.from({ length: 100 }, async (_, index) => await ask(proof, index % 2 === 0 ? world.api : second.api)),
+        Array.from({ length: 100 }, async (_, index) => await ask(proof, index % 2 === 0 ? harness.api : second.api)),
       );
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
@@ -63,7 +63,7 @@ describe('private_key_jwt', () => {
       ['for another server', async () => await assertion({ aud: 'https://other.example/token' })],
       [
         'for the token endpoint by its internal URL',
-        async () => await assertion({ aud: `${world.api.baseUrl}/oidc/token` }),
+        async () => await assertion({ aud: `${harness.api.baseUrl}/oidc/token` }),
       ],
       ['of another client', async () => await assertion({ iss: 'portal' })],
       ['that have expired', async () => await assertion({ exp: now() - 60 })],
@@ -100,13 +100,13 @@ describe('private_key_jwt', () => {
     });
 
     it("can't be replaced by a secret, nor a secret by the client's name", async () => {
-      const answer = await world.api.form(
+      const answer = await harness.api.form(
         '/oidc/token',
         { grant_type: 'client_credentials' },
         basic('worker', 'x'.repeat(32)),
       );
       expect(answer.body).to.include({ error: 'invalid_client' });
-      const named = await world.api.form('/oidc/token', { grant_type: 'client_credentials', client_id: 'worker' });
+      const named = await harness.api.form('/oidc/token', { grant_type: 'client_credentials', client_id: 'worker' });
       expect(named.body).to.include({ error: 'invalid_client' });
     });
   });

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { SignJWT } from 'jose';
-import { authWorld, basic, cheapPasswords, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, basic, cheapPasswords, type AuthHarness } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
 
 const serviceKey = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -14,12 +14,12 @@ const worker = {
 const now = () => Math.floor(Date.now() / 1000);
 
 describe('clients that fail to authenticate', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld({ OIDC_CLIENTS: JSON.stringify([worker]) }, { passwords: cheapPasswords() });
+    harness = await authHarness({ OIDC_CLIENTS: JSON.stringify([worker]) }, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function assertion(claims: Record<string, unknown>, key = serviceKey.privateKey): Promise<string> {
@@ -29,7 +29,7 @@ describe('clients that fail to authenticate', () => {
   }
 
   const ask = async (client_assertion: string) =>
-    await world.api.form('/oidc/token', {
+    await harness.api.form('/oidc/token', {
       grant_type: 'client_credentials',
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion,
@@ -68,20 +68,20 @@ describe('clients that fail to authenticate', () => {
   ];
   for (const [what, make, reason, detail] of refusals) {
     it(`are refused with ${what}, for a reason that the logs name and the response does not`, async () => {
-      const logged = world.logLines.length;
+      const logged = harness.logLines.length;
       const answer = await ask(await make());
       expect(answer.body).to.deep.equal({
         error: 'invalid_client',
         error_description: 'client authentication failed',
       });
-      const line = world.logLines
+      const line = harness.logLines
         .slice(logged)
         .map((text) => JSON.parse(text) as Record<string, string>)
         .find(({ message }) => message === 'a client could not authenticate');
       expect(line).to.include({ level: 'warn', client: 'worker' });
       expect(line?.['reason']).to.match(reason);
       if (detail !== undefined) expect(line?.['detail']).to.match(detail);
-      const { rows } = await world.database.db.pool.query<{ reason: string }>(
+      const { rows } = await harness.database.db.pool.query<{ reason: string }>(
         `SELECT reason FROM audit_log WHERE action = 'token.request' ORDER BY id DESC LIMIT 1`,
       );
       expect(rows[0]?.reason).to.equal(`invalid_client: ${line?.['reason']}`);
@@ -94,9 +94,9 @@ describe('clients that fail to authenticate', () => {
       [basic('nobody', 'x'.repeat(32)), 'no client has this id'],
     ];
     for (const [headers, reason] of tries) {
-      const logged = world.logLines.length;
-      await world.api.form('/oidc/introspect', { token: 'x' }, headers);
-      expect(world.logLines.slice(logged).join('')).to.include(`"reason":"${reason}"`);
+      const logged = harness.logLines.length;
+      await harness.api.form('/oidc/introspect', { token: 'x' }, headers);
+      expect(harness.logLines.slice(logged).join('')).to.include(`"reason":"${reason}"`);
     }
   });
 });

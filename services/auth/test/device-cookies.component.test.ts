@@ -1,77 +1,79 @@
 import { expect } from 'chai';
 import { expectProblem, type Answer } from './support/api.ts';
-import { addUser, loggedIn, password } from './support/auth-world.ts';
-import { budget, deviceOf, forwarded, guessingWorld, type GuessingWorld } from './support/guessing-world.ts';
+import { addUser, loggedIn, password } from './support/auth-harness.ts';
+import { budget, deviceOf, forwarded, guessingHarness, type GuessingHarness } from './support/guessing-harness.ts';
 
 type Session = { access_token: string };
 const newPassword = 'Sunflower-Kettle-92';
 
 describe('known devices and networks of an account', () => {
-  let world: GuessingWorld;
+  let harness: GuessingHarness;
   before(async () => {
-    world = await guessingWorld();
+    harness = await guessingHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   /** Somebody who has logged in from home, and whose account strangers guess at. */
   async function attacked(role: 'admin' | 'member' = 'member') {
-    const owner = await addUser(world, role);
-    const home = world.freshIp();
-    const answer = await world.attempt(owner.email, { ip: home, password });
+    const owner = await addUser(harness, role);
+    const home = harness.freshIp();
+    const answer = await harness.attempt(owner.email, { ip: home, password });
     const stolen = deviceOf(answer);
-    await world.attack(owner.email, 2 * budget);
+    await harness.attack(owner.email, 2 * budget);
     // the device and the network are worth something now: without them this is 429
-    expect((await world.attempt(owner.email, { ip: world.freshIp(), password, cookie: stolen })).status).to.equal(200);
-    expect((await world.attempt(owner.email, { ip: home, password })).status).to.equal(200);
+    expect((await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie: stolen })).status).to.equal(
+      200,
+    );
+    expect((await harness.attempt(owner.email, { ip: home, password })).status).to.equal(200);
     return { ...owner, home, stolen, token: (answer.body as Session).access_token };
   }
   type Owner = Awaited<ReturnType<typeof attacked>>;
 
   /** The right password does not help where the account knows neither device nor network, while strangers guess. */
   async function expectWorthless({ email, home, stolen }: Owner, given: string): Promise<void> {
-    const device = await world.attempt(email, { ip: world.freshIp(), password: given, cookie: stolen });
+    const device = await harness.attempt(email, { ip: harness.freshIp(), password: given, cookie: stolen });
     expectProblem(device, 'rate_limited');
-    expectProblem(await world.attempt(email, { ip: home, password: given }), 'rate_limited');
-    expectProblem(await world.attempt(email, { ip: home, password: given, cookie: stolen }), 'rate_limited');
+    expectProblem(await harness.attempt(email, { ip: home, password: given }), 'rate_limited');
+    expectProblem(await harness.attempt(email, { ip: home, password: given, cookie: stolen }), 'rate_limited');
   }
 
   describe('the end of an access period', () => {
     it('forgets them after a change of password, except where it was changed', async () => {
       const owner = await attacked();
-      const office = world.freshIp();
+      const office = harness.freshIp();
       const body = { current_password: password, new_password: newPassword };
       const headers = { ...forwarded(office), cookie: owner.stolen };
-      const changed = await world.api.call('changePassword', { token: owner.token, body, headers });
+      const changed = await harness.api.call('changePassword', { token: owner.token, body, headers });
       expect(changed.status, changed.text).to.equal(200);
       await expectWorthless(owner, newPassword);
-      expect((await world.attempt(owner.email, { ip: office, password: newPassword })).status).to.equal(200);
+      expect((await harness.attempt(owner.email, { ip: office, password: newPassword })).status).to.equal(200);
       const cookie = deviceOf(changed);
-      const elsewhere = { ip: world.freshIp(), password: newPassword, cookie };
-      expect((await world.attempt(owner.email, elsewhere)).status).to.equal(200);
+      const elsewhere = { ip: harness.freshIp(), password: newPassword, cookie };
+      expect((await harness.attempt(owner.email, elsewhere)).status).to.equal(200);
     });
 
     it('forgets them after a reset by mail, except the network of the reset', async () => {
       const owner = await attacked();
-      const hotel = world.freshIp();
-      await world.reset(owner, newPassword, hotel);
+      const hotel = harness.freshIp();
+      await harness.reset(owner, newPassword, hotel);
       await expectWorthless(owner, newPassword);
-      expect((await world.attempt(owner.email, { ip: hotel, password: newPassword })).status).to.equal(200);
+      expect((await harness.attempt(owner.email, { ip: hotel, password: newPassword })).status).to.equal(200);
     });
 
     it('forgets them after logging out everywhere, including where that was done', async () => {
       const owner = await attacked();
       const { token, stolen, home } = owner;
       const headers = { ...forwarded(home), cookie: stolen };
-      expect((await world.api.call('logoutEverywhere', { token, headers })).status).to.equal(204);
+      expect((await harness.api.call('logoutEverywhere', { token, headers })).status).to.equal(204);
       await expectWorthless(owner, password);
     });
 
     it('forgets them after a demotion', async () => {
-      const [owner, admin] = [await attacked('admin'), await loggedIn(world, 'admin')];
+      const [owner, admin] = [await attacked('admin'), await loggedIn(harness, 'admin')];
       const body = { role: 'member' };
-      const demoted = await world.api.call('changeUser', { token: admin.token, params: { id: owner.id }, body });
+      const demoted = await harness.api.call('changeUser', { token: admin.token, params: { id: owner.id }, body });
       expect(demoted.status, demoted.text).to.equal(200);
       await expectWorthless(owner, password);
     });
@@ -79,58 +81,62 @@ describe('known devices and networks of an account', () => {
     it('forgets them after the deletion, also for a later account with the same address', async () => {
       const owner = await attacked();
       const { id, email, token } = owner;
-      expect((await world.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
+      expect((await harness.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
       await expectWorthless(owner, password);
       const account = { email, password: newPassword, name: 'The next person' };
-      const headers = forwarded(world.freshIp());
-      expect((await world.api.call('register', { body: account, headers })).status).to.equal(201);
+      const headers = forwarded(harness.freshIp());
+      expect((await harness.api.call('register', { body: account, headers })).status).to.equal(201);
       await expectWorthless(owner, newPassword);
     });
   });
 
   it("share one budget of guesses over all devices of one caller, and keep the owner's access at home", async () => {
-    const owner = await addUser(world, 'member');
-    const home = world.freshIp();
+    const owner = await addUser(harness, 'member');
+    const home = harness.freshIp();
     const cookies: string[] = [];
     for (let count = 0; count < 6; count++) {
-      cookies.push(deviceOf(await world.attempt(owner.email, { ip: home, password })));
+      cookies.push(deviceOf(await harness.attempt(owner.email, { ip: home, password })));
     }
-    const before = world.checked();
+    const before = harness.checked();
     const guesses = await Promise.all(
       cookies.flatMap((cookie) =>
-        Array.from({ length: 4 }, async () => await world.attempt(owner.email, { ip: world.freshIp(), cookie })),
+        Array.from({ length: 4 }, async () => await harness.attempt(owner.email, { ip: harness.freshIp(), cookie })),
       ),
     );
-    expect(world.checked() - before).to.equal(budget);
+    expect(harness.checked() - before).to.equal(budget);
     expect(guesses.filter(({ status }) => status === 401)).to.have.length(budget);
     for (const answer of guesses.filter(({ status }) => status !== 401)) expectProblem(answer, 'rate_limited');
     const [cookie = ''] = cookies;
-    expect((await world.attempt(owner.email, { ip: home, password, cookie })).status).to.equal(200);
+    expect((await harness.attempt(owner.email, { ip: home, password, cookie })).status).to.equal(200);
     // neither that nor the budget of strangers gives the devices more
-    expectProblem(await world.attempt(owner.email, { ip: world.freshIp(), password, cookie }), 'rate_limited');
-    expect(await world.attack(owner.email, 2 * budget)).to.equal(budget);
-    expectProblem(await world.attempt(owner.email, { ip: world.freshIp(), password, cookie }), 'rate_limited');
+    expectProblem(await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie }), 'rate_limited');
+    expect(await harness.attack(owner.email, 2 * budget)).to.equal(budget);
+    expectProblem(await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie }), 'rate_limited');
   });
 
   it('get their own attempt refunded by a correct log-in, and no failure of another device', async () => {
-    const owner = await addUser(world, 'member');
+    const owner = await addUser(harness, 'member');
     const login = async (cookie?: string) =>
-      await world.attempt(owner.email, { ip: world.freshIp(), password, ...(cookie === undefined ? {} : { cookie }) });
+      await harness.attempt(owner.email, {
+        ip: harness.freshIp(),
+        password,
+        ...(cookie === undefined ? {} : { cookie }),
+      });
     const [mine, stolen] = [deviceOf(await login()), deviceOf(await login())];
     for (let count = 0; count < budget - 1; count++) {
-      await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen });
+      await harness.attempt(owner.email, { ip: harness.freshIp(), cookie: stolen });
     }
     for (let count = 0; count < budget; count++) expect((await login(mine)).status).to.equal(200);
-    expect((await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen })).status).to.equal(401);
-    expect((await world.attempt(owner.email, { ip: world.freshIp(), cookie: stolen })).status).to.equal(429);
+    expect((await harness.attempt(owner.email, { ip: harness.freshIp(), cookie: stolen })).status).to.equal(401);
+    expect((await harness.attempt(owner.email, { ip: harness.freshIp(), cookie: stolen })).status).to.equal(429);
   });
 
   it('are looked up with the same statements for an existing, a deleted and an unknown account', async () => {
-    const [owner, gone] = [await addUser(world, 'member'), await loggedIn(world, 'member')];
+    const [owner, gone] = [await addUser(harness, 'member'), await loggedIn(harness, 'member')];
     const { token, id } = gone;
-    expect((await world.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
-    const cookie = deviceOf(await world.attempt(owner.email, { ip: world.freshIp(), password }));
-    const { pool } = world.service.db;
+    expect((await harness.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);
+    const cookie = deviceOf(await harness.attempt(owner.email, { ip: harness.freshIp(), password }));
+    const { pool } = harness.service.db;
     const statementsOf = async (email: string, proof: string) => {
       const seen: string[] = [];
       const original = pool.query.bind(pool) as (statement: { text: string }) => unknown;
@@ -139,7 +145,7 @@ describe('known devices and networks of an account', () => {
         return original(statement);
       };
       Object.assign(pool, { query: watched });
-      const answer: Answer = await world.attempt(email, { ip: world.freshIp(), cookie: proof });
+      const answer: Answer = await harness.attempt(email, { ip: harness.freshIp(), cookie: proof });
       Object.assign(pool, { query: original });
       expect(answer.status).to.equal(401);
       return seen.filter((text) => /users|rate_limits|known_networks/.test(text));

@@ -1,30 +1,38 @@
 import { expect } from 'chai';
 import type { User } from '../src/app/ports/users.ts';
-import { accountWorld, mailer, newPassword, type AccountWorld, type ReadableLink } from './support/account-world.ts';
+import {
+  accountHarness,
+  mailer,
+  newPassword,
+  type AccountHarness,
+  type ReadableLink,
+} from './support/account-harness.ts';
 import { expectProblem } from './support/api.ts';
-import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
+import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-harness.ts';
 import { emailChanges, mover, type Mover } from './support/email-changes.ts';
 
 describe('a change of e-mail address', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   let person: Mover;
   before(async () => {
-    world = await accountWorld({ MAIL_REQUESTS_PER_IP: '1000', LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3' });
+    harness = await accountHarness({ MAIL_REQUESTS_PER_IP: '1000', LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3' });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
   beforeEach(async () => {
-    person = await mover(world);
+    person = await mover(harness);
   });
 
-  const { request, tokenFor, confirm, me, move } = emailChanges(() => world);
-  const logInAs = async (email: string, wanted = password) => (await world.logIn(email, wanted)).status;
+  const { request, tokenFor, confirm, me, move } = emailChanges(() => harness);
+  const logInAs = async (email: string, wanted = password) => (await harness.logIn(email, wanted)).status;
   const detailOf = (answer: Parameters<typeof expectProblem>[0]) => expectProblem(answer, 'link_not_valid').detail;
   const fresh = (name: string) => `${name}-of-${person.id}@example.org`;
   const eventsOf = async (userId: string) =>
     (
-      await world.rows<{ type: string }>(`SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`, [userId])
+      await harness.rows<{ type: string }>(`SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`, [
+        userId,
+      ])
     ).map(({ type }) => type);
 
   describe('the request', () => {
@@ -32,7 +40,7 @@ describe('a change of e-mail address', () => {
       const before = await eventsOf(person.id);
       const body = { email: fresh('thief') };
       const params = { id: person.id };
-      const without = await world.api.call('changeUser', { token: person.token, params, body });
+      const without = await harness.api.call('changeUser', { token: person.token, params, body });
       const [field] = expectProblem(without, 'current_password_required').errors ?? [];
       expect(without.status).to.equal(422);
       expect(field).to.include({ field: 'current_password', code: 'current_password_required' });
@@ -53,8 +61,8 @@ describe('a change of e-mail address', () => {
     });
 
     it('requires the password from admins for their own address too', async () => {
-      const admin = await loggedIn(world, 'admin');
-      const answer = await world.api.call('changeUser', {
+      const admin = await loggedIn(harness, 'admin');
+      const answer = await harness.api.call('changeUser', {
         token: admin.token,
         params: { id: admin.id },
         body: { email: fresh('admin') },
@@ -64,14 +72,14 @@ describe('a change of e-mail address', () => {
 
     it('requires no password and no confirmation for another spelling of the address', async () => {
       const body = { email: person.email.toUpperCase() };
-      const answer = await world.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
+      const answer = await harness.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
       expect(answer.body).to.include({ email: person.email.toUpperCase(), version: 2 });
       expect(answer.body).not.to.have.property('pending_email');
       expect(await eventsOf(person.id)).not.to.include('auth.account.email_change_requested');
     });
 
     it('is refused for an address with an account, and reveals no more than registration does', async () => {
-      const other = await addUser(world, 'member');
+      const other = await addUser(harness, 'member');
       expectProblem(await request(person, other.email.toUpperCase()), 'email_taken');
       // nothing is told to who does not know the password
       expectProblem(await request(person, other.email, 'a guess'), 'wrong_password');
@@ -95,9 +103,9 @@ describe('a change of e-mail address', () => {
       expect(await me(person)).to.deep.equal(answer.body);
       expect(await logInAs(person.email)).to.equal(200);
       expect(await logInAs(wanted)).to.equal(401);
-      await world.forgot(wanted);
-      await world.resetToken(person);
-      expect((await world.linkEvents(person.id)).map(({ type }) => type)).to.deep.equal([
+      await harness.forgot(wanted);
+      await harness.resetToken(person);
+      expect((await harness.linkEvents(person.id)).map(({ type }) => type)).to.deep.equal([
         'auth.account.verification_requested',
         'auth.account.email_change_requested',
         'auth.account.password_reset_requested',
@@ -107,17 +115,17 @@ describe('a change of e-mail address', () => {
     it('is mailed a link with the requester and the time, by an event of its own without addresses', async () => {
       const wanted = fresh('linked');
       const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0) Gecko/20100101 Firefox/140.0 <b>x</b>' };
-      await world.api.call('changeUser', {
+      await harness.api.call('changeUser', {
         token: person.token,
         params: { id: person.id },
         body: { email: wanted, current_password: password },
         headers: { ...headers, 'x-forwarded-for': '198.51.100.77' },
       });
-      const event = (await world.linkEvents(person.id)).at(-1);
+      const event = (await harness.linkEvents(person.id)).at(-1);
       expect(event?.type).to.equal('auth.account.email_change_requested');
       expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
       expect(event?.aggregate_id).to.equal(event?.payload.link_id);
-      const { email, link, requested, ...rest } = (await world.readLink(event?.payload.link_id ?? ''))
+      const { email, link, requested, ...rest } = (await harness.readLink(event?.payload.link_id ?? ''))
         .body as ReadableLink;
       expect(email).to.equal(wanted);
       expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/confirm_email\?token=twl_[\w-]{64}$/);
@@ -129,14 +137,14 @@ describe('a change of e-mail address', () => {
     it('is visible to the user and to admins, and not to managers or services', async () => {
       await request(person, fresh('seen'));
       const read = async (token: string) =>
-        (await world.api.call('getUser', { token, params: { id: person.id } })).body as User;
-      expect(await read((await loggedIn(world, 'admin')).token)).to.have.property('pending_email');
-      const manager = await loggedIn(world, 'manager');
+        (await harness.api.call('getUser', { token, params: { id: person.id } })).body as User;
+      expect(await read((await loggedIn(harness, 'admin')).token)).to.have.property('pending_email');
+      const manager = await loggedIn(harness, 'manager');
       expect(await read(manager.token)).not.to.have.property('pending_email');
-      const list = await world.api.call('listUsers', { token: manager.token, query: { limit: '100' } });
+      const list = await harness.api.call('listUsers', { token: manager.token, query: { limit: '100' } });
       expect(list.text).not.to.include('pending_email');
-      const service = await serviceToken(world, mailer);
-      const seen = await world.api.call('getInternalUser', { token: service, params: { id: person.id } });
+      const service = await serviceToken(harness, mailer);
+      const seen = await harness.api.call('getInternalUser', { token: service, params: { id: person.id } });
       expect(seen.text).not.to.include('pending_email');
     });
 
@@ -147,7 +155,7 @@ describe('a change of e-mail address', () => {
       const second = await tokenFor(person.id, 'confirm_email', fresh('second'));
       expect(detailOf(await confirm(first, { as: person.token }))).to.include('A newer one was sent');
       const body = { email: person.email };
-      const kept = await world.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
+      const kept = await harness.api.call('changeUser', { token: person.token, params: { id: person.id }, body });
       expect(kept.body).to.include({ email: person.email, version: 4 }).and.not.have.property('pending_email');
       expect(detailOf(await confirm(second, { as: person.token }))).to.include('was cancelled');
     });
@@ -155,22 +163,22 @@ describe('a change of e-mail address', () => {
     const endings: Record<string, { end: () => Promise<unknown>; says: string }> = {
       'a new password': {
         end: async () =>
-          await world.api.call('changePassword', {
+          await harness.api.call('changePassword', {
             token: person.token,
             body: { current_password: password, new_password: newPassword },
           }),
         says: 'The password has been changed',
       },
       'a reset by mail': {
-        end: async () => await world.reset(await world.resetToken(person)),
+        end: async () => await harness.reset(await harness.resetToken(person)),
         says: 'The password has been changed',
       },
       'a log-out everywhere': {
-        end: async () => await world.api.call('logoutEverywhere', { token: person.token }),
+        end: async () => await harness.api.call('logoutEverywhere', { token: person.token }),
         says: 'All sessions of the account were ended',
       },
       'a deletion of the account': {
-        end: async () => await world.api.call('deleteUser', { token: person.token, params: { id: person.id } }),
+        end: async () => await harness.api.call('deleteUser', { token: person.token, params: { id: person.id } }),
         says: 'The account was deleted',
       },
     };
@@ -180,7 +188,7 @@ describe('a change of e-mail address', () => {
         const token = await tokenFor(person.id, 'confirm_email', fresh('pending'));
         await end();
         expect(detailOf(await confirm(token, { password }))).to.include(says);
-        const [row] = await world.rows('SELECT email, pending_email FROM users WHERE id = $1', [person.id]);
+        const [row] = await harness.rows('SELECT email, pending_email FROM users WHERE id = $1', [person.id]);
         expect(row).to.deep.equal({ email: person.email, pending_email: null });
       });
     }
@@ -188,15 +196,15 @@ describe('a change of e-mail address', () => {
     it('expires, with a new version of the user', async () => {
       await request(person, fresh('late'));
       const token = await tokenFor(person.id, 'confirm_email', fresh('late'));
-      await world.service.accountSchedule.tick();
+      await harness.service.accountSchedule.tick();
       expect(await me(person)).to.include({ version: 2, pending_email: fresh('late') });
-      await world.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [person.id]);
+      await harness.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [person.id]);
       expect(detailOf(await confirm(token, { as: person.token }))).to.include('Its time is over');
-      await world.service.accountSchedule.tick();
+      await harness.service.accountSchedule.tick();
       expect(await me(person))
         .to.include({ version: 3 })
         .and.not.have.property('pending_email');
-      await world.service.accountSchedule.tick();
+      await harness.service.accountSchedule.tick();
       expect(await me(person)).to.include({ version: 3 });
     });
   });
@@ -211,7 +219,7 @@ describe('a change of e-mail address', () => {
       expect(await me(person)).not.to.have.property('pending_email');
       expect(await logInAs(wanted.toUpperCase())).to.equal(200);
       expect(await logInAs(person.email)).to.equal(401);
-      const audited = await world.rows<{ action: string }>(
+      const audited = await harness.rows<{ action: string }>(
         'SELECT action FROM audit_log WHERE subject_id = $1 ORDER BY id',
         [person.id],
       );
@@ -233,9 +241,9 @@ describe('a change of e-mail address', () => {
 
     it('mails the old address a link that undoes the change for a week', async () => {
       await move(person, fresh('told'));
-      const event = (await world.linkEvents(person.id)).at(-1);
+      const event = (await harness.linkEvents(person.id)).at(-1);
       expect(event?.type).to.equal('auth.account.email_changed');
-      const answer = (await world.readLink(event?.payload.link_id ?? '')).body as ReadableLink;
+      const answer = (await harness.readLink(event?.payload.link_id ?? '')).body as ReadableLink;
       expect(answer.email).to.equal(person.email);
       expect(answer.link).to.match(/\/oidc\/account\/undo_email\?token=twl_[\w-]{64}$/);
       expect(Date.parse(answer.expires_at) - Date.now()).to.be.within(604_700_000, 604_800_000);
@@ -245,7 +253,7 @@ describe('a change of e-mail address', () => {
       const wanted = fresh('victim');
       await request(person, wanted);
       const token = await tokenFor(person.id, 'confirm_email', wanted);
-      const stranger = await loggedIn(world, 'member');
+      const stranger = await loggedIn(harness, 'member');
       for (const as of [undefined, stranger.token]) {
         const refused = expectProblem(
           await confirm(token, as === undefined ? {} : { as }),
@@ -265,10 +273,10 @@ describe('a change of e-mail address', () => {
     });
 
     it('works on a device that has logged in to the account', async () => {
-      const login = await world.logIn(person.email, password);
+      const login = await harness.logIn(person.email, password);
       const [cookie = ''] = login.headers.getSetCookie().map((header) => header.split(';')[0] ?? '');
-      const other = await mover(world);
-      const theirs = (await world.logIn(other.email, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+      const other = await mover(harness);
+      const theirs = (await harness.logIn(other.email, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
       await request(person, fresh('device'));
       const token = await tokenFor(person.id, 'confirm_email', fresh('device'));
       expectProblem(await confirm(token, { cookie: theirs }), 'current_password_required');
@@ -279,7 +287,7 @@ describe('a change of e-mail address', () => {
       const wanted = fresh('raced');
       await request(person, wanted);
       const token = await tokenFor(person.id, 'confirm_email', wanted);
-      await world.register(wanted);
+      await harness.register(wanted);
       const answer = await confirm(token, { as: person.token });
       const says = 'The address can no longer be used for this account. Ask for a new one.';
       expect(detailOf(answer)).to.equal(says);
@@ -292,7 +300,7 @@ describe('a change of e-mail address', () => {
 
     it('works for one of two accounts that wait for the same address', async () => {
       const wanted = fresh('shared');
-      const rival = await mover(world);
+      const rival = await mover(harness);
       await request(person, wanted);
       await request(rival, wanted);
       const tokens = [
@@ -309,16 +317,16 @@ describe('a change of e-mail address', () => {
 
   describe("an admin's request", () => {
     it('is confirmed from the new mailbox without a password, and the old address is notified', async () => {
-      const admin = await loggedIn(world, 'admin');
+      const admin = await loggedIn(harness, 'admin');
       const wanted = fresh('helped');
-      const answer = await world.api.call('changeUser', {
+      const answer = await harness.api.call('changeUser', {
         token: admin.token,
         params: { id: person.id },
         body: { email: wanted },
       });
       expect(answer.body).to.include({ email: person.email, pending_email: wanted });
-      const event = (await world.linkEvents(person.id)).at(-1);
-      const link = (await world.readLink(event?.payload.link_id ?? '')).body as ReadableLink;
+      const event = (await harness.linkEvents(person.id)).at(-1);
+      const link = (await harness.readLink(event?.payload.link_id ?? '')).body as ReadableLink;
       expect(link.requested).to.include({ by: 'admin' });
       expect((await confirm(await tokenFor(person.id, 'confirm_email', wanted))).status).to.equal(204);
       expect(await me(person)).to.include({ email: wanted, email_verified: true });
@@ -327,9 +335,9 @@ describe('a change of e-mail address', () => {
 
     it("is refused to users who aren't admins", async () => {
       for (const role of ['member', 'manager'] as const) {
-        const { token } = await loggedIn(world, role);
+        const { token } = await loggedIn(harness, role);
         const body = { email: fresh('stolen'), current_password: password };
-        const answer = await world.api.call('changeUser', { token, params: { id: person.id }, body });
+        const answer = await harness.api.call('changeUser', { token, params: { id: person.id }, body });
         expectProblem(answer, 'forbidden');
       }
     });
@@ -338,9 +346,9 @@ describe('a change of e-mail address', () => {
   it('appears in no event and no log line', async () => {
     const wanted = fresh('nowhere');
     await move(person, wanted);
-    await logIn(world, wanted);
-    expect(await world.rows(`SELECT FROM outbox o WHERE strpos(o::text, $1) > 0`, [wanted])).to.deep.equal([]);
-    expect(await world.rows(`SELECT FROM audit_log a WHERE strpos(a::text, $1) > 0`, [wanted])).to.deep.equal([]);
-    expect(world.logLines.join('')).not.to.include(wanted);
+    await logIn(harness, wanted);
+    expect(await harness.rows(`SELECT FROM outbox o WHERE strpos(o::text, $1) > 0`, [wanted])).to.deep.equal([]);
+    expect(await harness.rows(`SELECT FROM audit_log a WHERE strpos(a::text, $1) > 0`, [wanted])).to.deep.equal([]);
+    expect(harness.logLines.join('')).not.to.include(wanted);
   });
 });

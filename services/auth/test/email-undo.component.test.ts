@@ -1,32 +1,32 @@
 import { expect } from 'chai';
-import { accountWorld, newPassword, type AccountWorld } from './support/account-world.ts';
+import { accountHarness, newPassword, type AccountHarness } from './support/account-harness.ts';
 import { expectProblem } from './support/api.ts';
-import { loggedIn, password } from './support/auth-world.ts';
+import { loggedIn, password } from './support/auth-harness.ts';
 import { emailChanges, mover, type Mover } from './support/email-changes.ts';
 
 describe('undoing a change of address', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   let person: Mover;
   before(async () => {
-    world = await accountWorld({ MAIL_REQUESTS_PER_IP: '1000' });
+    harness = await accountHarness({ MAIL_REQUESTS_PER_IP: '1000' });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
   beforeEach(async () => {
-    person = await mover(world);
+    person = await mover(harness);
   });
 
-  const { request, tokenFor, confirm, undo, me, move } = emailChanges(() => world);
-  const logInAs = async (email: string, wanted = password) => (await world.logIn(email, wanted)).status;
+  const { request, tokenFor, confirm, undo, me, move } = emailChanges(() => harness);
+  const logInAs = async (email: string, wanted = password) => (await harness.logIn(email, wanted)).status;
   const detailOf = (answer: Parameters<typeof expectProblem>[0]) => expectProblem(answer, 'link_not_valid').detail;
   const fresh = (name: string) => `${name}-of-${person.id}@example.org`;
   const emailOf = async (id: string) =>
-    (await world.rows<{ email: string }>('SELECT email FROM users WHERE id = $1', [id]))[0]?.email;
+    (await harness.rows<{ email: string }>('SELECT email FROM users WHERE id = $1', [id]))[0]?.email;
   const register = async (email: string) =>
-    await world.api.call('register', { body: { email, password, name: 'Somebody Else' } });
+    await harness.api.call('register', { body: { email, password, name: 'Somebody Else' } });
   const aWeekLater = async () =>
-    await world.rows(
+    await harness.rows(
       `UPDATE account_links SET created_at = created_at - interval '7 days', expires_at = expires_at - interval '7 days'
        WHERE user_id = $1`,
       [person.id],
@@ -35,37 +35,37 @@ describe('undoing a change of address', () => {
   it("restores the address although the thief set a password, ends the thief's access, and leads to a new password", async () => {
     const undoing = await move(person, fresh('thief'));
     const body = { current_password: password, new_password: newPassword };
-    const thief = (await world.api.call('changePassword', { token: person.token, body })).body as {
+    const thief = (await harness.api.call('changePassword', { token: person.token, body })).body as {
       access_token: string;
       refresh_token: string;
     };
     await request({ ...person, token: thief.access_token }, fresh('next'), newPassword);
     const pending = await tokenFor(person.id, 'confirm_email', fresh('next'));
-    await world.forgot(fresh('thief'));
-    await world.service.mailRequests.tick();
+    await harness.forgot(fresh('thief'));
+    await harness.service.mailRequests.tick();
     const reset = await tokenFor(person.id, 'reset', fresh('thief'));
 
     expect((await undo(undoing)).status).to.equal(204);
     expect(await emailOf(person.id)).to.equal(person.email);
-    expectProblem(await world.me(thief.access_token), 'access_revoked');
-    const refreshed = await world.api.call('refresh', { body: { refresh_token: thief.refresh_token } });
+    expectProblem(await harness.me(thief.access_token), 'access_revoked');
+    const refreshed = await harness.api.call('refresh', { body: { refresh_token: thief.refresh_token } });
     expectProblem(refreshed, 'invalid_refresh_token');
     for (const known of [password, newPassword]) {
       for (const email of [person.email, fresh('thief')]) expect(await logInAs(email, known)).to.equal(401);
     }
-    for (const answer of [await confirm(pending, { password: newPassword }), await world.reset(reset)]) {
+    for (const answer of [await confirm(pending, { password: newPassword }), await harness.reset(reset)]) {
       expect(detailOf(answer)).to.include('The address of the account has changed');
     }
     const wanted = 'my very own horse battery';
-    expect((await world.reset(await tokenFor(person.id, 'reset', person.email), wanted)).status).to.equal(204);
-    const session = (await world.logIn(person.email, wanted)).body as { access_token: string };
-    const mine = (await world.me(session.access_token)).body;
+    expect((await harness.reset(await tokenFor(person.id, 'reset', person.email), wanted)).status).to.equal(204);
+    const session = (await harness.logIn(person.email, wanted)).body as { access_token: string };
+    const mine = (await harness.me(session.access_token)).body;
     expect(mine).to.include({ email: person.email, email_verified: true }).and.not.have.property('pending_email');
   });
 
   it('reaches every service within a second by an event', async () => {
     await undo(await move(person, fresh('away')));
-    const events = await world.rows<{ type: string }>(
+    const events = await harness.rows<{ type: string }>(
       `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id DESC LIMIT 3`,
       [person.id],
     );
@@ -101,7 +101,7 @@ describe('undoing a change of address', () => {
     const back = await tokenFor(person.id, 'confirm_email', person.email);
     expect((await confirm(back, { as: person.token })).status).to.equal(204);
     expect(await me(person)).to.include({ email: person.email });
-    const open = await world.rows(
+    const open = await harness.rows(
       `SELECT FROM account_links WHERE user_id = $1 AND purpose = 'undo_email' AND revoked_at IS NULL`,
       [person.id],
     );
@@ -114,7 +114,7 @@ describe('undoing a change of address', () => {
     const undoing = await move(person, fresh('twice'));
     const answers = await Promise.all(Array.from({ length: 10 }, async () => await undo(undoing)));
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
-    await world.reset(await tokenFor(person.id, 'reset', person.email));
+    await harness.reset(await tokenFor(person.id, 'reset', person.email));
     expect((await undo(undoing)).status).to.equal(204);
     expect(await logInAs(person.email, newPassword)).to.equal(200);
   });
@@ -131,19 +131,19 @@ describe('undoing a change of address', () => {
       const undoing = await move(person, fresh('new'));
       const taken = person.email.toUpperCase();
       expectProblem(await register(taken), 'email_taken');
-      const admin = await loggedIn(world, 'admin');
+      const admin = await loggedIn(harness, 'admin');
       const body = { email: taken, password, name: 'Made', role: 'member' };
-      expectProblem(await world.api.call('createUser', { token: admin.token, body }), 'email_taken');
-      const other = await mover(world);
+      expectProblem(await harness.api.call('createUser', { token: admin.token, body }), 'email_taken');
+      const other = await mover(harness);
       expectProblem(await request(other, taken), 'email_taken');
       const params = { id: other.id };
-      const byAdmin = await world.api.call('changeUser', { token: admin.token, params, body: { email: taken } });
+      const byAdmin = await harness.api.call('changeUser', { token: admin.token, params, body: { email: taken } });
       expectProblem(byAdmin, 'email_taken');
       expect((await undo(undoing)).status).to.equal(204);
     });
 
     it('is protected from a change that was requested before the reservation', async () => {
-      const other = await mover(world);
+      const other = await mover(harness);
       await request(other, fresh('x'));
       const waiting = await tokenFor(other.id, 'confirm_email', fresh('x'));
       await move(person, fresh('x'));
@@ -160,7 +160,7 @@ describe('undoing a change of address', () => {
 
     it("can't be registered at the moment at which the account leaves it", async () => {
       for (let round = 0; round < 10; round++) {
-        const one = await mover(world);
+        const one = await mover(harness);
         await request(one, `race-${one.id}@example.org`);
         const token = await tokenFor(one.id, 'confirm_email', `race-${one.id}@example.org`);
         const [confirmed, ...registered] = await Promise.all([
@@ -176,10 +176,10 @@ describe('undoing a change of address', () => {
 
     it('stays reserved after the account is deleted, and can undo the change once the account is restored', async () => {
       const undoing = await move(person, fresh('deleted'));
-      await world.api.call('deleteUser', { token: person.token, params: { id: person.id } });
+      await harness.api.call('deleteUser', { token: person.token, params: { id: person.id } });
       expect(detailOf(await undo(undoing))).to.include('The account was deleted');
       expectProblem(await register(person.email), 'email_taken');
-      await world.rows(`UPDATE users SET deleted_at = NULL, password_hash = '' WHERE id = $1`, [person.id]);
+      await harness.rows(`UPDATE users SET deleted_at = NULL, password_hash = '' WHERE id = $1`, [person.id]);
       expect((await undo(undoing)).status).to.equal(204);
       expect(await emailOf(person.id)).to.equal(person.email);
     });

@@ -3,53 +3,53 @@ import type { User } from '../src/app/ports/users.ts';
 import { expectProblem } from './support/api.ts';
 import {
   addUser,
-  authWorld,
+  authHarness,
   cheapPasswords,
   loggedIn,
   password,
   serviceToken,
-  type AuthWorld,
-} from './support/auth-world.ts';
+  type AuthHarness,
+} from './support/auth-harness.ts';
 
 type InternalUser = User & { is_deleted: boolean };
 type Page = { data: InternalUser[]; next_cursor: string | null };
 
 describe('erasure of personal data', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let admin: Awaited<ReturnType<typeof loggedIn>>;
   before(async () => {
     // nothing takes events away, and the loop runs only where a test says so
-    world = await authWorld({ PROCESS_ROLE: 'api', AUDIT_ORIGIN_DAYS: '7' }, { passwords: cheapPasswords() });
-    admin = await loggedIn(world, 'admin');
+    harness = await authHarness({ PROCESS_ROLE: 'api', AUDIT_ORIGIN_DAYS: '7' }, { passwords: cheapPasswords() });
+    admin = await loggedIn(harness, 'admin');
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const erase = async () => {
-    while ((await world.service.erasure.tick()) === 'more');
+    while ((await harness.service.erasure.tick()) === 'more');
   };
-  const remove = async (id: string) => await world.api.call('deleteUser', { token: admin.token, params: { id } });
+  const remove = async (id: string) => await harness.api.call('deleteUser', { token: admin.token, params: { id } });
   const later = async (id: string, days: number) =>
-    await world.database.db.pool.query(
+    await harness.database.db.pool.query(
       'UPDATE users SET deleted_at = deleted_at - make_interval(days => $2) WHERE id = $1',
       [id, days],
     );
   const internal = async (query: Record<string, string>) =>
-    (await world.api.call('listInternalUsers', { token: await serviceToken(world), query })).body as Page;
+    (await harness.api.call('listInternalUsers', { token: await serviceToken(harness), query })).body as Page;
 
   it('erases name and address of a deleted user after thirty days, and not before', async () => {
     const [old, young, living] = [
-      await addUser(world, 'member', { email: 'gone.person@example.org', name: 'Gone Person' }),
-      await addUser(world, 'member'),
-      await addUser(world, 'member'),
+      await addUser(harness, 'member', { email: 'gone.person@example.org', name: 'Gone Person' }),
+      await addUser(harness, 'member'),
+      await addUser(harness, 'member'),
     ];
     await remove(old.id);
     await remove(young.id);
     await later(old.id, 31);
     await later(young.id, 29);
     await erase();
-    const { rows } = await world.database.db.pool.query<{ id: string; email: string; name: string }>(
+    const { rows } = await harness.database.db.pool.query<{ id: string; email: string; name: string }>(
       'SELECT id, email, name FROM users WHERE id = ANY ($1) ORDER BY id',
       [[old.id, young.id, living.id]],
     );
@@ -58,7 +58,7 @@ describe('erasure of personal data', () => {
       { id: young.id, email: young.email, name: young.name },
       { id: living.id, email: living.email, name: living.name },
     ]);
-    const links = await world.database.db.pool.query<{ user_id: string }>(
+    const links = await harness.database.db.pool.query<{ user_id: string }>(
       'SELECT user_id FROM account_links WHERE user_id = ANY ($1) ORDER BY user_id',
       [[old.id, young.id, living.id]],
     );
@@ -66,7 +66,7 @@ describe('erasure of personal data', () => {
   });
 
   it('leaves a tombstone with a new version and a later time, which services find by their queries for changes', async () => {
-    const user = await addUser(world, 'manager');
+    const user = await addUser(harness, 'manager');
     await remove(user.id);
     const [before] = (await internal({ updated_since: user.updated_at, limit: '100' })).data.filter(
       ({ id }) => id === user.id,
@@ -78,9 +78,9 @@ describe('erasure of personal data', () => {
     );
     expect(after).to.include({ is_deleted: true, email: '', name: 'Deleted user', role: 'manager', version: 3 });
     expect((after?.updated_at ?? '') > (before?.updated_at ?? '')).to.equal(true);
-    const token = await serviceToken(world);
-    expectProblem(await world.api.call('getInternalUser', { token, params: { id: user.id } }), 'gone');
-    expectProblem(await world.api.call('getUser', { token: admin.token, params: { id: user.id } }), 'gone');
+    const token = await serviceToken(harness);
+    expectProblem(await harness.api.call('getInternalUser', { token, params: { id: user.id } }), 'gone');
+    expectProblem(await harness.api.call('getUser', { token: admin.token, params: { id: user.id } }), 'gone');
     // once, and nothing is left to do
     await erase();
     const [still] = (await internal({ updated_since: after?.updated_at ?? '', limit: '100' })).data;
@@ -89,17 +89,17 @@ describe('erasure of personal data', () => {
 
   it('leaves no data of the user in any table, and releases the address for registration', async () => {
     const account = { email: 'Forget.Me@example.org', password, name: 'Forgetta Meyer' };
-    const { id } = (await world.api.call('register', { body: account })).body as { id: string };
-    await world.api.call('login', { body: { email: account.email, password }, headers: { 'user-agent': 'Hers/1' } });
+    const { id } = (await harness.api.call('register', { body: account })).body as { id: string };
+    await harness.api.call('login', { body: { email: account.email, password }, headers: { 'user-agent': 'Hers/1' } });
     await remove(id);
     await later(id, 31);
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     // as the purge does after its own times
     await pool.query(
       "UPDATE account_links SET expires_at = clock_timestamp() - interval '30 days' WHERE user_id = $1",
       [id],
     );
-    await world.service.purge.tick();
+    await harness.service.purge.tick();
     await erase();
     const { rows: tables } = await pool.query<{ name: string }>(
       "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
@@ -111,15 +111,15 @@ describe('erasure of personal data', () => {
         name,
       ).to.deep.equal([]);
     }
-    expect((await world.api.call('register', { body: account })).status).to.equal(201);
+    expect((await harness.api.call('register', { body: account })).status).to.equal(201);
   });
 
   it('records the erasure, and erases origins after the configured time', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     await remove(user.id);
     await later(user.id, 31);
     await erase();
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     const { rows } = await pool.query<{ action: string; actor_kind: string }>(
       "SELECT action, actor_kind FROM audit_log WHERE subject_id = $1 AND action = 'user.erase'",
       [user.id],
@@ -147,14 +147,14 @@ describe('erasure of personal data', () => {
   });
 
   it('works in batches, and two replicas erase each user once', async () => {
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     await pool.query(
       `INSERT INTO users (id, email, name, role, email_verified, created_at, updated_at, deleted_at)
        SELECT uuidv7(), 'batch' || number || '@example.org', 'Batch', 'member', true, at, at, at
        FROM generate_series(1, 1200) number, (SELECT clock_timestamp() - interval '40 days' AS at) stamp`,
     );
-    const second = await world.replica();
-    const loops = [world.service.erasure, second.service.erasure];
+    const second = await harness.replica();
+    const loops = [harness.service.erasure, second.service.erasure];
     expect(await loops[0]?.tick()).to.equal('more');
     await Promise.all(
       loops.map(async (loop) => {

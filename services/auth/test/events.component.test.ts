@@ -3,19 +3,19 @@ import { events } from '@taskwire/contracts';
 import { createRabbit, eventQueue, serviceTopology, type Delivery, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, waitFor } from '@taskwire/testing';
-import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authHarness, cheapPasswords, loggedIn, password, type AuthHarness } from './support/auth-harness.ts';
 
 type Heard = { delivery: Delivery; payload: { user_id: string; timestamp: string } };
 
 describe('events of Auth', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let listener: Rabbit;
   const heard: Heard[] = [];
 
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
+    harness = await authHarness({}, { passwords: cheapPasswords() });
     listener = createRabbit({
-      url: world.broker.url(),
+      url: harness.broker.url(),
       name: 'listener',
       telemetry: createTelemetry({ service: 'listener', stream: silent() }),
       topology: serviceTopology({ service: 'tasks', bindings: ['#'] }),
@@ -35,7 +35,7 @@ describe('events of Auth', () => {
   });
   after(async () => {
     await listener.stop();
-    await world.stop();
+    await harness.stop();
   });
 
   /** The events of a user, once there are as many as expected. */
@@ -49,15 +49,15 @@ describe('events of Auth', () => {
   }
 
   it('report registration, change and deletion in order, with the time of the version', async () => {
-    const admin = await loggedIn(world, 'admin');
-    const made = await world.api.call('register', {
+    const admin = await loggedIn(harness, 'admin');
+    const made = await harness.api.call('register', {
       body: { email: 'told@example.org', password, name: 'Told' },
       headers: { 'x-request-id': 'request-of-told' },
     });
     const { id, updated_at: createdAt } = made.body as { id: string; updated_at: string };
-    const one = await world.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'manager' } });
-    const two = await world.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'member' } });
-    await world.api.call('deleteUser', { token: admin.token, params: { id } });
+    const one = await harness.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'manager' } });
+    const two = await harness.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'member' } });
+    await harness.api.call('deleteUser', { token: admin.token, params: { id } });
     const told = await eventsOf(id, 4);
     expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal([
       'auth.user.created',
@@ -80,29 +80,29 @@ describe('events of Auth', () => {
   });
 
   it('are not published by a no-op or a refusal', async () => {
-    const admin = await loggedIn(world, 'admin');
-    const user = await addUser(world, 'member');
+    const admin = await loggedIn(harness, 'admin');
+    const user = await addUser(harness, 'member');
     const params = { id: user.id };
     const { token } = admin;
-    await world.api.call('changeUser', { token, params, body: { name: user.name } });
-    await world.api.call('changeUser', { token, params, body: { name: 'X' }, headers: { 'if-match': '"9"' } });
-    await world.api.call('changeUser', { token, params, body: { email: admin.email } });
-    await world.api.call('register', { body: { email: user.email, password, name: 'Y' } });
-    await world.api.call('login', { body: { email: user.email, password } });
+    await harness.api.call('changeUser', { token, params, body: { name: user.name } });
+    await harness.api.call('changeUser', { token, params, body: { name: 'X' }, headers: { 'if-match': '"9"' } });
+    await harness.api.call('changeUser', { token, params, body: { email: admin.email } });
+    await harness.api.call('register', { body: { email: user.email, password, name: 'Y' } });
+    await harness.api.call('login', { body: { email: user.email, password } });
     // what would have been published is published before this
-    await world.api.call('changeUser', { token, params, body: { name: 'Z' } });
+    await harness.api.call('changeUser', { token, params, body: { name: 'Z' } });
     const told = await eventsOf(user.id, 2);
     expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal(['auth.user.created', 'auth.user.changed']);
   });
 
   it("contain only the user's id and a time: no names, addresses or secrets", async () => {
-    const user = await loggedIn(world, 'member');
+    const user = await loggedIn(harness, 'member');
     const [created] = await eventsOf(user.id, 1);
     expect(Object.keys(created?.payload ?? {}).toSorted()).to.deep.equal(['timestamp', 'user_id']);
   });
 
   it('wait while the broker is unavailable, and requests still succeed', async () => {
-    const away = await world.replica({ AMQP_URL: 'amqp://auth:auth@127.0.0.1:1/%2F', PROCESS_ROLE: 'api' });
+    const away = await harness.replica({ AMQP_URL: 'amqp://auth:auth@127.0.0.1:1/%2F', PROCESS_ROLE: 'api' });
     const made = await away.api.call('register', {
       body: { email: 'waiting@example.org', password, name: 'Waiting' },
     });

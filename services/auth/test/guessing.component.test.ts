@@ -3,25 +3,25 @@ import { waitFor } from '@taskwire/testing';
 import { deviceCookies } from '../src/app/device-cookies.ts';
 import { derivedKey } from '../src/tokens/derived-keys.ts';
 import { expectProblem } from './support/api.ts';
-import { addUser, logIn, password } from './support/auth-world.ts';
+import { addUser, logIn, password } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
-import { budget, deviceOf, forwarded, guessingWorld, type GuessingWorld } from './support/guessing-world.ts';
+import { budget, deviceOf, forwarded, guessingHarness, type GuessingHarness } from './support/guessing-harness.ts';
 
 describe('guessing at one account from many addresses', () => {
-  let world: GuessingWorld;
+  let harness: GuessingHarness;
   before(async () => {
-    world = await guessingWorld();
+    harness = await guessingHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  const freshIp = () => world.freshIp();
-  const attempt: GuessingWorld['attempt'] = async (...given) => await world.attempt(...given);
-  const attack: GuessingWorld['attack'] = async (...given) => await world.attack(...given);
+  const freshIp = () => harness.freshIp();
+  const attempt: GuessingHarness['attempt'] = async (...given) => await harness.attempt(...given);
+  const attack: GuessingHarness['attack'] = async (...given) => await harness.attack(...given);
 
   it('allows a thousand addresses ten guesses per window in total, while the owner keeps access from known places', async () => {
-    const owner = await addUser(world, 'member');
+    const owner = await addUser(harness, 'member');
     const home = freshIp();
     const first = await attempt(owner.email, { ip: home, password });
     expect(first.status).to.equal(200);
@@ -38,14 +38,14 @@ describe('guessing at one account from many addresses', () => {
   it("knows a new user's device and network from their registration", async () => {
     const home = freshIp();
     const account = { email: 'registered@example.org', password: 'Sunflower-Kettle-92', name: 'Rosa' };
-    const made = await world.api.call('register', { body: account, headers: forwarded(home) });
+    const made = await harness.api.call('register', { body: account, headers: forwarded(home) });
     expect(made.status).to.equal(201);
     expect(await attack(account.email, 30)).to.equal(budget);
     expect((await attempt(account.email, { ip: home, password: account.password })).status).to.equal(200);
   });
 
   it('admits a new address while the budget lasts, and charges nothing for correct log-ins', async () => {
-    const owner = await addUser(world, 'member');
+    const owner = await addUser(harness, 'member');
     await attack(owner.email, budget - 1);
     for (let count = 0; count < budget; count++) {
       expect((await attempt(owner.email, { ip: freshIp(), password })).status).to.equal(200);
@@ -54,8 +54,8 @@ describe('guessing at one account from many addresses', () => {
   });
 
   it('admits the owner from a new address in the next window, or at once with a mailed link', async () => {
-    const short = await world.replica({ LOGIN_ACCOUNT_WINDOW_MS: '2000' });
-    const waiting = await addUser(world, 'member');
+    const short = await harness.replica({ LOGIN_ACCOUNT_WINDOW_MS: '2000' });
+    const waiting = await addUser(harness, 'member');
     for (let count = 0; count <= budget; count++) await attempt(waiting.email, { ip: freshIp(), api: short.api });
     const refused = await attempt(waiting.email, { ip: freshIp(), password, api: short.api });
     expectProblem(refused, 'rate_limited');
@@ -64,13 +64,13 @@ describe('guessing at one account from many addresses', () => {
       async () => (await attempt(waiting.email, { ip: freshIp(), password, api: short.api })).status === 200,
     );
 
-    const owner = await addUser(world, 'member');
+    const owner = await addUser(harness, 'member');
     const hotel = freshIp();
     await attack(owner.email, 20);
     const limited = await attempt(owner.email, { ip: hotel, password });
     expect(expectProblem(limited, 'rate_limited').detail).to.contain('set a new password by mail');
     expect(Number(limited.headers.get('retry-after'))).to.be.within(1_000, 1_200);
-    await world.reset(owner, 'Sunflower-Kettle-92', hotel);
+    await harness.reset(owner, 'Sunflower-Kettle-92', hotel);
     expect((await attempt(owner.email, { ip: hotel, password: 'Sunflower-Kettle-92' })).status).to.equal(200);
     expect(await attack(owner.email, 20)).to.equal(0);
   });
@@ -82,7 +82,7 @@ describe('guessing at one account from many addresses', () => {
   });
 
   it('knows a device for its own account only, for a limited time, by our signature, and allows it ten failures', async () => {
-    const [owner, other] = [await addUser(world, 'member'), await addUser(world, 'member')];
+    const [owner, other] = [await addUser(harness, 'member'), await addUser(harness, 'member')];
     const cookie = deviceOf(await attempt(owner.email, { ip: freshIp(), password }));
     const foreign = deviceOf(await attempt(other.email, { ip: freshIp(), password }));
     await attack(owner.email, 20);
@@ -94,7 +94,7 @@ describe('guessing at one account from many addresses', () => {
       const now = Date.now;
       Date.now = () => now() - 91 * 86_400_000;
       try {
-        return issued(derivedKey(world.secret, 'devices'), 90 * 86_400);
+        return issued(derivedKey(harness.secret, 'devices'), 90 * 86_400);
       } finally {
         Date.now = now;
       }
@@ -110,16 +110,16 @@ describe('guessing at one account from many addresses', () => {
   });
 
   it('meets the same limit and the same known devices at the log-in page', async () => {
-    const owner = await addUser(world, 'member');
+    const owner = await addUser(harness, 'member');
     const person = { email: owner.email, password };
-    const address = world.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'login' });
-    const known = world.browser();
+    const address = harness.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'login' });
+    const known = harness.browser();
     const page = await known.open(address);
     // the test's browser comes from one network: the proof alone makes the difference
     expect((await known.submit(page, { ...person, decision: 'log_in' })).text).to.contain('value="allow"');
-    await world.database.db.pool.query('DELETE FROM known_networks');
+    await harness.database.db.pool.query('DELETE FROM known_networks');
     await attack(owner.email, 20);
-    const stranger = world.browser();
+    const stranger = harness.browser();
     const refused = await stranger.submit(await stranger.open(address), { ...person, decision: 'log_in' });
     expect(refused.status).to.equal(429);
     expect(refused.text).to.contain('where you have logged in before');
@@ -128,8 +128,8 @@ describe('guessing at one account from many addresses', () => {
   });
 
   it('gains nothing from the device cookie: it opens no account, is hidden from scripts, and names no account', async () => {
-    const owner = await addUser(world, 'member');
-    await logIn(world, owner.email);
+    const owner = await addUser(harness, 'member');
+    await logIn(harness, owner.email);
     const answer = await attempt(owner.email, { ip: freshIp(), password });
     const cookie = answer.headers.get('set-cookie') ?? '';
     expect(cookie).to.match(/^taskwire_device=[\w.-]+; Path=\/; Max-Age=7776000; HttpOnly; SameSite=Strict$/);

@@ -2,26 +2,33 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { listChangedUsers } from '../src/postgres/user-lists.ts';
 import { expectProblem } from './support/api.ts';
-import { addUser, authWorld, cheapPasswords, loggedIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
+import {
+  addUser,
+  authHarness,
+  cheapPasswords,
+  loggedIn,
+  serviceToken,
+  type AuthHarness,
+} from './support/auth-harness.ts';
 
 type InternalUser = { id: string; updated_at: string; is_deleted: boolean; tokens_valid_after: string | null };
 type Page = { data: InternalUser[]; next_cursor: string | null };
 
 describe('users as services see them', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let token: string;
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
-    token = await serviceToken(world);
+    harness = await authHarness({}, { passwords: cheapPasswords() });
+    token = await serviceToken(harness);
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  const get = async (id: string) => await world.api.call('getInternalUser', { token, params: { id } });
+  const get = async (id: string) => await harness.api.call('getInternalUser', { token, params: { id } });
 
   async function list(given: Record<string, string> = {}): Promise<Page> {
-    const answer = await world.api.call('listInternalUsers', { token, query: given });
+    const answer = await harness.api.call('listInternalUsers', { token, query: given });
     expect(answer.status).to.equal(200, answer.text);
     return answer.body as Page;
   }
@@ -33,35 +40,35 @@ describe('users as services see them', () => {
   }
 
   it('are existing (200, with ETag), deleted (410) or unknown (404)', async () => {
-    const user = await loggedIn(world, 'member');
+    const user = await loggedIn(harness, 'member');
     const found = await get(user.id);
     expect(found.status).to.equal(200);
     expect(found.headers.get('etag')).to.match(/^"1-/);
     expect(found.body).to.include({ id: user.id, role: 'member', is_deleted: false, tokens_valid_after: null });
-    await world.api.call('deleteUser', { token: user.token, params: { id: user.id } });
+    await harness.api.call('deleteUser', { token: user.token, params: { id: user.id } });
     expectProblem(await get(user.id), 'gone');
     expectProblem(await get('01999999-0000-7000-8000-000000000000'), 'not_found');
   });
 
   it('show since when tokens are valid after a demotion', async () => {
-    const admin = await loggedIn(world, 'admin');
-    const user = await addUser(world, 'manager');
+    const admin = await loggedIn(harness, 'admin');
+    const user = await addUser(harness, 'manager');
     const params = { id: user.id };
-    const changed = await world.api.call('changeUser', { token: admin.token, params, body: { role: 'member' } });
+    const changed = await harness.api.call('changeUser', { token: admin.token, params, body: { role: 'member' } });
     const { updated_at: demotedAt } = changed.body as InternalUser;
     expect((await get(user.id)).body).to.include({ tokens_valid_after: demotedAt, role: 'member' });
   });
 
   it('are listed by time of change, each once, including deleted ones', async () => {
-    const admin = await loggedIn(world, 'admin');
-    const users = await Promise.all(Array.from({ length: 7 }, async () => await addUser(world, 'member')));
+    const admin = await loggedIn(harness, 'admin');
+    const users = await Promise.all(Array.from({ length: 7 }, async () => await addUser(harness, 'member')));
     const [first, second] = users;
-    await world.api.call('changeUser', {
+    await harness.api.call('changeUser', {
       token: admin.token,
       params: { id: first?.id ?? '' },
       body: { name: 'Changed' },
     });
-    await world.api.call('deleteUser', { token: admin.token, params: { id: second?.id ?? '' } });
+    await harness.api.call('deleteUser', { token: admin.token, params: { id: second?.id ?? '' } });
     const found = await all();
     const ids = found.map(({ id }) => id);
     expect(ids).to.include.members(users.map(({ id }) => id));
@@ -72,8 +79,8 @@ describe('users as services see them', () => {
   });
 
   it('are listed from a given time on, inclusive, to the microsecond', async () => {
-    const user = await addUser(world, 'member');
-    const next = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
+    const next = await addUser(harness, 'member');
     expect((await all({ updated_since: user.updated_at })).map(({ id }) => id)).to.deep.equal([user.id, next.id]);
     const sooner = user.updated_at.replace(/.Z$/, '0Z');
     expect((await all({ updated_since: sooner })).map(({ id }) => id)).to.include(user.id);
@@ -92,14 +99,14 @@ describe('users as services see them', () => {
   });
 
   it('are never skipped: a change stamped early and committed late holds back later ones', async () => {
-    const [late, after] = [await addUser(world, 'member'), await addUser(world, 'member')];
+    const [late, after] = [await addUser(harness, 'member'), await addUser(harness, 'member')];
     const { updated_at: seenUntil } = after;
-    const admin = await loggedIn(world, 'admin');
+    const admin = await loggedIn(harness, 'admin');
     const rename = async (id: string) =>
-      await world.api.call('changeUser', { token: admin.token, params: { id }, body: { name: 'Renamed' } });
+      await harness.api.call('changeUser', { token: admin.token, params: { id }, body: { name: 'Renamed' } });
 
     let inBetween: string[] = [];
-    await world.database.db.transaction(async (tx) => {
+    await harness.database.db.transaction(async (tx) => {
       await query(tx, 'UPDATE users SET name = $2, updated_at = clock_timestamp() WHERE id = $1', [late.id, 'Late']);
       await rename(after.id);
       const page = await list({ updated_since: seenUntil, limit: '100' });
@@ -112,8 +119,8 @@ describe('users as services see them', () => {
   });
 
   it('reach a paging reader in the end, while many clients write', async () => {
-    const admin = await loggedIn(world, 'admin');
-    const users = await Promise.all(Array.from({ length: 5 }, async () => await addUser(world, 'member')));
+    const admin = await loggedIn(harness, 'admin');
+    const users = await Promise.all(Array.from({ length: 5 }, async () => await addUser(harness, 'member')));
     const since = users.map(({ updated_at }) => updated_at).toSorted()[0] ?? '';
     const held = new Map<string, string>();
     let position = since;
@@ -126,7 +133,7 @@ describe('users as services see them', () => {
     await Promise.all(
       Array.from({ length: 40 }, async (_, index) => {
         const id = users[index % users.length]?.id ?? '';
-        await world.api.call('changeUser', { token: admin.token, params: { id }, body: { name: `Name ${index}` } });
+        await harness.api.call('changeUser', { token: admin.token, params: { id }, body: { name: `Name ${index}` } });
         await read();
       }),
     );
@@ -136,7 +143,7 @@ describe('users as services see them', () => {
 
   it('are read along an index: the cost of a page is independent of the number of later users', async () => {
     const rolledBack = new Error('rolled back');
-    const reading = world.database.db.transaction(async (tx) => {
+    const reading = harness.database.db.transaction(async (tx) => {
       await tx.query(
         `INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at)
          SELECT uuidv7(), 'many' || n || '@example.org', 'Many', 'member', true, 'none', at, at

@@ -1,14 +1,14 @@
 import { expect } from 'chai';
-import { addUser, logIn } from './support/auth-world.ts';
+import { addUser, logIn } from './support/auth-harness.ts';
 import { createBrowser, type Page } from './support/browser.ts';
-import { invitationsWorld, type InvitationsWorld } from './support/invitations-world.ts';
+import { invitationsHarness, type InvitationsHarness } from './support/invitations-harness.ts';
 
 describe('the page of an invitation', () => {
-  let world: InvitationsWorld;
+  let harness: InvitationsHarness;
   before(async () => {
-    world = await invitationsWorld();
+    harness = await invitationsHarness();
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   // what browsers say on pages with no-referrer
   const asBrowser = { origin: 'null', 'sec-fetch-site': 'same-origin' };
@@ -21,12 +21,12 @@ describe('the page of an invitation', () => {
     expect(headers.get('cache-control')).to.equal('no-store');
   }
 
-  const browser = (baseUrl = world.api.baseUrl) => createBrowser(baseUrl);
+  const browser = (baseUrl = harness.api.baseUrl) => createBrowser(baseUrl);
 
   it('creates the account with the invited address and the chosen name and password', async () => {
-    const email = world.freshEmail();
-    const { id } = await world.invited(world.manager, email, { name: '<b>Rosa</b>' });
-    const link = await world.linkOf(id);
+    const email = harness.freshEmail();
+    const { id } = await harness.invited(harness.manager, email, { name: '<b>Rosa</b>' });
+    const link = await harness.linkOf(id);
     expect(link).to.match(/^http:\/\/localhost:8080\/oidc\/account\/invitation\?token=twl_[\w-]{64}$/);
     const visitor = browser();
     const page = await visitor.open(link);
@@ -41,7 +41,7 @@ describe('the page of an invitation', () => {
     expect(done.status).to.equal(200);
     expectSafe(done);
     expect(done.text).to.contain('Your account is ready');
-    const answer = await world.logIn(email, chosen);
+    const answer = await harness.logIn(email, chosen);
     expect((answer.body as { user: object }).user).to.include({ name: 'Rosa', role: 'member', email_verified: true });
     const twice = await visitor.submit(page, { name: 'Rosa', password: chosen }, asBrowser);
     expect(twice.status).to.equal(422);
@@ -49,20 +49,20 @@ describe('the page of an invitation', () => {
   });
 
   it('changes nothing when it is opened, however often and by whom', async () => {
-    const email = world.freshEmail();
-    const { id } = await world.invited(world.admin, email);
-    const { pathname, search } = new URL(await world.linkOf(id));
+    const email = harness.freshEmail();
+    const { id } = await harness.invited(harness.admin, email);
+    const { pathname, search } = new URL(await harness.linkOf(id));
     for (const method of ['GET', 'HEAD', 'GET']) {
-      expect((await fetch(`${world.api.baseUrl}${pathname}${search}`, { method })).status).to.equal(200);
+      expect((await fetch(`${harness.api.baseUrl}${pathname}${search}`, { method })).status).to.equal(200);
     }
-    expect(await world.rows('SELECT id FROM users WHERE email = $1', [email])).to.deep.equal([]);
-    expect((await world.listed({ state: 'open' })).map((one) => one.id)).to.include(id);
+    expect(await harness.rows('SELECT id FROM users WHERE email = $1', [email])).to.deep.equal([]);
+    expect((await harness.listed({ state: 'open' })).map((one) => one.id)).to.include(id);
   });
 
   it('explains an invalid name or password, and keeps the input except the password', async () => {
-    const { id } = await world.invited(world.admin, world.freshEmail());
+    const { id } = await harness.invited(harness.admin, harness.freshEmail());
     const visitor = browser();
-    const page = await visitor.open(await world.linkOf(id));
+    const page = await visitor.open(await harness.linkOf(id));
     const wrong = [
       { name: ' ', password: chosen },
       { name: 'Rosa "R"', password: 'short' },
@@ -78,36 +78,36 @@ describe('the page of an invitation', () => {
   });
 
   it('rejects the form of another site or another browser', async () => {
-    const email = world.freshEmail();
-    const { id } = await world.invited(world.admin, email);
-    const link = await world.linkOf(id);
+    const email = harness.freshEmail();
+    const { id } = await harness.invited(harness.admin, email);
+    const link = await harness.linkOf(id);
     const visitor = browser();
     const page = await visitor.open(link);
     const fields = { name: 'Mallory', password: chosen };
     const crossSite = { origin: 'https://evil.example.com', 'sec-fetch-site': 'cross-site' };
     expect((await visitor.submit(page, fields, crossSite)).status).to.equal(403);
     expect((await browser().submit(page, fields, asBrowser)).status).to.equal(403);
-    expect(await world.rows('SELECT id FROM users WHERE email = $1', [email])).to.deep.equal([]);
+    expect(await harness.rows('SELECT id FROM users WHERE email = $1', [email])).to.deep.equal([]);
   });
 
   it('shows why an invitation is not valid', async () => {
-    const email = world.freshEmail();
-    const { id } = await world.invited(world.admin, email);
-    const link = await world.linkOf(id);
-    await addUser(world, 'member', { email });
+    const email = harness.freshEmail();
+    const { id } = await harness.invited(harness.admin, email);
+    const link = await harness.linkOf(id);
+    await addUser(harness, 'member', { email });
     const visitor = browser();
     const taken = await visitor.submit(await visitor.open(link), { name: 'Rosa', password: chosen }, asBrowser);
     expect(taken.status).to.equal(409);
     expect(taken.text).to.contain('already exists').and.contain('/oidc/account/forgot');
-    await world.revoke(world.admin, id);
+    await harness.revoke(harness.admin, id);
     expect((await visitor.open(link)).text).to.contain('It was revoked');
     const forged = await visitor.open('/oidc/account/invitation?token=twl_x');
     expect(forged.status).to.equal(422);
     expect((await visitor.open('/oidc/account/invitation')).status).to.equal(422);
-    const off = await world.replica({ REGISTRATION: 'off' });
+    const off = await harness.replica({ REGISTRATION: 'off' });
     const closed = await browser(off.api.baseUrl).open(link);
     expect(closed.status).to.equal(403);
     expect(closed.text).to.contain('Registration is closed');
-    await logIn(world, email);
+    await logIn(harness, email);
   });
 });

@@ -4,16 +4,16 @@ import { jwtAuthenticator, remoteKeys, type Authenticator } from '@taskwire/http
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, waitFor } from '@taskwire/testing';
 import { systemContext } from '../src/domain/audit-context.ts';
-import { addUser, authWorld, cheapPasswords, logIn, serviceToken, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authHarness, cheapPasswords, logIn, serviceToken, type AuthHarness } from './support/auth-harness.ts';
 
 describe('a rotation of the signing keys under load', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
     // the replicas look for keys every ten seconds, so they know the next one before it signs
-    world = await authWorld({ KEY_OVERLAP_SECONDS: '12' }, { passwords: cheapPasswords() });
+    harness = await authHarness({ KEY_OVERLAP_SECONDS: '12' }, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   /** How another service checks tokens: by the keys that it fetched from Auth. */
@@ -22,18 +22,18 @@ describe('a rotation of the signing keys under load', () => {
     return jwtAuthenticator({
       issuer: 'http://localhost:8080/oidc',
       audience: 'urn:taskwire:auth',
-      keys: remoteKeys({ url: `${world.api.baseUrl}/oidc/jwks`, telemetry }),
+      keys: remoteKeys({ url: `${harness.api.baseUrl}/oidc/jwks`, telemetry }),
       checkUser: async ({ role }) => ({ role }),
     });
   }
 
   it('fails no verification of old and new tokens of two replicas at two services', async () => {
-    const second = await world.replica();
+    const second = await harness.replica();
     const services = [service('tasks'), service('notifications')];
-    const user = await addUser(world, 'member');
-    const old = (await logIn(world, user.email)).access_token;
+    const user = await addUser(harness, 'member');
+    const old = (await logIn(harness, user.email)).access_token;
     const before = decodeProtectedHeader(old).kid;
-    expect(await world.service.rotation.addNext(systemContext)).to.equal(true);
+    expect(await harness.service.rotation.addNext(systemContext)).to.equal(true);
 
     const signers = new Set<string | undefined>();
     const failures: unknown[] = [];
@@ -41,10 +41,10 @@ describe('a rotation of the signing keys under load', () => {
     let turn = 0;
     await waitFor(
       async () => {
-        const api = (turn += 1) % 2 === 0 ? world.api : second.api;
+        const api = (turn += 1) % 2 === 0 ? harness.api : second.api;
         const fresh = await Promise.all([
-          logIn({ ...world, api }, user.email).then((session) => session.access_token),
-          serviceToken({ ...world, api }),
+          logIn({ ...harness, api }, user.email).then((session) => session.access_token),
+          serviceToken({ ...harness, api }),
         ]);
         for (const token of [old, ...fresh]) {
           signers.add(decodeProtectedHeader(token).kid);
@@ -63,6 +63,6 @@ describe('a rotation of the signing keys under load', () => {
     expect(failures).to.deep.equal([]);
     expect(signers.size).to.equal(2);
     expect(verified).to.be.above(100);
-    expect((await world.api.call('me', { token: old })).status).to.equal(200);
+    expect((await harness.api.call('me', { token: old })).status).to.equal(200);
   }).timeout(60_000);
 });

@@ -4,8 +4,8 @@ import { waitFor } from '@taskwire/testing';
 import type { HashTurn, Passwords } from '../src/app/ports/passwords.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
 import { expectProblem, type Answer } from './support/api.ts';
-import { addUser, authWorld, password, type AuthWorld } from './support/auth-world.ts';
-import { deviceOf, forwarded } from './support/guessing-world.ts';
+import { addUser, authHarness, password, type AuthHarness } from './support/auth-harness.ts';
+import { deviceOf, forwarded } from './support/guessing-harness.ts';
 
 /** With one hash at a time, two requests are at work: one hashes, one has what it needs from the database. */
 const admitted = 2;
@@ -32,13 +32,13 @@ describe('the order in which log-ins are processed', () => {
         return await work();
       }),
   };
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
     held.resolve();
-    world = await authWorld({}, { passwords });
+    harness = await authHarness({}, { passwords });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   /** From now on nobody gets further than the beginning of their turn. */
@@ -54,7 +54,7 @@ describe('the order in which log-ins are processed', () => {
   type Known = { email: string; home: string; cookie: string };
   /** An account with a device and a network that it knows. */
   async function owner(): Promise<Known> {
-    const { email } = await addUser(world, 'member');
+    const { email } = await addUser(harness, 'member');
     const home = freshIp();
     held.resolve();
     const answer = await logIn(email, home, password);
@@ -65,7 +65,7 @@ describe('the order in which log-ins are processed', () => {
 
   async function logIn(email: string, ip: string, text: string, cookie = ''): Promise<Answer> {
     const headers = { ...forwarded(ip), ...(cookie === '' ? {} : { cookie }) };
-    return await world.api.call('login', { body: { email, password: text }, headers });
+    return await harness.api.call('login', { body: { email, password: text }, headers });
   }
 
   let guesses = 0;
@@ -124,7 +124,7 @@ describe('the order in which log-ins are processed', () => {
 
   it('looks up a device that logged in before next, however many addresses query an account', async () => {
     const known = await owner();
-    const { db, telemetry } = world.service;
+    const { db, telemetry } = harness.service;
     const lookedUp: unknown[] = [];
     const database = Promise.withResolvers<void>();
     const original = db.pool.query.bind(db.pool) as (statement: object) => unknown;
@@ -189,7 +189,7 @@ describe('the order in which log-ins are processed', () => {
   it('refuses the busiest network in a full queue, counts nothing against it, and admits another network', async () => {
     const busy = freshIp();
     const many = await fill(admitted + queue, async () => await guess(busy));
-    const rows = async () => (await world.database.db.pool.query('SELECT FROM rate_limits')).rowCount;
+    const rows = async () => (await harness.database.db.pool.query('SELECT FROM rate_limits')).rowCount;
     const before = await rows();
     const answer = await guess(busy);
     expectProblem(answer, 'unavailable');
@@ -207,7 +207,7 @@ describe('the order in which log-ins are processed', () => {
     const busy = freshIp();
     const many = await fill(admitted + queue, async () => await guess(busy));
     const body = { email: 'newcomer@example.org', password: 'Sunflower-Kettle-92', name: 'Newcomer' };
-    const register = async () => await world.api.call('register', { body, headers: forwarded(freshIp()) });
+    const register = async () => await harness.api.call('register', { body, headers: forwarded(freshIp()) });
     const registered = await join(register, { refused: 1, of: many });
     held.resolve();
     expect((await registered.answer).status).to.equal(201);

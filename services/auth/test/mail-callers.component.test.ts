@@ -1,26 +1,26 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { expectProblem } from './support/api.ts';
-import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authHarness, cheapPasswords, loggedIn, password, type AuthHarness } from './support/auth-harness.ts';
 
 describe('mails caused by one caller', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   beforeEach(async () => {
-    world = await authWorld({ MAILS_PER_CALLER: '4' }, { passwords: cheapPasswords() });
+    harness = await authHarness({ MAILS_PER_CALLER: '4' }, { passwords: cheapPasswords() });
   });
   afterEach(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   let people = 0;
   const newEmail = () => `mailed-${(people += 1)}@example.org`;
   const from = (ip: string) => ({ headers: { 'x-forwarded-for': ip } });
   const register = async (ip: string, email = newEmail()) =>
-    await world.api.call('register', { body: { email, password, name: 'Ann' }, ...from(ip) });
+    await harness.api.call('register', { body: { email, password, name: 'Ann' }, ...from(ip) });
   const forgot = async (ip: string) =>
-    await world.api.call('forgotPassword', { body: { email: newEmail() }, ...from(ip) });
+    await harness.api.call('forgotPassword', { body: { email: newEmail() }, ...from(ip) });
   const verify = async (ip: string) =>
-    await world.api.call('requestVerification', { body: { email: newEmail() }, ...from(ip) });
+    await harness.api.call('requestVerification', { body: { email: newEmail() }, ...from(ip) });
 
   it('share one budget of their network, whatever their cause', async () => {
     const [ip, other] = ['198.51.100.7', '198.51.100.8'];
@@ -41,9 +41,9 @@ describe('mails caused by one caller', () => {
   });
 
   it('share one budget of the logged-in user, whatever their network', async () => {
-    const admin = await loggedIn(world, 'admin');
+    const admin = await loggedIn(harness, 'admin');
     const make = async (ip: string) =>
-      await world.api.call('createUser', {
+      await harness.api.call('createUser', {
         token: admin.token,
         body: { email: newEmail(), password, name: 'Ben', role: 'member' },
         ...from(ip),
@@ -53,12 +53,12 @@ describe('mails caused by one caller', () => {
   });
 
   it("count changes of another user's address", async () => {
-    const admin = await loggedIn(world, 'admin');
+    const admin = await loggedIn(harness, 'admin');
     const people = [];
-    for (let n = 0; n < 5; n++) people.push(await addUser(world, 'member'));
+    for (let n = 0; n < 5; n++) people.push(await addUser(harness, 'member'));
     const move = async (id: string) => {
       const body = { email: newEmail() };
-      return (await world.api.call('changeUser', { token: admin.token, params: { id }, body })).status;
+      return (await harness.api.call('changeUser', { token: admin.token, params: { id }, body })).status;
     };
     const statuses = [];
     for (const { id } of people) statuses.push(await move(id));
@@ -66,14 +66,14 @@ describe('mails caused by one caller', () => {
   });
 
   it('cost nothing where no mail is sent, and a taken address is still a conflict', async () => {
-    const { email } = await addUser(world, 'member');
+    const { email } = await addUser(harness, 'member');
     for (let n = 0; n < 6; n++) expect((await register('198.51.100.9', email)).status).to.equal(409);
     expect((await register('198.51.100.9')).status).to.equal(201);
   });
 
   it('cost one for a registration', async () => {
     await register('198.51.100.10');
-    const rows = await query<{ type: string }>(world.database.db.pool, 'SELECT purpose AS type FROM account_links');
+    const rows = await query<{ type: string }>(harness.database.db.pool, 'SELECT purpose AS type FROM account_links');
     expect(rows).to.deep.equal([{ type: 'verify_email' }]);
   });
 });

@@ -1,38 +1,41 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { expectProblem, type Answer } from './support/api.ts';
-import { authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, cheapPasswords, loggedIn, password, type AuthHarness } from './support/auth-harness.ts';
 
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
 describe('names of users', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let admin: LoggedIn;
   let member: LoggedIn;
   before(async () => {
-    world = await authWorld({ RENAMES_PER_ACCOUNT: '3' }, { passwords: cheapPasswords() });
+    harness = await authHarness({ RENAMES_PER_ACCOUNT: '3' }, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
   beforeEach(async () => {
-    admin = await loggedIn(world, 'admin');
-    member = await loggedIn(world, 'member');
+    admin = await loggedIn(harness, 'admin');
+    member = await loggedIn(harness, 'member');
   });
 
   let people = 0;
   const newEmail = () => `named-${(people += 1)}@example.org`;
   const rename = async (by: LoggedIn, id: string, name: string, headers: Record<string, string> = {}) =>
-    await world.api.call('changeUser', { token: by.token, params: { id }, body: { name }, headers });
+    await harness.api.call('changeUser', { token: by.token, params: { id }, body: { name }, headers });
 
   /** Every way in which a name comes in. */
   const ways: readonly (readonly [string, (name: string) => Promise<Answer>])[] = [
-    ['registering', async (name) => await world.api.call('register', { body: { email: newEmail(), password, name } })],
+    [
+      'registering',
+      async (name) => await harness.api.call('register', { body: { email: newEmail(), password, name } }),
+    ],
     [
       'creating an account for another user',
       async (name) => {
         const body = { email: newEmail(), password, name, role: 'member' };
-        return await world.api.call('createUser', { token: admin.token, body });
+        return await harness.api.call('createUser', { token: admin.token, body });
       },
     ],
     ['renaming', async (name) => await rename(member, member.id, name)],
@@ -59,9 +62,9 @@ describe('names of users', () => {
   }
 
   it('that predate the rule stay valid, also when another field changes', async () => {
-    await query(world.database.db.pool, "UPDATE users SET name = 'Old evil.com' WHERE id = $1", [member.id]);
+    await query(harness.database.db.pool, "UPDATE users SET name = 'Old evil.com' WHERE id = $1", [member.id]);
     const params = { id: member.id };
-    const promoted = await world.api.call('changeUser', { token: admin.token, params, body: { role: 'manager' } });
+    const promoted = await harness.api.call('changeUser', { token: admin.token, params, body: { role: 'manager' } });
     expect(promoted.body).to.include({ name: 'Old evil.com', role: 'manager' });
     expect((await rename(admin, member.id, 'Old evil.com')).status).to.equal(422);
   });
@@ -72,12 +75,12 @@ describe('names of users', () => {
     expect(answer.status).to.equal(429);
     expectProblem(answer, 'rate_limited');
     expect(Number(answer.headers.get('retry-after'))).to.be.within(3_000, 3_600);
-    const me = await world.api.call('me', { token: member.token });
+    const me = await harness.api.call('me', { token: member.token });
     expect(me.body).to.include({ name: 'Name 3' });
   });
 
   it('are limited per user who changes one account: other users and admins can still correct them', async () => {
-    const other = await loggedIn(world, 'member');
+    const other = await loggedIn(harness, 'member');
     for (let n = 1; n <= 4; n++) await rename(member, member.id, `Name ${n}`);
     expect((await rename(member, member.id, 'Name 5')).status).to.equal(429);
     expect((await rename(other, other.id, 'Other')).status).to.equal(200);
@@ -97,10 +100,10 @@ describe('names of users', () => {
   });
 
   it('are limited across replicas', async () => {
-    const { api } = await world.replica({}, { passwords: cheapPasswords() });
+    const { api } = await harness.replica({}, { passwords: cheapPasswords() });
     const answers = await Promise.all(
       Array.from({ length: 10 }, async (_, n) => {
-        const { call } = n % 2 === 0 ? world.api : api;
+        const { call } = n % 2 === 0 ? harness.api : api;
         return await call('changeUser', {
           token: member.token,
           params: { id: member.id },

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { createRemoteJWKSet, decodeJwt, jwtVerify, type JWTPayload } from 'jose';
 import { pkce, type Browser, type Page } from './support/browser.ts';
 import { answerOf, loggedInBrowser } from './support/logged-in-browser.ts';
-import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
+import { oidcHarness, portal, type OidcHarness, type Tokens } from './support/oidc-harness.ts';
 
 const issuer = 'http://localhost:8080/oidc';
 
@@ -12,33 +12,33 @@ const issuer = 'http://localhost:8080/oidc';
  * server. "Core" is OpenID Connect Core 1.0. What is not offered, and so is skipped by the plan: client_secret_post, scopes address and phone.
  */
 describe('the Basic OP profile of OpenID Connect', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   let keys: ReturnType<typeof createRemoteJWKSet>;
   before(async () => {
-    world = await oidcWorld();
-    keys = createRemoteJWKSet(new URL(`${world.api.baseUrl}/oidc/jwks`));
+    harness = await oidcHarness();
+    keys = createRemoteJWKSet(new URL(`${harness.api.baseUrl}/oidc/jwks`));
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   type Parameters = Record<string, string | undefined>;
-  const open = async (parameters: Parameters, browser: Browser = world.browser()): Promise<Page> =>
-    await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge, ...parameters }));
+  const open = async (parameters: Parameters, browser: Browser = harness.browser()): Promise<Page> =>
+    await browser.open(harness.authorizeUrl({ code_challenge: pkce().challenge, ...parameters }));
 
   async function idToken(token: string): Promise<JWTPayload> {
     return (await jwtVerify(token, keys, { issuer, audience: portal.client_id, algorithms: ['ES256'] })).payload;
   }
 
   async function userinfo(token: string, init: RequestInit = {}) {
-    return await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` }, ...init });
+    return await harness.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` }, ...init });
   }
 
   describe('oidcc-server', () => {
     it('issues an ID token with the required claims, signed by a published key (Core sections 2, 3.1.3.3, 3.1.3.6, 10.1)', async () => {
       const before = Math.floor(Date.now() / 1000);
-      const code = await world.code({ parameters: { nonce: 'n-0S6_WzA2Mj' } });
-      const answer = await world.exchange(code);
+      const code = await harness.code({ parameters: { nonce: 'n-0S6_WzA2Mj' } });
+      const answer = await harness.exchange(code);
       expect(answer.headers.get('cache-control')).to.equal('no-store');
       expect(answer.headers.get('content-type')).to.match(/^application\/json/);
       const tokens = answer.body as Tokens;
@@ -58,8 +58,8 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
 
     it('returns the same subject in the ID token, at userinfo and at each later log-in (Core sections 2, 5.3.2)', async () => {
-      const person = await world.person();
-      const [one, two] = [await world.tokens({ person }), await world.tokens({ person })];
+      const person = await harness.person();
+      const [one, two] = [await harness.tokens({ person }), await harness.tokens({ person })];
       const subjects = [decodeJwt(one.id_token).sub, decodeJwt(two.id_token).sub];
       const { body } = await userinfo(one.access_token);
       expect([...subjects, (body as { sub: string }).sub]).to.deep.equal([person.id, person.id, person.id]);
@@ -67,7 +67,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
 
     it('responds with the state as sent and with its issuer (RFC 6749 section 4.1.2, RFC 9207 section 2)', async () => {
       const state = 'äöü &=?#"<>\\ %41+';
-      const { browser } = await loggedInBrowser(world);
+      const { browser } = await loggedInBrowser(harness);
       for (const page of [await open({ state }, browser), await open({ state, prompt: 'none' })]) {
         expect(answerOf(page)).to.include({ state, iss: issuer });
       }
@@ -86,18 +86,18 @@ describe('the Basic OP profile of OpenID Connect', () => {
     const form = { 'content-type': 'application/x-www-form-urlencoded' };
 
     it('is stored by no cache, and varies by token', async () => {
-      const { access_token: token } = await world.tokens();
+      const { access_token: token } = await harness.tokens();
       const { headers } = await userinfo(token);
       expect(headers.get('cache-control')).to.equal('no-store');
       expect(headers.get('vary')).to.match(/Authorization/);
     });
 
     it('oidcc-userinfo-get, -post-header, -post-body: accepts the token in each of these ways', async () => {
-      const { access_token: token, person } = await world.tokens({ parameters: { scope: 'openid email profile' } });
+      const { access_token: token, person } = await harness.tokens({ parameters: { scope: 'openid email profile' } });
       const answers = [
         await userinfo(token),
         await userinfo(token, { method: 'POST', headers: { authorization: `Bearer ${token}` } }),
-        await world.api.form('/oidc/userinfo', { access_token: token }),
+        await harness.api.form('/oidc/userinfo', { access_token: token }),
       ];
       for (const { status, body } of answers) {
         expect(status).to.equal(200);
@@ -106,22 +106,22 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
 
     it('accepts the token in one way at a time, and not in a URL (RFC 6750 section 2, OAuth 2.1 section 5.1)', async () => {
-      const { access_token: token } = await world.tokens();
+      const { access_token: token } = await harness.tokens();
       const headers = { ...form, authorization: `Bearer ${token}` };
       const twice = await userinfo(token, { method: 'POST', headers, body: `access_token=${token}` });
       expect(twice.status).to.equal(400);
-      const answer = await world.api.raw(`/oidc/userinfo?access_token=${token}`);
+      const answer = await harness.api.raw(`/oidc/userinfo?access_token=${token}`);
       expect(answer.status).to.be.within(400, 401);
       expect(answer.text).not.to.contain('"sub"');
     });
 
     it('reports errors as RFC 6750 section 3 requires', async () => {
-      const none = await world.api.raw('/oidc/userinfo');
+      const none = await harness.api.raw('/oidc/userinfo');
       expect(none.status).to.be.within(400, 401);
-      const wrong = await world.api.raw('/oidc/userinfo', { headers: { authorization: 'Bearer nonsense' } });
+      const wrong = await harness.api.raw('/oidc/userinfo', { headers: { authorization: 'Bearer nonsense' } });
       expect(wrong.status).to.equal(401);
       expect(wrong.headers.get('www-authenticate')).to.match(/^Bearer .*error="invalid_token"/);
-      const forService = await world.tokens({
+      const forService = await harness.tokens({
         parameters: { scope: 'account:read account:write', resource: 'urn:taskwire:auth' },
       });
       const without = await userinfo(forService.access_token);
@@ -145,7 +145,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     ];
     for (const [what, scope, names] of cases) {
       it(`${what}: "${scope}" yields ${names.join(', ')}`, async () => {
-        const tokens = await world.tokens({ parameters: { scope } });
+        const tokens = await harness.tokens({ parameters: { scope } });
         const { body } = await userinfo(tokens.access_token);
         expect(body).to.have.all.keys(...names);
         // many clients never ask userinfo (Core section 5.4 has them there only as a default)
@@ -154,7 +154,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     }
 
     it('updated_at is a number of seconds, email_verified a boolean (Core section 5.1)', async () => {
-      const { access_token: token } = await world.tokens({ parameters: { scope: 'openid profile email' } });
+      const { access_token: token } = await harness.tokens({ parameters: { scope: 'openid profile email' } });
       const { body } = await userinfo(token);
       const { updated_at: at, email_verified: verified } = body as Record<string, unknown>;
       expect(at).to.be.within(Date.now() / 1000 - 600, Date.now() / 1000 + 5);
@@ -162,7 +162,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
 
     it('a request without openid is plain OAuth: no ID token, and no access to userinfo (Core section 3.1.2.1)', async () => {
-      const tokens = await world.tokens({
+      const tokens = await harness.tokens({
         parameters: { scope: 'account:read account:write', resource: 'urn:taskwire:auth' },
       });
       expect(tokens).not.to.have.property('id_token');
@@ -185,7 +185,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     ];
     for (const [what, parameters] of harmless) {
       it(`${what}: succeeds`, async () => {
-        const tokens = await world.tokens({ parameters });
+        const tokens = await harness.tokens({ parameters });
         expect(decodeJwt(tokens.id_token)).to.include({ sub: tokens.person.id }).and.not.have.property('nonce');
       });
     }
@@ -210,14 +210,14 @@ describe('the Basic OP profile of OpenID Connect', () => {
     });
 
     it('oidcc-ensure-post-request-succeeds: treats a form like a URL (Core section 3.1.2.1)', async () => {
-      const { browser } = await loggedInBrowser(world);
+      const { browser } = await loggedInBrowser(harness);
       const { verifier, challenge } = pkce();
-      const address = new URL(world.authorizeUrl({ code_challenge: challenge, state: 'a b&c=d' }), issuer);
+      const address = new URL(harness.authorizeUrl({ code_challenge: challenge, state: 'a b&c=d' }), issuer);
       const page = await browser.post(address.pathname, Object.fromEntries(address.searchParams));
       expect(answerOf(page)).to.include({ state: 'a b&c=d', iss: issuer });
-      const code = { code: answerOf(page)['code'] ?? '', verifier, page, person: await world.person() };
-      expect((await world.exchange(code)).status).to.equal(200);
-      const json = await world.api.raw('/oidc/authorize', {
+      const code = { code: answerOf(page)['code'] ?? '', verifier, page, person: await harness.person() };
+      expect((await harness.exchange(code)).status).to.equal(200);
+      const json = await harness.api.raw('/oidc/authorize', {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: '{}',
@@ -227,10 +227,10 @@ describe('the Basic OP profile of OpenID Connect', () => {
   });
 
   it('oidcc-codereuse, -30seconds: a code works once, and its tokens end with the second use (Core section 3.1.3.2)', async () => {
-    const code = await world.code();
-    const tokens = (await world.exchange(code)).body as Tokens;
+    const code = await harness.code();
+    const tokens = (await harness.exchange(code)).body as Tokens;
     expect((await userinfo(tokens.access_token)).status).to.equal(200);
-    const again = await world.exchange(code);
+    const again = await harness.exchange(code);
     expect(again.status).to.equal(400);
     expect(again.body).to.include({ error: 'invalid_grant' });
     expect((await userinfo(tokens.access_token)).status).to.equal(401);
@@ -244,9 +244,9 @@ describe('the Basic OP profile of OpenID Connect', () => {
 
   it('oidcc-refresh-token: yields an ID token of the same user, issuer, audience and log-in (Core section 12.2)', async () => {
     const parameters = { scope: 'openid offline_access', prompt: 'consent', nonce: 'first', max_age: '1000' };
-    const first = await world.tokens({ parameters });
+    const first = await harness.tokens({ parameters });
     const fields = { grant_type: 'refresh_token', refresh_token: first.refresh_token };
-    const answer = await world.asPortal('/oidc/token', fields);
+    const answer = await harness.asPortal('/oidc/token', fields);
     const [before, after] = [await idToken(first.id_token), await idToken((answer.body as Tokens).id_token)];
     for (const claim of ['iss', 'sub', 'aud', 'auth_time'] as const) {
       expect(after[claim], claim).to.be.ok.and.to.equal(before[claim]);

@@ -1,33 +1,33 @@
 import { audiences } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
-import { addUser, basic, loggedIn, password } from './support/auth-world.ts';
+import { addUser, basic, loggedIn, password } from './support/auth-harness.ts';
 import { pkce, type Browser, type Page } from './support/browser.ts';
 import { answerOf } from './support/logged-in-browser.ts';
-import { adminConsole, desktop, oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
+import { adminConsole, desktop, oidcHarness, portal, type OidcHarness } from './support/oidc-harness.ts';
 
 const tasks = 'urn:taskwire:tasks';
 const auth = 'urn:taskwire:auth';
 
 describe('the consent page', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld();
+    harness = await oidcHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  type Person = Awaited<ReturnType<OidcWorld['person']>>;
+  type Person = Awaited<ReturnType<OidcHarness['person']>>;
   const { challenge } = pkce();
 
   function address(client: { client_id: string; redirectUri: string }, parameters: Record<string, string>): string {
     const own = { client_id: client.client_id, redirect_uri: client.redirectUri };
-    return world.authorizeUrl({ code_challenge: challenge, ...own, ...parameters });
+    return harness.authorizeUrl({ code_challenge: challenge, ...own, ...parameters });
   }
 
   /** What a person sees once they have logged in. */
-  async function asked(person: Person, to: string, browser: Browser = world.browser()): Promise<Page> {
+  async function asked(person: Person, to: string, browser: Browser = harness.browser()): Promise<Page> {
     const page = await browser.open(to);
     return page.text.includes('name="password"') ? await browser.submit(page, { ...person, decision: 'log_in' }) : page;
   }
@@ -36,7 +36,7 @@ describe('the consent page', () => {
   const warning = 'class="warning"';
 
   it('describes every scope in words', async () => {
-    const admin = await world.person('admin');
+    const admin = await harness.person('admin');
     for (const [resource, { user }] of Object.entries(audiences)) {
       const page = await asked(
         admin,
@@ -52,7 +52,7 @@ describe('the consent page', () => {
   });
 
   it('shows no scope that the token would lack: unknown ones, those of services, or of another audience', async () => {
-    const person = await world.person('admin');
+    const person = await harness.person('admin');
     const scope = 'openid tasks:read users:read account:write admin <b>x</b> notifications:read __proto__';
     for (const prompt of ['login', 'consent']) {
       const page = await asked(
@@ -65,8 +65,8 @@ describe('the consent page', () => {
   });
 
   it('shows all requested scopes again, not only new ones', async () => {
-    const browser = world.browser();
-    const person = await world.person();
+    const browser = harness.browser();
+    const person = await harness.person();
     await browser.allow(address(portal, { scope: 'openid tasks:read', resource: tasks }), person);
     const page = await browser.open(address(portal, { scope: 'openid tasks:read tasks:write', resource: tasks }));
     expect(items(page)).to.have.length(3);
@@ -77,22 +77,22 @@ describe('the consent page', () => {
 
     it('shows a warning with the role, and another button', async () => {
       for (const role of ['admin', 'manager'] as const) {
-        const page = await asked(await world.person(role), address(adminConsole, everything));
+        const page = await asked(await harness.person(role), address(adminConsole, everything));
         expect(page.text).to.contain(warning).and.contain('Warning: Admin Console wants to administer Taskwire');
         expect(page.text)
           .to.contain(`your role (${role})`)
           .and.match(/>\s*Allow administration\s*</);
       }
       const without = await asked(
-        await world.person('admin'),
+        await harness.person('admin'),
         address(adminConsole, { ...everything, scope: 'openid account:read' }),
       );
       expect(without.text).not.to.contain(warning);
     });
 
     it('is requested each time, whatever was granted before, and never silently', async () => {
-      const browser = world.browser();
-      const person = await world.person('admin');
+      const browser = harness.browser();
+      const person = await harness.person('admin');
       const first = await browser.allow(address(adminConsole, everything), person);
       expect(answerOf(first)).to.have.property('code');
       const silent = await browser.open(address(adminConsole, { ...everything, prompt: 'none' }));
@@ -104,11 +104,11 @@ describe('the consent page', () => {
     });
 
     it('is not offered to members, and their tokens never contain it', async () => {
-      const member = await world.person();
+      const member = await harness.person();
       const page = await asked(member, address(adminConsole, everything));
       expect(page.text).not.to.contain(warning).and.not.contain('delete other people');
       expect(page.text).to.contain('Your role (member) does not allow that');
-      const { access_token: token } = await world.tokens({
+      const { access_token: token } = await harness.tokens({
         person: member,
         client: adminConsole,
         parameters: everything,
@@ -117,9 +117,9 @@ describe('the consent page', () => {
     });
 
     it('offers nothing to allow if a member is asked for nothing else', async () => {
-      const browser = world.browser();
+      const browser = harness.browser();
       const page = await asked(
-        await world.person(),
+        await harness.person(),
         address(adminConsole, { scope: 'admin', resource: auth }),
         browser,
       );
@@ -128,25 +128,25 @@ describe('the consent page', () => {
     });
 
     it('is requested again after a promotion: consents of a member or manager yield nothing more', async () => {
-      const { token } = await loggedIn(world, 'admin');
+      const { token } = await loggedIn(harness, 'admin');
       for (const [before, after] of [
         ['member', 'admin'],
         ['manager', 'admin'],
         ['member', 'manager'],
       ] as const) {
-        const browser = world.browser();
-        const person = await world.person(before);
+        const browser = harness.browser();
+        const person = await harness.person(before);
         const parameters = { ...everything, scope: 'openid offline_access account:read admin', prompt: 'consent' };
-        const { refresh_token: refreshToken } = await world.tokens({
+        const { refresh_token: refreshToken } = await harness.tokens({
           person,
           browser,
           client: adminConsole,
           parameters,
         });
         const change = { token, params: { id: person.id }, body: { role: after } };
-        expect((await world.api.call('changeUser', change)).status).to.equal(200);
+        expect((await harness.api.call('changeUser', change)).status).to.equal(200);
         const fields = { grant_type: 'refresh_token', refresh_token: refreshToken };
-        const refreshed = await world.api.form(
+        const refreshed = await harness.api.form(
           '/oidc/token',
           fields,
           basic(adminConsole.client_id, adminConsole.client_secret),
@@ -155,7 +155,7 @@ describe('the consent page', () => {
         expect(scope, `${before} to ${after}`).not.to.contain('admin');
         const page = await browser.open(address(adminConsole, everything));
         expect(page.text).to.contain(warning);
-        const { access_token: made } = await world.tokens({
+        const { access_token: made } = await harness.tokens({
           person,
           browser,
           client: adminConsole,
@@ -166,16 +166,16 @@ describe('the consent page', () => {
     });
 
     it('covers only what the page showed: a promotion before the answer adds nothing', async () => {
-      const browser = world.browser();
-      const person = await world.person();
+      const browser = harness.browser();
+      const person = await harness.person();
       const page = await asked(person, address(adminConsole, everything), browser);
-      await world.database.db.pool.query("UPDATE users SET role = 'admin' WHERE id = $1", [person.id]);
+      await harness.database.db.pool.query("UPDATE users SET role = 'admin' WHERE id = $1", [person.id]);
       expect((await browser.submit(page, { decision: 'allow' })).status).to.equal(403);
     });
 
     it('is impossible for a client that was not granted it', async () => {
-      const person = await world.person('admin');
-      const { access_token: token } = await world.tokens({
+      const person = await harness.person('admin');
+      const { access_token: token } = await harness.tokens({
         person,
         parameters: { ...everything, scope: 'account:read admin' },
       });
@@ -184,11 +184,11 @@ describe('the consent page', () => {
   });
 
   it('asks for the new scopes if a user consented to one that no longer exists', async () => {
-    const browser = world.browser();
-    const person = await world.person();
+    const browser = harness.browser();
+    const person = await harness.person();
     const parameters = { scope: 'openid offline_access account:read account:write', resource: auth, prompt: 'consent' };
-    const tokens = await world.tokens({ person, browser, parameters });
-    const { pool } = world.database.db;
+    const tokens = await harness.tokens({ person, browser, parameters });
+    const { pool } = harness.database.db;
     const old = "'account:read account:write', 'account'";
     await pool.query(`UPDATE sessions SET payload = replace(payload::text, ${old})::json WHERE user_id = $1`, [
       person.id,
@@ -198,7 +198,7 @@ describe('the consent page', () => {
        FROM sessions WHERE sessions.id = session_id AND user_id = $1`,
       [person.id],
     );
-    const refreshed = await world.asPortal('/oidc/token', {
+    const refreshed = await harness.asPortal('/oidc/token', {
       grant_type: 'refresh_token',
       refresh_token: tokens.refresh_token,
     });
@@ -211,17 +211,17 @@ describe('the consent page', () => {
 
   it("shows a native client's scopes only as far as they were granted", async () => {
     const page = await asked(
-      await world.person('admin'),
+      await harness.person('admin'),
       address(desktop, { scope: 'openid admin tasks:write', resource: tasks }),
     );
     expect(items(page)).to.have.length(2);
   });
 
   it('is recorded in the audit log with the scopes of each audience', async () => {
-    const person = await world.person();
+    const person = await harness.person();
     const parameters = { scope: 'openid email tasks:read', resource: tasks };
-    await world.tokens({ person, parameters });
-    const { rows } = await world.database.db.pool.query(
+    await harness.tokens({ person, parameters });
+    const { rows } = await harness.database.db.pool.query(
       "SELECT reason, client_id, host(ip) IS NOT NULL AS has_ip, request_id IS NOT NULL AS has_id FROM audit_log WHERE action = 'consent' AND actor_id = $1",
       [person.id],
     );
@@ -236,14 +236,14 @@ describe('the consent page', () => {
   });
 
   it('requires an existing account', async () => {
-    const browser = world.browser();
-    const { id, email } = await addUser(world, 'member');
+    const browser = harness.browser();
+    const { id, email } = await addUser(harness, 'member');
     const page = await asked(
       { id, email, password },
       address(portal, { scope: 'openid tasks:read', resource: tasks }),
       browser,
     );
-    await world.database.db.pool.query(
+    await harness.database.db.pool.query(
       'UPDATE users SET deleted_at = clock_timestamp(), password_hash = NULL WHERE id = $1',
       [id],
     );

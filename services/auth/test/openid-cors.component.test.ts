@@ -1,19 +1,19 @@
 import { expect } from 'chai';
-import { basic } from './support/auth-world.ts';
-import { desktop, oidcWorld, portal, spa, type OidcWorld } from './support/oidc-world.ts';
+import { basic } from './support/auth-harness.ts';
+import { desktop, oidcHarness, portal, spa, type OidcHarness } from './support/oidc-harness.ts';
 
 const listed = 'https://app.example.com';
 
 describe('pages of other origins at the provider', () => {
-  let world: OidcWorld;
-  before(async () => (world = await oidcWorld({ CORS_ORIGINS: `${listed},http://localhost:5173` })));
-  after(async () => await world.stop());
+  let harness: OidcHarness;
+  before(async () => (harness = await oidcHarness({ CORS_ORIGINS: `${listed},http://localhost:5173` })));
+  after(async () => await harness.stop());
 
   const spaOrigin = new URL(spa.redirectUri).origin;
   const refresh = { grant_type: 'refresh_token', refresh_token: 'unknown' };
 
   const token = async (origin: string, client: { client_id: string }) =>
-    await world.api.form('/oidc/token', { ...refresh, client_id: client.client_id }, { origin });
+    await harness.api.form('/oidc/token', { ...refresh, client_id: client.client_id }, { origin });
 
   for (const [whose, origin] of [
     ["the client's own redirect URI", spaOrigin],
@@ -23,7 +23,7 @@ describe('pages of other origins at the provider', () => {
     it(`may read responses of the token and revocation endpoints at the origin of ${whose}`, async () => {
       const answers = [
         await token(origin, spa),
-        await world.api.form('/oidc/revoke', { token: 'x', client_id: spa.client_id }, { origin }),
+        await harness.api.form('/oidc/revoke', { token: 'x', client_id: spa.client_id }, { origin }),
       ];
       expect(answers.map(({ status }) => status)).to.deep.equal([400, 200]);
       expect(answers[0]?.body).to.include({ error: 'invalid_grant' });
@@ -36,10 +36,10 @@ describe('pages of other origins at the provider', () => {
   }
 
   it('may read userinfo, and problems with their token there', async () => {
-    const { access_token: bearer } = await world.tokens();
+    const { access_token: bearer } = await harness.tokens();
     const { origin } = new URL(portal.redirectUri);
     for (const authorization of [`Bearer ${bearer}`, 'Bearer other']) {
-      const answer = await world.api.raw('/oidc/userinfo', { headers: { authorization, origin } });
+      const answer = await harness.api.raw('/oidc/userinfo', { headers: { authorization, origin } });
       expect(answer.headers.get('access-control-allow-origin')).to.equal(origin);
     }
   });
@@ -50,12 +50,12 @@ describe('pages of other origins at the provider', () => {
       prompt: 'consent',
       resource: 'urn:taskwire:auth',
     };
-    const tokens = await world.tokens({ parameters });
+    const tokens = await harness.tokens({ parameters });
     for (const token of [tokens.refresh_token, tokens.access_token, 'unknown']) {
-      const answer = await world.asPortal('/oidc/revoke', { token });
+      const answer = await harness.asPortal('/oidc/revoke', { token });
       expect(answer).to.include({ status: 200, text: '' });
       expect(answer.headers.get('content-type')).to.equal(null);
-      const accepting = await fetch(`${world.api.baseUrl}/oidc/revoke`, {
+      const accepting = await fetch(`${harness.api.baseUrl}/oidc/revoke`, {
         method: 'POST',
         headers: { ...basic(portal.client_id, portal.client_secret), accept: 'application/json' },
         body: new URLSearchParams({ token }),
@@ -66,7 +66,7 @@ describe('pages of other origins at the provider', () => {
   });
 
   it('are refused at another origin before the code that they send is consumed', async () => {
-    const code = await world.code();
+    const code = await harness.code();
     for (const origin of [
       spaOrigin,
       'https://evil.example',
@@ -79,12 +79,12 @@ describe('pages of other origins at the provider', () => {
         redirect_uri: portal.redirectUri,
       };
       const by = basic(portal.client_id, portal.client_secret);
-      const answer = await world.api.form('/oidc/token', fields, { ...by, origin });
+      const answer = await harness.api.form('/oidc/token', fields, { ...by, origin });
       expect(answer.status, origin).to.equal(400);
       expect(answer.headers.get('access-control-allow-origin')).to.equal(null);
       expect((answer.body as { error_description: string }).error_description).to.include('not allowed for client');
     }
-    expect((await world.exchange(code)).status).to.equal(200);
+    expect((await harness.exchange(code)).status).to.equal(200);
   });
 
   it('may use any port of the machine for a native client with such redirect URIs, but not its custom scheme', async () => {
@@ -114,7 +114,7 @@ describe('pages of other origins at the provider', () => {
         'access-control-request-method': 'POST',
         'access-control-request-headers': asked,
       };
-      const answer = await world.api.raw(path, { method: 'OPTIONS', headers });
+      const answer = await harness.api.raw(path, { method: 'OPTIONS', headers });
       expect(answer.status, path).to.equal(204);
       expect(answer.headers.get('access-control-allow-origin')).to.equal(spaOrigin);
       expect(answer.headers.get('access-control-allow-headers')).to.equal(asked);
@@ -124,12 +124,12 @@ describe('pages of other origins at the provider', () => {
   it('may read the discovery document and the keys from anywhere, but no page for users', async () => {
     const headers = { origin: 'https://anywhere.example' };
     for (const path of ['/oidc/jwks', '/.well-known/openid-configuration/oidc']) {
-      expect((await world.api.raw(path, { headers })).headers.get('access-control-allow-origin')).to.equal(
+      expect((await harness.api.raw(path, { headers })).headers.get('access-control-allow-origin')).to.equal(
         headers.origin,
       );
     }
-    for (const path of [world.authorizeUrl({ prompt: 'none' }), '/oidc/account/forgot', '/oidc/logout']) {
-      const answer = await world.api.raw(path, { headers: { origin: listed }, redirect: 'manual' });
+    for (const path of [harness.authorizeUrl({ prompt: 'none' }), '/oidc/account/forgot', '/oidc/logout']) {
+      const answer = await harness.api.raw(path, { headers: { origin: listed }, redirect: 'manual' });
       expect(answer.headers.get('access-control-allow-origin'), path).to.equal(null);
     }
   });

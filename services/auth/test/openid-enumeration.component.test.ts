@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { addUser } from './support/auth-world.ts';
+import { addUser } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
-import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+import { oidcHarness, type OidcHarness } from './support/oidc-harness.ts';
 
 const generous = {
   LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '100000',
@@ -10,16 +10,16 @@ const generous = {
 };
 
 describe('a refused log-in', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld(generous);
-    for (const email of [known, deleted]) await addUser(world, 'member', { email });
-    await world.database.db.pool.query('UPDATE users SET deleted_at = now(), password_hash = NULL WHERE email = $1', [
+    harness = await oidcHarness(generous);
+    for (const email of [known, deleted]) await addUser(harness, 'member', { email });
+    await harness.database.db.pool.query('UPDATE users SET deleted_at = now(), password_hash = NULL WHERE email = $1', [
       deleted,
     ]);
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const known = 'known@example.org';
@@ -34,15 +34,17 @@ describe('a refused log-in', () => {
 
   it('has the same response in the JSON API whether or not the address has an account', async () => {
     await expectSameAnswer(async (email) => {
-      const { status, body, headers } = await world.api.call('login', { body: { email, password: 'wrong password' } });
+      const { status, body, headers } = await harness.api.call('login', {
+        body: { email, password: 'wrong password' },
+      });
       const { request_id: _, ...problem } = body as Record<string, unknown>;
       return JSON.stringify([status, problem, [...headers.keys()].toSorted().join()]);
     });
   });
 
   it('has the same log-in page whether or not the address has an account', async () => {
-    const browser = world.browser();
-    const page = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge }));
+    const browser = harness.browser();
+    const page = await browser.open(harness.authorizeUrl({ code_challenge: pkce().challenge }));
     await expectSameAnswer(async (email) => {
       const answer = await browser.submit(page, { email, password: 'wrong password', decision: 'log_in' });
       return `${answer.status} ${answer.text.replaceAll(email, '')}`;

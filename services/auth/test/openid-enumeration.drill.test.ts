@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { Registry } from 'prom-client';
 import { owaspCost } from '../src/passwords/argon2id.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
-import { addUser, password } from './support/auth-world.ts';
+import { addUser, password } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
-import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+import { oidcHarness, type OidcHarness } from './support/oidc-harness.ts';
 
 const rounds = 15;
 const generous = {
@@ -14,21 +14,21 @@ const generous = {
 };
 
 describe('the existence of an account', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
     // the real cost, which is what a missing check would save
     const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 10, metrics: new Registry() });
-    world = await oidcWorld(generous, [], { passwords });
+    harness = await oidcHarness(generous, [], { passwords });
     // hashed at the real cost at the first log-in, so that all are checked at one cost
-    for (const email of [known, deleted]) await addUser(world, 'member', { email });
+    for (const email of [known, deleted]) await addUser(harness, 'member', { email });
     const headers = { 'x-forwarded-for': '198.51.100.1' };
-    for (const email of [known, deleted]) await world.api.call('login', { body: { email, password }, headers });
-    await world.database.db.pool.query('UPDATE users SET deleted_at = now(), password_hash = NULL WHERE email = $1', [
+    for (const email of [known, deleted]) await harness.api.call('login', { body: { email, password }, headers });
+    await harness.database.db.pool.query('UPDATE users SET deleted_at = now(), password_hash = NULL WHERE email = $1', [
       deleted,
     ]);
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const known = 'known@example.org';
@@ -58,7 +58,9 @@ describe('the existence of an account', () => {
   it('is revealed by neither response nor timing of the JSON API (OWASP Authentication Cheat Sheet)', async () => {
     const answers = new Set<string>();
     await expectSameTime(async (email) => {
-      const { status, body, headers } = await world.api.call('login', { body: { email, password: 'wrong password' } });
+      const { status, body, headers } = await harness.api.call('login', {
+        body: { email, password: 'wrong password' },
+      });
       const { request_id: _, ...problem } = body as Record<string, unknown>;
       const names = [...headers.keys()].toSorted().join();
       answers.add(JSON.stringify([status, problem, names]));
@@ -67,8 +69,8 @@ describe('the existence of an account', () => {
   });
 
   it('is revealed by neither response nor timing of the log-in page', async () => {
-    const browser = world.browser();
-    const page = await browser.open(world.authorizeUrl({ code_challenge: pkce().challenge }));
+    const browser = harness.browser();
+    const page = await browser.open(harness.authorizeUrl({ code_challenge: pkce().challenge }));
     const answers = new Set<string>();
     await expectSameTime(async (email) => {
       const answer = await browser.submit(page, { email, password: 'wrong password', decision: 'log_in' });

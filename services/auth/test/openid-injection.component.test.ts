@@ -1,7 +1,15 @@
 import { expect } from 'chai';
-import { addUser, authWorld, basic, loggedIn, password, tasksClient, type AuthWorld } from './support/auth-world.ts';
+import {
+  addUser,
+  authHarness,
+  basic,
+  loggedIn,
+  password,
+  tasksClient,
+  type AuthHarness,
+} from './support/auth-harness.ts';
 import { actionOf, hiddenFields, pkce } from './support/browser.ts';
-import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+import { oidcHarness, type OidcHarness } from './support/oidc-harness.ts';
 
 const texts = [
   "' OR '1'='1",
@@ -21,18 +29,21 @@ const texts = [
 ];
 
 describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld();
+    harness = await oidcHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const challenge = pkce().challenge;
   const people = async () =>
-    (await world.database.db.pool.query<{ all: string }>('SELECT json_agg(users ORDER BY id)::text AS all FROM users'))
-      .rows[0]?.all;
+    (
+      await harness.database.db.pool.query<{ all: string }>(
+        'SELECT json_agg(users ORDER BY id)::text AS all FROM users',
+      )
+    ).rows[0]?.all;
 
   /** No fault of ours, nothing of the caller's in a header, no cookie of theirs, and soon. */
   function expectHarmless(answer: { status: number; headers: Headers }, began: number, text: string): void {
@@ -67,8 +78,12 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
     for (const name of [...names, ...more]) {
       for (const text of texts) {
         const began = performance.now();
-        const address = world.authorizeUrl({ code_challenge: challenge, prompt: 'none', [name]: text.toWellFormed() });
-        const answer = await fetch(`${world.api.baseUrl}${address}`, { redirect: 'manual' });
+        const address = harness.authorizeUrl({
+          code_challenge: challenge,
+          prompt: 'none',
+          [name]: text.toWellFormed(),
+        });
+        const answer = await fetch(`${harness.api.baseUrl}${address}`, { redirect: 'manual' });
         expectHarmless(answer, began, `${name}=${text.slice(0, 50)}`);
         expect(await answer.text()).not.to.contain('<script>alert');
       }
@@ -97,7 +112,7 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
             ...(name === 'refresh_token' ? { grant_type: 'refresh_token' } : {}),
             [name]: text,
           };
-          const answer = await world.asPortal(path, given);
+          const answer = await harness.asPortal(path, given);
           expectHarmless(answer, began, `${path} ${name}=${text.slice(0, 50)}`);
           expect(answer.body ?? {}).not.to.have.property('access_token');
         }
@@ -110,7 +125,7 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
     for (const text of texts.map((one) => one.toWellFormed())) {
       for (const by of [basic(text, 'x'), basic(tasksClient.client_id, text)]) {
         const began = performance.now();
-        const answer = await world.api.form('/oidc/token', { grant_type: 'client_credentials' }, by);
+        const answer = await harness.api.form('/oidc/token', { grant_type: 'client_credentials' }, by);
         expectHarmless(answer, began, text);
         expect(answer.body).to.have.property('error');
       }
@@ -119,8 +134,8 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
 
   it('are treated as plain text in the forms of the pages', async () => {
     const before = await people();
-    const browser = world.browser();
-    const page = await browser.open(world.authorizeUrl({ code_challenge: challenge }));
+    const browser = harness.browser();
+    const page = await browser.open(harness.authorizeUrl({ code_challenge: challenge }));
     for (const name of ['email', 'password', 'decision', 'form_token', '__proto__']) {
       for (const text of texts.map((one) => one.toWellFormed())) {
         const form = {
@@ -140,16 +155,16 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
   });
 
   it('are treated as plain text in the JSON API: at log-in, in a search, in an id, in a cursor', async () => {
-    const admin = await loggedIn(world, 'admin');
+    const admin = await loggedIn(harness, 'admin');
     const before = await people();
     for (const text of texts) {
       const began = performance.now();
       const answers = [
-        await world.api.call('login', { body: { email: text, password: text } }),
-        await world.api.call('refresh', { body: { refresh_token: text } }),
-        await world.api.call('listUsers', { token: admin.token, query: { q: text.toWellFormed() } }),
-        await world.api.call('listUsers', { token: admin.token, query: { cursor: text.toWellFormed() } }),
-        await world.api.call('getUser', {
+        await harness.api.call('login', { body: { email: text, password: text } }),
+        await harness.api.call('refresh', { body: { refresh_token: text } }),
+        await harness.api.call('listUsers', { token: admin.token, query: { q: text.toWellFormed() } }),
+        await harness.api.call('listUsers', { token: admin.token, query: { cursor: text.toWellFormed() } }),
+        await harness.api.call('getUser', {
           token: admin.token,
           params: { id: encodeURIComponent(text.toWellFormed()) },
         }),
@@ -161,24 +176,26 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
 
   it('are returned as state unchanged and encoded (RFC 6749 section 4.1.2.1)', async () => {
     const state = 'a\r\nSet-Cookie: evil=1 &state=other#"<x>';
-    const page = await world.browser().open(world.authorizeUrl({ code_challenge: challenge, prompt: 'none', state }));
+    const page = await harness
+      .browser()
+      .open(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none', state }));
     expect(new URL(page.url).searchParams.getAll('state')).to.deep.equal([state]);
   });
 });
 
 describe('an address that a caller invents', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld({ TRUSTED_PROXIES: '192.0.2.1' });
+    harness = await authHarness({ TRUSTED_PROXIES: '192.0.2.1' });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   it("is ignored unless a trusted proxy reports it, so the limit on log-ins can't be bypassed", async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     const attempt = async (given: string, ip: string) =>
-      await world.api.call('login', {
+      await harness.api.call('login', {
         body: { email: user.email, password: given },
         headers: { 'x-forwarded-for': ip, 'x-real-ip': ip, forwarded: `for=${ip}` },
       });

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { decodeJwt, generateKeyPair, SignJWT } from 'jose';
 import { systemContext } from '../src/domain/audit-context.ts';
 import { createStoredClients } from '../src/postgres/client-rows.ts';
-import { basic, logIn, password, withSecret } from './support/auth-world.ts';
-import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
+import { basic, logIn, password, withSecret } from './support/auth-harness.ts';
+import { oidcHarness, portal, type OidcHarness, type Tokens } from './support/oidc-harness.ts';
 
 const resource = 'urn:taskwire:auth';
 const parameters = { scope: 'openid offline_access account:read account:write', resource, prompt: 'consent' };
@@ -18,17 +18,17 @@ const clients = [
 ];
 
 describe('JWT access tokens', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld({}, clients);
+    harness = await oidcHarness({}, clients);
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   type Credentials = { client_id: string; client_secret: string };
   const as = async (client: Credentials, path: string, fields: Record<string, string>) =>
-    await world.api.form(path, fields, basic(client.client_id, client.client_secret));
+    await harness.api.form(path, fields, basic(client.client_id, client.client_secret));
   const introspect = async (token: string, client: Credentials = server) =>
     (await as(client, '/oidc/introspect', { token })).body as Record<string, unknown>;
   const inactive = { active: false };
@@ -40,8 +40,8 @@ describe('JWT access tokens', () => {
 
   describe('at the introspection endpoint (RFC 7662)', () => {
     it('are shown to their client and to the service that they are for, with the current role', async () => {
-      const person = await world.person('manager');
-      const { access_token: token } = await world.tokens({ person, parameters });
+      const person = await harness.person('manager');
+      const { access_token: token } = await harness.tokens({ person, parameters });
       const claims = decodeJwt(token);
       for (const client of [portal, server]) {
         const answer = await as(client, '/oidc/introspect', { token, token_type_hint: 'access_token' });
@@ -56,41 +56,41 @@ describe('JWT access tokens', () => {
           scope: 'openid offline_access account:read account:write',
         });
       }
-      await world.database.db.pool.query(`UPDATE users SET role = 'admin' WHERE id = $1`, [person.id]);
+      await harness.database.db.pool.query(`UPDATE users SET role = 'admin' WHERE id = $1`, [person.id]);
       expect(await introspect(token)).to.include({ active: true, role: 'admin' });
     });
 
     it("don't exist for other services and other clients (section 4)", async () => {
-      const { access_token: token } = await world.tokens({ parameters });
+      const { access_token: token } = await harness.tokens({ parameters });
       expect(await introspect(token, other)).to.deep.equal(inactive);
-      const spa = await world.api.form('/oidc/introspect', { token, client_id: 'spa' });
+      const spa = await harness.api.form('/oidc/introspect', { token, client_id: 'spa' });
       expect(spa.body).to.deep.equal(inactive);
       expect(await introspect(await ownToken(other), portal)).to.deep.equal(inactive);
     });
 
     it('require an authenticated client (section 2.1)', async () => {
-      const { access_token: token } = await world.tokens({ parameters });
+      const { access_token: token } = await harness.tokens({ parameters });
       for (const by of [{}, basic('resource-server', 'wrong'), basic('nobody', 'x')]) {
-        const answer = await world.api.form('/oidc/introspect', { token }, by);
+        const answer = await harness.api.form('/oidc/introspect', { token }, by);
         expect(answer.status).to.be.oneOf([400, 401]);
         expect(answer.body).to.include.keys('error').and.not.to.have.property('active');
       }
-      const bearer = await world.api.form('/oidc/introspect', { token }, { authorization: `Bearer ${token}` });
+      const bearer = await harness.api.form('/oidc/introspect', { token }, { authorization: `Bearer ${token}` });
       expect(bearer.status).to.equal(400);
     });
 
     it('of the JSON API are shown to services too, until the log-out', async () => {
-      const person = await world.person();
-      const { access_token: token } = await logIn(world, person.email);
+      const person = await harness.person();
+      const { access_token: token } = await logIn(harness, person.email);
       expect(await introspect(token)).to.include({ active: true, client_id: 'first-party', sub: person.id });
-      await world.api.call('logout', { token });
+      await harness.api.call('logout', { token });
       expect(await introspect(token)).to.deep.equal(inactive);
     });
 
     it('of services are shown until their client is removed', async () => {
       const token = await ownToken(other);
       expect(await introspect(token)).to.include({ active: true, sub: 'other-server', scope: 'users:read' });
-      const stored = createStoredClients(world.database.db);
+      const stored = createStoredClients(harness.database.db);
       const leaving = withSecret('leaving', 'a-secret-that-leaves-with-32-characters', readUsers);
       await stored.add(
         {
@@ -109,17 +109,17 @@ describe('JWT access tokens', () => {
     const ends: [string, (person: { id: string }, admin: string, tokens: Tokens) => Promise<unknown>][] = [
       [
         'the user is deleted',
-        async ({ id }, admin) => await world.api.call('deleteUser', { token: admin, params: { id } }),
+        async ({ id }, admin) => await harness.api.call('deleteUser', { token: admin, params: { id } }),
       ],
       [
         'the user is demoted',
         async ({ id }, admin) =>
-          await world.api.call('changeUser', { token: admin, params: { id }, body: { role: 'member' } }),
+          await harness.api.call('changeUser', { token: admin, params: { id }, body: { role: 'member' } }),
       ],
       [
         'access ended later than they were issued',
         async ({ id }) =>
-          await world.database.db.pool.query(
+          await harness.database.db.pool.query(
             `UPDATE users SET tokens_valid_after = clock_timestamp() + interval '2 seconds' WHERE id = $1`,
             [id],
           ),
@@ -131,17 +131,17 @@ describe('JWT access tokens', () => {
       [
         'their grant expired',
         async (_person, _admin, { access_token: token }) =>
-          await world.database.db.pool.query('UPDATE sessions SET expires_at = clock_timestamp() WHERE id = $1', [
+          await harness.database.db.pool.query('UPDATE sessions SET expires_at = clock_timestamp() WHERE id = $1', [
             decodeJwt(token)['sid'],
           ]),
       ],
     ];
     for (const [when, end] of ends) {
       it(`are inactive once ${when}`, async () => {
-        const admin = await world.person('admin');
-        const { body } = await world.api.call('login', { body: { email: admin.email, password } });
-        const person = await world.person('manager');
-        const tokens = await world.tokens({ person, parameters });
+        const admin = await harness.person('admin');
+        const { body } = await harness.api.call('login', { body: { email: admin.email, password } });
+        const person = await harness.person('manager');
+        const tokens = await harness.tokens({ person, parameters });
         expect(await introspect(tokens.access_token)).to.include({ active: true });
         await end(person, (body as Tokens).access_token, tokens);
         for (const client of [portal, server]) {
@@ -151,9 +151,9 @@ describe('JWT access tokens', () => {
     }
 
     it('are not reported as inactive during a fault, whose response reveals no internals', async () => {
-      const { access_token: token } = await world.tokens({ parameters });
+      const { access_token: token } = await harness.tokens({ parameters });
       const rename = async (from: string, to: string) =>
-        await world.database.db.pool.query(`ALTER TABLE ${from} RENAME TO ${to}`);
+        await harness.database.db.pool.query(`ALTER TABLE ${from} RENAME TO ${to}`);
       await rename('sessions', 'sessions_away');
       try {
         const answer = await as(server, '/oidc/introspect', { token });
@@ -167,7 +167,7 @@ describe('JWT access tokens', () => {
     });
 
     it('are inactive if they are not ours, were altered, or are no access tokens', async () => {
-      const tokens = await world.tokens({ parameters });
+      const tokens = await harness.tokens({ parameters });
       const claims = decodeJwt(tokens.access_token);
       const [header = '', payload = '', signature = ''] = tokens.access_token.split('.');
       const { privateKey } = await generateKeyPair('ES256');
@@ -196,21 +196,21 @@ describe('JWT access tokens', () => {
 
   describe('at the revocation endpoint (RFC 7009)', () => {
     it('end everything that came from the consent, as opaque tokens do (section 2.1)', async () => {
-      const tokens = await world.tokens({ parameters });
+      const tokens = await harness.tokens({ parameters });
       const answer = await as(portal, '/oidc/revoke', { token: tokens.access_token });
       expect(answer.status).to.equal(200);
       expect(answer.text).to.equal('');
       expect(await introspect(tokens.access_token)).to.deep.equal(inactive);
-      expect((await world.api.call('me', { token: tokens.access_token })).status).to.equal(401);
+      expect((await harness.api.call('me', { token: tokens.access_token })).status).to.equal(401);
       const fields = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token };
       expect((await as(portal, '/oidc/token', fields)).body).to.include({ error: 'invalid_grant' });
     });
 
     it('are recorded in the audit log with actor and origin of the revocation', async () => {
-      const { access_token: token, person } = await world.tokens({ parameters });
+      const { access_token: token, person } = await harness.tokens({ parameters });
       const by = basic(portal.client_id, portal.client_secret);
-      await world.api.form('/oidc/revoke', { token }, { ...by, 'x-forwarded-for': '203.0.113.9' });
-      const { rows } = await world.database.db.pool.query<object>(
+      await harness.api.form('/oidc/revoke', { token }, { ...by, 'x-forwarded-for': '203.0.113.9' });
+      const { rows } = await harness.database.db.pool.query<object>(
         `SELECT actor_kind, actor_id, host(ip) AS ip FROM audit_log WHERE action = 'consent.revoke' AND subject_id = $1`,
         [person.id],
       );
@@ -218,16 +218,16 @@ describe('JWT access tokens', () => {
     });
 
     it('are unaffected by another client, even the service that they are for', async () => {
-      const { access_token: token } = await world.tokens({ parameters });
+      const { access_token: token } = await harness.tokens({ parameters });
       for (const client of [server, other]) {
         expect((await as(client, '/oidc/revoke', { token })).status).to.equal(200);
       }
-      expect((await world.api.form('/oidc/revoke', { token, client_id: 'spa' })).status).to.equal(200);
+      expect((await harness.api.form('/oidc/revoke', { token, client_id: 'spa' })).status).to.equal(200);
       expect(await introspect(token)).to.include({ active: true });
     });
 
     it('that are invalid get the same response as valid ones (section 2.2)', async () => {
-      const { access_token: token } = await world.tokens({ parameters });
+      const { access_token: token } = await harness.tokens({ parameters });
       const [header, payload] = token.split('.');
       expect((await as(portal, '/oidc/revoke', { token: `${header}.${payload}.${'A'.repeat(86)}` })).status).to.equal(
         200,

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
-import { withSecret } from './support/auth-world.ts';
+import { withSecret } from './support/auth-harness.ts';
 import { pkce, type Browser, type Page } from './support/browser.ts';
 import { runHere } from './support/command-line.ts';
 import { answerOf } from './support/logged-in-browser.ts';
-import { oidcWorld, portal, spa, type OidcWorld } from './support/oidc-world.ts';
+import { oidcHarness, portal, spa, type OidcHarness } from './support/oidc-harness.ts';
 
 /** Addresses that any program of a machine can claim. */
 const claimable: [string, string[]][] = [
@@ -25,16 +25,16 @@ const interactive = { grant_types: ['authorization_code', 'refresh_token'] };
 const server = withSecret('local-server', 'a-secret-of-local-server-with-32-characters', []);
 
 describe('public clients with redirect URIs that any program of a machine can claim (RFC 8252 section 8.6)', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
     const says = { ...interactive, application_type: 'web' };
-    world = await oidcWorld({}, [
+    harness = await oidcHarness({}, [
       ...[...claimable, ...localHttps].map(([client_id, redirect_uris]) => ({ ...says, client_id, redirect_uris })),
       { ...says, ...server.settings, redirect_uris: ['http://localhost:7777/done'] },
     ]);
     for (const [id, addresses] of claimable) await addByCommand(`${id}-added`, addresses);
     // as a release before stored it
-    await world.database.db.pool.query('INSERT INTO clients (client_id, settings) VALUES ($1, $2)', [
+    await harness.database.db.pool.query('INSERT INTO clients (client_id, settings) VALUES ($1, $2)', [
       'stored-before',
       {
         ...{ ...says, client_id: 'stored-before', redirect_uris: ['http://localhost:7777/done'] },
@@ -43,13 +43,13 @@ describe('public clients with redirect URIs that any program of a machine can cl
     ]);
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function addByCommand(id: string, addresses: string[]): Promise<void> {
     const uris = addresses.flatMap((address) => ['--redirect-uri', address]);
     const added = await runHere(['client', 'add', '--id', id, '--public', ...uris], {
-      DATABASE_URL: world.database.url,
+      DATABASE_URL: harness.database.url,
     });
     expect(added.code, added.stderr).to.equal(0);
     expect(added.stdout).to.contain('It is a native app');
@@ -57,7 +57,7 @@ describe('public clients with redirect URIs that any program of a machine can cl
 
   const ask = async (browser: Browser, client: { id: string; uri: string }, more: Record<string, string> = {}) =>
     await browser.open(
-      world.authorizeUrl({
+      harness.authorizeUrl({
         ...{ client_id: client.id, redirect_uri: client.uri, code_challenge: pkce().challenge },
         ...more,
       }),
@@ -65,11 +65,11 @@ describe('public clients with redirect URIs that any program of a machine can cl
 
   /** A browser with somebody in it who has allowed the client everything that it asks for. */
   async function afterConsent(client: { id: string; uri: string }): Promise<Browser> {
-    const browser = world.browser();
-    const address = world.authorizeUrl({
+    const browser = harness.browser();
+    const address = harness.authorizeUrl({
       ...{ client_id: client.id, redirect_uri: client.uri, code_challenge: pkce().challenge },
     });
-    const page = await browser.allow(address, await world.person());
+    const page = await browser.allow(address, await harness.person());
     expect(answerOf(page)['code'], page.text).to.be.a('string');
     return browser;
   }

@@ -1,30 +1,30 @@
 import { request as httpRequest } from 'node:http';
 import { once } from 'node:events';
 import { expect } from 'chai';
-import { basic } from './support/auth-world.ts';
+import { basic } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
 import { answerOf } from './support/logged-in-browser.ts';
-import { desktop, oidcWorld, portal, spa, type OidcWorld, type Tokens } from './support/oidc-world.ts';
+import { desktop, oidcHarness, portal, spa, type OidcHarness, type Tokens } from './support/oidc-harness.ts';
 
 const issuer = 'http://localhost:8080/oidc';
 
 /** What OAuth 2.1 (draft-ietf-oauth-v2-1), RFC 8414, RFC 9207 and RFC 9700 want of a server, beside what the tests of attacks and of the Basic OP profile try. */
 describe('an authorization server of OAuth 2.1', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld();
+    harness = await oidcHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const challenge = pkce().challenge;
   const raw = async (path: string, init: RequestInit = {}) =>
-    await fetch(`${world.api.baseUrl}${path}`, { redirect: 'manual', ...init });
+    await fetch(`${harness.api.baseUrl}${path}`, { redirect: 'manual', ...init });
 
   describe('the metadata', () => {
     type Metadata = Record<string, unknown> & { jwks_uri: string };
-    const metadata = async () => (await world.api.raw('/oidc/.well-known/openid-configuration')).body as Metadata;
+    const metadata = async () => (await harness.api.raw('/oidc/.well-known/openid-configuration')).body as Metadata;
 
     it('contain what OpenID Connect Discovery 1.0 section 3 and RFC 8414 section 2 require', async () => {
       const found = await metadata();
@@ -60,7 +60,7 @@ describe('an authorization server of OAuth 2.1', () => {
     });
 
     it('publish the keys, each with an id and a use, and no private part (RFC 7517 section 4)', async () => {
-      const answer = await world.api.raw('/oidc/jwks');
+      const answer = await harness.api.raw('/oidc/jwks');
       expect(answer.headers.get('cache-control')).to.equal('public, max-age=300');
       const { keys } = answer.body as { keys: Record<string, unknown>[] };
       expect(keys).to.have.length.above(0);
@@ -85,7 +85,7 @@ describe('an authorization server of OAuth 2.1', () => {
     ];
     for (const [what, parameters, error] of errors) {
       it(`reports ${what} to the client as ${error}, with its state and our issuer (RFC 9207 section 2.1)`, async () => {
-        const page = await world.browser().open(world.authorizeUrl({ code_challenge: challenge, ...parameters }));
+        const page = await harness.browser().open(harness.authorizeUrl({ code_challenge: challenge, ...parameters }));
         const answer = answerOf(page);
         expect(answer).to.include({ error, state: 'the state', iss: issuer });
         expect(answer).not.to.have.any.keys('code', 'access_token', 'id_token');
@@ -94,23 +94,23 @@ describe('an authorization server of OAuth 2.1', () => {
 
     it('refuses a repeated parameter (section 3.1)', async () => {
       for (const name of ['state', 'scope', 'client_id', 'code_challenge', 'nonce']) {
-        const address = `${world.authorizeUrl({ code_challenge: challenge, nonce: 'a' })}&${name}=b`;
-        const page = await world.browser().open(address);
+        const address = `${harness.authorizeUrl({ code_challenge: challenge, nonce: 'a' })}&${name}=b`;
+        const page = await harness.browser().open(address);
         const refused = page.status === 400 || answerOf(page)['error'] === 'invalid_request';
         expect(refused, `${name} ${page.url}`).to.equal(true);
       }
     });
 
     it('redirects with 303, so that no browser sends a password to the client (section 7.5.3, RFC 9700 section 4.12)', async () => {
-      const answer = await raw(world.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
+      const answer = await raw(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       expect(answer.status).to.equal(303);
-      const begun = await raw(world.authorizeUrl({ code_challenge: challenge }));
+      const begun = await raw(harness.authorizeUrl({ code_challenge: challenge }));
       expect(begun.status).to.equal(303);
     });
 
     it('is readable by no script, and sends no referrer (section 3.1, 7.12)', async () => {
       const headers = { origin: 'https://evil.example' };
-      const answer = await raw(world.authorizeUrl({ code_challenge: challenge }), { headers });
+      const answer = await raw(harness.authorizeUrl({ code_challenge: challenge }), { headers });
       expect(answer.headers.get('access-control-allow-origin')).to.equal(null);
       expect(answer.headers.get('referrer-policy')).to.equal('no-referrer');
       expect(answer.headers.get('cache-control')).to.match(/no-store/);
@@ -118,9 +118,9 @@ describe('an authorization server of OAuth 2.1', () => {
 
     it("accepts a native app's loopback address with any port, and nothing that only resembles one (section 8.4.2)", async () => {
       const at = async (redirect_uri: string) =>
-        await world
+        await harness
           .browser()
-          .open(world.authorizeUrl({ client_id: desktop.client_id, redirect_uri, code_challenge: challenge }));
+          .open(harness.authorizeUrl({ client_id: desktop.client_id, redirect_uri, code_challenge: challenge }));
       for (const uri of ['http://127.0.0.1:1/done', 'http://127.0.0.1:65535/done', 'org.example.desktop:/done']) {
         expect((await at(uri)).text, uri).to.contain('<h1>Log in</h1>');
       }
@@ -160,7 +160,7 @@ describe('an authorization server of OAuth 2.1', () => {
         spa.redirectUri,
       ];
       for (const redirect_uri of wrong) {
-        const page = await world.browser().open(world.authorizeUrl({ redirect_uri, code_challenge: challenge }));
+        const page = await harness.browser().open(harness.authorizeUrl({ redirect_uri, code_challenge: challenge }));
         expect(page.status, redirect_uri).to.equal(400);
       }
     });
@@ -172,14 +172,14 @@ describe('an authorization server of OAuth 2.1', () => {
       const { client_id, client_secret } = portal;
       const credentials = { client_id, client_secret };
       const query = new URLSearchParams({ grant_type: 'client_credentials', ...credentials });
-      const answer = await world.api.form(`/oidc/token?${query.toString()}`, {});
+      const answer = await harness.api.form(`/oidc/token?${query.toString()}`, {});
       expect(answer.status).to.be.within(400, 401);
       expect(answer.body).not.to.have.property('access_token');
     });
 
     it('responds with JSON that must not be stored, errors included (sections 3.2.3 and 3.2.4)', async () => {
-      const good = await world.exchange(await world.code());
-      const bad = await world.asPortal('/oidc/token', { grant_type: 'authorization_code', code: 'x' });
+      const good = await harness.exchange(await harness.code());
+      const bad = await harness.asPortal('/oidc/token', { grant_type: 'authorization_code', code: 'x' });
       for (const { headers } of [good, bad]) {
         expect(headers.get('content-type')).to.match(/^application\/json/);
         expect(headers.get('cache-control')).to.equal('no-store');
@@ -188,16 +188,16 @@ describe('an authorization server of OAuth 2.1', () => {
     });
 
     it('ignores unknown parameters and refuses repeated ones (section 3.2.2)', async () => {
-      const code = await world.code();
-      expect((await world.exchange(code, { unheard: 'of' })).status).to.equal(200);
+      const code = await harness.code();
+      expect((await harness.exchange(code, { unheard: 'of' })).status).to.equal(200);
       const fields = 'grant_type=authorization_code&code=a&code=b&redirect_uri=x&code_verifier=y';
-      const twice = await world.api.form('/oidc/token', fields, basic(portal.client_id, portal.client_secret));
+      const twice = await harness.api.form('/oidc/token', fields, basic(portal.client_id, portal.client_secret));
       // URLSearchParams keeps both
       expect(twice.body).to.include({ error: 'invalid_request' });
     });
 
     it("accepts a client's secret in Basic or in the form, and nothing else instead (section 2.4)", async () => {
-      const code = await world.code();
+      const code = await harness.code();
       const fields = { grant_type: 'authorization_code', code: code.code, code_verifier: code.verifier };
       const given = { ...fields, redirect_uri: portal.redirectUri };
       const tries = [
@@ -206,34 +206,34 @@ describe('an authorization server of OAuth 2.1', () => {
         { ...given, client_id: spa.client_id, client_secret: portal.client_secret },
       ];
       for (const one of tries) {
-        const answer = await world.api.form('/oidc/token', one);
+        const answer = await harness.api.form('/oidc/token', one);
         expect(answer.status).to.equal(401);
         expect(answer.body).to.include({ error: 'invalid_client' });
       }
-      const wrong = await world.api.form('/oidc/token', given, basic(portal.client_id, 'wrong'));
+      const wrong = await harness.api.form('/oidc/token', given, basic(portal.client_id, 'wrong'));
       expect(wrong.headers.get('www-authenticate')).to.match(/^Basic/);
       const inForm = { ...given, client_id: portal.client_id, client_secret: portal.client_secret };
-      expect((await world.api.form('/oidc/token', inForm)).status).to.equal(200);
-      expect((await world.exchange(await world.code())).status).to.equal(200);
+      expect((await harness.api.form('/oidc/token', inForm)).status).to.equal(200);
+      expect((await harness.exchange(await harness.code())).status).to.equal(200);
     });
 
     it('gives a public client tokens for its verifier alone, and rotates its refresh tokens (section 4.3.1)', async () => {
       const { verifier, challenge: own } = pkce();
       const at = { client_id: spa.client_id, redirect_uri: spa.redirectUri };
       const parameters = { ...at, code_challenge: own, scope: 'openid offline_access', prompt: 'consent' };
-      const page = await world.browser().allow(world.authorizeUrl(parameters), await world.person());
+      const page = await harness.browser().allow(harness.authorizeUrl(parameters), await harness.person());
       const fields = {
         ...at,
         grant_type: 'authorization_code',
         code: answerOf(page)['code'] ?? '',
         code_verifier: verifier,
       };
-      const tokens = (await world.api.form('/oidc/token', fields)).body as Tokens;
+      const tokens = (await harness.api.form('/oidc/token', fields)).body as Tokens;
       const refresh = { grant_type: 'refresh_token', client_id: spa.client_id };
-      const next = await world.api.form('/oidc/token', { ...refresh, refresh_token: tokens.refresh_token });
+      const next = await harness.api.form('/oidc/token', { ...refresh, refresh_token: tokens.refresh_token });
       expect(next.status).to.equal(200);
       expect((next.body as Tokens).refresh_token).not.to.equal(tokens.refresh_token);
-      const stolen = await world.asPortal('/oidc/token', {
+      const stolen = await harness.asPortal('/oidc/token', {
         grant_type: 'refresh_token',
         refresh_token: (next.body as Tokens).refresh_token,
       });
@@ -241,16 +241,16 @@ describe('an authorization server of OAuth 2.1', () => {
     });
 
     it('refuses a verifier of a code without a challenge, and invalid lengths and characters (RFC 7636 section 4.1)', async () => {
-      const code = await world.code();
+      const code = await harness.code();
       for (const code_verifier of ['x'.repeat(42), 'x'.repeat(129), `${'x'.repeat(43)}!`, `${code.verifier}\n`]) {
-        const { body } = await world.exchange(code, { code_verifier });
+        const { body } = await harness.exchange(code, { code_verifier });
         expect((body as { error: string }).error).to.be.oneOf(['invalid_grant', 'invalid_request']);
       }
-      expect((await world.exchange(code)).status).to.equal(200);
+      expect((await harness.exchange(code)).status).to.equal(200);
     });
 
     it('is not confused by two lengths of a body (RFC 9112 section 6.3)', async () => {
-      const { hostname, port } = new URL(world.api.baseUrl);
+      const { hostname, port } = new URL(harness.api.baseUrl);
       const sent = httpRequest({
         ...{ hostname, port, method: 'POST', path: '/oidc/token' },
         headers: { 'content-type': 'application/x-www-form-urlencoded', 'transfer-encoding': 'chunked' },

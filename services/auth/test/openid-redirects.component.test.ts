@@ -1,31 +1,31 @@
 import { expect } from 'chai';
 import { createBrowser, type Browser, type Page } from './support/browser.ts';
-import { desktop, oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
+import { desktop, oidcHarness, portal, type OidcHarness } from './support/oidc-harness.ts';
 
 /** What Chromium, Firefox and Safari say of a request that opens a page. */
 const asBrowser = { origin: 'http://localhost:8080', 'sec-fetch-dest': 'document' };
 const challenge = 'x'.repeat(43);
 
 describe('the redirect after a form of the provider', () => {
-  let world: OidcWorld;
-  before(async () => (world = await oidcWorld()));
-  after(async () => await world.stop());
+  let harness: OidcHarness;
+  before(async () => (harness = await oidcHarness()));
+  after(async () => await harness.stop());
 
   /** The address that a page opens by itself. */
   const onward = ({ text }: Page) =>
     /<meta http-equiv="refresh" content="0;url=([^"]+)"/.exec(text)?.[1]?.replaceAll('&amp;', '&') ?? '';
 
   async function begin(browser: Browser, parameters: Record<string, string> = {}): Promise<Page> {
-    return await browser.open(world.authorizeUrl({ code_challenge: challenge, ...parameters }));
+    return await browser.open(harness.authorizeUrl({ code_challenge: challenge, ...parameters }));
   }
 
   async function logIn(browser: Browser, page: Page): Promise<Page> {
-    return await browser.submit(page, { ...(await world.person()), decision: 'log_in' }, asBrowser);
+    return await browser.submit(page, { ...(await harness.person()), decision: 'log_in' }, asBrowser);
   }
 
   it('is a page of ours that opens the application by GET, so form-action contains no redirect of the application', async () => {
     for (const decision of ['allow', 'cancel']) {
-      const browser = world.browser();
+      const browser = harness.browser();
       const consent = await logIn(browser, await begin(browser));
       expect(consent.text).to.include('value="allow"');
       const decided = await browser.submit(consent, { decision }, asBrowser);
@@ -42,12 +42,12 @@ describe('the redirect after a form of the provider', () => {
   });
 
   it("adds only the application's own redirect URI to the policy of a page with a form", async () => {
-    const { headers } = await begin(world.browser());
+    const { headers } = await begin(harness.browser());
     expect(headers.get('content-security-policy')).to.include("form-action 'self' https://portal.example.org;");
   });
 
   it('goes straight to an app with a custom scheme, which mobile browsers open only after a button was pressed', async () => {
-    const browser = world.browser();
+    const browser = harness.browser();
     const at = { client_id: desktop.client_id, redirect_uri: 'org.example.desktop:/done' };
     const loggedIn = await logIn(browser, await begin(browser, at));
     const allowed = await browser.submit(loggedIn, { decision: 'allow' }, asBrowser);
@@ -56,10 +56,10 @@ describe('the redirect after a form of the provider', () => {
 
   describe('the log-out form', () => {
     async function loggedIn() {
-      const browser = createBrowser(world.api.baseUrl);
-      const person = await world.person();
+      const browser = createBrowser(harness.api.baseUrl);
+      const person = await harness.person();
       const parameters = { scope: 'openid', nonce: 'n' };
-      const tokens = await world.tokens({ browser, person, parameters });
+      const tokens = await harness.tokens({ browser, person, parameters });
       const asked = {
         id_token_hint: tokens.id_token,
         post_logout_redirect_uri: 'https://portal.example.org/bye',
@@ -69,7 +69,8 @@ describe('the redirect after a form of the provider', () => {
       const ask = async (fields: Partial<typeof asked> = asked) =>
         await browser.open(`/oidc/logout?${new URLSearchParams(fields).toString()}`);
       const userinfo = async () =>
-        (await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${tokens.access_token}` } })).status;
+        (await harness.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${tokens.access_token}` } }))
+          .status;
       return { browser, ask, silent, userinfo };
     }
 
@@ -81,7 +82,7 @@ describe('the redirect after a form of the provider', () => {
       expect(onward(inBrowser)).to.equal('https://portal.example.org/bye?state=a+b');
       expect(await userinfo()).to.equal(200);
       expect(await silent()).to.include('code=');
-      const { rows } = await world.database.db.pool.query(
+      const { rows } = await harness.database.db.pool.query(
         `SELECT reason, subject_id, actor_id, client_id FROM audit_log WHERE action = 'consent.revoke'`,
       );
       expect(rows).to.deep.equal([]);
@@ -108,29 +109,32 @@ describe('the redirect after a form of the provider', () => {
 
   describe('requests with long parameters', () => {
     it('repeat a state of 12,000 characters', async () => {
-      const browser = world.browser();
+      const browser = harness.browser();
       const state = 'é~'.repeat(1_500);
-      const page = await browser.allow(world.authorizeUrl({ code_challenge: challenge, state }), await world.person());
+      const page = await browser.allow(
+        harness.authorizeUrl({ code_challenge: challenge, state }),
+        await harness.person(),
+      );
       expect(new URL(page.url).searchParams.get('state')).to.equal(state);
       const longer = await begin(browser, { state: 'x'.repeat(12_000), prompt: 'none' });
       expect(new URL(longer.url).searchParams.get('state')).to.have.length(12_000);
     });
 
     it('are accepted as a form, and refused clearly if no URL could hold them', async () => {
-      const browser = world.browser();
+      const browser = harness.browser();
       const form = (length: number) => {
-        const query = world.authorizeUrl({ code_challenge: challenge, prompt: 'none', state: 'x'.repeat(length) });
+        const query = harness.authorizeUrl({ code_challenge: challenge, prompt: 'none', state: 'x'.repeat(length) });
         return Object.fromEntries(new URL(query, 'http://localhost').searchParams);
       };
       for (const length of [5_000, 12_000]) {
         const page = await browser.post('/oidc/authorize', form(length));
         expect(new URL(page.url).searchParams.get('state')).to.have.length(length);
       }
-      const refused = await world.api.form('/oidc/authorize', form(15_000));
+      const refused = await harness.api.form('/oidc/authorize', form(15_000));
       expect(refused.status).to.equal(414);
       expect(refused.body).to.include({ code: 'uri_too_long' });
       const address = `/oidc/authorize?${new URLSearchParams(form(14_000)).toString()}`;
-      expect((await world.api.raw(address)).status).to.equal(414);
+      expect((await harness.api.raw(address)).status).to.equal(414);
     });
   });
 });

@@ -1,21 +1,21 @@
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
-import { loggedIn } from './support/auth-world.ts';
-import { oidcWorld, portal, type OidcWorld, type Tokens } from './support/oidc-world.ts';
+import { loggedIn } from './support/auth-harness.ts';
+import { oidcHarness, portal, type OidcHarness, type Tokens } from './support/oidc-harness.ts';
 
 const resource = 'urn:taskwire:tasks';
 
 describe('one log-in for userinfo and the API', () => {
-  let world: OidcWorld;
-  before(async () => (world = await oidcWorld()));
-  after(async () => await world.stop());
+  let harness: OidcHarness;
+  before(async () => (harness = await oidcHarness()));
+  after(async () => await harness.stop());
 
   const userinfo = async (token: string) =>
-    await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` } });
+    await harness.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${token}` } });
   const parameters = { scope: 'openid email offline_access tasks:read', prompt: 'consent', resource };
 
   it('yields a token for a service that userinfo accepts too, with the consented claims', async () => {
-    const { access_token: token, id_token: idToken, person, scope } = await world.tokens({ parameters });
+    const { access_token: token, id_token: idToken, person, scope } = await harness.tokens({ parameters });
     expect(scope).to.equal('openid offline_access email tasks:read');
     expect(decodeJwt(token)).to.include({ aud: resource, scope });
     const answer = await userinfo(token);
@@ -25,10 +25,10 @@ describe('one log-in for userinfo and the API', () => {
   });
 
   it('keeps a token at userinfo as narrow as it was refreshed', async () => {
-    const { refresh_token: refreshToken } = await world.tokens({ parameters });
+    const { refresh_token: refreshToken } = await harness.tokens({ parameters });
     const refresh = async (scope: string) => {
       const fields = { grant_type: 'refresh_token', refresh_token: refreshToken, scope };
-      const answer = await world.asPortal('/oidc/token', fields);
+      const answer = await harness.asPortal('/oidc/token', fields);
       expect(answer.status, answer.text).to.equal(200);
       return answer.body as Tokens;
     };
@@ -42,31 +42,31 @@ describe('one log-in for userinfo and the API', () => {
   });
 
   it('never makes a token of another service one of Auth', async () => {
-    const { access_token: token } = await world.tokens({ parameters });
-    const answer = await world.api.call('me', { token });
+    const { access_token: token } = await harness.tokens({ parameters });
+    const answer = await harness.api.call('me', { token });
     expect(answer.status).to.equal(401);
   });
 
   it('ends at userinfo with everything else: revoked, logged out, deleted, expired', async () => {
-    const { token: admin } = await loggedIn(world, 'admin');
+    const { token: admin } = await loggedIn(harness, 'admin');
     const ends: [string, (tokens: Tokens & { person: { id: string } }) => Promise<unknown>][] = [
-      ['revoked', async ({ access_token: token }) => await world.asPortal('/oidc/revoke', { token })],
+      ['revoked', async ({ access_token: token }) => await harness.asPortal('/oidc/revoke', { token })],
       [
         'deleted',
         async ({ person: { id } }) =>
-          await world.api.call('deleteUser', { token: admin, params: { id }, headers: { 'if-match': '*' } }),
+          await harness.api.call('deleteUser', { token: admin, params: { id }, headers: { 'if-match': '*' } }),
       ],
       [
         'ended',
         async ({ access_token: token }) =>
-          await world.database.db.pool.query(
+          await harness.database.db.pool.query(
             `UPDATE sessions SET ended_at = now(), end_reason = 'logout' WHERE id = $1`,
             [decodeJwt(token)['sid']],
           ),
       ],
     ];
     for (const [how, end] of ends) {
-      const tokens = await world.tokens({ parameters });
+      const tokens = await harness.tokens({ parameters });
       expect((await userinfo(tokens.access_token)).status).to.equal(200);
       await end(tokens);
       const refused = await userinfo(tokens.access_token);
@@ -76,8 +76,8 @@ describe('one log-in for userinfo and the API', () => {
   });
 
   it("gives no access to tokens that aren't an application's, or aren't ours", async () => {
-    const { token: firstParty } = await loggedIn(world, 'member');
-    const { access_token: good, id_token: idToken } = await world.tokens({ parameters });
+    const { token: firstParty } = await loggedIn(harness, 'member');
+    const { access_token: good, id_token: idToken } = await harness.tokens({ parameters });
     const [head = '', body = '', signature = ''] = good.split('.');
     const forged = [
       head,

@@ -3,10 +3,10 @@ import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { purgeExpired } from '../src/postgres/purge.ts';
 import { expectProblem } from './support/api.ts';
-import { loggedIn, logIn, password } from './support/auth-world.ts';
+import { loggedIn, logIn, password } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
 import { answerOf } from './support/logged-in-browser.ts';
-import { adminConsole, oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
+import { adminConsole, oidcHarness, portal, type OidcHarness } from './support/oidc-harness.ts';
 
 const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 const from = { 'x-forwarded-for': '203.0.113.9', 'user-agent': firefox };
@@ -14,42 +14,43 @@ const auth = 'urn:taskwire:auth';
 const tasks = 'urn:taskwire:tasks';
 
 describe("a user's own sessions and consents", () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld();
+    harness = await oidcHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  type Person = Awaited<ReturnType<OidcWorld['person']>>;
+  type Person = Awaited<ReturnType<OidcHarness['person']>>;
   const { challenge } = pkce();
   const sidOf = (token: string) => String(decodeJwt(token)['sid']);
 
   async function open(person: { email: string }, headers: Record<string, string> = from) {
-    const answer = await world.api.call('login', { body: { email: person.email, password }, headers });
+    const answer = await harness.api.call('login', { body: { email: person.email, password }, headers });
     return answer.body as { access_token: string; refresh_token: string };
   }
 
   async function sessions(token: string, query: Record<string, string> = {}) {
-    const answer = await world.api.call('listSessions', { token, query });
+    const answer = await harness.api.call('listSessions', { token, query });
     expect(answer.status, answer.text).to.equal(200);
     return answer.body as { data: OpenSession[]; next_cursor: string | null };
   }
 
   async function consents(token: string, query: Record<string, string> = {}) {
-    const answer = await world.api.call('listConsents', { token, query });
+    const answer = await harness.api.call('listConsents', { token, query });
     expect(answer.status, answer.text).to.equal(200);
     return answer.body as { data: Consent[]; next_cursor: string | null };
   }
 
-  const refresh = async (token: string) => (await world.api.call('refresh', { body: { refresh_token: token } })).status;
+  const refresh = async (token: string) =>
+    (await harness.api.call('refresh', { body: { refresh_token: token } })).status;
   const refreshAsPortal = async (token: string) =>
-    (await world.asPortal('/oidc/token', { grant_type: 'refresh_token', refresh_token: token })).status;
+    (await harness.asPortal('/oidc/token', { grant_type: 'refresh_token', refresh_token: token })).status;
 
   async function story(person: Person, action: string): Promise<AuditEntry[]> {
-    const { token } = await loggedIn(world, 'admin');
-    const answer = await world.api.call('listAudit', { token, query: { actor: person.id, action } });
+    const { token } = await loggedIn(harness, 'admin');
+    const answer = await harness.api.call('listAudit', { token, query: { actor: person.id, action } });
     return (answer.body as { data: AuditEntry[] }).data;
   }
 
@@ -57,7 +58,7 @@ describe("a user's own sessions and consents", () => {
 
   describe('sessions', () => {
     it('are listed with place and program of the log-in, and mark the current one', async () => {
-      const person = await world.person();
+      const person = await harness.person();
       const first = await open(person);
       const second = await open(person, { 'x-forwarded-for': '2001:db8::1', 'user-agent': 'curl/8.5.0' });
       const { data, next_cursor: next } = await sessions(second.access_token);
@@ -73,19 +74,19 @@ describe("a user's own sessions and consents", () => {
         expect(Date.parse(expires) - Date.parse(created)).to.be.closeTo(14 * 86_400_000, 60_000);
       }
       expect(
-        (await world.api.call('listSessions', { token: second.access_token })).headers.get('cache-control'),
+        (await harness.api.call('listSessions', { token: second.access_token })).headers.get('cache-control'),
       ).to.equal('no-store');
     });
 
     it('show their last use, and disappear once they give no access', async () => {
-      const person = await world.person();
+      const person = await harness.person();
       const { access_token: token, refresh_token: used } = await open(person);
       const other = await open(person);
       expect(await refresh(used)).to.equal(200);
       const [, before] = (await sessions(other.access_token)).data;
       expect(before?.id).to.equal(sidOf(token));
       expect(Date.parse(before?.last_used_at ?? '')).to.be.above(Date.parse(before?.created_at ?? ''));
-      await world.database.db.pool.query(
+      await harness.database.db.pool.query(
         "UPDATE refresh_tokens SET expires_at = now() - interval '1 s' WHERE session_id = $1",
         [sidOf(token)],
       );
@@ -93,14 +94,14 @@ describe("a user's own sessions and consents", () => {
     });
 
     it('end one at a time, with refresh and access tokens at once, while the others continue', async () => {
-      const person = await world.person();
+      const person = await harness.person();
       const [stolen, mine] = [await open(person), await open(person)];
       const end = { token: mine.access_token, params: { id: sidOf(stolen.access_token) }, headers: from };
-      expect((await world.api.call('endSession', end)).status).to.equal(204);
+      expect((await harness.api.call('endSession', end)).status).to.equal(204);
       expect(await refresh(stolen.refresh_token)).to.equal(401);
-      expectProblem(await world.api.call('me', { token: stolen.access_token }), 'access_revoked');
+      expectProblem(await harness.api.call('me', { token: stolen.access_token }), 'access_revoked');
       expect((await sessions(mine.access_token)).data).to.have.length(1);
-      expectProblem(await world.api.call('endSession', end), 'not_found');
+      expectProblem(await harness.api.call('endSession', end), 'not_found');
       const [entry] = await story(person, 'session.end');
       expect(entry).to.deep.include({
         subject: { kind: 'user', id: person.id },
@@ -109,21 +110,21 @@ describe("a user's own sessions and consents", () => {
         ip: '203.0.113.9',
       });
       const own = { token: mine.access_token, params: { id: sidOf(mine.access_token) } };
-      expect((await world.api.call('endSession', own)).status).to.equal(204);
-      expectProblem(await world.api.call('me', { token: mine.access_token }), 'access_revoked');
+      expect((await harness.api.call('endSession', own)).status).to.equal(204);
+      expectProblem(await harness.api.call('me', { token: mine.access_token }), 'access_revoked');
     });
 
     it("of other users can't be seen or ended, and neither can their consents", async () => {
-      const [ann, ben] = [await world.person(), await world.person()];
+      const [ann, ben] = [await harness.person(), await harness.person()];
       const [of, mine] = [await open(ann), await open(ben)];
-      const allowed = await world.tokens({ person: ann, parameters: offline });
+      const allowed = await harness.tokens({ person: ann, parameters: offline });
       expect((await sessions(mine.access_token)).data).to.have.length(1);
       expect((await consents(mine.access_token)).data).to.deep.equal([]);
       const { data } = await sessions(of.access_token);
       const ids = [...data.map(({ id }) => id), sidOf(allowed.access_token), crypto.randomUUID()];
       for (const id of ids) {
         for (const operation of ['endSession', 'endConsent'] as const) {
-          expectProblem(await world.api.call(operation, { token: mine.access_token, params: { id } }), 'not_found');
+          expectProblem(await harness.api.call(operation, { token: mine.access_token, params: { id } }), 'not_found');
         }
       }
       expect((await sessions(of.access_token)).data).to.deep.equal(data);
@@ -131,7 +132,7 @@ describe("a user's own sessions and consents", () => {
     });
 
     it("are listed latest first in pages that new log-ins don't shift", async () => {
-      const person = await world.person();
+      const person = await harness.person();
       const opened: string[] = [];
       for (let count = 0; count < 5; count++) opened.unshift(sidOf((await open(person)).access_token));
       const { access_token: token } = await open(person);
@@ -144,21 +145,21 @@ describe("a user's own sessions and consents", () => {
         await open(person);
       } while (cursor !== null);
       expect(read).to.deep.equal([sidOf(token), ...opened]);
-      expectProblem(await world.api.call('listSessions', { token, query: { cursor: 'x' } }), 'bad_cursor');
+      expectProblem(await harness.api.call('listSessions', { token, query: { cursor: 'x' } }), 'bad_cursor');
     });
 
     it('are readable by an application with account:read, without addresses, and ended by our own front end only', async () => {
-      const person = await world.person();
+      const person = await harness.person();
       await open(person);
       const parameters = { scope: 'account:read account:write', resource: auth };
-      const { access_token: token } = await world.tokens({ person, client: adminConsole, parameters });
+      const { access_token: token } = await harness.tokens({ person, client: adminConsole, parameters });
       const { data } = await sessions(token);
       expect(data).to.have.length(2);
       for (const session of data) expect(session).to.deep.include({ ip: null, user_agent: null, current: false });
       expect((await consents(token)).data[0]).to.deep.include({ id: sidOf(token), current: true });
       for (const operation of ['endSession', 'endConsent'] as const) {
         expectProblem(
-          await world.api.call(operation, { token, params: { id: data[0]?.id ?? '' } }),
+          await harness.api.call(operation, { token, params: { id: data[0]?.id ?? '' } }),
           'insufficient_scope',
         );
       }
@@ -169,32 +170,32 @@ describe("a user's own sessions and consents", () => {
     const browserOf = (list: { data: OpenSession[] }) => list.data.find(({ kind }) => kind === 'browser');
 
     it('are sessions too, and end from elsewhere with everything that clients obtained through them', async () => {
-      const person = await world.person();
-      const browser = world.browser();
-      const online = await world.tokens({
+      const person = await harness.person();
+      const browser = harness.browser();
+      const online = await harness.tokens({
         person,
         browser,
         client: adminConsole,
         parameters: { scope: 'account:read', resource: auth },
       });
-      const persistent = await world.tokens({
+      const persistent = await harness.tokens({
         person,
         browser,
         parameters: { ...offline, resource: auth, scope: 'offline_access account:read' },
       });
-      const waiting = await world.code({ person, browser, parameters: { scope: 'account:read', resource: auth } });
+      const waiting = await harness.code({ person, browser, parameters: { scope: 'account:read', resource: auth } });
       const { access_token: token } = await open(person);
       const found = browserOf(await sessions(token));
       expect(found).to.include({ kind: 'browser', current: false });
       expect(found?.ip).to.match(/^(127\.0\.0\.1|::1)$/);
-      expect((await world.api.call('endSession', { token, params: { id: found?.id ?? '' } })).status).to.equal(204);
+      expect((await harness.api.call('endSession', { token, params: { id: found?.id ?? '' } })).status).to.equal(204);
 
-      const silent = await browser.open(world.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
+      const silent = await browser.open(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       expect(answerOf(silent)).to.include({ error: 'login_required' });
-      expectProblem(await world.api.call('me', { token: online.access_token }), 'access_revoked');
+      expectProblem(await harness.api.call('me', { token: online.access_token }), 'access_revoked');
       // what may go on while the person is away goes on
-      expect((await world.api.call('me', { token: persistent.access_token })).status).to.equal(200);
-      expect((await world.exchange(waiting)).status).to.equal(400);
+      expect((await harness.api.call('me', { token: persistent.access_token })).status).to.equal(200);
+      expect((await harness.exchange(waiting)).status).to.equal(400);
       expect(browserOf(await sessions(token))).to.equal(undefined);
       expect((await story(person, 'consent.revoke')).map(({ subject }) => subject?.id)).to.deep.equal([
         adminConsole.client_id,
@@ -203,13 +204,13 @@ describe("a user's own sessions and consents", () => {
     });
 
     it('stay one session with its original place, however often the cookie changes', async () => {
-      const person = await world.person();
-      const browser = world.browser();
-      await world.code({ person, browser });
+      const person = await harness.person();
+      const browser = harness.browser();
+      await harness.code({ person, browser });
       const { access_token: token } = await open(person);
       const before = browserOf(await sessions(token));
-      await world.code({ person, browser, parameters: offline });
-      await browser.open(world.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
+      await harness.code({ person, browser, parameters: offline });
+      await browser.open(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       const { data } = await sessions(token);
       expect(data.filter(({ kind }) => kind === 'browser')).to.have.length(1);
       const { last_used_at: used, expires_at: expires, ...same } = browserOf({ data })!;
@@ -219,45 +220,45 @@ describe("a user's own sessions and consents", () => {
     });
 
     it("don't return when a request of that browser was running meanwhile", async () => {
-      const person = await world.person();
-      const browser = world.browser();
-      await world.code({ person, browser });
+      const person = await harness.person();
+      const browser = harness.browser();
+      await harness.code({ person, browser });
       const { access_token: token } = await open(person);
-      const { pool } = world.database.db;
+      const { pool } = harness.database.db;
       const row = "SELECT * FROM oidc_artifacts WHERE kind = 'Session' AND user_id = $1";
       const { rows } = await pool.query<object>(row, [person.id]);
-      await world.api.call('endSession', { token, params: { id: browserOf(await sessions(token))?.id ?? '' } });
+      await harness.api.call('endSession', { token, params: { id: browserOf(await sessions(token))?.id ?? '' } });
       // as a request that read the log-in before, and stores it after
       await pool.query("DELETE FROM oidc_artifacts WHERE kind = 'Session' AND user_id = $1", [person.id]);
       await pool.query('INSERT INTO oidc_artifacts SELECT * FROM jsonb_populate_recordset(NULL::oidc_artifacts, $1)', [
         JSON.stringify(rows.map((one) => ({ ...one, hash: `\\x${(one as { hash: Buffer }).hash.toString('hex')}` }))),
       ]);
-      const silent = await browser.open(world.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
+      const silent = await browser.open(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       expect(answerOf(silent)).to.include({ error: 'login_required' });
       expect(browserOf(await sessions(token))).to.equal(undefined);
     });
 
     it('end by a log-out in the browser, and with all access', async () => {
-      const person = await world.person();
-      const [one, other] = [world.browser(), world.browser()];
-      await world.code({ person, browser: one });
-      await world.code({ person, browser: other });
+      const person = await harness.person();
+      const [one, other] = [harness.browser(), harness.browser()];
+      await harness.code({ person, browser: one });
+      await harness.code({ person, browser: other });
       const { access_token: token } = await open(person);
       await one.submit(await one.open('/oidc/logout'), { logout: 'yes' });
       expect((await sessions(token)).data.filter(({ kind }) => kind === 'browser')).to.have.length(1);
-      expect((await world.api.call('logoutEverywhere', { token })).status).to.equal(204);
-      const { access_token: next } = await logIn(world, person.email);
+      expect((await harness.api.call('logoutEverywhere', { token })).status).to.equal(204);
+      const { access_token: next } = await logIn(harness, person.email);
       expect((await sessions(next)).data.map(({ kind }) => kind)).to.deep.equal(['api']);
     });
   });
 
   describe('consents', () => {
     it('are listed with the client, the scopes of each audience, and their last use', async () => {
-      const person = await world.person();
-      const browser = world.browser();
+      const person = await harness.person();
+      const browser = harness.browser();
       const { access_token: token } = await open(person);
-      const tokens = await world.tokens({ person, browser, parameters: offline });
-      await world.tokens({ person, client: adminConsole, parameters: { scope: 'account:read', resource: auth } });
+      const tokens = await harness.tokens({ person, browser, parameters: offline });
+      await harness.tokens({ person, client: adminConsole, parameters: { scope: 'account:read', resource: auth } });
       const list = await consents(token);
       expect(list.data.map(({ client, scopes, current }) => ({ client, scopes, current }))).to.deep.equal([
         {
@@ -277,7 +278,7 @@ describe("a user's own sessions and consents", () => {
       const before = list.data[1]?.last_used_at ?? '';
       expect(await refreshAsPortal(tokens.refresh_token)).to.equal(200);
       expect(Date.parse((await consents(token)).data[1]?.last_used_at ?? '')).to.be.above(Date.parse(before));
-      await world.tokens({ person, browser, parameters: { scope: 'openid tasks:read', resource: tasks } });
+      await harness.tokens({ person, browser, parameters: { scope: 'openid tasks:read', resource: tasks } });
       const third = (await consents(token)).data[1]?.last_used_at ?? '';
       expect(Date.parse(third)).to.be.above(Date.parse(before));
       const paged = await consents(token, { limit: '1' });
@@ -287,60 +288,60 @@ describe("a user's own sessions and consents", () => {
     });
 
     it('end one at a time, with everything that came from them', async () => {
-      const person = await world.person();
-      const browser = world.browser();
+      const person = await harness.person();
+      const browser = harness.browser();
       const { access_token: token } = await open(person);
       const parameters = { scope: 'openid offline_access account:read', resource: auth, prompt: 'consent' };
-      const tokens = await world.tokens({ person, browser, parameters });
-      const waiting = await world.code({ person, browser, parameters });
-      const other = await world.tokens({ person, client: adminConsole, parameters });
+      const tokens = await harness.tokens({ person, browser, parameters });
+      const waiting = await harness.code({ person, browser, parameters });
+      const other = await harness.tokens({ person, client: adminConsole, parameters });
       const id = sidOf(tokens.access_token);
-      expect((await world.api.call('endConsent', { token, params: { id } })).status).to.equal(204);
+      expect((await harness.api.call('endConsent', { token, params: { id } })).status).to.equal(204);
       expect(await refreshAsPortal(tokens.refresh_token)).to.equal(400);
-      expect((await world.exchange(waiting)).status).to.equal(400);
-      expectProblem(await world.api.call('me', { token: tokens.access_token }), 'access_revoked');
-      const { body } = await world.asPortal('/oidc/introspect', { token: tokens.access_token });
+      expect((await harness.exchange(waiting)).status).to.equal(400);
+      expectProblem(await harness.api.call('me', { token: tokens.access_token }), 'access_revoked');
+      const { body } = await harness.asPortal('/oidc/introspect', { token: tokens.access_token });
       expect(body).to.deep.equal({ active: false });
-      expectProblem(await world.api.call('endConsent', { token, params: { id } }), 'not_found');
+      expectProblem(await harness.api.call('endConsent', { token, params: { id } }), 'not_found');
       // another client's, and the person's own session, go on
-      expect((await world.api.call('me', { token: other.access_token })).status).to.equal(200);
+      expect((await harness.api.call('me', { token: other.access_token })).status).to.equal(200);
       expect((await consents(token)).data).to.have.length(1);
       const [entry] = await story(person, 'consent.revoke');
       expect(entry).to.deep.include({ subject: { kind: 'client', id: portal.client_id }, client_id: 'first-party' });
       // and the client has to ask again
       const page = await browser.open(
-        world.authorizeUrl({ code_challenge: challenge, scope: 'openid account:read', resource: auth }),
+        harness.authorizeUrl({ code_challenge: challenge, scope: 'openid account:read', resource: auth }),
       );
       expect(page.text).to.contain('value="allow"');
     });
 
     it('are no sessions, and sessions are no consents', async () => {
-      const person = await world.person();
+      const person = await harness.person();
       const { access_token: token } = await open(person);
-      const { access_token: allowed } = await world.tokens({ person, parameters: offline });
+      const { access_token: allowed } = await harness.tokens({ person, parameters: offline });
       const wrong = { token, params: { id: sidOf(allowed) } };
-      expectProblem(await world.api.call('endSession', wrong), 'not_found');
-      expectProblem(await world.api.call('endConsent', { token, params: { id: sidOf(token) } }), 'not_found');
+      expectProblem(await harness.api.call('endSession', wrong), 'not_found');
+      expectProblem(await harness.api.call('endConsent', { token, params: { id: sidOf(token) } }), 'not_found');
     });
   });
 
   it("lose the user's place on erasure, and are purged", async () => {
-    const person = await world.person();
+    const person = await harness.person();
     await open(person);
-    await world.code({ person });
-    const { token } = await loggedIn(world, 'admin');
-    expect((await world.api.call('deleteUser', { token, params: { id: person.id } })).status).to.equal(204);
-    const { pool } = world.database.db;
+    await harness.code({ person });
+    const { token } = await loggedIn(harness, 'admin');
+    expect((await harness.api.call('deleteUser', { token, params: { id: person.id } })).status).to.equal(204);
+    const { pool } = harness.database.db;
     await pool.query("UPDATE users SET deleted_at = now() - interval '31 days' WHERE id = $1", [person.id]);
-    await world.service.erasure.tick();
+    await harness.service.erasure.tick();
     const count = async (text: string) => (await pool.query(text, [person.id])).rowCount;
     expect(
       await count('SELECT FROM sessions WHERE user_id = $1 AND (ip IS NOT NULL OR user_agent IS NOT NULL)'),
     ).to.equal(0);
     expect(await count('SELECT FROM browser_logins WHERE user_id = $1')).to.equal(0);
 
-    const other = await world.person();
-    await world.code({ person: other });
+    const other = await harness.person();
+    await harness.code({ person: other });
     await pool.query("UPDATE browser_logins SET expires_at = now() - interval '1 s' WHERE user_id = $1", [other.id]);
     await purgeExpired(pool);
     expect((await pool.query('SELECT FROM browser_logins WHERE user_id = $1', [other.id])).rowCount).to.equal(0);

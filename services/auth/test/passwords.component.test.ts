@@ -1,20 +1,20 @@
 import { expect } from 'chai';
-import { accountWorld, newPassword, type AccountWorld } from './support/account-world.ts';
+import { accountHarness, newPassword, type AccountHarness } from './support/account-harness.ts';
 import { expectProblem, type Answer } from './support/api.ts';
-import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
+import { addUser, loggedIn, logIn, password } from './support/auth-harness.ts';
 
 type Session = { access_token: string; refresh_token: string };
 
 describe('passwords', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   before(async () => {
-    world = await accountWorld({ LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3', MAIL_REQUESTS_PER_IP: '8' });
+    harness = await accountHarness({ LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3', MAIL_REQUESTS_PER_IP: '8' });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  const refresh = async (token: string) => await world.api.call('refresh', { body: { refresh_token: token } });
+  const refresh = async (token: string) => await harness.api.call('refresh', { body: { refresh_token: token } });
   const change = async (
     token: string,
     {
@@ -25,7 +25,7 @@ describe('passwords', () => {
       headers?: Record<string, string>;
     } = {},
   ) =>
-    await world.api.call('changePassword', {
+    await harness.api.call('changePassword', {
       token,
       body: { current_password: current, new_password: wanted },
       headers,
@@ -33,7 +33,7 @@ describe('passwords', () => {
 
   /** Of the user: what was announced, oldest first. */
   async function announced(id: string): Promise<string[]> {
-    const found = await world.rows<{ type: string }>(
+    const found = await harness.rows<{ type: string }>(
       `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`,
       [id],
     );
@@ -41,64 +41,64 @@ describe('passwords', () => {
   }
 
   async function expectEnded(session: Session): Promise<void> {
-    expectProblem(await world.me(session.access_token), 'access_revoked');
+    expectProblem(await harness.me(session.access_token), 'access_revoked');
     expectProblem(await refresh(session.refresh_token), 'invalid_refresh_token');
   }
 
   describe('a forgotten password', () => {
     it('is requested with the same response and one row, whoever owns the address', async () => {
-      const user = await addUser(world, 'member');
+      const user = await addUser(harness, 'member');
       const state = async () =>
-        await world.rows<{ links: string; events: string; entries: string }>(
+        await harness.rows<{ links: string; events: string; entries: string }>(
           `SELECT (SELECT count(*) FROM account_links) AS links, (SELECT count(*) FROM outbox) AS events,
             (SELECT count(*) FROM audit_log) AS entries`,
         );
       const before = await state();
-      const answers = [await world.forgot(user.email), await world.forgot('nobody@example.org')];
+      const answers = [await harness.forgot(user.email), await harness.forgot('nobody@example.org')];
       for (const { status, text } of answers) expect([status, text]).to.deep.equal([202, '']);
       const headers = answers.map((answer) => [...answer.headers.keys()].toSorted());
       expect(headers[0]).to.deep.equal(headers[1]);
       // whoever answered looked for nobody: that is for a worker
       expect(await state()).to.deep.equal(before);
-      const requests = await world.rows('SELECT purpose, email FROM mail_requests ORDER BY id');
+      const requests = await harness.rows('SELECT purpose, email FROM mail_requests ORDER BY id');
       expect(requests).to.deep.equal([
         { purpose: 'reset_password', email: user.email },
         { purpose: 'reset_password', email: 'nobody@example.org' },
       ]);
-      await world.service.mailRequests.tick();
-      expect(await world.rows('SELECT FROM mail_requests')).to.deep.equal([]);
+      await harness.service.mailRequests.tick();
+      expect(await harness.rows('SELECT FROM mail_requests')).to.deep.equal([]);
       expect(await announced(user.id)).to.include('auth.account.password_reset_requested');
     });
 
     it('is requested too often without a visible refusal, and the last link stays valid', async () => {
-      const user = await addUser(world, 'member');
-      const token = await world.resetToken(user);
+      const user = await addUser(harness, 'member');
+      const token = await harness.resetToken(user);
       for (const email of [user.email, 'nobody.at.all@example.org']) {
-        for (let count = 0; count < 7; count++) expect((await world.forgot(email)).status).to.equal(202);
+        for (let count = 0; count < 7; count++) expect((await harness.forgot(email)).status).to.equal(202);
       }
-      const waiting = await world.rows<{ count: number }>('SELECT count(*)::integer AS count FROM mail_requests');
+      const waiting = await harness.rows<{ count: number }>('SELECT count(*)::integer AS count FROM mail_requests');
       expect(waiting).to.deep.equal([{ count: 9 }]);
-      await world.service.mailRequests.tick();
-      expect(expectProblem(await world.reset(token), 'link_not_valid').detail).to.include('A newer one');
-      expect((await world.reset(await world.lastToken(user.id))).status).to.equal(204);
+      await harness.service.mailRequests.tick();
+      expect(expectProblem(await harness.reset(token), 'link_not_valid').detail).to.include('A newer one');
+      expect((await harness.reset(await harness.lastToken(user.id))).status).to.equal(204);
     });
 
     it('is requested a limited number of times by one network', async () => {
-      const headers = world.freshIp();
+      const headers = harness.freshIp();
       const statuses: number[] = [];
       for (let count = 0; count < 9; count++) {
-        statuses.push((await world.forgot(`person-${count}@example.org`, headers)).status);
+        statuses.push((await harness.forgot(`person-${count}@example.org`, headers)).status);
       }
       expect(statuses).to.deep.equal([...Array<number>(8).fill(202), 429]);
-      await world.service.mailRequests.tick();
+      await harness.service.mailRequests.tick();
     });
 
     it('is processed by one of two workers', async () => {
       const users = [];
-      for (let count = 0; count < 6; count++) users.push(await addUser(world, 'member'));
-      for (const { email } of users) await world.forgot(email);
-      const second = await world.replica();
-      await Promise.all([world.service.mailRequests.tick(), second.service.mailRequests.tick()]);
+      for (let count = 0; count < 6; count++) users.push(await addUser(harness, 'member'));
+      for (const { email } of users) await harness.forgot(email);
+      const second = await harness.replica();
+      await Promise.all([harness.service.mailRequests.tick(), second.service.mailRequests.tick()]);
       for (const { id } of users) {
         const asked = (await announced(id)).filter((type) => type === 'auth.account.password_reset_requested');
         expect(asked).to.have.length(1);
@@ -108,52 +108,52 @@ describe('passwords', () => {
 
   describe('a reset', () => {
     it('admits the new password and not the old one, ends all sessions, and verifies the address', async () => {
-      const user = await world.register('reset@example.org');
-      const sessions = [await logIn(world, user.email), await logIn(world, user.email)];
-      expect((await world.reset(await world.resetToken(user))).status).to.equal(204);
+      const user = await harness.register('reset@example.org');
+      const sessions = [await logIn(harness, user.email), await logIn(harness, user.email)];
+      expect((await harness.reset(await harness.resetToken(user))).status).to.equal(204);
       for (const session of sessions) await expectEnded(session);
-      expectProblem(await world.logIn(user.email, password), 'invalid_credentials');
-      const session = (await world.logIn(user.email, newPassword)).body as Session;
-      expect((await world.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
+      expectProblem(await harness.logIn(user.email, password), 'invalid_credentials');
+      const session = (await harness.logIn(user.email, newPassword)).body as Session;
+      expect((await harness.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
       const types = (await announced(user.id)).slice(-3);
       expect(types).to.deep.equal(['auth.user.changed', 'auth.account.access_ended', 'auth.account.password_changed']);
     });
 
     it('succeeds for one of a hundred concurrent uses', async () => {
-      const user = await addUser(world, 'member');
-      const token = await world.resetToken(user);
+      const user = await addUser(harness, 'member');
+      const token = await harness.resetToken(user);
       const answers = await Promise.all(
-        Array.from({ length: 100 }, async (_, index) => await world.reset(token, `${newPassword} ${index}`)),
+        Array.from({ length: 100 }, async (_, index) => await harness.reset(token, `${newPassword} ${index}`)),
       );
       expect(answers.filter(({ status }) => status === 204)).to.have.length(1);
       const winner = answers.findIndex(({ status }) => status === 204);
-      expect((await world.logIn(user.email, `${newPassword} ${winner}`)).status).to.equal(200);
+      expect((await harness.logIn(user.email, `${newPassword} ${winner}`)).status).to.equal(200);
     });
 
     it('changes nothing if the new password is rejected, and leaves the link valid', async () => {
-      const user = await addUser(world, 'member');
-      const token = await world.resetToken(user);
-      expectProblem(await world.reset(token, 'short'), 'invalid_input');
-      expectProblem(await world.reset(token, user.email), 'weak_password');
-      expect((await world.logIn(user.email, password)).status).to.equal(200);
-      expect((await world.reset(token)).status).to.equal(204);
+      const user = await addUser(harness, 'member');
+      const token = await harness.resetToken(user);
+      expectProblem(await harness.reset(token, 'short'), 'invalid_input');
+      expectProblem(await harness.reset(token, user.email), 'weak_password');
+      expect((await harness.logIn(user.email, password)).status).to.equal(200);
+      expect((await harness.reset(token)).status).to.equal(204);
     });
   });
 
   describe('a change', () => {
     it('ends every session, and gives the caller a new one', async () => {
-      const user = await loggedIn(world, 'member');
-      const other = await logIn(world, user.email);
+      const user = await loggedIn(harness, 'member');
+      const other = await logIn(harness, user.email);
       const answer = await change(user.token);
       expect(answer.status, answer.text).to.equal(200);
       await expectEnded({ access_token: user.token, refresh_token: user.refreshToken });
       await expectEnded(other);
       const session = answer.body as Session;
-      expect((await world.me(session.access_token)).status).to.equal(200);
+      expect((await harness.me(session.access_token)).status).to.equal(200);
       expect((await refresh(session.refresh_token)).status).to.equal(200);
-      expectProblem(await world.logIn(user.email, password), 'invalid_credentials');
-      expect((await world.logIn(user.email, newPassword)).status).to.equal(200);
-      const [ended] = await world.rows<{ reasons: string[] }>(
+      expectProblem(await harness.logIn(user.email, password), 'invalid_credentials');
+      expect((await harness.logIn(user.email, newPassword)).status).to.equal(200);
+      const [ended] = await harness.rows<{ reasons: string[] }>(
         `SELECT array_agg(DISTINCT end_reason) AS reasons FROM sessions WHERE user_id = $1 AND ended_at IS NOT NULL`,
         [user.id],
       );
@@ -161,23 +161,23 @@ describe('passwords', () => {
     });
 
     it('revokes a reset that was requested before', async () => {
-      const user = await loggedIn(world, 'member');
-      const token = await world.resetToken(user);
+      const user = await loggedIn(harness, 'member');
+      const token = await harness.resetToken(user);
       await change(user.token);
-      expect(expectProblem(await world.reset(token), 'link_not_valid').detail).to.include('has been changed');
+      expect(expectProblem(await harness.reset(token), 'link_not_valid').detail).to.include('has been changed');
     });
 
     it('requires the current password, and counts wrong ones as failed log-ins', async () => {
-      const user = await loggedIn(world, 'member');
-      const headers = world.freshIp();
+      const user = await loggedIn(harness, 'member');
+      const headers = harness.freshIp();
       for (let count = 0; count < 3; count++) {
         const answer = await change(user.token, { current: 'wrong', headers });
         expect(answer.status).to.equal(422);
         expect(expectProblem(answer, 'wrong_password').errors?.[0]?.field).to.equal('current_password');
       }
       expect((await change(user.token, { headers })).status).to.equal(429);
-      expect((await world.me(user.token)).status).to.equal(200);
-      const [entry] = await world.rows<{ reason: string; outcome: string }>(
+      expect((await harness.me(user.token)).status).to.equal(200);
+      const [entry] = await harness.rows<{ reason: string; outcome: string }>(
         `SELECT reason, outcome FROM audit_log WHERE action = 'password.change' AND subject_id = $1 LIMIT 1`,
         [user.id],
       );
@@ -185,27 +185,30 @@ describe('passwords', () => {
     });
 
     it('succeeds for one of several concurrent requests', async () => {
-      const user = await loggedIn(world, 'member');
+      const user = await loggedIn(harness, 'member');
       const answers: Answer[] = await Promise.all(
         Array.from({ length: 3 }, async (_, index) => await change(user.token, { wanted: `${newPassword} ${index}` })),
       );
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
-      expect((await world.me((won[0]?.body as Session).access_token)).status).to.equal(200);
+      expect((await harness.me((won[0]?.body as Session).access_token)).status).to.equal(200);
     });
   });
 
   describe('logging out everywhere', () => {
     it('ends every session of the user and of no other user', async () => {
-      const user = await loggedIn(world, 'member');
-      const sessions = [await logIn(world, user.email), { access_token: user.token, refresh_token: user.refreshToken }];
-      const neighbour = await loggedIn(world, 'member');
-      expect((await world.api.call('logoutEverywhere', { token: user.token })).status).to.equal(204);
+      const user = await loggedIn(harness, 'member');
+      const sessions = [
+        await logIn(harness, user.email),
+        { access_token: user.token, refresh_token: user.refreshToken },
+      ];
+      const neighbour = await loggedIn(harness, 'member');
+      expect((await harness.api.call('logoutEverywhere', { token: user.token })).status).to.equal(204);
       for (const session of sessions) await expectEnded(session);
-      expect((await world.me(neighbour.token)).status).to.equal(200);
+      expect((await harness.me(neighbour.token)).status).to.equal(200);
       expect((await announced(user.id)).slice(-2)).to.deep.equal(['auth.user.changed', 'auth.account.access_ended']);
-      const again = await logIn(world, user.email);
-      expect((await world.me(again.access_token)).status).to.equal(200);
+      const again = await logIn(harness, user.email);
+      expect((await harness.me(again.access_token)).status).to.equal(200);
     });
   });
 });

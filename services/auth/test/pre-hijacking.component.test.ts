@@ -1,64 +1,65 @@
 import { expect } from 'chai';
-import { accountWorld, newPassword, type AccountWorld, type ReadableLink } from './support/account-world.ts';
+import { accountHarness, newPassword, type AccountHarness, type ReadableLink } from './support/account-harness.ts';
 import { expectProblem, type Answer } from './support/api.ts';
-import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
+import { addUser, loggedIn, logIn, password } from './support/auth-harness.ts';
 import { emailChanges, type Mover } from './support/email-changes.ts';
 
 // Sudhodanan & Paverd, "Pre-hijacked accounts", USENIX Security 2022: what somebody can leave in an account that they register with the
 // address of somebody else. Here the registrant always knows the password, and the owner always reads the mailbox.
 describe('an account that a stranger registered with the address of its owner', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   let registrant: Mover;
   let token: string;
   let people = 0;
   before(async () => {
-    world = await accountWorld({ MAIL_REQUESTS_PER_IP: '1000', AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
+    harness = await accountHarness({ MAIL_REQUESTS_PER_IP: '1000', AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
   beforeEach(async () => {
-    const { id, email } = await world.register(`owner-${(people += 1)}@example.org`);
-    const session = await logIn(world, email);
+    const { id, email } = await harness.register(`owner-${(people += 1)}@example.org`);
+    const session = await logIn(harness, email);
     registrant = { id, email, token: session.access_token, refreshToken: session.refresh_token };
-    token = await world.lastToken(id);
+    token = await harness.lastToken(id);
   });
 
-  const { request, tokenFor, confirm } = emailChanges(() => world);
-  const refresh = async (one: Mover) => await world.api.call('refresh', { body: { refresh_token: one.refreshToken } });
+  const { request, tokenFor, confirm } = emailChanges(() => harness);
+  const refresh = async (one: Mover) =>
+    await harness.api.call('refresh', { body: { refresh_token: one.refreshToken } });
   const userRow = async () =>
     (
-      await world.rows<{ email: string; email_verified: boolean; pending_email: string | null }>(
+      await harness.rows<{ email: string; email_verified: boolean; pending_email: string | null }>(
         'SELECT email, email_verified, pending_email FROM users WHERE id = $1',
         [registrant.id],
       )
     )[0];
 
   async function expectMine(wanted: string): Promise<void> {
-    expectProblem(await world.me(registrant.token), 'access_revoked');
+    expectProblem(await harness.me(registrant.token), 'access_revoked');
     expectProblem(await refresh(registrant), 'invalid_refresh_token');
-    expectProblem(await world.logIn(registrant.email, password), 'invalid_credentials');
-    expect((await world.logIn(registrant.email, wanted)).status).to.equal(200);
+    expectProblem(await harness.logIn(registrant.email, password), 'invalid_credentials');
+    expect((await harness.logIn(registrant.email, wanted)).status).to.equal(200);
     expect(await userRow()).to.deep.equal({ email: registrant.email, email_verified: true, pending_email: null });
   }
 
   it("is not verified by a link alone: a visitor who isn't logged in sets its password, and is told why", async () => {
-    const answer = await world.verify(token);
+    const answer = await harness.verify(token);
     expect(answer.status).to.equal(422);
     const refused = expectProblem(answer, 'new_password_required');
     expect(refused.errors?.[0]).to.include({ field: 'new_password', code: 'new_password_required' });
     expect(refused.detail).to.include('new_password').and.include('access token');
     expect(await userRow()).to.include({ email_verified: false });
     // the link was not used up by that, nor by a password that is too easy to guess
-    expectProblem(await world.claim(token, 'password1'), 'weak_password');
-    expect((await world.claim(token)).status).to.equal(204);
+    expectProblem(await harness.claim(token, 'password1'), 'weak_password');
+    expect((await harness.claim(token)).status).to.equal(204);
     await expectMine(newPassword);
   });
 
   it("belongs to the owner after verification: the registrant's sessions and password end", async () => {
-    expect((await world.claim(token)).status).to.equal(204);
+    expect((await harness.claim(token)).status).to.equal(204);
     await expectMine(newPassword);
-    const types = await world.rows<{ type: string }>(
+    const types = await harness.rows<{ type: string }>(
       `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id DESC LIMIT 3`,
       [registrant.id],
     );
@@ -70,13 +71,13 @@ describe('an account that a stranger registered with the address of its owner', 
   });
 
   it('belongs to the owner after a reset by mail', async () => {
-    expect((await world.reset(await world.resetToken(registrant))).status).to.equal(204);
+    expect((await harness.reset(await harness.resetToken(registrant))).status).to.equal(204);
     await expectMine(newPassword);
   });
 
   for (const [name, takeOver] of [
-    ['verifies it', async () => await world.claim(token)],
-    ['resets its password', async () => await world.reset(await world.resetToken(registrant))],
+    ['verifies it', async () => await harness.claim(token)],
+    ['resets its password', async () => await harness.reset(await harness.resetToken(registrant))],
   ] as [string, () => Promise<Answer>][]) {
     it(`doesn't move to another address that was requested before the owner ${name}`, async () => {
       const wanted = `attacker-of-${registrant.id}@example.org`;
@@ -92,36 +93,36 @@ describe('an account that a stranger registered with the address of its owner', 
   }
 
   it('is not verified by a visitor who is or was logged in to another account', async () => {
-    const other = await loggedIn(world, 'member');
-    expectProblem(await world.verify(token, other.token), 'new_password_required');
-    await world.api.call('logout', { token: other.token });
-    expectProblem(await world.verify(token, other.token), 'access_revoked');
-    expectProblem(await world.verify(token, 'not.a.token'), 'invalid_token');
-    const cookie = (await world.logIn(other.email, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
-    const answer = await world.api.call('verifyEmail', { body: { token }, headers: { cookie } });
+    const other = await loggedIn(harness, 'member');
+    expectProblem(await harness.verify(token, other.token), 'new_password_required');
+    await harness.api.call('logout', { token: other.token });
+    expectProblem(await harness.verify(token, other.token), 'access_revoked');
+    expectProblem(await harness.verify(token, 'not.a.token'), 'invalid_token');
+    const cookie = (await harness.logIn(other.email, password)).headers.getSetCookie()[0]?.split(';')[0] ?? '';
+    const answer = await harness.api.call('verifyEmail', { body: { token }, headers: { cookie } });
     expectProblem(answer, 'new_password_required');
     expect(await userRow()).to.include({ email_verified: false });
   });
 
   it('stays unchanged for the user who registered it: logged in, or on the device of the registration', async () => {
-    expect((await world.verify(token, registrant.token)).status).to.equal(204);
-    expect((await world.me(registrant.token)).body).to.include({ email_verified: true, version: 2 });
+    expect((await harness.verify(token, registrant.token)).status).to.equal(204);
+    expect((await harness.me(registrant.token)).body).to.include({ email_verified: true, version: 2 });
     const body = { email: `device-${registrant.email}`, password, name: 'Dee' };
-    const registered = await world.api.call('register', { body });
+    const registered = await harness.api.call('register', { body });
     const [cookie = ''] = registered.headers.getSetCookie().map((header) => header.split(';')[0] ?? '');
     const { id } = registered.body as { id: string };
-    const link = await world.lastToken(id);
-    const answer = await world.api.call('verifyEmail', { body: { token: link }, headers: { cookie } });
+    const link = await harness.lastToken(id);
+    const answer = await harness.api.call('verifyEmail', { body: { token: link }, headers: { cookie } });
     expect(answer.status).to.equal(204);
-    expect((await world.logIn(body.email, password)).status).to.equal(200);
+    expect((await harness.logIn(body.email, password)).status).to.equal(200);
   });
 
   it('is verified once: submitting the same form twice succeeds, with another password it fails', async () => {
-    const answers = await Promise.all([world.claim(token), world.claim(token), world.claim(token)]);
+    const answers = await Promise.all([harness.claim(token), harness.claim(token), harness.claim(token)]);
     expect(answers.map(({ status }) => status)).to.deep.equal([204, 204, 204]);
-    expect((await world.claim(token)).status).to.equal(204);
-    expect((await world.verify(token)).status).to.equal(204);
-    expectProblem(await world.claim(token, 'some other horse battery'), 'link_not_valid');
+    expect((await harness.claim(token)).status).to.equal(204);
+    expect((await harness.verify(token)).status).to.equal(204);
+    expectProblem(await harness.claim(token, 'some other horse battery'), 'link_not_valid');
     await expectMine(newPassword);
   });
 
@@ -131,31 +132,31 @@ describe('an account that a stranger registered with the address of its owner', 
       'x-forwarded-for': '2001:db8:1:2::3',
       'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0 Safari/537.36 Buy Now',
     };
-    const { id } = (await world.api.call('register', { body, headers })).body as { id: string };
+    const { id } = (await harness.api.call('register', { body, headers })).body as { id: string };
     const read = async () =>
-      (await world.readLink((await world.linkEvents(id)).at(-1)?.payload.link_id ?? '')).body as ReadableLink;
+      (await harness.readLink((await harness.linkEvents(id)).at(-1)?.payload.link_id ?? '')).body as ReadableLink;
     const link = await read();
     expect(link.requested).to.include({ by: 'registration', network: '2001:db8:1::/48', browser: 'Chrome on Linux' });
     expect(JSON.stringify(link)).not.to.match(/Money|Buy/);
     const month = 30 * 86_400_000;
     expect(Date.parse(link.deleted_unless_verified_by ?? '') - Date.now()).to.be.within(month - 60_000, month);
-    await world.api.call('requestVerification', { body: { email: body.email }, headers: { 'user-agent': 'curl/8' } });
-    await world.service.mailRequests.tick();
+    await harness.api.call('requestVerification', { body: { email: body.email }, headers: { 'user-agent': 'curl/8' } });
+    await harness.service.mailRequests.tick();
     expect((await read()).requested).to.include({ by: 'anyone', browser: null });
   });
 
   describe('an account that was never verified', () => {
     const age = async (id: string, days: number) =>
-      await world.rows('UPDATE users SET created_at = created_at - make_interval(days => $2) WHERE id = $1', [
+      await harness.rows('UPDATE users SET created_at = created_at - make_interval(days => $2) WHERE id = $1', [
         id,
         days,
       ]);
-    const keepSchedule = async (service = world.service) => {
+    const keepSchedule = async (service = harness.service) => {
       while ((await service.accountSchedule.tick()) === 'more');
     };
     const isThere = async (id: string) =>
-      (await world.rows('SELECT FROM users WHERE id = $1 AND deleted_at IS NULL', [id])).length === 1;
-    const register = async (name: string) => await world.register(`${name}-${registrant.email}`);
+      (await harness.rows('SELECT FROM users WHERE id = $1 AND deleted_at IS NULL', [id])).length === 1;
+    const register = async (name: string) => await harness.register(`${name}-${registrant.email}`);
 
     it('is deleted by the system after thirty days, like any account', async () => {
       const [old, young] = [await register('old'), await register('young')];
@@ -163,29 +164,30 @@ describe('an account that a stranger registered with the address of its owner', 
       await age(young.id, 29);
       await keepSchedule();
       expect([await isThere(old.id), await isThere(young.id)]).to.deep.equal([false, true]);
-      const events = await world.rows<{ type: string }>(`SELECT type FROM outbox WHERE aggregate_id = $1 ORDER BY id`, [
-        old.id,
-      ]);
+      const events = await harness.rows<{ type: string }>(
+        `SELECT type FROM outbox WHERE aggregate_id = $1 ORDER BY id`,
+        [old.id],
+      );
       expect(events.map(({ type }) => type)).to.deep.equal(['auth.user.created', 'auth.user.deleted']);
-      const audited = await world.rows<{ actor_kind: string }>(
+      const audited = await harness.rows<{ actor_kind: string }>(
         `SELECT actor_kind FROM audit_log WHERE subject_id = $1 AND action = 'user.delete'`,
         [old.id],
       );
       expect(audited).to.deep.equal([{ actor_kind: 'system' }]);
       // whoever owns the address may register it now
-      await world.register(old.email);
+      await harness.register(old.email);
     });
 
     it('is kept if it was verified, was created by an admin, or was given a role', async () => {
       const [verified, promoted] = [await register('verified'), await register('promoted')];
-      await world.claim(await world.lastToken(verified.id));
-      const admin = await loggedIn(world, 'admin');
-      await world.api.call('changeUser', {
+      await harness.claim(await harness.lastToken(verified.id));
+      const admin = await loggedIn(harness, 'admin');
+      await harness.api.call('changeUser', {
         token: admin.token,
         params: { id: promoted.id },
         body: { role: 'manager' },
       });
-      const made = await addUser(world, 'member');
+      const made = await addUser(harness, 'member');
       for (const { id } of [verified, promoted, made]) await age(id, 400);
       await keepSchedule();
       for (const { id } of [verified, promoted, made]) expect(await isThere(id)).to.equal(true);
@@ -195,23 +197,23 @@ describe('an account that a stranger registered with the address of its owner', 
       await age(registrant.id, 31);
       await keepSchedule();
       expect(await isThere(registrant.id)).to.equal(true);
-      const strict = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
+      const strict = await harness.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
       await keepSchedule(strict.service);
       expect(await isThere(registrant.id)).to.equal(false);
     });
 
     it('is deleted after the configured days, in batches, each once by two replicas', async () => {
-      await world.rows(
+      await harness.rows(
         `INSERT INTO users (id, email, name, role, email_verified, password_hash, self_registered, created_at, updated_at)
          SELECT uuidv7(), 'batch' || number || '@example.org', 'Batch', 'member', false, 'x', true, at, at
          FROM generate_series(1, 130) number, (SELECT clock_timestamp() - interval '3 days' AS at) stamp`,
       );
       const replicas = [
-        await world.replica({ UNVERIFIED_ACCOUNT_DAYS: '2' }),
-        await world.replica({ UNVERIFIED_ACCOUNT_DAYS: '2' }),
+        await harness.replica({ UNVERIFIED_ACCOUNT_DAYS: '2' }),
+        await harness.replica({ UNVERIFIED_ACCOUNT_DAYS: '2' }),
       ];
       await Promise.all(replicas.map(async ({ service }) => await keepSchedule(service)));
-      const rows = await world.rows<{ count: number; version: number }>(
+      const rows = await harness.rows<{ count: number; version: number }>(
         `SELECT count(*)::integer AS count, version FROM users WHERE name = 'Batch' AND deleted_at IS NOT NULL GROUP BY version`,
       );
       expect(rows).to.deep.equal([{ count: 130, version: 2 }]);

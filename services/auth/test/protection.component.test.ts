@@ -5,7 +5,7 @@ import type { Passwords } from '../src/app/ports/passwords.ts';
 import { owaspCost } from '../src/passwords/argon2id.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
 import { expectProblem, type Answer, type Api } from './support/api.ts';
-import { addUser, authWorld, cheapPasswords, loggedIn, password, type AuthWorld } from './support/auth-world.ts';
+import { addUser, authHarness, cheapPasswords, loggedIn, password, type AuthHarness } from './support/auth-harness.ts';
 
 describe('protection of accounts', () => {
   const verified: boolean[] = [];
@@ -22,12 +22,12 @@ describe('protection of accounts', () => {
     LOGIN_FAILURES_PER_IP: '10',
     REGISTRATIONS_PER_IP: '4',
   };
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld(limits, { passwords: counting });
+    harness = await authHarness(limits, { passwords: counting });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   let network = 0;
@@ -35,14 +35,14 @@ describe('protection of accounts', () => {
   const freshIp = () => `198.51.100.${(network += 1)}`;
 
   async function attempt(email: string, given: { ip: string; password?: string; api?: Api }) {
-    return await (given.api ?? world.api).call('login', {
+    return await (given.api ?? harness.api).call('login', {
       body: { email, password: given.password ?? 'a wrong password' },
       headers: { 'x-forwarded-for': given.ip },
     });
   }
 
   it('does the same work for an existing and an unknown account', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     verified.length = 0;
     const [ip, other] = [freshIp(), freshIp()];
     await attempt(user.email, { ip });
@@ -52,7 +52,7 @@ describe('protection of accounts', () => {
   });
 
   it('limits failed log-ins to one account from one address, and says when to retry', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     const ip = freshIp();
     for (let count = 0; count < 3; count++) expect((await attempt(user.email, { ip })).status).to.equal(401);
     const answer = await attempt(user.email.toUpperCase(), { ip, password });
@@ -62,7 +62,7 @@ describe('protection of accounts', () => {
   });
 
   it('admits the owner from another address during guessing', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     const attacker = freshIp();
     for (let count = 0; count < 6; count++) await attempt(user.email, { ip: attacker });
     expect((await attempt(user.email, { ip: attacker, password })).status).to.equal(429);
@@ -76,7 +76,7 @@ describe('protection of accounts', () => {
   });
 
   it('lets no concurrent guesses through', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     const ip = freshIp();
     const answers = await Promise.all(Array.from({ length: 20 }, async () => await attempt(user.email, { ip })));
     expect(answers.filter(({ status }) => status === 401)).to.have.length(3);
@@ -85,18 +85,18 @@ describe('protection of accounts', () => {
 
   it('limits failures of one address over all accounts and all replicas', async () => {
     const ip = freshIp();
-    const second = await world.replica();
+    const second = await harness.replica();
     for (let count = 0; count < 10; count++) {
-      const api = count % 2 === 0 ? world.api : second.api;
+      const api = count % 2 === 0 ? harness.api : second.api;
       expect((await attempt(`guess-${count}@example.org`, { ip, api })).status).to.equal(401);
     }
-    for (const api of [world.api, second.api]) {
+    for (const api of [harness.api, second.api]) {
       expect((await attempt('guess-x@example.org', { ip, api })).status).to.equal(429);
     }
   });
 
   it("doesn't count correct log-ins", async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     const ip = freshIp();
     for (let count = 0; count < 15; count++) {
       expect((await attempt(user.email, { ip, password })).status).to.equal(200);
@@ -109,7 +109,7 @@ describe('protection of accounts', () => {
   });
 
   it('counts a whole IPv6 network as one address', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     for (let host = 1; host <= 3; host++) await attempt(user.email, { ip: `2001:db8:0:7::${host}` });
     expect((await attempt(user.email, { ip: '2001:db8:0:7:ffff::1' })).status).to.equal(429);
     expect((await attempt(user.email, { ip: '2001:db8:0:8::1' })).status).to.equal(401);
@@ -118,7 +118,7 @@ describe('protection of accounts', () => {
   it('limits registrations from one address', async () => {
     const ip = freshIp();
     const register = async (count: number) =>
-      await world.api.call('register', {
+      await harness.api.call('register', {
         body: { email: `many-${count}@example.org`, password, name: 'Many' },
         headers: { 'x-forwarded-for': ip },
       });
@@ -136,7 +136,7 @@ describe('protection of accounts', () => {
       queue: 1,
       metrics: new Registry(),
     });
-    const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: slow });
+    const flooded = await harness.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: slow });
     const ip = freshIp();
     const answers = await Promise.all(
       Array.from({ length: 12 }, async (_, count) => {
@@ -152,25 +152,25 @@ describe('protection of accounts', () => {
     expect(answers.filter(({ status }) => status === 401))
       .to.have.length(12 - busy.length)
       .and.not.to.have.length(0);
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     expect((await attempt(user.email, { ip, password, api: flooded.api })).status).to.equal(200);
   });
 
   it('rejects weak passwords wherever one is set, and explains how to improve them', async () => {
-    const admin = await loggedIn(world, 'admin');
+    const admin = await loggedIn(harness, 'admin');
     const weak = { password: 'Password123', name: 'Weak' };
     const answers: [string, Answer][] = [
-      ['password', await world.api.call('register', { body: { ...weak, email: 'weak@example.org' } })],
+      ['password', await harness.api.call('register', { body: { ...weak, email: 'weak@example.org' } })],
       [
         'password',
-        await world.api.call('createUser', {
+        await harness.api.call('createUser', {
           token: admin.token,
           body: { ...weak, email: 'weak@example.org', role: 'member' },
         }),
       ],
       [
         'new_password',
-        await world.api.call('changePassword', {
+        await harness.api.call('changePassword', {
           token: admin.token,
           body: { current_password: password, new_password: admin.email },
         }),
@@ -186,16 +186,16 @@ describe('protection of accounts', () => {
   });
 
   it('rehashes a password when the parameters have changed, without a new version', async () => {
-    const user = await addUser(world, 'member');
+    const user = await addUser(harness, 'member');
     const hashOf = async () => {
-      const { rows } = await world.database.db.pool.query<{ password_hash: string; version: number }>(
+      const { rows } = await harness.database.db.pool.query<{ password_hash: string; version: number }>(
         'SELECT password_hash, version FROM users WHERE id = $1',
         [user.id],
       );
       return rows[0];
     };
     const before = await hashOf();
-    const strong = await world.replica(
+    const strong = await harness.replica(
       {},
       { passwords: createPasswords({ cost: owaspCost, concurrency: 1, queue: 3, metrics: new Registry() }) },
     );
@@ -210,15 +210,15 @@ describe('protection of accounts', () => {
   });
 
   it('writes no password, token, hash or account address to the logs', async () => {
-    const user = await loggedIn(world, 'admin');
+    const user = await loggedIn(harness, 'admin');
     await attempt(user.email, { ip: freshIp(), password: 'a-password-mistyped' });
-    const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });
+    const strict = await harness.replica({ REFRESH_GRACE_SECONDS: '0' });
     await strict.api.call('refresh', { body: { refresh_token: user.refreshToken } });
     await strict.api.call('refresh', { body: { refresh_token: user.refreshToken } });
-    await world.api.call('login', { body: { email: user.email, password: 'a-password-mistyped', extra: 'x' } });
-    const { rows } = await world.database.db.pool.query<{ password_hash: string }>('SELECT password_hash FROM users');
-    await waitFor(() => world.logLines.some((line) => line.includes('a refresh token came a second time')));
-    const logged = world.logLines.join('\n');
+    await harness.api.call('login', { body: { email: user.email, password: 'a-password-mistyped', extra: 'x' } });
+    const { rows } = await harness.database.db.pool.query<{ password_hash: string }>('SELECT password_hash FROM users');
+    await waitFor(() => harness.logLines.some((line) => line.includes('a refresh token came a second time')));
+    const logged = harness.logLines.join('\n');
     expect(logged).to.contain('/api/v1/auth/login');
     const secrets = [
       password,
@@ -230,7 +230,7 @@ describe('protection of accounts', () => {
     ];
     for (const secret of secrets) expect(logged).not.to.contain(secret);
     for (const secret of ['KEY_ENCRYPTION_SECRET', 'DATABASE_URL']) {
-      expect(logged).not.to.contain(world.settings[secret]);
+      expect(logged).not.to.contain(harness.settings[secret]);
     }
   });
 });

@@ -3,21 +3,21 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { silent } from '@taskwire/testing';
 import { owaspCost } from '../src/passwords/argon2id.ts';
 import { createPasswords } from '../src/passwords/passwords.ts';
-import { authWorld, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, type AuthHarness } from './support/auth-harness.ts';
 
 describe('Auth under a flood of log-ins at the real cost of a hash', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld();
+    harness = await authHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   it('keeps serving other requests during a flood of log-ins, of which it processes the configured number', async () => {
     const telemetry = createTelemetry({ service: 'auth', stream: silent() });
     const real = createPasswords({ cost: owaspCost, concurrency: 2, queue: 200, metrics: telemetry.metrics });
-    const flooded = await world.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
+    const flooded = await harness.replica({ LOGIN_FAILURES_PER_IP: '1000' }, { passwords: real });
     const gauge = telemetry.metrics.getSingleMetric('password_hashes');
     let mostAtOnce = 0;
     let waited = 0;

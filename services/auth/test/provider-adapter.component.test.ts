@@ -10,7 +10,7 @@ import { providerAdapter } from '../src/postgres/provider-adapter.ts';
 import { purgeExpired } from '../src/postgres/purge.ts';
 import { systemContext, noOrigin } from '../src/domain/audit-context.ts';
 import { createUsers } from '../src/postgres/users.ts';
-import { linkLifetimes } from './support/auth-world.ts';
+import { linkLifetimes } from './support/auth-harness.ts';
 
 const tokens = refreshTokens(Buffer.alloc(32, 1));
 

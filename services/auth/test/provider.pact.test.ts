@@ -10,14 +10,14 @@ import {
 import { silent, waitFor } from '@taskwire/testing';
 import {
   addUser,
-  authWorld,
+  authHarness,
   cheapPasswords,
   loggedIn,
   password,
   serviceToken,
   withSecret,
-  type AuthWorld,
-} from './support/auth-world.ts';
+  type AuthHarness,
+} from './support/auth-harness.ts';
 
 const readsUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
 // A pact repeats what was sent, and an assertion is good once: so the clients of the pacts have secrets. The services' own keys are
@@ -35,16 +35,16 @@ function userOf({ body }: Delivery): unknown {
 }
 
 describe('Auth as a provider', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let listener: Rabbit;
   let admin: { id: string; token: string };
   const heard: Delivery[] = [];
 
   before(async () => {
     const clients = [tasks, notifications].map(({ settings }) => settings);
-    world = await authWorld({ OIDC_CLIENTS: JSON.stringify(clients) }, { passwords: cheapPasswords() });
+    harness = await authHarness({ OIDC_CLIENTS: JSON.stringify(clients) }, { passwords: cheapPasswords() });
     listener = createRabbit({
-      url: world.broker.url(),
+      url: harness.broker.url(),
       name: 'listener',
       telemetry: createTelemetry({ service: 'listener', stream: silent() }),
       topology: serviceTopology({ service: 'tasks', bindings: ['#'] }),
@@ -59,19 +59,19 @@ describe('Auth as a provider', () => {
       await listener.ping();
       return true;
     });
-    admin = await loggedIn(world, 'admin');
+    admin = await loggedIn(harness, 'admin');
   });
   after(async () => {
     await listener.stop();
-    await world.stop();
+    await harness.stop();
   });
 
   async function change(id: string, body: Record<string, string>): Promise<void> {
-    await world.api.call('changeUser', { token: admin.token, params: { id }, body });
+    await harness.api.call('changeUser', { token: admin.token, params: { id }, body });
   }
 
   async function remove(id: string): Promise<void> {
-    await world.api.call('deleteUser', { token: admin.token, params: { id } });
+    await harness.api.call('deleteUser', { token: admin.token, params: { id } });
   }
 
   /** The message about this user as it came from the broker: through the outbox, the relay, and AMQP. */
@@ -86,27 +86,27 @@ describe('Auth as a provider', () => {
   async function newestLink(userId: string, purpose = 'verify_email'): Promise<string> {
     const text = 'SELECT id FROM account_links WHERE user_id = $1 AND purpose = $2 ORDER BY id DESC LIMIT 1';
     return await waitFor(async () => {
-      const { rows } = await world.database.db.pool.query<{ id: string }>(text, [userId, purpose]);
+      const { rows } = await harness.database.db.pool.query<{ id: string }>(text, [userId, purpose]);
       return rows[0]?.id;
     });
   }
 
   /** Notifications reads a link for a delivery. */
   async function readFor(id: string | undefined, delivery: string): Promise<void> {
-    const token = await serviceToken(world, notifications);
+    const token = await serviceToken(harness, notifications);
     const headers = { 'idempotency-key': delivery };
-    const answer = await world.api.call('getAccountLink', { token, params: { id: id ?? '' }, headers });
+    const answer = await harness.api.call('getAccountLink', { token, params: { id: id ?? '' }, headers });
     if (answer.status !== 200) throw new Error(`the link cannot be read: ${answer.text}`);
   }
 
   /** One page holds a hundred users. */
   async function moreThanAPage(): Promise<string> {
-    const { rows } = await world.database.db.pool.query<{ count: number }>('SELECT count(*)::integer FROM users');
-    for (let count = rows[0]?.count ?? 0; count < 110; count++) await addUser(world, 'member');
+    const { rows } = await harness.database.db.pool.query<{ count: number }>('SELECT count(*)::integer FROM users');
+    for (let count = rows[0]?.count ?? 0; count < 110; count++) await addUser(harness, 'member');
     const query = { limit: '100', updated_since: '2020-01-01T00:00:00.000000Z' };
     // users are listed once no older transaction runs
     return await waitFor(async () => {
-      const page = await world.api.call('listInternalUsers', { token: await serviceToken(world, tasks), query });
+      const page = await harness.api.call('listInternalUsers', { token: await serviceToken(harness, tasks), query });
       return (page.body as { next_cursor: string | null }).next_cursor;
     });
   }
@@ -114,18 +114,18 @@ describe('Auth as a provider', () => {
   it('keeps its pacts', async () => {
     await verifyPacts({
       provider: 'auth',
-      baseUrl: world.api.baseUrl,
+      baseUrl: harness.api.baseUrl,
       // with all that any consumer may do
-      token: async () => await serviceToken(world, notifications),
+      token: async () => await serviceToken(harness, notifications),
       states: {
-        'a user': async () => ({ id: (await addUser(world, 'member')).id }),
+        'a user': async () => ({ id: (await addUser(harness, 'member')).id }),
         'a user whose sessions were ended': async () => {
-          const { id } = await addUser(world, 'manager');
+          const { id } = await addUser(harness, 'manager');
           await change(id, { role: 'member' });
           return { id };
         },
         'a user who was deleted': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await remove(id);
           return { id };
         },
@@ -136,32 +136,32 @@ describe('Auth as a provider', () => {
             ['sessions', 'user_id'],
             ['users', 'id'],
           ]) {
-            await world.database.db.pool.query(`DELETE FROM ${table} WHERE ${column} <> $1`, [admin.id]);
+            await harness.database.db.pool.query(`DELETE FROM ${table} WHERE ${column} <> $1`, [admin.id]);
           }
-          await addUser(world, 'member');
-          await remove((await addUser(world, 'member')).id);
+          await addUser(harness, 'member');
+          await remove((await addUser(harness, 'member')).id);
           return undefined;
         },
         'more users than fit on a page': async () => ({ cursor: await moreThanAPage() }),
         'a link that works, of somebody who registered with a browser': async () => {
           const body = { email: `${randomUUID()}@example.org`, password, name: 'Rosa' };
           const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0' };
-          const registered = await world.api.call('register', { body, headers });
+          const registered = await harness.api.call('register', { body, headers });
           return { id: await newestLink((registered.body as { id: string }).id) };
         },
         'a link that was read for the delivery': async () => {
-          const id = await newestLink((await addUser(world, 'member')).id);
+          const id = await newestLink((await addUser(harness, 'member')).id);
           await readFor(id, exampleDelivery);
           return { id };
         },
         'a link that was read for another delivery': async () => {
-          const id = await newestLink((await addUser(world, 'member')).id);
+          const id = await newestLink((await addUser(harness, 'member')).id);
           await readFor(id, 'another delivery');
           return { id };
         },
         'a link that was used': async () => {
-          const id = await newestLink((await addUser(world, 'member')).id);
-          await world.database.db.pool.query('UPDATE account_links SET used_at = clock_timestamp() WHERE id = $1', [
+          const id = await newestLink((await addUser(harness, 'member')).id);
+          await harness.database.db.pool.query('UPDATE account_links SET used_at = clock_timestamp() WHERE id = $1', [
             id,
           ]);
           return { id };
@@ -171,81 +171,81 @@ describe('Auth as a provider', () => {
       },
       messages: {
         'an event auth.account.verification_requested': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           return await published('auth.account.verification_requested', await newestLink(id));
         },
         'an event auth.account.password_reset_requested': async () => {
-          const { id, email } = await addUser(world, 'member');
-          await world.api.call('forgotPassword', { body: { email } });
+          const { id, email } = await addUser(harness, 'member');
+          await harness.api.call('forgotPassword', { body: { email } });
           return await published('auth.account.password_reset_requested', await newestLink(id, 'reset_password'));
         },
         'an event auth.account.email_change_requested': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await change(id, { email: `${randomUUID()}@example.org` });
           return await published('auth.account.email_change_requested', await newestLink(id, 'confirm_email'));
         },
         'an event auth.account.email_changed': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await change(id, { email: `${randomUUID()}@example.org` });
           const confirmation = await newestLink(id, 'confirm_email');
           const params = { id: confirmation };
-          const link = await world.api.call('getAccountLink', {
-            token: await serviceToken(world, notifications),
+          const link = await harness.api.call('getAccountLink', {
+            token: await serviceToken(harness, notifications),
             params,
           });
           const token = new URL((link.body as { link: string }).link).searchParams.get('token');
-          await world.api.call('confirmEmail', { body: { token } });
+          await harness.api.call('confirmEmail', { body: { token } });
           return await published('auth.account.email_changed', await newestLink(id, 'undo_email'));
         },
         'an event auth.account.invitation_requested': async () => {
           const body = { email: 'invited@example.org' };
-          const { id } = (await world.api.call('createInvitation', { token: admin.token, body })).body as {
+          const { id } = (await harness.api.call('createInvitation', { token: admin.token, body })).body as {
             id: string;
           };
           return await published('auth.account.invitation_requested', id);
         },
         'an event auth.account.password_changed': async () => {
-          const { id, token } = await loggedIn(world, 'member');
+          const { id, token } = await loggedIn(harness, 'member');
           const body = { current_password: password, new_password: 'another horse battery' };
-          await world.api.call('changePassword', { token, body });
+          await harness.api.call('changePassword', { token, body });
           return await published('auth.account.password_changed', id);
         },
         'an event auth.account.role_changed': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await change(id, { role: 'manager' });
           return await published('auth.account.role_changed', id);
         },
         'an event auth.account.admin_added': async () => {
-          await change((await addUser(world, 'member')).id, { role: 'admin' });
+          await change((await addUser(harness, 'member')).id, { role: 'admin' });
           return await published('auth.account.admin_added', admin.id);
         },
         'an event auth.account.deleted': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await remove(id);
           return await published('auth.account.deleted', id);
         },
         'an event auth.account.restored': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await remove(id);
-          await world.api.call('restoreUser', { token: admin.token, params: { id } });
+          await harness.api.call('restoreUser', { token: admin.token, params: { id } });
           return await published('auth.account.restored', id);
         },
         'an event auth.account.access_ended': async () => {
-          const { id, token } = await loggedIn(world, 'member');
-          await world.api.call('logoutEverywhere', { token });
+          const { id, token } = await loggedIn(harness, 'member');
+          await harness.api.call('logoutEverywhere', { token });
           return await published('auth.account.access_ended', id);
         },
         'an event auth.user.created': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           return await published('auth.user.created', id);
         },
         'an event auth.user.changed': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await change(id, { name: 'Bea' });
           return await published('auth.user.changed', id);
         },
         'an event auth.user.deleted': async () => {
-          const { id } = await addUser(world, 'member');
+          const { id } = await addUser(harness, 'member');
           await remove(id);
           return await published('auth.user.deleted', id);
         },

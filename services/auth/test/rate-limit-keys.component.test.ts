@@ -1,23 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import { createLimiter } from '../src/postgres/keyed-limiter.ts';
-import { authWorld, cheapPasswords, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, cheapPasswords, type AuthHarness } from './support/auth-harness.ts';
 
 /** Subjects of every limit: an account, an IPv4 and an IPv6 network, a recipient of mail. */
 const email = 'rosa.subject@example.org';
 const addresses = ['203.0.113.77', '2001:db8:12:34::77'];
 
 describe('the table rate_limits', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
+    harness = await authHarness({}, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function storedKeys(): Promise<string[]> {
-    const { rows } = await world.database.db.pool.query<{ key: string }>('SELECT key FROM rate_limits ORDER BY key');
+    const { rows } = await harness.database.db.pool.query<{ key: string }>('SELECT key FROM rate_limits ORDER BY key');
     return rows.map(({ key }) => key);
   }
 
@@ -25,11 +25,11 @@ describe('the table rate_limits', () => {
     for (const ip of addresses) {
       const headers = { 'x-forwarded-for': ip };
       const account = { email: `new-${ip.length}@example.org`, password: 'Sunflower-Kettle-92', name: 'Rosa' };
-      expect((await world.api.call('register', { body: account, headers })).status).to.equal(201);
-      expect((await world.api.call('login', { body: { email, password: 'a wrong guess' }, headers })).status).to.equal(
-        401,
-      );
-      expect((await world.api.call('forgotPassword', { body: { email }, headers })).status).to.equal(202);
+      expect((await harness.api.call('register', { body: account, headers })).status).to.equal(201);
+      expect(
+        (await harness.api.call('login', { body: { email, password: 'a wrong guess' }, headers })).status,
+      ).to.equal(401);
+      expect((await harness.api.call('forgotPassword', { body: { email }, headers })).status).to.equal(202);
     }
     const keys = await storedKeys();
     const limits = new Set(keys.map((key) => key.split(':')[0]));
@@ -54,7 +54,7 @@ describe('the table rate_limits', () => {
   });
 
   it('has keys that depend on the secret of the installation and on the limit', async () => {
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     await pool.query('DELETE FROM rate_limits');
     const options = { pool, points: 5, windowMs: 60_000 };
     const [one, other] = [randomBytes(32), randomBytes(32)];

@@ -1,25 +1,25 @@
 import { expect } from 'chai';
-import { accountWorld, type AccountWorld } from './support/account-world.ts';
+import { accountHarness, type AccountHarness } from './support/account-harness.ts';
 import { expectProblem, type Answer, type Api } from './support/api.ts';
-import { addUser, logIn, password } from './support/auth-world.ts';
+import { addUser, logIn, password } from './support/auth-harness.ts';
 
 describe('registration', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   const modes = new Map<string, Api>();
   before(async () => {
-    world = await accountWorld();
-    for (const mode of ['invited', 'off']) modes.set(mode, (await world.replica({ REGISTRATION: mode })).api);
+    harness = await accountHarness();
+    for (const mode of ['invited', 'off']) modes.set(mode, (await harness.replica({ REGISTRATION: mode })).api);
     const domains = { REGISTRATION_DOMAINS: 'Example.org, bücher.example', AUTH_REQUIRE_VERIFIED_EMAIL: 'true' };
-    modes.set('domains', (await world.replica({ REGISTRATION: 'domains', ...domains })).api);
+    modes.set('domains', (await harness.replica({ REGISTRATION: 'domains', ...domains })).api);
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   async function register(mode: string, email: string, more: object = {}): Promise<Answer> {
-    const api = modes.get(mode) ?? world.api;
-    return await api.call('register', { body: { email, password, name: 'Rosa', ...more }, headers: world.freshIp() });
+    const api = modes.get(mode) ?? harness.api;
+    return await api.call('register', { body: { email, password, name: 'Rosa', ...more }, headers: harness.freshIp() });
   }
 
-  const accounts = async () => await world.rows('SELECT id FROM users');
+  const accounts = async () => await harness.rows('SELECT id FROM users');
 
   it('accepts anyone where it is open', async () => {
     const answer = await register('open', 'anyone@elsewhere.example');
@@ -110,8 +110,8 @@ describe('registration', () => {
 
   describe('a change of the address', () => {
     async function change(by: { id: string; email: string }, id: string, email: string): Promise<Answer> {
-      const { access_token: token } = await logIn(world, by.email);
-      const api = modes.get('domains') ?? world.api;
+      const { access_token: token } = await logIn(harness, by.email);
+      const api = modes.get('domains') ?? harness.api;
       const own = by.id === id ? { current_password: password } : {};
       return await api.call('changeUser', { token, params: { id }, body: { email, ...own } });
     }
@@ -119,7 +119,7 @@ describe('registration', () => {
     it('never leaves the domains, verified or not, and another spelling of the same address is no change', async () => {
       for (const emailVerified of [false, true]) {
         const email = `leaving-${emailVerified}@elsewhere.example`;
-        const user = await addUser(world, 'member', { email, emailVerified });
+        const user = await addUser(harness, 'member', { email, emailVerified });
         for (const other of ['eve@evil.com', 'eve@example.org.evil.com']) {
           expectProblem(await change(user, user.id, other), 'email_domain_not_accepted');
         }
@@ -129,14 +129,14 @@ describe('registration', () => {
     });
 
     it('is up to admins for other users', async () => {
-      const admin = await addUser(world, 'admin', { emailVerified: true });
-      const user = await addUser(world, 'member');
+      const admin = await addUser(harness, 'admin', { emailVerified: true });
+      const user = await addUser(harness, 'member');
       expect((await change(admin, user.id, 'contractor@elsewhere.example')).status).to.equal(200);
     });
   });
 
   it("doesn't reveal accounts to excluded callers", async () => {
-    const { email } = await addUser(world, 'member', { email: 'known@elsewhere.example' });
+    const { email } = await addUser(harness, 'member', { email: 'known@elsewhere.example' });
     for (const mode of ['off', 'invited', 'domains']) {
       const problems = [];
       for (const address of [email, 'nobody@elsewhere.example']) {
@@ -150,7 +150,7 @@ describe('registration', () => {
 
   it('records refusals and their reason in the audit log', async () => {
     await register('off', 'refused@example.org');
-    const rows = await world.rows<{ reason: string }>(
+    const rows = await harness.rows<{ reason: string }>(
       "SELECT reason FROM audit_log WHERE action = 'register' AND outcome = 'failure' ORDER BY at DESC LIMIT 1",
     );
     expect(rows).to.deep.equal([{ reason: 'registration_closed' }]);

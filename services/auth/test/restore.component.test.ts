@@ -2,9 +2,9 @@ import { expect } from 'chai';
 import { readEnv } from '@taskwire/env';
 import { commandEnv } from '../src/env.ts';
 import { wireCommands } from '../src/cli/wire.ts';
-import { accountWorld, newPassword, reader, type AccountWorld } from './support/account-world.ts';
+import { accountHarness, newPassword, reader, type AccountHarness } from './support/account-harness.ts';
 import { expectProblem } from './support/api.ts';
-import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-world.ts';
+import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth-harness.ts';
 
 type Role = 'admin' | 'manager' | 'member';
 type User = { id: string; email: string; name: string; role: Role; version: number; updated_at: string };
@@ -12,37 +12,37 @@ type Listed = User & { deleted_at?: string; restorable_until?: string };
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
 describe('restoring a deleted user', () => {
-  let world: AccountWorld;
+  let harness: AccountHarness;
   let admin: LoggedIn;
   before(async () => {
-    world = await accountWorld({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
-    admin = await loggedIn(world, 'admin');
+    harness = await accountHarness({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
+    admin = await loggedIn(harness, 'admin');
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const remove = async (id: string, token = admin.token) =>
-    await world.api.call('deleteUser', { token, params: { id } });
+    await harness.api.call('deleteUser', { token, params: { id } });
   const restore = async (id: string, token = admin.token) =>
-    await world.api.call('restoreUser', { token, params: { id } });
+    await harness.api.call('restoreUser', { token, params: { id } });
   const daysLater = async (id: string, days: number) =>
-    await world.rows('UPDATE users SET deleted_at = deleted_at - make_interval(hours => $2) WHERE id = $1', [
+    await harness.rows('UPDATE users SET deleted_at = deleted_at - make_interval(hours => $2) WHERE id = $1', [
       id,
       Math.round(days * 24),
     ]);
   const listDeleted = async (query: Record<string, string> = {}, token = admin.token) =>
-    await world.api.call('listUsers', { token, query: { deleted: 'true', limit: '100', ...query } });
+    await harness.api.call('listUsers', { token, query: { deleted: 'true', limit: '100', ...query } });
   const announced = async (id: string) =>
-    await world.rows<{ type: string; payload: Record<string, unknown> }>(
+    await harness.rows<{ type: string; payload: Record<string, unknown> }>(
       "SELECT type, payload FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id",
       [id],
     );
   const internal = async (id: string) =>
-    await world.api.call('getInternalUser', { token: await serviceToken(world, reader), params: { id } });
+    await harness.api.call('getInternalUser', { token: await serviceToken(harness, reader), params: { id } });
 
   async function deleted(role: Role = 'member'): Promise<User> {
-    const user = (await addUser(world, role)) as User;
+    const user = (await addUser(harness, role)) as User;
     expect((await remove(user.id)).status).to.equal(204);
     return user;
   }
@@ -54,7 +54,7 @@ describe('restoring a deleted user', () => {
     const { id, email, name, role } = user;
     expect(answer.body).to.include({ id, email, name, role, version: 3, email_verified: false });
     expect(answer.headers.get('etag')).to.match(/^"3-/);
-    expect((await world.api.call('getUser', { token: admin.token, params: { id } })).body).to.deep.equal(answer.body);
+    expect((await harness.api.call('getUser', { token: admin.token, params: { id } })).body).to.deep.equal(answer.body);
     const seen = (await internal(id)).body as User & { is_deleted: boolean };
     expect(seen).to.include({ is_deleted: false, version: 3, role: 'manager' });
     const events = await announced(id);
@@ -69,7 +69,7 @@ describe('restoring a deleted user', () => {
     ]);
     expect(events.at(4)?.payload).to.deep.equal({ user_id: id, timestamp: (answer.body as User).updated_at });
     expect(events.at(6)?.payload).to.include({ actor: admin.id });
-    const audited = await world.rows<{ actor_id: string; outcome: string }>(
+    const audited = await harness.rows<{ actor_id: string; outcome: string }>(
       "SELECT actor_id, outcome FROM audit_log WHERE action = 'user.restore' AND subject_id = $1",
       [id],
     );
@@ -77,18 +77,18 @@ describe('restoring a deleted user', () => {
   });
 
   it('restores no old password, session or token: a mailed link sets a new one', async () => {
-    const user = await loggedIn(world, 'member');
+    const user = await loggedIn(harness, 'member');
     expect((await remove(user.id, user.token)).status).to.equal(204);
     const { tokens_valid_after: ended } = (await restored(user.id)) as { tokens_valid_after: string };
     expect(ended).to.be.a('string');
-    expectProblem(await world.logIn(user.email, password), 'invalid_credentials');
-    expectProblem(await world.me(user.token), 'access_revoked');
+    expectProblem(await harness.logIn(user.email, password), 'invalid_credentials');
+    expectProblem(await harness.me(user.token), 'access_revoked');
     expectProblem(
-      await world.api.call('refresh', { body: { refresh_token: user.refreshToken } }),
+      await harness.api.call('refresh', { body: { refresh_token: user.refreshToken } }),
       'invalid_refresh_token',
     );
-    expect((await world.reset(await world.lastToken(user.id))).status).to.equal(204);
-    expect((await world.logIn(user.email, newPassword)).status).to.equal(200);
+    expect((await harness.reset(await harness.lastToken(user.id))).status).to.equal(204);
+    expect((await harness.logIn(user.email, newPassword)).status).to.equal(200);
   });
 
   /** Restores, and gives what services see. */
@@ -98,16 +98,16 @@ describe('restoring a deleted user', () => {
   }
 
   it('keeps links from before the deletion invalid', async () => {
-    const user = await world.register('link.before@example.org');
-    const token = await world.lastToken(user.id);
+    const user = await harness.register('link.before@example.org');
+    const token = await harness.lastToken(user.id);
     await remove(user.id);
     await restore(user.id);
-    expectProblem(await world.verify(token), 'link_not_valid');
+    expectProblem(await harness.verify(token), 'link_not_valid');
   });
 
   it('is reserved for admins, within seven days', async () => {
     const [early, late] = [await deleted(), await deleted()];
-    const manager = await loggedIn(world, 'manager');
+    const manager = await loggedIn(harness, 'manager');
     expectProblem(await restore(early.id, manager.token), 'forbidden');
     await daysLater(early.id, 6.9);
     await daysLater(late.id, 7.1);
@@ -115,17 +115,17 @@ describe('restoring a deleted user', () => {
     const answer = await restore(late.id);
     expect(answer.status).to.equal(410);
     expectProblem(answer, 'gone');
-    expect((await world.api.call('getUser', { token: admin.token, params: { id: late.id } })).status).to.equal(410);
+    expect((await harness.api.call('getUser', { token: admin.token, params: { id: late.id } })).status).to.equal(410);
   });
 
   it('responds 404 for an unknown user and 410 for an erased one, and leaves an active one unchanged', async () => {
     expectProblem(await restore('01999999-0000-7000-8000-000000000000'), 'not_found');
     const erased = await deleted();
-    await world.rows("UPDATE users SET email = '', name = 'Deleted user', erased_at = now() WHERE id = $1", [
+    await harness.rows("UPDATE users SET email = '', name = 'Deleted user', erased_at = now() WHERE id = $1", [
       erased.id,
     ]);
     expectProblem(await restore(erased.id), 'gone');
-    const there = (await addUser(world, 'member')) as User;
+    const there = (await addUser(harness, 'member')) as User;
     const answer = await restore(there.id);
     expect([answer.status, answer.body]).to.deep.equal([200, there]);
     expect(await announced(there.id)).to.have.length(2);
@@ -141,25 +141,25 @@ describe('restoring a deleted user', () => {
 
   it('explains what to do if another account has taken the address, and works once that is done', async () => {
     const user = await deleted();
-    const other = await world.register(user.email.toUpperCase());
+    const other = await harness.register(user.email.toUpperCase());
     const answer = await restore(user.id);
     expect(answer.status).to.equal(409);
     expect(expectProblem(answer, 'email_taken').detail).to.include('Delete that account');
-    expect((await world.api.call('getUser', { token: admin.token, params: { id: user.id } })).status).to.equal(410);
+    expect((await harness.api.call('getUser', { token: admin.token, params: { id: user.id } })).status).to.equal(410);
     await remove(other.id);
     expect((await restore(user.id)).status).to.equal(200);
   });
 
   it('never coincides with erasure', async () => {
     const users = await Promise.all(Array.from({ length: 12 }, async () => await deleted()));
-    const second = await world.replica({ ERASE_DELETED_USERS_DAYS: '1', RESTORE_DELETED_USERS_DAYS: '1' });
+    const second = await harness.replica({ ERASE_DELETED_USERS_DAYS: '1', RESTORE_DELETED_USERS_DAYS: '1' });
     for (const { id } of users) await daysLater(id, 2);
     const [, ...answers] = await Promise.all([
       second.service.erasure.tick(),
       ...users.map(async ({ id }) => await restore(id)),
     ]);
     for (const [index, { status }] of answers.entries()) {
-      const [row] = await world.rows<{ email: string; deleted: boolean }>(
+      const [row] = await harness.rows<{ email: string; deleted: boolean }>(
         'SELECT email, deleted_at IS NOT NULL AS deleted FROM users WHERE id = $1',
         [users[index]?.id],
       );
@@ -171,7 +171,7 @@ describe('restoring a deleted user', () => {
   describe('the list of deleted users', () => {
     it('shows the end of the restore period, searches by name, and is for admins only', async () => {
       const user = await deleted();
-      const there = (await addUser(world, 'member')) as User;
+      const there = (await addUser(harness, 'member')) as User;
       const answer = await listDeleted({ q: user.email });
       expect(answer.status, answer.text).to.equal(200);
       const [listed, ...others] = (answer.body as { data: Listed[] }).data;
@@ -180,17 +180,17 @@ describe('restoring a deleted user', () => {
       const [since, until] = [Date.parse(listed?.deleted_at ?? ''), Date.parse(listed?.restorable_until ?? '')];
       expect(until - since).to.equal(7 * 86_400_000);
       expect(((await listDeleted({ q: there.email })).body as { data: Listed[] }).data).to.deep.equal([]);
-      const living = await world.api.call('listUsers', { token: admin.token, query: { q: user.email } });
+      const living = await harness.api.call('listUsers', { token: admin.token, query: { q: user.email } });
       expect((living.body as { data: Listed[] }).data).to.deep.equal([]);
       for (const role of ['manager', 'member'] as const) {
-        expectProblem(await listDeleted({}, (await loggedIn(world, role)).token), 'forbidden');
+        expectProblem(await listDeleted({}, (await loggedIn(harness, role)).token), 'forbidden');
       }
     });
 
     it('is paged, without erased users', async () => {
       const users = [await deleted(), await deleted(), await deleted()];
       const erased = await deleted();
-      await world.rows("UPDATE users SET email = '', name = 'Deleted user', erased_at = now() WHERE id = $1", [
+      await harness.rows("UPDATE users SET email = '', name = 'Deleted user', erased_at = now() WHERE id = $1", [
         erased.id,
       ]);
       const found: string[] = [];
@@ -211,7 +211,7 @@ describe('restoring a deleted user', () => {
   describe('the command line', () => {
     async function onCommandLine(email: string) {
       const { stderr } = process;
-      const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: world.database.url }), stderr);
+      const commands = await wireCommands(readEnv(commandEnv, { DATABASE_URL: harness.database.url }), stderr);
       try {
         return await commands.restoreUser(email);
       } finally {
@@ -222,7 +222,7 @@ describe('restoring a deleted user', () => {
     it('restores an admin after a thief has deleted every other one', async () => {
       const robbed = await deleted('admin');
       expect(await onCommandLine(robbed.email.toUpperCase())).to.include({ id: robbed.id, role: 'admin', version: 3 });
-      const [entry] = await world.rows<{ actor_kind: string }>(
+      const [entry] = await harness.rows<{ actor_kind: string }>(
         "SELECT actor_kind FROM audit_log WHERE action = 'user.restore' AND subject_id = $1",
         [robbed.id],
       );
@@ -239,12 +239,14 @@ describe('restoring a deleted user', () => {
 
   it('requires the same recent log-in as a deletion', async () => {
     const user = await deleted();
-    const session = await logIn(world, admin.email);
-    await world.rows("UPDATE sessions SET created_at = created_at - interval '1 hour' WHERE user_id = $1", [admin.id]);
-    const old = await world.api.call('refresh', { body: { refresh_token: session.refresh_token } });
+    const session = await logIn(harness, admin.email);
+    await harness.rows("UPDATE sessions SET created_at = created_at - interval '1 hour' WHERE user_id = $1", [
+      admin.id,
+    ]);
+    const old = await harness.api.call('refresh', { body: { refresh_token: session.refresh_token } });
     const token = (old.body as { access_token: string }).access_token;
     expectProblem(await restore(user.id, token), 'reauthentication_required');
     const given = { token, params: { id: user.id }, body: { current_password: password } };
-    expect((await world.api.call('restoreUser', given)).status).to.equal(200);
+    expect((await harness.api.call('restoreUser', given)).status).to.equal(200);
   });
 });

@@ -3,43 +3,43 @@ import { walkScopes, type TokenHolder } from '@taskwire/testing';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { expectProblem, type Answer } from './support/api.ts';
-import { addUser, loggedIn, logIn, password } from './support/auth-world.ts';
-import { adminConsole, oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+import { addUser, loggedIn, logIn, password } from './support/auth-harness.ts';
+import { adminConsole, oidcHarness, type OidcHarness } from './support/oidc-harness.ts';
 import { signed } from './support/stand-in-tokens.ts';
 
 const audience = 'urn:taskwire:auth';
 
 type Role = 'admin' | 'manager' | 'member';
-type Operation = Parameters<OidcWorld['api']['call']>[0];
-type Given = NonNullable<Parameters<OidcWorld['api']['call']>[1]>;
+type Operation = Parameters<OidcHarness['api']['call']>[0];
+type Given = NonNullable<Parameters<OidcHarness['api']['call']>[1]>;
 
 describe('the rights of an application acting for a user', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld();
+    harness = await oidcHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   /** A token that holds what somebody says it does, of a real admin and a real session. */
   async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
     if (holder.kind === 'service') {
       const scope = holder.scopes.join(' ');
-      const token = await signed(world, { sub: 'reporter', client_id: 'reporter', aud: audience, scope });
+      const token = await signed(harness, { sub: 'reporter', client_id: 'reporter', aud: audience, scope });
       return { token, userId: crypto.randomUUID() };
     }
-    const { id: userId, token } = await loggedIn(world, 'admin');
+    const { id: userId, token } = await loggedIn(harness, 'admin');
     if (holder.kind === 'first_party') return { token, userId };
     const { sid } = decodeJwt(token);
     const claims = { sub: userId, client_id: 'portal', aud: audience, role: 'admin', sid: String(sid) } as const;
     const said = { scope: holder.scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) };
-    return { token: await signed(world, { ...claims, ...said }), userId };
+    return { token: await signed(harness, { ...claims, ...said }), userId };
   }
 
   it('match the contract for every operation of Auth and every scope', async () => {
     const { answers, faults } = await walkScopes({
-      ...{ baseUrl: world.api.baseUrl, audience, routes: authRoutes, tokenOf },
+      ...{ baseUrl: harness.api.baseUrl, audience, routes: authRoutes, tokenOf },
       bodies: {
         changeUser: { name: 'Another' },
         createUser: { email: 'x', password: 'x', name: 'x', role: 'admin' },
@@ -52,14 +52,14 @@ describe('the rights of an application acting for a user', () => {
 
   /** The token that an application really gets, after the person allowed it. */
   async function application(role: Role, scope: string) {
-    const person = await world.person(role);
+    const person = await harness.person(role);
     const parameters = { scope, resource: audience };
-    const { access_token: token } = await world.tokens({ person, parameters, client: adminConsole });
+    const { access_token: token } = await harness.tokens({ person, parameters, client: adminConsole });
     return {
       person,
       token,
       call: async (operation: Operation, given: Given = {}): Promise<Answer> =>
-        await world.api.call(operation, { token, ...given }),
+        await harness.api.call(operation, { token, ...given }),
     };
   }
 
@@ -71,7 +71,7 @@ describe('the rights of an application acting for a user', () => {
   for (const role of ['admin', 'member'] as const) {
     it(`with account:read and account:write are to read and rename the account of a ${role}, and nothing else`, async () => {
       const { call, person } = await application(role, 'openid account:read account:write');
-      const other = await addUser(world, 'member');
+      const other = await addUser(harness, 'member');
       const own = { params: { id: person.id } };
       expect((await call('me')).status).to.equal(200);
       expect((await call('getUser', own)).status).to.equal(200);
@@ -100,20 +100,20 @@ describe('the rights of an application acting for a user', () => {
         expectProblem(answer, 'insufficient_scope');
         expect(answer.headers.get('www-authenticate') ?? 'Bearer', operation).to.match(/^Bearer/);
       }
-      const { body } = await world.api.call('getUser', {
-        token: (await logIn(world, person.email)).access_token,
+      const { body } = await harness.api.call('getUser', {
+        token: (await logIn(harness, person.email)).access_token,
         params: { id: person.id },
       });
       expect(body).to.include({ role, email: person.email, name: 'Renamed' });
       expect(
-        (await world.database.db.pool.query("SELECT FROM users WHERE email = 'evil@example.org'")).rowCount,
+        (await harness.database.db.pool.query("SELECT FROM users WHERE email = 'evil@example.org'")).rowCount,
       ).to.equal(0);
     });
   }
 
   it('with admin are administration within the role, but no address, password or account of its own user', async () => {
     const { call, person } = await application('admin', 'openid admin');
-    const other = await addUser(world, 'member');
+    const other = await addUser(harness, 'member');
     const at = { params: { id: other.id } };
     expect((await call('listUsers')).status).to.equal(200);
     expect((await call('listAudit')).status).to.equal(200);
@@ -131,7 +131,7 @@ describe('the rights of an application acting for a user', () => {
 
   it("with admin give a manager's application no more than managers have", async () => {
     const { call } = await application('manager', 'openid admin');
-    const other = await addUser(world, 'member');
+    const other = await addUser(harness, 'member');
     const at = { params: { id: other.id } };
     expect((await call('listUsers')).status).to.equal(200);
     expect((await call('getUser', at)).status).to.equal(200);
@@ -147,15 +147,15 @@ describe('the rights of an application acting for a user', () => {
 
   it('include ending its own access, and no other session', async () => {
     const { call, token, person } = await application('member', 'openid account:write');
-    const session = await logIn(world, person.email);
+    const session = await logIn(harness, person.email);
     expect((await call('logout')).status).to.equal(204);
-    expectProblem(await world.api.call('me', { token }), 'access_revoked');
-    expect((await world.api.call('me', { token: session.access_token })).status).to.equal(200);
+    expectProblem(await harness.api.call('me', { token }), 'access_revoked');
+    expect((await harness.api.call('me', { token: session.access_token })).status).to.equal(200);
   });
 
   it("don't change what userinfo and introspection return", async () => {
     const { token, person } = await application('member', 'openid account:read');
-    const { body } = await world.api.form(
+    const { body } = await harness.api.form(
       '/oidc/introspect',
       { token },
       {
@@ -164,17 +164,19 @@ describe('the rights of an application acting for a user', () => {
     );
     const scope = 'openid account:read';
     expect(body).to.include({ active: true, sub: person.id, client_id: adminConsole.client_id, scope });
-    const opaque = await world.tokens({ person, parameters: { scope: 'openid email' } });
-    const info = await world.api.raw('/oidc/userinfo', { headers: { authorization: `Bearer ${opaque.access_token}` } });
+    const opaque = await harness.tokens({ person, parameters: { scope: 'openid email' } });
+    const info = await harness.api.raw('/oidc/userinfo', {
+      headers: { authorization: `Bearer ${opaque.access_token}` },
+    });
     expect(info.body).to.deep.equal({ sub: person.id, email: person.email, email_verified: false });
   });
 
   it('are recorded in the audit log with the application', async () => {
     const { call, person } = await application('member', 'openid account:write');
     await call('changeUser', { params: { id: person.id }, body: { name: 'By the console' } });
-    const { token } = await loggedIn(world, 'admin');
+    const { token } = await loggedIn(harness, 'admin');
     const query = { subject: person.id, action: 'user.change' };
-    const { data } = (await world.api.call('listAudit', { token, query })).body as { data: AuditEntry[] };
+    const { data } = (await harness.api.call('listAudit', { token, query })).body as { data: AuditEntry[] };
     expect(data[0]).to.deep.include({ actor: { kind: 'user', id: person.id }, client_id: adminConsole.client_id });
   });
 });

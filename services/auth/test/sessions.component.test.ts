@@ -2,7 +2,15 @@ import { userScopes } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { expectProblem } from './support/api.ts';
-import { addUser, authWorld, cheapPasswords, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
+import {
+  addUser,
+  authHarness,
+  cheapPasswords,
+  loggedIn,
+  logIn,
+  password,
+  type AuthHarness,
+} from './support/auth-harness.ts';
 
 type Session = {
   access_token: string;
@@ -12,32 +20,32 @@ type Session = {
 };
 
 describe('sessions of Auth', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
+    harness = await authHarness({}, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  const me = async (token: string) => await world.api.call('me', { token });
-  const refresh = async (token: string) => await world.api.call('refresh', { body: { refresh_token: token } });
+  const me = async (token: string) => await harness.api.call('me', { token });
+  const refresh = async (token: string) => await harness.api.call('refresh', { body: { refresh_token: token } });
 
   describe('registration', () => {
     it('creates a member who can log in', async () => {
       const account = { email: 'Rosa@Example.org', password, name: 'Rosa' };
-      const made = await world.api.call('register', { body: account });
+      const made = await harness.api.call('register', { body: account });
       expect(made.status).to.equal(201);
       expect(made.body).to.include({ email: 'Rosa@Example.org', name: 'Rosa', role: 'member', version: 1 });
-      const session = await logIn(world, 'rosa@example.ORG');
+      const session = await logIn(harness, 'rosa@example.ORG');
       const mine = await me(session.access_token);
       expect(mine.body).to.deep.equal(made.body);
       expect(mine.headers.get('etag')).to.match(/^"1-/);
     });
 
     it('refuses a taken address in any case', async () => {
-      await addUser(world, 'member', { email: 'taken@example.org' });
-      const again = await world.api.call('register', {
+      await addUser(harness, 'member', { email: 'taken@example.org' });
+      const again = await harness.api.call('register', {
         body: { email: ' TAKEN@example.org ', password, name: 'Another' },
       });
       expect(again.status).to.equal(409);
@@ -48,7 +56,7 @@ describe('sessions of Auth', () => {
       const answers = await Promise.all(
         Array.from({ length: 8 }, async (_, index) => {
           const email = index % 2 === 0 ? 'race@example.org' : 'RACE@example.org';
-          return await world.api.call('register', { body: { email, password, name: `Racer ${index}` } });
+          return await harness.api.call('register', { body: { email, password, name: `Racer ${index}` } });
         }),
       );
       expect(answers.map(({ status }) => status).toSorted()).to.deep.equal([201, ...Array<number>(7).fill(409)]);
@@ -56,7 +64,7 @@ describe('sessions of Auth', () => {
 
     it('lets no caller choose a role, an id or a state', async () => {
       for (const field of ['role', 'id', 'email_verified', 'version', 'is_deleted']) {
-        const answer = await world.api.call('register', {
+        const answer = await harness.api.call('register', {
           body: { email: 'mass@example.org', password, name: 'Mass', [field]: 'admin' },
         });
         expect(answer.status).to.equal(422);
@@ -67,10 +75,10 @@ describe('sessions of Auth', () => {
     });
 
     it('releases the address of a deleted user', async () => {
-      const before = await addUser(world, 'member', { email: 'free@example.org' });
-      const { access_token: token } = await logIn(world, 'free@example.org');
-      expect((await world.api.call('deleteUser', { token, params: { id: before.id } })).status).to.equal(204);
-      const next = await world.api.call('register', { body: { email: 'free@example.org', password, name: 'Next' } });
+      const before = await addUser(harness, 'member', { email: 'free@example.org' });
+      const { access_token: token } = await logIn(harness, 'free@example.org');
+      expect((await harness.api.call('deleteUser', { token, params: { id: before.id } })).status).to.equal(204);
+      const next = await harness.api.call('register', { body: { email: 'free@example.org', password, name: 'Next' } });
       expect(next.status).to.equal(201);
       expect((next.body as { id: string }).id).not.to.equal(before.id);
     });
@@ -78,8 +86,8 @@ describe('sessions of Auth', () => {
 
   describe('log-in', () => {
     it('issues an access token of RFC 9068 for every service, and a refresh token', async () => {
-      const user = await addUser(world, 'manager');
-      const answer = await world.api.call('login', { body: { email: user.email, password } });
+      const user = await addUser(harness, 'manager');
+      const answer = await harness.api.call('login', { body: { email: user.email, password } });
       const session = answer.body as Session;
       expect(session.expires_in).to.equal(600);
       expect(answer.headers.get('cache-control')).to.equal('no-store');
@@ -99,15 +107,15 @@ describe('sessions of Auth', () => {
       expect(claims).to.have.property('jti').that.is.a('string');
       const header = decodeProtectedHeader(session.access_token);
       expect(header).to.include({ alg: 'ES256', typ: 'at+jwt' });
-      const jwks = (await world.api.call('jwks')).body as { keys: Record<string, unknown>[] };
+      const jwks = (await harness.api.call('jwks')).body as { keys: Record<string, unknown>[] };
       expect(jwks.keys.map(({ kid }) => kid)).to.include(header.kid);
       for (const key of jwks.keys) expect(key).not.to.have.property('d');
     });
 
     it('responds to a wrong password, an unknown account, a deleted one and nonsense in the same way', async () => {
-      const user = await addUser(world, 'member');
-      const gone = await loggedIn(world, 'member');
-      await world.api.call('deleteUser', { token: gone.token, params: { id: gone.id } });
+      const user = await addUser(harness, 'member');
+      const gone = await loggedIn(harness, 'member');
+      await harness.api.call('deleteUser', { token: gone.token, params: { id: gone.id } });
       const attempts = [
         user.email,
         gone.email,
@@ -117,7 +125,9 @@ describe('sessions of Auth', () => {
         "' OR 1=1 --",
       ];
       const answers = await Promise.all(
-        attempts.map(async (email) => await world.api.call('login', { body: { email, password: 'a wrong password' } })),
+        attempts.map(
+          async (email) => await harness.api.call('login', { body: { email, password: 'a wrong password' } }),
+        ),
       );
       const problems = answers.map((answer) => ({ ...expectProblem(answer, 'invalid_credentials'), request_id: '' }));
       for (const problem of problems) expect(problem).to.deep.equal(problems[0]);
@@ -126,9 +136,9 @@ describe('sessions of Auth', () => {
     });
 
     it('stores hashes only: no token and no password is anywhere in the database', async () => {
-      const user = await addUser(world, 'member');
-      const session = await logIn(world, user.email);
-      const { rows } = await world.database.db.pool.query<{ text: string }>(
+      const user = await addUser(harness, 'member');
+      const session = await logIn(harness, user.email);
+      const { rows } = await harness.database.db.pool.query<{ text: string }>(
         `SELECT t::text AS text FROM refresh_tokens t UNION ALL SELECT s::text FROM sessions s
          UNION ALL SELECT u::text FROM users u UNION ALL SELECT o::text FROM outbox o
          UNION ALL SELECT k::text FROM signing_keys k UNION ALL SELECT l::text FROM rate_limits l`,
@@ -143,9 +153,9 @@ describe('sessions of Auth', () => {
 
   describe('refresh', () => {
     it('issues new tokens in the same session, with the current role', async () => {
-      const user = await loggedIn(world, 'member');
-      const admin = await loggedIn(world, 'admin');
-      await world.api.call('changeUser', { token: admin.token, params: { id: user.id }, body: { role: 'manager' } });
+      const user = await loggedIn(harness, 'member');
+      const admin = await loggedIn(harness, 'admin');
+      await harness.api.call('changeUser', { token: admin.token, params: { id: user.id }, body: { role: 'manager' } });
       const answer = await refresh(user.refreshToken);
       expect(answer.status).to.equal(200);
       const session = answer.body as Session;
@@ -159,7 +169,7 @@ describe('sessions of Auth', () => {
     });
 
     it('ends the whole session when a token is reused', async () => {
-      const user = await loggedIn(world, 'member');
+      const user = await loggedIn(harness, 'member');
       const second = (await refresh(user.refreshToken)).body as Session;
       const third = (await refresh(second.refresh_token)).body as Session;
       expectProblem(await refresh(user.refreshToken), 'invalid_refresh_token');
@@ -168,8 +178,8 @@ describe('sessions of Auth', () => {
     });
 
     it('leaves other sessions of the user unaffected when one ends', async () => {
-      const user = await loggedIn(world, 'member');
-      const other = await logIn(world, user.email);
+      const user = await loggedIn(harness, 'member');
+      const other = await logIn(harness, user.email);
       await refresh(user.refreshToken);
       await refresh(user.refreshToken);
       expect((await me(other.access_token)).status).to.equal(200);
@@ -177,11 +187,11 @@ describe('sessions of Auth', () => {
     });
 
     it('gives two tabs, or a hundred, that refresh at once the same successor, and all stay logged in', async () => {
-      const user = await loggedIn(world, 'member');
-      const second = await world.replica();
+      const user = await loggedIn(harness, 'member');
+      const second = await harness.replica();
       const answers = await Promise.all(
         Array.from({ length: 100 }, async (_, index) => {
-          const api = index % 2 === 0 ? world.api : second.api;
+          const api = index % 2 === 0 ? harness.api : second.api;
           return await api.call('refresh', { body: { refresh_token: user.refreshToken } });
         }),
       );
@@ -194,7 +204,7 @@ describe('sessions of Auth', () => {
     });
 
     it('gives a reused token no successor that has been used, within the grace period or not', async () => {
-      const user = await loggedIn(world, 'member');
+      const user = await loggedIn(harness, 'member');
       const next = (await refresh(user.refreshToken)).body as Session;
       const last = (await refresh(next.refresh_token)).body as Session;
       expectProblem(await refresh(user.refreshToken), 'invalid_refresh_token');
@@ -202,9 +212,9 @@ describe('sessions of Auth', () => {
     });
 
     it('ends the session when a token is reused after the grace period', async () => {
-      const user = await loggedIn(world, 'member');
+      const user = await loggedIn(harness, 'member');
       const next = (await refresh(user.refreshToken)).body as Session;
-      await world.database.db.pool.query(
+      await harness.database.db.pool.query(
         `UPDATE refresh_tokens SET used_at = used_at - interval '11 seconds' FROM sessions
          WHERE sessions.id = session_id AND sessions.user_id = $1 AND used_at IS NOT NULL`,
         [user.id],
@@ -215,8 +225,8 @@ describe('sessions of Auth', () => {
     });
 
     it('lets one of a hundred concurrent uses win without a grace period, and ends the session', async () => {
-      const strict = await world.replica({ REFRESH_GRACE_SECONDS: '0' });
-      const user = await loggedIn(world, 'member');
+      const strict = await harness.replica({ REFRESH_GRACE_SECONDS: '0' });
+      const user = await loggedIn(harness, 'member');
       const use = async () => await strict.api.call('refresh', { body: { refresh_token: user.refreshToken } });
       const answers = await Promise.all(Array.from({ length: 100 }, use));
       const won = answers.filter(({ status }) => status === 200);
@@ -225,7 +235,7 @@ describe('sessions of Auth', () => {
       const session = won[0]?.body as Session;
       expectProblem(await refresh(session.refresh_token), 'invalid_refresh_token');
       expectProblem(await me(session.access_token), 'access_revoked');
-      const { rows } = await world.database.db.pool.query<{ end_reason: string; tokens: number }>(
+      const { rows } = await harness.database.db.pool.query<{ end_reason: string; tokens: number }>(
         `SELECT end_reason, (SELECT count(*)::int FROM refresh_tokens WHERE session_id = sessions.id) AS tokens
          FROM sessions WHERE user_id = $1`,
         [user.id],
@@ -240,14 +250,14 @@ describe('sessions of Auth', () => {
     });
 
     it('refuses an expired token, and a token of an expired session', async () => {
-      const [first, second] = [await loggedIn(world, 'member'), await loggedIn(world, 'member')];
+      const [first, second] = [await loggedIn(harness, 'member'), await loggedIn(harness, 'member')];
       const past = "clock_timestamp() - interval '1 second'";
-      await world.database.db.pool.query(
+      await harness.database.db.pool.query(
         `UPDATE refresh_tokens SET expires_at = ${past} FROM sessions
          WHERE sessions.id = session_id AND sessions.user_id = $1`,
         [first.id],
       );
-      await world.database.db.pool.query(`UPDATE sessions SET expires_at = ${past} WHERE user_id = $1`, [second.id]);
+      await harness.database.db.pool.query(`UPDATE sessions SET expires_at = ${past} WHERE user_id = $1`, [second.id]);
       expectProblem(await refresh(first.refreshToken), 'invalid_refresh_token');
       expectProblem(await refresh(second.refreshToken), 'invalid_refresh_token');
       expectProblem(await me(second.token), 'access_revoked');
@@ -256,40 +266,40 @@ describe('sessions of Auth', () => {
 
   describe('log-out', () => {
     it('ends the session with both of its tokens', async () => {
-      const user = await loggedIn(world, 'member');
-      const answer = await world.api.call('logout', { token: user.token });
+      const user = await loggedIn(harness, 'member');
+      const answer = await harness.api.call('logout', { token: user.token });
       expect(answer.status).to.equal(204);
       expectProblem(await me(user.token), 'access_revoked');
       expectProblem(await refresh(user.refreshToken), 'invalid_refresh_token');
     });
 
     it('leaves other sessions of the user unaffected', async () => {
-      const user = await loggedIn(world, 'member');
-      const other = await logIn(world, user.email);
-      await world.api.call('logout', { token: user.token });
+      const user = await loggedIn(harness, 'member');
+      const other = await logIn(harness, user.email);
+      await harness.api.call('logout', { token: user.token });
       expect((await me(other.access_token)).status).to.equal(200);
       expect((await refresh(other.refresh_token)).status).to.equal(200);
     });
   });
 
   it('purges expired rows only', async () => {
-    const [old, young] = [await loggedIn(world, 'member'), await loggedIn(world, 'member')];
-    await world.database.db.pool.query(
+    const [old, young] = [await loggedIn(harness, 'member'), await loggedIn(harness, 'member')];
+    await harness.database.db.pool.query(
       `UPDATE sessions SET expires_at = clock_timestamp() - interval '8 days' WHERE user_id = $1`,
       [old.id],
     );
-    await world.database.db.pool.query(
+    await harness.database.db.pool.query(
       `INSERT INTO rate_limits SELECT 'old-' || n, 1, 1 FROM generate_series(1, 1500) n`,
     );
-    expect(await world.service.purge.tick()).to.equal('more');
-    expect(await world.service.purge.tick()).to.equal('idle');
-    const { rows } = await world.database.db.pool.query<{ user_id: string }>(
+    expect(await harness.service.purge.tick()).to.equal('more');
+    expect(await harness.service.purge.tick()).to.equal('idle');
+    const { rows } = await harness.database.db.pool.query<{ user_id: string }>(
       'SELECT user_id FROM sessions WHERE user_id IN ($1, $2)',
       [old.id, young.id],
     );
     expect(rows).to.deep.equal([{ user_id: young.id }]);
     expect((await refresh(young.refreshToken)).status).to.equal(200);
-    const limits = await world.database.db.pool.query("SELECT FROM rate_limits WHERE key LIKE 'old-%'");
+    const limits = await harness.database.db.pool.query("SELECT FROM rate_limits WHERE key LIKE 'old-%'");
     expect(limits.rowCount).to.equal(0);
   });
 });

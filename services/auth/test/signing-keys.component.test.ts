@@ -6,7 +6,7 @@ import { migrations } from '../src/migrations.ts';
 import { systemContext } from '../src/domain/audit-context.ts';
 import { createSealedKeys } from '../src/postgres/signing-key-rows.ts';
 import { createSigningKeys, rotateKeys } from '../src/tokens/signing-keys.ts';
-import { authWorld, cheapPasswords, loggedIn, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, cheapPasswords, loggedIn, type AuthHarness } from './support/auth-harness.ts';
 
 describe('signing keys', () => {
   let database: TestDatabase;
@@ -138,20 +138,20 @@ describe('signing keys', () => {
   });
 
   describe('the keys at the service', () => {
-    let world: AuthWorld;
+    let harness: AuthHarness;
     before(async () => {
-      world = await authWorld({}, { passwords: cheapPasswords() });
+      harness = await authHarness({}, { passwords: cheapPasswords() });
     });
     after(async () => {
-      await world.stop();
+      await harness.stop();
     });
 
     it('are identical on all replicas, may be cached for a while, and verify tokens of each other', async () => {
-      const second = await world.replica();
-      const [first, other] = [await world.api.call('jwks'), await second.api.call('jwks')];
+      const second = await harness.replica();
+      const [first, other] = [await harness.api.call('jwks'), await second.api.call('jwks')];
       expect(first.body).to.deep.equal(other.body);
       expect(first.headers.get('cache-control')).to.equal('public, max-age=300');
-      const user = await loggedIn(world, 'member');
+      const user = await loggedIn(harness, 'member');
       expect(decodeProtectedHeader(user.token).kid).to.equal((first.body as { keys: { kid: string }[] }).keys[0]?.kid);
       expect((await second.api.call('me', { token: user.token })).status).to.equal(200);
     });
@@ -165,18 +165,18 @@ describe('signing keys', () => {
         };
       };
       const good = await waitFor(async () => {
-        const answer = await ready(world.api.baseUrl);
+        const answer = await ready(harness.api.baseUrl);
         return answer.status === 200 && answer;
       });
       expect(Object.keys(good.body.checks)).to.have.members(['database', 'broker', 'migrations', 'signing_key']);
-      const bad = await world.replica({ KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64') });
+      const bad = await harness.replica({ KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64') });
       const answer = await ready(bad.api.baseUrl);
       expect(answer.status).to.equal(503);
       expect(answer.body.checks['signing_key']?.detail).to.contain('KEY_ENCRYPTION_SECRET');
     });
 
     it('are not served by a worker, which has health and metrics all the same', async () => {
-      const worker = await world.replica({ PROCESS_ROLE: 'worker' });
+      const worker = await harness.replica({ PROCESS_ROLE: 'worker' });
       expect((await worker.api.raw('/oidc/jwks')).status).to.equal(404);
       expect((await worker.api.raw('/health')).status).to.equal(200);
       expect((await worker.api.raw('/metrics')).text).to.contain('outbox');

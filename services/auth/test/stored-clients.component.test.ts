@@ -1,20 +1,20 @@
 import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
-import { basic } from './support/auth-world.ts';
-import { oidcWorld, type OidcWorld } from './support/oidc-world.ts';
+import { basic } from './support/auth-harness.ts';
+import { oidcHarness, type OidcHarness } from './support/oidc-harness.ts';
 
 const secret = 'a-secret-of-a-stored-client-with-32-characters';
 const auth = 'urn:taskwire:auth';
 const tasks = 'urn:taskwire:tasks';
 
 describe('clients registered by command', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld();
+    harness = await oidcHarness();
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function store(client_id: string, more: object): Promise<void> {
@@ -27,14 +27,14 @@ describe('clients registered by command', () => {
       application_type: 'web',
       ...more,
     };
-    await world.database.db.pool.query('INSERT INTO clients (client_id, settings) VALUES ($1, $2)', [
+    await harness.database.db.pool.query('INSERT INTO clients (client_id, settings) VALUES ($1, $2)', [
       client_id,
       settings,
     ]);
   }
 
   const own = async (id: string, fields: Record<string, string>) => {
-    const { body } = await world.api.form(
+    const { body } = await harness.api.form(
       '/oidc/token',
       { grant_type: 'client_credentials', ...fields },
       basic(id, secret),
@@ -68,7 +68,7 @@ describe('clients registered by command', () => {
     expect(await own('both', { resource: auth })).to.include({ scope: 'users:read' });
     const client = { client_id: 'both', client_secret: secret, redirectUri: 'https://both.example.org/' };
     const parameters = { scope: 'openid account:read users:read', resource: auth };
-    const { access_token: token } = await world.tokens({ client, parameters });
+    const { access_token: token } = await harness.tokens({ client, parameters });
     expect(decodeJwt(token)['scope']).to.equal('openid account:read');
   });
 
@@ -85,8 +85,8 @@ describe('clients registered by command', () => {
       secret_hash: undefined,
       jwks: { keys: [{ kty: 'EC', crv: 'P-384', x: 'x', y: 'y' }] },
     });
-    await world.replica();
-    const lines = world.logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    await harness.replica();
+    const lines = harness.logLines.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines.find(({ client }) => client === 'outdated')).to.deep.include({
       level: 'error',
       field: 'grants.0.scopes.1',
@@ -98,7 +98,7 @@ describe('clients registered by command', () => {
       fault: 'must be a public key for ES256 (EC, P-256), Ed25519 (OKP) or PS256 (RSA)',
     });
     const client = { client_id: 'outdated', client_secret: secret, redirectUri: 'https://both.example.org/' };
-    const { access_token: token } = await world.tokens({
+    const { access_token: token } = await harness.tokens({
       client,
       parameters: { scope: 'openid tasks:read tasks', resource: tasks },
     });

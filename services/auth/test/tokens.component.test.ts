@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createRemoteJWKSet, decodeJwt, jwtVerify } from 'jose';
 import {
-  authWorld,
+  authHarness,
   basic,
   cheapPasswords,
   loggedIn,
@@ -9,23 +9,23 @@ import {
   scopelessClient,
   serviceToken,
   tasksClient,
-  type AuthWorld,
-} from './support/auth-world.ts';
+  type AuthHarness,
+} from './support/auth-harness.ts';
 
 describe('tokens for services', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
+    harness = await authHarness({}, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   const grant = { grant_type: 'client_credentials' };
   const ask = async (
     fields: Record<string, string> | string,
     headers: Record<string, string> = basic(tasksClient.client_id, tasksClient.client_secret),
-  ) => await world.api.form('/oidc/token', fields, headers);
+  ) => await harness.api.form('/oidc/token', fields, headers);
 
   it('are JWTs of RFC 9068 that verify against the JWKS, for one audience', async () => {
     const answer = await ask({ ...grant, scope: 'users:read', resource: 'urn:taskwire:auth' });
@@ -33,7 +33,7 @@ describe('tokens for services', () => {
     expect(answer.headers.get('cache-control')).to.equal('no-store');
     const body = answer.body as { access_token: string };
     expect(body).to.include({ token_type: 'Bearer', expires_in: 600, scope: 'users:read' });
-    const keys = createRemoteJWKSet(new URL(`${world.api.baseUrl}/oidc/jwks`));
+    const keys = createRemoteJWKSet(new URL(`${harness.api.baseUrl}/oidc/jwks`));
     const { payload } = await jwtVerify(body.access_token, keys, {
       issuer: 'http://localhost:8080/oidc',
       audience: 'urn:taskwire:auth',
@@ -109,7 +109,7 @@ describe('tokens for services', () => {
   }
 
   it('are refused if the request is not a form', async () => {
-    const answer = await world.api.raw('/oidc/token', {
+    const answer = await harness.api.raw('/oidc/token', {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...basic('tasks', tasksClient.client_secret) },
       body: JSON.stringify(grant),
@@ -120,25 +120,25 @@ describe('tokens for services', () => {
 
   describe('tokens of services and of users', () => {
     it('give access to their own paths only', async () => {
-      const service = await serviceToken(world);
-      const user = await loggedIn(world, 'admin');
+      const service = await serviceToken(harness);
+      const user = await loggedIn(harness, 'admin');
       const params = { id: user.id };
       for (const operation of ['me', 'listUsers', 'logout'] as const) {
-        const answer = await world.api.call(operation, { token: service });
+        const answer = await harness.api.call(operation, { token: service });
         expect(answer.status).to.equal(403);
         expect(answer.body).to.include({ code: 'forbidden' });
       }
       for (const operation of ['getInternalUser', 'listInternalUsers'] as const) {
-        const answer = await world.api.call(operation, { token: user.token, params });
+        const answer = await harness.api.call(operation, { token: user.token, params });
         expect(answer.status).to.equal(403);
         expect(answer.body).to.include({ code: 'insufficient_scope' });
       }
-      expect((await world.api.call('getInternalUser', { token: service, params })).status).to.equal(200);
+      expect((await harness.api.call('getInternalUser', { token: service, params })).status).to.equal(200);
     });
 
     it('give no access without the scope', async () => {
-      const token = await serviceToken(world, scopelessClient);
-      const answer = await world.api.call('listInternalUsers', { token });
+      const token = await serviceToken(harness, scopelessClient);
+      const answer = await harness.api.call('listInternalUsers', { token });
       expect(answer.status).to.equal(403);
       expect(answer.headers.get('www-authenticate')).to.match(/insufficient_scope.*users:read/);
     });

@@ -2,22 +2,22 @@ import { authRoutes, type Route } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { expectProblem } from './support/api.ts';
-import { addUser, logIn, password } from './support/auth-world.ts';
+import { addUser, logIn, password } from './support/auth-harness.ts';
 import { createBrowser, pkce, type Browser } from './support/browser.ts';
-import { oidcWorld, portal, type OidcWorld } from './support/oidc-world.ts';
+import { oidcHarness, portal, type OidcHarness } from './support/oidc-harness.ts';
 
 type Operation = keyof typeof authRoutes;
 
 describe('an account whose address is not verified', () => {
-  let world: OidcWorld;
+  let harness: OidcHarness;
   before(async () => {
-    world = await oidcWorld({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
+    harness = await oidcHarness({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   /** As a link that was mailed does it. */
   const setVerified = async (id: string, verified: boolean) =>
-    await world.database.db.pool.query('UPDATE users SET email_verified = $2 WHERE id = $1', [id, verified]);
+    await harness.database.db.pool.query('UPDATE users SET email_verified = $2 WHERE id = $1', [id, verified]);
 
   const operations = (Object.entries(authRoutes) as [Operation, Route][]).flatMap(([name, { access, path }]) =>
     access.kind === 'user'
@@ -30,16 +30,16 @@ describe('an account whose address is not verified', () => {
       let token: string;
       let other: { id: string };
       before(async () => {
-        const user = await addUser(world, role);
-        other = await addUser(world, 'member');
-        ({ access_token: token } = await logIn(world, user.email));
+        const user = await addUser(harness, role);
+        other = await addUser(harness, 'member');
+        ({ access_token: token } = await logIn(harness, user.email));
       });
 
       for (const { name, isOpen, isForAnybody } of operations) {
         if (isOpen && !isForAnybody) continue;
         it(`is refused by ${name}${isOpen ? ' for other users' : ''}`, async () => {
           const body = name === 'changeUser' ? { body: { name: 'Mallory' } } : {};
-          const answer = await world.api.call(name, { token, params: { id: other.id }, ...body });
+          const answer = await harness.api.call(name, { token, params: { id: other.id }, ...body });
           expect(answer.status, answer.text).to.equal(403);
           expectProblem(answer, 'email_not_verified');
         });
@@ -48,57 +48,57 @@ describe('an account whose address is not verified', () => {
   }
 
   it('can log in, and read, change, leave and delete itself', async () => {
-    const user = await addUser(world, 'member');
-    const { access_token: token } = await logIn(world, user.email);
+    const user = await addUser(harness, 'member');
+    const { access_token: token } = await logIn(harness, user.email);
     const params = { id: user.id };
-    expect((await world.api.call('me', { token })).body).to.include({ id: user.id, email_verified: false });
-    expect((await world.api.call('getUser', { token, params })).status).to.equal(200);
-    expect((await world.api.call('changeUser', { token, params, body: { name: 'Rosa' } })).status).to.equal(200);
-    const other = await logIn(world, user.email);
-    expect((await world.api.call('logout', { token: other.access_token })).status).to.equal(204);
+    expect((await harness.api.call('me', { token })).body).to.include({ id: user.id, email_verified: false });
+    expect((await harness.api.call('getUser', { token, params })).status).to.equal(200);
+    expect((await harness.api.call('changeUser', { token, params, body: { name: 'Rosa' } })).status).to.equal(200);
+    const other = await logIn(harness, user.email);
+    expect((await harness.api.call('logout', { token: other.access_token })).status).to.equal(204);
     const passwords = { current_password: password, new_password: 'a much better horse battery' };
-    const changed = await world.api.call('changePassword', { token, body: passwords });
+    const changed = await harness.api.call('changePassword', { token, body: passwords });
     expect(changed.status, changed.text).to.equal(200);
     const { access_token: again } = changed.body as { access_token: string };
-    expect((await world.api.call('deleteUser', { token: again, params })).status).to.equal(204);
+    expect((await harness.api.call('deleteUser', { token: again, params })).status).to.equal(204);
   });
 
   it("can't make itself an admin", async () => {
-    const user = await addUser(world, 'admin');
-    const { access_token: token } = await logIn(world, user.email);
-    const answer = await world.api.call('changeUser', { token, params: { id: user.id }, body: { role: 'manager' } });
+    const user = await addUser(harness, 'admin');
+    const { access_token: token } = await logIn(harness, user.email);
+    const answer = await harness.api.call('changeUser', { token, params: { id: user.id }, body: { role: 'manager' } });
     expectProblem(answer, 'email_not_verified');
   });
 
   it('gets full access with the same token once it is verified, and loses it if that is reverted', async () => {
-    const user = await addUser(world, 'manager');
-    const { access_token: token } = await logIn(world, user.email);
+    const user = await addUser(harness, 'manager');
+    const { access_token: token } = await logIn(harness, user.email);
     await setVerified(user.id, true);
-    expect((await world.api.call('listUsers', { token })).status).to.equal(200);
+    expect((await harness.api.call('listUsers', { token })).status).to.equal(200);
     await setVerified(user.id, false);
-    expectProblem(await world.api.call('listUsers', { token }), 'email_not_verified');
+    expectProblem(await harness.api.call('listUsers', { token }), 'email_not_verified');
   });
 
   it('is restricted only where the operator requires it', async () => {
-    const user = await addUser(world, 'manager');
-    const lenient = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
-    const { access_token: token } = await logIn(world, user.email);
+    const user = await addUser(harness, 'manager');
+    const lenient = await harness.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
+    const { access_token: token } = await logIn(harness, user.email);
     expect((await lenient.api.call('listUsers', { token })).status).to.equal(200);
   });
 
   it("has tokens that say so, for services that don't know the user yet", async () => {
-    const user = await addUser(world, 'member');
-    const session = await logIn(world, user.email);
+    const user = await addUser(harness, 'member');
+    const session = await logIn(harness, user.email);
     expect(decodeJwt(session.access_token)).to.include({ email_verified: false });
     await setVerified(user.id, true);
     const body = { refresh_token: session.refresh_token };
-    const refreshed = (await world.api.call('refresh', { body })).body as { access_token: string };
+    const refreshed = (await harness.api.call('refresh', { body })).body as { access_token: string };
     expect(decodeJwt(refreshed.access_token)).to.include({ email_verified: true });
   });
 
   describe('a client of an unverified account', () => {
     const authorize = (more: Record<string, string> = {}) =>
-      world.authorizeUrl({ code_challenge: pkce().challenge, ...more });
+      harness.authorizeUrl({ code_challenge: pkce().challenge, ...more });
     const parametersOf = (url: string) => Object.fromEntries(new URL(url).searchParams);
 
     async function begin(browser: Browser, email: string) {
@@ -106,8 +106,8 @@ describe('an account whose address is not verified', () => {
     }
 
     it('gets no code: a page asks for the verification first, and continues to consent after it', async () => {
-      const person = await addUser(world, 'member');
-      const browser = world.browser();
+      const person = await addUser(harness, 'member');
+      const browser = harness.browser();
       const page = await begin(browser, person.email);
       expect(page.status).to.equal(200);
       expect(page.text).to.contain('once your address is verified').and.contain('<a href="/oidc/account/resend">');
@@ -123,8 +123,8 @@ describe('an account whose address is not verified', () => {
     });
 
     it('gets no code by a form of another step', async () => {
-      const person = await addUser(world, 'member');
-      const browser = world.browser();
+      const person = await addUser(harness, 'member');
+      const browser = harness.browser();
       const page = await begin(browser, person.email);
       for (const decision of ['allow', 'log_in']) {
         const answer = await browser.submit(page, { decision, email: person.email, password });
@@ -133,16 +133,16 @@ describe('an account whose address is not verified', () => {
     });
 
     it('gets a denial if the user cancels', async () => {
-      const person = await addUser(world, 'member');
-      const browser = world.browser();
+      const person = await addUser(harness, 'member');
+      const browser = harness.browser();
       const done = await browser.submit(await begin(browser, person.email), { decision: 'cancel' });
       expect(parametersOf(done.url)).to.include({ error: 'access_denied' });
     });
 
     it('gets nothing silently, although the user consented while the address was verified', async () => {
-      const { id, email } = await addUser(world, 'member', { emailVerified: true });
-      const browser = world.browser();
-      const tokens = await world.tokens({ person: { id, email, password }, browser });
+      const { id, email } = await addUser(harness, 'member', { emailVerified: true });
+      const browser = harness.browser();
+      const tokens = await harness.tokens({ person: { id, email, password }, browser });
       expect(decodeJwt(tokens.id_token).sub).to.equal(id);
       await setVerified(id, false);
       const silent = await browser.open(authorize({ prompt: 'none' }));
@@ -152,25 +152,25 @@ describe('an account whose address is not verified', () => {
     });
 
     it('has tokens with the current state, also at introspection', async () => {
-      const { id, email } = await addUser(world, 'member', { emailVerified: true });
+      const { id, email } = await addUser(harness, 'member', { emailVerified: true });
       const parameters = {
         resource: 'urn:taskwire:tasks',
         scope: 'openid offline_access tasks:read',
         prompt: 'consent',
       };
-      const tokens = await world.tokens({ person: { id, email, password }, parameters });
+      const tokens = await harness.tokens({ person: { id, email, password }, parameters });
       expect(decodeJwt(tokens.access_token)).to.include({ email_verified: true });
       await setVerified(id, false);
       const fields = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token };
-      const refreshed = (await world.asPortal('/oidc/token', fields)).body as { access_token: string };
+      const refreshed = (await harness.asPortal('/oidc/token', fields)).body as { access_token: string };
       expect(decodeJwt(refreshed.access_token)).to.include({ email_verified: false });
-      const answer = await world.asPortal('/oidc/introspect', { token: tokens.access_token });
+      const answer = await harness.asPortal('/oidc/introspect', { token: tokens.access_token });
       expect(answer.body).to.include({ active: true, email_verified: false, client_id: portal.client_id });
     });
 
     it('is asked for nothing where verification is optional', async () => {
-      const lenient = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
-      const person = await addUser(world, 'member');
+      const lenient = await harness.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false' });
+      const person = await addUser(harness, 'member');
       const browser = createBrowser(lenient.api.baseUrl);
       const page = await begin(browser, person.email);
       expect(page.text).to.contain('value="allow"');

@@ -2,22 +2,22 @@ import { createHash, randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { expectProblem } from './support/api.ts';
-import { authWorld, cheapPasswords, loggedIn, type AuthWorld } from './support/auth-world.ts';
+import { authHarness, cheapPasswords, loggedIn, type AuthHarness } from './support/auth-harness.ts';
 
 type User = { id: string; email: string; name: string; email_verified: boolean; role: string };
 type Page = { data: User[]; next_cursor: string | null };
 
 describe('a long list of users', () => {
   const many = 10_000;
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let token: string;
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
-    ({ token } = await loggedIn(world, 'manager'));
+    harness = await authHarness({}, { passwords: cheapPasswords() });
+    ({ token } = await loggedIn(harness, 'manager'));
     // a day apart each, the first one in 1960: every tenth is a manager, every hundredth is not verified, every thousandth is deleted
     // in parts, since a statement has five seconds
     for (let first = 1; first < many; first += 2_000) {
-      await world.database.db.pool.query(
+      await harness.database.db.pool.query(
         `INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at, deleted_at)
        SELECT uuidv7(make_interval(days => number - $1 - 1)), 'person' || number || '@many.example.org', 'Person ' || number || ' ' || md5(number::text),
          CASE number % 10 WHEN 0 THEN 'manager' ELSE 'member' END, number % 100 <> 0,
@@ -28,14 +28,14 @@ describe('a long list of users', () => {
         [many, first],
       );
     }
-    await world.database.db.pool.query('VACUUM ANALYZE users');
+    await harness.database.db.pool.query('VACUUM ANALYZE users');
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function ask(query: Record<string, string>): Promise<Page> {
-    const answer = await world.api.call('listUsers', { token, query });
+    const answer = await harness.api.call('listUsers', { token, query });
     expect(answer.status, answer.text).to.equal(200);
     return answer.body as Page;
   }
@@ -64,7 +64,7 @@ describe('a long list of users', () => {
     const found = await pages({ ...all, created_until: day(1_950), limit: '2' });
     expect(numbers(found)).to.deep.equal([1910, 1920, 1930, 1940, 1950]);
     for (const query of [{ email_verified: 'yes' }, { created_since: 'now' }, { sort: 'email' }, { q: 'a\u0000b' }]) {
-      expectProblem(await world.api.call('listUsers', { token, query }), 'invalid_input');
+      expectProblem(await harness.api.call('listUsers', { token, query }), 'invalid_input');
     }
   });
 
@@ -81,7 +81,7 @@ describe('a long list of users', () => {
     let round = 0;
     const writes = async () => {
       round += 1;
-      const { pool } = world.database.db;
+      const { pool } = harness.database.db;
       await pool.query(
         `UPDATE users SET name = 'Moved ' || name, email = 'a' || email, version = version + 1, updated_at = clock_timestamp()
          WHERE id = ANY ($1::uuid[])`,
@@ -101,7 +101,7 @@ describe('a long list of users', () => {
       const ids = (await pages({ ...query, sort }, writes)).map(({ id }) => id);
       expect(new Set(ids).size).to.equal(ids.length);
       // whoever was there all the time is in it
-      const { rows } = await world.database.db.pool.query<{ id: string }>(
+      const { rows } = await harness.database.db.pool.query<{ id: string }>(
         'SELECT id FROM users WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL',
         [before.map(({ id }) => id)],
       );
@@ -118,7 +118,7 @@ describe('a long list of users', () => {
       ['NOT email_verified', /users_unverified/],
       [`updated_at >= '1980-01-01' AND updated_at < '1980-02-01'`, /users_updated_at/],
     ];
-    await world.database.db.transaction(async (tx) => {
+    await harness.database.db.transaction(async (tx) => {
       // ten thousand are few enough to be read through; millions are not
       await query(tx, 'SET LOCAL enable_seqscan = off');
       for (const [condition, index] of statements) {

@@ -1,10 +1,14 @@
 import { expect } from 'chai';
-import { decodeJwt } from 'jose';
-import { query } from '@taskwire/postgres';
-import { waitFor } from '@taskwire/testing';
 import { expectProblem } from './support/api.ts';
-import { addUser, authWorld, cheapPasswords, loggedIn, logIn, password, type AuthWorld } from './support/auth-world.ts';
-import { signed } from './support/stand-in-tokens.ts';
+import {
+  addUser,
+  authHarness,
+  cheapPasswords,
+  loggedIn,
+  logIn,
+  password,
+  type AuthHarness,
+} from './support/auth-harness.ts';
 
 const unknownId = '01999999-0000-7000-8000-000000000000';
 
@@ -13,28 +17,28 @@ type Page = { data: User[]; next_cursor: string | null };
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 
 describe('users of Auth', () => {
-  let world: AuthWorld;
+  let harness: AuthHarness;
   let admin: LoggedIn;
   let manager: LoggedIn;
   let member: LoggedIn;
 
   beforeEach(async () => {
-    admin = await loggedIn(world, 'admin');
-    manager = await loggedIn(world, 'manager');
-    member = await loggedIn(world, 'member');
+    admin = await loggedIn(harness, 'admin');
+    manager = await loggedIn(harness, 'manager');
+    member = await loggedIn(harness, 'member');
   });
   before(async () => {
-    world = await authWorld({}, { passwords: cheapPasswords() });
+    harness = await authHarness({}, { passwords: cheapPasswords() });
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
-  const get = async (token: string, id: string) => await world.api.call('getUser', { token, params: { id } });
+  const get = async (token: string, id: string) => await harness.api.call('getUser', { token, params: { id } });
   const change = async (token: string, id: string, body: object, headers: Record<string, string> = {}) =>
-    await world.api.call('changeUser', { token, params: { id }, body, headers });
+    await harness.api.call('changeUser', { token, params: { id }, body, headers });
   const remove = async (token: string, id: string, headers: Record<string, string> = {}) =>
-    await world.api.call('deleteUser', { token, params: { id }, headers });
+    await harness.api.call('deleteUser', { token, params: { id }, headers });
 
   describe('reading', () => {
     it('shows every user their own account, and other users to admins and managers only', async () => {
@@ -48,7 +52,7 @@ describe('users of Auth', () => {
     it('responds 304 to a caller with the current representation, and forbids storing it', async () => {
       const first = await get(admin.token, member.id);
       const tag = first.headers.get('etag') ?? '';
-      const again = await world.api.call('getUser', {
+      const again = await harness.api.call('getUser', {
         token: admin.token,
         params: { id: member.id },
         headers: { 'if-none-match': tag },
@@ -61,7 +65,7 @@ describe('users of Auth', () => {
 
     it("never confuses one user's copy of /users/me with another's, although both have version 1", async () => {
       const me = async (token: string, headers: Record<string, string> = {}) =>
-        await world.api.call('me', { token, headers });
+        await harness.api.call('me', { token, headers });
       const ann = await me(member.token);
       const ben = await me(manager.token, { 'if-none-match': ann.headers.get('etag') ?? '' });
       expect([ben.status, ben.body]).to.deep.equal([200, (await get(manager.token, manager.id)).body]);
@@ -82,7 +86,7 @@ describe('users of Auth', () => {
       const found: User[] = [];
       let cursor: string | null = null;
       do {
-        const answer = await world.api.call('listUsers', {
+        const answer = await harness.api.call('listUsers', {
           token: manager.token,
           query: { ...query, ...(cursor === null ? {} : { cursor }) },
         });
@@ -95,9 +99,9 @@ describe('users of Auth', () => {
     }
 
     it('is reserved for admins and managers', async () => {
-      expect((await world.api.call('listUsers', { token: admin.token })).status).to.equal(200);
-      expect((await world.api.call('listUsers', { token: manager.token })).status).to.equal(200);
-      expectProblem(await world.api.call('listUsers', { token: member.token }), 'forbidden');
+      expect((await harness.api.call('listUsers', { token: admin.token })).status).to.equal(200);
+      expect((await harness.api.call('listUsers', { token: manager.token })).status).to.equal(200);
+      expectProblem(await harness.api.call('listUsers', { token: member.token }), 'forbidden');
     });
 
     it('returns each user once, in pages, without deleted ones', async () => {
@@ -112,9 +116,9 @@ describe('users of Auth', () => {
     });
 
     it('stays stable while users change', async () => {
-      const first = (await world.api.call('listUsers', { token: admin.token, query: { limit: '1' } })).body as Page;
+      const first = (await harness.api.call('listUsers', { token: admin.token, query: { limit: '1' } })).body as Page;
       await change(admin.token, first.data[0]?.id ?? '', { name: 'Moved' });
-      const rest = await world.api.call('listUsers', {
+      const rest = await harness.api.call('listUsers', {
         token: admin.token,
         query: { cursor: first.next_cursor ?? '', limit: '100' },
       });
@@ -122,7 +126,7 @@ describe('users of Auth', () => {
     });
 
     it('filters by role, and by part of a name or an address', async () => {
-      await addUser(world, 'member', { name: '100%_Zoë \\ O’Hara', email: 'zoe.under_score@example.org' });
+      await addUser(harness, 'member', { name: '100%_Zoë \\ O’Hara', email: 'zoe.under_score@example.org' });
       expect(new Set((await pages({ role: 'manager' })).map(({ role }) => role))).to.deep.equal(new Set(['manager']));
       for (const q of ['zoë', '100%', '%_z', ' \\ o', 'ZOE.UNDER_SCORE@']) {
         expect((await pages({ q })).map(({ email }) => email)).to.deep.equal(['zoe.under_score@example.org'], q);
@@ -135,14 +139,14 @@ describe('users of Auth', () => {
   describe('creation', () => {
     it('is reserved for admins, who choose the role', async () => {
       const body = { email: 'made@example.org', password, name: 'Made', role: 'manager' };
-      expectProblem(await world.api.call('createUser', { token: manager.token, body }), 'forbidden');
-      expectProblem(await world.api.call('createUser', { token: member.token, body }), 'forbidden');
-      const made = await world.api.call('createUser', { token: admin.token, body });
+      expectProblem(await harness.api.call('createUser', { token: manager.token, body }), 'forbidden');
+      expectProblem(await harness.api.call('createUser', { token: member.token, body }), 'forbidden');
+      const made = await harness.api.call('createUser', { token: admin.token, body });
       expect(made.status).to.equal(201);
       expect(made.headers.get('etag')).to.match(/^"1-/);
       expect(made.body).to.include({ email: 'made@example.org', role: 'manager', email_verified: false });
-      expect((await logIn(world, 'made@example.org')).user.id).to.equal((made.body as User).id);
-      expectProblem(await world.api.call('createUser', { token: admin.token, body }), 'email_taken');
+      expect((await logIn(harness, 'made@example.org')).user.id).to.equal((made.body as User).id);
+      expectProblem(await harness.api.call('createUser', { token: admin.token, body }), 'email_taken');
     });
   });
 
@@ -195,13 +199,13 @@ describe('users of Auth', () => {
       expect((await remove(admin.token, member.id, { 'if-match': '"1"' })).status).to.equal(412);
       const path = `/api/v1/users/${member.id}`;
       const authorization = `Bearer ${admin.token}`;
-      const missing = await world.api.raw(path, {
+      const missing = await harness.api.raw(path, {
         method: 'PATCH',
         headers: { authorization, 'content-type': 'application/json' },
         body: '{"name":"Newest"}',
       });
       expect(missing.status).to.equal(428);
-      expect((await world.api.raw(path, { method: 'DELETE', headers: { authorization } })).status).to.equal(428);
+      expect((await harness.api.raw(path, { method: 'DELETE', headers: { authorization } })).status).to.equal(428);
       expect((await get(admin.token, member.id)).body).to.include({ name: 'New', version: 2 });
     });
 
@@ -231,111 +235,10 @@ describe('users of Auth', () => {
     });
   });
 
-  describe('the end of access', () => {
-    it('follows a demotion: at once for earlier tokens, not for a new log-in', async () => {
-      expect((await change(admin.token, manager.id, { role: 'member' })).status).to.equal(200);
-      expectProblem(await world.api.call('me', { token: manager.token }), 'access_revoked');
-      expectProblem(await world.api.call('listUsers', { token: manager.token }), 'access_revoked');
-      expectProblem(
-        await world.api.call('refresh', { body: { refresh_token: manager.refreshToken } }),
-        'invalid_refresh_token',
-      );
-      const again = await logIn(world, manager.email);
-      expect((await world.api.call('me', { token: again.access_token })).body).to.include({ role: 'member' });
-    });
-
-    it('follows a deletion', async () => {
-      expect((await remove(member.token, member.id)).status).to.equal(204);
-      expectProblem(await world.api.call('me', { token: member.token }), 'access_revoked');
-      expectProblem(
-        await world.api.call('refresh', { body: { refresh_token: member.refreshToken } }),
-        'invalid_refresh_token',
-      );
-      expectProblem(await world.api.call('login', { body: { email: member.email, password } }), 'invalid_credentials');
-    });
-
-    it("doesn't follow a promotion, whose role takes effect at once", async () => {
-      await change(admin.token, member.id, { role: 'manager' });
-      expect((await world.api.call('listUsers', { token: member.token })).status).to.equal(200);
-    });
-
-    it('ends tokens older than tokens_valid_after, and no others', async () => {
-      const second = Math.floor(Date.now() / 1000) - 5;
-      const sid = String(decodeJwt(member.token)['sid']);
-      const claims = {
-        sub: member.id,
-        client_id: 'first-party',
-        aud: 'urn:taskwire:auth',
-        role: 'member' as const,
-        sid,
-      };
-      const codeAt = async (iat: number, validAfter: number) => {
-        await world.database.db.pool.query(
-          "UPDATE users SET tokens_valid_after = to_timestamp($2) + interval '1 microsecond' * $3 WHERE id = $1",
-          [member.id, second, validAfter],
-        );
-        return (await world.api.call('me', { token: await signed(world, { ...claims, iat }) })).status;
-      };
-      expect(await codeAt(second - 1, 0)).to.equal(401);
-      expect(await codeAt(second, 0)).to.equal(200);
-      expect(await codeAt(second, 1)).to.equal(401);
-      expect(await codeAt(second + 1, 1)).to.equal(200);
-    });
-
-    it('delays log-ins and refreshes that arrive while it is being written', async () => {
-      const waiting = async () => {
-        const { rows } = await world.database.db.pool.query<{ count: number }>(
-          "SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        );
-        return rows[0]?.count === 2;
-      };
-      const answers = await world.database.db.transaction(async (tx) => {
-        await query(
-          tx,
-          "UPDATE users SET role = 'member', tokens_valid_after = clock_timestamp(), version = version + 1 WHERE id = $1",
-          [manager.id],
-        );
-        await query(tx, "UPDATE sessions SET ended_at = now(), end_reason = 'user_demoted' WHERE user_id = $1", [
-          manager.id,
-        ]);
-        const started = [
-          world.api.call('login', { body: { email: manager.email, password } }),
-          world.api.call('refresh', { body: { refresh_token: manager.refreshToken } }),
-        ];
-        await waitFor(waiting, { what: 'both to wait for the demotion' });
-        return started;
-      });
-      expect((await Promise.all(answers)).map(({ status }) => status)).to.deep.equal([401, 401]);
-    });
-
-    it('includes every concurrent log-in and refresh', async () => {
-      const people = await Promise.all(Array.from({ length: 6 }, async () => await loggedIn(world, 'manager')));
-      const tokens = await Promise.all(
-        people.map(async (person) => {
-          const body = { email: person.email, password };
-          const [one, two, three] = await Promise.all([
-            world.api.call('login', { body }),
-            world.api.call('refresh', { body: { refresh_token: person.refreshToken } }),
-            world.api.call('login', { body }),
-            change(admin.token, person.id, { role: 'member' }),
-          ]);
-          for (const { status } of [one, two, three]) expect(status).to.be.oneOf([200, 401]);
-          return [one, two, three].filter(({ status }) => status === 200).map((answer) => answer.body);
-        }),
-      );
-      // whatever got a token from before the demotion has lost it; whoever came after it is a member
-      for (const { access_token: token, user } of tokens.flat() as { access_token: string; user: User }[]) {
-        const answer = await world.api.call('me', { token });
-        if (user.role === 'member') expect(answer.body).to.include({ role: 'member' });
-        else expectProblem(answer, 'access_revoked');
-      }
-    });
-  });
-
   describe('the last admin', () => {
     async function onlyAdmins(count: number): Promise<LoggedIn[]> {
-      const admins = await Promise.all(Array.from({ length: count }, async () => await loggedIn(world, 'admin')));
-      await world.database.db.pool.query(
+      const admins = await Promise.all(Array.from({ length: count }, async () => await loggedIn(harness, 'admin')));
+      await harness.database.db.pool.query(
         "UPDATE users SET role = 'member' WHERE role = 'admin' AND NOT id = ANY($1::uuid[])",
         [admins.map(({ id }) => id)],
       );
@@ -359,7 +262,7 @@ describe('users of Auth', () => {
             return index % 2 === 0 ? await remove(token, target) : await change(token, target, { role: 'manager' });
           }),
         );
-        const { rows } = await world.database.db.pool.query<{ admins: number }>(
+        const { rows } = await harness.database.db.pool.query<{ admins: number }>(
           "SELECT count(*)::int AS admins FROM users WHERE role = 'admin' AND deleted_at IS NULL",
         );
         expect(rows[0]?.admins).to.be.at.least(1);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import type { User } from '../../src/app/ports/users.ts';
-import type { AccountWorld, ReadableLink } from './account-world.ts';
+import type { AccountHarness, ReadableLink } from './account-harness.ts';
 import type { Answer } from './api.ts';
-import { logIn, password } from './auth-world.ts';
+import { logIn, password } from './auth-harness.ts';
 
 /** A logged-in user whose address will change. */
 export type Mover = { id: string; email: string; token: string; refreshToken: string };
@@ -10,16 +10,16 @@ export type Mover = { id: string; email: string; token: string; refreshToken: st
 let people = 0;
 
 /** Registers a user and logs them in. */
-export async function mover(world: AccountWorld): Promise<Mover> {
-  const { id, email } = await world.register(`mover-${(people += 1)}@example.org`);
-  const session = await logIn(world, email);
+export async function mover(harness: AccountHarness): Promise<Mover> {
+  const { id, email } = await harness.register(`mover-${(people += 1)}@example.org`);
+  const session = await logIn(harness, email);
   return { id, email, token: session.access_token, refreshToken: session.refresh_token };
 }
 
 /** The steps of changing an account's address, each as a function. */
-export function emailChanges(world: () => AccountWorld) {
+export function emailChanges(harness: () => AccountHarness) {
   const request = async (person: Mover, email: string, current: string | undefined = password): Promise<Answer> =>
-    await world().api.call('changeUser', {
+    await harness().api.call('changeUser', {
       token: person.token,
       params: { id: person.id },
       body: { email, current_password: current },
@@ -27,8 +27,8 @@ export function emailChanges(world: () => AccountWorld) {
 
   /** The token of the newest link of this kind mailed to an address. */
   async function tokenFor(userId: string, page: 'confirm_email' | 'undo_email' | 'reset', email: string) {
-    for (const { payload } of (await world().linkEvents(userId)).toReversed()) {
-      const answer = await world().readLink(payload.link_id);
+    for (const { payload } of (await harness().linkEvents(userId)).toReversed()) {
+      const answer = await harness().readLink(payload.link_id);
       if (answer.status !== 200) continue;
       const { email: to, link } = answer.body as ReadableLink;
       if (to === email && link.includes(`/account/${page}?`)) return new URL(link).searchParams.get('token') ?? '';
@@ -37,7 +37,7 @@ export function emailChanges(world: () => AccountWorld) {
   }
 
   const confirm = async (token: string, more: { as?: string; password?: string; cookie?: string } = {}) =>
-    await world().api.call('confirmEmail', {
+    await harness().api.call('confirmEmail', {
       token: more.as,
       body: { token, ...(more.password === undefined ? {} : { current_password: more.password }) },
       ...(more.cookie === undefined ? {} : { headers: { cookie: more.cookie } }),
@@ -47,11 +47,11 @@ export function emailChanges(world: () => AccountWorld) {
     request,
     tokenFor,
     confirm,
-    undo: async (token: string) => await world().api.call('undoEmailChange', { body: { token } }),
-    me: async (person: Mover) => (await world().me(person.token)).body as User,
+    undo: async (token: string) => await harness().api.call('undoEmailChange', { body: { token } }),
+    me: async (person: Mover) => (await harness().me(person.token)).body as User,
     /** Requests and confirms a change; returns the token of the link that undoes it. */
     async move(person: Mover, email: string, current: string | undefined = password): Promise<string> {
-      const { email: before } = (await world().me(person.token)).body as User;
+      const { email: before } = (await harness().me(person.token)).body as User;
       expect((await request(person, email, current)).status).to.equal(200);
       const token = await tokenFor(person.id, 'confirm_email', email);
       const answer = await confirm(token, { as: person.token });

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { pkce, type Browser, type Page } from './browser.ts';
-import type { OidcWorld, Tokens } from './oidc-world.ts';
+import type { OidcHarness, Tokens } from './oidc-harness.ts';
 
 /** The response of the authorization endpoint, from the URL that the browser was sent to. */
 export function answerOf(page: Page): Record<string, string> {
@@ -8,11 +8,11 @@ export function answerOf(page: Page): Record<string, string> {
 }
 
 /** A browser with a user who logged in and consented this many seconds ago. */
-export async function loggedInBrowser(world: OidcWorld, secondsAgo = 0) {
-  const browser = world.browser();
-  const tokens = await world.tokens({ browser });
+export async function loggedInBrowser(harness: OidcHarness, secondsAgo = 0) {
+  const browser = harness.browser();
+  const tokens = await harness.tokens({ browser });
   const payload = "jsonb_set(payload::jsonb, '{loginTs}', to_jsonb((payload->>'loginTs')::bigint - $2))::json";
-  await world.database.db.pool.query(
+  await harness.database.db.pool.query(
     `UPDATE oidc_artifacts SET payload = ${payload} WHERE kind = 'Session' AND user_id = $1`,
     [tokens.person.id, secondsAgo],
   );
@@ -21,14 +21,14 @@ export async function loggedInBrowser(world: OidcWorld, secondsAgo = 0) {
 
 /** The tokens that the portal gets once the user is no longer prompted. */
 export async function silently(
-  world: OidcWorld,
+  harness: OidcHarness,
   browser: Browser,
   parameters: Record<string, string | undefined>,
 ): Promise<Tokens> {
   const { verifier, challenge } = pkce();
-  const page = await browser.open(world.authorizeUrl({ code_challenge: challenge, ...parameters }));
+  const page = await browser.open(harness.authorizeUrl({ code_challenge: challenge, ...parameters }));
   const { code } = answerOf(page);
   expect(code, page.text).to.be.a('string');
-  const answer = await world.exchange({ code: code ?? '', verifier, page, person: await world.person() });
+  const answer = await harness.exchange({ code: code ?? '', verifier, page, person: await harness.person() });
   return answer.body as Tokens;
 }

@@ -1,7 +1,7 @@
 import { audiences } from '@taskwire/contracts';
 import { expect } from 'chai';
 import type { Answer, Api } from './api.ts';
-import { addUser, authWorld, basic, cheapPasswords, password, withSecret, type AuthWorld } from './auth-world.ts';
+import { addUser, authHarness, basic, cheapPasswords, password, withSecret, type AuthHarness } from './auth-harness.ts';
 import { createBrowser, pkce, type Browser, type Page } from './browser.ts';
 
 const everything = [
@@ -57,7 +57,7 @@ export type Tokens = {
   expires_in: number;
 };
 
-export type OidcWorld = AuthWorld & {
+export type OidcHarness = AuthHarness & {
   browser(): Browser;
   person(role?: 'admin' | 'manager' | 'member'): Promise<{ id: string; email: string; password: string }>;
   /** The URL that a client sends a browser to. */
@@ -72,27 +72,27 @@ export type OidcWorld = AuthWorld & {
   }): Promise<Code>;
   /** Exchanges the code at the token endpoint, as the client that it was issued to. */
   exchange(code: Code, fields?: Record<string, string>, api?: Api): Promise<Answer>;
-  tokens(options?: Parameters<OidcWorld['code']>[0]): Promise<Tokens & { person: Person }>;
+  tokens(options?: Parameters<OidcHarness['code']>[0]): Promise<Tokens & { person: Person }>;
   /** A request by the portal. */
   asPortal(path: string, fields: Record<string, string>, api?: Api): Promise<Answer>;
 };
-type Person = Awaited<ReturnType<OidcWorld['person']>>;
+type Person = Awaited<ReturnType<OidcHarness['person']>>;
 export type Code = { code: string; verifier: string; person: Person; page: Page; client?: WebClient };
 
 /** Auth with clients for users. */
-export async function oidcWorld(
+export async function oidcHarness(
   settings: Record<string, string> = {},
   more: object[] = [],
   overrides = { passwords: cheapPasswords() },
-): Promise<OidcWorld> {
+): Promise<OidcHarness> {
   const clients = JSON.stringify([portalSettings, spaSettings, desktopSettings, consoleSettings, ...more]);
-  const world = await authWorld({ OIDC_CLIENTS: clients, ...settings }, overrides);
+  const harness = await authHarness({ OIDC_CLIENTS: clients, ...settings }, overrides);
   const by = basic(portal.client_id, portal.client_secret);
   const made = {
-    ...world,
-    browser: () => createBrowser(world.api.baseUrl),
+    ...harness,
+    browser: () => createBrowser(harness.api.baseUrl),
     async person(role: 'admin' | 'manager' | 'member' = 'member') {
-      const { id, email } = await addUser(world, role);
+      const { id, email } = await addUser(harness, role);
       return { id, email, password };
     },
     authorizeUrl(parameters: Record<string, string | undefined>) {
@@ -108,7 +108,7 @@ export async function oidcWorld(
       const given = Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined);
       return `/oidc/authorize?${new URLSearchParams(given).toString()}`;
     },
-    async code({ person, browser, parameters, client = portal }: Parameters<OidcWorld['code']>[0] = {}) {
+    async code({ person, browser, parameters, client = portal }: Parameters<OidcHarness['code']>[0] = {}) {
       const who = person ?? (await made.person());
       const { verifier, challenge } = pkce();
       const own = { client_id: client.client_id, redirect_uri: client.redirectUri };
@@ -120,7 +120,7 @@ export async function oidcWorld(
     async exchange(
       { code, verifier, client = portal }: Code,
       fields: Record<string, string> = {},
-      api: Api = world.api,
+      api: Api = harness.api,
     ) {
       const request = {
         grant_type: 'authorization_code',
@@ -130,13 +130,13 @@ export async function oidcWorld(
       };
       return await api.form('/oidc/token', { ...request, ...fields }, basic(client.client_id, client.client_secret));
     },
-    async tokens(options?: Parameters<OidcWorld['code']>[0]) {
+    async tokens(options?: Parameters<OidcHarness['code']>[0]) {
       const code = await made.code(options);
       const answer = await made.exchange(code);
       expect(answer.status, answer.text).to.equal(200);
       return { ...(answer.body as Tokens), person: code.person };
     },
-    asPortal: async (path: string, fields: Record<string, string>, api: Api = world.api) =>
+    asPortal: async (path: string, fields: Record<string, string>, api: Api = harness.api) =>
       await api.form(path, fields, by),
   };
   return made;

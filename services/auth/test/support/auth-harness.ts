@@ -18,7 +18,7 @@ type Overrides = Parameters<typeof wire>[1];
 export type Wired = Awaited<ReturnType<typeof wire>>;
 
 /** The wired service on a free port, with its own database and broker. */
-export type AuthWorld = {
+export type AuthHarness = {
   database: TestDatabase;
   broker: TestBroker;
   service: Wired;
@@ -52,7 +52,10 @@ export const scopelessClient = withSecret('scopeless', 'a-secret-of-scopeless-wi
 ]);
 const clients = [tasksClient, notificationsClient, scopelessClient].map(({ settings }) => settings);
 
-export async function authWorld(settings: Record<string, string> = {}, overrides: Overrides = {}): Promise<AuthWorld> {
+export async function authHarness(
+  settings: Record<string, string> = {},
+  overrides: Overrides = {},
+): Promise<AuthHarness> {
   const [database, broker] = await Promise.all([testDatabase(migrations, { entities }), testBroker()]);
   const base = {
     PORT: '0',
@@ -123,12 +126,12 @@ let people = 0;
 
 /** Adds a user directly to the tables (through the real writer, so with their event), as the command line does. */
 export async function addUser(
-  world: AuthWorld,
+  harness: AuthHarness,
   role: 'admin' | 'manager' | 'member',
   more: { email?: string; name?: string; emailVerified?: boolean } = {},
 ) {
   const number = (people += 1);
-  const users = createUsers(world.database.db, { lifetimes: linkLifetimes, restoreDays: 7 });
+  const users = createUsers(harness.database.db, { lifetimes: linkLifetimes, restoreDays: 7 });
   const passwordHash = await hashPassword(password, cheap);
   const user = await users.create(
     {
@@ -146,22 +149,22 @@ export async function addUser(
 }
 
 /** Logs a user in. */
-export async function logIn(world: AuthWorld, email: string) {
-  const answer = await world.api.call('login', { body: { email, password } });
+export async function logIn(harness: AuthHarness, email: string) {
+  const answer = await harness.api.call('login', { body: { email, password } });
   if (answer.status !== 200) throw new Error(`log-in answered ${answer.status}: ${answer.text}`);
   return answer.body as { access_token: string; refresh_token: string; user: { id: string; version: number } };
 }
 
 /** Creates a user with this role and returns them with their token. */
-export async function loggedIn(world: AuthWorld, role: 'admin' | 'manager' | 'member') {
-  const user = await addUser(world, role);
-  const session = await logIn(world, user.email);
+export async function loggedIn(harness: AuthHarness, role: 'admin' | 'manager' | 'member') {
+  const user = await addUser(harness, role);
+  const session = await logIn(harness, user.email);
   return { ...user, token: session.access_token, refreshToken: session.refresh_token };
 }
 
 /** A machine-to-machine token with users:read. */
-export async function serviceToken(world: AuthWorld, client = tasksClient): Promise<string> {
-  const answer = await world.api.form(
+export async function serviceToken(harness: AuthHarness, client = tasksClient): Promise<string> {
+  const answer = await harness.api.form(
     '/oidc/token',
     { grant_type: 'client_credentials', resource: 'urn:taskwire:auth' },
     basic(client.client_id, client.client_secret),

@@ -4,8 +4,8 @@ import { linkTokens } from '../../src/app/link-tokens.ts';
 import type { Passwords } from '../../src/app/ports/passwords.ts';
 import { derivedKey } from '../../src/tokens/derived-keys.ts';
 import type { Answer, Api } from './api.ts';
-import { cheapPasswords } from './auth-world.ts';
-import { oidcWorld, type OidcWorld } from './oidc-world.ts';
+import { cheapPasswords } from './auth-harness.ts';
+import { oidcHarness, type OidcHarness } from './oidc-harness.ts';
 
 /** The attempts at one account that all unknown callers together have in a window; all of its devices together have the same number. */
 export const budget = 10;
@@ -15,7 +15,7 @@ export const forwarded = (ip: string) => ({ 'x-forwarded-for': ip });
 
 type Attempt = { ip: string; password?: string; cookie?: string; api?: Api };
 
-export type GuessingWorld = OidcWorld & {
+export type GuessingHarness = OidcHarness & {
   /** The installation's secret. */
   secret: Buffer;
   /** The number of passwords compared with a hash so far. */
@@ -31,7 +31,7 @@ export type GuessingWorld = OidcWorld & {
 };
 
 /** Auth with passwords that cost almost nothing to hash, for tests that guess. */
-export async function guessingWorld(): Promise<GuessingWorld> {
+export async function guessingHarness(): Promise<GuessingHarness> {
   let checked = 0;
   let networks = 0;
   const cheap = cheapPasswords();
@@ -42,11 +42,11 @@ export async function guessingWorld(): Promise<GuessingWorld> {
       return await cheap.verify(...given);
     },
   };
-  const world = await oidcWorld({}, [], { passwords: counting });
-  const secret = Buffer.from(world.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
+  const harness = await oidcHarness({}, [], { passwords: counting });
+  const secret = Buffer.from(harness.settings['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
 
   async function resetTokenOf(userId: string): Promise<string | undefined> {
-    const { rows } = await world.database.db.pool.query<{ id: string }>(
+    const { rows } = await harness.database.db.pool.query<{ id: string }>(
       "SELECT id FROM account_links WHERE user_id = $1 AND purpose = 'reset_password'",
       [userId],
     );
@@ -54,12 +54,12 @@ export async function guessingWorld(): Promise<GuessingWorld> {
     return link && linkTokens(derivedKey(secret, 'account links')).tokenOf({ id: link.id, purpose: 'reset_password' });
   }
 
-  const made: GuessingWorld = {
-    ...world,
+  const made: GuessingHarness = {
+    ...harness,
     secret,
     checked: () => checked,
     freshIp: () => `10.${(networks += 1) >> 8}.${networks & 255}.1`,
-    attempt: async (email, { ip, password = 'a wrong guess', cookie, api = world.api }) =>
+    attempt: async (email, { ip, password = 'a wrong guess', cookie, api = harness.api }) =>
       await api.call('login', {
         body: { email, password },
         headers: { ...forwarded(ip), ...(cookie === undefined ? {} : { cookie }) },
@@ -75,10 +75,10 @@ export async function guessingWorld(): Promise<GuessingWorld> {
       return checked - before;
     },
     async reset({ id, email }, password, ip) {
-      await world.api.call('forgotPassword', { body: { email }, headers: forwarded(ip) });
+      await harness.api.call('forgotPassword', { body: { email }, headers: forwarded(ip) });
       const token = await waitFor(async () => await resetTokenOf(id));
       const body = { token, new_password: password };
-      const answer = await world.api.call('resetPassword', { body, headers: forwarded(ip) });
+      const answer = await harness.api.call('resetPassword', { body, headers: forwarded(ip) });
       expect(answer.status, answer.text).to.equal(204);
     },
   };

@@ -1,12 +1,12 @@
 import { waitFor } from '@taskwire/testing';
-import { accountWorld, mailer, type AccountWorld, type ReadableLink } from './account-world.ts';
+import { accountHarness, mailer, type AccountHarness, type ReadableLink } from './account-harness.ts';
 import type { Answer, Api } from './api.ts';
-import { loggedIn, password, serviceToken } from './auth-world.ts';
+import { loggedIn, password, serviceToken } from './auth-harness.ts';
 
 export type Invitation = { id: string; email: string; state: string; invited_by: string; user_id: string | null };
 export type Inviter = Awaited<ReturnType<typeof loggedIn>>;
 
-export type InvitationsWorld = AccountWorld & {
+export type InvitationsHarness = AccountHarness & {
   admin: Inviter;
   manager: Inviter;
   /** An address that no test has used. */
@@ -24,39 +24,39 @@ export type InvitationsWorld = AccountWorld & {
 };
 
 /** Auth with registration by invitation only. */
-export async function invitationsWorld(settings: Record<string, string> = {}): Promise<InvitationsWorld> {
-  const world = await accountWorld({ REGISTRATION: 'invited', ...settings });
+export async function invitationsHarness(settings: Record<string, string> = {}): Promise<InvitationsHarness> {
+  const harness = await accountHarness({ REGISTRATION: 'invited', ...settings });
   let people = 0;
-  const made: InvitationsWorld = {
-    ...world,
-    admin: await loggedIn(world, 'admin'),
-    manager: await loggedIn(world, 'manager'),
+  const made: InvitationsHarness = {
+    ...harness,
+    admin: await loggedIn(harness, 'admin'),
+    manager: await loggedIn(harness, 'manager'),
     freshEmail: () => `invited-${(people += 1)}@example.org`,
-    invite: async ({ token }, email, more = {}, api = world.api) =>
+    invite: async ({ token }, email, more = {}, api = harness.api) =>
       await api.call('createInvitation', { token, body: { email, ...more } }),
     async invited(by, email, more) {
       const answer = await made.invite(by, email, more);
       if (answer.status !== 201) throw new Error(`the invitation was answered with ${answer.status}: ${answer.text}`);
       return answer.body as Invitation;
     },
-    revoke: async ({ token }, id) => await world.api.call('revokeInvitation', { token, params: { id } }),
+    revoke: async ({ token }, id) => await harness.api.call('revokeInvitation', { token, params: { id } }),
     async listed(query = {}) {
-      const { body } = await world.api.call('listInvitations', { token: made.admin.token, query });
+      const { body } = await harness.api.call('listInvitations', { token: made.admin.token, query });
       return (body as { data: Invitation[] }).data;
     },
     async linkOf(id) {
-      const token = await serviceToken(world, mailer);
-      const answer = await waitFor(async () => await world.api.call('getAccountLink', { token, params: { id } }));
+      const token = await serviceToken(harness, mailer);
+      const answer = await waitFor(async () => await harness.api.call('getAccountLink', { token, params: { id } }));
       return (answer.body as ReadableLink).link;
     },
     tokenOf: async (id) => new URL(await made.linkOf(id)).searchParams.get('token') ?? '',
-    accept: async (email, token, api = world.api) =>
+    accept: async (email, token, api = harness.api) =>
       await api.call('register', {
         body: { email, password, name: 'Rosa', invitation_token: token },
-        headers: world.freshIp(),
+        headers: harness.freshIp(),
       }),
     audited: async (id) =>
-      await world.rows('SELECT action, outcome, actor_id FROM audit_log WHERE subject_id = $1 ORDER BY at, id', [id]),
+      await harness.rows('SELECT action, outcome, actor_id FROM audit_log WHERE subject_id = $1 ORDER BY at, id', [id]),
   };
   return made;
 }

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Answer } from './api.ts';
-import { authWorld, cheapPasswords, password, serviceToken, withSecret, type AuthWorld } from './auth-world.ts';
+import { authHarness, cheapPasswords, password, serviceToken, withSecret, type AuthHarness } from './auth-harness.ts';
 
 export type LinkEvent = { type: string; aggregate_id: string; payload: { user_id: string; link_id: string } };
 export type ReadableLink = {
@@ -26,7 +26,7 @@ export const reader = withSecret('reader', 'a-secret-of-reader-with-32-character
 
 export const newPassword = 'a much better horse battery';
 
-export type AccountWorld = AuthWorld & {
+export type AccountHarness = AuthHarness & {
   rows<R extends object>(text: string, values?: unknown[]): Promise<R[]>;
   /** An address that no earlier request came from. */
   freshIp(): { 'x-forwarded-for': string };
@@ -50,20 +50,20 @@ export type AccountWorld = AuthWorld & {
 };
 
 /** Auth without its workers: events to be published can be read in the outbox, and requests for mails wait until a test handles them. */
-export async function accountWorld(settings: Record<string, string> = {}): Promise<AccountWorld> {
+export async function accountHarness(settings: Record<string, string> = {}): Promise<AccountHarness> {
   const clients = JSON.stringify([mailer, otherMailer, reader].map((client) => client.settings));
-  const world = await authWorld(
+  const harness = await authHarness(
     { OIDC_CLIENTS: clients, PROCESS_ROLE: 'api', ...settings },
     { passwords: cheapPasswords() },
   );
   let ip = 0;
-  const made: AccountWorld = {
-    ...world,
+  const made: AccountHarness = {
+    ...harness,
     rows: async <R extends object>(text: string, values: unknown[] = []) =>
-      (await world.database.db.pool.query<R>(text, values)).rows,
+      (await harness.database.db.pool.query<R>(text, values)).rows,
     freshIp: () => ({ 'x-forwarded-for': `203.0.113.${(ip += 1)}` }),
     async register(email) {
-      const answer = await world.api.call('register', { body: { email, password, name: 'Rosa' } });
+      const answer = await harness.api.call('register', { body: { email, password, name: 'Rosa' } });
       expect(answer.status, answer.text).to.equal(201);
       return answer.body as Account;
     },
@@ -75,8 +75,8 @@ export async function accountWorld(settings: Record<string, string> = {}): Promi
       ),
     async readLink(id, client = mailer, delivery = `delivery of ${id}`) {
       const headers: Record<string, string> = delivery === null ? {} : { 'idempotency-key': delivery };
-      return await world.api.call('getAccountLink', {
-        token: await serviceToken(world, client),
+      return await harness.api.call('getAccountLink', {
+        token: await serviceToken(harness, client),
         params: { id },
         headers,
       });
@@ -87,19 +87,19 @@ export async function accountWorld(settings: Record<string, string> = {}): Promi
       return new URL(link).searchParams.get('token') ?? '';
     },
     forgot: async (email, headers = made.freshIp()) =>
-      await world.api.call('forgotPassword', { body: { email }, headers }),
+      await harness.api.call('forgotPassword', { body: { email }, headers }),
     async resetToken(user) {
       expect((await made.forgot(user.email)).status).to.equal(202);
-      await world.service.mailRequests.tick();
+      await harness.service.mailRequests.tick();
       return await made.lastToken(user.id);
     },
-    verify: async (token, as) => await world.api.call('verifyEmail', { token: as, body: { token } }),
+    verify: async (token, as) => await harness.api.call('verifyEmail', { token: as, body: { token } }),
     claim: async (token, wanted = newPassword) =>
-      await world.api.call('verifyEmail', { body: { token, new_password: wanted } }),
+      await harness.api.call('verifyEmail', { body: { token, new_password: wanted } }),
     reset: async (token, wanted = newPassword) =>
-      await world.api.call('resetPassword', { body: { token, new_password: wanted } }),
-    logIn: async (email, wanted) => await world.api.call('login', { body: { email, password: wanted } }),
-    me: async (token) => await world.api.call('me', { token }),
+      await harness.api.call('resetPassword', { body: { token, new_password: wanted } }),
+    logIn: async (email, wanted) => await harness.api.call('login', { body: { email, password: wanted } }),
+    me: async (token) => await harness.api.call('me', { token }),
   };
   return made;
 }
