@@ -16,11 +16,11 @@ export const deadLetterEntity = defineEntity<DeadLetter>({
     state: { type: 'text' },
     received_at: { type: 'timestamp with time zone' },
     dead_at: { type: 'timestamp with time zone' },
-    settled_at: { type: 'timestamp with time zone', nullable: true },
-    settled_by: { type: 'text', nullable: true },
-    settled_reason: { type: 'text', nullable: true },
+    settled_at: { name: 'resolved_at', type: 'timestamp with time zone', nullable: true },
+    settled_by: { name: 'resolved_by', type: 'text', nullable: true },
+    settled_reason: { name: 'resolved_reason', type: 'text', nullable: true },
     seq: { type: 'bigint', nullable: true, select: false },
   },
   // details of one dead letter, and what its replay needs
-  unmapped: ['order_key', 'errors', 'correlation_id', 'app_id', 'sent_at', 'headers', 'payload', 'unrouted'],
+  unmapped: ['order_key', 'errors', 'correlation_id', 'app_id', 'sent_at', 'headers', 'payload', 'needs_routing'],
 });

@@ -33,13 +33,13 @@ export type PendingSearch = {
 
 export type PendingPage = { data: PendingMessage[]; next_cursor: string | null };
 
-const byArrival: Keyset = { direction: 'ASC', columns: { seq: { sql: 'inbox_retries.seq', type: 'bigint' } } };
+const byArrival: Keyset = { direction: 'ASC', columns: { seq: { sql: 'inbox_pending.seq', type: 'bigint' } } };
 
 const search = `
   SELECT seq::text AS seq, message_id, handler, type, aggregate_id AS key,
-    CASE WHEN lease IS NULL THEN state ELSE 'running' END AS state, attempts, uncounted AS unavailable,
-    ${isoMicros('next_attempt_at')} AS next_attempt_at, last_error, ${isoMicros('received_at')} AS received_at
-  FROM inbox_retries
+    CASE WHEN lease_id IS NULL THEN state ELSE 'running' END AS state, attempts, free_attempts AS unavailable,
+    ${isoMicros('coalesce(lease_expires_at, next_attempt_at)')} AS next_attempt_at, last_error, ${isoMicros('received_at')} AS received_at
+  FROM inbox_pending
   WHERE state <> 'dead' AND ($1::text IS NULL OR aggregate_id = $1) AND ($2::text IS NULL OR ('.' || type) ~ $2)
     AND ($3::text IS NULL OR message_id::text = $3)`;
 

@@ -3,8 +3,8 @@ import { isoMicros, query, type Queryable } from '@taskwire/postgres';
 
 const summaryColumns = `
   id, message_id, handler, type, aggregate_id AS key, reason, error, attempts, state,
-  ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('settled_at')} AS settled_at,
-  settled_by, settled_reason`;
+  ${isoMicros('received_at')} AS received_at, ${isoMicros('dead_at')} AS dead_at, ${isoMicros('resolved_at')} AS settled_at,
+  resolved_by AS settled_by, resolved_reason AS settled_reason`;
 
 /** The maximum number of payload bytes shown; a payload that was handled at all is no larger. */
 const shownBytes = 262_144;

@@ -1,5 +1,5 @@
+import { lockOrder, promoteNext } from '@taskwire/inbox';
 import { query, type Database, type Tx } from '@taskwire/postgres';
-import { letNextGoAhead, lockOrder } from '@taskwire/inbox';
 
 /** Who resolves a dead letter, and why. */
 export type Resolution = { actor: string; reason?: string | undefined };
@@ -12,8 +12,8 @@ type Letter = { message_id: string; handler: string | null; order_key: string | 
 // the only statement that resolves a dead letter, so that exactly one of any number of concurrent replays and drops succeeds
 const resolveLetter = `
   UPDATE dead_letters
-  SET state = $2, settled_at = clock_timestamp(), settled_by = $3, settled_reason = $4,
-    unrouted = $2 = 'replayed' AND handler IS NULL
+  SET state = $2, resolved_at = clock_timestamp(), resolved_by = $3, resolved_reason = $4,
+    needs_routing = $2 = 'replayed' AND handler IS NULL
   WHERE id = $1 AND state = 'dead'
   RETURNING message_id, handler, order_key`;
 
@@ -26,40 +26,41 @@ const rememberAgain = `
   INSERT INTO inbox (message_id, handler) VALUES ($1::uuid, $2) ON CONFLICT DO NOTHING`;
 
 // A dead letter that blocked others is still in its position; any other gets its former position back.
-const putInPlace = `
-  INSERT INTO inbox_retries AS placed (
+const putBack = `
+  INSERT INTO inbox_pending AS placed (
     seq, message_id, handler, type, order_key, state, attempts, last_error, errors, aggregate_id, correlation_id, app_id, sent_at, headers,
     payload, received_at)
-  SELECT coalesce(seq, nextval(pg_get_serial_sequence('inbox_retries', 'seq'))), message_id::uuid, handler, type, order_key, 'waiting', 0,
+  SELECT coalesce(seq, nextval(pg_get_serial_sequence('inbox_pending', 'seq'))), message_id::uuid, handler, type, order_key, 'waiting', 0,
     error, errors, aggregate_id, correlation_id, app_id, sent_at, headers, payload, received_at
   FROM dead_letters WHERE id = $1
   ON CONFLICT (message_id, handler) DO UPDATE
-  SET state = 'waiting', attempts = 0, uncounted = 0, crashes = 0, lease = NULL, next_attempt_at = NULL, tried_since = now()
+  SET state = 'waiting', attempts = 0, free_attempts = 0, crash_count = 0, lease_id = NULL, lease_expires_at = NULL, next_attempt_at = NULL,
+    pending_since = now(), last_error = excluded.last_error, errors = excluded.errors
   WHERE placed.state = 'dead'`;
 
 // A later message with the same key that is waiting for its retry moves behind the replayed one; one already being handled is left to finish.
 const stepBack = `
-  UPDATE inbox_retries SET state = 'waiting', next_attempt_at = NULL
-  WHERE handler = $1 AND order_key = $2 AND state = 'retry' AND lease IS NULL
-    AND seq > (SELECT seq FROM inbox_retries WHERE message_id = $3::uuid AND handler = $1)`;
+  UPDATE inbox_pending SET state = 'waiting', next_attempt_at = NULL
+  WHERE handler = $1 AND order_key = $2 AND state = 'retry' AND lease_id IS NULL
+    AND seq > (SELECT seq FROM inbox_pending WHERE message_id = $3::uuid AND handler = $1)`;
 
 const makeDue = `
-  UPDATE inbox_retries SET state = 'retry', next_attempt_at = now()
+  UPDATE inbox_pending SET state = 'retry', next_attempt_at = now()
   WHERE message_id = $1::uuid AND handler = $2 AND state = 'waiting'`;
 
-const removeHeldBack = `DELETE FROM inbox_retries WHERE message_id = $1::uuid AND handler = $2 AND state = 'dead'`;
+const removeBlocker = `DELETE FROM inbox_pending WHERE message_id = $1::uuid AND handler = $2 AND state = 'dead'`;
 
 /** Retries a dead letter from its first attempt, in its position within its key. It keeps its history. */
 export async function replayOne(db: Database, id: string, resolution: Resolution): Promise<ResolveResult> {
   return await resolve(db, id, { state: 'replayed', action: 'replay' }, resolution, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
-    // without a handler there is no position yet: src/dead-letters/replay-routing.ts
+    // without a handler there is no position yet; the service's inbox looks for a handler (needs_routing)
     if (handler === null) return;
     await query(tx, rememberAgain, [message_id, handler]);
-    await query(tx, putInPlace, [id]);
+    await query(tx, putBack, [id]);
     if (order_key === null) return void (await query(tx, makeDue, [message_id, handler]));
     await query(tx, stepBack, [handler, order_key, message_id]);
-    await letNextGoAhead(tx, handler, order_key);
+    await promoteNext(tx, handler, order_key);
   });
 }
 
@@ -68,8 +69,8 @@ export async function dropOne(db: Database, id: string, resolution: Resolution):
   return await resolve(db, id, { state: 'dropped', action: 'drop' }, resolution, async (tx, letter) => {
     const { message_id, handler, order_key } = letter;
     if (handler === null) return;
-    await query(tx, removeHeldBack, [message_id, handler]);
-    if (order_key !== null) await letNextGoAhead(tx, handler, order_key);
+    await query(tx, removeBlocker, [message_id, handler]);
+    if (order_key !== null) await promoteNext(tx, handler, order_key);
   });
 }
 

@@ -136,7 +136,7 @@ describe('dead letters', () => {
     await harness.accepted(next);
     await runRetries(inbox);
     expect(await harness.effects()).to.deep.equal(idsOf([event, next]));
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
   it('are dead again, with the history of both times, when they fail again', async () => {
@@ -231,7 +231,7 @@ describe('dead letters', () => {
     await waitFor(() => tries === 2);
     broken.clear();
     await harness.deadLetters.replay(await idOf(first), by);
-    expect((await harness.rows('inbox_retries')).find(({ message_id }) => message_id === first.messageId)).to.include({
+    expect((await harness.rows('inbox_pending')).find(({ message_id }) => message_id === first.messageId)).to.include({
       state: 'waiting',
     });
     atWork.resolve();
@@ -253,7 +253,7 @@ describe('dead letters', () => {
       return (await harness.effects()).length === 2;
     });
     expect(await harness.effects()).to.deep.equal(idsOf(events.slice(1)));
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
   it('are settled once, whoever tries to at the same time, and the audit has that one', async () => {
@@ -273,7 +273,7 @@ describe('dead letters', () => {
       const letter = await harness.deadLetters.read(id);
       expect(letter).to.include({ state: winner % 2 === 0 ? 'replayed' : 'dropped', settled_by: `os:${winner}@desk` });
       expect(letter?.audit.map(({ actor }) => actor)).to.deep.equal([`os:${winner}@desk`]);
-      const left = (await harness.rows('inbox_retries')).filter(({ message_id }) => message_id === event.messageId);
+      const left = (await harness.rows('inbox_pending')).filter(({ message_id }) => message_id === event.messageId);
       expect(left.map(({ state }) => state)).to.deep.equal(winner % 2 === 0 ? ['retry'] : []);
     }
     expect(await harness.deadLetters.drop('019aa1b2-0000-7000-8000-0000000000ff', by)).to.equal('not_found');

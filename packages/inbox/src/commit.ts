@@ -1,10 +1,10 @@
-import { isSqlState, outageOf, sqlState, type Database, type Tx } from '@taskwire/postgres';
+import { isSqlState, outageOf, sqlState, type Database } from '@taskwire/postgres';
 import { createBatches } from './batches.ts';
-import { takeJobs, type Job } from './store.ts';
+import type { Job } from './job.ts';
+import type { Effect } from './outcome.ts';
+import { rememberUnblocked } from './received-jobs.ts';
 
-export type Effect = ((tx: Tx) => Promise<void>) | undefined;
-
-/** `committed`, or `refused`: the message was taken over before, or an earlier one of its key is not completed. A refused message has no effect. */
+/** `refused`: the message is already done or recorded, or an earlier one with its key is not completed. A refused message has no effect. */
 export type CommitResult = 'committed' | 'refused';
 
 /** With more effects, a transaction would hold the locks of its first effects for too long. */
@@ -17,17 +17,17 @@ const maxConflicts = 3;
  * costs more than most effects. If that transaction fails, each effect runs alone, so that one failure does not affect the others.
  * @returns a function that rejects with the error of this effect.
  */
-export function createCommitter(db: Database): (job: Job, effect: Effect) => Promise<CommitResult> {
-  type Item = { job: Job; effect: Effect };
+export function createCommitter(db: Database): (job: Job, effect: Effect | undefined) => Promise<CommitResult> {
+  type Item = { job: Job; effect: Effect | undefined };
 
   async function commit(items: readonly Item[]): Promise<CommitResult[]> {
     return await db.transaction(async (tx) => {
-      const taken = await takeJobs(
+      const accepted = await rememberUnblocked(
         tx,
         items.map(({ job }) => job),
       );
-      for (const place of taken) await items[place]?.effect?.(tx);
-      return [...items.keys()].map((place) => (taken.has(place) ? 'committed' : 'refused'));
+      for (const place of accepted) await items[place]?.effect?.(tx);
+      return [...items.keys()].map((place) => (accepted.has(place) ? 'committed' : 'refused'));
     });
   }
 

@@ -2,16 +2,18 @@ import type { Component, Progress } from '@taskwire/lifecycle';
 import { query, type Database, type MigrationSource } from '@taskwire/postgres';
 import type { Consumer, Rabbit } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
-import { createDeadIntake } from './dead-intake.ts';
+import { createAttemptRunner } from './attempts.ts';
+import { createDatabaseOutage } from './database-outage.ts';
+import { createDeadLetterWriter } from './dead-letter.ts';
+import { createDeadLetterQueueConsumer } from './dead-letter-queue-consumer.ts';
+import { createGauges } from './gauges.ts';
 import { indexHandlers, type Handler } from './handler.ts';
-import { createIntake } from './intake.ts';
 import { inboxLimits, type InboxLimits } from './limits.ts';
+import { createMessageReceiver } from './message-receiver.ts';
 import { inboxMetrics } from './metrics.ts';
-import { createSurviveOutage } from './outage.ts';
+import { createPendingWorker } from './pending-worker.ts';
 import { createRetention } from './retention.ts';
-import { createRetryLoop } from './retry-loop.ts';
 import { createHandlerRunner } from './run-handler.ts';
-import { createFigures } from './figures.ts';
 import { createReplayRouting } from './replay-routing.ts';
 import { defaultSenderRules, type SenderRules } from './sender.ts';
 import { typeMatcher } from './type-pattern.ts';
@@ -56,59 +58,71 @@ export function createInbox(options: InboxOptions): Inbox {
   const metrics = inboxMetrics(telemetry.metrics);
   const handlers = indexHandlers(options.handlers);
   const stopping = new AbortController();
-  const running = { concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs };
-  const runner = createHandlerRunner(running);
-  const retryRunner = createHandlerRunner(running);
-  const survive = createSurviveOutage({ db, logger, stopping: stopping.signal });
+  const handling = { concurrency: limits.concurrency, timeoutMs: limits.handleTimeoutMs };
+  const runner = createHandlerRunner(handling);
+  const retryRunner = createHandlerRunner(handling);
+  const outage = createDatabaseOutage({ db, logger, stopping: stopping.signal });
+  const deadLetter = createDeadLetterWriter({ metrics, logger });
   const ignores = typeMatcher(options.ignore ?? []);
   const senders = options.senders ?? defaultSenderRules;
-  const claimWhile = options.claimWhile ?? (() => true);
-  const retries = createRetryLoop({
+  const worker = createPendingWorker({
     db,
     handlers,
     senders,
-    runner: retryRunner,
-    survive,
+    attempts: createAttemptRunner({ runner: retryRunner, limits, metrics, logger }),
+    deadLetter,
+    outage,
     limits,
-    claimWhile,
-    metrics,
+    claimWhile: options.claimWhile ?? (() => true),
     logger,
   });
-  const onRecorded = (): void => retries.wake();
-  const routing = createReplayRouting({ db, handlers, ignores, senders, metrics, logger, onRecorded });
+  const onRecorded = (): void => worker.wake();
+  const routing = createReplayRouting({ db, handlers, ignores, senders, deadLetter, logger, onRecorded });
   const loops = [
-    retries,
+    worker,
     routing,
     createRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
-    createFigures({ db, metrics, logger }),
+    createGauges({ db, metrics, logger }),
   ];
-  const intake = createIntake({ db, handlers, ignores, senders, runner, survive, limits, metrics, logger, onRecorded });
-  const deadIntake = createDeadIntake({ db, handlers, ignores, survive, metrics, logger });
+  const receive = createMessageReceiver({
+    db,
+    handlers,
+    ignores,
+    senders,
+    attempts: createAttemptRunner({ runner, limits, metrics, logger }),
+    deadLetter,
+    outage,
+    limits,
+    metrics,
+    onRecorded,
+  });
+  const receiveDead = createDeadLetterQueueConsumer({ db, handlers, ignores, deadLetter, outage, metrics });
   // a database without the tables is no more ready than an unavailable one
-  const ready = async (): Promise<void> => void (await query(db.pool, 'SELECT uncounted FROM inbox_retries LIMIT 0'));
+  const ready = async (): Promise<void> =>
+    void (await query(db.pool, 'SELECT lease_expires_at FROM inbox_pending LIMIT 0'));
   let consumers: Consumer[] = [];
 
   return {
     name: 'inbox',
     async tick() {
       const routed = await routing.tick();
-      const tried = await retries.tick();
-      return routed === 'more' ? routed : tried;
+      const attempted = await worker.tick();
+      return routed === 'more' ? routed : attempted;
     },
     async start() {
       await Promise.all(loops.map((loop) => loop.start()));
       consumers = [
-        rabbit.consume({ queue, prefetch: limits.prefetch, ready, onMessage: intake }),
-        rabbit.consume({ queue: `${queue}.dead`, prefetch: limits.prefetch, ready, onMessage: deadIntake }),
+        rabbit.consume({ queue, prefetch: limits.prefetch, ready, onMessage: receive }),
+        rabbit.consume({ queue: `${queue}.dead`, prefetch: limits.prefetch, ready, onMessage: receiveDead }),
       ];
     },
     async stop() {
       // slow handlers get half of the time that a consumer waits for them
-      const impatience = setTimeout(() => {
-        for (const each of [runner, retryRunner]) each.stop(new Error('the process stops'));
+      const abortHandlers = setTimeout(() => {
+        for (const each of [runner, retryRunner]) each.stop(new Error('the process is stopping'));
       }, 2_500);
       await Promise.all([...consumers.map((consumer) => consumer.stop()), ...loops.map((loop) => loop.stop())]);
-      clearTimeout(impatience);
+      clearTimeout(abortHandlers);
       stopping.abort(new Error('the inbox stopped'));
       consumers = [];
     },

@@ -32,7 +32,7 @@ export type InvalidReason =
   | 'not_json'
   | 'bad_schema';
 
-export type Invalid = { reason: InvalidReason; error: string };
+export type Invalid = { kind: 'invalid'; reason: InvalidReason; error: string };
 
 /** The versions of event payloads that this build can read. */
 const schemaVersions: readonly unknown[] = [1];
@@ -93,7 +93,7 @@ export function checkMessage(
 ): Invalid | undefined {
   const { id, type, payload } = message;
   if (!isMessageId(id)) return invalid('bad_message_id', 'the message id is not a uuid');
-  if (handlerCount === 0) return invalid('unknown_type', `nothing here handles ${type}`);
+  if (handlerCount === 0) return invalid('unknown_type', `no handler takes ${type}`);
   const { appId, provenance } = message;
   const fault = provenance && senderFault({ type, appId, provenance }, senders);
   if (fault !== undefined) return invalid('wrong_sender', fault);
@@ -109,7 +109,7 @@ export function checkMessage(
 }
 
 /** Parses the event for a handler. */
-export function readEvent(message: Message, handler: NamedHandler): { event: unknown } | Invalid {
+export function readEvent(message: Message, handler: NamedHandler): { kind: 'valid'; event: unknown } | Invalid {
   if (handler.order !== 'none' && message.aggregateId === undefined)
     return invalid('no_aggregate_id', 'the header aggregate_id is missing, and the handler needs order');
   let json: unknown;
@@ -119,7 +119,7 @@ export function readEvent(message: Message, handler: NamedHandler): { event: unk
     return invalid('not_json', String(error));
   }
   const result = handler.schema.safeParse(json);
-  if (result.success) return { event: result.data };
+  if (result.success) return { kind: 'valid', event: result.data };
   const issues = result.error.issues.map((issue) => `${issue.path.join('.') || 'payload'}: ${issue.message}`);
   return invalid('bad_schema', issues.join('; '));
 }
@@ -135,7 +135,7 @@ function storableTime(seconds: number | undefined): number | undefined {
 }
 
 function invalid(reason: InvalidReason, error: string): Invalid {
-  return { reason, error: storable(error) };
+  return { kind: 'invalid', reason, error: storable(error) };
 }
 
 function encodeHeaders(headers: Record<string, unknown>, provenance: Provenance): string {

@@ -14,7 +14,7 @@ export const inboxMetrics = metricsOnce((registry) => {
     }),
     duration: new Histogram({
       name: 'inbox_handle_seconds',
-      help: 'How long handlers take, each attempt.',
+      help: 'Duration of each attempt of a handler.',
       labelNames: ['handler'],
       // from the duration of one statement to the timeout of a handler
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 30],
@@ -22,25 +22,25 @@ export const inboxMetrics = metricsOnce((registry) => {
     }),
     lag: new Histogram({
       name: 'inbox_lag_seconds',
-      help: 'From the time of the event to the time when its handler was done. Events are stamped in whole seconds.',
+      help: 'Time from the event to the completion of its handler. Events are stamped in whole seconds.',
       labelNames: ['handler'],
       buckets: [1, 2, 5, 15, 60, 300, 1800, 7200],
       registers,
     }),
-    unsettled: new Gauge({
-      name: 'inbox_unsettled_messages',
-      help: 'Recorded messages by state: retry, waiting, dead (holding back others); counted up to 10,000.',
+    pending: new Gauge({
+      name: 'inbox_pending_messages',
+      help: 'Recorded messages by state: retry, waiting, dead (blocking others); counted up to 10,000.',
       labelNames: ['state'],
       registers,
     }),
     deadLetters: new Gauge({
       name: 'inbox_dead_letters',
-      help: 'Dead letters that nobody has settled, counted up to 10,000. Alert when it rises.',
+      help: 'Dead letters that are not resolved, counted up to 10,000. Alert when it rises.',
       registers,
     }),
     expired: new Counter({
       name: 'inbox_expired_total',
-      help: 'Message ids forgotten because of their age.',
+      help: 'Message ids deleted because of their age.',
       registers,
     }),
   };

@@ -2,17 +2,20 @@ import { errorText } from '@taskwire/errors';
 import { outageOf, type Tx } from '@taskwire/postgres';
 import { storable } from './storable.ts';
 
-/** The result of handling a message. */
+/** Writes to the database in the transaction that completes a message. */
+export type Effect = (tx: Tx) => Promise<void>;
+
+/** The result of handling a message. `isFree`: the attempt does not count. */
 export type Outcome =
-  | { kind: 'done'; effect?: (tx: Tx) => Promise<void> }
-  | { kind: 'retry'; reason: string; afterMs?: number; uncounted?: true }
+  | { kind: 'done'; effect?: Effect }
+  | { kind: 'retry'; reason: string; afterMs?: number; isFree?: true }
   | { kind: 'dead'; reason: string };
 
 /**
  * Handled. `effect` runs in the transaction that remembers the message, so it takes effect exactly once. It may run more than once (after a deadlock,
  * or if a transaction that it shared fails), each time from the start of a new transaction. It must not make network calls.
  */
-export function done(effect?: (tx: Tx) => Promise<void>): Outcome {
+export function done(effect?: Effect): Outcome {
   return effect === undefined ? { kind: 'done' } : { kind: 'done', effect };
 }
 
@@ -30,7 +33,7 @@ export function retry(reason: string, afterMs?: number): Outcome {
  * lasts too long (`InboxLimits.maxUnavailableMs`) becomes a dead letter, to be replayed.
  */
 export function unavailable(reason: string, afterMs?: number): Outcome {
-  return { ...retry(reason, afterMs), kind: 'retry', reason, uncounted: true };
+  return { ...retry(reason, afterMs), kind: 'retry', reason, isFree: true };
 }
 
 /** Classifies an error. A database outage is not the message's fault and does not count as an attempt; any other error does. */

@@ -6,11 +6,11 @@ import { failureOf, retry, type Outcome } from './outcome.ts';
 import { storable } from './storable.ts';
 
 /** The handler's outcome, and a function that runs later work in the handler's trace and log context. */
-export type Decision = { outcome: Outcome; inContext: <T>(fn: () => T) => T };
+export type HandlerResult = { outcome: Outcome; inContext: <T>(fn: () => T) => T };
 
 export type HandlerRunner = {
   /** Never rejects: an error or a timeout of the handler becomes a retry. Waits for a free slot when many handlers run. */
-  run(handler: NamedHandler, message: Message, event: unknown, attempt: number): Promise<Decision>;
+  run(handler: NamedHandler, message: Message, event: unknown, attempt: number): Promise<HandlerResult>;
   /** Aborts the signals of all running and future handlers. */
   stop(reason: Error): void;
 };
@@ -24,27 +24,32 @@ export function createHandlerRunner({
   timeoutMs: number;
 }): HandlerRunner {
   const running = new Set<AbortController>();
-  const turns: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   let active = 0;
   let stopped: Error | undefined;
 
-  async function turn(): Promise<void> {
+  async function acquire(): Promise<void> {
     if (active < concurrency) active += 1;
-    else await new Promise<void>((resolve) => turns.push(resolve));
+    else await new Promise<void>((resolve) => waiting.push(resolve));
   }
 
-  function pass(): void {
-    const next = turns.shift();
+  function release(): void {
+    const next = waiting.shift();
     if (next === undefined) active -= 1;
     else next();
   }
 
-  async function decide(handler: NamedHandler, message: Message, event: unknown, attempt: number): Promise<Decision> {
+  async function handle(
+    handler: NamedHandler,
+    message: Message,
+    event: unknown,
+    attempt: number,
+  ): Promise<HandlerResult> {
     const controller = new AbortController();
     const timedOut = Promise.withResolvers<Outcome>();
     const timer = setTimeout(() => {
-      controller.abort(new Error(`not decided within ${timeoutMs} ms`));
-      timedOut.resolve(retry(`not decided within ${timeoutMs} ms`));
+      controller.abort(new Error(`no outcome within ${timeoutMs} ms`));
+      timedOut.resolve(retry(`no outcome within ${timeoutMs} ms`));
     }, timeoutMs);
     running.add(controller);
     if (stopped !== undefined) controller.abort(stopped);
@@ -65,11 +70,11 @@ export function createHandlerRunner({
 
   return {
     async run(handler, message, event, attempt) {
-      await turn();
+      await acquire();
       try {
-        return await inContextOf(message, handler, () => decide(handler, message, event, attempt));
+        return await inContextOf(message, handler, () => handle(handler, message, event, attempt));
       } finally {
-        pass();
+        release();
       }
     },
     stop(reason) {

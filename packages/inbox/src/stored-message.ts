@@ -1,3 +1,4 @@
+import type { Job, UnhandledJob } from './job.ts';
 import { storedProvenance, type Message } from './message.ts';
 
 /** A message as stored in the tables. */
@@ -13,6 +14,20 @@ export type MessageRow = {
   headers: string;
   payload: Buffer;
 };
+
+/** The columns that a stored message has besides its id, read into a `MessageRow`. */
+export const readMessageColumns = `
+  type, aggregate_id, correlation_id, app_id, extract(epoch FROM sent_at)::float8 AS sent_at, headers::text AS headers, payload`;
+
+/** The columns of a job, in the order of `jobValues`. */
+export const jobColumns =
+  'message_id, handler, order_key, type, aggregate_id, correlation_id, app_id, sent_at, headers, payload';
+
+/** The first ten parameters of a statement that stores a job. */
+export function jobValues({ message, handler, orderKey }: Job | UnhandledJob): unknown[] {
+  const { id, type, aggregateId, correlationId, appId, sentAt, headers, payload } = message;
+  return [id, handler, orderKey, type, aggregateId, correlationId, appId, sentAt, headers, payload];
+}
 
 export function toMessage(row: MessageRow): Message {
   return {

@@ -8,6 +8,7 @@ import {
   neverRetry,
   recordEffect,
   retryAtOnce,
+  simulateWork,
   testEvent,
   testEvents,
   testHandler,
@@ -51,7 +52,7 @@ describe('inbox among faults', () => {
       ...Array(2).fill('not_json'),
       ...Array(4).fill('refused'),
     ]);
-    const retries = await harness.rows('inbox_retries');
+    const retries = await harness.rows('inbox_pending');
     expect(retries.map((row) => [row['attempts'], row['last_error']])).to.have.deep.members([
       [1, '\uFFFD'],
       [1, 'Error: \uFFFD'],
@@ -73,7 +74,7 @@ describe('inbox among faults', () => {
       harness.network.heal();
       await harness.accepted(...events);
       expect(await harness.effects()).to.deep.equal(idsOf(events));
-      expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+      expect(await harness.rows('inbox_pending')).to.deep.equal([]);
       expect(await harness.rows('dead_letters')).to.deep.equal([]);
     });
 
@@ -107,8 +108,8 @@ describe('inbox among faults', () => {
       harness.network.heal();
       await waitFor(async () => {
         await inbox.tick();
-        const [row] = await harness.rows('inbox_retries');
-        expect(row?.['crashes'] ?? 0).to.equal(0);
+        const [row] = await harness.rows('inbox_pending');
+        expect(row?.['crash_count'] ?? 0).to.equal(0);
         return (await harness.effects()).length === 1;
       });
       expect(tries).to.deep.equal([1, 2, 3, 4]);
@@ -166,7 +167,7 @@ describe('inbox among faults', () => {
     await harness.accepted(event);
     await first.stop();
     // as a process leaves it that dies in the middle of its second attempt
-    await query(pool, `UPDATE inbox_retries SET lease = gen_random_uuid(), attempts = 2, next_attempt_at = now()`);
+    await query(pool, `UPDATE inbox_pending SET lease_id = gen_random_uuid(), lease_expires_at = now(), attempts = 2`);
     const attempts: number[] = [];
     const decide = (context: HandlerContext) => {
       attempts.push(context.attempt);
@@ -190,7 +191,7 @@ describe('inbox among faults', () => {
     await harness.makeDue();
     await older.tick();
     expect(await harness.rows('dead_letters')).to.deep.equal([]);
-    await query(pool, `UPDATE inbox_retries SET next_attempt_at = now() - interval '61 minutes'`);
+    await query(pool, `UPDATE inbox_pending SET next_attempt_at = now() - interval '61 minutes'`);
     await older.tick();
     expect((await harness.rows('dead_letters')).map((letter) => letter['error'])).to.deep.equal([
       'no handler is named newer',
@@ -203,20 +204,20 @@ describe('inbox among faults', () => {
     const leave = (count: number) =>
       query(
         pool,
-        `INSERT INTO inbox_retries (message_id, handler, type, state, attempts, lease, next_attempt_at, headers, payload)
-         SELECT uuidv7(), 'tasks.#', 'tasks.task.created', 'retry', 1, uuidv7(), now(), '{"schema_version": 1}', '{"n": 1}'
+        `INSERT INTO inbox_pending (message_id, handler, type, state, attempts, lease_id, lease_expires_at, next_attempt_at, headers, payload)
+         SELECT uuidv7(), 'tasks.#', 'tasks.task.created', 'retry', 1, uuidv7(), now(), now(), '{"schema_version": 1}', '{"n": 1}'
          FROM generate_series(1, $1)`,
         [count],
       );
     await leave(1);
     // for a table of one row PostgreSQL likes other plans than for one of many
-    await query(pool, 'VACUUM ANALYZE inbox_retries');
+    await query(pool, 'VACUUM ANALYZE inbox_pending');
     await leave(19);
     let most = 0;
     const decide = async (context: HandlerContext) => {
       const [claimed] = await query<{ count: number }>(
         pool,
-        'SELECT count(*)::integer AS count FROM inbox_retries WHERE crashes > 0',
+        'SELECT count(*)::integer AS count FROM inbox_pending WHERE crash_count > 0',
       );
       most = Math.max(most, claimed?.count ?? 0);
       return recordEffect(context);
@@ -225,6 +226,39 @@ describe('inbox among faults', () => {
     await second.tick();
     await waitFor(async () => (await harness.effects()).length === 20);
     expect(most).to.equal(1);
+  });
+
+  it('handles suspects alone although other messages keep the worker busy, and those between them', async () => {
+    const { pool } = harness.database.db;
+    const insert = (count: number, lease: string) =>
+      query(
+        pool,
+        `INSERT INTO inbox_pending (
+           message_id, handler, type, state, attempts, lease_id, lease_expires_at, next_attempt_at, headers, payload)
+         SELECT uuidv7(), 'tasks.#', 'tasks.task.created', 'retry', 1, ${lease}, now(), '{"schema_version": 1}', '{"n": 1}'
+         FROM generate_series(1, $1)`,
+        [count],
+      );
+    await insert(60, 'NULL, NULL');
+    await insert(4, 'uuidv7(), now()');
+    let running = 0;
+    const besideSuspects: number[] = [];
+    const decide = async (context: HandlerContext) => {
+      running += 1;
+      const [claimed] = await query<{ crash_count: number }>(
+        pool,
+        'SELECT crash_count FROM inbox_pending WHERE message_id = $1',
+        [context.messageId],
+      );
+      if (claimed?.crash_count === 1) besideSuspects.push(running);
+      await simulateWork(3);
+      if (claimed?.crash_count === 1) besideSuspects.push(running);
+      running -= 1;
+      return recordEffect(context);
+    };
+    await harness.start([testHandler({ order: 'none', decide })], { limits: { concurrency: 4 } });
+    await waitFor(async () => (await harness.effects()).length === 64, { timeoutMs: 15_000 });
+    expect(besideSuspects).to.deep.equal(Array(8).fill(1));
   });
 
   it('does not commit what a process did after its lease had run out', async () => {
@@ -238,7 +272,7 @@ describe('inbox among faults', () => {
       // meanwhile another process has taken it over
       await query(
         pool,
-        `UPDATE inbox_retries SET lease = gen_random_uuid(), next_attempt_at = now() + interval '1 hour'`,
+        `UPDATE inbox_pending SET lease_id = gen_random_uuid(), lease_expires_at = now() + interval '1 hour'`,
       );
       return recordEffect(context);
     };
@@ -246,7 +280,7 @@ describe('inbox among faults', () => {
     await harness.makeDue();
     await second.tick();
     expect(await harness.effects()).to.deep.equal([]);
-    expect(await harness.rows('inbox_retries')).to.have.length(1);
+    expect(await harness.rows('inbox_pending')).to.have.length(1);
   });
 
   it('makes a message that kills every process that handles it a dead letter, and loses no other', async function () {

@@ -33,7 +33,7 @@ describe('inbox', () => {
     await harness.publish(event, next);
     await harness.accepted(event, next);
     expect(await harness.effects()).to.deep.equal([event.messageId, next.messageId]);
-    const retries = await harness.rows('inbox_retries');
+    const retries = await harness.rows('inbox_pending');
     expect(retries.map((row) => row['handler'])).to.deep.equal(['welcome']);
   });
 
@@ -49,7 +49,7 @@ describe('inbox', () => {
     const event = testEvent();
     await harness.publish(event);
     await waitFor(async () => (await harness.effects()).length === 1);
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
   it('does not let the failing effect of one message undo those that were committed with it', async () => {
@@ -63,7 +63,7 @@ describe('inbox', () => {
     await harness.start([testHandler({ decide })], { limits: neverRetry });
     await harness.accepted(...events);
     expect(await harness.effects()).to.have.length(90);
-    const failed = await harness.rows('inbox_retries');
+    const failed = await harness.rows('inbox_pending');
     expect(new Set(failed.map((row) => row['message_id']))).to.deep.equal(broken);
     expect(failed[0]?.['last_error']).to.include('division by zero');
   });
@@ -77,7 +77,7 @@ describe('inbox', () => {
     const second = testEvent();
     await harness.publish(first, second);
     await harness.accepted(first, second);
-    const [retried] = await harness.rows('inbox_retries');
+    const [retried] = await harness.rows('inbox_pending');
     expect(retried).to.deep.include({
       message_id: first.messageId,
       type: first.routingKey,
@@ -118,12 +118,12 @@ describe('inbox', () => {
     await harness.publish(...events);
     await harness.accepted(...events);
     const retries = await waitFor(async () => {
-      const rows = await harness.rows('inbox_retries');
+      const rows = await harness.rows('inbox_pending');
       return rows.length === 4 && rows;
     });
     expect(retries.map((row) => [row['attempts'], row['last_error']])).to.have.deep.members([
       [1, 'Error: out of order'],
-      [1, 'not decided within 50 ms'],
+      [1, 'no outcome within 50 ms'],
       [1, 'Error: no promise'],
       [1, 'Error: no promise'],
     ]);
@@ -195,7 +195,7 @@ describe('inbox', () => {
     expect(history.map(({ attempt, error }) => [attempt, error])).to.deep.equal(
       [1, 2, 3, 4].map((n) => [n, `attempt ${n}`]),
     );
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
   it('waits as long as a handler asks for', async () => {
@@ -203,7 +203,7 @@ describe('inbox', () => {
     const event = testEvent();
     await harness.publish(event);
     await harness.accepted(event);
-    const [row] = await harness.rows('inbox_retries');
+    const [row] = await harness.rows('inbox_pending');
     expect(Number(row?.['next_attempt_at']) - Date.now()).to.be.within(50_000, 60_000);
   });
 
@@ -232,7 +232,7 @@ describe('inbox', () => {
     await harness.makeDue();
     await harness.start([testHandler()]);
     await waitFor(async () => (await harness.effects()).length === 1);
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
   it('runs a handler and its effect in the trace and for the request that caused the event', async () => {

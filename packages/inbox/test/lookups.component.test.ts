@@ -2,7 +2,8 @@ import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
 import { inboxMigrations } from '@taskwire/inbox';
 import { testDatabase, type TestDatabase } from '@taskwire/testing';
-import { admitJobs, type Job } from '../src/store.ts';
+import type { Job } from '../src/job.ts';
+import { lookUpJobs } from '../src/received-jobs.ts';
 
 describe('looking up messages', () => {
   let database: TestDatabase;
@@ -17,21 +18,21 @@ describe('looking up messages', () => {
     const client = await database.db.pool.connect();
     const readSoFar = async (): Promise<number> => {
       const { rows } = await client.query<{ n: string }>(
-        `SELECT sum(seq_tup_read + idx_tup_fetch) AS n FROM pg_stat_xact_user_tables WHERE relname IN ('inbox', 'inbox_retries')`,
+        `SELECT sum(seq_tup_read + idx_tup_fetch) AS n FROM pg_stat_xact_user_tables WHERE relname IN ('inbox', 'inbox_pending')`,
       );
       return Number(rows[0]?.n);
     };
     try {
       await client.query('BEGIN');
       // as often as it takes for PostgreSQL to settle for one plan
-      for (let i = 0; i < 10; i++) await admitJobs(client, someJobs(40));
+      for (let i = 0; i < 10; i++) await lookUpJobs(client, someJobs(40));
       await client.query(`INSERT INTO inbox (message_id, handler) SELECT uuidv7(), 'h' FROM generate_series(1, 3000)`);
       await client.query(
-        `INSERT INTO inbox_retries (message_id, handler, order_key, type, state, attempts, headers, payload)
+        `INSERT INTO inbox_pending (message_id, handler, order_key, type, state, attempts, headers, payload)
          SELECT uuidv7(), 'h', n::text, 't', 'waiting', 0, '{}', '' FROM generate_series(1, 3000) n`,
       );
       const before = await readSoFar();
-      const admissions = await admitJobs(client, someJobs(40));
+      const admissions = await lookUpJobs(client, someJobs(40));
       expect(admissions).to.have.length(40);
       expect((await readSoFar()) - before).to.be.below(100);
     } finally {
@@ -47,6 +48,6 @@ function someJobs(count: number): Job[] {
       ...{ id: randomUUIDv7(), type: 't', aggregateId: undefined, correlationId: undefined, appId: undefined },
       ...{ sentAt: undefined, provenance: undefined, headers: '{}', payload: Buffer.from('{}') },
     };
-    return { message, handler: 'h', orderKey: randomUUIDv7() };
+    return { message, handler: 'h', orderKey: randomUUIDv7(), blocksWhenDead: false };
   });
 }

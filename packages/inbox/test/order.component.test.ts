@@ -69,7 +69,7 @@ describe('order of the messages of one aggregate', () => {
     await harness.publish(next);
     await harness.accepted(next);
     expect((await harness.effects()).at(-1)).to.equal(next.messageId);
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
   it('holds through a restart in the middle of a retry', async () => {
@@ -101,7 +101,7 @@ describe('order of the messages of one aggregate', () => {
     await runRetries(inbox);
     await waitFor(async () => (await harness.effects()).length === 2);
     const waiting = await waitFor(async () => {
-      const rows = await harness.rows('inbox_retries');
+      const rows = await harness.rows('inbox_pending');
       return rows.length === 3 && rows;
     });
     expect(waiting.map((row) => [row['handler'], row['state']])).to.deep.equal([
@@ -197,7 +197,7 @@ describe('order of the messages of one aggregate', () => {
       // the retry settles the first message just as its followers come in
       await Promise.all([inbox.tick(), harness.publish(...rest)]);
       await harness.accepted(...rest);
-      await waitFor(async () => (await runRetries(inbox), (await harness.rows('inbox_retries')).length === 0));
+      await waitFor(async () => (await runRetries(inbox), (await harness.rows('inbox_pending')).length === 0));
       expect((await harness.effects()).slice(-4)).to.deep.equal(idsOf([first, ...rest]));
     }
     expect(await query(pool, 'SELECT FROM effects')).to.have.length(60);

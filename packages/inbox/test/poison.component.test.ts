@@ -65,7 +65,7 @@ describe('poison messages', () => {
 
       expect(await harness.deadLetters.drop(again!.id, by)).to.equal('done');
       expect(await found({ state: 'dead' })).to.deep.equal([]);
-      expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+      expect(await harness.rows('inbox_pending')).to.deep.equal([]);
     });
   }
 
@@ -109,7 +109,7 @@ describe('poison messages', () => {
     await harness.accepted(event);
     await query(
       harness.database.db.pool,
-      `UPDATE inbox_retries SET crashes = 5, lease = gen_random_uuid(), next_attempt_at = now()`,
+      `UPDATE inbox_pending SET crash_count = 5, lease_id = gen_random_uuid(), lease_expires_at = now()`,
     );
     await inbox.tick();
     const [letter] = await found({ reason: 'crashed' });
@@ -219,8 +219,8 @@ describe('a message that finds what it needs unavailable', () => {
       await harness.makeDue();
       await inbox.tick();
     }
-    const [row] = await harness.rows('inbox_retries');
-    expect(row).to.include({ state: 'retry', attempts: 0, uncounted: 41 });
+    const [row] = await harness.rows('inbox_pending');
+    expect(row).to.include({ state: 'retry', attempts: 0, free_attempts: 41 });
     expect(new Set(seen)).to.deep.equal(new Set([1]));
     const errors = (row?.['errors'] as { error: string }[]).map(({ error }) => error);
     expect(errors).to.have.length(30);
@@ -228,7 +228,7 @@ describe('a message that finds what it needs unavailable', () => {
     away = false;
     await harness.makeDue();
     await inbox.tick();
-    expect(await harness.rows('inbox_retries')).to.deep.equal([]);
+    expect(await harness.rows('inbox_pending')).to.deep.equal([]);
     expect(await harness.rows('dead_letters')).to.deep.equal([]);
   });
 
@@ -240,7 +240,7 @@ describe('a message that finds what it needs unavailable', () => {
     await harness.publish(event);
     await harness.accepted(event);
     const age = async (interval: string) => {
-      await query(harness.database.db.pool, `UPDATE inbox_retries SET tried_since = now() - interval '${interval}'`);
+      await query(harness.database.db.pool, `UPDATE inbox_pending SET pending_since = now() - interval '${interval}'`);
       await harness.makeDue();
       await inbox.tick();
     };
@@ -252,7 +252,7 @@ describe('a message that finds what it needs unavailable', () => {
 
     await harness.deadLetters.replay(letter?.['id'] as string, by);
     await inbox.tick();
-    expect(await harness.rows('inbox_retries')).to.have.length(1);
+    expect(await harness.rows('inbox_pending')).to.have.length(1);
   });
 
   it('still counts other failures', async () => {

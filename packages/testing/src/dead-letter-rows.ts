@@ -5,7 +5,7 @@ export async function insertDeadLetters(db: Queryable): Promise<void> {
   await query(
     db,
     `INSERT INTO dead_letters
-       (message_id, type, aggregate_id, reason, error, attempts, errors, headers, payload, received_at, dead_at, state, settled_at)
+       (message_id, type, aggregate_id, reason, error, attempts, errors, headers, payload, received_at, dead_at, state, resolved_at)
      VALUES
        ('first', 'auth.user.created', 'user 1', 'refused', 'one', 1, '[]', '{}', '', now(), '2026-01-01', 'dead', NULL),
        ('second', 'auth.user.changed', 'user 2', 'not_json', 'two', 1, '[]', '{}', '', now(), '2026-01-03', 'dead', NULL),

@@ -32,7 +32,7 @@ export type InboxHarness = {
   accepted(...events: OutgoingMessage[]): Promise<void>;
   /** Message ids in the order of their effects. */
   effects(): Promise<string[]>;
-  rows(table: 'inbox' | 'inbox_retries' | 'dead_letters'): Promise<Record<string, unknown>[]>;
+  rows(table: 'inbox' | 'inbox_pending' | 'dead_letters'): Promise<Record<string, unknown>[]>;
   /** Whether a process is consuming, so that the queues and bindings exist. */
   isConsuming(): Promise<boolean>;
   /** Makes every message that awaits a retry due now. */
@@ -130,7 +130,7 @@ async function createInboxHarness(): Promise<InboxHarness> {
       return latest !== undefined;
     },
     async makeDue() {
-      await query(pool, `UPDATE inbox_retries SET next_attempt_at = now() WHERE state = 'retry'`);
+      await query(pool, `UPDATE inbox_pending SET next_attempt_at = now() WHERE state = 'retry'`);
     },
     async drop() {
       network.heal();

@@ -41,7 +41,7 @@ describe('Notifications after SIGKILL and a restart', function () {
       async () => {
         await query(
           around().database.db.pool,
-          'UPDATE inbox_retries SET next_attempt_at = now() WHERE next_attempt_at > now() AND lease IS NULL',
+          'UPDATE inbox_pending SET next_attempt_at = now() WHERE next_attempt_at > now() AND lease_id IS NULL',
         );
         return smtp().arrived.length > 1;
       },

@@ -66,7 +66,7 @@ describe('Notifying users during faults', () => {
     const ann = users.get(o.ann.id);
     users.delete(o.ann.id);
     const id = await o.around.publish('tasks.task.assigned', assigned());
-    await eventually(async () => (await o.rows('SELECT FROM inbox_retries WHERE message_id = $1', [id])).length > 0);
+    await eventually(async () => (await o.rows('SELECT FROM inbox_pending WHERE message_id = $1', [id])).length > 0);
     users.set(o.ann.id, ann!);
     await retryNow(id, async () => (await typesOf(o.ann)).length === 1);
     expect(await typesOf(o.ann)).to.deep.equal(['task.assigned']);
@@ -86,7 +86,7 @@ describe('Notifying users during faults', () => {
   });
 
   async function retried(messageId: string): Promise<number> {
-    const [row] = await o.rows<{ attempts: number }>('SELECT attempts FROM inbox_retries WHERE message_id = $1', [
+    const [row] = await o.rows<{ attempts: number }>('SELECT attempts FROM inbox_pending WHERE message_id = $1', [
       messageId,
     ]);
     return row?.attempts ?? 0;
@@ -96,7 +96,7 @@ describe('Notifying users during faults', () => {
   async function retryNow(messageId: string, until: () => Promise<boolean>): Promise<void> {
     await eventually(async () => {
       await o.rows(
-        'UPDATE inbox_retries SET next_attempt_at = now() WHERE message_id = $1 AND next_attempt_at > now() AND lease IS NULL',
+        'UPDATE inbox_pending SET next_attempt_at = now() WHERE message_id = $1 AND next_attempt_at > now() AND lease_id IS NULL',
         [messageId],
       );
       await o.service.parts.inbox.tick();
@@ -126,7 +126,7 @@ describe('Notifying users during faults', () => {
     const second = await o.around.publish('tasks.task.completed', { ...fact(o.ann), assigned_to: o.ann.id });
     await eventually(async () => {
       await o.rows(
-        'UPDATE inbox_retries SET next_attempt_at = now() WHERE message_id = ANY ($1) AND next_attempt_at > now() AND lease IS NULL',
+        'UPDATE inbox_pending SET next_attempt_at = now() WHERE message_id = ANY ($1) AND next_attempt_at > now() AND lease_id IS NULL',
         [[first, second]],
       );
       await o.service.parts.inbox.tick();

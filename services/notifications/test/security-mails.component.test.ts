@@ -17,7 +17,7 @@ describe('E-mails about account changes', () => {
     /** Adds a user to the directory. */
     const know = async (id: string) => await o.service.parts.directory.readThrough(id);
     const isRetried = async (messageId: string) =>
-      (await o.rows('SELECT 1 FROM inbox_retries WHERE message_id = $1', [messageId])).length > 0;
+      (await o.rows('SELECT 1 FROM inbox_pending WHERE message_id = $1', [messageId])).length > 0;
     const isHandled = async (messageId: string) =>
       (await o.rows("SELECT 1 FROM inbox WHERE message_id = $1 AND handler LIKE 'auth.account.%'", [messageId]))
         .length > 0;

@@ -64,7 +64,7 @@ export async function readUnfinished({ databaseUrl }: Databases): Promise<string
 }
 
 const unfinishedOfConsumer = {
-  'messages to try again': 'SELECT FROM inbox_retries',
+  'messages to try again': 'SELECT FROM inbox_pending',
   'users to fetch': 'SELECT FROM directory_users WHERE stale_since IS NOT NULL',
 };
 

@@ -80,7 +80,7 @@ describe('taskwire dead-letters', () => {
     );
     const actor = `os:${userInfo().username}@${hostname()}`;
     expect(audit).to.deep.equal([{ actor, action: 'replay', reason: 'Auth is back' }]);
-    const retries = await query(database.db.pool, 'SELECT state, attempts FROM inbox_retries');
+    const retries = await query(database.db.pool, 'SELECT state, attempts FROM inbox_pending');
     expect(retries).to.deep.equal([{ state: 'retry', attempts: 0 }]);
   });
 
@@ -98,13 +98,14 @@ describe('taskwire dead-letters', () => {
   it('lists messages that wait for another attempt, with attempts, the next one and the last error', async () => {
     const [first, second, running, dead] = await query<{ message_id: string }>(
       database.db.pool,
-      `INSERT INTO inbox_retries (
-         message_id, handler, type, order_key, aggregate_id, state, attempts, uncounted, lease, next_attempt_at, last_error, headers, payload)
+      `INSERT INTO inbox_pending (
+         message_id, handler, type, order_key, aggregate_id, state, attempts, free_attempts, lease_id, lease_expires_at, next_attempt_at,
+         last_error, headers, payload)
        VALUES
-         (uuidv7(), 'notify', 'tasks.task.assigned', 'fence', 'fence', 'retry', 3, 2, NULL, '2036-01-01T08:00:00.123Z', 'Tasks is away', '{}', ''),
-         (uuidv7(), 'notify', 'tasks.task.completed', 'fence', 'fence', 'waiting', 0, 0, NULL, NULL, NULL, '{}', ''),
-         (uuidv7(), 'welcome', 'auth.user.created', NULL, 'ann', 'retry', 1, 0, uuidv7(), now(), E'red \u001b[31m', '{}', ''),
-         (uuidv7(), 'notify', 'tasks.task.created', 'roof', 'roof', 'dead', 9, 0, NULL, NULL, 'refused', '{}', '')
+         (uuidv7(), 'notify', 'tasks.task.assigned', 'fence', 'fence', 'retry', 3, 2, NULL, NULL, '2036-01-01T08:00:00.123Z', 'Tasks is away', '{}', ''),
+         (uuidv7(), 'notify', 'tasks.task.completed', 'fence', 'fence', 'waiting', 0, 0, NULL, NULL, NULL, NULL, '{}', ''),
+         (uuidv7(), 'welcome', 'auth.user.created', NULL, 'ann', 'retry', 1, 0, uuidv7(), now(), now(), E'red \u001b[31m', '{}', ''),
+         (uuidv7(), 'notify', 'tasks.task.created', 'roof', 'roof', 'dead', 9, 0, NULL, NULL, NULL, 'refused', '{}', '')
        RETURNING message_id`,
     ).then((rows) => rows.map(({ message_id: id }) => id));
     const table = await deadLetters('waiting', 'tasks');
@@ -129,7 +130,7 @@ describe('taskwire dead-letters', () => {
       second,
     ]);
     expect((await deadLetters('waiting', 'tasks', '--type', 'auth.#', '--json')).stdout).to.include(running);
-    await query(database.db.pool, 'DELETE FROM inbox_retries');
+    await query(database.db.pool, 'DELETE FROM inbox_pending');
     expect((await deadLetters('waiting', 'tasks')).stdout).to.equal('No messages found.\n');
   });
 

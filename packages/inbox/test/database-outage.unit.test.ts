@@ -1,27 +1,29 @@
 import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, simulateWork } from '@taskwire/testing';
-import { createSurviveOutage } from '../src/outage.ts';
+import { createDatabaseOutage } from '../src/database-outage.ts';
 
 describe('work that survives an outage of the database', () => {
   const { logger } = createTelemetry({ service: 'test', stream: silent() });
 
-  function surviving(checkWritable: () => Promise<void>) {
+  function outageWith(checkWritable: () => Promise<void>) {
     const stopping = new AbortController().signal;
-    return createSurviveOutage({ db: { checkWritable }, logger, stopping });
+    return createDatabaseOutage({ db: { checkWritable }, logger, stopping });
   }
 
   it('is tried three times where the database answers, however slowly, and then fails with its own error', async () => {
-    const survive = surviving(async () => await simulateWork(150));
+    const outage = outageWith(async () => await simulateWork(150));
     let tries = 0;
     const work = () => Promise.reject(new Error(`try ${++tries}`));
-    const error = await survive.run(work, AbortSignal.timeout(5_000)).catch((thrown: unknown) => thrown);
+    const error = await outage
+      .retryWhileDatabaseIsDown(work, AbortSignal.timeout(5_000))
+      .catch((thrown: unknown) => thrown);
     expect(error).to.be.an('error').with.property('message', 'try 3');
   });
 
   it('is not blamed for what fails while the database is away', async () => {
     let away = 0;
-    const survive = surviving(async () => {
+    const outage = outageWith(async () => {
       // away at every second look
       if (++away % 2 === 1) throw new Error('away');
     });
@@ -30,31 +32,33 @@ describe('work that survives an outage of the database', () => {
       if (++tries < 6) throw new Error('no connection');
       return tries;
     };
-    expect(await survive.run(work, AbortSignal.timeout(5_000))).to.equal(6);
+    expect(await outage.retryWhileDatabaseIsDown(work, AbortSignal.timeout(5_000))).to.equal(6);
   });
 
   for (const code of ['25006', '53100', '53300', '57P01', '57P03', '58030', '08006', 'ECONNREFUSED']) {
     it(`waits for as long as the work itself meets ${code}, although the probe sees nothing`, async () => {
-      const survive = surviving(async () => undefined);
+      const outage = outageWith(async () => undefined);
       let tries = 0;
       const work = async () => {
         if (++tries < 5) throw Object.assign(new Error('away'), { code });
         return tries;
       };
-      expect(await survive.run(work, AbortSignal.timeout(10_000))).to.equal(5);
+      expect(await outage.retryWhileDatabaseIsDown(work, AbortSignal.timeout(10_000))).to.equal(5);
     });
   }
 
   it('waits for a lock only where there is no other way, and gives up otherwise', async () => {
-    const survive = surviving(async () => undefined);
+    const outage = outageWith(async () => undefined);
     const locked = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' });
     let tries = 0;
     const work = async () => {
       if (++tries < 5) throw locked;
       return tries;
     };
-    const error = await survive.run(work, AbortSignal.timeout(10_000)).catch((thrown: unknown) => thrown);
+    const error = await outage
+      .retryWhileDatabaseIsDown(work, AbortSignal.timeout(10_000))
+      .catch((thrown: unknown) => thrown);
     expect([error, tries]).to.deep.equal([locked, 3]);
-    expect(await survive.persist(work, AbortSignal.timeout(10_000))).to.equal(5);
+    expect(await outage.retryWhileDatabaseIsDownOrBusy(work, AbortSignal.timeout(10_000))).to.equal(5);
   });
 });

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorText } from '@taskwire/errors';
-import { backOffMs } from '@taskwire/lifecycle';
+import { backOffMs, raceAbort } from '@taskwire/lifecycle';
 import { outageOf, type Database, type Outage } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 
@@ -13,22 +13,22 @@ const maxFailures = 3;
  * Runs work that needs only the database. While the database cannot work (as shown by an SQLSTATE or by a writing probe), it waits, and continues
  * when the database is back. The work must be safe to repeat: a commit whose response was lost may have taken effect.
  */
-export type SurviveOutage = {
+export type DatabaseOutage = {
   /** @throws the error of the work if it fails although the database works, or the signal's reason. */
-  run<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  retryWhileDatabaseIsDown<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
    * For work without an alternative, such as recording a failure: also retries after a lock timeout or a statement timeout.
-   * @throws as `run` does, for any other error.
+   * @throws as `retryWhileDatabaseIsDown` does, for any other error.
    */
-  persist<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  retryWhileDatabaseIsDownOrBusy<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 };
 
-export function createSurviveOutage(options: {
+export function createDatabaseOutage(options: {
   db: Pick<Database, 'checkWritable'>;
   logger: Logger;
   /** Stops the probing. */
   stopping: AbortSignal;
-}): SurviveOutage {
+}): DatabaseOutage {
   const { db, logger, stopping } = options;
   let probing: Promise<boolean> | undefined;
 
@@ -37,18 +37,18 @@ export function createSurviveOutage(options: {
     for (let failures = 1; ; failures++) {
       try {
         await db.checkWritable();
-        if (failures > 1) logger.info('the database takes writes again; the inbox goes on');
+        if (failures > 1) logger.info('database writable again, inbox resumed');
         return failures > 1;
       } catch (error) {
-        if (failures === 1) logger.warn('the database takes no writes; the inbox waits', { error: errorText(error) });
+        if (failures === 1) logger.warn('database not writable, inbox paused', { error: errorText(error) });
         await delay(backOffMs(failures, probe), undefined, { signal: stopping });
       }
     }
   }
 
-  async function survive<T>(
+  async function retryWhile<T>(
     work: () => Promise<T>,
-    { signal, waitsFor }: { signal: AbortSignal; waitsFor: readonly Outage[] },
+    { signal, outages }: { signal: AbortSignal; outages: readonly Outage[] },
   ): Promise<T> {
     for (let failures = 1, tries = 1; ; failures++, tries++) {
       try {
@@ -57,9 +57,9 @@ export function createSurviveOutage(options: {
         signal.throwIfAborted();
         const outage = outageOf(error);
         probing ??= untilBack().finally(() => (probing = undefined));
-        if (await abortable(probing, signal)) failures = 0;
+        if (await raceAbort(probing, signal)) failures = 0;
         // the probe passed, but the work met an outage: one that affects only its table, or one that has ended since
-        else if (outage !== undefined && waitsFor.includes(outage))
+        else if (outage !== undefined && outages.includes(outage))
           await delay(backOffMs(tries, probe), undefined, { signal });
         else if (failures >= maxFailures) throw error;
       }
@@ -67,18 +67,8 @@ export function createSurviveOutage(options: {
   }
 
   return {
-    run: async (work, signal) => await survive(work, { signal, waitsFor: ['unavailable'] }),
-    persist: async (work, signal) => await survive(work, { signal, waitsFor: ['unavailable', 'busy'] }),
+    retryWhileDatabaseIsDown: async (work, signal) => await retryWhile(work, { signal, outages: ['unavailable'] }),
+    retryWhileDatabaseIsDownOrBusy: async (work, signal) =>
+      await retryWhile(work, { signal, outages: ['unavailable', 'busy'] }),
   };
-}
-
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

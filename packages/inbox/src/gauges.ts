@@ -6,15 +6,15 @@ import type { InboxMetrics } from './metrics.ts';
 /** A common scrape interval. */
 const everyMs = 15_000;
 
-const countUnsettled = `
-  SELECT state, count(*)::integer AS count FROM (SELECT state FROM inbox_retries LIMIT 10000) AS bounded GROUP BY state`;
+const countPending = `
+  SELECT state, count(*)::integer AS count FROM (SELECT state FROM inbox_pending LIMIT 10000) AS bounded GROUP BY state`;
 const countDead = `
   SELECT count(*)::integer AS count FROM (SELECT FROM dead_letters WHERE state = 'dead' LIMIT 10000) AS bounded`;
 
 /** Keeps the gauges of recorded messages and dead letters up to date. */
-export function createFigures({ db, metrics, logger }: { db: Database; metrics: InboxMetrics; logger: Logger }): Loop {
+export function createGauges({ db, metrics, logger }: { db: Database; metrics: InboxMetrics; logger: Logger }): Loop {
   return createLoop({
-    name: 'inbox figures',
+    name: 'inbox gauges',
     intervalMs: everyMs,
     logger,
     async tick() {
@@ -23,9 +23,9 @@ export function createFigures({ db, metrics, logger }: { db: Database; metrics: 
         ['waiting', 0],
         ['dead', 0],
       ]);
-      for (const row of await query<{ state: string; count: number }>(db.pool, countUnsettled))
+      for (const row of await query<{ state: string; count: number }>(db.pool, countPending))
         counts.set(row.state, row.count);
-      for (const [state, count] of counts) metrics.unsettled.set({ state }, count);
+      for (const [state, count] of counts) metrics.pending.set({ state }, count);
       const [dead] = await query<{ count: number }>(db.pool, countDead);
       metrics.deadLetters.set(dead?.count ?? 0);
       return 'idle';

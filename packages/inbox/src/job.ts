@@ -1,0 +1,30 @@
+import type { NamedHandler } from './handler.ts';
+import { orderKey, type Message } from './message.ts';
+
+/** A message for one handler. */
+export type Job = {
+  message: Message;
+  handler: string;
+  /** The key within which the handler keeps messages in order. */
+  orderKey: string | undefined;
+  /** Whether the message, if it becomes a dead letter, blocks later messages with its key. */
+  blocksWhenDead: boolean;
+};
+
+/** A message without a handler: no handler matches its type, or it is not valid. */
+export type UnhandledJob = { message: Message; handler: undefined; orderKey: undefined; blocksWhenDead: false };
+
+export function jobFor(message: Message, handler: NamedHandler): Job {
+  const key = orderKey(message, handler);
+  const blocksWhenDead = handler.order === 'through_dead_letters' && key !== undefined;
+  return { message, handler: handler.name, orderKey: key, blocksWhenDead };
+}
+
+export function unhandledJob(message: Message): UnhandledJob {
+  return { message, handler: undefined, orderKey: undefined, blocksWhenDead: false };
+}
+
+/** Names a job in the log. */
+export function describeJob({ message, handler }: Job | UnhandledJob): Record<string, unknown> {
+  return { message_id: message.id, event: message.type, handler, aggregate_id: message.aggregateId };
+}

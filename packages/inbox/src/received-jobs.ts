@@ -1,0 +1,139 @@
+import { query, type Database, type Queryable, type Tx } from '@taskwire/postgres';
+import { errorHistory, type DeadLetterWriter, type Failure } from './dead-letter.ts';
+import type { RetryDecision } from './decide.ts';
+import type { Job, UnhandledJob } from './job.ts';
+import { lockOrder } from './key-order.ts';
+import { jobColumns, jobValues } from './stored-message.ts';
+
+export type DedupeLookup = {
+  /** The message is done or recorded. */
+  isKnown: boolean;
+  /** An earlier message with the same key is not completed. */
+  isBlocked: boolean;
+};
+
+// OFFSET 0, here and below, makes PostgreSQL probe the index for each message. Without it, PostgreSQL may read the whole table into memory for a
+// batch. It keeps such a plan, made while the table was small, until the statistics are refreshed.
+const isBlocked = `
+  job.order_key IS NOT NULL AND EXISTS (
+    SELECT FROM inbox_pending p WHERE p.handler = job.handler AND p.order_key = job.order_key OFFSET 0)`;
+
+const jobs = 'unnest($1::uuid[], $2::text[], $3::text[]) AS job (message_id, handler, order_key)';
+
+const lookUpSql = `
+  SELECT EXISTS (SELECT FROM inbox i WHERE i.message_id = job.message_id AND i.handler = job.handler OFFSET 0) AS "isKnown",
+    ${isBlocked} AS "isBlocked"
+  FROM unnest($1::uuid[], $2::text[], $3::text[]) WITH ORDINALITY AS job (message_id, handler, order_key, place)
+  ORDER BY job.place`;
+
+const rememberUnblockedSql = `
+  INSERT INTO inbox (message_id, handler)
+  SELECT job.message_id, job.handler FROM ${jobs} WHERE NOT (${isBlocked})
+  ON CONFLICT DO NOTHING
+  RETURNING message_id, handler`;
+
+const rememberSql = `
+  INSERT INTO inbox (message_id, handler) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING true AS remembered`;
+
+const messageValues = '$4::text, $5::text, $6::text, $7::text, to_timestamp($8::float8), $9::json, $10::bytea';
+
+const recordPendingSql = `
+  INSERT INTO inbox_pending (${jobColumns}, state, attempts, next_attempt_at, last_error, errors, free_attempts)
+  SELECT job.message_id, job.handler, job.order_key, ${messageValues},
+    CASE WHEN blocked THEN 'waiting' ELSE 'retry' END, $11::integer,
+    CASE WHEN blocked THEN NULL ELSE now() + $12::float8 * interval '1 millisecond' END, $13::text, $14::jsonb, $15::integer
+  FROM (VALUES ($1::uuid, $2::text, $3::text)) AS job (message_id, handler, order_key)
+  CROSS JOIN LATERAL (SELECT ${isBlocked} AS blocked) AS earlier`;
+
+const recordBlockerSql = `
+  INSERT INTO inbox_pending (${jobColumns}, state, attempts, last_error)
+  VALUES ($1::uuid, $2::text, $3::text, ${messageValues}, 'dead', $11::integer, $12::text)
+  RETURNING seq`;
+
+export async function lookUpJobs(db: Queryable, batch: readonly Job[]): Promise<DedupeLookup[]> {
+  return await query<DedupeLookup>(db, { name: 'inbox.look_up', text: lookUpSql, values: jobArrays(batch) });
+}
+
+/** Remembers the jobs that are new and not blocked, in the caller's transaction. Returns their positions in the batch. */
+export async function rememberUnblocked(tx: Tx, batch: readonly Job[]): Promise<Set<number>> {
+  const rows = await query<{ message_id: string; handler: string }>(tx, {
+    name: 'inbox.remember_unblocked',
+    text: rememberUnblockedSql,
+    values: jobArrays(batch),
+  });
+  const left = new Set(rows.map((row) => `${row.message_id} ${row.handler}`));
+  // a message that occurs twice in one batch is remembered once
+  return new Set([...batch.keys()].filter((place) => left.delete(jobId(batch[place]))));
+}
+
+/** The state of a recorded message. `errors`: JSON. */
+export type PendingMessage = {
+  attempts: number;
+  freeAttempts: number;
+  waitMs: number;
+  lastError: string | undefined;
+  errors: string;
+};
+
+/** The state of a message that was never attempted. */
+export const notAttempted: PendingMessage = {
+  attempts: 0,
+  freeAttempts: 0,
+  waitMs: 0,
+  lastError: undefined,
+  errors: '[]',
+};
+
+/** The state of a message after its first attempt. */
+export function attemptedOnce({ waitMs, isFree, error }: RetryDecision): PendingMessage {
+  const freeAttempts = isFree ? 1 : 0;
+  return { attempts: 1 - freeAttempts, freeAttempts, waitMs, lastError: error, errors: errorHistory(1, error) };
+}
+
+/** Records a message for a later attempt, in the caller's transaction. @returns false if the message is already done or recorded. */
+export async function recordPending(tx: Tx, job: Job, pending: PendingMessage): Promise<boolean> {
+  if (!(await remember(tx, job))) return false;
+  const { attempts, freeAttempts, waitMs, lastError, errors } = pending;
+  const values = [...jobValues(job), attempts, waitMs, lastError, errors, freeAttempts];
+  await query(tx, { name: 'inbox.record_pending', text: recordPendingSql, values });
+  return true;
+}
+
+/** Records a message that failed permanently when it came from the queue. Does nothing if the message is already done or recorded. */
+export async function deadLetterReceived(
+  db: Database,
+  deadLetter: DeadLetterWriter,
+  job: Job | UnhandledJob,
+  failure: Failure,
+): Promise<void> {
+  await db.transaction(async (tx) => {
+    if (job.handler !== undefined && !(await remember(tx, job))) return;
+    const seq = job.blocksWhenDead ? await recordBlocker(tx, job, failure) : undefined;
+    await deadLetter(tx, job, failure, { seq });
+  });
+}
+
+async function recordBlocker(tx: Tx, job: Job, { attempts, error }: Failure): Promise<string | undefined> {
+  const values = [...jobValues(job), attempts, error];
+  const [row] = await query<{ seq: string }>(tx, { name: 'inbox.record_blocker', text: recordBlockerSql, values });
+  return row?.seq;
+}
+
+/** Remembers a job, in the order of its key. @returns false if it is already done or recorded. */
+async function remember(tx: Tx, { message, handler, orderKey }: Job): Promise<boolean> {
+  if (orderKey !== undefined) await lockOrder(tx, handler, orderKey);
+  const rows = await query(tx, { name: 'inbox.remember', text: rememberSql, values: [message.id, handler] });
+  return rows.length > 0;
+}
+
+function jobId(job: Job | undefined): string {
+  return `${job?.message.id} ${job?.handler}`;
+}
+
+function jobArrays(batch: readonly Job[]): unknown[] {
+  return [
+    batch.map(({ message }) => message.id),
+    batch.map(({ handler }) => handler),
+    batch.map(({ orderKey }) => orderKey ?? null),
+  ];
+}
