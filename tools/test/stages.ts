@@ -14,7 +14,7 @@ export type Stage = {
 /** Stages that run one after the other, beside the other lanes. */
 export type Lane = readonly Stage[];
 
-/** The longest stage takes 4 minutes on two idle cores, beside the other lane. */
+/** All of `npm test` is to take five minutes on two idle cores; a slower machine may take longer, and a hang is found. */
 const timeoutMinutes = 8;
 
 /** The settings shared by the end-to-end tests and those of clients: one suite for all files. */
