@@ -1,8 +1,6 @@
 import { metricsOnce } from '@taskwire/telemetry';
 import { Counter, Gauge } from 'prom-client';
 
-export type OutboxMetrics = ReturnType<typeof outboxMetrics>;
-
 export const outboxMetrics = metricsOnce((registry) => {
   const registers = [registry];
   return {

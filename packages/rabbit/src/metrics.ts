@@ -1,8 +1,6 @@
 import { metricsOnce } from '@taskwire/telemetry';
 import { Counter, Gauge } from 'prom-client';
 
-export type RabbitMetrics = ReturnType<typeof rabbitMetrics>;
-
 export const rabbitMetrics = metricsOnce((registry) => {
   const registers = [registry];
   return {
