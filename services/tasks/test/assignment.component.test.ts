@@ -3,7 +3,7 @@ import { query } from '@taskwire/postgres';
 import { codeOf, type Task } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('assigning', () => {
+describe('Assigning', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -20,11 +20,11 @@ describe('assigning', () => {
   const assign = async (actor: Person, task: { id: string }, body: unknown, headers: Record<string, string> = {}) =>
     await world.call('assignTask', { token: actor.token, params: { id: task.id }, body, headers });
 
-  describe('to a person', () => {
+  describe('to a given user', () => {
     before(begin);
     after(end);
 
-    it('gives a draft to a performer, and takes begun work back to assigned when it goes to another', async () => {
+    it('assigns a draft to a performer, and resets a task in progress to assigned when it is reassigned', async () => {
       const task = await world.createTask(ann);
       expect(await world.assign(manager, task, ann)).to.include({ state: 'assigned', assignee_id: ann.id, version: 2 });
       await world.transition(ann, task, 'in_progress');
@@ -39,18 +39,18 @@ describe('assigning', () => {
       ]);
     });
 
-    it('changes nothing for whoever has it', async () => {
+    it('changes nothing when the user is already the assignee', async () => {
       const task = await world.createTask(manager, { assignee_id: ann.id });
       const begun = await world.transition(ann, task, 'in_progress');
       expect(await world.assign(manager, task, ann)).to.deep.equal(begun);
     });
 
-    it('is for managers and admins only', async () => {
+    it('is open to managers and admins only', async () => {
       const task = await world.createTask(ann);
       expect((await assign(ann, task, { assignee_id: ann.id })).status).to.equal(403);
     });
 
-    it('refuses people who do not carry out tasks, were deleted, or never were', async () => {
+    it('rejects users who are not performers, are deleted or do not exist', async () => {
       const gone = await world.join('Gus', 'member');
       await world.become(gone, 'deleted');
       const task = await world.createTask(ann);
@@ -68,7 +68,7 @@ describe('assigning', () => {
       expect(await world.read(ann, task)).to.deep.equal(task);
     });
 
-    it('refuses tasks that have ended, and honours If-Match', async () => {
+    it('rejects completed and cancelled tasks, and honours If-Match', async () => {
       const task = await world.createTask(ann);
       const stale = await assign(manager, task, { assignee_id: ann.id }, { 'if-match': '"9"' });
       expect([stale.status, codeOf(stale)]).to.deep.equal([412, 'precondition_failed']);
@@ -79,7 +79,7 @@ describe('assigning', () => {
       expect(missing.status).to.equal(404);
     });
 
-    it('asks Auth about a person who has not arrived in the directory, for a new task too', async () => {
+    it('queries Auth for a user whom the directory does not know yet, also for a new task', async () => {
       for (const name of ['Fay', 'Gil']) {
         const id = crypto.randomUUID();
         world.auth.users.set(id, { id, name, role: 'member', version: 1, is_deleted: false });
@@ -91,12 +91,12 @@ describe('assigning', () => {
       }
     });
 
-    it('answers 503 with Retry-After when Auth has to be asked and cannot be', async () => {
+    it('responds with 503 and Retry-After when Auth is needed and unavailable', async () => {
       world.auth.outage = 503;
       const refused = await assign(manager, await world.createTask(ann), { assignee_id: crypto.randomUUID() });
       expect([refused.status, codeOf(refused)]).to.deep.equal([503, 'unavailable']);
       expect(Number(refused.headers.get('retry-after'))).to.be.within(1, 60);
-      // those who are known do not depend on it
+      // users in the directory do not depend on Auth
       expect((await assign(manager, await world.createTask(ann), { assignee_id: ben.id })).status).to.equal(200);
       world.auth.outage = undefined;
     });
@@ -106,7 +106,7 @@ describe('assigning', () => {
     beforeEach(begin);
     afterEach(end);
 
-    it('chooses whoever has the fewest open tasks, and the activity log says so', async () => {
+    it('picks the performer with the fewest open tasks, and logs the reason', async () => {
       await world.createTask(manager, { assignee_id: ann.id });
       const task = await world.createTask(manager, { assign: 'random' });
       expect(task.assignee_id).to.equal(ben.id);
@@ -123,7 +123,7 @@ describe('assigning', () => {
       );
     });
 
-    it('counts neither ended nor deleted tasks, nor the task itself', async () => {
+    it('ignores closed and deleted tasks, and the task itself, when it counts', async () => {
       const ended = await world.createTask(manager, { assignee_id: ann.id });
       await world.transition(manager, ended, 'cancelled');
       const deleted = await world.createTask(manager, { assignee_id: ann.id });
@@ -139,7 +139,7 @@ describe('assigning', () => {
       expect(JSON.stringify(await world.activity(ann, own))).not.to.include('had 2');
     });
 
-    it('stays fair among many at once', async () => {
+    it('distributes evenly when many tasks are assigned concurrently', async () => {
       await world.join('Cas', 'member');
       await Promise.all(Array.from({ length: 30 }, async () => await world.createTask(manager, { assign: 'random' })));
       const counts = await query<{ count: number }>(
@@ -149,7 +149,7 @@ describe('assigning', () => {
       expect(counts.map((row) => row.count)).to.deep.equal([10, 10, 10]);
     });
 
-    it('says that nobody is there when nobody is, and writes nothing', async () => {
+    it('responds with no_performers, and writes nothing, when there is no performer', async () => {
       for (const person of [ann, ben]) await world.become(person, 'manager');
       const task = await world.createTask(ann);
       const refused = await assign(manager, task, { assign: 'random' });
@@ -164,11 +164,11 @@ describe('assigning', () => {
     });
   });
 
-  describe('all open tasks anew', () => {
+  describe('all open tasks (shuffle)', () => {
     beforeEach(begin);
     afterEach(end);
 
-    it('deals them evenly, with the events of each task that moved and nothing of the others', async () => {
+    it('distributes them evenly, with events only for the tasks that changed hands', async () => {
       const open: Task[] = [];
       for (let count = 0; count < 6; count++) open.push(await world.createTask(manager, { assignee_id: ann.id }));
       await world.transition(ann, open[0] as Task, 'in_progress');
@@ -186,7 +186,7 @@ describe('assigning', () => {
       expect(await world.read(ann, draft)).to.deep.equal(draft);
     });
 
-    it('is for managers and admins only', async () => {
+    it('is open to managers and admins only', async () => {
       expect((await world.call('shuffleTasks', { token: ann.token })).status).to.equal(403);
     });
 

@@ -18,7 +18,7 @@ describePact('tasks', 'auth', (pact, formPact) => {
     is,
   });
 
-  describe('of events', () => {
+  describe('for events', () => {
     let world: TasksWorld;
     let publisher: Rabbit;
 
@@ -26,7 +26,7 @@ describePact('tasks', 'auth', (pact, formPact) => {
       world = await tasksWorld();
       publisher = createRabbit({ url: world.amqpUrl, name: 'publisher', telemetry, topology: publishOnlyTopology });
       await publisher.start();
-      // bound, once the service is ready
+      // the queue is bound once the service is ready
       await waitFor(async () => (await fetch(`${world.service.http.url()}/ready`)).ok);
     });
     after(async () => {
@@ -49,23 +49,23 @@ describePact('tasks', 'auth', (pact, formPact) => {
     }
     const held = async () => await world.service.directory.get(id);
 
-    it('takes up a user who was created', async () => {
+    it('adds a created user to the directory', async () => {
       world.auth.users.set(id, { id, name: 'Ann', role: 'member', version: 1, is_deleted: false });
       await receives('auth.user.created', held);
     });
 
-    it('takes up a change of a user', async () => {
+    it('applies a change to a user', async () => {
       world.auth.change(id, { role: 'manager' });
       await receives('auth.user.changed', async () => (await held())?.role === 'manager');
     });
 
-    it('ends the access that a user was given before', async () => {
+    it('ends access that was granted before the event', async () => {
       const ended = async () => (await held())?.tokensValidAfter;
       await receives('auth.account.access_ended', ended);
     });
 
-    it('ends the access of a user who was deleted', async () => {
-      // what the event claims, Auth has to confirm
+    it('ends the access of a deleted user', async () => {
+      // Auth must confirm the claim of the event
       world.auth.change(id, { is_deleted: true });
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });

@@ -16,7 +16,7 @@ const withBody = {
 };
 const withId = operations.filter((name) => tasksRoutes[name].path.includes('{id}'));
 
-describe('bad input', () => {
+describe('Invalid requests to Tasks', () => {
   let world: TasksWorld;
   let admin: Person;
   let taskId: string;
@@ -57,8 +57,8 @@ describe('bad input', () => {
     expect([answer.status, codeOf(answer)], `${operation} ${JSON.stringify(call)}`).to.deep.equal([status, code]);
   }
 
-  describe('of who is asking', () => {
-    it('no token, nonsense, an expired one, one for another audience: 401', async () => {
+  describe('by their access token', () => {
+    it('respond with 401 without a token, or with one that is malformed, expired or for another audience', async () => {
       const bad: [string | undefined, string][] = [
         [undefined, 'unauthenticated'],
         ['nonsense', 'invalid_token'],
@@ -74,7 +74,7 @@ describe('bad input', () => {
       }
     });
 
-    it('the token of a service on a public path, and that of a user or of the wrong scope on an internal one: 403', async () => {
+    it('respond with 403 to a service on a public path, and to a user or another scope on an internal path', async () => {
       const service = await world.auth.serviceToken('tasks:read');
       for (const operation of publicOperations) {
         await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
@@ -85,7 +85,7 @@ describe('bad input', () => {
       }
     });
 
-    it('a user who was deleted, although the token has not expired: 401', async () => {
+    it('respond with 401 to a user who was deleted, although the token has not expired', async () => {
       const gone = await world.join('Gus', 'admin');
       await world.become(gone, 'deleted');
       for (const operation of publicOperations) {
@@ -93,7 +93,7 @@ describe('bad input', () => {
       }
     });
 
-    it('a user who was demoted is what they are now, not what the token says: 403', async () => {
+    it('respond with 403 to a demoted user: the current role counts, not the one in the token', async () => {
       const demoted = await world.join('Dora', 'admin');
       await world.become(demoted, 'member');
       const call = { ...good('assignTask'), token: demoted.token };
@@ -101,14 +101,14 @@ describe('bad input', () => {
     });
   });
 
-  describe('of bodies', () => {
+  describe('by their body', () => {
     for (const operation of Object.keys(withBody) as (keyof typeof withBody)[]) {
       const refused = async (body: unknown, status: number, code: string, headers: Record<string, string> = {}) => {
         const call = good(operation);
         await expectRefusal(operation, { ...call, body, headers: { ...call.headers, ...headers } }, status, code);
       };
 
-      it(`${operation}: what is not JSON is 400, not said to be JSON 415, too large 413`, async () => {
+      it(`respond with 400 to malformed JSON, 415 to another media type, 413 to a body that is too large (${operation})`, async () => {
         await refused('{"title": ', 400, 'malformed_json');
         await refused('', 400, 'malformed_json');
         await refused('title=x', 415, 'unsupported_media_type', {
@@ -118,7 +118,7 @@ describe('bad input', () => {
         await refused({ title: 'x'.repeat(1024 * 1024) }, 413, 'payload_too_large');
       });
 
-      it(`${operation}: JSON of another shape, and unknown fields, are 422`, async () => {
+      it(`respond with 422 to JSON of another shape and to unknown fields (${operation})`, async () => {
         for (const body of ['null', '[]', '"text"', '7', '{}', [withBody[operation]]]) {
           await refused(body, 422, 'invalid_input');
         }
@@ -131,7 +131,7 @@ describe('bad input', () => {
       ['title', 7],
       ['title', ''],
       ['title', '   '],
-      // zero width, tags, variation selectors, fillers and blanks: nothing to see
+      // zero-width characters, tags, variation selectors, fillers and blanks are all invisible
       ...['\u200b', '\u2800', '\u3164\u115f\uffa0', '\u{e0041}', '\ufe0f', '\u00ad\u2060', '\u202e', '\u{1d159}'].map(
         (text): [string, unknown] => ['title', text],
       ),
@@ -152,14 +152,14 @@ describe('bad input', () => {
       ['labels', ['a', 'a']],
       ['labels', ['']],
       ['labels', ['\u200b']],
-      // é as one character, and as a letter with an accent
+      // é as one character, and as a letter with a combining accent
       ['labels', ['caf\u00e9', 'cafe\u0301']],
       ['labels', ['home', 'ho\u200bme']],
       ['labels', Array.from({ length: 21 }, (_, index) => String(index))],
       ['labels', [['a']]],
     ];
     for (const operation of ['createTask', 'changeTask'] as const) {
-      it(`${operation}: fields that break a rule are 422, and named`, async () => {
+      it(`respond with 422 to fields that break a rule, and name them (${operation})`, async () => {
         for (const [field, value] of badFields) {
           const answer = await world.call(operation, { ...good(operation), body: { title: 'x', [field]: value } });
           expect([answer.status, codeOf(answer)], `${field}: ${JSON.stringify(value)}`).to.deep.equal([
@@ -172,7 +172,7 @@ describe('bad input', () => {
       });
     }
 
-    it('a field that another operation changes is 422, and the answer names that operation', async () => {
+    it('respond with 422 to a field that another operation changes, and name that operation', async () => {
       for (const [body, operation] of [
         [{ state: 'completed' }, 'POST /api/v1/tasks/{id}/transition, for example {"state": "in_progress"}'],
         [{ assignee_id: admin.id }, 'POST /api/v1/tasks/{id}/assign, for example {"assignee_id": '],
@@ -183,7 +183,7 @@ describe('bad input', () => {
       }
     });
 
-    it('an assignee that is not a uuid, or together with a random choice, is 422', async () => {
+    it('respond with 422 to an assignee that is not a UUID, or that comes with a random choice', async () => {
       for (const operation of ['createTask', 'assignTask'] as const) {
         const title = operation === 'createTask' ? { title: 'x' } : {};
         for (const body of [
@@ -197,15 +197,15 @@ describe('bad input', () => {
       }
     });
 
-    it('a state that is none is 422', async () => {
+    it('respond with 422 to an unknown state', async () => {
       for (const state of ['done', '', 7, null, ['draft']]) {
         await expectRefusal('transitionTask', { ...good('transitionTask'), body: { state } }, 422, 'invalid_input');
       }
     });
   });
 
-  describe('of paths and queries', () => {
-    it('an id that is not a uuid is 422, one that is unknown 404', async () => {
+  describe('by their path and query', () => {
+    it('respond with 422 to an id that is not a UUID, and 404 to an unknown one', async () => {
       for (const operation of withId) {
         const call = {
           ...good(operation),
@@ -218,11 +218,11 @@ describe('bad input', () => {
       }
     });
 
-    it('a path that cannot be decoded is 400', async () => {
+    it('respond with 400 to a path that cannot be decoded', async () => {
       await expectRefusal('getTask', { ...good('getTask'), params: { id: '%ff' } }, 400, 'bad_request');
     });
 
-    it('unknown and unusable query parameters are 422', async () => {
+    it('respond with 422 to unknown and invalid query parameters', async () => {
       const bad: Record<string, string>[] = [
         { limit: '0' },
         { limit: '101' },
@@ -241,7 +241,7 @@ describe('bad input', () => {
       }
     });
 
-    it('a cursor that the list did not give is 400', async () => {
+    it('respond with 400 to a cursor that the list did not issue', async () => {
       const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
       const cursors = [
         'nonsense',
@@ -261,7 +261,7 @@ describe('bad input', () => {
       }
     });
 
-    it('a method that a path does not have is 405, an unknown path 404', async () => {
+    it('respond with 405 to an unsupported method, and 404 to an unknown path', async () => {
       const send = async (method: string, path: string) => {
         const response = await fetch(`${world.service.http.url()}${path}`, {
           method,

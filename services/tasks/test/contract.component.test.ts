@@ -79,6 +79,43 @@ describe('The contract of Tasks', () => {
     expect(assignee.faults[0]).to.match(/^transitionTask: responded with 200 to a stranger/);
   });
 
+  it('publishes the events that follow from the activity entries of every operation, one for one', async () => {
+    const task = await world.createTask(ann);
+    const at = { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } };
+    const steps: [Parameters<TasksWorld['call']>[0], Parameters<TasksWorld['call']>[1], string[]][] = [
+      ['changeTask', { ...at, body: { title: 'Other', labels: ['home'], priority: 'high' } }, ['changed']],
+      ['assignTask', { ...at, body: { assignee_id: ann.id } }, ['assigned']],
+      ['assignTask', { ...at, body: { assignee_id: ann.id } }, []],
+      ['assignTask', { ...at, body: { assignee_id: ben.id } }, ['unassigned', 'assigned']],
+      ['transitionTask', { ...at, token: ben.token, body: { state: 'in_progress' } }, ['started']],
+      ['transitionTask', { ...at, token: ben.token, body: { state: 'completed' } }, ['completed']],
+      ['deleteTask', at, ['deleted']],
+    ];
+    const published = ['created', 'changed'];
+    for (const [operation, call, types] of steps) {
+      expect((await world.call(operation, call)).status, operation).to.be.below(300);
+      published.push(...types);
+    }
+    const seen = await world.observer.expectAbout(task.id, published);
+    const rows = await query<{ action: string; actor_id: string | null; to_value: unknown; from_value: unknown }>(
+      world.database.db.pool,
+      'SELECT action, actor_id, from_value, to_value FROM task_activity WHERE task_id = $1 ORDER BY seq',
+      [task.id],
+    );
+    // a creation is announced as created and changed; the changed fields of one request are announced once
+    const announced = rows.filter(({ action }, index) => action !== 'changed' || rows[index - 1]?.action !== 'changed');
+    const expected = announced.flatMap((entry) =>
+      entry.action === 'created' ? [entry, { ...entry, action: 'changed' }] : [entry],
+    );
+    expect(expected.map(({ action }) => action)).to.deep.equal(published);
+    expect(seen.map(({ payload }) => payload['actor'])).to.deep.equal(expected.map((entry) => entry.actor_id));
+    for (const [index, { action, from_value, to_value }] of expected.entries()) {
+      const { payload } = seen[index] ?? { payload: {} };
+      if (action === 'assigned') expect(payload).to.include({ assigned_to: to_value });
+      if (action === 'unassigned') expect(payload).to.include({ unassigned_from: from_value });
+    }
+  });
+
   it('applies every parameter of every list', async () => {
     const task = await world.createTask(ann);
     await world.createTask(manager, { assignee_id: ann.id });

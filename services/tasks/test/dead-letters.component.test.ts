@@ -8,7 +8,7 @@ import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.
 
 type Letter = { id: string; reason: string; state: string; settled_by: string | null; message_id: string };
 
-describe('dead letters, over REST', () => {
+describe('Dead letters of Tasks, over REST', () => {
   let world: TasksWorld;
   let rabbit: Rabbit;
   let publisher: Publisher;
@@ -32,7 +32,7 @@ describe('dead letters, over REST', () => {
     return (body as { data: Letter[] }).data;
   }
 
-  /** An event that breaks its contract, and its dead letter. */
+  /** Publishes an event that breaks its contract; resolves to its dead letter. */
   async function bury(): Promise<Letter> {
     const id = crypto.randomUUID();
     const message: OutgoingMessage = {
@@ -43,7 +43,7 @@ describe('dead letters, over REST', () => {
       timestamp: Math.floor(Date.now() / 1000),
       appId: 'auth',
     };
-    // returned: the queue is not bound yet
+    // a returned message means that the queue is not bound yet
     await waitFor(async () => (await publisher.publish(message)) === 'confirmed');
     const [letter] = await waitFor(async () => {
       const letters = await list({ message_id: id });
@@ -52,7 +52,7 @@ describe('dead letters, over REST', () => {
     return letter!;
   }
 
-  it('are searched and read by admins', async () => {
+  it('can be searched and read by admins', async () => {
     const letter = await bury();
     expect(letter).to.include({ reason: 'bad_schema', state: 'dead' });
     const found = await list({
@@ -67,7 +67,7 @@ describe('dead letters, over REST', () => {
     expect(body).to.deep.include({ payload: '{"user_id":"somebody"}', audit: [] });
   });
 
-  it('are nobody else’s', async () => {
+  it('are closed to everyone else', async () => {
     const { id, message_id } = await bury();
     const token = (await world.join('Mona', 'manager')).token;
     const calls = await Promise.all([
@@ -81,7 +81,7 @@ describe('dead letters, over REST', () => {
     expect(await list({ message_id })).to.have.length(1);
   });
 
-  it('are replayed once, and fail again as a new one if nothing is mended', async () => {
+  it('are replayed once, and become a new dead letter if the cause persists', async () => {
     const letter = await bury();
     const replay = { token: admin.token, params: { id: letter.id } };
     const first = await world.call('replayDeadLetter', replay);
@@ -119,7 +119,7 @@ describe('dead letters, over REST', () => {
     expect((await drop(200)).status).to.equal(200);
   });
 
-  it('are replayed in batches that end, although all fail again', async () => {
+  it('are replayed in batches that end, although all messages fail again', async () => {
     for (const letter of await list({}))
       await world.call('dropDeadLetter', { token: admin.token, params: { id: letter.id }, body: { reason: 'done' } });
     const buried = [await bury(), await bury(), await bury()];
@@ -139,7 +139,7 @@ describe('dead letters, over REST', () => {
     expect(await replay({ until: first.until })).to.include({ replayed: 0, more: false });
   });
 
-  it('take no times, types or cursors that make no sense', async () => {
+  it('reject invalid times, types and cursors in searches', async () => {
     const faulty: Record<string, string>[] = [
       { from: '0000-01-01T00:00:00Z' },
       { until: 'yesterday' },

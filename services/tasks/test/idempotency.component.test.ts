@@ -3,7 +3,7 @@ import { query } from '@taskwire/postgres';
 import { codeOf, type Answer, type Task } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('a request with an Idempotency-Key', () => {
+describe('A request with an Idempotency-Key', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -25,28 +25,28 @@ describe('a request with an Idempotency-Key', () => {
     return rows.length;
   };
 
-  /** Each way to create, which are statements of their own. */
-  const ways: [string, () => Record<string, unknown>][] = [
+  /** Each way of creating a task has a statement of its own. */
+  const kinds: [string, () => Record<string, unknown>][] = [
     ['a draft', () => ({})],
-    ['a task for a person', () => ({ assignee_id: ann.id })],
-    ['a task for anybody', () => ({ assign: 'random' })],
+    ['a task for a given user', () => ({ assignee_id: ann.id })],
+    ['a task assigned at random', () => ({ assign: 'random' })],
   ];
-  for (const [what, more] of ways) {
-    it(`creates ${what} once, and gives the first answer again with its ETag`, async () => {
+  for (const [what, more] of kinds) {
+    it(`creates ${what} once, and replays the first response with its ETag`, async () => {
       const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
       const first = await create(key, { title, ...more() });
       expect(first.status).to.equal(201);
       expect(first.headers.get('idempotency-replayed')).to.equal(null);
       const { id } = first.body as Task;
-      // what happens to the task later does not change the answer
+      // later changes to the task do not change the response
       await world.transition(manager, { id }, 'cancelled');
       expectReplay(first, await create(key, { title, ...more() }));
       expect(await countTasks(title)).to.equal(1);
-      const told = what === 'a draft' ? [] : ['assigned'];
-      await world.observer.expectAbout(id, ['created', 'changed', ...told, 'cancelled']);
+      const later = what === 'a draft' ? [] : ['assigned'];
+      await world.observer.expectAbout(id, ['created', 'changed', ...later, 'cancelled']);
     });
 
-    it(`creates ${what} once when it comes many times at once`, async () => {
+    it(`creates ${what} once when it is sent many times concurrently`, async () => {
       const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
       const body = { title, ...more() };
       const answers = await Promise.all(Array.from({ length: 12 }, async () => await create(key, body)));
@@ -57,14 +57,14 @@ describe('a request with an Idempotency-Key', () => {
     });
   }
 
-  it('is recognised by what it asks for, not by how it is written', async () => {
+  it('is recognised by its content, not by its notation', async () => {
     const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
     const first = await create(key, { title, labels: ['a'] });
     expectReplay(first, await create(key, { priority: 'normal', labels: ['a'], title: ` ${title} ` }));
     expectReplay(first, await create(`"${key}"`, { title, labels: ['a'] }));
   });
 
-  it('is refused when the key was used for another, whether body, path or operation differ', async () => {
+  it('is rejected when the key was used with another body, path or operation', async () => {
     const key = crypto.randomUUID();
     const headers = { 'idempotency-key': key };
     const [task, other] = [await world.createTask(manager), await world.createTask(manager)];
@@ -85,7 +85,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(await world.read(ann, task)).to.include({ assignee_id: ann.id });
   });
 
-  it('has a key of its own sender: somebody else may use the same', async () => {
+  it('has a key that is scoped to its sender: another user may use the same', async () => {
     const key = crypto.randomUUID();
     const mine = await create(key, { title: 'mine' });
     const theirs = await create(key, { title: 'theirs' }, ann);
@@ -93,7 +93,7 @@ describe('a request with an Idempotency-Key', () => {
     expect((theirs.body as Task).creator_id).to.equal(ann.id);
   });
 
-  it('is carried out once for assign, transition and shuffle too', async () => {
+  it('is carried out once for assign, transition and shuffle as well', async () => {
     const task = await world.createTask(manager);
     const twice = async (
       operation: 'assignTask' | 'transitionTask' | 'shuffleTasks',
@@ -114,7 +114,7 @@ describe('a request with an Idempotency-Key', () => {
     expect(version).to.be.within(4, 5);
   });
 
-  it('is answered again even when it would not be allowed any more', async () => {
+  it('is replayed even when it would no longer be allowed', async () => {
     const eve = await world.join('Eve', 'member');
     const key = crypto.randomUUID();
     const first = await create(key, { title: 'x', assignee_id: eve.id });
@@ -122,13 +122,13 @@ describe('a request with an Idempotency-Key', () => {
     expectReplay(first, await create(key, { title: 'x', assignee_id: eve.id }));
   });
 
-  it('may be tried again under the same key after it was refused', async () => {
+  it('can be retried under the same key after it was rejected', async () => {
     const key = crypto.randomUUID();
     expect((await create(key, { title: 'x', assignee_id: manager.id })).status).to.equal(422);
     expect((await create(key, { title: 'x', assignee_id: ann.id })).status).to.equal(201);
   });
 
-  it('is told to wait when the first one does not end', async () => {
+  it('gets 409 with Retry-After while the first request does not end', async () => {
     const key = crypto.randomUUID();
     const release = Promise.withResolvers<void>();
     const taken = Promise.withResolvers<void>();
@@ -152,7 +152,7 @@ describe('a request with an Idempotency-Key', () => {
     expect((await waiting).status).to.equal(201);
   });
 
-  it('needs a key of 1 to 255 visible characters', async () => {
+  it('requires a key of 1 to 255 visible characters', async () => {
     for (const key of ['', '   ', 'x'.repeat(256), 'tab\there', 'umläut', '""']) {
       const refused = await create(key, { title: 'x' });
       expect([refused.status, codeOf(refused)], JSON.stringify(key)).to.deep.equal([400, 'bad_idempotency_key']);
@@ -160,7 +160,7 @@ describe('a request with an Idempotency-Key', () => {
     expect((await create('x'.repeat(255), { title: 'x' })).status).to.equal(201);
   });
 
-  it('is remembered for a day, then forgotten in batches', async () => {
+  it('has its response kept for a day, then purged in batches', async () => {
     const { pool } = world.database.db;
     const [kept, old] = [crypto.randomUUID(), crypto.randomUUID()];
     await create(kept, { title: 'x' });

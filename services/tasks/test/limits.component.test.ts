@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { codeOf, type Answer } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('What one user may do to everybody’s tasks', () => {
+describe('The limits of one user', () => {
   let world: TasksWorld;
   let mona: Person;
   let max: Person;
@@ -19,7 +19,7 @@ describe('What one user may do to everybody’s tasks', () => {
     ['shuffleTasks', 2, ({ token }) => world.call('shuffleTasks', { token })],
   ];
   for (const [operation, most, ask] of operations) {
-    it(`${operation}: is refused with Retry-After beyond ${most} a minute, while others and reads go on`, async () => {
+    it(`reject ${operation} with Retry-After beyond ${most} a minute, while other users and reads are unaffected`, async () => {
       const answers = await Promise.all(Array.from({ length: most + 3 }, () => ask(mona)));
       const refused = answers.filter(({ status }) => status === 429);
       expect(refused).to.have.length(3);
@@ -33,7 +33,7 @@ describe('What one user may do to everybody’s tasks', () => {
     });
   }
 
-  it('a refused creation leaves nothing behind', async () => {
+  it('store nothing of a rejected creation', async () => {
     const count = async () => (await world.database.db.pool.query('SELECT count(*) FROM tasks')).rows[0].count;
     const before = await count();
     expect((await world.call('createTask', { token: mona.token, body: { title: 'Too much' } })).status).to.equal(429);

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Task } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('lists', () => {
+describe('Lists of Tasks', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -16,8 +16,8 @@ describe('lists', () => {
   });
   after(async () => await world.stop());
 
-  describe('of tasks', () => {
-    it('filters by state, performer, creator and mine', async () => {
+  describe('the tasks', () => {
+    it('filter by state, assignee, creator and mine', async () => {
       const cas = await world.join('Cas', 'member');
       const draft = await world.createTask(cas);
       const assigned = await world.createTask(manager, { assignee_id: cas.id });
@@ -35,12 +35,12 @@ describe('lists', () => {
       expect(await ids({ mine: 'true', assignee: ann.id })).to.deep.equal([]);
       expect(await ids({ assignee: 'me' })).to.deep.equal([started.id, assigned.id]);
       expect(await ids({ assignee: 'me', state: 'assigned' })).to.deep.equal([assigned.id]);
-      // those of nobody are not the caller's either
+      // unassigned tasks are not the caller's either
       expect(await ids({ mine: 'false', creator: cas.id })).to.deep.equal([draft.id]);
       expect(await ids({ mine: 'false', assignee: cas.id })).to.deep.equal([]);
     });
 
-    it('refuses a cursor of another filter, of another list, and of another user where the list is theirs', async () => {
+    it('reject a cursor of another filter, another list, or another user where the filter depends on the caller', async () => {
       const eve = await world.join('Eve', 'member');
       for (let count = 0; count < 3; count++) await world.createTask(manager, { assignee_id: eve.id });
       const first = await world.call('listTasks', { token: eve.token, query: { mine: 'true', limit: '1' } });
@@ -60,7 +60,7 @@ describe('lists', () => {
       expect((await again({ mine: 'true' }, ann.token)).body).to.include({ code: 'bad_cursor' });
     });
 
-    it('is paged without gaps or repeats while others write', async () => {
+    it('have pages without gaps or repeats during concurrent writes', async () => {
       const dan = await world.join('Dan', 'member');
       const made = [];
       for (let count = 0; count < 7; count++) made.push((await world.createTask(dan)).id);
@@ -77,7 +77,7 @@ describe('lists', () => {
       expect(seen).to.deep.equal(made.toReversed());
     });
 
-    it('ends with a null cursor when the last page is full', async () => {
+    it('end with a null cursor when the last page is full', async () => {
       const fay = await world.join('Fay', 'member');
       await world.createTask(fay);
       const { body } = await world.call('listTasks', { token: fay.token, query: { creator: fay.id, limit: '1' } });
@@ -85,8 +85,8 @@ describe('lists', () => {
     });
   });
 
-  describe('of what happened', () => {
-    it('has who, what, from, to and when of every change, oldest first', async () => {
+  describe('the activity log', () => {
+    it('has actor, field, old and new value and time of every change, oldest first', async () => {
       const task = await world.createTask(ann);
       await world.call('changeTask', {
         token: manager.token,
@@ -134,7 +134,7 @@ describe('lists', () => {
       );
     });
 
-    it('cannot be rewritten, not even by the service', async () => {
+    it('cannot be modified, not even by the service', async () => {
       for (const statement of [
         "UPDATE task_activity SET reason = 'x'",
         'DELETE FROM task_activity',

@@ -4,7 +4,7 @@ import { createOutsideAuth, type OutsideAuth } from './support/outside-auth.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 import { waitFor } from '@taskwire/testing';
 
-describe('events of tasks', () => {
+describe('Events of tasks', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -16,7 +16,7 @@ describe('events of tasks', () => {
   });
   after(async () => await world.stop());
 
-  it('have the fields of the contract and no others, in the order of what happened', async () => {
+  it('have the fields of the contract and no others, in the order of the changes', async () => {
     const ben = await world.join('Ben', 'member');
     const task = await world.createTask(manager, { assignee_id: ann.id });
     const ifMatch = { 'if-match': '*' };
@@ -64,7 +64,7 @@ describe('events of tasks', () => {
     expect(times, 'each later than the one before').to.deep.equal([...new Set(times)].toSorted());
   });
 
-  it('are never later than the state that services then read', async () => {
+  it('have times no later than that of the state that services read next', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     const seen = await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
     const token = await world.auth.serviceToken('tasks:read');
@@ -73,7 +73,7 @@ describe('events of tasks', () => {
     expect(body).to.have.property('updated_at', seen.at(-1)?.payload['timestamp']);
   });
 
-  it('carry the trace and the id of the request that caused them', async () => {
+  it('carry the trace and id of the request that caused them', async () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
     const { body } = await world.call('createTask', {
       token: ann.token,
@@ -96,7 +96,7 @@ describe('events of tasks', () => {
   });
 });
 
-describe('events of users', () => {
+describe('Events of users', () => {
   let world: TasksWorld;
   let auth: OutsideAuth;
   let manager: Person;
@@ -115,7 +115,7 @@ describe('events of users', () => {
     await world.stop();
   });
 
-  it('through the broker make new users known, so that they get tasks', async () => {
+  it('add new users to the directory, so that tasks can be assigned to them', async () => {
     const task = await world.createTask(manager);
     const cas = await auth.created('Cas', 'member');
     await world.createTask(manager, { assignee_id: ann.id });
@@ -129,7 +129,7 @@ describe('events of users', () => {
     expect(answer.body).to.deep.include({ assignee: { id: cas.id, name: 'Cas' } });
   });
 
-  it('through the broker end the access of a deleted user and move their tasks on, within a second', async () => {
+  it('end the access of a deleted user and reassign their tasks within a second', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     const at = performance.now();
     await auth.deleted(ann);
@@ -140,7 +140,7 @@ describe('events of users', () => {
     expect(performance.now() - at).to.be.below(1000);
   });
 
-  it('through the broker change roles: a demoted manager no longer assigns, and a member who becomes one has no tasks', async () => {
+  it('change roles: a demoted manager can no longer assign, and a promoted member loses their tasks', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await auth.changed(manager, 'member');
     await auth.changed(ann, 'manager');
@@ -153,7 +153,7 @@ describe('events of users', () => {
   });
 });
 
-describe('processes of the service', () => {
+describe('Processes of Tasks', () => {
   let world: TasksWorld;
 
   before(async () => {
@@ -161,7 +161,7 @@ describe('processes of the service', () => {
   });
   after(async () => await world.stop());
 
-  it('can be split: one that serves requests, and a worker that relays and settles', async () => {
+  it('can be split into one that serves requests and a worker that relays and reassigns', async () => {
     const worker = await world.replica({ PROCESS_ROLE: 'worker' });
     const manager = await world.join('Mona', 'manager');
     const ann = await world.join('Ann', 'member');
@@ -169,7 +169,7 @@ describe('processes of the service', () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
     await world.become(ann, 'deleted');
-    // this process heard of it, and the worker polls
+    // this process got the wake-up; the worker has to poll
     await worker.reassigner.tick();
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
 
@@ -186,7 +186,7 @@ describe('processes of the service', () => {
     expect(response.status).to.equal(404);
   });
 
-  it('tells in its metrics how many tasks wait for somebody', async () => {
+  it('count the tasks that await reassignment in their metrics', async () => {
     const text = await (await fetch(`${world.service.http.url()}/metrics`)).text();
     for (const name of [
       'tasks_awaiting_reassignment{',

@@ -5,13 +5,13 @@ import { recordStatements, tablesScanned, type RanStatement } from '@taskwire/te
 import { hotStatements } from '../src/postgres/statements.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-/** Statements of EXPLAIN's grammar; BEGIN and its kin have no plan. */
+/** Statements that EXPLAIN accepts; BEGIN and COMMIT have no plan. */
 const planned = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
 /** A table of this many rows, such as the users of the first two sizes, is read in a moment, and PostgreSQL is right to read it whole. */
 const smallRows = 1_500;
 const step = 10_000;
 
-describe('The statements of Tasks', () => {
+describe("The plans of Tasks' statements", () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -26,20 +26,20 @@ describe('The statements of Tasks', () => {
   });
   after(async () => await world.stop());
 
-  /** Tasks in all states, most of them over, of as many people as a company has. */
+  /** Fills the tables with tasks of many users, 95 % of them completed. */
   async function growTo(count: number): Promise<void> {
     const { pool } = world.database.db;
-    await query(pool, fillPeople, [Math.max(1_000, count / 10)]);
-    // in steps that end within the statement timeout on a busy machine
+    await query(pool, fillUsers, [Math.max(1_000, count / 10)]);
+    // in steps that finish within the statement timeout on a busy machine
     for (; stored < count; stored = Math.min(count, stored + step)) {
       await query(pool, fillTasks, [stored + 1, Math.min(count, stored + step), ann.id]);
     }
     await query(pool, fillKeys, [count]);
-    // as autovacuum does, which nobody can wait for
+    // autovacuum would do this later; a test can't wait for it
     await query(pool, 'VACUUM ANALYZE');
   }
 
-  /** Everything that people do every day, at least once. */
+  /** Runs every prepared statement at least once. */
   async function useEverything(): Promise<void> {
     const draft = await world.createTask(ann, { title: 'Draft', labels: ['garden'] });
     for (const body of [{ title: 'Once' }, { title: 'Once', assignee_id: ben.id }]) {
@@ -73,7 +73,7 @@ describe('The statements of Tasks', () => {
   }
 
   for (const count of [100, 10_000, 100_000]) {
-    it(`read no large table sequentially, and are those of statements.sql: ${count} tasks`, async () => {
+    it(`scan no large table sequentially, and are those of statements.sql, with ${count} tasks`, async () => {
       await growTo(count);
       const { pool } = world.service.db;
       const log = recordStatements(pool);
@@ -86,7 +86,7 @@ describe('The statements of Tasks', () => {
     });
   }
 
-  it('would be found if they did', async () => {
+  it('are reported when they do (canary)', async () => {
     const text = "SELECT id FROM tasks WHERE title = 'x' AND $1::text IS NOT NULL";
     expect(await scansOf([{ name: 'canary', text, values: ['x'] }])).to.deep.equal([`tasks: ${text}`]);
   });
@@ -105,7 +105,7 @@ describe('The statements of Tasks', () => {
 
 const largeTables = "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND reltuples > $1";
 
-const fillPeople = `
+const fillUsers = `
   INSERT INTO directory_users (id, event_at, name, email, role, version, is_deleted, email_verified, updated_at, fetched_at)
   SELECT gen_random_uuid(), now(), 'Person ' || n, n || '@example.org', 'admin', 1, false, true, now(), now()
   FROM generate_series((SELECT count(*) FROM directory_users), $1) AS n`;

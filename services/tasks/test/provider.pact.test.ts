@@ -12,13 +12,13 @@ describe('Tasks, as a provider', () => {
   });
   after(async () => await world.stop());
 
-  /** The message about this task as it came from the broker: through the outbox, the relay, and AMQP. */
+  /** The message about this task as the broker delivered it, after outbox and relay. */
   async function published(type: string, taskId: string): Promise<ProvidedMessage> {
     const found = await waitFor(() => world.observer.about(taskId).findLast((event) => event.type === type));
     return toProvidedMessage(found.delivery);
   }
 
-  /** A task of a new performer, so that nobody else is chosen by chance. */
+  /** Creates a task for a new performer, so that no other can be picked at random. */
   async function assigned() {
     const performer = await world.join('Ann', 'member');
     const task = await world.assign(manager, await world.createTask(manager), performer);
@@ -31,7 +31,7 @@ describe('Tasks, as a provider', () => {
     return task.id;
   }
 
-  /** The performer is demoted: the system takes the task from them, and gives it to another. */
+  /** Demotes the assignee, so that the system reassigns the task. */
   async function reassignedBySystem(): Promise<string> {
     const { task, performer } = await assigned();
     await world.join('Ben', 'member');

@@ -5,7 +5,7 @@ import { assign as assignTo } from '../src/domain/assignment.ts';
 import { createTaskStore } from '../src/postgres/task-store.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('when a performer is deleted or gets another role, the service', () => {
+describe('Reassignment after a performer was deleted or lost the role', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -23,7 +23,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     await world.call('assignTask', { token: actor.token, params: { id: task.id }, body });
 
   for (const change of ['deleted', 'manager'] as const) {
-    it(`moves their open tasks to others, and leaves what has ended (${change})`, async () => {
+    it(`moves their open tasks to others, and leaves completed ones (${change})`, async () => {
       const begun = await world.createTask(manager, { assignee_id: ann.id });
       await world.transition(ann, begun, 'in_progress');
       const waiting = await world.createTask(manager, { assignee_id: ann.id });
@@ -60,7 +60,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     });
   }
 
-  it('keeps their tasks as drafts when nobody is left, and assigns those to the first who appears', async () => {
+  it('turns their tasks into drafts without another performer, and assigns these to the first one who appears', async () => {
     await world.become(ben, 'manager');
     const task = await world.createTask(manager, { assignee_id: ann.id });
     const untouched = await world.createTask(manager);
@@ -86,7 +86,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
   });
 
-  it('spreads many tasks fairly, more than fit one round', async () => {
+  it('distributes more tasks than fit into one round evenly', async () => {
     const cas = await world.join('Cas', 'member');
     await Promise.all(Array.from({ length: 50 }, async () => await world.createTask(manager, { assignee_id: ann.id })));
     await world.become(ann, 'deleted');
@@ -101,7 +101,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     expect(counts.map((row) => row.assignee_id)).to.have.members([ben.id, cas.id]);
   });
 
-  it('leaves no task with them, however many are assigned in the same moment', async () => {
+  it('leaves no task with them, even of those assigned concurrently', async () => {
     for (let round = 0; round < 5; round++) {
       const eve = await world.join(`Eve ${round}`, 'member');
       const firstMade = Promise.withResolvers<void>();
@@ -132,7 +132,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     }
   });
 
-  it('does not stop for a task that somebody else has locked', async () => {
+  it('skips a task that another transaction has locked', async () => {
     const locked = await world.createTask(manager, { assignee_id: ann.id });
     const free = await world.createTask(manager, { assignee_id: ann.id });
     const release = Promise.withResolvers<void>();
@@ -148,7 +148,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     await waitFor(async () => (await world.read(ben, locked)).assignee_id === ben.id);
   });
 
-  it('finds their tasks without any wake-up, as after a crash in between', async () => {
+  it('finds their tasks without a wake-up, as after a crash', async () => {
     const tasks = [
       await world.createTask(manager, { assignee_id: ann.id }),
       await world.createTask(manager, { assignee_id: ann.id }),
@@ -158,7 +158,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     for (const task of tasks) expect(await world.read(ben, task)).to.include({ assignee_id: ben.id });
   });
 
-  it('is woken inside of the transaction that confirms a deletion, and looks when that has committed', async () => {
+  it('is woken by the transaction that confirms a deletion, after its commit', async () => {
     for (let round = 0; round < 5; round++) {
       const eve = await world.join(`Eve ${round}`, 'member');
       const task = await world.createTask(manager, { assignee_id: eve.id });
@@ -169,7 +169,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     }
   });
 
-  it('leaves tasks where they are while an event alone says that their performer was deleted', async () => {
+  it('moves no task while an event alone says that the assignee was deleted', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     const ask = async () => (await world.call('getTask', { token: ann.token, params: { id: task.id } })).status;
     const deletion = { user_id: ann.id, timestamp: new Date(Date.now() + 1_000).toISOString() };
@@ -180,7 +180,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     await waitFor(async () => (await ask()) === 401, { what: 'the access to end' });
     await world.service.reassigner.tick();
     expect((await world.read(ben, task)).assignee_id).to.equal(ann.id);
-    // Auth is back, and knows nothing of a deletion
+    // Auth is back and denies the deletion
     world.auth.outage = undefined;
     await waitFor(async () => (await ask()) === 200, { timeoutMs: 20_000, what: 'the access to come back' });
     await world.service.reassigner.tick();
@@ -188,7 +188,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
   }).timeout(40_000);
 
-  it('lets no assignment through beside a change of the role that has not committed yet', async () => {
+  it('rejects an assignment to a user whose uncommitted role change ends their eligibility', async () => {
     const task = await world.createTask(manager);
     const answers = await world.database.db.transaction(async (tx) => {
       await query(tx, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
@@ -203,7 +203,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     expect((await world.read(ben, task)).assignee_id).to.equal(null);
   });
 
-  it('chooses somebody else when the one who was drawn is losing the role', async () => {
+  it('picks another performer when the one it picked is losing the role', async () => {
     await world.createTask(manager, { assignee_id: ben.id });
     const answer = await world.database.db.transaction(async (tx) => {
       await query(tx, "UPDATE directory_users SET role = 'manager' WHERE id = $1", [ann.id]);
@@ -214,7 +214,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     expect(await answer.asked).to.include({ assignee_id: ben.id });
   });
 
-  it('makes a change of the role wait for an assignment that has not committed yet', async () => {
+  it('makes a role change wait for an uncommitted assignment', async () => {
     const task = await world.createTask(manager, { assignee_id: ben.id });
     const store = createTaskStore(world.database.db);
     const change = await store.transaction(async (tx) => {
@@ -230,7 +230,7 @@ describe('when a performer is deleted or gets another role, the service', () => 
     await waitFor(async () => (await world.read(ben, task)).assignee_id === ben.id);
   });
 
-  /** The statements that wait for a lock. */
+  /** The statements that are waiting for a lock. */
   async function waiting(): Promise<string[]> {
     const rows = await query<{ query: string }>(
       world.database.db.pool,

@@ -5,7 +5,7 @@ import { codeOf, type Call } from './support/api.ts';
 import { audience } from './support/auth-stand-in.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('what an application may do to tasks in the name of a user', () => {
+describe('The access of an application to tasks on behalf of a user', () => {
   let world: TasksWorld;
   let admin: Person;
   before(async () => {
@@ -41,7 +41,7 @@ describe('what an application may do to tasks in the name of a user', () => {
     expect(faults).to.deep.equal([]);
   });
 
-  it('with tasks:read is to read: nothing is created, shuffled or deleted', async () => {
+  it('with tasks:read is limited to reading: nothing is created, shuffled or deleted', async () => {
     const task = await world.createTask(admin, { assign: 'random' });
     const { token } = await tokenOf({ kind: 'third_party', scopes: ['tasks:read'] });
     const at = { token, params: { id: task.id } };
@@ -61,7 +61,7 @@ describe('what an application may do to tasks in the name of a user', () => {
     expect(await world.read(admin, task)).to.deep.equal(task);
   });
 
-  it('with tasks:read and tasks:write is neither to shuffle nor to see dead letters', async () => {
+  it('with tasks:read and tasks:write excludes shuffling and dead letters', async () => {
     const { token } = await tokenOf({ kind: 'third_party', scopes: ['tasks:read', 'tasks:write'] });
     expect((await world.call('createTask', { token, body: { title: 'x' } })).status).to.equal(201);
     for (const operation of ['shuffleTasks', 'listDeadLetters'] as const) {

@@ -5,7 +5,7 @@ import { propertyRuns, propertyTimeoutMs, waitFor } from '@taskwire/testing';
 import type { Answer, Task } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-/** What somebody tries; most of it is refused, depending on what the others were faster with. */
+/** An attempt by a user; many are rejected, depending on which concurrent attempt came first. */
 type Step =
   | { kind: 'create'; performer: number }
   | { kind: 'assign'; task: number; performer: number }
@@ -40,7 +40,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('demote' as const), performer }) },
 );
 
-/** How often a kind of step was tried, and done. */
+/** The number of attempts of one kind, and of those that succeeded. */
 type Tally = { tried: number; done: number };
 
 /**
@@ -72,7 +72,7 @@ type Row = {
   changes: number;
 };
 
-describe('whatever people do at the same time', function () {
+describe('Concurrent operations of many users', function () {
   this.timeout(propertyTimeoutMs);
   let world: TasksWorld;
   let manager: Person;
@@ -91,7 +91,7 @@ describe('whatever people do at the same time', function () {
     tallies.set(kind, { tried: tried + 1, done: done + (status < 300 ? 1 : 0) });
   }
 
-  it('every task has one history, told as it was logged, and nobody keeps a task that they cannot do', async () => {
+  it('leave each task with one history, published as it was logged, and no task with an ineligible assignee', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 70 }), async (steps) => {
         const people = await Promise.all(
@@ -116,7 +116,7 @@ describe('whatever people do at the same time', function () {
     expect(sum('done') / sum('tried'), 'all kinds').to.be.at.least(0.2);
     for (const [kind, share] of Object.entries(leastShares)) {
       const { tried, done } = tallies.get(kind) ?? { tried: 0, done: 0 };
-      // fewer say nothing about a share of a twentieth
+      // fewer attempts say nothing about a share of a twentieth
       if (tried >= enoughTries) expect(done / tried, `${kind}: ${done} done of ${tried}`).to.be.at.least(share);
     }
   });
@@ -135,7 +135,7 @@ describe('whatever people do at the same time', function () {
         return count(one.kind, await world.call('assignTask', { token, params, body: { assign: 'random' } }));
       case 'transition': {
         const actor = one.state === 'cancelled' ? manager : await actorOf(one.by, params.id, people);
-        // whoever completes a task has started it; others get in between
+        // completing a task requires starting it; other steps may come in between
         const states = one.state === 'completed' ? ['in_progress', 'completed'] : [one.state];
         for (const state of states) {
           count(state, await world.call('transitionTask', { token: actor.token, params, body: { state } }));
@@ -153,7 +153,7 @@ describe('whatever people do at the same time', function () {
     }
   }
 
-  /** Whoever has the task at that moment; by the time of the request it may be somebody else's. */
+  /** The assignee at that moment; it may be another user by the time of the request. */
   async function actorOf(by: number | 'the assignee', id: string, people: readonly Person[]): Promise<Person> {
     if (by !== 'the assignee') return people[by] ?? manager;
     const { status, body } = await world.call('getTask', { token: manager.token, params: { id } });
@@ -200,7 +200,7 @@ describe('whatever people do at the same time', function () {
   }
 });
 
-/** Several workers take from one list, each the next as soon as it is done with the one before. */
+/** Processes a list with several workers; each takes the next item when it has finished one. */
 async function eachInOneOf<T>(workers: number, list: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const rest = list.values();
   await Promise.all(

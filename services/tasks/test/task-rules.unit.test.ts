@@ -37,7 +37,7 @@ function codeOf(work: () => unknown): string {
   }
 }
 
-describe('the states of a task', () => {
+describe('The states of a task', () => {
   it('lead draft → assigned → in_progress → completed, and to cancelled from all but the last', () => {
     const legal = new Set(
       ['assigned>in_progress', 'in_progress>completed'].concat(
@@ -55,7 +55,7 @@ describe('the states of a task', () => {
     }
   });
 
-  it('say in a refusal where the task can go instead, and how', () => {
+  it('name the legal transitions, and the operation for them, in a rejection', () => {
     const refusal = (from: TaskState, to: TaskState) => {
       try {
         changeState(inState(from), to);
@@ -77,7 +77,7 @@ describe('the states of a task', () => {
     );
   });
 
-  it('allow assigning until the task has ended, and take begun work back to assigned', () => {
+  it('allow assignment until the task has ended, and reset a task in progress to assigned', () => {
     for (const state of states) {
       const expected = ['completed', 'cancelled'].includes(state) ? 'illegal_transition' : 'allowed';
       expect(
@@ -89,7 +89,7 @@ describe('the states of a task', () => {
   });
 });
 
-describe('who may do what', () => {
+describe('The permissions', () => {
   const people: Record<string, Actor> = {
     admin: { id: 'adam', role: 'admin' },
     manager: { id: 'mona', role: 'manager' },
@@ -106,22 +106,22 @@ describe('who may do what', () => {
     cancel: ['admin', 'manager', 'creator'],
   };
   for (const [action, allowed] of Object.entries(table) as [Action, string[]][]) {
-    it(`lets ${allowed.join(', ')} ${action} a task, and nobody else`, () => {
+    it(`let only ${allowed.join(', ')} ${action} a task`, () => {
       const task = inState('assigned');
       const found = Object.keys(people).filter((who) => isAllowed(action, people[who] as Actor, task));
       expect(found).to.have.members(allowed);
     });
   }
 
-  it('refuses a transition to the wrong person before it looks at the state', () => {
+  it('reject a transition by the wrong user before its state is checked', () => {
     const person: Actor = { id: 'otto', role: 'member' };
     expect(codeOf(() => authorizeTransition(person, inState('completed'), 'in_progress'))).to.equal('forbidden');
     expect(codeOf(() => authorizeTransition(person, inState('draft'), 'assigned'))).to.equal('allowed');
   });
 });
 
-describe('what is told of a task', () => {
-  it('is created, changed and then assigned for a new task with a performer', () => {
+describe('The events of a change', () => {
+  it('are created, changed and assigned for a new task with an assignee', () => {
     const { events, log } = creation('ann', null);
     expect(events).to.deep.equal([
       { type: 'tasks.task.created' },
@@ -131,18 +131,18 @@ describe('what is told of a task', () => {
     expect(log.map((entry) => entry.action)).to.deep.equal(['created', 'assigned']);
   });
 
-  it('is unassigned and then assigned when it goes from one performer to another', () => {
+  it('are unassigned and assigned for a reassignment', () => {
     expect(assign(inState('assigned'), 'ben', 'why').events).to.deep.equal([
       { type: 'tasks.task.unassigned', unassigned_from: 'ann' },
       { type: 'tasks.task.assigned', assigned_to: 'ben' },
     ]);
   });
 
-  it('is nothing when it goes to whoever has it', () => {
+  it('are none for an assignment to the current assignee', () => {
     expect(assign(inState('in_progress'), 'ann', null)).to.deep.equal({ set: {}, events: [], log: [] });
   });
 
-  it('is unassigned and then deleted for an open task, and only deleted for one that has ended', () => {
+  it('are unassigned and deleted for the deletion of an open task, and only deleted for a closed one', () => {
     expect(remove(inState('in_progress')).events.map((event) => event.type)).to.deep.equal([
       'tasks.task.unassigned',
       'tasks.task.deleted',
@@ -150,7 +150,7 @@ describe('what is told of a task', () => {
     expect(remove(inState('completed')).events).to.deep.equal([{ type: 'tasks.task.deleted' }]);
   });
 
-  it('is one event for any number of changed fields, with an entry for each that differs', () => {
+  it('are a single changed for any number of changed fields, with an activity entry for each', () => {
     const change = edit(draft, { title: 'Paint the gate', priority: 'high', description: '' });
     expect(change.events).to.deep.equal([{ type: 'tasks.task.changed' }]);
     expect(change.log.map(({ field, from, to }) => ({ field, from, to }))).to.deep.equal([
@@ -159,7 +159,7 @@ describe('what is told of a task', () => {
     ]);
   });
 
-  it('names the last performer of a cancelled task, or null', () => {
+  it('name the last assignee of a cancelled task, or null', () => {
     expect(changeState(draft, 'cancelled').events).to.deep.equal([{ type: 'tasks.task.cancelled', assigned_to: null }]);
     expect(changeState(inState('assigned'), 'cancelled').events).to.deep.equal([
       { type: 'tasks.task.cancelled', assigned_to: 'ann' },
@@ -167,7 +167,7 @@ describe('what is told of a task', () => {
   });
 });
 
-describe('any history of a task', () => {
+describe('Any history of a task', () => {
   type Step = (task: Task) => Change;
   const performer = fc.constantFrom('ann', 'ben', 'cas');
   const step: fc.Arbitrary<Step> = fc.oneof(
@@ -204,7 +204,7 @@ describe('any history of a task', () => {
     return { task, done };
   }
 
-  it('has a performer exactly as long as it is not a draft, save when it was cancelled as one', () => {
+  it('has an assignee exactly while the task is not a draft, unless it was cancelled as one', () => {
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         const { task } = play(steps);
@@ -215,7 +215,7 @@ describe('any history of a task', () => {
     );
   });
 
-  it('can be told from its events: whoever got it last and did not lose it has it', () => {
+  it('can be rebuilt from its events: the last assigned user who was not unassigned is the assignee', () => {
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         const { task, done } = play(steps);
@@ -236,7 +236,7 @@ describe('any history of a task', () => {
     );
   });
 
-  it('has an entry in the activity log for every event, in the same order', () => {
+  it('has an activity entry for every event, in the same order', () => {
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         const { done } = play(steps);
@@ -261,7 +261,7 @@ describe('any history of a task', () => {
     );
   });
 
-  it('is open to no role but those of the table', () => {
+  it('allows only the roles of the permission table', () => {
     const roles: Role[] = ['admin', 'manager', 'member'];
     fc.assert(
       fc.property(fc.constantFrom(...roles), fc.string(), (role, id) => {

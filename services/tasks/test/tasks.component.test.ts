@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { codeOf, type Task } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('tasks', () => {
+describe('Tasks', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -17,7 +17,7 @@ describe('tasks', () => {
   after(async () => await world.stop());
 
   describe('creating', () => {
-    it('makes a draft with the defaults of the contract, for every user', async () => {
+    it('creates a draft with the defaults of the contract, for every user', async () => {
       const answer = await world.call('createTask', { token: ann.token, body: { title: '  Paint the fence ' } });
       expect(answer.status).to.equal(201);
       expect(answer.headers.get('etag')).to.match(/^"1-/);
@@ -37,7 +37,7 @@ describe('tasks', () => {
       });
     });
 
-    it('keeps what is given, due dates in UTC to the microsecond', async () => {
+    it('stores the given fields, due dates in UTC to the microsecond', async () => {
       const body = {
         title: 'Größe "prüfen" \u{1f44b} \\',
         description: 'first line\n\tsecond line',
@@ -50,12 +50,12 @@ describe('tasks', () => {
       expect(await world.read(ben, task)).to.deep.equal(task);
     });
 
-    it('assigns at once for managers', async () => {
+    it('assigns immediately for managers', async () => {
       const task = await world.createTask(manager, { assignee_id: ann.id });
       expect(task).to.deep.include({ state: 'assigned', assignee_id: ann.id, assignee: { id: ann.id, name: 'Ann' } });
     });
 
-    it('does not let members assign, and writes nothing then', async () => {
+    it('rejects an assignment by a member, and writes nothing', async () => {
       for (const body of [{ assignee_id: ann.id }, { assign: 'random' }]) {
         const title = crypto.randomUUID();
         const answer = await world.call('createTask', { token: ann.token, body: { title, ...body } });
@@ -64,7 +64,7 @@ describe('tasks', () => {
       }
     });
 
-    it('refuses half of a surrogate pair instead of storing something else', async () => {
+    it('rejects half of a surrogate pair instead of replacing it', async () => {
       for (const body of ['{"title": "half \\ud83d"}', '{"title": "a", "labels": ["\\ud800"]}']) {
         const answer = await world.call('createTask', { token: ann.token, body });
         expect([answer.status, codeOf(answer)]).to.deep.equal([422, 'invalid_input']);
@@ -78,12 +78,12 @@ describe('tasks', () => {
   });
 
   describe('reading', () => {
-    it('answers 404 for a task that never was', async () => {
+    it('responds with 404 for a task that never existed', async () => {
       const missing = await world.call('getTask', { token: ann.token, params: { id: crypto.randomUUID() } });
       expect([missing.status, codeOf(missing)]).to.deep.equal([404, 'not_found']);
     });
 
-    it('answers 304 for the representation that any other answer gave, to be stored by this caller only', async () => {
+    it('responds with 304 for the ETag of any earlier response, storable by this caller only', async () => {
       const made = await world.call('createTask', { token: ann.token, body: { title: 'Paint the fence' } });
       const params = { id: (made.body as Task).id };
       const known = { token: ann.token, params, headers: { 'if-none-match': made.headers.get('etag') ?? '' } };
@@ -94,7 +94,7 @@ describe('tasks', () => {
       expect(answer.headers.get('vary')).to.equal('Authorization');
     });
 
-    it('answers a new name of the creator to a caller who has the old one, and still takes the old ETag for a change', async () => {
+    it('returns a new name of the creator for the old ETag, which still matches in If-Match', async () => {
       const cleo = await world.join('Cleo', 'member');
       const task = await world.createTask(cleo);
       const read = { token: ann.token, params: { id: task.id } };
@@ -107,19 +107,19 @@ describe('tasks', () => {
       expect((await world.call('changeTask', change)).status).to.equal(412);
     });
 
-    it('takes an id in capitals', async () => {
+    it('accepts an id in capitals', async () => {
       const task = await world.createTask(ann);
       expect(await world.read(ann, { id: task.id.toUpperCase() })).to.deep.equal(task);
     });
 
-    it('shows the names of people as they are now, and none of those who were deleted', async () => {
+    it('shows current names, and a placeholder for deleted users', async () => {
       const eve = await world.join('Eve', 'member');
       const task = await world.createTask(eve);
       await world.become(eve, 'deleted');
       expect((await world.read(ann, task)).creator).to.deep.equal({ id: eve.id, name: 'Deleted user' });
     });
 
-    it('shows an empty name for a person whom the directory has not heard of yet', async () => {
+    it('shows an empty name for a user whom the directory does not know yet', async () => {
       const id = crypto.randomUUID();
       const stranger: Person = {
         id,
@@ -131,13 +131,13 @@ describe('tasks', () => {
     });
   });
 
-  it('keeps a label in one form, however its characters are written', async () => {
+  it('stores a label in one Unicode form', async () => {
     const task = await world.createTask(ann, { labels: ['cafe\u0301', 'Cafe', 'cafe'] });
     expect(task.labels).to.deep.equal(['caf\u00e9', 'Cafe', 'cafe']);
   });
 
   describe('changing', () => {
-    it('takes the named fields, raises the version, and leaves the rest', async () => {
+    it('updates the given fields and the version, and nothing else', async () => {
       const task = await world.createTask(ann, { labels: ['home'], due_at: '2026-12-24T00:00:00Z' });
       const changed = await change(ann, task, { title: 'Paint the gate', due_at: null, labels: [] }, '"1"');
       expect(changed.status).to.equal(200);
@@ -147,7 +147,7 @@ describe('tasks', () => {
       expect(updated_at > task.updated_at).to.equal(true);
     });
 
-    it('is for the creator, managers and admins', async () => {
+    it('is open to the creator, managers and admins', async () => {
       const admin = await world.join('Ada', 'admin');
       const task = await world.createTask(ann);
       const refused = await change(ben, task, { title: 'mine' }, '*');
@@ -157,7 +157,7 @@ describe('tasks', () => {
       }
     });
 
-    it('makes no version and no entry when everything is so already', async () => {
+    it('makes no version and no entry when nothing differs', async () => {
       const task = await world.createTask(ann, { due_at: '2026-12-24T12:00:00Z' });
       const same = await change(ann, task, { title: task.title, due_at: '2026-12-24T13:00:00+01:00' }, '"1"');
       expect(same.body).to.deep.equal(task);
@@ -165,7 +165,7 @@ describe('tasks', () => {
       expect(await world.activity(ann, task)).to.have.length(1);
     });
 
-    it('needs If-Match (428), the version that is (412), or *', async () => {
+    it('requires If-Match (428) with the current version (412) or *', async () => {
       const task = await world.createTask(ann);
       const missing = await change(ann, task, { title: 'a' });
       expect([missing.status, codeOf(missing)]).to.deep.equal([428, 'precondition_required']);
@@ -182,7 +182,7 @@ describe('tasks', () => {
       expect((await world.read(ann, task)).version).to.equal(4);
     });
 
-    it('lets one of two through who change the same version at once', async () => {
+    it('accepts one of two concurrent changes of the same version', async () => {
       const task = await world.createTask(ann);
       const answers = await Promise.all(
         ['x', 'y', 'z'].map(async (title) => await change(ann, task, { title }, '"1"')),
@@ -197,7 +197,7 @@ describe('tasks', () => {
   });
 
   describe('deleting', () => {
-    it('hides the task from everything public, and tells services that it is gone', async () => {
+    it('hides the task from the public API, and responds with 410 to services', async () => {
       const task = await world.createTask(ann);
       expect((await remove(ann, task, '*')).status).to.equal(204);
       const read = { token: ann.token, params: { id: task.id } };
@@ -209,7 +209,7 @@ describe('tasks', () => {
       expect((await world.call('getInternalTask', internal)).status).to.equal(410);
     });
 
-    it('needs If-Match, and is for the creator, managers and admins', async () => {
+    it('requires If-Match, and is open to the creator, managers and admins', async () => {
       const task = await world.createTask(ann);
       expect((await remove(ann, task)).status).to.equal(428);
       expect((await remove(ann, task, '"7"')).status).to.equal(412);

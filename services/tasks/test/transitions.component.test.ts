@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { codeOf, type Task } from './support/api.ts';
 import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
 
-describe('transitions', () => {
+describe('Transitions', () => {
   let world: TasksWorld;
   let manager: Person;
   let ann: Person;
@@ -19,7 +19,7 @@ describe('transitions', () => {
   const transition = async (actor: Person, task: { id: string }, state: string, headers: Record<string, string> = {}) =>
     await world.call('transitionTask', { token: actor.token, params: { id: task.id }, body: { state }, headers });
 
-  it('lead from assigned to completed by the assignee, each told with the performer', async () => {
+  it('lead from assigned to completed by the assignee, each with an event that names the assignee', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     expect(await world.transition(ann, task, 'in_progress')).to.include({ state: 'in_progress', version: 2 });
     expect(await world.transition(ann, task, 'completed')).to.include({ state: 'completed', version: 3 });
@@ -33,7 +33,7 @@ describe('transitions', () => {
     for (const event of events.slice(-2)) expect(event.payload).to.include({ assigned_to: ann.id, actor: ann.id });
   });
 
-  it('let the creator, managers and admins cancel, and nobody else', async () => {
+  it('let only the creator, managers and admins cancel', async () => {
     const admin = await world.join('Ada', 'admin');
     const draft = await world.createTask(ben);
     const refused = await transition(ann, draft, 'cancelled');
@@ -44,7 +44,7 @@ describe('transitions', () => {
     }
   });
 
-  it('are refused to whoever is not the assignee, also to managers', async () => {
+  it('are rejected for every user but the assignee, managers included', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     for (const person of [ben, manager]) {
       const refused = await transition(person, task, 'in_progress');
@@ -53,7 +53,7 @@ describe('transitions', () => {
     expect(await world.read(ann, task)).to.deep.equal(task);
   });
 
-  it('that the states do not allow are named illegal_transition, and change nothing', async () => {
+  it('respond with illegal_transition where the state does not allow them, and change nothing', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     for (const state of ['completed', 'draft', 'assigned']) {
       const refused = await transition(ann, task, state);
@@ -65,14 +65,14 @@ describe('transitions', () => {
     expect(await world.read(ann, task)).to.deep.equal(cancelled);
   });
 
-  it('honour If-Match, and do without', async () => {
+  it('honour If-Match, which is optional', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     const stale = await transition(ann, task, 'in_progress', { 'if-match': '"2"' });
     expect([stale.status, codeOf(stale)]).to.deep.equal([412, 'precondition_failed']);
     expect((await transition(ann, task, 'in_progress', { 'if-match': '"1"' })).status).to.equal(200);
   });
 
-  it('of one task at the same moment succeed once', async () => {
+  it('succeed once when sent concurrently for one task', async () => {
     for (let round = 0; round < 5; round++) {
       const task = await world.createTask(manager, { assignee_id: ann.id });
       const answers = await Promise.all(
@@ -84,7 +84,7 @@ describe('transitions', () => {
     }
   });
 
-  it('and reassigning at the same moment leave one history', async () => {
+  it('leave one history when they run concurrently with a reassignment', async () => {
     for (let round = 0; round < 10; round++) {
       const task = await world.createTask(manager, { assignee_id: ann.id });
       await Promise.all(
@@ -105,7 +105,7 @@ describe('transitions', () => {
     }
   });
 
-  it('and deleting leave nothing behind for the public', async () => {
+  it('respond with 404 after a deletion', async () => {
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await world.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
     expect((await transition(ann, task, 'in_progress')).status).to.equal(404);

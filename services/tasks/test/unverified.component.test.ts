@@ -16,7 +16,7 @@ describe('Unverified accounts at Tasks', () => {
   });
   afterEach(async () => await world.stop());
 
-  /** Somebody whose address is not verified, whom the directory knows. */
+  /** Adds a user with an unverified address to the directory. */
   const stranger = async (role: Person['role'] = 'member') => await world.join('Eve', role, { emailVerified: false });
 
   const assignRandom = async (task: { id: string }) =>
@@ -26,7 +26,7 @@ describe('Unverified accounts at Tasks', () => {
     access.kind === 'user' ? [name] : [],
   );
 
-  it('read no task and change none, whatever their role, in the directory or before they have arrived there', async () => {
+  it('read no task and change none, whatever their role, whether the directory knows them or not', async () => {
     const task = await world.createTask(manager);
     const unknown = { id: crypto.randomUUID(), role: 'admin' } as const;
     const tokens = [
@@ -43,7 +43,7 @@ describe('Unverified accounts at Tasks', () => {
     expect(await world.read(manager, task)).to.deep.equal(task);
   });
 
-  it('reach everything within a second of the verification, with the same token', async () => {
+  it('have full access within a second of the verification, with the same token', async () => {
     const eve = await stranger();
     const listed = async () => (await world.call('listTasks', { token: eve.token })).status;
     expect(await listed()).to.equal(403);
@@ -53,7 +53,7 @@ describe('Unverified accounts at Tasks', () => {
     await waitFor(async () => (await listed()) === 403, { timeoutMs: 1_000 });
   });
 
-  it('attract no random assignment, however many they are and however little they have to do', async () => {
+  it('attract no random assignment, however many they are and however few tasks they have', async () => {
     const ann = await world.join('Ann', 'member');
     for (let count = 0; count < 7; count++) await stranger();
     for (let count = 0; count < 8; count++) {
@@ -66,7 +66,7 @@ describe('Unverified accounts at Tasks', () => {
     expect(shuffled.body).to.deep.equal({ open: 16, reassigned: 0 });
   });
 
-  it('are nobody to give a task to when they are the only members', async () => {
+  it('are not performers, even when they are the only members', async () => {
     await stranger();
     const draft = await world.createTask(manager);
     expect(codeOf(await assignRandom(draft))).to.equal('no_performers');
@@ -75,7 +75,7 @@ describe('Unverified accounts at Tasks', () => {
     expect(codeOf(await world.call('shuffleTasks', { token: manager.token }))).to.equal('no_performers');
   });
 
-  it('cannot be assigned by id, known to the directory or to Auth alone, and the answer says why', async () => {
+  it('cannot be assigned by id, whether known to the directory or only to Auth, and the response gives the reason', async () => {
     const eve = await stranger();
     const id = crypto.randomUUID();
     const draft = await world.createTask(manager);
@@ -93,7 +93,7 @@ describe('Unverified accounts at Tasks', () => {
     expect(await world.read(manager, draft)).to.include({ state: 'draft', assignee_id: null });
   });
 
-  it('become performers by verifying: what waits for one goes to them', async () => {
+  it('become performers by verifying, and get the tasks that await one', async () => {
     const ann = await world.join('Ann', 'member');
     const eve = await stranger();
     const task = await world.createTask(manager, { assignee_id: ann.id });
@@ -103,7 +103,7 @@ describe('Unverified accounts at Tasks', () => {
     await waitFor(async () => (await world.read(manager, task)).assignee_id === eve.id);
   });
 
-  it('lose what they have to do when their address is not verified any more, and the log says why', async () => {
+  it('lose their tasks when their address is no longer verified, with the reason in the activity log', async () => {
     const [ann, ben] = [await world.join('Ann', 'member'), await world.join('Ben', 'member')];
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await world.verify(ann, false);
@@ -117,7 +117,7 @@ describe('Unverified accounts at Tasks', () => {
     );
   });
 
-  it('of a directory that does not know yet who is verified, keep what they have to do', async () => {
+  it('keep their tasks while the directory does not know whether they are verified', async () => {
     const ann = await world.join('Ann', 'member');
     const task = await world.createTask(manager, { assignee_id: ann.id });
     await query(world.database.db.pool, 'UPDATE directory_users SET email_verified = NULL');
@@ -126,7 +126,7 @@ describe('Unverified accounts at Tasks', () => {
     expect((await assignRandom(await world.createTask(manager))).body).to.include({ assignee_id: ann.id });
   });
 
-  it('are like others where the operator does not ask for verification', async () => {
+  it('are ordinary users where the operator does not require verification', async () => {
     const { http } = await world.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'false', PROCESS_ROLE: 'api' });
     const eve = await stranger();
     const body = { title: 'Paint', assign: 'random' };

@@ -2,11 +2,11 @@ import { expect } from 'chai';
 import { Problem } from '@taskwire/errors';
 import { createUserLimit } from '../src/app/user-limit.ts';
 
-describe('A limit for each user', () => {
+describe('A rate limit per user', () => {
   let time = 0;
   const limit = (perMinute: number) => createUserLimit({ what: 'shuffle', perMinute, now: () => time });
 
-  /** How many of these attempts are let through, and what the first that is not was told. */
+  /** The number of accepted attempts, and the response to the first rejected one. */
   function attempts(of: ReturnType<typeof limit>, userId: string, count: number) {
     for (let made = 0; made < count; made++) {
       try {
@@ -19,7 +19,7 @@ describe('A limit for each user', () => {
     return { made: count };
   }
 
-  it('lets a minute’s worth through at once, and says when the next one is', () => {
+  it('accepts the allowance of a minute as a burst, and then names the time to the next attempt', () => {
     for (const perMinute of [1, 3, 7, 60, 1_200]) {
       const { made, ...told } = attempts(limit(perMinute), 'ann', perMinute + 1);
       expect(made).to.equal(perMinute);
@@ -28,7 +28,7 @@ describe('A limit for each user', () => {
     }
   });
 
-  it('lets the next one through after the time that it said, and no more than the rate in any minute after', () => {
+  it('accepts the next attempt after that time, and no more than the rate in any later minute', () => {
     const six = limit(6);
     const { wait = 0 } = attempts(six, 'ann', 7);
     time += wait * 1000;
@@ -41,7 +41,7 @@ describe('A limit for each user', () => {
     expect(made).to.equal(6);
   });
 
-  it('counts no attempt that it refuses', () => {
+  it('does not count a rejected attempt', () => {
     const two = limit(2);
     attempts(two, 'ann', 2);
     for (let again = 0; again < 100; again++) attempts(two, 'ann', 1);
@@ -49,13 +49,13 @@ describe('A limit for each user', () => {
     expect(attempts(two, 'ann', 1).made).to.equal(1);
   });
 
-  it('is for each user alone', () => {
+  it('counts each user separately', () => {
     const one = limit(1);
     expect(attempts(one, 'ann', 2).made).to.equal(1);
     expect(attempts(one, 'ben', 2).made).to.equal(1);
   });
 
-  it('forgets users who are below it again, so that it does not grow with everybody who ever came', () => {
+  it('forgets users who are below it again, so that its memory stays bounded', () => {
     const one = limit(60);
     for (let user = 0; user < 20_000; user++) {
       time += 100;
