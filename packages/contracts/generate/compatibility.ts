@@ -15,7 +15,7 @@ export function openApiBreaks(before: Json, after: Json): Break[] {
     return [
       ...parameterBreaks(name, was, is, compare),
       ...bodyBreaks(name, was, is, compare),
-      ...responseBreaks(name, was, is, compare),
+      ...responseBreaks(name, responsesOf(before, was), responsesOf(after, is), compare),
     ];
   });
 }
@@ -65,10 +65,16 @@ function bodyBreaks(name: string, was: Json, is: Json, compare: Compare): Break[
   return compare(`${name} body`, before.schema, after.schema, 'sent');
 }
 
+/** The responses of an operation by status, wherever the document defines them. */
+function responsesOf(document: Json, operation: Json): Json {
+  const responses = Object.entries(object(operation['responses']));
+  return Object.fromEntries(responses.map(([status, response]) => [status, resolve(document, object(response))]));
+}
+
 function responseBreaks(name: string, was: Json, is: Json, compare: Compare): Break[] {
-  const successes = Object.entries(object(was['responses'])).filter(([status]) => status.startsWith('2'));
+  const successes = Object.entries(was).filter(([status]) => status.startsWith('2'));
   return successes.flatMap(([status, response]) => {
-    const now = object(is['responses'])[status];
+    const now = is[status];
     if (now === undefined) return [`${name} ${status}: was removed`];
     const [before, after] = [contentOf(response), contentOf(now)];
     if (before === undefined) return [];

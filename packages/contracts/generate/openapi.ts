@@ -29,6 +29,7 @@ export function openApiDocument({ title, description, serverUrl, routes }: OpenA
     paths,
     components: {
       schemas: componentsOf([paths, problem]),
+      responses: sharedResponses(routes),
       examples: Object.fromEntries(
         codesOf(routes).map((code) => [code, { summary: problemTypes[code].title, value: problemExample(code) }]),
       ),
@@ -228,13 +229,37 @@ function successes(route: Route): Json {
 }
 
 function notModified(route: Route): Json {
-  if (route.etag !== true || route.method !== 'get') return {};
-  return { 304: { description: 'The caller has this representation', headers: { ETag: header('ETag') } } };
+  return answersNotModified(route) ? { 304: response(notModifiedName) } : {};
 }
 
+function answersNotModified(route: Route): boolean {
+  return route.etag === true && route.method === 'get';
+}
+
+const notModifiedName = 'not_modified';
+
 function problems(route: Route): Json {
-  const found = [...problemsByStatus(route)].filter(([status]) => !(status in route.responses));
-  return Object.fromEntries(found.map(([status, codes]) => [status, problemResponse(status, codes)]));
+  return Object.fromEntries(documentedProblems(route).map(([status, codes]) => [status, response(nameOf(codes))]));
+}
+
+function documentedProblems(route: Route): [number, ProblemCode[]][] {
+  return [...problemsByStatus(route)].filter(([status]) => !(status in route.responses));
+}
+
+const response = (name: string): Json => ({ $ref: `#/components/responses/${name}` });
+
+/** Many operations share a problem response, so each is defined once, named after its codes. */
+function nameOf(codes: readonly ProblemCode[]): string {
+  return codes.join('.');
+}
+
+/** The responses that operations refer to, sorted by name. */
+function sharedResponses(routes: readonly Route[]): Json {
+  const found = routes.flatMap(documentedProblems).map(([status, codes]): [string, Json] => [nameOf(codes), problemResponse(status, codes)]);
+  if (routes.some(answersNotModified)) {
+    found.push([notModifiedName, { description: 'The caller has this representation', headers: { ETag: header('ETag') } }]);
+  }
+  return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function problemResponse(status: number, codes: readonly ProblemCode[]): Json {

@@ -79,6 +79,19 @@ describe('The check of compatibility', () => {
     expect(openApiBreaks(leftOut, document(change))).to.deep.equal([`${where} body: became required`]);
   });
 
+  it('compares responses wherever the document defines them', () => {
+    const shared = (changed: Partial<Route>) => {
+      const made = structuredClone(document({ ...change, ...changed })) as { paths: Json; components: { responses: Json } };
+      const operation = (made.paths['/things/{id}'] as Record<string, { responses: Json }>)['patch'];
+      made.components.responses['thing'] = operation?.responses['200'];
+      operation!.responses['200'] = { $ref: '#/components/responses/thing' };
+      return made;
+    };
+    expect(openApiBreaks(document(change), shared({}))).to.deep.equal([]);
+    const less = shared({ responses: { 200: responses[200].omit({ name: true }) } });
+    expect(openApiBreaks(document(change), less)).to.deep.equal([`${where} 200.name: was removed`]);
+  });
+
   it('refuses a route that is gone', () => {
     expect(openApiBreaks(document(change), document())).to.deep.equal([`${where}: was removed`]);
   });

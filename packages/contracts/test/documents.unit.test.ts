@@ -78,7 +78,24 @@ describe('The generated documents', () => {
     );
     const create = paths['/api/v1/tasks']?.['post'];
     expect(create?.parameters?.map(({ name }) => name)).to.deep.equal(['Idempotency-Key']);
-    expect(JSON.stringify(create?.responses['422'])).to.include('idempotency_key_reused').and.to.include('no_performers');
+    expect(create?.responses['422']?.['$ref']).to.include('idempotency_key_reused').and.to.include('no_performers');
+  });
+
+  it('define each problem response once, for all operations that share it', () => {
+    for (const [path, document] of openApi) {
+      const { components, paths } = document as OpenApi & { components: { responses: Record<string, Json> } };
+      const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+      const refused = operations.flatMap(({ responses }) =>
+        Object.entries(responses).flatMap(([status, response]) => (status.startsWith('2') ? [] : [response])),
+      );
+      // a refusal with a schema of its own (OAuth's errors) is part of its operation
+      const [referring, own] = [refused.filter(({ $ref }) => $ref !== undefined), refused.filter(({ $ref }) => $ref === undefined)];
+      expect(JSON.stringify(own), path).not.to.include('problem+json');
+      const referred = referring.map(({ $ref }) => $ref);
+      const defined = Object.keys(components.responses).map((name) => `#/components/responses/${name}`);
+      expect([...new Set(referred)].sort(), path).to.deep.equal(defined.sort());
+      expect(JSON.stringify(components.responses), path).to.include('application/problem+json');
+    }
   });
 
   it('do not close what services answer: fields may be added', () => {
