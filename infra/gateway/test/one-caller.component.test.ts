@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { authRoutes } from '@taskwire/contracts';
-import { answer, bind, createHttpServer, type HttpServer } from '@taskwire/http-server';
+import { response, bind, createHttpServer, type HttpServer } from '@taskwire/http-server';
 import { problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
 import { waitFor } from '@taskwire/testing';
@@ -27,7 +27,7 @@ describe('the gateway: one caller at its worst', function () {
       readiness: {},
       requestTimeoutMs: 3_000,
       authenticator: { authenticate: () => Promise.reject(problem('unauthenticated')) },
-      routes: [bind(authRoutes.verifyEmail, async () => answer(204))],
+      routes: [bind(authRoutes.verifyEmail, async () => response(204))],
     });
     await service.start();
     const { host } = new URL(service.url());

@@ -1,6 +1,6 @@
 import type { DeadLetterDetail, DeadLetterRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { answer, bind, type BoundRoute } from '@taskwire/http-server';
+import { response, bind, type BoundRoute } from '@taskwire/http-server';
 import type { DeadLetters } from './dead-letters.ts';
 import type { ResolveResult } from './resolve.ts';
 
@@ -19,20 +19,20 @@ export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLette
   }
 
   return [
-    bind(routes.listDeadLetters, async ({ query }) => answer(200, await deadLetters.search(query))),
-    bind(routes.getDeadLetter, async ({ params }) => answer(200, await read(params.id))),
+    bind(routes.listDeadLetters, async ({ query }) => response(200, await deadLetters.search(query))),
+    bind(routes.getDeadLetter, async ({ params }) => response(200, await read(params.id))),
     bind(routes.replayDeadLetters, async ({ actor, body: { filter, limit, reason } }) => {
       const { resolved, ...rest } = await deadLetters.replayBatch(
         { filter, limit },
         { actor: `user:${actor.id}`, reason },
       );
-      return answer(200, { replayed: resolved, ...rest });
+      return response(200, { replayed: resolved, ...rest });
     }),
     bind(routes.replayDeadLetter, async ({ actor, params: { id } }) =>
-      answer(200, await afterResolving(id, await deadLetters.replay(id, { actor: `user:${actor.id}` }))),
+      response(200, await afterResolving(id, await deadLetters.replay(id, { actor: `user:${actor.id}` }))),
     ),
     bind(routes.dropDeadLetter, async ({ actor, params: { id }, body: { reason } }) =>
-      answer(200, await afterResolving(id, await deadLetters.drop(id, { actor: `user:${actor.id}`, reason }))),
+      response(200, await afterResolving(id, await deadLetters.drop(id, { actor: `user:${actor.id}`, reason }))),
     ),
   ];
 }

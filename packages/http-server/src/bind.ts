@@ -35,24 +35,29 @@ export type RequestOf<R extends Route> = {
   clientRequestId: string | null;
 };
 
-/** A body that is already JSON text, as produced by the database; sent unchanged. */
-export class RawJson {
+/**
+ * A body that is already JSON text, as produced by the database; sent unchanged. It names the schema that the text follows, which must be that of the
+ * response. A test has to parse the text with it: nothing checks that at run time.
+ */
+export class PreserializedJson<S extends z.ZodType = z.ZodType> {
+  readonly schema: S;
   readonly text: string;
-  constructor(text: string) {
+  constructor(schema: S, text: string) {
+    this.schema = schema;
     this.text = text;
   }
 }
 
 /** A handler's response: one of the contract's statuses, with its body. */
-export type AnswerOf<R extends Route> = {
+export type ResponseOf<R extends Route> = {
   [S in keyof R['responses']]: R['responses'][S] extends z.ZodType
-    ? AnswerHead<S> & Replayable<R> & { body: z.input<R['responses'][S]> | RawJson }
-    : AnswerHead<S> & Replayable<R>;
+    ? ResponseHead<S> & Replayable<R> & { body: z.input<R['responses'][S]> | PreserializedJson<R['responses'][S]> }
+    : ResponseHead<S> & Replayable<R>;
 }[keyof R['responses']];
 
-type AnswerHead<S> = AnswerExtras & { status: S };
+type ResponseHead<S> = ResponseExtras & { status: S };
 
-type AnswerExtras = {
+type ResponseExtras = {
   headers?: Readonly<Record<string, string>>;
   /** The version of the resource, sent in the strong entity tag of the body. */
   etag?: number | undefined;
@@ -64,25 +69,25 @@ type AnswerExtras = {
  */
 type Replayable<R extends Route> = R['idempotent'] extends true ? { replayed: boolean } : object;
 
-export type HandlerOf<R extends Route> = (request: RequestOf<R>) => Promise<AnswerOf<R>>;
+export type HandlerOf<R extends Route> = (request: RequestOf<R>) => Promise<ResponseOf<R>>;
 
-/** A response whose status keeps its literal type: `return answer(200, task, { etag: task.version })`. */
-export function answer<const S extends number>(status: S): { status: S };
-export function answer<const S extends number, B>(status: S, body: B): { status: S; body: B };
-export function answer<const S extends number, B, E extends AnswerExtras & { replayed?: boolean }>(
+/** A response whose status keeps its literal type: `return response(200, task, { etag: task.version })`. */
+export function response<const S extends number>(status: S): { status: S };
+export function response<const S extends number, B>(status: S, body: B): { status: S; body: B };
+export function response<const S extends number, B, E extends ResponseExtras & { replayed?: boolean }>(
   status: S,
   body: B,
   extra: E,
 ): E & { status: S; body: B };
-export function answer(status: number, body?: unknown, extra: object = {}): object {
+export function response(status: number, body?: unknown, extra: object = {}): object {
   return { ...extra, status, body };
 }
 
 /** A route with its handler, after `bind` has checked the types. */
-export type BoundRoute = { route: Route; handle: (request: never) => Promise<LooseAnswer> };
+export type BoundRoute = { route: Route; handle: (request: never) => Promise<UntypedResponse> };
 
 /** A response once its types are no longer needed. */
-export type LooseAnswer = {
+export type UntypedResponse = {
   status: PropertyKey;
   headers?: Readonly<Record<string, string>>;
   etag?: number | undefined;

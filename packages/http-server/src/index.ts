@@ -11,10 +11,18 @@ export { requireRecentLogin } from './access/requirements.ts';
 export { remoteKeys, toVerificationKey, type KeySource } from './access/keys.ts';
 export { readBytes } from './body/bytes.ts';
 export { refuseManyParameters } from './body/parameters.ts';
-export { answer, bind, RawJson, type AnswerOf, type BoundRoute, type HandlerOf, type RequestOf } from './bind.ts';
+export {
+  bind,
+  PreserializedJson,
+  type ResponseOf,
+  type BoundRoute,
+  type HandlerOf,
+  type RequestOf,
+  response,
+} from './bind.ts';
 export type { IdempotentRequest } from './idempotency.ts';
 export type { ReadinessCheck } from './operations.ts';
 export { listCursors, paged, type Cursors, type PageRequest } from './paging.ts';
 export { accepts, requireMatch, type IfMatch } from './preconditions.ts';
 export { requestIds, type RequestIds } from './request.ts';
-export { createHttpServer, type HttpServer, type HttpServerOptions, type OwnPath } from './server.ts';
+export { createHttpServer, type HttpServer, type HttpServerOptions, type RawRoute } from './server.ts';

@@ -6,7 +6,7 @@ import type { Actor } from './access/actor.ts';
 import type { Authenticator } from './access/authenticator.ts';
 import type { observeRefusals } from './access/refusals.ts';
 import { requireAccess } from './access/requirements.ts';
-import { RawJson, type BoundRoute, type LooseAnswer } from './bind.ts';
+import { PreserializedJson, type BoundRoute, type UntypedResponse } from './bind.ts';
 import { bodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
 import { parseInput } from './input.ts';
@@ -114,14 +114,14 @@ function readIfMatch(route: Route, request: Request): IfMatch | undefined {
   return ifMatch;
 }
 
-function send(route: Route, request: Request, response: Response, answer: LooseAnswer): void {
+function send(route: Route, request: Request, response: Response, answer: UntypedResponse): void {
   const { headers = {}, etag: version, body } = answer;
   response.statusCode = Number(answer.status);
   response.setHeader('Cache-Control', route.storable === true ? 'private, no-cache' : 'no-store');
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (answer.replayed === true) response.setHeader('Idempotency-Replayed', 'true');
   if (body === undefined) return void response.end();
-  const text = body instanceof RawJson ? body.text : JSON.stringify(body);
+  const text = body instanceof PreserializedJson ? body.text : JSON.stringify(body);
   if (route.location !== undefined && response.statusCode === 201) {
     response.setHeader('Location', locationOf(route.location, text));
   }

@@ -21,7 +21,7 @@ import { routeHandlers } from './route-handler.ts';
  * A path of a protocol that a contract cannot describe, such as OpenID Connect: the handler reads the request and sends the response itself. Errors
  * that it throws are sent as problems.
  */
-export type OwnPath = {
+export type RawRoute = {
   /** An Express path, for example `/oidc/authorize/:uid`. */
   path: string;
   handle: (request: Request, response: Response) => Promise<void>;
@@ -35,7 +35,7 @@ export type HttpServerOptions = {
   /** Proxies whose X-Forwarded-For is trusted, in Express's notation (`loopback`, `uniquelocal`, addresses, subnets). */
   trustedProxies: readonly string[];
   routes: readonly BoundRoute[];
-  ownPaths?: readonly OwnPath[];
+  rawRoutes?: readonly RawRoute[];
   authenticator: Authenticator;
   /**
    * Called for each operation that an authenticated caller may not perform, before the 403 is sent; all refusals are counted and logged in any case.
@@ -124,7 +124,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
   app.use(observeRequests(telemetry));
   app.use(refuseWideQueries());
   app.use(operations(telemetry, options.readiness, isStopping));
-  for (const { path, handle } of options.ownPaths ?? []) {
+  for (const { path, handle } of options.rawRoutes ?? []) {
     app.all(path, async (request, response) => {
       stateOf(request).route = path;
       refuseLargeBody(request, bodyLimitOf({ path }));

@@ -4,7 +4,7 @@ import { problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
 import { expect } from 'chai';
 import {
-  answer,
+  response,
   bind,
   createHttpServer,
   type Actor,
@@ -57,8 +57,8 @@ describe('Access to an operation', () => {
         await onRefusal();
       },
       routes: [
-        ...[reading, either, own, administration].map((one) => bind(one, async () => answer(204))),
-        bind(internal, async () => answer(204)),
+        ...[reading, either, own, administration].map((one) => bind(one, async () => response(204))),
+        bind(internal, async () => response(204)),
         bind(dynamic, async () => {
           throw problem('forbidden', 'Not of this one.');
         }),

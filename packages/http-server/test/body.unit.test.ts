@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { bodyLimitOf, defineRoute, schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, refuseManyParameters, type HttpServer } from '../src/index.ts';
+import { response, bind, createHttpServer, refuseManyParameters, type HttpServer } from '../src/index.ts';
 import { parseJson } from '../src/body/json.ts';
 import { parseInput } from '../src/input.ts';
 
@@ -36,8 +36,8 @@ describe('A request body', () => {
       readiness: {},
       requestTimeoutMs: 300,
       authenticator: { authenticate: () => Promise.reject(new Error('nobody asks')) },
-      routes: Object.values(routes).map((route) => bind(route, async () => answer(200, {}))),
-      ownPaths: [{ path: '/oidc/token', handle: async (_request, response) => void response.end('{}') }],
+      routes: Object.values(routes).map((route) => bind(route, async () => response(200, {}))),
+      rawRoutes: [{ path: '/oidc/token', handle: async (_request, response) => void response.end('{}') }],
     });
     await server.start();
   });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute, schemas } from '@taskwire/contracts';
-import { answer, bind, type HttpServer, type IdempotentRequest } from '../src/index.ts';
+import { response, bind, type HttpServer, type IdempotentRequest } from '../src/index.ts';
 import { quietServer } from './support/quiet-server.ts';
 import { reader } from './support/reader.ts';
 
@@ -30,7 +30,7 @@ describe('An idempotent route', () => {
       routes: [rename, move].map((route) =>
         bind(route, async ({ body, idempotent }) => {
           received.push(idempotent);
-          return answer(200, { title: body.title }, { replayed: received.length > 1 });
+          return response(200, { title: body.title }, { replayed: received.length > 1 });
         }),
       ),
     });
@@ -86,12 +86,12 @@ describe('An idempotent route', () => {
 
   it('is not bound without authentication, which keeps the keys of callers apart', () => {
     const anonymous = defineRoute({ ...rename, access: { kind: 'anyone' } });
-    const handle = async () => answer(200, { title: '' }, { replayed: false });
+    const handle = async () => response(200, { title: '' }, { replayed: false });
     expect(() => bind(anonymous, handle)).to.throw('rename takes an Idempotency-Key');
   });
 
   it('is not bound to a handler that does not say whether its response is replayed', () => {
     // @ts-expect-error replayed is missing
-    bind(rename, async ({ body }) => answer(200, { title: body.title }));
+    bind(rename, async ({ body }) => response(200, { title: body.title }));
   });
 });

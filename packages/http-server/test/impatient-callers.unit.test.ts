@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute } from '@taskwire/contracts';
-import { answer, bind, type HttpServer } from '../src/index.ts';
+import { response, bind, type HttpServer } from '../src/index.ts';
 import { quietServer } from './support/quiet-server.ts';
 import { reader } from './support/reader.ts';
 
@@ -36,7 +36,7 @@ describe('A caller who does not wait', () => {
       routes: [
         bind(route, async ({ actor }) => {
           served.push(actor.id);
-          return answer(200, { caller: actor.id });
+          return response(200, { caller: actor.id });
         }),
       ],
     });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { defineRoute, schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { answer, bind, RawJson, type HttpServer } from '../src/index.ts';
+import { response, bind, PreserializedJson, type HttpServer } from '../src/index.ts';
 import { quietServer } from './support/quiet-server.ts';
 import { reader } from './support/reader.ts';
 
@@ -94,11 +94,13 @@ describe('The HTTP server', () => {
         },
       },
       routes: [
-        bind(routes.read, async ({ params }) => answer(200, { id: params.id, title }, { etag: 7 })),
-        bind(routes.me, async ({ actor }) => answer(200, new RawJson(`{"id":"${actor.id}"}`), { etag: 1 })),
-        bind(routes.first, async ({ actor }) => answer(200, { id: actor.id, title: 'first' })),
-        bind(routes.change, async ({ ifMatch }) => answer(200, { ifMatch })),
-        bind(routes.internal, async ({ actor }) => answer(200, { id: actor.clientId, title: 'internal' })),
+        bind(routes.read, async ({ params }) => response(200, { id: params.id, title }, { etag: 7 })),
+        bind(routes.me, async ({ actor }) =>
+          response(200, new PreserializedJson(routes.me.responses[200], `{"id":"${actor.id}"}`), { etag: 1 }),
+        ),
+        bind(routes.first, async ({ actor }) => response(200, { id: actor.id, title: 'first' })),
+        bind(routes.change, async ({ ifMatch }) => response(200, { ifMatch })),
+        bind(routes.internal, async ({ actor }) => response(200, { id: actor.clientId, title: 'internal' })),
         bind(routes.broken, async () => {
           throw new Error('the inside of the service');
         }),

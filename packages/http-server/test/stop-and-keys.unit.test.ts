@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { exportJWK, generateKeyPair } from 'jose';
 import { defineRoute } from '@taskwire/contracts';
 import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, remoteKeys } from '../src/index.ts';
+import { response, bind, createHttpServer, remoteKeys } from '../src/index.ts';
 
 function quiet() {
   return createTelemetry({ service: 'test', stream: new PassThrough().resume() });
@@ -36,7 +36,7 @@ describe('Stopping the HTTP server', () => {
         bind(slow, async () => {
           entered.resolve();
           await release.promise;
-          return answer(204);
+          return response(204);
         }),
       ],
     });

@@ -1,4 +1,4 @@
-import { createHttpServer, jwtAuthenticator, type BoundRoute, type OwnPath } from '@taskwire/http-server';
+import { createHttpServer, jwtAuthenticator, type BoundRoute, type RawRoute } from '@taskwire/http-server';
 import type { ReadinessCheck } from '@taskwire/http-server';
 import type { Telemetry } from '@taskwire/telemetry';
 import { checkAccess } from './app/check-access.ts';
@@ -13,7 +13,7 @@ const audience = 'urn:taskwire:auth';
 
 type Parts = {
   routes: BoundRoute[];
-  ownPaths: OwnPath[];
+  rawRoutes: RawRoute[];
   readiness: Record<string, ReadinessCheck>;
   sessions: Sessions;
   audit: Audit;

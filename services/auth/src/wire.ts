@@ -57,7 +57,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const http = wireHttp(env, {
     ...{ ...storage, keys, telemetry },
     routes: serves ? api : [],
-    ownPaths: serves ? [...oidc.paths, ...account.pages] : [],
+    rawRoutes: serves ? [...oidc.paths, ...account.pages] : [],
     readiness: {
       database: db.checkReady,
       ...(works ? { broker: rabbit.ping } : {}),

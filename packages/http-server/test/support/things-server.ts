@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { defineRoute, schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
-import { answer, bind, createHttpServer, jwtAuthenticator, toVerificationKey } from '../../src/index.ts';
+import { response, bind, createHttpServer, jwtAuthenticator, toVerificationKey } from '../../src/index.ts';
 
 const issuer = 'http://localhost:8080/oidc';
 const audience = 'urn:taskwire:test';
@@ -155,18 +155,18 @@ export async function startThingsServer() {
       },
     }),
     routes: [
-      bind(routes.read, async ({ params }) => answer(200, { id: params.id, title: 'x' }, { etag: 7 })),
+      bind(routes.read, async ({ params }) => response(200, { id: params.id, title: 'x' }, { etag: 7 })),
       bind(routes.create, async ({ body, idempotent }) =>
-        answer(
+        response(
           201,
           { id: idempotent?.key ?? '-', title: body.title },
           { headers: { Location: '/x' }, replayed: false },
         ),
       ),
-      bind(routes.first, async ({ actor }) => answer(200, { id: actor.id, title: 'first' })),
-      bind(routes.drop, async ({ body }) => answer(200, { body: body ?? null })),
-      bind(routes.internal, async ({ actor }) => answer(200, { id: actor.clientId, title: 'internal' })),
-      bind(routes.known, async ({ actor }) => answer(200, { id: actor?.id ?? '-', title: 'known' })),
+      bind(routes.first, async ({ actor }) => response(200, { id: actor.id, title: 'first' })),
+      bind(routes.drop, async ({ body }) => response(200, { body: body ?? null })),
+      bind(routes.internal, async ({ actor }) => response(200, { id: actor.clientId, title: 'internal' })),
+      bind(routes.known, async ({ actor }) => response(200, { id: actor?.id ?? '-', title: 'known' })),
       bind(routes.broken, async () => {
         throw new Error('the inside of the service');
       }),

@@ -1,5 +1,5 @@
 import { authRoutes } from '@taskwire/contracts';
-import { answer, bind, paged, type BoundRoute } from '@taskwire/http-server';
+import { response, bind, paged, type BoundRoute } from '@taskwire/http-server';
 import type { Page, Place } from '@taskwire/postgres';
 import type { endConsent, endSession, listConsents, listSessions } from '../app/own-access.ts';
 import type { Caller } from '../app/read-user.ts';
@@ -16,18 +16,18 @@ export type AccessUseCases = {
 export function accessRoutes(app: AccessUseCases): BoundRoute[] {
   return [
     bind(authRoutes.listSessions, async (request) =>
-      answer(200, await ownPage('sessions', callerOf(request), request.query, app.listSessions)),
+      response(200, await ownPage('sessions', callerOf(request), request.query, app.listSessions)),
     ),
     bind(authRoutes.endSession, async (request) => {
       await app.endSession(callerOf(request), request.params.id);
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.listConsents, async (request) =>
-      answer(200, await ownPage('consents', callerOf(request), request.query, app.listConsents)),
+      response(200, await ownPage('consents', callerOf(request), request.query, app.listConsents)),
     ),
     bind(authRoutes.endConsent, async (request) => {
       await app.endConsent(callerOf(request), request.params.id);
-      return answer(204);
+      return response(204);
     }),
   ];
 }

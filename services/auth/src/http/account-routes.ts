@@ -1,5 +1,5 @@
 import { authRoutes } from '@taskwire/contracts';
-import { answer, bind, type BoundRoute } from '@taskwire/http-server';
+import { response, bind, type BoundRoute } from '@taskwire/http-server';
 import { originOf } from '../app/origin.ts';
 import type { requestMail } from '../app/request-mail.ts';
 import type { changePassword } from '../app/change-password.ts';
@@ -28,39 +28,39 @@ export function accountRoutes(app: AccountUseCases): BoundRoute[] {
   return [
     bind(authRoutes.forgotPassword, async ({ body, ...request }) => {
       await app.requestMail('reset_password', body.email, originOf(request));
-      return answer(202);
+      return response(202);
     }),
     bind(authRoutes.resetPassword, async ({ body, ...request }) => {
       await app.resetPassword(body, originOf(request));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.requestVerification, async ({ body, ...request }) => {
       await app.requestMail('verify_email', body.email, originOf(request));
-      return answer(202);
+      return response(202);
     }),
     bind(authRoutes.verifyEmail, async ({ body, ...request }) => {
       await app.verifyEmail(body, visitorOf(request));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.confirmEmail, async ({ body, ...request }) => {
       await app.confirmEmail(body, visitorOf(request));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.undoEmailChange, async ({ body, ...request }) => {
       await app.undoEmailChange(body, originOf(request));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.changePassword, async ({ body, ...request }) =>
       loggedIn(await app.changePassword(callerOf(request), body)),
     ),
     bind(authRoutes.logoutEverywhere, async (request) => {
       await app.logOutEverywhere(callerOf(request));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.getAccountLink, async ({ params, idempotent, ...request }) => {
       const reader = { client: request.actor.clientId, delivery: idempotent?.key };
       const { body, isRepeated } = await app.readAccountLink({ id: params.id, ...reader, origin: originOf(request) });
-      return answer(200, body, { replayed: isRepeated });
+      return response(200, body, { replayed: isRepeated });
     }),
   ];
 }

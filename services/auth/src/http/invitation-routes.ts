@@ -1,5 +1,5 @@
 import { authRoutes } from '@taskwire/contracts';
-import { answer, bind, paged, type BoundRoute } from '@taskwire/http-server';
+import { response, bind, paged, type BoundRoute } from '@taskwire/http-server';
 import type { invite, Invitations, revokeInvitation } from '../app/invitations.ts';
 import { callerOf } from './caller.ts';
 
@@ -12,18 +12,18 @@ export type InvitationUseCases = {
 export function invitationRoutes(app: InvitationUseCases, invitations: Invitations): BoundRoute[] {
   return [
     bind(authRoutes.createInvitation, async ({ body, ...request }) =>
-      answer(201, await app.invite(callerOf(request), body)),
+      response(201, await app.invite(callerOf(request), body)),
     ),
     bind(authRoutes.listInvitations, async ({ query: { cursor, limit, state } }) => {
       const body = await paged(
         { name: 'invitations', filter: { state }, positions: 'id', cursor, limit },
         async (place) => await invitations.list({ state }, place),
       );
-      return answer(200, body);
+      return response(200, body);
     }),
     bind(authRoutes.revokeInvitation, async ({ params, ...request }) => {
       await app.revokeInvitation(callerOf(request), params.id);
-      return answer(204);
+      return response(204);
     }),
   ];
 }

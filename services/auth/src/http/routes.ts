@@ -1,5 +1,5 @@
 import { authRoutes } from '@taskwire/contracts';
-import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { response, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
 import { originOf } from '../app/origin.ts';
 import type { changeUser, deleteUser, RequireVersion } from '../app/change-user.ts';
 import type { addUser } from '../app/add-user.ts';
@@ -38,20 +38,20 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
     // the user who chose the password is known on this device, as after a log-in
     bind(authRoutes.register, async ({ body, ...request }) => {
       const { user, deviceCookie } = await app.register(body, originOf(request));
-      return answer(201, user, { headers: { 'Set-Cookie': deviceCookie } });
+      return response(201, user, { headers: { 'Set-Cookie': deviceCookie } });
     }),
     bind(authRoutes.login, async ({ body, ...request }) => loggedIn(await app.logIn(body, originOf(request)))),
     bind(authRoutes.refresh, async ({ body, ...request }) =>
-      answer(200, await app.refresh(body.refresh_token, originOf(request))),
+      response(200, await app.refresh(body.refresh_token, originOf(request))),
     ),
     bind(authRoutes.logout, async (request) => {
       const { sessionId } = request.actor;
       // a token without a session is refused before it reaches this point
       if (sessionId !== undefined) await app.logOut(sessionId, contextOf(callerOf(request)));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.reauthenticate, async ({ body, ...request }) =>
-      answer(200, await app.reauthenticate(callerOf(request), body.current_password)),
+      response(200, await app.reauthenticate(callerOf(request), body.current_password)),
     ),
 
     bind(authRoutes.me, async (request) => versioned(200, await app.readUser(callerOf(request), request.actor.id))),
@@ -67,7 +67,7 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
     ),
     bind(authRoutes.deleteUser, async ({ params, body, ifMatch, ...request }) => {
       await app.deleteUser(callerOf(request), params.id, body ?? {}, requiring(ifMatch));
-      return answer(204);
+      return response(204);
     }),
     bind(authRoutes.restoreUser, async ({ params, body, ...request }) =>
       versioned(200, await app.restoreUser(callerOf(request), params.id, body?.current_password)),
@@ -81,7 +81,7 @@ export function routes(app: UseCases, users: Users, audit: AuditLog & Audit): Bo
 }
 
 function versioned<const S extends number, U extends User>(status: S, user: U) {
-  return answer(status, user, { etag: user.version });
+  return response(status, user, { etag: user.version });
 }
 
 function requiring(ifMatch: IfMatch): RequireVersion {

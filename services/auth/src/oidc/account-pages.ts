@@ -1,6 +1,6 @@
 import { schemas } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import { linkNotValid, type AccountLink, type RequestablePurpose } from '../domain/account-link.ts';
 import type { AccountActions } from './account-actions.ts';
 import { addressPages } from './address-pages.ts';
@@ -23,7 +23,7 @@ export type AccountPagesOptions = {
 };
 
 /** The pages that mailed links open, and those that request such mails. They belong to no client's log-in and don't require one. */
-export function accountPages(options: AccountPagesOptions): OwnPath[] {
+export function accountPages(options: AccountPagesOptions): RawRoute[] {
   const base = `${new URL(options.issuer).pathname}/account`;
   const forms = ownForms(options);
   const pages = [

@@ -1,4 +1,4 @@
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import { problem } from '@taskwire/errors';
 import { readFormText, readPostedForm, replayBody } from './form.ts';
 import { stayLoggedIn } from './stay-logged-in.ts';
@@ -31,11 +31,11 @@ const asQuery = ['/authorize', '/logout'];
  * The provider's endpoints. The provider is made to believe that it runs at its issuer, whatever host a request names: URLs that it shows or
  * redirects to are never built from caller input.
  */
-export function providerEndpoints(issuer: string, providers: Providers): OwnPath[] {
+export function providerEndpoints(issuer: string, providers: Providers): RawRoute[] {
   const { pathname, host, protocol } = new URL(issuer);
   const mount = pathname.replace(/\/$/, '');
 
-  function endpoint(path: string, pathOf: (originalUrl: string) => string): OwnPath {
+  function endpoint(path: string, pathOf: (originalUrl: string) => string): RawRoute {
     return {
       path,
       async handle(request, response) {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import { problem, type Problem } from '@taskwire/errors';
 import type { Role } from '@taskwire/contracts';
 import type { Client, Provider } from 'oidc-provider';
@@ -32,8 +32,8 @@ export type InteractionOptions = {
   formKey: Buffer;
 };
 
-type Request = Parameters<OwnPath['handle']>[0];
-type Response = Parameters<OwnPath['handle']>[1];
+type Request = Parameters<RawRoute['handle']>[0];
+type Response = Parameters<RawRoute['handle']>[1];
 type Interaction = Awaited<ReturnType<Provider['interactionDetails']>>;
 /** The consent requested from a user. */
 type Question = { email: string; role: Role; asked: RequestedAccess };
@@ -43,7 +43,7 @@ type Step = { provider: Provider; interaction: Interaction; request: Request; re
  * The pages between a client's request and its response: log-in and consent. The provider decides which one is shown. An interaction belongs to the
  * browser that holds its signed cookie. A form is accepted only with the token of that interaction and from our own origin.
  */
-export function interactionPages(options: InteractionOptions): OwnPath {
+export function interactionPages(options: InteractionOptions): RawRoute {
   const { issuer, formKey, sessions } = options;
 
   /** The token of the consent page also covers what the page showed: if that has changed since, the form is rejected. */

@@ -1,11 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { firstPartyClient } from '@taskwire/contracts';
-import { requestIds, type OwnPath } from '@taskwire/http-server';
+import { requestIds, type RawRoute } from '@taskwire/http-server';
 import { Provider } from 'oidc-provider/lib/provider.js';
 import { noOrigin, type RequestOrigin } from '../domain/audit-context.ts';
 import { originOf } from '../app/origin.ts';
 
-type Request = Parameters<OwnPath['handle']>[0];
+type Request = Parameters<RawRoute['handle']>[0];
 
 /** Returns the origin of a request for a page. Express knows which proxies to trust. Pages that belong to no client are our own. */
 export function requestOrigin(request: Request, clientId: string | null = firstPartyClient): RequestOrigin {

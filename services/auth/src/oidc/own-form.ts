@@ -1,10 +1,10 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import { problem } from '@taskwire/errors';
 import { hasToken } from './form.ts';
 
-type Request = Parameters<OwnPath['handle']>[0];
-type Response = Parameters<OwnPath['handle']>[1];
+type Request = Parameters<RawRoute['handle']>[0];
+type Response = Parameters<RawRoute['handle']>[1];
 
 export type OwnForms = {
   /** Returns the token for this browser's forms. Sets the cookie if the browser doesn't have one yet. */

@@ -1,12 +1,12 @@
 import type { Problem } from '@taskwire/errors';
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import { isOfUsedLink } from '../domain/account-link.ts';
 import { failedPage } from './pages/account-pages.ts';
 import type { NextStep } from './pages/html.ts';
 import { refusalOf } from './refusal.ts';
 
-export type Request = Parameters<OwnPath['handle']>[0];
-export type Response = Parameters<OwnPath['handle']>[1];
+export type Request = Parameters<RawRoute['handle']>[0];
+export type Response = Parameters<RawRoute['handle']>[1];
 
 /** The response of a page. */
 export type Answer = { status: number; body: string };

@@ -1,7 +1,7 @@
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import { Problem } from '@taskwire/errors';
 
-type Request = Parameters<OwnPath['handle']>[0];
+type Request = Parameters<RawRoute['handle']>[0];
 
 /** Returns a failure that is shown on the page the user came from; sets its headers on the response. @throws any other failure. */
 export function refusalOf(failure: unknown, request: Request): Problem {

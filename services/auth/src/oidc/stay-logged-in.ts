@@ -1,12 +1,12 @@
-import type { OwnPath } from '@taskwire/http-server';
+import type { RawRoute } from '@taskwire/http-server';
 import type { Provider } from 'oidc-provider';
 import { redirectOn } from './redirects.ts';
 import { pageHeaders } from './pages/html.ts';
 import { stillLoggedInPage } from './pages/logout-pages.ts';
 
 type RequestedAccess = {
-  request: Parameters<OwnPath['handle']>[0];
-  response: Parameters<OwnPath['handle']>[1];
+  request: Parameters<RawRoute['handle']>[0];
+  response: Parameters<RawRoute['handle']>[1];
   form: URLSearchParams;
 };
 

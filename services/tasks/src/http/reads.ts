@@ -1,7 +1,8 @@
 import { tasksRoutes } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
-import { answer, bind, listCursors, RawJson, type BoundRoute, type Cursors } from '@taskwire/http-server';
+import { response, bind, listCursors, PreserializedJson, type BoundRoute, type Cursors } from '@taskwire/http-server';
 import type { Page } from '@taskwire/postgres';
+import type { z } from 'zod';
 import type { TaskReads } from '../app/ports.ts';
 import { noSuchTask } from '../app/load-for-update.ts';
 import { respond } from './response.ts';
@@ -17,30 +18,41 @@ export function readRoutes(tasks: TaskReads): BoundRoute[] {
         mine: mine === undefined ? undefined : { userId: actor.id, is: mine === 'true' },
       };
       const cursors = listCursors('id', { name: 'tasks', filter });
-      return answer(200, pageBody(await tasks.listTasks(filter, { after: cursors.decode(cursor), limit }), cursors));
+      return response(
+        200,
+        pageBody(
+          tasksRoutes.listTasks.responses[200],
+          await tasks.listTasks(filter, { after: cursors.decode(cursor), limit }),
+          cursors,
+        ),
+      );
     }),
     bind(tasksRoutes.getTask, async ({ params }) => {
       const task = await tasks.readTask(params.id);
       if (task === undefined || task.isDeleted) throw noSuchTask();
-      return respond(200, task);
+      return respond(tasksRoutes.getTask, 200, task);
     }),
     // lets services distinguish a deleted task from one that never existed
     bind(tasksRoutes.getInternalTask, async ({ params }) => {
       const task = await tasks.readTask(params.id);
       if (task === undefined) throw noSuchTask();
       if (task.isDeleted) throw problem('gone', 'The task was deleted.');
-      return respond(200, task);
+      return respond(tasksRoutes.getInternalTask, 200, task);
     }),
     bind(tasksRoutes.listActivity, async ({ params, query: { cursor, limit } }) => {
       const cursors = listCursors('number', { name: 'activity', filter: { task: params.id } });
       const page = await tasks.listActivity(params.id, { after: cursors.decode(cursor), limit });
       if (page === undefined) throw noSuchTask();
-      return answer(200, pageBody(page, cursors));
+      return response(200, pageBody(tasksRoutes.listActivity.responses[200], page, cursors));
     }),
   ];
 }
 
-function pageBody({ items, next }: Page<string>, cursors: Cursors): RawJson {
+function pageBody<S extends z.ZodType>(
+  schema: S,
+  { items, next }: Page<string>,
+  cursors: Cursors,
+): PreserializedJson<S> {
   const cursor = next === undefined ? null : cursors.encode(next);
-  return new RawJson(`{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`);
+  return new PreserializedJson(schema, `{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`);
 }

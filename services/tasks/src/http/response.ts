@@ -1,10 +1,19 @@
-import { RawJson } from '@taskwire/http-server';
+import type { Route } from '@taskwire/contracts';
+import { PreserializedJson } from '@taskwire/http-server';
+import type { z } from 'zod';
 import type { Document } from '../app/ports.ts';
 
-/** Sends JSON text from the database as the response body, and the version as its ETag. */
-export function respond<const S extends number, D extends Document>(
+/** A success status of a route whose response has a body, and the schema of that body. */
+type StatusOf<R extends Route> = {
+  [S in keyof R['responses']]: R['responses'][S] extends z.ZodType ? S : never;
+}[keyof R['responses']];
+type BodyOf<R extends Route, S extends StatusOf<R>> = Extract<R['responses'][S], z.ZodType>;
+
+/** Sends JSON text from the database as the route's response body, and the version as its ETag. */
+export function respond<R extends Route, S extends StatusOf<R>, D extends Document>(
+  route: R,
   status: S,
   { text, ...rest }: D,
-): Omit<D, 'text'> & { status: S; body: RawJson } {
-  return { ...rest, status, body: new RawJson(text) };
+): Omit<D, 'text'> & { status: S; body: PreserializedJson<BodyOf<R, S>> } {
+  return { ...rest, status, body: new PreserializedJson(route.responses[status as number] as BodyOf<R, S>, text) };
 }

@@ -1,5 +1,5 @@
 import { tasksRoutes } from '@taskwire/contracts';
-import { answer, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
+import { response, bind, requireMatch, type BoundRoute, type IfMatch } from '@taskwire/http-server';
 import { assignTask } from '../app/assign-task.ts';
 import { changeTask } from '../app/change-task.ts';
 import { createTask } from '../app/create-task.ts';
@@ -22,25 +22,25 @@ export type WritePorts = {
 export function writeRoutes(ports: WritePorts): BoundRoute[] {
   return [
     bind(tasksRoutes.createTask, async ({ actor, body: input, idempotent: request }) =>
-      respond(201, await createTask(ports, { actor, input, request })),
+      respond(tasksRoutes.createTask, 201, await createTask(ports, { actor, input, request })),
     ),
     bind(tasksRoutes.changeTask, async ({ body: input, ...request }) =>
-      respond(200, await changeTask(ports, { ...commandOf(request), input })),
+      respond(tasksRoutes.changeTask, 200, await changeTask(ports, { ...commandOf(request), input })),
     ),
     bind(tasksRoutes.deleteTask, async (request) => {
       await deleteTask(ports, commandOf(request));
-      return answer(204);
+      return response(204);
     }),
     bind(tasksRoutes.assignTask, async ({ body: input, idempotent, ...rest }) => {
       const command = { ...commandOf(rest), input, request: idempotent };
-      return respond(200, await assignTask(ports, command));
+      return respond(tasksRoutes.assignTask, 200, await assignTask(ports, command));
     }),
     bind(tasksRoutes.transitionTask, async ({ body: { state: to }, idempotent, ...rest }) => {
       const command = { ...commandOf(rest), to, request: idempotent };
-      return respond(200, await transitionTask(ports, command));
+      return respond(tasksRoutes.transitionTask, 200, await transitionTask(ports, command));
     }),
     bind(tasksRoutes.shuffleTasks, async ({ actor, idempotent: request }) =>
-      respond(200, await shuffleTasks(ports, { actor, request })),
+      respond(tasksRoutes.shuffleTasks, 200, await shuffleTasks(ports, { actor, request })),
     ),
   ];
 }
