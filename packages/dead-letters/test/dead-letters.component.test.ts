@@ -17,11 +17,11 @@ import {
   waitFor,
 } from '@taskwire/testing';
 
-const by = { actor: 'os:olga@desk', reason: 'mended' };
+const by = { actor: 'os:olga@desk', reason: 'fixed' };
 
 describe('dead letters', () => {
   const harness = useInboxHarness();
-  /** Messages that fail for good, for as long as they are in here. */
+  /** Messages that fail permanently while they are in this set. */
   let broken: Set<string>;
   beforeEach(() => void (broken = new Set()));
 
@@ -36,8 +36,8 @@ describe('dead letters', () => {
     return data[0]!.id;
   }
 
-  /** Published, and dead. */
-  async function bury(...events: OutgoingMessage[]): Promise<void> {
+  /** Publishes messages that become dead letters. */
+  async function deadLetter(...events: OutgoingMessage[]): Promise<void> {
     for (const id of idsOf(events)) broken.add(id);
     await harness.publish(...events);
     await waitFor(async () => (await harness.rows('dead_letters')).length >= events.length, { timeoutMs: 15_000 });
@@ -47,11 +47,11 @@ describe('dead letters', () => {
     return await query(harness.database.db.pool, 'SELECT * FROM dead_letter_audit ORDER BY id');
   }
 
-  it('are found by key, type, pattern of types, words of the reason, time and state', async () => {
+  it('are found by key, type, type pattern, part of the reason, time and state', async () => {
     await harness.start([testHandler({ type: '#', name: 'all', decide })]);
     const task = testEvent({ aggregateId: 'task-1' });
     const user = testEvent({ aggregateId: 'user-1', routingKey: 'auth.user.created' });
-    await bury(task, user);
+    await deadLetter(task, user);
     const found = async (criteria: Record<string, string>) =>
       (await search(criteria)).data.map(({ message_id }) => message_id);
     expect(await found({ key: 'task-1' })).to.deep.equal([task.messageId]);
@@ -70,9 +70,9 @@ describe('dead letters', () => {
     expect(await found({ state: 'any' })).to.have.length(2);
   });
 
-  it('come page by page, each once, latest first', async () => {
+  it('are listed in pages, each once, latest first', async () => {
     await harness.start([testHandler({ order: 'none', decide })]);
-    await bury(...testEvents(7));
+    await deadLetter(...testEvents(7));
     const seen: string[] = [];
     let cursor: string | null = null;
     do {
@@ -86,7 +86,7 @@ describe('dead letters', () => {
     expect(deadAt).to.deep.equal(deadAt.toSorted().toReversed());
   });
 
-  it('are read with all that came with the message, its errors and what people did', async () => {
+  it('are read with every property of the message, its errors and its audit', async () => {
     const inbox = await harness.start([testHandler({ decide: ({ attempt }) => retry(`attempt ${attempt}`) })], {
       limits: { ...retryAtOnce, maxAttempts: 2 },
     });
@@ -121,12 +121,12 @@ describe('dead letters', () => {
     expect(await harness.deadLetters.read('019aa1b2-0000-7000-8000-0000000000ff')).to.equal(undefined);
   });
 
-  it('are done once when they are replayed and what broke them is mended', async () => {
+  it('take effect once when they are replayed after the fault is fixed', async () => {
     const inbox = await harness.start([testHandler({ decide })]);
     const event = testEvent();
-    await bury(event);
+    await deadLetter(event);
     broken.clear();
-    // the memory of it may be gone by now
+    // its deduplication row may have been purged by now
     await query(harness.database.db.pool, 'DELETE FROM inbox');
     expect(await harness.deadLetters.replay(await idOf(event), by)).to.equal('done');
     await waitFor(async () => (await harness.effects()).length === 1);
@@ -139,7 +139,7 @@ describe('dead letters', () => {
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('are dead again, with the history of both times, when they fail again', async () => {
+  it('become dead letters again, with the history of both rounds, when they fail again', async () => {
     await harness.start([testHandler({ decide: ({ attempt }) => retry(`attempt ${attempt}`) })], {
       limits: { ...retryAtOnce, maxAttempts: 2 },
     });
@@ -186,27 +186,27 @@ describe('dead letters', () => {
     });
   }
 
-  it('go ahead of what came after them and is being tried again', async () => {
-    let away = false;
+  it('go ahead of later messages that wait for a retry', async () => {
+    let isUnavailable = false;
     const inbox = await harness.start(
-      [testHandler({ decide: (context) => (away ? retry('away') : decide(context)) })],
+      [testHandler({ decide: (context) => (isUnavailable ? retry('unavailable') : decide(context)) })],
       {
         limits: neverRetry,
       },
     );
     const [first, second, third] = testEvents(3) as [OutgoingMessage, OutgoingMessage, OutgoingMessage];
-    await bury(first);
-    away = true;
+    await deadLetter(first);
+    isUnavailable = true;
     await harness.publish(second, third);
     await harness.accepted(second, third);
     broken.clear();
-    away = false;
+    isUnavailable = false;
     await harness.deadLetters.replay(await idOf(first), by);
     await runRetries(inbox);
     expect(await harness.effects()).to.deep.equal(idsOf([first, second, third]));
   });
 
-  it('wait for one of their key that is at work', async () => {
+  it('wait for a message with their key that is being handled', async () => {
     const atWork = Promise.withResolvers<void>();
     const [first, second] = testEvents(2) as [OutgoingMessage, OutgoingMessage];
     let tries = 0;
@@ -223,7 +223,7 @@ describe('dead letters', () => {
       ],
       { limits: neverRetry },
     );
-    await bury(first);
+    await deadLetter(first);
     await harness.publish(second);
     await harness.accepted(second);
     await harness.makeDue();
@@ -240,10 +240,10 @@ describe('dead letters', () => {
     expect(await harness.effects()).to.deep.equal(idsOf([second, first]));
   });
 
-  it('let go on what they held back when they are dropped', async () => {
+  it('unblock the messages behind them when they are dropped', async () => {
     const inbox = await harness.start([testHandler({ order: 'through_dead_letters', decide })]);
     const events = testEvents(3);
-    await bury(events[0]!);
+    await deadLetter(events[0]!);
     await harness.publish(...events.slice(1));
     await harness.accepted(...events);
     expect(await harness.effects()).to.deep.equal([]);
@@ -256,10 +256,10 @@ describe('dead letters', () => {
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('are settled once, whoever tries to at the same time, and the audit has that one', async () => {
+  it('are resolved once by concurrent operators, and the audit names that one', async () => {
     const inbox = await harness.start([testHandler({ order: 'through_dead_letters', decide })]);
     const events = Array.from({ length: 10 }, (_, n) => testEvent({ aggregateId: `a${n}` }));
-    await bury(...events);
+    await deadLetter(...events);
     await inbox.stop();
     for (const event of events) {
       const id = await idOf(event);
@@ -279,9 +279,9 @@ describe('dead letters', () => {
     expect(await harness.deadLetters.drop('019aa1b2-0000-7000-8000-0000000000ff', by)).to.equal('not_found');
   });
 
-  it('are replayed once by batches at the same time, and what fails again is not in the same batch', async () => {
+  it('are replayed once by concurrent batches, and a message that fails again is not in the same batch', async () => {
     await harness.start([testHandler({ order: 'none', decide })]);
-    await bury(...testEvents(12));
+    await deadLetter(...testEvents(12));
     const batch = { filter: deadLetterFilter.parse({ until: (await search()).data[0]!.dead_at }), limit: 100 };
     const results = await Promise.all([
       harness.deadLetters.replayBatch(batch, by),
@@ -294,10 +294,10 @@ describe('dead letters', () => {
     expect(await harness.deadLetters.replayBatch(batch, by)).to.include({ resolved: 0, more: false });
   });
 
-  it('have an audit that nobody can rewrite', async () => {
+  it('have an audit that cannot be changed', async () => {
     await harness.start([testHandler({ decide })]);
     const event = testEvent();
-    await bury(event);
+    await deadLetter(event);
     await harness.deadLetters.drop(await idOf(event), by);
     const [entry] = await audit();
     expect(entry).to.include({ action: 'drop', message_id: event.messageId, handler: 'tasks.#', ...by });

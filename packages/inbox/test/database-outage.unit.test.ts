@@ -3,7 +3,7 @@ import { createTelemetry } from '@taskwire/telemetry';
 import { silent, simulateWork } from '@taskwire/testing';
 import { createDatabaseOutage } from '../src/database-outage.ts';
 
-describe('work that survives an outage of the database', () => {
+describe('work that is retried while the database is down', () => {
   const { logger } = createTelemetry({ service: 'test', stream: silent() });
 
   function outageWith(checkWritable: () => Promise<void>) {
@@ -11,7 +11,7 @@ describe('work that survives an outage of the database', () => {
     return createDatabaseOutage({ db: { checkWritable }, logger, stopping });
   }
 
-  it('is tried three times where the database answers, however slowly, and then fails with its own error', async () => {
+  it('fails with its own error after three attempts if the database responds, however slowly', async () => {
     const outage = outageWith(async () => await simulateWork(150));
     let tries = 0;
     const work = () => Promise.reject(new Error(`try ${++tries}`));
@@ -21,11 +21,11 @@ describe('work that survives an outage of the database', () => {
     expect(error).to.be.an('error').with.property('message', 'try 3');
   });
 
-  it('is not blamed for what fails while the database is away', async () => {
-    let away = 0;
+  it('does not count failures during an outage', async () => {
+    let probes = 0;
     const outage = outageWith(async () => {
-      // away at every second look
-      if (++away % 2 === 1) throw new Error('away');
+      // unavailable at every second probe
+      if (++probes % 2 === 1) throw new Error('unavailable');
     });
     let tries = 0;
     const work = async () => {
@@ -36,18 +36,18 @@ describe('work that survives an outage of the database', () => {
   });
 
   for (const code of ['25006', '53100', '53300', '57P01', '57P03', '58030', '08006', 'ECONNREFUSED']) {
-    it(`waits for as long as the work itself meets ${code}, although the probe sees nothing`, async () => {
+    it(`waits as long as the work itself fails with ${code}, although the probe succeeds`, async () => {
       const outage = outageWith(async () => undefined);
       let tries = 0;
       const work = async () => {
-        if (++tries < 5) throw Object.assign(new Error('away'), { code });
+        if (++tries < 5) throw Object.assign(new Error('unavailable'), { code });
         return tries;
       };
       expect(await outage.retryWhileDatabaseIsDown(work, AbortSignal.timeout(10_000))).to.equal(5);
     });
   }
 
-  it('waits for a lock only where there is no other way, and gives up otherwise', async () => {
+  it('retries after a lock timeout only if there is no alternative', async () => {
     const outage = outageWith(async () => undefined);
     const locked = Object.assign(new Error('canceling statement due to lock timeout'), { code: '55P03' });
     let tries = 0;

@@ -16,7 +16,7 @@ import {
   waitFor,
 } from '@taskwire/testing';
 
-describe('inbox among faults', () => {
+describe('inbox during faults', () => {
   const children: ChildProcess[] = [];
   // before the harness drops their database
   afterEach(() => {
@@ -24,7 +24,7 @@ describe('inbox among faults', () => {
   });
   const harness = useInboxHarness();
 
-  it('stores whatever a message or a reason contains, at its first delivery', async () => {
+  it('stores a message and its failure whatever they contain, at the first delivery', async () => {
     const nul = { body: Buffer.from('\0'), correlationId: 'a\0b', headers: { aggregate_id: 'x\0', other: '\0' } };
     const reasons: Record<string, Outcome> = {
       nul: dead('a\0b'),
@@ -59,8 +59,8 @@ describe('inbox among faults', () => {
     ]);
   });
 
-  describe('while the database is away', () => {
-    it('keeps what it has, takes up where it was, and burns none of the attempts or deliveries', async () => {
+  describe('while the database is unavailable', () => {
+    it('keeps its messages, resumes where it stopped, and uses up no attempt or delivery', async () => {
       let handled = 0;
       const decide = (context: HandlerContext) => {
         handled += 1;
@@ -78,11 +78,11 @@ describe('inbox among faults', () => {
       expect(await harness.rows('dead_letters')).to.deep.equal([]);
     });
 
-    it('records a failure that came of that once the database is back', async () => {
-      let away = false;
+    it('records a failure caused by the outage once the database is back', async () => {
+      let isUnavailable = false;
       const decide = (context: HandlerContext) => {
-        if (away) return recordEffect(context);
-        away = true;
+        if (isUnavailable) return recordEffect(context);
+        isUnavailable = true;
         harness.network.set({ kind: 'cut' });
         return retry('the database cannot be asked');
       };
@@ -90,12 +90,12 @@ describe('inbox among faults', () => {
       const [event] = testEvents(1);
       if (event === undefined) return;
       await harness.publish(event);
-      await waitFor(() => away);
+      await waitFor(() => isUnavailable);
       harness.network.heal();
       await waitFor(async () => (await harness.effects()).length === 1);
     });
 
-    it('burns no attempt of a message that is tried again, and takes nothing for a crash', async () => {
+    it('uses up no attempt of a retried message, and counts no crash', async () => {
       const tries: number[] = [];
       const decide = (context: HandlerContext) => {
         tries.push(context.attempt);
@@ -115,7 +115,7 @@ describe('inbox among faults', () => {
       expect(tries).to.deep.equal([1, 2, 3, 4]);
     });
 
-    it('hands messages to another process when it stops meanwhile', async () => {
+    it('leaves its messages to another process when it stops during the outage', async () => {
       const first = await harness.start([testHandler()]);
       harness.network.set({ kind: 'cut' });
       const events = testEvents(3);
@@ -128,11 +128,11 @@ describe('inbox among faults', () => {
     });
   });
 
-  it('takes the effect of a commit whose answer was lost as done', async () => {
+  it('treats a commit whose response was lost as done', async () => {
     let cut = false;
     const decide = (context: HandlerContext) => recordEffect(context);
     await harness.start([testHandler({ decide })], { limits: neverRetry });
-    // the server commits, and the answer gets lost on the way
+    // the server commits, and its response is lost
     await query(
       harness.database.db.pool,
       `CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
@@ -159,14 +159,14 @@ describe('inbox among faults', () => {
     expect(await harness.effects()).to.deep.equal(idsOf([event, last]));
   });
 
-  it('gives a message to another process when the one that was at it has died, and counts the attempt', async () => {
+  it('lets another process handle the message of one that died, and counts the attempt', async () => {
     const { pool } = harness.database.db;
     const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
     const event = testEvent();
     await harness.publish(event);
     await harness.accepted(event);
     await first.stop();
-    // as a process leaves it that dies in the middle of its second attempt
+    // the state after a process died during its second attempt
     await query(pool, `UPDATE inbox_pending SET lease_id = gen_random_uuid(), lease_expires_at = now(), attempts = 2`);
     const attempts: number[] = [];
     const decide = (context: HandlerContext) => {
@@ -178,7 +178,7 @@ describe('inbox among faults', () => {
     expect(attempts).to.deep.equal([3]);
   });
 
-  it('leaves the messages of a handler that another build knows to that, for an hour', async () => {
+  it('leaves the messages of an unknown handler to another build for an hour', async () => {
     const { pool } = harness.database.db;
     const newer = await harness.start([testHandler({ name: 'newer', decide: () => retry('not now') })], {
       limits: neverRetry,
@@ -198,9 +198,9 @@ describe('inbox among faults', () => {
     ]);
   });
 
-  it('takes one suspect at a time, also when the statistics say that there is one message', async () => {
+  it('claims one suspect at a time, also when the statistics show a table of one row', async () => {
     const { pool } = harness.database.db;
-    // as processes leave them that died over them
+    // the state after processes died over them
     const leave = (count: number) =>
       query(
         pool,
@@ -210,7 +210,7 @@ describe('inbox among faults', () => {
         [count],
       );
     await leave(1);
-    // for a table of one row PostgreSQL likes other plans than for one of many
+    // PostgreSQL plans differently for a table of one row
     await query(pool, 'VACUUM ANALYZE inbox_pending');
     await leave(19);
     let most = 0;
@@ -228,7 +228,7 @@ describe('inbox among faults', () => {
     expect(most).to.equal(1);
   });
 
-  it('handles suspects alone although other messages keep the worker busy, and those between them', async () => {
+  it('handles suspects alone, with other messages between them, while the worker is busy', async () => {
     const { pool } = harness.database.db;
     const insert = (count: number, lease: string) =>
       query(
@@ -261,7 +261,7 @@ describe('inbox among faults', () => {
     expect(besideSuspects).to.deep.equal(Array(8).fill(1));
   });
 
-  it('does not commit what a process did after its lease had run out', async () => {
+  it('does not commit the effect of a process whose lease has expired', async () => {
     const { pool } = harness.database.db;
     const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
     const event = testEvent();
@@ -269,7 +269,7 @@ describe('inbox among faults', () => {
     await harness.accepted(event);
     await first.stop();
     const decide = async (context: HandlerContext) => {
-      // meanwhile another process has taken it over
+      // another process has claimed it in the meantime
       await query(
         pool,
         `UPDATE inbox_pending SET lease_id = gen_random_uuid(), lease_expires_at = now() + interval '1 hour'`,
@@ -283,7 +283,7 @@ describe('inbox among faults', () => {
     expect(await harness.rows('inbox_pending')).to.have.length(1);
   });
 
-  it('makes a message that kills every process that handles it a dead letter, and loses no other', async function () {
+  it('dead-letters a message that kills every process that handles it, and loses no other message', async function () {
     this.timeout(60_000);
     const script = fileURLToPath(new URL('crashing-process.ts', import.meta.url));
     const killer = testEvent({ aggregateId: 'killer' });
@@ -300,7 +300,7 @@ describe('inbox among faults', () => {
       });
     };
     const others = Array.from({ length: 30 }, (_, i) => testEvent({ aggregateId: `a${i}` }));
-    // the queue must be there before anything is published
+    // the queue must exist before anything is published
     const declaring = await harness.start([testHandler()]);
     await waitFor(() => harness.isConsuming());
     await declaring.stop();

@@ -17,7 +17,7 @@ import {
 describe('inbox', () => {
   const harness = useInboxHarness();
 
-  it('runs the effect of a message once, however often the message comes', async () => {
+  it('applies the effect of a message once, however often the message is delivered', async () => {
     await harness.start([testHandler()]);
     const [event, last] = [testEvent(), testEvent()];
     await harness.publish(event, event, event, last);
@@ -25,8 +25,12 @@ describe('inbox', () => {
     expect(await harness.effects()).to.deep.equal([event.messageId, last.messageId]);
   });
 
-  it('runs it once for each handler that wants the message, and one that must wait keeps no other waiting', async () => {
-    const welcome = testHandler({ type: 'auth.user.created', name: 'welcome', decide: () => retry('Auth is away') });
+  it('applies it once for each handler of the message, and a retrying handler delays no other', async () => {
+    const welcome = testHandler({
+      type: 'auth.user.created',
+      name: 'welcome',
+      decide: () => retry('Auth is unavailable'),
+    });
     await harness.start([testHandler({ type: 'auth.user.*' }), welcome], { limits: neverRetry });
     const event = testEvent({ routingKey: 'auth.user.created' });
     const next = testEvent({ routingKey: 'auth.user.changed' });
@@ -37,7 +41,7 @@ describe('inbox', () => {
     expect(retries.map((row) => row['handler'])).to.deep.equal(['welcome']);
   });
 
-  it('commits effect and memory together, so that a failing effect leaves neither', async () => {
+  it('commits the effect and the deduplication row together, so that a failing effect leaves neither', async () => {
     let failures = 2;
     const decide = (context: HandlerContext) =>
       done(async (tx) => {
@@ -52,7 +56,7 @@ describe('inbox', () => {
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('does not let the failing effect of one message undo those that were committed with it', async () => {
+  it('keeps the effects that share a transaction with a failing one', async () => {
     const events = Array.from({ length: 100 }, (_, i) => testEvent({ aggregateId: `a${i}` }));
     const broken = new Set(events.filter((_, i) => i % 10 === 0).map((event) => event.messageId));
     const decide = (context: HandlerContext) =>
@@ -68,7 +72,7 @@ describe('inbox', () => {
     expect(failed[0]?.['last_error']).to.include('division by zero');
   });
 
-  it('records what is to be tried again, and what failed for good, with all that came with it', async () => {
+  it('records retries and dead letters with every property of the message', async () => {
     const outcomes = [retry('not now'), dead('never')];
     await harness.start([testHandler({ order: 'none', decide: () => outcomes.shift() ?? done() })], {
       limits: { ...neverRetry, concurrency: 1 },
@@ -91,8 +95,8 @@ describe('inbox', () => {
       headers: storedHeaders(first),
       payload: first.body,
     });
-    const [buried] = await harness.rows('dead_letters');
-    expect(buried).to.deep.include({
+    const [letter] = await harness.rows('dead_letters');
+    expect(letter).to.deep.include({
       message_id: second.messageId,
       handler: 'tasks.#',
       reason: 'refused',
@@ -101,10 +105,10 @@ describe('inbox', () => {
       state: 'dead',
       payload: second.body,
     });
-    expect(buried?.['errors']).to.have.length(1);
+    expect(letter?.['errors']).to.have.length(1);
   });
 
-  it('takes an error that a handler throws, or its silence, as a retry', async () => {
+  it('retries a message whose handler throws or times out', async () => {
     const decide = (context: HandlerContext) => {
       if (context.aggregateId === 'throws') throw new Error('out of order');
       return new Promise<never>(() => undefined);
@@ -129,7 +133,7 @@ describe('inbox', () => {
     ]);
   });
 
-  it('tries recorded messages although new ones take up all the places', async () => {
+  it('attempts recorded messages although new ones occupy every place', async () => {
     const hang = Promise.withResolvers<void>();
     let hanging = 0;
     const decide = async (context: HandlerContext) => {
@@ -146,14 +150,14 @@ describe('inbox', () => {
     await harness.publish(hung);
     await waitFor(() => hanging === 1);
     await harness.makeDue();
-    // its lease would run out in the line behind the other
+    // its lease would expire in a queue behind the other
     await inbox.tick();
     expect(await harness.effects()).to.deep.equal([failed.messageId]);
     hang.resolve();
     await harness.accepted(hung);
   });
 
-  it('tries recorded messages although the handler of another takes long', async () => {
+  it('attempts recorded messages although the handler of another one is slow', async () => {
     const hang = Promise.withResolvers<void>();
     let hanging = 0;
     const decide = async (context: HandlerContext) => {
@@ -179,7 +183,7 @@ describe('inbox', () => {
     await waitFor(async () => (await harness.effects()).length === 2);
   });
 
-  it('gives up after the last attempt, and keeps the history of errors', async () => {
+  it('dead-letters a message after its last attempt, with the history of its errors', async () => {
     const seen: number[] = [];
     const decide = ({ attempt }: HandlerContext) => {
       seen.push(attempt);
@@ -188,17 +192,17 @@ describe('inbox', () => {
     await harness.start([testHandler({ decide })], { limits: { ...retryAtOnce, maxAttempts: 4 } });
     await harness.publish(testEvent());
     await waitFor(async () => (await harness.rows('dead_letters')).length === 1);
-    const [buried] = await harness.rows('dead_letters');
+    const [letter] = await harness.rows('dead_letters');
     expect(seen).to.deep.equal([1, 2, 3, 4]);
-    expect(buried).to.include({ reason: 'attempts_exhausted', error: 'attempt 4', attempts: 4 });
-    const history = buried?.['errors'] as { attempt: number; error: string }[];
+    expect(letter).to.include({ reason: 'attempts_exhausted', error: 'attempt 4', attempts: 4 });
+    const history = letter?.['errors'] as { attempt: number; error: string }[];
     expect(history.map(({ attempt, error }) => [attempt, error])).to.deep.equal(
       [1, 2, 3, 4].map((n) => [n, `attempt ${n}`]),
     );
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('waits as long as a handler asks for', async () => {
+  it('waits as long as a handler requests', async () => {
     await harness.start([testHandler({ decide: () => retry('Retry-After', 60_000) })], { limits: retryAtOnce });
     const event = testEvent();
     await harness.publish(event);
@@ -207,23 +211,26 @@ describe('inbox', () => {
     expect(Number(row?.['next_attempt_at']) - Date.now()).to.be.within(50_000, 60_000);
   });
 
-  it('tries nothing again while what handlers call is known to be away', async () => {
-    let away = true;
+  it('claims nothing while a dependency of the handlers is known to be unavailable', async () => {
+    let isUnavailable = true;
     let attempts = 0;
-    const decide = (context: HandlerContext) => (++attempts === 1 ? retry('away') : recordEffect(context));
-    const inbox = await harness.start([testHandler({ decide })], { limits: neverRetry, claimWhile: () => !away });
+    const decide = (context: HandlerContext) => (++attempts === 1 ? retry('unavailable') : recordEffect(context));
+    const inbox = await harness.start([testHandler({ decide })], {
+      limits: neverRetry,
+      claimWhile: () => !isUnavailable,
+    });
     const event = testEvent();
     await harness.publish(event);
     await harness.accepted(event);
     await harness.makeDue();
     await inbox.tick();
     expect(attempts).to.equal(1);
-    away = false;
+    isUnavailable = false;
     await inbox.tick();
     expect(await harness.effects()).to.deep.equal([event.messageId]);
   });
 
-  it('tries again after a restart what was recorded before it', async () => {
+  it('retries messages that were recorded before a restart', async () => {
     const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
     const event = testEvent();
     await harness.publish(event);
@@ -235,7 +242,7 @@ describe('inbox', () => {
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('runs a handler and its effect in the trace and for the request that caused the event', async () => {
+  it('runs a handler and its effect in the trace and with the id of the request that caused the event', async () => {
     const seen: unknown[] = [];
     const note = (): void => void seen.push([logContext().request_id, traceId()]);
     const decide = () => {
@@ -254,14 +261,14 @@ describe('inbox', () => {
     ]);
   });
 
-  it('forgets messages by age, and only those', async () => {
+  it('deletes message ids by age, and no others', async () => {
     await harness.start([testHandler()]);
     const events = testEvents(3);
     await harness.publish(...events);
     await harness.accepted(...events);
     const { pool } = harness.database.db;
     const old = '01900000-0000-7000-8000-000000000000';
-    // made long ago but received just now, and the reverse: both may still come again
+    // created long ago but received just now, and the reverse: both may be redelivered
     await query(pool, `INSERT INTO inbox VALUES ($1, 'received now', now())`, [old]);
     await query(pool, `INSERT INTO inbox VALUES ($1, 'old', now() - interval '8 days')`, [old]);
     await query(pool, `UPDATE inbox SET received_at = now() - interval '8 days' WHERE message_id = $1`, [

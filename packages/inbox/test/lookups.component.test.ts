@@ -5,7 +5,7 @@ import { testDatabase, type TestDatabase } from '@taskwire/testing';
 import type { Job } from '../src/job.ts';
 import { lookUpJobs } from '../src/received-jobs.ts';
 
-describe('looking up messages', () => {
+describe('deduplication lookup', () => {
   let database: TestDatabase;
   before(async () => {
     database = await testDatabase([inboxMigrations]);
@@ -14,7 +14,7 @@ describe('looking up messages', () => {
     await database.drop();
   });
 
-  it('reads no more the more are remembered, even with a plan from when there were none', async () => {
+  it('reads no more rows as the tables grow, even with a plan made for empty tables', async () => {
     const client = await database.db.pool.connect();
     const readSoFar = async (): Promise<number> => {
       const { rows } = await client.query<{ n: string }>(
@@ -24,7 +24,7 @@ describe('looking up messages', () => {
     };
     try {
       await client.query('BEGIN');
-      // as often as it takes for PostgreSQL to settle for one plan
+      // often enough for PostgreSQL to choose a generic plan
       for (let i = 0; i < 10; i++) await lookUpJobs(client, someJobs(40));
       await client.query(`INSERT INTO inbox (message_id, handler) SELECT uuidv7(), 'h' FROM generate_series(1, 3000)`);
       await client.query(

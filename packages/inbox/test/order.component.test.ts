@@ -21,12 +21,12 @@ import {
 describe('order of the messages of one aggregate', () => {
   const harness = useInboxHarness();
 
-  /** The first message fails until it is let go. */
+  /** Fails the first message until the test ends that. */
   function failing(first: () => string | undefined, failure: () => ReturnType<Decide>): Decide {
     return (context) => (context.messageId === first() ? failure() : recordEffect(context));
   }
 
-  it('is that of the queue, while other aggregates go ahead', async () => {
+  it('is that of the queue, while other aggregates proceed', async () => {
     let running = 0;
     let most = 0;
     const decide = async (context: HandlerContext) => {
@@ -48,7 +48,7 @@ describe('order of the messages of one aggregate', () => {
     expect(most).to.be.within(2, 6);
   });
 
-  it('holds through a retry: those behind wait, and follow in order', async () => {
+  it('is kept through a retry: later messages wait, and follow in order', async () => {
     const events = testEvents(5);
     let broken = true;
     const decide = failing(
@@ -64,7 +64,7 @@ describe('order of the messages of one aggregate', () => {
     await harness.makeDue();
     await runRetries(inbox);
     expect(await harness.effects()).to.deep.equal([other.messageId, ...idsOf(events)]);
-    // and the next one takes the short way again
+    // the next one is handled at once again
     const next = testEvent();
     await harness.publish(next);
     await harness.accepted(next);
@@ -72,7 +72,7 @@ describe('order of the messages of one aggregate', () => {
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
   });
 
-  it('holds through a restart in the middle of a retry', async () => {
+  it('is kept through a restart during a retry', async () => {
     const events = testEvents(4);
     const first = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
     await harness.publish(...events.slice(0, 2));
@@ -87,7 +87,7 @@ describe('order of the messages of one aggregate', () => {
     expect(await harness.effects()).to.deep.equal(idsOf(events));
   });
 
-  it('does not wait for a dead message, unless the handler asks for that', async () => {
+  it('does not wait for a dead letter, unless the handler requires it', async () => {
     const events = testEvents(3);
     const decide = failing(
       () => events[0]?.messageId,
@@ -112,7 +112,7 @@ describe('order of the messages of one aggregate', () => {
     expect(await harness.rows('dead_letters')).to.have.length(2);
   });
 
-  it('is given up where the handler asks for none', async () => {
+  it('is not kept for a handler without order', async () => {
     const events = testEvents(3);
     const decide = failing(
       () => events[0]?.messageId,
@@ -124,7 +124,7 @@ describe('order of the messages of one aggregate', () => {
     expect(new Set(await harness.effects())).to.deep.equal(new Set(idsOf(events.slice(1))));
   });
 
-  it('holds among processes that retry side by side', async () => {
+  it('is kept among processes that retry concurrently', async () => {
     const perKey = 6;
     const keys = ['a', 'b', 'c', 'd'];
     const events = keys.flatMap((key) => testEvents(perKey, key));
@@ -157,7 +157,7 @@ describe('order of the messages of one aggregate', () => {
     }
   });
 
-  it('is that of a dead letter and one behind it, which was at work when that was replayed, and failed again', async () => {
+  it('is kept between a replayed dead letter and a later message that was being handled and failed again', async () => {
     const [first, second] = testEvents(2) as [OutgoingMessage, OutgoingMessage];
     let broken = true;
     const decide = async (context: HandlerContext) => {
@@ -178,7 +178,7 @@ describe('order of the messages of one aggregate', () => {
     expect(await harness.effects()).to.deep.equal(idsOf([first, second]));
   });
 
-  it('does not get stuck when a message is recorded as waiting while the one before is being settled', async () => {
+  it('is not blocked when a message is recorded as waiting while the previous one is being completed', async () => {
     const { pool } = harness.database.db;
     const decide = failing(
       () => stuck,
@@ -194,7 +194,7 @@ describe('order of the messages of one aggregate', () => {
       await harness.accepted(first);
       stuck = undefined;
       await harness.makeDue();
-      // the retry settles the first message just as its followers come in
+      // the retry completes the first message just as later ones arrive
       await Promise.all([inbox.tick(), harness.publish(...rest)]);
       await harness.accepted(...rest);
       await waitFor(async () => (await runRetries(inbox), (await harness.rows('inbox_pending')).length === 0));

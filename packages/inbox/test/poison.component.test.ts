@@ -15,7 +15,7 @@ import {
   waitFor,
 } from '@taskwire/testing';
 
-const by = { actor: 'user:019aa1b2-0000-7000-8000-000000000001', reason: 'nobody misses it' };
+const by = { actor: 'user:019aa1b2-0000-7000-8000-000000000001', reason: 'not needed' };
 
 describe('poison messages', () => {
   const harness = useInboxHarness();
@@ -39,7 +39,7 @@ describe('poison messages', () => {
   const decide = (context: HandlerContext) => (context.messageId === refused ? dead('never') : recordEffect(context));
 
   for (const [reason, poison] of Object.entries({ ...notHandled, ...notRead })) {
-    it(`end as dead letters, hold nobody up, fail again when they are replayed, and can be dropped: ${reason}`, async () => {
+    it(`become dead letters, delay no other message, fail again when replayed, and can be dropped: ${reason}`, async () => {
       const inbox = await harness.start([testHandler({ decide })]);
       const next = testEvent();
       await harness.publish(poison, next);
@@ -70,7 +70,7 @@ describe('poison messages', () => {
   }
 
   for (const nestedHeaders of [1_000, 18_000]) {
-    it(`whose headers cannot be read end as dead letters, and cost the messages beside them nothing: ${nestedHeaders} levels`, async function () {
+    it(`with unreadable headers become dead letters, and cost no other message a delivery: ${nestedHeaders} levels`, async function () {
       this.timeout(30_000);
       const inbox = await harness.start([testHandler()]);
       const [before, next] = [testEvent(), testEvent()];
@@ -102,7 +102,7 @@ describe('poison messages', () => {
     });
   }
 
-  it('that kill their process end as dead letters', async () => {
+  it('become dead letters if they kill their process', async () => {
     const inbox = await harness.start([testHandler({ decide: () => retry('not now') })], { limits: neverRetry });
     const event = testEvent();
     await harness.publish(event);
@@ -116,10 +116,10 @@ describe('poison messages', () => {
     expect(await harness.deadLetters.drop(letter!.id, by)).to.equal('done');
   });
 
-  it('that their queue gave up on end as dead letters, and are handled when they are replayed', async () => {
+  it('become dead letters if their queue dead-letters them, and are handled when replayed', async () => {
     const inbox = await harness.start([testHandler()]);
     const [first, event] = [testEvent(), testEvent()];
-    // by then the exchange is there
+    // the exchange exists by then
     await harness.publish(first);
     await harness.accepted(first);
     const { vhost, management } = harness.broker;
@@ -153,7 +153,7 @@ describe('poison messages', () => {
     });
   });
 
-  it('of a type that nobody handled are handled when they are replayed to a build that knows it', async () => {
+  it('of an unknown type are handled when replayed to a build that knows it', async () => {
     const old = await harness.start([testHandler()]);
     const events = [1, 2, 3].map(() => testEvent({ routingKey: 'auth.user.promoted' }));
     await harness.publish(...events);
@@ -170,7 +170,7 @@ describe('poison messages', () => {
     expect(effects).to.have.members(events.map(({ messageId }) => messageId));
   });
 
-  it('are none where the queue ignores their type: they leave nothing behind', async () => {
+  it('exclude messages of an ignored type, which leave no row', async () => {
     const types = ['auth.user.created', 'auth.user.changed'];
     await harness.start(
       [testHandler({ type: 'tasks.#', name: 'tasks' }), testHandler({ type: types[0]!, name: 'user' })],
@@ -187,7 +187,7 @@ describe('poison messages', () => {
     expect(await harness.rows('dead_letters')).to.deep.equal([]);
   });
 
-  it('are not those whose handler takes several types, whatever it is called', async () => {
+  it('exclude messages whose handler takes several types, whatever its name', async () => {
     const handler = { ...testHandler({ name: 'some' }), type: ['tasks.task.created', 'auth.user.*'] };
     await harness.start([handler]);
     const events = [testEvent(), testEvent({ routingKey: 'auth.user.created' })];
@@ -201,15 +201,15 @@ describe('poison messages', () => {
   });
 });
 
-describe('a message that finds what it needs unavailable', () => {
+describe('a message whose dependency is unavailable', () => {
   const harness = useInboxHarness();
 
-  it('uses up no attempt, waits longer and longer, and keeps the first and the latest of its errors', async () => {
+  it('uses up no attempt, and keeps the first and the latest of its errors', async () => {
     const seen: number[] = [];
-    let away = true;
+    let isUnavailable = true;
     const decide = (context: HandlerContext) => {
       seen.push(context.attempt);
-      return away ? unavailable(`try ${seen.length}`) : done();
+      return isUnavailable ? unavailable(`try ${seen.length}`) : done();
     };
     const inbox = await harness.start([testHandler({ decide })], { limits: { ...neverRetry, maxAttempts: 3 } });
     const event = testEvent();
@@ -225,15 +225,15 @@ describe('a message that finds what it needs unavailable', () => {
     const errors = (row?.['errors'] as { error: string }[]).map(({ error }) => error);
     expect(errors).to.have.length(30);
     expect([errors[0], errors.at(-1)]).to.deep.equal(['try 1', 'try 41']);
-    away = false;
+    isUnavailable = false;
     await harness.makeDue();
     await inbox.tick();
     expect(await harness.rows('inbox_pending')).to.deep.equal([]);
     expect(await harness.rows('dead_letters')).to.deep.equal([]);
   });
 
-  it('is dead once that has gone on for too long, and gets the same time again when it is replayed', async () => {
-    const inbox = await harness.start([testHandler({ decide: () => unavailable('Tasks is away') })], {
+  it('becomes a dead letter after two days, and gets two more when replayed', async () => {
+    const inbox = await harness.start([testHandler({ decide: () => unavailable('Tasks is unavailable') })], {
       limits: neverRetry,
     });
     const event = testEvent();
@@ -248,7 +248,7 @@ describe('a message that finds what it needs unavailable', () => {
     expect(await harness.rows('dead_letters')).to.deep.equal([]);
     await age('49 hours');
     const [letter] = await harness.rows('dead_letters');
-    expect(letter).to.include({ reason: 'unavailable', error: 'Tasks is away' });
+    expect(letter).to.include({ reason: 'unavailable', error: 'Tasks is unavailable' });
 
     await harness.deadLetters.replay(letter?.['id'] as string, by);
     await inbox.tick();
@@ -257,11 +257,11 @@ describe('a message that finds what it needs unavailable', () => {
 
   it('still counts other failures', async () => {
     const outcomes = [
-      unavailable('away'),
+      unavailable('unavailable'),
       retry('1'),
-      unavailable('away'),
+      unavailable('unavailable'),
       retry('2'),
-      unavailable('away'),
+      unavailable('unavailable'),
       retry('3'),
     ];
     await harness.start([testHandler({ decide: () => outcomes.shift() ?? done() })], {

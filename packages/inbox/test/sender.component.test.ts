@@ -7,11 +7,11 @@ import { testHandler, type TestService, useInboxHarness, waitFor, type InboxHarn
 const exchange = 'taskwire.events';
 const deletion = 'auth.user.deleted';
 
-describe("An event in another service's name", function () {
+describe('an event in the name of another service', function () {
   this.timeout(30_000);
   const harness = useInboxHarness();
 
-  /** As a login of the broker, by hand. Gives the code with which the broker refused it, if it did. */
+  /** Works as a login of the broker. Returns the code with which the broker refused it, if it did. */
   async function as(
     login: TestService | undefined,
     work: (channel: ConfirmChannel) => Promise<void>,
@@ -35,7 +35,7 @@ describe("An event in another service's name", function () {
     return { content: Buffer.from('{"n":1}'), options };
   }
 
-  /** Publishes, as the operator, who may send any `user_id`. */
+  /** Publishes as the operator, who may send any `user_id`. */
   async function send(more: Options.Publish = {}, key = deletion): Promise<string> {
     const { content, options } = anEvent(more);
     const refused = await as(undefined, async (channel) => void channel.publish(exchange, key, content, options));
@@ -48,18 +48,18 @@ describe("An event in another service's name", function () {
     await waitFor(() => harness.isConsuming());
   }
 
-  /** Reasons of the dead letters once there are so many messages settled, and what took effect. */
-  async function settled(count: number): Promise<{ effects: string[]; dead: Record<string, unknown>[] }> {
+  /** Waits for this number of effects and dead letters. */
+  async function processed(count: number): Promise<{ effects: string[]; dead: Record<string, unknown>[] }> {
     return await waitFor(async () => {
       const [effects, dead] = [await harness.effects(), await harness.rows('dead_letters')];
       return effects.length + dead.length >= count && { effects, dead };
     });
   }
 
-  it('has no effect and is a dead letter that says who published it', async () => {
+  it('has no effect and becomes a dead letter that names its publisher', async () => {
     await start();
     await send({ userId: 'tasks' });
-    const { effects, dead } = await settled(1);
+    const { effects, dead } = await processed(1);
     expect(effects).to.deep.equal([]);
     expect(dead[0]).to.include({ reason: 'wrong_sender', type: deletion });
     expect(dead[0]?.['error']).to.equal(
@@ -70,30 +70,30 @@ describe("An event in another service's name", function () {
     });
   });
 
-  it('is told by its app_id too', async () => {
+  it('is recognised by its app_id', async () => {
     await start();
     const id = await send({ userId: 'auth', appId: 'auth' });
     await send({ userId: 'auth', appId: 'tasks' });
     await send({ appId: 'tasks' });
-    const { effects, dead } = await settled(3);
+    const { effects, dead } = await processed(3);
     expect(effects).to.deep.equal([id]);
     expect(dead.map(({ reason }) => reason)).to.deep.equal(['wrong_sender', 'wrong_sender']);
   });
 
-  it('is one of a login that is not listed, and the logins can be named', async () => {
+  it('is an event of an unlisted login, and the logins can be configured', async () => {
     await start({ senders: { logins: { auth: ['identity', 'identity-next'] }, withoutUserId: 'accept' } });
     const ids = [await send({ userId: 'identity' }), await send({ userId: 'identity-next' })];
     await send({ userId: 'auth' });
-    const { effects, dead } = await settled(3);
+    const { effects, dead } = await processed(3);
     expect(effects).to.have.members(ids);
     expect(dead).to.have.length(1);
   });
 
-  it('is not told apart without user_id, so that is believed only when the broker let it through straight', async () => {
+  it('cannot be recognised without user_id, so such an event is trusted only if it came straight from the exchange', async () => {
     await start();
     const straight = await send();
     await send({ type: deletion }, 'auth.user.changed');
-    const { effects, dead } = await settled(2);
+    const { effects, dead } = await processed(2);
     expect(effects).to.deep.equal([straight]);
     expect(dead[0]).to.include({ reason: 'wrong_sender' });
   });
@@ -140,8 +140,8 @@ describe("An event in another service's name", function () {
     ],
   ];
   for (const [way, take] of detours) {
-    for (const forged of ['', ' and says that its own queue had given it up'] as const) {
-      it(`is refused when a service sends it ${way}${forged}`, async () => {
+    for (const forged of ['', ' and claims that its own queue dead-lettered it'] as const) {
+      it(`is rejected when a service sends it ${way}${forged}`, async () => {
         await start();
         // of another queue: what names the queue that it is routed to next, the broker drops as going in a circle
         const death = { count: 1, reason: 'delivery_limit', queue: 'tasks.events', exchange };
@@ -154,18 +154,18 @@ describe("An event in another service's name", function () {
         });
         // RabbitMQ 4 looks at the second routing key too
         if (refused !== undefined) return expect(refused).to.equal(403);
-        const { effects, dead } = await settled(1);
+        const { effects, dead } = await processed(1);
         expect(effects).to.deep.equal([]);
         expect(dead[0]).to.include({ reason: 'wrong_sender', type: deletion });
       });
     }
   }
 
-  it('cannot hide behind no user_id where that is refused', async () => {
+  it('cannot omit its user_id where that is refused', async () => {
     await start({ senders: { logins: {}, withoutUserId: 'refuse' } });
     await send();
     const id = await send({ userId: 'auth' });
-    const { effects, dead } = await settled(2);
+    const { effects, dead } = await processed(2);
     expect(effects).to.deep.equal([id]);
     expect(dead[0]?.['error']).to.equal('it has no user_id (EVENTS_WITHOUT_USER_ID)');
   });
@@ -173,24 +173,24 @@ describe("An event in another service's name", function () {
   it('stays a dead letter when an operator replays it', async () => {
     await start();
     await send({ userId: 'tasks' });
-    const [first] = (await settled(1)).dead;
+    const [first] = (await processed(1)).dead;
     await harness.deadLetters.replay(String(first?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
-    const { effects, dead } = await settled(2);
+    const { effects, dead } = await processed(2);
     expect(effects).to.deep.equal([]);
     expect(dead.map(({ reason }) => reason)).to.deep.equal(['wrong_sender', 'wrong_sender']);
   });
 
-  it('is not what a message is that was stored before user_id was looked at: a replay takes effect', async () => {
+  it('is not assumed of a message stored before user_id was checked: its replay takes effect', async () => {
     await start();
     const id = await send({ type: 'auth.unknown' });
-    const [letter] = (await settled(1)).dead;
+    const [letter] = (await processed(1)).dead;
     const update = `UPDATE dead_letters SET type = $1, headers = '{"schema_version":1,"aggregate_id":"a"}'`;
     await query(harness.database.db.pool, update, [deletion]);
     await harness.deadLetters.replay(String(letter?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
-    expect((await settled(2)).effects).to.deep.equal([id]);
+    expect((await processed(2)).effects).to.deep.equal([id]);
   });
 
-  it('is not what comes back from the dead queue after its consumer died with it', async () => {
+  it('is not assumed of a message from the dead-letter queue whose consumer died', async () => {
     // recorded, with the provenance that the broker remembers, and good for a replay
     const { content, options } = anEvent();
     await as(undefined, async (channel) => {
@@ -214,9 +214,9 @@ describe("An event in another service's name", function () {
       });
     });
     await start();
-    const [letter] = (await settled(1)).dead;
+    const [letter] = (await processed(1)).dead;
     expect(letter).to.include({ reason: 'delivery_limit' });
     await harness.deadLetters.replay(String(letter?.['id']), { actor: 'os:olga@desk', reason: 'a test' });
-    expect((await settled(2)).effects).to.deep.equal([options.messageId]);
+    expect((await processed(2)).effects).to.deep.equal([options.messageId]);
   });
 });

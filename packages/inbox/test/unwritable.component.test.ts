@@ -11,7 +11,7 @@ import {
   type InboxHarness,
 } from '@taskwire/testing';
 
-/** What makes a database answer reads and refuse writes, and how it is healed. */
+/** A fault in which a database serves reads and refuses writes, and its repair. */
 type Fault = { break(harness: InboxHarness): Promise<void>; heal(harness: InboxHarness): Promise<void> };
 
 function refusing(table: string, state: string): Fault {
@@ -67,11 +67,11 @@ const faults: Record<string, Fault> = {
   'keeps the table of the effect locked': locked('effects'),
 };
 
-describe('an inbox whose database answers and takes no writes', () => {
+describe('inbox whose database responds but accepts no writes', () => {
   const harness = useInboxHarness();
 
   for (const [what, fault] of Object.entries(faults)) {
-    it(`handles every message once, and blames none, where it ${what}`, async function () {
+    it(`handles every message once, and uses up no attempt, when it ${what}`, async function () {
       this.timeout(60_000);
       let refused = 0;
       const decide = (context: HandlerContext) => {
@@ -86,7 +86,7 @@ describe('an inbox whose database answers and takes no writes', () => {
       await fault.break(harness);
       const events = testEvents(5);
       await harness.publish(...events);
-      // it was tried, in vain, or nothing was taken over yet
+      // an attempt failed, or nothing was accepted yet
       await waitFor(async () => refused > 0 || (await waitingFor(harness)));
       await fault.heal(harness);
       await waitFor(
