@@ -5,7 +5,7 @@ import { describePact, exampleInstant, expectAuth, expectEvent, exampleUserId as
 import { silent, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import { authConsumer } from './support/auth-consumer.ts';
-import { tasksWorld, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
 describePact('tasks', 'auth', (pact, formPact) => {
   const telemetry = createTelemetry({ service: 'tasks', stream: silent() });
@@ -19,19 +19,19 @@ describePact('tasks', 'auth', (pact, formPact) => {
   });
 
   describe('for events', () => {
-    let world: TasksWorld;
+    let harness: TasksHarness;
     let publisher: Rabbit;
 
     before(async () => {
-      world = await tasksWorld();
-      publisher = createRabbit({ url: world.amqpUrl, name: 'publisher', telemetry, topology: publishOnlyTopology });
+      harness = await tasksHarness();
+      publisher = createRabbit({ url: harness.amqpUrl, name: 'publisher', telemetry, topology: publishOnlyTopology });
       await publisher.start();
       // the queue is bound once the service is ready
-      await waitFor(async () => (await fetch(`${world.service.http.url()}/ready`)).ok);
+      await waitFor(async () => (await fetch(`${harness.service.http.url()}/ready`)).ok);
     });
     after(async () => {
       await publisher.stop();
-      await world.stop();
+      await harness.stop();
     });
 
     async function receives(type: string, isTrue: () => Promise<unknown>): Promise<void> {
@@ -47,15 +47,15 @@ describePact('tasks', 'auth', (pact, formPact) => {
         },
       });
     }
-    const held = async () => await world.service.directory.get(id);
+    const held = async () => await harness.service.directory.get(id);
 
     it('adds a created user to the directory', async () => {
-      world.auth.users.set(id, { id, name: 'Ann', role: 'member', version: 1, is_deleted: false });
+      harness.auth.users.set(id, { id, name: 'Ann', role: 'member', version: 1, is_deleted: false });
       await receives('auth.user.created', held);
     });
 
     it('applies a change to a user', async () => {
-      world.auth.change(id, { role: 'manager' });
+      harness.auth.change(id, { role: 'manager' });
       await receives('auth.user.changed', async () => (await held())?.role === 'manager');
     });
 
@@ -66,7 +66,7 @@ describePact('tasks', 'auth', (pact, formPact) => {
 
     it('ends the access of a deleted user', async () => {
       // Auth must confirm the claim of the event
-      world.auth.change(id, { is_deleted: true });
+      harness.auth.change(id, { is_deleted: true });
       await receives('auth.user.deleted', async () => (await held())?.isDeleted);
     });
   });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { tasksRoutes } from '@taskwire/contracts';
 import { query } from '@taskwire/postgres';
 import { codeOf, type Call } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 type Operation = keyof typeof tasksRoutes;
 const operations = Object.keys(tasksRoutes) as Operation[];
@@ -17,24 +17,24 @@ const withBody = {
 const withId = operations.filter((name) => tasksRoutes[name].path.includes('{id}'));
 
 describe('Invalid requests to Tasks', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let admin: Person;
   let taskId: string;
   let before_: unknown;
 
   before(async () => {
-    world = await tasksWorld();
-    admin = await world.join('Ada', 'admin');
-    await world.join('Ann', 'member');
-    taskId = (await world.createTask(admin)).id;
+    harness = await tasksHarness();
+    admin = await harness.join('Ada', 'admin');
+    await harness.join('Ann', 'member');
+    taskId = (await harness.createTask(admin)).id;
     before_ = await everything();
   });
   afterEach('nothing was written', async () => expect(await everything()).to.deep.equal(before_));
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   async function everything(): Promise<unknown> {
     const [row] = await query(
-      world.database.db.pool,
+      harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks, (SELECT count(*) FROM task_activity) AS entries,
          (SELECT count(*) FROM idempotency_keys) AS keys`,
     );
@@ -53,7 +53,7 @@ describe('Invalid requests to Tasks', () => {
   }
 
   async function expectRefusal(operation: Operation, call: Call, status: number, code: string): Promise<void> {
-    const answer = await world.call(operation, call);
+    const answer = await harness.call(operation, call);
     expect([answer.status, codeOf(answer)], `${operation} ${JSON.stringify(call)}`).to.deep.equal([status, code]);
   }
 
@@ -62,8 +62,8 @@ describe('Invalid requests to Tasks', () => {
       const bad: [string | undefined, string][] = [
         [undefined, 'unauthenticated'],
         ['nonsense', 'invalid_token'],
-        [await world.auth.userToken(admin, { expiresIn: -60 }), 'token_expired'],
-        [await world.auth.userToken(admin, { audience: 'urn:taskwire:auth' }), 'invalid_token'],
+        [await harness.auth.userToken(admin, { expiresIn: -60 }), 'token_expired'],
+        [await harness.auth.userToken(admin, { audience: 'urn:taskwire:auth' }), 'invalid_token'],
         [`${admin.token.slice(0, -4)}AAAA`, 'invalid_token'],
       ];
       for (const operation of operations) {
@@ -75,27 +75,27 @@ describe('Invalid requests to Tasks', () => {
     });
 
     it('respond with 403 to a service on a public path, and to a user or another scope on an internal path', async () => {
-      const service = await world.auth.serviceToken('tasks:read');
+      const service = await harness.auth.serviceToken('tasks:read');
       for (const operation of publicOperations) {
         await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
       }
-      const [wrong, none] = [await world.auth.serviceToken('users:read'), await world.auth.serviceToken('')];
+      const [wrong, none] = [await harness.auth.serviceToken('users:read'), await harness.auth.serviceToken('')];
       for (const token of [admin.token, wrong, none]) {
         await expectRefusal('getInternalTask', { ...good('getInternalTask'), token }, 403, 'insufficient_scope');
       }
     });
 
     it('respond with 401 to a user who was deleted, although the token has not expired', async () => {
-      const gone = await world.join('Gus', 'admin');
-      await world.become(gone, 'deleted');
+      const gone = await harness.join('Gus', 'admin');
+      await harness.become(gone, 'deleted');
       for (const operation of publicOperations) {
         await expectRefusal(operation, { ...good(operation), token: gone.token }, 401, 'access_revoked');
       }
     });
 
     it('respond with 403 to a demoted user: the current role counts, not the one in the token', async () => {
-      const demoted = await world.join('Dora', 'admin');
-      await world.become(demoted, 'member');
+      const demoted = await harness.join('Dora', 'admin');
+      await harness.become(demoted, 'member');
       const call = { ...good('assignTask'), token: demoted.token };
       await expectRefusal('assignTask', call, 403, 'forbidden');
     });
@@ -161,7 +161,7 @@ describe('Invalid requests to Tasks', () => {
     for (const operation of ['createTask', 'changeTask'] as const) {
       it(`respond with 422 to fields that break a rule, and name them (${operation})`, async () => {
         for (const [field, value] of badFields) {
-          const answer = await world.call(operation, { ...good(operation), body: { title: 'x', [field]: value } });
+          const answer = await harness.call(operation, { ...good(operation), body: { title: 'x', [field]: value } });
           expect([answer.status, codeOf(answer)], `${field}: ${JSON.stringify(value)}`).to.deep.equal([
             422,
             'invalid_input',
@@ -177,7 +177,7 @@ describe('Invalid requests to Tasks', () => {
         [{ state: 'completed' }, 'POST /api/v1/tasks/{id}/transition, for example {"state": "in_progress"}'],
         [{ assignee_id: admin.id }, 'POST /api/v1/tasks/{id}/assign, for example {"assignee_id": '],
       ] as const) {
-        const answer = await world.call('changeTask', { ...good('changeTask'), body });
+        const answer = await harness.call('changeTask', { ...good('changeTask'), body });
         expect([answer.status, codeOf(answer)]).to.deep.equal([422, 'invalid_input']);
         expect((answer.body as { detail: string }).detail).to.include(operation);
       }
@@ -209,7 +209,7 @@ describe('Invalid requests to Tasks', () => {
       for (const operation of withId) {
         const call = {
           ...good(operation),
-          ...(operation === 'getInternalTask' ? { token: await world.auth.serviceToken('tasks:read') } : {}),
+          ...(operation === 'getInternalTask' ? { token: await harness.auth.serviceToken('tasks:read') } : {}),
         };
         for (const id of ['7', 'x'.repeat(500), '%00', `${taskId}'--`]) {
           await expectRefusal(operation, { ...call, params: { id } }, 422, 'invalid_input');
@@ -263,7 +263,7 @@ describe('Invalid requests to Tasks', () => {
 
     it('respond with 405 to an unsupported method, and 404 to an unknown path', async () => {
       const send = async (method: string, path: string) => {
-        const response = await fetch(`${world.service.http.url()}${path}`, {
+        const response = await fetch(`${harness.service.http.url()}${path}`, {
           method,
           headers: { authorization: `Bearer ${admin.token}` },
         });

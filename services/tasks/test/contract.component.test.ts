@@ -9,10 +9,10 @@ import {
   type PreparedCall,
 } from '@taskwire/testing';
 import { expect } from 'chai';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('The contract of Tasks', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let baseUrl: string;
   let admin: Person;
   let manager: Person;
@@ -20,18 +20,18 @@ describe('The contract of Tasks', () => {
   let ben: Person;
 
   before(async () => {
-    world = await tasksWorld();
-    baseUrl = world.service.http.url();
-    admin = await world.join('Ada', 'admin');
-    manager = await world.join('Mona', 'manager');
-    ann = await world.join('Ann', 'member');
-    ben = await world.join('Ben', 'member');
+    harness = await tasksHarness();
+    baseUrl = harness.service.http.url();
+    admin = await harness.join('Ada', 'admin');
+    manager = await harness.join('Mona', 'manager');
+    ann = await harness.join('Ann', 'member');
+    ben = await harness.join('Ben', 'member');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   async function snapshot(): Promise<unknown> {
     return await query(
-      world.database.db.pool,
+      harness.database.db.pool,
       `SELECT (SELECT json_agg(tasks ORDER BY id) FROM tasks) AS tasks,
          (SELECT json_agg(task_activity ORDER BY seq) FROM task_activity) AS entries`,
     );
@@ -39,7 +39,7 @@ describe('The contract of Tasks', () => {
 
   it('replays the response of every idempotent operation', async () => {
     const { token } = manager;
-    const draft = async () => ({ params: { id: (await world.createTask(manager)).id } });
+    const draft = async () => ({ params: { id: (await harness.createTask(manager)).id } });
     const prepare: Record<string, () => Promise<PreparedCall>> = {
       createTask: async () => ({ token, body: { title: 'Paint the fence' } }),
       assignTask: async () => ({ token, ...(await draft()), body: { assign: 'random' } }),
@@ -52,10 +52,10 @@ describe('The contract of Tasks', () => {
   });
 
   it('closes every operation to a stranger to the task, except those that are open to every user', async () => {
-    const { id } = await world.createTask(manager, { assignee_id: ann.id });
+    const { id } = await harness.createTask(manager, { assignee_id: ann.id });
     const params = { id };
     const { operations, faults } = await walkAsStranger({
-      ...{ baseUrl, routes: tasksRoutes, snapshot: async () => await world.read(manager, { id }), secrets: [id] },
+      ...{ baseUrl, routes: tasksRoutes, snapshot: async () => await harness.read(manager, { id }), secrets: [id] },
       tokenOf: async () => ben.token,
       requests: {
         createTask: { body: { title: 'Paint the gate' } },
@@ -80,9 +80,9 @@ describe('The contract of Tasks', () => {
   });
 
   it('publishes the events that follow from the activity entries of every operation, one for one', async () => {
-    const task = await world.createTask(ann);
+    const task = await harness.createTask(ann);
     const at = { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } };
-    const steps: [Parameters<TasksWorld['call']>[0], Parameters<TasksWorld['call']>[1], string[]][] = [
+    const steps: [Parameters<TasksHarness['call']>[0], Parameters<TasksHarness['call']>[1], string[]][] = [
       ['changeTask', { ...at, body: { title: 'Other', labels: ['home'], priority: 'high' } }, ['changed']],
       ['assignTask', { ...at, body: { assignee_id: ann.id } }, ['assigned']],
       ['assignTask', { ...at, body: { assignee_id: ann.id } }, []],
@@ -93,12 +93,12 @@ describe('The contract of Tasks', () => {
     ];
     const published = ['created', 'changed'];
     for (const [operation, call, types] of steps) {
-      expect((await world.call(operation, call)).status, operation).to.be.below(300);
+      expect((await harness.call(operation, call)).status, operation).to.be.below(300);
       published.push(...types);
     }
-    const seen = await world.observer.expectAbout(task.id, published);
+    const seen = await harness.observer.expectAbout(task.id, published);
     const rows = await query<{ action: string; actor_id: string | null; to_value: unknown; from_value: unknown }>(
-      world.database.db.pool,
+      harness.database.db.pool,
       'SELECT action, actor_id, from_value, to_value FROM task_activity WHERE task_id = $1 ORDER BY seq',
       [task.id],
     );
@@ -117,11 +117,11 @@ describe('The contract of Tasks', () => {
   });
 
   it('applies every parameter of every list', async () => {
-    const task = await world.createTask(ann);
-    await world.createTask(manager, { assignee_id: ann.id });
-    await world.createTask(manager, { assignee_id: ben.id });
-    await world.assign(manager, task, ben);
-    await insertDeadLetters(world.database.db.pool);
+    const task = await harness.createTask(ann);
+    await harness.createTask(manager, { assignee_id: ann.id });
+    await harness.createTask(manager, { assignee_id: ben.id });
+    await harness.assign(manager, task, ben);
+    await insertDeadLetters(harness.database.db.pool);
     const isForAdmins = ({ access }: Route) => access.kind === 'user' && access.roles !== undefined;
     const { parameters, faults } = await walkFilters({
       ...{ baseUrl, routes: tasksRoutes },

@@ -4,30 +4,30 @@ import { createRabbit, publishOnlyTopology, type OutgoingMessage, type Publisher
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, waitFor } from '@taskwire/testing';
 import { codeOf } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 type Letter = { id: string; reason: string; state: string; settled_by: string | null; message_id: string };
 
 describe('Dead letters of Tasks, over REST', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let rabbit: Rabbit;
   let publisher: Publisher;
   let admin: Person;
   before(async () => {
-    world = await tasksWorld();
-    admin = await world.join('Ada', 'admin');
+    harness = await tasksHarness();
+    admin = await harness.join('Ada', 'admin');
     const telemetry = createTelemetry({ service: 'auth', stream: silent() });
-    rabbit = createRabbit({ url: world.amqpUrl, name: 'auth', telemetry, topology: publishOnlyTopology });
+    rabbit = createRabbit({ url: harness.amqpUrl, name: 'auth', telemetry, topology: publishOnlyTopology });
     publisher = rabbit.publisher();
     await rabbit.start();
   });
   after(async () => {
     await rabbit.stop();
-    await world.stop();
+    await harness.stop();
   });
 
   async function list(query: Record<string, string>): Promise<Letter[]> {
-    const { status, body } = await world.call('listDeadLetters', { token: admin.token, query });
+    const { status, body } = await harness.call('listDeadLetters', { token: admin.token, query });
     expect(status, JSON.stringify(body)).to.equal(200);
     return (body as { data: Letter[] }).data;
   }
@@ -62,20 +62,20 @@ describe('Dead letters of Tasks, over REST', () => {
       from: '2026-01-01T00:00:00Z',
     });
     expect(found).to.deep.equal([letter]);
-    const { status, body } = await world.call('getDeadLetter', { token: admin.token, params: { id: letter.id } });
+    const { status, body } = await harness.call('getDeadLetter', { token: admin.token, params: { id: letter.id } });
     expect(status).to.equal(200);
     expect(body).to.deep.include({ payload: '{"user_id":"somebody"}', audit: [] });
   });
 
   it('are closed to everyone else', async () => {
     const { id, message_id } = await bury();
-    const token = (await world.join('Mona', 'manager')).token;
+    const token = (await harness.join('Mona', 'manager')).token;
     const calls = await Promise.all([
-      world.call('listDeadLetters', { token }),
-      world.call('getDeadLetter', { token, params: { id } }),
-      world.call('replayDeadLetter', { token, params: { id } }),
-      world.call('replayDeadLetters', { token, body: { filter: {} } }),
-      world.call('dropDeadLetter', { token, params: { id }, body: { reason: 'mine' } }),
+      harness.call('listDeadLetters', { token }),
+      harness.call('getDeadLetter', { token, params: { id } }),
+      harness.call('replayDeadLetter', { token, params: { id } }),
+      harness.call('replayDeadLetters', { token, body: { filter: {} } }),
+      harness.call('dropDeadLetter', { token, params: { id }, body: { reason: 'mine' } }),
     ]);
     for (const answer of calls) expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'forbidden']);
     expect(await list({ message_id })).to.have.length(1);
@@ -84,10 +84,10 @@ describe('Dead letters of Tasks, over REST', () => {
   it('are replayed once, and become a new dead letter if the cause persists', async () => {
     const letter = await bury();
     const replay = { token: admin.token, params: { id: letter.id } };
-    const first = await world.call('replayDeadLetter', replay);
+    const first = await harness.call('replayDeadLetter', replay);
     expect(first.status).to.equal(200);
     expect(first.body).to.include({ state: 'replayed', settled_by: `user:${admin.id}` });
-    const second = await world.call('replayDeadLetter', replay);
+    const second = await harness.call('replayDeadLetter', replay);
     expect([second.status, codeOf(second)]).to.deep.equal([409, 'conflict']);
     expect(schemas.problem.parse(second.body).detail).to.include('replayed').and.to.include(admin.id);
     await waitFor(async () => (await list({ message_id: letter.message_id })).length === 1);
@@ -98,18 +98,18 @@ describe('Dead letters of Tasks, over REST', () => {
   it('are dropped once, with a reason', async () => {
     const { id } = await bury();
     const drop = { token: admin.token, params: { id }, body: { reason: 'a test of somebody’s' } };
-    const first = await world.call('dropDeadLetter', drop);
+    const first = await harness.call('dropDeadLetter', drop);
     expect(first.status).to.equal(200);
     expect((first.body as { audit: object[] }).audit[0]).to.include({ action: 'drop', reason: drop.body.reason });
-    expect(codeOf(await world.call('dropDeadLetter', drop))).to.equal('conflict');
-    expect(codeOf(await world.call('replayDeadLetter', { token: admin.token, params: { id } }))).to.equal('conflict');
+    expect(codeOf(await harness.call('dropDeadLetter', drop))).to.equal('conflict');
+    expect(codeOf(await harness.call('replayDeadLetter', { token: admin.token, params: { id } }))).to.equal('conflict');
   });
 
   it('are not dropped with a token that is older than five minutes, which may be stolen', async () => {
     const { id, message_id } = await bury();
     const drop = async (loggedInAgo: number) =>
-      await world.call('dropDeadLetter', {
-        token: await world.auth.userToken(admin, { loggedInAgo }),
+      await harness.call('dropDeadLetter', {
+        token: await harness.auth.userToken(admin, { loggedInAgo }),
         params: { id },
         body: { reason: 'nobody misses it' },
       });
@@ -121,10 +121,10 @@ describe('Dead letters of Tasks, over REST', () => {
 
   it('are replayed in batches that end, although all messages fail again', async () => {
     for (const letter of await list({}))
-      await world.call('dropDeadLetter', { token: admin.token, params: { id: letter.id }, body: { reason: 'done' } });
+      await harness.call('dropDeadLetter', { token: admin.token, params: { id: letter.id }, body: { reason: 'done' } });
     const buried = [await bury(), await bury(), await bury()];
     const replay = async (filter: object) => {
-      const { status, body } = await world.call('replayDeadLetters', {
+      const { status, body } = await harness.call('replayDeadLetters', {
         token: admin.token,
         body: { filter, limit: 2 },
       });
@@ -148,11 +148,11 @@ describe('Dead letters of Tasks, over REST', () => {
       { type: 'x'.repeat(101) },
     ];
     for (const query of faulty) {
-      const answer = await world.call('listDeadLetters', { token: admin.token, query });
+      const answer = await harness.call('listDeadLetters', { token: admin.token, query });
       expect([answer.status, codeOf(answer)], JSON.stringify(query)).to.deep.equal([422, 'invalid_input']);
     }
     expect(await list({ type: '(*.[#' })).to.deep.equal([]);
-    const answer = await world.call('listDeadLetters', { token: admin.token, query: { cursor: 'bm9uc2Vuc2U' } });
+    const answer = await harness.call('listDeadLetters', { token: admin.token, query: { cursor: 'bm9uc2Vuc2U' } });
     expect(codeOf(answer)).to.equal('bad_cursor');
   });
 });

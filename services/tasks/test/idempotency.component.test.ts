@@ -1,27 +1,27 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf, type Answer, type Task } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('A request with an Idempotency-Key', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
   let ann: Person;
   let ben: Person;
 
   before(async () => {
-    world = await tasksWorld();
-    manager = await world.join('Mona', 'manager');
-    ann = await world.join('Ann', 'member');
-    ben = await world.join('Ben', 'member');
+    harness = await tasksHarness();
+    manager = await harness.join('Mona', 'manager');
+    ann = await harness.join('Ann', 'member');
+    ben = await harness.join('Ben', 'member');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   const create = async (key: string, body: Record<string, unknown>, person = manager) =>
-    await world.call('createTask', { token: person.token, body, headers: { 'idempotency-key': key } });
+    await harness.call('createTask', { token: person.token, body, headers: { 'idempotency-key': key } });
 
   const countTasks = async (title: string): Promise<number> => {
-    const rows = await query(world.database.db.pool, 'SELECT FROM tasks WHERE title = $1', [title]);
+    const rows = await query(harness.database.db.pool, 'SELECT FROM tasks WHERE title = $1', [title]);
     return rows.length;
   };
 
@@ -39,11 +39,11 @@ describe('A request with an Idempotency-Key', () => {
       expect(first.headers.get('idempotency-replayed')).to.equal(null);
       const { id } = first.body as Task;
       // later changes to the task do not change the response
-      await world.transition(manager, { id }, 'cancelled');
+      await harness.transition(manager, { id }, 'cancelled');
       expectReplay(first, await create(key, { title, ...more() }));
       expect(await countTasks(title)).to.equal(1);
       const later = what === 'a draft' ? [] : ['assigned'];
-      await world.observer.expectAbout(id, ['created', 'changed', ...later, 'cancelled']);
+      await harness.observer.expectAbout(id, ['created', 'changed', ...later, 'cancelled']);
     });
 
     it(`creates ${what} once when it is sent many times concurrently`, async () => {
@@ -67,22 +67,22 @@ describe('A request with an Idempotency-Key', () => {
   it('is rejected when the key was used with another body, path or operation', async () => {
     const key = crypto.randomUUID();
     const headers = { 'idempotency-key': key };
-    const [task, other] = [await world.createTask(manager), await world.createTask(manager)];
+    const [task, other] = [await harness.createTask(manager), await harness.createTask(manager)];
     const assign = async (id: string, assignee_id: string) =>
-      await world.call('assignTask', { token: manager.token, params: { id }, body: { assignee_id }, headers });
+      await harness.call('assignTask', { token: manager.token, params: { id }, body: { assignee_id }, headers });
     expect((await assign(task.id, ann.id)).status).to.equal(200);
     const refusals = [
       await assign(task.id, ben.id),
       await assign(other.id, ann.id),
       await create(key, { title: 'x' }),
       await create(key, { title: 'x', assign: 'random' }),
-      await world.call('shuffleTasks', { token: manager.token, headers }),
+      await harness.call('shuffleTasks', { token: manager.token, headers }),
     ];
     for (const refused of refusals) {
       expect([refused.status, codeOf(refused)]).to.deep.equal([422, 'idempotency_key_reused']);
     }
-    expect(await world.read(ann, other)).to.deep.equal(other);
-    expect(await world.read(ann, task)).to.include({ assignee_id: ann.id });
+    expect(await harness.read(ann, other)).to.deep.equal(other);
+    expect(await harness.read(ann, task)).to.include({ assignee_id: ann.id });
   });
 
   it('has a key that is scoped to its sender: another user may use the same', async () => {
@@ -94,7 +94,7 @@ describe('A request with an Idempotency-Key', () => {
   });
 
   it('is carried out once for assign, transition and shuffle as well', async () => {
-    const task = await world.createTask(manager);
+    const task = await harness.createTask(manager);
     const twice = async (
       operation: 'assignTask' | 'transitionTask' | 'shuffleTasks',
       person: Person,
@@ -102,23 +102,23 @@ describe('A request with an Idempotency-Key', () => {
     ) => {
       const headers = { 'idempotency-key': crypto.randomUUID() };
       const given = { token: person.token, headers, ...(body === undefined ? {} : { params: { id: task.id }, body }) };
-      expectReplay(await world.call(operation, given), await world.call(operation, given));
+      expectReplay(await harness.call(operation, given), await harness.call(operation, given));
     };
     await twice('assignTask', manager, { assignee_id: ann.id });
     await twice('transitionTask', ann, { state: 'in_progress' });
     await twice('assignTask', manager, { assign: 'random' });
     await twice('transitionTask', manager, { state: 'cancelled' });
     await twice('shuffleTasks', manager);
-    const { version } = await world.read(ann, task);
-    expect((await world.activity(ann, task)).filter((entry) => entry.action === 'started')).to.have.length(1);
+    const { version } = await harness.read(ann, task);
+    expect((await harness.activity(ann, task)).filter((entry) => entry.action === 'started')).to.have.length(1);
     expect(version).to.be.within(4, 5);
   });
 
   it('is replayed even when it would no longer be allowed', async () => {
-    const eve = await world.join('Eve', 'member');
+    const eve = await harness.join('Eve', 'member');
     const key = crypto.randomUUID();
     const first = await create(key, { title: 'x', assignee_id: eve.id });
-    await world.become(eve, 'deleted');
+    await harness.become(eve, 'deleted');
     expectReplay(first, await create(key, { title: 'x', assignee_id: eve.id }));
   });
 
@@ -132,7 +132,7 @@ describe('A request with an Idempotency-Key', () => {
     const key = crypto.randomUUID();
     const release = Promise.withResolvers<void>();
     const taken = Promise.withResolvers<void>();
-    const first = world.database.db.transaction(async (tx) => {
+    const first = harness.database.db.transaction(async (tx) => {
       await query(tx, 'INSERT INTO idempotency_keys (actor_id, key, fingerprint) VALUES ($1, $2, $3)', [
         manager.id,
         key,
@@ -161,7 +161,7 @@ describe('A request with an Idempotency-Key', () => {
   });
 
   it('has its response kept for a day, then purged in batches', async () => {
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     const [kept, old] = [crypto.randomUUID(), crypto.randomUUID()];
     await create(kept, { title: 'x' });
     await create(old, { title: 'x' });
@@ -174,8 +174,8 @@ describe('A request with an Idempotency-Key', () => {
        SELECT $1, 'old ' || number, '', now() - interval '2 days' FROM generate_series(1, 1500) AS number`,
       [manager.id],
     );
-    expect(await world.service.purge.tick()).to.equal('more');
-    expect(await world.service.purge.tick()).to.equal('idle');
+    expect(await harness.service.purge.tick()).to.equal('more');
+    expect(await harness.service.purge.tick()).to.equal('idle');
     expect((await create(kept, { title: 'x' })).headers.get('idempotency-replayed')).to.equal('true');
     expect((await create(old, { title: 'y' })).status).to.equal(201);
     expect(await query(pool, "SELECT FROM idempotency_keys WHERE key LIKE 'old %'")).to.have.length(0);

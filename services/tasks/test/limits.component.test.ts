@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 import { codeOf, type Answer } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('The limits of one user', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let mona: Person;
   let max: Person;
   before(async () => {
-    world = await tasksWorld({ TASK_CREATIONS_PER_MINUTE: '5', SHUFFLES_PER_MINUTE: '2' });
-    mona = await world.join('Mona', 'manager');
-    max = await world.join('Max', 'manager');
-    await world.join('Ann', 'member');
+    harness = await tasksHarness({ TASK_CREATIONS_PER_MINUTE: '5', SHUFFLES_PER_MINUTE: '2' });
+    mona = await harness.join('Mona', 'manager');
+    max = await harness.join('Max', 'manager');
+    await harness.join('Ann', 'member');
   });
-  after(() => world.stop());
+  after(() => harness.stop());
 
   const operations: [string, number, (who: Person) => Promise<Answer>][] = [
-    ['createTask', 5, ({ token }) => world.call('createTask', { token, body: { title: 'Again', assign: 'random' } })],
-    ['shuffleTasks', 2, ({ token }) => world.call('shuffleTasks', { token })],
+    ['createTask', 5, ({ token }) => harness.call('createTask', { token, body: { title: 'Again', assign: 'random' } })],
+    ['shuffleTasks', 2, ({ token }) => harness.call('shuffleTasks', { token })],
   ];
   for (const [operation, most, ask] of operations) {
     it(`reject ${operation} with Retry-After beyond ${most} a minute, while other users and reads are unaffected`, async () => {
@@ -29,14 +29,14 @@ describe('The limits of one user', () => {
       }
       expect(answers.filter(({ status }) => status < 300)).to.have.length(most);
       expect((await ask(max)).status).to.be.below(300);
-      expect((await world.call('listTasks', { token: mona.token })).status).to.equal(200);
+      expect((await harness.call('listTasks', { token: mona.token })).status).to.equal(200);
     });
   }
 
   it('store nothing of a rejected creation', async () => {
-    const count = async () => (await world.database.db.pool.query('SELECT count(*) FROM tasks')).rows[0].count;
+    const count = async () => (await harness.database.db.pool.query('SELECT count(*) FROM tasks')).rows[0].count;
     const before = await count();
-    expect((await world.call('createTask', { token: mona.token, body: { title: 'Too much' } })).status).to.equal(429);
+    expect((await harness.call('createTask', { token: mona.token, body: { title: 'Too much' } })).status).to.equal(429);
     expect(await count()).to.equal(before);
   });
 });

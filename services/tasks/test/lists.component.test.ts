@@ -1,29 +1,29 @@
 import { expect } from 'chai';
 import type { Task } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Lists of Tasks', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
   let ann: Person;
   let ben: Person;
 
   before(async () => {
-    world = await tasksWorld();
-    manager = await world.join('Mona', 'manager');
-    ann = await world.join('Ann', 'member');
-    ben = await world.join('Ben', 'member');
+    harness = await tasksHarness();
+    manager = await harness.join('Mona', 'manager');
+    ann = await harness.join('Ann', 'member');
+    ben = await harness.join('Ben', 'member');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   describe('the tasks', () => {
     it('filter by state, assignee, creator and mine', async () => {
-      const cas = await world.join('Cas', 'member');
-      const draft = await world.createTask(cas);
-      const assigned = await world.createTask(manager, { assignee_id: cas.id });
-      const started = await world.transition(
+      const cas = await harness.join('Cas', 'member');
+      const draft = await harness.createTask(cas);
+      const assigned = await harness.createTask(manager, { assignee_id: cas.id });
+      const started = await harness.transition(
         cas,
-        await world.createTask(manager, { assignee_id: cas.id }),
+        await harness.createTask(manager, { assignee_id: cas.id }),
         'in_progress',
       );
       const ids = async (query: Record<string, string>) => (await list(query, cas)).map((task) => task.id);
@@ -41,12 +41,12 @@ describe('Lists of Tasks', () => {
     });
 
     it('reject a cursor of another filter, another list, or another user where the filter depends on the caller', async () => {
-      const eve = await world.join('Eve', 'member');
-      for (let count = 0; count < 3; count++) await world.createTask(manager, { assignee_id: eve.id });
-      const first = await world.call('listTasks', { token: eve.token, query: { mine: 'true', limit: '1' } });
+      const eve = await harness.join('Eve', 'member');
+      for (let count = 0; count < 3; count++) await harness.createTask(manager, { assignee_id: eve.id });
+      const first = await harness.call('listTasks', { token: eve.token, query: { mine: 'true', limit: '1' } });
       const { next_cursor: cursor } = first.body as { next_cursor: string };
       const again = async (query: Record<string, string>, token = eve.token) =>
-        await world.call('listTasks', { token, query: { limit: '1', cursor, ...query } });
+        await harness.call('listTasks', { token, query: { limit: '1', cursor, ...query } });
       expect((await again({ mine: 'true' })).status).to.equal(200);
       const others: Record<string, string>[] = [
         {},
@@ -61,42 +61,42 @@ describe('Lists of Tasks', () => {
     });
 
     it('have pages without gaps or repeats during concurrent writes', async () => {
-      const dan = await world.join('Dan', 'member');
+      const dan = await harness.join('Dan', 'member');
       const made = [];
-      for (let count = 0; count < 7; count++) made.push((await world.createTask(dan)).id);
+      for (let count = 0; count < 7; count++) made.push((await harness.createTask(dan)).id);
       const seen: string[] = [];
       let cursor: string | null | undefined;
       while (cursor !== null) {
         const query = { creator: dan.id, limit: '2', ...(cursor === undefined ? {} : { cursor }) };
-        const { body } = await world.call('listTasks', { token: dan.token, query });
+        const { body } = await harness.call('listTasks', { token: dan.token, query });
         const page = body as { data: Task[]; next_cursor: string | null };
         seen.push(...page.data.map((task) => task.id));
         cursor = page.next_cursor;
-        await world.createTask(dan);
+        await harness.createTask(dan);
       }
       expect(seen).to.deep.equal(made.toReversed());
     });
 
     it('end with a null cursor when the last page is full', async () => {
-      const fay = await world.join('Fay', 'member');
-      await world.createTask(fay);
-      const { body } = await world.call('listTasks', { token: fay.token, query: { creator: fay.id, limit: '1' } });
+      const fay = await harness.join('Fay', 'member');
+      await harness.createTask(fay);
+      const { body } = await harness.call('listTasks', { token: fay.token, query: { creator: fay.id, limit: '1' } });
       expect(body).to.have.property('next_cursor', null);
     });
   });
 
   describe('the activity log', () => {
     it('has actor, field, old and new value and time of every change, oldest first', async () => {
-      const task = await world.createTask(ann);
-      await world.call('changeTask', {
+      const task = await harness.createTask(ann);
+      await harness.call('changeTask', {
         token: manager.token,
         params: { id: task.id },
         headers: { 'if-match': '*' },
         body: { title: 'Paint the gate', labels: ['home'] },
       });
-      await world.assign(manager, task, ann);
-      await world.transition(ann, task, 'in_progress');
-      const entries = await world.activity(ben, task);
+      await harness.assign(manager, task, ann);
+      await harness.transition(ann, task, 'in_progress');
+      const entries = await harness.activity(ben, task);
       const by = (person: Person) => ({ id: person.id, name: person.name });
       expect(
         entries.map(({ action, actor, field, from, to, reason }) => ({ action, actor, field, from, to, reason })),
@@ -119,18 +119,18 @@ describe('Lists of Tasks', () => {
     });
 
     it('is paged', async () => {
-      const task = await world.createTask(manager, { assignee_id: ann.id });
-      const first = await world.call('listActivity', {
+      const task = await harness.createTask(manager, { assignee_id: ann.id });
+      const first = await harness.call('listActivity', {
         token: ann.token,
         params: { id: task.id },
         query: { limit: '1' },
       });
       const page = first.body as { data: unknown[]; next_cursor: string };
       const query = { limit: '1', cursor: page.next_cursor };
-      const second = await world.call('listActivity', { token: ann.token, params: { id: task.id }, query });
+      const second = await harness.call('listActivity', { token: ann.token, params: { id: task.id }, query });
       expect(second.body).to.deep.include({ next_cursor: null }).and.to.have.property('data').with.length(1);
       expect([page.data, (second.body as { data: unknown[] }).data].flat()).to.deep.equal(
-        await world.activity(ann, task),
+        await harness.activity(ann, task),
       );
     });
 
@@ -140,7 +140,7 @@ describe('Lists of Tasks', () => {
         'DELETE FROM task_activity',
         'TRUNCATE task_activity',
       ]) {
-        const outcome = await world.database.db.pool.query(statement).then(
+        const outcome = await harness.database.db.pool.query(statement).then(
           () => 'done',
           (error: Error) => error.message,
         );
@@ -150,7 +150,7 @@ describe('Lists of Tasks', () => {
   });
 
   async function list(query: Record<string, string>, person = ann): Promise<Task[]> {
-    const answer = await world.call('listTasks', { token: person.token, query });
+    const answer = await harness.call('listTasks', { token: person.token, query });
     expect(answer.status).to.equal(200);
     return (answer.body as { data: Task[] }).data;
   }

@@ -1,38 +1,38 @@
 import { expect } from 'chai';
 import { events, eventSchemaVersion, uuid } from '@taskwire/contracts';
 import { createOutsideAuth, type OutsideAuth } from './support/outside-auth.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 import { waitFor } from '@taskwire/testing';
 
 describe('Events of tasks', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
   let ann: Person;
 
   before(async () => {
-    world = await tasksWorld();
-    manager = await world.join('Mona', 'manager');
-    ann = await world.join('Ann', 'member');
+    harness = await tasksHarness();
+    manager = await harness.join('Mona', 'manager');
+    ann = await harness.join('Ann', 'member');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   it('have the fields of the contract and no others, in the order of the changes', async () => {
-    const ben = await world.join('Ben', 'member');
-    const task = await world.createTask(manager, { assignee_id: ann.id });
+    const ben = await harness.join('Ben', 'member');
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
     const ifMatch = { 'if-match': '*' };
     const params = { id: task.id };
-    await world.call('changeTask', {
+    await harness.call('changeTask', {
       token: manager.token,
       params,
       headers: ifMatch,
       body: { title: 'Paint the gate' },
     });
-    await world.transition(ann, task, 'in_progress');
-    await world.assign(manager, task, ben);
-    await world.transition(manager, task, 'cancelled');
-    await world.call('deleteTask', { token: manager.token, params, headers: ifMatch });
+    await harness.transition(ann, task, 'in_progress');
+    await harness.assign(manager, task, ben);
+    await harness.transition(manager, task, 'cancelled');
+    await harness.call('deleteTask', { token: manager.token, params, headers: ifMatch });
 
-    const seen = await world.observer.expectAbout(task.id, [
+    const seen = await harness.observer.expectAbout(task.id, [
       'created',
       'changed',
       'assigned',
@@ -65,23 +65,23 @@ describe('Events of tasks', () => {
   });
 
   it('have times no later than that of the state that services read next', async () => {
-    const task = await world.createTask(manager, { assignee_id: ann.id });
-    const seen = await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
-    const token = await world.auth.serviceToken('tasks:read');
-    const { body } = await world.call('getInternalTask', { token, params: { id: task.id } });
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
+    const seen = await harness.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
+    const token = await harness.auth.serviceToken('tasks:read');
+    const { body } = await harness.call('getInternalTask', { token, params: { id: task.id } });
     expect(body).to.have.property('created_at', seen[0]?.payload['timestamp']);
     expect(body).to.have.property('updated_at', seen.at(-1)?.payload['timestamp']);
   });
 
   it('carry the trace and id of the request that caused them', async () => {
     const traceId = '0af7651916cd43dd8448eb211c80319c';
-    const { body } = await world.call('createTask', {
+    const { body } = await harness.call('createTask', {
       token: ann.token,
       body: { title: 'Paint the fence' },
       headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01`, 'x-request-id': 'request-7' },
     });
     const { id } = body as { id: string };
-    const seen = await world.observer.expectAbout(id, ['created', 'changed']);
+    const seen = await harness.observer.expectAbout(id, ['created', 'changed']);
     for (const { delivery } of seen) {
       expect(uuid.safeParse(delivery.messageId).success).to.equal(true);
       expect(delivery).to.include({
@@ -97,31 +97,31 @@ describe('Events of tasks', () => {
 });
 
 describe('Events of users', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let auth: OutsideAuth;
   let manager: Person;
   let ann: Person;
   let ben: Person;
 
   beforeEach(async () => {
-    world = await tasksWorld();
-    auth = await createOutsideAuth(world);
-    manager = await world.join('Mona', 'manager');
-    ann = await world.join('Ann', 'member');
-    ben = await world.join('Ben', 'member');
+    harness = await tasksHarness();
+    auth = await createOutsideAuth(harness);
+    manager = await harness.join('Mona', 'manager');
+    ann = await harness.join('Ann', 'member');
+    ben = await harness.join('Ben', 'member');
   });
   afterEach(async () => {
     await auth.stop();
-    await world.stop();
+    await harness.stop();
   });
 
   it('add new users to the directory, so that tasks can be assigned to them', async () => {
-    const task = await world.createTask(manager);
+    const task = await harness.createTask(manager);
     const cas = await auth.created('Cas', 'member');
-    await world.createTask(manager, { assignee_id: ann.id });
-    await world.createTask(manager, { assignee_id: ben.id });
-    await waitFor(async () => (await world.service.directory.get(cas.id))?.isDeleted === false);
-    const answer = await world.call('assignTask', {
+    await harness.createTask(manager, { assignee_id: ann.id });
+    await harness.createTask(manager, { assignee_id: ben.id });
+    await waitFor(async () => (await harness.service.directory.get(cas.id))?.isDeleted === false);
+    const answer = await harness.call('assignTask', {
       token: manager.token,
       params: { id: task.id },
       body: { assign: 'random' },
@@ -130,54 +130,55 @@ describe('Events of users', () => {
   });
 
   it('end the access of a deleted user and reassign their tasks within a second', async () => {
-    const task = await world.createTask(manager, { assignee_id: ann.id });
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
     const at = performance.now();
     await auth.deleted(ann);
     await waitFor(async () => {
-      const { status } = await world.call('getTask', { token: ann.token, params: { id: task.id } });
-      return status === 401 && (await world.read(ben, task)).assignee_id === ben.id;
+      const { status } = await harness.call('getTask', { token: ann.token, params: { id: task.id } });
+      return status === 401 && (await harness.read(ben, task)).assignee_id === ben.id;
     });
     expect(performance.now() - at).to.be.below(1000);
   });
 
   it('change roles: a demoted manager can no longer assign, and a promoted member loses their tasks', async () => {
-    const task = await world.createTask(manager, { assignee_id: ann.id });
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
     await auth.changed(manager, 'member');
     await auth.changed(ann, 'manager');
     await waitFor(async () => {
       const call = { token: manager.token, params: { id: task.id }, body: { assignee_id: ben.id } };
       return (
-        (await world.call('assignTask', call)).status === 403 && (await world.read(ben, task)).assignee_id !== ann.id
+        (await harness.call('assignTask', call)).status === 403 &&
+        (await harness.read(ben, task)).assignee_id !== ann.id
       );
     });
   });
 });
 
 describe('Processes of Tasks', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
 
   before(async () => {
-    world = await tasksWorld({ PROCESS_ROLE: 'api' });
+    harness = await tasksHarness({ PROCESS_ROLE: 'api' });
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   it('can be split into one that serves requests and a worker that relays and reassigns', async () => {
-    const worker = await world.replica({ PROCESS_ROLE: 'worker' });
-    const manager = await world.join('Mona', 'manager');
-    const ann = await world.join('Ann', 'member');
-    await world.join('Ben', 'member');
-    const task = await world.createTask(manager, { assignee_id: ann.id });
-    await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
-    await world.become(ann, 'deleted');
+    const worker = await harness.replica({ PROCESS_ROLE: 'worker' });
+    const manager = await harness.join('Mona', 'manager');
+    const ann = await harness.join('Ann', 'member');
+    await harness.join('Ben', 'member');
+    const task = await harness.createTask(manager, { assignee_id: ann.id });
+    await harness.observer.expectAbout(task.id, ['created', 'changed', 'assigned']);
+    await harness.become(ann, 'deleted');
     // this process got the wake-up; the worker has to poll
     await worker.reassigner.tick();
-    await world.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
+    await harness.observer.expectAbout(task.id, ['created', 'changed', 'assigned', 'unassigned', 'assigned']);
 
     const ready = async (url: string) => {
       const response = await fetch(`${url}/ready`);
       return [response.status, Object.keys(((await response.json()) as { checks: object }).checks).toSorted()];
     };
-    expect(await ready(world.service.http.url())).to.deep.equal([200, ['database', 'migrations']]);
+    expect(await ready(harness.service.http.url())).to.deep.equal([200, ['database', 'migrations']]);
     await waitFor(async () => (await ready(worker.http.url()))[0] === 200);
     expect(await ready(worker.http.url())).to.deep.equal([200, ['broker', 'database', 'migrations']]);
     const response = await fetch(`${worker.http.url()}/api/v1/tasks`, {
@@ -187,7 +188,7 @@ describe('Processes of Tasks', () => {
   });
 
   it('count the tasks that await reassignment in their metrics', async () => {
-    const text = await (await fetch(`${world.service.http.url()}/metrics`)).text();
+    const text = await (await fetch(`${harness.service.http.url()}/metrics`)).text();
     for (const name of [
       'tasks_awaiting_reassignment{',
       'http_request_duration_seconds_bucket{',

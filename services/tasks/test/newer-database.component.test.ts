@@ -1,23 +1,23 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
-import { tasksWorld, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Tasks on a database with newer migrations', () => {
-  let world: TasksWorld;
-  before(async () => (world = await tasksWorld()));
-  after(async () => await world.stop());
+  let harness: TasksHarness;
+  before(async () => (harness = await tasksHarness()));
+  after(async () => await harness.stop());
 
   it('does not start, but continues to serve where it is already running', async () => {
     await query(
-      world.database.db.pool,
+      harness.database.db.pool,
       `INSERT INTO schema_migrations (source, version, name, checksum) VALUES ('tasks', 9999, 'from_tomorrow', 'x')`,
     );
     // a process does this first
-    const [first] = world.service.components;
+    const [first] = harness.service.components;
     const fault = await first?.start().catch(String);
     expect(fault).to.include('tasks/9999_from_tomorrow');
     // its consumers may still be connecting to the broker
-    await waitFor(async () => (await fetch(`${world.service.http.url()}/ready`)).status === 200);
+    await waitFor(async () => (await fetch(`${harness.service.http.url()}/ready`)).status === 200);
   });
 });

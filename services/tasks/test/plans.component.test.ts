@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { recordStatements, tablesScanned, type RanStatement } from '@taskwire/testing';
 import { hotStatements } from '../src/postgres/statements.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 /** Statements that EXPLAIN accepts; BEGIN and COMMIT have no plan. */
 const planned = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
@@ -12,23 +12,23 @@ const smallRows = 1_500;
 const step = 10_000;
 
 describe("The plans of Tasks' statements", () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
   let ann: Person;
   let ben: Person;
   let stored = 0;
 
   before(async () => {
-    world = await tasksWorld();
-    manager = await world.join('Mia', 'manager');
-    ann = await world.join('Ann', 'member');
-    ben = await world.join('Ben', 'member');
+    harness = await tasksHarness();
+    manager = await harness.join('Mia', 'manager');
+    ann = await harness.join('Ann', 'member');
+    ben = await harness.join('Ben', 'member');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   /** Fills the tables with tasks of many users, 95 % of them completed. */
   async function growTo(count: number): Promise<void> {
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     await query(pool, fillUsers, [Math.max(1_000, count / 10)]);
     // in steps that finish within the statement timeout on a busy machine
     for (; stored < count; stored = Math.min(count, stored + step)) {
@@ -41,21 +41,21 @@ describe("The plans of Tasks' statements", () => {
 
   /** Runs every prepared statement at least once. */
   async function useEverything(): Promise<void> {
-    const draft = await world.createTask(ann, { title: 'Draft', labels: ['garden'] });
+    const draft = await harness.createTask(ann, { title: 'Draft', labels: ['garden'] });
     for (const body of [{ title: 'Once' }, { title: 'Once', assignee_id: ben.id }]) {
       const headers = { 'idempotency-key': randomUUID() };
-      for (const _ of [1, 2]) await world.call('createTask', { token: manager.token, body, headers });
+      for (const _ of [1, 2]) await harness.call('createTask', { token: manager.token, body, headers });
     }
-    const task = await world.createTask(manager, { assignee_id: ann.id, due_at: '2030-01-01T00:00:00Z' });
+    const task = await harness.createTask(manager, { assignee_id: ann.id, due_at: '2030-01-01T00:00:00Z' });
     const change = { token: manager.token, params: { id: task.id }, body: { title: 'Other' } };
     // the second change finds nothing to do
-    for (const _ of [1, 2]) await world.call('changeTask', { ...change, headers: { 'if-match': '*' } });
-    await world.transition(ann, task, 'in_progress');
-    await world.transition(ann, task, 'completed');
-    await world.assign(manager, draft, ben);
-    await world.call('assignTask', { token: manager.token, params: { id: draft.id }, body: { assign: 'random' } });
-    await world.read(ann, task);
-    await world.activity(ann, task);
+    for (const _ of [1, 2]) await harness.call('changeTask', { ...change, headers: { 'if-match': '*' } });
+    await harness.transition(ann, task, 'in_progress');
+    await harness.transition(ann, task, 'completed');
+    await harness.assign(manager, draft, ben);
+    await harness.call('assignTask', { token: manager.token, params: { id: draft.id }, body: { assign: 'random' } });
+    await harness.read(ann, task);
+    await harness.activity(ann, task);
     const filters: Record<string, string>[] = [
       {},
       { mine: 'true' },
@@ -63,19 +63,19 @@ describe("The plans of Tasks' statements", () => {
       { assignee: ann.id },
       { creator: ann.id },
     ];
-    for (const filter of filters) await world.call('listTasks', { token: ann.token, query: filter });
-    await world.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
-    await world.become(ben, 'manager');
-    await world.service.reassigner.tick();
-    await world.become(ben, 'member');
-    await world.service.purge.tick();
-    await world.service.directory.reconciler.tick();
+    for (const filter of filters) await harness.call('listTasks', { token: ann.token, query: filter });
+    await harness.call('deleteTask', { token: manager.token, params: { id: task.id }, headers: { 'if-match': '*' } });
+    await harness.become(ben, 'manager');
+    await harness.service.reassigner.tick();
+    await harness.become(ben, 'member');
+    await harness.service.purge.tick();
+    await harness.service.directory.reconciler.tick();
   }
 
   for (const count of [100, 10_000, 100_000]) {
     it(`scan no large table sequentially, and are those of statements.sql, with ${count} tasks`, async () => {
       await growTo(count);
-      const { pool } = world.service.db;
+      const { pool } = harness.service.db;
       const log = recordStatements(pool);
       await useEverything();
       const ran = log.statements().filter(({ text }) => planned.test(text));
@@ -92,7 +92,7 @@ describe("The plans of Tasks' statements", () => {
   });
 
   async function scansOf(ran: readonly RanStatement[]): Promise<string[]> {
-    const { pool } = world.database.db;
+    const { pool } = harness.database.db;
     const large = (await query<{ name: string }>(pool, largeTables, [smallRows])).map(({ name }) => name);
     const found: string[] = [];
     for (const statement of ran) {

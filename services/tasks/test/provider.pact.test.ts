@@ -1,55 +1,55 @@
 import { toProvidedMessage, verifyPacts, type ProvidedMessage } from '@taskwire/pact-testing';
 import { waitFor } from '@taskwire/testing';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Tasks, as a provider', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
 
   before(async () => {
-    world = await tasksWorld();
-    manager = await world.join('Mia', 'manager');
+    harness = await tasksHarness();
+    manager = await harness.join('Mia', 'manager');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   /** The message about this task as the broker delivered it, after outbox and relay. */
   async function published(type: string, taskId: string): Promise<ProvidedMessage> {
-    const found = await waitFor(() => world.observer.about(taskId).findLast((event) => event.type === type));
+    const found = await waitFor(() => harness.observer.about(taskId).findLast((event) => event.type === type));
     return toProvidedMessage(found.delivery);
   }
 
   /** Creates a task for a new performer, so that no other can be picked at random. */
   async function assigned() {
-    const performer = await world.join('Ann', 'member');
-    const task = await world.assign(manager, await world.createTask(manager), performer);
+    const performer = await harness.join('Ann', 'member');
+    const task = await harness.assign(manager, await harness.createTask(manager), performer);
     return { task, performer };
   }
 
   async function transitioned(...states: string[]): Promise<string> {
     const { task, performer } = await assigned();
-    for (const state of states) await world.transition(state === 'cancelled' ? manager : performer, task, state);
+    for (const state of states) await harness.transition(state === 'cancelled' ? manager : performer, task, state);
     return task.id;
   }
 
   /** Demotes the assignee, so that the system reassigns the task. */
   async function reassignedBySystem(): Promise<string> {
     const { task, performer } = await assigned();
-    await world.join('Ben', 'member');
-    await world.become(performer, 'manager');
+    await harness.join('Ben', 'member');
+    await harness.become(performer, 'manager');
     return task.id;
   }
 
   it('keeps its pacts', async () => {
     await verifyPacts({
       provider: 'tasks',
-      baseUrl: world.service.http.url(),
-      token: async () => await world.auth.serviceToken('tasks:read'),
+      baseUrl: harness.service.http.url(),
+      token: async () => await harness.auth.serviceToken('tasks:read'),
       states: {
-        'a task': async () => ({ id: (await world.createTask(manager)).id }),
+        'a task': async () => ({ id: (await harness.createTask(manager)).id }),
         'a task that is assigned': async () => ({ id: (await assigned()).task.id }),
         'a task that was deleted': async () => {
-          const { id } = await world.createTask(manager);
-          await world.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
+          const { id } = await harness.createTask(manager);
+          await harness.call('deleteTask', { token: manager.token, params: { id }, headers: { 'if-match': '*' } });
           return { id };
         },
       },
@@ -58,13 +58,13 @@ describe('Tasks, as a provider', () => {
         'an event tasks.task.assigned by the system': async () => {
           const id = await reassignedBySystem();
           await waitFor(
-            () => world.observer.about(id).filter(({ type }) => type === 'tasks.task.assigned').length === 2,
+            () => harness.observer.about(id).filter(({ type }) => type === 'tasks.task.assigned').length === 2,
           );
           return await published('tasks.task.assigned', id);
         },
         'an event tasks.task.unassigned': async () => {
           const { task } = await assigned();
-          await world.assign(manager, task, await world.join('Cas', 'member'));
+          await harness.assign(manager, task, await harness.join('Cas', 'member'));
           return await published('tasks.task.unassigned', task.id);
         },
         'an event tasks.task.unassigned by the system': async () =>
@@ -76,8 +76,8 @@ describe('Tasks, as a provider', () => {
         'an event tasks.task.cancelled': async () =>
           await published('tasks.task.cancelled', await transitioned('cancelled')),
         'an event tasks.task.cancelled without a performer': async () => {
-          const task = await world.createTask(manager);
-          await world.transition(manager, task, 'cancelled');
+          const task = await harness.createTask(manager);
+          await harness.transition(manager, task, 'cancelled');
           return await published('tasks.task.cancelled', task.id);
         },
       },

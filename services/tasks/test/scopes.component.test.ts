@@ -2,28 +2,28 @@ import { tasksRoutes } from '@taskwire/contracts';
 import { walkScopes, type TokenHolder } from '@taskwire/testing';
 import { expect } from 'chai';
 import { codeOf, type Call } from './support/api.ts';
-import { audience } from './support/auth-stand-in.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { audience } from './support/fake-auth.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('The access of an application to tasks on behalf of a user', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let admin: Person;
   before(async () => {
-    world = await tasksWorld();
-    admin = await world.join('Ada', 'admin');
-    await world.join('Ann', 'member');
+    harness = await tasksHarness();
+    admin = await harness.join('Ada', 'admin');
+    await harness.join('Ann', 'member');
   });
   after(async () => {
-    await world.stop();
+    await harness.stop();
   });
 
   async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
     if (holder.kind === 'first_party') return { token: admin.token, userId: admin.id };
     if (holder.kind === 'service') {
-      return { token: await world.auth.serviceToken(holder.scopes.join(' ')), userId: admin.id };
+      return { token: await harness.auth.serviceToken(holder.scopes.join(' ')), userId: admin.id };
     }
     const application = { clientId: 'portal', scopes: holder.scopes };
-    return { token: await world.auth.userToken(admin, { application }), userId: admin.id };
+    return { token: await harness.auth.userToken(admin, { application }), userId: admin.id };
   }
 
   it('is what the contract says, for every operation and every scope', async () => {
@@ -35,19 +35,19 @@ describe('The access of an application to tasks on behalf of a user', () => {
       replayTasksDeadLetters: { filter: {} },
       dropTasksDeadLetter: { reason: 'a test' },
     };
-    const baseUrl = world.service.http.url();
+    const baseUrl = harness.service.http.url();
     const { answers, faults } = await walkScopes({ baseUrl, audience, routes: tasksRoutes, tokenOf, bodies });
     expect(answers).to.be.above(200);
     expect(faults).to.deep.equal([]);
   });
 
   it('with tasks:read is limited to reading: nothing is created, shuffled or deleted', async () => {
-    const task = await world.createTask(admin, { assign: 'random' });
+    const task = await harness.createTask(admin, { assign: 'random' });
     const { token } = await tokenOf({ kind: 'third_party', scopes: ['tasks:read'] });
     const at = { token, params: { id: task.id } };
-    expect((await world.call('getTask', at)).status).to.equal(200);
-    expect((await world.call('listTasks', { token })).status).to.equal(200);
-    const writes: [Parameters<TasksWorld['call']>[0], Call][] = [
+    expect((await harness.call('getTask', at)).status).to.equal(200);
+    expect((await harness.call('listTasks', { token })).status).to.equal(200);
+    const writes: [Parameters<TasksHarness['call']>[0], Call][] = [
       ['createTask', { token, body: { title: 'x' } }],
       ['changeTask', { ...at, body: { title: 'x' }, headers: { 'if-match': '*' } }],
       ['assignTask', { ...at, body: { assign: 'random' } }],
@@ -56,16 +56,16 @@ describe('The access of an application to tasks on behalf of a user', () => {
       ['deleteTask', { ...at, headers: { 'if-match': '*' } }],
     ];
     for (const [operation, call] of writes) {
-      expect(codeOf(await world.call(operation, call)), operation).to.equal('insufficient_scope');
+      expect(codeOf(await harness.call(operation, call)), operation).to.equal('insufficient_scope');
     }
-    expect(await world.read(admin, task)).to.deep.equal(task);
+    expect(await harness.read(admin, task)).to.deep.equal(task);
   });
 
   it('with tasks:read and tasks:write excludes shuffling and dead letters', async () => {
     const { token } = await tokenOf({ kind: 'third_party', scopes: ['tasks:read', 'tasks:write'] });
-    expect((await world.call('createTask', { token, body: { title: 'x' } })).status).to.equal(201);
+    expect((await harness.call('createTask', { token, body: { title: 'x' } })).status).to.equal(201);
     for (const operation of ['shuffleTasks', 'listDeadLetters'] as const) {
-      expect(codeOf(await world.call(operation, { token })), operation).to.equal('insufficient_scope');
+      expect(codeOf(await harness.call(operation, { token })), operation).to.equal('insufficient_scope');
     }
   });
 });

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { query } from '@taskwire/postgres';
 import { propertyRuns, propertyTimeoutMs, waitFor } from '@taskwire/testing';
 import type { Answer, Task } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 /** An attempt by a user; many are rejected, depending on which concurrent attempt came first. */
 type Step =
@@ -74,14 +74,14 @@ type Row = {
 
 describe('Concurrent operations of many users', function () {
   this.timeout(propertyTimeoutMs);
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
 
   before(async () => {
-    world = await tasksWorld({ SHUFFLES_PER_MINUTE: '1000' });
-    manager = await world.join('Mona', 'manager');
+    harness = await tasksHarness({ SHUFFLES_PER_MINUTE: '1000' });
+    manager = await harness.join('Mona', 'manager');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   const tallies = new Map<string, Tally>();
 
@@ -95,18 +95,18 @@ describe('Concurrent operations of many users', function () {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 50, maxLength: 70 }), async (steps) => {
         const people = await Promise.all(
-          Array.from({ length: 6 }, async (_, index) => await world.join(`P${index}`, 'member')),
+          Array.from({ length: 6 }, async (_, index) => await harness.join(`P${index}`, 'member')),
         );
         const tasks = await Promise.all(
           Array.from(
             { length: 10 },
-            async (_, index) => (await world.createTask(manager, { assignee_id: people[index % 6]?.id })).id,
+            async (_, index) => (await harness.createTask(manager, { assignee_id: people[index % 6]?.id })).id,
           ),
         );
         await eachInOneOf(8, steps, async (one) => await take(one, people, tasks));
-        await waitFor(async () => (await world.service.reassigner.tick()) === 'idle' && (await orphaned()) === 0);
+        await waitFor(async () => (await harness.service.reassigner.tick()) === 'idle' && (await orphaned()) === 0);
         for (const row of await histories(tasks)) await expectOneHistory(row);
-        for (const person of people) await world.become(person, 'deleted');
+        for (const person of people) await harness.become(person, 'deleted');
         await waitFor(async () => (await orphaned()) === 0);
       }),
       { ...propertyRuns({ test: 2, drill: 20 }), endOnFailure: true },
@@ -128,41 +128,44 @@ describe('Concurrent operations of many users', function () {
     const params = { id: 'task' in one ? (tasks[one.task] ?? '') : '' };
     switch (one.kind) {
       case 'create':
-        return count(one.kind, await world.call('createTask', { token, body: { title: 'x', assignee_id } }));
+        return count(one.kind, await harness.call('createTask', { token, body: { title: 'x', assignee_id } }));
       case 'assign':
-        return count(one.kind, await world.call('assignTask', { token, params, body: { assignee_id } }));
+        return count(one.kind, await harness.call('assignTask', { token, params, body: { assignee_id } }));
       case 'random':
-        return count(one.kind, await world.call('assignTask', { token, params, body: { assign: 'random' } }));
+        return count(one.kind, await harness.call('assignTask', { token, params, body: { assign: 'random' } }));
       case 'transition': {
         const actor = one.state === 'cancelled' ? manager : await actorOf(one.by, params.id, people);
         // completing a task requires starting it; other steps may come in between
         const states = one.state === 'completed' ? ['in_progress', 'completed'] : [one.state];
         for (const state of states) {
-          count(state, await world.call('transitionTask', { token: actor.token, params, body: { state } }));
+          count(state, await harness.call('transitionTask', { token: actor.token, params, body: { state } }));
         }
         return;
       }
       case 'change':
-        return count(one.kind, await world.call('changeTask', { token, params, headers, body: { title: one.title } }));
+        return count(
+          one.kind,
+          await harness.call('changeTask', { token, params, headers, body: { title: one.title } }),
+        );
       case 'delete':
-        return count(one.kind, await world.call('deleteTask', { token, params, headers }));
+        return count(one.kind, await harness.call('deleteTask', { token, params, headers }));
       case 'shuffle':
-        return count(one.kind, await world.call('shuffleTasks', { token }));
+        return count(one.kind, await harness.call('shuffleTasks', { token }));
       case 'demote':
-        return await world.become(people[one.performer] as Person, 'manager');
+        return await harness.become(people[one.performer] as Person, 'manager');
     }
   }
 
   /** The assignee at that moment; it may be another user by the time of the request. */
   async function actorOf(by: number | 'the assignee', id: string, people: readonly Person[]): Promise<Person> {
     if (by !== 'the assignee') return people[by] ?? manager;
-    const { status, body } = await world.call('getTask', { token: manager.token, params: { id } });
+    const { status, body } = await harness.call('getTask', { token: manager.token, params: { id } });
     return people.find((person) => status === 200 && person.id === (body as Task).assignee_id) ?? manager;
   }
 
   async function histories(ids: readonly string[]): Promise<Row[]> {
     return await query<Row>(
-      world.database.db.pool,
+      harness.database.db.pool,
       `SELECT id, state, assignee_id, version, deleted_at IS NOT NULL AS is_deleted,
          (SELECT array_agg(action ORDER BY seq) FROM task_activity WHERE task_id = tasks.id) AS actions,
          (SELECT count(DISTINCT created_at)::integer FROM task_activity WHERE task_id = tasks.id) AS changes
@@ -174,7 +177,7 @@ describe('Concurrent operations of many users', function () {
   async function expectOneHistory({ id, version, state, assignee_id, actions, changes }: Row): Promise<void> {
     expect(changes, 'a version for each change').to.equal(version);
     const told = actions.flatMap((action) => (action === 'created' ? ['created', 'changed'] : [action]));
-    const seen = await world.observer.expectAbout(id, told);
+    const seen = await harness.observer.expectAbout(id, told);
     const times = seen.map((event) => String(event.payload['timestamp']));
     expect(times).to.deep.equal([...new Set(times)].toSorted());
     let holder: unknown = null;
@@ -192,7 +195,7 @@ describe('Concurrent operations of many users', function () {
 
   async function orphaned(): Promise<number> {
     const rows = await query(
-      world.database.db.pool,
+      harness.database.db.pool,
       `SELECT FROM tasks JOIN directory_users person ON person.id = assignee_id
        WHERE state IN ('assigned', 'in_progress') AND deleted_at IS NULL AND (person.is_deleted OR person.role <> 'member')`,
     );

@@ -1,24 +1,24 @@
 import { expect } from 'chai';
 import { codeOf, type Task } from './support/api.ts';
-import { tasksWorld, type Person, type TasksWorld } from './support/tasks-world.ts';
+import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Tasks', () => {
-  let world: TasksWorld;
+  let harness: TasksHarness;
   let manager: Person;
   let ann: Person;
   let ben: Person;
 
   before(async () => {
-    world = await tasksWorld();
-    manager = await world.join('Mona', 'manager');
-    ann = await world.join('Ann', 'member');
-    ben = await world.join('Ben', 'member');
+    harness = await tasksHarness();
+    manager = await harness.join('Mona', 'manager');
+    ann = await harness.join('Ann', 'member');
+    ben = await harness.join('Ben', 'member');
   });
-  after(async () => await world.stop());
+  after(async () => await harness.stop());
 
   describe('creating', () => {
     it('creates a draft with the defaults of the contract, for every user', async () => {
-      const answer = await world.call('createTask', { token: ann.token, body: { title: '  Paint the fence ' } });
+      const answer = await harness.call('createTask', { token: ann.token, body: { title: '  Paint the fence ' } });
       expect(answer.status).to.equal(201);
       expect(answer.headers.get('etag')).to.match(/^"1-/);
       expect(answer.headers.get('location')).to.equal(`/api/v1/tasks/${(answer.body as Task).id}`);
@@ -45,20 +45,20 @@ describe('Tasks', () => {
         due_at: '2026-12-24T18:30:00.123456+01:00',
         labels: ['a,b', '{"c"}', 'NULL', ''.padEnd(50, 'd')],
       };
-      const task = await world.createTask(ann, body);
+      const task = await harness.createTask(ann, body);
       expect(task).to.deep.include({ ...body, due_at: '2026-12-24T17:30:00.123456Z' });
-      expect(await world.read(ben, task)).to.deep.equal(task);
+      expect(await harness.read(ben, task)).to.deep.equal(task);
     });
 
     it('assigns immediately for managers', async () => {
-      const task = await world.createTask(manager, { assignee_id: ann.id });
+      const task = await harness.createTask(manager, { assignee_id: ann.id });
       expect(task).to.deep.include({ state: 'assigned', assignee_id: ann.id, assignee: { id: ann.id, name: 'Ann' } });
     });
 
     it('rejects an assignment by a member, and writes nothing', async () => {
       for (const body of [{ assignee_id: ann.id }, { assign: 'random' }]) {
         const title = crypto.randomUUID();
-        const answer = await world.call('createTask', { token: ann.token, body: { title, ...body } });
+        const answer = await harness.call('createTask', { token: ann.token, body: { title, ...body } });
         expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'forbidden']);
         expect(await titles()).not.to.include(title);
       }
@@ -66,28 +66,28 @@ describe('Tasks', () => {
 
     it('rejects half of a surrogate pair instead of replacing it', async () => {
       for (const body of ['{"title": "half \\ud83d"}', '{"title": "a", "labels": ["\\ud800"]}']) {
-        const answer = await world.call('createTask', { token: ann.token, body });
+        const answer = await harness.call('createTask', { token: ann.token, body });
         expect([answer.status, codeOf(answer)]).to.deep.equal([422, 'invalid_input']);
       }
     });
 
     async function titles(): Promise<string[]> {
-      const answer = await world.call('listTasks', { token: ann.token });
+      const answer = await harness.call('listTasks', { token: ann.token });
       return (answer.body as { data: Task[] }).data.map((task) => task.title);
     }
   });
 
   describe('reading', () => {
     it('responds with 404 for a task that never existed', async () => {
-      const missing = await world.call('getTask', { token: ann.token, params: { id: crypto.randomUUID() } });
+      const missing = await harness.call('getTask', { token: ann.token, params: { id: crypto.randomUUID() } });
       expect([missing.status, codeOf(missing)]).to.deep.equal([404, 'not_found']);
     });
 
     it('responds with 304 for the ETag of any earlier response, storable by this caller only', async () => {
-      const made = await world.call('createTask', { token: ann.token, body: { title: 'Paint the fence' } });
+      const made = await harness.call('createTask', { token: ann.token, body: { title: 'Paint the fence' } });
       const params = { id: (made.body as Task).id };
       const known = { token: ann.token, params, headers: { 'if-none-match': made.headers.get('etag') ?? '' } };
-      const answer = await world.call('getTask', known);
+      const answer = await harness.call('getTask', known);
       expect(answer.status).to.equal(304);
       expect(answer.headers.get('etag')).to.equal(made.headers.get('etag'));
       expect(answer.headers.get('cache-control')).to.equal('private, no-cache');
@@ -95,28 +95,28 @@ describe('Tasks', () => {
     });
 
     it('returns a new name of the creator for the old ETag, which still matches in If-Match', async () => {
-      const cleo = await world.join('Cleo', 'member');
-      const task = await world.createTask(cleo);
+      const cleo = await harness.join('Cleo', 'member');
+      const task = await harness.createTask(cleo);
       const read = { token: ann.token, params: { id: task.id } };
-      const tag = (await world.call('getTask', read)).headers.get('etag') ?? '';
-      await world.rename(cleo, 'Cleopatra');
-      const renamed = await world.call('getTask', { ...read, headers: { 'if-none-match': tag } });
+      const tag = (await harness.call('getTask', read)).headers.get('etag') ?? '';
+      await harness.rename(cleo, 'Cleopatra');
+      const renamed = await harness.call('getTask', { ...read, headers: { 'if-none-match': tag } });
       expect([renamed.status, (renamed.body as Task).creator.name]).to.deep.equal([200, 'Cleopatra']);
       const change = { token: cleo.token, params: read.params, body: { title: 'x' }, headers: { 'if-match': tag } };
-      expect((await world.call('changeTask', change)).status).to.equal(200);
-      expect((await world.call('changeTask', change)).status).to.equal(412);
+      expect((await harness.call('changeTask', change)).status).to.equal(200);
+      expect((await harness.call('changeTask', change)).status).to.equal(412);
     });
 
     it('accepts an id in capitals', async () => {
-      const task = await world.createTask(ann);
-      expect(await world.read(ann, { id: task.id.toUpperCase() })).to.deep.equal(task);
+      const task = await harness.createTask(ann);
+      expect(await harness.read(ann, { id: task.id.toUpperCase() })).to.deep.equal(task);
     });
 
     it('shows current names, and a placeholder for deleted users', async () => {
-      const eve = await world.join('Eve', 'member');
-      const task = await world.createTask(eve);
-      await world.become(eve, 'deleted');
-      expect((await world.read(ann, task)).creator).to.deep.equal({ id: eve.id, name: 'Deleted user' });
+      const eve = await harness.join('Eve', 'member');
+      const task = await harness.createTask(eve);
+      await harness.become(eve, 'deleted');
+      expect((await harness.read(ann, task)).creator).to.deep.equal({ id: eve.id, name: 'Deleted user' });
     });
 
     it('shows an empty name for a user whom the directory does not know yet', async () => {
@@ -125,20 +125,20 @@ describe('Tasks', () => {
         id,
         name: '',
         role: 'member',
-        token: await world.auth.userToken({ id, role: 'member' }),
+        token: await harness.auth.userToken({ id, role: 'member' }),
       };
-      expect((await world.createTask(stranger)).creator).to.deep.equal({ id, name: '' });
+      expect((await harness.createTask(stranger)).creator).to.deep.equal({ id, name: '' });
     });
   });
 
   it('stores a label in one Unicode form', async () => {
-    const task = await world.createTask(ann, { labels: ['cafe\u0301', 'Cafe', 'cafe'] });
+    const task = await harness.createTask(ann, { labels: ['cafe\u0301', 'Cafe', 'cafe'] });
     expect(task.labels).to.deep.equal(['caf\u00e9', 'Cafe', 'cafe']);
   });
 
   describe('changing', () => {
     it('updates the given fields and the version, and nothing else', async () => {
-      const task = await world.createTask(ann, { labels: ['home'], due_at: '2026-12-24T00:00:00Z' });
+      const task = await harness.createTask(ann, { labels: ['home'], due_at: '2026-12-24T00:00:00Z' });
       const changed = await change(ann, task, { title: 'Paint the gate', due_at: null, labels: [] }, '"1"');
       expect(changed.status).to.equal(200);
       expect(changed.headers.get('etag')).to.match(/^"2-/);
@@ -148,8 +148,8 @@ describe('Tasks', () => {
     });
 
     it('is open to the creator, managers and admins', async () => {
-      const admin = await world.join('Ada', 'admin');
-      const task = await world.createTask(ann);
+      const admin = await harness.join('Ada', 'admin');
+      const task = await harness.createTask(ann);
       const refused = await change(ben, task, { title: 'mine' }, '*');
       expect([refused.status, codeOf(refused)]).to.deep.equal([403, 'forbidden']);
       for (const person of [ann, manager, admin]) {
@@ -158,15 +158,15 @@ describe('Tasks', () => {
     });
 
     it('makes no version and no entry when nothing differs', async () => {
-      const task = await world.createTask(ann, { due_at: '2026-12-24T12:00:00Z' });
+      const task = await harness.createTask(ann, { due_at: '2026-12-24T12:00:00Z' });
       const same = await change(ann, task, { title: task.title, due_at: '2026-12-24T13:00:00+01:00' }, '"1"');
       expect(same.body).to.deep.equal(task);
       expect(same.headers.get('etag')).to.match(/^"1-/);
-      expect(await world.activity(ann, task)).to.have.length(1);
+      expect(await harness.activity(ann, task)).to.have.length(1);
     });
 
     it('requires If-Match (428) with the current version (412) or *', async () => {
-      const task = await world.createTask(ann);
+      const task = await harness.createTask(ann);
       const missing = await change(ann, task, { title: 'a' });
       expect([missing.status, codeOf(missing)]).to.deep.equal([428, 'precondition_required']);
       expect((await change(ann, task, { title: 'a' }, '"1"')).status).to.equal(200);
@@ -179,11 +179,11 @@ describe('Tasks', () => {
       expect([unreadable.status, codeOf(unreadable)]).to.deep.equal([400, 'bad_etag']);
       expect((await change(ann, task, { title: 'b' }, '"7", "2"')).status).to.equal(200);
       expect((await change(ann, task, { title: 'c' }, '*')).status).to.equal(200);
-      expect((await world.read(ann, task)).version).to.equal(4);
+      expect((await harness.read(ann, task)).version).to.equal(4);
     });
 
     it('accepts one of two concurrent changes of the same version', async () => {
-      const task = await world.createTask(ann);
+      const task = await harness.createTask(ann);
       const answers = await Promise.all(
         ['x', 'y', 'z'].map(async (title) => await change(ann, task, { title }, '"1"')),
       );
@@ -192,25 +192,25 @@ describe('Tasks', () => {
 
     async function change(person: Person, { id }: Task, body: unknown, ifMatch?: string) {
       const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
-      return await world.call('changeTask', { token: person.token, params: { id }, body, headers });
+      return await harness.call('changeTask', { token: person.token, params: { id }, body, headers });
     }
   });
 
   describe('deleting', () => {
     it('hides the task from the public API, and responds with 410 to services', async () => {
-      const task = await world.createTask(ann);
+      const task = await harness.createTask(ann);
       expect((await remove(ann, task, '*')).status).to.equal(204);
       const read = { token: ann.token, params: { id: task.id } };
-      expect((await world.call('getTask', read)).status).to.equal(404);
-      expect((await world.call('listActivity', read)).status).to.equal(404);
+      expect((await harness.call('getTask', read)).status).to.equal(404);
+      expect((await harness.call('listActivity', read)).status).to.equal(404);
       expect((await remove(ann, task, '*')).status).to.equal(404);
       expect((await list({ creator: ann.id })).map((one) => one.id)).not.to.include(task.id);
-      const internal = { token: await world.auth.serviceToken('tasks:read'), params: { id: task.id } };
-      expect((await world.call('getInternalTask', internal)).status).to.equal(410);
+      const internal = { token: await harness.auth.serviceToken('tasks:read'), params: { id: task.id } };
+      expect((await harness.call('getInternalTask', internal)).status).to.equal(410);
     });
 
     it('requires If-Match, and is open to the creator, managers and admins', async () => {
-      const task = await world.createTask(ann);
+      const task = await harness.createTask(ann);
       expect((await remove(ann, task)).status).to.equal(428);
       expect((await remove(ann, task, '"7"')).status).to.equal(412);
       expect((await remove(ben, task, '*')).status).to.equal(403);
@@ -219,12 +219,12 @@ describe('Tasks', () => {
 
     async function remove(person: Person, { id }: Task, ifMatch?: string) {
       const headers = ifMatch === undefined ? {} : { 'if-match': ifMatch };
-      return await world.call('deleteTask', { token: person.token, params: { id }, headers });
+      return await harness.call('deleteTask', { token: person.token, params: { id }, headers });
     }
   });
 
   async function list(query: Record<string, string>, person = ann): Promise<Task[]> {
-    const answer = await world.call('listTasks', { token: person.token, query });
+    const answer = await harness.call('listTasks', { token: person.token, query });
     expect(answer.status).to.equal(200);
     return (answer.body as { data: Task[] }).data;
   }

@@ -6,7 +6,7 @@ import type { Role } from '@taskwire/contracts';
 const issuer = 'http://auth.test/oidc';
 export const audience = 'urn:taskwire:tasks';
 
-export type StandInUser = {
+export type FakeUser = {
   id: string;
   name: string;
   role: Role;
@@ -16,13 +16,13 @@ export type StandInUser = {
   email_verified?: boolean;
 };
 
-export type AuthStandIn = {
+export type FakeAuth = {
   url: string;
   issuer: string;
   /** The users that `GET /users` returns. */
-  users: Map<string, StandInUser>;
+  users: Map<string, FakeUser>;
   /** Changes a user. Returns the time of the change, as in the event. */
-  change(id: string, change: Partial<Pick<StandInUser, 'role' | 'name' | 'is_deleted' | 'email_verified'>>): string;
+  change(id: string, change: Partial<Pick<FakeUser, 'role' | 'name' | 'is_deleted' | 'email_verified'>>): string;
   /** The status of every response except the signing keys; undefined to serve normally. */
   outage: number | undefined;
   /** An access token of a user. */
@@ -42,11 +42,11 @@ type TokenOverrides = {
 };
 
 /** Fakes the parts of Auth that Tasks uses: signing keys, service tokens and users. */
-export async function startAuthStandIn(): Promise<AuthStandIn> {
+export async function startFakeAuth(): Promise<FakeAuth> {
   const { publicKey, privateKey } = await generateKeyPair('ES256');
   const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
-  const users = new Map<string, StandInUser>();
-  const standIn = { outage: undefined as number | undefined };
+  const users = new Map<string, FakeUser>();
+  const fake = { outage: undefined as number | undefined };
 
   async function token(claims: Record<string, unknown>, { audience: aud = audience, expiresIn = 600 }: TokenOverrides) {
     const now = Math.floor(Date.now() / 1000);
@@ -60,7 +60,7 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
       .sign(privateKey);
   }
 
-  const shown = (user: StandInUser) => ({
+  const shown = (user: FakeUser) => ({
     email_verified: true,
     ...user,
     email: `${user.name.toLowerCase()}@taskwire.test`,
@@ -71,7 +71,7 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
 
   async function answer(path: string): Promise<[number, unknown]> {
     if (path === '/oidc/jwks') return [200, jwks];
-    if (standIn.outage !== undefined) return [standIn.outage, {}];
+    if (fake.outage !== undefined) return [fake.outage, {}];
     if (path === '/oidc/token') {
       const access_token = await token({ sub: 'tasks', client_id: 'tasks', scope: 'users:read' }, {});
       return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'users:read' }];
@@ -92,11 +92,11 @@ export async function startAuthStandIn(): Promise<AuthStandIn> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
 
-  return Object.assign(standIn, {
+  return Object.assign(fake, {
     url: `http://127.0.0.1:${port}`,
     issuer,
     users,
-    change: (id: string, change: Partial<StandInUser>) => {
+    change: (id: string, change: Partial<FakeUser>) => {
       const before = users.get(id);
       if (before === undefined) throw new Error(`there is no user ${id}`);
       const user = { ...before, ...change, version: before.version + 1 };
@@ -131,6 +131,6 @@ function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedI
 }
 
 /** Each version is one second later than the one before. */
-function changedAt(user: StandInUser): string {
+function changedAt(user: FakeUser): string {
   return new Date(Date.UTC(2026, 0, 1) + user.version * 1000).toISOString();
 }

@@ -9,16 +9,16 @@ import { env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { wire } from '../../src/wire.ts';
 import { call, type Activity, type Answer, type Call, type Task } from './api.ts';
-import { startAuthStandIn, type AuthStandIn } from './auth-stand-in.ts';
+import { startFakeAuth, type FakeAuth } from './fake-auth.ts';
 import { observeEvents, type EventObserver } from './event-observer.ts';
 
 export type Person = { id: string; name: string; role: Role; token: string };
 export type Service = Awaited<ReturnType<typeof wire>>;
 
 /** The wired service on a free port, with its own database and broker, and a fake Auth. */
-export type TasksWorld = {
+export type TasksHarness = {
   service: Service;
-  auth: AuthStandIn;
+  auth: FakeAuth;
   database: TestDatabase;
   amqpUrl: string;
   observer: EventObserver;
@@ -41,9 +41,9 @@ export type TasksWorld = {
   stop(): Promise<void>;
 };
 
-export async function tasksWorld(settings: Record<string, string> = {}): Promise<TasksWorld> {
+export async function tasksHarness(settings: Record<string, string> = {}): Promise<TasksHarness> {
   const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
-  const auth = await startAuthStandIn();
+  const auth = await startFakeAuth();
   const observer = await observeEvents(broker.url());
   const started: Service[] = [];
 
@@ -77,7 +77,7 @@ export async function tasksWorld(settings: Record<string, string> = {}): Promise
 
   async function changeUser(
     { id, name }: Person,
-    change: Parameters<AuthStandIn['change']>[1],
+    change: Parameters<FakeAuth['change']>[1],
     isThere: (held: DirectoryUser) => boolean,
   ): Promise<void> {
     const timestamp = auth.change(id, change);
