@@ -237,7 +237,7 @@ export const env = serviceEnv
   // otherwise anyone who types an address of the domain would belong to it
   .refine(({ REGISTRATION: mode, AUTH_REQUIRE_VERIFIED_EMAIL: required }) => mode !== 'domains' || required, {
     path: ['AUTH_REQUIRE_VERIFIED_EMAIL'],
-    message: 'must be true with REGISTRATION=domains: an address that nobody verified proves nothing about its domain',
+    message: 'must be true with REGISTRATION=domains: an unverified address proves nothing about its domain',
   })
   .refine(isRestoredBeforeErased, restoredAfterErased);
 

@@ -26,7 +26,7 @@ export function clientDirectory(configured: readonly RegisteredClient[], stored:
         const registered = await stored.list().catch(() => []);
         for (const client of registered) {
           for (const { path, message } of clientFaults(client)) {
-            logger.error('a client has what it cannot use; change it (client change)', {
+            logger.error('a registered client has an unusable setting; change it with client change', {
               ...{ client: client.client_id, field: path.join('.'), fault: message },
             });
           }

@@ -106,7 +106,7 @@ describe('mailed account links', () => {
     ]);
     await harness.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [user.id]);
     for (const answer of [await harness.verify(verification), await harness.reset(reset)]) {
-      expect(detailOf(answer)).to.equal('Its time is over. Ask for a new one.');
+      expect(detailOf(answer)).to.equal('It has expired. Ask for a new one.');
     }
   });
 
@@ -172,11 +172,11 @@ describe('mailed account links', () => {
       );
     await age(6);
     await purgeExpired(harness.database.db.pool);
-    expect(detailOf(await harness.reset(token))).to.include('Its time is over');
+    expect(detailOf(await harness.reset(token))).to.include('It has expired');
     await age(8);
     await purgeExpired(harness.database.db.pool);
     expect(await harness.rows('SELECT FROM account_links WHERE user_id = $1', [user.id])).to.deep.equal([]);
-    expect(detailOf(await harness.reset(token))).to.include('not one that was sent');
+    expect(detailOf(await harness.reset(token))).to.include('not one that we sent');
   });
 
   it('end with the account', async () => {
@@ -213,7 +213,7 @@ describe('mailed account links', () => {
       '\u0000',
     ];
     for (const token of forged) {
-      const detail = 'It is not one that was sent. Ask for a new one.';
+      const detail = 'It is not one that we sent. Ask for a new one.';
       expect(detailOf(await harness.verify(token)), token).to.equal(detail);
     }
     expect((await harness.claim(verification)).status).to.equal(204);
@@ -248,7 +248,7 @@ describe('mailed account links', () => {
     const token = await harness.lastToken(user.id);
     expect((await harness.readLink(id)).status).to.equal(200);
     const refused = await harness.readLink(id, mailer, 'another delivery');
-    expect(expectProblem(refused, 'gone').detail).to.equal('It was read before, and a link is read for one mail only.');
+    expect(expectProblem(refused, 'gone').detail).to.equal('It was read before; a link can be read for one mail only.');
     expect(detailOf(await harness.verify(token))).to.include('It was ended for safety');
     expect(expectProblem(await harness.readLink(id), 'gone').detail).to.include('It was ended for safety');
     expect(await readings(user.id)).to.deep.equal([

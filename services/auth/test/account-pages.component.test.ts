@@ -53,7 +53,7 @@ describe('account pages', () => {
     const forgot = await browser.open(path);
     expectSafe(forgot);
     const sent = await browser.submit(forgot, { email: person.email }, asBrowser);
-    expect(sent.text).to.contain('Look into your mailbox').and.contain('role="status"');
+    expect(sent.text).to.contain('Check your mailbox').and.contain('role="status"');
     const tokens = await harness.tokens({ person, parameters: { scope: 'openid offline_access', prompt: 'consent' } });
     const elsewhere = harness.browser();
     await harness.code({ person, browser: elsewhere });
@@ -127,7 +127,9 @@ describe('account pages', () => {
     const browser = harness.browser();
     const page = await browser.open(link);
     expectSafe(page);
-    expect(page.text).to.contain('name="new_password"').and.contain('An admin made an account with this address on 20');
+    expect(page.text)
+      .to.contain('name="new_password"')
+      .and.contain('An admin created an account with this address on 20');
     const without = await browser.submit(page, {}, asBrowser);
     expect(without.status).to.equal(422);
     expect(without.text).to.contain('This browser is not logged in').and.contain('role="alert"');
@@ -228,7 +230,7 @@ describe('account pages', () => {
     const elsewhere = harness.browser();
     const page = await elsewhere.open(link);
     expectSafe(page);
-    expect(page.text).to.contain('Somebody who is logged in to an account asked on 20').and.contain(change.email);
+    expect(page.text).to.contain('A user who is logged in to an account asked on 20').and.contain(change.email);
     const without = await elsewhere.submit(page, {}, asBrowser);
     expect(without.text).to.contain('Enter its password').and.contain('role="alert"');
     const wrong = await elsewhere.submit(without, { current_password: 'a guess' }, asBrowser);
@@ -305,7 +307,7 @@ describe('account pages', () => {
     for (const address of ['', '?token=', '?token=x&token=y', '?token=twl_%00', `?token=${token}`]) {
       const page = await browser.open(`/oidc/account/reset${address}`);
       expect(page.status, address).to.equal(422);
-      expect(page.text).to.contain('It is not one that was sent').and.not.contain('twl_');
+      expect(page.text).to.contain('It is not one that we sent').and.not.contain('twl_');
     }
     expect((await fetch(`${harness.api.baseUrl}/oidc/account/reset`, { method: 'DELETE' })).status).to.equal(405);
     const first = await resetLink(person);

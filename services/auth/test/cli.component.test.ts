@@ -48,7 +48,7 @@ describe("Auth's command line", () => {
   it('creates the first admin with the password from stdin and an event, once', async () => {
     const made = await add(ann, 'taskwire-demo\n');
     expect(made).to.include({ code: 0, stderr: '' });
-    expect(made.stdout).to.match(/^made admin Ann@Example\.org with id [0-9a-f-]{36}\n$/);
+    expect(made.stdout).to.match(/^created admin Ann@Example\.org with id [0-9a-f-]{36}\n$/);
     const [user, ...others] = await users();
     expect(others).to.deep.equal([]);
     expect(user).to.include({ email: 'Ann@Example.org', role: 'admin', email_verified: true });
@@ -65,7 +65,7 @@ describe("Auth's command line", () => {
     ]);
 
     const again = await add(['--email', 'ann@example.ORG', '--name', 'Other', '--role', 'member'], 'another-password');
-    expect(again).to.include({ code: 0, stdout: 'ann@example.ORG exists already\n' });
+    expect(again).to.include({ code: 0, stdout: 'ann@example.ORG already exists\n' });
     expect(await users()).to.deep.equal([user]);
   });
 
@@ -118,11 +118,13 @@ describe("Auth's command line", () => {
     const ben = { ...ann, email: 'import-ben@example.org', name: 'Ben' };
 
     it('creates all of them in one process, and leaves existing users unchanged', async () => {
-      expect((await importing([ann])).stdout).to.match(/^made member import-ann@example.org with id [0-9a-f-]{36}\n$/);
+      expect((await importing([ann])).stdout).to.match(
+        /^created member import-ann@example.org with id [0-9a-f-]{36}\n$/,
+      );
       const both = await importing([ann, ben]);
       expect(both).to.include({ code: 0, stderr: '' });
       expect(both.stdout).to.match(
-        /^import-ann@example.org exists already\nmade member import-ben@example.org with id /,
+        /^import-ann@example.org already exists\ncreated member import-ben@example.org with id /,
       );
     });
 
@@ -132,7 +134,7 @@ describe("Auth's command line", () => {
       expect(code).to.equal(2);
       expect(stderr).to.contain('line 2: role').and.contain('line 3: ').and.contain('line 4: password');
       expect(stderr).not.to.contain('hunter2');
-      expect((await importing([cas])).stdout).to.contain('made member');
+      expect((await importing([cas])).stdout).to.contain('created member');
     });
 
     it('explains an empty stdin', async () => {
@@ -162,7 +164,7 @@ describe("Auth's command line", () => {
       expect(before).to.contain('secret_hash').and.not.contain(secret);
       expect((await client('list')).stdout).to.equal('script  secret  urn:taskwire:auth=users:read\n');
       const again = await client('add', '--id', 'script', '--secret', ...grant);
-      expect(again).to.include({ code: 1, stderr: 'there is a client script already\n' });
+      expect(again).to.include({ code: 1, stderr: 'the client script already exists\n' });
       expect((await client('rotate-secret', '--id', 'script')).stdout).to.match(
         /^script has the new secret [\w-]{43}\n$/,
       );
@@ -273,8 +275,8 @@ describe("Auth's command line", () => {
     const url = { DATABASE_URL: database.url };
     const env = { ...url, KEY_ENCRYPTION_SECRET: Buffer.alloc(32, 7).toString('base64') };
     const keys = async (...args: string[]) => await runHere(['keys', ...args], env);
-    expect((await keys('rotate')).stdout).to.equal('the next key is there, and signs in 900 s\n');
-    expect((await keys('rotate')).stdout).to.equal('a next key is waiting for its time already\n');
+    expect((await keys('rotate')).stdout).to.equal('published the next key; it signs in 900 s\n');
+    expect((await keys('rotate')).stdout).to.equal('another key is already waiting to sign\n');
     expect((await keys('list')).stdout).to.match(/^[\w-]{43} {2}signs in \d+ s\n$/);
     const without = await runHere(['keys', 'rotate'], url);
     expect(without.code).to.equal(1);
@@ -299,7 +301,7 @@ describe("Auth's command line", () => {
       // once as the program that an operator starts
       const added = await run(cli, args, { stdin: 'taskwire-demo', url: empty.url });
       expect(added).to.include({ code: 0, stderr: '' });
-      expect(added.stdout).to.match(/^made admin /);
+      expect(added.stdout).to.match(/^created admin /);
     } finally {
       await empty.drop();
     }

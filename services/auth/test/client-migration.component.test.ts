@@ -98,7 +98,7 @@ describe('the migration to scopes that separate reading from writing', () => {
       'SELECT settings FROM clients WHERE client_id = $1',
       [id],
     );
-    if (rows[0] === undefined) throw new Error(`there is no client ${id}`);
+    if (rows[0] === undefined) throw new Error(`no client ${id} was added`);
     return rows[0].settings;
   }
 

@@ -199,7 +199,7 @@ describe('a change of e-mail address', () => {
       await harness.service.accountSchedule.tick();
       expect(await me(person)).to.include({ version: 2, pending_email: fresh('late') });
       await harness.rows('UPDATE account_links SET expires_at = clock_timestamp() WHERE user_id = $1', [person.id]);
-      expect(detailOf(await confirm(token, { as: person.token }))).to.include('Its time is over');
+      expect(detailOf(await confirm(token, { as: person.token }))).to.include('It has expired');
       await harness.service.accountSchedule.tick();
       expect(await me(person))
         .to.include({ version: 3 })

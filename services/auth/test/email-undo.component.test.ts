@@ -122,7 +122,7 @@ describe('undoing a change of address', () => {
   it('is possible for a week', async () => {
     const undoing = await move(person, fresh('kept'));
     await aWeekLater();
-    expect(detailOf(await undo(undoing))).to.include('Its time is over');
+    expect(detailOf(await undo(undoing))).to.include('It has expired');
     expect(await me(person)).to.include({ email: fresh('kept') });
   });
 

@@ -68,7 +68,7 @@ describe('guessing at one account from many addresses', () => {
     const hotel = freshIp();
     await attack(owner.email, 20);
     const limited = await attempt(owner.email, { ip: hotel, password });
-    expect(expectProblem(limited, 'rate_limited').detail).to.contain('set a new password by mail');
+    expect(expectProblem(limited, 'rate_limited').detail).to.contain('reset the password');
     expect(Number(limited.headers.get('retry-after'))).to.be.within(1_000, 1_200);
     await harness.reset(owner, 'Sunflower-Kettle-92', hotel);
     expect((await attempt(owner.email, { ip: hotel, password: 'Sunflower-Kettle-92' })).status).to.equal(200);
@@ -78,7 +78,7 @@ describe('guessing at one account from many addresses', () => {
   it("gets the same responses for an account that doesn't exist", async () => {
     expect(await attack('nobody-here@example.org', 30)).to.equal(budget);
     const answer = await attempt('nobody-here@example.org', { ip: freshIp() });
-    expect(expectProblem(answer, 'rate_limited').detail).to.contain('set a new password by mail');
+    expect(expectProblem(answer, 'rate_limited').detail).to.contain('reset the password');
   });
 
   it('knows a device for its own account only, for a limited time, by our signature, and allows it ten failures', async () => {

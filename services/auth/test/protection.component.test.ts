@@ -217,7 +217,7 @@ describe('protection of accounts', () => {
     await strict.api.call('refresh', { body: { refresh_token: user.refreshToken } });
     await harness.api.call('login', { body: { email: user.email, password: 'a-password-mistyped', extra: 'x' } });
     const { rows } = await harness.database.db.pool.query<{ password_hash: string }>('SELECT password_hash FROM users');
-    await waitFor(() => harness.logLines.some((line) => line.includes('a refresh token came a second time')));
+    await waitFor(() => harness.logLines.some((line) => line.includes('refresh token reused')));
     const logged = harness.logLines.join('\n');
     expect(logged).to.contain('/api/v1/auth/login');
     const secrets = [

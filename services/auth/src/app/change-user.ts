@@ -75,7 +75,8 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
   return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (wanted.role !== undefined) requireAdministration(caller);
-    if (wanted.role !== undefined && caller.role !== 'admin') throw problem('forbidden', 'Only admins change roles.');
+    if (wanted.role !== undefined && caller.role !== 'admin')
+      throw problem('forbidden', 'Only admins can change roles.');
     // anyone in control of an account's address can take the account over, so even an application with administration rights can't change it
     if (wanted.email !== undefined) requirePerson(caller);
     if (wanted.current_password !== undefined || needsStepUp(caller, id, wanted)) {

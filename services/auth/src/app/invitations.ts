@@ -85,11 +85,11 @@ export function revokeInvitation({ invitations }: Pick<Parts, 'invitations'>) {
     if (invitation === undefined) throw problem('not_found', 'There is no invitation with this id.');
     requireMayRevoke(caller, invitation);
     if (await invitations.revoke(id, contextOf(caller))) return;
-    throw problem('gone', 'The invitation is not open any more.');
+    throw problem('gone', 'The invitation is no longer open.');
   };
 }
 
 function requireMayRevoke({ id, role }: { id: string; role: Role }, { invited_by: invitedBy }: Invitation): void {
   if (role === 'admin' || id === invitedBy) return;
-  throw problem('forbidden', 'Managers revoke the invitations that they made; admins revoke any.');
+  throw problem('forbidden', 'Managers can revoke only their own invitations.');
 }

@@ -62,6 +62,6 @@ export function endSession({ access }: { access: OwnAccess }) {
 export function endConsent({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
     if (await access.endConsent(caller.id, id, contextOf(caller))) return;
-    throw problem('not_found', 'You have allowed nothing with this id.');
+    throw problem('not_found', 'You have no consent with this id.');
   };
 }

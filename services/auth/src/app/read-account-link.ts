@@ -64,7 +64,7 @@ export function readAccountLink(parts: Parts) {
       throw link?.end ? problem('gone', linkEndText(link.end)) : problem('not_found', 'There is no link with this id.');
     }
     const reading = await readings.read({ userId: undefined, ...link }, reader, context);
-    if (reading === 'refused') throw problem('gone', 'It was read before, and a link is read for one mail only.');
+    if (reading === 'refused') throw problem('gone', 'It was read before; a link can be read for one mail only.');
     return {
       isRepeated: reading === 'again',
       body: {

@@ -15,7 +15,7 @@ export function refresh({ sessions, refreshTokens, tokens, logger }: Parts) {
   return async (refreshToken: string, origin: RequestOrigin): Promise<SessionTokens> => {
     const next = refreshTokens.successorOf(refreshToken);
     const grant = await sessions.rotate({ used: hashToken(refreshToken), next: hashToken(next) }, origin);
-    if (grant === 'reused') logger.warn('a refresh token came a second time; its session ended');
+    if (grant === 'reused') logger.warn('refresh token reused; session ended');
     if (grant === 'reused' || grant === 'unknown') throw problem('invalid_refresh_token', 'Log in again.');
     return await sessionTokens(tokens, grant, next);
   };

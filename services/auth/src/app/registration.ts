@@ -16,7 +16,10 @@ export function registration({ policy, invitations, linkTokens }: Parts) {
       requireOpen(policy);
       if (invitationToken !== undefined) return;
       if (policy.mode === 'invited') {
-        throw problem('invitation_required', 'Ask an admin or a manager to invite you, and use the link in the mail.');
+        throw problem(
+          'invitation_required',
+          'Ask an admin or a manager for an invitation, and use the link in the mail.',
+        );
       }
       requireAcceptedDomain(policy, email);
     },

@@ -25,8 +25,7 @@ export function stepUp({ users, checkPassword, audit }: { users: Users; checkPas
     // both are answered with 403, which the HTTP layer records in the audit log
     if (password === undefined) return caller.requireRecentLogin('send current_password');
     if (!caller.isFirstParty) {
-      const detail =
-        'Applications must not send a password of a person. Ask for authorization again with prompt=login.';
+      const detail = 'Applications must not send passwords of users. Request authorization again with prompt=login.';
       throw problem('insufficient_scope', detail);
     }
     await withAuditedRefusals(audit, { ...contextOf(caller), ...wanted }, async () =>

@@ -45,7 +45,7 @@ function newPasswordRequired() {
         {
           field: 'new_password',
           code: 'new_password_required',
-          message: 'is required from somebody who is not logged in to the account',
+          message: 'is required from a visitor who is not logged in to the account',
         },
       ],
     },

@@ -8,20 +8,20 @@ type RegisteredClient = Awaited<ReturnType<Commands['clients']['list']>>[number]
 export const changeClient: Command = {
   options:
     '--id <id> [--name <name>] [--redirect-uri <address> …] [--grant <audience>=<scope>,<scope> …] [--jwks <file>] …',
-  does: `changes a client without its id, its secret or what people allowed it. Each option takes the place of what the client had of it:
-give all redirect addresses, or all grants, that it is to have. Options that are left out change nothing.
---jwks takes the place of the keys, or of the secret. Also: --post-logout-redirect-uri, --own-grant, --introspect, --native`,
+  does: `changes a client; its id, its secret and users' consents stay. Each option replaces the client's previous value:
+give all redirect URIs, or all grants, that it should have. Omitted options change nothing.
+--jwks replaces the keys or the secret. Also: --post-logout-redirect-uri, --own-grant, --introspect, --native`,
   async read(args) {
     const { id, ...given } = readOptions(args, clientOptions);
     if (id === undefined) throw new UsageError('--id is missing.');
-    if (Object.keys(given).length === 0) throw new UsageError('Give at least one option beside --id.');
+    if (Object.keys(given).length === 0) throw new UsageError('Give at least one option besides --id.');
     const jwks = given.jwks === undefined ? undefined : readJwks(given.jwks);
     return async ({ clients }) => {
       const changed = await clients.change(id, (client) => changedClient(client, given, jwks));
       if (changed === undefined) {
         throw new CommandFailed(`no client ${id} was added; those of OIDC_CLIENTS are changed in the configuration`);
       }
-      return `changed ${id}${changed.isNative ? '\nIt is a native app: people allow each of its log-ins.' : ''}`;
+      return `changed ${id}${changed.isNative ? '\nIt is a native app: users approve each of its log-ins.' : ''}`;
     };
   },
 };
@@ -45,7 +45,7 @@ function changedClient(
   if (!isForPeople && (given['redirect-uri'] ?? given['own-grant']) !== undefined) {
     // its grants are its own, and would become scopes that users consent to
     throw new UsageError(
-      `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for people.`,
+      `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for users.`,
     );
   }
   const { secret_hash: secretHash, ...rest } = client;

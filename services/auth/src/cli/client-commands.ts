@@ -11,11 +11,11 @@ const flag = { type: 'boolean' } as const;
 export const clientCommands: Readonly<Record<string, Command>> = {
   'client add': {
     options: '--id <id> [--name <name>] (--secret | --jwks <file> | --public) --grant <audience>=<scope>,<scope> …',
-    does: `registers a program that may ask for tokens; --secret prints a new secret, once.
-For people who log in: --redirect-uri <address> … [--post-logout-redirect-uri <address> …] [--native]
-A public client with an address of this machine, or any with a scheme of its own, is native without --native.
-For itself: without a redirect address, or with --own-grant <audience>=<scope>,<scope> … or --own-name beside one.
-To ask about tokens of others for the service that it is: --introspect <audience> …
+    does: `registers a program that may request tokens; --secret prints a new secret, once.
+For logging users in: --redirect-uri <address> … [--post-logout-redirect-uri <address> …] [--native]
+A public client with a loopback address, and any client with a custom scheme, is native without --native.
+For itself: without a redirect URI, or with --own-grant <audience>=<scope>,<scope> … or --own-name beside one.
+To introspect other clients' tokens for its own service: --introspect <audience> …
 ${scopeTable()}`,
     async read(args) {
       const given = readOptions(args, { ...clientOptions, secret: flag, public: flag, 'own-name': flag });
@@ -45,9 +45,9 @@ ${scopeTable()}`,
       );
       return async ({ clients }) => {
         const added = await clients.add(client);
-        if (added === undefined) throw new CommandFailed(`there is a client ${client.client_id} already`);
+        if (added === undefined) throw new CommandFailed(`the client ${client.client_id} already exists`);
         const withSecret = secret === undefined ? '' : ` with the secret ${secret}`;
-        const asNative = added.isNative ? '\nIt is a native app: people allow each of its log-ins.' : '';
+        const asNative = added.isNative ? '\nIt is a native app: users approve each of its log-ins.' : '';
         return `added ${client.client_id}${withSecret}${asNative}`;
       };
     },
@@ -55,7 +55,7 @@ ${scopeTable()}`,
   'client change': changeClient,
   'client list': {
     options: '',
-    does: 'shows the clients that were added; those of OIDC_CLIENTS are in the configuration',
+    does: 'lists the clients that were added; those of OIDC_CLIENTS are in the configuration',
     async read(args) {
       readOptions(args, {});
       return async ({ clients }) =>
@@ -69,13 +69,13 @@ ${scopeTable()}`,
   },
   'client rotate-secret': {
     options: '--id <id>',
-    does: 'prints a new secret, once; the one before is worth nothing from then on',
+    does: 'prints a new secret, once; the previous one is invalid from then on',
     async read(args) {
       const id = requiredId(args);
       const secret = newSecret();
       return async ({ clients }) => {
         if (!(await clients.setSecret(id, hashOf(secret)))) {
-          throw new CommandFailed(`there is no client ${id} with a secret`);
+          throw new CommandFailed(`no client ${id} has a secret`);
         }
         return `${id} has the new secret ${secret}`;
       };
@@ -83,11 +83,11 @@ ${scopeTable()}`,
   },
   'client remove': {
     options: '--id <id>',
-    does: 'removes a client; what people allowed it ends at once, its access tokens within ten minutes',
+    does: 'removes a client; consents to it end at once, its access tokens within ten minutes',
     async read(args) {
       const id = requiredId(args);
       return async ({ clients }) => {
-        if (!(await clients.remove(id))) throw new CommandFailed(`there is no client ${id}`);
+        if (!(await clients.remove(id))) throw new CommandFailed(`no client ${id} was added`);
         return `removed ${id}`;
       };
     },
@@ -98,11 +98,9 @@ ${scopeTable()}`,
 function scopeTable(): string {
   const lines = Object.entries(audiences).map(
     ([audience, { user, service }]) =>
-      `  ${audience}: for people ${user.join(', ')}; for itself ${service.join(', ') || 'none'}`,
+      `  ${audience}: for users ${user.join(', ')}; for itself ${service.join(', ') || 'none'}`,
   );
-  return ['Audiences and their scopes:', ...lines, 'admin lets the program administer in the name of admins.'].join(
-    '\n',
-  );
+  return ['Audiences and their scopes:', ...lines, 'admin lets the program administer on behalf of admins.'].join('\n');
 }
 
 type Registered = Awaited<ReturnType<Commands['clients']['list']>>[number];

@@ -23,7 +23,7 @@ export function checkedSettings<C extends { grants: readonly Grant[] }>(client: 
   const result = clientSettings.safeParse(client);
   if (result.success) return result.data;
   const faults = result.error.issues.map(({ path, message }) => `  ${[...optionOf(client, path), message].join(' ')}`);
-  throw new UsageError(`The client cannot be ${what}:\n${faults.join('\n')}`);
+  throw new UsageError(`The client can't be ${what}:\n${faults.join('\n')}`);
 }
 
 /** The option that a fault is about, where it differs from the name of the setting. */

@@ -5,7 +5,7 @@ import { readOptions, type Command } from './command.ts';
 export const keyCommands: Readonly<Record<string, Command>> = {
   'keys list': {
     options: '',
-    does: 'shows the signing keys, newest first',
+    does: 'lists the signing keys, newest first',
     async read(args) {
       readOptions(args, {});
       return async ({ listKeys }) => {
@@ -22,15 +22,15 @@ export const keyCommands: Readonly<Record<string, Command>> = {
   },
   'keys rotate': {
     options: '',
-    does: `brings the next signing key: it is shown at once, and signs after KEY_OVERLAP_SECONDS. Nothing has to be restarted.
-KEY_ENCRYPTION_SECRET is needed too.`,
+    does: `adds the next signing key: it is published at once, and signs after KEY_OVERLAP_SECONDS. No restart is needed.
+KEY_ENCRYPTION_SECRET is required too.`,
     async read(args, { env }) {
       readOptions(args, {});
       const { KEY_ENCRYPTION_SECRET: secret, KEY_OVERLAP_SECONDS: overlap } = readEnv(keyCommandEnv, env);
       return async ({ rotateKeys }) =>
         (await rotateKeys(secret))
-          ? `the next key is there, and signs in ${overlap} s`
-          : 'a next key is waiting for its time already';
+          ? `published the next key; it signs in ${overlap} s`
+          : 'another key is already waiting to sign';
     },
   },
 };

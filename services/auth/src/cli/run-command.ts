@@ -37,7 +37,7 @@ ${shown
   .join('\n')}
 
 DATABASE_URL names Auth's database.
-Exit codes: 0 done, or nothing to do; 1 it failed; 2 the arguments are wrong.
+Exit codes: 0 done, or nothing to do; 1 failed; 2 invalid arguments.
 `;
 }
 
@@ -59,7 +59,7 @@ export async function runCommand({
       return 0;
     }
     if (command === undefined) {
-      throw new UsageError(args.length === 0 ? 'A command is missing.' : 'There is no such command.');
+      throw new UsageError(args.length === 0 ? 'A command is missing.' : 'Unknown command.');
     }
     // the arguments are validated before any connection is opened
     const run = await command.read(args.slice(2), { stdin, env });
@@ -76,8 +76,8 @@ export async function runCommand({
       stderr.write(`${error.message}\n\n${usage}`);
       return 2;
     }
-    const isTold = error instanceof EnvError || error instanceof Problem || error instanceof CommandFailed;
-    stderr.write(`${isTold ? error.message : errorText(error)}\n`);
+    const isExpected = error instanceof EnvError || error instanceof Problem || error instanceof CommandFailed;
+    stderr.write(`${isExpected ? error.message : errorText(error)}\n`);
     return 1;
   }
 }

@@ -16,8 +16,8 @@ const option = { type: 'string' } as const;
 
 export const addUser: Command = {
   options: '--email <address> --name <name> --role <admin|manager|member>',
-  does: `makes a user; the first admin is made like this. One who exists already is left as they are.
-The password is read from stdin, in one line:
+  does: `creates a user, such as the first admin. An existing user is left unchanged.
+The password is read from stdin, as one line:
 printf %s "$PASSWORD" | node services/auth/src/cli/main.ts user add --email ann@example.org --name Ann --role admin`,
   async read(args, { stdin }) {
     const given = readOptions(args, { email: option, name: option, role: option });
@@ -26,7 +26,7 @@ printf %s "$PASSWORD" | node services/auth/src/cli/main.ts user add --email ann@
     const result = newUser.safeParse({ ...given, password });
     if (!result.success) {
       const faults = result.error.issues.map(({ path, message }) => fault(String(path[0]), message, given));
-      throw new UsageError(`The user cannot be made:\n${faults.join('\n')}`);
+      throw new UsageError(`The user can't be created:\n${faults.join('\n')}`);
     }
     return async (commands) => await add(result.data, commands);
   },
@@ -37,17 +37,17 @@ const mostImported = 10_000;
 
 export const importUsers: Command = {
   options: '',
-  does: `makes the users on stdin, one JSON object a line; those who exist already are left as they are.
-When a line has a fault, nobody is made:
+  does: `creates the users on stdin, one JSON object per line; existing users are left unchanged.
+If a line is invalid, no user is created:
 echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}' | node services/auth/src/cli/main.ts user import`,
   async read(args, { stdin }) {
     readOptions(args, {});
     const lines = (await text(stdin)).split('\n').filter((line) => line.trim() !== '');
-    if (lines.length === 0) throw new UsageError('There is no user on stdin; give one JSON object a line.');
+    if (lines.length === 0) throw new UsageError('stdin is empty; give one JSON object per line.');
     if (lines.length > mostImported) throw new UsageError(`There are more than ${mostImported} lines on stdin.`);
     const read = lines.map(readLine);
     const faults = read.flatMap((line) => ('faults' in line ? line.faults : []));
-    if (faults.length > 0) throw new UsageError(`No user was made:\n${faults.slice(0, 20).join('\n')}`);
+    if (faults.length > 0) throw new UsageError(`No user was created:\n${faults.slice(0, 20).join('\n')}`);
     const users = read.flatMap((line) => ('user' in line ? [line.user] : []));
     return async (commands) => {
       const done: string[] = [];
@@ -59,15 +59,15 @@ echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}'
 
 export const restoreUser: Command = {
   options: '--email <address>',
-  does: `restores the user with this address who was deleted last, with the role from before: for when no admin is left who could.
-A link that sets a new password is mailed to the address.`,
+  does: `restores the most recently deleted user with this address, with the former role, when no admin is left to do it.
+A link for setting a new password is mailed to the address.`,
   async read(args) {
     const { email } = readOptions(args, { email: option });
     if (email === undefined) throw new UsageError('--email is missing');
     return async (commands) => {
       const restored = await commands.restoreUser(email);
       if (restored === undefined) {
-        throw new CommandFailed(`nobody with the address ${email} was deleted who can still be restored`);
+        throw new CommandFailed(`no deleted user with the address ${email} can be restored`);
       }
       return `restored ${restored.role} ${restored.email} with id ${restored.id}`;
     };
@@ -94,11 +94,11 @@ function readLine(line: string, index: number): { user: GivenUser } | { faults: 
 async function add(user: GivenUser, { createUser, emailTakenBy }: Commands): Promise<string> {
   try {
     const created = await createUser({ ...user, emailVerified: true });
-    return `made ${created.role} ${created.email} with id ${created.id}`;
+    return `created ${created.role} ${created.email} with id ${created.id}`;
   } catch (error) {
     if (!(error instanceof Problem && error.code === 'email_taken')) throw error;
-    if ((await emailTakenBy(user.email)) === 'account') return `${user.email} exists already`;
-    throw new CommandFailed(`${user.email} is reserved: an account that gave it up may still take it back`);
+    if ((await emailTakenBy(user.email)) === 'account') return `${user.email} already exists`;
+    throw new CommandFailed(`${user.email} is reserved: the account that had it may still take it back`);
   }
 }
 

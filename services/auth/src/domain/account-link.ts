@@ -54,7 +54,7 @@ export type AccountLink = {
 
 const meanings: Readonly<Record<LinkEnd, string>> = {
   used: 'It was used already.',
-  expired: 'Its time is over.',
+  expired: 'It has expired.',
   revoked: 'It was revoked.',
   superseded: 'A newer one was sent.',
   email_changed: 'The address of the account has changed.',
@@ -64,7 +64,7 @@ const meanings: Readonly<Record<LinkEnd, string>> = {
   password_changed: 'The password has been changed in the meantime.',
   user_deleted: 'The account was deleted.',
   read_twice: 'It was ended for safety, because it was read more than once.',
-  unknown: 'It is not one that was sent.',
+  unknown: 'It is not one that we sent.',
 };
 
 /** The reason why a link is not valid, as a sentence. */

@@ -18,5 +18,5 @@ export function requireAcceptedDomain({ mode, domains }: RegistrationPolicy, ema
 
 /** @throws Problem `registration_closed`. */
 export function requireOpen({ mode }: RegistrationPolicy): void {
-  if (mode === 'off') throw problem('registration_closed', 'An administrator makes the accounts here.');
+  if (mode === 'off') throw problem('registration_closed', 'Only administrators can create accounts here.');
 }

@@ -7,7 +7,7 @@ import type { Users } from '../app/ports/users.ts';
 export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> {
   return async ({ actor, query: { cursor, limit, role, q, sort, ...filter } }) => {
     const isDeleted = filter.deleted === 'true';
-    if (isDeleted && actor.role !== 'admin') throw problem('forbidden', 'Only admins list deleted users.');
+    if (isDeleted && actor.role !== 'admin') throw problem('forbidden', 'Only admins can list deleted users.');
     const wanted = {
       role,
       text: q,

@@ -80,7 +80,7 @@ function askPage(o: { actions: AccountActions; base: string; name: string; purpo
         request,
       );
       if (refused !== undefined) return { status: refused.status, body: again(refusalText(refused)) };
-      return ok(donePage({ title: 'Look into your mailbox', text: done }));
+      return ok(donePage({ title: 'Check your mailbox', text: done }));
     },
   };
 }

@@ -139,7 +139,7 @@ function undoPage(options: Options): Page {
       if (refused !== undefined) return ended(refused, way);
       if (undone === undefined) return done;
       const text =
-        'The account has its old address again, everybody was logged out, and its password no longer works. ' +
+        'The account has its old address again, all sessions were ended, and its password no longer works. ' +
         'Set a new one now, or with the link that we have mailed to the address.';
       const next = { href: `${base}/reset?token=${undone.resetToken}`, text: 'Set a new password now' };
       return ok(donePage({ title, text, way: next }));

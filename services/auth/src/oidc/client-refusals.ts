@@ -39,31 +39,33 @@ const reasons: Readonly<Record<string, string>> = {
   'signature verification failed': 'no key of the client made the signature of the assertion',
 };
 
-function refusalOf(ctx: KoaContextWithOIDC, told: string): ClientRefusal {
-  const clock = clockFault(ctx, told);
+function refusalOf(ctx: KoaContextWithOIDC, message: string): ClientRefusal {
+  const clock = clockFault(ctx, message);
   if (clock !== undefined) return clock;
   const { client } = ctx.oidc;
-  if (client !== undefined && told.startsWith('the provided authentication mechanism')) {
+  if (client !== undefined && message.startsWith('the provided authentication mechanism')) {
     const way = { none: 'nothing', private_key_jwt: 'an assertion by its key' }[client.clientAuthMethod ?? ''];
     return { reason: `the client is registered to authenticate with ${way ?? 'its secret'}` };
   }
-  return { reason: reasons[told] ?? told };
+  return { reason: reasons[message] ?? message };
 }
 
 /** Clock difference, in seconds, that network latency alone may cause. */
 const tolerated = 5;
 
 /** Whether an assertion was refused because of its timestamps, and what they reveal about the clock of the client that made it. */
-function clockFault({ oidc }: KoaContextWithOIDC, told: string): ClientRefusal | undefined {
+function clockFault({ oidc }: KoaContextWithOIDC, message: string): ClientRefusal | undefined {
   const claims = claimsOf(oidc.params?.['client_assertion']);
   if (claims === undefined) return undefined;
   const now = Math.floor(Date.now() / 1000);
   const madeAt = Math.max(claims.iat ?? 0, claims.nbf ?? 0);
-  const isForTimes = ['jwt not active yet', 'jwt issued in the future', 'jwt expired', assertionTooLong].includes(told);
+  const isForTimes = ['jwt not active yet', 'jwt issued in the future', 'jwt expired', assertionTooLong].includes(
+    message,
+  );
   if (isForTimes && madeAt > now + tolerated) {
     return { reason: 'the clock of the client is ahead of ours', detail: `by ${madeAt - now} seconds` };
   }
-  if (told !== 'jwt expired') return undefined;
+  if (message !== 'jwt expired') return undefined;
   const made = claims.iat === undefined ? '' : `, made ${now - claims.iat} seconds ago`;
   return {
     reason: 'the assertion has expired: the clock of the client is behind ours, or it uses assertions again',

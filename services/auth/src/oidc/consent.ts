@@ -69,7 +69,7 @@ export function consentPolicy(): interactionPolicy.DefaultPolicy {
   const checks = policy.get('consent')?.checks;
   checks?.add(machineAddressCheck);
   checks?.add(
-    new Check('admin_requested', 'administration is allowed anew each time', 'consent_required', (ctx) =>
+    new Check('admin_requested', 'administration requires consent each time', 'consent_required', (ctx) =>
       asksForAdmin(ctx) && ctx.oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
     ),
   );

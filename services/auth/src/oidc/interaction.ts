@@ -82,7 +82,7 @@ export function interactionPages(options: InteractionOptions): RawRoute {
 
   async function personOf({ session }: Interaction): Promise<User> {
     const subject = session === undefined ? undefined : await sessions.subject(session.accountId);
-    if (subject === undefined) throw new errors.SessionNotFound('the account is not there any more');
+    if (subject === undefined) throw new errors.SessionNotFound('the account no longer exists');
     return subject.user;
   }
 
@@ -131,7 +131,7 @@ export function interactionPages(options: InteractionOptions): RawRoute {
 
   async function consent({ provider, interaction, request, response }: Step, { asked }: Question): Promise<void> {
     const { grantId, params, prompt, session } = interaction;
-    if (session === undefined) throw new errors.SessionNotFound('nobody is logged in');
+    if (session === undefined) throw new errors.SessionNotFound('no user is logged in');
     const known = grantId === undefined ? undefined : await provider.Grant.find(grantId);
     const grant = known ?? new provider.Grant({ accountId: session.accountId, clientId: String(params['client_id']) });
     allow(grant, asked);
@@ -171,7 +171,7 @@ export function interactionPages(options: InteractionOptions): RawRoute {
     const { provider, interaction, request, response } = step;
     const decision = form.get('decision');
     if (decision === 'cancel') {
-      const refusal = { error: 'access_denied', error_description: 'the person said no' };
+      const refusal = { error: 'access_denied', error_description: 'the user denied the request' };
       await provider.interactionFinished(request, response, refusal, { mergeWithLastSubmission: false });
     } else if (interaction.prompt.name === 'login' && (decision === 'log_in' || decision === null)) {
       await logIn(step, form);

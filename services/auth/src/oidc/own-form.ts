@@ -42,7 +42,8 @@ export function ownForms({ issuer, formKey }: { issuer: string; formKey: Buffer 
       const isFromElsewhere =
         (named !== undefined && named !== 'null' && named !== origin) || (site !== undefined && site !== 'same-origin');
       const isOwn = cookie !== undefined && hasToken(form, token(cookie));
-      if (!isOwn || isFromElsewhere) throw problem('forbidden', 'The form is not one of ours. Go back, and try again.');
+      if (!isOwn || isFromElsewhere)
+        throw problem('forbidden', 'This form was not issued to this browser. Go back, and try again.');
     },
   };
 }

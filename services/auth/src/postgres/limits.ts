@@ -144,7 +144,7 @@ export function createLimits(options: LimitsOptions): Limits {
   };
 }
 
-const elsewhere = ', or now where you have logged in before, or set a new password by mail';
+const elsewhere = ', or now on a device or network where you have logged in before, or reset the password by mail';
 
 /** Unknown callers take turns by the unit that the limits count as one address: an attacker has to pay for each of these. */
 function unknownCallerTurn(ip: string): HashTurn {

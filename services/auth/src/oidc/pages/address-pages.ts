@@ -28,8 +28,8 @@ export function claimPage(form: LinkForm & { link: AccountLink; error?: string |
       <p class="quiet">for ${link.email}</p>
       <p>${registrationStory(link.requested)}</p>
       <p id="rule">
-        Set a password, and the account is yours: whoever is logged in to it is logged out, and the password from before
-        no longer works. At least 8 characters.
+        Set a password, and the account is yours: anyone logged in to it is logged out, and the previous password no
+        longer works. At least 8 characters.
       </p>
       ${errorText(error)}
       <form method="post" action="${form.action}">
@@ -80,8 +80,8 @@ export function undoEmailPage(form: LinkForm & { email: string }): string {
     html`<h1>Undo the change of address</h1>
       <p class="quiet">${form.email}</p>
       <p>
-        Your Taskwire account gets this address back. Everybody is logged out of it, and its password no longer works:
-        you set a new one next.
+        Your Taskwire account gets this address back. All its sessions end, and its password no longer works: you set a
+        new one next.
       </p>
       ${buttonForm(form, 'Undo the change')}`,
   );
@@ -95,18 +95,18 @@ function buttonForm(form: LinkForm, text: string, attributes?: Html): Html {
 }
 
 function registrationStory(request: LinkRequest | undefined): string {
-  if (request === undefined) return 'An account was made with this address.';
+  if (request === undefined) return 'An account was created with this address.';
   const stories: Readonly<Record<RequestedBy, string>> = {
     registration: `An account was registered with this address ${whenAndWhere(request)}.`,
-    admin: `An admin made an account with this address ${whenAndWhere(request)}.`,
+    admin: `An admin created an account with this address ${whenAndWhere(request)}.`,
     account_holder: `The holder of the account asked for this link ${whenAndWhere(request)}.`,
-    anyone: `There is an account with this address. Somebody asked for this link ${whenAndWhere(request)}.`,
+    anyone: `An account with this address exists. This link was requested ${whenAndWhere(request)}.`,
   };
   return stories[request.by];
 }
 
 function changeStory(request: LinkRequest | undefined): string {
-  const who = request?.by === 'admin' ? 'An admin' : 'Somebody who is logged in to an account';
+  const who = request?.by === 'admin' ? 'An admin' : 'A user who is logged in to an account';
   const when = request === undefined ? '' : ` ${whenAndWhere(request)}`;
   return `${who} asked${when} to make this the address of that account.`;
 }

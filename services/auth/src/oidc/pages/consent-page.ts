@@ -16,7 +16,7 @@ const openidMeanings: Readonly<Record<string, string>> = {
   openid: 'know who you are',
   profile: 'see your name',
   email: 'see your e-mail address',
-  offline_access: 'go on doing this while you are away, also after you log out',
+  offline_access: 'keep this access while you are away, even after you log out',
 };
 
 type Meanings = { [A in Audience]: Record<(typeof audiences)[A]['user'][number], string> };

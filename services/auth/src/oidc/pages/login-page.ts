@@ -16,7 +16,7 @@ export function loginPage({ action, formToken, clientName, email, ways, error }:
   return page(
     error === undefined ? 'Log in' : 'Error: log in',
     html`<h1>Log in</h1>
-      <p class="quiet">to go on to ${clientName}</p>
+      <p class="quiet">to continue to ${clientName}</p>
       ${errorText(error)}
       <form method="post" action="${action}">
         <input type="hidden" name="form_token" value="${formToken}" />

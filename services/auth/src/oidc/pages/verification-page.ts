@@ -18,7 +18,9 @@ export function verificationPage(given: VerificationPage): string {
   return page(
     error === undefined ? 'Verify your e-mail address' : 'Error: verify your e-mail address',
     html`<h1>Verify your e-mail address</h1>
-      <p>You can go on to ${clientName} once your address is verified. Open the link in the mail that we sent to it.</p>
+      <p>
+        You can continue to ${clientName} once your address is verified. Open the link in the mail that we sent to it.
+      </p>
       <p class="quiet">You are logged in as ${email}</p>
       ${errorText(error)}
       <form method="post" action="${action}">
