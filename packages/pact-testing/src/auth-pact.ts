@@ -73,7 +73,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('reads from when on the tokens of a user count', async () => {
+  it('reads the time from which tokens of a user are valid', async () => {
     await aRequestForTheUser('a user whose sessions were ended')
       .willRespondWith(200, (response) => response.jsonBody({ ...user, tokens_valid_after: instant }))
       .executeTest(async ({ url }) => {
@@ -82,7 +82,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('hears that a user was deleted', async () => {
+  it('distinguishes a deleted user (410)', async () => {
     await aRequestForTheUser('a user who was deleted')
       .willRespondWith(410, (response) =>
         exampleProblem(is, response, { code: 'gone', detail: is.string('The user was deleted.') }),
@@ -92,7 +92,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('hears that there is no such user', async () => {
+  it('distinguishes a user that never existed (404)', async () => {
     await pact()
       .addInteraction()
       .uponReceiving('a request for a user who never was')
@@ -105,7 +105,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('is refused with 401 without a usable token, so that it gets another', async () => {
+  it('gets 401 for an unusable token, so that it requests another', async () => {
     await pact()
       .addInteraction()
       .given('a user')
@@ -118,7 +118,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('lists users, the deleted too', async () => {
+  it('lists users, including deleted ones', async () => {
     const deleted = { ...listed, is_deleted: true, tokens_valid_after: instant };
     await pact()
       .addInteraction()
@@ -134,7 +134,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('goes on with a list where a page ended', async () => {
+  it('continues a list from the cursor of the previous page', async () => {
     const page = (cursor: string | undefined) => ({ limit: '100', updated_since: since, ...(cursor && { cursor }) });
     await pact()
       .addInteraction()
@@ -190,7 +190,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
     });
   }
 
-  it('hears that its secret is wrong', async () => {
+  it('gets an error for a wrong secret', async () => {
     const { audience, scope } = wanted[0] ?? { audience: '', scope: '' };
     await formPact()
       .given(`${consumer.name} is a client`)
@@ -202,7 +202,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
       });
   });
 
-  it('reads the keys that tokens are signed with', async () => {
+  it('reads the keys that verify tokens', async () => {
     const key = {
       kid: is.string('key'),
       kty: 'EC',

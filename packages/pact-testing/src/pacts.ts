@@ -72,7 +72,7 @@ export function exampleProblem(
 }
 
 function present<T>(value: T | undefined): T {
-  if (value === undefined) throw new Error('a pact is there in tests and hooks only');
+  if (value === undefined) throw new Error('a pact exists only in tests and hooks');
   return value;
 }
 
@@ -145,7 +145,7 @@ export async function verifyPacts(verification: Verification): Promise<void> {
   /** Runs a handler of the provider's test by name; a failed or missing handler is a fault, however Pact treats it. */
   async function run<T>(what: string, handler: (() => Promise<T>) | undefined): Promise<T> {
     try {
-      if (handler === undefined) throw new Error('the test of the provider has nothing for it');
+      if (handler === undefined) throw new Error("the provider's test has no handler for it");
       return await handler();
     } catch (error) {
       faults.push(`${what}: ${String(error)}`);
@@ -228,6 +228,6 @@ async function pactsOf(provider: string) {
     return brokerSelection(broker);
   }
   const pactUrls = globSync(`*-${provider}.json`, { cwd: pactsFolder }).map((file) => join(pactsFolder, file));
-  if (pactUrls.length === 0) throw new Error(`contracts/pacts has none with ${provider} as the provider`);
+  if (pactUrls.length === 0) throw new Error(`contracts/pacts contains no pact with ${provider} as the provider`);
   return { pactUrls: pactUrls.sort() };
 }

@@ -12,7 +12,7 @@ import {
   type PactBroker,
 } from '../src/pact-broker.ts';
 
-describe('A Pact Broker', () => {
+describe('a Pact Broker', () => {
   let server: Server;
   let broker: PactBroker;
   let status: number;
@@ -43,14 +43,14 @@ describe('A Pact Broker', () => {
     server.closeAllConnections();
   });
 
-  it('is the one of the environment, or none', () => {
+  it('is configured by the environment, or absent', () => {
     expect(brokerFromEnvironment({})).to.equal(undefined);
     const found = brokerFromEnvironment({ PACT_BROKER_BASE_URL: 'https://pacts.test/', PACT_BROKER_TOKEN: 'a' });
     expect(found).to.include({ url: 'https://pacts.test', token: 'a' });
     expect(brokerSelection(broker)).to.deep.include({ publishVerificationResult: true, providerVersion: 'abc' });
   });
 
-  it('gets the pacts of each consumer, under the version of this checkout', async () => {
+  it('receives the pacts of each consumer, under the version of this checkout', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'taskwire-broker-'));
     const pact = (consumer: string, provider: string) => {
       const text = JSON.stringify({ consumer: { name: consumer }, provider: { name: provider } });
@@ -76,7 +76,7 @@ describe('A Pact Broker', () => {
     expect(bodies[0]).to.include({ pacticipantVersionNumber: 'abc', branch: 'main' });
   });
 
-  it('says whether a version can be deployed; one that was never verified cannot', async () => {
+  it('decides whether a version can be deployed; an unverified version cannot', async () => {
     answer = { summary: { deployable: true, reason: 'all is verified' } };
     expect(await canDeploy(broker, 'tasks', 'production')).to.deep.equal({ ok: true, reason: 'all is verified' });
     expect(asked[0]?.url).to.equal('/can-i-deploy?pacticipant=tasks&version=abc&environment=production');
@@ -84,7 +84,7 @@ describe('A Pact Broker', () => {
     expect((await canDeploy(broker, 'tasks', 'production')).ok).to.equal(false);
   });
 
-  it('is not believed when it answers an error', async () => {
+  it('allows no deployment when its response is an error', async () => {
     status = 500;
     const failure = await canDeploy(broker, 'tasks', 'production').catch((error: unknown) => error);
     expect(failure).to.be.instanceOf(Error);

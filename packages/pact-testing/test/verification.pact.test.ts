@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { exampleToken, verifyPacts, type Verification } from '../src/index.ts';
 
-describe('The verification of pacts', () => {
+describe('the verification of pacts', () => {
   let server: Server;
   let folder: string;
   const authorizations: (string | undefined)[] = [];
@@ -61,22 +61,22 @@ describe('The verification of pacts', () => {
 
   const states = { 'a thing': async () => undefined };
 
-  it('passes when the provider keeps its pact, and puts a real token in', async () => {
+  it('passes when the provider keeps its pact, and sends a real token', async () => {
     expect(await faults(http({ path: '/things' }), { states })).to.equal('');
     expect(authorizations.at(-1)).to.equal('Bearer a-real-token');
   });
 
-  it('fails when the provider answers something else, and says what', async () => {
+  it('fails when the response differs, and names the difference', async () => {
     const found = await faults(http({ path: '/others' }), { states });
     expect(found).to.include('things does not keep its pacts').and.include("'/others'");
   });
 
-  it('fails for a state without a handler, although the answer is right', async () => {
+  it('fails for a state without a handler, although the response is correct', async () => {
     const found = await faults(http({ path: '/things' }), { states: {} });
-    expect(found).to.include('state "a thing": Error: the test of the provider has nothing for it');
+    expect(found).to.include(`state "a thing": Error: the provider's test has no handler for it`);
   });
 
-  it('fails when a state cannot be entered, although the answer is right', async () => {
+  it('fails when a state handler fails, although the response is correct', async () => {
     const broken = {
       'a thing': async () => {
         throw new Error('no database');
@@ -94,14 +94,16 @@ describe('The verification of pacts', () => {
     expect(await faults(message, provide({ a: 1 }, 'things.lost'))).to.include('things.lost');
   });
 
-  it('fails for a message that nobody provides', async () => {
+  it('fails for a message without a handler', async () => {
     expect(await faults(message, {})).to.include(
-      'message "an event": Error: the test of the provider has nothing for it',
+      `message "an event": Error: the provider's test has no handler for it`,
     );
   });
 
-  it('fails when there is no pact with the provider', async () => {
-    const nobody = verifyPacts({ provider: 'nobody', baseUrl: '', states, messages: {}, token: async () => '' });
-    expect(await nobody.catch((error: Error) => error.message)).to.include('has none with nobody as the provider');
+  it('fails when no pact with the provider exists', async () => {
+    const unknown = verifyPacts({ provider: 'unknown', baseUrl: '', states, messages: {}, token: async () => '' });
+    expect(await unknown.catch((error: Error) => error.message)).to.include(
+      'contains no pact with unknown as the provider',
+    );
   });
 });
