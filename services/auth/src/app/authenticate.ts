@@ -45,7 +45,7 @@ export function checkPassword({ users, passwords, limits }: Pick<Parts, 'users' 
     });
     if (account === undefined) return { matches: false, account };
     if (!matches) return { matches, account };
-    await Promise.all([attempt.refund(), limits.trust(origin, account)]);
+    await Promise.all([attempt.refund(), limits.rememberNetwork(origin, account)]);
     return { matches, account, outdated };
   };
 }

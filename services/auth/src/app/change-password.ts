@@ -52,7 +52,7 @@ export function changePassword(parts: Parts) {
       const { email, period } = await change(caller, given);
       const tokens = await startSession(period, caller.origin);
       // known devices and networks are forgotten, except those on which the new password was chosen
-      await limits.trust(caller.origin, period);
+      await limits.rememberNetwork(caller.origin, period);
       return { tokens, deviceCookie: deviceCookies.cookieFor(period, email) };
     });
   };

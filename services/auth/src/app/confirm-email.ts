@@ -62,6 +62,6 @@ export function confirmEmail(parts: Parts) {
     const result = await parts.links.confirmEmail(link.id, visitor.origin);
     if (result === 'used') return;
     if (result !== 'done') throw linkNotValid(result);
-    await parts.limits.trust(visitor.origin, accessPeriodOf(user));
+    await parts.limits.rememberNetwork(visitor.origin, accessPeriodOf(user));
   };
 }

@@ -49,7 +49,7 @@ export function register({ registration, ...parts }: Parts) {
       const user = await create(newcomer, context, turn);
       const period = { userId: user.id, tokensValidAfter: null };
       // the network on which the password was chosen becomes a known one
-      await parts.limits.trust(origin, period);
+      await parts.limits.rememberNetwork(origin, period);
       return { user, deviceCookie: parts.deviceCookies.cookieFor(period, account.email) };
     });
   };

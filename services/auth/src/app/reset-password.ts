@@ -41,7 +41,7 @@ export function setPasswordByLink({ links, passwords, users, limits }: Parts) {
     if (result === 'used' && (await isAlreadySet(link, user, password))) return;
     if (typeof result === 'string') throw linkNotValid(result);
     // lets the owner in while others guess at the account
-    await limits.trust(origin, result);
+    await limits.rememberNetwork(origin, result);
   };
 }
 

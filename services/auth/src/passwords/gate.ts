@@ -25,14 +25,14 @@ const unknownCaller: HashTurn = { isKnown: false, source: '' };
  */
 export function createGate({ concurrency, queue }: { concurrency: number; queue: number }): Gate {
   const known = { waiters: createFairQueue<Waiter>(), share: Math.ceil(queue / 2) };
-  const strangers = { waiters: createFairQueue<Waiter>(), share: Math.floor(queue / 2) };
+  const unknown = { waiters: createFairQueue<Waiter>(), share: Math.floor(queue / 2) };
   let running = 0;
-  let servedLast = strangers;
+  let servedLast = unknown;
 
-  const waiting = () => known.waiters.size() + strangers.waiters.size();
+  const waiting = () => known.waiters.size() + unknown.waiters.size();
 
   function nextWaiter(): Waiter | undefined {
-    const others = servedLast === known ? strangers : known;
+    const others = servedLast === known ? unknown : known;
     const served = others.waiters.size() > 0 ? others : servedLast;
     servedLast = served;
     return served.waiters.next();
@@ -40,7 +40,7 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
 
   /** Frees a place in a full queue for this source, if another exceeds its share. */
   function makeRoom({ isKnown, source }: HashTurn): boolean {
-    const [own, others] = isKnown ? [known, strangers] : [strangers, known];
+    const [own, others] = isKnown ? [known, unknown] : [unknown, known];
     const { waiters, share } = own;
     const victim =
       waiters.size() < share
@@ -56,7 +56,7 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
   async function wait(turn: HashTurn): Promise<void> {
     if (waiting() >= queue && !makeRoom(turn)) throw queueFull();
     await new Promise<void>((resolve, reject) => {
-      const { waiters } = turn.isKnown ? known : strangers;
+      const { waiters } = turn.isKnown ? known : unknown;
       waiters.push(turn.source, { begin: resolve, refuse: () => reject(queueFull()) });
     });
   }

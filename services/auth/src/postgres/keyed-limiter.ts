@@ -8,7 +8,7 @@ export type Limiter = {
   /** Counts an attempt. @throws Problem `rate_limited` with Retry-After if it exceeds the limit; `hint` continues its sentence. */
   consume(subject: string, hint?: string): Promise<void>;
   /** Counts an attempt. Returns undefined if it is within the limit, otherwise the seconds until the next attempt is allowed. */
-  take(subject: string): Promise<number | undefined>;
+  tryConsume(subject: string): Promise<number | undefined>;
   /** Refunds one attempt. */
   refund(subject: string): Promise<void>;
   /** Clears all attempts of the subject. */
@@ -43,7 +43,7 @@ export function createLimiter({ pool, key, name, points, windowMs }: LimiterOpti
     return createHmac('sha256', key).update(`${name}\n${subject}`).digest('base64url');
   }
 
-  async function take(subject: string): Promise<number | undefined> {
+  async function tryConsume(subject: string): Promise<number | undefined> {
     try {
       await limiter.consume(keyOf(subject));
       return undefined;
@@ -54,9 +54,9 @@ export function createLimiter({ pool, key, name, points, windowMs }: LimiterOpti
   }
 
   return {
-    take,
+    tryConsume,
     async consume(subject, hint) {
-      const seconds = await take(subject);
+      const seconds = await tryConsume(subject);
       if (seconds !== undefined) throw rateLimited(seconds, hint);
     },
     async refund(subject) {

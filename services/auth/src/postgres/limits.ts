@@ -63,7 +63,7 @@ export function createLimits(options: LimitsOptions): Limits {
   const perAccountAndIp = limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
   const devices = limiter('login-devices', settings.failuresPerAccountAndIp, settings.failureWindowMs);
   const perIp = limiter('login-ip', settings.failuresPerIp, settings.failureWindowMs);
-  const strangers = limiter('login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
+  const unknownDevices = limiter('login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
   const registrations = limiter('register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
   const invitations = limiter('invite', settings.invitationsPerInviter, settings.invitationWindowMs);
   const mailsPerIp = limiter('mail-ip', settings.mailsPerIp, settings.mailWindowMs);
@@ -83,17 +83,17 @@ export function createLimits(options: LimitsOptions): Limits {
     const account = foldEmail(email);
     const place = `${account} ${networkOf(ip)}`;
     if (isKnownDevice) {
-      const seconds = await devices.take(account);
+      const seconds = await devices.tryConsume(account);
       // only one attempt is refunded: the others of this budget may be a thief's
       if (seconds === undefined) return async () => await devices.refund(account);
       // a thief with a device's cookie uses up the budget of all devices, but not that of the owner's network
-      if (!isKnownNetwork) throw rateLimited(seconds, elsewhere);
+      if (!isKnownNetwork) throw rateLimited(seconds, alternatives);
     }
     await perAccountAndIp.consume(place);
     if (isKnownNetwork) return async () => await perAccountAndIp.clear(place);
-    await strangers.consume(account, elsewhere);
+    await unknownDevices.consume(account, alternatives);
     // other addresses keep their failures
-    return async () => await Promise.all([perAccountAndIp.clear(place), strangers.refund(account)]);
+    return async () => await Promise.all([perAccountAndIp.clear(place), unknownDevices.refund(account)]);
   }
 
   return {
@@ -119,7 +119,7 @@ export function createLimits(options: LimitsOptions): Limits {
         },
       };
     },
-    trust: async ({ ip }, period) => await knownNetworks.add(period, ip ?? ''),
+    rememberNetwork: async ({ ip }, period) => await knownNetworks.add(period, ip ?? ''),
     async register(ip) {
       await registrations.consume(networkOf(ip));
       return unknownCallerTurn(ip);
@@ -137,14 +137,14 @@ export function createLimits(options: LimitsOptions): Limits {
     },
     async mail(ip, email, purpose) {
       await mailsPerIp.consume(networkOf(ip));
-      return (await mailsPerRecipient.take(`${foldEmail(email)} ${purpose}`)) === undefined;
+      return (await mailsPerRecipient.tryConsume(`${foldEmail(email)} ${purpose}`)) === undefined;
     },
-    repeatLink: async (linkId) => (await repeats.take(linkId)) === undefined,
-    changeEmail: async (userId) => (await emailChanges.take(userId)) === undefined,
+    repeatLink: async (linkId) => (await repeats.tryConsume(linkId)) === undefined,
+    changeEmail: async (userId) => (await emailChanges.tryConsume(userId)) === undefined,
   };
 }
 
-const elsewhere = ', or now on a device or network where you have logged in before, or reset the password by mail';
+const alternatives = ', or now on a device or network where you have logged in before, or reset the password by mail';
 
 /** Unknown callers take turns by the unit that the limits count as one address: an attacker has to pay for each of these. */
 function unknownCallerTurn(ip: string): HashTurn {

@@ -34,7 +34,7 @@ export type Limits = {
   ): Promise<{ account: A | undefined; visitor: Visitor }>;
   login(visitor: Visitor): Promise<Attempt>;
   /** Makes the caller's network known to the account. Guesses by others don't slow it down until the access period ends. */
-  trust(origin: RequestOrigin, period: AccessPeriod): Promise<void>;
+  rememberNetwork(origin: RequestOrigin, period: AccessPeriod): Promise<void>;
   /** Returns the queue position for hashing the new account's password. */
   register(ip: string): Promise<HashTurn>;
   /** Counts a mail that a caller causes, whatever the cause and recipient, for their network and for the user they are logged in as. */
