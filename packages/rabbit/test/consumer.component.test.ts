@@ -130,8 +130,9 @@ describe('consumer', () => {
     );
     bench.network.heal();
     await waitFor(async () => (await rabbit.publisher().publish(aMessage())) === 'confirmed');
-    // one whose confirm was lost with its channel may have arrived as well
-    await waitFor(() => seen.received.length >= 2);
+    // One whose confirm was lost with its channel may have arrived as well. The broker gives the queue to the new consumer only after it has missed
+    // the heartbeats of the old one.
+    await waitFor(() => seen.received.length >= 2, { timeoutMs: 15_000 });
   });
 
   it('stops within the shutdown timeout of a process when the broker is gone without notice', async function () {

@@ -85,10 +85,10 @@ describe('a message with unreadable headers', () => {
     rabbit.consume({ queue, prefetch: 100, onMessage: seen.onMessage });
     await rabbit.publisher().publish(aMessage());
     await waitFor(() => seen.received.length === 1);
-    const ids = await Promise.all([18_000, 3, 18_000, 1_000, 18_000].map(publishNested));
-    await waitFor(() => seen.received.length === 6, { timeoutMs: 50_000 });
+    const ids = await Promise.all([18_000, 3, 1_000].map(publishNested));
+    await waitFor(() => seen.received.length === 4, { timeoutMs: 50_000 });
     expect(seen.ids()).to.include.members(ids);
-    expect(seen.received.filter(({ headersFault }) => headersFault !== undefined)).to.have.length(4);
+    expect(seen.received.filter(({ headersFault }) => headersFault !== undefined)).to.have.length(2);
     expect(seen.received.filter(({ redelivered }) => redelivered)).to.deep.equal([]);
   });
 });

@@ -179,7 +179,7 @@ describe('invitations', () => {
         days,
       ]);
     await age(0);
-    expect(expectProblem(await harness.accept(email, token), 'link_not_valid').detail).to.contain('time is over');
+    expect(expectProblem(await harness.accept(email, token), 'link_not_valid').detail).to.contain('has expired');
     expect((await harness.listed({ state: 'expired' })).map((one) => one.id)).to.include(id);
     const { id: second } = await harness.invited(harness.admin, email);
     await age(29);
