@@ -132,7 +132,7 @@ describe('What a client can be granted', () => {
     });
   }
 
-  it('is all told at once', () => {
+  it('is rejected with all faults at once', () => {
     const settings = client(
       forPeople,
       { audience: tasks, scopes: ['a', 'tasks:read', 'b'] },

@@ -47,7 +47,7 @@ describe('An e-mail address', () => {
     });
   }
 
-  it('that is refused is told what is wanted', () => {
+  it('is rejected with a description of the expected form', () => {
     expect(schemas.email.safeParse('ann').error?.issues[0]?.message).to.contain('for example ann@example.org');
     expect(schemas.email.safeParse('a..b@example.org').error?.issues[0]?.message).to.contain('without a dot at the beginning');
   });

@@ -302,7 +302,7 @@ describe('dead letters', () => {
     const [entry] = await audit();
     expect(entry).to.include({ action: 'drop', message_id: event.messageId, handler: 'tasks.#', ...by });
     for (const text of [
-      `UPDATE dead_letter_audit SET actor = 'nobody'`,
+      `UPDATE dead_letter_audit SET actor = 'mallory'`,
       'DELETE FROM dead_letter_audit',
       'TRUNCATE dead_letter_audit',
     ]) {

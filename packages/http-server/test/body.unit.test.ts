@@ -35,7 +35,7 @@ describe('A request body', () => {
       trustedProxies: ['loopback'],
       readiness: {},
       requestTimeoutMs: 300,
-      authenticator: { authenticate: () => Promise.reject(new Error('nobody asks')) },
+      authenticator: { authenticate: () => Promise.reject(new Error('no route needs a token')) },
       routes: Object.values(routes).map((route) => bind(route, async () => response(200, {}))),
       rawRoutes: [{ path: '/oidc/token', handle: async (_request, response) => void response.end('{}') }],
     });
@@ -122,7 +122,7 @@ describe('A request body', () => {
     expect((await post('/oidc/token', 'x'.repeat(16_384))).status).to.equal(200);
   });
 
-  it('of a form, and a query, with more than 100 parameters is refused before they are told apart', async () => {
+  it('of a form, and a query, with more than 100 parameters is refused before the parameters are parsed', async () => {
     const wide = (count: number) => Array(count).fill('a=1').join('&');
     for (const path of ['/oidc/token', '/api/v1/things', '/nowhere']) {
       const { status, body } = await post(`${path}?${wide(101)}`, '{}');

@@ -55,7 +55,7 @@ describe('A caller who does not wait', () => {
   const metrics = async () => await (await fetch(`${server.url()}/metrics`)).text();
 
   for (const value of ['0', '-1', '1.5', 'soon', '', '99999999999']) {
-    it(`is refused with X-Timeout-Ms: ${value || 'nothing'}, and told what is wanted`, async () => {
+    it(`is refused with X-Timeout-Ms: ${value || 'nothing'} and a description of the expected value`, async () => {
       const { status, body } = await call('ann', { waitsMs: value });
       expect([status, body.code]).to.deep.equal([400, 'bad_request']);
       expect(body.detail).to.contain('X-Timeout-Ms must be a whole number of milliseconds');

@@ -143,7 +143,7 @@ describe('The HTTP server', () => {
       expect((await change(tag)).body.ifMatch).to.deep.equal([7]);
     });
 
-    it('answers a GET whose representation is known with 304, whoever compressed it on the way', async () => {
+    it('answers a GET whose representation is known with 304, also when a proxy compressed it', async () => {
       const tag = (await call(path)).headers.get('etag') ?? '';
       for (const known of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
         const answer = await call(path, { headers: { 'if-none-match': known } });

@@ -52,7 +52,7 @@ describe('An account that the service restricts to itself', () => {
     expect(await refusalOf(route, { email_verified: true })).to.equal(undefined);
   });
 
-  it('is told by a claim of the token, of which the service hears whether it is there', async () => {
+  it('is recognized by a claim of the token, and a missing claim reaches the service as undefined', async () => {
     for (const claims of [{ email_verified: true }, { email_verified: false }, {}]) await actorWith(claims);
     expect(seen.slice(-3).map(({ emailVerified }) => emailVerified)).to.deep.equal([true, false, undefined]);
   });

@@ -73,7 +73,7 @@ function isAwaitingResponse({ socket, readAtWrite }: Watched): boolean {
 
 /**
  * Returns the socket (TLS or not) of a connected pg client. pg has no public name for it; failing to start is better than running without the watch.
- * (pg's option `stream` accepts a socket of ours, but with TLS requests are written past that socket, and a request must be told apart from a response.)
+ * (pg's option `stream` accepts a socket of ours, but with TLS requests are written past that socket, and a request must be distinguished from a response.)
  */
 function socketOf(client: object): Socket {
   const connection: unknown = Reflect.get(client, 'connection');

@@ -34,7 +34,7 @@ describe('A local mail catcher', function () {
 
   const caught = async (by: MailCatcher) => (await (await fetch(`${by.webUrl}/api/email`)).json()) as Caught[];
 
-  it('keeps its mails in its own folder, where nobody else can look', async () => {
+  it('keeps its mails in its own folder, readable only by its own user', async () => {
     await send(catcher, 'Reset your password');
     expect((await caught(catcher)).map(({ subject }) => subject)).to.deep.equal(['Reset your password']);
     const dir = join(scratch.dir, 'first');
@@ -60,7 +60,7 @@ describe('A local mail catcher', function () {
     expect((await caught(catcher)).map(({ subject }) => subject)).to.deep.equal(['Reset your password']);
   });
 
-  /** What a browser sends along that was led here by a page of somebody else. */
+  /** Sends a request with the headers that a browser adds when a page of another site leads it here. */
   const ask = (
     headers: Record<string, string>,
     method = 'GET',

@@ -171,7 +171,7 @@ describe('a consumer whose topology is changed while it runs', function () {
 
   it('consumes although the management API rejects its login, and logs that once', async () => {
     const { management, vhost } = bench.broker;
-    const strange = management.url.replace('://', '://nobody:wrong@');
+    const strange = management.url.replace('://', '://unknown:wrong@');
     const rabbit = await bench.rabbit({ login: 'tasks', telemetry, verifyEveryMs: 50, managementUrl: strange });
     rabbit.consume({ queue, prefetch: 10, onMessage: seen.onMessage });
     await receives();

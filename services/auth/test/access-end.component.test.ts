@@ -122,7 +122,7 @@ describe('the end of access', () => {
         return [one, two, three].filter(({ status }) => status === 200).map((answer) => answer.body);
       }),
     );
-    // whatever got a token from before the demotion has lost it; whoever came after it is a member
+    // tokens issued before the demotion are revoked; tokens issued after it are a member's
     for (const { access_token: token, user } of tokens.flat() as { access_token: string; user: User }[]) {
       const answer = await harness.api.call('me', { token });
       if (user.role === 'member') expect(answer.body).to.include({ role: 'member' });

@@ -52,11 +52,11 @@ describe('events that notify users about their accounts', () => {
     await harness.database.db.pool.query('TRUNCATE outbox');
     await remove(one.id);
     await remove(two.id, two.token);
-    const told = await announced();
-    expect(told.map(({ type }) => type)).to.deep.equal(['auth.account.deleted', 'auth.account.deleted']);
-    expect(told[0]?.payload).to.include({ user_id: one.id, actor: admin.id });
-    expect(told[1]?.payload).to.include({ user_id: two.id, actor: two.id });
-    for (const { payload } of told) {
+    const published = await announced();
+    expect(published.map(({ type }) => type)).to.deep.equal(['auth.account.deleted', 'auth.account.deleted']);
+    expect(published[0]?.payload).to.include({ user_id: one.id, actor: admin.id });
+    expect(published[1]?.payload).to.include({ user_id: two.id, actor: two.id });
+    for (const { payload } of published) {
       const days =
         (Date.parse(payload['restorable_until'] ?? '') - Date.parse(payload['timestamp'] ?? '')) / 86_400_000;
       expect(days).to.be.closeTo(7, 0.01);
@@ -72,8 +72,8 @@ describe('events that notify users about their accounts', () => {
       const { id } = await addUser(harness, 'member');
       await harness.database.db.pool.query('TRUNCATE outbox');
       await replica.api.call('deleteUser', { token: admin.token, params: { id } });
-      const [told] = await announced();
-      const { restorable_until: until = '', timestamp } = told?.payload ?? {};
+      const [deleted] = await announced();
+      const { restorable_until: until = '', timestamp } = deleted?.payload ?? {};
       if (days === null) expect(until).to.equal(null);
       else expect((Date.parse(until ?? '') - Date.parse(timestamp ?? '')) / 86_400_000).to.be.closeTo(days, 0.01);
       if (days === null) {
@@ -87,10 +87,10 @@ describe('events that notify users about their accounts', () => {
     const { id } = await addUser(harness, 'member');
     await harness.database.db.pool.query('TRUNCATE outbox');
     await change(id, { role: 'manager', name: 'Renamed' });
-    const [told, ...more] = await announced();
+    const [changed, ...more] = await announced();
     expect(more).to.deep.equal([]);
-    expect(told).to.have.property('type', 'auth.account.role_changed');
-    expect(told?.payload).to.include({ user_id: id, actor: admin.id, role: 'manager' });
+    expect(changed).to.have.property('type', 'auth.account.role_changed');
+    expect(changed?.payload).to.include({ user_id: id, actor: admin.id, role: 'manager' });
   });
 
   it('are not published when the role stays the same or another field changes', async () => {
@@ -146,10 +146,10 @@ describe('events that notify users about their accounts', () => {
           return ((await harness.api.call('createUser', { token: admin.token, body })).body as { id: string }).id;
         }),
       );
-      const told = (await announced()).map(({ payload }) => `${payload['user_id']} of ${payload['admin_id']}`);
-      for (const id of made) for (const other of others) expect(told).to.include(`${other} of ${id}`);
+      const pairs = (await announced()).map(({ payload }) => `${payload['user_id']} of ${payload['admin_id']}`);
+      for (const id of made) for (const other of others) expect(pairs).to.include(`${other} of ${id}`);
       const [one, two] = made;
-      expect(told.filter((text) => text === `${one} of ${two}` || text === `${two} of ${one}`)).to.have.length(1);
+      expect(pairs.filter((text) => text === `${one} of ${two}` || text === `${two} of ${one}`)).to.have.length(1);
       for (const id of made) await demote(id);
     });
 

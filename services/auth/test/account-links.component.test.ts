@@ -43,7 +43,7 @@ describe('mailed account links', () => {
     const session = await logIn(harness, user.email);
     const uses = Array.from({ length: 100 }, async () => await harness.verify(token, session.access_token));
     const answers = await Promise.all(uses);
-    // the others find it done, which is no failure that anyone has to be told of
+    // the other attempts find the address verified, which is not an error worth reporting
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
     expect((await harness.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
     const entries = await harness.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [
@@ -313,10 +313,10 @@ describe('mailed account links', () => {
   });
 
   it('are named by id in an event of their own aggregate', async () => {
-    const user = await harness.register('told@example.org');
+    const user = await harness.register('linked@example.org');
     const [event] = await harness.linkEvents(user.id);
     expect(Object.keys(event?.payload ?? {})).to.have.members(['user_id', 'link_id', 'timestamp']);
-    // so that events of the user are not held back where nobody listens to this one
+    // so that an undeliverable link event does not block the user's other events
     expect(event?.aggregate_id).to.equal(event?.payload.link_id);
   });
 

@@ -190,7 +190,7 @@ describe('account pages', () => {
   it('show the same response for an address with an account, without one, and with a verified one', async () => {
     const texts = new Set<string>();
     for (const name of ['forgot', 'resend']) {
-      for (const email of [(await harness.person()).email, 'nobody@example.org']) {
+      for (const email of [(await harness.person()).email, 'unknown@example.org']) {
         const browser = harness.browser();
         const sent = await browser.submit(await browser.open(`/oidc/account/${name}`), { email }, asBrowser);
         expect(sent.status).to.equal(200);

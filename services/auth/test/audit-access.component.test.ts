@@ -56,7 +56,7 @@ describe('the audit log of applications and administration', () => {
       expect(
         (await entries({ client: portal.client_id, subject: person.id })).map(({ action }) => action),
       ).to.deep.equal(['consent.revoke', 'refresh', 'code.exchange', 'login']);
-      expect(await entries({ client: 'nobody' })).to.deep.equal([]);
+      expect(await entries({ client: 'unknown' })).to.deep.equal([]);
     });
 
     it('is empty for the command line, the schedules, and clients that failed to authenticate', async () => {
@@ -111,16 +111,16 @@ describe('the audit log of applications and administration', () => {
         token: third,
         body: { current_password: password, new_password: 'Another-Kettle-92' },
       });
-      const told = ({ action, subject, client_id: client, reason, outcome }: AuditEntry) => [
+      const summaryOf = ({ action, subject, client_id: client, reason, outcome }: AuditEntry) => [
         ...[action, subject?.id, client, reason, outcome],
       ];
-      expect((await entries({ actor: member.id, outcome: 'failure' })).toReversed().map(told)).to.deep.equal([
+      expect((await entries({ actor: member.id, outcome: 'failure' })).toReversed().map(summaryOf)).to.deep.equal([
         ['user.read', undefined, 'first-party', 'forbidden', 'failure'],
         ['audit.read', member.id, 'first-party', 'forbidden', 'failure'],
         ['user.change', other.id, 'first-party', 'forbidden', 'failure'],
       ]);
       expect(
-        (await entries({ client: adminConsole.client_id, outcome: 'failure' })).toReversed().map(told),
+        (await entries({ client: adminConsole.client_id, outcome: 'failure' })).toReversed().map(summaryOf),
       ).to.deep.equal([
         ['user.delete', other.id, adminConsole.client_id, 'insufficient_scope', 'failure'],
         ['password.change', admin.id, adminConsole.client_id, 'insufficient_scope', 'failure'],

@@ -28,7 +28,7 @@ describe('the audit log', () => {
     return (answer.body as { data: AuditEntry[] }).data;
   }
 
-  /** What happened to somebody, oldest first. */
+  /** The audited actions on a user, oldest first. */
   const storyOf = async (id: string) => (await entries({ subject: id })).map(({ action }) => action).toReversed();
 
   const rows = async () => (await harness.database.db.pool.query('SELECT * FROM audit_log')).rowCount;
@@ -51,16 +51,16 @@ describe('the audit log', () => {
     });
 
     it('records log-ins to unknown accounts and refused registrations without their addresses', async () => {
-      const body = { email: 'nobody-at-all@example.org', password: 'a wrong one' };
-      await harness.api.call('login', { body, headers: { ...from, 'x-request-id': 'nobody' } });
+      const body = { email: 'no-such-account@example.org', password: 'a wrong one' };
+      await harness.api.call('login', { body, headers: { ...from, 'x-request-id': 'unknown' } });
       await harness.api.call('register', {
-        body: { email: admin.email, password: 'a long enough one', name: 'Nobody' },
+        body: { email: admin.email, password: 'a long enough one', name: 'Rosa' },
         headers: { ...from, 'x-request-id': 'taken' },
       });
-      const [taken, nobody] = (await entries({ outcome: 'failure', limit: '100' })).filter(({ request_id: id }) =>
-        ['nobody', 'taken'].includes(String(id)),
+      const [taken, unknown] = (await entries({ outcome: 'failure', limit: '100' })).filter(({ request_id: id }) =>
+        ['unknown', 'taken'].includes(String(id)),
       );
-      expect(nobody).to.deep.include({ action: 'login', subject: null, reason: 'invalid_credentials' });
+      expect(unknown).to.deep.include({ action: 'login', subject: null, reason: 'invalid_credentials' });
       expect(taken).to.deep.include({ action: 'register', actor: null, subject: null, reason: 'email_taken' });
     });
 
@@ -232,14 +232,14 @@ describe('the audit log', () => {
     const flooded = await oidcHarness();
     try {
       const { token } = await loggedIn(flooded, 'admin');
-      const guess = async (ip: string, name = 'nobody') =>
+      const guess = async (ip: string, name = 'unknown') =>
         await flooded.api.call('login', {
           body: { email: `${name}@example.org`, password: 'a wrong one' },
           headers: { 'x-forwarded-for': ip },
         });
       // of one address 10 are let through; then the limit refuses
       for (let count = 0; count < 60; count++) await guess('198.51.100.1');
-      for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`, `nobody-${host}`);
+      for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`, `unknown-${host}`);
       const failures = async () => {
         const { rows: found } = await flooded.database.db.pool.query<{
           reason: string;

@@ -55,7 +55,7 @@ describe('the command client change', () => {
         ...{ scope: 'openid tasks:read', resource: tasks },
       }),
     );
-    expect(again.url, 'nobody is asked again').to.match(/^https:\/\/new\.example\.org\/callback\?code=/);
+    expect(again.url, 'consent is not requested again').to.match(/^https:\/\/new\.example\.org\/callback\?code=/);
     const by = { authorization: `Basic ${Buffer.from(`changing:${portal.client_secret}`).toString('base64')}` };
     const refresh = { grant_type: 'refresh_token', refresh_token: tokens.refresh_token };
     expect((await harness.api.form('/oidc/token', refresh, by)).status).to.equal(200);
@@ -124,7 +124,7 @@ describe('the command client change', () => {
     const faults: [string, number, string[]][] = [
       ['--id is missing', 2, ['--name', 'x']],
       ['at least one option', 2, ['--id', 'strict']],
-      ['no client nobody was added', 1, ['--id', 'nobody', '--name', 'x']],
+      ['no client unknown was added', 1, ['--id', 'unknown', '--name', 'x']],
       ['must be https', 2, ['--id', 'strict', '--redirect-uri', 'http://strict.example.org/']],
       ['"tasks:list" is not a scope', 2, ['--id', 'strict', '--grant', `${tasks}=tasks:list`]],
       ['is not an audience', 2, ['--id', 'strict', '--grant', 'urn:x=tasks:read']],

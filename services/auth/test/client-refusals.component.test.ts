@@ -91,7 +91,7 @@ describe('clients that fail to authenticate', () => {
   it('are distinguished at introspection too: wrong method or unknown client', async () => {
     const tries: [Record<string, string>, string][] = [
       [basic('worker', 'x'.repeat(32)), 'the client is registered to authenticate with an assertion by its key'],
-      [basic('nobody', 'x'.repeat(32)), 'no client has this id'],
+      [basic('unknown', 'x'.repeat(32)), 'no client has this id'],
     ];
     for (const [headers, reason] of tries) {
       const logged = harness.logLines.length;

@@ -15,7 +15,7 @@ describe('known devices and networks of an account', () => {
     await harness.stop();
   });
 
-  /** Somebody who has logged in from home, and whose account strangers guess at. */
+  /** A user who has logged in from home, and whose account is then attacked from other networks. */
   async function attacked(role: 'admin' | 'member' = 'member') {
     const owner = await addUser(harness, role);
     const home = harness.freshIp();

@@ -81,7 +81,7 @@ describe('a change of e-mail address', () => {
     it('is refused for an address with an account, and reveals no more than registration does', async () => {
       const other = await addUser(harness, 'member');
       expectProblem(await request(person, other.email.toUpperCase()), 'email_taken');
-      // nothing is told to who does not know the password
+      // the response reveals nothing to a caller without the password
       expectProblem(await request(person, other.email, 'a guess'), 'wrong_password');
     });
 
@@ -235,12 +235,12 @@ describe('a change of e-mail address', () => {
       expect(new Set(statuses)).to.deep.equal(new Set([204]));
       expect((await confirm(token)).status).to.equal(204);
       expect(await me(person)).to.include({ version: 3 });
-      const told = (await eventsOf(person.id)).filter((type) => type === 'auth.account.email_changed');
-      expect(told).to.have.length(1);
+      const published = (await eventsOf(person.id)).filter((type) => type === 'auth.account.email_changed');
+      expect(published).to.have.length(1);
     });
 
     it('mails the old address a link that undoes the change for a week', async () => {
-      await move(person, fresh('told'));
+      await move(person, fresh('notified'));
       const event = (await harness.linkEvents(person.id)).at(-1);
       expect(event?.type).to.equal('auth.account.email_changed');
       const answer = (await harness.readLink(event?.payload.link_id ?? '')).body as ReadableLink;

@@ -24,7 +24,7 @@ describe('undoing a change of address', () => {
   const emailOf = async (id: string) =>
     (await harness.rows<{ email: string }>('SELECT email FROM users WHERE id = $1', [id]))[0]?.email;
   const register = async (email: string) =>
-    await harness.api.call('register', { body: { email, password, name: 'Somebody Else' } });
+    await harness.api.call('register', { body: { email, password, name: 'Another User' } });
   const aWeekLater = async () =>
     await harness.rows(
       `UPDATE account_links SET created_at = created_at - interval '7 days', expires_at = expires_at - interval '7 days'
@@ -81,7 +81,7 @@ describe('undoing a change of address', () => {
     const fromB = await move(person, fresh('c'));
     expect((await undo(fromA)).status).to.equal(204);
     expect(await emailOf(person.id)).to.equal(person.email);
-    // b came from whoever moved the account
+    // address b was set by the attacker who moved the account
     expect(detailOf(await undo(fromB))).to.include('The address of the account has changed');
     expect(await emailOf(person.id)).to.equal(person.email);
   });
@@ -106,7 +106,7 @@ describe('undoing a change of address', () => {
       [person.id],
     );
     expect(open).to.deep.equal([]);
-    // and nobody waits for b any more
+    // and address b is no longer reserved
     expect((await register(fresh('b'))).status).to.equal(201);
   });
 
@@ -127,7 +127,7 @@ describe('undoing a change of address', () => {
   });
 
   describe('the old address', () => {
-    it('is reserved meanwhile against registration, creation by an admin, and changes of other users', async () => {
+    it('is reserved for its owner against registration, creation by an admin, and changes of other users', async () => {
       const undoing = await move(person, fresh('new'));
       const taken = person.email.toUpperCase();
       expectProblem(await register(taken), 'email_taken');

@@ -51,32 +51,32 @@ describe('events of Auth', () => {
   it('report registration, change and deletion in order, with the time of the version', async () => {
     const admin = await loggedIn(harness, 'admin');
     const made = await harness.api.call('register', {
-      body: { email: 'told@example.org', password, name: 'Told' },
-      headers: { 'x-request-id': 'request-of-told' },
+      body: { email: 'rosa@example.org', password, name: 'Rosa' },
+      headers: { 'x-request-id': 'request-of-rosa' },
     });
     const { id, updated_at: createdAt } = made.body as { id: string; updated_at: string };
     const one = await harness.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'manager' } });
     const two = await harness.api.call('changeUser', { token: admin.token, params: { id }, body: { role: 'member' } });
     await harness.api.call('deleteUser', { token: admin.token, params: { id } });
-    const told = await eventsOf(id, 4);
-    expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal([
+    const published = await eventsOf(id, 4);
+    expect(published.map(({ delivery }) => delivery.routingKey)).to.deep.equal([
       'auth.user.created',
       'auth.user.changed',
       'auth.user.changed',
       'auth.user.deleted',
     ]);
-    const times = told.map(({ payload }) => payload.timestamp);
+    const times = published.map(({ payload }) => payload.timestamp);
     const updatedAt = [one, two].map(({ body }) => (body as { updated_at: string }).updated_at);
     expect(times.slice(0, 3)).to.deep.equal([createdAt, ...updatedAt]);
     expect(times).to.deep.equal(times.toSorted());
-    for (const { delivery, payload } of told) {
+    for (const { delivery, payload } of published) {
       const type = delivery.routingKey;
       expect(events[type as 'auth.user.created'].strict().parse(payload)).to.deep.equal(payload);
       expect(delivery).to.include({ type, appId: 'auth', userId: 'auth', contentType: 'application/json' });
       expect(delivery.headers).to.include({ schema_version: 1, aggregate_id: id });
       expect(delivery.headers['traceparent']).to.match(/^00-[0-9a-f]{32}-[0-9a-f]{16}-\d\d$/);
     }
-    expect(told[0]?.delivery.correlationId).to.equal('request-of-told');
+    expect(published[0]?.delivery.correlationId).to.equal('request-of-rosa');
   });
 
   it('are not published by a no-op or a refusal', async () => {
@@ -91,8 +91,11 @@ describe('events of Auth', () => {
     await harness.api.call('login', { body: { email: user.email, password } });
     // what would have been published is published before this
     await harness.api.call('changeUser', { token, params, body: { name: 'Z' } });
-    const told = await eventsOf(user.id, 2);
-    expect(told.map(({ delivery }) => delivery.routingKey)).to.deep.equal(['auth.user.created', 'auth.user.changed']);
+    const published = await eventsOf(user.id, 2);
+    expect(published.map(({ delivery }) => delivery.routingKey)).to.deep.equal([
+      'auth.user.created',
+      'auth.user.changed',
+    ]);
   });
 
   it("contain only the user's id and a time: no names, addresses or secrets", async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createGate } from '../src/passwords/gate.ts';
 
-/** A work that ends when it is told to. */
+/** Work that ends when the test finishes or fails it. */
 function work() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const job = { started: false, finish: () => resolve('done'), fail: () => reject(new Error('failed')) };

@@ -76,8 +76,8 @@ describe('guessing at one account from many addresses', () => {
   });
 
   it("gets the same responses for an account that doesn't exist", async () => {
-    expect(await attack('nobody-here@example.org', 30)).to.equal(budget);
-    const answer = await attempt('nobody-here@example.org', { ip: freshIp() });
+    expect(await attack('no-such-account@example.org', 30)).to.equal(budget);
+    const answer = await attempt('no-such-account@example.org', { ip: freshIp() });
     expect(expectProblem(answer, 'rate_limited').detail).to.contain('reset the password');
   });
 

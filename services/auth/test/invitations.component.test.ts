@@ -15,7 +15,7 @@ describe('invitations', () => {
 
   const verify = async (id: string) => await harness.rows('UPDATE users SET email_verified = true WHERE id = $1', [id]);
 
-  it('admit one user as a verified member, whoever invites', async () => {
+  it('admit one user as a verified member, from an admin or a manager', async () => {
     for (const inviter of [harness.admin, harness.manager]) {
       const email = harness.freshEmail();
       const invitation = await harness.invited(inviter, email, { name: 'Rosa' });

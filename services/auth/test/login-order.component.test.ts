@@ -41,7 +41,7 @@ describe('the order in which log-ins are processed', () => {
     await harness.stop();
   });
 
-  /** From now on nobody gets further than the beginning of their turn. */
+  /** From now on every log-in stops at the beginning of its turn. */
   beforeEach(() => {
     held = Promise.withResolvers();
     turns = [];
@@ -79,7 +79,7 @@ describe('the order in which log-ins are processed', () => {
     return gauge?.values.find(({ labels }) => labels['state'] === 'waiting')?.value ?? 0;
   }
 
-  /** Begins one more log-in, and waits until it has its place: as one of this many, or that of somebody who is refused for it. */
+  /** Begins one more log-in, and waits until it is queued: until this many wait, or until another log-in is refused for it. */
   async function join(begin: () => Promise<Answer>, until: { waiting: number } | { refused: number; of: Flood }) {
     const answer = begin();
     await waitFor(async () =>

@@ -24,7 +24,7 @@ describe('a refused log-in', () => {
 
   const known = 'known@example.org';
   const deleted = 'deleted@example.org';
-  const emails = [known, deleted, 'nobody@example.org', 'not an address'];
+  const emails = [known, deleted, 'unknown@example.org', 'not an address'];
 
   async function expectSameAnswer(ask: (email: string) => Promise<string>): Promise<void> {
     const answers = new Set<string>();

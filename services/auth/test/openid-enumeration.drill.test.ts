@@ -33,7 +33,7 @@ describe('the existence of an account', () => {
 
   const known = 'known@example.org';
   const deleted = 'deleted@example.org';
-  const emails = [known, deleted, 'nobody@example.org', 'not an address'];
+  const emails = [known, deleted, 'unknown@example.org', 'not an address'];
 
   async function medians(ask: (email: string) => Promise<unknown>): Promise<Map<string, number>> {
     const taken = new Map(emails.map((email) => [email, [] as number[]]));

@@ -70,7 +70,7 @@ describe('JWT access tokens', () => {
 
     it('require an authenticated client (section 2.1)', async () => {
       const { access_token: token } = await harness.tokens({ parameters });
-      for (const by of [{}, basic('resource-server', 'wrong'), basic('nobody', 'x')]) {
+      for (const by of [{}, basic('resource-server', 'wrong'), basic('unknown', 'x')]) {
         const answer = await harness.api.form('/oidc/introspect', { token }, by);
         expect(answer.status).to.be.oneOf([400, 401]);
         expect(answer.body).to.include.keys('error').and.not.to.have.property('active');

@@ -63,7 +63,7 @@ describe('public clients with redirect URIs that any program of a machine can cl
       }),
     );
 
-  /** A browser with somebody in it who has allowed the client everything that it asks for. */
+  /** A browser with a logged-in user who has granted the client all requested scopes. */
   async function afterConsent(client: { id: string; uri: string }): Promise<Browser> {
     const browser = harness.browser();
     const address = harness.authorizeUrl({

@@ -124,7 +124,7 @@ describe('attacks on the pages of the OpenID provider', () => {
     it("can't be entered by guessing: wrong passwords count as in the JSON API, and reveal nothing about the account", async () => {
       const known = await harness.person();
       const texts = new Set<string>();
-      for (const email of [known.email, 'nobody@example.org']) {
+      for (const email of [known.email, 'unknown@example.org']) {
         const browser = harness.browser();
         const page = await browser.open(harness.authorizeUrl({ code_challenge: challenge }));
         const answer = await browser.submit(page, { email, password: 'wrong password', decision: 'log_in' });

@@ -219,7 +219,7 @@ describe("a user's own sessions and consents", () => {
       expect(Date.parse(expires)).to.be.above(Date.now());
     });
 
-    it("don't return when a request of that browser was running meanwhile", async () => {
+    it("don't return when a request of that browser was running at the same time", async () => {
       const person = await harness.person();
       const browser = harness.browser();
       await harness.code({ person, browser });

@@ -46,7 +46,7 @@ describe('passwords', () => {
   }
 
   describe('a forgotten password', () => {
-    it('is requested with the same response and one row, whoever owns the address', async () => {
+    it('is requested with the same response and one row, with or without an account', async () => {
       const user = await addUser(harness, 'member');
       const state = async () =>
         await harness.rows<{ links: string; events: string; entries: string }>(
@@ -54,16 +54,16 @@ describe('passwords', () => {
             (SELECT count(*) FROM audit_log) AS entries`,
         );
       const before = await state();
-      const answers = [await harness.forgot(user.email), await harness.forgot('nobody@example.org')];
+      const answers = [await harness.forgot(user.email), await harness.forgot('unknown@example.org')];
       for (const { status, text } of answers) expect([status, text]).to.deep.equal([202, '']);
       const headers = answers.map((answer) => [...answer.headers.keys()].toSorted());
       expect(headers[0]).to.deep.equal(headers[1]);
-      // whoever answered looked for nobody: that is for a worker
+      // the request looks up no account: a worker does
       expect(await state()).to.deep.equal(before);
       const requests = await harness.rows('SELECT purpose, email FROM mail_requests ORDER BY id');
       expect(requests).to.deep.equal([
         { purpose: 'reset_password', email: user.email },
-        { purpose: 'reset_password', email: 'nobody@example.org' },
+        { purpose: 'reset_password', email: 'unknown@example.org' },
       ]);
       await harness.service.mailRequests.tick();
       expect(await harness.rows('SELECT FROM mail_requests')).to.deep.equal([]);
@@ -73,7 +73,7 @@ describe('passwords', () => {
     it('is requested too often without a visible refusal, and the last link stays valid', async () => {
       const user = await addUser(harness, 'member');
       const token = await harness.resetToken(user);
-      for (const email of [user.email, 'nobody.at.all@example.org']) {
+      for (const email of [user.email, 'no.such.account@example.org']) {
         for (let count = 0; count < 7; count++) expect((await harness.forgot(email)).status).to.equal(202);
       }
       const waiting = await harness.rows<{ count: number }>('SELECT count(*)::integer AS count FROM mail_requests');

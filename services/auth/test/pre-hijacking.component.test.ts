@@ -4,8 +4,8 @@ import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, loggedIn, logIn, password } from './support/auth-harness.ts';
 import { emailChanges, type Mover } from './support/email-changes.ts';
 
-// Sudhodanan & Paverd, "Pre-hijacked accounts", USENIX Security 2022: what somebody can leave in an account that they register with the
-// address of somebody else. Here the registrant always knows the password, and the owner always reads the mailbox.
+// Sudhodanan & Paverd, "Pre-hijacked accounts", USENIX Security 2022: an attacker registers an account with the victim's address and leaves
+// access in it. Here the registrant always knows the password, and the owner always reads the mailbox.
 describe('an account that a stranger registered with the address of its owner', () => {
   let harness: AccountHarness;
   let registrant: Mover;
@@ -43,7 +43,7 @@ describe('an account that a stranger registered with the address of its owner', 
     expect(await userRow()).to.deep.equal({ email: registrant.email, email_verified: true, pending_email: null });
   }
 
-  it("is not verified by a link alone: a visitor who isn't logged in sets its password, and is told why", async () => {
+  it("is not verified by a link alone: a visitor who isn't logged in must set its password, and the error says why", async () => {
     const answer = await harness.verify(token);
     expect(answer.status).to.equal(422);
     const refused = expectProblem(answer, 'new_password_required');
@@ -127,7 +127,7 @@ describe('an account that a stranger registered with the address of its owner', 
   });
 
   it('is described in a mail with time and place of the registration, and no words of the registrant', async () => {
-    const body = { email: `told-${registrant.email}`, password, name: 'Free Money' };
+    const body = { email: `mail-${registrant.email}`, password, name: 'Free Money' };
     const headers = {
       'x-forwarded-for': '2001:db8:1:2::3',
       'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0.0.0 Safari/537.36 Buy Now',
@@ -174,7 +174,7 @@ describe('an account that a stranger registered with the address of its owner', 
         [old.id],
       );
       expect(audited).to.deep.equal([{ actor_kind: 'system' }]);
-      // whoever owns the address may register it now
+      // the owner of the address may register it now
       await harness.register(old.email);
     });
 

@@ -46,7 +46,7 @@ describe('protection of accounts', () => {
     verified.length = 0;
     const [ip, other] = [freshIp(), freshIp()];
     await attempt(user.email, { ip });
-    await attempt('nobody@example.org', { ip: other });
+    await attempt('unknown@example.org', { ip: other });
     await attempt('not an address', { ip: other });
     expect(verified).to.deep.equal([true, false, false]);
   });

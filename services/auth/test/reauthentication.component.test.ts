@@ -55,7 +55,7 @@ describe('a fresh log-in', () => {
     const refresh = async (refreshToken: string) =>
       await harness.api.call('refresh', { body: { refresh_token: refreshToken } });
 
-    /** Somebody who logged in an hour ago. */
+    /** A user who logged in an hour ago. */
     async function loggedInLongAgo(role: Role = 'admin') {
       const person = await addUser(harness, role);
       const session = (await logIn(harness, person.email)) as unknown as Session;

@@ -22,7 +22,7 @@ describe('the rights of an application acting for a user', () => {
     await harness.stop();
   });
 
-  /** A token that holds what somebody says it does, of a real admin and a real session. */
+  /** A token with the given scopes, of a real admin and a real session. */
   async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
     if (holder.kind === 'service') {
       const scope = holder.scopes.join(' ');

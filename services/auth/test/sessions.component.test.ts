@@ -119,7 +119,7 @@ describe('sessions of Auth', () => {
       const attempts = [
         user.email,
         gone.email,
-        'nobody@example.org',
+        'unknown@example.org',
         'no address',
         'nul\u0000@example.org',
         "' OR 1=1 --",

@@ -67,7 +67,7 @@ describe('step-up', () => {
 
   before(() => {
     sensitive = [
-      { what: 'deletes somebody else', operation: 'deleteUser', target: async () => user('member'), status: 204 },
+      { what: 'deletes another user', operation: 'deleteUser', target: async () => user('member'), status: 204 },
       { what: 'deletes their own account', operation: 'deleteUser', status: 204, isOwn: true, isForPeopleOnly: true },
       {
         what: 'gives a role',
@@ -84,7 +84,7 @@ describe('step-up', () => {
         status: 200,
       },
       {
-        what: "changes somebody else's address",
+        what: "changes another user's address",
         operation: 'changeUser',
         target: async () => user('member'),
         body: { email: 'thief@example.org' },

@@ -64,7 +64,7 @@ describe('tokens for services', () => {
 
   const refusals: [string, string | Record<string, string>, Record<string, string> | undefined, number, string][] = [
     ['a wrong secret', grant, basic('tasks', 'wrong'), 401, 'invalid_client'],
-    ['an unknown client', grant, basic('nobody', tasksClient.client_secret), 401, 'invalid_client'],
+    ['an unknown client', grant, basic('unknown', tasksClient.client_secret), 401, 'invalid_client'],
     ['the secret of another client', grant, basic('tasks', notificationsClient.client_secret), 401, 'invalid_client'],
     ['no authentication', grant, {}, 400, 'invalid_request'],
     ['a client id alone', { ...grant, client_id: 'tasks' }, {}, 401, 'invalid_client'],

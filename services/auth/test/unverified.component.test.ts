@@ -21,7 +21,7 @@ describe('an account whose address is not verified', () => {
 
   const operations = (Object.entries(authRoutes) as [Operation, Route][]).flatMap(([name, { access, path }]) =>
     access.kind === 'user'
-      ? [{ name, isOpen: access.unverified === true, isForAnybody: path.startsWith('/api/v1/users/{id}') }]
+      ? [{ name, isOpen: access.unverified === true, isForAnyUser: path.startsWith('/api/v1/users/{id}') }]
       : [],
   );
 
@@ -35,8 +35,8 @@ describe('an account whose address is not verified', () => {
         ({ access_token: token } = await logIn(harness, user.email));
       });
 
-      for (const { name, isOpen, isForAnybody } of operations) {
-        if (isOpen && !isForAnybody) continue;
+      for (const { name, isOpen, isForAnyUser } of operations) {
+        if (isOpen && !isForAnyUser) continue;
         it(`is refused by ${name}${isOpen ? ' for other users' : ''}`, async () => {
           const body = name === 'changeUser' ? { body: { name: 'Mallory' } } : {};
           const answer = await harness.api.call(name, { token, params: { id: other.id }, ...body });

@@ -100,7 +100,7 @@ describe('a long list of users', () => {
     for (const sort of ['created_at', '-created_at']) {
       const ids = (await pages({ ...query, sort }, writes)).map(({ id }) => id);
       expect(new Set(ids).size).to.equal(ids.length);
-      // whoever was there all the time is in it
+      // users who existed throughout are included
       const { rows } = await harness.database.db.pool.query<{ id: string }>(
         'SELECT id FROM users WHERE id = ANY ($1::uuid[]) AND deleted_at IS NULL',
         [before.map(({ id }) => id)],

@@ -253,7 +253,7 @@ describe('users of Auth', () => {
       expect((await change(token, id, { name: 'Still here', role: 'admin' })).body).to.include({ role: 'admin' });
     });
 
-    it('remains when all admins are removed at the same time, by whomever', async () => {
+    it('remains when all admins are removed at the same time, by themselves or by others', async () => {
       for (let round = 0; round < 5; round++) {
         const admins = await onlyAdmins(4);
         const answers = await Promise.all(

@@ -42,7 +42,7 @@ describe('Dead letters of Notifications', () => {
     const drop = async (loggedInAgo: number) =>
       await o.service.call('POST', dropDeadLetter.path.replace('{id}', letter!.id), {
         token: await token(loggedInAgo),
-        body: '{"reason":"nobody misses it"}',
+        body: '{"reason":"no longer needed"}',
         headers: { 'content-type': 'application/json' },
       });
     const refused = await drop(301);

@@ -34,12 +34,12 @@ describe('Delivery by e-mail', () => {
   });
 
   it('keeps a hostile title out of the headers and the HTML', async () => {
-    const title = '<script>alert(1)</script>\r\nBcc: everybody@taskwire.test\r\n\r\nHello';
+    const title = '<script>alert(1)</script>\r\nBcc: victim@taskwire.test\r\n\r\nHello';
     const id = await notify('task.assigned', { title });
     await loopAt(harness.mail.url).tick();
     const sent = await harness.mail.waitFor((one) => one.messageId === `<${id}@taskwire.test>`);
     expect(sent.to).to.deep.equal(['ann@taskwire.test']);
-    expect(sent.subject).to.include('<script>alert(1)</script> Bcc: everybody[@]taskwire[.]test Hello');
+    expect(sent.subject).to.include('<script>alert(1)</script> Bcc: victim[@]taskwire[.]test Hello');
     expect(sent.html).to.include('&lt;script&gt;').and.not.to.include('<script');
   });
 

@@ -47,7 +47,7 @@ describe('Notifications of erased users', () => {
     }
     await rows(
       `INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
-       SELECT deliveries.id, 1, clock_timestamp(), 'sent', '250 queued for somebody@example.org'
+       SELECT deliveries.id, 1, clock_timestamp(), 'sent', '250 queued for ann@example.org'
        FROM deliveries JOIN notifications ON notifications.id = notification_id WHERE user_id = $1`,
       [id],
     );
@@ -112,7 +112,7 @@ describe('Notifications of erased users', () => {
     const deleted = await someone({ name: 'Dora', email: 'dora@example.org', isDeleted: true }, 0);
     const ofErased = await assignedBy(erased, 'Erik Erased', lea);
     const ofDeleted = await assignedBy(deleted, 'Dora', lea);
-    const ofNobody = await assignedBy(null, 'Taskwire', lea);
+    const ofSystem = await assignedBy(null, 'Taskwire', lea);
     await erase();
     const found = await rows<{ id: string; body: string; text: string; due: boolean }>(
       `SELECT n.id, n.body, n::text AS text, d.next_attempt_at IS NOT NULL AS due
@@ -122,7 +122,7 @@ describe('Notifications of erased users', () => {
     expect(found.map(({ id, body }) => [id, body])).to.deep.equal([
       [ofErased, 'Deleted user assigned “Paint the fence” to you.'],
       [ofDeleted, 'Dora assigned “Paint the fence” to you.'],
-      [ofNobody, 'Taskwire assigned “Paint the fence” to you.'],
+      [ofSystem, 'Taskwire assigned “Paint the fence” to you.'],
     ]);
     for (const { text, due } of found) {
       expect(text).not.to.include('Erik');

@@ -40,7 +40,7 @@ describe('Mail budgets', () => {
   }
   const sentOf = async (ids: readonly string[]) => (await states(ids)).filter((state) => state === 'sent').length;
 
-  it('allow a number of task mails, whoever causes them, and skip the rest with the reason; the app has them all', async () => {
+  it('allow a number of task mails from all users together, and skip the rest with the reason; the app has them all', async () => {
     const ids = await notifyOften(12, 'task.assigned');
     await send();
     expect(await sentOf(ids)).to.equal(5);
@@ -76,10 +76,10 @@ describe('Mail budgets', () => {
     recipient('a.nn@one.test');
     const another = await notify('task.assigned');
     await send();
-    expect((await delivery(another)).state, 'dots may tell two people apart').to.equal('sent');
+    expect((await delivery(another)).state, 'a dot may distinguish two people').to.equal('sent');
   });
 
-  it('limit the mails that one user causes, whoever receives them', async () => {
+  it('limit the mails that one user causes, across all recipients', async () => {
     const actorId = randomUUIDv7();
     const ids: string[] = [];
     for (let n = 0; n < 10; n++) {

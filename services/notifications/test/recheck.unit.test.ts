@@ -10,7 +10,7 @@ const untrue = {
   deleted: 'the task was deleted',
   completed: 'the task was completed',
   cancelled: 'the task was cancelled',
-  nobody: 'the task is no longer assigned to anyone',
+  unassigned: 'the task is no longer assigned to anyone',
   another: 'the task is assigned to someone else',
   again: 'the task is assigned to the recipient again',
 };
@@ -21,7 +21,7 @@ describe('The reason why a waiting notification is obsolete', () => {
     ['task.assigned', 'the recipient has started it', task('in_progress', ann), undefined],
     ['task.assigned', 'its state is newer than this build', task('blocked', ann), undefined],
     ['task.assigned', 'it is assigned to another user', task('assigned', ben), untrue.another],
-    ['task.assigned', 'it is not assigned to anyone', task('draft', null), untrue.nobody],
+    ['task.assigned', 'it is not assigned to anyone', task('draft', null), untrue.unassigned],
     ['task.assigned', 'it was completed', task('completed', ann), untrue.completed],
     ['task.assigned', 'it was cancelled', task('cancelled', ann), untrue.cancelled],
     ['task.assigned', 'it was deleted', deleted, untrue.deleted],

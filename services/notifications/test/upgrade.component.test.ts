@@ -31,13 +31,13 @@ describe('The upgrade of a database from before the renames', () => {
     const db = database.db.pool;
     await query(
       db,
-      `WITH told AS (
+      `WITH inserted AS (
         INSERT INTO notifications (event_id, user_id, type, facts, title, body)
         SELECT uuidv7(), uuidv7(), 'task.assigned', '{"task": null}', 'x', 'y' FROM generate_series(1, 2)
         RETURNING id
       ), planned AS (
         INSERT INTO deliveries (notification_id, channel, class, state, attempts, unknowns, due_at, claim)
-        SELECT id, 'email', CASE row_number() OVER () WHEN 1 THEN 'notice' ELSE 'account' END, 'pending', 2, 1, now(), uuidv7() FROM told
+        SELECT id, 'email', CASE row_number() OVER () WHEN 1 THEN 'notice' ELSE 'account' END, 'pending', 2, 1, now(), uuidv7() FROM inserted
         RETURNING id, class
       )
       INSERT INTO delivery_attempts (delivery_id, number, handed_over_at, ended_at, outcome)

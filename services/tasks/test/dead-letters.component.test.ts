@@ -38,7 +38,7 @@ describe('Dead letters of Tasks, over REST', () => {
     const message: OutgoingMessage = {
       messageId: id,
       routingKey: 'auth.user.created',
-      body: Buffer.from('{"user_id":"somebody"}'),
+      body: Buffer.from('{"user_id":"not a uuid"}'),
       headers: { schema_version: 1, aggregate_id: id },
       timestamp: Math.floor(Date.now() / 1000),
       appId: 'auth',
@@ -64,7 +64,7 @@ describe('Dead letters of Tasks, over REST', () => {
     expect(found).to.deep.equal([letter]);
     const { status, body } = await harness.call('getDeadLetter', { token: admin.token, params: { id: letter.id } });
     expect(status).to.equal(200);
-    expect(body).to.deep.include({ payload: '{"user_id":"somebody"}', audit: [] });
+    expect(body).to.deep.include({ payload: '{"user_id":"not a uuid"}', audit: [] });
   });
 
   it('are closed to everyone else', async () => {
@@ -97,7 +97,7 @@ describe('Dead letters of Tasks, over REST', () => {
 
   it('are dropped once, with a reason', async () => {
     const { id } = await bury();
-    const drop = { token: admin.token, params: { id }, body: { reason: 'a test of somebody’s' } };
+    const drop = { token: admin.token, params: { id }, body: { reason: 'a test’s message' } };
     const first = await harness.call('dropDeadLetter', drop);
     expect(first.status).to.equal(200);
     expect((first.body as { audit: object[] }).audit[0]).to.include({ action: 'drop', reason: drop.body.reason });
@@ -111,7 +111,7 @@ describe('Dead letters of Tasks, over REST', () => {
       await harness.call('dropDeadLetter', {
         token: await harness.auth.userToken(admin, { loggedInAgo }),
         params: { id },
-        body: { reason: 'nobody misses it' },
+        body: { reason: 'no longer needed' },
       });
     const answer = await drop(301);
     expect([answer.status, codeOf(answer)]).to.deep.equal([403, 'reauthentication_required']);

@@ -176,8 +176,8 @@ describe('Concurrent operations of many users', function () {
 
   async function expectOneHistory({ id, version, state, assignee_id, actions, changes }: Row): Promise<void> {
     expect(changes, 'a version for each change').to.equal(version);
-    const told = actions.flatMap((action) => (action === 'created' ? ['created', 'changed'] : [action]));
-    const seen = await harness.observer.expectAbout(id, told);
+    const expected = actions.flatMap((action) => (action === 'created' ? ['created', 'changed'] : [action]));
+    const seen = await harness.observer.expectAbout(id, expected);
     const times = seen.map((event) => String(event.payload['timestamp']));
     expect(times).to.deep.equal([...new Set(times)].toSorted());
     let holder: unknown = null;

@@ -186,7 +186,9 @@ describe('Any history of a task', () => {
         (task) =>
           edit(task, { title }),
     ),
-    fc.constant<Step>((task) => (isOpen(task.state) ? awaitPerformer(task, 'nobody is left') : edit(task, {}))),
+    fc.constant<Step>((task) =>
+      isOpen(task.state) ? awaitPerformer(task, 'no other member is left') : edit(task, {}),
+    ),
   );
 
   function play(steps: readonly Step[]) {
@@ -240,8 +242,8 @@ describe('Any history of a task', () => {
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         const { done } = play(steps);
-        const told = done.flatMap((change) => change.events.map((event) => event.type.replace('tasks.task.', '')));
-        expect(done.flatMap((change) => change.log.map((entry) => entry.action))).to.deep.equal(told);
+        const published = done.flatMap((change) => change.events.map((event) => event.type.replace('tasks.task.', '')));
+        expect(done.flatMap((change) => change.log.map((entry) => entry.action))).to.deep.equal(published);
       }),
     );
   });

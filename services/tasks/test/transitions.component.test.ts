@@ -95,8 +95,8 @@ describe('Transitions', () => {
         ].map(async (work) => await work.catch(() => undefined)),
       );
       const log = (await harness.activity(ann, task)).map((entry) => entry.action);
-      const told = log.flatMap((action) => (action === 'created' ? ['created', 'changed'] : [action]));
-      const events = await harness.observer.expectAbout(task.id, told);
+      const expected = log.flatMap((action) => (action === 'created' ? ['created', 'changed'] : [action]));
+      const events = await harness.observer.expectAbout(task.id, expected);
       const times = events.map((event) => String(event.payload['timestamp']));
       expect(times).to.deep.equal([...new Set(times)].toSorted());
       const { updated_at, state }: Task = await harness.read(ann, task);

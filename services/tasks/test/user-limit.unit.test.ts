@@ -21,10 +21,10 @@ describe('A rate limit per user', () => {
 
   it('accepts the allowance of a minute as a burst, and then names the time to the next attempt', () => {
     for (const perMinute of [1, 3, 7, 60, 1_200]) {
-      const { made, ...told } = attempts(limit(perMinute), 'ann', perMinute + 1);
+      const { made, ...refusal } = attempts(limit(perMinute), 'ann', perMinute + 1);
       expect(made).to.equal(perMinute);
-      expect(told).to.deep.include({ code: 'rate_limited', wait: Math.ceil(60 / perMinute) });
-      expect(told.detail).to.include(`shuffle ${perMinute} times a minute`);
+      expect(refusal).to.deep.include({ code: 'rate_limited', wait: Math.ceil(60 / perMinute) });
+      expect(refusal.detail).to.include(`shuffle ${perMinute} times a minute`);
     }
   });
 

@@ -15,5 +15,5 @@ export function accessPeriodOf(user: { id: string; tokens_valid_after: string | 
 
 /** The period as input for an HMAC. Without an account, it is a fixed text that no account's period has. */
 export function accessPeriodText(period: AccessPeriod | undefined): string {
-  return period === undefined ? 'nobody' : `${period.userId}\n${period.tokensValidAfter ?? ''}`;
+  return period === undefined ? 'no account' : `${period.userId}\n${period.tokensValidAfter ?? ''}`;
 }

@@ -47,12 +47,12 @@ export async function observeEvents(amqpUrl: string): Promise<EventObserver> {
     about,
     async expectAbout(taskId, types) {
       const expected = types.join(', ');
-      const told = () =>
+      const published = () =>
         about(taskId)
           .map((event) => event.type.replace('tasks.task.', ''))
           .join(', ');
-      await waitFor(() => told() === expected, { what: `the events ${expected} of a task` }).catch(() => {
-        throw new Error(`expected ${expected}, but published was ${told()}`);
+      await waitFor(() => published() === expected, { what: `the events ${expected} of a task` }).catch(() => {
+        throw new Error(`expected ${expected}, but published was ${published()}`);
       });
       return about(taskId);
     },
