@@ -63,7 +63,7 @@ export default tseslint.config(
     },
   },
   {
-    // what only types can tell: a promise that nobody waits for is an error that nobody sees
+    // rules that need types: the error of a promise that is not awaited goes unnoticed
     files: ['**/*.ts'],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

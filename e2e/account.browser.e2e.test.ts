@@ -13,7 +13,7 @@ type LinkPage = 'verify' | 'reset' | 'confirm_email' | 'undo_email';
 
 const services = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
 
-describe('The life of an account, by mail and in Chromium', function () {
+describe('The life cycle of an account, by mail and in Chromium', function () {
   this.timeout(120_000);
   const suite = useSuite();
   let chromium: TestBrowser;
@@ -73,7 +73,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     await page.getByRole('button', { name: 'Set the password' }).click();
   }
 
-  it('begins with a mail whose link verifies the address at the press of a button, for who is logged in', async () => {
+  it('starts with a mail whose link verifies the address of a logged-in user at the press of a button', async () => {
     const person = await newMember(suite(), 'Vera Verify');
     const [link = ''] = await links(person.user.email, 'verify');
     const page = await context.newPage();
@@ -94,7 +94,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     expect(await page.getByRole('heading').innerText()).to.equal('Verify your e-mail address');
   });
 
-  it('is taken from whoever registered it with the address of somebody else, by the mail that says when', async () => {
+  it("passes from a registrant with another person's address to its owner, by the mail that says when", async () => {
     const stranger = await known(await newMember(suite(), 'Petra Planted'));
     const { email } = stranger.user;
     const [link = ''] = await links(email, 'verify');
@@ -116,7 +116,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     expect(owner.user.email_verified).to.equal(true);
   });
 
-  it('moves to another address by a mail to that one, and back by a mail to the old one', async () => {
+  it('moves to a new address by a mail to it, and back by a mail to the old address', async () => {
     const person = await known(await newMember(suite(), 'Mona Moves'));
     const old = person.user.email;
     const wanted = `${randomUUID()}@taskwire.test`;
@@ -148,17 +148,17 @@ describe('The life of an account, by mail and in Chromium', function () {
     expect((await post('login', { email: wanted, password: person.password })).status).to.equal(401);
   });
 
-  it('goes on after a forgotten password: over the mail to a new one, and what was open before is closed', async () => {
+  it('gets a new password by mail after a forgotten one, and earlier sessions and the old password end', async () => {
     const person = await known(await newMember(suite(), 'Rita Reset'));
     const page = await context.newPage();
     await page.goto(`${suite().url}/oidc/account/forgot`);
-    await page.getByLabel('E-mail address').fill('nobody@taskwire.test');
+    await page.getByLabel('E-mail address').fill('unknown@taskwire.test');
     await page.getByRole('button', { name: 'Send the mail' }).click();
-    const told = await page.getByRole('status').innerText();
+    const shown = await page.getByRole('status').innerText();
     await page.goBack();
     await page.getByLabel('E-mail address').fill(person.user.email.toUpperCase());
     await page.getByRole('button', { name: 'Send the mail' }).click();
-    expect(await page.getByRole('status').innerText()).to.equal(told);
+    expect(await page.getByRole('status').innerText()).to.equal(shown);
 
     const [link = ''] = await links(person.user.email, 'reset');
     const password = randomUUID();
@@ -179,7 +179,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     );
   });
 
-  it('gets its mail although Notifications is killed before, and again while it is at it', async () => {
+  it('gets its mail although Notifications is killed before the request, and again while it handles it', async () => {
     const person = await newMember(suite(), 'Kim Killed');
     await links(person.user.email, 'verify');
     await suite().process('notifications').kill();
@@ -194,7 +194,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     await logIn(suite(), person.user.email, password);
   });
 
-  it('gets its mail once Auth can be asked for the link again', async () => {
+  it('gets its mail once Auth can supply the link again', async () => {
     const person = await newMember(suite(), 'Ada Away');
     await suite().process('mail').stop();
     await post('forgot_password', { email: person.user.email });
@@ -207,7 +207,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     await links(person.user.email, 'reset');
   });
 
-  it('sends one link that works, however many are asked for', async () => {
+  it('has one working link, however many are requested', async () => {
     const person = await newMember(suite(), 'Max Many');
     for (let count = 1; count <= 3; count++) {
       await post('forgot_password', { email: person.user.email });
@@ -222,7 +222,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     expect(answers).to.deep.equal([422, 422, 204]);
   });
 
-  it('ends all access within a second of a new password, save that of the new session', async () => {
+  it('ends all access within a second of a password change, except for the new session', async () => {
     const person = await known(await newMember(suite(), 'Carl Change'));
     const elsewhere = await known(await logIn(suite(), person.user.email, person.password));
     const body = { current_password: person.password, new_password: randomUUID() };
@@ -234,7 +234,7 @@ describe('The life of an account, by mail and in Chromium', function () {
     }
   });
 
-  it('ends all access within a second of a log-out everywhere, and for good, also when Auth is gone then', async () => {
+  it('ends all access within a second of a log-out everywhere, permanently, even if Auth is then killed', async () => {
     const person = await known(await newMember(suite(), 'Lou Logout'));
     const elsewhere = await known(await logIn(suite(), person.user.email, person.password));
     const neighbour = await demoPerson(suite(), 'ben');
@@ -248,7 +248,7 @@ describe('The life of an account, by mail and in Chromium', function () {
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {
-    it(`has pages that fit a phone, in ${colorScheme}, by the keyboard alone, and keep to their policy`, async () => {
+    it(`has pages that fit a phone in ${colorScheme}, need only a keyboard, and obey their policy`, async () => {
       const person = await newMember(suite(), 'Pia Phone');
       const phone = await chromium.fresh({ ...phoneIn(colorScheme), javaScriptEnabled: true });
       const page = await phone.newPage();

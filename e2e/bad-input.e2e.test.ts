@@ -53,7 +53,7 @@ describe('Bad input, at every public endpoint', () => {
       if (route.access.kind === 'user') {
         it('refuses a request without a token', async () =>
           expectProblem(await call(route, route.method === 'get' ? {} : { body: '{}' }), 401, 'unauthenticated'));
-        it('refuses a token that is not one', async () =>
+        it('refuses a malformed token', async () =>
           expectProblem(await call(route, { token: 'a.b.c' }), 401, 'invalid_token'));
         it('refuses the token of a service', async () => {
           // to Tasks it is a token for services, to the others one for another audience
@@ -62,7 +62,7 @@ describe('Bad input, at every public endpoint', () => {
         });
       }
       if (route.access.kind === 'user' && route.access.roles?.includes('member') === false) {
-        it('refuses a user whose role may not do it', async () => {
+        it('refuses a user whose role does not permit it', async () => {
           const body = route.body === undefined ? undefined : '{}';
           expectProblem(await call(route, { token: member.token, body, headers }), 403, 'forbidden');
         });
@@ -87,7 +87,7 @@ describe('Bad input, at every public endpoint', () => {
             413,
             'payload_too_large',
           ));
-        it('refuses a body that is no object', async () =>
+        it('refuses a body that is not an object', async () =>
           expectProblem(await call(route, sent('[1]')), 422, 'invalid_input'));
         it('refuses unknown fields and wrong types, naming them', async () => {
           const answer = await call(route, sent('{"is_admin":true}'));
@@ -97,25 +97,25 @@ describe('Bad input, at every public endpoint', () => {
       }
       if (route.params !== undefined) {
         const sound = { token, body: route.body === undefined ? undefined : validBody(route) };
-        it('refuses an id that is no uuid', async () =>
+        it('refuses an id that is not a UUID', async () =>
           expectProblem(
             await call(route, { id: 'seven', headers, token: sound.token(), body: sound.body }),
             422,
             'invalid_input',
           ));
-        it('knows no resource with an id that never was', async () =>
+        it('answers 404 for an unknown id', async () =>
           expectProblem(await call(route, { headers, token: sound.token(), body: sound.body }), 404, 'not_found'));
         if (route.ifMatch === 'required') {
-          it('wants If-Match', async () =>
+          it('requires If-Match', async () =>
             expectProblem(await call(route, { token: sound.token(), body: sound.body }), 428, 'precondition_required'));
         }
       }
       if (route.query !== undefined && route.params === undefined) {
-        it('refuses a cursor that it did not give', async () =>
+        it('refuses a cursor that it did not issue', async () =>
           expectProblem(await call(route, { token: token(), query: '?cursor=bm9uc2Vuc2U' }), 400, 'bad_cursor'));
         it('refuses an unknown parameter', async () =>
           expectProblem(await call(route, { token: token(), query: '?colour=red' }), 422, 'invalid_input'));
-        it('refuses a limit that is no number', async () =>
+        it('refuses a limit that is not a number', async () =>
           expectProblem(await call(route, { token: token(), query: '?limit=all' }), 422, 'invalid_input'));
       }
     });
@@ -125,9 +125,8 @@ describe('Bad input, at every public endpoint', () => {
     if (route.path.endsWith('/assign')) return { assign: 'random' };
     if (route.path.endsWith('/drop')) return { reason: 'a test' };
     if (route.path.endsWith('/transition')) return { state: 'cancelled' };
-    if (route.path.endsWith('/drop')) return { reason: 'Nobody misses it' };
     if (route.optionalBody === true) return {};
-    return route.path.includes('/users') ? { name: 'Somebody' } : { title: 'Something' };
+    return route.path.includes('/users') ? { name: 'Renamed' } : { title: 'Something' };
   }
 
   describe('Internal REST', () => {
@@ -136,7 +135,7 @@ describe('Bad input, at every public endpoint', () => {
         expectProblem(await call(route, { token: serviceToken }), 404, 'not_found');
       });
 
-      it(`is for services with the scope only: ${route.path}`, async () => {
+      it(`is only for services with the scope: ${route.path}`, async () => {
         const own = suite().serviceUrl(serviceOf(route));
         const path = route.path.replace('{id}', unknownId);
         expectProblem(await send(own, 'GET', path), 401, 'unauthenticated');

@@ -74,7 +74,7 @@ describe('An application whose callback redirects to another origin, in Chromium
     return new URL(page.url());
   }
 
-  it('gets the person back after they logged in and allowed it, and next time after the log-in alone', async () => {
+  it('gets the user back after log-in and consent, and next time after log-in alone', async () => {
     await page.goto(await address());
     await logIn();
     await page.getByRole('button', { name: 'Allow' }).click();
@@ -91,14 +91,14 @@ describe('An application whose callback redirects to another origin, in Chromium
     expect((await arrived()).searchParams.has('code')).to.equal(true);
   });
 
-  it('gets the person back when they deny it', async () => {
+  it('gets the user back when they deny consent', async () => {
     await page.goto(await address({ prompt: 'consent' }));
     await logIn();
     await page.getByRole('button', { name: 'Deny' }).click();
     expect((await arrived()).searchParams.get('error')).to.equal('access_denied');
   });
 
-  it('gets the person back who stays logged in, and who logs out', async () => {
+  it('gets the user back when they stay logged in, and when they log out', async () => {
     await page.goto(await address({ prompt: 'consent' }));
     await logIn();
     await page.getByRole('button', { name: 'Allow' }).click();
@@ -115,7 +115,7 @@ describe('An application whose callback redirects to another origin, in Chromium
     }
   });
 
-  it('gets a state of 3,000 characters back, also when it was asked for with a form', async () => {
+  it('gets a state of 3,000 characters back, also when the request was a form', async () => {
     const state = 'x'.repeat(3_000);
     await page.goto(await address({ state }));
     await logIn();

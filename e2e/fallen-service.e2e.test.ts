@@ -9,7 +9,7 @@ import { useSuite } from './suite.ts';
 
 const patience = { timeoutMs: 30_000 };
 
-describe('A service that fell', function () {
+describe('A compromised service', function () {
   this.timeout(60_000);
   const suite = useSuite();
 
@@ -55,7 +55,7 @@ describe('A service that fell', function () {
     expect(await statusOf(ann)).to.equal(200);
   });
 
-  it('cannot lock anybody out for good, nor move their tasks, even in the name of Auth', async () => {
+  it('cannot lock a user out permanently or move their tasks, even in the name of Auth', async () => {
     const [manager, ann] = [await demoPerson(suite(), 'manager'), await newMember(suite(), 'Ann Accused')];
     const task = await waitFor(async () => {
       const body = { title: 'Feed the cat', assignee_id: ann.user.id };
@@ -69,7 +69,7 @@ describe('A service that fell', function () {
     expect(read.body).to.deep.equal(task);
   });
 
-  it('cannot read the links of mails that went out, and is in the audit log when it tries', async () => {
+  it('cannot read the links of mails that were sent, and is in the audit log when it tries', async () => {
     const rita = await newMember(suite(), 'Rita Reset');
     await send(suite().url, 'POST', '/api/v1/auth/forgot_password', { body: { email: rita.user.email } });
     const link = /http\S+\/account\/reset\?token=twl_[\w-]+/;
@@ -93,7 +93,7 @@ describe('A service that fell', function () {
     expect(entries).to.deep.include([notifications, 'success', 'reset_password']);
     expect(entries).to.deep.include([notifications, 'failure', 'read_before']);
 
-    // the person's own link goes on working
+    // the user's own link still works
     const body = { token: new URL(mailed ?? '').searchParams.get('token'), new_password: randomUUID() };
     expect((await send(suite().url, 'POST', '/api/v1/auth/reset_password', { body })).status).to.equal(204);
   });

@@ -22,7 +22,7 @@ describe('The main flow, through the gateway', () => {
     return body;
   }
 
-  it('welcomes who registers in the app, and mails them once, without anything that they typed', async () => {
+  it('welcomes a new user in the app, and mails them once, without any text that they typed', async () => {
     const welcomed = async () => {
       const { body } = await performer.call('GET', '/api/v1/notifications');
       return body.data.some((one: { type: string }) => one.type === 'user.welcome');
@@ -73,7 +73,7 @@ describe('The main flow, through the gateway', () => {
     expect(actions).to.include.members(['created', 'assigned', 'started', 'completed']);
   });
 
-  it('counts what is unread, and reads it one by one or all at once', async () => {
+  it('counts unread notifications, and marks them as read one by one or all at once', async () => {
     const reader = await newMember(suite());
     // the welcome is the first thing to read
     await waitFor(async () => (await reader.call('POST', '/api/v1/notifications/read_all')).body.read === 1);
@@ -90,15 +90,15 @@ describe('The main flow, through the gateway', () => {
     expect((await performer.call('POST', `/api/v1/notifications/${first?.id}/read`)).status).to.equal(404);
   });
 
-  it('gives a random task to a performer, and says why', async () => {
-    const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', { title: 'Anybody', assign: 'random' });
+  it('assigns a task to a performer on request for a random one, and gives the reason', async () => {
+    const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', { title: 'Random', assign: 'random' });
     expect([status, body.state]).to.deep.equal([201, 'assigned']);
     const { body: activity } = await manager.call('GET', `/api/v1/tasks/${body.id}/activity`);
     const entry = activity.data.find(({ action }: { action: string }) => action === 'assigned');
     expect(entry.reason).to.match(/fewest/);
   });
 
-  it('does once what is asked twice with one Idempotency-Key', async () => {
+  it('carries out a repeated request with the same Idempotency-Key once', async () => {
     const create = async () =>
       await manager.call<Task>('POST', '/api/v1/tasks', { title: 'Once' }, { 'idempotency-key': performer.user.id });
     const [a, b] = await Promise.all([create(), create()]);
@@ -132,7 +132,7 @@ describe('The main flow, through the gateway', () => {
     ],
     ['deleted', async (person: Person) => (await deleteUser(person)).status === 204],
   ] as const) {
-    it(`moves the open tasks of a performer who is ${what} to others, and tells both`, async () => {
+    it(`reassigns the open tasks of a performer who is ${what}, and notifies both performers`, async () => {
       const leaving = await newMember(suite(), 'Lea Leaving');
       const task = await assigned(`Hand over (${what})`, leaving);
       await waitFor(async () =>

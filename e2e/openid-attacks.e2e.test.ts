@@ -21,8 +21,8 @@ describe('Attacks through the gateway', () => {
     ]);
   });
 
-  describe('with addresses that callers make up (RFC 7239 section 8.1)', () => {
-    it('do not get round the limit of log-ins: the address that counts is that of the connection', async () => {
+  describe('with forged client addresses (RFC 7239 section 8.1)', () => {
+    it('do not bypass the limit on log-ins: only the address of the connection counts', async () => {
       const victim = await newMember(suite());
       const guess = async (password: string, ip: string) =>
         await send(suite().url, 'POST', '/api/v1/auth/login', {
@@ -45,7 +45,7 @@ describe('Attacks through the gateway', () => {
     });
   });
 
-  /** A request with headers that fetch does not let one set, to a path as it is written. */
+  /** Sends a request with headers that fetch forbids, to the path exactly as written. */
   async function plain(
     path: string,
     headers: Record<string, string>,
@@ -57,10 +57,10 @@ describe('Attacks through the gateway', () => {
     return { status: response.statusCode ?? 0, headers: response.headers };
   }
 
-  describe('that want people to be sent elsewhere (RFC 9700 section 4.11)', () => {
-    const authorize = `/oidc/authorize?${new URLSearchParams({ client_id: 'nobody', response_type: 'code' }).toString()}`;
+  describe('that try to redirect users to another site (RFC 9700 section 4.11)', () => {
+    const authorize = `/oidc/authorize?${new URLSearchParams({ client_id: 'unknown', response_type: 'code' }).toString()}`;
 
-    it('get no address of theirs into a redirect, by whatever header they say who we are', async () => {
+    it('get no host of theirs into a redirect, whatever header names it', async () => {
       for (const path of ['/docs', '/oidc/logout', authorize, '/oidc/.well-known/openid-configuration']) {
         const { headers } = await plain(path, {
           host: 'evil.example',
@@ -77,7 +77,7 @@ describe('Attacks through the gateway', () => {
       expect(await found.text()).not.to.contain('evil.example');
     });
 
-    it('are sent nowhere by a path that looks like another host', async () => {
+    it('get no redirect to their host by a path that looks like another host', async () => {
       const paths = [
         '//evil.example',
         '//evil.example/docs',
@@ -98,7 +98,7 @@ describe('Attacks through the gateway', () => {
     });
   });
 
-  describe('on what belongs to somebody else (OWASP API1, broken object level authorization)', () => {
+  describe("on other users' resources (OWASP API1, broken object level authorization)", () => {
     let task: Task;
     let notificationId: string;
 
@@ -114,7 +114,7 @@ describe('Attacks through the gateway', () => {
 
     const any = { 'if-match': '*' };
 
-    it('change nothing of a task of others, and cannot do it in their place', async () => {
+    it("cannot change, assign or carry out other users' tasks", async () => {
       const path = `/api/v1/tasks/${task.id}`;
       expect((await stranger.call('PATCH', path, { title: 'Mine' }, any)).status).to.equal(403);
       expect((await stranger.call('DELETE', path, undefined, any)).status).to.equal(403);
@@ -129,7 +129,7 @@ describe('Attacks through the gateway', () => {
       });
     });
 
-    it('neither see nor mark notifications of others, which for them do not exist', async () => {
+    it("neither see nor mark other users' notifications, which don't exist for them", async () => {
       const list = await stranger.call('GET', '/api/v1/notifications?limit=100');
       expect(JSON.stringify(list.body)).not.to.contain(notificationId);
       expect((await stranger.call('POST', `/api/v1/notifications/${notificationId}/read`)).status).to.equal(404);
@@ -138,7 +138,7 @@ describe('Attacks through the gateway', () => {
       expect(notification).to.include({ id: notificationId, read_at: null });
     });
 
-    it('neither read nor change other people', async () => {
+    it('neither read nor change other accounts', async () => {
       const path = `/api/v1/users/${owner.user.id}`;
       expect((await stranger.call('GET', path)).status).to.equal(403);
       expect((await stranger.call('PATCH', path, { name: 'Mallory' }, any)).status).to.equal(403);
@@ -148,8 +148,8 @@ describe('Attacks through the gateway', () => {
     });
   });
 
-  describe("with fields that are not the caller's to set (OWASP API3, mass assignment)", () => {
-    it('make nobody an admin, verified, or somebody else', async () => {
+  describe('with fields that callers cannot set (OWASP API3, mass assignment)', () => {
+    it("change no account's role, verification or identity", async () => {
       const fields = {
         role: 'admin',
         email_verified: true,
@@ -172,7 +172,7 @@ describe('Attacks through the gateway', () => {
       expect(me.body).to.include({ role: 'member', email_verified: false, name: 'Sam Stranger', version: 1 });
     });
 
-    it("make no task of somebody else's, done, or numbered by the caller", async () => {
+    it("choose no task's creator, state, id, version or creation time", async () => {
       const fields = {
         creator_id: owner.user.id,
         state: 'completed',
@@ -187,7 +187,7 @@ describe('Attacks through the gateway', () => {
     });
   });
 
-  describe('with the token of another kind', () => {
+  describe('with a token of another kind', () => {
     it("find services' paths closed at the gateway, and users' paths closed to services", async () => {
       const token = await serviceTokenOf(suite(), 'notifications', 'urn:taskwire:tasks', 'tasks:read');
       for (const path of [
@@ -204,7 +204,7 @@ describe('Attacks through the gateway', () => {
       expect((await send(suite().serviceUrl('tasks'), 'GET', internal, { token: manager.token })).status).to.equal(403);
     });
 
-    it('get nothing for a scope that the service was not granted (RFC 6749 section 3.3)', async () => {
+    it('get no token for a scope that the service was not granted (RFC 6749 section 3.3)', async () => {
       const refused = await serviceTokenOf(suite(), 'tasks', 'urn:taskwire:auth', 'users:write').catch(String);
       expect(refused).to.contain('invalid_scope');
       const other = await serviceTokenOf(suite(), 'tasks', 'urn:taskwire:notifications', 'tasks:read').catch(String);

@@ -98,7 +98,7 @@ describe('A public client, by oauth4webapi and in Chromium', () => {
     return ((await (await refresh(token)).json()) as { error: unknown }).error;
   }
 
-  it('gets tokens through the pages, and the claims of the person at userinfo', async () => {
+  it("gets tokens through the pages, and the user's claims at userinfo", async () => {
     const tokens = await logIn();
     const claims = oauth.getValidatedIdTokenClaims(tokens);
     expect(claims).to.include({ sub: person.user.id, aud: client.client_id, iss: `${suite().url}/oidc` });
@@ -114,7 +114,7 @@ describe('A public client, by oauth4webapi and in Chromium', () => {
     expect((await refreshed(one.refresh_token)).access_token).to.be.a('string');
   });
 
-  it('loses everything when a token is used after the one that followed it (RFC 9700 section 4.14.2)', async () => {
+  it('loses all access when a refresh token is used after its successor (RFC 9700 section 4.14.2)', async () => {
     const { refresh_token: first } = await logIn();
     const second = await refreshed(first);
     const third = await refreshed(second.refresh_token);
@@ -122,7 +122,7 @@ describe('A public client, by oauth4webapi and in Chromium', () => {
     expect(await refusalOf(third.refresh_token)).to.equal('invalid_grant');
   });
 
-  it('ends what it was allowed with the access token for a service (RFC 7009)', async () => {
+  it('ends its grant by revoking the access token for a service (RFC 7009)', async () => {
     const tokens = await logIn({
       scope: 'openid offline_access tasks:read tasks:write',
       resource: 'urn:taskwire:tasks',
@@ -136,7 +136,7 @@ describe('A public client, by oauth4webapi and in Chromium', () => {
     expect(await refusalOf(tokens.refresh_token)).to.equal('invalid_grant');
   });
 
-  it('logs the person out of the browser (RP-Initiated Logout 1.0), also with a form', async () => {
+  it('logs the user out of the browser (RP-Initiated Logout 1.0), also with a form', async () => {
     const { id_token: hint = '' } = await logIn();
     const fields = { id_token_hint: hint, post_logout_redirect_uri: `${site.origin}/bye`, state: 'gone' };
     const inputs = Object.entries(fields).map(([name, value]) => `<input name="${name}" value="${value}">`);

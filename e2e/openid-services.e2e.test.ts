@@ -54,7 +54,7 @@ describe('Tokens for services, by oauth4webapi through the gateway', () => {
     return await oauth.processClientCredentialsResponse(server, client, response);
   }
 
-  it('are given for a key, for one service, with the scopes that were granted', async () => {
+  it('are issued to a client with a key, for one service, with the granted scopes', async () => {
     const { access_token: token, scope } = await grant({ resource: 'urn:taskwire:auth' });
     expect(scope).to.equal('users:read');
     expect(decodeJwt(token)).to.include({ sub: 'reporter', client_id: 'reporter', aud: 'urn:taskwire:auth' });
@@ -76,7 +76,7 @@ describe('Tokens for services, by oauth4webapi through the gateway', () => {
     expect(wrong).to.be.instanceOf(Error);
   });
 
-  it('are shown to the service that they are for, by introspection, and to no other (RFC 7662)', async () => {
+  it('are introspected by the service that they are for, and by no other (RFC 7662)', async () => {
     const secretOf = async (...args: string[]) =>
       (await authCommand(suite(), 'client', 'add', ...args, '--secret')).split(' ').at(-1) ?? '';
     const { access_token: token } = await grant({ resource: 'urn:taskwire:tasks' });
@@ -92,7 +92,7 @@ describe('Tokens for services, by oauth4webapi through the gateway', () => {
     expect(await shown('other-checker', other)).to.deep.equal({ active: false });
   });
 
-  it('are given to openid-client too, which checks more of the server than it has to', async () => {
+  it('are issued to openid-client too, which checks more of the server than it must', async () => {
     const config = await openid.discovery(
       new URL(`${suite().url}/oidc`),
       'reporter',
@@ -139,7 +139,7 @@ describe('Tokens for services, by oauth4webapi through the gateway', () => {
     expect([await ask(before), await ask(after)]).to.deep.equal([401, 200]);
   });
 
-  it('survive a rotation of the keys while the suite runs: no request fails, and the new key comes to sign', async () => {
+  it('survive a rotation of the keys while the suite runs: no request fails, and the new key takes over', async () => {
     const person = await demoPerson(suite(), 'manager');
     const before = decodeProtectedHeader(person.token).kid;
     await promisify(execFile)(process.execPath, [cliPath, 'keys', 'rotate'], {

@@ -94,7 +94,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     return await openid.authorizationCodeGrant(client, new URL(tab.url()), checks);
   }
 
-  it('leads from the client through log-in and consent back to it, without a script, and to the claims of the person', async () => {
+  it("leads through log-in and consent back to the client without scripts, and to the user's claims", async () => {
     const page = await context.newPage();
     const got = await tokens({ scope: 'openid email profile' }, page);
     expect(await page.getByRole('heading').innerText()).to.equal('Back');
@@ -103,7 +103,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     expect(info).to.include({ email: person.user.email, name: 'Olga Open', email_verified: false });
   });
 
-  it('gives a token that a service takes, for that service only, until it is revoked', async () => {
+  it('issues a token that only one service accepts, until it is revoked', async () => {
     const resource = 'urn:taskwire:tasks';
     const got = await tokens({ scope: 'openid offline_access tasks:read tasks:write', resource, prompt: 'consent' });
     expect(decodeJwt(got.access_token)).to.include({ aud: resource, client_id: 'portal', role: 'member' });
@@ -127,7 +127,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     expect(refused).to.be.instanceOf(openid.ResponseBodyError).with.property('error', 'invalid_grant');
   });
 
-  it('ends the whole family when a refresh token is used after its successor was', async () => {
+  it('ends the whole family when a refresh token is used after its successor', async () => {
     const got = await tokens({ scope: 'openid offline_access', prompt: 'consent' });
     const second = await openid.refreshTokenGrant(client, got.refresh_token ?? '');
     const third = await openid.refreshTokenGrant(client, second.refresh_token ?? '');
@@ -154,7 +154,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     expect(page.url()).to.contain('error=login_required');
   });
 
-  it('logs out when the person says so, and goes back to the client', async () => {
+  it('logs out after confirmation, and returns to the client', async () => {
     const page = await context.newPage();
     const got = await tokens({}, page);
     const parameters = {
@@ -172,7 +172,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     expect(page.url()).to.contain('error=login_required');
   });
 
-  it('tells the client when the person says no', async () => {
+  it('reports to the client that the user denied access', async () => {
     const page = await context.newPage();
     await page.goto((await begin()).url.href);
     await logIn(page);
@@ -181,7 +181,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     expect(new URL(page.url()).searchParams.get('error')).to.equal('access_denied');
   });
 
-  it('says what was wrong so that a screen reader says it too, and keeps the address that was typed', async () => {
+  it('announces errors to screen readers too, and keeps the typed address', async () => {
     const page = await context.newPage();
     await page.goto((await begin()).url.href);
     expect(await page.title()).to.contain('Log in');
@@ -236,7 +236,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     });
   }
 
-  it('keeps to its policy: nothing that the pages have is blocked, and nothing else would run', async () => {
+  it('obeys its content security policy, which blocks nothing that the pages contain', async () => {
     const watched = await chromium.fresh({ javaScriptEnabled: true });
     try {
       const page = await watched.newPage();
@@ -255,7 +255,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     }
   });
 
-  it('shows a page of its own for what is no request, and leads nowhere', async () => {
+  it('shows an error page for an invalid request, and redirects nowhere', async () => {
     const page = await context.newPage();
     const answer = await page.goto((await begin({ redirect_uri: `https://${randomUUID()}.example/` })).url.href);
     expect(answer?.status()).to.equal(400);

@@ -30,7 +30,7 @@ describe('An account that is deleted and restored, through the gateway', () => {
     }, patience);
   }
 
-  it('is what it was, in every service; only the password is a new one', async () => {
+  it('is unchanged in every service, except for a new password', async () => {
     const rosa = await newMember(suite(), 'Rosa');
     const before = await assign('Water the roses', rosa);
     await waitFor(async () => (await inbox(rosa)).includes('task.assigned'), patience);

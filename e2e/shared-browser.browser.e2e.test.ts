@@ -43,7 +43,7 @@ describe('A browser that two people use one after the other', () => {
     }
   });
 
-  it('shows the name of a person as it is now in a task that the browser has stored', async () => {
+  it('shows the current name of a user in a task that the browser has stored', async () => {
     const cleo = await newMember(suite(), 'Cleo Old');
     const { body: task } = await cleo.call<Task>('POST', '/api/v1/tasks', { title: 'Sharpen the saw' });
     const name = async () => (await shown<Task>(ann, `/api/v1/tasks/${task.id}`)).creator.name;

@@ -12,7 +12,7 @@ import { waitFor } from '@taskwire/testing';
 
 const audience = (service: string) => `urn:taskwire:${service}`;
 
-describe('Applications of third parties, through the gateway and in Chromium', () => {
+describe('Third-party applications, through the gateway and in Chromium', () => {
   const suite = useSuite();
   let chromium: TestBrowser;
   let site: Awaited<ReturnType<typeof startClientSite>>;
@@ -66,7 +66,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
     return { url, checks: { pkceCodeVerifier, expectedState } };
   }
 
-  /** Logs somebody in, and stops where they are asked to allow something. */
+  /** Logs the user in, and stops at the consent page. */
   async function asked(who: Person, service: string, scope: string, tab?: Page) {
     const page = tab ?? (await context.newPage());
     const { url, checks } = await begin(service, scope);
@@ -102,7 +102,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
 
   const all = (calls: Call[], what: string) => calls.map(([method, path]) => `${method} ${path}: ${what}`);
 
-  it('that may read tasks do neither create, change, shuffle nor delete them', async () => {
+  it('with access to read tasks cannot create, change, shuffle or delete them', async () => {
     const { body: task } = await admin.call('POST', '/api/v1/tasks', { title: 'Stays as it is' });
     const token = await tokenOf(admin, 'tasks', 'tasks:read');
     expect(decodeJwt(token)).to.include({ client_id: 'dashboard', scope: 'tasks:read' });
@@ -126,7 +126,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
     expect((await admin.call('GET', one)).body).to.include({ title: 'Stays as it is', version: 1 });
   });
 
-  it("that may read an admin's notifications open no dead letters", async () => {
+  it("with access to read an admin's notifications open no dead letters", async () => {
     const token = await tokenOf(admin, 'notifications', 'notifications:read');
     expect(await answers(token, [['GET', '/api/v1/notifications']])).to.deep.equal(['GET /api/v1/notifications: 200']);
     const closed: Call[] = [
@@ -137,7 +137,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
     expect(await answers(token, closed)).to.deep.equal(all(closed, '403 insufficient_scope'));
   });
 
-  it("that may read and change an admin's account reach nobody else's, no role, no audit log, no password", async () => {
+  it("with access to an admin's account reach no other account, no role, no audit log, no password", async () => {
     const victim = await newMember(suite());
     const token = await tokenOf(admin, 'auth', 'account:read account:write');
     const other = `/api/v1/users/${victim.user.id}`;
@@ -171,7 +171,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
     ]);
   });
 
-  it('that want to administer have to be allowed each time, below a warning; taking it back ends it', async () => {
+  it('that request administration need consent each time, below a warning; withdrawing it ends access', async () => {
     const { page } = await asked(admin, 'auth', 'openid account:read admin');
     await page
       .getByRole('heading', { name: 'Warning: The Dashboard wants to administer Taskwire in your name' })
@@ -194,7 +194,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {
-    it(`are asked about on a page that fits a phone, with its warning, in ${colorScheme}`, async () => {
+    it(`have a consent page that fits a phone, with its warning, in ${colorScheme}`, async () => {
       const phone = await chromium.fresh(phoneIn(colorScheme));
       try {
         const { page } = await asked(
@@ -211,7 +211,7 @@ describe('Applications of third parties, through the gateway and in Chromium', (
     });
   }
 
-  it('and browsers are seen among the sessions of a person, who ends them one by one from elsewhere', async () => {
+  it("and browsers are among a user's sessions, which the user can end one by one from elsewhere", async () => {
     const person = await newMember(suite());
     await tokenOf(person, 'tasks', 'openid tasks:read');
     const { body } = await person.call('GET', '/api/v1/auth/sessions');
@@ -226,11 +226,11 @@ describe('Applications of third parties, through the gateway and in Chromium', (
     await page.getByRole('button', { name: 'Log in' }).waitFor();
   });
 
-  it('cannot choose what their requests are found by: the id that they bring stands beside ours', async () => {
+  it('cannot choose the id of their requests: their own id is stored beside ours', async () => {
     const mine = `mine-${randomUUID()}`;
     const answer = await send(suite().url, 'POST', '/api/v1/auth/login', {
       body: { email: admin.user.email, password: admin.password },
-      headers: { 'x-request-id': mine, 'x-client-request-id': 'of-somebody-else' },
+      headers: { 'x-request-id': mine, 'x-client-request-id': 'of-another-caller' },
     });
     const id = answer.headers.get('x-request-id');
     expect(id).to.match(/^[0-9a-f]{32}$/);

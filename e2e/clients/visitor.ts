@@ -7,7 +7,7 @@ export type Seen = { url: string; status: number; headers: IncomingHttpHeaders; 
 
 type Sent = { form?: Record<string, string>; headers?: Record<string, string> };
 
-/** Somebody with a browser without scripts, who has accounts at the sites that they visit; cookies are kept by origin. */
+/** A user with a browser without scripts and with accounts at the sites that they visit; cookies are kept by origin. */
 export type Visitor = {
   visit(url: string, sent?: Sent): Promise<Seen>;
   /** Opens an application, logs in and allows what it asks for, and gives the page that comes in the end. */

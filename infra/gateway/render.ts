@@ -74,7 +74,7 @@ export function variables(options: GatewayOptions): Record<string, string> {
     }
   }
   return {
-    // root's nginx would run its workers as the user nobody, who cannot read a checkout under /root; local use only
+    // by default, nginx under root runs its workers as another user, who cannot read a checkout under /root; local use only
     GATEWAY_USER: process.getuid?.() === 0 ? 'user root;' : '',
     GATEWAY_WORKERS: String(o.workers),
     GATEWAY_RUN_DIR: o.prefixDir,

@@ -43,7 +43,7 @@ if (signal) {
   process.kill(process.pid, signal);
 } else process.exit(code ?? 1);
 
-/** npm killed with -9 tells nobody: its child, which is this process or a shell before it, is handed to another parent. */
+/** npm killed with -9 sends no signal: its child, which is this process or a shell before it, only gets another parent. */
 function watchNpm() {
   const parent = process.ppid;
   const grandparent = parentOf(parent);
@@ -134,8 +134,8 @@ function run(command, commandArgs, { onOutput, ...options }) {
 /** `npm start` and `npm test` in the same clone take turns with the installing. */
 async function withLock(work) {
   const lock = join(local, 'install.lock');
-  for (let told = false; !take(lock); told = true) {
-    if (!told) console.log('dependencies  another start is installing them, waiting …');
+  for (let isLogged = false; !take(lock); isLogged = true) {
+    if (!isLogged) console.log('dependencies  another start is installing them, waiting …');
     await delay(500);
   }
   process.once('exit', () => rmSync(lock, { force: true }));
@@ -149,7 +149,7 @@ function ownFolder(folder) {
   try {
     chmodSync(folder, 0o700);
   } catch {
-    // it is somebody else's; who needs it says so
+    // another user owns it; code that needs it reports the error
   }
 }
 

@@ -40,7 +40,7 @@ function readSecrets(file: string): Partial<Secrets> {
     return JSON.parse(readFileSync(file, 'utf8')) as Secrets;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return {};
-    throw new Error(`${file} cannot be read; npm start -- --fresh begins anew without it and without the data.`, {
+    throw new Error(`${file} cannot be read; npm start -- --fresh starts over without it and without the data.`, {
       cause: error,
     });
   }

@@ -26,7 +26,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   'relay-backlog': { about: 'a backlog of a million rows', run: () => onOutbox(measureBacklog) },
   'relay-snapshot': { about: 'a million events while a snapshot is held', run: () => onOutbox(measureSnapshot) },
   latency: { about: 'commit to handler at 500 events/s; 1 minute', run: measureLatency },
-  directory: { about: 'rebuild of 100,000 users, and Auth meanwhile; 2 minutes', run: measureDirectory },
+  directory: { about: 'rebuild of 100,000 users, and Auth during it; 2 minutes', run: measureDirectory },
   consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
   cost: { about: 'CPU time per operation and process, at saturation; 2 minutes', run: measureCost },
   mixed: { about: 'response times of mixed traffic at fixed rates; 1 minute', run: measureMixed },

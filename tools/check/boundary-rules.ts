@@ -113,7 +113,7 @@ function packageRule(from: Place, entry: Import): Broken {
   if (target.startsWith('tool-'))
     return { rule: 'tools-apart', message: `nothing imports a tool, such as ${specifier}` };
   if (target.startsWith('service-') || target === 'infra' || target === 'e2e') {
-    return { rule: 'service-apart', message: `${specifier} is nobody's to import` };
+    return { rule: 'service-apart', message: `nothing may import ${specifier}` };
   }
   if (name && from.kind === 'package' && !(inTest && (target === from.unit || testOnly.test(specifier)))) {
     const above = packageOrder.indexOf(target);

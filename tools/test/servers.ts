@@ -35,7 +35,7 @@ export async function startTestServers(dir: string): Promise<TestServers> {
     writeFileSync(rabbitReady, rabbitmq_version);
     return rabbitmq_version;
   });
-  // whoever awaits it sees the failure; until then it must not be an unhandled rejection
+  // the code that awaits it sees the failure; until then it must not be an unhandled rejection
   rabbit.catch(() => undefined);
   const startingPostgres = startPostgres({
     dir: join(dir, 'postgres'),

@@ -98,7 +98,7 @@ describe('the gateway: browsers of other origins', () => {
     expect(answer.headers['access-control-allow-origin']).to.equal(origin);
   });
 
-  it('gives nobody permission when no origin is configured', async () => {
+  it('permits no origin when none is configured', async () => {
     const closed = await startGateway();
     const answers = [await closed.send({ path: '/api/v1/tasks', headers: { Origin: origin } })];
     answers.push(await closed.send({ path: '/api/v1/tasks', headers: { Origin: '' } }));

@@ -27,8 +27,8 @@ describe('the gateway: problems of its own', () => {
 
   it('says 502 when nothing listens at a service, and sends a request that is safe or not once', async () => {
     const [port] = await freePorts(1);
-    const nobody = `127.0.0.1:${port}`;
-    gateway = await startGateway({ upstreams: { auth: nobody, tasks: nobody, notifications: nobody } });
+    const closed = `127.0.0.1:${port}`;
+    gateway = await startGateway({ upstreams: { auth: closed, tasks: closed, notifications: closed } });
     for (const method of ['GET', 'POST']) {
       expectProblem(await gateway.send({ method, path: '/api/v1/tasks' }), 'bad_gateway');
     }

@@ -9,7 +9,7 @@ describe('the gateway: what a request carries', () => {
   before(async () => (gateway = await startGateway()));
   after(() => gateway.stop());
 
-  it('makes a request id, tells the service and answers with it', async () => {
+  it('generates a request id, and passes it to the service and to the caller', async () => {
     const answer = await gateway.send({ path: '/api/v1/tasks' });
     const id = answer.headers['x-request-id'];
     expect(id).to.match(/^[0-9a-f]{32}$/);
@@ -37,8 +37,8 @@ describe('the gateway: what a request carries', () => {
     });
   }
 
-  it('overwrites the header that its own word for the id of the caller has', async () => {
-    const headers = { 'X-Request-Id': 'mine', 'X-Client-Request-Id': 'of-somebody-else' };
+  it('overwrites X-Client-Request-Id when the caller sends it', async () => {
+    const headers = { 'X-Request-Id': 'mine', 'X-Client-Request-Id': 'of-another-caller' };
     const seen = await gateway.seen({ path: '/api/v1/tasks', headers });
     expect(seen.headers['x-client-request-id']).to.equal('mine');
     const without = await gateway.seen({ path: '/api/v1/tasks', headers: { 'X-Client-Request-Id': 'mine' } });
@@ -84,7 +84,7 @@ describe('the gateway: what a request carries', () => {
     expect(seen.headers).to.include({ traceparent, tracestate: 'a=b' });
   });
 
-  it('tells the service the address that it saw, whatever the caller says of itself', async () => {
+  it('passes the address that it saw to the service, whatever the caller claims', async () => {
     const headers = {
       'X-Forwarded-For': '203.0.113.9, 10.0.0.1',
       'X-Real-IP': '203.0.113.9',

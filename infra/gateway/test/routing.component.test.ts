@@ -69,7 +69,7 @@ describe('the gateway: what goes where', () => {
     '//users/018f',
   ];
   for (const path of hidden) {
-    it(`answers 404 for ${path}, and no service hears of it`, async () => {
+    it(`answers 404 for ${path} without calling a service`, async () => {
       const answer = await gateway.send({ path });
       expect(answer.status).to.equal(404);
       expect(answer.headers['content-type']).to.equal('application/problem+json');

@@ -47,7 +47,7 @@ describe('the gateway: live notifications', () => {
     sent.destroy();
   });
 
-  it('tells the service when the listener has gone', async () => {
+  it('closes the connection to the service when the client disconnects', async () => {
     const sent = request({
       port: gateway.port,
       host: '127.0.0.1',

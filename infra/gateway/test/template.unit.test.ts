@@ -15,9 +15,11 @@ const options = {
 describe('the configuration of the gateway', () => {
   it('names every problem as @taskwire/errors does', () => {
     const [, titles = ''] = /map \$problem_code \$problem_title \{([^}]*)\}/.exec(template) ?? [];
-    const told = Object.fromEntries([...titles.matchAll(/(\w+) "([^"]+)";/g)].map(([, code, title]) => [code, title]));
-    expect(Object.keys(told)).to.have.lengthOf(12);
-    for (const [code, title] of Object.entries(told)) {
+    const mapped = Object.fromEntries(
+      [...titles.matchAll(/(\w+) "([^"]+)";/g)].map(([, code, title]) => [code, title]),
+    );
+    expect(Object.keys(mapped)).to.have.lengthOf(12);
+    for (const [code, title] of Object.entries(mapped)) {
       expect(problemTypes).to.have.property(code).that.includes({ title });
     }
   });

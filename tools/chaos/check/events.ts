@@ -30,7 +30,7 @@ export function checkEvents(evidence: Evidence): Violation[] {
     ...world.users.flatMap((user) => checkUser(user, published.get(user.id) ?? [])),
     ...broken(
       'every change is published once',
-      world.links.map((link) => untoldLink(link, published.get(link.id) ?? [])),
+      world.links.map((link) => unpublishedLink(link, published.get(link.id) ?? [])),
     ),
     ...broken(
       'every change is published once',
@@ -138,7 +138,7 @@ const linkEvents = {
 } as const;
 
 /** Auth announces each link to be mailed once, with the time of its creation. */
-function untoldLink(
+function unpublishedLink(
   { id, user_id, purpose, created_at }: LinkRow,
   published: readonly RecordedEvent[],
 ): string | false {

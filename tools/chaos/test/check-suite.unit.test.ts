@@ -4,16 +4,16 @@ import type { Evidence } from '../evidence.ts';
 import { ann, brokenBy, smallRun } from './small-run.ts';
 
 const at = '2026-11-20T10:00:05.000000Z';
-const told = 'message-link';
+const messageId = 'message-link';
 
 /** Ann is mailed a link to verify her address. */
 function withLink(run: Evidence): void {
   run.world.links.push({ id: 'link', user_id: ann, purpose: 'verify_email', created_at: at, is_void: false });
   const type = 'auth.account.verification_requested';
-  run.events.push({ messageId: told, type, aggregateId: 'link', timestamp: at, actor: null, named: null });
-  run.world.inbox.push({ service: 'notifications', message_id: told, handler: type, received_at: at });
+  run.events.push({ messageId, type, aggregateId: 'link', timestamp: at, actor: null, named: null });
+  run.world.inbox.push({ service: 'notifications', message_id: messageId, handler: type, received_at: at });
   run.world.notifications.push({
-    ...{ id: 'notification-link', event_id: told, user_id: ann, type: 'security.verify_email' },
+    ...{ id: 'notification-link', event_id: messageId, user_id: ann, type: 'security.verify_email' },
     ...{ task_id: null, created_at: at, is_in_app: false },
   });
   run.world.deliveries.push({
@@ -31,12 +31,12 @@ describe('the checker of chaos runs, of mailed links,', () => {
     expect(check(run)).deep.equal([]);
   });
 
-  it('finds one that was never told of, or not mailed', () => {
-    const untold = brokenBy((run) => {
+  it('finds one without an event, or without a mail', () => {
+    const unpublished = brokenBy((run) => {
       withLink(run);
       run.events.pop();
     });
-    expect(untold).include('every change is published once');
+    expect(unpublished).include('every change is published once');
     const unmailed = brokenBy((run) => {
       withLink(run);
       run.world.notifications.pop();
@@ -58,24 +58,24 @@ describe('the checker of chaos runs, of mailed links,', () => {
 });
 
 describe('the checker of chaos runs, of ends of access,', () => {
-  function ending(toldAt: string | null): (run: Evidence) => void {
+  function ending(publishedAt: string | null): (run: Evidence) => void {
     return (run) => {
       const user = run.world.users.find(({ id }) => id === ann)!;
       user.tokens_valid_after = at;
-      if (toldAt === null) return;
+      if (publishedAt === null) return;
       const type = 'auth.account.access_ended';
-      run.events.push({ messageId: told, type, aggregateId: 'end', timestamp: toldAt, actor: null, named: ann });
+      run.events.push({ messageId, type, aggregateId: 'end', timestamp: publishedAt, actor: null, named: ann });
       for (const service of ['tasks', 'notifications'] as const) {
-        run.world.inbox.push({ service, message_id: told, handler: type, received_at: at });
+        run.world.inbox.push({ service, message_id: messageId, handler: type, received_at: at });
       }
     };
   }
 
-  it('finds nothing wrong with one that was told of at its time', () => {
+  it('finds nothing wrong with one whose event has its time', () => {
     expect(brokenBy(ending(at))).deep.equal([]);
   });
 
-  it('finds one that was never told of, or of another time', () => {
+  it('finds one without an event, or with an event of another time', () => {
     expect(brokenBy(ending(null))).deep.equal(['every change is published once']);
     expect(brokenBy(ending('2026-11-20T10:00:04.000000Z'))).deep.equal(['every change is published once']);
   });
@@ -90,7 +90,7 @@ describe('the checker of chaos runs, of takeovers,', () => {
 });
 
 describe('the checker of chaos runs, of crashes,', () => {
-  it('finds a process that ended although nobody killed it', () => {
+  it('finds a process that ended without being killed', () => {
     const crash = { process: 'tasks', how: 'ended with exit code 1', errors: ['uncaught exception'] };
     expect(brokenBy(({ crashes }) => void crashes.push(crash))).deep.equal(['no process ends by itself']);
   });

@@ -21,11 +21,11 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(({ events }) => void events.push({ ...events[3]! }))).deep.equal([]);
     });
 
-    it('one that names somebody else', () => {
+    it('one that names another user', () => {
       expect(brokenBy(({ events }) => void (events[4]!.named = mia))).include('every change is published once');
     });
 
-    it('a change of a user that was not told', () => {
+    it('a change of a user that was not published', () => {
       expect(brokenBy(({ world }) => void (world.users[1]!.version = 2))).include('every change is published once');
     });
 
@@ -88,22 +88,22 @@ describe('the checker of chaos runs', () => {
       expect(rules).include(rule);
     });
 
-    it('one for somebody whom it does not concern', () => {
+    it('one for a user whom it does not concern', () => {
       expect(brokenBy(({ world }) => void (world.notifications[2]!.user_id = mia))).include(rule);
     });
 
-    it('one for whoever did it', () => {
+    it('one for the actor', () => {
       const rules = brokenBy(({ world }) => {
         world.notifications.push({ ...world.notifications[3]!, id: 'again', user_id: ann });
       });
       expect(rules).include(rule);
     });
 
-    it('one of an event that nobody published', () => {
+    it('one of an event that was never published', () => {
       expect(brokenBy(({ world }) => void (world.notifications[0]!.event_id = 'stray'))).include(rule);
     });
 
-    it('nothing wrong with one that is missing for somebody who was deleted', () => {
+    it('nothing wrong with one that is missing for a deleted user', () => {
       const rules = brokenBy(({ events, world }) => {
         world.notifications.splice(1, 1);
         world.users[1] = {
@@ -130,11 +130,11 @@ describe('the checker of chaos runs', () => {
       events.push({ ...events[1]!, messageId: 'gone', type: 'auth.user.deleted', timestamp });
       const notice = { type: 'auth.account.deleted', aggregateId: 'notice', actor: ann, named: ann };
       if (leftOut !== 'event') events.push({ ...notice, messageId: 'notice', timestamp });
-      const told = { ...world.notifications[1]!, id: 'told', event_id: 'notice', type: 'security.account_deleted' };
-      if (leftOut === undefined) world.notifications.push({ ...told, is_in_app: false });
+      const added = { ...world.notifications[1]!, id: 'added', event_id: 'notice', type: 'security.account_deleted' };
+      if (leftOut === undefined) world.notifications.push({ ...added, is_in_app: false });
     };
 
-    it('a deletion that the former owner was not notified of, or that no event told of', () => {
+    it('a deletion without a notification of the former owner, or without an event', () => {
       expect(brokenBy(deletion())).not.include(rule);
       expect(brokenBy(deletion('notification'))).include(rule);
       expect(brokenBy(deletion())).not.include('every change is published once');
@@ -196,10 +196,15 @@ describe('the checker of chaos runs', () => {
         actor: mia,
         named: ann,
       });
-      const told = { ...world.notifications[2]!, id: 'notification-taken', event_id: 'taken', type: 'task.unassigned' };
-      world.notifications.push({ ...told, created_at: at });
-      world.deliveries.push({ ...world.deliveries[0]!, notification_id: told.id });
-      mails.push({ ...mails[0]!, id: told.id });
+      const added = {
+        ...world.notifications[2]!,
+        id: 'notification-taken',
+        event_id: 'taken',
+        type: 'task.unassigned',
+      };
+      world.notifications.push({ ...added, created_at: at });
+      world.deliveries.push({ ...world.deliveries[0]!, notification_id: added.id });
+      mails.push({ ...mails[0]!, id: added.id });
     }
 
     it('one that was skipped while it was true and the last about its task', () => {
@@ -284,7 +289,7 @@ describe('the checker of chaos runs', () => {
     const dead = { service: 'tasks', message_id: 'poison', type: 'auth.user.changed', reason: 'not_json', error: '' };
     const poison = { kind: 'poison', to: 'tasks', form: 'not_json', messageId: 'poison' } as const;
 
-    it('one that nobody injected', () => {
+    it('one that was not injected', () => {
       expect(brokenBy(({ world }) => void world.deadLetters.push(dead))).deep.equal([
         'no dead letter that was not injected',
       ]);

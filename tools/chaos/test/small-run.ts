@@ -61,7 +61,7 @@ export function smallRun(): Evidence {
     event(ids.assigned, 'tasks.task.assigned', task, second(2, 2), mia, ann),
     event(ids.started, 'tasks.task.started', task, second(3), ann, ann),
   ];
-  const tells = events.filter(({ type }) => type.startsWith('tasks.'));
+  const taskEvents = events.filter(({ type }) => type.startsWith('tasks.'));
   return {
     operations: [
       operation(1, { intent: { kind: 'register', user: 'u1' }, answer: { id: ann } }),
@@ -110,7 +110,7 @@ export function smallRun(): Evidence {
             return { service, message_id: id, handler: 'directory', received_at: second(2) };
           }),
         ),
-        ...tells.map(({ messageId }, index) => {
+        ...taskEvents.map(({ messageId }, index) => {
           return {
             service: 'notifications' as const,
             message_id: messageId,

@@ -77,7 +77,7 @@ describe('the traffic', () => {
     );
   });
 
-  it('lets nobody act who is not logged in', () => {
+  it('lets only logged-in users act', () => {
     const stage = newStage();
     const generate = createGenerator(createRandom('a'), stage);
     for (let n = 0; n < 500; n++) {
@@ -97,7 +97,7 @@ describe('the traffic', () => {
     expect(headersOf({ kind: 'delete_task', actor: admin, task: 't1' })).deep.equal(['if-match']);
   });
 
-  it('leaves out what is about somebody who is not there', () => {
+  it('makes no request for an unknown task, user or actor', () => {
     expect(requestOf({ kind: 'read_task', actor: admin, task: 't9' }, stageWithAdmin())).equal(undefined);
     expect(requestOf({ kind: 'rename_user', actor: admin, user: 'u9', name: 'x' }, stageWithAdmin())).equal(undefined);
     expect(requestOf({ kind: 'list_tasks', actor: admin }, newStage())).equal(undefined);

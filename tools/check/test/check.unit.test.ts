@@ -72,9 +72,9 @@ describe('the steps of the check', () => {
       { name: 'throws', faults: () => Promise.reject(new Error('broken')) },
       { name: 'fine', faults: () => Promise.resolve([]) },
     ];
-    const told: string[] = [];
-    const findings = await runSteps(steps, 2, ({ name }) => told.push(name));
-    expect(told).to.have.members(['finds', 'throws', 'fine']);
+    const reported: string[] = [];
+    const findings = await runSteps(steps, 2, ({ name }) => reported.push(name));
+    expect(reported).to.have.members(['finds', 'throws', 'fine']);
     const faults = Object.fromEntries(findings.map((finding) => [finding.name, finding.faults]));
     expect(faults).to.deep.equal({ finds: ['a fault'], throws: ['broken'], fine: [] });
   });

@@ -51,7 +51,7 @@ describe('taskwire dead-letters', () => {
     const rest = await deadLetters('list', 'tasks', '--cursor', page.next_cursor, '--json');
     const { data } = JSON.parse(rest.stdout) as typeof page;
     expect([...page.data, ...data].map(({ id }) => id)).to.have.members([...ids, other]);
-    expect((await deadLetters('list', 'tasks', '--key', 'nobody')).stdout).to.equal('No messages found.\n');
+    expect((await deadLetters('list', 'tasks', '--key', 'unknown')).stdout).to.equal('No messages found.\n');
   });
 
   it('shows a dead letter with headers, errors and payload, without control characters', async () => {
