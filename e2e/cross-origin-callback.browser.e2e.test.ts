@@ -68,7 +68,7 @@ describe('An application whose callback redirects to another origin, in Chromium
     await page.getByRole('button', { name: 'Log in' }).click();
   }
 
-  /** What the front end has in its address in the end. */
+  /** The front end's final URL. */
   async function arrived(path = '/callback'): Promise<URL> {
     await page.waitForURL(`${frontEnd.origin}${path}?*`);
     return new URL(page.url());

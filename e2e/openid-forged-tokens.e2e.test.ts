@@ -79,7 +79,7 @@ describe('Forged access tokens, at every service, through the gateway and past i
     await new SignJWT({ ...known.claims, ...claims })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: known.kid, ...header })
       .sign(key);
-  /** What a library would not sign: HMAC with any bytes as the key. */
+  /** HMAC with any bytes as the key, which a library would refuse to sign. */
   const hmac = async (key: Buffer, header: Header = {}) =>
     await new SignJWT(known.claims)
       .setProtectedHeader({ typ: 'at+jwt', kid: known.kid, ...header, alg: 'HS256' })

@@ -66,7 +66,7 @@ export async function allRows(suite: Suite): Promise<Map<string, string>> {
   return found;
 }
 
-/** What every part of the suite has logged, by file. */
+/** The logs of every process of the suite, by file. */
 export function allLogs(): Map<string, string> {
   const base = process.env['TASKWIRE_TEST_DIR'];
   if (base === undefined) throw new Error('TASKWIRE_TEST_DIR is not set');

@@ -26,7 +26,7 @@ describe('A browser that two people use one after the other', () => {
     await chromium.close();
   });
 
-  /** What a front end shows of a path to a person: whatever Chromium's cache makes of it. */
+  /** The response that a front end shows the user for a path, possibly from Chromium's cache. */
   async function shown<B>(person: Person, path: string): Promise<B> {
     return (await page.evaluate(
       async ([address, token]) => {

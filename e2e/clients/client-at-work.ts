@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import express, { type Express, type Request } from 'express';
 
-/** What an application knows of its registration, and where it is. */
+/** An application's registration and URL. */
 export type ClientAtWork = { issuer: string; clientId: string; clientSecret: string; origin: string };
 
 export type Application = { origin: string; app: Express; close(): Promise<void> };
@@ -37,7 +37,7 @@ function sessionData(): object {
   return Object.defineProperties({}, { regenerate: { value: done }, save: { value: done } });
 }
 
-/** Who is logged in, as passport has it. */
+/** The logged-in user, as passport stores it. */
 export function userOf(request: Request): unknown {
   return (request as Request & { user?: unknown }).user;
 }

@@ -10,7 +10,7 @@ import { usePassport } from './passport.ts';
 import { useSimpleOauth2 } from './simple-oauth2.ts';
 import { newVisitor, type Visitor } from './visitor.ts';
 
-describe('Clients that others wrote, as docs/clients.md has them', () => {
+describe('Third-party client libraries, used as in docs/clients.md', () => {
   const suite = useSuite();
   let person: Person;
   let application: Application | undefined;

@@ -11,7 +11,7 @@ const linesOf = (text: string) =>
 describe('docs/clients.md', () => {
   const blocks = [...read('docs/clients.md').matchAll(/<!-- (.+?) -->\n\n```\w*\n([\s\S]*?)```/g)];
 
-  it('has no line of code for a client that the test of the client does not run', () => {
+  it("contains no line of code that the client's test does not run", () => {
     expect(blocks).to.have.length(7);
     for (const [, files = '', code = ''] of blocks) {
       const run = files.split(' ').map(read).join('\n');

@@ -7,7 +7,7 @@ import { newMember, type Person } from '../front-end.ts';
 import { singlePageApp } from './single-page-app.ts';
 import { useSuite } from '../suite.ts';
 
-/** What the pages of the application have, see single-page-app.ts. */
+/** Globals of the application's pages, see single-page-app.ts. */
 declare const manager: UserManager;
 declare const log: string[];
 declare const ready: Promise<void>;
@@ -110,7 +110,7 @@ describe('A single-page application of another origin, by oidc-client-ts in Chro
     expect((await userOf(page)).profile.email).to.equal(person.user.email);
   });
 
-  it('revokes its tokens, with which everything ends that came from the log-in', async () => {
+  it('revokes its tokens, which ends everything obtained through the log-in', async () => {
     const user = await logIn();
     await page.evaluate(async () => await manager.revokeTokens(['access_token', 'refresh_token']));
     expect(await statusOf('/oidc/userinfo', user.access_token)).to.equal(401);
@@ -164,7 +164,7 @@ describe('A page of CORS_ORIGINS in Chromium', () => {
     await site.close();
   });
 
-  it('creates and changes a task with the headers of tracing libraries, and reads what the answers say in theirs', async () => {
+  it('creates and changes a task with the headers of tracing libraries, and reads the headers of the responses', async () => {
     const person = await newMember(suite(), 'Cora Cors');
     const context = await chromium.fresh({ javaScriptEnabled: true });
     const page = await context.newPage();

@@ -10,7 +10,7 @@ import { useSuite } from '../suite.ts';
 import { startApache } from './apache.ts';
 import { newVisitor } from './visitor.ts';
 
-describe('Clients of the system, as docs/clients.md has them', () => {
+describe('Client libraries of the system, used as in docs/clients.md', () => {
   const suite = useSuite();
   let person: Person;
   before(async () => (person = await newMember(suite(), 'Sissy System')));

@@ -15,7 +15,7 @@ function start(origins: string) {
 }
 
 describe("the gateway's container", () => {
-  it('starts with the origins that Auth takes, spaces removed', () => {
+  it('starts with the origins that Auth accepts, without spaces', () => {
     for (const origins of [
       '',
       'https://app.example.com',
@@ -27,7 +27,7 @@ describe("the gateway's container", () => {
     }
   });
 
-  it('does not start with what Auth refuses, and names the variable, the entry and the remedy', () => {
+  it('does not start with an origin that Auth refuses, and names the variable, the entry and the remedy', () => {
     for (const bad of [
       ...[
         '*',

@@ -19,7 +19,7 @@ describe('the gateway: browsers of other origins', () => {
     });
 
   for (const from of ['http://localhost:5173', origin, 'https://last.example']) {
-    it(`lets ${from} ask first, and say who it is`, async () => {
+    it(`allows preflights and credentials from ${from}`, async () => {
       const answer = await preflight(from);
       expect(answer).to.include({ status: 204, text: '' });
       expect(answer.headers).to.include({
@@ -73,7 +73,7 @@ describe('the gateway: browsers of other origins', () => {
     });
   });
 
-  it('adds its Vary to that of the service', async () => {
+  it('adds its Vary to the one of the service', async () => {
     const varying = await startGateway({
       services: { tasks: (_, response) => response.setHeader('Vary', 'Authorization').end() },
     });
@@ -88,7 +88,7 @@ describe('the gateway: browsers of other origins', () => {
     expect(answer.headers).to.include({ 'access-control-allow-origin': origin });
   });
 
-  it('says it once when a service says it as well', async () => {
+  it('sends its CORS headers once when a service sends them, too', async () => {
     const both = await startGateway({
       corsOrigins: [origin],
       services: { tasks: (_, response) => response.setHeader('Access-Control-Allow-Origin', '*').end() },
@@ -106,7 +106,7 @@ describe('the gateway: browsers of other origins', () => {
     for (const answer of answers) expect(corsHeaders(answer)).to.deep.equal([]);
   });
 
-  it('sends an OPTIONS request that is no preflight on to the service', async () => {
+  it('passes an OPTIONS request that is not a preflight to the service', async () => {
     expect(await gateway.seen({ method: 'OPTIONS', path: '/api/v1/tasks' })).to.include({ method: 'OPTIONS' });
   });
 });
@@ -140,7 +140,7 @@ describe('the gateway: browsers of other origins at the provider', () => {
     expect(corsHeaders(answer)).to.deep.equal([]);
   });
 
-  it('asks Auth about a preflight, which counts as no try at a secret', async () => {
+  it('asks Auth about a preflight, without counting it as an attempt at a secret', async () => {
     gateway = await startGateway({ loginsPerMinute: 1, loginBurst: 1 });
     const headers = { Origin: origin, 'Access-Control-Request-Method': 'POST' };
     for (let count = 0; count < 3; count++) {

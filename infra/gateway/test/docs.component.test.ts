@@ -19,11 +19,11 @@ describe('the gateway: API reference', () => {
     await rm(docsRoot, { recursive: true });
   });
 
-  it('leads from /docs to /docs/, whatever port the caller used', async () => {
+  it('redirects /docs to /docs/, whatever port the caller used', async () => {
     expect((await gateway.send({ path: '/docs' })).headers).to.include({ location: '/docs/' });
   });
 
-  it('has every file that the page asks for, and the page asks for nothing from elsewhere', async () => {
+  it('has every file that the page requests, and the page requests nothing from other hosts', async () => {
     const page = await gateway.send({ path: '/docs/' });
     expect(page.headers['content-type']).to.equal('text/html; charset=utf-8');
     const wanted = [...page.text.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path]) => path ?? '');
@@ -50,7 +50,7 @@ describe('the gateway: API reference', () => {
     for (const code of Object.keys(problemTypes)) expect(page.text).to.include(`id="${code}"`);
   });
 
-  it('lets no page load or run anything from elsewhere or written into it', async () => {
+  it('lets no page load anything from other hosts or run inline code', async () => {
     for (const path of ['/docs/', '/docs/problems', '/docs/viewer.js']) {
       const policy = (await gateway.send({ path })).headers['content-security-policy'];
       expect(policy, path)
@@ -62,7 +62,7 @@ describe('the gateway: API reference', () => {
     for (const { text } of pages) expect(text).not.to.match(/<script>|<script [^>]*>[^<]|\son\w+=|style="/);
   });
 
-  it('answers 404 for a file that is not there and for one outside of the folder', async () => {
+  it('answers 404 for a missing file and for a file outside the folder', async () => {
     for (const path of ['/docs/nothing.js', '/docs/../nginx.conf', '/docs/openapi/', '/docs../etc/passwd']) {
       expect(JSON.parse((await gateway.send({ path })).text), path).to.include({ code: 'not_found', status: 404 });
     }

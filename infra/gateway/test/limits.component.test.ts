@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
 
-describe('the gateway: how much it lets through', () => {
+describe('the gateway: limits on rates and sizes', () => {
   let gateway: GatewayOnTrial;
   afterEach(() => gateway.stop());
 
@@ -53,13 +53,13 @@ describe('the gateway: how much it lets through', () => {
     });
   }
 
-  it('goes on with other requests of an address that has logged in too often', async () => {
+  it('keeps serving other requests of an address that has logged in too often', async () => {
     gateway = await startGateway({ loginsPerMinute: 6, loginBurst: 1 });
     expect(statuses(await send('/api/v1/auth/login', 3))).to.deep.equal([200, 200, 429]);
     expect(statuses(await send('/api/v1/tasks', 10))).to.deep.equal(Array(10).fill(200));
   });
 
-  it('leaves a Retry-After that a service answered as it is', async () => {
+  it('leaves the Retry-After of a service unchanged', async () => {
     gateway = await startGateway({
       services: { tasks: (_, response) => response.writeHead(429, { 'Retry-After': '77' }).end('{"code":"own"}') },
     });

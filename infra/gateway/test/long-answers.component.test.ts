@@ -12,7 +12,7 @@ describe('the gateway: answers with long headers', () => {
     return startGateway({ services: { auth: listener, tasks: listener, notifications: listener } });
   };
 
-  it('passes on a redirect that repeats all that a request line lets in, encoded', async () => {
+  it('passes on a redirect that repeats the longest possible request line, encoded', async () => {
     gateway = await redirecting(30_000);
     for (const path of ['/oidc/authorize', '/api/v1/auth/sessions', '/api/v1/tasks', '/api/v1/notifications']) {
       const answer = await gateway.send({ path });
@@ -31,7 +31,7 @@ describe('the gateway: answers with long headers', () => {
     expect(JSON.stringify(line)).not.to.include('secret');
   });
 
-  it('names no such fault when a service hangs up', async () => {
+  it('logs no such fault when a service closes the connection', async () => {
     gateway = await startGateway({ services: { auth: (request) => request.socket.destroy() } });
     expect((await gateway.send({ path: '/oidc/authorize' })).status).to.equal(502);
     const line = (await gateway.log()).find(({ path }) => path === '/oidc/authorize');

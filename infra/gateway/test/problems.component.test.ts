@@ -25,7 +25,7 @@ describe('the gateway: problems of its own', () => {
       .and.match(/^[A-Z].*\.$/);
   }
 
-  it('says 502 when nothing listens at a service, and sends a request that is safe or not once', async () => {
+  it('answers 502 when nothing listens at the address of a service, for safe and unsafe methods', async () => {
     const [port] = await freePorts(1);
     const closed = `127.0.0.1:${port}`;
     gateway = await startGateway({ upstreams: { auth: closed, tasks: closed, notifications: closed } });
@@ -34,7 +34,7 @@ describe('the gateway: problems of its own', () => {
     }
   });
 
-  it('says 502 when a service hangs up on a POST, and does not send it again', async () => {
+  it('answers 502 when a service closes the connection of a POST, and does not retry it', async () => {
     const bodies: string[] = [];
     gateway = await startGateway({
       services: {
@@ -48,12 +48,12 @@ describe('the gateway: problems of its own', () => {
     expect(bodies).to.deep.equal(['POST']);
   });
 
-  it('says 504 when a service does not answer in time', async () => {
+  it('answers 504 when a service does not answer in time', async () => {
     gateway = await startGateway({ readTimeoutSeconds: 1, services: { tasks: () => undefined } });
     expectProblem(await gateway.send({ path: '/api/v1/tasks' }), 'timeout');
   });
 
-  it('leaves the problems of a service as they are', async () => {
+  it('leaves the problems of a service unchanged', async () => {
     gateway = await startGateway({
       services: {
         tasks: (_, response) =>
@@ -63,12 +63,12 @@ describe('the gateway: problems of its own', () => {
     expect(await gateway.send({ path: '/api/v1/tasks' })).to.include({ status: 503, text: '{"code":"mine"}' });
   });
 
-  it('says 414 when the address is too long', async () => {
+  it('answers 414 when the URL is too long', async () => {
     gateway = await startGateway();
     expectProblem(await gateway.send({ path: `/api/v1/tasks?q=${'a'.repeat(17_000)}` }), 'uri_too_long');
   });
 
-  it('says 431 when a header is too large', async () => {
+  it('answers 431 when a header is too large', async () => {
     gateway = await startGateway();
     expectProblem(
       await gateway.send({ path: '/api/v1/tasks', headers: { 'X-Large': 'a'.repeat(17_000) } }),
@@ -76,7 +76,7 @@ describe('the gateway: problems of its own', () => {
     );
   });
 
-  it('says 405 when the docs are not read but written', async () => {
+  it('answers 405 when the docs are written instead of read', async () => {
     gateway = await startGateway();
     expectProblem(await gateway.send({ method: 'DELETE', path: '/docs/index.html' }), 'method_not_allowed');
   });
@@ -86,7 +86,7 @@ describe('the gateway: problems of its own', () => {
     'NONSENSE\r\n',
     'GET /api/v1/tasks HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n',
   ]) {
-    it(`says 400 to what is no HTTP: ${JSON.stringify(line)}`, async () => {
+    it(`answers 400 to a request line that is not HTTP: ${JSON.stringify(line)}`, async () => {
       gateway = await startGateway();
       const answer = await sendRaw(gateway.port, `${line}\r\n`);
       expect(answer)

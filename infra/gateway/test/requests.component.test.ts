@@ -4,7 +4,7 @@ import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
 
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-describe('the gateway: what a request carries', () => {
+describe('the gateway: headers and bodies of requests', () => {
   let gateway: GatewayOnTrial;
   before(async () => (gateway = await startGateway()));
   after(() => gateway.stop());
@@ -45,7 +45,7 @@ describe('the gateway: what a request carries', () => {
     expect(without.headers).not.to.have.property('x-client-request-id');
   });
 
-  it('answers one request id when the service answers one too', async () => {
+  it('answers with one request id when the service sends one, too', async () => {
     const other = await startGateway({
       services: { tasks: (_, response) => response.setHeader('X-Request-Id', 'other').end() },
     });
@@ -54,7 +54,7 @@ describe('the gateway: what a request carries', () => {
     expect(answer.headers['x-request-id']).to.match(/^[0-9a-f]{32}$/);
   });
 
-  it('passes the body of a DELETE on, which proves who deletes an account', async () => {
+  it('passes on the body of a DELETE, which authenticates the deletion of an account', async () => {
     const bodies: string[] = [];
     const auth = await startGateway({
       services: {
@@ -110,7 +110,7 @@ describe('the gateway: what a request carries', () => {
     expect(seen.headers).to.include({ 'x-forwarded-for': '203.0.113.9', 'x-forwarded-proto': 'https' });
   });
 
-  it('takes the weak mark, which its own gzip puts on, off an entity tag that comes back', async () => {
+  it('removes the weak mark, which its own gzip adds, from an entity tag that the caller sends back', async () => {
     const tagged = await startGateway({
       services: {
         tasks: (request, response) => {

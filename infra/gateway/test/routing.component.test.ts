@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
 
-describe('the gateway: what goes where', () => {
+describe('the gateway: routes', () => {
   let gateway: GatewayOnTrial;
   before(async () => (gateway = await startGateway()));
   after(() => gateway.stop());
@@ -77,17 +77,17 @@ describe('the gateway: what goes where', () => {
     });
   }
 
-  it('shows a service the path that it judged by, not another spelling of it', async () => {
+  it('passes a service the path that it matched, not another spelling of it', async () => {
     const seen = await gateway.seen({ path: '/tasks/..%2fapi%2fv1%2ftasks' });
     expect(seen).to.include({ service: 'tasks', path: '/api/v1/tasks' });
   });
 
-  it('keeps characters of a path escaped that have a meaning in addresses', async () => {
+  it('keeps reserved characters of a path escaped', async () => {
     const seen = await gateway.seen({ path: '/api/v1/tasks/a%3Fb%20c%23d%25?q=%20x' });
     expect(seen.path).to.equal('/api/v1/tasks/a%3Fb%20c%23d%25?q=%20x');
   });
 
-  it('answers its own health without asking anyone', async () => {
+  it('answers /health itself, without a service', async () => {
     const answer = await gateway.send({ path: '/health' });
     expect(answer).to.include({ status: 200, text: '{"status":"ok"}' });
   });

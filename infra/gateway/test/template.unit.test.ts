@@ -71,7 +71,7 @@ describe('the configuration of the gateway', () => {
     for (const [location, bytes] of largest) expect(location).to.have.property('limit', bytes);
   });
 
-  it('refuses what is no origin', () => {
+  it('refuses an invalid origin', () => {
     for (const origin of [
       'example.com',
       'https://example.com/',

@@ -54,7 +54,7 @@ describe('The pnpm that the bootstrap runs', () => {
     });
   }
 
-  it('has to be named with its version and its hash', async () => {
+  it('must have a version and a hash', async () => {
     for (const given of [
       'pnpm@12',
       String(version),
@@ -71,7 +71,7 @@ describe('The pnpm that the bootstrap runs', () => {
     expect(existsSync(folder('unnamed'))).to.equal(false);
   });
 
-  it('is the only one: no build and no script asks for whatever pnpm there is', () => {
+  it('is the only one: no build and no script runs any other pnpm', () => {
     for (const file of [
       'Dockerfile',
       'infra/local/bootstrap.mjs',
@@ -87,13 +87,13 @@ describe('The pnpm that the bootstrap runs', () => {
   });
 });
 
-describe('What comes from others', () => {
-  it('is taken a day after its release at the earliest', () => {
+describe('The supply chain', () => {
+  it('accepts a dependency a day after its release at the earliest', () => {
     const { minimumReleaseAge } = parse(read('pnpm-workspace.yaml')) as { minimumReleaseAge: number };
     expect(minimumReleaseAge).to.be.at.least(24 * 60);
   });
 
-  it('gets logs from CI, not the folder with secrets and data', () => {
+  it('uploads only logs and chaos histories from CI, not the folder with secrets and data', () => {
     type Step = { uses?: string; with?: { path?: string } };
     const { jobs } = parse(read('.github/workflows/ci.yml')) as { jobs: Record<string, { steps: Step[] }> };
     const uploads = Object.values(jobs).flatMap(({ steps }) =>

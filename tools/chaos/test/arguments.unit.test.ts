@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { readArguments } from '../arguments.ts';
 
 describe('the arguments of a chaos run', () => {
-  it('are two minutes and a seed of its own when nothing is said', () => {
+  it('default to two minutes and a new seed', () => {
     const [one, other] = [readArguments([]), readArguments([])];
     expect(one).include({ minutes: 2, replicas: 2, bug: undefined, keep: false });
     expect(one)
@@ -10,7 +10,7 @@ describe('the arguments of a chaos run', () => {
       .not.equal((other as { seed: string }).seed);
   });
 
-  it('are refused with what is wrong', () => {
+  it('are refused with the reason', () => {
     for (const args of [
       ['--minutes', 'x'],
       ['--minutes', '0'],

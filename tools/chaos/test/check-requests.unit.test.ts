@@ -3,15 +3,15 @@ import { check } from '../check/check.ts';
 import type { Evidence } from '../evidence.ts';
 import { ann, brokenBy, mia, smallRun } from './small-run.ts';
 
-describe('the checker of chaos runs, of requests,', () => {
-  it('finds nothing in a run in which nothing went wrong', () => {
+describe('the checker of chaos runs, on requests', () => {
+  it('accepts a run in which nothing went wrong', () => {
     expect(check(smallRun())).deep.equal([]);
   });
 
-  describe('finds that an acknowledged change is not there:', () => {
+  describe('on acknowledged changes', () => {
     const rule = 'an acknowledged change is there';
 
-    it('a task that was answered with and is gone', () => {
+    it('finds a lost task', () => {
       const rules = brokenBy(({ world }) => {
         world.tasks = [];
         world.activity = [];
@@ -19,7 +19,7 @@ describe('the checker of chaos runs, of requests,', () => {
       expect(rules).include(rule);
     });
 
-    it('a transition that the activity log does not have', () => {
+    it('finds a transition that is missing from the activity log', () => {
       const rules = brokenBy((run) => {
         run.world.activity.pop();
         run.world.tasks[0]!.version = 1;
@@ -28,15 +28,15 @@ describe('the checker of chaos runs, of requests,', () => {
       expect(rules).include(rule);
     });
 
-    it('a state that its activity log does not come to', () => {
+    it('finds a state that its activity log does not lead to', () => {
       expect(brokenBy(({ world }) => void (world.tasks[0]!.assignee_id = mia))).include(rule);
     });
 
-    it('an account', () => {
+    it('finds a lost account', () => {
       expect(brokenBy(({ world }) => void world.users.pop())).include(rule);
     });
 
-    it('a deletion of a user', () => {
+    it('finds a lost deletion of a user', () => {
       const rules = brokenBy(({ operations }) => {
         operations.push({
           ...operations[2]!,
@@ -48,12 +48,12 @@ describe('the checker of chaos runs, of requests,', () => {
       expect(rules).include(rule);
     });
 
-    it('two requests that were answered with one change', () => {
+    it('finds two requests that were answered with one change', () => {
       const rules = brokenBy(({ operations }) => void operations.push({ ...operations[2]!, n: 9 }));
       expect(rules).include(rule);
     });
 
-    it('tasks that were reassigned', () => {
+    it('finds lost reassignments of tasks', () => {
       const rules = brokenBy(({ operations }) => {
         operations.push({
           ...operations[2]!,
@@ -71,7 +71,7 @@ describe('the checker of chaos runs, of requests,', () => {
     expect(rules).include('nothing happens twice');
   });
 
-  it('takes a creation without an answer as made or not made', () => {
+  it('accepts a creation without an answer, whether or not it was carried out', () => {
     const unanswered = (run: Evidence) => {
       const { answer: _none, ...rest } = run.operations[1]!;
       run.operations[1] = { ...rest, outcome: 'unknown' };
@@ -92,7 +92,7 @@ describe('the checker of chaos runs, of requests,', () => {
     expect(notMade).deep.equal([]);
   });
 
-  it('finds a transition that happened more often than it was asked for', () => {
+  it('finds a transition that happened more often than requested', () => {
     const rules = brokenBy(({ world }) => {
       world.activity.push({ ...world.activity[2]!, seq: 4, created_at: '2026-11-20T10:00:05.000000Z' });
       world.tasks[0]!.version = 3;
@@ -115,7 +115,7 @@ describe('the checker of chaos runs, of requests,', () => {
     expect(rules).include('what was refused did not happen');
   });
 
-  it('finds a read of what never was', () => {
+  it('finds a read of a state that never existed', () => {
     const rules = brokenBy(
       ({ operations }) => void (operations[3]!.answer = { ...operations[3]!.answer, state: 'completed' }),
     );
@@ -130,7 +130,7 @@ describe('the checker of chaos runs, of requests,', () => {
     expect(rules).deep.equal(['what was read was so']);
   });
 
-  it('finds nothing wrong with a read before the answer, when the same request was refused sooner at the other process', () => {
+  it('accepts a read before the answer, when the same request was refused earlier at the other process', () => {
     const rules = brokenBy(({ operations }) => {
       const [, created, started, read] = operations;
       const refused = { began: 300, ended: 305, status: 403 };

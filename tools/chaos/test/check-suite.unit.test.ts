@@ -24,14 +24,14 @@ function withLink(run: Evidence): void {
   run.world.listedNotifications.push({ userId: ann, ids: ['notification-welcome', 'notification-assigned'] });
 }
 
-describe('the checker of chaos runs, of mailed links,', () => {
-  it('finds nothing wrong with one that was mailed, and is in no list of the app', () => {
+describe('the checker of chaos runs, on mailed links', () => {
+  it('accepts a link that was mailed, and is in no list of the app', () => {
     const run = smallRun();
     withLink(run);
     expect(check(run)).deep.equal([]);
   });
 
-  it('finds one without an event, or without a mail', () => {
+  it('finds a link without an event, or without a mail', () => {
     const unpublished = brokenBy((run) => {
       withLink(run);
       run.events.pop();
@@ -44,7 +44,7 @@ describe('the checker of chaos runs, of mailed links,', () => {
     expect(unmailed).include('each recipient is notified once');
   });
 
-  it('finds one that was skipped while it worked, and only then', () => {
+  it('finds a skipped mail only while its link is valid', () => {
     const skipped = (isVoid: boolean) =>
       brokenBy((run) => {
         withLink(run);
@@ -57,7 +57,7 @@ describe('the checker of chaos runs, of mailed links,', () => {
   });
 });
 
-describe('the checker of chaos runs, of ends of access,', () => {
+describe('the checker of chaos runs, on ends of access', () => {
   function ending(publishedAt: string | null): (run: Evidence) => void {
     return (run) => {
       const user = run.world.users.find(({ id }) => id === ann)!;
@@ -71,25 +71,25 @@ describe('the checker of chaos runs, of ends of access,', () => {
     };
   }
 
-  it('finds nothing wrong with one whose event has its time', () => {
+  it('accepts an end of access whose event has its time', () => {
     expect(brokenBy(ending(at))).deep.equal([]);
   });
 
-  it('finds one without an event, or with an event of another time', () => {
+  it('finds an end of access without an event, or with an event of another time', () => {
     expect(brokenBy(ending(null))).deep.equal(['every change is published once']);
     expect(brokenBy(ending('2026-11-20T10:00:04.000000Z'))).deep.equal(['every change is published once']);
   });
 });
 
-describe('the checker of chaos runs, of takeovers,', () => {
-  it('finds one that took too long', () => {
+describe('the checker of chaos runs, on takeovers', () => {
+  it('finds a takeover that took too long', () => {
     expect(brokenBy(({ takeovers }) => void (takeovers[0]!.ms = 5_001))).deep.equal([
       'a standby takes over within 5 s',
     ]);
   });
 });
 
-describe('the checker of chaos runs, of crashes,', () => {
+describe('the checker of chaos runs, on crashes', () => {
   it('finds a process that ended without being killed', () => {
     const crash = { process: 'tasks', how: 'ended with exit code 1', errors: ['uncaught exception'] };
     expect(brokenBy(({ crashes }) => void crashes.push(crash))).deep.equal(['no process ends by itself']);

@@ -3,8 +3,8 @@ import type { Evidence } from '../evidence.ts';
 import { ann, brokenBy, ids, mia, task } from './small-run.ts';
 
 describe('the checker of chaos runs', () => {
-  describe('finds of events', () => {
-    it('one that was never published', () => {
+  describe('on events', () => {
+    it('finds an event that was never published', () => {
       const rules = brokenBy((run) => {
         run.events = run.events.filter(({ messageId }) => messageId !== ids.changed);
         run.world.inbox = run.world.inbox.filter(({ message_id }) => message_id !== ids.changed);
@@ -12,44 +12,44 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal(['every change is published once']);
     });
 
-    it('one that was published under two ids', () => {
+    it('finds an event that was published under two ids', () => {
       const rules = brokenBy(({ events }) => void events.push({ ...events[5]!, messageId: 'another' }));
       expect(rules).include('every change is published once');
     });
 
-    it('nothing wrong with one that was published again under its id', () => {
+    it('accepts an event that was published again under its id', () => {
       expect(brokenBy(({ events }) => void events.push({ ...events[3]! }))).deep.equal([]);
     });
 
-    it('one that names another user', () => {
+    it('finds an event that names another user', () => {
       expect(brokenBy(({ events }) => void (events[4]!.named = mia))).include('every change is published once');
     });
 
-    it('a change of a user that was not published', () => {
+    it('finds a change of a user that was not published', () => {
       expect(brokenBy(({ world }) => void (world.users[1]!.version = 2))).include('every change is published once');
     });
 
-    it('two of one task in the wrong order', () => {
+    it('finds two events of one task in the wrong order', () => {
       const rules = brokenBy(({ events }) => void events.push(...events.splice(3, 1)));
       expect(rules).deep.equal(['events of one aggregate are published in order']);
     });
   });
 
-  describe('finds of consumers', () => {
+  describe('on consumers', () => {
     const lose = (id: string) => (run: Evidence) => {
       run.world.inbox = run.world.inbox.filter(({ message_id }) => message_id !== id);
     };
 
-    it('an event that is in no inbox', () => {
+    it('finds an event that is in no inbox', () => {
       expect(brokenBy(lose(ids.started))).deep.equal(['every event is consumed']);
     });
 
-    it('an event that one service has and the other has not', () => {
+    it('finds an event that only one of two services has', () => {
       const rules = brokenBy(({ world }) => void world.inbox.shift());
       expect(rules).deep.equal(['every event is consumed']);
     });
 
-    it('an event that one of two handlers has missed', () => {
+    it('finds an event that one of two handlers has missed', () => {
       const rules = brokenBy(({ events, world }) => {
         events.push({ ...events[5]!, messageId: 'another', timestamp: '2026-11-20T10:00:06.000000Z' });
         world.inbox.push({ ...world.inbox.at(-1)!, message_id: 'another', handler: 'notify' });
@@ -63,11 +63,11 @@ describe('the checker of chaos runs', () => {
       [a!.received_at, b!.received_at] = [b!.received_at, a!.received_at];
     };
 
-    it('two events of one task in the wrong order', () => {
+    it('finds two events of one task in the wrong order', () => {
       expect(brokenBy(swap)).deep.equal(['an inbox has the order of the activity log']);
     });
 
-    it('nothing wrong with an order that the operator itself has made', () => {
+    it('accepts an order that the operator itself has made', () => {
       const rules = brokenBy((run) => {
         swap(run);
         run.injections.push({ kind: 'reorder', to: 'notifications', messageIds: [ids.started] });
@@ -76,34 +76,34 @@ describe('the checker of chaos runs', () => {
     });
   });
 
-  describe('finds of notifications', () => {
+  describe('on notifications', () => {
     const rule = 'each recipient is notified once';
 
-    it('one that is missing', () => {
+    it('finds a missing notification', () => {
       expect(brokenBy(({ world }) => void world.notifications.splice(2, 1))).include(rule);
     });
 
-    it('one that is there twice', () => {
+    it('finds a duplicate notification', () => {
       const rules = brokenBy(({ world }) => void world.notifications.push({ ...world.notifications[2]!, id: 'again' }));
       expect(rules).include(rule);
     });
 
-    it('one for a user whom it does not concern', () => {
+    it('finds a notification of a user whom it does not concern', () => {
       expect(brokenBy(({ world }) => void (world.notifications[2]!.user_id = mia))).include(rule);
     });
 
-    it('one for the actor', () => {
+    it('finds a notification of the actor', () => {
       const rules = brokenBy(({ world }) => {
         world.notifications.push({ ...world.notifications[3]!, id: 'again', user_id: ann });
       });
       expect(rules).include(rule);
     });
 
-    it('one of an event that was never published', () => {
+    it('finds a notification about an event that was never published', () => {
       expect(brokenBy(({ world }) => void (world.notifications[0]!.event_id = 'stray'))).include(rule);
     });
 
-    it('nothing wrong with one that is missing for a deleted user', () => {
+    it('accepts that the notification of a deleted user is missing', () => {
       const rules = brokenBy(({ events, world }) => {
         world.notifications.splice(1, 1);
         world.users[1] = {
@@ -134,14 +134,14 @@ describe('the checker of chaos runs', () => {
       if (leftOut === undefined) world.notifications.push({ ...added, is_in_app: false });
     };
 
-    it('a deletion without a notification of the former owner, or without an event', () => {
+    it('finds a deletion without a notification of the former owner, or without an event', () => {
       expect(brokenBy(deletion())).not.include(rule);
       expect(brokenBy(deletion('notification'))).include(rule);
       expect(brokenBy(deletion())).not.include('every change is published once');
       expect(brokenBy(deletion('event'))).include('every change is published once');
     });
 
-    it('a notification of another role when there was no change', () => {
+    it('finds a notification of a change of role that did not happen', () => {
       const rules = brokenBy(({ events }) => {
         const notice = { type: 'auth.account.role_changed', aggregateId: 'notice', actor: mia, named: ann };
         events.push({ ...notice, messageId: 'notice', timestamp: '2026-11-20T10:00:09.000000Z' });
@@ -149,7 +149,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).include('every change is published once').and.include(rule);
     });
 
-    it('two that stand in the wrong order', () => {
+    it('finds two notifications in the wrong order', () => {
       const rules = brokenBy(({ world }) => {
         world.notifications[3]!.user_id = ann;
         world.notifications[3]!.created_at = '2026-11-20T10:00:03.500000Z';
@@ -158,14 +158,14 @@ describe('the checker of chaos runs', () => {
     });
   });
 
-  describe('finds of mails', () => {
+  describe('on mails', () => {
     const rule = 'mails are not doubled';
 
-    it('a second one that no unknown outcome explains', () => {
+    it('finds a second mail that no unknown outcome explains', () => {
       expect(brokenBy(({ mails }) => void mails.push({ ...mails[0]! }))).deep.equal([rule]);
     });
 
-    it('nothing wrong with a second one after an unknown outcome', () => {
+    it('accepts a second mail after an unknown outcome', () => {
       const rules = brokenBy(({ mails, world }) => {
         mails.push({ ...mails[0]! });
         world.deliveries[0]!.unknown_outcomes = 1;
@@ -173,11 +173,11 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([]);
     });
 
-    it('one that counts as sent and has not arrived', () => {
+    it('finds a mail that counts as sent and has not arrived', () => {
       expect(brokenBy((run) => void (run.mails = []))).deep.equal([rule]);
     });
 
-    it('one that was given up', () => {
+    it('finds a mail whose delivery failed', () => {
       const rules = brokenBy((run) => {
         run.mails = [];
         run.world.deliveries[0]!.state = 'failed';
@@ -207,7 +207,7 @@ describe('the checker of chaos runs', () => {
       mails.push({ ...mails[0]!, id: added.id });
     }
 
-    it('one that was skipped while it was true and the last about its task', () => {
+    it('finds a skipped mail that was current and the last about its task', () => {
       const skip = (run: Evidence) => {
         run.mails = run.mails.filter(({ id }) => id !== 'notification-assigned');
         run.world.deliveries[0]!.state = 'skipped';
@@ -225,7 +225,7 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(skipPointless)).not.include(rule);
     });
 
-    it('one that overtook another about the same task', () => {
+    it('finds a mail that overtook another about the same task', () => {
       const order = 'mails about a task arrive in its order';
       expect(brokenBy(takeFromAnn)).not.include(order);
       const turn = (run: Evidence) => {
@@ -240,28 +240,28 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(doubt)).not.include(order);
     });
 
-    it('one that belongs to no notification', () => {
+    it('finds a mail that belongs to no notification', () => {
       expect(brokenBy(({ mails }) => void mails.push({ id: 'stray', to: '' }))).deep.equal([rule]);
     });
   });
 
-  describe('finds of directories', () => {
+  describe('on directories', () => {
     const rule = 'directories equal the users of Auth';
 
-    it('a user who is missing', () => {
+    it('finds a missing user', () => {
       expect(brokenBy(({ world }) => void world.directory.pop())).deep.equal([rule]);
     });
 
-    it('a user who has another role there', () => {
+    it('finds a user with another role', () => {
       expect(brokenBy(({ world }) => void (world.directory[1]!.role = 'manager'))).deep.equal([rule]);
     });
 
-    it('a deleted user who lives on there', () => {
+    it('finds a deleted user who is still active there', () => {
       const rules = brokenBy(({ world }) => void (world.users[0]!.is_deleted = true));
       expect(rules).include(rule);
     });
 
-    it('a user who is still to be fetched', () => {
+    it('finds a user who is still to be fetched', () => {
       expect(brokenBy(({ world }) => void (world.directory[0]!.is_stale = true))).deep.equal([rule]);
     });
   });
@@ -285,17 +285,17 @@ describe('the checker of chaos runs', () => {
     expect(brokenBy(({ unfinished }) => void unfinished.push('tasks: 1 messages to try again'))).deep.equal(rule);
   });
 
-  describe('finds of dead letters', () => {
+  describe('on dead letters', () => {
     const dead = { service: 'tasks', message_id: 'poison', type: 'auth.user.changed', reason: 'not_json', error: '' };
     const poison = { kind: 'poison', to: 'tasks', form: 'not_json', messageId: 'poison' } as const;
 
-    it('one that was not injected', () => {
+    it('finds a dead letter that was not injected', () => {
       expect(brokenBy(({ world }) => void world.deadLetters.push(dead))).deep.equal([
         'no dead letter that was not injected',
       ]);
     });
 
-    it('nothing wrong with one that was injected', () => {
+    it('accepts a dead letter that was injected', () => {
       const rules = brokenBy(({ injections, world }) => {
         injections.push(poison);
         world.deadLetters.push(dead);
@@ -303,11 +303,11 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([]);
     });
 
-    it('poison that vanished', () => {
+    it('finds injected poison that vanished', () => {
       expect(brokenBy(({ injections }) => void injections.push(poison))).deep.equal(['every event is consumed']);
     });
 
-    it('one without an id too many', () => {
+    it('finds a dead letter without an id that was not injected', () => {
       const rules = brokenBy(({ world }) => {
         world.deadLetters.push({ ...dead, message_id: null, reason: 'bad_message_id' });
       });

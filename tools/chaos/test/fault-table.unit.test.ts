@@ -13,7 +13,7 @@ function proofs(): string[] {
 }
 
 describe('the table of faults in ARCHITECTURE.md', () => {
-  it('names tests that there are, or says why there are none', () => {
+  it('names existing tests, or says why there are none', () => {
     const tests = globSync('{packages/*/test,services/*/test,infra/*/test,tools/*/test,e2e}/**/*.test.ts', {
       cwd: root,
     });

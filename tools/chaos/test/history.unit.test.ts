@@ -29,7 +29,7 @@ describe('the history of a run', () => {
     return history.file;
   }
 
-  it('comes back from its file as it was, also when its last line was cut off', async () => {
+  it('is read back from its file unchanged, even if its last line was cut off', async () => {
     const file = await written();
     appendFileSync(file, '{"line":"operation","oper');
     expect(evidenceOf(readHistory(file))).deep.equal(smallRun());
@@ -47,7 +47,7 @@ describe('the history of a run', () => {
     expect(report(lines, evidence, check(evidence))).match(/✘ open tasks have performers: 1\n {2}- task/);
   });
 
-  it('is no evidence when the run did not come to its end', () => {
+  it('is not evidence when the run did not finish', () => {
     expect(() => evidenceOf([])).to.throw('ends before');
   });
 });

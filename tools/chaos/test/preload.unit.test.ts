@@ -15,7 +15,7 @@ const product = (file: string) => fileURLToPath(new URL(`../../../${file}`, impo
 
 describe('the deliberate bugs', () => {
   for (const name of bugNames) {
-    it(`find their place in the product: ${name}`, () => {
+    it(`apply to the product: ${name}`, () => {
       expect(bugs[name].patches).not.empty;
       for (const { file, find } of bugs[name].patches)
         expect(readFileSync(product(file), 'utf8').split(find), file).lengthOf(2);
@@ -36,7 +36,7 @@ describe('the clock of a service', () => {
   beforeEach(() => void (dir = mkdtempSync(join(tmpdir(), 'taskwire-clock-'))));
   afterEach(() => rmSync(dir, { recursive: true }));
 
-  it('is as far off as its file says, for every way to ask for the time, and follows when the file changes', async () => {
+  it('has the offset in its file, for every way to read the time, and follows changes of the file', async () => {
     const file = clockFile(dir, 'tasks');
     setClock(file, 3_600_000);
     const script = `

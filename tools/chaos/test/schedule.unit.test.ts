@@ -7,12 +7,12 @@ const plan = (seed: string, minutes: number, replicas: 1 | 2 = 2) =>
   planFaults(createRandom(seed), minutes * minute, replicas);
 
 describe('the schedule of faults', () => {
-  it('is the same for the same seed, and another for another', () => {
+  it('is the same for the same seed, and different for another', () => {
     expect(plan('a', 5)).deep.equal(plan('a', 5));
     expect(plan('a', 5)).not.deep.equal(plan('b', 5));
   });
 
-  it('begins alike, however long the run is', () => {
+  it('starts the same, however long the run is', () => {
     const short = plan('a', 1);
     expect(plan('a', 10).slice(0, short.length)).deep.equal(short);
   });
@@ -32,12 +32,12 @@ describe('the schedule of faults', () => {
     }
   });
 
-  it('breaks no second processes where there are none', () => {
+  it('breaks no second process where none exists', () => {
     expect(JSON.stringify(plan('a', 10, 1))).not.match(/second|takeover/);
     expect(JSON.stringify(plan('a', 10, 2))).match(/second/);
   });
 
-  it('leaves the last seconds to the traffic', () => {
+  it('has no faults in the last seconds', () => {
     for (const seed of ['a', 'b', 'c', 'd']) expect(plan(seed, 2).at(-1)?.at).below(2 * minute - 5_000);
   });
 });
@@ -48,7 +48,7 @@ describe('the random numbers', () => {
     expect([random.between(1, 1000), random.between(1, 1000), random.between(1, 1000)]).deep.equal([267, 74, 115]);
   });
 
-  it('of a fork are not moved by what is drawn from the stem', () => {
+  it('of a fork are independent of draws from its origin', () => {
     const [one, other] = [createRandom('a'), createRandom('a')];
     one.next();
     expect(one.fork('x').next()).equal(other.fork('x').next());
