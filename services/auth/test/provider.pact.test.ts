@@ -143,7 +143,7 @@ describe('Auth as a provider', () => {
           return undefined;
         },
         'more users than fit on a page': async () => ({ cursor: await moreThanAPage() }),
-        'a link that works, of somebody who registered with a browser': async () => {
+        'a valid link of a user who registered with a browser': async () => {
           const body = { email: `${randomUUID()}@example.org`, password, name: 'Rosa' };
           const headers = { 'user-agent': 'Mozilla/5.0 (Windows NT 10.0; rv:140.0) Gecko/20100101 Firefox/140.0' };
           const registered = await harness.api.call('register', { body, headers });

@@ -35,7 +35,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
     it('reads a link with its address and expiry', async () => {
       await pact()
         .addInteraction()
-        .given('a link that works, of somebody who registered with a browser')
+        .given('a valid link of a user who registered with a browser')
         .uponReceiving('a request for the link')
         .withRequest('GET', path, (request) => request.headers(headers))
         .willRespondWith(200, (response) =>

@@ -57,7 +57,7 @@ export const events = {
       invited_by: uuid.describe('the user who invites'),
       timestamp: instant.describe('when it was asked for'),
     })
-    .describe('An invitation is to be mailed to somebody who has no account yet.'),
+    .describe('An invitation is to be mailed to an address without an account.'),
   'auth.account.access_ended': z
     .object({
       user_id: uuid.describe('the user'),
@@ -87,7 +87,7 @@ export const events = {
       admin_id: uuid.describe('the user who is an admin now'),
       actor: accountActor,
     })
-    .describe('Somebody became an admin: by creation, a change of role or a restoration.'),
+    .describe('A user became an admin: by creation, a change of role or a restoration.'),
   'tasks.task.created': taskEvent.describe('A task was created.'),
   'tasks.task.changed': taskEvent.describe('A field of a task changed; also for a new task, after created.'),
   'tasks.task.deleted': taskEvent.describe('A task was deleted.'),
@@ -104,7 +104,7 @@ export const events = {
   'tasks.task.overdue': dueEvent.describe('A task is past its due date.'),
   'tasks.comment.added': z
     .object({ ...taskFact, comment_uuid: uuid, author: uuid, mentions: z.array(uuid) })
-    .describe('Somebody commented on a task.'),
+    .describe('A user commented on a task.'),
 } as const;
 
 /** The routing key of an event, which is also its AMQP `type`. */

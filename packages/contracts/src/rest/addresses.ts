@@ -26,7 +26,7 @@ export const addressRoutes = {
     operationId: 'undoEmailChange',
     summary: 'Give an account its old e-mail address back, with the token of the link mailed to that address',
     description:
-      'All sessions end, the password and every pending change too, and a link that sets a new password is mailed to the address. The token works once, for a week, whatever happened to the account meanwhile; using it again changes nothing and is answered in the same way.',
+      'All sessions end, the password and every pending change too, and a link that sets a new password is mailed to the address. The token works once, for a week, regardless of later changes of the account; using it again changes nothing and is answered in the same way.',
     tag: 'Account',
     access: { kind: 'anyone' },
     body: z.strictObject({ token: linkToken }),

@@ -56,7 +56,7 @@ export const auditEntry = z.object({
   actor: z
     .object({ kind: z.enum(['user', 'client', 'command_line', 'system']), id: z.string().nullable() })
     .nullable()
-    .describe('who did it; null for somebody who has not proven who they are'),
+    .describe('the actor; null for an unauthenticated caller'),
   action: z.string().describe(`for example ${auditActions.slice(0, 5).join(', ')}`),
   subject: z
     .object({ kind: z.enum(['user', 'client', 'key', 'invitation']), id: z.string() })

@@ -127,7 +127,7 @@ export const authRoutes = {
     operationId: 'verifyEmail',
     summary: 'Verify an e-mail address with the token of a mailed link',
     description:
-      'Send the access token of the account as well, or `new_password`: somebody who is not logged in to the account did not register it, so they set its password, and all sessions from before end. The token works once, for a day; using it again changes nothing and is answered in the same way.',
+      'Send the access token of the account as well, or `new_password`: a caller who is not logged in to the account may not be its registrant, so the password is replaced, and all earlier sessions end. The token works once, for a day; using it again changes nothing and is answered in the same way.',
     tag: 'Account',
     access: { kind: 'anyone', user: 'optional' },
     body: z.strictObject({ token: linkToken, new_password: newPassword.optional() }),

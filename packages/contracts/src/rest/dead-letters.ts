@@ -114,7 +114,7 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
       operationId: `${named('replay')}s`,
       summary: 'Have many messages tried again, in the order in which they came',
       description:
-        'Admins. At most `limit` in one request; `more` tells whether there are others. Give the answered `until` in the filter when you ask again, or what failed again meanwhile is replayed too.',
+        'Admins. At most `limit` in one request; `more` says whether there are others. Send the returned `until` in the filter of the next request; otherwise messages that have failed again are replayed too.',
       tag,
       access,
       body: z.strictObject({

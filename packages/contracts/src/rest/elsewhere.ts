@@ -39,7 +39,7 @@ export const ofNewTask: Elsewhere = {
 
 /** Fields of a task that an assignment does not accept. */
 export const ofAssignment: Elsewhere = {
-  assign: 'is sent without assignee_id: {"assign": "random"} has somebody chosen',
+  assign: 'is sent without assignee_id: {"assign": "random"} chooses a performer',
   ...inIfMatch,
   ...changedByTransition,
   assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,

@@ -11,13 +11,13 @@ const accountLink = z.object({
   requested: z
     .object({
       at: instant,
-      by: z.string().describe('registration, admin, account_holder, or anyone (nobody had to log in to ask)'),
+      by: z.string().describe('registration, admin, account_holder, or anyone (requesting it required no log-in)'),
       network: z.string().nullable().describe('where the request came from: an IPv4 /24 or IPv6 /48'),
       browser: z.string().nullable().describe('for example Firefox on Windows; never text of the caller'),
     })
     .optional()
     .describe('who caused the mail, and when'),
-  deleted_unless_verified_by: instant.optional().describe('when an account whose address nobody verifies is deleted'),
+  deleted_unless_verified_by: instant.optional().describe('when the account is deleted unless its address is verified'),
 });
 
 /** The operations with which services query Auth about users. */

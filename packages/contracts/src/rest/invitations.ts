@@ -23,9 +23,9 @@ export const invitationRoutes = {
     method: 'post',
     path: '/api/v1/invitations',
     operationId: 'createInvitation',
-    summary: 'Invite somebody to register',
+    summary: 'Invite a person to register',
     description:
-      'Admins and managers. A link is mailed to the address, and to nobody else; the account that is made with it is a member with a verified address. An address has one open invitation at most.',
+      'Admins and managers. A link is mailed to the address only; the account created with it is a member with a verified address. An address has one open invitation at most.',
     tag: 'Invitations',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     body: z.strictObject({ email, name: personName.optional() }),
