@@ -16,7 +16,7 @@ type Kind = 'read one' | 'list' | 'inbox' | 'create assigned' | 'transition';
 type Request = { kind: Kind; method: string; path: string; by: LoggedIn; body?: unknown };
 type Sample = { kind: Kind; ms: number };
 
-/** Of 20 requests, in the order in which they are sent, so that the kinds mix evenly. */
+/** The kinds of 20 consecutive requests, in an order in which they mix evenly. */
 const deck: readonly Kind[] = [
   ...(['read one', 'list', 'read one', 'inbox', 'create assigned', 'read one', 'transition'] as const),
   ...(['read one', 'list', 'inbox', 'read one', 'create assigned', 'list', 'read one'] as const),

@@ -63,8 +63,8 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
         }),
     },
     { weight: 8, make: readTask },
-    { weight: 3, make: () => byAnybody((actor) => ({ kind: 'list_tasks', actor })) },
-    { weight: 4, make: () => byAnybody((actor) => ({ kind: 'read_notifications', actor })) },
+    { weight: 3, make: () => byAnyone((actor) => ({ kind: 'list_tasks', actor })) },
+    { weight: 4, make: () => byAnyone((actor) => ({ kind: 'read_notifications', actor })) },
     { weight: 0.15, make: () => ({ kind: 'shuffle', actor: reassigner }) },
     { weight: 2, make: () => (members().length < mostMembers ? register() : undefined) },
     {
@@ -91,7 +91,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     return user && { kind: 'login', user: user.name };
   }
 
-  function byAnybody(make: (actor: string) => Intent): Intent | undefined {
+  function byAnyone(make: (actor: string) => Intent): Intent | undefined {
     const actor = pick(ordinary());
     return actor && make(actor.name);
   }
@@ -100,7 +100,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     const task = newName('t');
     // anyone may create a draft; only managers choose the assignee
     const manager = random.chance(0.8) ? pick(managers()) : undefined;
-    if (manager === undefined) return byAnybody((actor) => ({ kind: 'create_task', actor, task }));
+    if (manager === undefined) return byAnyone((actor) => ({ kind: 'create_task', actor, task }));
     const to = random.chance(0.4) ? 'random' : pick(members())?.name;
     return { kind: 'create_task', actor: manager.name, task, ...(to !== undefined && { to }) };
   }
@@ -123,7 +123,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
 
   function readTask(): Intent | undefined {
     const task = pick([...stage.tasks.values()]);
-    return task && byAnybody((actor) => ({ kind: 'read_task', actor, task: task.name }));
+    return task && byAnyone((actor) => ({ kind: 'read_task', actor, task: task.name }));
   }
 
   function rename(): Intent | undefined {
