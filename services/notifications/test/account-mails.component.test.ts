@@ -139,6 +139,20 @@ describe('E-mails with account links', () => {
     const harness = deliveryHarness();
     const { loopAt, notify, delivery, outcomes, makeDue } = harness;
 
+    it('are tried again within ten seconds while Auth is unavailable, however often they have been', async () => {
+      harness.link = async () => ({ kind: 'unavailable', detail: 'auth did not respond' });
+      const id = await notify('security.verify_email');
+      for (let attempt = 1; attempt <= 8; attempt++) {
+        await loopAt(harness.mail.url).tick();
+        const pause = Number((await delivery(id)).next_attempt_at) - Date.now();
+        expect(pause, `after attempt ${attempt}`).to.be.within(3_000, 10_000);
+        await makeDue();
+      }
+      harness.link = async () => openLink;
+      await loopAt(harness.mail.url).tick();
+      expect((await delivery(id)).state).to.equal('sent');
+    });
+
     it('wait while Auth is unavailable, as long as it requests', async () => {
       const id = await notify('security.verify_email');
       harness.link = async () => ({ kind: 'unavailable', detail: 'auth answered 503', retryAfterMs: 60_000 });

@@ -10,6 +10,7 @@ const claimed: ClaimedDelivery = {
     leaseId: randomUUIDv7(),
     createdAt: Date.now(),
     unknownOutcomes: 0,
+    retries: 0,
     isSuperseded: false,
     deliveryPolicy: 'resend_once',
   },
@@ -17,10 +18,18 @@ const claimed: ClaimedDelivery = {
 
 describe('The delay before a delivery is retried', () => {
   const nextAttemptInMs = (afterMs: number) =>
-    recordedAttempt(claimed, { kind: 'retry', detail: 'Auth is away', afterMs }).nextAttemptInMs;
+    recordedAttempt(claimed, { kind: 'retry', detail: 'Auth is unavailable', afterMs }).nextAttemptInMs;
 
   it('is what the other service requests, but at most ten minutes', () => {
     expect(nextAttemptInMs(30_000)).to.equal(30_000);
     expect(nextAttemptInMs(365 * 24 * 3_600_000)).to.equal(600_000);
+  });
+
+  it('grows with earlier retries, and not with attempts while the channel was unavailable', () => {
+    const deferred = { kind: 'retry', detail: '451 try later' } as const;
+    const longest = (delivery: ClaimedDelivery) =>
+      Math.max(...Array.from({ length: 200 }, () => recordedAttempt(delivery, deferred).nextAttemptInMs ?? 0));
+    expect(longest({ ...claimed, attempt: 100 })).to.be.at.most(5_000);
+    expect(longest({ ...claimed, attempt: 100, retries: 6 })).to.be.within(100_000, 320_000);
   });
 });

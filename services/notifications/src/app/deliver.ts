@@ -208,7 +208,7 @@ export function recordedAttempt(claimed: ClaimedDelivery, result: AttemptResult,
         return { ...end, state: mayHaveArrived ? 'unknown' : 'failed', nextAttemptInMs: null };
       }
       const asked = result.afterMs === undefined ? undefined : Math.min(result.afterMs, maxRequestedDelayMs);
-      const nextAttemptInMs = asked ?? backOffMs(claimed.attempt, retryBackOff);
+      const nextAttemptInMs = asked ?? backOffMs(claimed.retries + 1, retryBackOff);
       return { ...end, state: mayHaveArrived ? 'unknown' : 'pending', nextAttemptInMs };
     }
   }

@@ -12,6 +12,11 @@ export type ClaimedDelivery = Delivery & {
   createdAt: number;
   /** The number of earlier attempts that got no response after the handoff. */
   unknownOutcomes: number;
+  /**
+   * The number of earlier attempts whose result was `retry`. Attempts while the channel was unavailable don't count, so
+   * that a long outage of the channel doesn't lengthen the pauses of the delivery.
+   */
+  retries: number;
   deliveryPolicy: DeliveryPolicy;
   /** Whether a later notification about the same task supersedes this one, so that it must not be sent. */
   isSuperseded: boolean;

@@ -1,3 +1,4 @@
+import { backOffMs, type BackOff } from '@taskwire/lifecycle';
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handoff, AttemptResult } from '../../app/channel.ts';
@@ -186,8 +187,14 @@ function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string 
     : `over the budget of the user who caused it, which is ${limit} mails`;
 }
 
+/**
+ * Short, and not growing: few mails need another service when they are sent, and each should follow soon after it is
+ * available again. Its client fails fast during an outage.
+ */
+const unavailablePause: BackOff = { baseMs: 10_000, capMs: 10_000, jitter: 'equal' };
+
 function retryLater({ detail, retryAfterMs }: Unavailable): AttemptResult {
-  return { kind: 'retry', detail, afterMs: retryAfterMs };
+  return { kind: 'retry', detail, afterMs: retryAfterMs ?? backOffMs(1, unavailablePause) };
 }
 
 /** RFC 3834 (prevents automatic replies), RFC 2919 (a list id for filtering). */
