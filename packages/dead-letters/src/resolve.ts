@@ -1,7 +1,7 @@
 import { lockOrder, promoteNext } from '@taskwire/inbox';
 import { query, type Database, type Tx } from '@taskwire/postgres';
 
-/** Who resolves a dead letter, and why. */
+/** The actor that resolves a dead letter, and the reason. */
 export type Resolution = { actor: string; reason?: string | undefined };
 
 /** `conflict`: the dead letter has already been resolved. */

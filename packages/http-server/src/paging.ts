@@ -27,7 +27,7 @@ const id = z.guid();
 /** The digits of a positive bigint. One with 19 digits may exceed its range. */
 const number = z.string().regex(/^\d{1,18}$/);
 
-/** What positions consist of. A cursor is input, so each is validated before the database reads it. */
+/** The components of positions. A cursor is input, so each component is validated before the database reads it. */
 const positions = {
   'instant and id': z.tuple([instant, id]),
   id: id.transform((value) => [value]),

@@ -7,7 +7,7 @@ import { jobColumns, jobValues } from './stored-message.ts';
 /** Why a message failed permanently. `attempts` count; `freeAttempts` do not. */
 export type Failure = { reason: string; error: string; attempts: number; freeAttempts?: number };
 
-/** What the message has been through. Times are PostgreSQL's text. */
+/** The history of the message. Times are PostgreSQL's text. */
 export type History = {
   /** The earlier entries of its error history, as JSON. */
   errors?: string | undefined;

@@ -2,24 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
-import { fakeAuth } from './fake-auth.ts';
-import { createWorld, type World } from './world.ts';
-
-const hourMs = 3_600_000;
+import { useReconcilingWorld } from './reconciling-world.ts';
 
 describe('the rebuild of a user directory', () => {
-  let world: World;
-
-  async function start(options: { pageSize?: number; reconcile?: { everyMs?: number; leaseMs?: number } } = {}) {
-    const auth = fakeAuth({ pageSize: options.pageSize ?? 100, ageMs: hourMs });
-    world = await createWorld({ auth, reconcile: options.reconcile ?? {} });
-    return world;
-  }
-  afterEach(async () => await world.drop());
-
-  async function reconcileOnce(): Promise<void> {
-    while ((await world.directory.reconciler.tick()) === 'more');
-  }
+  const { world, start, reconcileOnce } = useReconcilingWorld();
 
   const ids = (count: number) => Array.from({ length: count }, () => randomUUID());
 
@@ -47,7 +33,7 @@ describe('the rebuild of a user directory', () => {
       async () => (await query(db.pool, "SELECT FROM directory_reconciliation WHERE kind = 'rebuild'")).length === 1,
     );
     // a process that could continue it
-    const another = world.another({ ...auth.users, open: false });
+    const another = world().another({ ...auth.users, open: false });
     const startedAt = performance.now();
     await waitFor(async () => {
       await another.reconciler.tick();
@@ -71,7 +57,7 @@ describe('the rebuild of a user directory', () => {
     expect(await directory.get(id)).to.include({ name: 'Ann', version: 1 });
     await directory.refresher.tick();
     expect(auth.asked, 'who was not listed is asked for').to.deep.equal([never]);
-    expect((await world.row(never))?.last_error).to.equal('unknown to Auth');
+    expect((await world().row(never))?.last_error).to.equal('unknown to Auth');
   });
 
   it('follows an Auth that was restored from a backup from before a deletion', async () => {
@@ -96,14 +82,14 @@ describe('the rebuild of a user directory', () => {
     const { users } = auth;
     const slow = { ...users, open: false };
     slow.listUsers = async () => {
-      await world.deliver(auth.change(id, { name: 'Bea' }));
-      await world.skipBackOff();
+      await world().deliver(auth.change(id, { name: 'Bea' }));
+      await world().skipBackOff();
       await directory.refresher.tick();
       return { kind: 'ok', value: { data: oldPage, next_cursor: null } };
     };
-    const rebuilder = world.another(slow);
+    const rebuilder = world().another(slow);
     await rebuilder.reconciler.rebuild();
-    expect((await world.row(id))?.name).to.equal('Bea');
+    expect((await world().row(id))?.name).to.equal('Bea');
   });
 
   it('continues after an outage of Auth', async () => {

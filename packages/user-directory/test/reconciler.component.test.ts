@@ -2,28 +2,17 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
-import { fakeAuth } from './fake-auth.ts';
-import { createWorld, type World } from './world.ts';
-
-const hourMs = 3_600_000;
+import { useReconcilingWorld } from './reconciling-world.ts';
 
 describe('the reconciliation of a user directory', () => {
-  let world: World;
-
-  async function start(options: { pageSize?: number; reconcile?: { everyMs?: number; leaseMs?: number } } = {}) {
-    const auth = fakeAuth({ pageSize: options.pageSize ?? 100, ageMs: hourMs });
-    world = await createWorld({ auth, reconcile: options.reconcile ?? {} });
-    return world;
-  }
-  afterEach(async () => await world.drop());
-
-  async function reconcileOnce(): Promise<void> {
-    while ((await world.directory.reconciler.tick()) === 'more');
-  }
+  const { world, start, reconcileOnce } = useReconcilingWorld();
 
   /** As if the last reconciliation had ended two hours ago. */
   async function letTimePass(): Promise<void> {
-    await query(world.db.pool, "UPDATE directory_reconciliation SET completed_at = completed_at - interval '2 hours'");
+    await query(
+      world().db.pool,
+      "UPDATE directory_reconciliation SET completed_at = completed_at - interval '2 hours'",
+    );
   }
 
   const ids = (count: number) => Array.from({ length: count }, () => randomUUID());
@@ -41,8 +30,8 @@ describe('the reconciliation of a user directory', () => {
     const pages = auth.listed.length;
     await reconcileOnce();
     expect(auth.listed).to.have.length(pages);
-    expect(await world.metric('user_directory_drift_total')).to.equal(0);
-    expect(await world.metric('user_directory_reconciliation_age_seconds')).to.be.within(0, 10);
+    expect(await world().metric('user_directory_drift_total')).to.equal(0);
+    expect(await world().metric('user_directory_reconciliation_age_seconds')).to.be.within(0, 10);
   });
 
   it('requests the changes since the last reconciliation, with an overlap', async () => {
@@ -80,7 +69,7 @@ describe('the reconciliation of a user directory', () => {
     await reconcileOnce();
     expect(await directory.get(changed)).to.include({ role: 'manager' });
     expect(await directory.get(removed)).to.include({ isDeleted: true });
-    expect(await world.metric('user_directory_drift_total')).to.equal(2);
+    expect(await world().metric('user_directory_drift_total')).to.equal(2);
   });
 
   it('does not count a change as drift when its event has arrived', async () => {
@@ -88,22 +77,22 @@ describe('the reconciliation of a user directory', () => {
     const [id = ''] = ids(1);
     auth.create(id);
     await reconcileOnce();
-    await world.deliver(auth.change(id));
+    await world().deliver(auth.change(id));
     await letTimePass();
     await reconcileOnce();
-    expect(await world.metric('user_directory_drift_total')).to.equal(0);
-    expect((await world.row(id))?.stale_since, 'and no fetch is needed').to.equal(null);
+    expect(await world().metric('user_directory_drift_total')).to.equal(0);
+    expect((await world().row(id))?.stale_since, 'and no fetch is needed').to.equal(null);
   });
 
   it('does not count a change as drift while its event may still arrive', async () => {
-    world = await createWorld({ auth: fakeAuth() });
+    const { auth } = await start({ ageMs: 0 });
     const [id = ''] = ids(1);
-    world.auth.create(id);
+    auth.create(id);
     await reconcileOnce();
-    world.auth.change(id);
+    auth.change(id);
     await letTimePass();
     await reconcileOnce();
-    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+    expect(await world().metric('user_directory_drift_total')).to.equal(0);
   });
 
   it("applies the erasure of a deleted user's data, without counting it as drift", async () => {
@@ -111,8 +100,8 @@ describe('the reconciliation of a user directory', () => {
     const [id = ''] = ids(1);
     auth.create(id);
     await reconcileOnce();
-    await world.deliver(auth.remove(id));
-    await world.skipBackOff();
+    await world().deliver(auth.remove(id));
+    await world().skipBackOff();
     await directory.refresher.tick();
     await letTimePass();
     await reconcileOnce();
@@ -124,10 +113,10 @@ describe('the reconciliation of a user directory', () => {
     auth.restore(id, { ...tombstone, ...erased });
     await letTimePass();
     await reconcileOnce();
-    expect(await world.row(id)).to.include({ email: '', name: 'Deleted user', is_deleted: true });
+    expect(await world().row(id)).to.include({ email: '', name: 'Deleted user', is_deleted: true });
     expect(await directory.get(id)).to.include({ isDeleted: true, name: 'Deleted user' });
     expect(changes.at(-1)?.after).to.include({ isDeleted: true, email: '' });
-    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+    expect(await world().metric('user_directory_drift_total')).to.equal(0);
   });
 
   it('adds the verification of addresses to older rows, without counting it as drift', async () => {
@@ -136,15 +125,15 @@ describe('the reconciliation of a user directory', () => {
     auth.create(id);
     await reconcileOnce();
     await query(db.pool, 'UPDATE directory_users SET email_verified = NULL');
-    expect(await world.another().get(id)).to.include({ emailVerified: null });
+    expect(await world().another().get(id)).to.include({ emailVerified: null });
     await query(
       db.pool,
       "UPDATE directory_reconciliation SET full_completed_at = full_completed_at - interval '25 hours'",
     );
     await reconcileOnce();
-    expect(await world.row(id)).to.include({ email_verified: true, version: 1 });
+    expect(await world().row(id)).to.include({ email_verified: true, version: 1 });
     expect(await directory.get(id)).to.include({ emailVerified: true });
-    expect(await world.metric('user_directory_drift_total')).to.equal(0);
+    expect(await world().metric('user_directory_drift_total')).to.equal(0);
   });
 
   it('restores a user for whom an earlier build inserted a tombstone from an event alone, in a full reconciliation', async () => {
@@ -172,8 +161,8 @@ describe('the reconciliation of a user directory', () => {
     for (const id of [listed, answered]) auth.create(id);
     await reconcileOnce();
     // one tombstone comes from the list, with its version, the other from a 410, which has none
-    await world.deliver(auth.remove(answered));
-    await world.skipBackOff();
+    await world().deliver(auth.remove(answered));
+    await world().skipBackOff();
     await directory.refresher.tick();
     auth.remove(listed);
     await letTimePass();
@@ -190,7 +179,7 @@ describe('the reconciliation of a user directory', () => {
     const [id = ''] = ids(1);
     auth.create(id);
     await reconcileOnce();
-    await world.deliver(auth.remove(id));
+    await world().deliver(auth.remove(id));
     await query(db.pool, 'UPDATE directory_users SET stale_since = NULL, next_fetch_at = NULL');
     await query(
       db.pool,
@@ -220,7 +209,7 @@ describe('the reconciliation of a user directory', () => {
     for (const id of ids(5)) auth.create(id);
     await directory.reconciler.tick();
     await directory.reconciler.stop();
-    const again = world.another();
+    const again = world().another();
     while ((await again.reconciler.tick()) === 'more');
     expect(auth.listed.map(({ cursor }) => cursor === null)).to.deep.equal([true, false, false]);
   });
@@ -229,10 +218,10 @@ describe('the reconciliation of a user directory', () => {
     const { auth, directory } = await start({ pageSize: 2, reconcile: { leaseMs: 300 } });
     for (const id of ids(5)) auth.create(id);
     await directory.reconciler.tick();
-    const other = world.another();
+    const other = world().another();
     expect(await other.reconciler.tick()).to.equal('idle');
     expect(auth.listed).to.have.length(1);
-    await query(world.db.pool, 'UPDATE directory_reconciliation SET lease_expires_at = clock_timestamp()');
+    await query(world().db.pool, 'UPDATE directory_reconciliation SET lease_expires_at = clock_timestamp()');
     expect(await other.reconciler.tick()).to.equal('more');
   });
 
@@ -247,7 +236,7 @@ describe('the reconciliation of a user directory', () => {
       await query(db.pool, 'UPDATE directory_reconciliation SET lease_owner = $1', [randomUUID()]);
       return await users.listUsers(place);
     };
-    const late = world.another(slow);
+    const late = world().another(slow);
     await late.reconciler.tick();
     expect(await directory.get(id)).to.equal(undefined);
   });

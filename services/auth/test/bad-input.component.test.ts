@@ -1,35 +1,13 @@
 import { expect } from 'chai';
-import { mailer } from './support/account-harness.ts';
 import { expectProblem, type Answer } from './support/api.ts';
-import { authHarness, cheapPasswords, loggedIn, serviceToken, type AuthHarness } from './support/auth-harness.ts';
-import { contract, everyRow, goodBodies, lists, withId, withJson, type Operation } from './support/operations.ts';
-
-type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
+import { contract, goodBodies, lists, withId, withJson, type Operation } from './support/operations.ts';
+import { useUntouchedAuth } from './support/untouched-auth.ts';
 
 describe('bad input to Auth', () => {
-  let harness: AuthHarness;
-  let admin: LoggedIn;
-  let service: string;
-  let untouched: string;
-
-  before(async () => {
-    const clients = JSON.stringify([mailer.settings]);
-    harness = await authHarness({ OIDC_CLIENTS: clients }, { passwords: cheapPasswords() });
-    admin = await loggedIn(harness, 'admin');
-    service = await serviceToken(harness, mailer);
-  });
-  beforeEach(async () => {
-    untouched = await everyRow(harness);
-  });
-  afterEach('nothing was written', async () => {
-    expect(await everyRow(harness)).to.equal(untouched);
-  });
-  after(async () => {
-    await harness.stop();
-  });
+  const { harness, admin, service } = useUntouchedAuth();
 
   const tokenFor = (operation: Operation): string | undefined =>
-    ({ anyone: undefined, user: admin.token, service })[contract(operation).access.kind];
+    ({ anyone: undefined, user: admin().token, service: service() })[contract(operation).access.kind];
 
   async function send(
     operation: Operation,
@@ -37,8 +15,8 @@ describe('bad input to Auth', () => {
   ): Promise<Answer> {
     const route = contract(operation);
     const token = tokenFor(operation);
-    const path = route.path.replace('{id}', given.id ?? admin.id);
-    return await harness.api.raw(`${path}${given.query ?? ''}`, {
+    const path = route.path.replace('{id}', given.id ?? admin().id);
+    return await harness().api.raw(`${path}${given.query ?? ''}`, {
       method: route.method.toUpperCase(),
       headers: {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
@@ -141,7 +119,7 @@ describe('bad input to Auth', () => {
   describe('in a URL', () => {
     for (const operation of withId) {
       it(`of ${operation} is answered with 422 for an id that is not a UUID`, async () => {
-        for (const id of ['1', 'null', `${admin.id}0`, 'x'.repeat(36), '%27%20OR%201', '%00']) {
+        for (const id of ['1', 'null', `${admin().id}0`, 'x'.repeat(36), '%27%20OR%201', '%00']) {
           const body = goodBodies[operation];
           const answer = await send(operation, { id, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
           expect(answer.status).to.equal(422, id);
@@ -156,7 +134,7 @@ describe('bad input to Auth', () => {
     for (const operation of lists) {
       it(`of ${operation} is answered with 400 for an invalid cursor`, async () => {
         const made = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
-        const foreign = [made([1]), made(['x']), made({}), made([['a']]), made(null), made(['2020-01-01', admin.id])];
+        const foreign = [made([1]), made(['x']), made({}), made([['a']]), made(null), made(['2020-01-01', admin().id])];
         for (const cursor of ['x', '%00', 'ä', '..', ...foreign]) {
           const answer = await send(operation, { query: `?cursor=${encodeURIComponent(cursor)}` });
           expect(answer.status).to.equal(400, cursor);
@@ -185,8 +163,8 @@ describe('bad input to Auth', () => {
     });
 
     it('is answered with 404 for an unknown path and 405 for another method', async () => {
-      expectProblem(await harness.api.raw('/api/v1/nothing'), 'not_found');
-      const answer = await harness.api.raw('/api/v1/users/me', { method: 'PUT' });
+      expectProblem(await harness().api.raw('/api/v1/nothing'), 'not_found');
+      const answer = await harness().api.raw('/api/v1/users/me', { method: 'PUT' });
       expect(answer.status).to.equal(405);
       expectProblem(answer, 'method_not_allowed');
       expect(answer.headers.get('allow')).to.contain('GET');

@@ -59,7 +59,7 @@ export type UserAccess = {
 };
 
 /**
- * Who may call a route: anyone, a logged-in user, or a service with a machine-to-machine token of this scope. With `user: 'optional'` anyone may call
+ * The callers of a route: anyone, a logged-in user, or a service with a machine-to-machine token of this scope. With `user: 'optional'` anyone may call
  * it, and a user who sends their access token is identified; an invalid token is rejected.
  */
 export type Access = { kind: 'anyone'; user?: 'optional' } | UserAccess | { kind: 'service'; scope: ServiceScope };
