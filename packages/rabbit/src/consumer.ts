@@ -132,7 +132,7 @@ export function createConsumer(
   }
 
   async function life(connection: Connection, signal: AbortSignal): Promise<void> {
-    await declare(connection);
+    await declare(connection, 'everything');
     const open = await openChannel(connection);
     const cancelled = new AbortController();
     const acks = createAcks(open.channel);

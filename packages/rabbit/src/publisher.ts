@@ -4,6 +4,7 @@ import { untilAborted } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 import { openConfirmChannel } from './channel.ts';
 import type { Connection } from './connection.ts';
+import type { Declare } from './declare.ts';
 import { rabbitMetrics } from './metrics.ts';
 import { PublishError } from './publish-error.ts';
 import type { PublisherLimits } from './publisher-limits.ts';
@@ -54,7 +55,7 @@ type Open = { channel: amqp.ConfirmChannel; connection: Connection; writable: bo
 
 export type PublisherOptions = {
   supervised: SupervisedConnection;
-  declare: (connection: Connection) => Promise<void>;
+  declare: Declare;
   exchange: string;
   /** The login of the connection, sent as `user_id` with every message: the broker refuses any other. */
   userId: string | undefined;
@@ -200,7 +201,7 @@ export function createPublisher(options: PublisherOptions): Publisher & {
   }
 
   async function life(connection: Connection, signal: AbortSignal): Promise<void> {
-    await declare(connection);
+    await declare(connection, 'everything');
     const { channel, ended } = await openConfirmChannel(connection);
     const opened: Open = { channel, connection, writable: true, unblockedAt: 0 };
     // the broker sends the return of a message before its confirm, on the same channel

@@ -122,8 +122,8 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
       const missing = await lookAtBroker(signal);
       const lookedAt = new Date();
       try {
-        // a hanging broker must not delay a stop
-        await raceAbort(declare(connection), signal);
+        // a hanging broker must not delay a stop; a queue that exists is left alone, because it may be deleted at this moment (see `cancellationMs`)
+        await raceAbort(declare(connection, 'missing'), signal);
       } catch (error) {
         // the owner of the connection reports and replaces it when it is lost
         if (signal.aborted || connection.ended.aborted) return 'idle';
