@@ -15,7 +15,7 @@ export const env = databaseEnv.extend({
   // two statements per notification and one per request, all short: ten connections serve hundreds per second
   DATABASE_POOL_SIZE: fields.integer(2, 200).default(10),
   AMQP_URL: fields.amqpUrl,
-  /** Queried with the credentials of AMQP_URL for templateData that AMQP doesn't expose: queue policies and lost bindings. */
+  /** Queried with the credentials of AMQP_URL for facts that AMQP doesn't expose: queue policies and lost bindings. */
   RABBITMQ_MANAGEMENT_URL: fields.httpUrl.optional(),
   EVENT_LOGINS: fields.eventLogins,
   EVENTS_WITHOUT_USER_ID: fields.eventsWithoutUserId,
@@ -36,7 +36,7 @@ export const env = databaseEnv.extend({
    * use the same value.
    */
   AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
-  // Kubernetes grants 30 s, docker buildNotification 10 s
+  // Kubernetes grants 30 s, docker compose 10 s
   SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
   /** api: serves requests; worker: consumes events and delivers; all: both. */
   PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),

@@ -106,7 +106,7 @@ describePact('notifications', 'auth', (pact, formPact) => {
     it('learns that a link does not exist', async () => {
       await pact()
         .addInteraction()
-        .uponReceiving('a request for a link that never was')
+        .uponReceiving('a request for a link that never existed')
         .withRequest('GET', `/account_links/${linkId}`, (request) => request.headers(headers))
         .willRespondWith(404, (response) =>
           exampleProblem(is, response, { code: 'not_found', detail: is.string('There is no such link.') }),

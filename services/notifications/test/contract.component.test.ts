@@ -57,7 +57,7 @@ describe('The contract of Notifications', () => {
     expect({ operations, faults }).to.deep.equal({ operations: 0, faults: [] });
   });
 
-  it("closes every operation to a stranger to another user's notifications", async () => {
+  it("rejects a stranger to another user's notifications in every operation", async () => {
     const params = { id: ids[0] ?? '' };
     const { operations, faults } = await walkAsStranger({
       ...{ baseUrl: service.url, routes: notificationsRoutes, secrets: [...ids, 'Title for Ann'], snapshot },

@@ -98,7 +98,7 @@ describe('Delivery by e-mail', () => {
     for (const id of ids) expect((await delivery(id)).state).to.equal('sent');
   });
 
-  it('lets a silent server hold only the place of its own attempt, while the other places send', async () => {
+  it('lets a silent server occupy only the place of its own attempt, while the other places send', async () => {
     const silence = Promise.withResolvers<string>();
     harness.smtp.follow({ end: (nth) => (nth === 1 ? silence.promise : '250 taken') });
     const silent = await notify('task.assigned');
@@ -106,7 +106,7 @@ describe('Delivery by e-mail', () => {
     await loop.start();
     try {
       await waitFor(() => harness.smtp.arrived.length === 1);
-      // more than two rounds of the places that are left
+      // more than two rounds of the remaining places
       const others: string[] = [];
       for (let n = 0; n < 8; n++) others.push(await notify('task.assigned'));
       loop.wake();

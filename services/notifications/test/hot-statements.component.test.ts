@@ -29,7 +29,7 @@ describe('The hot statements of deliveries', () => {
     await query(harness.database.db.pool, 'ANALYZE notifications, deliveries');
   });
 
-  /** Counts the rows that a statement reads by sequential scans: whole tables or nothing. */
+  /** Counts the rows that a statement reads by sequential scans, which read either a whole table or nothing. */
   async function scanned(plan: 'force_generic_plan' | 'force_custom_plan', work: (tx: Tx) => Promise<unknown>) {
     return await harness.database.db.transaction(async (tx) => {
       await query(tx, `SET LOCAL plan_cache_mode = ${plan}`);

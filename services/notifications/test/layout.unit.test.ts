@@ -29,7 +29,7 @@ describe('The layout of mails', () => {
     'ｅｖｉｌ．ｃｏｍ',
     'evil.\u200bcom',
   ]) {
-    it(`makes no link of user-written text: ${JSON.stringify(text)}`, () => {
+    it(`makes no link from user-written text: ${JSON.stringify(text)}`, () => {
       for (const part of mailWith(text).everywhere) {
         expect(part).not.to.match(/[a-z]:\/\/|www\.|evil\p{Cf}?[.．]\p{Cf}?[cｃeot]|@evil/u);
         expect(part).to.match(/evil|ｅｖｉｌ/);

@@ -58,7 +58,7 @@ describe('Mail budgets', () => {
     expect(inApp).to.have.length(12);
   });
 
-  it('are shared by all spellings of a mailbox: case and anything after a plus are ignored', async () => {
+  it('are shared by all spellings of a mailbox: case and anything after a plus sign are ignored', async () => {
     const ids: string[] = [];
     for (const address of [
       'ann@one.test',
@@ -96,7 +96,7 @@ describe('Mail budgets', () => {
     expect((await delivery(byAnother)).state).to.equal('sent');
   });
 
-  it('keep harness for account warnings, however much else was mailed', async () => {
+  it('leave room for account warnings, however much else was mailed', async () => {
     recipient('ann@three.test');
     linkTo('ann@three.test');
     const others = [...(await notifyOften(10, 'task.assigned')), ...(await notifyOften(10, 'security.reset_password'))];
@@ -107,7 +107,7 @@ describe('Mail budgets', () => {
     expect((await delivery(warning)).state).to.equal('sent');
   });
 
-  it('keep harness for the link that recovers an account, however often its owner was warned before', async () => {
+  it('leave room for the link that recovers an account, however often its owner was warned before', async () => {
     recipient('ann@taken.test');
     linkTo('ann.before@taken.test');
     const warnings = await notifyOften(4, 'security.password_changed');
@@ -185,7 +185,7 @@ describe('Mail budgets', () => {
     expect([await sentOf(earlier), await sentOf(after)]).to.deep.equal([5, 5]);
   });
 
-  it('count a mail at the time it was planned, so that a backlog is no flood', async () => {
+  it('count a mail at the time it was planned, so that sending a backlog exceeds no budget', async () => {
     const ids = await notifyOften(10, 'task.assigned');
     const backdate = `UPDATE deliveries SET created_at = created_at - interval '61 minutes' WHERE notification_id = ANY ($1)`;
     await query(harness.database.db.pool, backdate, [ids.slice(0, 5)]);

@@ -92,7 +92,7 @@ describe('E-mails to one user about one task', () => {
     expect(idsOf(harness.smtp.arrived).filter((id) => id === first || id === second)).to.deep.equal([first, second]);
   });
 
-  it('do not overtake each other when the server defers one after its data: it is superseded by then', async () => {
+  it('do not overtake each other when the server defers one after its data: the deferred one is superseded by then', async () => {
     const answer = Promise.withResolvers<string>();
     harness.smtp.follow({ end: (nth) => (nth === 1 ? answer.promise : '250 taken') });
     const first = await next('task.assigned');

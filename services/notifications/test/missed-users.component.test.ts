@@ -98,7 +98,7 @@ describe("A user created while the queue's binding was missing", function () {
     expect(Number(before)).to.be.at.least(1);
   });
 
-  it('does not make users new who existed before this service', async () => {
+  it('does not welcome users who existed before this service', async () => {
     await reconcile();
     for (const user of around.others.users.values())
       if (user.name === 'From before') expect(await welcomes(user)).to.have.length(0);

@@ -135,7 +135,7 @@ describe('Notifying users during faults', () => {
     expect(await typesOf(o.mia)).to.deep.equal(['task.completed', 'task.started']);
   });
 
-  it('acknowledges events of unknown types, and those that notify no one, without a trace', async () => {
+  it('acknowledges events of unknown types, and those that notify no one, without storing anything', async () => {
     const ids = [
       await o.around.publishRaw(
         'tasks.comment.added',

@@ -85,7 +85,7 @@ describePact('notifications', 'tasks', (pact) => {
   it('learns that a task does not exist', async () => {
     await pact()
       .addInteraction()
-      .uponReceiving('a request for a task that never was')
+      .uponReceiving('a request for a task that never existed')
       .withRequest('GET', `/tasks/${taskId}`, (request) => request.headers(headers))
       .willRespondWith(404, (response) =>
         response

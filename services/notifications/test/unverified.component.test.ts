@@ -16,12 +16,12 @@ describe('Unverified accounts at Notifications', () => {
   }
   const refused = operations.map(() => [403, 'email_not_verified']);
 
-  it('have no access, whether the directory has them or not, whatever their role', async () => {
+  it('have no access, whatever their role and whether or not the directory has them', async () => {
     expect(operations).to.have.length.above(3);
     for (const role of ['member', 'admin'] as const) {
       const user = Object.assign(o.around.others.addUser('Eve', role), { emailVerified: false });
       const token = await o.around.others.userToken(user, { emailVerified: false });
-      expect(await statusesOf(token), 'by the word of the token').to.deep.equal(refused);
+      expect(await statusesOf(token), 'according to the token').to.deep.equal(refused);
       await o.service.parts.directory.readThrough(user.id);
       expect(await statusesOf(token)).to.deep.equal(refused);
     }

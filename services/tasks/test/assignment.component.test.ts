@@ -134,7 +134,7 @@ describe('Assigning', () => {
       );
     });
 
-    it('ignores closed and deleted tasks, and the task itself, when it counts', async () => {
+    it('counts neither closed nor deleted tasks, nor the task itself', async () => {
       const ended = await harness.createTask(manager, { assignee_id: ann.id });
       await harness.transition(manager, ended, 'cancelled');
       const deleted = await harness.createTask(manager, { assignee_id: ann.id });

@@ -20,16 +20,16 @@ describe('Invalid requests to Tasks', () => {
   let harness: TasksHarness;
   let admin: Person;
   let taskId: string;
-  let before_: unknown;
+  let stored: unknown;
 
   before(async () => {
     harness = await tasksHarness();
     admin = await harness.join('Ada', 'admin');
     await harness.join('Ann', 'member');
     taskId = (await harness.createTask(admin)).id;
-    before_ = await everything();
+    stored = await everything();
   });
-  afterEach('nothing was written', async () => expect(await everything()).to.deep.equal(before_));
+  afterEach('nothing was written', async () => expect(await everything()).to.deep.equal(stored));
   after(async () => await harness.stop());
 
   async function everything(): Promise<unknown> {
@@ -57,8 +57,8 @@ describe('Invalid requests to Tasks', () => {
     expect([answer.status, codeOf(answer)], `${operation} ${JSON.stringify(call)}`).to.deep.equal([status, code]);
   }
 
-  describe('by their access token', () => {
-    it('respond with 401 without a token, or with one that is malformed, expired or for another audience', async () => {
+  describe('with an invalid access token', () => {
+    it('get 401 without a token, or with one that is malformed, expired or for another audience', async () => {
       const bad: [string | undefined, string][] = [
         [undefined, 'unauthenticated'],
         ['nonsense', 'invalid_token'],
@@ -74,7 +74,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 403 to a service on a public path, and to a user or another scope on an internal path', async () => {
+    it('get 403 from a service on a public path, and from a user or another scope on an internal path', async () => {
       const service = await harness.auth.serviceToken('tasks:read');
       for (const operation of publicOperations) {
         await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
@@ -85,7 +85,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 401 to a user who was deleted, although the token has not expired', async () => {
+    it('get 401 from a user who was deleted, although the token has not expired', async () => {
       const gone = await harness.join('Gus', 'admin');
       await harness.become(gone, 'deleted');
       for (const operation of publicOperations) {
@@ -93,7 +93,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 403 to a demoted user: the current role counts, not the one in the token', async () => {
+    it('get 403 from a demoted user: the current role counts, not the one in the token', async () => {
       const demoted = await harness.join('Dora', 'admin');
       await harness.become(demoted, 'member');
       const call = { ...good('assignTask'), token: demoted.token };
@@ -101,14 +101,14 @@ describe('Invalid requests to Tasks', () => {
     });
   });
 
-  describe('by their body', () => {
+  describe('with an invalid body', () => {
     for (const operation of Object.keys(withBody) as (keyof typeof withBody)[]) {
       const refused = async (body: unknown, status: number, code: string, headers: Record<string, string> = {}) => {
         const call = good(operation);
         await expectRefusal(operation, { ...call, body, headers: { ...call.headers, ...headers } }, status, code);
       };
 
-      it(`respond with 400 to malformed JSON, 415 to another media type, 413 to a body that is too large (${operation})`, async () => {
+      it(`get 400 for malformed JSON, 415 for another media type, 413 for a body that is too large (${operation})`, async () => {
         await refused('{"title": ', 400, 'malformed_json');
         await refused('', 400, 'malformed_json');
         await refused('title=x', 415, 'unsupported_media_type', {
@@ -118,7 +118,7 @@ describe('Invalid requests to Tasks', () => {
         await refused({ title: 'x'.repeat(1024 * 1024) }, 413, 'payload_too_large');
       });
 
-      it(`respond with 422 to JSON of another shape and to unknown fields (${operation})`, async () => {
+      it(`get 422 for JSON of another shape and for unknown fields (${operation})`, async () => {
         for (const body of ['null', '[]', '"text"', '7', '{}', [withBody[operation]]]) {
           await refused(body, 422, 'invalid_input');
         }
@@ -159,7 +159,7 @@ describe('Invalid requests to Tasks', () => {
       ['labels', [['a']]],
     ];
     for (const operation of ['createTask', 'changeTask'] as const) {
-      it(`respond with 422 to fields that break a rule, and name them (${operation})`, async () => {
+      it(`get 422 for fields that break a rule, with the names of the fields (${operation})`, async () => {
         for (const [field, value] of badFields) {
           const answer = await harness.call(operation, { ...good(operation), body: { title: 'x', [field]: value } });
           expect([answer.status, codeOf(answer)], `${field}: ${JSON.stringify(value)}`).to.deep.equal([
@@ -172,7 +172,7 @@ describe('Invalid requests to Tasks', () => {
       });
     }
 
-    it('respond with 422 to a field that another operation changes, and name that operation', async () => {
+    it('get 422 for a field that another operation changes, with the name of that operation', async () => {
       for (const [body, operation] of [
         [{ state: 'completed' }, 'POST /api/v1/tasks/{id}/transition, for example {"state": "in_progress"}'],
         [{ assignee_id: admin.id }, 'POST /api/v1/tasks/{id}/assign, for example {"assignee_id": '],
@@ -183,7 +183,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 422 to an assignee that is not a UUID, or that comes with a random choice', async () => {
+    it('get 422 for an assignee that is not a UUID, or that comes with a random choice', async () => {
       for (const operation of ['createTask', 'assignTask'] as const) {
         const title = operation === 'createTask' ? { title: 'x' } : {};
         for (const body of [
@@ -197,15 +197,15 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 422 to an unknown state', async () => {
+    it('get 422 for an unknown state', async () => {
       for (const state of ['done', '', 7, null, ['draft']]) {
         await expectRefusal('transitionTask', { ...good('transitionTask'), body: { state } }, 422, 'invalid_input');
       }
     });
   });
 
-  describe('by their path and query', () => {
-    it('respond with 422 to an id that is not a UUID, and 404 to an unknown one', async () => {
+  describe('with an invalid path or query', () => {
+    it('get 422 for an id that is not a UUID, and 404 for an unknown one', async () => {
       for (const operation of withId) {
         const call = {
           ...good(operation),
@@ -218,11 +218,11 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 400 to a path that cannot be decoded', async () => {
+    it('get 400 for a path that cannot be decoded', async () => {
       await expectRefusal('getTask', { ...good('getTask'), params: { id: '%ff' } }, 400, 'bad_request');
     });
 
-    it('respond with 422 to unknown and invalid query parameters', async () => {
+    it('get 422 for unknown and invalid query parameters', async () => {
       const bad: Record<string, string>[] = [
         { limit: '0' },
         { limit: '101' },
@@ -241,7 +241,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 400 to a cursor that the list did not issue', async () => {
+    it('get 400 for a cursor that the list did not issue', async () => {
       const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
       const cursors = [
         'nonsense',
@@ -261,7 +261,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('respond with 405 to an unsupported method, and 404 to an unknown path', async () => {
+    it('get 405 for an unsupported method, and 404 for an unknown path', async () => {
       const send = async (method: string, path: string) => {
         const response = await fetch(`${harness.service.http.url()}${path}`, {
           method,

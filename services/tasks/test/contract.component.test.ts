@@ -51,7 +51,7 @@ describe('The contract of Tasks', () => {
     expect(operations).to.equal(4);
   });
 
-  it('closes every operation to a stranger to the task, except those that are open to every user', async () => {
+  it('reject a stranger to the task in every operation, except those that are open to every user', async () => {
     const { id } = await harness.createTask(manager, { assignee_id: ann.id });
     const params = { id };
     const { operations, faults } = await walkAsStranger({
@@ -71,7 +71,7 @@ describe('The contract of Tasks', () => {
     });
     expect(faults).to.deep.equal([]);
     expect(operations).to.equal(11);
-    // the assignee may start it, and the same walk would report that
+    // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
       ...{ tokenOf: async () => ann.token, requests: { transitionTask: { params, body: { state: 'in_progress' } } } },

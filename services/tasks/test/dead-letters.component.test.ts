@@ -33,7 +33,7 @@ describe('Dead letters of Tasks, over REST', () => {
   }
 
   /** Publishes an event that breaks its contract; resolves to its dead letter. */
-  async function bury(): Promise<Letter> {
+  async function createDeadLetter(): Promise<Letter> {
     const id = crypto.randomUUID();
     const message: OutgoingMessage = {
       messageId: id,
@@ -53,7 +53,7 @@ describe('Dead letters of Tasks, over REST', () => {
   }
 
   it('can be searched and read by admins', async () => {
-    const letter = await bury();
+    const letter = await createDeadLetter();
     expect(letter).to.include({ reason: 'bad_schema', state: 'dead' });
     const found = await list({
       key: letter.message_id,
@@ -68,7 +68,7 @@ describe('Dead letters of Tasks, over REST', () => {
   });
 
   it('are closed to everyone else', async () => {
-    const { id, message_id } = await bury();
+    const { id, message_id } = await createDeadLetter();
     const token = (await harness.join('Mona', 'manager')).token;
     const calls = await Promise.all([
       harness.call('listDeadLetters', { token }),
@@ -82,7 +82,7 @@ describe('Dead letters of Tasks, over REST', () => {
   });
 
   it('are replayed once, and become a new dead letter if the cause persists', async () => {
-    const letter = await bury();
+    const letter = await createDeadLetter();
     const replay = { token: admin.token, params: { id: letter.id } };
     const first = await harness.call('replayDeadLetter', replay);
     expect(first.status).to.equal(200);
@@ -96,7 +96,7 @@ describe('Dead letters of Tasks, over REST', () => {
   });
 
   it('are dropped once, with a reason', async () => {
-    const { id } = await bury();
+    const { id } = await createDeadLetter();
     const drop = { token: admin.token, params: { id }, body: { reason: 'a test’s message' } };
     const first = await harness.call('dropDeadLetter', drop);
     expect(first.status).to.equal(200);
@@ -105,8 +105,8 @@ describe('Dead letters of Tasks, over REST', () => {
     expect(codeOf(await harness.call('replayDeadLetter', { token: admin.token, params: { id } }))).to.equal('conflict');
   });
 
-  it('are not dropped with a token that is older than five minutes, which may be stolen', async () => {
-    const { id, message_id } = await bury();
+  it('are not dropped with a token older than five minutes, which may be stolen', async () => {
+    const { id, message_id } = await createDeadLetter();
     const drop = async (loggedInAgo: number) =>
       await harness.call('dropDeadLetter', {
         token: await harness.auth.userToken(admin, { loggedInAgo }),
@@ -119,10 +119,10 @@ describe('Dead letters of Tasks, over REST', () => {
     expect((await drop(200)).status).to.equal(200);
   });
 
-  it('are replayed in batches that end, although all messages fail again', async () => {
+  it('are replayed in batches that end even if every message fails again', async () => {
     for (const letter of await list({}))
       await harness.call('dropDeadLetter', { token: admin.token, params: { id: letter.id }, body: { reason: 'done' } });
-    const buried = [await bury(), await bury(), await bury()];
+    const deadLetters = [await createDeadLetter(), await createDeadLetter(), await createDeadLetter()];
     const replay = async (filter: object) => {
       const { status, body } = await harness.call('replayDeadLetters', {
         token: admin.token,
@@ -135,7 +135,7 @@ describe('Dead letters of Tasks, over REST', () => {
     expect(first).to.include({ replayed: 2, more: true });
     const second = await replay({ type: 'auth.user.*', until: first.until });
     expect(second).to.include({ replayed: 1, more: false, until: first.until });
-    await waitFor(async () => (await list({})).length === buried.length);
+    await waitFor(async () => (await list({})).length === deadLetters.length);
     expect(await replay({ until: first.until })).to.include({ replayed: 0, more: false });
   });
 

@@ -57,7 +57,7 @@ describe('A request with an Idempotency-Key', () => {
     });
   }
 
-  it('is recognised by its content, not by its notation', async () => {
+  it('is recognised by the content of its body, not by the formatting', async () => {
     const [key, title] = [crypto.randomUUID(), crypto.randomUUID()];
     const first = await create(key, { title, labels: ['a'] });
     expectReplay(first, await create(key, { priority: 'normal', labels: ['a'], title: ` ${title} ` }));

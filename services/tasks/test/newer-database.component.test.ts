@@ -13,7 +13,7 @@ describe('Tasks on a database with newer migrations', () => {
       harness.database.db.pool,
       `INSERT INTO schema_migrations (source, version, name, checksum) VALUES ('tasks', 9999, 'from_tomorrow', 'x')`,
     );
-    // a process does this first
+    // the first step of a process
     const [first] = harness.service.components;
     const fault = await first?.start().catch(String);
     expect(fault).to.include('tasks/9999_from_tomorrow');

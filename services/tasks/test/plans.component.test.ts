@@ -7,7 +7,7 @@ import { tasksHarness, type Person, type TasksHarness } from './support/tasks-ha
 
 /** Statements that EXPLAIN accepts; BEGIN and COMMIT have no plan. */
 const planned = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
-/** A table of this many rows, such as the users of the first two sizes, is read in a moment, and PostgreSQL is right to read it whole. */
+/** PostgreSQL rightly reads a table of at most this size whole, such as the users at the first two sizes. */
 const smallRows = 1_500;
 const step = 10_000;
 
@@ -86,7 +86,7 @@ describe("The plans of Tasks' statements", () => {
     });
   }
 
-  it('are reported when they do (canary)', async () => {
+  it('are reported when they scan a large table (canary)', async () => {
     const text = "SELECT id FROM tasks WHERE title = 'x' AND $1::text IS NOT NULL";
     expect(await scansOf([{ name: 'canary', text, values: ['x'] }])).to.deep.equal([`tasks: ${text}`]);
   });

@@ -103,7 +103,7 @@ describe('Reassignment after a performer was deleted or lost the role', () => {
     expect(counts.map((row) => row.assignee_id)).to.have.members([ben.id, cas.id]);
   });
 
-  it('leaves no task with them, even of those assigned concurrently', async () => {
+  it('leaves them no task, not even one that was assigned concurrently', async () => {
     for (let round = 0; round < 5; round++) {
       const eve = await harness.join(`Eve ${round}`, 'member');
       const firstMade = Promise.withResolvers<void>();

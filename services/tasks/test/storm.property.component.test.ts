@@ -44,8 +44,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 type Tally = { tried: number; done: number };
 
 /**
- * The least share of each kind that has to be done: a storm of refusals would prove nothing. Far below what is done in any of many runs (for example
- * 20 to 60 % of the random assignments, 8 to 30 % of the completions), so that chance does not fail it.
+ * The minimum share of attempts of each kind that must succeed: a run of rejections alone would prove nothing. Each is far below the share observed
+ * in many runs (for example 20 to 60 % of the random assignments, 8 to 30 % of the completions), so that chance doesn't fail the test.
  */
 const leastShares = {
   create: 0.5,
@@ -59,7 +59,7 @@ const leastShares = {
   shuffle: 0.5,
 };
 
-/** A drill has as many of each kind. */
+/** The shares are checked only for kinds with at least this many attempts. The drill makes enough of every kind. */
 const enoughTries = 60;
 
 type Row = {
@@ -190,7 +190,7 @@ describe('Concurrent operations of many users', function () {
         holder = payload['assigned_to'];
       }
     }
-    expect(holder, `who holds a task that is ${state}`).to.equal(assignee_id);
+    expect(holder, `the assignee of a task that is ${state}`).to.equal(assignee_id);
   }
 
   async function orphaned(): Promise<number> {

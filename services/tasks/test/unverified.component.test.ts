@@ -53,7 +53,7 @@ describe('Unverified accounts at Tasks', () => {
     await waitFor(async () => (await listed()) === 403, { timeoutMs: 1_000 });
   });
 
-  it('attract no random assignment, however many they are and however few tasks they have', async () => {
+  it('are never picked at random, however many they are and however few tasks they have', async () => {
     const ann = await harness.join('Ann', 'member');
     for (let count = 0; count < 7; count++) await stranger();
     for (let count = 0; count < 8; count++) {

@@ -1,6 +1,6 @@
 import type { TemplateData, NotificationType } from './notification-types.ts';
 
-/** One notification to be delivered on one channel. */
+/** A notification to be delivered on one channel. */
 export type Delivery = {
   id: string;
   notificationId: string;

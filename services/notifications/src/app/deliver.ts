@@ -55,9 +55,9 @@ export type DeliveryLoopOptions = {
 };
 
 /**
- * The delivery loop of one channel; separate loops keep a slow channel from delaying the others, and a slow attempt
- * occupies one place. While the channel is unavailable, the loop tries one delivery at a time and backs off with its own
- * growing pauses. Waiting deliveries never fail because of that.
+ * The delivery loop of one channel. A separate loop per channel keeps a slow channel from delaying the others; a slow attempt occupies only its own
+ * place in the loop. While the channel is unavailable, the loop tries one delivery at a time and backs off with growing pauses of its own. Waiting
+ * deliveries never fail because of that.
  */
 export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, telemetry }: DeliveryLoopOptions): Loop {
   const { logger } = telemetry;
@@ -71,7 +71,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     claim: async (places) => await steadiness.during(async () => await claim(places)),
     async run(claimed, stopping) {
       const result = await deliverOne(claimed, stopping);
-      // a skipped delivery never reached the channel: it says nothing about its availability, and is no reason to pause
+      // a skipped delivery never reached the channel: it says nothing about the channel's availability, and is no reason to pause
       if (result.kind !== 'skipped') isUnavailable = result.kind === 'channel_unavailable';
       if (result.kind === 'channel_unavailable') throw new Error(`${channel.name} is unavailable`);
     },

@@ -50,7 +50,7 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
       ...(role === undefined ? {} : { role }),
       ...(restorableUntil === undefined ? {} : { restorableUntil }),
     };
-    // counts against no one's budget: causing many of these must not stop them from being mailed
+    // counts against no user's budget: an actor who causes many of these must not thereby suppress later ones
     return {
       kind: 'notify',
       notifications: [buildNotification({ eventId, userId, type, actorId: null, templateData })],

@@ -13,7 +13,7 @@ export function accountHandlers(useCases: UseCases): Handler[] {
       schema: events[eventType],
       order: 'none',
       async handle(event, { messageId }) {
-        // the schema of the event has parsed it
+        // already parsed by the schema of the event
         const details = read(event as never);
         const plan = await useCases.notifyAboutAccount({ userId: event.user_id, type, ...details }, messageId);
         return outcomeOf(plan, useCases.writeNotifications);

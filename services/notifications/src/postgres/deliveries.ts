@@ -48,8 +48,8 @@ const claim = (limit: number) => `
     EXISTS (${laterExists}) AS "isSuperseded"
   FROM taken t JOIN notifications n ON n.id = t.notification_id`;
 
-// Rows locked by another transaction are skipped until the next heartbeat. Waiting for one while holding other locks
-// could deadlock with a plan that supersedes these deliveries.
+// Rows locked by another transaction are skipped until the next heartbeat. Waiting for one while holding other locks could deadlock with a
+// transaction that plans a notification and supersedes these deliveries.
 const renew = `
   UPDATE deliveries SET next_attempt_at = clock_timestamp() + $3 * interval '1 ms'
   WHERE id IN (

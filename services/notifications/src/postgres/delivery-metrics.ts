@@ -16,7 +16,7 @@ export function deliveryMetrics(metrics: Registry, db: Queryable): DeliveryTelem
   });
   const seconds = new Histogram({
     name: 'notifications_delivery_seconds',
-    help: 'Time from the event being handled to the delivery being sent.',
+    help: 'Time from handling the event to sending the delivery.',
     labelNames: ['channel'],
     // from immediate delivery to an outage of hours
     buckets: [0.1, 0.5, 1, 5, 30, 120, 600, 3600, 14_400],
@@ -24,13 +24,13 @@ export function deliveryMetrics(metrics: Registry, db: Queryable): DeliveryTelem
   });
   const oldest = new Gauge({
     name: 'notifications_deliveries_oldest_seconds',
-    help: 'Age of the oldest delivery that is not over, by channel and state.',
+    help: 'Age of the oldest unfinished delivery, by channel and state.',
     labelNames: ['channel', 'state'],
     registers: [metrics],
   });
   new Gauge({
     name: 'notifications_deliveries',
-    help: 'Deliveries that are not over or whose outcome is unknown, by channel and state.',
+    help: 'Deliveries that are unfinished or whose outcome is unknown, by channel and state.',
     labelNames: ['channel', 'state'],
     registers: [metrics],
     async collect() {

@@ -13,7 +13,7 @@ const patience = { timeoutMs: 20_000 };
 /** Waits for a condition, with the time-out above. */
 export const eventually = async <T>(condition: () => T | Promise<T>) => await waitFor(condition, patience);
 
-/** A running service, with new users and a new task of Mia's for each test. */
+/** A running service, with new users and a new task created by Mia for each test. */
 export type ServiceHarness = {
   readonly around: Surroundings;
   readonly service: RunningService;

@@ -20,7 +20,7 @@ export function eligibilityOf({ role, isDeleted, emailVerified }: Member, policy
   return policy.requireVerifiedEmail && emailVerified === false ? 'unverified' : 'eligible';
 }
 
-/** Whether a change to a user makes them a performer, or ends that. `before` is absent for a user who was unknown. */
+/** Whether a change to a user makes them a performer, or makes a performer lose that status. `before` is absent for a user who was unknown. */
 export function changesPerformers(
   { before, after }: { before?: Member; after: Member },
   policy: PerformerPolicy,

@@ -3,7 +3,7 @@ import { nextTimestamp, type Tx } from '@taskwire/postgres';
 import type { Document } from '../app/ports.ts';
 import type { Change } from '../domain/change.ts';
 import { changeSpan, recordChangeSql } from './record-change.ts';
-import { joinPeople, taskJson } from './task-json.ts';
+import { joinUsers, taskJson } from './task-json.ts';
 
 /** The fields that a change may set. Omitted fields keep their values. */
 const fields = 'title, description, state, priority, due_at, labels, assignee_id, awaiting_performer';
@@ -27,7 +27,7 @@ export const applyOne = {
   name: 'tasks.apply_change',
   text: `
   WITH ${changedPart('LIMIT 1')}
-  SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM stored task ${joinPeople('task')}`,
+  SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM stored task ${joinUsers('task')}`,
 };
 
 const applyMany = `WITH ${changedPart('')} SELECT count(*) FROM stored`;
@@ -38,7 +38,7 @@ type Row = { version: number; json: string };
 export const readUnchanged = {
   name: 'tasks.read_unchanged',
   text: `
-  SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM tasks task ${joinPeople('task')}
+  SELECT task.version, ${taskJson('task', 'creator', 'assignee')} AS json FROM tasks task ${joinUsers('task')}
   WHERE task.id = $1`,
 };
 
@@ -50,14 +50,14 @@ export async function applyChange(tx: Tx, task: Locked, change: Change, actorId:
         ...applyOne,
         values: [rows([[task, change]]), actorId, eventHeaders()],
       });
-  if (row === undefined) throw new Error(`task ${task.id} is locked, and yet gone`);
+  if (row === undefined) throw new Error(`task ${task.id} is locked, but does not exist`);
   return { text: row.json, etag: row.version };
 }
 
-/** About half a second of work, and a parameter of a few MB. */
+/** One batch takes about half a second of work, and its parameter is a few MB. */
 const batch = 5_000;
 
-/** Does the same for many tasks. */
+/** Stores such changes to many tasks, in batches. */
 export async function applyChanges(
   tx: Tx,
   changes: readonly (readonly [Locked, Change])[],

@@ -1,6 +1,6 @@
 import { keyset, pageOf, query, type Keyset, type Page, type Queryable } from '@taskwire/postgres';
 import type { TaskFilter, TaskReads } from '../app/ports.ts';
-import { activityJson, joinPeople, joinPerson, taskJson } from './task-json.ts';
+import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
 /** The read queries on tasks. */
 export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
@@ -42,7 +42,7 @@ export const readTask = {
   name: 'tasks.read_task',
   text: `
   SELECT task.version, task.deleted_at IS NOT NULL AS is_deleted, ${taskJson('task', 'creator', 'assignee')} AS json
-  FROM tasks task ${joinPeople('task')}
+  FROM tasks task ${joinUsers('task')}
   WHERE task.id = $1`,
 };
 
@@ -55,7 +55,7 @@ function listSql(conditions: readonly string[], orderAndLimit: string): string {
       ${orderAndLimit}
     )
     SELECT task.id, ${taskJson('task', 'creator', 'assignee')} AS json
-    FROM page task ${joinPeople('task')}
+    FROM page task ${joinUsers('task')}
     ORDER BY task.id DESC`;
 }
 
@@ -80,7 +80,7 @@ const listActivity = `
   LEFT JOIN LATERAL (
     SELECT * FROM task_activity WHERE task_id = task.id AND seq > $2 ORDER BY seq LIMIT $3
   ) entry ON true
-  ${joinPerson('actor', 'entry.actor_id')}
+  ${joinUser('actor', 'entry.actor_id')}
   WHERE task.id = $1 AND task.deleted_at IS NULL
   ORDER BY entry.seq`;
 

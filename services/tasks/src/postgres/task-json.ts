@@ -1,7 +1,7 @@
 import { isoMicros } from '@taskwire/postgres';
 
 /** The displayed name of a user: a placeholder for a deleted user, empty until the directory knows the user. */
-function shownName(user: string): string {
+function displayName(user: string): string {
   return `CASE WHEN ${user}.is_deleted THEN 'Deleted user' ELSE coalesce(${user}.name, '') END`;
 }
 
@@ -15,9 +15,9 @@ export function taskJson(task: string, creator: string, assignee: string): strin
     SELECT to_json(shown)::text FROM (
       SELECT ${task}.id, ${task}.title, ${task}.description, ${task}.state, ${task}.priority,
         ${isoMicros(`${task}.due_at`)} AS due_at, ${task}.labels, ${task}.creator_id, ${task}.assignee_id,
-        json_build_object('id', ${task}.creator_id, 'name', ${shownName(creator)}) AS creator,
+        json_build_object('id', ${task}.creator_id, 'name', ${displayName(creator)}) AS creator,
         CASE WHEN ${task}.assignee_id IS NOT NULL
-          THEN json_build_object('id', ${task}.assignee_id, 'name', ${shownName(assignee)}) END AS assignee,
+          THEN json_build_object('id', ${task}.assignee_id, 'name', ${displayName(assignee)}) END AS assignee,
         ${task}.version, ${isoMicros(`${task}.created_at`)} AS created_at, ${isoMicros(`${task}.updated_at`)} AS updated_at
     ) AS shown
   )`;
@@ -29,7 +29,7 @@ export function activityJson(entry: string, actor: string): string {
     SELECT to_json(shown)::text FROM (
       SELECT ${entry}.id, ${entry}.task_id, ${entry}.action,
         CASE WHEN ${entry}.actor_id IS NOT NULL
-          THEN json_build_object('id', ${entry}.actor_id, 'name', ${shownName(actor)}) END AS actor,
+          THEN json_build_object('id', ${entry}.actor_id, 'name', ${displayName(actor)}) END AS actor,
         ${entry}.field, ${entry}.from_value AS "from", ${entry}.to_value AS "to", ${entry}.reason,
         ${isoMicros(`${entry}.created_at`)} AS created_at
     ) AS shown
@@ -40,12 +40,12 @@ export function activityJson(entry: string, actor: string): string {
  * Joins the users that `taskJson` shows. LATERAL with a LIMIT forces one look-up per task: with a few thousand users, a
  * plain join reads the whole directory for a page of 50 tasks.
  */
-export function joinPeople(task: string): string {
-  return joinPerson('creator', `${task}.creator_id`) + joinPerson('assignee', `${task}.assignee_id`);
+export function joinUsers(task: string): string {
+  return joinUser('creator', `${task}.creator_id`) + joinUser('assignee', `${task}.assignee_id`);
 }
 
 /** Joins one user in the same way. */
-export function joinPerson(name: string, id: string): string {
+export function joinUser(name: string, id: string): string {
   return `
     LEFT JOIN LATERAL (SELECT * FROM directory_users WHERE directory_users.id = ${id} LIMIT 1) ${name} ON true`;
 }

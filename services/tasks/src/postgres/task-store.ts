@@ -60,7 +60,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
 
     async insertTask(tx, task, reason) {
       const created = await insert(tx, task, { reason, request: undefined });
-      if (created === undefined) throw new Error('the chosen performer is locked, and yet not a performer');
+      if (created === undefined) throw new Error('the chosen performer is locked, but is not a performer');
       return created;
     },
   };

@@ -89,7 +89,7 @@ export async function tasksHarness(settings: Record<string, string> = {}): Promi
         const held = await service.directory.get(id);
         return held !== undefined && isThere(held);
       },
-      { what: `the directory to hold of ${name} that ${JSON.stringify(change)}` },
+      { what: `the directory to have ${JSON.stringify(change)} for ${name}` },
     );
   }
 

@@ -46,8 +46,8 @@ export type TaskNotification = Delivery &
      */
     whenDeleted: 'notify' | 'skip';
     /**
-     * Says why a waiting mail is obsolete given the current state of its task; undefined if it is still worth sending.
-     * Absent for what stays true. Deletion is decided by `whenDeleted`.
+     * Says why a waiting mail is obsolete given the current state of its task; undefined if it is still worth sending. Absent for notifications that
+     * never become obsolete. `whenDeleted` covers deleted tasks.
      */
     obsoleteReason?(task: TaskProgress, recipientId: string | null): string | undefined;
   };
@@ -77,7 +77,7 @@ export type AccountEventType = {
 export type AccountNotification = Delivery &
   Texts & {
     about: 'account';
-    /** Whether a deleted user still receives it, at their former address. Only the report of the deletion does. */
+    /** Whether a deleted user still receives it, at their former address. Only the report of the deletion reaches deleted users. */
     reachesDeletedUsers?: true;
   } & (ReadEvent | { event: EventType; read?: undefined });
 

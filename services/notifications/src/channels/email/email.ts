@@ -188,8 +188,8 @@ function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string 
 }
 
 /**
- * Short, and not growing: few mails need another service when they are sent, and each should follow soon after it is
- * available again. Its client fails fast during an outage.
+ * Short, and not growing: few mails need another service when they are sent, and each should follow soon after that service is available again. Its
+ * client fails fast during an outage.
  */
 const unavailablePause: BackOff = { baseMs: 10_000, capMs: 10_000, jitter: 'equal' };
 
