@@ -173,7 +173,7 @@ const serviceEnv = commandEnv.extend({
   REGISTRATION: z.enum(['open', 'domains', 'invited', 'off']).default('off'),
   REGISTRATION_DOMAINS: fields.domains
     .default([])
-    .describe('REGISTRATION=domains takes addresses in these domains, such as example.org,example.com'),
+    .describe('REGISTRATION=domains accepts addresses in these domains, such as example.org,example.com'),
   /** A week includes a working day even for people who are out of office. */
   INVITATION_SECONDS: fields.integer(60, 2_592_000).default(604_800),
   /** Invitations by one user: enough for a department at once, but not for a mailing list. */
@@ -223,7 +223,7 @@ const serviceEnv = commandEnv.extend({
   /** A name changes once in years, and a mistyped one a few times; each change is an event that every service consumes. */
   RENAMES_PER_ACCOUNT: count(1_000_000).default(20),
   RENAME_WINDOW_MS: fields.milliseconds.default(3_600_000),
-  /** Requesting mails for others is a nuisance to them, so few are allowed for one address; an office may share one network. */
+  /** Unrequested mails are a nuisance to their recipients, so few are allowed for one address. An office may share one network. */
   MAIL_REQUESTS_PER_IP: count(1_000_000).default(100),
   MAIL_REQUESTS_PER_ADDRESS: count(1_000_000).default(5),
   MAIL_REQUEST_WINDOW_MS: fields.milliseconds.default(3_600_000),

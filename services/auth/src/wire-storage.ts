@@ -6,7 +6,7 @@ import { createUsers, type UserSettings } from './postgres/users.ts';
 
 /** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion soon takes effect. */
 const defaultRestoreDays = 7;
-/** A user mistypes fewer times in a minute. 120 a minute are about 50 MB of log a day during an attack that lasts all day. */
+/** No user mistypes this often in a minute. 120 entries a minute are about 50 MB of log a day during an attack that lasts all day. */
 const auditedRefusals = { perNetwork: 20, perPeriod: 120 };
 
 /** Wires the storage that most use cases share. */

@@ -13,7 +13,7 @@ describe('events that notify users about their accounts', () => {
   let admin: LoggedIn;
   let others: string[];
   before(async () => {
-    // nothing takes events away
+    // without a relay, so that events stay in the outbox
     harness = await authHarness({ PROCESS_ROLE: 'api' }, { passwords: cheapPasswords() });
     admin = await loggedIn(harness, 'admin');
     others = [admin.id, (await addUser(harness, 'admin')).id];
@@ -25,7 +25,7 @@ describe('events that notify users about their accounts', () => {
     await harness.stop();
   });
 
-  /** What is to be published of accounts, but for links and the end of access; each is an aggregate of its own. */
+  /** Unpublished account events, without those about links and ended access. Each has an aggregate of its own. */
   async function announced(): Promise<AccountEvent[]> {
     const { rows } = await harness.database.db.pool.query<AccountEvent>(
       String.raw`SELECT type, aggregate_id, payload FROM outbox
@@ -40,7 +40,7 @@ describe('events that notify users about their accounts', () => {
   const remove = async (id: string, token = admin.token) =>
     await harness.api.call('deleteUser', { token, params: { id } });
 
-  /** Whom the events have notified of the new admin. */
+  /** The users to be notified of the new admin. */
   async function notified(adminId: string, actor: string | null): Promise<string[]> {
     const added = (await announced()).filter(({ type }) => type === 'auth.account.admin_added');
     for (const { payload } of added) expect(payload).to.include({ admin_id: adminId, actor });
@@ -63,7 +63,7 @@ describe('events that notify users about their accounts', () => {
     }
   });
 
-  it("say that a deletion is final where it can't be reversed, and state a shorter restore period if erasure comes sooner", async () => {
+  it("say that a deletion is final where it can't be reversed, and state a shorter restore period if the data is erased sooner", async () => {
     for (const [settings, days] of [
       [{ RESTORE_DELETED_USERS_DAYS: '0' }, null],
       [{ ERASE_DELETED_USERS_DAYS: '3' }, 3],
@@ -102,7 +102,7 @@ describe('events that notify users about their accounts', () => {
   });
 
   describe('events about a new admin', () => {
-    /** Takes the role away again, so that each test begins with the same admins. */
+    /** Demotes the new admin, so that each test begins with the same admins. */
     async function demote(id: string): Promise<void> {
       expect((await change(id, { role: 'member' })).status).to.equal(200);
     }

@@ -13,7 +13,7 @@ import { addUser, loggedIn, logIn, password, serviceToken } from './support/auth
 
 describe('mailed account links', () => {
   let harness: AccountHarness;
-  /** A replica with small limits, where accounts whose address is not verified only reach themselves. */
+  /** A replica with small limits, where accounts with an unverified address can reach only themselves. */
   let small: Awaited<ReturnType<AccountHarness['replica']>>;
   before(async () => {
     harness = await accountHarness();
@@ -43,7 +43,7 @@ describe('mailed account links', () => {
     const session = await logIn(harness, user.email);
     const uses = Array.from({ length: 100 }, async () => await harness.verify(token, session.access_token));
     const answers = await Promise.all(uses);
-    // the other attempts find the address verified, which is not an error worth reporting
+    // the other attempts find the address verified, which is not an error that needs reporting
     expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([204]));
     expect((await harness.me(session.access_token)).body).to.include({ email_verified: true, version: 2 });
     const entries = await harness.rows(`SELECT FROM audit_log WHERE action = 'email.verify' AND subject_id = $1`, [
@@ -141,12 +141,12 @@ describe('mailed account links', () => {
     expect((await small.api.call('changeUser', { token, params: { id: user.id }, body })).status).to.equal(200);
   });
 
-  it('count as used once the user has reset the password, which also proves that the address is theirs', async () => {
+  it('count as used once the user has reset the password, which also proves that the address belongs to the user', async () => {
     const user = await harness.register('both@example.org');
     const verification = await harness.lastToken(user.id);
     expect((await harness.reset(await harness.resetToken(user))).status).to.equal(204);
     expect((await harness.verify(verification)).status).to.equal(204);
-    // and do not set another password for that
+    // and can't be used to set another password
     expect(detailOf(await harness.claim(verification, 'yet another horse battery'))).to.include('It was used already');
   });
 
@@ -230,7 +230,7 @@ describe('mailed account links', () => {
     expectProblem(await harness.readLink((await addUser(harness, 'member')).id), 'not_found');
   });
 
-  /** What the audit log has of the readings of a user's links, oldest first. */
+  /** The audit entries about readings of a user's links, oldest first. */
   const readings = async (userId: string) =>
     await harness.rows<object>(
       `SELECT actor_kind, actor_id, outcome, reason FROM audit_log
@@ -259,7 +259,7 @@ describe('mailed account links', () => {
     ]);
   });
 
-  it('are read once without a delivery, and not by a reader that names no delivery after another reader', async () => {
+  it('are read once without a delivery, and not by a reader without a delivery after another reader', async () => {
     const user = await harness.register('nameless@example.org');
     const [first = ''] = (await harness.linkEvents(user.id)).map(({ payload }) => payload.link_id);
     expect((await harness.readLink(first, mailer, null)).status).to.equal(200);
@@ -269,7 +269,7 @@ describe('mailed account links', () => {
     const reset = (await harness.linkEvents(user.id)).at(-1)?.payload.link_id ?? '';
     const token = await harness.lastToken(user.id);
     expectProblem(await harness.readLink(reset, mailer, null), 'gone');
-    // it costs the person nothing: the mail has gone out
+    // the user loses nothing, because the mail was sent before
     expect((await harness.reset(token)).status).to.equal(204);
     expect(await readings(user.id)).to.deep.equal([
       read('success', 'verify_email'),
@@ -335,7 +335,7 @@ describe('mailed account links', () => {
     expect(tables).to.have.length.above(8);
     for (const token of [verification, first, second]) {
       const bytes = Buffer.from(token.slice(4), 'base64url');
-      // the id of the link is no secret, what follows it is
+      // the id of the link is no secret; the part after it is
       const secrets = [token.slice(-40), bytes.subarray(16).toString('hex'), bytes.subarray(16).toString('base64')];
       for (const { name } of tables) {
         for (const secret of secrets) {

@@ -16,7 +16,7 @@ describe('account pages', () => {
     await harness.stop();
   });
 
-  /** The link of this purpose that the person was to be mailed last. */
+  /** The newest link of this purpose for a user. */
   async function linkOf(userId: string, purpose: LinkPurpose): Promise<string> {
     const id = await waitFor(async () => {
       const { rows } = await harness.database.db.pool.query<{ id: string }>(
@@ -42,7 +42,7 @@ describe('account pages', () => {
     expect(headers.get('cache-control')).to.equal('no-store');
   }
 
-  // what browsers say on pages with no-referrer
+  // the Origin that browsers send from pages with no-referrer
   const asBrowser = { origin: 'null', 'sec-fetch-site': 'same-origin' };
 
   it('lead from the log-in page through the mail to a new password, and end earlier access', async () => {
@@ -278,7 +278,7 @@ describe('account pages', () => {
     expect(other.text).to.contain('It was used already');
   });
 
-  it('reject forms of another site, of another browser, and without the cookie that they were shown with', async () => {
+  it('reject forms from another site or another browser, and forms without the cookie set when they were shown', async () => {
     const person = await harness.person();
     const link = await resetLink(person);
     const browser = harness.browser();

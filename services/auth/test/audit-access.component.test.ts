@@ -73,7 +73,7 @@ describe('the audit log of applications and administration', () => {
   });
 
   it("is recorded with the caller's request id beside ours, which callers can't choose", async () => {
-    // the tests call from a trusted address, as the gateway does: what is the caller's stands in the second header
+    // the tests call from a trusted address, as the gateway does; the caller's id is in the second header
     const user = await addUser(harness, 'member');
     const headers = { 'x-request-id': 'of-the-gateway', 'x-client-request-id': 'of-the-caller' };
     await harness.api.call('login', { body: { email: user.email, password }, headers });
@@ -203,7 +203,7 @@ describe('the audit log of applications and administration', () => {
     it('are recorded again on the next day', async () => {
       const { pool } = harness.database.db;
       const other = await harness.replica();
-      // as if those there were had been given yesterday
+      // as if the existing entries were from yesterday
       await pool.query(`DO $$ BEGIN
         PERFORM set_config('taskwire.retains_audit_log', 'on', true);
         UPDATE audit_log SET at = at - interval '1 day' WHERE action = 'token.issue';

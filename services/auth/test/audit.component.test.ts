@@ -237,7 +237,7 @@ describe('the audit log', () => {
           body: { email: `${name}@example.org`, password: 'a wrong one' },
           headers: { 'x-forwarded-for': ip },
         });
-      // of one address 10 are let through; then the limit refuses
+      // the first 10 guesses from one address are checked; then the limit refuses
       for (let count = 0; count < 60; count++) await guess('198.51.100.1');
       for (let host = 1; host <= 150; host++) await guess(`203.0.113.${host}`, `unknown-${host}`);
       const failures = async () => {
@@ -257,7 +257,7 @@ describe('the audit log', () => {
         { reason: 'invalid_credentials', entries: 160, times: 160 },
         { reason: 'rate_limited', entries: 1, times: 50 },
       ]);
-      // what is not written yet when a process stops, is written then
+      // a stopping process writes the counts of its unfinished period
       await guess('198.51.100.1');
       await flooded.service.refusalFlush.stop();
       expect((await failures()).at(-1)).to.deep.equal({ reason: 'rate_limited', entries: 2, times: 51 });

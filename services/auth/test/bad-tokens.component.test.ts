@@ -25,11 +25,11 @@ describe('bad access tokens at Auth', () => {
     expect(answer.headers.get('www-authenticate')).to.match(/^Bearer/);
   }
 
-  it('are answered with 401 on every protected operation, also when missing', async () => {
+  it('are rejected with 401 on every protected operation, and so are requests without a token', async () => {
     for (const operation of guarded) await expectRefused(operation, undefined, 'unauthenticated');
   });
 
-  it('are answered with 401 on every operation if they are not ours', async () => {
+  it('are rejected with 401 on every operation if they are not ours', async () => {
     const now = Math.floor(Date.now() / 1000);
     const claims = { sub: admin().id, client_id: 'first-party', aud: 'urn:taskwire:auth', role: 'admin' as const };
     const sid = String(decodeJwt(admin().token)['sid']);
@@ -63,7 +63,7 @@ describe('bad access tokens at Auth', () => {
     }
   });
 
-  it("are answered with 401 if they name an unknown user or another user's session", async () => {
+  it("are rejected with 401 if they name an unknown user or another user's session", async () => {
     const other = await loggedIn(harness(), 'member');
     await acceptRows();
     const claims = { client_id: 'first-party', aud: 'urn:taskwire:auth', role: 'admin' as const };
@@ -101,7 +101,7 @@ describe('bad access tokens at Auth', () => {
     });
   }
 
-  it("are answered with 403 if a service's token is used for user operations, and vice versa", async () => {
+  it("are rejected with 403 if a service's token is used for user operations, and vice versa", async () => {
     for (const operation of forUsers) {
       const answer = await send(operation, `Bearer ${service()}`);
       expect(answer.status).to.equal(403, operation);

@@ -298,7 +298,7 @@ describe("Auth's command line", () => {
       expect(migrated).to.include({ code: 0, stderr: '' });
       expect(migrated.stdout).to.contain('auth/0001_users');
       expect((await run(migrateCommand, [], { url: empty.url })).stdout).to.contain('nothing to migrate');
-      // once as the program that an operator starts
+      // once as a process, which is how an operator starts it
       const added = await run(cli, args, { stdin: 'taskwire-demo', url: empty.url });
       expect(added).to.include({ code: 0, stderr: '' });
       expect(added.stdout).to.match(/^created admin /);

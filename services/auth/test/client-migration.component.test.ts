@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import type { RegisteredClient } from '../src/app/ports/clients.ts';
 import { migrations } from '../src/migrations.ts';
 
-/** The migrations before the one that renames scopes, copied to where nothing comes after them. */
+/** The migrations before the one that renames scopes, copied to a folder of their own. */
 async function migrationsBefore(folder: string): Promise<MigrationSource[]> {
   const own = migrations.find(({ name }) => name === 'auth');
   if (own === undefined) throw new Error('there are no migrations of auth');
@@ -110,21 +110,21 @@ describe('the migration to scopes that separate reading from writing', () => {
     ]);
   });
 
-  it('takes scopes of users, which never had an effect, from clients that act for themselves', async () => {
+  it('removes scopes of users, which never had an effect, from clients that act for themselves', async () => {
     expect((await settingsOf('reporter')).grants).to.deep.equal([
       { audience: 'urn:taskwire:auth', scopes: ['users:read'] },
     ]);
     expect((await settingsOf('bare')).grants).to.deep.equal([]);
   });
 
-  it('keeps the scopes of a client for both, each in its own list', async () => {
+  it('keeps the scopes of a client that serves users and acts for itself, each in its own list', async () => {
     expect((await settingsOf('both')).grants).to.deep.equal([
       { audience: 'urn:taskwire:auth', scopes: ['account:read', 'account:write'], own_scopes: ['users:read'] },
       { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'], own_scopes: ['tasks:read'] },
     ]);
   });
 
-  it('leaves no client with a fault, except one that users were never allowed to grant its scopes', async () => {
+  it('leaves no client with a fault, except those with scopes that users could never grant', async () => {
     for (const [id] of given) {
       expect(
         scopeFaults(await settingsOf(id)).map(({ path }) => path.join('.')),

@@ -42,7 +42,7 @@ describe('The contract of Auth', () => {
     expect({ operations, faults }).to.deep.equal({ operations: 1, faults: [] });
   });
 
-  it("closes every operation to a stranger to another user's account", async () => {
+  it("rejects a stranger to another user's account in every operation", async () => {
     const owner = await harness.person();
     await logIn(harness, owner.email);
     await harness.tokens({ person: owner });

@@ -22,7 +22,7 @@ describe('known devices and networks of an account', () => {
     const answer = await harness.attempt(owner.email, { ip: home, password });
     const stolen = deviceOf(answer);
     await harness.attack(owner.email, 2 * budget);
-    // the device and the network are worth something now: without them this is 429
+    // without the device and the network, these would be 429
     expect((await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie: stolen })).status).to.equal(
       200,
     );
@@ -31,7 +31,7 @@ describe('known devices and networks of an account', () => {
   }
   type Owner = Awaited<ReturnType<typeof attacked>>;
 
-  /** The right password does not help where the account knows neither device nor network, while strangers guess. */
+  /** Expects the correct password to be refused during guessing, because the account knows neither the device nor the network. */
   async function expectWorthless({ email, home, stolen }: Owner, given: string): Promise<void> {
     const device = await harness.attempt(email, { ip: harness.freshIp(), password: given, cookie: stolen });
     expectProblem(device, 'rate_limited');
@@ -40,7 +40,7 @@ describe('known devices and networks of an account', () => {
   }
 
   describe('the end of an access period', () => {
-    it('forgets them after a change of password, except where it was changed', async () => {
+    it('forgets them after a change of password, except the device and network of the change', async () => {
       const owner = await attacked();
       const office = harness.freshIp();
       const body = { current_password: password, new_password: newPassword };
@@ -62,7 +62,7 @@ describe('known devices and networks of an account', () => {
       expect((await harness.attempt(owner.email, { ip: hotel, password: newPassword })).status).to.equal(200);
     });
 
-    it('forgets them after logging out everywhere, including where that was done', async () => {
+    it('forgets them after logging out everywhere, including the device and network of that request', async () => {
       const owner = await attacked();
       const { token, stolen, home } = owner;
       const headers = { ...forwarded(home), cookie: stolen };
@@ -90,7 +90,7 @@ describe('known devices and networks of an account', () => {
     });
   });
 
-  it("share one budget of guesses over all devices of one caller, and keep the owner's access at home", async () => {
+  it('share one budget of guesses over all devices of one caller, and leave the owner access at home', async () => {
     const owner = await addUser(harness, 'member');
     const home = harness.freshIp();
     const cookies: string[] = [];
@@ -108,7 +108,7 @@ describe('known devices and networks of an account', () => {
     for (const answer of guesses.filter(({ status }) => status !== 401)) expectProblem(answer, 'rate_limited');
     const [cookie = ''] = cookies;
     expect((await harness.attempt(owner.email, { ip: home, password, cookie })).status).to.equal(200);
-    // neither that nor the budget of strangers gives the devices more
+    // neither the log-in at home nor the budget of unknown callers gives the devices further guesses
     expectProblem(await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie }), 'rate_limited');
     expect(await harness.attack(owner.email, 2 * budget)).to.equal(budget);
     expectProblem(await harness.attempt(owner.email, { ip: harness.freshIp(), password, cookie }), 'rate_limited');

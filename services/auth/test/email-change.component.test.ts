@@ -56,7 +56,7 @@ describe('a change of e-mail address', () => {
       const statuses: number[] = [];
       for (let count = 0; count < 4; count++) statuses.push((await request(person, fresh('x'), 'a guess')).status);
       expect(statuses).to.deep.equal([422, 422, 422, 429]);
-      // the same budget
+      // they share one budget
       expect(await logInAs(person.email)).to.equal(429);
     });
 
@@ -249,7 +249,7 @@ describe('a change of e-mail address', () => {
       expect(Date.parse(answer.expires_at) - Date.now()).to.be.within(604_700_000, 604_800_000);
     });
 
-    it("is refused to a visitor who only reads the new mailbox, and would adopt a stranger's account", async () => {
+    it("is refused to a visitor who can only read the new mailbox, and would take over a stranger's account", async () => {
       const wanted = fresh('victim');
       await request(person, wanted);
       const token = await tokenFor(person.id, 'confirm_email', wanted);
@@ -267,7 +267,7 @@ describe('a change of e-mail address', () => {
       }
       expectProblem(await confirm(token, { password: 'a guess' }), 'wrong_password');
       expect(await me(person)).to.include({ email: person.email, pending_email: wanted });
-      // the link still works for who knows the password, in another browser
+      // the link still works for a visitor who knows the password, in another browser
       expect((await confirm(token, { password })).status).to.equal(204);
       expect(await me(person)).to.include({ email: wanted });
     });

@@ -81,12 +81,12 @@ describe('undoing a change of address', () => {
     const fromB = await move(person, fresh('c'));
     expect((await undo(fromA)).status).to.equal(204);
     expect(await emailOf(person.id)).to.equal(person.email);
-    // address b was set by the attacker who moved the account
+    // address b was set by the attacker who took the account over
     expect(detailOf(await undo(fromB))).to.include('The address of the account has changed');
     expect(await emailOf(person.id)).to.equal(person.email);
   });
 
-  it('works from the first address even after the second has undone the last change', async () => {
+  it('works from the first address even after the second one has undone the last change', async () => {
     const fromA = await move(person, fresh('b'));
     const fromB = await move(person, fresh('c'));
     expect((await undo(fromB)).status).to.equal(204);

@@ -42,7 +42,7 @@ describe("Auth's environment", () => {
     expect(days('8', '7')).to.contain('RESTORE_DELETED_USERS_DAYS: must be at most ERASE_DELETED_USERS_DAYS');
     expect(days('7', '7')).to.equal('');
     expect(days('0', '1')).to.equal('');
-    // the default fits whatever was set before there was this variable
+    // the default adapts to an ERASE_DELETED_USERS_DAYS that was set before this variable existed
     expect(days('', '1')).to.equal('');
     expect(days('-1', '7')).to.contain('RESTORE_DELETED_USERS_DAYS: must be at least 0');
   });

@@ -18,7 +18,7 @@ describe('erasure of personal data', () => {
   let harness: AuthHarness;
   let admin: Awaited<ReturnType<typeof loggedIn>>;
   before(async () => {
-    // nothing takes events away, and the loop runs only where a test says so
+    // without workers, so that events stay in the outbox and the loop runs only when a test ticks it
     harness = await authHarness({ PROCESS_ROLE: 'api', AUDIT_ORIGIN_DAYS: '7' }, { passwords: cheapPasswords() });
     admin = await loggedIn(harness, 'admin');
   });
@@ -81,7 +81,7 @@ describe('erasure of personal data', () => {
     const token = await serviceToken(harness);
     expectProblem(await harness.api.call('getInternalUser', { token, params: { id: user.id } }), 'gone');
     expectProblem(await harness.api.call('getUser', { token: admin.token, params: { id: user.id } }), 'gone');
-    // once, and nothing is left to do
+    // a second round erases nothing more
     await erase();
     const [still] = (await internal({ updated_since: after?.updated_at ?? '', limit: '100' })).data;
     expect(still?.version).to.equal(3);
@@ -94,7 +94,7 @@ describe('erasure of personal data', () => {
     await remove(id);
     await later(id, 31);
     const { pool } = harness.database.db;
-    // as the purge does after its own times
+    // as the purge does, after periods of its own
     await pool.query(
       "UPDATE account_links SET expires_at = clock_timestamp() - interval '30 days' WHERE user_id = $1",
       [id],

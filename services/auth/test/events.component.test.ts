@@ -38,7 +38,7 @@ describe('events of Auth', () => {
     await harness.stop();
   });
 
-  /** The events of a user, once there are as many as expected. */
+  /** A user's events, as soon as the expected number has arrived. */
   async function eventsOf(id: string, count: number): Promise<Heard[]> {
     return await waitFor(() => {
       const found = heard.filter(
@@ -89,7 +89,7 @@ describe('events of Auth', () => {
     await harness.api.call('changeUser', { token, params, body: { email: admin.email } });
     await harness.api.call('register', { body: { email: user.email, password, name: 'Y' } });
     await harness.api.call('login', { body: { email: user.email, password } });
-    // what would have been published is published before this
+    // an event of the refused requests would have been published before this one
     await harness.api.call('changeUser', { token, params, body: { name: 'Z' } });
     const published = await eventsOf(user.id, 2);
     expect(published.map(({ delivery }) => delivery.routingKey)).to.deep.equal([

@@ -7,10 +7,10 @@ import { createGate } from '../src/passwords/gate.ts';
 
 type Job = { turn: HashTurn; state: 'waiting' | 'running' | 'done' | 'refused'; finish: () => void; refusal?: unknown };
 
-/** A call by a source of a class, or the end of the running job with this position. */
+/** The arrival of a call with this turn, or the end of the running job at this index (modulo the number of running jobs). */
 type Step = { arrives: HashTurn } | { ends: number };
 
-/** Who waited, in the order of arrival, when a job began; itself included. */
+/** A job that began, and the jobs that were waiting at that moment (including itself), in order of arrival. */
 type Start = { job: Job; waiting: Job[] };
 
 const settled = async () => await new Promise((resolve) => setImmediate(resolve));
@@ -28,7 +28,7 @@ const steps = fc.array(
 );
 const sizes = fc.record({ concurrency: fc.integer({ min: 1, max: 3 }), queue: fc.integer({ min: 0, max: 8 }) });
 
-/** Plays steps, calling `check` after each of them with who waited before it; gives what began, in order. */
+/** Plays steps, and calls `check` after each with the jobs that were waiting before it. Returns all jobs, and the starts in order. */
 async function play(
   size: { concurrency: number; queue: number },
   given: Step[],
@@ -107,10 +107,10 @@ describe('the gate before password hashes, under random load', function () {
         if (later === -1) continue;
         const between = starts.slice(index + 1, index + 1 + later).map((start) => start.job);
         const again = starts[index + 1 + later];
-        // who was there at the first start, and has waited until the second
+        // the jobs that were waiting at the first start and still are at the second
         const passedBy = waiting.filter((other) => sameClass(other, job) && !ofSource(job.turn)(other));
         for (const other of passedBy.filter((one) => again?.waiting.includes(one))) {
-          expect(between.some(ofSource(other.turn)), 'a source was passed by').to.equal(true);
+          expect(between.some(ofSource(other.turn)), 'another source got no turn in between').to.equal(true);
         }
       }
     });
@@ -123,7 +123,7 @@ describe('the gate before password hashes, under random load', function () {
         const next = starts[index + 1];
         const others = waiting.filter((other) => !sameClass(other, job));
         if (next === undefined || others.length === 0) continue;
-        // unless those who waited lost their places in the meantime
+        // unless the waiting jobs lost their places in the meantime
         if (others.some((other) => next.waiting.includes(other))) expect(sameClass(next.job, job)).to.equal(false);
       }
     });
@@ -146,7 +146,7 @@ describe('the gate before password hashes, under random load', function () {
           expect(own.length).to.be.at.least(share);
           expect(longest).to.be.at.most(lengthOf(arrived.turn) + 1);
         } else {
-          // the newest of the source with most, of the class that has more than its half
+          // the newest job of the source with the most, in the class that exceeds its half
           expect(lengthOf(victim.turn)).to.equal(longest);
           expect(before.filter(ofSource(victim.turn)).at(-1)).to.equal(victim);
           expect(sameClass(victim, arrived)).to.equal(own.length >= share);

@@ -26,12 +26,12 @@ describe('guessing at one account from many addresses', () => {
     const first = await attempt(owner.email, { ip: home, password });
     expect(first.status).to.equal(200);
     expect(await attack(owner.email, 1_000)).to.equal(budget);
-    // from the network of the log-in, with a mistake before it
+    // from the network of the first log-in, after a mistake
     expect((await attempt(owner.email, { ip: home })).status).to.equal(401);
     expect((await attempt(owner.email, { ip: home, password })).status).to.equal(200);
-    // from anywhere else, with the device of the log-in
+    // from another network, with the device of the first log-in
     expect((await attempt(owner.email, { ip: freshIp(), password, cookie: deviceOf(first) })).status).to.equal(200);
-    // and what the owner does gives the others nothing back
+    // the owner's log-ins refund nothing to the others
     expect(await attack(owner.email, 50)).to.equal(0);
   });
 
@@ -53,7 +53,7 @@ describe('guessing at one account from many addresses', () => {
     expect(await attack(owner.email, 5)).to.equal(1);
   });
 
-  it('admits the owner from a new address in the next window, or at once with a mailed link', async () => {
+  it('admits the owner from a new address in the next window, or at once after a reset by mail', async () => {
     const short = await harness.replica({ LOGIN_ACCOUNT_WINDOW_MS: '2000' });
     const waiting = await addUser(harness, 'member');
     for (let count = 0; count <= budget; count++) await attempt(waiting.email, { ip: freshIp(), api: short.api });
@@ -81,7 +81,7 @@ describe('guessing at one account from many addresses', () => {
     expect(expectProblem(answer, 'rate_limited').detail).to.contain('reset the password');
   });
 
-  it('knows a device for its own account only, for a limited time, by our signature, and allows it ten failures', async () => {
+  it('knows a device for its own account only, for a limited time and with our signature, and allows it ten failures', async () => {
     const [owner, other] = [await addUser(harness, 'member'), await addUser(harness, 'member')];
     const cookie = deviceOf(await attempt(owner.email, { ip: freshIp(), password }));
     const foreign = deviceOf(await attempt(other.email, { ip: freshIp(), password }));
@@ -115,7 +115,7 @@ describe('guessing at one account from many addresses', () => {
     const address = harness.authorizeUrl({ code_challenge: pkce().challenge, prompt: 'login' });
     const known = harness.browser();
     const page = await known.open(address);
-    // the test's browser comes from one network: the proof alone makes the difference
+    // the test's browser uses one network, so only the device cookie makes a difference
     expect((await known.submit(page, { ...person, decision: 'log_in' })).text).to.contain('value="allow"');
     await harness.database.db.pool.query('DELETE FROM known_networks');
     await attack(owner.email, 20);

@@ -112,13 +112,13 @@ describe('users as services see them', () => {
       const page = await list({ updated_since: seenUntil, limit: '100' });
       inBetween = page.data.map(({ id }) => id);
     });
-    // had the reader been given `after`, it would go on from there, and `late` has an earlier time
+    // if the list had included `after`, the reader would continue from there and miss `late`, whose time is earlier
     expect(inBetween).not.to.include(after.id);
     const found = (await all({ updated_since: seenUntil })).map(({ id }) => id);
     expect(found.indexOf(late.id)).to.be.within(0, found.indexOf(after.id) - 1);
   });
 
-  it('reach a paging reader in the end, while many clients write', async () => {
+  it('all reach a paging reader eventually, while many clients write', async () => {
     const admin = await loggedIn(harness, 'admin');
     const users = await Promise.all(Array.from({ length: 5 }, async () => await addUser(harness, 'member')));
     const since = users.map(({ updated_at }) => updated_at).toSorted()[0] ?? '';

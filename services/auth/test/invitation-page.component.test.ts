@@ -10,7 +10,7 @@ describe('the page of an invitation', () => {
   });
   after(async () => await harness.stop());
 
-  // what browsers say on pages with no-referrer
+  // the Origin that browsers send from pages with no-referrer
   const asBrowser = { origin: 'null', 'sec-fetch-site': 'same-origin' };
   const chosen = 'a much better horse battery';
 
@@ -48,7 +48,7 @@ describe('the page of an invitation', () => {
     expect(twice.text).to.contain('It was used already');
   });
 
-  it('changes nothing when it is opened, however often and by whom', async () => {
+  it('changes nothing when it is opened, regardless of how often and by whom', async () => {
     const email = harness.freshEmail();
     const { id } = await harness.invited(harness.admin, email);
     const { pathname, search } = new URL(await harness.linkOf(id));

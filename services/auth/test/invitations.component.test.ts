@@ -117,7 +117,7 @@ describe('invitations', () => {
   it('are limited to one open invitation per address, also under concurrency and in any spelling', async () => {
     const email = harness.freshEmail();
     const emails = Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? email : email.toUpperCase()));
-    // the limit of mails to one address would say no as well
+    // otherwise the limit on mails to one address would refuse them as well
     const generous = await harness.replica({ MAIL_REQUESTS_PER_ADDRESS: '1000' });
     const answers = await Promise.all(
       emails.map(async (one) => await harness.invite(harness.admin, one, {}, generous.api)),
@@ -143,15 +143,15 @@ describe('invitations', () => {
     expect((await harness.audited(byAdmin.id)).map(({ action }) => action)).to.deep.equal([
       'invitation.create',
       'account_link.read',
-      // the manager's, which was refused
+      // the manager's attempt, which was refused
       'invitation.revoke',
       'invitation.revoke',
-      // refused, because it ended
+      // refused, because the invitation had ended
       'account_link.read',
     ]);
     const byManager = await harness.invited(harness.manager, second);
     expect((await harness.revoke(harness.manager, byManager.id)).status).to.equal(204);
-    expect((await harness.invite(harness.admin, second)).status, 'there is room for another').to.equal(201);
+    expect((await harness.invite(harness.admin, second)).status, 'another invitation is allowed').to.equal(201);
     expectProblem(await harness.revoke(harness.admin, harness.admin.id), 'not_found');
   });
 
@@ -165,7 +165,7 @@ describe('invitations', () => {
       await harness.rows(`UPDATE users SET ${end} WHERE id = $1`, [inviter.id]);
       expectProblem(await harness.accept(email, token), 'link_not_valid');
       expectProblem(await harness.readLink(id), 'gone');
-      expect((await harness.invite(harness.admin, email)).status, 'there is room for another').to.equal(201);
+      expect((await harness.invite(harness.admin, email)).status, 'another invitation is allowed').to.equal(201);
     }
   });
 

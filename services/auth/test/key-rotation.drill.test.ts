@@ -9,14 +9,14 @@ import { addUser, authHarness, cheapPasswords, logIn, serviceToken, type AuthHar
 describe('a rotation of the signing keys under load', () => {
   let harness: AuthHarness;
   before(async () => {
-    // the replicas look for keys every ten seconds, so they know the next one before it signs
+    // the replicas look for keys every ten seconds, so they know the next key before it signs
     harness = await authHarness({ KEY_OVERLAP_SECONDS: '12' }, { passwords: cheapPasswords() });
   });
   after(async () => {
     await harness.stop();
   });
 
-  /** How another service checks tokens: by the keys that it fetched from Auth. */
+  /** Verifies tokens as another service does, with the keys fetched from Auth. */
   function service(name: string): Authenticator {
     const telemetry = createTelemetry({ service: name, stream: silent() });
     return jwtAuthenticator({
@@ -55,7 +55,7 @@ describe('a rotation of the signing keys under load', () => {
             );
           }
         }
-        // both replicas and both ways of making tokens have come to the next key
+        // both replicas sign with the next key, for the JSON API and for clients
         return turn % 2 === 0 && fresh.every((token) => decodeProtectedHeader(token).kid !== before);
       },
       { timeoutMs: 40_000 },

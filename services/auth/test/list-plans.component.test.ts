@@ -13,7 +13,7 @@ describe('plans of the lists of 10,000 users and 20,000 audit entries', () => {
   before(async () => {
     database = await testDatabase(migrations, { entities });
     const { db } = database;
-    // in steps that end within the statement timeout on a busy machine
+    // in steps that finish within the statement timeout on a busy machine
     for (let start = 0; start < 10_000; start += 2_500) {
       await db.query(insertUsers, [start]);
       for (let entries = 0; entries < 2; entries++) await db.query(insertEntries, [start]);

@@ -7,7 +7,7 @@ import { expectProblem, type Answer } from './support/api.ts';
 import { addUser, authHarness, password, type AuthHarness } from './support/auth-harness.ts';
 import { deviceOf, forwarded } from './support/guessing-harness.ts';
 
-/** With one hash at a time, two requests are at work: one hashes, one has what it needs from the database. */
+/** With one hash at a time, two requests are admitted: one is hashing, and the other is reading the account from the database. */
 const admitted = 2;
 const queue = 20;
 
@@ -16,11 +16,11 @@ describe('the order in which log-ins are processed', () => {
   const cheap = createPasswords({
     cost: { memory: 64, passes: 1, parallelism: 1 },
     concurrency: 1,
-    // of the places, one is that of the request at work beside the one that hashes
+    // the second admitted request also occupies a place in the queue
     queue: queue + 1,
     metrics,
   });
-  /** Whose turn it was, in order. */
+  /** The turns that have begun, in order. */
   let turns: HashTurn[] = [];
   let held = Promise.withResolvers<void>();
   const passwords: Passwords = {
@@ -41,7 +41,7 @@ describe('the order in which log-ins are processed', () => {
     await harness.stop();
   });
 
-  /** From now on every log-in stops at the beginning of its turn. */
+  /** From here on, each log-in stops at the beginning of its turn. */
   beforeEach(() => {
     held = Promise.withResolvers();
     turns = [];
@@ -52,7 +52,7 @@ describe('the order in which log-ins are processed', () => {
   const freshIp = () => `10.${(networks += 1) >> 8}.${networks & 255}.1`;
 
   type Known = { email: string; home: string; cookie: string };
-  /** An account with a device and a network that it knows. */
+  /** An account that knows a device and a network. */
   async function owner(): Promise<Known> {
     const { email } = await addUser(harness, 'member');
     const home = freshIp();
@@ -69,9 +69,9 @@ describe('the order in which log-ins are processed', () => {
   }
 
   let guesses = 0;
-  /** A stranger's guess, each at another account. */
+  /** A guess by an unknown caller; each is at another account. */
   const guess = async (ip: string) => await logIn(`guess-${(guesses += 1)}@example.org`, ip, 'a wrong guess');
-  /** When the network of this address had its first turn. */
+  /** The position of the first turn of this address's network. */
   const turnOf = (network: string) => turns.findIndex(({ isKnown, source }) => !isKnown && source === network);
 
   async function waiting(registry = metrics, name = 'password_hashes'): Promise<number> {
@@ -79,19 +79,19 @@ describe('the order in which log-ins are processed', () => {
     return gauge?.values.find(({ labels }) => labels['state'] === 'waiting')?.value ?? 0;
   }
 
-  /** Begins one more log-in, and waits until it is queued: until this many wait, or until another log-in is refused for it. */
+  /** Begins one more log-in, and waits until it is queued: until this many are waiting, or until this many of the flood were refused. */
   async function join(begin: () => Promise<Answer>, until: { waiting: number } | { refused: number; of: Flood }) {
     const answer = begin();
     await waitFor(async () =>
       'of' in until ? until.of.refused() === until.refused : (await waiting()) === until.waiting,
     );
-    // in an object, so that it is not awaited here: it ends when all are let through
+    // wrapped in an object, because awaiting the response here would wait until the queue is released
     return { answer };
   }
 
   type Flood = { answers: Promise<Answer>[]; refused: () => number };
 
-  /** Begins so many log-ins, and waits until all have their place: they wait, or it is their turn. */
+  /** Begins a number of log-ins, and waits until each is either queued or having its turn. */
   async function fill(places: number, begin: () => Promise<Answer>): Promise<Flood> {
     let refused = 0;
     const answers = Array.from({ length: places }, async () => {
@@ -106,7 +106,7 @@ describe('the order in which log-ins are processed', () => {
   it('puts a known device and a known network next, however many addresses came before', async () => {
     const [byDevice, byNetwork] = [await owner(), await owner()];
     const flood = await fill(admitted + queue, async () => await guess(freshIp()));
-    // the queue is full: each takes the place of a stranger
+    // the queue is full, so each takes the place of an unknown caller
     const device = async () => await logIn(byDevice.email, freshIp(), password, byDevice.cookie);
     const network = async () => await logIn(byNetwork.email, byNetwork.home, password);
     const first = await join(device, { refused: 1, of: flood });
@@ -115,14 +115,14 @@ describe('the order in which log-ins are processed', () => {
     for (const { answer } of [first, second]) expect((await answer).status).to.equal(200);
     await Promise.all(flood.answers);
     expect(flood.refused()).to.equal(2);
-    // those whose turn it was finish; then strangers and known callers take turns
+    // log-ins that have begun their turn finish; then unknown and known callers alternate
     const places = turns.flatMap(({ isKnown }, index) => (isKnown ? [index] : []));
     expect(places).to.have.length(2);
     expect(places[0]).to.be.at.most(admitted + 1);
     expect(places[1]).to.be.at.most(admitted + 3);
   });
 
-  it('looks up a device that logged in before next, however many addresses query an account', async () => {
+  it('looks up an account next for a device that logged in to it before, however many addresses query accounts', async () => {
     const known = await owner();
     const { db, telemetry } = harness.service;
     const lookedUp: unknown[] = [];

@@ -25,7 +25,7 @@ describe('names of users', () => {
   const rename = async (by: LoggedIn, id: string, name: string, headers: Record<string, string> = {}) =>
     await harness.api.call('changeUser', { token: by.token, params: { id }, body: { name }, headers });
 
-  /** Every way in which a name comes in. */
+  /** Every operation that sets a name. */
   const ways: readonly (readonly [string, (name: string) => Promise<Answer>])[] = [
     [
       'registering',
@@ -55,7 +55,7 @@ describe('names of users', () => {
         expect(errors).to.have.length(1);
         expect(errors?.[0]).to.include({ field: 'name', code });
         expect(errors?.[0]?.['message']).to.match(remedy);
-        expect(answer.text, 'what was sent is not repeated').not.to.include('evil');
+        expect(answer.text, 'the response does not repeat the input').not.to.include('evil');
       }
       expect((await withName('J. R. R. Tolkien')).status).to.be.oneOf([200, 201]);
     });

@@ -8,8 +8,8 @@ import { oidcHarness, portal, type OidcHarness, type Tokens } from './support/oi
 const issuer = 'http://localhost:8080/oidc';
 
 /**
- * The test modules of `oidcc-basic-certification-test-plan` (https://openid.net/certification/connect_op_testing/), as far as they can be run without their
- * server. "Core" is OpenID Connect Core 1.0. What is not offered, and so is skipped by the plan: client_secret_post, scopes address and phone.
+ * The test modules of `oidcc-basic-certification-test-plan` (https://openid.net/certification/connect_op_testing/) that can be run without its
+ * server. "Core" is OpenID Connect Core 1.0. The plan skips features that are not offered: client_secret_post, and the scopes address and phone.
  */
 describe('the Basic OP profile of OpenID Connect', () => {
   let harness: OidcHarness;
@@ -148,7 +148,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
         const tokens = await harness.tokens({ parameters: { scope } });
         const { body } = await userinfo(tokens.access_token);
         expect(body).to.have.all.keys(...names);
-        // many clients never ask userinfo (Core section 5.4 has them there only as a default)
+        // many clients never call userinfo (by Core section 5.4, these claims are returned there by default)
         expect(decodeJwt(tokens.id_token)).to.include(body);
       });
     }

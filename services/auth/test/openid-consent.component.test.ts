@@ -26,7 +26,7 @@ describe('the consent page', () => {
     return harness.authorizeUrl({ code_challenge: challenge, ...own, ...parameters });
   }
 
-  /** What a person sees once they have logged in. */
+  /** The page that a user sees after logging in. */
   async function asked(person: Person, to: string, browser: Browser = harness.browser()): Promise<Page> {
     const page = await browser.open(to);
     return page.text.includes('name="password"') ? await browser.submit(page, { ...person, decision: 'log_in' }) : page;
@@ -165,7 +165,7 @@ describe('the consent page', () => {
       }
     });
 
-    it('covers only what the page showed: a promotion before the answer adds nothing', async () => {
+    it('covers only what the page showed: a promotion before the form is submitted adds nothing', async () => {
       const browser = harness.browser();
       const person = await harness.person();
       const page = await asked(person, address(adminConsole, everything), browser);

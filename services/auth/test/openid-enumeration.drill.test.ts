@@ -16,10 +16,10 @@ const generous = {
 describe('the existence of an account', () => {
   let harness: OidcHarness;
   before(async () => {
-    // the real cost, which is what a missing check would save
+    // the real cost, which a missing check would save
     const passwords = createPasswords({ cost: owaspCost, concurrency: 1, queue: 10, metrics: new Registry() });
     harness = await oidcHarness(generous, [], { passwords });
-    // hashed at the real cost at the first log-in, so that all are checked at one cost
+    // the first log-in rehashes the passwords at the real cost, so that all checks cost the same
     for (const email of [known, deleted]) await addUser(harness, 'member', { email });
     const headers = { 'x-forwarded-for': '198.51.100.1' };
     for (const email of [known, deleted]) await harness.api.call('login', { body: { email, password }, headers });
@@ -38,7 +38,7 @@ describe('the existence of an account', () => {
   async function medians(ask: (email: string) => Promise<unknown>): Promise<Map<string, number>> {
     const taken = new Map(emails.map((email) => [email, [] as number[]]));
     for (let round = 0; round < rounds; round++) {
-      // in turns, so that a busy moment of the machine meets all of them
+      // interleaved, so that a busy moment of the machine affects all of them
       for (const email of emails) {
         const began = performance.now();
         await ask(email);
@@ -51,7 +51,7 @@ describe('the existence of an account', () => {
   async function expectSameTime(ask: (email: string) => Promise<unknown>): Promise<void> {
     const byEmail = await medians(ask);
     const usual = byEmail.get(known) ?? 0;
-    // without the work it would be a tenth
+    // without the hash, the time would be a tenth
     for (const [email, ms] of byEmail) expect(ms / usual, `${email}: ${ms} ms, ${usual} ms`).to.be.within(0.5, 2);
   }
 

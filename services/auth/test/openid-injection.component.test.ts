@@ -45,7 +45,7 @@ describe('texts with a meaning in SQL, HTTP, HTML or JavaScript', () => {
       )
     ).rows[0]?.all;
 
-  /** No fault of ours, nothing of the caller's in a header, no cookie of theirs, and soon. */
+  /** Expects no server error, nothing from the caller in a header, no cookie set by the caller, and a quick response. */
   function expectHarmless(answer: { status: number; headers: Headers }, began: number, text: string): void {
     expect(answer.status, text).to.be.below(500);
     expect(performance.now() - began, text).to.be.below(5_000);

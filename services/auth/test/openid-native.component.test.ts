@@ -5,7 +5,7 @@ import { runHere } from './support/command-line.ts';
 import { answerOf } from './support/logged-in-browser.ts';
 import { oidcHarness, portal, spa, type OidcHarness } from './support/oidc-harness.ts';
 
-/** Addresses that any program of a machine can claim. */
+/** Addresses that any program on a machine can claim. */
 const claimable: [string, string[]][] = [
   ['localhost', ['http://localhost:7777/done']],
   ['loopback-v4', ['http://127.0.0.1/done']],
@@ -14,7 +14,7 @@ const claimable: [string, string[]][] = [
   ['web-and-localhost', ['http://localhost:5173/done', 'https://app.example.org/done']],
   ['dots-and-hex', ['http://0x7f.1:7777/done']],
 ];
-/** These too, but native applications may not be registered with them. */
+/** Any program can claim these too, but native applications may not be registered with them. */
 const localHttps: [string, string[]][] = [
   ['https-localhost', ['https://localhost:7777/done', 'http://localhost:7777/done']],
   ['https-subdomain', ['https://app.localhost/done']],
@@ -33,7 +33,7 @@ describe('public clients with redirect URIs that any program of a machine can cl
       { ...says, ...server.settings, redirect_uris: ['http://localhost:7777/done'] },
     ]);
     for (const [id, addresses] of claimable) await addByCommand(`${id}-added`, addresses);
-    // as a release before stored it
+    // as an earlier release stored it
     await harness.database.db.pool.query('INSERT INTO clients (client_id, settings) VALUES ($1, $2)', [
       'stored-before',
       {
@@ -63,7 +63,7 @@ describe('public clients with redirect URIs that any program of a machine can cl
       }),
     );
 
-  /** A browser with a logged-in user who has granted the client all requested scopes. */
+  /** A browser whose user is logged in and has granted the client all requested scopes. */
   async function afterConsent(client: { id: string; uri: string }): Promise<Browser> {
     const browser = harness.browser();
     const address = harness.authorizeUrl({
@@ -88,7 +88,7 @@ describe('public clients with redirect URIs that any program of a machine can cl
         const browser = await afterConsent(client);
         const silent = answerOf(await ask(browser, client, { prompt: 'none' }));
         expect(silent).to.include({ error: 'interaction_required' }).and.not.to.have.property('code');
-        // neither without prompt=none
+        // nor without prompt=none
         const page = await ask(browser, client);
         expectConsent(page);
         expect(answerOf(await browser.submit(page, { decision: 'allow' }))).to.have.property('code');

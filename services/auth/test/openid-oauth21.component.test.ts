@@ -8,7 +8,10 @@ import { desktop, oidcHarness, portal, spa, type OidcHarness, type Tokens } from
 
 const issuer = 'http://localhost:8080/oidc';
 
-/** What OAuth 2.1 (draft-ietf-oauth-v2-1), RFC 8414, RFC 9207 and RFC 9700 want of a server, beside what the tests of attacks and of the Basic OP profile try. */
+/**
+ * The requirements of OAuth 2.1 (draft-ietf-oauth-v2-1), RFC 8414, RFC 9207 and RFC 9700 for a server, apart from those that the tests of attacks and
+ * of the Basic OP profile cover.
+ */
 describe('an authorization server of OAuth 2.1', () => {
   let harness: OidcHarness;
   before(async () => {
@@ -38,7 +41,7 @@ describe('an authorization server of OAuth 2.1', () => {
         authorization_response_iss_parameter_supported: true,
         request_uri_parameter_supported: false,
       });
-      // what is not there is not supported
+      // an absent capability is not supported
       expect(found).not.to.have.property('request_parameter_supported', true);
       expect(found['claims_supported']).to.include.members(['sub', 'iss', 'auth_time', 'email', 'name']);
       const algorithms = Object.entries(found).filter(([name]) => name.endsWith('_alg_values_supported'));

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createBrowser, type Browser, type Page } from './support/browser.ts';
 import { desktop, oidcHarness, portal, type OidcHarness } from './support/oidc-harness.ts';
 
-/** What Chromium, Firefox and Safari say of a request that opens a page. */
+/** The headers that Chromium, Firefox and Safari send with a request that opens a page. */
 const asBrowser = { origin: 'http://localhost:8080', 'sec-fetch-dest': 'document' };
 const challenge = 'x'.repeat(43);
 
@@ -11,7 +11,7 @@ describe('the redirect after a form of the provider', () => {
   before(async () => (harness = await oidcHarness()));
   after(async () => await harness.stop());
 
-  /** The address that a page opens by itself. */
+  /** The URL that a page opens by itself. */
   const onward = ({ text }: Page) =>
     /<meta http-equiv="refresh" content="0;url=([^"]+)"/.exec(text)?.[1]?.replaceAll('&amp;', '&') ?? '';
 

@@ -193,7 +193,7 @@ describe("a user's own sessions and consents", () => {
       const silent = await browser.open(harness.authorizeUrl({ code_challenge: challenge, prompt: 'none' }));
       expect(answerOf(silent)).to.include({ error: 'login_required' });
       expectProblem(await harness.api.call('me', { token: online.access_token }), 'access_revoked');
-      // what may go on while the person is away goes on
+      // offline access continues while the user is away
       expect((await harness.api.call('me', { token: persistent.access_token })).status).to.equal(200);
       expect((await harness.exchange(waiting)).status).to.equal(400);
       expect(browserOf(await sessions(token))).to.equal(undefined);
@@ -228,7 +228,7 @@ describe("a user's own sessions and consents", () => {
       const row = "SELECT * FROM oidc_artifacts WHERE kind = 'Session' AND user_id = $1";
       const { rows } = await pool.query<object>(row, [person.id]);
       await harness.api.call('endSession', { token, params: { id: browserOf(await sessions(token))?.id ?? '' } });
-      // as a request that read the log-in before, and stores it after
+      // simulates a request that read the log-in before it ended and stores it afterwards
       await pool.query("DELETE FROM oidc_artifacts WHERE kind = 'Session' AND user_id = $1", [person.id]);
       await pool.query('INSERT INTO oidc_artifacts SELECT * FROM jsonb_populate_recordset(NULL::oidc_artifacts, $1)', [
         JSON.stringify(rows.map((one) => ({ ...one, hash: `\\x${(one as { hash: Buffer }).hash.toString('hex')}` }))),
@@ -303,12 +303,12 @@ describe("a user's own sessions and consents", () => {
       const { body } = await harness.asPortal('/oidc/introspect', { token: tokens.access_token });
       expect(body).to.deep.equal({ active: false });
       expectProblem(await harness.api.call('endConsent', { token, params: { id } }), 'not_found');
-      // another client's, and the person's own session, go on
+      // another client's access and the user's own session continue
       expect((await harness.api.call('me', { token: other.access_token })).status).to.equal(200);
       expect((await consents(token)).data).to.have.length(1);
       const [entry] = await story(person, 'consent.revoke');
       expect(entry).to.deep.include({ subject: { kind: 'client', id: portal.client_id }, client_id: 'first-party' });
-      // and the client has to ask again
+      // the client has to ask for consent again
       const page = await browser.open(
         harness.authorizeUrl({ code_challenge: challenge, scope: 'openid account:read', resource: auth }),
       );

@@ -31,7 +31,7 @@ describe('passwords', () => {
       headers,
     });
 
-  /** Of the user: what was announced, oldest first. */
+  /** The user's account events, oldest first. */
   async function announced(id: string): Promise<string[]> {
     const found = await harness.rows<{ type: string }>(
       `SELECT type FROM outbox WHERE payload->>'user_id' = $1 ORDER BY id`,

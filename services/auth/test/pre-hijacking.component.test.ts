@@ -50,7 +50,7 @@ describe('an account that a stranger registered with the address of its owner', 
     expect(refused.errors?.[0]).to.include({ field: 'new_password', code: 'new_password_required' });
     expect(refused.detail).to.include('new_password').and.include('access token');
     expect(await userRow()).to.include({ email_verified: false });
-    // the link was not used up by that, nor by a password that is too easy to guess
+    // neither that nor a password that is too easy to guess consumed the link
     expectProblem(await harness.claim(token, 'password1'), 'weak_password');
     expect((await harness.claim(token)).status).to.equal(204);
     await expectMine(newPassword);
@@ -104,7 +104,7 @@ describe('an account that a stranger registered with the address of its owner', 
     expect(await userRow()).to.include({ email_verified: false });
   });
 
-  it('stays unchanged for the user who registered it: logged in, or on the device of the registration', async () => {
+  it('keeps its password for the user who registered it: when logged in, or on the device of the registration', async () => {
     expect((await harness.verify(token, registrant.token)).status).to.equal(204);
     expect((await harness.me(registrant.token)).body).to.include({ email_verified: true, version: 2 });
     const body = { email: `device-${registrant.email}`, password, name: 'Dee' };
@@ -126,7 +126,7 @@ describe('an account that a stranger registered with the address of its owner', 
     await expectMine(newPassword);
   });
 
-  it('is described in a mail with time and place of the registration, and no words of the registrant', async () => {
+  it('is described in a mail with time and place of the registration, without any text from the registrant', async () => {
     const body = { email: `mail-${registrant.email}`, password, name: 'Free Money' };
     const headers = {
       'x-forwarded-for': '2001:db8:1:2::3',
@@ -154,7 +154,7 @@ describe('an account that a stranger registered with the address of its owner', 
     const keepSchedule = async (service = harness.service) => {
       while ((await service.accountSchedule.tick()) === 'more');
     };
-    const isThere = async (id: string) =>
+    const exists = async (id: string) =>
       (await harness.rows('SELECT FROM users WHERE id = $1 AND deleted_at IS NULL', [id])).length === 1;
     const register = async (name: string) => await harness.register(`${name}-${registrant.email}`);
 
@@ -163,7 +163,7 @@ describe('an account that a stranger registered with the address of its owner', 
       await age(old.id, 31);
       await age(young.id, 29);
       await keepSchedule();
-      expect([await isThere(old.id), await isThere(young.id)]).to.deep.equal([false, true]);
+      expect([await exists(old.id), await exists(young.id)]).to.deep.equal([false, true]);
       const events = await harness.rows<{ type: string }>(
         `SELECT type FROM outbox WHERE aggregate_id = $1 ORDER BY id`,
         [old.id],
@@ -174,7 +174,7 @@ describe('an account that a stranger registered with the address of its owner', 
         [old.id],
       );
       expect(audited).to.deep.equal([{ actor_kind: 'system' }]);
-      // the owner of the address may register it now
+      // the owner of the address can register it now
       await harness.register(old.email);
     });
 
@@ -190,16 +190,16 @@ describe('an account that a stranger registered with the address of its owner', 
       const made = await addUser(harness, 'member');
       for (const { id } of [verified, promoted, made]) await age(id, 400);
       await keepSchedule();
-      for (const { id } of [verified, promoted, made]) expect(await isThere(id)).to.equal(true);
+      for (const { id } of [verified, promoted, made]) expect(await exists(id)).to.equal(true);
     });
 
     it('is kept while its user is logged in, only where verification is optional', async () => {
       await age(registrant.id, 31);
       await keepSchedule();
-      expect(await isThere(registrant.id)).to.equal(true);
+      expect(await exists(registrant.id)).to.equal(true);
       const strict = await harness.replica({ AUTH_REQUIRE_VERIFIED_EMAIL: 'true' });
       await keepSchedule(strict.service);
-      expect(await isThere(registrant.id)).to.equal(false);
+      expect(await exists(registrant.id)).to.equal(false);
     });
 
     it('is deleted after the configured days, in batches, each once by two replicas', async () => {

@@ -129,7 +129,7 @@ describe('protection of accounts', () => {
   });
 
   it('refuses excess hashes at once, and continues with the rest', async () => {
-    // slow, so that all come while the first is still at work
+    // slow, so that all arrive while the first is still being hashed
     const slow = createPasswords({
       cost: { ...owaspCost, passes: 12 },
       concurrency: 1,

@@ -45,7 +45,7 @@ describe('Auth under a flood of log-ins at the real cost of a hash', () => {
     expect(mostAtOnce).to.equal(2);
     expect(waited).to.be.above(10);
     times.sort((one, other) => one - other);
-    // who had to wait for the hashes would wait for all sixty
+    // a request that had to wait for the hashes would wait for all sixty
     expect(times[Math.floor(times.length / 2)]).to.be.below(300);
   });
 });

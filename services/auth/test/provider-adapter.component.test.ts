@@ -17,7 +17,7 @@ const tokens = refreshTokens(Buffer.alloc(32, 1));
 describe("the provider's storage", () => {
   let database: TestDatabase;
   let connections: Database[];
-  /** Adapters of two instances, each with connections of its own. */
+  /** Adapters of two instances, each with its own connections. */
   let instances: ((kind: string) => Adapter)[];
   let userId: string;
   const reused: string[] = [];
@@ -55,7 +55,7 @@ describe("the provider's storage", () => {
       ...systemContext,
       action: 'user.create',
     });
-    if (typeof user === 'string') throw new Error(`the user was not made: ${user}`);
+    if (typeof user === 'string') throw new Error(`the user was not created: ${user}`);
     userId = user.id;
     reused.length = 0;
   });

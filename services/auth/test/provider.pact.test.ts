@@ -20,14 +20,14 @@ import {
 } from './support/auth-harness.ts';
 
 const readsUsers = { audience: 'urn:taskwire:auth', scopes: ['users:read'] };
-// A pact repeats what was sent, and an assertion is good once: so the clients of the pacts have secrets. The services' own keys are
-// proved by the end-to-end tests.
+// A pact repeats requests, but an assertion is valid only once, so the clients of the pacts have secrets. The end-to-end tests cover the services'
+// own keys.
 const tasks = withSecret('tasks', secret, [readsUsers]);
 const readsTasks = { audience: 'urn:taskwire:tasks', scopes: ['tasks:read'] };
 const readsLinks = { audience: 'urn:taskwire:auth', scopes: ['users:read', 'account_links:read'] };
 const notifications = withSecret('notifications', secret, [readsLinks, readsTasks]);
 
-/** What the pact of Notifications reads links for. */
+/** The delivery in whose name the pact of Notifications reads links. */
 const exampleDelivery = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
 
 function userOf({ body }: Delivery): unknown {
@@ -74,7 +74,7 @@ describe('Auth as a provider', () => {
     await harness.api.call('deleteUser', { token: admin.token, params: { id } });
   }
 
-  /** The message about this user as it came from the broker: through the outbox, the relay, and AMQP. */
+  /** The event about this user as the broker delivered it, after outbox, relay and AMQP. */
   async function published(type: string, id: string): Promise<ProvidedMessage> {
     const delivery = await waitFor(() =>
       heard.find((each) => each.type === type && (each.headers['aggregate_id'] === id || userOf(each) === id)),
@@ -82,7 +82,7 @@ describe('Auth as a provider', () => {
     return toProvidedMessage(delivery);
   }
 
-  /** The id of the newest link of a user, once it is there. */
+  /** The id of a user's newest link, once it exists. */
   async function newestLink(userId: string, purpose = 'verify_email'): Promise<string> {
     const text = 'SELECT id FROM account_links WHERE user_id = $1 AND purpose = $2 ORDER BY id DESC LIMIT 1';
     return await waitFor(async () => {
@@ -99,7 +99,7 @@ describe('Auth as a provider', () => {
     if (answer.status !== 200) throw new Error(`the link cannot be read: ${answer.text}`);
   }
 
-  /** One page holds a hundred users. */
+  /** One page contains a hundred users. */
   async function moreThanAPage(): Promise<string> {
     const { rows } = await harness.database.db.pool.query<{ count: number }>('SELECT count(*)::integer FROM users');
     for (let count = rows[0]?.count ?? 0; count < 110; count++) await addUser(harness, 'member');
@@ -115,7 +115,7 @@ describe('Auth as a provider', () => {
     await verifyPacts({
       provider: 'auth',
       baseUrl: harness.api.baseUrl,
-      // with all that any consumer may do
+      // with every scope that a consumer may have
       token: async () => await serviceToken(harness, notifications),
       states: {
         'a user': async () => ({ id: (await addUser(harness, 'member')).id }),
@@ -130,7 +130,7 @@ describe('Auth as a provider', () => {
           return { id };
         },
         'a user and one who was deleted': async () => {
-          // so few that they are on the first page, whatever was verified before
+          // few enough to fit on the first page, whatever was verified before
           for (const [table, column] of [
             ['account_links', 'user_id'],
             ['sessions', 'user_id'],

@@ -25,7 +25,7 @@ describe('a fresh log-in', () => {
     };
     const settings = { PROCESS_ROLE: 'api', LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3' };
     harness = await oidcHarness(settings, [console]);
-    // so that no user who is deleted here is the last admin
+    // so that no user deleted here is the last admin
     await addUser(harness, 'admin');
   });
   after(async () => {
@@ -36,7 +36,7 @@ describe('a fresh log-in', () => {
     (await harness.database.db.pool.query<R>(text, values)).rows;
   const user = async (role: Role) => (await addUser(harness, role)) as User;
   let networks = 0;
-  /** An address that no request came from before, so that no limit of another test counts. */
+  /** A new address, so that the limits of other tests don't apply. */
   const freshIp = () => ({ 'x-forwarded-for': `203.0.113.${(networks += 1)}` });
 
   async function consoleTokens(parameters: Record<string, string>): Promise<Tokens> {
@@ -98,7 +98,7 @@ describe('a fresh log-in', () => {
       const before = await loggedInLongAgo();
       const after = (await reauthenticate(before.access_token)).body as Session;
       expectProblem(await refresh(before.refresh_token), 'invalid_refresh_token');
-      // and the owner goes on
+      // the owner continues
       expect((await refresh(after.refresh_token)).status).to.equal(200);
     });
 

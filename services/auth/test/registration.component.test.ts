@@ -46,7 +46,7 @@ describe('registration', () => {
         'TWO@EXAMPLE.ORG': 'TWO@EXAMPLE.ORG',
         'three@xn--bcher-kva.example': 'three@xn--bcher-kva.example',
         'four@Bücher.example': 'four@xn--bcher-kva.example',
-        // other characters for the same domain: what is kept, and mailed, is the domain itself
+        // different characters for the same domain: the domain itself is stored and mailed
         'five@ｅxample.org': 'five@example.org',
         'six@example。org': 'six@example.org',
         'seven@exam\u00adple.org': 'seven@example.org',
@@ -58,7 +58,7 @@ describe('registration', () => {
       }
     });
 
-    // e, а and о of some of these are Cyrillic
+    // in some of these, e, а and о are Cyrillic
     const lookAlikes = [
       'a@evil-example.org',
       'a@example.org.evil.com',
@@ -128,7 +128,7 @@ describe('registration', () => {
       }
     });
 
-    it('is up to admins for other users', async () => {
+    it('is the responsibility of admins for other users', async () => {
       const admin = await addUser(harness, 'admin', { emailVerified: true });
       const user = await addUser(harness, 'member');
       expect((await change(admin, user.id, 'contractor@elsewhere.example')).status).to.equal(200);

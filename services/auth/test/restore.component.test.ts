@@ -91,7 +91,7 @@ describe('restoring a deleted user', () => {
     expect((await harness.logIn(user.email, newPassword)).status).to.equal(200);
   });
 
-  /** Restores, and gives what services see. */
+  /** Restores a user, and returns the user as services see it. */
   async function restored(id: string): Promise<unknown> {
     expect((await restore(id)).status).to.equal(200);
     return (await internal(id)).body;
@@ -169,7 +169,7 @@ describe('restoring a deleted user', () => {
   });
 
   describe('the list of deleted users', () => {
-    it('shows the end of the restore period, searches by name, and is for admins only', async () => {
+    it('shows the end of the restore period, can be searched by name, and is for admins only', async () => {
       const user = await deleted();
       const there = (await addUser(harness, 'member')) as User;
       const answer = await listDeleted({ q: user.email });

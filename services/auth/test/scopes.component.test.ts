@@ -22,7 +22,7 @@ describe('the rights of an application acting for a user', () => {
     await harness.stop();
   });
 
-  /** A token with the given scopes, of a real admin and a real session. */
+  /** A token with the given scopes, of an existing admin and session. */
   async function tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }> {
     if (holder.kind === 'service') {
       const scope = holder.scopes.join(' ');
@@ -50,7 +50,7 @@ describe('the rights of an application acting for a user', () => {
     expect(faults).to.deep.equal([]);
   });
 
-  /** The token that an application really gets, after the person allowed it. */
+  /** The token that an application obtains after the user's consent. */
   async function application(role: Role, scope: string) {
     const person = await harness.person(role);
     const parameters = { scope, resource: audience };
@@ -69,7 +69,7 @@ describe('the rights of an application acting for a user', () => {
   ];
 
   for (const role of ['admin', 'member'] as const) {
-    it(`with account:read and account:write are to read and rename the account of a ${role}, and nothing else`, async () => {
+    it(`with account:read and account:write are limited to reading and renaming the account of a ${role}`, async () => {
       const { call, person } = await application(role, 'openid account:read account:write');
       const other = await addUser(harness, 'member');
       const own = { params: { id: person.id } };
@@ -111,7 +111,7 @@ describe('the rights of an application acting for a user', () => {
     });
   }
 
-  it('with admin are administration within the role, but no address, password or account of its own user', async () => {
+  it("with admin allow administration within the role, but no access to address, password or account of the application's own user", async () => {
     const { call, person } = await application('admin', 'openid admin');
     const other = await addUser(harness, 'member');
     const at = { params: { id: other.id } };

@@ -99,7 +99,7 @@ describe('sessions of Auth', () => {
         scope: userScopes.join(' '),
         role: 'manager',
       });
-      // made by the same statement, perhaps in two seconds
+      // one statement set both, but they may be a second apart
       expect(claims['auth_time']).to.be.closeTo(Number(claims['iat']), 1);
       expect(claims.aud).to.deep.equal(['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications']);
       expect((claims.exp ?? 0) - (claims.iat ?? 0)).to.equal(600);
@@ -186,7 +186,7 @@ describe('sessions of Auth', () => {
       expect((await refresh(other.refresh_token)).status).to.equal(200);
     });
 
-    it('gives two tabs, or a hundred, that refresh at once the same successor, and all stay logged in', async () => {
+    it('gives the same successor to two tabs, or a hundred, that refresh at once; all stay logged in', async () => {
       const user = await loggedIn(harness, 'member');
       const second = await harness.replica();
       const answers = await Promise.all(

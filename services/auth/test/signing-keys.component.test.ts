@@ -27,7 +27,7 @@ describe('signing keys', () => {
     const count = 8;
     let looked = 0;
     const { promise: allLooked, resolve } = Promise.withResolvers<void>();
-    // all have seen that there is none before one makes it
+    // all replicas find no key before one of them creates it
     const replicas = Array.from({ length: count }, () =>
       createSigningKeys(
         {

@@ -11,18 +11,18 @@ type User = { id: string; email: string; role: string; version: number };
 type LoggedIn = Awaited<ReturnType<typeof loggedIn>>;
 type Role = LoggedIn['role'];
 
-/** What a person cannot undo, and what gives rights or the way into an account. */
+/** An operation that a user can't undo, or that grants rights or access to an account. */
 type Sensitive = {
   what: string;
   operation: Operation;
-  /** Whose account it is done to; undefined where an account is made. */
+  /** The account that the operation acts on; undefined if it creates one. */
   target?: () => Promise<User>;
   body?: Record<string, unknown>;
-  /** The status of success. */
+  /** The status of a successful response. */
   status: number;
-  /** Whether it is done to the caller's own account. */
+  /** Whether the operation acts on the caller's own account. */
   isOwn?: true;
-  /** Whether no application may do it, however fresh the log-in is. */
+  /** Whether applications may never call the operation, however recent the log-in. */
   isForPeopleOnly?: true;
 };
 
@@ -42,7 +42,7 @@ describe('step-up', () => {
     const settings = { PROCESS_ROLE: 'api', LOGIN_FAILURES_PER_ACCOUNT_AND_IP: '3' };
     harness = await oidcHarness(settings, [console]);
     admin = await loggedIn(harness, 'admin');
-    // so that the one who acts is never the last
+    // so that the caller is never the last admin
     await addUser(harness, 'admin');
   });
   after(async () => {
@@ -55,7 +55,7 @@ describe('step-up', () => {
   let made = 0;
   const account = (role: Role) => ({ email: `made-${(made += 1)}@example.org`, password, name: 'Made', role });
   let networks = 0;
-  /** An address that no request came from before, so that no limit of another test counts. */
+  /** A new address, so that the limits of other tests don't apply. */
   const freshIp = () => ({ 'x-forwarded-for': `203.0.113.${(networks += 1)}` });
 
   async function deleted(role: Role = 'member'): Promise<User> {
@@ -97,7 +97,7 @@ describe('step-up', () => {
     ];
   });
 
-  /** A token of the caller whose log-in was so many seconds ago. */
+  /** A token of the caller, who logged in this many seconds ago. */
   async function token(
     caller: LoggedIn,
     { secondsAgo = 0, client = 'first-party', scope = '' }: { secondsAgo?: number; client?: string; scope?: string },
@@ -119,7 +119,7 @@ describe('step-up', () => {
 
   type Attempt = { case_: Sensitive; secondsAgo?: number; client?: string; sentPassword?: string };
 
-  /** Tries it as an admin of its own, and gives the answer and whether anything changed. */
+  /** Attempts the operation as an admin of its own. Returns the response, and whether anything changed. */
   async function attempt({ case_, secondsAgo = 0, client, sentPassword }: Attempt) {
     const caller = await loggedIn(harness, 'admin');
     const target = case_.isOwn === true ? caller : await case_.target?.();

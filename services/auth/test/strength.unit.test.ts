@@ -40,7 +40,7 @@ describe('password strength', () => {
     expect(weaknessOf('garden-tools2024', { email: 'bob@example.org', name: 'Bob' })).to.equal(undefined);
   });
 
-  it('is computed quickly, however long and odd the password, the address and the name', () => {
+  it('is computed quickly, however long and unusual the password, the address and the name', () => {
     const person = { email: `${'a.'.repeat(100)}b@example.org`, name: 'Ann '.repeat(25) };
     const hostile = [
       '4@8({[</369&#!1/|0$5+7%2',
@@ -59,7 +59,7 @@ describe('password strength', () => {
         const { user, system } = process.cpuUsage(start);
         return (user + system) / 1000;
       });
-      // some 20 ms each, where zxcvbn as it comes takes seconds; of its time, not the machine's
+      // about 20 ms each, where zxcvbn's defaults take seconds; measured as CPU time of the process, not elapsed time
       expect(Math.min(...times), piece).to.be.below(200);
     }
   });

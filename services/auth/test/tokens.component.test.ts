@@ -82,7 +82,7 @@ describe('tokens for services', () => {
     ['a scope that is not granted', { ...grant, scope: 'users:read users:write' }, undefined, 400, 'invalid_scope'],
     ['an audience that is not granted', { ...grant, resource: 'urn:taskwire:tasks' }, undefined, 400, 'invalid_target'],
     [
-      'no audience where there are several',
+      'no audience although there are several',
       grant,
       basic(notificationsClient.client_id, notificationsClient.client_secret),
       400,

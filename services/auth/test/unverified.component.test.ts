@@ -15,7 +15,7 @@ describe('an account whose address is not verified', () => {
   });
   after(async () => await harness.stop());
 
-  /** As a link that was mailed does it. */
+  /** Sets whether the address of an account is verified, as a mailed link does. */
   const setVerified = async (id: string, verified: boolean) =>
     await harness.database.db.pool.query('UPDATE users SET email_verified = $2 WHERE id = $1', [id, verified]);
 

@@ -14,8 +14,8 @@ describe('a long list of users', () => {
   before(async () => {
     harness = await authHarness({}, { passwords: cheapPasswords() });
     ({ token } = await loggedIn(harness, 'manager'));
-    // a day apart each, the first one in 1960: every tenth is a manager, every hundredth is not verified, every thousandth is deleted
-    // in parts, since a statement has five seconds
+    // one per day from 1960 on: every tenth is a manager, every hundredth is unverified, every thousandth is deleted. Inserted in parts, because a
+    // statement has five seconds.
     for (let first = 1; first < many; first += 2_000) {
       await harness.database.db.pool.query(
         `INSERT INTO users (id, email, name, role, email_verified, password_hash, created_at, updated_at, deleted_at)
@@ -119,7 +119,7 @@ describe('a long list of users', () => {
       [`updated_at >= '1980-01-01' AND updated_at < '1980-02-01'`, /users_updated_at/],
     ];
     await harness.database.db.transaction(async (tx) => {
-      // ten thousand are few enough to be read through; millions are not
+      // a sequential scan is right for ten thousand rows, and too slow for millions
       await query(tx, 'SET LOCAL enable_seqscan = off');
       for (const [condition, index] of statements) {
         const rows = await query<{ 'QUERY PLAN': string }>(

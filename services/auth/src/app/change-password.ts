@@ -10,7 +10,7 @@ import type { LogIn, StartSession } from './log-in.ts';
 import type { Limits } from './ports/limits.ts';
 import type { Passwords } from './ports/passwords.ts';
 import type { Users } from './ports/users.ts';
-import { contextOf, existing, type Caller } from './read-user.ts';
+import { contextOf, requireUser, type Caller } from './read-user.ts';
 
 type Parts = {
   users: Users;
@@ -32,7 +32,7 @@ export function changePassword(parts: Parts) {
   const requirePassword = requireCurrentPassword(parts.checkPassword);
 
   async function change(caller: Caller, given: { current_password: string; new_password: string }) {
-    const user = existing(await users.find(caller.id));
+    const user = requireUser(await users.find(caller.id));
     const { email, name } = user;
     const { passwordHash } = await requirePassword(user, given.current_password, caller.origin);
     const hashing = { passwords, turn: knownCallerTurn(caller.id) };

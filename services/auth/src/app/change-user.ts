@@ -13,7 +13,7 @@ import type { Limits } from './ports/limits.ts';
 import type { StoredUser, User, Users } from './ports/users.ts';
 import {
   contextOf,
-  existing,
+  requireUser,
   requireAccount,
   requireAdministration,
   requirePerson,
@@ -25,7 +25,7 @@ import type { StepUp } from './step-up.ts';
 /** Throws unless the caller knows the current version of the resource. */
 export type RequireVersion = (version: number) => void;
 
-type Wanted = {
+type UserInput = {
   name?: string | undefined;
   email?: string | undefined;
   role?: Role | undefined;
@@ -44,7 +44,11 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
    * was sent has already been checked.
    * @throws Problem `current_password_required`, `email_domain_not_accepted`, `rate_limited`, `email_taken`.
    */
-  async function mayMove(caller: Caller, id: string, { email, current_password: password }: Wanted): Promise<boolean> {
+  async function mayChangeAddress(
+    caller: Caller,
+    id: string,
+    { email, current_password: password }: UserInput,
+  ): Promise<boolean> {
     const user = await users.find(id);
     if (email === undefined || user === undefined || user.is_deleted || isSameAddress(user.email, email)) return false;
     // checked first, so that the holder of a stolen session learns nothing and causes no mail
@@ -58,10 +62,10 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     return true;
   }
 
-  async function audited(caller: Caller, id: string, wanted: Wanted): Promise<boolean> {
+  async function mayChangeAddressAudited(caller: Caller, id: string, input: UserInput): Promise<boolean> {
     const subject = { kind: 'user', id } as const;
     const attempt = { ...contextOf(caller), action: 'email.change.request', subject } as const;
-    return await withAuditedRefusals(audit, attempt, async () => mayMove(caller, id, wanted));
+    return await withAuditedRefusals(audit, attempt, async () => mayChangeAddress(caller, id, input));
   }
 
   /** Limits renames: each one is an event, and reaches every user who shares a task with this one. Only a permitted change is counted. */
@@ -72,30 +76,30 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
     await limits.rename(contextOf(caller), id);
   }
 
-  return async (caller: Caller, id: string, wanted: Wanted, requireVersion: RequireVersion): Promise<User> => {
+  return async (caller: Caller, id: string, input: UserInput, requireVersion: RequireVersion): Promise<User> => {
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
-    if (wanted.role !== undefined) requireAdministration(caller);
-    if (wanted.role !== undefined && caller.role !== 'admin')
+    if (input.role !== undefined) requireAdministration(caller);
+    if (input.role !== undefined && caller.role !== 'admin')
       throw problem('forbidden', 'Only admins can change roles.');
     // anyone in control of an account's address can take the account over, so even an application with administration rights can't change it
-    if (wanted.email !== undefined) requirePerson(caller);
-    if (wanted.current_password !== undefined || needsStepUp(caller, id, wanted)) {
-      await stepUp(caller, wanted.current_password, { action: auditEntriesOf(wanted), subject: { kind: 'user', id } });
+    if (input.email !== undefined) requirePerson(caller);
+    if (input.current_password !== undefined || needsStepUp(caller, id, input)) {
+      await stepUp(caller, input.current_password, { action: auditEntriesOf(input), subject: { kind: 'user', id } });
     }
-    if (wanted.name !== undefined) await allowRename(caller, id, wanted.name, requireVersion);
-    const isMoveAllowed = await audited(caller, id, wanted);
+    if (input.name !== undefined) await allowRename(caller, id, input.name, requireVersion);
+    const isAddressChangeAllowed = await mayChangeAddressAudited(caller, id, input);
     const changed = await users.change(id, contextOf(caller), async (user, isThereAnotherAdmin) => {
-      existing(user);
+      requireUser(user);
       requireVersion(user.version);
-      const change = differences(user, wanted);
+      const change = differences(user, input);
       // an address that was only another spelling a moment ago may be a different address by now
-      if (typeof change.pendingEmail === 'string' && !isMoveAllowed) throw currentPasswordRequired();
+      if (typeof change.pendingEmail === 'string' && !isAddressChangeAllowed) throw currentPasswordRequired();
       if (change.role === undefined || !isDemotion(user.role, change.role)) return change;
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
       return { ...change, endsSessions: 'user_demoted' };
     });
     if (changed === 'email_taken') throw emailTaken();
-    return toOwnUser(existing(changed));
+    return toOwnUser(requireUser(changed));
   };
 }
 
@@ -104,28 +108,28 @@ export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) 
   return async (
     caller: Caller,
     id: string,
-    { current_password: current }: Pick<Wanted, 'current_password'>,
+    { current_password: current }: Pick<UserInput, 'current_password'>,
     requireVersion: RequireVersion,
   ): Promise<void> => {
     requireAccount(caller, id, { own: 'account:write', roles: ['admin'] });
     if (caller.id === id) requirePerson(caller);
     await stepUp(caller, current, { action: 'user.delete', subject: { kind: 'user', id } });
     const deleted = await users.change(id, contextOf(caller), async (user, isThereAnotherAdmin) => {
-      existing(user);
+      requireUser(user);
       requireVersion(user.version);
       if (user.role === 'admin') await keepAnAdmin(isThereAnotherAdmin);
       return { deleted: true, endsSessions: 'user_deleted' };
     });
-    if (deleted === undefined) existing(deleted);
+    if (deleted === undefined) requireUser(deleted);
   };
 }
 
 /** A role grants rights, and another user's address gives access to their account. */
-function needsStepUp(caller: Caller, id: string, { role, email }: Wanted): boolean {
+function needsStepUp(caller: Caller, id: string, { role, email }: UserInput): boolean {
   return role !== undefined || (email !== undefined && caller.id !== id);
 }
 
-function auditEntriesOf({ role, email }: Wanted): AuditAction {
+function auditEntriesOf({ role, email }: UserInput): AuditAction {
   if (role !== undefined) return 'role.change';
   return email === undefined ? 'user.change' : 'email.change.request';
 }
@@ -134,16 +138,16 @@ async function keepAnAdmin(isThereAnotherAdmin: () => Promise<boolean>): Promise
   if (!(await isThereAnotherAdmin())) throw problem('last_admin', 'Make another user an admin first.');
 }
 
-function differences(user: StoredUser, wanted: Wanted): Pick<UserChange, 'email' | 'pendingEmail' | 'name' | 'role'> {
+function differences(user: StoredUser, input: UserInput): Pick<UserChange, 'email' | 'pendingEmail' | 'name' | 'role'> {
   return {
-    ...(wanted.name === undefined || wanted.name === user.name ? {} : { name: wanted.name }),
-    ...(wanted.email === undefined ? {} : moved(user, wanted.email)),
-    ...(wanted.role === undefined || wanted.role === user.role ? {} : { role: wanted.role }),
+    ...(input.name === undefined || input.name === user.name ? {} : { name: input.name }),
+    ...(input.email === undefined ? {} : addressChange(user, input.email)),
+    ...(input.role === undefined || input.role === user.role ? {} : { role: input.role }),
   };
 }
 
 /** A different address has to be confirmed first. Another spelling of the address takes effect at once and cancels a pending change. */
-function moved(user: StoredUser, email: string): UserChange {
+function addressChange(user: StoredUser, email: string): UserChange {
   if (!isSameAddress(user.email, email)) return { pendingEmail: email };
   return {
     ...(email === user.email ? {} : { email }),

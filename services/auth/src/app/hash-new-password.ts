@@ -1,7 +1,7 @@
 import { problem } from '@taskwire/errors';
 import type { HashTurn, Passwords } from './ports/passwords.ts';
 
-/** The user whose password it will be. */
+/** The user who chooses the password. */
 type Person = { email: string; name: string };
 
 /**

@@ -33,7 +33,7 @@ export function contextOf({ id, origin }: Caller): AuditContext {
 export function readUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string): Promise<User> => {
     requireAccount(caller, id, { own: 'account:read', roles: ['admin', 'manager'] });
-    const user = existing(await users.find(id));
+    const user = requireUser(await users.find(id));
     return seesPendingEmail(caller, id) ? toOwnUser(user) : toUser(user);
   };
 }
@@ -67,7 +67,7 @@ export function requireAdministration(caller: Caller): void {
   }
 }
 
-/** Refuses third-party applications what only the user may do. @throws Problem `insufficient_scope`. */
+/** Refuses third-party applications: only the user may take this action. @throws Problem `insufficient_scope`. */
 export function requirePerson(caller: Caller): void {
   if (!caller.isFirstParty) throw onlyInPerson();
 }
@@ -75,13 +75,13 @@ export function requirePerson(caller: Caller): void {
 /** Reads a user for a service. */
 export function readInternalUser({ users }: { users: Users }) {
   return async (id: string): Promise<InternalUser> => {
-    const { pending_email: _, ...user } = existing(await users.find(id));
+    const { pending_email: _, ...user } = requireUser(await users.find(id));
     return user;
   };
 }
 
 /** Returns the user. @throws Problem `not_found` if the user never existed, `gone` if they are deleted. */
-export function existing(user: StoredUser | undefined): StoredUser {
+export function requireUser(user: StoredUser | undefined): StoredUser {
   if (user === undefined) throw problem('not_found', 'There is no user with this id.');
   if (user.is_deleted) throw problem('gone', 'The user was deleted.');
   return user;

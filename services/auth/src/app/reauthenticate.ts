@@ -5,7 +5,7 @@ import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
 import type { Sessions, TokenIssuer } from './ports/sessions.ts';
 import type { Users } from './ports/users.ts';
-import { contextOf, existing, type Caller } from './read-user.ts';
+import { contextOf, requireUser, type Caller } from './read-user.ts';
 import { hashToken, type RefreshTokens } from './refresh-tokens.ts';
 import { sessionTokens, type SessionTokens } from './session-tokens.ts';
 
@@ -27,7 +27,7 @@ export function reauthenticate({ users, checkPassword, sessions, refreshTokens, 
   const requirePassword = requireCurrentPassword(checkPassword);
 
   async function prove(caller: Caller, password: string): Promise<SessionTokens> {
-    const account = await requirePassword(existing(await users.find(caller.id)), password, caller.origin);
+    const account = await requirePassword(requireUser(await users.find(caller.id)), password, caller.origin);
     if (caller.sessionId === undefined) throw accessRevoked();
     const refreshToken = refreshTokens.create();
     const grant = await sessions.reauthenticate({

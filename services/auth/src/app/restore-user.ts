@@ -4,7 +4,7 @@ import type { AuditContext } from '../domain/audit-context.ts';
 import { knownCallerTurn } from './hash-new-password.ts';
 import type { Passwords } from './ports/passwords.ts';
 import type { StoredUser, User, Users } from './ports/users.ts';
-import { contextOf, existing, requireAdministration, toUser, type Caller } from './read-user.ts';
+import { contextOf, requireUser, requireAdministration, toUser, type Caller } from './read-user.ts';
 import type { StepUp } from './step-up.ts';
 
 type Parts = { users: Users; passwords: Passwords };
@@ -20,7 +20,7 @@ export function restoreUser({ users, passwords }: Parts) {
     const restored = await users.restore(id, passwordHash, context);
     if (restored === 'too_late') throw problem('gone', 'The user was deleted too long ago to be restored.');
     if (restored === 'email_taken') throw addressInUse();
-    return existing(restored);
+    return requireUser(restored);
   };
 }
 

@@ -6,10 +6,10 @@ import { withAuditedRefusals } from './audited-refusals.ts';
 import type { CheckPassword } from './authenticate.ts';
 import { requireCurrentPassword } from './current-password.ts';
 import type { Users } from './ports/users.ts';
-import { contextOf, existing, type Caller } from './read-user.ts';
+import { contextOf, requireUser, type Caller } from './read-user.ts';
 
 /** The caller's intended action, for the audit log if it is refused. */
-type Wanted = { action: AuditAction; subject: AuditSubject | null };
+type IntendedAction = { action: AuditAction; subject: AuditSubject | null };
 
 export type StepUp = ReturnType<typeof stepUp>;
 
@@ -21,15 +21,15 @@ export type StepUp = ReturnType<typeof stepUp>;
 export function stepUp({ users, checkPassword, audit }: { users: Users; checkPassword: CheckPassword; audit: Audit }) {
   const requirePassword = requireCurrentPassword(checkPassword);
 
-  return async (caller: Caller, password: string | undefined, wanted: Wanted): Promise<void> => {
-    // both are answered with 403, which the HTTP layer records in the audit log
+  return async (caller: Caller, password: string | undefined, intended: IntendedAction): Promise<void> => {
+    // the HTTP layer records the refusals of both checks in the audit log, because their status is 403
     if (password === undefined) return caller.requireRecentLogin('send current_password');
     if (!caller.isFirstParty) {
       const detail = 'Applications must not send passwords of users. Request authorization again with prompt=login.';
       throw problem('insufficient_scope', detail);
     }
-    await withAuditedRefusals(audit, { ...contextOf(caller), ...wanted }, async () =>
-      requirePassword(existing(await users.find(caller.id)), password, caller.origin),
+    await withAuditedRefusals(audit, { ...contextOf(caller), ...intended }, async () =>
+      requirePassword(requireUser(await users.find(caller.id)), password, caller.origin),
     );
   };
 }

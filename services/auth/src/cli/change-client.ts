@@ -43,7 +43,7 @@ function changedClient(
 ): RegisteredClient {
   const isForPeople = client.grant_types.includes('authorization_code');
   if (!isForPeople && (given['redirect-uri'] ?? given['own-grant']) !== undefined) {
-    // its grants are its own, and would become scopes that users consent to
+    // the client's grants are for itself; with a redirect URI, they would become scopes that users consent to
     throw new UsageError(
       `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for users.`,
     );

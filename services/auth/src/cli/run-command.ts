@@ -15,7 +15,7 @@ export type CommandProcess = {
   stdin: Readable;
   stdout: Writable;
   stderr: Writable;
-  /** the command line that runs these commands, for the help */
+  /** The command line that runs these commands, for the help. */
   program?: string;
 };
 

@@ -32,8 +32,8 @@ printf %s "$PASSWORD" | node services/auth/src/cli/main.ts user add --email ann@
   },
 };
 
-/** A file of users is read into memory; a larger one isn't a team's list. */
-const mostImported = 10_000;
+/** The input is read into memory. No team has more users than this. */
+const maxImportedUsers = 10_000;
 
 export const importUsers: Command = {
   options: '',
@@ -44,7 +44,8 @@ echo '{"email":"ann@example.org","name":"Ann","role":"member","password":"…"}'
     readOptions(args, {});
     const lines = (await text(stdin)).split('\n').filter((line) => line.trim() !== '');
     if (lines.length === 0) throw new UsageError('stdin is empty; give one JSON object per line.');
-    if (lines.length > mostImported) throw new UsageError(`There are more than ${mostImported} lines on stdin.`);
+    if (lines.length > maxImportedUsers)
+      throw new UsageError(`There are more than ${maxImportedUsers} lines on stdin.`);
     const read = lines.map(readLine);
     const faults = read.flatMap((line) => ('faults' in line ? line.faults : []));
     if (faults.length > 0) throw new UsageError(`No user was created:\n${faults.slice(0, 20).join('\n')}`);

@@ -27,7 +27,7 @@ export type RefusalBudget<A extends string> = {
 };
 
 /** Distinct counts kept during a period, a few hundred bytes each. Beyond this, refusals are counted without their details. */
-const mostCounts = 10_000;
+const maxCounts = 10_000;
 
 /**
  * Decides which refusals get an audit entry each, so that an attacker can't fill the log. Refusals beyond the settings are counted, by action, reason,
@@ -40,7 +40,7 @@ export function createRefusalBudget<A extends string>(settings: RefusalSettings)
   let counts = new Map<string, RefusalCount<A>>();
 
   function isAffordable({ reason, origin }: Refusal<A>): boolean {
-    // the limits refuse repeated attempts, the earlier of which were recorded
+    // the limits refuse repeated attempts, of which the first ones were recorded
     if (reason === 'rate_limited' || spent >= settings.perPeriod) return false;
     const network = networkOf(origin.ip ?? '');
     const before = spentBy.get(network) ?? 0;
@@ -71,7 +71,7 @@ function add<A extends string>(counts: Map<string, RefusalCount<A>>, refusal: Re
   const key = JSON.stringify([action, reason, actor, subject, origin.ip, origin.clientId]);
   const known = counts.get(key);
   if (known !== undefined) known.count += times;
-  else if (counts.size < mostCounts) counts.set(key, { refusal, count: times });
+  else if (counts.size < maxCounts) counts.set(key, { refusal, count: times });
   else if (origin.ip !== null) add(counts, withoutDetails(refusal), times);
   // there are only as many of these as actions and reasons
   else counts.set(key, { refusal, count: times });

@@ -1,4 +1,4 @@
-/** Patterns that only the browser itself matches; most browsers also claim to be those further down. */
+/** In this order, because most browsers also claim to be one of those further down. */
 const browsers: readonly [string, RegExp][] = [
   ['Edge', /\bEdg(?:e|A|iOS)?\//],
   ['Opera', /\bOPR\//],
@@ -31,7 +31,7 @@ export function browserOf(userAgent: string): string | undefined {
 /** A program that isn't a browser names itself first, such as `curl/8.5`. */
 const product = /^([A-Za-z][\w.-]{0,39})(?:[/ ]|$)/;
 
-/** The same, or the name that any other program gives itself, such as `curl`; null if nothing in the header is recognised. */
+/** The browser, or the name that any other program gives itself, such as `curl`; null if nothing in the header is recognised. */
 export function programOf(userAgent: string | null): string | null {
   if (userAgent === null) return null;
   const program = product.exec(userAgent)?.[1];

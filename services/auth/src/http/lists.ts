@@ -8,7 +8,7 @@ export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> 
   return async ({ actor, query: { cursor, limit, role, q, sort, ...filter } }) => {
     const isDeleted = filter.deleted === 'true';
     if (isDeleted && actor.role !== 'admin') throw problem('forbidden', 'Only admins can list deleted users.');
-    const wanted = {
+    const selection = {
       role,
       text: q,
       emailVerified: filter.email_verified === undefined ? undefined : filter.email_verified === 'true',
@@ -21,7 +21,7 @@ export function listUsers(users: Users): HandlerOf<typeof authRoutes.listUsers> 
     };
     const body = await paged(
       { name: 'users', filter: { role, q, sort, ...filter }, positions: 'id', cursor, limit },
-      async (place) => await users.list(wanted, place),
+      async (place) => await users.list(selection, place),
     );
     return { status: 200, body };
   };

@@ -55,12 +55,12 @@ const asking = {
   reset_password: {
     title: 'Forgot your password?',
     text: 'We send a link with which you can set a new one.',
-    done: 'If there is an account with this address, a mail with a link is on its way to it. The link works for a short time.',
+    done: 'If there is an account with this address, a mail with a link is on its nextStep to it. The link works for a short time.',
   },
   verify_email: {
     title: 'Verify your e-mail address',
     text: 'We send a link with which you can confirm the address of your account.',
-    done: 'If there is an account with this address that is not verified yet, a mail with a link is on its way to it.',
+    done: 'If there is an account with this address that is not verified yet, a mail with a link is on its nextStep to it.',
   },
 };
 
@@ -87,7 +87,7 @@ function askPage(o: { actions: AccountActions; base: string; name: string; purpo
 
 function resetPage(actions: AccountActions, base: string): Page {
   const action = `${base}/reset`;
-  const way = { href: `${base}/forgot`, text: 'Ask for a new link' };
+  const nextStep = { href: `${base}/forgot`, text: 'Ask for a new link' };
 
   async function checked(token: string, request: Request): Promise<AccountLink | Problem> {
     let link: AccountLink | undefined;
@@ -100,20 +100,20 @@ function resetPage(actions: AccountActions, base: string): Page {
     async get({ request, formToken }) {
       const token = tokenIn(request);
       const link = await checked(token, request);
-      if (link instanceof Problem) return ended(link, way);
-      if (link.end !== null) return ended(linkNotValid(link.end), way);
+      if (link instanceof Problem) return ended(link, nextStep);
+      if (link.end !== null) return ended(linkNotValid(link.end), nextStep);
       return ok(newPasswordPage({ action, formToken, token, email: link.email }));
     },
     async post(form, { request, formToken }) {
       const token = form.get('token') ?? '';
       const link = await checked(token, request);
-      if (link instanceof Problem) return ended(link, way);
+      if (link instanceof Problem) return ended(link, nextStep);
       const again = (error: string) => newPasswordPage({ action, formToken, token, email: link.email, error });
       const password = schemas.newPassword.safeParse(form.get('new_password'));
       if (!password.success) return { status: 422, body: again('The password needs 8 to 256 characters.') };
       const given = { token, new_password: password.data };
       const refused = await refusal(() => actions.resetPassword(given, requestOrigin(request)), request);
-      if (refused?.code === 'link_not_valid') return ended(refused, way);
+      if (refused?.code === 'link_not_valid') return ended(refused, nextStep);
       if (refused !== undefined) return { status: refused.status, body: again(refusalText(refused)) };
       return ok(
         donePage({

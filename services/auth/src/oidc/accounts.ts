@@ -54,8 +54,8 @@ export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { pay
 /** A token with `openid` in its scope is valid at userinfo, whichever service it is for: one log-in yields one token for both. */
 function openidScopeOf(ctx: KoaContextWithOIDC): string {
   const { params, requestParamScopes, entities } = ctx.oidc;
-  const wanted = params?.['scope'] === undefined ? sourceOf(ctx)?.scopes : requestParamScopes;
-  return entities.Grant?.getOIDCScopeFiltered(wanted ?? new Set()) ?? '';
+  const requested = params?.['scope'] === undefined ? sourceOf(ctx)?.scopes : requestParamScopes;
+  return entities.Grant?.getOIDCScopeFiltered(requested ?? new Set()) ?? '';
 }
 
 /** The authorization code or refresh token that is exchanged for a token. */

@@ -39,7 +39,7 @@ type LinkPage = {
   name: string;
   purpose: LinkPurpose;
   /** The way to a new link if this one can't be used. */
-  way: NextStep;
+  nextStep: NextStep;
   /** Confirms that the link has been used. */
   done: Answer;
   show(step: Step): Promise<Answer>;
@@ -47,12 +47,12 @@ type LinkPage = {
 };
 
 /** The page of one kind of link. It shows nothing and does nothing until the link is known to be ours. */
-function linkPage({ actions, base }: Options, { name, purpose, way, done, show, use }: LinkPage): Page {
+function linkPage({ actions, base }: Options, { name, purpose, nextStep, done, show, use }: LinkPage): Page {
   async function check(token: string, visit: Visit, next: (step: Step) => Promise<Answer>): Promise<Answer> {
     let link: AccountLink | undefined;
     const find = async () => (link = await actions.checkLink(token, purpose));
     const refused = await refusal(find, visit.request);
-    if (refused !== undefined || link === undefined) return ended(refused ?? linkNotValid('unknown'), way);
+    if (refused !== undefined || link === undefined) return ended(refused ?? linkNotValid('unknown'), nextStep);
     return await next({ link, form: { action: `${base}/${name}`, formToken: visit.formToken, token }, visit });
   }
 
@@ -66,14 +66,14 @@ function linkPage({ actions, base }: Options, { name, purpose, way, done, show, 
 
 function verificationPage(options: Options): Page {
   const { actions, base } = options;
-  const way = { href: `${base}/resend`, text: 'Ask for a new link' };
+  const nextStep = { href: `${base}/resend`, text: 'Ask for a new link' };
   const title = 'The address is verified';
   const done = ok(donePage({ title, text: 'Thank you. You can close this page.' }));
   const text = 'The password is set. Go back to the application, and log in with it.';
-  const claimed = ok(donePage({ title, text }));
+  const passwordSet = ok(donePage({ title, text }));
 
   return linkPage(options, {
-    ...{ name: 'verify', purpose: 'verify_email', way, done },
+    ...{ name: 'verify', purpose: 'verify_email', nextStep, done },
     async show({ form, link, visit }) {
       const isHolder = await actions.isHolder(await visitorOf(visit, options), link);
       return ok(isHolder ? verifyPage(form) : claimPage({ ...form, link }));
@@ -87,37 +87,37 @@ function verificationPage(options: Options): Page {
       const visitor = await visitorOf(visit, options);
       const given = { token: form.token, new_password: password };
       const refused = await refusal(async () => await actions.verifyEmail(given, visitor), visit.request);
-      if (refused === undefined) return password === undefined ? done : claimed;
-      if (refused.code === 'link_not_valid') return ended(refused, way);
+      if (refused === undefined) return password === undefined ? done : passwordSet;
+      if (refused.code === 'link_not_valid') return ended(refused, nextStep);
       const isStranger = refused.code === 'new_password_required';
-      const strange = 'This browser is not logged in to the account. Choose a new password.';
-      return again(refused.status, isStranger ? strange : refusalText(refused));
+      const explanation = 'This browser is not logged in to the account. Choose a new password.';
+      return again(refused.status, isStranger ? explanation : refusalText(refused));
     },
   });
 }
 
 function confirmationPage(options: Options): Page {
   const { actions } = options;
-  const way = { href: '/', text: 'Log in, and change the address again' };
+  const nextStep = { href: '/', text: 'Log in, and change the address again' };
   const done = ok(donePage({ title: 'The address has changed', text: 'Log in with the new address from now on.' }));
 
   return linkPage(options, {
-    ...{ name: 'confirm_email', purpose: 'confirm_email', way, done },
+    ...{ name: 'confirm_email', purpose: 'confirm_email', nextStep, done },
     async show({ form, link, visit }) {
       // otherwise the password proves that the account is theirs
-      const isEnough =
+      const isProven =
         link.requested?.by === 'admin' || (await actions.isHolder(await visitorOf(visit, options), link));
-      return ok(confirmEmailPage({ ...form, link, needsPassword: !isEnough }));
+      return ok(confirmEmailPage({ ...form, link, needsPassword: !isProven }));
     },
     async use(sent, { form, link, visit }) {
       const visitor = await visitorOf(visit, options);
       const given = { token: form.token, current_password: filledIn(sent, 'current_password') };
       const refused = await refusal(async () => await actions.confirmEmail(given, visitor), visit.request);
       if (refused === undefined) return done;
-      if (refused.code === 'link_not_valid') return ended(refused, way);
+      if (refused.code === 'link_not_valid') return ended(refused, nextStep);
       const isStranger = refused.code === 'current_password_required';
-      const strange = 'This browser is not logged in to the account. Enter its password.';
-      const error = isStranger ? strange : refusalText(refused);
+      const explanation = 'This browser is not logged in to the account. Enter its password.';
+      const error = isStranger ? explanation : refusalText(refused);
       return { status: refused.status, body: confirmEmailPage({ ...form, link, needsPassword: true, error }) };
     },
   });
@@ -125,24 +125,24 @@ function confirmationPage(options: Options): Page {
 
 function undoPage(options: Options): Page {
   const { actions, base } = options;
-  const way = { href: `${base}/forgot`, text: 'Request a link to set a new password' };
+  const nextStep = { href: `${base}/forgot`, text: 'Request a link to set a new password' };
   const title = 'The change is undone';
-  const done = ok(donePage({ title, text: 'The account has this address again.', way }));
+  const done = ok(donePage({ title, text: 'The account has this address again.', nextStep }));
 
   return linkPage(options, {
-    ...{ name: 'undo_email', purpose: 'undo_email', way, done },
+    ...{ name: 'undo_email', purpose: 'undo_email', nextStep, done },
     show: async ({ form, link }) => ok(undoEmailPage({ ...form, email: link.email })),
     async use(_sent, { form, visit: { request } }) {
       let undone: { resetToken: string } | undefined;
       const work = async () => (undone = await actions.undoEmailChange(form, requestOrigin(request)));
       const refused = await refusal(work, request);
-      if (refused !== undefined) return ended(refused, way);
+      if (refused !== undefined) return ended(refused, nextStep);
       if (undone === undefined) return done;
       const text =
         'The account has its old address again, all sessions were ended, and its password no longer works. ' +
         'Set a new one now, or with the link that we have mailed to the address.';
       const next = { href: `${base}/reset?token=${undone.resetToken}`, text: 'Set a new password now' };
-      return ok(donePage({ title, text, way: next }));
+      return ok(donePage({ title, text, nextStep: next }));
     },
   });
 }

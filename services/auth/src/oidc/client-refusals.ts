@@ -44,8 +44,8 @@ function refusalOf(ctx: KoaContextWithOIDC, message: string): ClientRefusal {
   if (clock !== undefined) return clock;
   const { client } = ctx.oidc;
   if (client !== undefined && message.startsWith('the provided authentication mechanism')) {
-    const way = { none: 'nothing', private_key_jwt: 'an assertion by its key' }[client.clientAuthMethod ?? ''];
-    return { reason: `the client is registered to authenticate with ${way ?? 'its secret'}` };
+    const method = { none: 'nothing', private_key_jwt: 'an assertion by its key' }[client.clientAuthMethod ?? ''];
+    return { reason: `the client is registered to authenticate with ${method ?? 'its secret'}` };
   }
   return { reason: reasons[message] ?? message };
 }

@@ -61,8 +61,8 @@ export function allow(grant: Grant, { openid, resources, refused }: RequestedAcc
 }
 
 /**
- * The provider's own policy, which prompts for consent to each request of a native client. Public clients with a loopback address also prompt each
- * time, and so does any user who can allow administration, whatever they allowed before.
+ * The provider's own policy, which prompts for consent to each request of a native client, extended by two cases. Public clients with a loopback
+ * address also prompt each time, and so does any user who can allow administration, whatever they allowed before.
  */
 export function consentPolicy(): interactionPolicy.DefaultPolicy {
   const policy = base();

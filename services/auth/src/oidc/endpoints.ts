@@ -28,8 +28,8 @@ const paths = [
 const asQuery = ['/authorize', '/logout'];
 
 /**
- * The provider's endpoints. The provider is made to believe that it runs at its issuer, whatever host a request names: URLs that it shows or
- * redirects to are never built from caller input.
+ * The provider's endpoints. The provider is configured as if it ran at its issuer, whatever host a request names: URLs that it shows or redirects to
+ * are never built from caller input.
  */
 export function providerEndpoints(issuer: string, providers: Providers): RawRoute[] {
   const { pathname, host, protocol } = new URL(issuer);
@@ -80,11 +80,11 @@ export function providerEndpoints(issuer: string, providers: Providers): RawRout
  * Maximum length of a query, in bytes as encoded in the URL. A request with such a query, together with a browser's own headers, fits into the 16 KiB
  * that a service accepts for all headers. The redirect that repeats the query fits into the 32 KiB that the gateway accepts for response headers.
  */
-const longestQuery = 14_000;
+const maxQueryBytes = 14_000;
 
 function refuseLongQuery(query: URLSearchParams): void {
-  if (query.toString().length <= longestQuery) return;
-  throw problem('uri_too_long', `The parameters may have ${longestQuery} bytes at most, encoded as in an address.`);
+  if (query.toString().length <= maxQueryBytes) return;
+  throw problem('uri_too_long', `The parameters may have ${maxQueryBytes} bytes at most, encoded as in an address.`);
 }
 
 /**

@@ -5,7 +5,7 @@ import { problem } from '@taskwire/errors';
 import { readBytes, refuseManyParameters } from '@taskwire/http-server';
 
 /** Maximum size in bytes: the gateway's limit. */
-const largest = bodyLimitOf({ path: '/oidc' });
+const maxFormBytes = bodyLimitOf({ path: '/oidc' });
 
 /** Returns the text of a posted form. @throws Problem `method_not_allowed`, `payload_too_large`, `unsupported_media_type`, `bad_request`. */
 export async function readFormText(request: IncomingMessage): Promise<string> {
@@ -15,7 +15,7 @@ export async function readFormText(request: IncomingMessage): Promise<string> {
   if (!/^application\/x-www-form-urlencoded\b/i.test(request.headers['content-type'] ?? '')) {
     throw problem('unsupported_media_type', 'Send a form.');
   }
-  const text = (await readBytes(request, largest)).toString('utf8');
+  const text = (await readBytes(request, maxFormBytes)).toString('utf8');
   refuseManyParameters(text);
   return text;
 }
@@ -41,6 +41,6 @@ export function replayBody(request: IncomingMessage, text: string): void {
 /** Whether a form carries this token. The comparison takes constant time. */
 export function hasToken(form: URLSearchParams, token: string): boolean {
   const given = Buffer.from(form.get('form_token') ?? '');
-  const wanted = Buffer.from(token);
-  return given.length === wanted.length && timingSafeEqual(given, wanted);
+  const expected = Buffer.from(token);
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }

@@ -28,7 +28,7 @@ export type InteractionOptions = {
   sessions: Sessions;
   audit: Audit;
   deviceCookies: DeviceCookies;
-  /** The key that form tokens are made with. */
+  /** The key for making form tokens. */
   formKey: Buffer;
 };
 
@@ -74,8 +74,8 @@ export function interactionPages(options: InteractionOptions): RawRoute {
         const { email } = await personOf(interaction);
         return verificationPage({ ...common, error, email, resend: `${base}/resend` });
       }
-      const ways = [{ href: `${base}/forgot`, text: 'Forgot your password?' }];
-      return loginPage({ ...common, ...login, ways, error });
+      const nextSteps = [{ href: `${base}/forgot`, text: 'Forgot your password?' }];
+      return loginPage({ ...common, ...login, nextSteps, error });
     };
     send(response, status, await body(), params['redirect_uri'] as string | undefined);
   }

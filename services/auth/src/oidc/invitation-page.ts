@@ -64,8 +64,8 @@ export function invitationPage(actions: InvitationActions) {
     function refusedPage(refused: Problem) {
       if (refused.code === 'link_not_valid') return ended(refused, undefined);
       const forgot = { href: `${base}/forgot`, text: 'Forgot your password?' };
-      const way = refused.code === 'email_taken' ? forgot : undefined;
-      return { status: refused.status, body: failedPage({ title: refused.title, text: refused.detail, way }) };
+      const nextStep = refused.code === 'email_taken' ? forgot : undefined;
+      return { status: refused.status, body: failedPage({ title: refused.title, text: refused.detail, nextStep }) };
     }
   };
 }

@@ -27,10 +27,10 @@ export function ok(body: string): Answer {
 }
 
 /** The page for a link that can't be used, with the way to a new one, if any. */
-export function ended(refused: Problem, way: NextStep | undefined): Answer {
+export function ended(refused: Problem, nextStep: NextStep | undefined): Answer {
   // a link that has been used is not an invalid one
   const title = isOfUsedLink(refused) ? 'This link was used before' : 'This link is invalid or has expired';
-  return { status: refused.status, body: failedPage({ title, text: refused.detail, way }) };
+  return { status: refused.status, body: failedPage({ title, text: refused.detail, nextStep }) };
 }
 
 /** Returns a failure that may be shown to the user on a page; throws any other. */

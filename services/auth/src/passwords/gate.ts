@@ -45,7 +45,7 @@ export function createGate({ concurrency, queue }: { concurrency: number; queue:
     const victim =
       waiters.size() < share
         ? others.waiters.dropFromLongest()
-        : // handing the place from one to the other would help neither
+        : // exchanging the place between the two would help neither
           waiters.longest() > waiters.lengthOf(source) + 1
           ? waiters.dropFromLongest()
           : undefined;

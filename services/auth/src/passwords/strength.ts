@@ -6,18 +6,21 @@ import { dictionary, translations } from '@zxcvbn-ts/language-en';
  * The guesses that a password must withstand: zxcvbn's score of 3, "safely unguessable: moderate protection from an offline slow-hash scenario"
  * (https://github.com/dropbox/zxcvbn#usage). This is far more than online guessing requires, at 40 guesses an hour.
  */
-const leastScore = 3;
+const minScore = 3;
 /**
  * The time of the estimate grows at least with the square of the length, and blocks the event loop. A password whose first characters, up to this
  * number, aren't hard to guess counts as weak.
  */
-const looksAt = 32;
+const maxJudgedLength = 32;
 /** At zxcvbn's 100, a password of 32 characters takes 0.2 s. At 8 it takes 0.02 s, and "P@ssw0rd" is still recognised. */
 const substitutions = 8;
 
 let estimator: ZxcvbnFactory | undefined;
 
-/** Reads the word lists, which takes 35 MB and blocks the event loop for 0.2 s: before requests arrive, or when the first password is judged. */
+/**
+ * Reads the word lists, which takes 35 MB and blocks the event loop for 0.2 s. Called before requests arrive; otherwise the first password triggers
+ * it.
+ */
 export function readWordLists(): void {
   getEstimator();
 }
@@ -27,7 +30,7 @@ function getEstimator(): ZxcvbnFactory {
     dictionary: { ...commonDictionary, ...dictionary },
     graphs: adjacencyGraphs,
     translations,
-    maxLength: looksAt,
+    maxLength: maxJudgedLength,
     l33tMaxSubstitutions: substitutions,
   });
   return estimator;
@@ -39,10 +42,10 @@ function getEstimator(): ZxcvbnFactory {
  */
 export function weaknessOf(password: string, person: { email: string; name: string }): string | undefined {
   const words = wordsOf(person);
-  const looked = password.slice(0, looksAt);
-  // "ann.smith2024" is no harder than "annsmith2024"
-  const looks = new Set([looked, looked.replaceAll(/[\s._-]+/g, '')]);
-  const weak = [...looks].map((text) => getEstimator().check(text, words)).find(({ score }) => score < leastScore);
+  const judged = password.slice(0, maxJudgedLength);
+  // "ann.smith2024" is no harder to guess than "annsmith2024"
+  const variants = new Set([judged, judged.replaceAll(/[\s._-]+/g, '')]);
+  const weak = [...variants].map((text) => getEstimator().check(text, words)).find(({ score }) => score < minScore);
   if (weak === undefined) return undefined;
   return `${weak.feedback.warning ?? 'It is too easy to guess.'} Use a longer one, such as four words that do not belong together, or have one generated.`;
 }
@@ -54,10 +57,10 @@ function wordsOf({ email, name }: { email: string; name: string }): string[] {
   const parts = wholes.flatMap((whole) => whole.split(betweenWords));
   const words = [...wholes, ...wholes.map((whole) => whole.replaceAll(betweenWords, '')), ...parts];
   // shorter ones are part of any text
-  const known = words.map((word) => word.slice(0, looksAt)).filter((word) => word.length > 2);
-  return [...new Set(known)].slice(0, mostWords);
+  const known = words.map((word) => word.slice(0, maxJudgedLength)).filter((word) => word.length > 2);
+  return [...new Set(known)].slice(0, maxUserWords);
 }
 
 const betweenWords = /[^\p{L}\p{N}]+/gu;
 /** Each is compared with every part of the password. */
-const mostWords = 30;
+const maxUserWords = 30;

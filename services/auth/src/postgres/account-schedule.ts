@@ -63,7 +63,7 @@ const isUnconfirmed = `
     WHERE user_id = users.id AND purpose = 'confirm_email' AND used_at IS NULL AND revoked_at IS NULL AND expires_at > now()
   )`;
 
-// a user whose role was set by an admin is known to that admin, and the last admin is never deleted
+// an admin set the role of this user and therefore knows them; the last admin is never deleted
 const isNeverVerified = `
   users.deleted_at IS NULL AND NOT users.email_verified AND users.self_registered AND users.role = 'member'
   AND users.created_at < now() - make_interval(days => $1)

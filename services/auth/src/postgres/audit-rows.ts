@@ -7,7 +7,7 @@ import { auditEntity } from './entities.ts';
 import { toTimestamp } from './filter-values.ts';
 
 /** Longer user agents add no information, and the caller chooses them. */
-const longestUserAgent = 300;
+const maxUserAgentLength = 300;
 
 /** Appends an entry. With a transaction, it is committed together with the change that it records, or not at all. */
 export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1): Promise<void> {
@@ -25,7 +25,7 @@ export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1
       entry.reason ?? null,
       count,
       toInet(origin.ip),
-      origin.userAgent?.slice(0, longestUserAgent) ?? null,
+      origin.userAgent?.slice(0, maxUserAgentLength) ?? null,
       origin.requestId,
       origin.clientId,
       origin.clientRequestId,

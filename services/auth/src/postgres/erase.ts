@@ -22,7 +22,7 @@ export type ErasureSettings = {
 export async function eraseOld(db: Database, settings: ErasureSettings): Promise<'more' | 'idle'> {
   const users = await db.transaction(async (tx) => {
     const erased = await query<{ id: string }>(tx, eraseUsers, [settings.usersAfterDays, batch]);
-    // includes links that were configured to be valid for weeks
+    // includes links configured to be valid for weeks
     const ids = erased.map(({ id }) => id);
     await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [ids]);
     await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);

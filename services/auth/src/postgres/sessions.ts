@@ -60,7 +60,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
         if (locked.length === 0) return undefined;
         const values = [sessionId, refreshTokenHash, lifetimes.refreshTokenDays];
         const [row] = await query<GrantRow>(tx, renewSession, values);
-        if (row === undefined) throw new Error('a locked session was not there to renew');
+        if (row === undefined) throw new Error('a locked session could not be renewed: it does not exist');
         await appendAudit(tx, { ...byUser(userId, origin), action: 'reauthenticate', outcome: 'success' });
         return toGrant(row);
       });

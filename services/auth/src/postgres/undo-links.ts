@@ -8,7 +8,7 @@ const canUndo = `purpose = 'undo_email' AND used_at IS NULL AND revoked_at IS NU
 /** The expression that compares addresses; must match the index account_links_reserved. */
 const foldedAddress = 'lower(account_links.email COLLATE "C")';
 
-/** Another account may take this address back. Rolls back the transaction that wanted it. */
+/** Another account may take this address back. Rolls back the transaction that was to use it. */
 class AddressReserved extends Error {
   override readonly name = 'AddressReserved';
 }

@@ -91,7 +91,7 @@ async function applyChange(tx: Tx, user: StoredUser, change: UserChange): Promis
     change.passwordHash,
     pendingEmailAfter(user, change),
   ]);
-  if (changed === undefined) throw new Error('a locked user was not there to change');
+  if (changed === undefined) throw new Error('a locked user could not be changed: they do not exist');
   if (endsSessions !== undefined) await query(tx, endSessions, [user.id, endsSessions]);
   else if (role !== user.role) await query(tx, endAdministration, [user.id]);
   return changed;

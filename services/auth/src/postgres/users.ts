@@ -101,18 +101,18 @@ export function createUsers(db: Database, settings: UserSettings): Users {
     },
 
     async changePassword(id, { before, after }, context) {
-      let stands = false;
+      let isCurrent = false;
       const changed = await transaction(async (tx) => {
         return await changeUserRow(tx, {
           ...{ id, context, ...settings },
           async decide() {
-            stands =
+            isCurrent =
               (await query(tx, 'SELECT FROM users WHERE id = $1 AND password_hash = $2', [id, before])).length > 0;
-            return stands ? { passwordHash: after, endsSessions: 'password_changed' } : undefined;
+            return isCurrent ? { passwordHash: after, endsSessions: 'password_changed' } : undefined;
           },
         });
       });
-      return stands && changed !== 'email_taken' ? changed : undefined;
+      return isCurrent && changed !== 'email_taken' ? changed : undefined;
     },
 
     async restore(id, passwordHash, context) {

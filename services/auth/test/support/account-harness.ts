@@ -31,9 +31,9 @@ export type AccountHarness = AuthHarness & {
   /** An address that no earlier request came from. */
   freshIp(): { 'x-forwarded-for': string };
   register(email: string): Promise<Account>;
-  /** The events about mailed links for this user that are to be published, oldest first. */
+  /** The unpublished events about mailed links of this user, oldest first. */
   linkEvents(userId: string): Promise<LinkEvent[]>;
-  /** Reads a link: for its one delivery, any number of times, or for another delivery. */
+  /** Reads a link, for its usual delivery or for another; the same delivery may read it any number of times. */
   readLink(id: string, client?: typeof mailer, delivery?: string | null): Promise<Answer>;
   /** The token of the most recently requested link. */
   lastToken(userId: string): Promise<string>;
@@ -49,7 +49,7 @@ export type AccountHarness = AuthHarness & {
   me(token: string): Promise<Answer>;
 };
 
-/** Auth without its workers: events to be published can be read in the outbox, and requests for mails wait until a test handles them. */
+/** Auth without its workers: unpublished events can be read in the outbox, and requests for mails wait until a test processes them. */
 export async function accountHarness(settings: Record<string, string> = {}): Promise<AccountHarness> {
   const clients = JSON.stringify([mailer, otherMailer, reader].map((client) => client.settings));
   const harness = await authHarness(

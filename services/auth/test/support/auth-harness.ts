@@ -144,7 +144,7 @@ export async function addUser(
     },
     { ...systemContext, action: 'user.create' },
   );
-  if (typeof user === 'string') throw new Error(`the user was not made: ${user}`);
+  if (typeof user === 'string') throw new Error(`the user was not created: ${user}`);
   return user;
 }
 

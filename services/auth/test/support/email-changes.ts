@@ -33,7 +33,7 @@ export function emailChanges(harness: () => AccountHarness) {
       const { email: to, link } = answer.body as ReadableLink;
       if (to === email && link.includes(`/account/${page}?`)) return new URL(link).searchParams.get('token') ?? '';
     }
-    throw new Error(`no ${page} link works that was mailed to ${email}`);
+    throw new Error(`no ${page} link mailed to ${email} works`);
   }
 
   const confirm = async (token: string, more: { as?: string; password?: string; cookie?: string } = {}) =>

@@ -7,7 +7,7 @@ import type { Answer, Api } from './api.ts';
 import { cheapPasswords } from './auth-harness.ts';
 import { oidcHarness, type OidcHarness } from './oidc-harness.ts';
 
-/** The attempts at one account that all unknown callers together have in a window; all of its devices together have the same number. */
+/** The attempts at one account that all unknown callers together have in a window. All devices of the account together have the same number. */
 export const budget = 10;
 
 /** The header of a request from this address. */

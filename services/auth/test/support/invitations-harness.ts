@@ -36,7 +36,7 @@ export async function invitationsHarness(settings: Record<string, string> = {}):
       await api.call('createInvitation', { token, body: { email, ...more } }),
     async invited(by, email, more) {
       const answer = await made.invite(by, email, more);
-      if (answer.status !== 201) throw new Error(`the invitation was answered with ${answer.status}: ${answer.text}`);
+      if (answer.status !== 201) throw new Error(`creating the invitation returned ${answer.status}: ${answer.text}`);
       return answer.body as Invitation;
     },
     revoke: async ({ token }, id) => await harness.api.call('revokeInvitation', { token, params: { id } }),

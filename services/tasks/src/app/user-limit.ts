@@ -14,7 +14,7 @@ const minuteMs = 60_000;
  * Pruning of users below their limit starts at this many entries, or at twice as many as remained after the last
  * pruning.
  */
-const fewestToPrune = 1_000;
+const pruneThreshold = 1_000;
 
 /**
  * Rate-limits an action per user: a burst of one minute's allowance, which then refills at a steady rate. Each process
@@ -26,11 +26,11 @@ export function createUserLimit(o: { what: string; perMinute: number; now?: () =
   const intervalMs = minuteMs / perMinute;
   /** The time at which each user's allowance is full again (generic cell rate algorithm). */
   const fullAt = new Map<string, number>();
-  let pruneAt = fewestToPrune;
+  let pruneAt = pruneThreshold;
 
   function prune(at: number): void {
     for (const [userId, full] of fullAt) if (full <= at) fullAt.delete(userId);
-    pruneAt = Math.max(fewestToPrune, fullAt.size * 2);
+    pruneAt = Math.max(pruneThreshold, fullAt.size * 2);
   }
 
   return {

@@ -37,20 +37,28 @@ export function newPasswordPage(form: AccountForm & { token: string; email: stri
   );
 }
 
-export function donePage({ title, text, way }: { title: string; text: string; way?: NextStep }): string {
+export function donePage({ title, text, nextStep }: { title: string; text: string; nextStep?: NextStep }): string {
   return page(
     title,
     html`<h1>${title}</h1>
       <p role="status">${text}</p>
-      ${way === undefined ? undefined : html`<p><a href="${way.href}">${way.text}</a></p>`}`,
+      ${nextStep === undefined ? undefined : html`<p><a href="${nextStep.href}">${nextStep.text}</a></p>`}`,
   );
 }
 
-export function failedPage({ title, text, way }: { title: string; text: string; way: NextStep | undefined }): string {
+export function failedPage({
+  title,
+  text,
+  nextStep,
+}: {
+  title: string;
+  text: string;
+  nextStep: NextStep | undefined;
+}): string {
   return page(
     `Error: ${title}`,
     html`<h1>${title}</h1>
       <p role="alert">${text}</p>
-      ${way && html`<p><a href="${way.href}">${way.text}</a></p>`}`,
+      ${nextStep && html`<p><a href="${nextStep.href}">${nextStep.text}</a></p>`}`,
   );
 }

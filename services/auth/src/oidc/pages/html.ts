@@ -56,7 +56,7 @@ input[aria-invalid=true] { border: 2px solid var(--bad) }
 button { flex: 1 1 8rem; min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer; border-radius: .375rem;
   border: 1px solid var(--strong); background: var(--strong); color: var(--on-strong) }
 a { color: var(--strong) }
-.way { margin: .75rem 0 0 } .way a { display: inline-block; padding: .6rem 0 }
+.next { margin: .75rem 0 0 } .next a { display: inline-block; padding: .6rem 0 }
 button.second { background: transparent; color: var(--strong) }
 :focus-visible { outline: 3px solid var(--strong); outline-offset: 2px }
 `;

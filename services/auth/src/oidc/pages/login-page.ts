@@ -7,12 +7,12 @@ export type LoginPage = {
   clientName: string;
   email: string;
   /** Links for users who can't log in. */
-  ways: readonly NextStep[];
+  nextSteps: readonly NextStep[];
   /** Why the last attempt failed. */
   error: string | undefined;
 };
 
-export function loginPage({ action, formToken, clientName, email, ways, error }: LoginPage): string {
+export function loginPage({ action, formToken, clientName, email, nextSteps, error }: LoginPage): string {
   return page(
     error === undefined ? 'Log in' : 'Error: log in',
     html`<h1>Log in</h1>
@@ -36,6 +36,6 @@ export function loginPage({ action, formToken, clientName, email, ways, error }:
           <button type="submit" name="decision" value="cancel" class="second" formnovalidate>Cancel</button>
         </div>
       </form>
-      ${ways.map(({ href, text }) => html`<p class="way"><a href="${href}">${text}</a></p>`)}`,
+      ${nextSteps.map(({ href, text }) => html`<p class="next"><a href="${href}">${text}</a></p>`)}`,
   );
 }

@@ -16,7 +16,7 @@ export function logoutPage(ctx: KoaContextWithOIDC, form: string): void {
   );
 }
 
-/** The fields behind "Stay logged in": those of the log-out request, beside those of the provider's form. */
+/** The fields behind "Stay logged in": those of the log-out request, in addition to those of the provider's form. */
 function returnFields({ oidc: { client, params } }: KoaContextWithOIDC): Html[] {
   const fields = {
     client_id: client?.clientId,

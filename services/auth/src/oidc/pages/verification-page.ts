@@ -30,6 +30,6 @@ export function verificationPage(given: VerificationPage): string {
           <button type="submit" name="decision" value="cancel" class="second">Cancel</button>
         </div>
       </form>
-      <p class="way"><a href="${resend}">Send the mail again</a></p>`,
+      <p class="next"><a href="${resend}">Send the mail again</a></p>`,
   );
 }

@@ -124,7 +124,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     }
   }
 
-  /** The recipient's user; `unheard_of` for a recipient without an account. */
+  /** The recipient's user; `no_account` for a recipient without an account. */
   async function recipientIn({ userId, type }: Delivery): ReturnType<FindUser> {
     if (userId === null) return { kind: 'not_found' };
     return await (definitions[type].about === 'task' ? options.findUser : options.findAccountHolder)(userId);

@@ -18,7 +18,7 @@ export type LayoutOptions = {
 /** RFC 5322 section 2.2.3: a header is one line. */
 const notForLines = /[\p{Cc}\p{Zl}\p{Zp}]+/gu;
 /** RFC 5322 section 2.1.1 folds at 998 characters; no one reads that far into a subject. */
-const longestSubject = 150;
+const maxSubjectLength = 150;
 /** First strong isolate and pop directional isolate (UAX 9). */
 const [isolate, endOfIsolate] = ['\u2068', '\u2069'];
 /**
@@ -81,9 +81,9 @@ function isolated(text: string): string {
 function subjectOf(phrase: Phrase): string {
   const subject = textOf(phrase).replaceAll(notForLines, ' ').trim();
   const characters = [...subject];
-  if (characters.length <= longestSubject) return subject;
+  if (characters.length <= maxSubjectLength) return subject;
   // leave room for the ellipsis and the end of an isolate
-  const cut = characters.slice(0, longestSubject - 2).join('');
+  const cut = characters.slice(0, maxSubjectLength - 2).join('');
   return `${cut}…${cut.lastIndexOf(isolate) > cut.lastIndexOf(endOfIsolate) ? endOfIsolate : ''}`;
 }
 
