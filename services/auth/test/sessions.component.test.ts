@@ -186,7 +186,7 @@ describe('sessions of Auth', () => {
       expect((await refresh(other.refresh_token)).status).to.equal(200);
     });
 
-    it('gives the same successor to two tabs, or a hundred, that refresh at once; all stay logged in', async () => {
+    it('gives the same successor to two tabs, or a hundred, that refresh at once, so that all stay logged in', async () => {
       const user = await loggedIn(harness, 'member');
       const second = await harness.replica();
       const answers = await Promise.all(
