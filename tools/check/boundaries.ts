@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs';
-import ts from 'typescript';
+import { parseSync, Visitor, type Expression, type MemberExpression, type Span } from 'oxc-parser';
 import { canary } from './boundary-canary.ts';
 import { resolveRelative, violationsOf, type Import, type SourceFile, type Violation } from './boundary-rules.ts';
 
@@ -35,54 +35,55 @@ export function checkCanary(): string[] {
   });
 }
 
-/** The imports of a file and its reads of process.env, found with the TypeScript parser. */
+/** The imports of a file and its reads of process.env. */
 function parse(path: string, source: string): SourceFile {
   const imports: Import[] = [];
   const environmentReads: number[] = [];
-  const tree = ts.createSourceFile(path, source, ts.ScriptTarget.Latest);
-  const lineOf = (node: ts.Node) => tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1;
-  const add = (node: ts.Node, literal: ts.Node | undefined, typeOnly: boolean) => {
-    if (literal && ts.isStringLiteralLike(literal))
-      imports.push({ specifier: literal.text, typeOnly, line: lineOf(node) });
+  const { program, errors } = parseSync(path, source);
+  const [error] = errors;
+  if (error !== undefined) throw new Error(`${path}: ${error.message}`);
+  const lineOf = ({ start }: Span) => source.slice(0, start).split('\n').length;
+  const add = (node: Span, from: Expression | null, typeOnly: boolean) => {
+    const specifier = textOf(from);
+    if (specifier !== undefined) imports.push({ specifier, typeOnly, line: lineOf(node) });
   };
-  const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node))
-      add(node, node.moduleSpecifier, node.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword);
-    else if (ts.isExportDeclaration(node)) add(node, node.moduleSpecifier, node.isTypeOnly);
-    else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) add(node, node.argument.literal, true);
-    else if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword)
-      add(node, node.arguments[0], false);
-    if (isProcessEnv(node)) environmentReads.push(lineOf(node));
-    ts.forEachChild(node, visit);
+  const readIf = (node: Span, isRead: boolean) => {
+    if (isRead) environmentReads.push(lineOf(node));
   };
-  visit(tree);
+  new Visitor({
+    ImportDeclaration(node) {
+      add(node, node.source, node.importKind === 'type');
+      // import { env } from 'node:process'
+      readIf(node, /^(node:)?process$/.test(node.source.value));
+    },
+    ExportNamedDeclaration: (node) => add(node, node.source, node.exportKind === 'type'),
+    ExportAllDeclaration: (node) => add(node, node.source, node.exportKind === 'type'),
+    ImportExpression: (node) => add(node, node.source, false),
+    TSImportType: (node) => add(node, node.source, true),
+    MemberExpression: (node) => readIf(node, isProcess(node.object) && propertyOf(node) === 'env'),
+    // const { env } = process
+    VariableDeclarator: (node) => readIf(node, node.id.type === 'ObjectPattern' && isProcess(node.init)),
+  }).visit(program);
   return { path, imports, environmentReads };
 }
 
-function isProcessEnv(node: ts.Node): boolean {
-  if (ts.isPropertyAccessExpression(node)) return isProcess(node.expression) && node.name.text === 'env';
-  if (ts.isElementAccessExpression(node)) {
-    return (
-      isProcess(node.expression) &&
-      ts.isStringLiteralLike(node.argumentExpression) &&
-      node.argumentExpression.text === 'env'
-    );
-  }
-  // const { env } = process, and import { env } from 'node:process'
-  if (ts.isVariableDeclaration(node))
-    return node.initializer !== undefined && isProcess(node.initializer) && ts.isObjectBindingPattern(node.name);
-  return (
-    ts.isImportDeclaration(node) &&
-    ts.isStringLiteral(node.moduleSpecifier) &&
-    /^(node:)?process$/.test(node.moduleSpecifier.text)
-  );
+/** The text of a string literal, or of a template without substitutions. */
+function textOf(node: Expression | null): string | undefined {
+  if (node?.type === 'Literal' && typeof node.value === 'string') return node.value;
+  if (node?.type === 'TemplateLiteral' && node.expressions.length === 0)
+    return node.quasis[0]?.value.cooked ?? undefined;
+  return undefined;
 }
 
-function isProcess(node: ts.Node): boolean {
-  return (
-    (ts.isIdentifier(node) && node.text === 'process') ||
-    (ts.isPropertyAccessExpression(node) && node.name.text === 'process')
-  );
+function propertyOf({ computed, property }: MemberExpression): string | undefined {
+  if (computed) return textOf(property);
+  return property.type === 'Identifier' ? property.name : undefined;
+}
+
+/** `process`, or a property of that name, such as `globalThis.process`. */
+function isProcess(node: Expression | null): boolean {
+  if (node?.type === 'Identifier') return node.name === 'process';
+  return node?.type === 'MemberExpression' && propertyOf(node) === 'process';
 }
 
 /** Files that import one another, be it for types only: neither can be understood without the other. Each cycle once, at its first file. */

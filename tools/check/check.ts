@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { clusterStep, composeStep } from './manifests/steps.ts';
 import { checkBoundaries } from './boundaries.ts';
 import { contractsStep, schemasStep, statementsStep } from './generated.ts';
+import { lintStep } from './lint.ts';
 import { spellingStep } from './spelling.ts';
 import { chosenSteps, root, runSteps, tool, type Step } from './step.ts';
 
@@ -25,7 +26,7 @@ const cache = join(root, '.local/check');
 
 // the longest first, so that none runs alone at the end
 const steps: Step[] = [
-  tool('lint', 'eslint', ['.']),
+  lintStep,
   tool('types', 'typescript', [
     '--noEmit',
     '-p',

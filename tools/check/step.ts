@@ -48,7 +48,7 @@ export function tool(name: string, packageName: string, args: string[]): Step {
 /** Runs a program of this repository to its end: returns nothing on success, otherwise its output. */
 export function output(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   return new Promise((resolve) => {
-    // colours are for terminals, and those of eslint and knip would hide the lines from editors that search for them
+    // colours are for terminals, and those of oxlint and knip would hide the lines from editors that search for them
     execFile(
       command,
       args,

@@ -125,7 +125,7 @@ describe('The generated documents', () => {
       const operation = openApi
         .flatMap(([, document]) => Object.values((document as OpenApi).paths).flatMap((methods) => Object.values(methods)))
         .find(({ operationId }) => operationId === route.operationId) as Json | undefined;
-      const { content } = operation?.['requestBody'] as { content: Record<string, { example: unknown }> };
+      const { content } = operation!['requestBody'] as { content: Record<string, { example: unknown }> };
       const result = route.body.safeParse(Object.values(content)[0]?.example);
       expect(result.success, `${route.operationId}: ${JSON.stringify(result.error?.issues)}`).to.equal(true);
     }

@@ -222,7 +222,7 @@ describe('a message whose dependency is unavailable', () => {
     const [row] = await harness.rows('inbox_pending');
     expect(row).to.include({ state: 'retry', attempts: 0, free_attempts: 41 });
     expect(new Set(seen)).to.deep.equal(new Set([1]));
-    const errors = (row?.['errors'] as { error: string }[]).map(({ error }) => error);
+    const errors = (row!['errors'] as { error: string }[]).map(({ error }) => error);
     expect(errors).to.have.length(30);
     expect([errors[0], errors.at(-1)]).to.deep.equal(['try 1', 'try 41']);
     isUnavailable = false;

@@ -110,8 +110,7 @@ describe('several relays with concurrent writers', () => {
     this.timeout(propertyTimeoutMs);
     await fc.assert(fc.asyncProperty(program, run), {
       ...propertyRuns({ test: 10, drill: 500 }),
-      interruptAfterTimeLimit: propertyTimeoutMs / 2,
-      markInterruptAsFailure: true,
+      plugins: [fc.interruptAfterTimeLimit(propertyTimeoutMs / 2, { failOnInterrupt: true })],
     });
   });
 });

@@ -53,7 +53,7 @@ describe('private_key_jwt', () => {
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
       for (const answer of answers) if (answer !== won[0]) expect(answer.body).to.include({ error: 'invalid_client' });
-      expect(decodeJwt((won[0]?.body as Tokens).access_token)).to.include({ sub: 'worker', client_id: 'worker' });
+      expect(decodeJwt((won[0]!.body as Tokens).access_token)).to.include({ sub: 'worker', client_id: 'worker' });
     });
 
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;

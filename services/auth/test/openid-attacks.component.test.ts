@@ -33,7 +33,7 @@ describe('attacks on the OpenID provider', () => {
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
       for (const answer of answers) if (answer !== won[0]) expect(answer.body).to.include({ error: 'invalid_grant' });
-      expect((await refresh((won[0]?.body as Tokens).refresh_token)).body).to.include({ error: 'invalid_grant' });
+      expect((await refresh((won[0]!.body as Tokens).refresh_token)).body).to.include({ error: 'invalid_grant' });
     });
 
     it('are valid only for the client that requested them (RFC 6749 section 4.1.3)', async () => {
@@ -181,7 +181,7 @@ describe('attacks on the OpenID provider', () => {
       );
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
-      expect((await refresh((won[0]?.body as Tokens).refresh_token)).body).to.include({ error: 'invalid_grant' });
+      expect((await refresh((won[0]!.body as Tokens).refresh_token)).body).to.include({ error: 'invalid_grant' });
     });
 
     it('are bound to their client (RFC 6749 section 6)', async () => {

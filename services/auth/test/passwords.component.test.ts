@@ -191,7 +191,7 @@ describe('passwords', () => {
       );
       const won = answers.filter(({ status }) => status === 200);
       expect(won).to.have.length(1);
-      expect((await harness.me((won[0]?.body as Session).access_token)).status).to.equal(200);
+      expect((await harness.me((won[0]!.body as Session).access_token)).status).to.equal(200);
     });
   });
 

@@ -192,7 +192,8 @@ export function createInject(tools: FaultTools): Inject {
       case 'link':
         return await breakLink(fault);
       case 'clock':
-        return void underTest.setClock(fault.service, fault.offsetMs);
+        underTest.setClock(fault.service, fault.offsetMs);
+        return;
       case 'duplicate':
         return await duplicate(fault.to, fault.count);
       case 'reorder':
@@ -200,7 +201,8 @@ export function createInject(tools: FaultTools): Inject {
       case 'poison': {
         const message = poison(fault.to, fault.form);
         await operator.deliver(fault.to, [message]);
-        return void onInjection({ kind: 'poison', to: fault.to, form: fault.form, messageId: message.id });
+        onInjection({ kind: 'poison', to: fault.to, form: fault.form, messageId: message.id });
+        return;
       }
       case 'alarm':
         return await alarm(fault);

@@ -1,6 +1,8 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import ts from 'typescript';
+import { output, programOf } from '../step.ts';
 
 /** An object in a manifest. */
 export type KubernetesObject = {
@@ -20,7 +22,7 @@ const modelsFolder = dirname(createRequire(import.meta.url).resolve('kubernetes-
  */
 export async function faultsOfObjects(objects: readonly KubernetesObject[]): Promise<string[]> {
   const wrong = await Promise.all(objects.map(faultsBySchema));
-  return [...wrong.flat(), ...faultsByType(objects)];
+  return [...wrong.flat(), ...(await faultsByType(objects))];
 }
 
 async function faultsBySchema(object: KubernetesObject): Promise<string[]> {
@@ -36,40 +38,43 @@ async function faultsBySchema(object: KubernetesObject): Promise<string[]> {
   }
 }
 
-/** Writes the objects as TypeScript, one statement each, and lets the compiler compare them with the types of their kinds. */
-function faultsByType(objects: readonly KubernetesObject[]): string[] {
-  const file = join(modelsFolder, '..', 'objects-under-check.ts');
-  const statements = objects.map((object) => {
-    const type = `import('./kubernetes-models/${object.apiVersion}/${object.kind}').I${object.kind}`;
-    return `export const o: ${type} = ${JSON.stringify(object)};`;
-  });
-  // a separate module for each, since all of them declare the same name
-  const files = new Map(statements.map((text, index) => [file.replace('.ts', `-${index}.ts`), text]));
-  const options: ts.CompilerOptions = {
-    strict: true,
-    noEmit: true,
-    skipLibCheck: true,
-    types: [],
-    lib: ['lib.es2022.d.ts'],
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.ESNext,
-    moduleResolution: ts.ModuleResolutionKind.Bundler,
-  };
-  const host = ts.createCompilerHost(options);
-  const { getSourceFile, fileExists } = host;
-  host.fileExists = (name) => files.has(name) || fileExists(name);
-  host.getSourceFile = (name, ...rest) => {
-    const text = files.get(name);
-    return text === undefined ? getSourceFile(name, ...rest) : ts.createSourceFile(name, text, ts.ScriptTarget.ES2022);
-  };
-  const program = ts.createProgram([...files.keys()], options, host);
-  return [...files.keys()].flatMap((name, index) => {
-    const source = program.getSourceFile(name);
-    const object = objects[index] as KubernetesObject;
-    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
-      ({ messageText }) => `${nameOf(object)}: ${ts.flattenDiagnosticMessageText(messageText, ' ').slice(0, 500)}`,
+/** Writes the objects as TypeScript modules, one each, and lets the compiler compare them with the types of their kinds. */
+async function faultsByType(objects: readonly KubernetesObject[]): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'kubernetes-objects-'));
+  try {
+    const files = objects.map((_, index) => `object-${index}.ts`);
+    await Promise.all(
+      objects.map(async (object, index) => {
+        const type = `import('${modelsFolder}/${object.apiVersion}/${object.kind}').I${object.kind}`;
+        await writeFile(join(folder, `object-${index}.ts`), `export const o: ${type} = ${JSON.stringify(object)};\n`);
+      }),
     );
-  });
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      types: [],
+      lib: ['es2022'],
+      target: 'es2022',
+    };
+    const modules = { module: 'esnext', moduleResolution: 'bundler' };
+    await writeFile(
+      join(folder, 'tsconfig.json'),
+      JSON.stringify({ compilerOptions: { ...compilerOptions, ...modules }, files }),
+    );
+    const lines = await output(process.execPath, [programOf('typescript'), '--pretty', 'false', '-p', folder]);
+    return lines
+      .flatMap((text) => text.split('\n'))
+      .flatMap((line) => {
+        const [, index, message] = /object-(\d+)\.ts\(.*?\): error \w+: (.*)/.exec(line) ?? [];
+        const object = objects[Number(index)];
+        // the lines that explain an error are indented
+        if (object === undefined) return /^\s/.test(line) ? [] : [line];
+        return [`${nameOf(object)}: ${message?.slice(0, 500)}`];
+      });
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 export function nameOf({ kind, metadata }: KubernetesObject): string {

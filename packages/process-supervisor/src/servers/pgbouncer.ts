@@ -44,7 +44,7 @@ export async function startPgbouncer(o: PgbouncerOptions): Promise<ManagedProces
   // like PostgreSQL, it refuses to run as root
   const { user, prefix } = postgresAccount(o.dir, o.dir, [program]);
   chmodSync(o.dir, 0o700);
-  const [command = program, ...args] = [...prefix, program, file];
+  const [command, ...args] = [...prefix, program, file];
   return await startProcess({
     name: 'PgBouncer',
     command,

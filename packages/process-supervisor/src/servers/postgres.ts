@@ -144,7 +144,7 @@ async function initialise(
   const passwordFile = join(dir, 'password.new');
   rmSync(making, { recursive: true, force: true });
   writeFileSync(passwordFile, password, { mode: 0o600 });
-  const [command = '', ...args] = [
+  const [command, ...args] = [
     ...account.prefix,
     initdb,
     `--pgdata=${making}`,

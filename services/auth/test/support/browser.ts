@@ -25,7 +25,7 @@ export function createBrowser(baseUrl: string, issuer = 'http://localhost:8080/o
 
   function keep(header: string, defaultPath: string): void {
     const [pair = '', ...attributes] = header.split('; ');
-    const [name = '', value = ''] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
+    const [name, value] = [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)];
     const path = attributes.find((one) => one.toLowerCase().startsWith('path='))?.slice(5) ?? defaultPath;
     const isGone = attributes.some((one) => /^expires=/i.test(one) && Date.parse(one.slice(8)) < Date.now());
     if (isGone) cookies.delete(`${name} ${path}`);
