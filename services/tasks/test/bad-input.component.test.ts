@@ -74,7 +74,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('get 403 from a service on a public path, and from a user or another scope on an internal path', async () => {
+    it('get 403 when a service calls a public path, or a user or another scope an internal path', async () => {
       const service = await harness.auth.serviceToken('tasks:read');
       for (const operation of publicOperations) {
         await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
@@ -85,7 +85,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('get 401 from a user who was deleted, although the token has not expired', async () => {
+    it('get 401 when the user was deleted, although the token has not expired', async () => {
       const gone = await harness.join('Gus', 'admin');
       await harness.become(gone, 'deleted');
       for (const operation of publicOperations) {
@@ -93,7 +93,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('get 403 from a demoted user: the current role counts, not the one in the token', async () => {
+    it('get 403 when the user was demoted: the current role counts, not the one in the token', async () => {
       const demoted = await harness.join('Dora', 'admin');
       await harness.become(demoted, 'member');
       const call = { ...good('assignTask'), token: demoted.token };
