@@ -12,7 +12,7 @@ import { inboxLimits, type InboxLimits } from './limits.ts';
 import { createMessageReceiver } from './message-receiver.ts';
 import { inboxMetrics } from './metrics.ts';
 import { createPendingWorker } from './pending-worker.ts';
-import { createRetention } from './retention.ts';
+import { createInboxRetention } from './retention.ts';
 import { createHandlerRunner } from './run-handler.ts';
 import { createReplayRouting } from './replay-routing.ts';
 import { defaultSenderRules, type SenderRules } from './sender.ts';
@@ -81,7 +81,7 @@ export function createInbox(options: InboxOptions): Inbox {
   const loops = [
     worker,
     routing,
-    createRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
+    createInboxRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
     createGauges({ db, metrics, logger }),
   ];
   const receive = createMessageReceiver({

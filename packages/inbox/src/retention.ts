@@ -1,47 +1,32 @@
-import { createLoop, type Loop } from '@taskwire/lifecycle';
-import { query, type Database } from '@taskwire/postgres';
+import type { Loop } from '@taskwire/lifecycle';
+import { createRetention, deleteInBatches, type Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { InboxMetrics } from './metrics.ts';
 
 /** Deleting this many rows takes some tens of milliseconds. The rows are adjacent in the table and at the left edge of its key. */
 const batch = 5_000;
+/** At thousands of messages per second, a longer pause would lead to many batches without a pause in between. */
 const everyMs = 60_000;
 
-// Starts from `$1`, so that recently deleted index entries are not scanned again. The id carries the time at which the message was created, and
-// received_at the time at which it arrived. A message that was in transit for longer than the retention is still remembered for the full retention.
-const deleteBatch = `
-  WITH old AS (
-    SELECT message_id, handler FROM inbox
-    WHERE message_id >= $1::uuid AND message_id < $2::uuid
-      AND received_at < now() - $3::float8 * interval '1 millisecond'
-    ORDER BY message_id LIMIT ${batch})
-  , gone AS (DELETE FROM inbox i USING old WHERE i.message_id = old.message_id AND i.handler = old.handler)
-  SELECT max(message_id::text) AS last, count(*)::integer AS count FROM old`;
-
-const nil = '00000000-0000-0000-0000-000000000000';
-
-/** Deletes message ids beyond their retention, one batch per round until none is left. */
-export function createRetention(options: {
+/** Deletes message ids beyond their retention. */
+export function createInboxRetention(options: {
   db: Database;
   retentionMs: number;
   metrics: InboxMetrics;
   logger: Logger;
 }): Loop {
   const { db, retentionMs, metrics, logger } = options;
-  let from = nil;
-  return createLoop({
-    name: 'inbox retention',
-    intervalMs: everyMs,
-    logger,
-    async tick() {
-      const values = [from, lowestUuidOf(Date.now() - retentionMs), retentionMs];
-      const [row] = await query<{ last: string | null; count: number }>(db.pool, { text: deleteBatch, values });
-      const count = row?.count ?? 0;
-      metrics.expired.inc(count);
-      from = count < batch ? nil : (row?.last ?? nil);
-      return count < batch ? 'idle' : 'more';
-    },
+  const messageIds = deleteInBatches(db.pool, {
+    table: 'inbox',
+    // The id carries the time at which the message was created, and received_at the time at which it arrived. A message that was in transit for
+    // longer than the retention is still remembered for the full retention.
+    where: "message_id < $1::uuid AND received_at < now() - $2::float8 * interval '1 millisecond'",
+    values: () => [lowestUuidOf(Date.now() - retentionMs), retentionMs],
+    orderBy: 'message_id',
+    batch,
+    onDeleted: (count) => metrics.expired.inc(count),
   });
+  return createRetention({ name: 'inbox retention', rules: [messageIds], intervalMs: everyMs, logger });
 }
 
 /** The lowest version 7 UUID of a millisecond. RFC 9562 puts the time into the first 48 bits. */

@@ -1,5 +1,6 @@
 export { claimDue, type ClaimDue } from './claim-due.ts';
 export { createDatabase, type DatabaseOptions } from './database.ts';
+export { deleteInBatches, type Deletion } from './delete-in-batches.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
 export type { Database, LastWork, List, Queryable, Statement, Tx } from './handles.ts';
 export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
@@ -13,6 +14,7 @@ export {
   type MigrationStatus,
 } from './migrate.ts';
 export { query } from './query.ts';
+export { createRetention, type RetentionRule } from './retention.ts';
 export { pinSession } from './session.ts';
 export { isoMicros, isSqlState, nextTimestamp, sqlState } from './sql.ts';
 export { outageOf, outageText, type Outage } from './unavailable.ts';

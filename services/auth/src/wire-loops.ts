@@ -3,14 +3,9 @@ import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
 import type { Env } from './env.ts';
 import type { RecordedAudit } from './postgres/audit.ts';
-import { eraseOld } from './postgres/erase.ts';
-import { purgeExpired } from './postgres/purge.ts';
+import { authRetention } from './postgres/retention.ts';
 import type { KeyRotation } from './tokens/signing-keys.ts';
 
-/** Expired rows do no harm; purging every ten minutes keeps the tables small. */
-const purgeIntervalMs = 600_000;
-/** Periods counted in days need no more frequent check. */
-const erasureIntervalMs = 3_600_000;
 /** Rotation periods are days; a replica that was down for a while is late by no more than this. */
 const keyScheduleIntervalMs = 60_000;
 /** Short, so that a flood appears in the log while it lasts. */
@@ -21,23 +16,15 @@ type Parts = { db: Database; audit: RecordedAudit; rotation: KeyRotation; logger
 /** The scheduled work that concerns no single account. */
 export function wireLoops(env: Env, { db, audit, rotation, logger }: Parts) {
   return {
-    purge: createLoop({
-      name: 'purge',
-      tick: async () => await purgeExpired(db.pool),
-      intervalMs: purgeIntervalMs,
+    retention: authRetention(
+      db,
+      {
+        usersAfterDays: env.ERASE_DELETED_USERS_DAYS,
+        auditOriginDays: env.AUDIT_ORIGIN_DAYS,
+        auditEntryDays: env.AUDIT_ENTRY_DAYS,
+      },
       logger,
-    }),
-    erasure: createLoop({
-      name: 'erasure',
-      tick: async () =>
-        await eraseOld(db, {
-          usersAfterDays: env.ERASE_DELETED_USERS_DAYS,
-          auditOriginDays: env.AUDIT_ORIGIN_DAYS,
-          auditEntryDays: env.AUDIT_ENTRY_DAYS,
-        }),
-      intervalMs: erasureIntervalMs,
-      logger,
-    }),
+    ),
     keySchedule: createLoop({
       name: 'key schedule',
       async tick() {

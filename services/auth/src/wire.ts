@@ -66,14 +66,14 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
     },
   });
 
-  const { purge, erasure, keySchedule, refusalFlush } = loops;
+  const { retention, keySchedule, refusalFlush } = loops;
   const { mailRequests, accountSchedule } = account;
   const start = async () => await refuseNewerDatabase(db.pool, migrations);
   const database: Component = { name: 'database', start, stop: db.close };
   const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };
   const components: Component[] = [
     ...[database, outboxNotifier],
-    ...(works ? [rabbit, relay, purge, erasure, keySchedule, mailRequests, accountSchedule] : []),
+    ...(works ? [rabbit, relay, retention, keySchedule, mailRequests, accountSchedule] : []),
     ...(serves ? [refusalFlush, wordLists, clients.check(logger)] : []),
     // last to start, so first to stop: no request arrives once the others stop
     http,

@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { purgeExpired } from '../src/postgres/purge.ts';
 import {
   accountHarness,
   mailer,
@@ -171,10 +170,10 @@ describe('mailed account links', () => {
         [user.id, days],
       );
     await age(6);
-    await purgeExpired(harness.database.db.pool);
+    await harness.service.retention.tick();
     expect(detailOf(await harness.reset(token))).to.include('It has expired');
     await age(8);
-    await purgeExpired(harness.database.db.pool);
+    await harness.service.retention.tick();
     expect(await harness.rows('SELECT FROM account_links WHERE user_id = $1', [user.id])).to.deep.equal([]);
     expect(detailOf(await harness.reset(token))).to.include('not one that we sent');
   });

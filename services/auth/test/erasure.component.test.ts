@@ -27,7 +27,7 @@ describe('erasure of personal data', () => {
   });
 
   const erase = async () => {
-    while ((await harness.service.erasure.tick()) === 'more');
+    while ((await harness.service.retention.tick()) === 'more');
   };
   const remove = async (id: string) => await harness.api.call('deleteUser', { token: admin.token, params: { id } });
   const later = async (id: string, days: number) =>
@@ -99,7 +99,7 @@ describe('erasure of personal data', () => {
       "UPDATE account_links SET expires_at = clock_timestamp() - interval '30 days' WHERE user_id = $1",
       [id],
     );
-    await harness.service.purge.tick();
+    await harness.service.retention.tick();
     await erase();
     const { rows: tables } = await pool.query<{ name: string }>(
       "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'",
@@ -154,7 +154,7 @@ describe('erasure of personal data', () => {
        FROM generate_series(1, 1200) number, (SELECT clock_timestamp() - interval '40 days' AS at) stamp`,
     );
     const second = await harness.replica();
-    const loops = [harness.service.erasure, second.service.erasure];
+    const loops = [harness.service.retention, second.service.retention];
     expect(await loops[0]?.tick()).to.equal('more');
     await Promise.all(
       loops.map(async (loop) => {

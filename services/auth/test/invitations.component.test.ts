@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { purgeExpired } from '../src/postgres/purge.ts';
 import { mailer, reader } from './support/account-harness.ts';
 import { expectProblem } from './support/api.ts';
 import { addUser, loggedIn, serviceToken } from './support/auth-harness.ts';
@@ -183,11 +182,11 @@ describe('invitations', () => {
     expect((await harness.listed({ state: 'expired' })).map((one) => one.id)).to.include(id);
     const { id: second } = await harness.invited(harness.admin, email);
     await age(29);
-    await purgeExpired(harness.database.db.pool);
+    await harness.service.retention.tick();
     expect((await harness.listed()).map((one) => one.id)).to.include.members([id, second]);
     await harness.rows("UPDATE invitations SET ended_at = now() - interval '31 days' WHERE id = $1", [id]);
     await age(31);
-    await purgeExpired(harness.database.db.pool);
+    await harness.service.retention.tick();
     expect((await harness.listed()).map((one) => one.id))
       .to.include(second)
       .and.not.include(id);

@@ -1,7 +1,6 @@
 import type { AuditEntry, Consent, OpenSession } from '@taskwire/contracts';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
-import { purgeExpired } from '../src/postgres/purge.ts';
 import { expectProblem } from './support/api.ts';
 import { loggedIn, logIn, password } from './support/auth-harness.ts';
 import { pkce } from './support/browser.ts';
@@ -333,7 +332,7 @@ describe("a user's own sessions and consents", () => {
     expect((await harness.api.call('deleteUser', { token, params: { id: person.id } })).status).to.equal(204);
     const { pool } = harness.database.db;
     await pool.query("UPDATE users SET deleted_at = now() - interval '31 days' WHERE id = $1", [person.id]);
-    await harness.service.erasure.tick();
+    await harness.service.retention.tick();
     const count = async (text: string) => (await pool.query(text, [person.id])).rowCount;
     expect(
       await count('SELECT FROM sessions WHERE user_id = $1 AND (ip IS NOT NULL OR user_agent IS NOT NULL)'),
@@ -343,7 +342,7 @@ describe("a user's own sessions and consents", () => {
     const other = await harness.person();
     await harness.code({ person: other });
     await pool.query("UPDATE browser_logins SET expires_at = now() - interval '1 s' WHERE user_id = $1", [other.id]);
-    await purgeExpired(pool);
+    await harness.service.retention.tick();
     expect((await pool.query('SELECT FROM browser_logins WHERE user_id = $1', [other.id])).rowCount).to.equal(0);
   });
 });

@@ -7,7 +7,7 @@ import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { hashToken, refreshTokens } from '../src/app/refresh-tokens.ts';
 import { migrations } from '../src/migrations.ts';
 import { providerAdapter } from '../src/postgres/provider-adapter.ts';
-import { purgeExpired } from '../src/postgres/purge.ts';
+import { authRetention } from '../src/postgres/retention.ts';
 import { systemContext, noOrigin } from '../src/domain/audit-context.ts';
 import { createUsers } from '../src/postgres/users.ts';
 import { linkLifetimes } from './support/auth-harness.ts';
@@ -186,8 +186,10 @@ describe("the provider's storage", () => {
          CASE WHEN n % 2 = 0 THEN clock_timestamp() END
        FROM generate_series(1, 2600) n`,
     );
+    const days = { usersAfterDays: 30, auditOriginDays: 90, auditEntryDays: 400 };
+    const retention = authRetention(database.db, days, createTelemetry({ service: 'auth', stream: silent() }).logger);
     const rounds = [];
-    do rounds.push(await purgeExpired(database.db.pool));
+    do rounds.push(await retention.tick());
     while (rounds.at(-1) === 'more');
     expect(rounds).to.deep.equal(['more', 'more', 'idle']);
     const { rows } = await database.db.pool.query('SELECT count(*)::int AS left FROM oidc_artifacts');

@@ -155,7 +155,7 @@ describe('restoring a deleted user', () => {
     const second = await harness.replica({ ERASE_DELETED_USERS_DAYS: '1', RESTORE_DELETED_USERS_DAYS: '1' });
     for (const { id } of users) await daysLater(id, 2);
     const [, ...answers] = await Promise.all([
-      second.service.erasure.tick(),
+      second.service.retention.tick(),
       ...users.map(async ({ id }) => await restore(id)),
     ]);
     for (const [index, { status }] of answers.entries()) {

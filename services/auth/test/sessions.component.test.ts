@@ -291,8 +291,8 @@ describe('sessions of Auth', () => {
     await harness.database.db.pool.query(
       `INSERT INTO rate_limits SELECT 'old-' || n, 1, 1 FROM generate_series(1, 1500) n`,
     );
-    expect(await harness.service.purge.tick()).to.equal('more');
-    expect(await harness.service.purge.tick()).to.equal('idle');
+    expect(await harness.service.retention.tick()).to.equal('more');
+    expect(await harness.service.retention.tick()).to.equal('idle');
     const { rows } = await harness.database.db.pool.query<{ user_id: string }>(
       'SELECT user_id FROM sessions WHERE user_id IN ($1, $2)',
       [old.id, young.id],

@@ -13,11 +13,11 @@ import { findAccountHolder, findUser } from './clients/users.ts';
 import type { Env } from './env.ts';
 import { handlers } from './messaging/handlers.ts';
 import { notificationWriter } from './postgres/notifications.ts';
+import { notificationRetention } from './postgres/retention.ts';
 import { taskCache } from './postgres/task-cache.ts';
 import { wireClients } from './wire-clients.ts';
 import { wireDatabase } from './wire-database.ts';
 import { wireChannels, wireDelivery } from './wire-delivery.ts';
-import { wireErasure } from './wire-erasure.ts';
 import { wireEvents } from './wire-events.ts';
 import { wireRole } from './wire-role.ts';
 
@@ -58,10 +58,11 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     handlers: [...directory.handlers, ...planned],
     claimWhile: clients.available,
   });
-  const erasure = wireErasure(env, { db, telemetry });
+  const kept = { notificationDays: env.NOTIFICATION_DAYS, content: contentInApp };
+  const retention = notificationRetention(db, kept, telemetry.logger);
 
   // stopped in reverse order: components that may wait for an SMTP server stop last
-  const workers = [...delivery.loops, erasure, directory.refresher, directory.reconciler, rabbit, inbox];
+  const workers = [...delivery.loops, retention, directory.refresher, directory.reconciler, rabbit, inbox];
   const { http, components } = wireRole(
     env,
     { db, directory, telemetry },

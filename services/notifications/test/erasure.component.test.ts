@@ -2,8 +2,8 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import { contentInApp } from '../src/app/notifications/definitions.ts';
-import { eraseExpired } from '../src/postgres/erase.ts';
 import { writeNotifications } from '../src/postgres/notifications.ts';
+import { retentionOf } from './support/retention.ts';
 import { startSurroundings, type Surroundings } from './support/running-service.ts';
 
 describe('Notifications of erased users', () => {
@@ -55,9 +55,9 @@ describe('Notifications of erased users', () => {
   }
 
   async function erase(): Promise<number> {
+    const retention = retentionOf(around.database.db);
     let rounds = 1;
-    while ((await eraseExpired(around.database.db, { notificationDays: 365, content: contentInApp })) === 'more')
-      rounds += 1;
+    while ((await retention.tick()) === 'more') rounds += 1;
     return rounds;
   }
 

@@ -1,7 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { expect } from 'chai';
-import { contentInApp } from '../src/app/notifications/definitions.ts';
-import { eraseExpired } from '../src/postgres/erase.ts';
+import { retentionOf } from './support/retention.ts';
 import { eventually, serviceHarness } from './support/service-harness.ts';
 
 describe('Invitation e-mails', () => {
@@ -80,7 +79,7 @@ describe('Invitation e-mails', () => {
       `INSERT INTO deliveries (notification_id, channel, delivery_policy, state, last_error)
        SELECT id, 'email', 'resend_once', 'failed', 'no such mailbox' FROM notifications WHERE template_data->>'linkId' IN ('29', '31')`,
     );
-    await eraseExpired(o.around.database.db, { notificationDays: 365, content: contentInApp });
+    await retentionOf(o.around.database.db).tick();
     expect(await rowsOf('29')).to.have.length(1);
     expect(await rowsOf('31')).to.deep.equal([]);
   });

@@ -2,8 +2,8 @@ import { randomUUIDv7 } from 'node:crypto';
 import { query } from '@taskwire/postgres';
 import { expect } from 'chai';
 import type { NotificationType } from '../src/app/notification-types.ts';
-import { deleteOldCounts } from '../src/postgres/mail-budget.ts';
 import { deliveryHarness, openLink } from './support/delivery-harness.ts';
+import { retentionOf } from './support/retention.ts';
 
 describe('Mail budgets', () => {
   const harness = deliveryHarness();
@@ -233,7 +233,7 @@ describe('Mail budgets', () => {
       harness.database.db.pool,
       `UPDATE mail_counts SET planned_at = planned_at - interval '7 days' WHERE delivery_id IN (SELECT delivery_id FROM mail_counts LIMIT 2)`,
     );
-    expect(await deleteOldCounts(harness.database.db.pool)).to.equal('idle');
+    expect(await retentionOf(harness.database.db).tick()).to.equal('idle');
     expect(await query(harness.database.db.pool, 'SELECT FROM mail_counts')).to.have.length(1);
   });
 });

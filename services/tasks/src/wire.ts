@@ -17,9 +17,9 @@ import type { Env } from './env.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { entities } from './postgres/entities.ts';
-import { purgeResponses } from './postgres/idempotency.ts';
 import { reassignmentQueries } from './postgres/locks.ts';
 import { performerSql } from './postgres/performer-sql.ts';
+import { taskRetention } from './postgres/retention.ts';
 import { createTaskStore } from './postgres/task-store.ts';
 import { observeAwaitingReassignment } from './postgres/reassignment-gauge.ts';
 
@@ -32,8 +32,6 @@ const service = 'tasks';
  * died. With 100,000 open tasks the check takes about 40 ms.
  */
 const reassignPollMs = 3_000;
-/** Responses to requests with an Idempotency-Key are kept for a day, so a delay of ten minutes doesn't matter. */
-const purgeIntervalMs = 600_000;
 
 /** Composes Tasks. Nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) {
@@ -140,14 +138,9 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
       ...(works ? { broker: rabbit.ping } : {}),
     },
   });
-  const purge = createLoop({
-    name: 'purge',
-    tick: async () => await purgeResponses(db.pool),
-    intervalMs: purgeIntervalMs,
-    logger,
-  });
+  const retention = taskRetention(db.pool, logger);
 
-  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.reconciler, reassigner, purge];
+  const workers: Component[] = [rabbit, relay, inbox, directory.refresher, directory.reconciler, reassigner, retention];
   const database: Component = {
     name: 'database',
     start: async () => await refuseNewerDatabase(db.pool, migrations),
@@ -161,7 +154,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
     // starts last, so it stops first: no request arrives while the other components stop
     http,
   ];
-  return { components, telemetry, http, relay, inbox, directory, reassigner, purge, db };
+  return { components, telemetry, http, relay, inbox, directory, reassigner, retention, db };
 }
 
 function stopping(name: string, stop: () => Promise<void>): Component {

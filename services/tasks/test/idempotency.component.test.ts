@@ -174,8 +174,8 @@ describe('A request with an Idempotency-Key', () => {
        SELECT $1, 'old ' || number, '', now() - interval '2 days' FROM generate_series(1, 1500) AS number`,
       [manager.id],
     );
-    expect(await harness.service.purge.tick()).to.equal('more');
-    expect(await harness.service.purge.tick()).to.equal('idle');
+    expect(await harness.service.retention.tick()).to.equal('more');
+    expect(await harness.service.retention.tick()).to.equal('idle');
     expect((await create(kept, { title: 'x' })).headers.get('idempotency-replayed')).to.equal('true');
     expect((await create(old, { title: 'y' })).status).to.equal(201);
     expect(await query(pool, "SELECT FROM idempotency_keys WHERE key LIKE 'old %'")).to.have.length(0);

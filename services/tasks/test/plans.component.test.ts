@@ -68,7 +68,7 @@ describe("The plans of Tasks' statements", () => {
     await harness.become(ben, 'manager');
     await harness.service.reassigner.tick();
     await harness.become(ben, 'member');
-    await harness.service.purge.tick();
+    await harness.service.retention.tick();
     await harness.service.directory.reconciler.tick();
   }
 

@@ -1,4 +1,4 @@
-import { nextTimestamp, query, type Database, type Queryable } from '@taskwire/postgres';
+import { nextTimestamp, query, type Database, type Queryable, type RetentionRule } from '@taskwire/postgres';
 import { systemContext } from '../domain/audit-context.ts';
 import { appendAudit } from './audit-rows.ts';
 
@@ -15,39 +15,49 @@ export type ErasureSettings = {
 };
 
 /**
- * Erases a batch of personal data that is old enough. Any number of replicas may run this concurrently. Returns whether there may be more.
+ * Erases the personal data of users deleted long enough ago.
  *
  * The tombstone of a deleted user remains, with a new version: services with a copy of the user find it in their next reconciliation, and erase theirs too.
  */
-export async function eraseOld(db: Database, settings: ErasureSettings): Promise<'more' | 'idle'> {
-  const users = await db.transaction(async (tx) => {
-    const erased = await query<{ id: string }>(tx, eraseUsers, [settings.usersAfterDays, batch]);
-    // includes links configured to be valid for weeks
-    const ids = erased.map(({ id }) => id);
-    await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [ids]);
-    await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);
-    await query(tx, forgetOrigins, [ids]);
-    for (const { id } of erased) {
-      await appendAudit(tx, {
-        ...systemContext,
-        action: 'user.erase',
-        subject: { kind: 'user', id },
-        outcome: 'success',
+export function eraseDeletedUsers(db: Database, { usersAfterDays }: ErasureSettings): RetentionRule {
+  return {
+    name: 'deleted users',
+    async run() {
+      const erased = await db.transaction(async (tx) => {
+        const rows = await query<{ id: string }>(tx, eraseUsers, [usersAfterDays, batch]);
+        // includes links configured to be valid for weeks
+        const ids = rows.map(({ id }) => id);
+        await query(tx, 'DELETE FROM account_links WHERE user_id = ANY ($1)', [ids]);
+        await query(tx, 'DELETE FROM browser_logins WHERE user_id = ANY ($1)', [ids]);
+        await query(tx, forgetOrigins, [ids]);
+        for (const id of ids) {
+          await appendAudit(tx, {
+            ...systemContext,
+            action: 'user.erase',
+            subject: { kind: 'user', id },
+            outcome: 'success',
+          });
+        }
+        return ids;
       });
-    }
-    return erased.length;
-  });
-  const entries = await retainAudit(db.pool, settings);
-  return users === batch || entries === batch ? 'more' : 'idle';
+      return erased.length === batch ? 'more' : 'idle';
+    },
+  };
 }
 
-async function retainAudit(db: Queryable, { auditOriginDays, auditEntryDays }: ErasureSettings): Promise<number> {
-  const [row] = await query<{ touched: number }>(
-    db,
-    'SELECT retain_audit_log(make_interval(days => $1), make_interval(days => $2), $3) AS touched',
-    [auditOriginDays, auditEntryDays, batch],
-  );
-  return row?.touched ?? 0;
+/** Erases old addresses and user agents from the audit log, and deletes old entries. The log is append-only, so a function of the database does both. */
+export function retainAudit(db: Queryable, { auditOriginDays, auditEntryDays }: ErasureSettings): RetentionRule {
+  return {
+    name: 'the audit log',
+    async run() {
+      const [row] = await query<{ touched: number }>(
+        db,
+        'SELECT retain_audit_log(make_interval(days => $1), make_interval(days => $2), $3) AS touched',
+        [auditOriginDays, auditEntryDays, batch],
+      );
+      return (row?.touched ?? 0) >= batch ? 'more' : 'idle';
+    },
+  };
 }
 
 const forgetOrigins = `

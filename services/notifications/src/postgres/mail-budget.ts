@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { query, type Database, type Queryable } from '@taskwire/postgres';
+import { query, type Database } from '@taskwire/postgres';
 import { recipientKey, type Counted, type MailBudget, type MailBudgetSettings } from '../app/mail-budget.ts';
 
 /**
@@ -72,19 +72,3 @@ function isUsedUp(whose: string, limit: string): string {
     ) AS counted
   )`;
 }
-
-/** Longer than any delivery is retried plus any window; after that the count is no longer needed. */
-const countsKept = '6 days';
-const batch = 5_000;
-
-/** Deletes a batch of counts that no window and no retry needs any longer. */
-export async function deleteOldCounts(db: Queryable): Promise<'more' | 'idle'> {
-  const forgotten = await query(db, deleteCounts, [countsKept, batch]);
-  return forgotten.length === batch ? 'more' : 'idle';
-}
-
-const deleteCounts = `
-  DELETE FROM mail_counts WHERE delivery_id = ANY (ARRAY(
-    SELECT delivery_id FROM mail_counts WHERE planned_at < now() - $1::interval ORDER BY planned_at LIMIT $2
-  ))
-  RETURNING delivery_id`;

@@ -2,11 +2,6 @@ import { problem } from '@taskwire/errors';
 import { isSqlState, query, sqlState, type Queryable } from '@taskwire/postgres';
 import type { Document, IdempotentRequest, WriteResult } from '../app/ports.ts';
 
-/** The minimum time for which a response is kept. */
-const keptFor = '24 hours';
-/** About 10 ms of work. */
-const purgeBatch = 1_000;
-
 /**
  * Claims the key for this transaction and returns undefined, or returns the response that was saved under it. While
  * another transaction that claimed the key is still running, the unique index makes this wait for that transaction to
@@ -54,19 +49,4 @@ export async function savedResponse(db: Queryable, request: IdempotentRequest): 
     throw problem('idempotency_key_reused', 'Use a new Idempotency-Key for a new request.');
   }
   return { text: saved.response_body, etag: saved.etag ?? undefined, replayed: true };
-}
-
-/**
- * Deletes a batch of expired responses; returns `more` when others may remain. Batches keep each transaction from
- * holding many locks for long.
- */
-export async function purgeResponses(db: Queryable): Promise<'more' | 'idle'> {
-  const purged = await query(
-    db,
-    `DELETE FROM idempotency_keys WHERE (actor_id, key) IN (
-       SELECT actor_id, key FROM idempotency_keys WHERE created_at < now() - interval '${keptFor}'
-       ORDER BY created_at LIMIT ${purgeBatch} FOR UPDATE SKIP LOCKED
-     ) RETURNING key`,
-  );
-  return purged.length === purgeBatch ? 'more' : 'idle';
 }
