@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorText } from '@taskwire/errors';
 import { openExtractedTrace, withLogContext, type Telemetry, type TraceCarrier } from '@taskwire/telemetry';
 import { Histogram } from 'prom-client';
@@ -17,6 +17,9 @@ export type RequestIds = {
   clientRequestId: string | null;
 };
 
+/** Whether an address is that of a proxy whose headers are trusted. */
+export type IsTrusted = (address: string, hop: number) => boolean;
+
 /** The pipeline's state of a request. */
 export type RequestState = RequestIds & {
   route: string;
@@ -24,10 +27,10 @@ export type RequestState = RequestIds & {
   arrivedAt: number;
 };
 
-const states = new WeakMap<Request, RequestState>();
+const states = new WeakMap<IncomingMessage, RequestState>();
 
 /** The state of a request that passed through `observeRequests`. */
-export function stateOf(request: Request): RequestState {
+export function stateOf(request: IncomingMessage): RequestState {
   const state = states.get(request);
   if (state === undefined) throw new Error('the request did not go through observeRequests');
   return state;
@@ -37,7 +40,7 @@ export function stateOf(request: Request): RequestState {
  * Gives each request its id, trace and log context, and logs and measures its end exactly once, however it ends. The route label is the contract's
  * path, never the URL, so that the number of series is bounded.
  */
-export function observeRequests(telemetry: Telemetry): RequestHandler {
+export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Time from the request to the end of its answer.',
@@ -45,38 +48,39 @@ export function observeRequests(telemetry: Telemetry): RequestHandler {
     buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
     registers: [telemetry.metrics],
   });
-  return (request, response, next) => {
-    const state = { ...readRequestIds(request), route: 'unknown', arrivedAt: performance.now() };
+  return (request: IncomingMessage, response: ServerResponse, serve: () => void): void => {
+    const state = { ...readRequestIds(request, isTrusted), route: 'unknown', arrivedAt: performance.now() };
     states.set(request, state);
+    const { method = '' } = request;
     response.setHeader('X-Request-Id', state.requestId);
 
     function finish(): void {
       const seconds = (performance.now() - state.arrivedAt) / 1000;
       const status = response.writableFinished ? response.statusCode : 499;
-      duration.observe({ method: request.method, route: state.route, status }, seconds);
+      duration.observe({ method, route: state.route, status }, seconds);
       const level = state.route.startsWith('/api') || status >= 400 ? 'info' : 'debug';
       const ms = Math.round(seconds * 1e5) / 100;
-      telemetry.logger.log(level, 'request', { method: request.method, route: state.route, status, duration_ms: ms });
+      telemetry.logger.log(level, 'request', { method, route: state.route, status, duration_ms: ms });
     }
 
     const { requestId, clientRequestId } = state;
     const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
     withLogContext(ids, () => {
-      openExtractedTrace(traceCarrier(request), `HTTP ${request.method}`, (end) => {
+      openExtractedTrace(traceCarrier(request), `HTTP ${method}`, (end) => {
         // bound, because the event comes from the socket, outside this context
         const ended = AsyncLocalStorage.bind(() => {
           finish();
           end();
         });
         response.once('close', ended);
-        next();
+        serve();
       });
     });
   };
 }
 
 /** For protocol handlers that read the request themselves. */
-export function requestIds(request: Request): RequestIds {
+export function requestIds(request: IncomingMessage): RequestIds {
   const { requestId, clientRequestId } = stateOf(request);
   return { requestId, clientRequestId };
 }
@@ -85,24 +89,34 @@ export function requestIds(request: Request): RequestIds {
  * Reads the ids of a request. Only the gateway and our own services set `X-Request-Id`, and they pass on their caller's id in `X-Client-Request-Id`.
  * From any other caller, `X-Request-Id` is only the caller's own name for the request.
  */
-function readRequestIds(request: Request): RequestIds {
-  const trusts = request.app.get('trust proxy fn') as (address: string, hop: number) => boolean;
+function readRequestIds(request: IncomingMessage, isTrusted: IsTrusted): RequestIds {
   const given = saneId(request, 'x-request-id');
-  if (!trusts(request.socket.remoteAddress ?? '', 0)) return { requestId: randomUUID(), clientRequestId: given };
+  if (!isTrusted(request.socket.remoteAddress ?? '', 0)) return { requestId: randomUUID(), clientRequestId: given };
   return { requestId: given ?? randomUUID(), clientRequestId: saneId(request, 'x-client-request-id') };
 }
 
-function saneId(request: Request, header: string): string | null {
-  const given = request.get(header);
+/** The value of a header; Node joins those of a repeated one with commas. */
+export function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function saneId(request: IncomingMessage, header: string): string | null {
+  const given = headerOf(request, header);
   return given !== undefined && saneRequestId.test(given) ? given : null;
 }
 
-function traceCarrier(request: Request): TraceCarrier {
-  return { traceparent: request.get('traceparent'), tracestate: request.get('tracestate') };
+function traceCarrier(request: IncomingMessage): TraceCarrier {
+  return { traceparent: headerOf(request, 'traceparent'), tracestate: headerOf(request, 'tracestate') };
 }
 
 /** Sends an error as a problem document. Server errors are logged with their cause. */
-export function answerError(telemetry: Telemetry, request: Request, response: Response, error: unknown): void {
+export function answerError(
+  telemetry: Telemetry,
+  request: IncomingMessage,
+  response: ServerResponse,
+  error: unknown,
+): void {
   const failure = toProblem(error);
   if (failure.status >= 500) {
     const cause = failure.cause ?? failure;

@@ -1,4 +1,6 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { parse } from 'node:querystring';
+import parseUrl from 'parseurl';
 import type { Route } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { addLogFields } from '@taskwire/telemetry';
@@ -11,47 +13,60 @@ import { bodyReader } from './body/read.ts';
 import { idempotentRequest } from './idempotency.ts';
 import { parseInput } from './input.ts';
 import { isNotModified, parseIdempotencyKey, parseIfMatch, representationTag, type IfMatch } from './preconditions.ts';
-import { requestIds, stateOf } from './request.ts';
+import { headerOf, requestIds, stateOf } from './request.ts';
 
-export type RouteParts = { authenticator: Authenticator; refused: ReturnType<typeof observeRefusals> };
+export type RouteParts = {
+  authenticator: Authenticator;
+  refused: ReturnType<typeof observeRefusals>;
+  /** The caller's address, as seen by the trusted proxy. */
+  addressOf: (request: IncomingMessage) => string;
+};
+
+/** Serves a request of one route. `params` are those of its path, decoded. A rejection is the response. */
+export type RouteHandler = (request: IncomingMessage, response: ServerResponse, params: PathParams) => Promise<void>;
+
+type PathParams = Readonly<Record<string, string>>;
+
+/** A request on its way through the steps. */
+type Received = { request: IncomingMessage; params: PathParams; actor: Actor | undefined; body: unknown };
 
 /** The steps of one operation, in the order in which their faults are reported: authentication, authorization, validation, execution. */
-export function routeHandlers({ route, handle }: BoundRoute, { authenticator, refused }: RouteParts): RequestHandler[] {
-  async function observed(request: Request, step: () => Promise<void>): Promise<void> {
-    try {
-      await step();
-    } catch (error) {
-      const actor = actors.get(request);
-      if (actor !== undefined) await refused(error, { ...factsOf(request), route, actor, params: request.params });
-      throw error;
-    }
+export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): RouteHandler {
+  const readBody = route.body === undefined ? undefined : bodyReader(route);
+  const isPersonal = dependsOnCaller(route.access);
+
+  function factsOf(request: IncomingMessage) {
+    return { ip: parts.addressOf(request), headers: request.headers, ...requestIds(request) };
   }
 
-  return [
-    async (request, response, next) => {
-      // also on refusals, on 304, and where a token is optional: a cache must never serve one caller's response to another
-      if (dependsOnCaller(route.access)) response.vary('Authorization');
-      await observed(request, async () => await identify(request, route, authenticator));
-      next();
-    },
-    ...(route.body === undefined ? [] : [bodyReader(route)]),
-    async (request, response) => {
+  return async (request, response, params) => {
+    stateOf(request).route = route.path;
+    // also on refusals, on 304, and where a token is optional: a cache must never serve one caller's response to another
+    if (isPersonal) response.setHeader('Vary', 'Authorization');
+    let actor: Actor | undefined;
+    try {
+      actor = await identify(request, route, parts.authenticator);
+      if (actor !== undefined) requireAccess(route.access, actor);
+      const body = await readBody?.(request);
       if (!isAwaited(request, response)) return;
-      const input = readRequest(route, request);
-      await observed(request, async () => send(route, request, response, await handle(input as never)));
-    },
-  ];
+      const input = { ...readRequest(route, { request, params, actor, body }), ...factsOf(request) };
+      send(route, { request, response }, await handle(input as never));
+    } catch (error) {
+      if (actor !== undefined) await parts.refused(error, { ...factsOf(request), route, actor, params });
+      throw error;
+    }
+  };
 }
 
-const actors = new WeakMap<Request, Actor>();
-
-async function identify(request: Request, route: Route, authenticator: Authenticator): Promise<void> {
-  stateOf(request).route = route.path;
-  if (!asksWhoCalls(route.access, request.headers.authorization)) return;
-  const actor = await authenticator.authenticate(request.headers.authorization);
+async function identify(
+  { headers: { authorization } }: IncomingMessage,
+  { access }: Route,
+  authenticator: Authenticator,
+): Promise<Actor | undefined> {
+  if (!asksWhoCalls(access, authorization)) return undefined;
+  const actor = await authenticator.authenticate(authorization);
   addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
-  actors.set(request, actor);
-  requireAccess(route.access, actor);
+  return actor;
 }
 
 function dependsOnCaller(access: Route['access']): boolean {
@@ -67,9 +82,9 @@ function asksWhoCalls(access: Route['access'], authorization: string | undefined
  * request) ran out in the queue, only delays the others.
  * @throws Problem `timeout`; `bad_request` for an invalid time.
  */
-function isAwaited(request: Request, response: Response): boolean {
+function isAwaited(request: IncomingMessage, response: ServerResponse): boolean {
   if (response.destroyed) return false;
-  const waitsMs = request.get('x-timeout-ms');
+  const waitsMs = headerOf(request, 'x-timeout-ms');
   if (waitsMs !== undefined && !/^[1-9]\d{0,8}$/.test(waitsMs)) {
     throw problem(
       'bad_request',
@@ -82,29 +97,29 @@ function isAwaited(request: Request, response: Response): boolean {
   return true;
 }
 
-function readRequest(route: Route, request: Request): unknown {
-  const params = route.params && parseInput(route.params, request.params);
-  const query = route.query && parseInput(route.query, request.query, route.elsewhere);
-  const body = parseBody(route, request);
+function readRequest(route: Route, { request, params: sent, actor, body: sentBody }: Received): object {
+  const params = route.params && parseInput(route.params, sent);
+  const query = route.query && parseInput(route.query, parse(queryOf(request)), route.elsewhere);
+  const body = parseBody(route, sentBody);
   const ifMatch = route.ifMatch && readIfMatch(route, request);
-  const actor = actors.get(request);
-  const key = route.idempotent === true ? parseIdempotencyKey(request.get('idempotency-key')) : undefined;
+  const key = route.idempotent === true ? parseIdempotencyKey(headerOf(request, 'idempotency-key')) : undefined;
   const isIdempotent = key !== undefined && actor !== undefined;
   const idempotent = isIdempotent ? idempotentRequest(route, { key, actor, params, body }) : undefined;
-  return { params, query, body, ifMatch, actor, idempotent, ...factsOf(request) };
+  return { params, query, body, ifMatch, actor, idempotent };
 }
 
-function factsOf(request: Request) {
-  return { ip: request.ip ?? '', headers: request.headers, ...requestIds(request) };
+function queryOf(request: IncomingMessage): string {
+  const query = parseUrl(request)?.query;
+  return typeof query === 'string' ? query : '';
 }
 
-function parseBody({ body: schema, optionalBody, elsewhere }: Route, { body }: Request): unknown {
+function parseBody({ body: schema, optionalBody, elsewhere }: Route, body: unknown): unknown {
   if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
   return parseInput(schema, body, elsewhere);
 }
 
-function readIfMatch(route: Route, request: Request): IfMatch | undefined {
-  const ifMatch = parseIfMatch(request.get('if-match'));
+function readIfMatch(route: Route, request: IncomingMessage): IfMatch | undefined {
+  const ifMatch = parseIfMatch(headerOf(request, 'if-match'));
   if (ifMatch === undefined && route.ifMatch === 'required') {
     throw problem(
       'precondition_required',
@@ -114,7 +129,11 @@ function readIfMatch(route: Route, request: Request): IfMatch | undefined {
   return ifMatch;
 }
 
-function send(route: Route, request: Request, response: Response, answer: UntypedResponse): void {
+function send(
+  route: Route,
+  { request, response }: { request: IncomingMessage; response: ServerResponse },
+  answer: UntypedResponse,
+): void {
   const { headers = {}, etag: version, body } = answer;
   response.statusCode = Number(answer.status);
   response.setHeader('Cache-Control', route.storable === true ? 'private, no-cache' : 'no-store');
@@ -128,7 +147,7 @@ function send(route: Route, request: Request, response: Response, answer: Untype
   if (version !== undefined) {
     const tag = representationTag(version, text);
     response.setHeader('ETag', tag);
-    if (route.method === 'get' && isNotModified(request.get('if-none-match'), tag)) {
+    if (route.method === 'get' && isNotModified(headerOf(request, 'if-none-match'), tag)) {
       response.statusCode = 304;
       return void response.end();
     }

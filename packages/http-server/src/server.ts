@@ -1,8 +1,10 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { randomUUID } from 'node:crypto';
 import express, { type ErrorRequestHandler, type Express, type Request, type Response } from 'express';
 import helmet from 'helmet';
+import parseUrl from 'parseurl';
+import proxyAddress from 'proxy-addr';
 import { bodyLimitOf } from '@taskwire/contracts';
 import { problem, type ProblemCode } from '@taskwire/errors';
 import type { Component } from '@taskwire/lifecycle';
@@ -11,11 +13,12 @@ import type { Authenticator } from './access/authenticator.ts';
 import { observeRefusals, type OnRefusal } from './access/refusals.ts';
 import type { BoundRoute } from './bind.ts';
 import { refuseLargeBody } from './body/bytes.ts';
-import { refuseWideQueries } from './body/parameters.ts';
+import { refuseWideQuery } from './body/parameters.ts';
 import { operations, type ReadinessCheck } from './operations.ts';
 import { problemDocument } from './problem-response.ts';
 import { answerError, observeRequests, stateOf } from './request.ts';
-import { routeHandlers } from './route-handler.ts';
+import { routeHandler } from './route-handler.ts';
+import { createRouter } from './router.ts';
 
 /**
  * A path of a protocol that a contract cannot describe, such as OpenID Connect: the handler reads the request and sends the response itself. Errors
@@ -47,7 +50,6 @@ export type HttpServerOptions = {
 };
 
 export type HttpServer = Component & {
-  app: Express;
   /** The server's URL, once started. */
   url(): string;
 };
@@ -71,7 +73,6 @@ const closeIdleEveryMs = 50;
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { telemetry } = options;
   let stopping = false;
-  const app = buildApp(options, () => stopping);
   const arrivalMs = options.requestTimeoutMs ?? requestTimeoutMs;
   const server = createServer(
     {
@@ -80,13 +81,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       connectionsCheckingInterval: Math.min(timeoutCheckMs, arrivalMs),
       keepAliveTimeout: keepAliveTimeoutMs,
     },
-    app,
+    requestListener(options, () => stopping),
   );
   server.on('clientError', answerUnreadable);
 
   return {
     name: 'http server',
-    app,
     url: () => {
       const { address, port, family } = server.address() as AddressInfo;
       return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
@@ -106,41 +106,65 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
+/**
+ * Serves each request: the routes of the contract by our own router, and everything else (probes, protocols, unknown paths) by Express. What comes
+ * before either is the same for both.
+ */
+function requestListener(options: HttpServerOptions, isStopping: () => boolean): RequestListener {
+  const { telemetry, authenticator } = options;
+  const isTrusted = proxyAddress.compile([...options.trustedProxies]);
+  // an API has no pages: its responses must not be framed, and nothing in them may run or load
+  const setSecurityHeaders = helmet({
+    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  });
+  const observe = observeRequests(telemetry, isTrusted);
+  const parts = {
+    authenticator,
+    refused: observeRefusals(telemetry, options.onRefusal),
+    addressOf: (request: IncomingMessage) => proxyAddress(request, isTrusted) ?? '',
+  };
+  const routeOf = createRouter(
+    options.routes.map((bound) => ({ route: bound.route, handle: routeHandler(bound, parts) })),
+  );
+  const others = buildApp(options, isStopping);
+
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    refuseWideQuery(request.url ?? '');
+    const match = routeOf(request.method ?? '', pathOf(request));
+    if (match === undefined) others(request, response);
+    else await match.found.handle(request, response, match.params);
+  }
+
+  return (request, response) => {
+    setSecurityHeaders(request, response, () => undefined);
+    if (isStopping()) response.setHeader('Connection', 'close');
+    observe(request, response, () => {
+      serve(request, response).catch((error: unknown) => answerError(telemetry, request, response, error));
+    });
+  };
+}
+
+/** @throws Problem `bad_request` for a target that is no URL. */
+function pathOf(request: IncomingMessage): string {
+  try {
+    return parseUrl(request)?.pathname ?? '';
+  } catch (cause) {
+    throw problem('bad_request', undefined, { cause });
+  }
+}
+
 function buildApp(options: HttpServerOptions, isStopping: () => boolean): Express {
   const { telemetry } = options;
   const app = express();
   app.set('etag', false);
   app.set('trust proxy', [...options.trustedProxies]);
-  // an API has no pages: its responses must not be framed, and nothing in them may run or load
-  app.use(
-    helmet({
-      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-    }),
-  );
-  app.use((_request, response, next) => {
-    if (isStopping()) response.setHeader('Connection', 'close');
-    next();
-  });
-  app.use(observeRequests(telemetry));
-  app.use(refuseWideQueries());
+  app.disable('x-powered-by');
   app.use(operations(telemetry, options.readiness, isStopping));
   for (const { path, handle } of options.rawRoutes ?? []) {
     app.all(path, async (request, response) => {
       stateOf(request).route = path;
       refuseLargeBody(request, bodyLimitOf({ path }));
       await handle(request, response);
-    });
-  }
-  const parts = { authenticator: options.authenticator, refused: observeRefusals(telemetry, options.onRefusal) };
-  for (const [path, bound] of byPath(options.routes)) {
-    const route = app.route(path);
-    for (const one of bound) route[one.route.method](...routeHandlers(one, parts));
-    // Express responds to HEAD wherever there is a GET (RFC 9110 section 9.3.2)
-    const methods = bound.flatMap(({ route: { method } }) =>
-      method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()],
-    );
-    route.all(() => {
-      throw problem('method_not_allowed', `Use ${methods.join(', ')}.`, { headers: { Allow: methods.join(', ') } });
     });
   }
   app.use(() => {
@@ -150,15 +174,6 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
     answerError(telemetry, request, response, error);
   app.use(onError);
   return app;
-}
-
-/** Routes by Express path; literal segments come before parameters in the same position. */
-function byPath(routes: readonly BoundRoute[]): [string, BoundRoute[]][] {
-  const groups = Map.groupBy(routes, (bound) => bound.route.path);
-  const sorted = [...groups].toSorted(([a], [b]) =>
-    a.replaceAll('{', '\uffff') < b.replaceAll('{', '\uffff') ? -1 : 1,
-  );
-  return sorted.map(([path, bound]) => [path.replaceAll(/\{(\w+)\}/g, ':$1'), bound]);
 }
 
 async function listen(server: Server, port: number, host: string): Promise<void> {

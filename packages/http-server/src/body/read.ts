@@ -1,26 +1,26 @@
+import type { IncomingMessage } from 'node:http';
 import { parse } from 'node:querystring';
-import type { Request, RequestHandler } from 'express';
+import { is } from 'type-is';
 import { bodyLimitOf, type Route } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { readBytes } from './bytes.ts';
 import { parseJson } from './json.ts';
 import { refuseManyParameters } from './parameters.ts';
 
-/** Reads the body of a route into `request.body`. @throws Problem as `readBytes`, `parseJson` and `refuseManyParameters`, and `unsupported_media_type`. */
-export function bodyReader(route: Route): RequestHandler {
+/** Reads and parses the body of a route; undefined if it may be omitted and was. @throws Problem as `readBytes`, `parseJson` and `refuseManyParameters`, and `unsupported_media_type`. */
+export function bodyReader(route: Route): (request: IncomingMessage) => Promise<unknown> {
   const mediaType = route.bodyType ?? 'application/json';
   const accepted = route.bodyType === undefined ? ['json', '+json'] : [route.bodyType];
   const limit = bodyLimitOf(route);
-  return async (request, _response, next) => {
-    if (!hasBody(request) && route.optionalBody === true) return next();
+  return async (request) => {
+    if (!hasBody(request) && route.optionalBody === true) return undefined;
     if (!hasBody(request)) throw problem('malformed_json', `The request has no body; send ${mediaType}.`);
-    if (request.is(accepted) === false) {
+    if (is(request.headers['content-type'] ?? '', accepted) === false) {
       throw problem('unsupported_media_type', `Send the body with Content-Type: ${mediaType}.`);
     }
     requireUtf8(request);
     const text = decode(await readBytes(request, limit));
-    request.body = route.bodyType === undefined ? parseJson(text) : parseForm(text);
-    next();
+    return route.bodyType === undefined ? parseJson(text) : parseForm(text);
   };
 }
 
@@ -29,7 +29,7 @@ function parseForm(text: string): unknown {
   return parse(text);
 }
 
-function hasBody({ headers }: Request): boolean {
+function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
@@ -45,7 +45,7 @@ function decode(bytes: Buffer): string {
 }
 
 /** RFC 8259 section 8.1. */
-function requireUtf8(request: Request): void {
+function requireUtf8(request: IncomingMessage): void {
   const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(request.headers['content-type'] ?? '')?.[1] ?? 'utf-8';
   if (!/^utf-?8$/i.test(charset)) throw problem('unsupported_media_type', 'The charset must be UTF-8.');
 }
