@@ -19,7 +19,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
   let chromium: TestBrowser;
   let context: BrowserContext;
   let copies: EventCopies;
-  /** All that was ever mailed here. */
+  /** The token of every link that these tests mailed. */
   const tokens: string[] = [];
 
   before(async () => {
@@ -40,7 +40,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
 
   const post = async (path: string, body: object) => await send(suite().url, 'POST', `/api/v1/auth/${path}`, { body });
 
-  /** The links of this page that were mailed, oldest first, once there are as many. */
+  /** The mailed links to this page, oldest first, as soon as the expected number has arrived. */
   async function links(email: string, name: LinkPage, count = 1): Promise<string[]> {
     const pattern = new RegExp(`${suite().url}/oidc/account/${name}\\?token=(twl_[\\w-]+)`);
     return await waitFor(async () => {
@@ -61,7 +61,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
     });
   }
 
-  /** Not before every service has seen the person. */
+  /** Waits until every service has the user in its directory. */
   async function known(person: Person): Promise<Person> {
     for (const path of services) await waitFor(async () => (await person.call('GET', path)).status === 200, patience);
     return person;
@@ -80,7 +80,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
     await page.goto(link);
     await page.goto(link);
     expect((await person.call('GET', '/api/v1/users/me')).body.email_verified).to.equal(false);
-    // as a front end does in this browser
+    // as a front end in this browser does
     const data = { email: person.user.email, password: person.password };
     expect((await context.request.post(`${suite().url}/api/v1/auth/login`, { data })).status()).to.equal(200);
     await page.goto(link);
@@ -94,7 +94,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
     expect(await page.getByRole('heading').innerText()).to.equal('Verify your e-mail address');
   });
 
-  it("passes from a registrant with another person's address to its owner, by the mail that says when", async () => {
+  it("passes from a registrant with another person's address to its owner, by a mail that names the time of the registration", async () => {
     const stranger = await known(await newMember(suite(), 'Petra Planted'));
     const { email } = stranger.user;
     const [link = ''] = await links(email, 'verify');
@@ -163,7 +163,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
     const [link = ''] = await links(person.user.email, 'reset');
     const password = randomUUID();
     await reset(page, link, 'short');
-    // the browser knows the rule too, and does not send it
+    // the browser knows the rule too, and does not send the form
     expect(await page.getByRole('heading').innerText()).to.equal('Set a new password');
     await reset(page, link, password);
     expect(await page.getByRole('heading').innerText()).to.equal('The password is set');
@@ -309,7 +309,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
         Buffer.from(token.slice(4), 'base64url').subarray(0, 16),
         Buffer.from(token.slice(4), 'base64url').subarray(16),
       ];
-      // the id is no secret, and is found by the same search
+      // the id is no secret, so this search must find it
       const uuid = id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
       for (const place of ['auth.account_links', 'notifications.notifications', 'the queue']) {
         expect(kept.get(place)?.includes(uuid), `${place} names the link`).to.equal(true);

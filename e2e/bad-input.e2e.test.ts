@@ -9,7 +9,7 @@ const publicRoutes = routes.filter(({ path }) => path.startsWith('/api/v1/'));
 const internalRoutes = routes.filter(({ access }) => access.kind === 'service');
 const unknownId = '019aa1b2-0000-7000-8000-0000000000ff';
 
-/** The service that a route belongs to, for calls that do not go through the gateway. */
+/** The service that a route belongs to, for calls that bypass the gateway. */
 function serviceOf(route: Route): 'auth' | 'tasks' | 'notifications' {
   if (Object.values(authRoutes).some((own) => own === route)) return 'auth';
   return Object.values(tasksRoutes).some((own) => own === route) ? 'tasks' : 'notifications';
@@ -56,7 +56,7 @@ describe('Bad input, at every public endpoint', () => {
         it('refuses a malformed token', async () =>
           expectProblem(await call(route, { token: 'a.b.c' }), 401, 'invalid_token'));
         it('refuses the token of a service', async () => {
-          // to Tasks it is a token for services, to the others one for another audience
+          // Tasks accepts this audience, but not on its public routes; for the others it is the wrong audience
           const status = serviceOf(route) === 'tasks' ? 403 : 401;
           expectProblem(await call(route, { token: serviceToken }), status);
         });
@@ -89,7 +89,7 @@ describe('Bad input, at every public endpoint', () => {
           ));
         it('refuses a body that is not an object', async () =>
           expectProblem(await call(route, sent('[1]')), 422, 'invalid_input'));
-        it('refuses unknown fields and wrong types, naming them', async () => {
+        it('refuses unknown fields and wrong types, and names them', async () => {
           const answer = await call(route, sent('{"is_admin":true}'));
           expectProblem(answer, 422, 'invalid_input');
           expect(answer.body.errors).to.be.an('array').that.is.not.empty;
@@ -154,7 +154,7 @@ describe('Bad input, at every public endpoint', () => {
       '/%2e%2e/etc/passwd',
       '/api/v1/..%2f..%2fusers',
     ]) {
-      it(`has no other way in: ${path}`, async () => {
+      it(`has no other path to it: ${path}`, async () => {
         const answer = await send(suite().url, 'GET', path, { token: serviceToken });
         expect([400, 404]).to.include(answer.status);
       });

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { chromium, type BrowserContext, type BrowserContextOptions } from 'playwright-core';
 import { findBrowser } from '../infra/local/install-programs.ts';
 
-/** In a container there is no sandbox to be had, and the tests speak to one machine only. */
+/** Containers have no sandbox, and the tests connect to this machine only. */
 const flags = [
   '--no-sandbox',
   '--disable-gpu',
@@ -19,7 +19,7 @@ const flags = [
 
 export type TestBrowser = { fresh(options?: BrowserContextOptions): Promise<BrowserContext>; close(): Promise<void> };
 
-/** Chromium with nothing in it. `fresh` gives a person's browser: no cookies, and without scripts unless said otherwise. */
+/** Starts Chromium with an empty profile. `fresh` opens a user's browser: without cookies, and without scripts unless requested. */
 export async function startChromium(): Promise<TestBrowser> {
   const executablePath = findBrowser();
   if (executablePath === undefined) throw new Error('there is no Chromium; npm test installs it');
@@ -28,7 +28,7 @@ export async function startChromium(): Promise<TestBrowser> {
   const browser = first.browser();
   return {
     async fresh(options = {}) {
-      if (browser === null) throw new Error('Chromium has gone');
+      if (browser === null) throw new Error('Chromium has exited');
       return await browser.newContext({ javaScriptEnabled: false, ...options });
     },
     async close() {
@@ -41,7 +41,7 @@ export async function startChromium(): Promise<TestBrowser> {
 
 export type ClientSite = { origin: string; close(): Promise<void> };
 
-/** A client's own site: by default it only has to be there for the browser to come back to. */
+/** A client's own site. By default it only serves a page for the browser to return to. */
 export async function startClientSite(
   answer: RequestListener = (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Client</title><h1>Back</h1>');

@@ -19,7 +19,7 @@ describe('An application whose callback redirects to another origin, in Chromium
   before(async function () {
     this.timeout(60_000);
     [chromium, frontEnd] = await Promise.all([startChromium(), startClientSite()]);
-    // as a back end for a front end does once it has its tokens
+    // as a back end of a front end does once it has its tokens
     backEnd = await startClientSite((request, response) => {
       const { pathname, search } = new URL(request.url ?? '/', 'http://localhost');
       response.writeHead(302, { location: `${frontEnd.origin}${pathname}${search}` }).end();

@@ -13,7 +13,7 @@ describe('A compromised service', function () {
   this.timeout(60_000);
   const suite = useSuite();
 
-  /** Publishes by hand; gives the code with which the broker refuses it, if it does. */
+  /** Publishes without the outbox. Returns the code with which the broker refuses, if it does. */
   async function publish(
     login: 'tasks' | 'notifications' | 'operator',
     type: string,

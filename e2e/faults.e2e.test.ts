@@ -15,9 +15,9 @@ describe('An acknowledged change', function () {
   before(async () => {
     manager = await demoPerson(suite(), 'manager');
     performer = await newMember(suite(), 'Fay Fault');
-    // the link that verifies the address
+    // the mail with the link that verifies the address
     await waitFor(async () => (await mailsTo(suite(), performer.user.email)).length === 1);
-    // other tests kill Auth; for some seconds after it is back, a breaker may keep Tasks from asking who the performer is
+    // other tests kill Auth; for some seconds after its restart, an open circuit breaker may keep Tasks from looking up the performer
     await waitFor(async () => (await tryAssigning('Known')).status === 201, recovery);
   });
 
@@ -39,16 +39,16 @@ describe('An acknowledged change', function () {
   }
 
   /**
-   * Each task has exactly one notification for its performer, and exactly one mail; none at most where the process died in the moment in which it
-   * handed the mail over: that one is explained as unknown, and is not sent again (ADR 11).
+   * Expects exactly one notification of each task for its performer, and exactly one mail. If the process was killed during the handoff of a mail,
+   * the outcome is unknown and the mail is not sent again (ADR 11), so there is at most one.
    */
   async function expectNotifiedOnce(tasks: readonly Task[]): Promise<void> {
-    let inDoubt: string[] = [];
+    let uncertain: string[] = [];
     await waitFor(async () => {
-      inDoubt = await mailsInDoubt();
+      uncertain = await tasksOfUncertainMails();
       const mails = await mailsTo(suite(), performer.user.email);
       return tasks.every(
-        ({ id, title }) => inDoubt.includes(id) || mails.some(({ subject }) => subject.includes(title)),
+        ({ id, title }) => uncertain.includes(id) || mails.some(({ subject }) => subject.includes(title)),
       );
     }, recovery);
     for (const task of tasks) {
@@ -60,13 +60,13 @@ describe('An acknowledged change', function () {
       const mails = (await mailsTo(suite(), performer.user.email)).filter(({ subject }) =>
         subject.includes(task.title),
       );
-      if (inDoubt.includes(task.id)) expect(mails, task.title).to.have.length.at.most(1);
+      if (uncertain.includes(task.id)) expect(mails, task.title).to.have.length.at.most(1);
       else expect(mails, task.title).to.have.length(1);
     }
   }
 
-  /** Tasks of mails that were handed over, and of which nothing was heard for longer than the mail catcher ever takes. */
-  async function mailsInDoubt(): Promise<string[]> {
+  /** The tasks whose mails were handed off without a response, for longer than the mail catcher ever takes. */
+  async function tasksOfUncertainMails(): Promise<string[]> {
     const rows = await rowsOf<{ task_id: string }>(
       'notifications',
       `SELECT n.task_id FROM deliveries d JOIN notifications n ON n.id = d.notification_id

@@ -8,13 +8,13 @@ export type Task = z.output<typeof schemas.task>;
 export type Notification = z.output<typeof schemas.notification>;
 export type User = z.output<typeof schemas.user>;
 
-/** An answer as a front end gets it; the body is whatever JSON came, and the tests say what they expect of it. */
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the one place where the type of an answer is the caller's word
+/** A response as a front end receives it. The body is any JSON; each test states what it expects. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the only place where the caller declares the type of a response
 export type Answer<B = any> = { status: number; headers: Headers; body: B };
 
 type Init = { body?: unknown; headers?: Record<string, string>; token?: string | undefined };
 
-/** Sends what a front end would, to a service or the gateway. */
+/** Sends a request as a front end does, to a service or the gateway. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as above
 export async function send<B = any>(base: string, method: string, path: string, init: Init = {}): Promise<Answer<B>> {
   const headers: Record<string, string> = { ...init.headers };
@@ -30,7 +30,7 @@ export async function send<B = any>(base: string, method: string, path: string, 
   };
 }
 
-/** A person with an open session, working through the gateway. */
+/** A user with an open session who works through the gateway. */
 export type Person = {
   user: User;
   token: string;
@@ -57,7 +57,7 @@ export async function logIn(suite: Suite, email: string, password: string): Prom
   };
 }
 
-/** One of the demo people by the part before the @. */
+/** A demo user, by the part of the address before the @. */
 export async function demoPerson(suite: Suite, name: string): Promise<Person> {
   const person = demoPeople.find(({ email }) => email.startsWith(`${name}@`));
   if (person === undefined) throw new Error(`there is no demo user ${name}`);

@@ -22,7 +22,7 @@ describe('The main flow, through the gateway', () => {
     return body;
   }
 
-  it('welcomes a new user in the app, and mails them once, without any text that they typed', async () => {
+  it('welcomes a new user in the app, and mails them once, without any text that they entered', async () => {
     const welcomed = async () => {
       const { body } = await performer.call('GET', '/api/v1/notifications');
       return body.data.some((one: { type: string }) => one.type === 'user.welcome');
@@ -75,7 +75,7 @@ describe('The main flow, through the gateway', () => {
 
   it('counts unread notifications, and marks them as read one by one or all at once', async () => {
     const reader = await newMember(suite());
-    // the welcome is the first thing to read
+    // the welcome is the first unread notification
     await waitFor(async () => (await reader.call('POST', '/api/v1/notifications/read_all')).body.read === 1);
     const tasks = [await assigned('One', reader), await assigned('Two', reader), await assigned('Three', reader)];
     await waitFor(
@@ -90,7 +90,7 @@ describe('The main flow, through the gateway', () => {
     expect((await performer.call('POST', `/api/v1/notifications/${first?.id}/read`)).status).to.equal(404);
   });
 
-  it('assigns a task to a performer on request for a random one, and gives the reason', async () => {
+  it('assigns a task to a random performer on request, and gives the reason', async () => {
     const { status, body } = await manager.call<Task>('POST', '/api/v1/tasks', { title: 'Random', assign: 'random' });
     expect([status, body.state]).to.deep.equal([201, 'assigned']);
     const { body: activity } = await manager.call('GET', `/api/v1/tasks/${body.id}/activity`);

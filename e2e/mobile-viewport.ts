@@ -14,7 +14,7 @@ export async function expectFit(page: Page): Promise<void> {
   expect(contrast).to.be.at.least(4.5);
 }
 
-/** Text, because it runs in the page, whose types are not those of Node. Contrast is as WCAG 2.2 defines it. */
+/** Text, because it runs in the page, which has the types of a browser and not of Node. Contrast is computed as WCAG 2.2 defines it. */
 const measure = `(() => {
   const luminance = (color) => {
     const [r, g, b] = color.match(/[\\d.]+/g).slice(0, 3).map((part) => {

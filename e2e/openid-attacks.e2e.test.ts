@@ -60,7 +60,7 @@ describe('Attacks through the gateway', () => {
   describe('that try to redirect users to another site (RFC 9700 section 4.11)', () => {
     const authorize = `/oidc/authorize?${new URLSearchParams({ client_id: 'unknown', response_type: 'code' }).toString()}`;
 
-    it('get no host of theirs into a redirect, whatever header names it', async () => {
+    it('never get their own host into a redirect, whatever header names it', async () => {
       for (const path of ['/docs', '/oidc/logout', authorize, '/oidc/.well-known/openid-configuration']) {
         const { headers } = await plain(path, {
           host: 'evil.example',
@@ -77,7 +77,7 @@ describe('Attacks through the gateway', () => {
       expect(await found.text()).not.to.contain('evil.example');
     });
 
-    it('get no redirect to their host by a path that looks like another host', async () => {
+    it('get no redirect to their own host from a path that looks like another host', async () => {
       const paths = [
         '//evil.example',
         '//evil.example/docs',
@@ -188,7 +188,7 @@ describe('Attacks through the gateway', () => {
   });
 
   describe('with a token of another kind', () => {
-    it("find services' paths closed at the gateway, and users' paths closed to services", async () => {
+    it('reach no service path through the gateway, and no user path with a token of a service', async () => {
       const token = await serviceTokenOf(suite(), 'notifications', 'urn:taskwire:tasks', 'tasks:read');
       for (const path of [
         '/users?limit=1',

@@ -42,7 +42,7 @@ describe('Forged access tokens, at every service, through the gateway and past i
   });
   after(() => void evilSite.close());
 
-  /** As Auth has it in its database, opened with its secret. */
+  /** Auth's signing key from its database, decrypted with its secret. */
   async function signingKey(): Promise<{ kid: string; privateKey: KeyObject }> {
     const client = new pg.Client({ connectionString: suite().databaseUrl('auth') });
     await client.connect();
@@ -53,7 +53,7 @@ describe('Forged access tokens, at every service, through the gateway and past i
     const [row] = rows;
     const secret = Buffer.from(suite().envOf('auth')['KEY_ENCRYPTION_SECRET'] ?? '', 'base64');
     if (row === undefined) throw new Error('Auth has no key');
-    // as ADR 16 has it: a nonce of 12 bytes and a tag of 16 before the key, with the kid beside it
+    // the format of ADR 16: a nonce of 12 bytes and a tag of 16 before the key, with the kid as additional data
     const sealed = row.private_key;
     const opener = createDecipheriv('aes-256-gcm', secret, sealed.subarray(0, 12)).setAAD(Buffer.from(row.kid));
     opener.setAuthTag(sealed.subarray(12, 28));
@@ -61,7 +61,7 @@ describe('Forged access tokens, at every service, through the gateway and past i
     return { kid: row.kid, privateKey: createPrivateKey({ key, format: 'der', type: 'pkcs8' }) };
   }
 
-  /** Every service refuses it, quickly, as a token that is not good, and never as a fault of its own. */
+  /** Expects every service to reject the token quickly as invalid, and never with a server error. */
   async function expectRefused(token: string, what = ''): Promise<void> {
     for (const service of services) {
       for (const base of [suite().url, suite().serviceUrl(service)]) {
@@ -79,7 +79,7 @@ describe('Forged access tokens, at every service, through the gateway and past i
     await new SignJWT({ ...known.claims, ...claims })
       .setProtectedHeader({ alg: 'ES256', typ: 'at+jwt', kid: known.kid, ...header })
       .sign(key);
-  /** HMAC with any bytes as the key, which a library would refuse to sign. */
+  /** An HMAC with any bytes as the key, some of which a library would refuse. */
   const hmac = async (key: Buffer, header: Header = {}) =>
     await new SignJWT(known.claims)
       .setProtectedHeader({ typ: 'at+jwt', kid: known.kid, ...header, alg: 'HS256' })

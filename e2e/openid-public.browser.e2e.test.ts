@@ -9,7 +9,7 @@ import { useSuite } from './suite.ts';
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
 const insecure = { [oauth.allowInsecureRequests]: true };
 
-describe('A public client, by oauth4webapi and in Chromium', () => {
+describe('A public client, with oauth4webapi and Chromium', () => {
   const suite = useSuite();
   const client: oauth.Client = { client_id: 'single-page', id_token_signed_response_alg: 'ES256' };
   let chromium: TestBrowser;

@@ -15,7 +15,7 @@ import { useSuite } from './suite.ts';
 // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated only to stand out; the suite of a test has no TLS
 const insecure = { [oauth.allowInsecureRequests]: true };
 
-describe('Tokens for services, by oauth4webapi through the gateway', () => {
+describe('Tokens for services, with oauth4webapi through the gateway', () => {
   const suite = useSuite();
   const folder = mkdtempSync(join(tmpdir(), 'taskwire-client-'));
   let server: oauth.AuthorizationServer;

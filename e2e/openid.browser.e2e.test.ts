@@ -10,7 +10,7 @@ import { demoPerson, newMember, send, type Person } from './front-end.ts';
 import { expectFit, phoneIn } from './mobile-viewport.ts';
 import { useSuite } from './suite.ts';
 
-describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
+describe('Log-in with OpenID Connect, with openid-client and Chromium', () => {
   const suite = useSuite();
   let chromium: TestBrowser;
   let site: Awaited<ReturnType<typeof startClientSite>>;
@@ -82,7 +82,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     await page.getByRole('button', { name: 'Log in' }).click();
   }
 
-  /** Everything a person does, and the tokens that the client gets. */
+  /** Goes through every page of a log-in as a user does. Returns the tokens that the client gets. */
   async function tokens(parameters: Parameters = {}, page?: Page) {
     const { url, checks } = await begin(parameters);
     const tab = page ?? (await context.newPage());
@@ -137,7 +137,7 @@ describe('Log-in with OpenID Connect, by openid-client and in Chromium', () => {
     }
   });
 
-  it('ends when the person is deleted', async () => {
+  it('ends when the user is deleted', async () => {
     const leaving = await newMember(suite());
     const admin = await demoPerson(suite(), 'admin');
     const { url, checks } = await begin({ scope: 'openid offline_access', prompt: 'consent' });

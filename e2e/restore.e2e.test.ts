@@ -60,12 +60,12 @@ describe('An account that is deleted and restored, through the gateway', () => {
     });
     expect(reset.status).to.equal(204);
     await logIn(suite(), rosa.user.email, rosa.password).then(
-      () => expect.fail('the old password works'),
+      () => expect.fail('the old password still works'),
       () => undefined,
     );
     const again = await logIn(suite(), rosa.user.email, password);
 
-    // a performer again for Tasks, with access again, and the inbox is as it was
+    // Tasks considers the user a performer again, access is restored, and the inbox is unchanged
     const after = await assign('Prune the roses', again);
     await waitFor(async () => (await again.call('GET', `/api/v1/tasks/${after.id}`)).status === 200, patience);
     const types = await waitFor(async () => {

@@ -4,10 +4,10 @@ import pg from 'pg';
 import { serviceNames } from '../infra/local/secrets.ts';
 import type { Suite } from '../infra/local/suite.ts';
 
-/** A queue that gets a copy of every event, as an operator could have one. */
+/** A queue that receives a copy of every event, such as an operator could create. */
 export type EventCopies = { bodies(): Promise<string[]>; remove(): Promise<void> };
 
-/** Through RabbitMQ's management API. */
+/** Sends a request to RabbitMQ's management API. */
 export async function copyEvents(suite: Suite, name: string): Promise<EventCopies> {
   const { origin, username, password } = new URL(suite.managementUrl);
   const authorization = `Basic ${Buffer.from(`${username}:${decodeURIComponent(password)}`).toString('base64')}`;

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { privateKeyJwt } from '@taskwire/http-client';
 import type { Suite } from '../infra/local/suite.ts';
 
-/** A token that a service of the suite has for another, got as the service itself gets it. */
+/** A token of one service for another, obtained as the service itself obtains it. */
 export async function serviceTokenOf(
   suite: Suite,
   service: 'tasks' | 'notifications',

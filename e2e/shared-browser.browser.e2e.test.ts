@@ -4,7 +4,7 @@ import { startChromium, type TestBrowser } from './chromium.ts';
 import { demoPerson, newMember, type Person, type Task, type User } from './front-end.ts';
 import { useSuite } from './suite.ts';
 
-describe('A browser that two people use one after the other', () => {
+describe('A browser that two users use one after the other', () => {
   const suite = useSuite();
   let chromium: TestBrowser;
   let context: BrowserContext;

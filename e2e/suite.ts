@@ -11,21 +11,21 @@ let started: Promise<Suite> | undefined;
 // starts servers from scratch and three services on two busy cores
 const startTimeoutMs = 180_000;
 
-/** The one suite of all end-to-end tests, for the tests of the `describe` that this is called in. */
+/** The suite shared by all end-to-end tests, for the tests of the enclosing `describe`. */
 export function useSuite(): () => Suite {
   let suite: Suite | undefined;
   before(async () => {
     suite = await sharedSuite();
   });
   return () => {
-    if (suite === undefined) throw new Error('the suite is not up yet');
+    if (suite === undefined) throw new Error('the suite has not started yet');
     return suite;
   };
 }
 
 /**
- * The suite of the end-to-end tests: every process on free ports, with the demo people, shared by all test files. Processes that end stay down until a test
- * starts them again with `suite.process(name).start()`; a test leaves all of them running.
+ * The suite of the end-to-end tests: every process on free ports, with the demo users, shared by all test files. Processes that end stay down until a
+ * test restarts them with `suite.process(name).start()`. A test must leave all of them running.
  */
 function sharedSuite(): Promise<Suite> {
   return (started ??= start());
@@ -46,7 +46,7 @@ async function start(): Promise<Suite> {
     logLevel: 'debug',
     // fast, and committed data survives a test killing the server; only a crash of the machine would lose it
     postgresSettings: { fsync: 'off', full_page_writes: 'off' },
-    // a test's front end listens there
+    // a test's front end listens on these
     corsOrigins: (await freePorts(1)).map((port) => `http://localhost:${port}`),
     // all tests come from one address; the limits have tests of their own
     gateway: { requestsPerSecond: 1000, burst: 1000, loginsPerMinute: 6000, loginBurst: 1000 },

@@ -53,7 +53,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
     await context.close();
   });
 
-  /** Where the application sends a browser to. */
+  /** The URL that the application sends a browser to. */
   async function begin(service: string, scope: string) {
     const pkceCodeVerifier = openid.randomPKCECodeVerifier();
     const expectedState = openid.randomState();
@@ -79,7 +79,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
     return { page, checks };
   }
 
-  /** The token that the application gets once the person allowed what it asks for. */
+  /** The token that the application gets after the user has consented. */
   async function tokenOf(who: Person, service: string, scope: string): Promise<string> {
     const { page, checks } = await asked(who, service, scope);
     await page.getByRole('button', { name: /^Allow/ }).click();
@@ -171,7 +171,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
     ]);
   });
 
-  it('that request administration need consent each time, below a warning; withdrawing it ends access', async () => {
+  it('that request administration need consent each time, below a warning, and withdrawing the consent ends access', async () => {
     const { page } = await asked(admin, 'auth', 'openid account:read admin');
     await page
       .getByRole('heading', { name: 'Warning: The Dashboard wants to administer Taskwire in your name' })
@@ -211,7 +211,7 @@ describe('Third-party applications, through the gateway and in Chromium', () => 
     });
   }
 
-  it("and browsers are among a user's sessions, which the user can end one by one from elsewhere", async () => {
+  it("and browsers are among a user's sessions, which the user can end one by one on another device", async () => {
     const person = await newMember(suite());
     await tokenOf(person, 'tasks', 'openid tasks:read');
     const { body } = await person.call('GET', '/api/v1/auth/sessions');

@@ -22,7 +22,7 @@ export function authJs({ issuer, clientId, clientSecret }: ClientAtWork): Reques
     basePath: '/auth',
     secret: clientSecret,
     callbacks: {
-      // the access token goes into the session of this example only to show that it works
+      // stored in the session of this example only to show that it works
       jwt: ({ token, account }) => ({
         ...token,
         ...(account === null || account === undefined ? {} : { api: account.access_token }),

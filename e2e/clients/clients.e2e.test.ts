@@ -42,7 +42,7 @@ describe('Third-party client libraries, used as in docs/clients.md', () => {
     expect((await send(suite().url, 'GET', '/api/v1/tasks?limit=1', { token })).status).to.equal(200);
   }
 
-  it('Auth.js shows who is logged in, from the ID token, and has a token for the API', async () => {
+  it('Auth.js shows the logged-in user, from the ID token, and has a token for the API', async () => {
     const origin = await start(
       'auth-js',
       '/auth/callback/taskwire',
@@ -59,14 +59,14 @@ describe('Third-party client libraries, used as in docs/clients.md', () => {
     await expectKnown({ ...session.user, api: session.api });
   });
 
-  it('passport, by passport-oauth2, shows who is logged in, from userinfo, and has a token for the API', async () => {
+  it('passport, with passport-oauth2, shows the logged-in user, from userinfo, and has a token for the API', async () => {
     const origin = await start('passport', '/callback', usePassport);
     const page = await newVisitor().logInAt(`${origin}/login`, person);
     expect(page.url).to.equal(`${origin}/me`);
     await expectKnown(JSON.parse(page.text) as Me);
   });
 
-  it('express-openid-connect shows who is logged in, and has a token for the API', async () => {
+  it('express-openid-connect shows the logged-in user, and has a token for the API', async () => {
     const origin = await start('express', '/callback', useExpressOpenidConnect);
     const visitor = newVisitor();
     await visitor.logInAt(`${origin}/login`, person);

@@ -14,7 +14,7 @@ declare const ready: Promise<void>;
 
 type Renewed = Pick<User, 'access_token' | 'refresh_token' | 'scope' | 'profile'>;
 
-describe('A single-page application of another origin, by oidc-client-ts in Chromium', () => {
+describe('A single-page application of another origin, with oidc-client-ts in Chromium', () => {
   const suite = useSuite();
   let chromium: TestBrowser;
   let site: ClientSite;
@@ -42,7 +42,7 @@ describe('A single-page application of another origin, by oidc-client-ts in Chro
     await site.close();
   });
 
-  /** Code and PKCE through the pages, with userinfo and the API by one token. */
+  /** Code and PKCE through the pages, with one token for userinfo and the API. */
   async function logIn(more: object = {}): Promise<Renewed> {
     const settings = {
       authority: `${suite().url}/oidc`,
@@ -125,7 +125,7 @@ describe('A single-page application of another origin, by oidc-client-ts in Chro
     expect(refused.id, 'a header that scripts may read').to.match(/^[0-9a-f]{32}$/);
   });
 
-  it('logs out, and comes back to the application without a user', async () => {
+  it('logs out, and returns to the application without a user', async () => {
     await logIn();
     await Promise.all([
       page.waitForURL(`${suite().url}/oidc/logout?*`),

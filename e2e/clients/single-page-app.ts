@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { RequestListener } from 'node:http';
 
-// its package names no file for pages without a bundler
+// the package exports no file for pages without a bundler
 const library = readFileSync(new URL('../browser/oidc-client-ts.min.js', import.meta.resolve('oidc-client-ts')));
 
 /**
- * A single-page application that logs people in by oidc-client-ts, as its documentation has it. Its settings stand in the address of its first page;
- * `manager` is its UserManager, `log` what became of it. Tabs share the user in localStorage.
+ * A single-page application that logs users in with oidc-client-ts, as its documentation shows. Its settings are in the URL of its first page.
+ * `manager` is its UserManager, and `log` lists the events of that manager. Tabs share the user in localStorage.
  */
 const page = `<!doctype html>
 <html lang="en"><title>App</title><script src="/oidc-client-ts.js"></script>

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 
-/** The page where a browser stays. */
+/** The page that a browser ends up on. */
 export type Seen = { url: string; status: number; headers: IncomingHttpHeaders; text: string };
 
 type Sent = { form?: Record<string, string>; headers?: Record<string, string> };
@@ -10,7 +10,7 @@ type Sent = { form?: Record<string, string>; headers?: Record<string, string> };
 /** A user with a browser without scripts and with accounts at the sites that they visit; cookies are kept by origin. */
 export type Visitor = {
   visit(url: string, sent?: Sent): Promise<Seen>;
-  /** Opens an application, logs in and allows what it asks for, and gives the page that comes in the end. */
+  /** Opens an application, logs in and allows what it requests. Returns the final page. */
   logInAt(url: string, person: { user: { email: string }; password: string }, sent?: Sent): Promise<Seen>;
 };
 
@@ -51,7 +51,7 @@ export function newVisitor(): Visitor {
   };
 }
 
-/** Not by fetch: it says of itself that it is a script, and some clients start no log-in for those. */
+/** Not with fetch, which declares itself a script: some clients start no log-in for scripts. */
 async function send(url: string, form: Record<string, string> | undefined, headers: Record<string, string>) {
   const body = form === undefined ? undefined : new URLSearchParams(form).toString();
   const type = { 'content-type': 'application/x-www-form-urlencoded', 'content-length': Buffer.byteLength(body ?? '') };

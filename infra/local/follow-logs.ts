@@ -2,8 +2,8 @@ import { closeSync, existsSync, mkdirSync, openSync, readdirSync, readSync, rena
 import { basename, join } from 'node:path';
 import { readableLine } from './readable-line.ts';
 
-/** Starts each run with empty logs; those of the previous run are kept as `<name>.previous.log`. */
-export function turnLogs(dir: string): void {
+/** Starts each run with empty logs. The logs of the previous run are kept as `<name>.previous.log`. */
+export function rotateLogs(dir: string): void {
   mkdirSync(dir, { recursive: true });
   for (const file of readdirSync(dir)) {
     if (!file.endsWith('.log') || file.endsWith('.previous.log')) continue;

@@ -57,8 +57,8 @@ export function ownAmqpUrl(user: ServiceName | 'operator', ports: SuitePorts, { 
 /** Sets the policies on an external broker, and only if its management API is configured; nothing else is changed there. */
 export async function applyPolicies(amqpUrl: string, managementUrl: string | undefined): Promise<void> {
   if (managementUrl === undefined) return;
-  const outsideVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
-  const topology = { vhost: outsideVhost, operator: { name: '', password: '' } };
+  const externalVhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1)) || '/';
+  const topology = { vhost: externalVhost, operator: { name: '', password: '' } };
   const services = serviceNames.map((service) => ({ service, name: service, password: '' }));
   const { policies } = rabbitDefinitions({ ...topology, services });
   const management = rabbitManagement(managementUrl);

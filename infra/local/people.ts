@@ -5,7 +5,7 @@ import { describeExit, StartError } from '@taskwire/process-supervisor';
 
 export type Person = { email: string; name: string; role: 'admin' | 'manager' | 'member'; password: string };
 
-/** The password of all demo people. Not guessable, since Auth accepts no other; a suite seeded with a different one keeps that. */
+/** The password of all demo users. It is not guessable, because Auth accepts no other. A suite that was seeded with a different password keeps it. */
 export const demoPassword = 'plum-kettle-orbit';
 
 /** The users who can log in to a local suite after its first start. No service ever creates them on its own. */
@@ -19,13 +19,12 @@ export const demoPeople: readonly Person[] = [
 
 const cli = fileURLToPath(new URL('../../services/auth/src/cli/main.ts', import.meta.url));
 
-/** Hashing one password takes about 50 ms; the rest is for the start of the process, on a machine that starts everything else too. */
+/** Hashing one password takes about 50 ms; the rest is for starting the process, on a machine that starts everything else at the same time. */
 const timeoutMs = 60_000;
 
 /**
- * Adds people with Auth's own command, which is also how an operator adds the first admin: one process for all of them. Existing people stay
- * unchanged.
- * @throws StartError that says why a person could not be added.
+ * Adds users with Auth's own command, which is also how an operator adds the first admin: one process for all of them. Existing users stay unchanged.
+ * @throws StartError that says why a user could not be added.
  */
 export async function addPeople(
   people: readonly Person[],

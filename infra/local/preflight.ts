@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { answers, isPortFree } from '@taskwire/process-supervisor';
-import type { OutsideServers } from './outside.ts';
+import type { ExternalServers } from './external-servers.ts';
 import type { SuitePorts } from './ports.ts';
 import { serviceNames } from './secrets.ts';
 
@@ -10,7 +10,7 @@ import { serviceNames } from './secrets.ts';
 const neededMb = 300;
 
 /** @throws when the disk has too little space for data and logs. */
-export function requireRoom(dir: string): void {
+export function requireDiskSpace(dir: string): void {
   const { bavail, bsize } = statfsSync(dir);
   const freeMb = Math.floor((bavail * bsize) / 1024 ** 2);
   if (freeMb >= neededMb) return;
@@ -20,17 +20,17 @@ export function requireRoom(dir: string): void {
 }
 
 /** The ports on which this start will listen. */
-export function neededPorts(ports: SuitePorts, outside: OutsideServers): Partial<SuitePorts> {
+export function neededPorts(ports: SuitePorts, external: ExternalServers): Partial<SuitePorts> {
   const { postgres, amqp, management, epmd, erlang, mailPage, smtp, ...services } = ports;
   return {
     ...services,
-    ...(serviceNames.some((name) => outside.databases[name] === undefined) && { postgres }),
-    ...(outside.amqpUrl === undefined && { amqp, management, epmd, erlang }),
-    ...(outside.smtpUrl === undefined && { mailPage, smtp }),
+    ...(serviceNames.some((name) => external.databases[name] === undefined) && { postgres }),
+    ...(external.amqpUrl === undefined && { amqp, management, epmd, erlang }),
+    ...(external.smtpUrl === undefined && { mailPage, smtp }),
   };
 }
 
-// Linux keeps the port of an outgoing connection for 60 s after its end, and some default ports are in the range that it uses for them.
+// Linux reserves the port of an outgoing connection for 60 s after it ended, and some default ports are in the range that Linux uses for them.
 const closingMs = 65_000;
 
 /**
@@ -41,7 +41,7 @@ export async function requirePorts(ports: Partial<SuitePorts>, say: (text: strin
   let taken = await takenPorts(ports);
   if (taken.length > 0 && !(await anyAnswers(taken))) {
     say(
-      `an outgoing connection has port ${taken.map(([, port]) => port).join(', ')}; waiting up to a minute for its end`,
+      `an outgoing connection is using port ${taken.map(([, port]) => port).join(', ')}; waiting up to a minute for it to end`,
     );
     await waitForPorts(ports, closingMs);
     taken = await takenPorts(ports);

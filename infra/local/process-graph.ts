@@ -1,7 +1,7 @@
 import type { ManagedProcess } from '@taskwire/process-supervisor';
 import { supervise, type ProcessEvent, type Restarts, type SupervisedProcess } from './supervised-process.ts';
 
-/** One node of the suite: a long-running process, or a step that is over when `run` resolves. It begins once everything in `after` is ready. */
+/** One node of the suite: a long-running process, or a step that ends when `run` resolves. It begins once everything in `after` is ready. */
 export type Node = { name: string; after: string[] } & (
   { start: (signal: AbortSignal) => Promise<ManagedProcess> } | { run: (signal: AbortSignal) => Promise<void> }
 );
@@ -78,7 +78,7 @@ export async function startGraph(
   };
 }
 
-/** The names in layers: first the nodes on which nothing depends, last those without dependencies. */
+/** The names in layers, from the nodes that no others depend on to the nodes without dependencies. */
 export function layersFromTop(nodes: Node[]): string[][] {
   const layers: string[][] = [];
   const left = new Map(nodes.map((node) => [node.name, node]));

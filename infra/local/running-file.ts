@@ -4,11 +4,11 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAlive } from '@taskwire/process-supervisor';
 
-/** The file that a running start keeps in its folder: the lock against a second start, and the information that other commands need to find it. */
+/** The file that a running start keeps in its folder. It is the lock against a second start, and tells other commands how to reach the suite. */
 export type Running = {
   pid: number;
   url: string;
-  /** present once everything is ready */
+  /** Present once everything is ready. */
   ready?: {
     mailPageUrl?: string;
     operatorAmqpUrl: string;
@@ -32,9 +32,10 @@ export function localFolder(env: Readonly<Record<string, string | undefined>> = 
 }
 
 /**
- * `taken`: another start is running in this folder. `free` and `left`: the file is ours now; for `left`, an earlier start ended without cleaning up.
+ * `taken`: another start is running in this folder. `free` and `left`: this start owns the file now; for `left`, an earlier start ended without
+ * cleaning up.
  */
-export function takeFolder(
+export function lockFolder(
   file: string,
   mine: Running,
 ): { kind: 'free' } | { kind: 'left' } | { kind: 'taken'; by: Running } {
@@ -66,7 +67,7 @@ export function writeRunning(file: string, mine: Running): void {
   writeFileSync(file, JSON.stringify(mine), { mode: 0o600 });
 }
 
-export function leaveFolder(file: string): void {
+export function unlockFolder(file: string): void {
   rmSync(file, { force: true });
 }
 

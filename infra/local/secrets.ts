@@ -10,9 +10,9 @@ export const serviceNames: readonly ServiceName[] = ['auth', 'tasks', 'notificat
 export type Secrets = {
   database: Record<ServiceName | 'superuser', string>;
   amqp: Record<ServiceName | 'operator', string>;
-  /** private keys (PEM) of the services that call others; Auth gets the public parts */
+  /** Private keys (PEM) of the services that call others. Auth gets the public parts. */
   clientKeys: Record<CallingService, string>;
-  /** base64 of 32 bytes */
+  /** Base64 of 32 bytes. */
   keyEncryption: string;
 };
 

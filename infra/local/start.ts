@@ -6,13 +6,13 @@ import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
 import { killAllProcesses } from '@taskwire/process-supervisor';
 import { sayEvents, sayProgress, settingsText, timedSay, welcome } from './console.ts';
-import { followLogs, turnLogs } from './follow-logs.ts';
+import { followLogs, rotateLogs } from './follow-logs.ts';
 import { installPrograms } from './install-programs.ts';
-import { outsideServers } from './outside.ts';
+import { externalServers } from './external-servers.ts';
 import { demoPeople } from './people.ts';
 import { configuredPorts } from './ports.ts';
-import { neededPorts, requirePorts, requireRoom, waitForPorts } from './preflight.ts';
-import { leaveFolder, localFolder, takeFolder, writeRunning } from './running-file.ts';
+import { neededPorts, requirePorts, requireDiskSpace, waitForPorts } from './preflight.ts';
+import { unlockFolder, localFolder, lockFolder, writeRunning } from './running-file.ts';
 import type { ConsumerAccess, ConsumerName } from './running-file.ts';
 import { keptSecrets } from './secrets.ts';
 import { chosenOrigins, chosenSettings } from './service-env.ts';
@@ -24,12 +24,12 @@ const dir = localFolder();
 const runningFile = join(dir, 'running.json');
 const seededFile = join(dir, 'seeded');
 
-const longestStopMs = 8000;
+const maxStopMs = 8000;
 
 const say = timedSay();
 const stopping = new AbortController();
 let suite: Suite | undefined;
-let holdsFolder = false;
+let ownsFolder = false;
 
 const starting = start();
 onStopSignal((reason) => void stop(reason));
@@ -46,40 +46,40 @@ async function start(): Promise<void> {
   const { fresh, logs } = readArguments(process.argv.slice(2));
   if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'));
   const ports = configuredPorts(process.env.TASKWIRE_PORT_BASE);
-  const outside = outsideServers(process.env);
+  const external = externalServers(process.env);
   const corsOrigins = chosenOrigins(process.env);
-  const needed = neededPorts(ports, outside);
+  const needed = neededPorts(ports, external);
   const url = `http://localhost:${ports.gateway}`;
 
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   chmodSync(dir, 0o700); // also a folder created by an older version
-  const folder = takeFolder(runningFile, { pid: process.pid, url });
+  const folder = lockFolder(runningFile, { pid: process.pid, url });
   if (folder.kind === 'taken') {
     throw new Error(
       `It is running already: process ${folder.by.pid}, ${folder.by.url}. Stop that one first; a second copy needs a clone of its own and TASKWIRE_PORT_BASE.`,
     );
   }
-  holdsFolder = true;
+  ownsFolder = true;
   if (folder.kind === 'left') {
-    say('the last start was killed; waiting for what is left of it to end');
+    say('the last start was killed; waiting for its remaining processes to end');
     await waitForPorts(needed, 10_000);
   }
-  requireRoom(dir);
+  requireDiskSpace(dir);
   await requirePorts(needed, say);
   await installPrograms(say);
-  if (outside.amqpUrl !== undefined && outside.managementUrl === undefined) {
+  if (external.amqpUrl !== undefined && external.managementUrl === undefined) {
     say(
-      'the policies of the queues at AMQP_URL are up to you (infra/rabbitmq/README.md), as RABBITMQ_MANAGEMENT_URL is not set',
+      'the policies of the queues at AMQP_URL are not set, because RABBITMQ_MANAGEMENT_URL is not (see infra/rabbitmq/README.md)',
     );
   }
   if (fresh) dropData();
-  turnLogs(join(dir, 'logs'));
+  rotateLogs(join(dir, 'logs'));
   if (logs) followLogs(join(dir, 'logs'), (line) => console.log(line));
 
   const settings = chosenSettings(process.env);
   say(settingsText({ ...settings, CORS_ORIGINS: corsOrigins.join(',') }));
   const started = await startSuite({
-    ...{ dir, ports, outside },
+    ...{ dir, ports, external },
     secrets: keptSecrets(join(dir, 'secrets.json')),
     restarts: 'automatic',
     ...(!existsSync(seededFile) && { people: demoPeople }),
@@ -121,15 +121,15 @@ function consumerAccess(of: Suite, service: ConsumerName): ConsumerAccess {
 async function stop(reason: string): Promise<void> {
   say(`stopping (${reason})`);
   stopping.abort();
-  // steps that cannot be interrupted, for example apt, are left behind
-  await Promise.race([starting.catch(() => undefined), delay(longestStopMs)]);
+  // steps that cannot be interrupted, for example apt, are left running
+  await Promise.race([starting.catch(() => undefined), delay(maxStopMs)]);
   if (suite === undefined) await killAllProcesses();
   await end(reason === 'SIGINT' || reason === 'SIGTERM' ? 0 : 1);
 }
 
 async function end(code: number): Promise<void> {
   await suite?.stop();
-  if (holdsFolder) leaveFolder(runningFile);
+  if (ownsFolder) unlockFolder(runningFile);
   if (stopping.signal.aborted) say('everything is stopped');
   process.exit(code);
 }

@@ -13,6 +13,6 @@ export function onStopSignal(stop: (reason: string) => void): void {
   const starter = process.env.TASKWIRE_BOOTSTRAP;
   if (starter === undefined) return;
   setInterval(() => {
-    if (process.ppid !== Number(starter)) once('the process that started it is gone');
+    if (process.ppid !== Number(starter)) once('the parent process has ended');
   }, 500).unref();
 }

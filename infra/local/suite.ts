@@ -12,7 +12,7 @@ import {
 } from '@taskwire/process-supervisor';
 import { assembleDocs } from '../gateway/docs.ts';
 import { renderGateway, type GatewayOptions } from '../gateway/render.ts';
-import type { OutsideServers } from './outside.ts';
+import type { ExternalServers } from './external-servers.ts';
 import { applyPolicies, operator, ownDatabase, ownTopology, startService } from './own-servers.ts';
 import { startGraph, type Node, type ProcessGraph, type Progress } from './process-graph.ts';
 import type { SuitePorts } from './ports.ts';
@@ -30,7 +30,7 @@ export type SuiteOptions = {
   dir: string;
   ports: SuitePorts;
   secrets: Secrets;
-  outside?: OutsideServers;
+  external?: ExternalServers;
   restarts: Restarts;
   /** People to add; existing people stay unchanged. */
   people?: readonly Person[];
@@ -48,37 +48,35 @@ export type SuiteOptions = {
 };
 
 export type Suite = Pick<ProcessGraph, 'process' | 'processes' | 'stop'> & {
-  /** the gateway's URL, as a front end sees it */
+  /** The gateway's URL, as a front end sees it. */
   url: string;
-  /** a service's own address, bypassing the gateway */
+  /** A service's own address, bypassing the gateway. */
   serviceUrl(service: ServiceName): string;
-  /** with the login that owns the database */
+  /** The database's URL, with the login that owns the database. */
   databaseUrl(service: ServiceName): string;
-  /** with the login of a service, or of the operator, who may read and bind everything */
+  /** The broker's URL, with the login of a service, or of the operator, who may read and bind everything. */
   amqpUrl(user: ServiceName | 'operator'): string;
-  /** the environment with which a service, or its command line, is started */
+  /** The environment with which a service, or its command line, is started. */
   envOf(service: ServiceName): NodeJS.ProcessEnv;
-  /** a service's credentials for calling others */
+  /** A service's credentials for calling others. */
   m2mClient(service: CallingService): { id: string; privateKey: string; issuer: string };
   managementUrl: string;
-  /** origins of pages that may call the gateway from scripts */
+  /** Origins of pages that may call the gateway from scripts. */
   corsOrigins: readonly string[];
   smtpUrl: string;
-  /** the mail catcher's page; its API is under /api/email */
+  /** The mail catcher's page; its API is under /api/email. */
   mailPageUrl: string;
 };
 
-/**
- * The whole of Taskwire on one machine: every process, and its dependencies. `npm start`, the end-to-end tests, the demo and the benchmarks run this.
- */
+/** All of Taskwire on one machine: every process, and its dependencies. `npm start`, the end-to-end tests, the demo and the benchmarks run this. */
 export async function startSuite(o: SuiteOptions): Promise<Suite> {
-  const { ports, secrets, outside = { databases: {} } } = o;
+  const { ports, secrets, external = { databases: {} } } = o;
   const url = gatewayUrl(ports);
   const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
-  const wiring = suiteWiring({ ports, secrets, outside, logLevel: o.logLevel });
+  const wiring = suiteWiring({ ports, secrets, external, logLevel: o.logLevel });
   const postgresUrl = ownPostgresUrl(ports, secrets);
   const managementUrl =
-    outside.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
+    external.managementUrl ?? `http://${operator}:${secrets.amqp.operator}@127.0.0.1:${ports.management}`;
   const { corsOrigins = [] } = o;
   const envOf = (service: ServiceName) => ({
     ...inheritedEnv(),
@@ -118,7 +116,7 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   const policies: Node = {
     name: 'rabbitmq',
     after: [],
-    run: () => applyPolicies(wiring.amqpUrl('operator'), outside.managementUrl),
+    run: () => applyPolicies(wiring.amqpUrl('operator'), external.managementUrl),
   };
   const mail: Node = {
     name: 'mail',
@@ -134,9 +132,10 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
   };
   const migrated = (service: ServiceName): Node => ({
     name: `${service} database`,
-    after: outside.databases[service] === undefined ? ['postgres'] : [],
+    after: external.databases[service] === undefined ? ['postgres'] : [],
     async run(signal) {
-      if (outside.databases[service] === undefined) await provisionDatabase(postgresUrl, ownDatabase(service, secrets));
+      if (external.databases[service] === undefined)
+        await provisionDatabase(postgresUrl, ownDatabase(service, secrets));
       await runToEnd({
         name: `the migration of ${service}`,
         command: process.execPath,
@@ -178,17 +177,17 @@ export async function startSuite(o: SuiteOptions): Promise<Suite> {
     },
   };
 
-  const ownPostgres = serviceNames.some((name) => outside.databases[name] === undefined);
+  const ownPostgres = serviceNames.some((name) => external.databases[name] === undefined);
   const graph = await startGraph(
     [
       ...(ownPostgres ? [postgres] : []),
-      outside.amqpUrl === undefined ? rabbitmq : policies,
-      ...(outside.smtpUrl === undefined ? [mail] : []),
+      external.amqpUrl === undefined ? rabbitmq : policies,
+      ...(external.smtpUrl === undefined ? [mail] : []),
       ...serviceNames.map(migrated),
       service('auth'),
-      // both run without Auth, but until it is available they could only log that it is not
+      // both run without Auth, but would only log that it is unavailable until it is ready
       service('tasks', 'auth'),
-      service('notifications', 'auth', ...(outside.smtpUrl === undefined ? ['mail'] : [])),
+      service('notifications', 'auth', ...(external.smtpUrl === undefined ? ['mail'] : [])),
       gateway,
       ...(o.people === undefined ? [] : [people]),
     ],

@@ -3,7 +3,7 @@ import { errorText } from '@taskwire/errors';
 
 export type SupervisedProcess = {
   name: string;
-  /** the id of the running process */
+  /** The id of the running process. */
   pid(): number | undefined;
   logFile(): string | undefined;
   /** Resolves once the process accepts requests. @throws StartError */
@@ -24,7 +24,7 @@ export type ProcessEvent =
   | { kind: 'failed'; process: string; reason: string };
 
 const firstPauseMs = 500;
-const longestPauseMs = 30_000;
+const maxPauseMs = 30_000;
 // a process that ran this long is healthy; a later failure counts as a new fault
 const healthyMs = 60_000;
 
@@ -70,7 +70,7 @@ export function supervise(o: {
   function restartLater(): void {
     o.onEvent({ kind: 'restarting', process: o.name, inMs: pauseMs });
     timer = setTimeout(() => void restart(), pauseMs);
-    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    pauseMs = Math.min(pauseMs * 2, maxPauseMs);
   }
 
   async function restart(): Promise<void> {

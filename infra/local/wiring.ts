@@ -1,5 +1,5 @@
 import { databaseUrl } from '@taskwire/process-supervisor';
-import type { OutsideServers } from './outside.ts';
+import type { ExternalServers } from './external-servers.ts';
 import { ownAmqpUrl, ownDatabase } from './own-servers.ts';
 import type { SuitePorts } from './ports.ts';
 import type { Secrets, ServiceName } from './secrets.ts';
@@ -19,20 +19,20 @@ export function ownPostgresUrl(ports: SuitePorts, secrets: Secrets): string {
 export function suiteWiring(o: {
   ports: SuitePorts;
   secrets: Secrets;
-  outside: OutsideServers;
+  external: ExternalServers;
   logLevel: string | undefined;
 }): Omit<Wiring, 'amqpUrl'> & { amqpUrl(user: ServiceName | 'operator'): string } {
-  const { ports, secrets, outside } = o;
+  const { ports, secrets, external } = o;
   return {
     ...{ secrets, ports },
     publicUrl: gatewayUrl(ports),
     logLevel: o.logLevel ?? 'info',
     databaseUrl: (service) =>
-      outside.databases[service] ?? databaseUrl(ownPostgresUrl(ports, secrets), ownDatabase(service, secrets)),
-    amqpUrl: (user) => outside.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
+      external.databases[service] ?? databaseUrl(ownPostgresUrl(ports, secrets), ownDatabase(service, secrets)),
+    amqpUrl: (user) => external.amqpUrl ?? ownAmqpUrl(user, ports, secrets),
     managementUrl:
-      outside.amqpUrl === undefined ? `http://127.0.0.1:${ports.management}` : withoutLogin(outside.managementUrl),
-    smtpUrl: outside.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
+      external.amqpUrl === undefined ? `http://127.0.0.1:${ports.management}` : withoutLogin(external.managementUrl),
+    smtpUrl: external.smtpUrl ?? `smtp://127.0.0.1:${ports.smtp}`,
   };
 }
 

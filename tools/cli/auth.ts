@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { outsideServers } from '../../infra/local/outside.ts';
+import { externalServers } from '../../infra/local/external-servers.ts';
 import { configuredPorts } from '../../infra/local/ports.ts';
 import { localFolder } from '../../infra/local/running-file.ts';
 import { keptSecrets } from '../../infra/local/secrets.ts';
@@ -33,7 +33,7 @@ function authEnvironment(env: Environment): Environment {
   const wiring = suiteWiring({
     ports: configuredPorts(env['TASKWIRE_PORT_BASE']),
     secrets: keptSecrets(join(localFolder(env), 'secrets.json')),
-    outside: outsideServers(env),
+    external: externalServers(env),
     logLevel: undefined,
   });
   return serviceEnv('auth', wiring);

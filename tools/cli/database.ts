@@ -4,7 +4,7 @@ import { errorText } from '@taskwire/errors';
 import { inboxMigrations } from '@taskwire/inbox';
 import { createDatabase, requireMigrated, type Database, type MigrationSource } from '@taskwire/postgres';
 import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
-import { outsideServers } from '../../infra/local/outside.ts';
+import { externalServers } from '../../infra/local/external-servers.ts';
 import { consumerNames, type ConsumerName } from '../../infra/local/running-file.ts';
 import { CommandFault, type CommandProcess } from './command-process.ts';
 import { runningSuite, type Environment } from './suite-environment.ts';
@@ -63,7 +63,7 @@ export function isOfRunningSuite(service: ConsumerName, env: Environment): boole
 
 function namedDatabase(service: ConsumerName, env: Environment): string | undefined {
   try {
-    return outsideServers(env).databases[service];
+    return externalServers(env).databases[service];
   } catch (error) {
     throw new CommandFault(errorText(error));
   }

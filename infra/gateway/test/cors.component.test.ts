@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type Answer, type TestGateway } from './gateway-harness.ts';
 
 const origin = 'https://app.example.com';
 
-describe('the gateway: browsers of other origins', () => {
-  let gateway: GatewayOnTrial;
+describe('The gateway for browsers of other origins', () => {
+  let gateway: TestGateway;
   before(
     async () =>
       (gateway = await startGateway({ corsOrigins: ['http://localhost:5173', origin, 'https://last.example'] })),
@@ -62,7 +62,7 @@ describe('the gateway: browsers of other origins', () => {
     });
   }
 
-  it('lets scripts read the headers that the API speaks with', async () => {
+  it('lets scripts read the response headers of the API', async () => {
     const answer = await gateway.send({ path: '/api/v1/tasks', headers: { Origin: origin } });
     expect(answer.headers).to.include({
       'access-control-allow-origin': origin,
@@ -111,8 +111,8 @@ describe('the gateway: browsers of other origins', () => {
   });
 });
 
-describe('the gateway: browsers of other origins at the provider', () => {
-  let gateway: GatewayOnTrial;
+describe('The gateway for browsers of other origins, at the provider', () => {
+  let gateway: TestGateway;
   afterEach(() => gateway.stop());
 
   const allowing = (allowed: string) =>
@@ -124,7 +124,7 @@ describe('the gateway: browsers of other origins at the provider', () => {
       },
     });
 
-  it('passes on what Auth says, once and without cookies, and lets scripts read the same headers', async () => {
+  it("passes on Auth's CORS headers, once and without cookies, and lets scripts read the same headers", async () => {
     gateway = await allowing('https://client.example');
     for (const path of ['/oidc/token', '/.well-known/openid-configuration/oidc']) {
       const answer = await gateway.send({ path, headers: { Origin: 'https://client.example' } });
@@ -134,13 +134,13 @@ describe('the gateway: browsers of other origins at the provider', () => {
     }
   });
 
-  it('gives no permission of its own where Auth gives none, whatever the list of origins says', async () => {
+  it('gives no permission of its own where Auth gives none, whatever origins are configured', async () => {
     gateway = await startGateway({ corsOrigins: [origin] });
     const answer = await gateway.send({ path: '/oidc/authorize', headers: { Origin: origin } });
     expect(corsHeaders(answer)).to.deep.equal([]);
   });
 
-  it('asks Auth about a preflight, without counting it as an attempt at a secret', async () => {
+  it('passes a preflight to Auth, without counting it as an attempt at a secret', async () => {
     gateway = await startGateway({ loginsPerMinute: 1, loginBurst: 1 });
     const headers = { Origin: origin, 'Access-Control-Request-Method': 'POST' };
     for (let count = 0; count < 3; count++) {
@@ -150,7 +150,7 @@ describe('the gateway: browsers of other origins at the provider', () => {
     expect(await gateway.seen({ method: 'POST', path: '/oidc/token' })).to.include({ method: 'POST' });
   });
 
-  it('lets scripts of any page read its own problems, which have no secrets', async () => {
+  it('lets scripts of any page read its own problems, which contain no secrets', async () => {
     gateway = await startGateway({ corsOrigins: [origin], loginsPerMinute: 1, loginBurst: 1 });
     const send = () => gateway.send({ method: 'POST', path: '/oidc/token', headers: { Origin: 'https://x.example' } });
     const [, , refused] = [await send(), await send(), await send()];

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { problemTypes } from '@taskwire/errors';
 import { expect } from 'chai';
 import { assembleDocs } from '../docs.ts';
-import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type TestGateway } from './gateway-harness.ts';
 
-describe('the gateway: API reference', () => {
-  let gateway: GatewayOnTrial;
+describe('The API reference of the gateway', () => {
+  let gateway: TestGateway;
   let docsRoot: string;
   before(async () => {
     docsRoot = await mkdtemp(join(tmpdir(), 'taskwire-docs-'));
@@ -35,7 +35,7 @@ describe('the gateway: API reference', () => {
   });
 
   for (const service of ['auth', 'tasks', 'notifications']) {
-    it(`serves the OpenAPI document of ${service}, which the viewer names`, async () => {
+    it(`serves the OpenAPI document of ${service}, which the viewer lists`, async () => {
       const path = `openapi/${service}.json`;
       const document = await gateway.send({ path: `/docs/${path}` });
       expect(document.headers['content-type']).to.equal('application/json');
@@ -44,7 +44,7 @@ describe('the gateway: API reference', () => {
     });
   }
 
-  it('lists every problem code where its type points to', async () => {
+  it('lists every problem code at the URL of its type', async () => {
     const page = await gateway.send({ path: '/docs/problems' });
     expect(page.headers['content-type']).to.equal('text/html; charset=utf-8');
     for (const code of Object.keys(problemTypes)) expect(page.text).to.include(`id="${code}"`);
@@ -62,7 +62,7 @@ describe('the gateway: API reference', () => {
     for (const { text } of pages) expect(text).not.to.match(/<script>|<script [^>]*>[^<]|\son\w+=|style="/);
   });
 
-  it('answers 404 for a missing file and for a file outside the folder', async () => {
+  it('responds with 404 for a missing file and for a file outside the folder', async () => {
     for (const path of ['/docs/nothing.js', '/docs/../nginx.conf', '/docs/openapi/', '/docs../etc/passwd']) {
       expect(JSON.parse((await gateway.send({ path })).text), path).to.include({ code: 'not_found', status: 404 });
     }

@@ -24,22 +24,22 @@ export type Sent = {
 export type Seen = { service: string; method: string; path: string; headers: IncomingHttpHeaders };
 
 /** A real nginx with the rendered configuration in front of three servers that respond with the request they received. */
-export type GatewayOnTrial = {
+export type TestGateway = {
   port: number;
   send(sent: Sent): Promise<Answer>;
-  /** like send, for a response from a service: the request it received */
+  /** Sends like `send`, for a response from a service. Returns the request that the service received. */
   seen(sent: Sent): Promise<Seen>;
   log(): Promise<Record<string, unknown>[]>;
   stop(): Promise<void>;
 };
 
-type Trial = Partial<Omit<GatewayOptions, 'port' | 'prefixDir'>> & {
-  /** replaces the server that responds with the request it received */
+type TestGatewayOptions = Partial<Omit<GatewayOptions, 'port' | 'prefixDir'>> & {
+  /** Replaces the server that responds with the request it received. */
   services?: Partial<Record<'auth' | 'tasks' | 'notifications', RequestListener>>;
 };
 
-export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
-  const { services = {}, ...options } = trial;
+export async function startGateway(given: TestGatewayOptions = {}): Promise<TestGateway> {
+  const { services = {}, ...options } = given;
   const prefixDir = await mkdtemp(join(tmpdir(), 'taskwire-gateway-'));
   const servers = {
     auth: await listen(services.auth ?? echo('auth')),
@@ -67,7 +67,7 @@ export async function startGateway(trial: Trial = {}): Promise<GatewayOnTrial> {
     send,
     seen: async (sent) => JSON.parse((await send(sent)).text) as Seen,
     log: async () => {
-      // a line is written after its response; the only worker has written it before it handles another request
+      // the line of a request is written after its response, but before the only worker handles another request
       await send({ path: '/health' });
       const lines = (await readFile(join(prefixDir, 'access.log'), 'utf8')).trim().split('\n');
       return lines.map((line) => JSON.parse(line) as Record<string, unknown>);

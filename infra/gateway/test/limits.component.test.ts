@@ -1,15 +1,15 @@
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type Answer, type TestGateway } from './gateway-harness.ts';
 
-describe('the gateway: limits on rates and sizes', () => {
-  let gateway: GatewayOnTrial;
+describe('The gateway with limits on rates and sizes', () => {
+  let gateway: TestGateway;
   afterEach(() => gateway.stop());
 
   const send = (path: string, count: number): Promise<Answer[]> =>
     Promise.all(Array.from({ length: count }, () => gateway.send({ method: 'POST', path, body: '{}' })));
   const statuses = (answers: Answer[]) => answers.map(({ status }) => status).sort();
 
-  it('answers 429 as a problem with Retry-After beyond the rate and burst of an address', async () => {
+  it('responds with 429 as a problem with Retry-After beyond the rate and burst of an address', async () => {
     gateway = await startGateway({ requestsPerSecond: 1, burst: 3 });
     const answers = await send('/api/v1/tasks', 8);
     const refused = answers.filter(({ status }) => status === 429);
@@ -77,7 +77,7 @@ describe('the gateway: limits on rates and sizes', () => {
     ['/api/v1/notifications/read_all', 64],
   ];
   for (const [path, kib] of largest) {
-    it(`takes a body of ${kib} KiB at ${path} and refuses a larger one, announced or in chunks`, async () => {
+    it(`accepts a body of ${kib} KiB at ${path} and refuses a larger one, announced or in chunks`, async () => {
       gateway = await startGateway();
       const body = Buffer.alloc(kib * 1024, 'a');
       expect((await gateway.send({ method: 'POST', path, body })).status).to.equal(200);

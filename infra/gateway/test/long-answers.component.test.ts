@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type TestGateway } from './gateway-harness.ts';
 
-describe('the gateway: answers with long headers', () => {
-  let gateway: GatewayOnTrial;
+describe('Long response headers at the gateway', () => {
+  let gateway: TestGateway;
   afterEach(() => gateway.stop());
 
   const redirecting = (bytes: number) => {
@@ -12,7 +12,7 @@ describe('the gateway: answers with long headers', () => {
     return startGateway({ services: { auth: listener, tasks: listener, notifications: listener } });
   };
 
-  it('passes on a redirect that repeats the longest possible request line, encoded', async () => {
+  it('allow a redirect that repeats the longest possible request line, encoded', async () => {
     gateway = await redirecting(30_000);
     for (const path of ['/oidc/authorize', '/api/v1/auth/sessions', '/api/v1/tasks', '/api/v1/notifications']) {
       const answer = await gateway.send({ path });
@@ -22,7 +22,7 @@ describe('the gateway: answers with long headers', () => {
     expect((await gateway.log())[0]).to.include({ level: 'info', fault: '' });
   });
 
-  it('logs why it answered 502 when the header of an answer is too long', async () => {
+  it('beyond the limit lead to a 502 whose cause is logged', async () => {
     gateway = await redirecting(33_000);
     const answer = await gateway.send({ path: '/oidc/authorize?state=secret' });
     expect(answer.status).to.equal(502);
@@ -31,7 +31,7 @@ describe('the gateway: answers with long headers', () => {
     expect(JSON.stringify(line)).not.to.include('secret');
   });
 
-  it('logs no such fault when a service closes the connection', async () => {
+  it('are not logged as the cause when a service closes the connection', async () => {
     gateway = await startGateway({ services: { auth: (request) => request.socket.destroy() } });
     expect((await gateway.send({ path: '/oidc/authorize' })).status).to.equal(502);
     const line = (await gateway.log()).find(({ path }) => path === '/oidc/authorize');

@@ -6,16 +6,16 @@ import { problem } from '@taskwire/errors';
 import { createTelemetry } from '@taskwire/telemetry';
 import { waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type Answer, type TestGateway } from './gateway-harness.ts';
 
 /** A connection that sends its body, or its headers, one byte at a time. */
 type Slow = { socket: Socket; text: string; openedAt: number; closedAt: number | undefined };
 
-describe('the gateway: one caller at its worst', function () {
+describe('The gateway under load from one caller', function () {
   this.timeout(60_000);
   const running = 20;
   let service: HttpServer;
-  let gateway: GatewayOnTrial;
+  let gateway: TestGateway;
   let opened: Slow[] = [];
 
   before(async () => {
@@ -45,7 +45,7 @@ describe('the gateway: one caller at its worst', function () {
   afterEach(async () => {
     for (const { socket } of opened) socket.destroy();
     opened = [];
-    await waitFor(async () => (await verify('2001:db8::1')).status === 204, { what: 'all requests to be over' });
+    await waitFor(async () => (await verify('2001:db8::1')).status === 204, { what: 'all requests to end' });
   });
 
   const path: string = authRoutes.verifyEmail.path;
@@ -110,7 +110,7 @@ describe('the gateway: one caller at its worst', function () {
     let afterAnswer: Slow[];
     let headers: Slow;
 
-    // all at once, each from a caller of its own: they take seconds to be ended
+    // all at once, each from a different caller, because it takes seconds until they end
     before(() => {
       endless = Array.from({ length: running }, () => slowBody('203.0.113.10'));
       afterAnswer = answered.map((to, index) => slowBody(`203.0.113.${20 + index}`, to));
@@ -121,19 +121,19 @@ describe('the gateway: one caller at its worst', function () {
       for (const { socket } of [...endless, ...afterAnswer, headers]) socket.destroy();
     });
 
-    it('ends a body that never pauses once the time of the whole is over, and takes the next of that caller', async () => {
+    it('ends a body that never pauses at the time limit of the whole request, and accepts the next request of that caller', async () => {
       await Promise.all(endless.map(closed));
       for (const one of endless) {
         expect(statusOf(one)).to.equal('408');
         expect(one.text).to.include('"code":"request_timeout"');
-        // 3 s plus up to a second until that is noticed, then up to 3 s in which nginx lingers
+        // 3 s, plus up to a second until nginx notices that, then up to 3 s in which it lingers
         expect(openFor(one)).to.be.within(3_000, 9_000);
       }
       expect((await verify('203.0.113.10')).status).to.equal(204);
     });
 
     for (const [index, to] of answered.entries()) {
-      it(`lets go of a body that trickles in after the answer: ${to}`, async () => {
+      it(`closes the connection of a body that trickles in after the response: ${to}`, async () => {
         const slow = afterAnswer[index]!;
         await closed(slow);
         expect(slow.text).to.match(/^HTTP\/1\.1 [2-4]/);
@@ -141,7 +141,7 @@ describe('the gateway: one caller at its worst', function () {
       });
     }
 
-    it('cuts off headers that trickle in after 5 s', async () => {
+    it('closes the connection of headers that trickle in after 5 s', async () => {
       await closed(headers);
       expect(openFor(headers)).to.be.within(4_500, 7_000);
     });

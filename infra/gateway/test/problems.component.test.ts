@@ -3,10 +3,10 @@ import { text } from 'node:stream/consumers';
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
 import { freePorts } from '@taskwire/process-supervisor';
 import { expect } from 'chai';
-import { startGateway, type Answer, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type Answer, type TestGateway } from './gateway-harness.ts';
 
-describe('the gateway: problems of its own', () => {
-  let gateway: GatewayOnTrial;
+describe('Problems that the gateway itself reports', () => {
+  let gateway: TestGateway;
   afterEach(() => gateway.stop());
 
   function expectProblem(answer: Answer, code: ProblemCode) {
@@ -25,7 +25,7 @@ describe('the gateway: problems of its own', () => {
       .and.match(/^[A-Z].*\.$/);
   }
 
-  it('answers 502 when nothing listens at the address of a service, for safe and unsafe methods', async () => {
+  it('are 502 when nothing listens at the address of a service, for safe and unsafe methods', async () => {
     const [port] = await freePorts(1);
     const closed = `127.0.0.1:${port}`;
     gateway = await startGateway({ upstreams: { auth: closed, tasks: closed, notifications: closed } });
@@ -34,7 +34,7 @@ describe('the gateway: problems of its own', () => {
     }
   });
 
-  it('answers 502 when a service closes the connection of a POST, and does not retry it', async () => {
+  it('are 502 when a service closes the connection of a POST, which is not retried', async () => {
     const bodies: string[] = [];
     gateway = await startGateway({
       services: {
@@ -48,12 +48,12 @@ describe('the gateway: problems of its own', () => {
     expect(bodies).to.deep.equal(['POST']);
   });
 
-  it('answers 504 when a service does not answer in time', async () => {
+  it('are 504 when a service does not respond in time', async () => {
     gateway = await startGateway({ readTimeoutSeconds: 1, services: { tasks: () => undefined } });
     expectProblem(await gateway.send({ path: '/api/v1/tasks' }), 'timeout');
   });
 
-  it('leaves the problems of a service unchanged', async () => {
+  it('do not replace the problems of a service', async () => {
     gateway = await startGateway({
       services: {
         tasks: (_, response) =>
@@ -63,12 +63,12 @@ describe('the gateway: problems of its own', () => {
     expect(await gateway.send({ path: '/api/v1/tasks' })).to.include({ status: 503, text: '{"code":"mine"}' });
   });
 
-  it('answers 414 when the URL is too long', async () => {
+  it('are 414 when the URL is too long', async () => {
     gateway = await startGateway();
     expectProblem(await gateway.send({ path: `/api/v1/tasks?q=${'a'.repeat(17_000)}` }), 'uri_too_long');
   });
 
-  it('answers 431 when a header is too large', async () => {
+  it('are 431 when a header is too large', async () => {
     gateway = await startGateway();
     expectProblem(
       await gateway.send({ path: '/api/v1/tasks', headers: { 'X-Large': 'a'.repeat(17_000) } }),
@@ -76,7 +76,7 @@ describe('the gateway: problems of its own', () => {
     );
   });
 
-  it('answers 405 when the docs are written instead of read', async () => {
+  it('are 405 for a write to the docs', async () => {
     gateway = await startGateway();
     expectProblem(await gateway.send({ method: 'DELETE', path: '/docs/index.html' }), 'method_not_allowed');
   });
@@ -86,7 +86,7 @@ describe('the gateway: problems of its own', () => {
     'NONSENSE\r\n',
     'GET /api/v1/tasks HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n',
   ]) {
-    it(`answers 400 to a request line that is not HTTP: ${JSON.stringify(line)}`, async () => {
+    it(`are 400 for a request line that is not HTTP: ${JSON.stringify(line)}`, async () => {
       gateway = await startGateway();
       const answer = await sendRaw(gateway.port, `${line}\r\n`);
       expect(answer)

@@ -1,11 +1,11 @@
 import { text } from 'node:stream/consumers';
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type TestGateway } from './gateway-harness.ts';
 
 const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
-describe('the gateway: headers and bodies of requests', () => {
-  let gateway: GatewayOnTrial;
+describe('The gateway as a proxy of headers and bodies', () => {
+  let gateway: TestGateway;
   before(async () => (gateway = await startGateway()));
   after(() => gateway.stop());
 
@@ -45,7 +45,7 @@ describe('the gateway: headers and bodies of requests', () => {
     expect(without.headers).not.to.have.property('x-client-request-id');
   });
 
-  it('answers with one request id when the service sends one, too', async () => {
+  it('responds with one request id even when the service sends one, too', async () => {
     const other = await startGateway({
       services: { tasks: (_, response) => response.setHeader('X-Request-Id', 'other').end() },
     });
@@ -129,7 +129,7 @@ describe('the gateway: headers and bodies of requests', () => {
     expect(third.headers).to.include({ 'if-match-seen': '*' });
   });
 
-  it('does not compress answers of log-in, which carry tokens', async () => {
+  it('does not compress responses to log-ins, which contain tokens', async () => {
     const long = await startGateway({
       services: { auth: (_, response) => response.setHeader('Content-Type', 'application/json').end('x'.repeat(2000)) },
     });

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type TestGateway } from './gateway-harness.ts';
 
-describe('the gateway: routes', () => {
-  let gateway: GatewayOnTrial;
+describe('The routing of the gateway', () => {
+  let gateway: TestGateway;
   before(async () => (gateway = await startGateway()));
   after(() => gateway.stop());
 
@@ -69,7 +69,7 @@ describe('the gateway: routes', () => {
     '//users/018f',
   ];
   for (const path of hidden) {
-    it(`answers 404 for ${path} without calling a service`, async () => {
+    it(`responds with 404 for ${path} without calling a service`, async () => {
       const answer = await gateway.send({ path });
       expect(answer.status).to.equal(404);
       expect(answer.headers['content-type']).to.equal('application/problem+json');
@@ -87,7 +87,7 @@ describe('the gateway: routes', () => {
     expect(seen.path).to.equal('/api/v1/tasks/a%3Fb%20c%23d%25?q=%20x');
   });
 
-  it('answers /health itself, without a service', async () => {
+  it('responds to /health without a service', async () => {
     const answer = await gateway.send({ path: '/health' });
     expect(answer).to.include({ status: 200, text: '{"status":"ok"}' });
   });

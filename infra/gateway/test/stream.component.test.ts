@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { expect } from 'chai';
-import { startGateway, type GatewayOnTrial } from './gateway-harness.ts';
+import { startGateway, type TestGateway } from './gateway-harness.ts';
 
-describe('the gateway: live notifications', () => {
-  let gateway: GatewayOnTrial;
+describe('Live notifications through the gateway', () => {
+  let gateway: TestGateway;
   let service: ServerResponse;
   let lastEventId: string | string[] | undefined;
   before(async () => {
@@ -22,7 +22,7 @@ describe('the gateway: live notifications', () => {
   });
   after(() => gateway.stop());
 
-  it('hands each event on at once, compresses nothing, and outlives the time limit of other requests', async () => {
+  it('arrive one by one, uncompressed, and outlast the time limit of other requests', async () => {
     const sent = request({
       port: gateway.port,
       host: '127.0.0.1',
@@ -47,7 +47,7 @@ describe('the gateway: live notifications', () => {
     sent.destroy();
   });
 
-  it('closes the connection to the service when the client disconnects', async () => {
+  it('close the connection to the service when the client disconnects', async () => {
     const sent = request({
       port: gateway.port,
       host: '127.0.0.1',

@@ -12,7 +12,7 @@ const options = {
   prefixDir: '/run',
 };
 
-describe('the configuration of the gateway', () => {
+describe('The configuration of the gateway', () => {
   it('names every problem as @taskwire/errors does', () => {
     const [, titles = ''] = /map \$problem_code \$problem_title \{([^}]*)\}/.exec(template) ?? [];
     const mapped = Object.fromEntries(
@@ -51,7 +51,7 @@ describe('the configuration of the gateway', () => {
     expect(local['GATEWAY_RATE']).to.equal(`${gatewayDefaults.requestsPerSecond}r/s`);
   });
 
-  it('lets through the largest body of every route, and nothing larger than the largest behind the same location', () => {
+  it('accepts the largest body of every route, and nothing larger than the largest body below the same location', () => {
     const conf = renderGateway(options);
     const [, usual = ''] = /^ {2}client_max_body_size (\d+);/m.exec(conf) ?? [];
     const locations = [...conf.matchAll(/location ~ (\S+) \{([^}]*)\}/g)].map(([, pattern = '', text = '']) => ({

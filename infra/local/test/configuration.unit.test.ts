@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { outsideServers } from '../outside.ts';
+import { externalServers } from '../external-servers.ts';
 import { configuredPorts } from '../ports.ts';
 import { neededPorts } from '../preflight.ts';
 import { readableLine } from '../readable-line.ts';
@@ -29,11 +29,11 @@ describe('The configuration of npm start', () => {
 
   it('needs no ports for external servers', () => {
     const databases = { AUTH_DATABASE_URL: 'postgres://a@h/a', TASKS_DATABASE_URL: 'postgres://t@h/t' };
-    const some = outsideServers({ ...databases, AMQP_URL: 'amqp://h', SMTP_URL: '' });
+    const some = externalServers({ ...databases, AMQP_URL: 'amqp://h', SMTP_URL: '' });
     expect(Object.keys(neededPorts(configuredPorts(undefined), some))).to.have.members([
       ...['gateway', 'auth', 'tasks', 'notifications', 'postgres', 'mailPage', 'smtp'],
     ]);
-    const all = outsideServers({
+    const all = externalServers({
       ...databases,
       NOTIFICATIONS_DATABASE_URL: 'postgresql://n@h/n',
       AMQP_URL: 'amqps://h',
@@ -66,7 +66,7 @@ describe('The configuration of npm start', () => {
   });
 
   it('names a variable that is not a URL, without its value', () => {
-    expect(() => outsideServers({ AMQP_URL: 'localhost:5672 secret' })).to.throw(
+    expect(() => externalServers({ AMQP_URL: 'localhost:5672 secret' })).to.throw(
       /^AMQP_URL must be a URL that begins with amqp:\/\/ or amqps:\/\/\.$/,
     );
   });
@@ -76,7 +76,7 @@ describe('The secrets of a suite', () => {
   const dir = mkdtempSync(join(tmpdir(), 'taskwire-secrets-'));
   after(() => rmSync(dir, { recursive: true }));
 
-  it('are made once, differ between suites, and are readable by their owner only', () => {
+  it('are created once, differ between suites, and are readable only by their owner', () => {
     const first = keptSecrets(join(dir, 'a.json'));
     expect(keptSecrets(join(dir, 'a.json'))).to.deep.equal(first);
     expect(keptSecrets(join(dir, 'b.json')).keyEncryption).not.to.equal(first.keyEncryption);
@@ -86,7 +86,7 @@ describe('The secrets of a suite', () => {
     expect(new Set(values).size, 'no secret is used twice').to.equal(values.length);
   });
 
-  it('fail with the file and the remedy when they cannot be read', () => {
+  it('report the file and the remedy when they cannot be read', () => {
     writeFileSync(join(dir, 'broken.json'), '{');
     expect(() => keptSecrets(join(dir, 'broken.json'))).to.throw(/broken\.json cannot be read; npm start -- --fresh/);
   });

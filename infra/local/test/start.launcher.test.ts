@@ -28,7 +28,7 @@ describe('npm start', function () {
   before(async () => {
     chmodSync(dir, 0o755); // as left by an older version
     reapFolderIfOrphaned(dir);
-    base = await elevenInARow();
+    base = await elevenConsecutivePorts();
     ports = configuredPorts(String(base));
   });
   after(async () => {
@@ -37,7 +37,7 @@ describe('npm start', function () {
     releaseFolder(dir);
   });
 
-  it('starts everything and says where it is and who can log in', async () => {
+  it('starts everything, and prints its addresses and the users who can log in', async () => {
     launcher = launch(dir, base);
     await launcher.ready();
     expect(launcher.output()).to.include(`http://localhost:${base}`).and.to.include('ann@taskwire.test');
@@ -47,7 +47,7 @@ describe('npm start', function () {
     expect(await logIn(ports)).to.equal(200);
   });
 
-  it('keeps everything for its owner: other users cannot look into the folder', () => {
+  it('keeps everything private to its owner: other users cannot read the folder', () => {
     expect(statSync(dir).mode & 0o777).to.equal(0o700);
     expect(statSync(join(dir, 'mail')).mode & 0o777).to.equal(0o700);
   });
@@ -93,7 +93,7 @@ describe('npm start', function () {
     expect(launcher.output()).to.match(new RegExp(`A port is taken: ${ports.smtp} \\(smtp\\)[^]*TASKWIRE_PORT_BASE`));
   });
 
-  it('stops what it has started when it is interrupted half-way', async () => {
+  it('stops what it has started when it is interrupted halfway', async () => {
     launcher = launch(dir, base);
     await waitFor(() => launcher?.output().includes('postgres               ready'), { timeoutMs: 60_000 });
     await launcher.stop('SIGINT');
@@ -161,7 +161,7 @@ function childrenOf(parent: number | undefined): { pid: number; command: string 
     .filter(({ command }) => !command.startsWith('ps '));
 }
 
-async function elevenInARow(): Promise<number> {
+async function elevenConsecutivePorts(): Promise<number> {
   for (;;) {
     const first = 20_000 + Math.floor(Math.random() * 11_000);
     const free = await Promise.all(Array.from({ length: 11 }, (_, index) => isPortFree(first + index)));

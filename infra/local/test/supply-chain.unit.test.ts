@@ -39,7 +39,7 @@ describe('The pnpm that the bootstrap runs', () => {
   const folder = (name: string) => join(dir, name);
   const refusal = (starting: Promise<unknown>) => starting.then(() => expect.fail('it was run'), String);
 
-  it('is fetched once, and is the one whose hash package.json has', async () => {
+  it('is fetched once, and has the hash in package.json', async () => {
     const packageJson = { packageManager: `${version}+sha512.${sha512}` };
     const command = await pinnedPnpm(folder('right'), { packageJson, machine: 'darwin-arm64' });
     expect(execFileSync(command[0] ?? '', command.slice(1), { encoding: 'utf8' })).to.equal('this is it\n');
@@ -48,7 +48,7 @@ describe('The pnpm that the bootstrap runs', () => {
   });
 
   for (const machine of ['linux-x64', 'linux-arm64', 'linux-x64-musl', 'darwin-arm64']) {
-    it(`is not run, and nothing of it is kept, when npm gives another one: ${machine}`, async () => {
+    it(`is not run or kept when npm supplies a different one: ${machine}`, async () => {
       expect(await refusal(pinnedPnpm(folder(machine), { machine }))).to.match(/is not the pinned one: its sha512 is/);
       expect(readdirSync(folder(machine))).to.deep.equal([]);
     });
@@ -88,7 +88,7 @@ describe('The pnpm that the bootstrap runs', () => {
 });
 
 describe('The supply chain', () => {
-  it('accepts a dependency a day after its release at the earliest', () => {
+  it('accepts a dependency no earlier than a day after its release', () => {
     const { minimumReleaseAge } = parse(read('pnpm-workspace.yaml')) as { minimumReleaseAge: number };
     expect(minimumReleaseAge).to.be.at.least(24 * 60);
   });

@@ -1,16 +1,16 @@
 import type { ServiceName } from './secrets.ts';
 
 /** External servers that replace the suite's own. */
-export type OutsideServers = {
+export type ExternalServers = {
   databases: Partial<Record<ServiceName, string>>;
   amqpUrl?: string;
-  /** for the broker of `amqpUrl`, with an administrator's login: used to set the policies of the queues */
+  /** The management API of the broker of `amqpUrl`, with an administrator's login. Used to set the policies of the queues. */
   managementUrl?: string;
   smtpUrl?: string;
 };
 
 /** Reads the variables listed in .env.example. @throws with the name of the variable that is not a URL of its kind. */
-export function outsideServers(env: Readonly<Record<string, string | undefined>>): OutsideServers {
+export function externalServers(env: Readonly<Record<string, string | undefined>>): ExternalServers {
   const read = (name: string, ...protocols: string[]): string | undefined => {
     const value = env[name];
     if (value === undefined || value === '') return undefined;
