@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isAlive } from '@taskwire/process-supervisor';
 
-/** The file that a running start keeps in its folder. It is the lock against a second start, and tells other commands how to reach the suite. */
+/** The file that a running start keeps in its folder. It is the lock against a second start, and says how other commands reach the suite. */
 export type Running = {
   pid: number;
   url: string;

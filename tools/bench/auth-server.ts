@@ -38,7 +38,7 @@ export async function startAuth(): Promise<AuthServer> {
   const { dir, remove } = temporaryFolder();
   const ports = await freeSuitePorts();
   const secrets = newSecrets();
-  const wiring = suiteWiring({ ports, secrets, outside: { databases: {} }, logLevel: 'info' });
+  const wiring = suiteWiring({ ports, secrets, external: { databases: {} }, logLevel: 'info' });
   const env = { ...inheritedEnv(), ...serviceEnv('auth', wiring) };
   const logFile = join(dir, 'auth.log');
   const signal = new AbortController().signal;
