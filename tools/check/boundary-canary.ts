@@ -61,6 +61,11 @@ export const canary: readonly Canary[] = [
   breaks('adapters', 'services/auth/src/oidc/accounts.ts', "import { insert } from '../postgres/users.ts';"),
   fine('services/tasks/src/main.ts', "import { wire } from './wire.ts'; import { env } from './env.ts';"),
   fine('services/tasks/src/wire.ts', "import { a } from './http/routes.ts'; import { b } from './postgres/tasks.ts';"),
+  fine(
+    'services/auth/src/wire/oidc.ts',
+    "import { a } from '../oidc/accounts.ts'; import { b } from '../postgres/users.ts';",
+  ),
+  breaks('adapters', 'services/auth/src/oidc/accounts.ts', "import { storage } from '../wire/storage.ts';"),
 
   breaks('service-apart', 'services/tasks/src/wire.ts', "import { wire } from '@taskwire/service-auth';"),
   breaks('service-apart', 'services/tasks/src/wire.ts', "import { wire } from '../../auth/src/wire.ts';"),

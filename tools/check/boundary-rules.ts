@@ -25,6 +25,7 @@ export const packageOrder = [
   'inbox',
   'dead-letters',
   'user-directory',
+  'service',
   'process-supervisor',
   'testing',
   'pact-testing',
@@ -179,14 +180,14 @@ function layerRule(from: Place, to: Place, specifier: string): Broken {
 }
 
 /**
- * The layer of a file: domain, app, cli, or the folder of an adapter; `wire`, `env` or `root` for files directly under src. The command line has its
- * own composition root.
+ * The layer of a file: domain, app, cli, or the folder of an adapter; `wire` for wire.ts and its folder; `env` or `root` for other files directly
+ * under src. The command line has its own composition root.
  */
 function layerOf(inside: string): string {
   const [, first = '', second] = inside.split('/');
   if (first === 'cli' && second === 'wire.ts') return 'wire';
   if (second !== undefined) return first;
-  if (/^wire(-[a-z-]+)?\.ts$/.test(first)) return 'wire';
+  if (first === 'wire.ts') return 'wire';
   return first === 'env.ts' ? 'env' : 'root';
 }
 

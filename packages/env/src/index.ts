@@ -1,2 +1,10 @@
 export { EnvError, readEnv, readEnvOrExit } from './read-env.ts';
 export * as fields from './fields.ts';
+export {
+  clientFields,
+  consumerFields,
+  databaseEnv,
+  serviceFields,
+  type ClientEnv,
+  type ServiceEnv,
+} from './service-env.ts';

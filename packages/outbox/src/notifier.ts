@@ -29,7 +29,7 @@ export type Notifier = Component & {
 export type NotifierOptions = {
   db: Database;
   /** The relay of this process, if it has one. While it is the leader, no other process needs a notification. */
-  relay?: { wake(): void; isLeader(): boolean };
+  relay?: { wake(): void; isLeader(): boolean } | undefined;
   logger: Logger;
 };
 

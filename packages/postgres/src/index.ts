@@ -1,6 +1,6 @@
 export { claimDue, type ClaimDue } from './claim-due.ts';
 export { createDatabase, type DatabaseOptions } from './database.ts';
-export { deleteInBatches, type Deletion } from './delete-in-batches.ts';
+export { deleteInBatches } from './delete-in-batches.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
 export type { Database, LastWork, List, Queryable, Statement, Tx } from './handles.ts';
 export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';

@@ -1,5 +1,5 @@
 import { scopeFaults, type ClientScopes } from '@taskwire/contracts';
-import { fields } from '@taskwire/env';
+import { databaseEnv, fields, serviceFields } from '@taskwire/env';
 import { z } from 'zod';
 
 const secret32 = z
@@ -100,9 +100,7 @@ function count(most: number) {
 }
 
 /** The environment that the command line needs. */
-export const commandEnv = z.object({
-  DATABASE_URL: fields.postgresUrl,
-
+export const commandEnv = databaseEnv.extend({
   /** NIST SP 800-57 allows years for a signing key; frequent rotation ensures that rotation works when it is needed. */
   KEY_ROTATION_DAYS: count(365).default(30),
   /** Replicas look for keys every 10 s, services every 5 min, and the JWKS may be cached for 5 min: together less than this. */
@@ -146,29 +144,17 @@ export type CommandEnv = z.output<typeof commandEnv>;
 export const keyCommandEnv = commandEnv.extend({ KEY_ENCRYPTION_SECRET: secret32 });
 
 const serviceEnv = commandEnv.extend({
-  HOST: z.string().default('127.0.0.1'),
+  ...serviceFields,
   PORT: fields.port.default(3001),
   DATABASE_POOL_SIZE: count(200).default(10),
-  AMQP_URL: fields.amqpUrl,
-  EVENT_LOGINS: fields.eventLogins,
-  LOG_LEVEL: fields.logLevel.default('info'),
   /** Written into every token, and checked by every service. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),
   /** Pages of these origins may call the provider from scripts, as may those of each client's redirect URIs. The gateway has the same list. */
   CORS_ORIGINS: fields.origins.default([]),
-  TRUSTED_PROXIES: z
-    .string()
-    .default('loopback')
-    .transform((list) => list.split(',').map((proxy) => proxy.trim())),
-  SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
-  /** api: serves requests; worker: relays events and purges expired rows; all: both. */
-  PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
 
   KEY_ENCRYPTION_SECRET: secret32,
   /** Clients in addition to those registered by command; if two have the same id, these take precedence. */
   OIDC_CLIENTS: clients.default([]),
-  /** Whether an account can reach only itself until its address is verified. All services have this setting and need the same value. */
-  AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
   /** The people who may register: anyone, users with an address in REGISTRATION_DOMAINS, invited users, or no one. */
   REGISTRATION: z.enum(['open', 'domains', 'invited', 'off']).default('off'),
   REGISTRATION_DOMAINS: fields.domains

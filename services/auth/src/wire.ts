@@ -1,37 +1,37 @@
 import type { Component } from '@taskwire/lifecycle';
 import { createRelay, createNotifier } from '@taskwire/outbox';
-import { createDatabase, refuseNewerDatabase, requireMigrated } from '@taskwire/postgres';
 import { createRabbit, publishOnlyTopology } from '@taskwire/rabbit';
-import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { openService } from '@taskwire/service';
+import type { Telemetry } from '@taskwire/telemetry';
 import type { Passwords } from './app/ports/passwords.ts';
 import type { Env } from './env.ts';
 import { entities } from './postgres/entities.ts';
 import { accessRoutes } from './http/access-routes.ts';
 import { accountRoutes } from './http/account-routes.ts';
+import { auditRefusals } from './http/refusals.ts';
 import { routes } from './http/routes.ts';
 import { migrations } from './migrations.ts';
 import { readWordLists } from './passwords/strength.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
-import { wireAccount } from './wire-account.ts';
-import { clientDirectory, wireAccess } from './wire-clients.ts';
-import { wireHttp } from './wire-http.ts';
-import { wireKeys } from './wire-keys.ts';
-import { wireLimits, wirePasswords } from './wire-limits.ts';
-import { wireLoops } from './wire-loops.ts';
-import { wireOidc } from './wire-oidc.ts';
-import { wireRegistration } from './wire-registration.ts';
-import { wireStorage } from './wire-storage.ts';
-import { wireIdentity, wireUseCases } from './wire-use-cases.ts';
+import { wireAccount } from './wire/account.ts';
+import { clientDirectory, wireAccess } from './wire/clients.ts';
+import { wireAuthenticator } from './wire/authenticator.ts';
+import { wireKeys } from './wire/signing-keys.ts';
+import { wireLimits, wirePasswords } from './wire/limits.ts';
+import { wireLoops } from './wire/loops.ts';
+import { wireOidc } from './wire/oidc.ts';
+import { wireRegistration } from './wire/registration.ts';
+import { wireStorage } from './wire/storage.ts';
+import { wireIdentity, wireUseCases } from './wire/use-cases.ts';
 
 /** Wires Auth; nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwords?: Passwords } = {}) {
-  const telemetry = overrides.telemetry ?? createTelemetry({ service: 'auth', level: env.LOG_LEVEL });
+  const service = await openService({ name: 'auth', env, migrations, entities, telemetry: overrides.telemetry });
+  const { telemetry, db, database, working, serving } = service;
   const { logger, metrics } = telemetry;
-  const { DATABASE_URL: url, DATABASE_POOL_SIZE: poolSize } = env;
-  const db = await createDatabase({ url, poolSize, applicationName: 'taskwire auth', entities, telemetry });
   const sender = { service: 'auth', logins: env.EVENT_LOGINS } as const;
   const rabbit = createRabbit({ url: env.AMQP_URL, name: 'auth', telemetry, topology: publishOnlyTopology, sender });
-  const relay = createRelay({ databaseUrl: url, publisher: rabbit.publisher(), telemetry, appId: 'auth' });
+  const relay = createRelay({ databaseUrl: db.url, publisher: rabbit.publisher(), telemetry, appId: 'auth' });
 
   const storage = wireStorage(env, db);
   const { keys, rotation } = wireKeys(env, db);
@@ -45,36 +45,29 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const useCases = wireUseCases({ ...base, ...identity, registration });
   const loops = wireLoops(env, { ...base, rotation });
 
-  const serves = env.PROCESS_ROLE !== 'worker';
-  const works = env.PROCESS_ROLE !== 'api';
-  const outboxNotifier = createNotifier({ db, logger, ...(works ? { relay } : {}) });
+  const outboxNotifier = createNotifier({ db, logger, relay: working([relay])[0] });
   const api = [
     ...routes(useCases, storage.users, storage.audit),
     ...accountRoutes(account.useCases),
     ...accessRoutes(wireAccess(db, clients)),
     ...registration.routes,
   ];
-  const http = wireHttp(env, {
-    ...{ ...storage, keys, telemetry },
-    routes: serves ? api : [],
-    rawRoutes: serves ? [...oidc.paths, ...account.pages] : [],
-    readiness: {
-      database: db.checkReady,
-      ...(works ? { broker: rabbit.ping } : {}),
-      migrations: async () => await requireMigrated(db.pool, migrations),
-      signing_key: async () => void (await keys.ring()),
-    },
+  const http = service.serve({
+    routes: api,
+    rawRoutes: [...oidc.paths, ...account.pages],
+    authenticator: wireAuthenticator(env, keys, storage.sessions),
+    onRefusal: auditRefusals(storage.audit),
+    broker: rabbit,
+    readiness: { signing_key: async () => void (await keys.ring()) },
   });
 
   const { retention, keySchedule, refusalFlush } = loops;
   const { mailRequests, accountSchedule } = account;
-  const start = async () => await refuseNewerDatabase(db.pool, migrations);
-  const database: Component = { name: 'database', start, stop: db.close };
   const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };
   const components: Component[] = [
     ...[database, outboxNotifier],
-    ...(works ? [rabbit, relay, retention, keySchedule, mailRequests, accountSchedule] : []),
-    ...(serves ? [refusalFlush, wordLists, clients.check(logger)] : []),
+    ...working([rabbit, relay, retention, keySchedule, mailRequests, accountSchedule]),
+    ...serving([refusalFlush, wordLists, clients.check(logger)]),
     // last to start, so first to stop: no request arrives once the others stop
     http,
   ];

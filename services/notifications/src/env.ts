@@ -1,4 +1,4 @@
-import { fields } from '@taskwire/env';
+import { clientFields, consumerFields, databaseEnv, fields, serviceFields } from '@taskwire/env';
 import { z } from 'zod';
 
 /** An address as in mail headers, on one line. */
@@ -6,40 +6,17 @@ const mailFrom = z
   .string()
   .regex(/^[^\r\n]*?<?[^\s<>@]+@[^\s<>@]+>?$/, 'must be an address such as Taskwire <no-reply@example.com>');
 
-/** The environment variables that migrations need. */
-export const databaseEnv = z.object({ DATABASE_URL: fields.postgresUrl });
-
 export const env = databaseEnv.extend({
-  HOST: z.string().default('127.0.0.1'),
+  ...serviceFields,
+  ...clientFields,
+  ...consumerFields,
   PORT: fields.port.default(3003),
   // two statements per notification and one per request, all short: ten connections serve hundreds per second
   DATABASE_POOL_SIZE: fields.integer(2, 200).default(10),
-  AMQP_URL: fields.amqpUrl,
-  /** Queried with the credentials of AMQP_URL for facts that AMQP doesn't expose: queue policies and lost bindings. */
-  RABBITMQ_MANAGEMENT_URL: fields.httpUrl.optional(),
-  EVENT_LOGINS: fields.eventLogins,
-  EVENTS_WITHOUT_USER_ID: fields.eventsWithoutUserId,
-  LOG_LEVEL: fields.logLevel.default('info'),
   /** The issuer whose access tokens are accepted. */
   ISSUER: fields.httpUrl.default('http://localhost:8080/oidc'),
   AUTH_INTERNAL_URL: fields.httpUrl.default('http://127.0.0.1:3001'),
   TASKS_INTERNAL_URL: fields.httpUrl.default('http://127.0.0.1:3002'),
-  CLIENT_ID: z.string().min(1).describe('the id of this service as a client of Auth'),
-  /** Auth holds the public key (OIDC_CLIENTS). */
-  CLIENT_PRIVATE_KEY: fields.privateKey,
-  TRUSTED_PROXIES: z
-    .string()
-    .default('loopback')
-    .transform((list) => list.split(',').map((proxy) => proxy.trim())),
-  /**
-   * Whether an account with an unverified address can access only its own data. All services have this setting and must
-   * use the same value.
-   */
-  AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
-  // Kubernetes grants 30 s, docker compose 10 s
-  SHUTDOWN_TIMEOUT_MS: fields.milliseconds.default(8_000),
-  /** api: serves requests; worker: consumes events and delivers; all: both. */
-  PROCESS_ROLE: z.enum(['all', 'api', 'worker']).default('all'),
   SMTP_URL: fields.smtpUrl,
   // within what relays grant one client by default (Postfix: 50 connections per client, 20 per destination)
   SMTP_CONNECTIONS: fields.integer(1, 50).default(5),

@@ -1,10 +1,4 @@
-import { readEnvOrExit } from '@taskwire/env';
-import { migrate } from '@taskwire/postgres';
-import { databaseEnv } from './env.ts';
+import { runMigrations } from '@taskwire/service';
 import { migrations } from './migrations.ts';
 
-const { DATABASE_URL } = readEnvOrExit(databaseEnv, process);
-const applied = await migrate(DATABASE_URL, migrations);
-console.log(
-  applied.length === 0 ? 'notifications: nothing to migrate' : `notifications: migrated ${applied.join(', ')}`,
-);
+await runMigrations('notifications', migrations, process);

@@ -1,4 +1,6 @@
-import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
+import { createDeadLetters } from '@taskwire/dead-letters';
+import { openService, remoteAuthenticator, serviceClients } from '@taskwire/service';
+import type { Telemetry } from '@taskwire/telemetry';
 import { createUserDirectory, createUsersClient } from '@taskwire/user-directory';
 import { notificationBuilder } from './app/build-notification.ts';
 import { findTask, findTaskNow } from './app/find-task.ts';
@@ -11,21 +13,26 @@ import { findLink } from './clients/links.ts';
 import { fetchTask } from './clients/tasks.ts';
 import { findAccountHolder, findUser } from './clients/users.ts';
 import type { Env } from './env.ts';
+import { routes } from './http/routes.ts';
 import { handlers } from './messaging/handlers.ts';
-import { notificationWriter } from './postgres/notifications.ts';
+import { migrations } from './migrations.ts';
+import { entities } from './postgres/entities.ts';
+import { notificationInbox, notificationWriter } from './postgres/notifications.ts';
 import { notificationRetention } from './postgres/retention.ts';
 import { taskCache } from './postgres/task-cache.ts';
-import { wireClients } from './wire-clients.ts';
-import { wireDatabase } from './wire-database.ts';
-import { wireChannels, wireDelivery } from './wire-delivery.ts';
-import { wireEvents } from './wire-events.ts';
-import { wireRole } from './wire-role.ts';
+import { targetsOf } from './wire/clients.ts';
+import { wireChannels, wireDelivery } from './wire/delivery.ts';
+import { wireEvents } from './wire/events.ts';
+
+/** The audience of access tokens for this service. */
+const audience = 'urn:taskwire:notifications';
+const name = 'notifications';
 
 /** Composes Notifications. Nothing runs until its components are started. `overrides` are for tests. */
 export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyEveryMs?: number } = {}) {
-  const telemetry = overrides.telemetry ?? createTelemetry({ service: 'notifications', level: env.LOG_LEVEL });
-  const { db, component: database } = await wireDatabase(env, telemetry);
-  const clients = wireClients(env, telemetry);
+  const service = await openService({ name, env, migrations, entities, telemetry: overrides.telemetry });
+  const { telemetry, db, database } = service;
+  const { clients, component: openClients } = serviceClients(env, telemetry, targetsOf(env));
 
   // users and tasks
   const users = createUsersClient(clients.auth);
@@ -56,18 +63,18 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
   const { rabbit, inbox } = wireEvents(env, {
     ...{ db, telemetry, verifyEveryMs: overrides.verifyEveryMs },
     handlers: [...directory.handlers, ...planned],
-    claimWhile: clients.available,
+    claimWhile: () => !clients.auth.open && !clients.tasks.open,
   });
   const kept = { notificationDays: env.NOTIFICATION_DAYS, content: contentInApp };
   const retention = notificationRetention(db, kept, telemetry.logger);
 
-  // stopped in reverse order: components that may wait for an SMTP server stop last
+  const http = service.serve({
+    routes: routes({ inbox: notificationInbox(db), deadLetters: createDeadLetters({ db }) }),
+    authenticator: remoteAuthenticator(env, { audience, telemetry, checkUser: directory.checkUser }),
+    broker: rabbit,
+  });
   const workers = [...delivery.loops, retention, directory.refresher, directory.reconciler, rabbit, inbox];
-  const { http, components } = wireRole(
-    env,
-    { db, directory, telemetry },
-    { components: workers, readiness: { broker: rabbit.ping } },
-  );
-  const opened = [database, clients.component, openChannels];
-  return { components: [...opened, ...components], telemetry, http, inbox, directory, deliveries: delivery.loops, db };
+  // Stopped in reverse order: no request arrives while the other components stop, and those that may wait for an SMTP server stop last.
+  const components = [database, openClients, openChannels, ...service.working(workers), http];
+  return { components, telemetry, http, inbox, directory, deliveries: delivery.loops, db };
 }

@@ -17,7 +17,7 @@ const headers = { authorization: `Bearer ${exampleToken}` };
 describePact('notifications', 'tasks', (pact) => {
   const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
 
-  /** The same client for Tasks as in wire-clients.ts. */
+  /** The same client for Tasks as in wire/clients.ts. */
   async function ask(baseUrl: string): ReturnType<FetchTask> {
     const client = createServiceClient({
       name: 'tasks',

@@ -15,8 +15,8 @@ import { createSealedKeys } from '../postgres/signing-key-rows.ts';
 import { entities } from '../postgres/entities.ts';
 import { createUsers } from '../postgres/users.ts';
 import { isNative } from '../oidc/native-clients.ts';
-import { rotationSchedule } from '../wire-keys.ts';
-import { userSettings } from '../wire-storage.ts';
+import { rotationSchedule } from '../wire/signing-keys.ts';
+import { userSettings } from '../wire/storage.ts';
 import { rotateKeys } from '../tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;

@@ -40,7 +40,7 @@ export type Handoff = {
   signal: AbortSignal;
 };
 
-/** A way to reach recipients. Each channel is one file or folder; wire-delivery.ts lists them all. */
+/** A way to reach recipients. Each channel is one file or folder; wire/delivery.ts lists them all. */
 export type Channel = {
   name: string;
   /** Whether this channel delivers notifications of this type. */

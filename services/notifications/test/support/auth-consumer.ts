@@ -9,7 +9,7 @@ import { createUsersClient, type UsersClient } from '@taskwire/user-directory';
 /** The delivery id in the example requests for links. */
 export const exampleDeliveryId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
 
-/** Requests a link with the same client as in wire-clients.ts. */
+/** Requests a link with the same client as in wire/clients.ts. */
 export async function askForLink(baseUrl: string, id: string, telemetry: Telemetry): ReturnType<FindLink> {
   const client = createServiceClient({
     name: 'auth links',
@@ -26,7 +26,7 @@ export async function askForLink(baseUrl: string, id: string, telemetry: Telemet
   }
 }
 
-/** The same Auth clients as in wire-clients.ts. */
+/** The same Auth clients as in wire/clients.ts. */
 export function authConsumer(name: string, telemetry: Telemetry): AuthConsumer {
   async function ask<T>(baseUrl: string, question: (users: UsersClient) => Promise<T>): Promise<T> {
     const client = createServiceClient({

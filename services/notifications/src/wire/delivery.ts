@@ -1,17 +1,17 @@
 import type { Component } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Telemetry } from '@taskwire/telemetry';
-import { sends, type Channel } from './app/channel.ts';
-import { deliveryLoop } from './app/deliver.ts';
-import type { MailBudgetSettings } from './app/mail-budget.ts';
-import type { FindAccountHolder, FindLink, FindTaskNow, FindUser } from './app/ports.ts';
-import { recheck } from './app/recheck.ts';
-import { email } from './channels/email/email.ts';
-import { inApp } from './channels/in-app.ts';
-import type { Env } from './env.ts';
-import { deliveryLog } from './postgres/deliveries.ts';
-import { deliveryMetrics } from './postgres/delivery-metrics.ts';
-import { mailBudget } from './postgres/mail-budget.ts';
+import { sends, type Channel } from '../app/channel.ts';
+import { deliveryLoop } from '../app/deliver.ts';
+import type { MailBudgetSettings } from '../app/mail-budget.ts';
+import type { FindAccountHolder, FindLink, FindTaskNow, FindUser } from '../app/ports.ts';
+import { recheck } from '../app/recheck.ts';
+import { email } from '../channels/email/email.ts';
+import { inApp } from '../channels/in-app.ts';
+import type { Env } from '../env.ts';
+import { deliveryLog } from '../postgres/deliveries.ts';
+import { deliveryMetrics } from '../postgres/delivery-metrics.ts';
+import { mailBudget } from '../postgres/mail-budget.ts';
 
 /**
  * The maximum delay of a delivery, in milliseconds. A second is soon enough for an e-mail, and a check is one index

@@ -3,7 +3,7 @@ import { createInbox, type Handler } from '@taskwire/inbox';
 import type { Database } from '@taskwire/postgres';
 import { createRabbit, eventQueue, serviceTopology } from '@taskwire/rabbit';
 import type { Telemetry } from '@taskwire/telemetry';
-import type { Env } from './env.ts';
+import type { Env } from '../env.ts';
 
 const service = 'notifications';
 const bindings = subscriptions.notifications;

@@ -1,20 +1,20 @@
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
-import type { Authenticate } from './app/authenticate.ts';
-import type { DeviceCookies } from './app/device-cookies.ts';
-import type { Audit } from './app/ports/audit.ts';
-import type { Sessions } from './app/ports/sessions.ts';
-import type { RefreshTokens } from './app/refresh-tokens.ts';
-import type { Env } from './env.ts';
-import { clientMetadata } from './oidc/client-metadata.ts';
-import { providerEndpoints } from './oidc/endpoints.ts';
-import { interactionPages } from './oidc/interaction.ts';
-import { requestInProgress } from './oidc/origin.ts';
-import { createProviders } from './oidc/provider.ts';
-import { providerAdapter } from './postgres/provider-adapter.ts';
-import { derivedKey } from './tokens/derived-keys.ts';
-import type { SigningKeys } from './tokens/signing-keys.ts';
-import type { Clients } from './wire-clients.ts';
+import type { Authenticate } from '../app/authenticate.ts';
+import type { DeviceCookies } from '../app/device-cookies.ts';
+import type { Audit } from '../app/ports/audit.ts';
+import type { Sessions } from '../app/ports/sessions.ts';
+import type { RefreshTokens } from '../app/refresh-tokens.ts';
+import type { Env } from '../env.ts';
+import { clientMetadata } from '../oidc/client-metadata.ts';
+import { providerEndpoints } from '../oidc/endpoints.ts';
+import { interactionPages } from '../oidc/interaction.ts';
+import { requestInProgress } from '../oidc/origin.ts';
+import { createProviders } from '../oidc/provider.ts';
+import { providerAdapter } from '../postgres/provider-adapter.ts';
+import { derivedKey } from '../tokens/derived-keys.ts';
+import type { SigningKeys } from '../tokens/signing-keys.ts';
+import type { Clients } from './clients.ts';
 
 type Parts = {
   db: Database;

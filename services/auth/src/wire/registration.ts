@@ -1,18 +1,18 @@
 import type { Database } from '@taskwire/postgres';
-import type { Audit } from './app/ports/audit.ts';
-import type { DeviceCookies } from './app/device-cookies.ts';
-import { invite, revokeInvitation } from './app/invitations.ts';
-import { linkTokens as createLinkTokens } from './app/link-tokens.ts';
-import type { Limits } from './app/ports/limits.ts';
-import type { Passwords } from './app/ports/passwords.ts';
-import type { Users } from './app/ports/users.ts';
-import { register as createRegister } from './app/register.ts';
-import { registration as createRegistration } from './app/registration.ts';
-import type { Env } from './env.ts';
-import { invitationRoutes } from './http/invitation-routes.ts';
-import { createInvitations } from './postgres/invitations.ts';
-import { invitationPage } from './oidc/invitation-page.ts';
-import { derivedKey } from './tokens/derived-keys.ts';
+import type { Audit } from '../app/ports/audit.ts';
+import type { DeviceCookies } from '../app/device-cookies.ts';
+import { invite, revokeInvitation } from '../app/invitations.ts';
+import { linkTokens as createLinkTokens } from '../app/link-tokens.ts';
+import type { Limits } from '../app/ports/limits.ts';
+import type { Passwords } from '../app/ports/passwords.ts';
+import type { Users } from '../app/ports/users.ts';
+import { register as createRegister } from '../app/register.ts';
+import { registration as createRegistration } from '../app/registration.ts';
+import type { Env } from '../env.ts';
+import { invitationRoutes } from '../http/invitation-routes.ts';
+import { createInvitations } from '../postgres/invitations.ts';
+import { invitationPage } from '../oidc/invitation-page.ts';
+import { derivedKey } from '../tokens/derived-keys.ts';
 
 type Parts = {
   db: Database;

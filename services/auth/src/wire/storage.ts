@@ -1,8 +1,8 @@
 import type { Database } from '@taskwire/postgres';
-import type { CommandEnv, Env } from './env.ts';
-import { createAudit } from './postgres/audit.ts';
-import { createSessions } from './postgres/sessions.ts';
-import { createUsers, type UserSettings } from './postgres/users.ts';
+import type { CommandEnv, Env } from '../env.ts';
+import { createAudit } from '../postgres/audit.ts';
+import { createSessions } from '../postgres/sessions.ts';
+import { createUsers, type UserSettings } from '../postgres/users.ts';
 
 /** Long enough to notice the mail about it after a holiday weekend, and short enough that a deletion soon takes effect. */
 const defaultRestoreDays = 7;

@@ -1,10 +1,10 @@
 import { createLoop, type Component, type Loop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
-import type { Env } from './env.ts';
-import type { RecordedAudit } from './postgres/audit.ts';
-import { authRetention } from './postgres/retention.ts';
-import type { KeyRotation } from './tokens/signing-keys.ts';
+import type { Env } from '../env.ts';
+import type { RecordedAudit } from '../postgres/audit.ts';
+import { authRetention } from '../postgres/retention.ts';
+import type { KeyRotation } from '../tokens/signing-keys.ts';
 
 /** Rotation periods are days; a replica that was down for a while is late by no more than this. */
 const keyScheduleIntervalMs = 60_000;

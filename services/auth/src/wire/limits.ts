@@ -1,13 +1,13 @@
 import type { Database } from '@taskwire/postgres';
 import type { Registry } from 'prom-client';
-import { deviceCookies as createDeviceProofs } from './app/device-cookies.ts';
-import type { Env } from './env.ts';
-import { owaspCost } from './passwords/argon2id.ts';
-import { createGate, watchGates } from './passwords/gate.ts';
-import { createPasswords } from './passwords/passwords.ts';
-import { createKnownNetworks } from './postgres/known-networks.ts';
-import { createLimits } from './postgres/limits.ts';
-import { derivedKey } from './tokens/derived-keys.ts';
+import { deviceCookies as createDeviceProofs } from '../app/device-cookies.ts';
+import type { Env } from '../env.ts';
+import { owaspCost } from '../passwords/argon2id.ts';
+import { createGate, watchGates } from '../passwords/gate.ts';
+import { createPasswords } from '../passwords/passwords.ts';
+import { createKnownNetworks } from '../postgres/known-networks.ts';
+import { createLimits } from '../postgres/limits.ts';
+import { derivedKey } from '../tokens/derived-keys.ts';
 
 /** The share of database connections used for look-ups; the rest is for requests whose turn has come, and for everything else. */
 const lookUpShare = 0.3;

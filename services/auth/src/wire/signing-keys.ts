@@ -1,7 +1,7 @@
 import type { Database } from '@taskwire/postgres';
-import type { Env } from './env.ts';
-import { createSealedKeys } from './postgres/signing-key-rows.ts';
-import { createSigningKeys, rotateKeys, type RotationSchedule } from './tokens/signing-keys.ts';
+import type { Env } from '../env.ts';
+import { createSealedKeys } from '../postgres/signing-key-rows.ts';
+import { createSigningKeys, rotateKeys, type RotationSchedule } from '../tokens/signing-keys.ts';
 
 const daySeconds = 86_400;
 

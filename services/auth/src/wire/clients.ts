@@ -1,11 +1,11 @@
 import type { Component } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
 import type { Logger } from '@taskwire/telemetry';
-import { endConsent, endSession, listConsents, listSessions } from './app/own-access.ts';
-import type { RegisteredClient, StoredClients } from './app/ports/clients.ts';
-import { clientFaults } from './env.ts';
-import type { AccessUseCases } from './http/access-routes.ts';
-import { createOwnAccess } from './postgres/own-access.ts';
+import { endConsent, endSession, listConsents, listSessions } from '../app/own-access.ts';
+import type { RegisteredClient, StoredClients } from '../app/ports/clients.ts';
+import { clientFaults } from '../env.ts';
+import type { AccessUseCases } from '../http/access-routes.ts';
+import { createOwnAccess } from '../postgres/own-access.ts';
 
 /** The clients of the configuration and those registered by command. */
 export type Clients = {
