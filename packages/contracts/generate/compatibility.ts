@@ -1,7 +1,7 @@
 type Json = { readonly [key: string]: unknown };
 
-/** The direction in which a value travels: requests must not demand more of callers, responses must not offer them less. */
-type Direction = 'sent' | 'got';
+/** The direction of a value: a request must not demand more of callers, and a response must not offer them less. */
+type Direction = 'request' | 'response';
 
 /** A change that breaks callers written for the previous document, as `<where>: <what>`. */
 export type Break = string;
@@ -22,7 +22,7 @@ export function openApiBreaks(before: Json, after: Json): Break[] {
 
 /** Changes between two JSON Schemas of one event that break its consumers. */
 export function eventBreaks(before: Json, after: Json): Break[] {
-  return schemaComparison(before, after)(String(before['title']), before, after, 'got');
+  return schemaComparison(before, after)(String(before['title']), before, after, 'response');
 }
 
 type Compare = (where: string, before: unknown, after: unknown, direction: Direction) => Break[];
@@ -42,10 +42,10 @@ function parameterBreaks(name: string, was: Json, is: Json, compare: Compare): B
     ...[...before.keys()].filter((key) => !after.has(key)).map((key) => `${name} ${key}: was removed`),
     ...[...after].flatMap(([key, parameter]) => {
       const earlier = before.get(key);
-      const asksMore = parameter['required'] === true && earlier?.['required'] !== true;
+      const becameRequired = parameter['required'] === true && earlier?.['required'] !== true;
       return [
-        ...(asksMore ? [`${name} ${key}: became required`] : []),
-        ...(earlier === undefined ? [] : compare(`${name} ${key}`, earlier['schema'], parameter['schema'], 'sent')),
+        ...(becameRequired ? [`${name} ${key}: became required`] : []),
+        ...(earlier === undefined ? [] : compare(`${name} ${key}`, earlier['schema'], parameter['schema'], 'request')),
       ];
     }),
   ];
@@ -62,7 +62,7 @@ function bodyBreaks(name: string, was: Json, is: Json, compare: Compare): Break[
   if (before === undefined) return [];
   if (after === undefined) return [`${name} body: was removed`];
   if (before.type !== after.type) return [`${name} body: is ${after.type} instead of ${before.type}`];
-  return compare(`${name} body`, before.schema, after.schema, 'sent');
+  return compare(`${name} body`, before.schema, after.schema, 'request');
 }
 
 /** The responses of an operation by status, wherever the document defines them. */
@@ -78,18 +78,18 @@ function responseBreaks(name: string, was: Json, is: Json, compare: Compare): Br
     if (now === undefined) return [`${name} ${status}: was removed`];
     const [before, after] = [contentOf(response), contentOf(now)];
     if (before === undefined) return [];
-    if (after === undefined) return [`${name} ${status}: has no body any more`];
-    return compare(`${name} ${status}`, before.schema, after.schema, 'got');
+    if (after === undefined) return [`${name} ${status}: no longer has a body`];
+    return compare(`${name} ${status}`, before.schema, after.schema, 'response');
   });
 }
 
-function contentOf(holder: unknown): { type: string; schema: unknown } | undefined {
-  const [content] = Object.entries(object(object(holder)['content']));
+function contentOf(message: unknown): { type: string; schema: unknown } | undefined {
+  const [content] = Object.entries(object(object(message)['content']));
   return content === undefined ? undefined : { type: content[0], schema: object(content[1])['schema'] };
 }
 
-/** Keywords that bound a value: for each, whether a greater or a smaller number allows less. */
-const bounds: Readonly<Record<string, 'greater' | 'smaller'>> = {
+/** Keywords that bound a value, each with the direction of change that makes it stricter. */
+const stricterBounds: Readonly<Record<string, 'greater' | 'smaller'>> = {
   minimum: 'greater',
   minLength: 'greater',
   minItems: 'greater',
@@ -106,7 +106,7 @@ function schemaComparison(beforeDocument: Json, afterDocument: Json): Compare {
     if (was.length > 1 || is.length > 1) return unionBreaks(where, was, is, direction, compare);
     return [
       ...typeBreaks(where, before, after, direction),
-      ...(direction === 'sent' ? narrowed(where, before, after) : []),
+      ...(direction === 'request' ? narrowed(where, before, after) : []),
       ...propertyBreaks(where, before, after, direction, compare),
       ...(before['items'] === undefined ? [] : compare(`${where}[]`, before['items'], after['items'], direction)),
     ];
@@ -115,14 +115,14 @@ function schemaComparison(beforeDocument: Json, afterDocument: Json): Compare {
 
 /** For a union: callers may still send every old branch, and can read only the old branches. */
 function unionBreaks(where: string, was: Json[], is: Json[], direction: Direction, compare: Compare): Break[] {
-  const [needed, offered] = direction === 'sent' ? [was, is] : [is, was];
+  const [needed, offered] = direction === 'request' ? [was, is] : [is, was];
   return needed
     .filter((branch) => {
       const fits = (other: Json) =>
-        (direction === 'sent' ? compare(where, branch, other, 'sent') : compare(where, other, branch, 'got')).length === 0;
+        (direction === 'request' ? compare(where, branch, other, 'request') : compare(where, other, branch, 'response')).length === 0;
       return !offered.some(fits);
     })
-    .map((branch) => `${where}: ${direction === 'sent' ? 'is no longer taken as' : 'may now be'} ${describe(branch)}`);
+    .map((branch) => `${where}: ${direction === 'request' ? 'no longer accepts' : 'may now be'} ${describe(branch)}`);
 }
 
 function branchesOf(schema: Json): Json[] {
@@ -134,16 +134,16 @@ function branchesOf(schema: Json): Json[] {
 
 function typeBreaks(where: string, before: Json, after: Json, direction: Direction): Break[] {
   const [was, is] = [before['type'], after['type']];
-  const widened = direction === 'sent' && (is === undefined || (was === 'integer' && is === 'number'));
-  if (was === is || widened || (direction === 'got' && was === undefined)) return [];
+  const widened = direction === 'request' && (is === undefined || (was === 'integer' && is === 'number'));
+  if (was === is || widened || (direction === 'response' && was === undefined)) return [];
   return [`${where}: is ${describe(after)} instead of ${describe(before)}`];
 }
 
 function narrowed(where: string, before: Json, after: Json): Break[] {
-  const tighter = Object.entries(bounds).filter(([keyword, less]) => {
+  const tighter = Object.entries(stricterBounds).filter(([keyword, stricter]) => {
     const [was, is] = [before[keyword], after[keyword]];
     if (typeof is !== 'number') return false;
-    return typeof was !== 'number' || (less === 'greater' ? is > was : is < was);
+    return typeof was !== 'number' || (stricter === 'greater' ? is > was : is < was);
   });
   // whether a changed format or pattern accepts less cannot be determined, so any change counts as stricter
   const shapes = ['format', 'pattern'].filter(
@@ -155,7 +155,7 @@ function narrowed(where: string, before: Json, after: Json): Break[] {
     ...[...tighter.map(([keyword]) => keyword), ...shapes].map(
       (keyword) => `${where}: ${keyword} became ${String(after[keyword])}`,
     ),
-    ...missing.map((value) => `${where}: no longer takes ${String(value)}`),
+    ...missing.map((value) => `${where}: no longer accepts ${String(value)}`),
   ];
 }
 
@@ -166,12 +166,12 @@ function valuesOf(schema: Json): unknown[] | undefined {
 
 function propertyBreaks(where: string, before: Json, after: Json, direction: Direction, compare: Compare): Break[] {
   const [was, is] = [object(before['properties']), object(after['properties'])];
-  const [neededBefore, needed] = [strings(before['required']), strings(after['required'])];
-  const changed = direction === 'sent' ? needed.filter((name) => !neededBefore.includes(name)) : [];
-  const optional = direction === 'got' ? neededBefore.filter((name) => name in is && !needed.includes(name)) : [];
+  const [requiredBefore, requiredAfter] = [strings(before['required']), strings(after['required'])];
+  const becameRequired = direction === 'request' ? requiredAfter.filter((name) => !requiredBefore.includes(name)) : [];
+  const becameOptional = direction === 'response' ? requiredBefore.filter((name) => name in is && !requiredAfter.includes(name)) : [];
   return [
-    ...changed.map((name) => `${where}.${name}: became required`),
-    ...optional.map((name) => `${where}.${name}: may be missing now`),
+    ...becameRequired.map((name) => `${where}.${name}: became required`),
+    ...becameOptional.map((name) => `${where}.${name}: may now be missing`),
     ...Object.keys(was).flatMap((name) =>
       name in is ? compare(`${where}.${name}`, was[name], is[name], direction) : [`${where}.${name}: was removed`],
     ),

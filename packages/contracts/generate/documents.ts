@@ -32,14 +32,14 @@ function openApiDocuments(name: string, { title, port, routes }: (typeof service
   const internalRoutes = Object.values(routes).filter(isInternal);
   const open = openApiDocument({
     title,
-    description: 'JSON in snake_case, times in ISO 8601 UTC. Lists have pages by cursor. Errors are problem documents (RFC 9457).',
+    description: 'JSON with names in snake_case and times in ISO 8601 UTC. Lists are paginated by cursor. Errors are problem documents (RFC 9457).',
     serverUrl: '/',
     routes: publicRoutes,
   });
   if (internalRoutes.length === 0) return [{ path: `openapi/${name}.json`, content: open }];
   const internal = openApiDocument({
     title: `${title}, for services`,
-    description: 'With machine-to-machine tokens only; the gateway does not route these.',
+    description: 'These operations require machine-to-machine tokens. The gateway does not route them.',
     serverUrl: `http://127.0.0.1:${port}`,
     routes: internalRoutes,
   });

@@ -23,7 +23,7 @@ const headers: JsonSchema = {
     traceparent: { type: 'string', description: 'W3C trace context of the change' },
     tracestate: { type: 'string' },
     schema_version: { type: 'integer', const: eventSchemaVersion, description: 'the version of the payload schema' },
-    aggregate_id: { type: 'string', format: 'uuid', description: 'what the event is about; events of one are in order' },
+    aggregate_id: { type: 'string', format: 'uuid', description: 'the subject of the event; events of one aggregate are delivered in order' },
   },
   required: ['schema_version', 'aggregate_id'],
 };
@@ -32,16 +32,16 @@ const properties = `AMQP properties of every message:
 
 | property | value |
 |---|---|
-| message_id | UUID, minted with the change; the same in every copy of the message |
+| message_id | UUID, generated with the change; identical in every copy of the message |
 | type | the routing key |
-| timestamp | seconds, of the change |
-| app_id | the service that publishes: the first word of the routing key |
-| user_id | the login that published it, checked by the broker; absent where a deployment gives services no logins of their own |
+| timestamp | the time of the change, in seconds |
+| app_id | the publishing service: the first word of the routing key |
+| user_id | the broker login of the publisher, verified by the broker; absent in deployments without a login for each service |
 | content_type | application/json |
-| correlation_id | the request that caused it, where there was one |
+| correlation_id | the request that caused the event, if any |
 | delivery_mode | 2 (persistent) |
 
-A message may come more than once, and late: remember message ids. Fields may be added to payloads and headers within a schema version.`;
+A message may be delivered more than once, and late: deduplicate by \`message_id\`. Fields may be added to payloads and headers within a schema version.`;
 
 /** An AsyncAPI 3 document of all events: one topic exchange, and one channel for each routing key. */
 export function asyncApiDocument(): Json {
@@ -50,7 +50,7 @@ export function asyncApiDocument(): Json {
     info: {
       title: 'Taskwire events',
       version: '1.0.0',
-      description: `Facts, published to the topic exchange \`${eventExchange}\` once they are committed.\n\n${properties}`,
+      description: `Events, published to the topic exchange \`${eventExchange}\` after their change is committed.\n\n${properties}`,
       license: { name: 'MIT' },
     },
     defaultContentType: 'application/json',

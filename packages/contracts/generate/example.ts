@@ -3,7 +3,7 @@ import type { JsonSchema } from './json-schema.ts';
 const uuid = '019a9d5e-4b7c-7cc1-8a53-6f0d2c1e9b42';
 const instant = '2026-11-20T15:57:51.123456Z';
 
-/** Values that read better than those derived from their schema alone. */
+/** Examples that are more readable than values derived from a schema alone. */
 const byName: Readonly<Record<string, unknown>> = {
   email: 'ann@example.com',
   name: 'Ann Example',

@@ -1,5 +1,5 @@
-// generate.ts <folder>: writes OpenAPI, AsyncAPI and the JSON Schemas of events into the folder. What else is there stays, save
-// documents that are no longer generated.
+// generate.ts <folder>: writes OpenAPI, AsyncAPI and the JSON Schemas of events into the folder. It removes documents that are no
+// longer generated, and leaves all other files.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
@@ -9,7 +9,7 @@ const [folder] = process.argv.slice(2);
 if (folder === undefined) throw new Error('usage: generate.ts <folder>');
 
 const documents = allDocuments();
-await removeOthers(folder, new Set(documents.map(({ path }) => path)));
+await removeObsoleteDocuments(folder, new Set(documents.map(({ path }) => path)));
 for (const document of documents) {
   const file = join(folder, document.path);
   await mkdir(dirname(file), { recursive: true });
@@ -21,7 +21,7 @@ function textOf({ path, content }: Document): string {
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
-async function removeOthers(base: string, wanted: ReadonlySet<string>): Promise<void> {
+async function removeObsoleteDocuments(base: string, wanted: ReadonlySet<string>): Promise<void> {
   for (const part of ['openapi', 'events']) {
     const files = await readdir(join(base, part)).catch(() => []);
     for (const file of files) if (!wanted.has(`${part}/${file}`)) await rm(join(base, part, file));

@@ -77,12 +77,12 @@ function convert(schema: z.ZodType, io: 'input' | 'output', names: Names = new M
         Object.assign(jsonSchema, reference(name));
         return;
       }
-      // zod closes every object schema; only strictObject means it
+      // zod marks every object schema as closed; only a strictObject is meant to be
       if (zodSchema._zod.def.type === 'object' && !isStrict(zodSchema)) delete jsonSchema.additionalProperties;
       // every z.int() is a safe integer, so the bound adds nothing
       if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-      // the patterns of these formats only repeat them at length
+      // the patterns of these formats add nothing to the format
       if (jsonSchema.format === 'uuid' || jsonSchema.format === 'date-time') delete jsonSchema.pattern;
     },
   });

@@ -56,14 +56,14 @@ function listed(name: string, items: readonly Json[]): Json {
   return items.length === 0 ? {} : { [name]: items };
 }
 
-// ---- who may call -------------------------------------------------------------------------------------------------------------
+// ---- access ---------------------------------------------------------------------------------------------------------------------
 
 /** The description, with the conditions that OpenAPI's security requirements cannot express. */
 function description(route: Route): Json {
   const isFirstParty = route.access.kind === 'user' && route.access.firstParty === true;
   const sentences = [
     ...(route.description === undefined ? [] : [route.description]),
-    ...(isFirstParty ? ['Only for tokens of `POST /api/v1/auth/login`: no scope lets another application do this.'] : []),
+    ...(isFirstParty ? ['Requires a token of `POST /api/v1/auth/login`: no scope lets another application do this.'] : []),
   ];
   return sentences.length === 0 ? {} : { description: sentences.join(' ') };
 }
@@ -87,12 +87,12 @@ function securitySchemes(routes: readonly Route[]): Json {
             scheme: 'bearer',
             bearerFormat: 'JWT',
             description:
-              'The access token of a user. Tokens of `POST /api/v1/auth/login` have every scope; a client has those that it was granted and the user allowed.',
+              'The access token of a user. Tokens of `POST /api/v1/auth/login` have every scope; other tokens have the scopes that their client was granted and the user consented to.',
           },
         }
       : {}),
     ...(routes.some(({ bodyType }) => bodyType !== undefined)
-      ? { client: { type: 'http', scheme: 'basic', description: 'The id and the secret of a service.' } }
+      ? { client: { type: 'http', scheme: 'basic', description: 'The client id and secret of a service.' } }
       : {}),
     ...(scopes.length === 0
       ? {}
@@ -116,12 +116,12 @@ function securitySchemes(routes: readonly Route[]): Json {
 function parametersIn(place: 'path' | 'query', schema: Route['query']): Json[] {
   if (schema === undefined) return [];
   const required = (inputSchema(schema)['required'] ?? []) as string[];
-  const asSent = propertiesOf(inputSchema(schema));
-  return Object.entries(propertiesOf(outputSchema(schema))).map(([name, made]) => {
-    // a number is text in a URL, but callers think of it as a number; where the transform's result has no schema, it stays text
-    const { description, ...rest } = Object.keys(made).some((keyword) => keyword === 'type' || keyword === 'anyOf')
-      ? made
-      : (asSent[name] ?? made);
+  const inputs = propertiesOf(inputSchema(schema));
+  return Object.entries(propertiesOf(outputSchema(schema))).map(([name, output]) => {
+    // a number is text in a URL, but is documented as a number; where the transform's result has no schema, the text is documented
+    const { description, ...rest } = Object.keys(output).some((keyword) => keyword === 'type' || keyword === 'anyOf')
+      ? output
+      : (inputs[name] ?? output);
     return {
       name,
       in: place,
@@ -143,7 +143,7 @@ function headersOf(route: Route): Json[] {
       name: 'If-Match',
       in: 'header',
       required: route.ifMatch === 'required',
-      description: 'The ETag of the version that is to be changed, or `*` for whatever there is.',
+      description: 'The ETag of the version to change, or `*` for any version.',
       schema: { type: 'string' },
       example: '"3"',
     });
@@ -153,7 +153,7 @@ function headersOf(route: Route): Json[] {
       name: 'Idempotency-Key',
       in: 'header',
       required: false,
-      description: 'A key of the caller for this request, such as a UUID. The same request with the same key is answered again, not done again.',
+      description: 'A key chosen by the caller for this request, such as a UUID. A repeated request with the same key returns the first response and is not executed again.',
       schema: { type: 'string', minLength: 1, maxLength: 255 },
     });
   }
@@ -162,7 +162,7 @@ function headersOf(route: Route): Json[] {
       name: 'If-None-Match',
       in: 'header',
       required: false,
-      description: 'The ETag of the representation that the caller has.',
+      description: "The ETag of the caller's stored representation.",
       schema: { type: 'string' },
       example: tagExample,
     });
@@ -188,34 +188,34 @@ function requestBody(route: Route): Json {
 const header = (name: string): Json => ({ $ref: `#/components/headers/${name}` });
 
 const headers: Json = {
-  'X-Request-Id': { description: 'Finds the request in the logs.', schema: { type: 'string' } },
+  'X-Request-Id': { description: 'Identifies the request in the logs.', schema: { type: 'string' } },
   ETag: {
     description:
-      'Changes whenever the representation changes: the version of the resource, then a hash of the body. For If-Match and If-None-Match.',
+      'Changes whenever the representation changes: the version of the resource, followed by a hash of the body. Used in If-Match and If-None-Match.',
     schema: { type: 'string' },
     example: tagExample,
   },
   Location: {
-    description: 'The path of what was created.',
+    description: 'The path of the created resource.',
     schema: { type: 'string' },
     example: '/api/v1/tasks/019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e',
   },
-  'Retry-After': { description: 'Seconds after which to try again.', schema: { type: 'integer' } },
-  'WWW-Authenticate': { description: 'What kind of token is missing, or what is wrong with it; for a log-in that is too old, the challenge of RFC 9470.', schema: { type: 'string' } },
+  'Retry-After': { description: 'Seconds to wait before trying again.', schema: { type: 'integer' } },
+  'WWW-Authenticate': { description: 'The kind of token that is missing, or the fault of the given one; the challenge of RFC 9470 if the log-in is too old.', schema: { type: 'string' } },
   'Idempotency-Replayed': {
-    description: '`true` when this is the answer to an earlier request with the same Idempotency-Key.',
+    description: '`true` if this is the response to an earlier request with the same Idempotency-Key.',
     schema: { type: 'string', enum: ['true'] },
   },
 };
 
-const meaning: Readonly<Record<number, string>> = { 200: 'Done', 201: 'Created', 204: 'Done; there is nothing to say' };
+const statusDescriptions: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 204: 'Done; no content' };
 
 function successes(route: Route): Json {
   return Object.fromEntries(
     Object.entries(route.responses).map(([status, schema]) => [
       status,
       {
-        description: meaning[Number(status)] ?? 'Refused',
+        description: statusDescriptions[Number(status)] ?? 'Rejected',
         headers: {
           'X-Request-Id': header('X-Request-Id'),
           ...(status === '201' && route.location !== undefined ? { Location: header('Location') } : {}),
@@ -257,7 +257,7 @@ function nameOf(codes: readonly ProblemCode[]): string {
 function sharedResponses(routes: readonly Route[]): Json {
   const found = routes.flatMap(documentedProblems).map(([status, codes]): [string, Json] => [nameOf(codes), problemResponse(status, codes)]);
   if (routes.some(answersNotModified)) {
-    found.push([notModifiedName, { description: 'The caller has this representation', headers: { ETag: header('ETag') } }]);
+    found.push([notModifiedName, { description: "The caller's representation is current", headers: { ETag: header('ETag') } }]);
   }
   return Object.fromEntries(found.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

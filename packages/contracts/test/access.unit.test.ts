@@ -17,8 +17,8 @@ const userRoutes: UserRoute[] = Object.entries(services).flatMap(([audience, rou
 
 const operations = (matches: (route: UserRoute) => boolean) => userRoutes.filter(matches).map(({ operation }) => operation);
 
-describe('What the contracts say of access', () => {
-  it('names scopes for every operation of users, and only those of its service', () => {
+describe('The access rules of the contracts', () => {
+  it('require scopes of the same service for every user operation', () => {
     expect(userRoutes).to.have.length.above(30);
     for (const { audience, operation, access } of userRoutes) {
       expect(access.scopes, operation).not.to.deep.equal([]);
@@ -31,7 +31,7 @@ describe('What the contracts say of access', () => {
     }
   });
 
-  it('uses each scope somewhere, and knows each at a service', () => {
+  it('use every scope, and assign each to an audience', () => {
     const used = new Set(userRoutes.flatMap(({ access }) => access.scopes));
     expect([...used]).to.have.members(userScopes);
     const known = (kind: 'user' | 'service') => [...new Set(Object.values(audiences).flatMap((audience) => [...audience[kind]]))];
@@ -39,14 +39,14 @@ describe('What the contracts say of access', () => {
     expect(known('service')).to.have.members(serviceScopes);
   });
 
-  it('opens no reading to a scope that writes, and no writing to one that reads', () => {
+  it('require a read scope for every read and a write scope for every write', () => {
     for (const { operation, route, access } of userRoutes) {
       const wrong = route.method === 'get' ? ':write' : ':read';
       expect(access.scopes.filter((scope) => scope.endsWith(wrong)), operation).to.deep.equal([]);
     }
   });
 
-  it('keeps administration behind admin alone: other people, invitations, the audit log, dead letters, shuffling', () => {
+  it('require the scope admin for administration: other users, invitations, the audit log, dead letters, shuffling', () => {
     const deadLetters = (service: string) =>
       [`list${service}DeadLetters`, `get${service}DeadLetter`, `replay${service}DeadLetter`, `replay${service}DeadLetters`, `drop${service}DeadLetter`];
     expect(operations(({ access }) => access.scopes.every((scope) => scope === 'admin'))).to.have.members([
@@ -55,15 +55,15 @@ describe('What the contracts say of access', () => {
       ...deadLetters('Tasks'),
       ...deadLetters('Notifications'),
     ]);
-    // one's own account with account:*, other accounts with admin: the handler knows which it is
+    // account:* covers the user's own account, admin covers others: the handler distinguishes them
     expect(operations(({ access }) => access.scopes.includes('admin') && access.scopes.length > 1)).to.have.members(
       ['getUser', 'changeUser'],
     );
-    // a role beside another scope: managers assign tasks, which is their daily work
+    // the role is required with a scope other than admin, because assigning tasks is the daily work of managers
     expect(operations(({ access }) => access.roles !== undefined && !access.scopes.includes('admin'))).to.deep.equal(['assignTask']);
   });
 
-  it('keeps passwords, log-outs everywhere, and the end of sessions and consents to our own front end', () => {
+  it('reserve passwords, log-outs everywhere, and the end of sessions and consents for first-party tokens', () => {
     expect(operations(({ access }) => access.firstParty === true)).to.include.members(
       ['changePassword', 'reauthenticate', 'logoutEverywhere', 'endSession', 'endConsent'],
     );

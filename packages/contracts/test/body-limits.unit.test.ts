@@ -4,10 +4,10 @@ import { authRoutes, bodyLimitOf, notificationsRoutes, tasksRoutes, type Route }
 
 const routes: Route[] = [authRoutes, tasksRoutes, notificationsRoutes].flatMap((table) => Object.values(table));
 
-/** Formats that bound a text by themselves; a time may have any number of digits, but no client sends forty. */
+/** Lengths of text whose format limits it. A time may have any number of fractional digits, but no client sends forty. */
 const longestOfFormat: Record<string, number> = { uuid: 36, 'date-time': 70 };
 
-/** The bytes of the longest compact JSON that a schema takes, from a client that escapes every character (`\u0041`). */
+/** The size in bytes of the longest compact JSON that a schema accepts, from a client that escapes every character (`\u0041`). */
 function largest(schema: JsonSchema, where: string): number {
   const options = (schema['anyOf'] ?? schema['oneOf']) as JsonSchema[] | undefined;
   if (options) return Math.max(...options.map((option) => largest(option, where)));
@@ -31,11 +31,11 @@ function largest(schema: JsonSchema, where: string): number {
   }
 }
 
-describe('The limits of bodies', () => {
+describe('Body size limits', () => {
   for (const route of routes) {
     if (route.body === undefined || route.bodyType !== undefined) continue;
     const schema = inputSchema(route.body);
-    it(`let the longest request of ${route.operationId} through`, () => {
+    it(`allow the longest request of ${route.operationId}`, () => {
       expect(largest(schema, route.operationId)).to.be.a('number').and.at.most(bodyLimitOf(route));
     });
   }

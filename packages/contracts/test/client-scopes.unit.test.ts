@@ -2,19 +2,19 @@ import { expect } from 'chai';
 import { audiences, grantedScopes, scopeFaults, type ClientScopes as Settings } from '../src/index.ts';
 
 const [auth, tasks, notifications] = ['urn:taskwire:auth', 'urn:taskwire:tasks', 'urn:taskwire:notifications'];
-const forPeople = ['authorization_code', 'refresh_token'] as const;
+const forUsers = ['authorization_code', 'refresh_token'] as const;
 const forItself = ['client_credentials'] as const;
-const forBoth = [...forPeople, ...forItself];
+const forBoth = [...forUsers, ...forItself];
 
 const client = (grant_types: Settings['grant_types'], ...grants: Settings['grants'][number][]): Settings => ({
   grant_types,
   grants,
 });
 
-describe('What a client can be granted', () => {
-  it('is what exists at each audience: scopes of users for people, scopes of services for itself', () => {
+describe('The grants of a client', () => {
+  it('may contain user scopes to act for users, and service scopes to act on its own behalf', () => {
     for (const [audience, { user, service }] of Object.entries(audiences)) {
-      expect(scopeFaults(client(forPeople, { audience, scopes: user }))).to.deep.equal([]);
+      expect(scopeFaults(client(forUsers, { audience, scopes: user }))).to.deep.equal([]);
       expect(scopeFaults(client(forItself, { audience, scopes: service }))).to.deep.equal([]);
       expect(scopeFaults(client(forBoth, { audience, scopes: user, own_scopes: service }))).to.deep.equal([]);
     }
@@ -23,66 +23,66 @@ describe('What a client can be granted', () => {
   const faults: [string, Settings, (string | number)[], string[]][] = [
     [
       'an unknown scope',
-      client(forPeople, { audience: tasks, scopes: ['tasks:read', 'tasks:list'] }),
+      client(forUsers, { audience: tasks, scopes: ['tasks:read', 'tasks:list'] }),
       ['grants', 0, 'scopes', 1],
       [
-        '"tasks:list" is not a scope that people can allow',
+        '"tasks:list" is not a scope that users can grant',
         'known for urn:taskwire:tasks: tasks:read, tasks:write, admin',
       ],
     ],
     [
       'a scope of another audience',
-      client(forPeople, { audience: tasks, scopes: ['account:read'] }),
+      client(forUsers, { audience: tasks, scopes: ['account:read'] }),
       ['grants', 0, 'scopes', 0],
       ['"account:read"'],
     ],
     [
-      'a scope of another case',
-      client(forPeople, { audience: tasks, scopes: ['Tasks:Read'] }),
+      'a scope in a different case',
+      client(forUsers, { audience: tasks, scopes: ['Tasks:Read'] }),
       ['grants', 0, 'scopes', 0],
       ['"Tasks:Read"'],
     ],
     [
       'an empty scope',
-      client(forPeople, { audience: tasks, scopes: [''] }),
+      client(forUsers, { audience: tasks, scopes: [''] }),
       ['grants', 0, 'scopes', 0],
       ['"" is not a scope'],
     ],
     [
-      'a scope of services, for people',
-      client(forPeople, { audience: auth, scopes: ['users:read'] }),
+      'a service scope on behalf of users',
+      client(forUsers, { audience: auth, scopes: ['users:read'] }),
       ['grants', 0, 'scopes', 0],
-      ['a scope of services, which people cannot allow', 'account:read, account:write, admin'],
+      ['a service scope, which users cannot grant', 'account:read, account:write, admin'],
     ],
     [
-      'admin, for itself',
+      "admin on the client's own behalf",
       client(forItself, { audience: auth, scopes: ['users:read', 'admin'] }),
       ['grants', 0, 'scopes', 1],
       [
-        '"admin" is a scope that people allow, which no client has in its own name',
+        '"admin" is a user scope, which no client has on its own behalf',
         'known for urn:taskwire:auth: users:read, account_links:read',
       ],
     ],
     [
-      'a scope for itself where there is none',
+      'an own scope for an audience without service scopes',
       client(forItself, { audience: notifications, scopes: ['notifications:read'] }),
       ['grants', 0, 'scopes', 0],
       ['urn:taskwire:notifications has none of these'],
     ],
     [
-      'an own scope that people allow',
+      'a user scope among its own scopes',
       client(forBoth, { audience: auth, scopes: [], own_scopes: ['account:read'] }),
       ['grants', 0, 'own_scopes', 0],
       ['no client has in its own name'],
     ],
     [
-      'own scopes of a client for people only',
-      client(forPeople, { audience: auth, scopes: [], own_scopes: [] }),
+      'own scopes of a client that acts only for users',
+      client(forUsers, { audience: auth, scopes: [], own_scopes: [] }),
       ['grants', 0, 'own_scopes'],
       ['also acts for itself'],
     ],
     [
-      'own scopes of a client without people',
+      'own scopes of a client that never acts for users',
       client(forItself, { audience: auth, scopes: [], own_scopes: [] }),
       ['grants', 0, 'own_scopes'],
       ['without redirect_uris'],
@@ -94,13 +94,13 @@ describe('What a client can be granted', () => {
       ['"urn:taskwire:tsaks" is not an audience', auth, tasks, notifications],
     ],
     [
-      'a name of JavaScript as audience',
+      'a JavaScript property name as audience',
       client(forItself, { audience: '__proto__', scopes: ['x'] }),
       ['grants', 0, 'audience'],
       ['is not an audience'],
     ],
     [
-      'an audience twice',
+      'a repeated audience',
       client(forItself, { audience: auth, scopes: [] }, { audience: auth, scopes: [] }),
       ['grants', 1, 'audience'],
       ['twice'],
@@ -118,23 +118,23 @@ describe('What a client can be granted', () => {
     ['notifications', notifications],
   ] as const) {
     faults.push([
-      `the scope ${old} of before`,
-      client(forPeople, { audience: now, scopes: [old] }),
+      `the former scope ${old}`,
+      client(forUsers, { audience: now, scopes: [old] }),
       ['grants', 0, 'scopes', 0],
       [`"${old}" is now ${old}:read and ${old}:write`],
     ]);
   }
   for (const [what, settings, path, words] of faults) {
-    it(`is not ${what}; that names the field, the value and what is known`, () => {
+    it(`must not contain ${what}; the fault names the field, the value and the known values`, () => {
       const found = scopeFaults(settings);
       expect(found.map((fault) => fault.path)).to.deep.equal([path]);
       for (const word of words) expect(found[0]?.message).to.contain(word);
     });
   }
 
-  it('is rejected with all faults at once', () => {
+  it('are rejected with all faults at once', () => {
     const settings = client(
-      forPeople,
+      forUsers,
       { audience: tasks, scopes: ['a', 'tasks:read', 'b'] },
       { audience: 'c', scopes: [] },
     );
@@ -142,10 +142,10 @@ describe('What a client can be granted', () => {
   });
 });
 
-describe('What a client can get', () => {
+describe('The granted scopes', () => {
   const all = [...audiences['urn:taskwire:tasks'].user, 'users:read', 'x'];
 
-  it('is never more than there is for people, or for itself, whatever its settings say', () => {
+  it('contain only existing scopes of their kind, whatever the settings contain', () => {
     const own = [...all, 'account_links:read'];
     const settings = client(forBoth, { audience: tasks, scopes: all, own_scopes: own });
     expect(grantedScopes(settings, tasks, 'user')).to.deep.equal(['tasks:read', 'tasks:write', 'admin']);
@@ -155,15 +155,15 @@ describe('What a client can get', () => {
     ]);
   });
 
-  it('for people is nothing of its own, and for itself nothing of people: tasks:read of the one is not that of the other', () => {
+  it("keep user scopes and the client's own scopes apart: tasks:read of one kind does not grant the other", () => {
     const reading = { audience: tasks, scopes: ['tasks:read'] };
-    expect(grantedScopes(client(forPeople, reading), tasks, 'service')).to.equal(undefined);
+    expect(grantedScopes(client(forUsers, reading), tasks, 'service')).to.equal(undefined);
     expect(grantedScopes(client(forBoth, reading), tasks, 'service')).to.equal(undefined);
     expect(grantedScopes(client(forItself, reading), tasks, 'user')).to.equal(undefined);
   });
 
-  it('is nothing at an audience that it was not granted, or that is none', () => {
-    const settings = client(forPeople, { audience: 'urn:x', scopes: ['x'] }, { audience: '__proto__', scopes: ['x'] });
+  it('are undefined for an audience that was not granted or does not exist', () => {
+    const settings = client(forUsers, { audience: 'urn:x', scopes: ['x'] }, { audience: '__proto__', scopes: ['x'] });
     for (const audience of [auth, 'urn:x', '__proto__', '']) {
       expect(grantedScopes(settings, audience, 'user'), audience).to.equal(undefined);
     }

@@ -33,10 +33,10 @@ const document = (...routes: Route[]) =>
 const { body, query, responses } = change;
 const breaks = (changed: Partial<Route>) => openApiBreaks(document(change), document({ ...change, ...changed }));
 
-describe('The check of compatibility', () => {
+describe('The compatibility check', () => {
   const where = 'PATCH /things/{id}';
 
-  it('lets through what only adds', () => {
+  it('accepts additions', () => {
     const added = breaks({
       summary: 'Other words',
       query: query.extend({ force: z.string().optional() }),
@@ -51,32 +51,32 @@ describe('The check of compatibility', () => {
   const refused: [string, Partial<Route>, string][] = [
     ['a required field', { body: body.extend({ note: z.string() }) }, `${where} body.note: became required`],
     ['a field that became required', { body: body.required({ color: true }) }, `${where} body.color: became required`],
-    ['a field that is no longer taken', { body: body.omit({ color: true }) }, `${where} body.color: was removed`],
-    ['a value that is no longer taken', { body: body.extend({ color: z.enum(['red']).optional() }) }, `${where} body.color: no longer takes blue`],
+    ['a field that is no longer accepted', { body: body.omit({ color: true }) }, `${where} body.color: was removed`],
+    ['a value that is no longer accepted', { body: body.extend({ color: z.enum(['red']).optional() }) }, `${where} body.color: no longer accepts blue`],
     ['a tighter bound', { body: body.extend({ name: z.string().max(50) }) }, `${where} body.name: maxLength became 50`],
-    ['another type', { body: body.extend({ name: z.int() }) }, `${where} body.name: is integer instead of string`],
-    ['a branch that is no longer taken', { body: body.extend({ owner: z.guid().optional() }) }, `${where} body.owner: is no longer taken as me`],
+    ['a different type', { body: body.extend({ name: z.int() }) }, `${where} body.name: is integer instead of string`],
+    ['a branch that is no longer accepted', { body: body.extend({ owner: z.guid().optional() }) }, `${where} body.owner: no longer accepts me`],
     ['a required parameter', { query: query.required() }, `${where} query dry: became required`],
-    ['a parameter that is gone', { query: z.strictObject({}) }, `${where} query dry: was removed`],
+    ['a removed parameter', { query: z.strictObject({}) }, `${where} query dry: was removed`],
     ['a required header', { ifMatch: 'required' }, `${where} header If-Match: became required`],
-    ['a field that is gone from an answer', { responses: { 200: responses[200].omit({ name: true }) } }, `${where} 200.name: was removed`],
-    ['a field that may be missing', { responses: { 200: responses[200].partial({ name: true }) } }, `${where} 200.name: may be missing now`],
+    ['a field removed from a response', { responses: { 200: responses[200].omit({ name: true }) } }, `${where} 200.name: was removed`],
+    ['a field that may be missing', { responses: { 200: responses[200].partial({ name: true }) } }, `${where} 200.name: may now be missing`],
     ['a field that may be null', { responses: { 200: responses[200].extend({ name: z.string().nullable() }) } }, `${where} 200.name: may now be null`],
-    ['other items', { responses: { 200: responses[200].extend({ tags: z.array(z.int()) }) } }, `${where} 200.tags[]: is integer instead of string`],
-    ['another status', { responses: { 204: null } }, `${where} 200: was removed`],
-    ['another media type', { bodyType: 'application/x-www-form-urlencoded' }, `${where} body: is application/x-www-form-urlencoded instead of application/json`],
+    ['items of a different type', { responses: { 200: responses[200].extend({ tags: z.array(z.int()) }) } }, `${where} 200.tags[]: is integer instead of string`],
+    ['a different status', { responses: { 204: null } }, `${where} 200: was removed`],
+    ['a different media type', { bodyType: 'application/x-www-form-urlencoded' }, `${where} body: is application/x-www-form-urlencoded instead of application/json`],
   ];
   for (const [what, changed, fault] of refused) {
-    it(`refuses ${what}`, () => expect(breaks(changed)).to.deep.equal([fault]));
+    it(`rejects ${what}`, () => expect(breaks(changed)).to.deep.equal([fault]));
   }
 
-  it('lets through a body that may be left out, and refuses one that must be there', () => {
+  it('accepts a new optional body, and rejects a new required one', () => {
     const { body: _, ...bare } = change;
     const adds = (added: Partial<Route>) => openApiBreaks(document(bare), document({ ...bare, ...added }));
     expect(adds({ body, optionalBody: true })).to.deep.equal([]);
     expect(adds({ body })).to.deep.equal([`${where} body: became required`]);
-    const leftOut = document({ ...change, optionalBody: true });
-    expect(openApiBreaks(leftOut, document(change))).to.deep.equal([`${where} body: became required`]);
+    const optional = document({ ...change, optionalBody: true });
+    expect(openApiBreaks(optional, document(change))).to.deep.equal([`${where} body: became required`]);
   });
 
   it('compares responses wherever the document defines them', () => {
@@ -92,7 +92,7 @@ describe('The check of compatibility', () => {
     expect(openApiBreaks(document(change), less)).to.deep.equal([`${where} 200.name: was removed`]);
   });
 
-  it('refuses a route that is gone', () => {
+  it('rejects the removal of a route', () => {
     expect(openApiBreaks(document(change), document())).to.deep.equal([`${where}: was removed`]);
   });
 
@@ -101,11 +101,11 @@ describe('The check of compatibility', () => {
     const breaksOf = (schema: z.ZodType) => eventBreaks(event, z.toJSONSchema(schema));
     expect(breaksOf(z.object({ id: z.string(), by: z.string().nullable(), at: z.string() }))).to.deep.equal([]);
     expect(breaksOf(z.object({ id: z.string() }))).to.deep.equal(['things.thing.made.by: was removed']);
-    expect(breaksOf(z.object({ id: z.string().optional(), by: z.string() }))).to.deep.equal(['things.thing.made.id: may be missing now']);
+    expect(breaksOf(z.object({ id: z.string().optional(), by: z.string() }))).to.deep.equal(['things.thing.made.id: may now be missing']);
   });
 });
 
-/** Breaks that were decided on, each with its reason; a break that is listed here is let through. */
+/** Intended breaks, each with its reason. The test accepts these. */
 const accepted = new Map(
   Object.entries(JSON.parse(readFileSync(new URL('../accepted-breaks.json', import.meta.url), 'utf8')) as Json),
 );
@@ -114,7 +114,7 @@ describe('The published contracts', () => {
   for (const { path, content } of allDocuments()) {
     if (path.endsWith('.yaml')) continue;
     it(`remain compatible with clients of the previous version: ${path}`, () => {
-      const before = versionBefore(`contracts/${path}`, content);
+      const before = previousVersion(`contracts/${path}`, content);
       if (before === undefined) return;
       const compare = path.startsWith('events/') ? eventBreaks : openApiBreaks;
       const found = compare(before, content as Json).filter((each) => !accepted.has(`${path} ${each}`));
@@ -122,7 +122,7 @@ describe('The published contracts', () => {
     });
   }
 
-  it('still has every event and every document of the version before', () => {
+  it('still have every event and every document of the previous version', () => {
     const now = allDocuments().map(({ path }) => `contracts/${path}`);
     const before = git('ls-tree', '-r', '--name-only', 'HEAD', '--', 'contracts/events', 'contracts/openapi');
     const gone = before.split('\n').filter((file) => file !== '' && !now.includes(file));
@@ -131,10 +131,10 @@ describe('The published contracts', () => {
 });
 
 /**
- * The committed version of a document that is not the one of now: that of HEAD while a change is being made, the last different one once it is
- * committed. `undefined` for a new document, and where there is no history (a tarball).
+ * The latest committed version of a document that differs from the current one: the one of HEAD while a change is being made, an older one once the
+ * change is committed. `undefined` for a new document, and without a Git history (a tarball).
  */
-function versionBefore(file: string, now: unknown): Json | undefined {
+function previousVersion(file: string, now: unknown): Json | undefined {
   const text = JSON.stringify(now);
   for (const commit of git('log', '-5', '--format=%H', '--', file).split('\n')) {
     const committed = commit === '' ? '' : git('show', `${commit}:${file}`);

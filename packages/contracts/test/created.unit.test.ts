@@ -9,23 +9,23 @@ const services: Readonly<Record<string, readonly Route[]>> = {
   notifications: Object.values(notificationsRoutes),
 };
 
-describe('What the contracts say of what is created', () => {
+describe('The Location of a created resource', () => {
   for (const [service, routes] of Object.entries(services)) {
     const creating = routes.filter(({ responses }) => 201 in responses);
 
-    it(`is where it is, for every 201 of ${service} and for nothing else`, () => {
+    it(`is declared for every 201 of ${service}, and for no other response`, () => {
       const paths = new Set(routes.map(({ path }) => path));
       for (const { operationId, location = '', responses } of creating) {
         expect(location, operationId).to.match(/^\/api\/v1\/\w+\/\{id\}$/);
         expect(paths, operationId).to.include(location);
         const body = responses[201];
-        expect(body instanceof z.ZodObject && 'id' in body.shape, `${operationId} answers an id`).to.equal(true);
+        expect(body instanceof z.ZodObject && 'id' in body.shape, `${operationId} returns an id`).to.equal(true);
       }
       expect(routes.filter(({ location }) => location !== undefined)).to.deep.equal(creating);
     });
   }
 
-  it('is declared as a header of the answer', () => {
+  it('is documented as a response header', () => {
     const document = openApiDocument({ title: '', description: '', serverUrl: '/', routes: [tasksRoutes.createTask] });
     const { paths } = document as { paths: Record<string, { post: { responses: Record<string, { headers: object }> } }> };
     const { responses } = paths['/api/v1/tasks']!.post;

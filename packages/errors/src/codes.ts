@@ -13,7 +13,7 @@ export const problemTypes = {
   bad_etag: { status: 400, title: 'Invalid entity tag in If-Match' },
   request_timeout: { status: 408, title: 'The request took too long to arrive' },
   payload_too_large: { status: 413, title: 'The body is too large' },
-  uri_too_long: { status: 414, title: 'The address is too long' },
+  uri_too_long: { status: 414, title: 'The URI is too long' },
   unsupported_media_type: { status: 415, title: 'The body must be application/json' },
   headers_too_large: { status: 431, title: 'The request headers are too large' },
   invalid_input: { status: 422, title: 'Validation failed' },
@@ -34,7 +34,7 @@ export const problemTypes = {
   registration_closed: { status: 403, title: 'Registration is closed' },
   email_domain_not_accepted: { status: 403, title: 'Registration is not open to this e-mail domain' },
   invitation_required: { status: 403, title: 'Registration requires an invitation' },
-  insufficient_scope: { status: 403, title: 'The token lacks a scope' },
+  insufficient_scope: { status: 403, title: 'The token lacks a required scope' },
   reauthentication_required: { status: 403, title: 'Recent authentication required' },
   rate_limited: { status: 429, title: 'Too many requests' },
 

@@ -4,7 +4,7 @@ import { problem, type Problem } from './problem.ts';
  * Returns the problem for a token that has none of these scopes, one of which suffices, with the challenge of RFC 6750 section 3.1. `what` begins the
  * sentence for the caller.
  */
-export function insufficientScope(scopes: readonly string[], what = 'The token needs'): Problem {
+export function insufficientScope(scopes: readonly string[], what = 'The token requires'): Problem {
   return problem('insufficient_scope', `${what} the scope ${scopes.join(' or ')}.`, {
     headers: { 'WWW-Authenticate': `Bearer error="insufficient_scope", scope="${scopes.join(' ')}"` },
   });
@@ -12,5 +12,8 @@ export function insufficientScope(scopes: readonly string[], what = 'The token n
 
 /** Returns the problem for an action that no application may perform for a user: no scope permits it. */
 export function onlyInPerson(): Problem {
-  return problem('insufficient_scope', 'Applications cannot do this for a user; the user does it in Taskwire itself.');
+  return problem(
+    'insufficient_scope',
+    'Applications cannot do this on behalf of a user. The user must do it in Taskwire.',
+  );
 }

@@ -9,17 +9,17 @@ const mostInDetail = 3;
 const mostNames = 5;
 
 /**
- * Parses one part of a request. `elsewhere` says what to do instead of sending a field that the schema does not have.
+ * Parses one part of a request. `fieldHints` says what to do instead of sending a field that the schema does not have.
  * @throws Problem `invalid_input` that names every invalid field and its requirement, without repeating the value sent.
  */
 export function parseInput<S extends z.ZodType>(
   schema: S,
   input: unknown,
-  elsewhere: Readonly<Record<string, string>> = {},
+  fieldHints: Readonly<Record<string, string>> = {},
 ): z.output<S> {
   const result = schema.safeParse(input, { error: faultOf });
   if (result.success) return result.data;
-  const all = Iterator.from(result.error.issues).flatMap((issue) => toFieldErrors(issue, elsewhere));
+  const all = Iterator.from(result.error.issues).flatMap((issue) => toFieldErrors(issue, fieldHints));
   const errors = withoutConsequences(all.take(mostErrors).toArray());
   throw problem('invalid_input', `Invalid fields: ${namesOf(errors)}. ${sentencesOf(errors)}`, { errors });
 }
@@ -31,7 +31,7 @@ function namesOf(errors: readonly FieldError[]): string {
 function sentencesOf(errors: readonly FieldError[]): string {
   const known = errors.filter(({ message }) => message !== unknownField);
   const sentences = known.slice(0, mostInDetail).map((error) => `${nameOf(error)} ${error.message}.`);
-  if (known.length < errors.length) sentences.push('Fields that the request does not have are refused.');
+  if (known.length < errors.length) sentences.push('Unknown fields are not accepted.');
   if (known.length > mostInDetail) sentences.push('The rest is in `errors`.');
   return sentences.join(' ');
 }
@@ -51,14 +51,15 @@ function withoutConsequences(errors: readonly FieldError[]): FieldError[] {
   return named.length > 0 ? named : causes;
 }
 
-function toFieldErrors(issue: z.core.$ZodIssue, elsewhere: Readonly<Record<string, string>>): FieldError[] {
+function toFieldErrors(issue: z.core.$ZodIssue, fieldHints: Readonly<Record<string, string>>): FieldError[] {
   const path = issue.path.map((part) => String(part).slice(0, 100));
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.slice(0, mostErrors).map((key) => ({
       field: [...path, key.slice(0, 100)].join('.'),
       code: 'unknown_field',
       message:
-        (path.length === 0 ? Object.entries(elsewhere).find(([name]) => name === key)?.[1] : undefined) ?? unknownField,
+        (path.length === 0 ? Object.entries(fieldHints).find(([name]) => name === key)?.[1] : undefined) ??
+        unknownField,
     }));
   }
   if (issue.code === 'invalid_union' && (path.length === 0 || issue.message === noForm)) {
@@ -66,7 +67,7 @@ function toFieldErrors(issue: z.core.$ZodIssue, elsewhere: Readonly<Record<strin
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
     const meant = closest.filter((inner) => issue.message === noForm || !isMissing(inner));
     if (meant.length > 0)
-      return meant.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, elsewhere));
+      return meant.flatMap((inner) => toFieldErrors({ ...inner, path: [...issue.path, ...inner.path] }, fieldHints));
   }
   return [{ field: path.join('.'), code: codeOf(issue), message: issue.message }];
 }

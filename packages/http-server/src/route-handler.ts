@@ -99,7 +99,7 @@ function isAwaited(request: IncomingMessage, response: ServerResponse): boolean 
 
 function readRequest(route: Route, { request, params: sent, actor, body: sentBody }: Received): object {
   const params = route.params && parseInput(route.params, sent);
-  const query = route.query && parseInput(route.query, parse(queryOf(request)), route.elsewhere);
+  const query = route.query && parseInput(route.query, parse(queryOf(request)), route.fieldHints);
   const body = parseBody(route, sentBody);
   const ifMatch = route.ifMatch && readIfMatch(route, request);
   const key = route.idempotent === true ? parseIdempotencyKey(headerOf(request, 'idempotency-key')) : undefined;
@@ -113,9 +113,9 @@ function queryOf(request: IncomingMessage): string {
   return typeof query === 'string' ? query : '';
 }
 
-function parseBody({ body: schema, optionalBody, elsewhere }: Route, body: unknown): unknown {
+function parseBody({ body: schema, optionalBody, fieldHints }: Route, body: unknown): unknown {
   if (schema === undefined || (optionalBody === true && body === undefined)) return undefined;
-  return parseInput(schema, body, elsewhere);
+  return parseInput(schema, body, fieldHints);
 }
 
 function readIfMatch(route: Route, request: IncomingMessage): IfMatch | undefined {

@@ -4,9 +4,9 @@ import { expect } from 'chai';
 import { z } from 'zod';
 import { parseInput } from '../src/input.ts';
 
-function refusal(schema: z.ZodType, input: unknown, elsewhere?: Readonly<Record<string, string>>): Problem {
+function refusal(schema: z.ZodType, input: unknown, fieldHints?: Readonly<Record<string, string>>): Problem {
   try {
-    parseInput(schema, input, elsewhere);
+    parseInput(schema, input, fieldHints);
   } catch (error) {
     if (error instanceof Problem) return error;
     throw error;
@@ -74,7 +74,7 @@ describe('A refusal of input', () => {
     expect(detail).to.match(
       /^Invalid fields: name, size, count, owner, colour\. name must be a string\. size must be /,
     );
-    expect(detail).to.match(/Fields that the request does not have are refused\. The rest is in `errors`\.$/);
+    expect(detail).to.match(/Unknown fields are not accepted\. The rest is in `errors`\.$/);
     expect(errors).to.deep.include({
       field: 'colour',
       code: 'unknown_field',
@@ -89,9 +89,9 @@ describe('A refusal of input', () => {
     }
   });
 
-  it('takes no name of a field from the prototype of what is elsewhere', () => {
+  it('takes no field hint from the object prototype', () => {
     expect(refusal(body, { constructor: 1 }, {}).detail).to.equal(
-      'Invalid fields: constructor. Fields that the request does not have are refused.',
+      'Invalid fields: constructor. Unknown fields are not accepted.',
     );
   });
 
@@ -99,7 +99,7 @@ describe('A refusal of input', () => {
   const { changeUser } = authRoutes;
   const misplaced: [
     string,
-    { body?: z.ZodType; query?: z.ZodType; elsewhere?: Readonly<Record<string, string>> },
+    { body?: z.ZodType; query?: z.ZodType; fieldHints?: Readonly<Record<string, string>> },
     object,
     string,
   ][] = [
@@ -156,13 +156,13 @@ describe('A refusal of input', () => {
     ],
     [
       'assignee_id in a filter',
-      { query: listTasks.query, elsewhere: listTasks.elsewhere },
+      { query: listTasks.query, fieldHints: listTasks.fieldHints },
       { assignee_id: 'me' },
       'is called assignee in a list, for example ?assignee=me',
     ],
     [
       'a name in a filter by assignee',
-      { query: listTasks.query, elsewhere: listTasks.elsewhere },
+      { query: listTasks.query, fieldHints: listTasks.fieldHints },
       { assignee: 'Ann' },
       'must be the id of a user, me for the caller, or none',
     ],
@@ -173,9 +173,9 @@ describe('A refusal of input', () => {
       'POST /api/v1/auth/change_password, for example {"current_password":',
     ],
   ];
-  for (const [what, { body: schema, query, elsewhere }, input, hint] of misplaced) {
+  for (const [what, { body: schema, query, fieldHints }, input, hint] of misplaced) {
     it(`says what to do instead of ${what}`, () => {
-      const { detail, errors = [] } = refusal(schema ?? query ?? z.never(), input, elsewhere);
+      const { detail, errors = [] } = refusal(schema ?? query ?? z.never(), input, fieldHints);
       expect(detail).to.include(hint);
       for (const { message } of errors) expect(detail).to.include(message);
     });
@@ -185,11 +185,11 @@ describe('A refusal of input', () => {
     const routes = [...Object.values(tasksRoutes), ...Object.values(authRoutes)] as {
       method: string;
       path: string;
-      elsewhere?: object;
+      fieldHints?: object;
     }[];
     const known = new Set(routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`));
-    const named = routes.flatMap(({ elsewhere = {} }) =>
-      Object.values(elsewhere).flatMap((hint) => String(hint).match(/\b(?:GET|POST|PATCH|DELETE) [\w/{}]+/g) ?? []),
+    const named = routes.flatMap(({ fieldHints = {} }) =>
+      Object.values(fieldHints).flatMap((hint) => String(hint).match(/\b(?:GET|POST|PATCH|DELETE) [\w/{}]+/g) ?? []),
     );
     expect(named.length).to.be.greaterThan(5);
     for (const one of named) expect(known, one).to.include(one);

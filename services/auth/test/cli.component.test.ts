@@ -203,21 +203,21 @@ describe("Auth's command line", () => {
         ['has no JSON Web Key Set', ['--id', 'x', '--jwks', '/nowhere', ...grant]],
         ['client_id', ['--secret', ...grant]],
         [
-          '--grant urn:taskwire:tasks: "tasks:list" is not a scope that people can allow; known',
+          '--grant urn:taskwire:tasks: "tasks:list" is not a scope that users can grant; known',
           [...portalOf('tasks=tasks:list')],
         ],
         ['--grant urn:taskwire:auth: "account" is now account:read and account:write', [...portalOf('auth=account')]],
-        ['--grant urn:taskwire:auth: "users:read" is a scope of services', [...portalOf('auth=users:read')]],
+        ['--grant urn:taskwire:auth: "users:read" is a service scope', [...portalOf('auth=users:read')]],
         [
           '--grant urn:taskwire:nothing: "urn:taskwire:nothing" is not an audience; known',
           [...portalOf('nothing=tasks:read')],
         ],
         [
-          '--grant urn:taskwire:auth: "admin" is a scope that people allow',
+          '--grant urn:taskwire:auth: "admin" is a user scope',
           ['--id', 'x', '--secret', '--grant', 'urn:taskwire:auth=admin'],
         ],
         [
-          '--own-grant urn:taskwire:auth: "admin" is a scope that people allow',
+          '--own-grant urn:taskwire:auth: "admin" is a user scope',
           ['--id', 'x', '--secret', ...uri, '--own-grant', 'urn:taskwire:auth=admin'],
         ],
         [

@@ -69,10 +69,10 @@ describe("Auth's environment", () => {
       ['neither a uuid nor first-party', [{ ...client, client_id: 'first-party' }]],
       ['neither a uuid nor first-party', [{ ...client, client_id: '019aa1b2-0000-7000-8000-0000000000ff' }]],
       ['redirect_uris for authorization_code', [{ ...client, grant_types: ['authorization_code'] }]],
-      ['OIDC_CLIENTS.0.grants.0.scopes.1: "admin" is a scope that people allow', [withScopes('users:read', 'admin')]],
-      ['OIDC_CLIENTS.0.grants.0.scopes.0: "users:list" is not a scope of services', [withScopes('users:list')]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.1: "admin" is a user scope', [withScopes('users:read', 'admin')]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.0: "users:list" is not a service scope', [withScopes('users:list')]],
       ['OIDC_CLIENTS.0.grants.0.scopes.0: "account" is now account:read and account:write', [forPeople('account')]],
-      ['OIDC_CLIENTS.0.grants.0.scopes.0: "users:read" is a scope of services', [forPeople('users:read')]],
+      ['OIDC_CLIENTS.0.grants.0.scopes.0: "users:read" is a service scope', [forPeople('users:read')]],
       [
         'OIDC_CLIENTS.0.grants.0.audience: "urn:taskwire:x"',
         [{ ...client, grants: [{ audience: 'urn:taskwire:x', scopes: [] }] }],

@@ -1,6 +1,6 @@
 /**
  * Scopes that an application may have on behalf of a user (RFC 6749 section 3.3). `admin` covers administration: other people, roles, the audit log,
- * dead letters, and reassigning all tasks at once. Tokens of the JSON API have all scopes.
+ * dead letters, and the reassignment of all tasks at once. Tokens of the JSON API have all scopes.
  */
 export const userScopes = [
   'tasks:read',
@@ -47,13 +47,13 @@ export type UserAccess = {
   roles?: readonly Role[];
   /** Only tokens of the JSON API: for operations that no third party may ever perform on behalf of a user. */
   firstParty?: true;
-  /** Only within five minutes of a log-in or a reauthentication (step-up): for operations that cannot be undone. */
+  /** Requires a log-in or reauthentication within the last five minutes (step-up): for operations that cannot be undone. */
   recentLogin?: true;
   /** Open to accounts with an unverified address, although the service requires verified addresses. */
   unverified?: true;
   /**
-   * Every user may apply the operation to every object. Without it, a member who has nothing to do with an object gets 403 or 404; a test calls all
-   * operations as such a stranger.
+   * Every user may apply the operation to every object. Without this flag, a member who is unrelated to an object gets 403 or 404; a test calls all
+   * operations as such a member.
    */
   anyObject?: true;
 };

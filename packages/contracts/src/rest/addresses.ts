@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { defineRoute } from './route.ts';
 import { givenPassword } from './schemas.ts';
 
-/** The value of `token=` in a link of a mail. */
+/** The value of `token=` in a link in an e-mail. */
 export const linkToken = z.string().min(1).max(200);
 
 /** Operations on a change of e-mail address, which begins with `changeUser`. */
@@ -11,9 +11,9 @@ export const addressRoutes = {
     method: 'post',
     path: '/api/v1/auth/confirm_email',
     operationId: 'confirmEmail',
-    summary: 'Replace the e-mail address of an account, with the token of the link mailed to the new address',
+    summary: 'Confirm the new e-mail address of an account with the token of the link sent to it',
     description:
-      'Send the access token of the account as well, or its `current_password`, unless an admin asked for the change. The old address gets a link that undoes the change for a week. The token works once, for a day; using it again changes nothing and is answered in the same way.',
+      'Also requires the access token or the `current_password` of the account, unless an admin requested the change. The old address receives a link that undoes the change, valid for a week. The token is valid for a day and takes effect once; using it again changes nothing and returns the same response.',
     tag: 'Account',
     access: { kind: 'anyone', user: 'optional' },
     body: z.strictObject({ token: linkToken, current_password: givenPassword.optional() }),
@@ -24,9 +24,9 @@ export const addressRoutes = {
     method: 'post',
     path: '/api/v1/auth/undo_email',
     operationId: 'undoEmailChange',
-    summary: 'Give an account its old e-mail address back, with the token of the link mailed to that address',
+    summary: 'Restore the old e-mail address of an account with the token of the link sent to that address',
     description:
-      'All sessions end, the password and every pending change too, and a link that sets a new password is mailed to the address. The token works once, for a week, regardless of later changes of the account; using it again changes nothing and is answered in the same way.',
+      'Ends all sessions, invalidates the password, cancels every pending change, and sends a link that sets a new password to the address. The token is valid for a week, regardless of later changes of the account, and takes effect once; using it again changes nothing and returns the same response.',
     tag: 'Account',
     access: { kind: 'anyone' },
     body: z.strictObject({ token: linkToken }),

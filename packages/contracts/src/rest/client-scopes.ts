@@ -14,12 +14,12 @@ export type ClientScopes = {
   introspects?: readonly string[] | undefined;
 };
 
-/** A fault in a client's configuration: its path in the settings, and what to write instead. */
+/** A fault in a client's configuration: its path in the settings, and a message that names the valid values. */
 export type ScopeFault = { path: (string | number)[]; message: string };
 
 const knownAudiences = Object.keys(audiences) as Audience[];
 
-/** Former names of scopes, from before reading and writing were separate. */
+/** Former names of scopes, which did not separate reading from writing. */
 const renamed: Readonly<Record<string, string>> = {
   account: 'account:read and account:write',
   tasks: 'tasks:read and tasks:write',
@@ -27,8 +27,8 @@ const renamed: Readonly<Record<string, string>> = {
 };
 
 /**
- * The scopes that a client can get for an audience, on behalf of a user or on its own; undefined when it was not granted the audience for that
- * purpose. The result has only scopes of that audience and kind, whatever else the client's settings contain.
+ * The scopes that a client can request for an audience, on behalf of a user or on its own; undefined if it was not granted the audience for that
+ * purpose. The result contains only scopes of that audience and kind, even if the client's settings contain others.
  */
 export function grantedScopes(
   { grants, grant_types: types }: ClientScopes,
@@ -37,16 +37,16 @@ export function grantedScopes(
 ): readonly string[] | undefined {
   const grant = grants.find((one) => one.audience === audience);
   if (grant === undefined || !isAudience(audience)) return undefined;
-  const isForPeople = types.includes('authorization_code');
-  const given = isForPeople === (holder === 'user') ? grant.scopes : isForPeople ? grant.own_scopes : undefined;
+  const actsForUsers = types.includes('authorization_code');
+  const configured = actsForUsers === (holder === 'user') ? grant.scopes : actsForUsers ? grant.own_scopes : undefined;
   const known: readonly string[] = audiences[audience][holder];
-  return given?.filter((scope) => known.includes(scope));
+  return configured?.filter((scope) => known.includes(scope));
 }
 
 /** All grants that a client cannot use, because the audience or scope does not exist, or is not available to this kind of client. */
 export function scopeFaults({ grants, grant_types: types, introspects = [] }: ClientScopes): ScopeFault[] {
-  const isForPeople = types.includes('authorization_code');
-  const hasOwnScopes = isForPeople && types.includes('client_credentials');
+  const actsForUsers = types.includes('authorization_code');
+  const hasOwnScopes = actsForUsers && types.includes('client_credentials');
   return [
     ...grants.flatMap((grant, index) => {
       const at = (...path: (string | number)[]) => ['grants', index, ...path];
@@ -61,7 +61,7 @@ export function scopeFaults({ grants, grant_types: types, introspects = [] }: Cl
           return message === undefined ? [] : [{ path: at(field, place), message }];
         });
       return [
-        ...faultsOf('scopes', isForPeople ? 'user' : 'service'),
+        ...faultsOf('scopes', actsForUsers ? 'user' : 'service'),
         ...(grant.own_scopes === undefined || hasOwnScopes
           ? faultsOf('own_scopes', 'service')
           : [{ path: at('own_scopes'), message: noOwnScopes }]),
@@ -74,26 +74,26 @@ export function scopeFaults({ grants, grant_types: types, introspects = [] }: Cl
 }
 
 const noOwnScopes =
-  'are for a client for people that also acts for itself; without redirect_uris all its scopes are its own';
+  'are only for clients that act both for users and on their own behalf; without redirect_uris all scopes of a client are its own';
 
 function scopeFault(audience: Audience, scope: string, holder: Holder): string | undefined {
   const known: readonly string[] = audiences[audience][holder];
   if (known.includes(scope)) return undefined;
   const others: readonly string[] = audiences[audience][holder === 'user' ? 'service' : 'user'];
-  const choice = known.length === 0 ? `${audience} has none of these` : `known for ${audience}: ${known.join(', ')}`;
+  const choice = known.length === 0 ? `${audience} has none` : `known for ${audience}: ${known.join(', ')}`;
   return `${JSON.stringify(scope)} ${reason(scope, holder, others)}; ${choice}`;
 }
 
-function reason(scope: string, holder: Holder, ofOtherHolder: readonly string[]): string {
-  const isOfOther = ofOtherHolder.includes(scope);
-  const now = Object.hasOwn(renamed, scope) ? renamed[scope] : undefined;
+function reason(scope: string, holder: Holder, scopesOfOtherHolder: readonly string[]): string {
+  const isOfOther = scopesOfOtherHolder.includes(scope);
+  const newNames = Object.hasOwn(renamed, scope) ? renamed[scope] : undefined;
   if (holder === 'user') {
-    if (now !== undefined) return `is now ${now}`;
-    return isOfOther ? 'is a scope of services, which people cannot allow' : 'is not a scope that people can allow';
+    if (newNames !== undefined) return `is now ${newNames}`;
+    return isOfOther ? 'is a service scope, which users cannot grant' : 'is not a scope that users can grant';
   }
-  return isOfOther || now !== undefined
-    ? 'is a scope that people allow, which no client has in its own name'
-    : 'is not a scope of services';
+  return isOfOther || newNames !== undefined
+    ? 'is a user scope, which no client has on its own behalf'
+    : 'is not a service scope';
 }
 
 function noAudience(audience: string): string {

@@ -7,10 +7,10 @@ const states = ['dead', 'replayed', 'dropped'] as const;
 
 export const deadLetter = z.object({
   id: uuid,
-  message_id: z.string().nullable().describe('as it came; not always a uuid'),
-  handler: z.string().nullable().describe('null when the message never got to one'),
+  message_id: z.string().nullable().describe('as received; not necessarily a UUID'),
+  handler: z.string().nullable().describe('null if the message never reached a handler'),
   type: z.string().nullable(),
-  key: z.string().nullable().describe('the aggregate that the message is about'),
+  key: z.string().nullable().describe('the aggregate of the message'),
   reason: z.string().describe('a code, for example bad_schema, not_json, attempts_exhausted, refused, crashed, unavailable'),
   error: z.string(),
   attempts: z.int(),
@@ -22,44 +22,44 @@ export const deadLetter = z.object({
   settled_reason: z.string().nullable(),
 });
 
-/** A dead letter with all its details. */
+/** A dead letter with its headers, payload, errors and audit. */
 export const deadLetterDetail = deadLetter.extend({
   app_id: z.string().nullable(),
   correlation_id: z.string().nullable(),
   sent_at: instant.nullable(),
   headers: z.record(z.string(), z.unknown()),
-  payload: z.string().describe('its first 256 KiB'),
-  payload_encoding: z.enum(['utf8', 'base64']).describe('base64 where the payload is no text'),
+  payload: z.string().describe('the first 256 KiB'),
+  payload_encoding: z.enum(['utf8', 'base64']).describe('base64 if the payload is not text'),
   payload_bytes: z.int().describe('the size of the whole payload'),
   errors: z
     .array(z.object({ at: instant, attempt: z.int(), error: z.string() }))
-    .describe('oldest first; of many the first and the latest'),
+    .describe('oldest first; if there are many, only the first and the latest'),
   audit: z
     .array(z.object({ action: z.enum(['replay', 'drop']), actor: z.string(), reason: z.string().nullable(), at: instant }))
-    .describe('who settled it'),
+    .describe('the replays and drops, with their actors'),
 });
 
 /** Criteria for selecting dead letters; an absent criterion matches all. */
 const criteria = {
-  key: searchText.optional().describe('the aggregate that the message is about'),
-  type: searchText.optional().describe('a type, or a pattern: * is one word, # any number of them'),
-  reason: searchText.optional().describe('the code, or a part of the error; case does not matter'),
+  key: searchText.optional().describe('the aggregate of the message'),
+  type: searchText.optional().describe('a type, or a pattern: * matches one word, # any number of words'),
+  reason: searchText.optional().describe('the code, or part of the error; case-insensitive'),
   message_id: searchText.optional(),
-  from: queryTime.optional().describe('dead at this time or later'),
-  until: queryTime.optional().describe('dead at this time or earlier'),
+  from: queryTime.optional().describe('dead-lettered at this time or later'),
+  until: queryTime.optional().describe('dead-lettered at this time or earlier'),
 };
 
-/** Selects the dead letters to settle: those that match and are still dead. */
+/** Selects the dead letters to resolve: those that match and are still dead. */
 export const deadLetterFilter = z.strictObject(criteria);
 
 /** Selects the dead letters to list. */
 export const deadLetterQuery = z.strictObject({
   ...page,
   ...criteria,
-  state: z.enum([...states, 'any']).default('dead').describe('dead when left out'),
+  state: z.enum([...states, 'any']).default('dead').describe('the default is dead'),
 });
 
-const settlementReason = reasonText.describe('why, for the audit');
+const resolutionReason = reasonText.describe('the reason, recorded in the audit');
 
 const access = { kind: 'user', scopes: ['admin'], roles: ['admin'] } as const;
 const tag = 'Dead letters';
@@ -76,8 +76,8 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
       method: 'get',
       path,
       operationId: `${named('list')}s`,
-      summary: 'Search the messages that failed for good, latest first',
-      description: 'Admins.',
+      summary: 'Search dead letters, latest first',
+      description: 'For admins.',
       tag,
       access,
       query: deadLetterQuery,
@@ -89,7 +89,7 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
       path: `${path}/{id}`,
       operationId: named('get'),
       summary: 'Read a dead letter with its headers, payload, errors and audit',
-      description: 'Admins.',
+      description: 'For admins.',
       tag,
       access,
       params: idParams,
@@ -100,8 +100,8 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
       method: 'post',
       path: `${path}/{id}/replay`,
       operationId: named('replay'),
-      summary: 'Have a message tried again',
-      description: 'Admins. It is tried like a new one, in its place within its key; if it fails for good again, that is a new dead letter.',
+      summary: 'Replay a dead letter',
+      description: 'For admins. The message is handled like a new one, in its original position within its key. If it fails permanently again, it becomes a new dead letter.',
       tag,
       access,
       params: idParams,
@@ -112,32 +112,32 @@ export function deadLetterRoutes(service: 'tasks' | 'notifications') {
       method: 'post',
       path: `${path}/replay`,
       operationId: `${named('replay')}s`,
-      summary: 'Have many messages tried again, in the order in which they came',
+      summary: 'Replay many dead letters, in the order in which they were received',
       description:
-        'Admins. At most `limit` in one request; `more` says whether there are others. Send the returned `until` in the filter of the next request; otherwise messages that have failed again are replayed too.',
+        'For admins. A request replays at most `limit` dead letters; `more` is true if others match. Send the returned `until` in the filter of the next request; otherwise messages that have failed again are replayed too.',
       tag,
       access,
       body: z.strictObject({
         filter: deadLetterFilter,
-        reason: settlementReason.optional(),
+        reason: resolutionReason.optional(),
         limit: z.int().min(1).max(500).default(100),
       }),
       responses: { 200: z.object({
           replayed: z.int(),
-          more: z.boolean().describe('there are others'),
-          until: instant.describe('what died later was left alone; give it in the filter of the next request'),
+          more: z.boolean().describe('whether other dead letters match'),
+          until: instant.describe('messages dead-lettered later were not replayed; send this in the filter of the next request'),
         }) },
     }),
     dropDeadLetter: defineRoute({
       method: 'post',
       path: `${path}/{id}/drop`,
       operationId: named('drop'),
-      summary: 'Give up a message for ever',
-      description: 'Admins who logged in within the last five minutes. What waits behind it goes on; the dead letter stays readable.',
+      summary: 'Drop a dead letter permanently',
+      description: 'For admins; requires a log-in within the last five minutes. Later messages of its key are handled. The dead letter stays readable.',
       tag,
       access: { ...access, recentLogin: true },
       params: idParams,
-      body: z.strictObject({ reason: settlementReason }),
+      body: z.strictObject({ reason: resolutionReason }),
       responses: { 200: deadLetterDetail },
       problems: ['not_found', 'conflict'],
     }),

@@ -3,21 +3,21 @@ import { instant } from '../events/events.ts';
 import { defineRoute } from './route.ts';
 import { idParams, internalUser, listOf, page } from './schemas.ts';
 
-/** A link for a mail. It contains the mail's secret, so it is requested when the mail is sent, and stored nowhere. */
+/** A link for an e-mail. It contains a secret, so it is requested when the e-mail is sent, and stored nowhere. */
 const accountLink = z.object({
-  email: z.string().describe('the address that it is for, and that alone'),
+  email: z.string().describe('the only address to which the link may be sent'),
   link: z.url(),
   expires_at: instant,
   requested: z
     .object({
       at: instant,
-      by: z.string().describe('registration, admin, account_holder, or anyone (requesting it required no log-in)'),
-      network: z.string().nullable().describe('where the request came from: an IPv4 /24 or IPv6 /48'),
-      browser: z.string().nullable().describe('for example Firefox on Windows; never text of the caller'),
+      by: z.string().describe('registration, admin, account_holder, or anyone (the request required no log-in)'),
+      network: z.string().nullable().describe('the origin of the request: an IPv4 /24 or IPv6 /48'),
+      browser: z.string().nullable().describe('for example Firefox on Windows; never text from the caller'),
     })
     .optional()
-    .describe('who caused the mail, and when'),
-  deleted_unless_verified_by: instant.optional().describe('when the account is deleted unless its address is verified'),
+    .describe('the request that caused the e-mail'),
+  deleted_unless_verified_by: instant.optional().describe('the time at which the account is deleted unless its address is verified'),
 });
 
 /** The operations with which services query Auth about users. */
@@ -26,8 +26,8 @@ export const internalUserRoutes = {
     method: 'get',
     path: '/users/{id}',
     operationId: 'getInternalUser',
-    summary: 'A user, for services',
-    description: 'A deleted user is answered with 410, one that never was with 404.',
+    summary: 'Read a user, for services',
+    description: 'Returns 410 for a deleted user, and 404 for one that never existed.',
     tag: 'Internal',
     access: { kind: 'service', scope: 'users:read' },
     params: idParams,
@@ -39,9 +39,9 @@ export const internalUserRoutes = {
     method: 'get',
     path: '/account_links/{id}',
     operationId: 'getAccountLink',
-    summary: 'The link of a mail that is about to be sent',
+    summary: 'Create the link of an e-mail that is about to be sent',
     description:
-      'For one delivery, named by the Idempotency-Key: with the same key the answer is the same each time. For any other reader, and for a link that does not work any more, the answer is 410 with the reason. A second key ends the link.',
+      'A link belongs to one delivery, named by the Idempotency-Key: the same key always returns the same link. A second key revokes the link. For any other caller, and for a link that is no longer valid, the response is 410 with the reason.',
     tag: 'Internal',
     access: { kind: 'service', scope: 'account_links:read' },
     params: idParams,
@@ -53,7 +53,7 @@ export const internalUserRoutes = {
     method: 'get',
     path: '/users',
     operationId: 'listInternalUsers',
-    summary: 'All users with those that are deleted, by time of change, for filling and reconciling user directories',
+    summary: 'List all users including deleted ones, sorted by time of change, to fill and reconcile user directories',
     tag: 'Internal',
     access: { kind: 'service', scope: 'users:read' },
     query: z.strictObject({ ...page, updated_since: instant.optional() }),

@@ -5,14 +5,14 @@ import { email, idParams, listOf, page, personName } from './schemas.ts';
 
 const invitationStates = ['open', 'used', 'revoked', 'expired'] as const;
 
-/** An invitation as seen by the people who invite. Its link goes only to the invited person. */
+/** An invitation as shown to admins and managers. Its link is sent only to the invited person. */
 const invitation = z.object({
   id: uuid,
   email: z.string(),
-  name: z.string().nullable().describe('what the page of the link suggests as the name'),
+  name: z.string().nullable().describe('the name that the page of the link suggests'),
   state: z.enum(invitationStates),
-  invited_by: uuid.describe('the user who invited'),
-  user_id: uuid.nullable().describe('the account that was made with it'),
+  invited_by: uuid.describe('the user who sent the invitation'),
+  user_id: uuid.nullable().describe('the account created with the invitation'),
   created_at: instant,
   expires_at: instant,
 });
@@ -25,7 +25,7 @@ export const invitationRoutes = {
     operationId: 'createInvitation',
     summary: 'Invite a person to register',
     description:
-      'Admins and managers. A link is mailed to the address only; the account created with it is a member with a verified address. An address has one open invitation at most.',
+      'For admins and managers. The link is sent only to the address. The account created with it is a member with a verified address. An address has at most one open invitation.',
     tag: 'Invitations',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     body: z.strictObject({ email, name: personName.optional() }),
@@ -38,7 +38,7 @@ export const invitationRoutes = {
     path: '/api/v1/invitations',
     operationId: 'listInvitations',
     summary: 'List invitations, latest first',
-    description: 'Admins and managers. An invitation is forgotten 30 days after it ended.',
+    description: 'For admins and managers. An invitation is erased 30 days after it ended.',
     tag: 'Invitations',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     query: z.strictObject({ ...page, state: z.enum(invitationStates).optional() }),
@@ -50,7 +50,7 @@ export const invitationRoutes = {
     path: '/api/v1/invitations/{id}',
     operationId: 'revokeInvitation',
     summary: 'Revoke an open invitation',
-    description: 'Admins; managers those that they made. The link stops working at once.',
+    description: 'Admins can revoke any invitation; managers can revoke their own. The link stops working at once.',
     tag: 'Invitations',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     params: idParams,

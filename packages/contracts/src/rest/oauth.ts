@@ -6,9 +6,9 @@ export const tokenResponse = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
   expires_in: z.int(),
-  scope: z.string().optional().describe('absent when there is none'),
-  refresh_token: z.string().optional().describe('with the scope offline_access'),
-  id_token: z.string().optional().describe('with the scope openid'),
+  scope: z.string().optional().describe('absent if the token has no scope'),
+  refresh_token: z.string().optional().describe('present with the scope offline_access'),
+  id_token: z.string().optional().describe('present with the scope openid'),
 });
 
 /** The OAuth 2.0 error response (RFC 6749 section 5.2), which is not a problem document. */
@@ -17,7 +17,7 @@ const tokenError = z.object({ error: z.string(), error_description: z.string().o
 const formField = z.string().optional();
 
 const clientAuthentication = {
-  client_id: formField.describe('of a public client'),
+  client_id: formField.describe('for public clients'),
   client_assertion_type: formField.describe('urn:ietf:params:oauth:client-assertion-type:jwt-bearer'),
   client_assertion: formField.describe('private_key_jwt; its audience is the issuer'),
 };
@@ -36,13 +36,13 @@ const discovery = z.looseObject({
 
 const jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) });
 
-/** The operations below the issuer that a contract can describe. */
+/** The operations of the OpenID provider that a contract can describe. */
 export const oauthRoutes = {
   jwks: defineRoute({
     method: 'get',
     path: '/oidc/jwks',
     operationId: 'getJwks',
-    summary: 'The public keys that access tokens are signed with',
+    summary: 'List the public keys that verify access tokens',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     responses: { 200: jwks },
@@ -51,9 +51,9 @@ export const oauthRoutes = {
     method: 'get',
     path: '/oidc/.well-known/openid-configuration',
     operationId: 'getOpenIdConfiguration',
-    summary: 'What the OpenID provider can do, and where',
+    summary: 'Read the metadata of the OpenID provider',
     description:
-      'Also at /.well-known/oauth-authorization-server/oidc (RFC 8414). Log-in of people: authorization code with PKCE, at the authorization_endpoint.',
+      'Also available at /.well-known/oauth-authorization-server/oidc (RFC 8414). Users log in at the authorization_endpoint, by authorization code with PKCE.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     responses: { 200: discovery },
@@ -64,7 +64,7 @@ export const oauthRoutes = {
     operationId: 'issueToken',
     summary: 'OAuth 2.0 token endpoint: authorization_code, refresh_token, client_credentials',
     description:
-      'Client authentication by private_key_jwt or HTTP Basic; public clients give their client_id. `resource` names the one audience (RFC 8707). Errors follow RFC 6749 section 5.2.',
+      'Clients authenticate by private_key_jwt or HTTP Basic; public clients send their client_id. `resource` is the only audience of the token (RFC 8707). Errors follow RFC 6749 section 5.2.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     bodyType: 'application/x-www-form-urlencoded',
@@ -84,7 +84,7 @@ export const oauthRoutes = {
     method: 'post',
     path: '/oidc/introspect',
     operationId: 'introspectToken',
-    summary: 'Whether an opaque token of the client is good (RFC 7662)',
+    summary: 'Check whether an opaque token of the client is active (RFC 7662)',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     bodyType: 'application/x-www-form-urlencoded',
@@ -95,7 +95,7 @@ export const oauthRoutes = {
     method: 'post',
     path: '/oidc/revoke',
     operationId: 'revokeToken',
-    summary: 'End a token of the client, and all that came from the same consent (RFC 7009)',
+    summary: 'Revoke a token of the client, and all tokens of the same consent (RFC 7009)',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     bodyType: 'application/x-www-form-urlencoded',
@@ -106,8 +106,8 @@ export const oauthRoutes = {
     method: 'get',
     path: '/oidc/userinfo',
     operationId: 'getUserinfo',
-    summary: 'Claims of the user of an opaque access token',
-    description: 'With a token of the scope openid that is for no resource. Scopes profile and email add their claims.',
+    summary: 'Read the claims of the user of an opaque access token',
+    description: 'Requires a token with the scope openid and no resource. The scopes profile and email add their claims.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
     responses: { 200: z.looseObject({ sub: z.uuid() }), 401: tokenError },

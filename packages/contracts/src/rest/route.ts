@@ -21,10 +21,10 @@ export type Route = {
   query?: z.ZodObject;
   body?: z.ZodType;
   /**
-   * Fields that callers expect in the query or the body but that do not exist there, each with what to do instead: a sentence without its subject,
-   * such as `is changed with POST …, for example {…}`. The response that rejects such a field includes it.
+   * Hints for fields that callers expect in the query or body but that do not exist there. Each hint says what to do instead, without a subject,
+   * such as `is changed with POST …, for example {…}`. The response that rejects such a field includes its hint.
    */
-  elsewhere?: Readonly<Record<string, string>>;
+  fieldHints?: Readonly<Record<string, string>>;
   /** Whether the body may be omitted. */
   optionalBody?: true;
   ifMatch?: IfMatch;
@@ -37,8 +37,8 @@ export type Route = {
   /** Whether the response has an ETag. */
   etag?: boolean;
   /**
-   * Whether the caller may store the response to a GET and reuse it after revalidation. Every other response is `no-store`, so personal data never
-   * gets this.
+   * Whether the caller may store the response to a GET and reuse it after revalidation. Every other response is `no-store`. A response with personal
+   * data is never storable.
    */
   storable?: boolean;
   /** Problem codes beyond those that every route of its kind can return. */
@@ -49,9 +49,9 @@ export type Route = {
   maxBodyBytes?: number;
 };
 
-/** Log-ins, tokens and forms have a few hundred bytes, and anyone may send them. */
+/** Log-ins, token requests and forms have a few hundred bytes, and anyone may send them. */
 const authBodyBytes = 16 * 1024;
-/** Most requests have a few hundred bytes; the longest texts of a request fit several times. */
+/** Most requests have a few hundred bytes; this is several times the longest text of a request. */
 const usualBodyBytes = 64 * 1024;
 
 /**

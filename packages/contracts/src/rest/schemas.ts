@@ -18,7 +18,7 @@ export const priority = z.enum(priorities);
 const line = z
   .string()
   .trim()
-  // eslint-disable-next-line no-control-regex -- control characters are what is refused here
+  // eslint-disable-next-line no-control-regex -- the pattern rejects control characters
   .regex(/^[^\u0000-\u001f\u007f]*$/u, 'must not have control characters');
 const prose = z
   .string()
@@ -46,7 +46,7 @@ function withAsciiDomain(text: string): string {
   const domain = text.slice(at + 1);
   // an ASCII domain stays as it was written
   if (at < 1 || /^[\x20-\x7e]*$/.test(domain)) return text;
-  // a URL's host goes through the same algorithm (UTS 46); other parts of a URL must not slip in with it
+  // the parser of a URL's host uses the same algorithm (UTS 46); text that contains other parts of a URL is excluded
   if (/[\s/?#:@\\[\]%]/u.test(domain)) return text;
   const host = URL.parse(`https://${domain}/`)?.hostname;
   return host === undefined || host === '' ? text : `${text.slice(0, at)}@${host}`;
@@ -58,16 +58,16 @@ function hasMailboxName(text: string): boolean {
 }
 export const searchText = line.min(1).max(100);
 
-/** Requires a visible character: zero-width characters, fillers, tags and the like alone are not a title or a name. */
-const nothingVisible = { message: 'must have a character that can be seen', params: { code: 'nothing_visible' }, abort: true };
+/** Requires a visible character: text of only zero-width characters, fillers, tags and the like is not a title or a name. */
+const nothingVisible = { message: 'must have a visible character', params: { code: 'nothing_visible' }, abort: true };
 const visibleLine = (most: number) => line.min(1, { abort: true }).max(most, { abort: true }).refine(hasVisibleCharacter, nothingVisible);
 
 /** The reason for an action, for people who review it later. */
 export const reasonText = visibleLine(500);
 
 /**
- * A person's name as others read it, also in mails. It has something visible, nothing that hides or reorders text, and no web or e-mail address:
- * names reach people who never asked for them. The length is checked first and a failure ends validation, so that no long text is searched.
+ * A person's name as others read it, also in e-mails. It has a visible character, none that hides or reorders text, and no web or e-mail address:
+ * e-mails send names to people who never asked for them. The length is checked first and a failure ends validation, so that no long text is searched.
  */
 export const personName = visibleLine(100)
   .refine((name) => !hasHiddenCharacter(name), {
@@ -86,7 +86,7 @@ export const givenPassword = z.string().min(1).max(256);
 
 export const title = visibleLine(200);
 export const description = prose.max(10_000);
-/** Stored in one normal form (NFC), so that comparing labels finds those that are equal. */
+/** Labels are stored in one normal form (NFC), so that equal labels compare as equal. */
 export const label = line
   .normalize('NFC')
   .min(1, { abort: true })
@@ -95,18 +95,18 @@ export const label = line
 export const labels = z
   .array(label)
   .max(20)
-  .refine((list) => new Set(list.map(readingKey)).size === list.length, 'must not repeat a label, in whichever way its characters are written');
+  .refine((list) => new Set(list.map(readingKey)).size === list.length, 'must not repeat a label, not even with differently encoded characters');
 /**
- * An instant as callers send it: RFC 3339 with an offset, with up to nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
- * unbounded fractions are an attack on parsers.
+ * An instant as sent by callers: RFC 3339 with an offset and up to nanoseconds. PostgreSQL has no year 0 and no offset of 16 hours or more, and
+ * fractions of unlimited length would burden parsers.
  */
 const givenInstant = z.iso
   .datetime({ offset: true, error: 'must be a date, a time with seconds and an offset, for example 2026-11-28T12:00:00Z' })
-  .refine((text) => !text.startsWith('0000'), 'must be a year from 0001 on')
-  .refine((text) => !/\.\d{10}/.test(text), 'must have at most 9 digits after the second')
+  .refine((text) => !text.startsWith('0000'), 'must have a year of 0001 or later')
+  .refine((text) => !/\.\d{10}/.test(text), 'must have at most 9 fractional digits of a second')
   .refine((text) => !/[+-](1[6-9]|2\d):\d\d$/.test(text), 'must have an offset below 16 hours');
 
-/** A due date is any instant with an offset; responses have it in UTC. */
+/** A due date may be any instant with an offset; responses give it in UTC. */
 export const dueAt = givenInstant;
 
 const userFields = z.object({
@@ -127,24 +127,24 @@ export const user = userFields.extend({
     .describe('the address that replaces `email` once the link mailed to it is used; shown to the user and to admins'),
 });
 
-/** A user as services see them, including a deleted user. */
+/** A user as returned to services, including a deleted user. */
 export const internalUser = userFields.extend({
-  email: z.string().describe('empty when what is personal of a deleted user was erased'),
+  email: z.string().describe('empty if the personal data of a deleted user was erased'),
   is_deleted: z.boolean(),
   tokens_valid_after: instant.nullable().describe('access tokens issued before this are refused'),
 });
 
 /** A user in a list. */
 export const listedUser = user.extend({
-  deleted_at: instant.optional().describe('of deleted users only'),
-  restorable_until: instant.optional().describe('of deleted users only: until when an admin can restore the account'),
+  deleted_at: instant.optional().describe('only for deleted users'),
+  restorable_until: instant.optional().describe('only for deleted users: the time until which an admin can restore the account'),
 });
 
 /** The response to a log-in. */
 export const session = z.object({
   access_token: z.string(),
   token_type: z.literal('Bearer'),
-  expires_in: z.int().describe('seconds that the access token lives'),
+  expires_in: z.int().describe('the lifetime of the access token in seconds'),
   refresh_token: z.string(),
   user,
 });
@@ -172,11 +172,11 @@ export const activity = z.object({
   id: uuid,
   task_id: uuid,
   action: z.string().describe('for example created, changed, assigned, unassigned, started, completed, cancelled'),
-  actor: person.nullable().describe('null for the system itself'),
+  actor: person.nullable().describe('null for the system'),
   field: z.string().nullable(),
   from: z.unknown(),
   to: z.unknown(),
-  reason: z.string().nullable().describe('why, in a sentence'),
+  reason: z.string().nullable().describe('an explanation, as a sentence'),
   created_at: instant,
 });
 
@@ -241,8 +241,8 @@ export const queryTime = givenInstant;
 
 /** The query parameters of every list. */
 export const page = {
-  cursor: z.string().min(1).max(1000).optional().describe('the next_cursor of the page before'),
-  limit: queryInteger(1, 100).default(50).describe('how many, 1 to 100; 50 when left out'),
+  cursor: z.string().min(1).max(1000).optional().describe('the next_cursor of the previous page'),
+  limit: queryInteger(1, 100).default(50).describe('the page size, 1 to 100; the default is 50'),
 };
 
 export const idParams = z.strictObject({ id: uuid });

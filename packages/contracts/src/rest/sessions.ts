@@ -6,16 +6,16 @@ import { idParams, listOf, page } from './schemas.ts';
 /** A log-in whose access is still valid. */
 export const openSession = z.object({
   id: uuid,
-  kind: z.enum(['api', 'browser']).describe('api: a log-in at this API; browser: a log-in at the OpenID pages, which applications use'),
+  kind: z.enum(['api', 'browser']).describe('api: a log-in through this API; browser: a log-in on the OpenID pages, which applications use'),
   created_at: instant.describe('when the user logged in'),
-  last_used_at: instant.describe('when it last gave out tokens'),
-  expires_at: instant.describe('when it ends if it is not used again'),
-  ip: z.string().nullable().describe('where the user logged in from; null when unknown, and for tokens of third-party applications'),
+  last_used_at: instant.describe('when the session last issued tokens'),
+  expires_at: instant.describe('when the session ends unless it is used again'),
+  ip: z.string().nullable().describe('the address from which the user logged in; null if unknown, and for tokens of third-party applications'),
   user_agent: z
     .string()
     .nullable()
-    .describe('the program that the user logged in with, such as `Firefox on Linux`; null like ip'),
-  current: z.boolean().describe('whether it is the session of the access token'),
+    .describe('the program with which the user logged in, such as `Firefox on Linux`; null under the same conditions as ip'),
+  current: z.boolean().describe('whether the access token belongs to this session'),
 });
 
 /** The access that a user granted to an application. */
@@ -24,11 +24,11 @@ export const consent = z.object({
   client: z.object({ id: z.string(), name: z.string() }),
   scopes: z
     .array(z.object({ audience: z.string().nullable(), scopes: z.array(z.string()) }))
-    .describe('per service; audience null: what the application may know about the user (OpenID Connect)'),
+    .describe('the scopes for each service; with a null audience, the claims about the user that the application may read (OpenID Connect)'),
   created_at: instant,
-  last_used_at: instant.describe('when the application last got tokens with it'),
+  last_used_at: instant.describe('when the application last obtained tokens with the consent'),
   expires_at: instant,
-  current: z.boolean().describe('whether the access token comes from it'),
+  current: z.boolean().describe('whether the access token belongs to this consent'),
 });
 
 const tag = 'Sessions';
@@ -41,7 +41,7 @@ export const sessionRoutes = {
     method: 'get',
     path: '/api/v1/auth/sessions',
     operationId: 'listSessions',
-    summary: "The caller's sessions, latest log-in first",
+    summary: "List the caller's sessions, latest log-in first",
     tag,
     access: read,
     query: z.strictObject(page),
@@ -54,7 +54,7 @@ export const sessionRoutes = {
     operationId: 'endSession',
     summary: "End one of the caller's sessions",
     description:
-      'Its refresh tokens end at once, and so do its access tokens at Auth; Tasks and Notifications take those until they expire, ten minutes at most.',
+      'Its refresh tokens stop working at once, and Auth rejects its access tokens at once. Tasks and Notifications accept those until they expire, for at most ten minutes.',
     tag,
     access: end,
     params: idParams,
@@ -65,7 +65,7 @@ export const sessionRoutes = {
     method: 'get',
     path: '/api/v1/auth/consents',
     operationId: 'listConsents',
-    summary: 'What the caller allowed applications, latest first',
+    summary: "List the caller's consents to applications, latest first",
     tag,
     access: read,
     query: z.strictObject(page),
@@ -76,9 +76,9 @@ export const sessionRoutes = {
     method: 'delete',
     path: '/api/v1/auth/consents/{id}',
     operationId: 'endConsent',
-    summary: 'Take back what the caller allowed an application',
+    summary: "Revoke one of the caller's consents",
     description:
-      'All codes and tokens that came from it end as those of a session do. An application ends its own consent with POST /oidc/revoke.',
+      'Its codes and tokens stop working in the same way as those of a session. An application can revoke its own consent with POST /oidc/revoke.',
     tag,
     access: end,
     params: idParams,

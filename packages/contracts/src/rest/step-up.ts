@@ -9,7 +9,7 @@ import { givenPassword, idParams, session, user } from './schemas.ts';
 export const stepUp = {
   current_password: givenPassword
     .optional()
-    .describe("the caller's own password, instead of a log-in of the last five minutes; only with a token of the JSON API"),
+    .describe("the caller's own password, as an alternative to a log-in within the last five minutes; only with a token of the JSON API"),
 };
 
 /** The problems that step-up adds to a route. */
@@ -21,9 +21,9 @@ export const stepUpRoutes = {
     method: 'post',
     path: '/api/v1/auth/reauthenticate',
     operationId: 'reauthenticate',
-    summary: 'Prove who you are again, within the session',
+    summary: 'Reauthenticate within the session',
     description:
-      'The session goes on with new tokens that count as a log-in for the next five minutes, which sensitive operations ask for. Refresh tokens that the session had before stop working. A wrong password counts as a failed log-in does.',
+      'Returns new tokens of the same session, which count as a log-in for the next five minutes; sensitive operations require one. Earlier refresh tokens of the session stop working. A wrong password counts as a failed log-in.',
     tag: 'Sessions',
     access: { kind: 'user', scopes: ['account:write'], firstParty: true, unverified: true },
     body: z.strictObject({ current_password: givenPassword }),
@@ -36,7 +36,7 @@ export const stepUpRoutes = {
     operationId: 'restoreUser',
     summary: 'Restore a deleted user',
     description:
-      'Admins; only within five minutes of a log-in, or with `current_password`, and only for seven days after the deletion (410 later). The user has the same id, name, address and role as before. The old password is gone: a link that sets a new one is mailed to the address. A user who is not deleted is answered unchanged.',
+      'For admins. Requires a log-in within the last five minutes, or `current_password`. Possible within seven days of the deletion; later requests get 410. The user keeps their id, name, address and role. The old password is erased, and a link that sets a new one is sent to the address. A user who is not deleted is returned unchanged.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     params: idParams,

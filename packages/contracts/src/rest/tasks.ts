@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { uuid } from '../events/events.ts';
 import { deadLetterRoutes } from './dead-letters.ts';
-import { ofAssignment, ofChangedTask, ofNewTask, ofTaskFilters, ofTransition } from './elsewhere.ts';
+import { assignmentHints, changedTaskHints, newTaskHints, taskFilterHints, transitionHints } from './field-hints.ts';
 import { defineRoute } from './route.ts';
 import { activity, description, dueAt, idParams, labels, listOf, page, priority, task, taskState, title } from './schemas.ts';
 
 /**
- * A client that escapes every character outside ASCII sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
+ * A client that escapes every non-ASCII character sends six bytes for each UTF-16 unit. A task with the longest title, description and labels
  * then has 67,200 bytes plus punctuation.
  */
 const largestTaskBytes = 72 * 1024;
@@ -30,13 +30,13 @@ export const tasksRoutes = {
       state: taskState.optional(),
       assignee: z
         // without `abort` a union reports the fault of its only text format instead of its own message
-        .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for tasks without a performer')
+        .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for unassigned tasks')
         .optional()
-        .describe('the id of the performer, me for the caller, or none'),
+        .describe('the id of the assignee, me for the caller, or none for unassigned tasks'),
       creator: uuid.optional().describe('the id of the user who created the task'),
-      mine: z.enum(['true', 'false']).optional().describe('true: only tasks that are assigned to the caller; false: only those that are not'),
+      mine: z.enum(['true', 'false']).optional().describe('true: only tasks assigned to the caller; false: only other tasks'),
     }),
-    elsewhere: ofTaskFilters,
+    fieldHints: taskFilterHints,
     responses: { 200: listOf(task) },
     problems: ['bad_cursor'],
   }),
@@ -45,7 +45,7 @@ export const tasksRoutes = {
     path: '/api/v1/tasks',
     operationId: 'createTask',
     summary: 'Create a task',
-    description: 'With `assignee_id` or `assign: "random"` (managers and admins) it is assigned at once.',
+    description: 'With `assignee_id` or `assign: "random"`, the task is assigned at once; only managers and admins may send these.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     body: z
@@ -60,9 +60,9 @@ export const tasksRoutes = {
       })
       .refine((body) => body.assignee_id === undefined || body.assign === undefined, {
         path: ['assign'],
-        message: 'must not be given together with assignee_id',
+        message: 'must not be combined with assignee_id',
       }),
-    elsewhere: ofNewTask,
+    fieldHints: newTaskHints,
     maxBodyBytes: largestTaskBytes,
     idempotent: true,
     responses: { 201: task },
@@ -88,7 +88,7 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}',
     operationId: 'changeTask',
     summary: 'Change fields of a task',
-    description: 'The creator, managers and admins.',
+    description: 'For the creator, managers and admins.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     params: idParams,
@@ -101,7 +101,7 @@ export const tasksRoutes = {
         labels: labels.optional(),
       })
       .refine((change) => Object.keys(change).length > 0, 'must have a field to change, for example {"title": "Paint the fence"}'),
-    elsewhere: ofChangedTask,
+    fieldHints: changedTaskHints,
     maxBodyBytes: largestTaskBytes,
     ifMatch: 'required',
     responses: { 200: task },
@@ -113,7 +113,7 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}',
     operationId: 'deleteTask',
     summary: 'Delete a task',
-    description: 'The creator, managers and admins. An open task is taken from its performer first.',
+    description: 'For the creator, managers and admins. An open task is unassigned first.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     params: idParams,
@@ -125,13 +125,13 @@ export const tasksRoutes = {
     method: 'post',
     path: '/api/v1/tasks/{id}/assign',
     operationId: 'assignTask',
-    summary: 'Assign a task to a person, or to a fairly chosen one',
-    description: 'Managers and admins. A random choice takes a performer with the fewest open tasks, ties by chance.',
+    summary: 'Assign a task to a given or a randomly chosen performer',
+    description: 'For managers and admins. A random assignment chooses among the performers with the fewest open tasks.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'], roles: ['admin', 'manager'] },
     params: idParams,
     body: assignment,
-    elsewhere: ofAssignment,
+    fieldHints: assignmentHints,
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: task },
@@ -143,12 +143,12 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/{id}/transition',
     operationId: 'transitionTask',
     summary: 'Start, complete or cancel a task',
-    description: 'Start and complete: the assignee. Cancel: the creator, managers and admins.',
+    description: 'The assignee can start and complete a task; the creator, managers and admins can cancel it.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:write'] },
     params: idParams,
     body: z.strictObject({ state: taskState }),
-    elsewhere: ofTransition,
+    fieldHints: transitionHints,
     ifMatch: 'optional',
     idempotent: true,
     responses: { 200: task },
@@ -159,7 +159,7 @@ export const tasksRoutes = {
     method: 'get',
     path: '/api/v1/tasks/{id}/activity',
     operationId: 'listActivity',
-    summary: 'What happened to a task, oldest first',
+    summary: 'List the activity of a task, oldest first',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['tasks:read'], anyObject: true },
     params: idParams,
@@ -172,7 +172,7 @@ export const tasksRoutes = {
     path: '/api/v1/tasks/shuffle',
     operationId: 'shuffleTasks',
     summary: 'Reassign all open tasks at random',
-    description: 'Managers and admins. Each open task goes to a fairly chosen performer.',
+    description: 'For managers and admins. Open tasks are distributed evenly among the performers.',
     tag: 'Tasks',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     idempotent: true,
@@ -183,7 +183,7 @@ export const tasksRoutes = {
     method: 'get',
     path: '/tasks/{id}',
     operationId: 'getInternalTask',
-    summary: 'A task, for services',
+    summary: 'Read a task, for services',
     tag: 'Internal',
     access: { kind: 'service', scope: 'tasks:read' },
     params: idParams,

@@ -1,74 +1,74 @@
 import type { Route } from './route.ts';
 
-type Elsewhere = NonNullable<Route['elsewhere']>;
+type FieldHints = NonNullable<Route['fieldHints']>;
 
 const exampleId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
 
-/** Fields set by the server, which callers send back because they read them. */
-const setByServer: Elsewhere = Object.fromEntries(
+/** Fields set by the server, which callers send back after reading them. */
+const setByServer: FieldHints = Object.fromEntries(
   ['id', 'creator', 'creator_id', 'created_at', 'updated_at'].map((field) => [field, 'is set by the server; leave it out']),
 );
-const inIfMatch: Elsewhere = {
-  version: 'is sent in the header If-Match and not in the body: the ETag that you read, or * for whatever there is',
+const versionHint: FieldHints = {
+  version: 'is sent in the header If-Match and not in the body: the ETag that you read, or * for any version',
 };
 
 const transition = 'POST /api/v1/tasks/{id}/transition, for example {"state": "in_progress"}';
 const assign = `POST /api/v1/tasks/{id}/assign, for example {"assignee_id": "${exampleId}"} or {"assign": "random"}`;
 
-const changedByTransition: Elsewhere = {
+const changedByTransition: FieldHints = {
   state: `is changed with ${transition}`,
   status: `is called state, and is changed with ${transition}`,
 };
-const changedByAssign: Elsewhere = {
+const changedByAssign: FieldHints = {
   assignee_id: `is changed with ${assign}`,
   assignee: `is changed with ${assign}`,
   assign: `is a field of ${assign}`,
 };
 
 /** Fields of a task that its update does not accept. */
-export const ofChangedTask: Elsewhere = { ...setByServer, ...inIfMatch, ...changedByTransition, ...changedByAssign };
+export const changedTaskHints: FieldHints = { ...setByServer, ...versionHint, ...changedByTransition, ...changedByAssign };
 
 /** Fields of a task that a new task does not accept. */
-export const ofNewTask: Elsewhere = {
+export const newTaskHints: FieldHints = {
   ...setByServer,
   version: 'is set by the server; leave it out',
-  state: `is draft, or assigned when there is an assignee_id or "assign": "random"; later it ${changedByTransition['state']}`,
-  status: `is called state; it is draft, or assigned when there is an assignee_id, and later ${changedByTransition['state']}`,
+  state: `is draft, or assigned if assignee_id or "assign": "random" is sent; later it ${changedByTransition['state']}`,
+  status: `is called state; it is draft, or assigned if assignee_id is sent, and later ${changedByTransition['state']}`,
   assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
 /** Fields of a task that an assignment does not accept. */
-export const ofAssignment: Elsewhere = {
+export const assignmentHints: FieldHints = {
   assign: 'is sent without assignee_id: {"assign": "random"} chooses a performer',
-  ...inIfMatch,
+  ...versionHint,
   ...changedByTransition,
   assignee: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
   user_id: `is sent as assignee_id, for example {"assignee_id": "${exampleId}"}`,
 };
 
 /** Fields of a task that a transition does not accept. */
-export const ofTransition: Elsewhere = {
-  ...inIfMatch,
+export const transitionHints: FieldHints = {
+  ...versionHint,
   ...changedByAssign,
   status: 'is called state, for example {"state": "in_progress"}',
 };
 
 /** Names of task fields that callers use as list filters, where the filter has another name. */
-export const ofTaskFilters: Elsewhere = {
+export const taskFilterHints: FieldHints = {
   assignee_id: 'is called assignee in a list, for example ?assignee=me',
   creator_id: `is called creator in a list, for example ?creator=${exampleId}`,
   status: 'is called state, for example ?state=assigned',
-  page: 'is not how pages are named: send the next_cursor of the page before as cursor',
-  offset: 'is not how pages are named: send the next_cursor of the page before as cursor',
+  page: 'is not supported: send the next_cursor of the previous page as cursor',
+  offset: 'is not supported: send the next_cursor of the previous page as cursor',
 };
 
 const passwordRoute =
   'POST /api/v1/auth/change_password, for example {"current_password": "the present one", "new_password": "another one"}';
 
 /** Fields of a user that an update does not accept. */
-export const ofChangedUser: Elsewhere = {
+export const changedUserHints: FieldHints = {
   ...setByServer,
-  ...inIfMatch,
+  ...versionHint,
   password: `is changed with ${passwordRoute}`,
   new_password: `is a field of ${passwordRoute}`,
   email_verified:
