@@ -67,19 +67,19 @@ describe('The grants of a client', () => {
       'an own scope for an audience without service scopes',
       client(forItself, { audience: notifications, scopes: ['notifications:read'] }),
       ['grants', 0, 'scopes', 0],
-      ['urn:taskwire:notifications has none of these'],
+      ['urn:taskwire:notifications has none'],
     ],
     [
       'a user scope among its own scopes',
       client(forBoth, { audience: auth, scopes: [], own_scopes: ['account:read'] }),
       ['grants', 0, 'own_scopes', 0],
-      ['no client has in its own name'],
+      ['no client has on its own behalf'],
     ],
     [
       'own scopes of a client that acts only for users',
       client(forUsers, { audience: auth, scopes: [], own_scopes: [] }),
       ['grants', 0, 'own_scopes'],
-      ['also acts for itself'],
+      ['on their own behalf'],
     ],
     [
       'own scopes of a client that never acts for users',

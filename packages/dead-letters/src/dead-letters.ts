@@ -41,9 +41,9 @@ export function createDeadLetters({ db }: { db: Database }): DeadLetters {
     resolveOne: (id: string) => Promise<ResolveResult>,
   ): Promise<BatchResult> {
     const [bound] = await query<{ until: string }>(db.pool, readBound, [filter.until]);
-    if (bound === undefined) throw new Error('the database has no time');
+    if (bound === undefined) throw new Error('the database did not return its time');
     const { until } = bound;
-    // one more than requested shows whether there are others
+    // a surplus row shows whether other dead letters match
     const found = await findDead(db, { filter: { ...filter, until }, limit: limit + 1 });
     let resolved = 0;
     for (const id of found.slice(0, limit)) if ((await resolveOne(id)) === 'done') resolved += 1;

@@ -21,6 +21,6 @@ export const deadLetterEntity = defineEntity<DeadLetter>({
     settled_reason: { name: 'resolved_reason', type: 'text', nullable: true },
     seq: { type: 'bigint', nullable: true, select: false },
   },
-  // details of one dead letter, and what its replay needs
+  // columns for the details of a dead letter and for its replay
   unmapped: ['order_key', 'errors', 'correlation_id', 'app_id', 'sent_at', 'headers', 'payload', 'needs_routing'],
 });

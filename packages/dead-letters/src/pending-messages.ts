@@ -2,7 +2,7 @@ import { paged } from '@taskwire/http-server';
 import { typePattern } from '@taskwire/inbox';
 import { isoMicros, keyset, pageOf, query, type Database, type Keyset } from '@taskwire/postgres';
 
-/** A message that was taken over from the queue and is not completed yet. */
+/** A message that the inbox has received from the queue and stored, but not completed. */
 export type PendingMessage = {
   message_id: string;
   handler: string;

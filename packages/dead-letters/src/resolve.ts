@@ -22,11 +22,11 @@ const audit = `
   SELECT id, message_id, handler, type, $2, $3, $4 FROM dead_letters WHERE id = $1`;
 
 // the deduplication row may have been purged; re-insert it so that a redelivered copy is still recognised
-const rememberAgain = `
+const reinsertInboxRow = `
   INSERT INTO inbox (message_id, handler) VALUES ($1::uuid, $2) ON CONFLICT DO NOTHING`;
 
-// A dead letter that blocked others is still in its position; any other gets its former position back.
-const putBack = `
+// A dead letter that blocks later messages still has its position; any other dead letter regains its former position.
+const returnToPending = `
   INSERT INTO inbox_pending AS placed (
     seq, message_id, handler, type, order_key, state, attempts, last_error, errors, aggregate_id, correlation_id, app_id, sent_at, headers,
     payload, received_at)
@@ -39,7 +39,7 @@ const putBack = `
   WHERE placed.state = 'dead'`;
 
 // A later message with the same key that is waiting for its retry moves behind the replayed one; one already being handled is left to finish.
-const stepBack = `
+const moveBehind = `
   UPDATE inbox_pending SET state = 'waiting', next_attempt_at = NULL
   WHERE handler = $1 AND order_key = $2 AND state = 'retry' AND lease_id IS NULL
     AND seq > (SELECT seq FROM inbox_pending WHERE message_id = $3::uuid AND handler = $1)`;
@@ -56,10 +56,10 @@ export async function replayOne(db: Database, id: string, resolution: Resolution
     const { message_id, handler, order_key } = letter;
     // without a handler there is no position yet; the service's inbox looks for a handler (needs_routing)
     if (handler === null) return;
-    await query(tx, rememberAgain, [message_id, handler]);
-    await query(tx, putBack, [id]);
+    await query(tx, reinsertInboxRow, [message_id, handler]);
+    await query(tx, returnToPending, [id]);
     if (order_key === null) return void (await query(tx, makeDue, [message_id, handler]));
-    await query(tx, stepBack, [handler, order_key, message_id]);
+    await query(tx, moveBehind, [handler, order_key, message_id]);
     await promoteNext(tx, handler, order_key);
   });
 }

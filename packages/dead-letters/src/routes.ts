@@ -14,7 +14,8 @@ export function bindDeadLetters(routes: DeadLetterRoutes, deadLetters: DeadLette
 
   async function afterResolving(id: string, result: ResolveResult): Promise<DeadLetterDetail> {
     const letter = await read(id);
-    if (result === 'conflict') throw problem('conflict', `It was ${letter.state} by ${letter.settled_by} already.`);
+    if (result === 'conflict')
+      throw problem('conflict', `This dead letter has already been ${letter.state} by ${letter.settled_by}.`);
     return letter;
   }
 

@@ -16,27 +16,27 @@ function algorithmOf(jwk: Readonly<Record<string, unknown>>): string | undefined
 
 function faultOf(jwk: Readonly<Record<string, unknown>>): string | undefined {
   if (privateMembers.some((member) => member in jwk)) {
-    return 'has the private part of a key, or is a secret; give the public key alone, and treat that one as known to others';
+    return 'contains private or secret key material; provide only a public key, and treat this key as compromised';
   }
   const algorithm = algorithmOf(jwk);
   if (algorithm === undefined) return 'must be a public key for ES256 (EC, P-256), Ed25519 (OKP) or PS256 (RSA)';
   if (jwk['use'] !== undefined && jwk['use'] !== 'sig')
-    return 'is not for signatures: "use" must be "sig", or be left out';
+    return 'is not for signatures: "use" must be "sig", or be omitted';
   const operations = jwk['key_ops'];
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify'))) {
-    return 'is not for signatures: "key_ops" must have "verify", or be left out';
+    return 'is not for signatures: "key_ops" must have "verify", or be omitted';
   }
   // RFC 9864 gives Ed25519 its own name; EdDSA is the previous one
   const names = algorithm === 'Ed25519' ? ['Ed25519', 'EdDSA'] : [algorithm];
   if (jwk['alg'] !== undefined && !names.includes(String(jwk['alg']))) {
-    return `has "alg" ${String(jwk['alg'])}; it must be ${names.join(' or ')}, or be left out`;
+    return `has "alg" ${String(jwk['alg'])}; it must be ${names.join(' or ')}, or be omitted`;
   }
   try {
     const details = createPublicKey({ key: jwk, format: 'jwk' }).asymmetricKeyDetails;
     const bits = details?.modulusLength ?? smallestModulus;
     return bits < smallestModulus ? `has ${bits} bits; an RSA key needs ${smallestModulus}` : undefined;
   } catch {
-    return `is no key: its members do not make a public key for ${algorithm}`;
+    return `is not a key: its members do not form a public key for ${algorithm}`;
   }
 }
 

@@ -12,8 +12,8 @@ export function integer(min: number, max: number) {
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`));
 }
 
-/** A TCP port; 0 for any free one. */
-export const port = integer(0, 65_535).describe('the TCP port to listen on, 0 for any free one');
+/** A TCP port; 0 for any free port. */
+export const port = integer(0, 65_535).describe('the TCP port to listen on, 0 for any free port');
 
 /** A duration in milliseconds. */
 export const milliseconds = integer(1, 86_400_000);
@@ -41,7 +41,7 @@ export const smtpUrl = url('smtp', 'smtps').describe('a URL such as smtp://host:
  */
 export const eventLogins = z
   .string()
-  .regex(/^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$/, 'must be such as auth=login-of-auth,tasks=login-of-tasks')
+  .regex(/^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$/, 'must have the form auth=login-of-auth,tasks=login-of-tasks')
   .default('')
   .transform((text) => {
     const logins: Record<string, string[]> = {};
@@ -49,9 +49,9 @@ export const eventLogins = z
       if (service !== '') (logins[service] ??= []).push(login);
     return logins;
   })
-  .describe('which logins publish the events of each service, such as auth=login-of-auth,tasks=login-of-tasks');
+  .describe('the logins that publish the events of each service, such as auth=login-of-auth,tasks=login-of-tasks');
 
-/** Whether to trust events without the login of their publisher if the broker's permissions vouch for them. */
+/** Whether to accept events without their publisher's login, relying only on the broker's permissions. */
 export const eventsWithoutUserId = z.enum(['accept', 'refuse']).default('accept');
 
 export const logLevel = z.enum(['error', 'warn', 'info', 'debug']);
@@ -69,7 +69,7 @@ export const domains = z.string().transform((text, context) =>
   text.split(',').flatMap((given) => {
     const domain = toDomain(given.trim().toLowerCase());
     if (domain !== undefined) return [domain];
-    const message = `has "${given.trim()}", which is no domain such as example.org: no @, wildcard or final dot; subdomains are named one by one`;
+    const message = `has "${given.trim()}", which is not a domain such as example.org; it must not have @, a wildcard or a final dot, and each subdomain needs its own entry`;
     context.addIssue({ code: 'custom', message });
     return [];
   }),
@@ -90,7 +90,7 @@ export const origins = z.string().transform((text, context) =>
     if (origin === given && !given.includes('*')) return [origin];
     const remedy =
       origin === undefined || given.includes('*')
-        ? 'write each origin as scheme://host or scheme://host:port, such as https://app.example.com, with commas between them; there are no wildcards'
+        ? 'write each origin as scheme://host or scheme://host:port, such as https://app.example.com, with commas between them; wildcards are not supported'
         : `write ${origin}`;
     // the text before an @ may contain a password
     const shown = given.includes('@') ? 'an entry' : `"${given}"`;
@@ -131,14 +131,14 @@ export const privateKey = z
       const message =
         syscall === undefined
           ? 'must be a private key as JWK or PEM, or file:// with the path of one'
-          : `names a file that cannot be read (${code}); put the key there, for the user that this runs as`;
+          : `names a file that cannot be read (${code}); make it readable for the user of this process`;
       context.addIssue({ code: 'custom', message });
       return z.NEVER;
     }
   })
   .describe('a private key as JWK or PEM, or file:// with the path of one');
 
-/** A variable that cannot contain line breaks has the PEM with \n instead. */
+/** Also accepts a PEM whose line breaks are written as \n, for variables that cannot contain line breaks. */
 function parsePrivateKey(content: string): KeyObject {
   return content.trim().startsWith('{')
     ? createPrivateKey({ key: JSON.parse(content) as Record<string, string>, format: 'jwk' })

@@ -5,7 +5,7 @@ export class EnvError extends Error {
   override readonly name = 'EnvError';
   readonly faults: readonly string[];
   constructor(faults: readonly string[]) {
-    super(`The environment is not usable:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
+    super(`The environment is invalid:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`);
     this.faults = faults;
   }
 }
@@ -39,7 +39,7 @@ function describe(schema: z.ZodObject, name: string): string {
 /** sysexits.h EX_CONFIG: something was found in an unconfigured or misconfigured state. */
 const badConfiguration = 78;
 
-/** `readEnv` for the start of a process: writes faults to stderr, without a useless stack trace, and ends the process with code 78. */
+/** `readEnv` for the start of a process: writes faults to stderr, without a stack trace, and ends the process with code 78. */
 export function readEnvOrExit<S extends z.ZodObject>(
   schema: S,
   from: { env: NodeJS.ProcessEnv; stderr: Pick<NodeJS.WriteStream, 'write'>; exit(code: number): never },

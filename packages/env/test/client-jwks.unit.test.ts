@@ -20,9 +20,9 @@ describe('public keys of clients', () => {
   for (const [what, key] of good) it(`are accepted: ${what}`, () => expect(messagesOf(key)).to.equal(''));
 
   const bad: [string, unknown, RegExp][] = [
-    ['a private key', jwk(ec('P-256').privateKey), /private part/],
-    ['a private RSA key', jwk(generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey), /private part/],
-    ['a secret', { kty: 'oct', k: 'c2VjcmV0' }, /private part of a key, or is a secret/],
+    ['a private key', jwk(ec('P-256').privateKey), /private or secret key material/],
+    ['a private RSA key', jwk(generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey), /private or secret key material/],
+    ['a secret', { kty: 'oct', k: 'c2VjcmV0' }, /private or secret key material/],
     ['another curve', jwk(ec('P-384').publicKey), /must be a public key for ES256/],
     ['Ed448', jwk(generateKeyPairSync('ed448').publicKey), /must be a public key for ES256/],
     ['X25519', jwk(generateKeyPairSync('x25519').publicKey), /must be a public key for ES256/],
@@ -31,8 +31,8 @@ describe('public keys of clients', () => {
     ['another algorithm', { ...rsa(2_048), alg: 'RS256' }, /has "alg" RS256; it must be PS256/],
     ['encryption', { ...p256, use: 'enc' }, /not for signatures/],
     ['signing alone', { ...p256, key_ops: ['sign'] }, /not for signatures/],
-    ['members that are missing', { kty: 'EC', crv: 'P-256', x: p256['x'] }, /do not make a public key/],
-    ['a point that is not on the curve', { ...p256, x: p256['y'] }, /do not make a public key/],
+    ['members that are missing', { kty: 'EC', crv: 'P-256', x: p256['x'] }, /do not form a public key/],
+    ['a point that is not on the curve', { ...p256, x: p256['y'] }, /do not form a public key/],
     ['no kind', {}, /expected string/],
   ];
   for (const [what, key, fault] of bad) it(`are rejected: ${what}`, () => expect(messagesOf(key)).to.match(fault));

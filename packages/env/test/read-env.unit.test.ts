@@ -60,7 +60,7 @@ describe('a process with an invalid environment', () => {
     };
     expect(() => readEnvOrExit(schema, from)).to.throw('exit 78');
     expect(written.join('')).to.match(
-      /^The environment is not usable:\n {2}- PORT: .*\n {2}- DATABASE_URL is not set: .*\n$/,
+      /^The environment is invalid:\n {2}- PORT: .*\n {2}- DATABASE_URL is not set: .*\n$/,
     );
   });
 });

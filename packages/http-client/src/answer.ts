@@ -1,8 +1,8 @@
 /**
- * The reason why there is no usable answer:
+ * The reason why a call has no usable result:
  * - `breaker_open`: the service failed too often; no request was sent
  * - `overloaded`: too many calls of this process are already waiting for the service; no request was sent
- * - `deadline`: the time of the call ran out
+ * - `deadline`: the call exceeded its time limit
  * - `cancelled`: the caller's signal was aborted
  * - `network`: the connection failed or broke
  * - `status`: a response that means "not now" (408, 429, 5xx), or a response outside the contract

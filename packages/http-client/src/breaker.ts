@@ -2,7 +2,7 @@ import CircuitBreaker from 'opossum';
 
 export type BreakerState = 'closed' | 'half_open' | 'open';
 
-/** The meaning of a call's result for the health of the service. `neutral` is neither, for example because the caller cancelled immediately. */
+/** A call's evidence about the health of the service. `neutral` is no evidence, for example because the caller cancelled immediately. */
 export type Verdict = 'success' | 'failure' | 'neutral';
 
 /** Permission to make one call; its verdict must be reported once. */
@@ -20,9 +20,9 @@ export type BreakerOptions = {
 };
 
 export type Breaker = {
-  /** Permission to make a call; `undefined` when it is refused. */
+  /** Returns permission to make a call; `undefined` if the call is refused. */
   admit(): Admission | undefined;
-  /** When a call that would be refused now is worth retrying, in milliseconds; 0 when it would be admitted. */
+  /** The time in milliseconds until a retry makes sense, if a call would be refused now; 0 if it would be admitted. */
   refusesForMs(): number;
   readonly state: BreakerState;
   close(): void;
@@ -32,14 +32,14 @@ export type Breaker = {
 const trialMs = 1_000;
 
 /**
- * opossum only holds the window of results and decides when to open; do not grow its part. Calls run outside, and their results are reported to it.
+ * opossum only keeps the window of results and decides when to open; do not extend its role. Calls run outside, and their results are reported to it.
  * Running calls inside would bring in opossum 10's own behaviour (each point was reproduced in the tests):
  * - without `volumeThreshold` the first failure opens it
  * - one abortController for all calls stays aborted for later calls
  * - calls over `capacity` count as failures: see concurrency-limit.ts
- * - errors that `errorFilter` lets pass count as successes, and so close a half-open breaker: here neutral verdicts are not reported
+ * - errors that `errorFilter` accepts count as successes, and so close a half-open breaker: here neutral verdicts are not reported
  * - calls refused while it is open count into the error rate's base: here they never reach it
- * - a call from before it opened that ends late closes (or opens) it in half-open: here such a call is recognized by its epoch
+ * - a call that began before it opened and ends late closes (or opens) a half-open breaker: here such a call is recognized by its epoch
  * - earlier failures are still in the window after it has closed, when the window is longer than the reset time: here they are equal
  */
 export function createBreaker(options: BreakerOptions): Breaker {
@@ -79,8 +79,8 @@ export function createBreaker(options: BreakerOptions): Breaker {
       report(verdict) {
         if (admittedIn !== epoch) return;
         if (verdict === 'neutral') trial = false;
-        // a reported failure comes back as a rejection, which the caller already knows about. The state follows within microtasks, during which
-        // `trial` still refuses other calls
+        // a reported failure rejects this promise; its caller already has the result. The state changes within microtasks, during which
+        // `trial` keeps refusing other calls
         else circuit.fire(verdict).catch(() => undefined);
       },
     };

@@ -15,7 +15,7 @@ export function clientSecretBasic(clientId: string, clientSecret: string): Clien
   return async () => ({ headers: { authorization: `Basic ${credentials}` } });
 }
 
-/** An assertion is used at once; the clocks of two machines may differ by less than this. */
+/** The lifetime of an assertion, in seconds. Assertions are used at once, and the clocks of two machines differ by less than this. */
 const assertionSeconds = 60;
 
 /**

@@ -3,7 +3,7 @@ export type Release = () => void;
 
 export type ConcurrencyLimit = {
   /**
-   * A slot among the running calls, in the order of requests. `undefined` when the queue is full. A signal aborted while waiting removes the caller
+   * Waits for a slot among the running calls, in the order of requests. `undefined` when the queue is full. A signal aborted while waiting removes the caller
    * from the queue and rejects with the signal's reason.
    */
   take(signal: AbortSignal): Promise<Release | undefined>;
@@ -20,12 +20,12 @@ export function createConcurrencyLimit(maxRunning: number, maxWaiting: number): 
   const queue = new Set<() => void>();
   let running = 0;
 
-  function place(): Release {
+  function occupy(): Release {
     running += 1;
-    let held = true;
+    let isOccupied = true;
     return () => {
-      if (!held) return;
-      held = false;
+      if (!isOccupied) return;
+      isOccupied = false;
       running -= 1;
       const [next] = queue;
       next?.();
@@ -41,23 +41,23 @@ export function createConcurrencyLimit(maxRunning: number, maxWaiting: number): 
     },
     async take(signal) {
       signal.throwIfAborted();
-      if (running < maxRunning && queue.size === 0) return place();
+      if (running < maxRunning && queue.size === 0) return occupy();
       if (queue.size >= maxWaiting) return undefined;
       return await new Promise<Release>((resolve, reject) => {
         const enter = () => {
           leave();
-          resolve(place());
+          resolve(occupy());
         };
-        const giveUp = () => {
+        const onAbort = () => {
           leave();
           reject(signal.reason as Error);
         };
         const leave = () => {
           queue.delete(enter);
-          signal.removeEventListener('abort', giveUp);
+          signal.removeEventListener('abort', onAbort);
         };
         queue.add(enter);
-        signal.addEventListener('abort', giveUp, { once: true });
+        signal.addEventListener('abort', onAbort, { once: true });
       });
     },
   };

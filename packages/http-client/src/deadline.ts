@@ -5,7 +5,7 @@ export type Deadline = {
   /** Aborted when the time is up (reason: a TimeoutError) or the caller cancels (the caller's reason). */
   signal: AbortSignal;
   remainingMs(): number;
-  /** Whether time ran out, as opposed to the caller cancelling; a caller's own `AbortSignal.timeout` counts as time. */
+  /** Whether the time limit passed, as opposed to the caller cancelling; a caller's own `AbortSignal.timeout` counts as a time limit. */
   timedOut(): boolean;
   /** Resolves after `ms`. @throws the signal's reason if it is aborted earlier. */
   pause(ms: number): Promise<void>;
@@ -21,11 +21,11 @@ export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined
   const controller = new AbortController();
   const { signal } = controller;
   const endsAt = performance.now() + timeoutMs;
-  const timeUp = () => controller.abort(new DOMException('The time of the call ran out', 'TimeoutError'));
-  const giveUp = () => controller.abort(caller?.reason);
+  const timeUp = () => controller.abort(new DOMException('The call exceeded its time limit', 'TimeoutError'));
+  const cancel = () => controller.abort(caller?.reason);
   const timer = setTimeout(timeUp, timeoutMs);
-  if (caller?.aborted === true) giveUp();
-  caller?.addEventListener('abort', giveUp, { once: true });
+  if (caller?.aborted === true) cancel();
+  caller?.addEventListener('abort', cancel, { once: true });
   return {
     signal,
     remainingMs: () => Math.max(0, endsAt - performance.now()),
@@ -34,7 +34,7 @@ export function startDeadline(timeoutMs: number, caller: AbortSignal | undefined
     pause: async (ms) => await delay(ms, undefined, { signal }).catch(() => signal.throwIfAborted()),
     release() {
       clearTimeout(timer);
-      caller?.removeEventListener('abort', giveUp);
+      caller?.removeEventListener('abort', cancel);
     },
   };
 }

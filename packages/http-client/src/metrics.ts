@@ -4,7 +4,7 @@ import type { BreakerState } from './breaker.ts';
 
 /** The metrics of one client; all have the label `client`. */
 export type ClientMetrics = {
-  /** Records one call, including its retries. The outcome is the answer's kind, or the reason why it was unavailable. */
+  /** Records one call, including its retries. The outcome is the kind of its result, or the reason why the service was unavailable. */
   called(outcome: string, seconds: number): void;
   retried(): void;
   breaker(state: BreakerState): void;
@@ -28,7 +28,7 @@ const clientMetrics = metricsOnce((registry) => {
     }),
     duration: new Histogram({
       name: 'http_client_call_duration_seconds',
-      help: 'Time of calls to other services, with queueing and retries.',
+      help: 'Duration of calls to other services, including queueing and retries.',
       labelNames: ['client'],
       buckets,
       registers,
@@ -47,7 +47,7 @@ const clientMetrics = metricsOnce((registry) => {
     }),
     concurrency: new Gauge({
       name: 'http_client_requests',
-      help: 'Requests to other services that run, or wait for a place to run.',
+      help: 'Requests to other services that are running or waiting for a slot.',
       labelNames: ['client', 'state'],
       registers,
     }),

@@ -5,7 +5,7 @@ import { unavailable, type Answer, type Unavailable } from './answer.ts';
 import type { Verdict } from './breaker.ts';
 import { retryAfterMs } from './retry.ts';
 
-/** The response or failure of one request, and its meaning for the service's health. */
+/** The response or failure of one request, and its evidence about the service's health. */
 export type Reading =
   | {
       kind: 'answered';
@@ -22,7 +22,7 @@ export type Reading =
 type Meaning<T> =
   | { kind: 'answer'; answer: Answer<T> }
   | { kind: 'unauthenticated'; answer: Unavailable }
-  | { kind: 'passing'; answer: Unavailable };
+  | { kind: 'transient'; answer: Unavailable };
 
 /** Sends one GET and reads the whole body. Redirects are not followed: no service responds with one. */
 export async function sendGet(
@@ -50,7 +50,7 @@ export async function sendGet(
 
 /**
  * A service that refuses a request is healthy. 429 is neutral: it concerns this caller. A body that violates the contract is detected later, and does
- * not affect the breaker either: one odd row would cut off all users.
+ * not affect the breaker either: one malformed row would otherwise block all users.
  */
 function healthOf(status: number): Verdict {
   if (status >= 500 || status === 408) return 'failure';
@@ -62,39 +62,39 @@ export function read<S extends z.ZodType>(
   reading: Exclude<Reading, { kind: 'broken' }>,
   schema: S,
 ): Meaning<z.output<S>> {
-  if (reading.kind === 'too_large') return bad(`${name} answered with too large a body`);
+  if (reading.kind === 'too_large') return badAnswer(`${name} sent a body that is too large`);
   const { status, text } = reading;
-  const said = `${name} answered ${status}`;
+  const summary = `${name} answered ${status}`;
   switch (status) {
     case 200:
       return parse(name, text, schema);
     case 401:
-      return { kind: 'unauthenticated', answer: unavailable('unauthorized', said, { status }) };
+      return { kind: 'unauthenticated', answer: unavailable('unauthorized', summary, { status }) };
     case 403:
-      return { kind: 'answer', answer: unavailable('unauthorized', said, { status }) };
+      return { kind: 'answer', answer: unavailable('unauthorized', summary, { status }) };
     case 404:
     case 410: {
       const problem = contractProblem(reading);
       if (status === 404 && problem?.code === 'not_found') return { kind: 'answer', answer: { kind: 'not_found' } };
       if (status === 410 && problem?.code === 'gone')
         return { kind: 'answer', answer: { kind: 'gone', detail: problem.detail } };
-      // a proxy's page, or another server at this address: it says nothing about the resource
-      const detail = `${said} without the problem document of its contract`;
-      return { kind: 'passing', answer: unavailable('status', detail, { status, retryAfterMs: reading.retryAfter }) };
+      // a proxy or another server at this address may have responded, which is no evidence about the resource
+      const detail = `${summary} without the problem document of its contract`;
+      return { kind: 'transient', answer: unavailable('status', detail, { status, retryAfterMs: reading.retryAfter }) };
     }
   }
-  const passes = status === 408 || status === 429 || (status >= 500 && status !== 501);
-  const answer = unavailable('status', said, { status, retryAfterMs: reading.retryAfter });
-  return passes ? { kind: 'passing', answer } : { kind: 'answer', answer };
+  const isTransient = status === 408 || status === 429 || (status >= 500 && status !== 501);
+  const answer = unavailable('status', summary, { status, retryAfterMs: reading.retryAfter });
+  return isTransient ? { kind: 'transient', answer } : { kind: 'answer', answer };
 }
 
 function parse<S extends z.ZodType>(name: string, text: string, schema: S): Meaning<z.output<S>> {
   const json = toJson(text);
-  if (json === undefined) return bad(`${name} answered 200 without JSON`);
+  if (json === undefined) return badAnswer(`${name} answered 200 without JSON`);
   const parsed = schema.safeParse(json);
   if (parsed.success) return { kind: 'answer', answer: { kind: 'ok', value: parsed.data } };
   const faults = parsed.error.issues.slice(0, 5).map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-  return bad(`a response of ${name} breaks its contract: ${faults.join('; ')}`);
+  return badAnswer(`a response of ${name} violates its contract: ${faults.join('; ')}`);
 }
 
 const problemDocument = z.object({ code: z.string(), detail: z.string().transform((text) => text.slice(0, 500)) });
@@ -113,7 +113,7 @@ function toJson(text: string): unknown {
   }
 }
 
-function bad(detail: string): Meaning<never> {
+function badAnswer(detail: string): Meaning<never> {
   return { kind: 'answer', answer: unavailable('bad_answer', detail) };
 }
 

@@ -8,7 +8,7 @@ export type RetryBudget = {
 
 /**
  * A token bucket filled by calls, as in gRPC's retry throttling and Finagle's RetryBudget. It starts with `reserve` retries, which is also its
- * maximum: a rare failure after a quiet time is retried, and a long outage is not met with saved-up retries.
+ * maximum: a rare failure after a quiet time is retried, and a long outage is not burdened with accumulated retries.
  */
 export function createRetryBudget(share: number, reserve: number): RetryBudget {
   let balance = reserve;

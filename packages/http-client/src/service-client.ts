@@ -26,10 +26,10 @@ export type ServiceClientOptions = {
   tuning?: Partial<ServiceClientTuning>;
 };
 
-/** The maximum pause after a 429, whatever its Retry-After; a wrong clock there must not disable a client for a day. */
-const longestStayAwayMs = 60_000;
-/** A call cancelled sooner says nothing about the service; its caller merely had little time left. */
-const fairTimeMs = 500;
+/** The maximum pause after a 429, whatever its Retry-After; a wrong clock of the service must not disable a client for a day. */
+const maxRateLimitPauseMs = 60_000;
+/** A call cancelled sooner is no evidence about the service: its caller had little time left. */
+const minEvidenceMs = 500;
 
 export type GetOptions = {
   /** Ends the call early; its answer is then `unavailable` (`cancelled`, or `deadline` for a signal that timed out). */
@@ -37,8 +37,8 @@ export type GetOptions = {
   /** The total time of the call in milliseconds, including waiting for a slot, retries and their pauses. */
   timeoutMs?: number | undefined;
   /**
-   * For a read that the service answers only once: it repeats the answer for the same key, and rejects any other. All retries of the call use the
-   * same key.
+   * For a resource that the service returns to only one reader: it repeats the response for the same key, and rejects any other key. All retries of the
+   * call use the same key.
    */
   idempotencyKey?: string | undefined;
 };
@@ -65,7 +65,7 @@ type Call<S extends z.ZodType> = { path: string; schema: S; idempotencyKey: stri
 type Attempt<T> =
   | { kind: 'final'; answer: Answer<T> }
   | { kind: 'retry'; answer: Unavailable; pauseMs?: number | undefined }
-  | { kind: 'refused_token'; token: string; answer: Unavailable };
+  | { kind: 'rejected_token'; token: string; answer: Unavailable };
 
 /** Creates a client of one service. Use one instance per process: it holds the breaker, limit, retry budget and connections. */
 export function createServiceClient(options: ServiceClientOptions): ServiceClient {
@@ -79,7 +79,7 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     headersTimeout: tuning.headersTimeoutMs,
     bodyTimeout: tuning.bodyTimeoutMs,
     maxResponseSize: tuning.maxBodyBytes,
-    // connections are renewed now and then, so that added replicas get their share
+    // connections are renewed every five minutes, so that added replicas get their share
     clientTtl: 300_000,
   });
   const metrics = createClientMetrics(telemetry, name);
@@ -96,10 +96,10 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     },
   });
   /** The time before which no call is sent: a 429 concerns this client as a whole. */
-  let stayAwayUntil = 0;
+  let rateLimitedUntil = 0;
 
-  function stayAwayMs(): number {
-    return stayAwayUntil - performance.now();
+  function rateLimitedForMs(): number {
+    return rateLimitedUntil - performance.now();
   }
 
   async function get<S extends z.ZodType>(path: string, schema: S, options: GetOptions = {}) {
@@ -123,14 +123,14 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
 
   async function attempts<S extends z.ZodType>(call: Call<S>, deadline: Deadline): Promise<Answer<z.output<S>>> {
     budget.earn();
-    let refusedToken: string | undefined;
+    let rejectedToken: string | undefined;
     for (let number = 1; ; number++) {
-      const attempt = await attemptOnce(call, deadline, refusedToken);
+      const attempt = await attemptOnce(call, deadline, rejectedToken);
       if (attempt.kind === 'final') return attempt.answer;
-      if (attempt.kind === 'refused_token') {
+      if (attempt.kind === 'rejected_token') {
         // a token can be rejected before it expires (keys replaced, access changed): retry once with a fresh one, without a pause
-        if (refusedToken !== undefined) return attempt.answer;
-        refusedToken = attempt.token;
+        if (rejectedToken !== undefined) return attempt.answer;
+        rejectedToken = attempt.token;
         tokens.invalidate(attempt.token);
         continue;
       }
@@ -148,32 +148,35 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
   async function attemptOnce<S extends z.ZodType>(
     call: Call<S>,
     deadline: Deadline,
-    refusedToken: string | undefined,
+    rejectedToken: string | undefined,
   ): Promise<Attempt<z.output<S>>> {
     if (breaker.refusesForMs() > 0) return { kind: 'final', answer: refused() };
-    const awayMs = Math.ceil(stayAwayMs());
-    if (awayMs >= deadline.remainingMs()) {
+    const pauseMs = Math.ceil(rateLimitedForMs());
+    if (pauseMs >= deadline.remainingMs()) {
       return {
         kind: 'final',
-        answer: unavailable('status', `${name} asked to stay away (429)`, { retryAfterMs: awayMs }),
+        answer: unavailable('status', `${name} is rate-limiting this client (429)`, { retryAfterMs: pauseMs }),
       };
     }
     let release: (() => void) | undefined;
     try {
-      if (awayMs > 0) await deadline.pause(awayMs);
+      if (pauseMs > 0) await deadline.pause(pauseMs);
       const token = await tokens.get({ audience, scope }, deadline.signal);
-      if (token === refusedToken) {
-        return { kind: 'final', answer: unavailable('unauthorized', `${name} refused a fresh token`) };
+      if (token === rejectedToken) {
+        return { kind: 'final', answer: unavailable('unauthorized', `${name} rejected a fresh token`) };
       }
       release = await limit.take(deadline.signal);
       metrics.concurrency(limit.running, limit.waiting);
       if (release === undefined) {
-        return { kind: 'final', answer: unavailable('overloaded', `${limit.waiting} calls of ${name} wait already`) };
+        return {
+          kind: 'final',
+          answer: unavailable('overloaded', `${limit.waiting} calls to ${name} are already waiting`),
+        };
       }
       const admission = breaker.admit();
       if (admission === undefined) return { kind: 'final', answer: refused() };
       const reading = await request(call, token, deadline, admission);
-      return conclude(reading, call.schema, token, deadline);
+      return toAttempt(reading, call.schema, token, deadline);
     } catch (error) {
       if (error instanceof TokenUnavailable) {
         return {
@@ -209,13 +212,13 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
       'x-client-request-id': clientRequestId,
       ...injectTrace(),
     });
-    const hadFairTime = performance.now() - sentAt >= fairTimeMs;
-    const gaveUpEarly = deadline.signal.aborted && !(deadline.timedOut() && hadFairTime);
-    admission.report(reading.kind === 'broken' && gaveUpEarly ? 'neutral' : reading.health);
+    const isEvidence = performance.now() - sentAt >= minEvidenceMs;
+    const cancelledEarly = deadline.signal.aborted && !(deadline.timedOut() && isEvidence);
+    admission.report(reading.kind === 'broken' && cancelledEarly ? 'neutral' : reading.health);
     return reading;
   }
 
-  function conclude<S extends z.ZodType>(
+  function toAttempt<S extends z.ZodType>(
     reading: Reading,
     schema: S,
     token: string,
@@ -227,32 +230,32 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     }
     const meaning = read(name, reading, schema);
     if (meaning.kind === 'answer') return { kind: 'final', answer: meaning.answer };
-    if (meaning.kind === 'unauthenticated') return { kind: 'refused_token', token, answer: meaning.answer };
+    if (meaning.kind === 'unauthenticated') return { kind: 'rejected_token', token, answer: meaning.answer };
     const { answer } = meaning;
     if (reading.kind === 'answered' && reading.status === 429) {
-      const awayMs = answer.retryAfterMs ?? tuning.retryPause.capMs;
-      stayAwayUntil = Math.max(stayAwayUntil, performance.now() + Math.min(awayMs, longestStayAwayMs));
+      const pauseMs = answer.retryAfterMs ?? tuning.retryPause.capMs;
+      rateLimitedUntil = Math.max(rateLimitedUntil, performance.now() + Math.min(pauseMs, maxRateLimitPauseMs));
     }
     return { kind: 'retry', answer, pauseMs: answer.retryAfterMs };
   }
 
   function refused(): Unavailable {
-    return unavailable('breaker_open', `${name} failed too often and is not asked`, {
+    return unavailable('breaker_open', `${name} failed too often; no request was sent`, {
       retryAfterMs: breaker.refusesForMs(),
     });
   }
 
   function abandoned(deadline: Deadline, when: string): Unavailable {
     return deadline.timedOut()
-      ? unavailable('deadline', `the time for ${name} ran out ${when}`)
-      : unavailable('cancelled', `the call of ${name} was cancelled ${when}`);
+      ? unavailable('deadline', `the call to ${name} timed out ${when}`)
+      : unavailable('cancelled', `the call to ${name} was cancelled ${when}`);
   }
 
   return {
     name,
     get,
     get open() {
-      return breaker.refusesForMs() > 0 || stayAwayMs() > 0;
+      return breaker.refusesForMs() > 0 || rateLimitedForMs() > 0;
     },
     async close() {
       breaker.close();

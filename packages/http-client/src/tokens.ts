@@ -10,7 +10,7 @@ import { retryAfterMs } from './retry.ts';
 /** The parameters of a token: one audience (RFC 8707), and scopes separated by spaces. */
 export type TokenWanted = { audience: string; scope: string };
 
-/** No token is available now; asking before `retryAfterMs` (milliseconds) gives the same error without a request. */
+/** No token is available now. Another call within `retryAfterMs` milliseconds fails with the same error, without a request. */
 export class TokenUnavailable extends Error {
   override readonly name = 'TokenUnavailable';
   readonly retryAfterMs: number;
@@ -47,7 +47,7 @@ const requestTimeoutMs = 5_000;
 const expiryMarginMs = 10_000;
 /** The first and the longest pause after failures. Callers fail fast in between. */
 const failurePause: BackOff = { baseMs: 200, capMs: 10_000, jitter: 'equal' };
-/** A service that rejects every token (a wrong audience, a lost key) must not turn every call into a token request. */
+/** The minimum time between two invalidations: a service that rejects every token (a wrong audience, a lost key) must not cause a token request for each call. */
 const invalidationPauseMs = 1_000;
 
 const tokenRequests = metricsOnce(
@@ -75,8 +75,8 @@ type Entry = {
 };
 
 /**
- * Tokens obtained with `client_credentials`, kept until they expire: while Auth is unavailable, the current token stays in use. Renewed in the
- * background at a random point between 75 and 85 % of its lifetime, as long as it is in use; so at the start of an outage at least 15 % of its
+ * Obtains tokens with `client_credentials` and keeps them until they expire: while Auth is unavailable, the current token stays in use. Renews them in the
+ * background at a random point between 75 and 85 % of their lifetime, as long as they are in use, so that at the start of an outage at least 15 % of the
  * lifetime is left.
  */
 export function createM2mTokens(options: M2mTokensOptions): TokenSource {
@@ -111,7 +111,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   }
 
   async function fetchToken(entry: Entry): Promise<string> {
-    const askedAt = performance.now();
+    const requestedAt = performance.now();
     const { audience } = entry.wanted;
     try {
       const { access_token: token, expires_in: lifeSeconds } = await requestToken(
@@ -120,22 +120,26 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
       );
       const lifeMs = lifeSeconds * 1000;
       entry.token = token;
-      entry.expiresAt = askedAt + lifeMs - Math.min(expiryMarginMs, lifeMs / 10);
-      entry.renewAt = askedAt + lifeMs * (0.75 + 0.1 * Math.random());
+      entry.expiresAt = requestedAt + lifeMs - Math.min(expiryMarginMs, lifeMs / 10);
+      entry.renewAt = requestedAt + lifeMs * (0.75 + 0.1 * Math.random());
       entry.usedSinceFetch = false;
-      if (entry.failures > 0) logger.info('access tokens can be had again', { audience, failures: entry.failures });
+      if (entry.failures > 0) logger.info('access tokens are available again', { audience, failures: entry.failures });
       entry.failures = 0;
       fetches.inc({ audience, outcome: 'ok' });
       renewAtTime(entry, entry.renewAt);
       return token;
     } catch (cause) {
       entry.failures += 1;
-      const pauseMs = cause instanceof Refused && cause.pauseMs !== undefined ? cause.pauseMs : 0;
+      const pauseMs = cause instanceof Rejected && cause.pauseMs !== undefined ? cause.pauseMs : 0;
       entry.notBefore = performance.now() + Math.max(pauseMs, backOffMs(entry.failures, failurePause));
       entry.failedWith = cause as Error;
       fetches.inc({ audience, outcome: 'failed' });
       if (!closing.signal.aborted) {
-        logger.warn('no access token', { audience, failures: entry.failures, error: errorText(cause) });
+        logger.warn('could not obtain an access token', {
+          audience,
+          failures: entry.failures,
+          error: errorText(cause),
+        });
         renewAtTime(entry, entry.notBefore);
       }
       throw tokenUnavailable(entry);
@@ -157,7 +161,7 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   /** Renews by timer, for rare calls: otherwise the token would be old, or expired, just when Auth becomes unavailable. */
   function renewAtTime(entry: Entry, at: number): void {
     clearTimeout(entry.timer);
-    // timers fire up to a millisecond early, and this one is not set again when it finds nothing due
+    // timers fire up to a millisecond early, and a timer that fires before the renewal is due is not set again
     entry.timer = setTimeout(() => renewIfDue(entry), Math.ceil(at - performance.now()) + 1).unref();
   }
 
@@ -197,9 +201,9 @@ export function createM2mTokens(options: M2mTokensOptions): TokenSource {
   };
 }
 
-/** Auth responded with a refusal. */
-class Refused extends Error {
-  override readonly name = 'Refused';
+/** The token endpoint rejected the request. */
+class Rejected extends Error {
+  override readonly name = 'Rejected';
   readonly pauseMs: number | undefined;
   constructor(message: string, pauseMs: number | undefined) {
     super(message);
@@ -224,15 +228,15 @@ async function requestToken(
   });
   const text = await response.body.text();
   if (response.statusCode !== 200) {
-    throw new Refused(
-      `the token endpoint answered ${response.statusCode} ${oauthError(text)}`.trim(),
+    throw new Rejected(
+      `the token endpoint responded with ${response.statusCode} ${oauthError(text)}`.trim(),
       retryAfterMs(response.headers['retry-after']),
     );
   }
   return tokenResponse.pick({ access_token: true, token_type: true, expires_in: true }).parse(JSON.parse(text));
 }
 
-/** The `error` member of an OAuth error answer (RFC 6749 section 5.2), such as invalid_client. */
+/** The `error` member of an OAuth error response (RFC 6749 section 5.2), such as invalid_client. */
 function oauthError(text: string): string {
   return /"error"\s*:\s*"([a-z_]{1,50})"/.exec(text)?.[1] ?? '';
 }

@@ -5,10 +5,10 @@ export type ServiceClientTuning = {
   /** The time limit of a call whose caller sets none: longer than two hanging attempts, shorter than people are willing to wait. */
   timeoutMs: number;
   /**
-   * A connection inside a data centre takes a few ms; if it is not established after a lost SYN and its first retransmission (1 s), it never will be.
+   * A connection inside a data centre takes a few ms. This allows for one lost SYN, which is retransmitted after 1 s; later success is unlikely.
    */
   connectTimeoutMs: number;
-  /** The reads are single rows or pages; a service silent for this long has hung. */
+  /** Reads return single rows or pages; a service that sends nothing for this long has hung. */
   headersTimeoutMs: number;
   bodyTimeoutMs: number;
   /** The maximum size of a response body in bytes; a page of 100 users is about 40 KB. */

@@ -7,7 +7,7 @@ export type AnsweringServer = {
   url: string;
   /** The requests received, oldest first. */
   requests: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
-  /** Decides about every request from now on. */
+  /** Replaces the handler of all later requests. */
   answer(handle: Handle): void;
   /** Ends all connections and stops listening; `url` then refuses connections. */
   stop(): Promise<void>;
@@ -38,27 +38,27 @@ export async function answeringServer(handle: Handle): Promise<AnsweringServer> 
   };
 }
 
-/** Answers with this status and JSON body. */
+/** Responds with this status and JSON body. */
 export function json(status: number, body: unknown, headers: Record<string, string> = {}): Handle {
   return (_request, response) => {
     response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
   };
 }
 
-/** Answers with a problem document of the contract (RFC 9457). */
+/** Responds with a problem document of the contract (RFC 9457). */
 export function problemAnswer(status: number, code: string, detail = 'It was used already.'): Handle {
   const type = `/docs/problems#${code}`;
   return json(status, { type, title: code, status, detail, code }, { 'content-type': 'application/problem+json' });
 }
 
-/** The handlers one after the other; the last one for all that follow. */
+/** Calls the handlers one after the other, then the last one for all further requests. */
 export function inTurn(...handles: [Handle, ...Handle[]]): Handle {
   const rest = [...handles];
   return (request, response) => (rest.length > 1 ? rest.shift() : rest[0])?.(request, response);
 }
 
-/** Never answers. */
+/** Never responds. */
 export const hang: Handle = () => undefined;
 
-/** Cuts the connection. */
+/** Closes the connection without a response. */
 export const cut: Handle = (request) => void request.socket.destroy();

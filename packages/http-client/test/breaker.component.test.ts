@@ -60,11 +60,11 @@ describe('the breaker of a client', () => {
 
   it('opens when the share of failed calls exceeds the threshold, then sends no request', async () => {
     await openIt();
-    const asked = server.requests.length;
+    const requestsBefore = server.requests.length;
     const answer = await auth.get('/users/a', schema);
     expect(answer).to.include({ kind: 'unavailable', reason: 'breaker_open' });
     expect((answer as { retryAfterMs: number }).retryAfterMs).to.be.within(1, 300);
-    expect(server.requests).to.have.length(asked);
+    expect(server.requests).to.have.length(requestsBefore);
   });
 
   it('stays closed when the service responds with refusals', async () => {
@@ -79,9 +79,9 @@ describe('the breaker of a client', () => {
     server.answer(hang);
     for (let calls = 0; calls < 6; calls++) {
       const controller = new AbortController();
-      const asked = server.requests.length;
+      const requestsBefore = server.requests.length;
       const answer = auth.get('/users/a', schema, { signal: controller.signal });
-      await waitFor(() => server.requests.length > asked);
+      await waitFor(() => server.requests.length > requestsBefore);
       controller.abort();
       await answer;
     }
@@ -111,14 +111,14 @@ describe('the breaker of a client', () => {
     await halfOpen();
     let finish: (() => void) | undefined;
     server.answer((request, response) => void (finish = () => ok(request, response)));
-    const asked = server.requests.length;
+    const requestsBefore = server.requests.length;
     const trial = call();
     await waitFor(() => finish);
     expect(auth.open, 'others are refused during the trial').to.equal(true);
     expect(await call()).to.equal('breaker_open');
     finish?.();
     expect(await trial).to.equal('ok');
-    expect(server.requests).to.have.length(asked + 1);
+    expect(server.requests).to.have.length(requestsBefore + 1);
     server.answer(ok);
     expect(await call()).to.equal('ok');
   });
@@ -141,14 +141,14 @@ describe('the breaker of a client', () => {
     expect(await call(), 'closed, not half open').to.equal('status');
   });
 
-  it('neither closes nor opens for a trial that its caller cancels; the next call becomes the trial', async () => {
+  it('neither closes nor opens when the caller cancels the trial; the next call becomes the trial', async () => {
     await openIt();
     await halfOpen();
     server.answer(hang);
     const controller = new AbortController();
-    const asked = server.requests.length;
+    const requestsBefore = server.requests.length;
     const cancelled = auth.get('/users/a', schema, { signal: controller.signal });
-    await waitFor(() => server.requests.length > asked);
+    await waitFor(() => server.requests.length > requestsBefore);
     controller.abort();
     expect(await cancelled).to.include({ reason: 'cancelled' });
     expect(auth.open).to.equal(false);
@@ -157,7 +157,7 @@ describe('the breaker of a client', () => {
     expect(auth.open, 'it was still half open, where one failure is enough').to.equal(true);
   });
 
-  it('is not closed by a call from before it opened that succeeds later', async () => {
+  it('is not closed by a call that began before it opened and succeeds later', async () => {
     let finish: (() => void) | undefined;
     server.answer((request, response) => void (finish = () => ok(request, response)));
     const early = call();

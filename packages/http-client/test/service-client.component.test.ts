@@ -87,12 +87,12 @@ describe('a client of another service', () => {
   const foreign: Record<string, Handle> = {
     "a proxy's page for 404": json(404, '<h1>Not Found</h1>', html),
     "a proxy's page for 410": json(410, '<h1>Gone</h1>', html),
-    'a 404 in JSON that is no problem document': json(404, { code: 'not_found', detail: 'x' }),
-    'a 410 in JSON that is no problem document': json(410, { code: 'gone', detail: 'x' }),
-    'a problem document with the code of something else': problemAnswer(404, 'route_not_found'),
+    'a 404 in JSON that is not a problem document': json(404, { code: 'not_found', detail: 'x' }),
+    'a 410 in JSON that is not a problem document': json(410, { code: 'gone', detail: 'x' }),
+    'a problem document with an unrelated code': problemAnswer(404, 'route_not_found'),
     'a 410 whose problem document says not_found': problemAnswer(410, 'not_found'),
     'a problem document without a code': json(404, { type: 'about:blank', title: 'Not Found', status: 404 }, document),
-    'a problem document that is cut off': (_request, response) => {
+    'a truncated problem document': (_request, response) => {
       response.writeHead(410, document).end('{"code":"gone","detail":"It w');
     },
     'an empty 410': (_request, response) => void response.writeHead(410).end(),
@@ -198,7 +198,7 @@ describe('a client of another service', () => {
     server.answer(json(500, {}));
     const auth = client({ retryShare: 0.1, retryReserve: 5, volumeThreshold: 10_000 });
     for (let call = 0; call < 50; call++) await auth.get('/users/a', schema);
-    // 50 calls, 5 retries in reserve, 5 earned by the calls; the earned ones never exceed the reserve
+    // 50 calls, 5 retries in reserve, 5 earned by the calls; earned retries never exceed the reserve
     expect(server.requests.length).to.be.within(55, 60);
   });
 

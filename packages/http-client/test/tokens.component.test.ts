@@ -88,8 +88,8 @@ describe('tokens for calls between services', () => {
     await waitFor(() => auth.requests.length === 2, { what: 'the renewal of the token that was used once' });
     // while the used token is renewed twice more, the unused one must not be renewed
     await waitFor(async () => (await tokens.get(other)) === 'token 5', { timeoutMs: 10_000 });
-    const asked = auth.requests.filter(({ body }) => body.includes('taskwire%3Aauth'));
-    expect(asked).to.have.length(2);
+    const requestsBefore = auth.requests.filter(({ body }) => body.includes('taskwire%3Aauth'));
+    expect(requestsBefore).to.have.length(2);
   });
 
   it('stay in use while Auth is unavailable, until they expire', async () => {
@@ -117,10 +117,10 @@ describe('tokens for calls between services', () => {
     expect(await waitFor(() => tokens.get(wanted))).to.equal('token 1');
   });
 
-  it('report only the OAuth error code of a refusal', async () => {
+  it('report only the OAuth error code of a rejection', async () => {
     auth.answer(json(401, { error: 'invalid_client', error_description: 'a secret+with%odd&signs' }));
     const error = (await failure(tokens.get(wanted))) as Error;
-    expect(String((error.cause as Error).message)).to.equal('the token endpoint answered 401 invalid_client');
+    expect(String((error.cause as Error).message)).to.equal('the token endpoint responded with 401 invalid_client');
   });
 
   it('are fetched again after a service rejected one, once for all callers', async () => {
@@ -144,8 +144,8 @@ describe('tokens for calls between services', () => {
     const impatient = failure(tokens.get(wanted, controller.signal));
     const patient = failure(tokens.get(wanted));
     await waitFor(() => auth.requests.length === 1);
-    controller.abort(new Error('not any more'));
-    expect(((await impatient) as Error).message).to.equal('not any more');
+    controller.abort(new Error('cancelled'));
+    expect(((await impatient) as Error).message).to.equal('cancelled');
     await tokens.close();
     expect(await patient).to.be.instanceOf(TokenUnavailable);
     expect(auth.requests).to.have.length(1);

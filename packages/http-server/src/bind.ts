@@ -23,7 +23,7 @@ export type RequestOf<R extends Route> = {
   actor: ActorOf<R['access']>;
   /** Present if the contract says `ifMatch`; never undefined on a route that requires it. */
   ifMatch: R['ifMatch'] extends 'required' ? IfMatch : IfMatch | undefined;
-  /** The request as one to be carried out at most once, if the contract says `idempotent` and the caller sent an Idempotency-Key. */
+  /** Identifies the request, so that it is executed at most once, if the contract says `idempotent` and the caller sent an Idempotency-Key. */
   idempotent: R['idempotent'] extends true ? IdempotentRequest | undefined : undefined;
   /** The caller's address, as seen by the trusted proxy. */
   ip: string;
@@ -31,13 +31,13 @@ export type RequestOf<R extends Route> = {
   headers: Readonly<Record<string, string | string[] | undefined>>;
   /** The server's own id of the request; see `RequestIds`. */
   requestId: string;
-  /** The caller's own id of the request; it proves nothing. */
+  /** The caller's own id of the request, unverified. */
   clientRequestId: string | null;
 };
 
 /**
- * A body that is already JSON text, as produced by the database; sent unchanged. It names the schema that the text follows, which must be that of the
- * response. A test has to parse the text with it: nothing checks that at run time.
+ * A body that is already JSON text, as produced by the database; sent unchanged. `schema` describes the text, and must be the schema of the response.
+ * Nothing checks the text at run time, so a test has to parse it with the schema.
  */
 export class PreserializedJson<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
@@ -65,7 +65,7 @@ type ResponseExtras = {
 
 /**
  * Whether the response is that of an earlier request with the same Idempotency-Key, which `Idempotency-Replayed` reports. Required, so that a handler
- * cannot forget the key: only what has looked it up knows the value.
+ * cannot forget the key: only code that has looked up the key knows the value.
  */
 type Replayable<R extends Route> = R['idempotent'] extends true ? { replayed: boolean } : object;
 
@@ -86,7 +86,7 @@ export function response(status: number, body?: unknown, extra: object = {}): ob
 /** A route with its handler, after `bind` has checked the types. */
 export type BoundRoute = { route: Route; handle: (request: never) => Promise<UntypedResponse> };
 
-/** A response once its types are no longer needed. */
+/** A response without the types of its contract. */
 export type UntypedResponse = {
   status: PropertyKey;
   headers?: Readonly<Record<string, string>>;

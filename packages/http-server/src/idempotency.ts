@@ -27,9 +27,9 @@ export function idempotentRequest(
   };
 }
 
-/** @throws Error for a route that accepts an Idempotency-Key from anonymous callers: nothing would keep their keys apart. */
+/** @throws Error for a route that accepts an Idempotency-Key from anonymous callers: their keys could collide. */
 export function requireCallersOfIdempotentRoute({ operationId, idempotent, access }: Route): void {
   if (idempotent === true && access.kind === 'anyone') {
-    throw new Error(`${operationId} takes an Idempotency-Key, so its callers must be authenticated`);
+    throw new Error(`${operationId} accepts an Idempotency-Key, so its callers must be authenticated`);
   }
 }

@@ -4,12 +4,12 @@ import { faultOf, isMissing, noForm } from './input-faults.ts';
 
 /** The maximum number of faults in one response; a hostile body must not produce a huge response. */
 const mostErrors = 50;
-/** The maximum number of faults in the sentence for people, who fix a few at a time. */
+/** The maximum number of faults in the detail, which is for people, who fix a few at a time. */
 const mostInDetail = 3;
 const mostNames = 5;
 
 /**
- * Parses one part of a request. `fieldHints` says what to do instead of sending a field that the schema does not have.
+ * Parses one part of a request. `fieldHints` says, for fields that the schema does not have, what to do instead of sending them.
  * @throws Problem `invalid_input` that names every invalid field and its requirement, without repeating the value sent.
  */
 export function parseInput<S extends z.ZodType>(
@@ -32,7 +32,7 @@ function sentencesOf(errors: readonly FieldError[]): string {
   const known = errors.filter(({ message }) => message !== unknownField);
   const sentences = known.slice(0, mostInDetail).map((error) => `${nameOf(error)} ${error.message}.`);
   if (known.length < errors.length) sentences.push('Unknown fields are not accepted.');
-  if (known.length > mostInDetail) sentences.push('The rest is in `errors`.');
+  if (known.length > mostInDetail) sentences.push('`errors` lists all faults.');
   return sentences.join(' ');
 }
 
@@ -63,7 +63,7 @@ function toFieldErrors(issue: z.core.$ZodIssue, fieldHints: Readonly<Record<stri
     }));
   }
   if (issue.code === 'invalid_union' && (path.length === 0 || issue.message === noForm)) {
-    // the branch with the fewest faults is what the caller most likely meant, unless the caller sent nothing of it
+    // the caller most likely meant the branch with the fewest faults, unless the caller sent none of its fields
     const closest = issue.errors.toSorted((a, b) => a.length - b.length)[0] ?? [];
     const meant = closest.filter((inner) => issue.message === noForm || !isMissing(inner));
     if (meant.length > 0)

@@ -5,7 +5,7 @@ import { redact, type Telemetry } from '@taskwire/telemetry';
 /** Checks a dependency of the service; rejects with the reason while it is unusable. A warning is reported without making the service unready. */
 export type ReadinessCheck = () => Promise<void> | Promise<{ warning: string } | undefined>;
 
-/** The time limit of one check, in milliseconds: probes ask every few seconds and need a negative answer in time. */
+/** The time limit of one check, in milliseconds: probes run every few seconds and need a negative result in time. */
 const checkTimeoutMs = 2_000;
 
 /** `/health`: the process responds. `/ready`: it can do its work. `/metrics`: Prometheus text. For operators, not routed by the gateway. */
@@ -41,7 +41,7 @@ export function operations(
 async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unknown; warning?: string }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${checkTimeoutMs} ms`)), checkTimeoutMs);
+    timer = setTimeout(() => reject(new Error(`no result within ${checkTimeoutMs} ms`)), checkTimeoutMs);
   });
   try {
     const result = await Promise.race([check(), late]);

@@ -39,11 +39,11 @@ export type PositionKind = keyof typeof positions;
 
 /** Creates the cursors of a list. */
 export function listCursors(kind: PositionKind, { name, filter }: List): Cursors {
-  const of = fingerprint({ name, filter });
+  const ownFingerprint = fingerprint({ name, filter });
   return {
     encode(position) {
       const [only, ...others] = position;
-      return Buffer.from(JSON.stringify([of, others.length === 0 ? only : position])).toString('base64url');
+      return Buffer.from(JSON.stringify([ownFingerprint, others.length === 0 ? only : position])).toString('base64url');
     },
     decode(cursor) {
       if (cursor === undefined) return undefined;
@@ -51,7 +51,7 @@ export function listCursors(kind: PositionKind, { name, filter }: List): Cursors
         const [list, position] = z
           .tuple([z.string(), z.unknown()])
           .parse(JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8')));
-        if (list !== of) throw new Error('the cursor is of another list');
+        if (list !== ownFingerprint) throw new Error('the cursor belongs to another list');
         return positions[kind].parse(position);
       } catch (cause) {
         throw problem(
@@ -66,7 +66,7 @@ export function listCursors(kind: PositionKind, { name, filter }: List): Cursors
 
 export type PageRequest = List & { positions: PositionKind; cursor: string | undefined; limit: number };
 
-/** Reads a page from a position on; `next` is the position of its last item, or undefined at the end. */
+/** Reads the page after a position; `next` is the position of its last item, or undefined at the end. */
 type ReadPage<T> = (place: {
   after: Position | undefined;
   limit: number;

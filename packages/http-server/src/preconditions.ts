@@ -18,7 +18,7 @@ export function parseIfMatch(header: string | undefined): IfMatch | undefined {
   if (header.trim() === '*') return '*';
   const tags = header.split(',').map((tag) => tag.trim());
   if (header.length > 1000 || !tags.every((tag) => /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag))) {
-    throw problem('bad_etag', 'Send the ETag of the resource as it was answered, in quotes, or *.');
+    throw problem('bad_etag', 'Send the ETag of the resource exactly as received, in quotes, or *.');
   }
   return tags.flatMap((tag) => {
     const version = versionedTag.exec(tag)?.[1];
@@ -34,7 +34,7 @@ export function accepts(ifMatch: IfMatch | undefined, version: number): boolean 
 /** @throws Problem `precondition_failed` unless the caller accepts this version. */
 export function requireMatch(ifMatch: IfMatch | undefined, version: number): void {
   if (accepts(ifMatch, version)) return;
-  throw problem('precondition_failed', 'Read the resource again and repeat the change on what it is now.', {
+  throw problem('precondition_failed', 'Read the resource again and apply the change to its current version.', {
     headers: { ETag: versionTag(version) },
   });
 }

@@ -7,13 +7,13 @@ import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
 /** Short, and safe in log lines and headers; the gateway has the same pattern. */
-const saneRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
+const validRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 
 /** The ids by which a request can be found. */
 export type RequestIds = {
   /** Created by the gateway, by a calling service, or here. An outside caller cannot choose it. */
   requestId: string;
-  /** The caller's `X-Request-Id`; null if absent or unusable. It proves nothing. */
+  /** The caller's `X-Request-Id`, unverified; null if absent or malformed. */
   clientRequestId: string | null;
 };
 
@@ -43,7 +43,7 @@ export function stateOf(request: IncomingMessage): RequestState {
 export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
   const duration = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from the request to the end of its answer.',
+    help: 'Time from the request to the end of its response.',
     labelNames: ['method', 'route', 'status'],
     buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
     registers: [telemetry.metrics],
@@ -67,7 +67,7 @@ export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
     const ids = { request_id: requestId, ...(clientRequestId === null ? {} : { client_request_id: clientRequestId }) };
     withLogContext(ids, () => {
       openExtractedTrace(traceCarrier(request), `HTTP ${method}`, (end) => {
-        // bound, because the event comes from the socket, outside this context
+        // bound to this context, because the socket emits the event outside it
         const ended = AsyncLocalStorage.bind(() => {
           finish();
           end();
@@ -90,9 +90,9 @@ export function requestIds(request: IncomingMessage): RequestIds {
  * From any other caller, `X-Request-Id` is only the caller's own name for the request.
  */
 function readRequestIds(request: IncomingMessage, isTrusted: IsTrusted): RequestIds {
-  const given = saneId(request, 'x-request-id');
+  const given = validId(request, 'x-request-id');
   if (!isTrusted(request.socket.remoteAddress ?? '', 0)) return { requestId: randomUUID(), clientRequestId: given };
-  return { requestId: given ?? randomUUID(), clientRequestId: saneId(request, 'x-client-request-id') };
+  return { requestId: given ?? randomUUID(), clientRequestId: validId(request, 'x-client-request-id') };
 }
 
 /** The value of a header; Node joins those of a repeated one with commas. */
@@ -101,9 +101,9 @@ export function headerOf({ headers }: IncomingMessage, name: string): string | u
   return typeof value === 'string' ? value : undefined;
 }
 
-function saneId(request: IncomingMessage, header: string): string | null {
+function validId(request: IncomingMessage, header: string): string | null {
   const given = headerOf(request, header);
-  return given !== undefined && saneRequestId.test(given) ? given : null;
+  return given !== undefined && validRequestId.test(given) ? given : null;
 }
 
 function traceCarrier(request: IncomingMessage): TraceCarrier {

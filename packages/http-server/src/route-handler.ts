@@ -35,7 +35,7 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
   const readBody = route.body === undefined ? undefined : bodyReader(route);
   const isPersonal = dependsOnCaller(route.access);
 
-  function factsOf(request: IncomingMessage) {
+  function detailsOf(request: IncomingMessage) {
     return { ip: parts.addressOf(request), headers: request.headers, ...requestIds(request) };
   }
 
@@ -49,10 +49,10 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
       if (actor !== undefined) requireAccess(route.access, actor);
       const body = await readBody?.(request);
       if (!isAwaited(request, response)) return;
-      const input = { ...readRequest(route, { request, params, actor, body }), ...factsOf(request) };
+      const input = { ...readRequest(route, { request, params, actor, body }), ...detailsOf(request) };
       send(route, { request, response }, await handle(input as never));
     } catch (error) {
-      if (actor !== undefined) await parts.refused(error, { ...factsOf(request), route, actor, params });
+      if (actor !== undefined) await parts.refused(error, { ...detailsOf(request), route, actor, params });
       throw error;
     }
   };
@@ -63,7 +63,7 @@ async function identify(
   { access }: Route,
   authenticator: Authenticator,
 ): Promise<Actor | undefined> {
-  if (!asksWhoCalls(access, authorization)) return undefined;
+  if (!identifiesCaller(access, authorization)) return undefined;
   const actor = await authenticator.authenticate(authorization);
   addLogFields({ client_id: actor.clientId, ...(actor.kind === 'user' ? { user_id: actor.id } : {}) });
   return actor;
@@ -73,13 +73,13 @@ function dependsOnCaller(access: Route['access']): boolean {
   return access.kind !== 'anyone' || access.user === 'optional';
 }
 
-function asksWhoCalls(access: Route['access'], authorization: string | undefined): boolean {
+function identifiesCaller(access: Route['access'], authorization: string | undefined): boolean {
   return access.kind !== 'anyone' || (access.user === 'optional' && authorization !== undefined);
 }
 
 /**
- * Whether the caller is still waiting for the response. Work for a caller who hung up, or whose time (`X-Timeout-Ms`, counted from the caller's
- * request) ran out in the queue, only delays the others.
+ * Whether the caller is still waiting for the response. Work for a caller who hung up, or whose time limit (`X-Timeout-Ms`, counted from the caller's
+ * request) passed in the queue, would only delay other requests.
  * @throws Problem `timeout`; `bad_request` for an invalid time.
  */
 function isAwaited(request: IncomingMessage, response: ServerResponse): boolean {
@@ -88,11 +88,11 @@ function isAwaited(request: IncomingMessage, response: ServerResponse): boolean 
   if (waitsMs !== undefined && !/^[1-9]\d{0,8}$/.test(waitsMs)) {
     throw problem(
       'bad_request',
-      'X-Timeout-Ms must be a whole number of milliseconds from 1 to 999999999, or be left out.',
+      'X-Timeout-Ms must be a whole number of milliseconds from 1 to 999999999, or be omitted.',
     );
   }
   if (waitsMs !== undefined && performance.now() - stateOf(request).arrivedAt >= Number(waitsMs)) {
-    throw problem('timeout', 'X-Timeout-Ms ran out before the work began; nothing was done.');
+    throw problem('timeout', 'The time limit of X-Timeout-Ms passed before the request was handled; nothing was done.');
   }
   return true;
 }
@@ -123,7 +123,7 @@ function readIfMatch(route: Route, request: IncomingMessage): IfMatch | undefine
   if (ifMatch === undefined && route.ifMatch === 'required') {
     throw problem(
       'precondition_required',
-      'Send If-Match with the ETag that you read, or * to change whatever there is.',
+      'Send If-Match with the ETag that you read, or * to change any version.',
     );
   }
   return ifMatch;
@@ -159,6 +159,6 @@ function send(
 /** The path of the created resource. @throws when the body has no id, which is a fault of the contract. */
 function locationOf(path: string, text: string): string {
   const { id } = JSON.parse(text) as { id?: unknown };
-  if (typeof id !== 'string') throw new Error(`what was created under ${path} has no id`);
+  if (typeof id !== 'string') throw new Error(`the response with the Location ${path} has no id`);
   return path.replace('{id}', encodeURIComponent(id));
 }

@@ -113,7 +113,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 function requestListener(options: HttpServerOptions, isStopping: () => boolean): RequestListener {
   const { telemetry, authenticator } = options;
   const isTrusted = proxyAddress.compile([...options.trustedProxies]);
-  // an API has no pages: its responses must not be framed, and nothing in them may run or load
+  // an API has no pages: browsers must not frame its responses, nor run or load anything in them
   const setSecurityHeaders = helmet({
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
   });
@@ -168,7 +168,7 @@ function buildApp(options: HttpServerOptions, isStopping: () => boolean): Expres
     });
   }
   app.use(() => {
-    throw problem('not_found', 'There is nothing at this address.');
+    throw problem('not_found', 'There is no resource at this path.');
   });
   const onError: ErrorRequestHandler = (error, request, response, _next) =>
     answerError(telemetry, request, response, error);
@@ -200,7 +200,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: HttpSocket): voi
     return;
   }
   const requestId = String(response?.getHeader('X-Request-Id') ?? randomUUID());
-  const document = problemDocument(problem(unreadable[error.code ?? ''] ?? 'bad_request'), requestId);
+  const document = problemDocument(problem(parserErrorCodes[error.code ?? ''] ?? 'bad_request'), requestId);
   const body = JSON.stringify(document.body);
   const headers = { ...document.headers, connection: 'close', 'content-length': Buffer.byteLength(body) };
   if (response !== undefined) {
@@ -212,7 +212,7 @@ function answerUnreadable(error: NodeJS.ErrnoException, socket: HttpSocket): voi
 }
 
 /** Problem codes for errors of Node's parser and timeouts; all others are `bad_request`. */
-const unreadable: Readonly<Record<string, ProblemCode>> = {
+const parserErrorCodes: Readonly<Record<string, ProblemCode>> = {
   HPE_HEADER_OVERFLOW: 'headers_too_large',
   ERR_HTTP_REQUEST_TIMEOUT: 'request_timeout',
 };

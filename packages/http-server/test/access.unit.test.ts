@@ -74,8 +74,8 @@ describe('Access to an operation', () => {
     onRefusal = async () => undefined;
   });
 
-  async function ask(who: Actor, { path }: { path: string }, headers: Record<string, string> = {}) {
-    actor = who;
+  async function ask(caller: Actor, { path }: { path: string }, headers: Record<string, string> = {}) {
+    actor = caller;
     const response = await fetch(`${server.url()}${path}`, { headers });
     const text = await response.text();
     return {
@@ -93,7 +93,7 @@ describe('Access to an operation', () => {
     return Number(found?.split(' ').at(-1) ?? 0);
   };
 
-  it('needs one of the scopes of its contract, and names them to who lacks them (RFC 6750 section 3.1)', async () => {
+  it('requires one of the scopes of its contract, and names them in the rejection (RFC 6750 section 3.1)', async () => {
     for (const [one, opening] of [
       [reading, ['tasks:read']],
       [either, ['account:read', 'admin']],
@@ -115,23 +115,23 @@ describe('Access to an operation', () => {
     expect((await ask(third(), reading)).code).to.equal('insufficient_scope');
   });
 
-  it('of our own front end only is open to no other application, whatever its scopes', async () => {
+  it('is denied to third-party applications, whatever their scopes, if the operation is first-party only', async () => {
     expect((await ask(third(...userScopes), own)).code).to.equal('insufficient_scope');
     expect((await ask(firstParty, own)).status).to.equal(204);
   });
 
-  it('by scope does not lift what the role of the user allows', async () => {
+  it("is not extended by a scope beyond the user's role", async () => {
     expect((await ask({ ...third('admin'), role: 'member' }, administration)).code).to.equal('forbidden');
   });
 
-  it('of users is closed to services, and of services to users, whatever their scopes', async () => {
+  it('is denied to services on operations for users, and to users on operations for services, whatever their scopes', async () => {
     const service: Actor = { kind: 'service', clientId: 'tasks', scopes: new Set([...userScopes, 'users:read']) };
     for (const one of [reading, either, own, administration]) expect((await ask(service, one)).status).to.equal(403);
     expect((await ask(service, internal)).status).to.equal(204);
     expect((await ask(firstParty, internal)).code).to.equal('insufficient_scope');
   });
 
-  it('that is refused is counted, logged and passed on, also when a handler refuses it', async () => {
+  it('is counted, logged and passed to onRefusal if it is denied, by the contract or by a handler', async () => {
     const before = await metric('administration', 'insufficient_scope');
     await ask(third('tasks:read'), administration, { 'x-request-id': 'mine' });
     await ask(third('tasks:read'), dynamic);
@@ -142,18 +142,18 @@ describe('Access to an operation', () => {
     ]);
     expect(refusals[0]).to.deep.include({ actor: third('tasks:read'), clientRequestId: 'mine' });
     expect(await metric('administration', 'insufficient_scope')).to.equal(before + 1);
-    const line = log.find((text) => text.includes('"a caller was refused"') && text.includes('"dynamic"'));
+    const line = log.find((text) => text.includes('"operation refused"') && text.includes('"dynamic"'));
     expect(JSON.parse(line ?? '{}')).to.include({ client_id: 'portal', user_id: person.id, code: 'forbidden' });
   });
 
-  it('stays refused when that cannot be recorded', async () => {
+  it('is denied even if the refusal cannot be recorded', async () => {
     onRefusal = async () => {
-      throw new Error('the database is away');
+      throw new Error('the database is unavailable');
     };
     expect((await ask(third(), administration)).code).to.equal('insufficient_scope');
   });
 
-  it('is found by an id that a stranger cannot choose, beside the one that they brought', async () => {
+  it('is logged with an id that an outside caller cannot choose, and with the one that they sent', async () => {
     const { headers } = await ask(firstParty, reading, {
       'x-request-id': 'chosen',
       'x-client-request-id': 'also-chosen',

@@ -54,19 +54,16 @@ describe('A request body', () => {
 
   const encoded: [string, Buffer][] = [
     ['Latin-1', Buffer.from('{"title":"Caf\xe9"}', 'latin1')],
-    [
-      'a character that is cut off',
-      Buffer.concat([Buffer.from('{"title":"'), Buffer.from([0xe2, 0x82]), Buffer.from('"}')]),
-    ],
+    ['a truncated character', Buffer.concat([Buffer.from('{"title":"'), Buffer.from([0xe2, 0x82]), Buffer.from('"}')])],
     ['an overlong form', Buffer.concat([Buffer.from('{"title":"'), Buffer.from([0xc0, 0xaf]), Buffer.from('"}')])],
     [
-      'half of a surrogate pair as bytes',
+      'an encoded surrogate',
       Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xed, 0xa0, 0x80]), Buffer.from('"}')]),
     ],
     ['UTF-16', Buffer.from('{"title":"Café"}', 'utf16le')],
   ];
   for (const [what, body] of encoded) {
-    it(`in ${what} is refused as not UTF-8, and not damaged`, async () => {
+    it(`is rejected, instead of stored damaged, if it is not UTF-8: ${what}`, async () => {
       const answered = await post(routes.usual.path, body);
       expect(answered).to.have.property('status', 400);
       expect(answered.body).to.include({ code: 'malformed_json' });
@@ -74,7 +71,7 @@ describe('A request body', () => {
     });
   }
 
-  it('may be UTF-8 with any character, with charset=utf8 as well', async () => {
+  it('may contain any UTF-8 character, with or without charset=utf8', async () => {
     const body = JSON.stringify({ title: 'Café 😀 \u0000' });
     expect((await post(routes.usual.path, body)).status).to.equal(200);
     const headers = { 'content-type': 'application/json; charset=utf8' };
@@ -82,7 +79,7 @@ describe('A request body', () => {
   });
 
   for (const text of ['{"a":{"title":"\\ud800"}}', '{"a":["x","\\uDC00\\uD800"]}', '{"\\udfff":1}']) {
-    it(`with an unpaired surrogate is refused by name: ${text}`, async () => {
+    it(`is rejected if it contains an unpaired surrogate: ${text}`, async () => {
       const { status, body } = await post(routes.usual.path, text);
       expect([status, body.code]).to.deep.equal([422, 'invalid_input']);
       expect(JSON.stringify(body))
@@ -91,7 +88,7 @@ describe('A request body', () => {
     });
   }
 
-  it('with a whole pair as escapes is accepted', async () => {
+  it('may contain an escaped surrogate pair', async () => {
     expect((await post(routes.usual.path, '{"title":"\\ud83d\\ude00"}')).status).to.equal(200);
   });
 
@@ -106,23 +103,23 @@ describe('A request body', () => {
 
   for (const route of Object.values(routes)) {
     const limit = bodyLimitOf(route);
-    it(`of ${route.path} has ${limit} bytes at most, and the refusal says so`, async () => {
+    it(`may have at most ${limit} bytes on ${route.path}, as the rejection says`, async () => {
       expect((await post(route.path, ofSize(limit))).status).to.equal(200);
       const refused = await post(route.path, ofSize(limit + 1));
       expect(refused).to.deep.include({ status: 413 });
       expect(refused.body).to.include({
         code: 'payload_too_large',
-        detail: `A body may have ${limit} bytes at most here.`,
+        detail: `The body must have at most ${limit} bytes.`,
       });
     });
   }
 
-  it('has the limit of its path also where no contract describes it', async () => {
+  it('has the limit of its path even if no contract describes the path', async () => {
     expect((await post('/oidc/token', 'x'.repeat(16_385))).status).to.equal(413);
     expect((await post('/oidc/token', 'x'.repeat(16_384))).status).to.equal(200);
   });
 
-  it('of a form, and a query, with more than 100 parameters is refused before the parameters are parsed', async () => {
+  it('is rejected before parsing if it is a form with more than 100 parameters, and so is such a query', async () => {
     const wide = (count: number) => Array(count).fill('a=1').join('&');
     for (const path of ['/oidc/token', '/api/v1/things', '/nowhere']) {
       const { status, body } = await post(`${path}?${wide(101)}`, '{}');
@@ -133,7 +130,7 @@ describe('A request body', () => {
     expect(() => refuseManyParameters('&'.repeat(16_384))).to.throw(Problem, /100 parameters/);
   });
 
-  it('that is too large is refused before it has arrived, announced or in chunks', async () => {
+  it('is rejected before it has arrived if it is too large, by its declared length or its chunks', async () => {
     const announced = open('/api/v1/auth/login HTTP/1.1');
     announced.write('Content-Length: 16385\r\n\r\n{');
     const chunked = open('/api/v1/auth/login HTTP/1.1');
@@ -144,7 +141,7 @@ describe('A request body', () => {
     }
   });
 
-  it('that is compressed is refused, since its size is not known before it is unpacked', async () => {
+  it('is rejected if it is compressed, because its size is unknown before decompression', async () => {
     for (const encoding of ['gzip', 'br', 'deflate', 'zstd', 'zip', 'identity, gzip']) {
       const refused = await post('/api/v1/things', gzipSync('{}'), { 'content-encoding': encoding });
       expect(refused.body.code, encoding).to.equal('unsupported_media_type');
@@ -152,7 +149,7 @@ describe('A request body', () => {
     expect((await post('/api/v1/things', '{}', { 'content-encoding': 'identity' })).status).to.equal(200);
   });
 
-  it('that trickles in without a pause is answered with 408 once its time is over, and the connection closes', async () => {
+  it('is rejected with 408 if it trickles in past its time limit, and the connection is closed', async () => {
     const socket = open('/api/v1/auth/login HTTP/1.1');
     socket.write('Content-Length: 10000\r\n\r\n{');
     const trickle = setInterval(() => socket.write(' '), 20);
@@ -170,7 +167,7 @@ describe('A request body', () => {
   });
 });
 
-describe('JSON of a body', () => {
+describe('The JSON of a body', () => {
   const refusal = (text: string): Problem => {
     try {
       parseJson(text);
@@ -192,12 +189,12 @@ describe('JSON of a body', () => {
 
   const deep: [string, string][] = [
     ['arrays', `${'['.repeat(17)}${']'.repeat(17)}`],
-    ['arrays, as deep as a body may be long', `${'['.repeat(8192)}${']'.repeat(8192)}`],
+    ['arrays nested as deeply as the size limit allows', `${'['.repeat(8192)}${']'.repeat(8192)}`],
     ['objects', `${'{"a":'.repeat(17)}1${'}'.repeat(17)}`],
-    ['behind a string with brackets', `["]]]]",${'['.repeat(16)}${']'.repeat(16)}]`],
+    ['arrays after a string of brackets', `["]]]]",${'['.repeat(16)}${']'.repeat(16)}]`],
   ];
   for (const [what, text] of deep) {
-    it(`that is nested deeper is refused: ${what}`, () => {
+    it(`is rejected if it is nested deeper: ${what}`, () => {
       expect(refusal(text)).to.have.property('code', 'invalid_input');
       expect(refusal(text).errors).to.have.nested.property('[0].code', 'too_deep');
     });
@@ -205,24 +202,24 @@ describe('JSON of a body', () => {
 
   const wide: [string, string][] = [
     ['numbers', `[${Array(1000).fill('1').join(',')}]`],
-    ['keys', `{${Array.from({ length: 1001 }, (_, index) => `"k${index}":1`).join(',')}}`],
-    ['the same key', `{${Array(1001).fill('"a":1').join(',')}}`],
+    ['distinct keys', `{${Array.from({ length: 1001 }, (_, index) => `"k${index}":1`).join(',')}}`],
+    ['a repeated key', `{${Array(1001).fill('"a":1').join(',')}}`],
     ['arrays in arrays', `[${Array(600).fill('[1]').join(',')}]`],
   ];
   for (const [what, text] of wide) {
-    it(`that has more values is refused: ${what}`, () => {
+    it(`is rejected if it has more values: ${what}`, () => {
       expect(refusal(text)).to.have.property('code', 'invalid_input');
       expect(refusal(text).errors).to.have.nested.property('[0].code', 'too_many_values');
     });
   }
 
-  it('that is broken is malformed, however deep or wide it is', () => {
+  it('is reported as malformed if it is invalid, however deep or wide it is', () => {
     for (const text of ['', '{', ']', '[1,]', '["a]', '"\\', '['.repeat(16_384), `${'1,'.repeat(2000)}[`, '}{']) {
       expect(refusal(text).code, text.slice(0, 20)).to.equal('malformed_json');
     }
   });
 
-  it('that is at fault everywhere is answered with 50 faults at most', () => {
+  it('is rejected with at most 50 faults', () => {
     const schema = z.strictObject({ labels: z.array(z.string()) });
     const manyFaults = { labels: Array(900).fill(1) };
     const manyFields = Object.fromEntries(Array.from({ length: 900 }, (_, index) => [`k${index}`, index]));

@@ -84,10 +84,10 @@ describe('An idempotent route', () => {
     expect(fingerprints().size).to.equal(4);
   });
 
-  it('is not bound without authentication, which keeps the keys of callers apart', () => {
+  it('is not bound without authentication, so that keys of different callers cannot collide', () => {
     const anonymous = defineRoute({ ...rename, access: { kind: 'anyone' } });
     const handle = async () => response(200, { title: '' }, { replayed: false });
-    expect(() => bind(anonymous, handle)).to.throw('rename takes an Idempotency-Key');
+    expect(() => bind(anonymous, handle)).to.throw('rename accepts an Idempotency-Key');
   });
 
   it('is not bound to a handler that does not say whether its response is replayed', () => {

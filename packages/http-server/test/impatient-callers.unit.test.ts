@@ -15,9 +15,9 @@ const route = defineRoute({
   responses: { 200: z.object({ caller: z.string() }) },
 });
 
-describe('A caller who does not wait', () => {
+describe('A request whose caller stops waiting', () => {
   let server: HttpServer;
-  /** Callers who are being identified; those called `held` stay there until `letIn`. */
+  /** The number of callers named `held` whose authentication waits for `letIn`. */
   let held = 0;
   const letIn = Promise.withResolvers<void>();
   const served: string[] = [];
@@ -55,21 +55,21 @@ describe('A caller who does not wait', () => {
   const metrics = async () => await (await fetch(`${server.url()}/metrics`)).text();
 
   for (const value of ['0', '-1', '1.5', 'soon', '', '99999999999']) {
-    it(`is refused with X-Timeout-Ms: ${value || 'nothing'} and a description of the expected value`, async () => {
+    it(`is rejected with a description of the valid values if X-Timeout-Ms is ${value || 'empty'}`, async () => {
       const { status, body } = await call('ann', { waitsMs: value });
       expect([status, body.code]).to.deep.equal([400, 'bad_request']);
       expect(body.detail).to.contain('X-Timeout-Ms must be a whole number of milliseconds');
     });
   }
 
-  it('has nothing begun for them after they hung up, or after their time ran out', async () => {
+  it('is not handled after the caller hung up, or after its time limit passed', async () => {
     const caller = new AbortController();
     const asked = call('held', { signal: caller.signal });
     const late = call('held', { waitsMs: '1' });
     while (held < 2) await metrics();
     caller.abort();
     await asked.catch(() => undefined);
-    // the server has noticed
+    // wait until the server has noticed that the caller hung up
     while (!(await metrics()).includes('status="499"'));
     letIn.resolve();
     expect(await late).to.have.nested.property('body.code', 'timeout');

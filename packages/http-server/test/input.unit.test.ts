@@ -11,10 +11,10 @@ function refusal(schema: z.ZodType, input: unknown, fieldHints?: Readonly<Record
     if (error instanceof Problem) return error;
     throw error;
   }
-  throw new Error('it was accepted');
+  throw new Error('the input was accepted');
 }
 
-describe('A refusal of input', () => {
+describe('A validation error', () => {
   const id = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
   const body = z.strictObject({
     name: z.string().min(1).max(3).optional(),
@@ -46,7 +46,7 @@ describe('A refusal of input', () => {
     [null, 'the body must be a JSON object'],
   ];
   for (const [input, sentence] of cases) {
-    it(`says what is wanted: ${sentence}`, () => {
+    it(`states the requirement: ${sentence}`, () => {
       const { detail, errors = [] } = refusal(body, input);
       const [{ field, message } = { field: '', message: '' }, ...more] = errors;
       expect(`${field || 'the body'} ${message}`).to.equal(sentence);
@@ -55,26 +55,26 @@ describe('A refusal of input', () => {
     });
   }
 
-  it('says what is missing, and of which form it is', () => {
+  it('names missing fields and their types', () => {
     const { detail } = refusal(z.strictObject({ title: schemas.title, state: schemas.taskState }), {});
     expect(detail).to.equal(
       'Invalid fields: title, state. title is required: a string. state is required: one of "draft", "assigned", "in_progress", "completed", "cancelled".',
     );
   });
 
-  it('is short, however much is wrong', () => {
+  it('is short, however many faults there are', () => {
     const input = Object.fromEntries(Array.from({ length: 200 }, (_, n) => [`field${n}`.padEnd(500, 'x'), n]));
     const { detail, errors } = refusal(body, input);
     expect(errors).to.have.length(50);
     expect(detail).to.have.length.below(700);
   });
 
-  it('names fields that the request does not have, and says what the others must be', () => {
+  it('names unknown fields, and states the requirements of the others', () => {
     const { detail, errors } = refusal(body, { name: 5, count: 1, owner: 'x', size: 'x', colour: 'red' });
     expect(detail).to.match(
       /^Invalid fields: name, size, count, owner, colour\. name must be a string\. size must be /,
     );
-    expect(detail).to.match(/Unknown fields are not accepted\. The rest is in `errors`\.$/);
+    expect(detail).to.match(/Unknown fields are not accepted\. `errors` lists all faults\.$/);
     expect(errors).to.deep.include({
       field: 'colour',
       code: 'unknown_field',
@@ -82,7 +82,7 @@ describe('A refusal of input', () => {
     });
   });
 
-  it('does not repeat what was sent', () => {
+  it('does not repeat the values sent', () => {
     const secret = 'do-not-repeat';
     for (const input of [{ name: secret }, { size: secret }, { count: secret }, { owner: secret }, secret]) {
       expect(JSON.stringify(refusal(body, input).errors) + refusal(body, input).detail).not.to.include(secret);
@@ -181,7 +181,7 @@ describe('A refusal of input', () => {
     });
   }
 
-  it('names only operations that there are', () => {
+  it('names only existing operations', () => {
     const routes = [...Object.values(tasksRoutes), ...Object.values(authRoutes)] as {
       method: string;
       path: string;

@@ -26,7 +26,7 @@ describe('cursors of a list', () => {
   const others = {
     'another list': { name: 'others', filter },
     'another filter': { name: 'things', filter: { state: 'completed' } },
-    'one filter more': { name: 'things', filter: { ...filter, q: 'x' } },
+    'an additional filter': { name: 'things', filter: { ...filter, q: 'x' } },
     'no filter': { name: 'things', filter: {} },
   };
   const wrong: Record<string, string> = {
@@ -40,7 +40,7 @@ describe('cursors of a list', () => {
     'a cursor that is not base64url': '%%%',
     'a cursor that is not a list': Buffer.from('{"id":1}').toString('base64url'),
     'a position of another shape': listCursors('id', { name: 'things', filter }).encode([id]),
-    'a position with one value more': cursors.encode([at, id, id]),
+    'a position with an additional value': cursors.encode([at, id, id]),
   };
   for (const [what, cursor] of Object.entries(wrong)) {
     it(`reject ${what}`, () => {
@@ -85,7 +85,7 @@ describe('a page', () => {
     return { items: rest.slice(0, limit), next: rest.length > limit ? rest.slice(limit - 1, limit) : undefined };
   };
 
-  it('carries the cursor of the next page, and null at the end', async () => {
+  it('contains the cursor of the next page, and null at the end', async () => {
     const pages: string[][] = [];
     let cursor: string | undefined;
     do {

@@ -87,7 +87,7 @@ describe('The HTTP server', () => {
   before(async () => {
     server = quietServer({
       authenticator: {
-        // these tests take the id of a user for a token
+        // in these tests, the token is the id of its user
         async authenticate(id = '') {
           if (id === 'forged') throw problem('unauthenticated');
           return reader(id);
@@ -133,30 +133,30 @@ describe('The HTTP server', () => {
       });
 
     it('requires If-Match where the contract does', async () => expect((await change()).status).to.equal(428));
-    it('refuses If-Match that is no entity tag', async () =>
+    it('rejects an If-Match that is not an entity tag', async () =>
       expect((await change('7')).body.code).to.equal('bad_etag'));
-    it('reads a list of tags, of which weak ones match nothing', async () =>
+    it('parses a list of tags, and ignores weak ones', async () =>
       expect((await change('"7", W/"8", "x", "9-abc", "10-"')).body.ifMatch).to.deep.equal([7, 9]));
-    it('reads a star', async () => expect((await change('*')).body.ifMatch).to.equal('*'));
-    it('reads the version in the tag that it answered', async () => {
+    it('accepts *', async () => expect((await change('*')).body.ifMatch).to.equal('*'));
+    it('parses the version in a tag that it sent', async () => {
       const tag = (await call(path)).headers.get('etag') ?? '';
       expect((await change(tag)).body.ifMatch).to.deep.equal([7]);
     });
 
-    it('answers a GET whose representation is known with 304, also when a proxy compressed it', async () => {
+    it('responds with 304 if the caller has the representation, even one compressed by a proxy', async () => {
       const tag = (await call(path)).headers.get('etag') ?? '';
       for (const known of [tag, `W/${tag}`, `"x", ${tag}`, '*']) {
         const answer = await call(path, { headers: { 'if-none-match': known } });
         expect([answer.status, answer.headers.get('etag'), answer.body], known).to.deep.equal([304, tag, undefined]);
       }
     });
-    it('answers in full when anything in the representation changed, although the version is the same', async () => {
+    it('sends the whole representation if anything in it has changed, although the version is the same', async () => {
       const tag = (await call(path)).headers.get('etag') ?? '';
       title = 'y';
       const answer = await call(path, { headers: { 'if-none-match': `${tag}, "7"` } });
       expect([answer.status, answer.body.title]).to.deep.equal([200, 'y']);
     });
-    it('answers another caller in full at an address whose representation depends on the caller', async () => {
+    it('sends the whole representation to another caller if it depends on the caller', async () => {
       const mine = await call('/api/v1/things/me');
       const headers = { 'if-none-match': mine.headers.get('etag') ?? '' };
       const theirs = await call('/api/v1/things/me', { token: otherId, headers });
@@ -165,8 +165,8 @@ describe('The HTTP server', () => {
     });
   });
 
-  describe('towards caches', () => {
-    it('lets nothing be stored but what the contract names, which has to be asked about each time', async () => {
+  describe('with caches', () => {
+    it('allows caches to store only responses that the contract marks as storable, and requires their revalidation', async () => {
       const cacheControl = async (path: string) => (await call(path)).headers.get('cache-control');
       expect(await cacheControl(`/api/v1/things/${userId}`)).to.equal('private, no-cache');
       expect(await cacheControl('/api/v1/things/me')).to.equal('no-store');
@@ -174,7 +174,7 @@ describe('The HTTP server', () => {
       expect(await cacheControl('/api/v1/limited')).to.equal('no-store');
     });
 
-    it('names Authorization in Vary wherever the token decides about the answer, refusals and 304 included', async () => {
+    it('sends Vary: Authorization wherever the response depends on the token, including errors and 304', async () => {
       const vary = async (path: string, headers: Record<string, string> = {}, bearer?: string) => {
         const answer = await call(path, { headers, ...(bearer === undefined ? {} : { token: bearer }) });
         return [answer.status, answer.headers.get('vary')];

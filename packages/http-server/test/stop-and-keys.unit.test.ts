@@ -13,7 +13,7 @@ function quiet() {
 }
 
 describe('Stopping the HTTP server', () => {
-  it('lets running requests finish and takes no new ones', async () => {
+  it('lets running requests finish and accepts no new ones', async () => {
     const entered = Promise.withResolvers<void>();
     const release = Promise.withResolvers<void>();
     const slow = defineRoute({
@@ -82,7 +82,7 @@ describe('Keys of a JWKS endpoint', () => {
     }
   }
 
-  it('are fetched once, however many ask at the same time', async () => {
+  it('are fetched once for any number of concurrent callers', async () => {
     const state = { status: 200, kids: ['a'], requests: 0 };
     await using(state, async (keys) => {
       await Promise.all(Array.from({ length: 50 }, async () => await keys.keyFor('a')));
@@ -90,7 +90,7 @@ describe('Keys of a JWKS endpoint', () => {
     });
   });
 
-  it('stay usable through an outage, for a day at most', async () => {
+  it('stay usable through an outage, for at most a day', async () => {
     const state = { status: 200, kids: ['a'], requests: 0 };
     await using(state, async (keys, clock) => {
       await keys.keyFor('a');
@@ -103,7 +103,7 @@ describe('Keys of a JWKS endpoint', () => {
     });
   });
 
-  it('follow a rotation as soon as a token names a new one', async () => {
+  it('are fetched again as soon as a token names a new key', async () => {
     const state = { status: 200, kids: ['a'], requests: 0 };
     await using(state, async (keys, clock) => {
       await keys.keyFor('a');
@@ -113,7 +113,7 @@ describe('Keys of a JWKS endpoint', () => {
     });
   });
 
-  it('are not asked for again by a stream of invented ids', async () => {
+  it('are not fetched again for a stream of invented ids', async () => {
     const state = { status: 200, kids: ['a'], requests: 0 };
     await using(state, async (keys) => {
       await keys.keyFor('a');
@@ -122,7 +122,7 @@ describe('Keys of a JWKS endpoint', () => {
     });
   });
 
-  it('are a problem of availability, not of the token, when there never were any', async () => {
+  it('are reported as unavailable, not as an invalid token, if they were never fetched', async () => {
     await using({ status: 500, kids: [], requests: 0 }, async (keys) => {
       expect(await keys.keyFor('a').catch((error: unknown) => error)).to.include({ code: 'unavailable' });
     });

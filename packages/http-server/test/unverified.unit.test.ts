@@ -9,7 +9,7 @@ const issuer = 'http://localhost:8080/oidc';
 const audience = 'urn:taskwire:test';
 const userId = '019aa1b2-0000-7000-8000-000000000001';
 
-describe('An account that the service restricts to itself', () => {
+describe('An account with an unverified address', () => {
   let keys: { privateKey: CryptoKey; publicKey: CryptoKey };
   const seen: UserClaims[] = [];
   before(async () => (keys = await generateKeyPair('ES256')));
@@ -45,19 +45,19 @@ describe('An account that the service restricts to itself', () => {
     }
   };
 
-  it('passes no route that does not say that it is open to it, whatever its role', async () => {
+  it('is denied every route that the contract does not mark as unverified, whatever its role', async () => {
     expect(await refusalOf(route, { email_verified: false })).to.equal('email_not_verified');
     expect(await refusalOf({ ...route, roles: ['admin'] }, { email_verified: false })).to.equal('email_not_verified');
     expect(await refusalOf({ ...route, unverified: true }, { email_verified: false })).to.equal(undefined);
     expect(await refusalOf(route, { email_verified: true })).to.equal(undefined);
   });
 
-  it('is recognized by a claim of the token, and a missing claim reaches the service as undefined', async () => {
+  it('is recognized by a claim of the token; a missing claim is passed to the service as undefined', async () => {
     for (const claims of [{ email_verified: true }, { email_verified: false }, {}]) await actorWith(claims);
     expect(seen.slice(-3).map(({ emailVerified }) => emailVerified)).to.deep.equal([true, false, undefined]);
   });
 
-  it('is not let in by a claim that is no boolean', async () => {
+  it('is rejected if the claim is not a boolean', async () => {
     for (const claim of ['true', 1, {}, null]) {
       const failure = await actorWith({ email_verified: claim }).catch((error: unknown) => error as Problem);
       expect(failure).to.include({ code: 'invalid_token' });

@@ -16,7 +16,7 @@ export type Authenticator = { authenticate(authorization: string | undefined): P
 export type UserClaims = {
   userId: string;
   role: Role;
-  /** Whether the address was verified when the token was issued; undefined in a token of an older Auth. */
+  /** Whether the address was verified when the token was issued; undefined in a token of an earlier version of Auth. */
   emailVerified: boolean | undefined;
   sessionId: string | undefined;
   issuedAt: Date;
@@ -40,9 +40,9 @@ export type UserStanding = { role: Role; isRestricted?: boolean };
 /** The tolerated clock difference between two machines, in seconds. */
 const clockTolerance = 5;
 /** The number of verified tokens kept in the cache, so that a signature is checked once and not for every request (about 1 kB each). */
-const remembered = 5_000;
+const cachedTokens = 5_000;
 /** How long a verified token is cached, in milliseconds: a withdrawn key takes effect within this time. */
-const rememberedMs = 60_000;
+const cacheMs = 60_000;
 /** Longer texts are not Taskwire tokens (about 700 characters) and are not worth parsing. */
 const longestToken = 4_096;
 
@@ -63,7 +63,7 @@ const serviceClaims = z.object({ sub: z.string().min(1), client_id: z.string().m
  * audience, times. A token whose `sub` is its `client_id` belongs to a service (RFC 9068 section 2.2), any other to a user.
  */
 export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticator {
-  const verified = new LRUCache<string, Verified>({ max: remembered, ttl: rememberedMs });
+  const verified = new LRUCache<string, Verified>({ max: cachedTokens, ttl: cacheMs });
 
   async function verify(token: string): Promise<Verified> {
     const { payload } = await jwtVerify(token, (header) => verificationKey(options.keys, header.kid), {
@@ -88,40 +88,46 @@ export function jwtAuthenticator(options: JwtAuthenticatorOptions): Authenticato
         verified.set(token, known);
       }
       if ('actor' in known) return known.actor;
-      const now = await options.checkUser(known.claims);
-      if (now === 'revoked') {
+      const current = await options.checkUser(known.claims);
+      if (current === 'revoked') {
         throw problem('access_revoked', 'Log in again.', { headers: challenge('invalid_token', 'access has ended') });
       }
-      return { ...known.holder, role: now.role, isRestricted: now.isRestricted === true };
+      return { ...known.identity, role: current.role, isRestricted: current.isRestricted === true };
     },
   };
 }
 
 /** The contents of a valid token; its claims about a user are checked against the current state. */
-type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims; holder: Holder });
+type Verified = { expiresAt: number } & ({ actor: ServiceActor } | { claims: UserClaims; identity: TokenIdentity });
 
 /** The part of the actor that the token alone determines. */
-type Holder = Omit<UserActor, 'role' | 'isRestricted'>;
+type TokenIdentity = Omit<UserActor, 'role' | 'isRestricted'>;
 
 function toVerified(payload: JWTPayload): Verified {
   const expiresAt = (payload.exp ?? 0) * 1000;
   if (payload.sub === payload['client_id']) {
     const claims = serviceClaims.safeParse(payload);
-    if (!claims.success) throw invalid('The access token lacks a claim.');
+    if (!claims.success) throw invalid('The access token lacks a required claim.');
     const { client_id: clientId, scope } = claims.data;
     return { expiresAt, actor: { kind: 'service', clientId, scopes: new Set(scope.split(' ').filter(Boolean)) } };
   }
   const claims = userClaims.safeParse(payload);
-  if (!claims.success) throw invalid('The access token lacks a claim.');
+  if (!claims.success) throw invalid('The access token lacks a required claim.');
   const { sub: userId, role, email_verified: emailVerified, sid: sessionId, iat } = claims.data;
   return {
     expiresAt,
     claims: { userId, role, emailVerified, sessionId, issuedAt: new Date(iat * 1000) },
-    holder: toHolder(claims.data),
+    identity: toIdentity(claims.data),
   };
 }
 
-function toHolder({ sub, sid, client_id: clientId, scope, auth_time: at }: z.output<typeof userClaims>): Holder {
+function toIdentity({
+  sub,
+  sid,
+  client_id: clientId,
+  scope,
+  auth_time: at,
+}: z.output<typeof userClaims>): TokenIdentity {
   const isFirstParty = clientId === firstPartyClient;
   const granted = new Set(scope.split(' '));
   return {
@@ -135,7 +141,7 @@ function toHolder({ sub, sid, client_id: clientId, scope, auth_time: at }: z.out
   };
 }
 
-/** The scopes of the product's own front end; its tokens list them too, for readers of tokens elsewhere. */
+/** The scopes of the product's own front end. Its tokens also list them, for other verifiers of tokens. */
 const everyScope: ReadonlySet<UserScope> = new Set(userScopes);
 
 async function verificationKey(keys: KeySource, kid: string | undefined) {
@@ -165,12 +171,12 @@ function invalid(detail: string, cause?: unknown): Problem {
 
 function refusal(error: unknown): unknown {
   if (error instanceof errors.JWTExpired) {
-    return problem('token_expired', 'Get a new one with the refresh token.', {
+    return problem('token_expired', 'Obtain a new access token with the refresh token.', {
       headers: challenge('invalid_token', 'expired'),
     });
   }
   return error instanceof errors.JOSEError || error instanceof TypeError
-    ? invalid('The access token is not one for this service.', error)
+    ? invalid('The access token is not valid for this service.', error)
     : error;
 }
 

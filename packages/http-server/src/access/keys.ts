@@ -30,8 +30,8 @@ export type RemoteKeysOptions = {
 };
 
 /**
- * The keys of a JWKS endpoint. Fetched keys stay usable through an outage of that endpoint, for at most a day; a key no longer listed is removed by
- * the next successful fetch. One request at a time, whatever the number of callers. (jose's createRemoteJWKSet loses its keys when a reload after
+ * The keys of a JWKS endpoint. Fetched keys stay usable through an outage of that endpoint, for at most a day; a key that is no longer listed is removed by
+ * the next successful fetch. Makes one request at a time, for any number of callers. (jose's createRemoteJWKSet loses its keys when a reload after
  * `cacheMaxAge` fails.)
  * @throws Problem `unavailable` while no usable keys are known.
  */
@@ -50,7 +50,7 @@ export function remoteKeys(options: RemoteKeysOptions): KeySource {
   });
   new Gauge({
     name: 'jwks_age_seconds',
-    help: 'Age of the verification keys; -1 while there are none.',
+    help: 'Age of the verification keys; -1 while none are known.',
     registers: [metrics],
     collect() {
       this.set(keys === undefined ? -1 : (now() - keys.at) / 1000);
@@ -71,7 +71,7 @@ export function remoteKeys(options: RemoteKeysOptions): KeySource {
       fetches.inc({ outcome: 'ok' });
     } catch (error) {
       fetches.inc({ outcome: 'failed' });
-      logger.warn('the verification keys cannot be fetched', {
+      logger.warn('could not fetch the verification keys', {
         error: errorText(error),
         known_keys: keys?.byId.size ?? 0,
       });
@@ -81,12 +81,12 @@ export function remoteKeys(options: RemoteKeysOptions): KeySource {
   return {
     async keyFor(kid) {
       const age = keys === undefined ? Infinity : now() - keys.at;
-      const mayAsk = now() - lastAttempt >= cooldownMs;
-      if (age >= maxAgeMs) await (mayAsk ? reload() : fetching);
-      else if (!keys?.byId.has(kid)) await (mayAsk ? reload() : fetching);
-      else if (age >= freshMs && mayAsk) void reload();
+      const mayFetch = now() - lastAttempt >= cooldownMs;
+      if (age >= maxAgeMs) await (mayFetch ? reload() : fetching);
+      else if (!keys?.byId.has(kid)) await (mayFetch ? reload() : fetching);
+      else if (age >= freshMs && mayFetch) void reload();
       if (keys === undefined || now() - keys.at >= maxAgeMs) {
-        throw problem('unavailable', 'Access tokens cannot be checked at the moment.', {
+        throw problem('unavailable', 'Access tokens cannot be verified right now.', {
           headers: { 'Retry-After': '5' },
         });
       }
@@ -100,13 +100,13 @@ async function fetchKeys(url: string, logger: Logger): Promise<Map<string, Crypt
     signal: AbortSignal.timeout(timeoutMs),
     headers: { accept: 'application/json' },
   });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+  if (!response.ok) throw new Error(`${url} responded with ${response.status}`);
   const { keys } = jwksSchema.parse(await response.json());
   const byId = new Map<string, CryptoKey>();
   for (const jwk of keys) {
     const key = await toVerificationKey(jwk);
     if (key === undefined)
-      logger.warn('a verification key is of a kind that is not used here', { kid: jwk.kid, kty: jwk.kty });
+      logger.warn('ignored a verification key of an unsupported type', { kid: jwk.kid, kty: jwk.kty });
     else byId.set(jwk.kid, key);
   }
   return byId;

@@ -19,12 +19,12 @@ export type Refusal = RequestIds & {
 /** Records a refusal in addition to the logs. */
 export type OnRefusal = (refusal: Refusal) => Promise<void>;
 
-/** Counts and logs each refusal, and passes it on. If any of this fails, the caller's response is still the 403. */
+/** Counts and logs each refusal, and passes it to `onRefusal`. If that fails, the caller still gets the 403. */
 export function observeRefusals(telemetry: Telemetry, onRefusal: OnRefusal | undefined) {
   const { logger, metrics } = telemetry;
   const refused = new Counter({
     name: 'http_refusals_total',
-    help: 'Operations that a known caller was refused (403), by operation and problem code.',
+    help: 'Operations refused to authenticated callers (403), by operation and problem code.',
     labelNames: ['operation', 'code'],
     registers: [metrics],
   });
@@ -33,11 +33,11 @@ export function observeRefusals(telemetry: Telemetry, onRefusal: OnRefusal | und
     const { code } = error;
     const operation = attempt.route.operationId;
     refused.inc({ operation, code });
-    logger.warn('a caller was refused', { operation, code });
+    logger.warn('operation refused', { operation, code });
     try {
       await onRefusal?.({ ...attempt, code });
     } catch (failure) {
-      logger.error('a refusal could not be recorded', { operation, code, error: errorText(failure) });
+      logger.error('could not record a refusal', { operation, code, error: errorText(failure) });
     }
   };
 }

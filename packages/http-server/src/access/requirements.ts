@@ -4,7 +4,7 @@ import type { Actor, UserActor } from './actor.ts';
 
 /** How long a log-in counts as recent, in seconds. OWASP ASVS 3.7.1 requires reauthentication before sensitive changes. */
 const recentSeconds = 5 * 60;
-/** `auth_time` is the time of Auth's database, whose clock may be ahead of this one by as much as for other claims, in seconds. */
+/** How far the clock of Auth's database, which sets `auth_time`, may be ahead of this one, in seconds; the same as for other claims. */
 const clockAheadSeconds = 5;
 
 /** Refuses an actor that a route's contract does not admit. @throws Problem with status 403. */
@@ -26,7 +26,7 @@ function requireUser(access: UserAccess, actor: UserActor): void {
   if (actor.isRestricted && access.unverified !== true) {
     throw problem(
       'email_not_verified',
-      'Use the link in the mail that was sent to your address, or ask for a new one.',
+      'Use the link in the e-mail that was sent to your address, or request a new one.',
     );
   }
   if (access.roles !== undefined && !access.roles.includes(actor.role)) {
@@ -49,7 +49,7 @@ export function requireRecentLogin(actor: UserActor, { or }: { or?: string } = {
   if (hasRecentLogin(actor)) return;
   const detail = actor.isFirstParty
     ? `${or === undefined ? '' : `${or}, or `}log in again or call POST /api/v1/auth/reauthenticate and repeat the request within five minutes.`
-    : `Ask for authorization again with prompt=login or max_age=${recentSeconds}, and repeat the request with the new token.`;
+    : `Request authorization again with prompt=login or max_age=${recentSeconds}, and repeat the request with the new token.`;
   throw problem('reauthentication_required', detail.charAt(0).toUpperCase() + detail.slice(1), {
     headers: {
       'WWW-Authenticate': `Bearer error="insufficient_user_authentication", error_description="The log-in is too old", max_age="${recentSeconds}"`,

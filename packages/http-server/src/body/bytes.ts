@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { problem } from '@taskwire/errors';
 
 /**
- * Rejects a body whose announced length exceeds `limit` bytes, before reading any of it.
+ * Rejects a body whose declared length exceeds `limit` bytes, before reading any of it.
  * @throws Problem `payload_too_large`.
  */
 export function refuseLargeBody(request: IncomingMessage, limit: number): void {
@@ -23,7 +23,7 @@ export async function readBytes(request: IncomingMessage, limit: number): Promis
   return await new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let length = 0;
-    const settle = (act: () => void) => {
+    const finish = (act: () => void) => {
       request.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onClose);
       act();
     };
@@ -31,16 +31,17 @@ export async function readBytes(request: IncomingMessage, limit: number): Promis
       length += chunk.length;
       chunks.push(chunk);
       if (length > limit) {
-        settle(() => reject(tooLarge(limit)));
+        finish(() => reject(tooLarge(limit)));
         request.resume();
       }
     };
-    const onEnd = () => settle(() => resolve(Buffer.concat(chunks)));
-    const onClose = () => settle(() => reject(problem('bad_request', 'The body ended early.')));
+    const onEnd = () => finish(() => resolve(Buffer.concat(chunks)));
+    const onClose = () =>
+      finish(() => reject(problem('bad_request', 'The connection ended before the body was complete.')));
     request.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose);
   });
 }
 
 function tooLarge(limit: number): Error {
-  return problem('payload_too_large', `A body may have ${limit} bytes at most here.`);
+  return problem('payload_too_large', `The body must have at most ${limit} bytes.`);
 }

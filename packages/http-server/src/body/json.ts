@@ -1,6 +1,6 @@
 import { problem } from '@taskwire/errors';
 
-/** The contracts nest three levels; sixteen levels are never intended. */
+/** The contracts nest three levels; no intended request has more than sixteen. */
 const deepestNesting = 16;
 /**
  * The largest request of a contract has about 30 values. Validation and error reports cost about a microsecond for each value, so a body with this

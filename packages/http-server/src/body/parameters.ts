@@ -1,6 +1,6 @@
 import { problem } from '@taskwire/errors';
 
-/** OpenID Connect has the longest queries, with about 25 parameters. There, the cost of parsing a query grows with the square of their number. */
+/** OpenID Connect has the longest queries, with about 25 parameters. The OpenID provider's cost of parsing a query grows with the square of their number. */
 const mostParameters = 100;
 
 /**

@@ -35,7 +35,7 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Decodes UTF-8 strictly: bytes that are not UTF-8 would be stored as U+FFFD, and their meaning lost. @throws Problem `malformed_json`. */
+/** Decodes UTF-8 strictly: a lenient decoder would replace other bytes by U+FFFD, and their meaning would be lost. @throws Problem `malformed_json`. */
 function decode(bytes: Buffer): string {
   try {
     return utf8.decode(bytes);
