@@ -21,7 +21,11 @@ describe('public keys of clients', () => {
 
   const bad: [string, unknown, RegExp][] = [
     ['a private key', jwk(ec('P-256').privateKey), /private or secret key material/],
-    ['a private RSA key', jwk(generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey), /private or secret key material/],
+    [
+      'a private RSA key',
+      jwk(generateKeyPairSync('rsa', { modulusLength: 2_048 }).privateKey),
+      /private or secret key material/,
+    ],
     ['a secret', { kty: 'oct', k: 'c2VjcmV0' }, /private or secret key material/],
     ['another curve', jwk(ec('P-384').publicKey), /must be a public key for ES256/],
     ['Ed448', jwk(generateKeyPairSync('ed448').publicKey), /must be a public key for ES256/],

@@ -1,5 +1,5 @@
 /**
- * Settles as the promise does, unless one of the signals is aborted first: then rejects with the reason of that signal. The work behind the promise is
+ * Settles as the promise does, unless one of the signals is aborted first; in that case it rejects with the reason of that signal. The promise's work is
  * not stopped; its later result is ignored.
  */
 export async function raceAbort<T>(promise: Promise<T>, ...signals: readonly (AbortSignal | undefined)[]): Promise<T> {

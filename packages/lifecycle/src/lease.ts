@@ -2,15 +2,15 @@ import { errorText } from '@taskwire/errors';
 import type { Logger } from '@taskwire/telemetry';
 
 /**
- * How long a claim outlives its process, and how often a live process renews it, in milliseconds. Ten seconds after a crash still feels immediate to
- * users. Three renewals may be late or lost before another process takes over.
+ * How long a claim outlives its process, and how often a live process renews it, in milliseconds. Users hardly notice a delay of ten seconds after a
+ * crash. Three renewals may be late or lost before another process takes over.
  */
 export const lease = { ms: 10_000, renewEveryMs: 2_500 } as const;
 
 export type Heartbeat = { stop(): void };
 
 /**
- * Calls `renew` every `everyMs` until it is stopped. One renewal runs at a time, and none are caught up after a pause. A failed renewal is logged and
+ * Calls `renew` every `everyMs` until it is stopped. One renewal runs at a time, and missed renewals are not made up. A failed renewal is logged and
  * retried at the next beat. The timer does not keep the process alive.
  */
 export function startHeartbeat(options: {
@@ -26,7 +26,7 @@ export function startHeartbeat(options: {
     renewing = true;
     options
       .renew()
-      .catch((error: unknown) => logger.warn(`${name}: leases could not be renewed`, { error: errorText(error) }))
+      .catch((error: unknown) => logger.warn(`${name}: could not renew leases`, { error: errorText(error) }))
       .finally(() => (renewing = false));
   }, everyMs);
   timer.unref();
@@ -34,8 +34,8 @@ export function startHeartbeat(options: {
 }
 
 /**
- * Whether a process may treat other processes as dead when their leases have expired. After a database outage every lease has expired, even those of
- * live processes. For the length of one lease, the owners have the chance to renew them.
+ * Whether a process may treat other processes as dead when their leases have expired. After a database outage, every lease has expired, even those of
+ * live processes, so their owners get the duration of one lease to renew them.
  */
 export type Steadiness = {
   /** Runs a round. A failed round restarts the waiting time. */
@@ -44,16 +44,16 @@ export type Steadiness = {
 };
 
 export function createSteadiness(leaseMs: number): Steadiness {
-  let since = -Infinity;
+  let lastFailureAt = -Infinity;
   return {
     async during(round) {
       try {
         return await round();
       } catch (error) {
-        since = performance.now();
+        lastFailureAt = performance.now();
         throw error;
       }
     },
-    isSteady: () => performance.now() - since >= leaseMs,
+    isSteady: () => performance.now() - lastFailureAt >= leaseMs,
   };
 }

@@ -38,7 +38,7 @@ export function createLoop(options: LoopOptions): Loop {
   let running: Promise<void> | undefined;
   let round: Promise<unknown> = Promise.resolve();
   let woken = false;
-  let rest: AbortController | undefined;
+  let pausing: AbortController | undefined;
 
   async function tick(): Promise<Progress> {
     const next = round.then(async () => await options.tick(stopping.signal));
@@ -57,16 +57,16 @@ export function createLoop(options: LoopOptions): Loop {
       woken = false;
       try {
         const progress = await tick();
-        if (failures > 0) logger.info(`${name} works again`, { failures });
+        if (failures > 0) logger.info(`${name} recovered`, { failures });
         failures = 0;
         if (progress === 'more' || woken || signal.aborted) continue;
-        rest = new AbortController();
-        await pause(intervalMs * (0.8 + 0.4 * Math.random()), AbortSignal.any([rest.signal, signal]));
-        rest = undefined;
+        pausing = new AbortController();
+        await pause(intervalMs * (0.8 + 0.4 * Math.random()), AbortSignal.any([pausing.signal, signal]));
+        pausing = undefined;
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        logger.warn(`${name} failed, will try again`, { failures, error: errorText(error) });
+        logger.warn(`${name} failed; will retry`, { failures, error: errorText(error) });
         await pause(backOffMs(failures, { baseMs: 200, capMs: maxBackOffMs }), signal);
       }
     }
@@ -77,7 +77,7 @@ export function createLoop(options: LoopOptions): Loop {
     tick,
     wake() {
       woken = true;
-      rest?.abort();
+      pausing?.abort();
     },
     async start() {
       if (running !== undefined) return;

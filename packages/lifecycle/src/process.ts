@@ -46,12 +46,12 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
     exit(result);
   }
 
-  function stop(code: number, why: string): Promise<void> {
+  function stop(code: number, reason: string): Promise<void> {
     if (stopping !== undefined) {
       exit(1);
       return stopping;
     }
-    logger.info(`stopping: ${why}`);
+    logger.info(`stopping: ${reason}`);
     stopping = stopAll(code);
     return stopping;
   }
@@ -70,8 +70,8 @@ export async function runProcess(options: ProcessOptions): Promise<void> {
       started.push(component);
       await component.start();
     } catch (error) {
-      logger.error(`${component.name} cannot start`, { error: errorText(error) });
-      await stop(1, `${component.name} cannot start`);
+      logger.error(`${component.name} could not start`, { error: errorText(error) });
+      await stop(1, `${component.name} could not start`);
       return;
     }
   }

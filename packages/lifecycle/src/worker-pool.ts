@@ -7,7 +7,7 @@ export type WorkerPoolOptions<J> = {
   /** The maximum number of jobs that run at a time. */
   concurrency: number;
   /**
-   * Claims at most `places` due jobs; fewer if the caller sets a pace of its own. None means that nothing is due, and that nothing may be claimed now,
+   * Claims at most `places` due jobs; fewer if the caller limits its own pace. No jobs means that nothing is due, or that nothing may be claimed now,
    * such as while a dependency is known to be unavailable. A rejection makes the pool back off.
    */
   claim(places: number, signal: AbortSignal): Promise<readonly J[]>;
@@ -34,10 +34,11 @@ export type WorkerPool<J> = Loop & {
  *
  * After `run` has rejected, the pool probes: jobs run one at a time, with growing pauses between them, until one of them succeeds.
  *
- * `tick` claims once and waits for the jobs that are running then; its result is `more` if there were any, so that tests and commands can repeat it
- * until nothing is due. It rejects if one of these jobs did. `stop` claims nothing more, and waits for all running jobs. A job whose process ends is left to the expiry of its lease.
+ * `tick` claims once and waits for the jobs that are running at that time. Its result is `more` if there were any, so that tests and commands can repeat it
+ * until nothing is due. It rejects if one of these jobs did. `stop` claims nothing more, and waits for all running jobs. If the process ends during a
+ * job, another process claims the job once its lease has expired.
  *
- * The retries of an inbox, the deliveries of notifications and the refresher of a user directory use it.
+ * Used for the retries of an inbox, the deliveries of notifications and the refresher of a user directory.
  */
 export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J> {
   const { name, concurrency, logger } = options;
@@ -55,7 +56,7 @@ export function createWorkerPool<J>(options: WorkerPoolOptions<J>): WorkerPool<J
   });
 
   async function fill(signal: AbortSignal): Promise<Progress> {
-    // the failure of a job becomes that of a round, which makes the loop pause
+    // a failed job makes the round fail, so that the loop pauses
     if (failure !== undefined) throwFailure();
     const places = (probing ? 1 : concurrency) - jobs.size;
     if (places < 1) return 'idle';

@@ -21,7 +21,7 @@ describe('a heartbeat', () => {
     await waitFor(() => beats >= 5);
     heartbeat.stop();
     const stopped = beats + running;
-    // as long as fifteen beats would take
+    // the duration of fifteen beats
     await simulateWork(30);
     expect([most, beats]).to.deep.equal([1, stopped]);
   });
@@ -42,7 +42,7 @@ describe('a process', () => {
   it('treats no expired lease as a dead process after a failed round, for the duration of a lease', async () => {
     const steadiness = createSteadiness(40);
     expect(steadiness.isSteady()).to.equal(true);
-    await steadiness.during(async () => Promise.reject(new Error('away'))).catch(() => undefined);
+    await steadiness.during(async () => Promise.reject(new Error('unavailable'))).catch(() => undefined);
     expect(steadiness.isSteady()).to.equal(false);
     expect(await steadiness.during(async () => 1)).to.equal(1);
     await waitFor(() => steadiness.isSteady());

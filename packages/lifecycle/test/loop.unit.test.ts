@@ -6,7 +6,7 @@ import { createLoop } from '../src/index.ts';
 
 const { logger } = createTelemetry({ service: 'test', stream: new PassThrough().resume() });
 
-/** For tests that wait for a round: without it nothing else would end them. */
+/** The timeout of tests that wait for a round, which may never come. */
 const limitMs = 1000;
 
 describe('a loop', () => {

@@ -12,7 +12,7 @@ function createQueue(count: number) {
   const claims: number[] = [];
   return {
     due,
-    /** How many places each claim filled. */
+    /** The number of jobs in each claim. */
     claims,
     async claim(places: number): Promise<number[]> {
       const claimed = due.splice(0, places);
@@ -27,7 +27,7 @@ describe('worker pool', function () {
   let pool: WorkerPool<number> | undefined;
   afterEach(async () => await pool?.stop());
 
-  const neverByItself = { intervalMs: 3_600_000, logger, name: 'test' };
+  const onlyWhenWoken = { intervalMs: 3_600_000, logger, name: 'test' };
 
   it('refills each place as soon as its job ends, while a slow job occupies one', async () => {
     const queue = createQueue(20);
@@ -41,7 +41,7 @@ describe('worker pool', function () {
       running -= 1;
       done.push(job);
     };
-    pool = createWorkerPool({ ...neverByItself, concurrency: 3, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, concurrency: 3, claim: queue.claim, run });
     await pool.start();
     await waitFor(() => done.length === 19);
     expect(pool.running()).to.deep.equal([0]);
@@ -51,29 +51,29 @@ describe('worker pool', function () {
   });
 
   it('never claims more jobs than it has free places, and claims nothing while it is full', async () => {
-    const asked: number[] = [];
+    const requestedPlaces: number[] = [];
     const running = Promise.withResolvers<void>();
     const claim = async (places: number): Promise<number[]> => {
-      asked.push(places);
-      return asked.length === 1 ? [1] : Array.from({ length: places }, () => 2);
+      requestedPlaces.push(places);
+      return requestedPlaces.length === 1 ? [1] : Array.from({ length: places }, () => 2);
     };
-    pool = createWorkerPool({ ...neverByItself, concurrency: 4, claim, run: async () => await running.promise });
+    pool = createWorkerPool({ ...onlyWhenWoken, concurrency: 4, claim, run: async () => await running.promise });
     for (let n = 0; n < 2; n++) {
       void pool.tick();
-      await waitFor(() => asked.length === n + 1);
+      await waitFor(() => requestedPlaces.length === n + 1);
     }
     const third = pool.tick();
     await Promise.race([third, simulateWork(5)]);
     running.resolve();
     expect(await third).to.equal('more');
-    expect(asked).to.deep.equal([4, 3]);
+    expect(requestedPlaces).to.deep.equal([4, 3]);
   });
 
   it('ticks report more for as long as jobs are due, and wait for them', async () => {
     const queue = createQueue(3);
     const done: number[] = [];
     const run = async (job: number): Promise<void> => void done.push(job);
-    pool = createWorkerPool({ ...neverByItself, concurrency: 2, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, concurrency: 2, claim: queue.claim, run });
     expect([await pool.tick(), await pool.tick(), await pool.tick()]).to.deep.equal(['more', 'more', 'idle']);
     expect(done).to.deep.equal([0, 1, 2]);
   });
@@ -83,7 +83,7 @@ describe('worker pool', function () {
     const run = async (job: number): Promise<void> => {
       if (job === 1) throw new Error('the channel is unavailable');
     };
-    pool = createWorkerPool({ ...neverByItself, concurrency: 2, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, concurrency: 2, claim: queue.claim, run });
     const failed = await pool.tick().catch((error: unknown) => error);
     expect(failed).to.be.an('error').with.property('message', 'the channel is unavailable');
     expect([await pool.tick(), await pool.tick()]).to.deep.equal(['more', 'idle']);
@@ -93,14 +93,14 @@ describe('worker pool', function () {
     const queue = createQueue(0);
     const done: number[] = [];
     const run = async (job: number): Promise<void> => void done.push(job);
-    pool = createWorkerPool({ ...neverByItself, concurrency: 2, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, concurrency: 2, claim: queue.claim, run });
     await pool.start();
     await waitFor(() => queue.claims.length === 1);
     queue.due.push(1);
     pool.wake();
     await waitFor(() => done.length === 1);
     await pool.stop();
-    pool = createWorkerPool({ ...neverByItself, intervalMs: 5, concurrency: 2, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, intervalMs: 5, concurrency: 2, claim: queue.claim, run });
     await pool.start();
     queue.due.push(2);
     await waitFor(() => done.length === 2);
@@ -114,7 +114,7 @@ describe('worker pool', function () {
       if (runs < 10) throw new Error('the channel is unavailable');
       await simulateWork(1);
     };
-    pool = createWorkerPool({ ...neverByItself, maxBackOffMs: 2, concurrency: 5, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, maxBackOffMs: 2, concurrency: 5, claim: queue.claim, run });
     await pool.start();
     await waitFor(() => queue.due.length === 0);
     // five jobs at once, four failed probes and one that succeeded
@@ -131,7 +131,7 @@ describe('worker pool', function () {
       return claims === 3 ? [1] : [];
     };
     const run = async (job: number): Promise<void> => void done.push(job);
-    pool = createWorkerPool({ ...neverByItself, maxBackOffMs: 2, concurrency: 1, claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, maxBackOffMs: 2, concurrency: 1, claim, run });
     await pool.start();
     await waitFor(() => done.length === 1);
   });
@@ -144,7 +144,7 @@ describe('worker pool', function () {
       await simulateWork(2);
       ended += 1;
     };
-    pool = createWorkerPool({ ...neverByItself, concurrency: 2, claim: queue.claim, run });
+    pool = createWorkerPool({ ...onlyWhenWoken, concurrency: 2, claim: queue.claim, run });
     await pool.start();
     await waitFor(() => pool?.running().length === 2);
     await pool.stop();

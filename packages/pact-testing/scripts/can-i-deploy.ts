@@ -1,5 +1,5 @@
-// can-i-deploy.ts <environment>: asks the Pact Broker of PACT_BROKER_BASE_URL whether this version of each service works with all that
-// is deployed there. Exits with 1 when one does not, or has not been verified.
+// can-i-deploy.ts <environment>: asks the Pact Broker of PACT_BROKER_BASE_URL whether this version of each service works with everything
+// deployed in the environment. Exits with 1 if a service does not, or has not been verified.
 import { brokerFromEnvironment, canDeploy } from '../src/pact-broker.ts';
 
 const [environment] = process.argv.slice(2);

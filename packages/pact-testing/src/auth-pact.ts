@@ -20,8 +20,8 @@ export type AuthConsumer = {
   name: string;
   getUser(baseUrl: string, id: string): Promise<Answer>;
   listUsers(baseUrl: string, place: { updatedSince: string | null; cursor: string | null }): Promise<Answer>;
-  /** A token for calls by this service, or the error of the token request. */
-  token(baseUrl: string, wanted: { secret: string; audience: string; scope: string }): Promise<string | Error>;
+  /** Requests a token for calls by this service; returns the error if the request fails. */
+  token(baseUrl: string, request: { secret: string; audience: string; scope: string }): Promise<string | Error>;
   /** Whether a verification key with this id was found. */
   hasKey(baseUrl: string, kid: string): Promise<boolean>;
 };
@@ -53,7 +53,7 @@ export function expectAuth({ consumer, scopes, pact, formPact, is }: AuthExpecta
     is_deleted: false,
     tokens_valid_after: null,
   };
-  /** The same in a list, where the users are not specified. */
+  /** The same fields in a list, where any user id is accepted. */
   const listed = { ...user, id: is.uuid(id) };
   const userPath = is.fromProviderState('/users/${id}', `/users/${id}`);
 

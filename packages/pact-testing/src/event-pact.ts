@@ -22,9 +22,9 @@ export type EventExpectation = {
   variant?: string;
   /** The aggregate id of the event. */
   aggregateId: string;
-  /** The fields that the consumer reads, in matchers. */
+  /** Matchers of the fields that the consumer reads. */
   payload: Readonly<Record<string, unknown>>;
-  /** Handles the message as the consumer handles one from the broker; rejects when required content is missing. */
+  /** Handles the message as the consumer handles messages from the broker; rejects if required content is missing. */
   receive(message: ExampleMessage): Promise<void>;
 };
 
@@ -47,7 +47,7 @@ export async function expectEvent(expectation: EventExpectation): Promise<void> 
     .executeTest(async ({ contents, metadata }) => {
       const text = (name: string) => String(metadata[name]);
       await receive({
-        // a different one for each example: an inbox accepts each id once
+        // each example has a different id, because an inbox accepts each id once
         messageId: randomUUIDv7(),
         routingKey: text('type'),
         body: Buffer.from(JSON.stringify(contents.content)),
@@ -58,7 +58,7 @@ export async function expectEvent(expectation: EventExpectation): Promise<void> 
     });
 }
 
-/** The parts of a delivered message that are compared with such an expectation. */
+/** The parts of a delivered message that verification compares with an expectation. */
 export function toProvidedMessage(delivery: {
   body: Buffer;
   headers: Record<string, unknown>;

@@ -51,7 +51,7 @@ export async function publishPacts(broker: PactBroker, folder: string): Promise<
         contentType: 'application/json',
       })),
     });
-    if (!answer.ok) throw new Error(`the pact broker answered ${answer.status} to the pacts of ${consumer}`);
+    if (!answer.ok) throw new Error(`the Pact Broker responded with ${answer.status} to the pacts of ${consumer}`);
   }
 }
 
@@ -63,7 +63,7 @@ export async function canDeploy(
 ): Promise<{ ok: boolean; reason: string }> {
   const query = new URLSearchParams({ pacticipant: service, version: broker.version, environment });
   const answer = await ask(broker, `/can-i-deploy?${query}`);
-  if (!answer.ok) throw new Error(`the pact broker answered ${answer.status} about ${service}`);
+  if (!answer.ok) throw new Error(`the Pact Broker responded with ${answer.status} about ${service}`);
   const { summary } = (await answer.json()) as { summary: { deployable: boolean | null; reason: string } };
   return { ok: summary.deployable === true, reason: summary.reason };
 }

@@ -60,13 +60,13 @@ type ResponseBuilder = {
   jsonBody(body: unknown): ResponseBuilder;
 };
 
-/** A problem document with at least these members: without it a 404 or 410 says nothing about a resource. */
+/** Responds with a problem document that has at least these members. Without one, a 404 or 410 is no evidence about a resource. */
 export function exampleProblem(
   is: Pick<typeof MatchersV3, 'regex'>,
   response: ResponseBuilder,
   body: { code: string; detail?: unknown },
 ): void {
-  // in this spelling: next to a different one the mock server would also send the type of plain JSON
+  // in this spelling, because with any other the mock server would also send the type of plain JSON
   const type = { 'Content-Type': is.regex('^application/problem[+]json(;.*)?$', 'application/problem+json') };
   response.headers(type).jsonBody(body);
 }
@@ -181,10 +181,10 @@ export async function verifyPacts(verification: Verification): Promise<void> {
   } catch (error) {
     faults.push(...differences(error));
   }
-  if (faults.length > 0) throw new Error(`${provider} does not keep its pacts:\n  ${faults.join('\n  ')}`);
+  if (faults.length > 0) throw new Error(`${provider} breaks its pacts:\n  ${faults.join('\n  ')}`);
 }
 
-/** The rejection of Pact's verifier: a JSON text of everything, or a plain message. */
+/** The rejection of Pact's verifier: a JSON text with all mismatches, or a plain message. */
 const failedVerification = z.object({
   errors: z.array(
     z.object({
@@ -204,7 +204,7 @@ function differences(error: unknown): string[] {
   );
 }
 
-/** A table with an entry for every name, whether or not the given table has it. */
+/** Returns a table that has an entry for every name, even if the given table has none. */
 function handlersByName<H, R>(
   given: Readonly<Record<string, H>>,
   entry: (name: string, handler: H | undefined) => R,
@@ -213,7 +213,7 @@ function handlersByName<H, R>(
     {},
     {
       get(_target, name) {
-        // an interaction without a state asks for the state with an empty name; a log of the options looks for `toJSON`
+        // an interaction without a state requests a state with an empty name; logging the options reads `toJSON`
         if (typeof name === 'symbol' || name === '' || name === 'toJSON') return undefined;
         return entry(name, Object.hasOwn(given, name) ? given[name] : undefined);
       },

@@ -17,7 +17,8 @@ describe('a Pact Broker', () => {
   let broker: PactBroker;
   let status: number;
   let answer: unknown;
-  const asked: { method: string | undefined; url: string | undefined; token: string | undefined; body: string }[] = [];
+  const requests: { method: string | undefined; url: string | undefined; token: string | undefined; body: string }[] =
+    [];
 
   before(async () => {
     server = createServer((request, response) => {
@@ -25,7 +26,7 @@ describe('a Pact Broker', () => {
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
       request.on('end', () => {
         const { method, url, headers } = request;
-        asked.push({ method, url, token: headers.authorization, body });
+        requests.push({ method, url, token: headers.authorization, body });
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
       });
     });
@@ -34,7 +35,7 @@ describe('a Pact Broker', () => {
     broker = { url, token: 'a-token', version: 'abc', branch: 'main' };
   });
   beforeEach(() => {
-    asked.splice(0);
+    requests.splice(0);
     status = 200;
     answer = {};
   });
@@ -61,7 +62,7 @@ describe('a Pact Broker', () => {
     pact('notifications', 'tasks');
     await publishPacts(broker, folder);
     rmSync(folder, { recursive: true });
-    const bodies = asked.map(
+    const bodies = requests.map(
       ({ body }) => JSON.parse(body) as { pacticipantName: string; contracts: { providerName: string }[] },
     );
     const published = bodies.map(({ pacticipantName, contracts }) => [
@@ -72,14 +73,14 @@ describe('a Pact Broker', () => {
       ['tasks', ['auth']],
       ['notifications', ['auth', 'tasks']],
     ]);
-    expect(asked[0]).to.include({ method: 'POST', url: '/contracts/publish', token: 'Bearer a-token' });
+    expect(requests[0]).to.include({ method: 'POST', url: '/contracts/publish', token: 'Bearer a-token' });
     expect(bodies[0]).to.include({ pacticipantVersionNumber: 'abc', branch: 'main' });
   });
 
-  it('decides whether a version can be deployed; an unverified version cannot', async () => {
+  it('decides whether a version can be deployed, and rejects an unverified version', async () => {
     answer = { summary: { deployable: true, reason: 'all is verified' } };
     expect(await canDeploy(broker, 'tasks', 'production')).to.deep.equal({ ok: true, reason: 'all is verified' });
-    expect(asked[0]?.url).to.equal('/can-i-deploy?pacticipant=tasks&version=abc&environment=production');
+    expect(requests[0]?.url).to.equal('/can-i-deploy?pacticipant=tasks&version=abc&environment=production');
     answer = { summary: { deployable: null, reason: 'not verified' } };
     expect((await canDeploy(broker, 'tasks', 'production')).ok).to.equal(false);
   });

@@ -68,7 +68,7 @@ describe('the verification of pacts', () => {
 
   it('fails when the response differs, and names the difference', async () => {
     const found = await faults(http({ path: '/others' }), { states });
-    expect(found).to.include('things does not keep its pacts').and.include("'/others'");
+    expect(found).to.include('things breaks its pacts').and.include("'/others'");
   });
 
   it('fails for a state without a handler, although the response is correct', async () => {

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 /** Fields that are added to every log line of one piece of work. */
 export type LogFields = {
   request_id?: string;
-  /** The caller's own id of its request, which is not verified. */
+  /** The caller's own id of its request, unverified. */
   client_request_id?: string;
   user_id?: string;
   client_id?: string;
@@ -14,7 +14,7 @@ export type LogFields = {
 const storage = new AsyncLocalStorage<LogFields>();
 const nothing: LogFields = Object.freeze({});
 
-/** Runs `fn`. Every line logged inside it, at any depth and at any later time, carries these fields in addition to those of the caller's context. */
+/** Runs `fn`. Every line logged inside it, at any depth and at any later time, has these fields in addition to those of the caller's context. */
 export function withLogContext<T>(fields: LogFields, fn: () => T): T {
   return storage.run({ ...storage.getStore(), ...fields }, fn);
 }

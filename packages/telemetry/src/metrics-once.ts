@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 
-/** Returns a function that creates these metrics once for each registry: the parts of one service share them, and a registry refuses a name twice. */
+/** Returns a function that creates these metrics once for each registry: the parts of a service share them, and a registry rejects duplicate names. */
 export function metricsOnce<M>(create: (registry: Registry) => M): (registry: Registry) => M {
   const created = new WeakMap<Registry, { metrics: M }>();
   return (registry) => {

@@ -28,19 +28,19 @@ export function redact(value: unknown, depth = 0): unknown {
 }
 
 /**
- * Cached results for field names: a service logs the same few hundred names. The cache is bounded, because names from outside must not fill the
+ * Caches which field names are secret: a service logs the same few hundred names. The cache is bounded, because names from outside must not fill the
  * memory.
  */
-const verdicts = new Map<string, boolean>();
-const mostVerdicts = 1_000;
+const secretNames = new Map<string, boolean>();
+const maxCachedNames = 1_000;
 
 function isSecretName(name: string): boolean {
-  let verdict = verdicts.get(name);
-  if (verdict === undefined) {
-    verdict = secretName.test(name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));
-    if (verdicts.size < mostVerdicts) verdicts.set(name, verdict);
+  let isSecret = secretNames.get(name);
+  if (isSecret === undefined) {
+    isSecret = secretName.test(name.replaceAll(/([a-z])([A-Z])/g, '$1_$2'));
+    if (secretNames.size < maxCachedNames) secretNames.set(name, isSecret);
   }
-  return verdict;
+  return isSecret;
 }
 
 function redactError(error: Error, depth: number): unknown {

@@ -17,7 +17,7 @@ import { BasicTracerProvider, RandomIdGenerator, type SpanProcessor } from '@ope
 export type TraceCarrier = { traceparent?: string | undefined; tracestate?: string | undefined };
 
 let registered = false;
-/** Whether spans are exported. If not, only their ids are generated, at a tenth of the cost. */
+/** Whether spans are exported. Otherwise only their ids are generated, at a tenth of the cost. */
 let recording = false;
 const ids = new RandomIdGenerator();
 
@@ -88,12 +88,12 @@ export function openExtractedTrace(carrier: TraceCarrier, spanName: string, fn: 
 
 function startSpan(parent: Context, name: string, kind: SpanKind): Span {
   if (recording) return trace.getTracer('taskwire').startSpan(name, { kind }, parent);
-  const above = trace.getSpanContext(parent);
+  const parentSpan = trace.getSpanContext(parent);
   const spanId = ids.generateSpanId();
-  // the trace continues under an id of our own, so that recipients see that it passed through here
-  if (above === undefined)
+  // the trace continues with a span id of this process, so that recipients see that the trace passed through it
+  if (parentSpan === undefined)
     return trace.wrapSpanContext({ traceId: ids.generateTraceId(), spanId, traceFlags: TraceFlags.SAMPLED });
-  return trace.wrapSpanContext({ ...above, spanId, isRemote: false });
+  return trace.wrapSpanContext({ ...parentSpan, spanId, isRemote: false });
 }
 
 export { SpanKind };

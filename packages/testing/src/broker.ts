@@ -6,11 +6,11 @@ import { waitFor } from './wait-for.ts';
 
 export type TestBroker = {
   vhost: string;
-  /** The AMQP URL of a service's user, with that service's permissions; without a name, of a user who may do everything. */
+  /** The AMQP URL of a service's user, with that service's permissions; without a name, that of a user with all permissions. */
   url(service?: TestService): string;
-  /** with the broker's administrator; paths need the vhost encoded: `/queues/${encodeURIComponent(vhost)}` */
+  /** Uses the broker's administrator. Paths contain the vhost in encoded form: `/queues/${encodeURIComponent(vhost)}`. */
   management: RabbitManagement;
-  /** Acts for the operator when exchanges, permissions, policies or the vhost are missing: imports the definitions again. */
+  /** Imports the definitions again, as the operator does when exchanges, permissions, policies or the vhost are missing. */
   restore(): Promise<void>;
   /** Closes the connections of the vhost and removes it with its users. */
   drop(): Promise<void>;
@@ -23,7 +23,7 @@ export type TestService = (typeof testServices)[number];
 
 /**
  * Creates a fresh vhost with the users, permissions and policies of the suite, on the broker started by the test runner. Service users have the names
- * of the services, as everywhere; all vhosts of a run share them, and each permission applies to one vhost.
+ * of the services, as in the suite. All vhosts of a run share these users, and each permission applies to one vhost.
  */
 export async function testBroker(): Promise<TestBroker> {
   const broker = new URL(fromRunner('TASKWIRE_TEST_AMQP_URL'));
@@ -48,7 +48,7 @@ export async function testBroker(): Promise<TestBroker> {
   };
 }
 
-/** The runner starts tests as soon as PostgreSQL is ready, and creates this file when RabbitMQ is; until then the hook waits. */
+/** Waits for the file that the runner creates when RabbitMQ is ready. The runner starts tests as soon as PostgreSQL is. */
 async function untilReady(): Promise<void> {
   const file = process.env['TASKWIRE_TEST_RABBIT_READY'];
   if (file !== undefined) await waitFor(() => existsSync(file), { timeoutMs: 80_000, what: 'RabbitMQ to be ready' });

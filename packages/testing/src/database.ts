@@ -13,7 +13,7 @@ import { silent } from './silent.ts';
 import { fromRunner } from './environment.ts';
 
 export type TestDatabase = {
-  /** the URL with the login that owns the database, as a service has it */
+  /** The URL with the login that owns the database, as in a service's configuration. */
   url: string;
   db: Database;
   /** Closes `db`, terminates any remaining connections, and drops the database. */
@@ -63,7 +63,7 @@ async function migratedTemplate(server: string, sources: readonly MigrationSourc
   return await template;
 
   async function create(): Promise<DatabaseLogin> {
-    // the same in every process of the run, and known to none that does not know the server's
+    // the same in every process of the run, and unknown without the server's password
     const password = createHash('sha256')
       .update(`${name} ${new URL(server).password}`)
       .digest('hex');

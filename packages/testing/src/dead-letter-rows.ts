@@ -1,6 +1,6 @@
 import { query, type Queryable } from '@taskwire/postgres';
 
-/** Stores two dead letters and a dropped one, which differ in everything that a search can select. */
+/** Stores two dead letters and a dropped one, which differ in every field that a search can filter by. */
 export async function insertDeadLetters(db: Queryable): Promise<void> {
   await query(
     db,

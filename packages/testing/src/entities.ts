@@ -7,7 +7,7 @@ const selectColumns = `
   FROM information_schema.columns WHERE table_schema = 'public' AND table_name = $1`;
 
 /**
- * Where an entity and its migrated table disagree: a column that is missing, or of another type or nullability, and a column of the table that the
+ * The differences between an entity and its migrated table: a column that is missing, or has another type or nullability, and a column of the table that the
  * entity neither maps nor names as unmapped. (TypeORM's own comparison would drop indexes and constraints that it does not know.)
  */
 export async function entityFaults(db: Database, { table, columns, unmapped }: Entity<object>): Promise<string[]> {
@@ -44,7 +44,7 @@ export function describeEntities(
       });
     }
 
-    it('that disagree with the migrations are found', async () => {
+    it('are reported when they disagree with the migrations', async () => {
       const faults = await entityFaults(database(), canary);
       for (const expected of ['does not exist', 'is text, not integer', 'is not nullable', 'is not mapped']) {
         if (!faults.some((fault) => fault.endsWith(expected)))

@@ -7,7 +7,7 @@ export function fromRunner(name: string): string {
   );
 }
 
-/** The environment of a program that a test starts: nothing of this process but where programs are, and the compiled code that halves their start. */
+/** The environment of a program that a test starts: only the program path, and the cache of compiled code, which halves the program's start time. */
 export function programEnv(): Record<string, string> {
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   return {

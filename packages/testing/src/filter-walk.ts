@@ -6,7 +6,7 @@ export type FilterWalk = {
   routes: Readonly<Record<string, Route>>;
   tokenOf(route: Route): Promise<string>;
   /**
-   * Values of each query parameter, by operation id. Each must change the list that the operation responds with, and leave something in it. A
+   * Values of each query parameter, by operation id. Each must change the returned list, and leave at least one item in it. A
    * parameter of the contract without a value is a fault.
    */
   values: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>>;
@@ -20,8 +20,8 @@ type List = { data: unknown[]; next_cursor: string | null };
 const wholeList = { limit: '100' };
 
 /**
- * Applies every query parameter of every list, one at a time. Reports each that is accepted and not applied: its result could be the list without it.
- * Pages of one item must differ, so that `limit` and `cursor` are applied too.
+ * Applies every query parameter of every list, one at a time. Reports each parameter that is accepted but not applied: its result may equal the
+ * unfiltered list. Also checks `limit` and `cursor`: pages of one item must differ.
  */
 export async function walkFilters(o: FilterWalk): Promise<{ parameters: number; faults: string[] }> {
   const faults: string[] = [];
@@ -51,24 +51,24 @@ async function faultOf(route: Route, filter: Record<string, string>, o: FilterWa
   const filtered = await list(route, filter, o);
   const after = await list(route, {}, o);
   if (typeof filtered === 'string' || typeof before === 'string' || typeof after === 'string') return String(filtered);
-  if (filtered.length === 0) return 'leaves nothing in the list';
+  if (filtered.length === 0) return 'leaves no item in the list';
   const isSame = before.every((item) => filtered.includes(item)) && filtered.every((item) => after.includes(item));
   const kept = filtered.filter((item) => before.includes(item));
-  return isSame && kept.join() === before.join() ? 'is accepted and not applied' : undefined;
+  return isSame && kept.join() === before.join() ? 'is accepted but not applied' : undefined;
 }
 
 async function pageFault(route: Route, o: FilterWalk): Promise<string | undefined> {
   const first = await page(route, { limit: '1' }, o);
   if (typeof first === 'string') return first;
   if (first.data.length !== 1 || first.next_cursor === null)
-    return 'limit=1 is not applied, or the list has no two items';
+    return 'limit=1 is not applied, or the list has fewer than two items';
   const second = await page(route, { limit: '1', cursor: first.next_cursor }, o);
   if (typeof second === 'string') return second;
   const isSame = JSON.stringify(second.data) === JSON.stringify(first.data);
   return second.data.length !== 1 || isSame ? 'cursor is not applied' : undefined;
 }
 
-/** The identities of the items in a list, or the reason why there is none. */
+/** The identities of the items in a list, or the reason why the list could not be read. */
 async function list(route: Route, query: Record<string, string>, o: FilterWalk): Promise<string[] | string> {
   const answer = await page(route, { ...wholeList, ...query }, o);
   if (typeof answer === 'string') return answer;

@@ -28,7 +28,7 @@ export type InboxHarness = {
     options?: Pick<InboxOptions, 'limits' | 'claimWhile' | 'ignore' | 'senders'>,
   ): Promise<Inbox>;
   publish(...events: OutgoingMessage[]): Promise<void>;
-  /** Resolves when each of these events is done or recorded. */
+  /** Resolves when each of these events has been handled or stored for a retry. */
   accepted(...events: OutgoingMessage[]): Promise<void>;
   /** Message ids in the order of their effects. */
   effects(): Promise<string[]>;
@@ -50,7 +50,7 @@ export function useInboxHarness(): InboxHarness {
   let current: InboxHarness | undefined;
   beforeEach(async () => void (current = await createInboxHarness()));
   afterEach(async () => await current?.drop());
-  // each access goes to the harness of the running test
+  // forwards each access to the harness of the running test
   return new Proxy({} as InboxHarness, {
     get(_target, name) {
       if (current === undefined) throw new Error('the harness exists only while a test runs');
@@ -70,7 +70,7 @@ async function createInboxHarness(): Promise<InboxHarness> {
   const telemetry = createTelemetry({ service, stream: silent() });
   const topology = serviceTopology({ service, bindings: ['tasks.#', 'auth.user.*'] });
   const connect = (): Rabbit => createRabbit({ url: broker.url(service), name: 'test', telemetry, topology });
-  // events of all services
+  // this connection may publish events of all services
   const publishing = createRabbit({ url: broker.url(), name: 'test', telemetry, topology });
   await publishing.start();
   let latest: Rabbit | undefined;
@@ -106,7 +106,7 @@ async function createInboxHarness(): Promise<InboxHarness> {
     },
     async publish(...events) {
       const publisher = publishing.publisher();
-      // a queue that was declared a moment ago may still refuse, or not be bound yet
+      // a newly declared queue may still reject messages, or not be bound yet
       const sent = async (event: OutgoingMessage): Promise<boolean> => (await publisher.publish(event)) === 'confirmed';
       for (const event of events) await waitFor(() => sent(event), { what: 'the queue to accept a message' });
     },
@@ -117,7 +117,7 @@ async function createInboxHarness(): Promise<InboxHarness> {
           const sql = 'SELECT DISTINCT message_id FROM inbox WHERE message_id = ANY ($1::uuid[])';
           return (await query(pool, sql, [ids])).length === ids.length;
         },
-        { timeoutMs: 15_000, what: `${ids.length} messages to be done or recorded` },
+        { timeoutMs: 15_000, what: `${ids.length} messages to be handled or stored` },
       );
     },
     async effects() {

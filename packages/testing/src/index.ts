@@ -1,7 +1,7 @@
 export { testDatabase, type TestDatabase } from './database.ts';
 export { describeEntities } from './entities.ts';
 export { testBroker, type TestBroker, type TestService } from './broker.ts';
-export { testMail, type TestMail, type Mail, type MailVerdict } from './mail.ts';
+export { testMail, type TestMail, type Mail, type MailResponse } from './mail.ts';
 export { programEnv } from './environment.ts';
 export { runInProcess } from './command-line.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';

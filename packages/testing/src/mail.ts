@@ -6,7 +6,7 @@ import { waitFor, type WaitOptions } from './wait-for.ts';
 export type Mail = {
   messageId: string | undefined;
   from: string;
-  /** the envelope's recipients, who receive the mail */
+  /** The recipients of the envelope, which may differ from the header. */
   to: string[];
   subject: string;
   text: string;
@@ -14,23 +14,23 @@ export type Mail = {
 };
 
 /** The server's response to a message: undefined to accept it, an SMTP code and text to reject it (4xx temporarily, 5xx permanently). */
-export type MailVerdict = { code: number; text: string } | undefined;
+export type MailResponse = { code: number; text: string } | undefined;
 
 export type TestMail = {
   url: string;
-  /** accepted so far, oldest first */
+  /** The e-mails accepted so far, oldest first. */
   received: readonly Mail[];
-  /** The first accepted mail that matches, waiting for it if necessary (5 s by default). */
+  /** Returns the first accepted e-mail that matches; waits for it if necessary (5 s by default). */
   waitFor(matches: (mail: Mail) => boolean, options?: WaitOptions): Promise<Mail>;
-  /** Sets the verdict for every message from now on. */
-  answer(verdict: (mail: Mail) => MailVerdict): void;
+  /** Sets the response to all later messages. */
+  answer(respond: (mail: Mail) => MailResponse): void;
   stop(): Promise<void>;
 };
 
 /** An SMTP server on a free port of 127.0.0.1 that keeps the mails it receives. */
 export async function testMail(): Promise<TestMail> {
   const received: Mail[] = [];
-  let verdict: (mail: Mail) => MailVerdict = () => undefined;
+  let respond: (mail: Mail) => MailResponse = () => undefined;
   const server = new SMTPServer({
     authOptional: true,
     disabledCommands: ['STARTTLS'],
@@ -45,7 +45,7 @@ export async function testMail(): Promise<TestMail> {
           text: parsed.text ?? '',
           html: parsed.html === false ? '' : parsed.html,
         };
-        const refused = verdict(mail);
+        const refused = respond(mail);
         if (refused) return Object.assign(new Error(refused.text), { responseCode: refused.code });
         received.push(mail);
         return undefined;
@@ -53,7 +53,7 @@ export async function testMail(): Promise<TestMail> {
       take().then(done, done);
     },
   });
-  // a client that disconnects midway is not the server's concern
+  // ignore clients that disconnect midway
   server.on('error', () => undefined);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.server.address() as AddressInfo;
@@ -61,7 +61,7 @@ export async function testMail(): Promise<TestMail> {
     url: `smtp://127.0.0.1:${port}`,
     received,
     waitFor: (matches, options) => waitFor(() => received.find(matches), { what: 'a mail', ...options }),
-    answer: (decide) => void (verdict = decide),
+    answer: (decide) => void (respond = decide),
     stop: () => new Promise((resolve) => server.close(() => resolve())),
   };
 }

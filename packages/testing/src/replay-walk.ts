@@ -6,7 +6,7 @@ export type ReplayWalk = {
   routes: Readonly<Record<string, Route>>;
   /** Prepares a request that succeeds, by operation id. An idempotent operation without one is a fault. */
   prepare: Readonly<Record<string, () => Promise<PreparedCall>>>;
-  /** Everything that the operations may write. */
+  /** Reads everything that the operations can write. */
   snapshot(): Promise<unknown>;
 };
 

@@ -1,6 +1,6 @@
 import { audiences, userScopes, type Audience, type Route, type UserScope } from '@taskwire/contracts';
 
-/** The holder of the token to create: an admin, through our own front end or another application; or a service. */
+/** The holder of the token to create: an admin, through Taskwire's own front end or another application; or a service. */
 export type TokenHolder =
   | { kind: 'first_party' }
   | { kind: 'third_party'; scopes: readonly UserScope[] }
@@ -10,29 +10,29 @@ export type WalkOptions = {
   baseUrl: string;
   audience: Audience;
   routes: Readonly<Record<string, Route>>;
-  /** Creates a new token each time, for a session that nothing before has ended. `userId`: the admin's id; any id for a service. */
+  /** Creates a new token each time, for a session that no earlier call has ended. `userId`: the admin's id; any id for a service. */
   tokenOf(holder: TokenHolder): Promise<{ token: string; userId: string }>;
-  /** Valid bodies, by operation id; an operation without one is sent none, and is not executed if it requires one. */
+  /** Valid bodies, by operation id. An operation without one is called without a body, and fails validation if it requires one. */
   bodies?: Readonly<Record<string, unknown>>;
 };
 
-type Attempt = { holder: TokenHolder; isOpen: boolean };
+type Attempt = { holder: TokenHolder; isGranted: boolean };
 type Answer = { status: number; code: string };
 
 /**
- * Calls every operation of a contract with tokens of each single scope, of all scopes except those it needs, of all scopes, of our own front end, and
- * of services. Reports each response that differs from the contract: 403 where access is closed, anything else where it is open.
+ * Calls every operation of a contract with tokens of each single scope, of all scopes except those it needs, of all scopes, of the first-party front end, and
+ * of services. Reports each response that differs from the contract: 403 if the contract denies access, any other status if it grants access.
  */
 export async function walkScopes(options: WalkOptions): Promise<{ answers: number; faults: string[] }> {
   let answers = 0;
   const faults: string[] = [];
   for (const route of Object.values(options.routes)) {
-    for (const { holder, isOpen } of attemptsOn(route, options.audience)) {
+    for (const { holder, isGranted } of attemptsOn(route, options.audience)) {
       const answer = await call(route, holder, options);
       answers += 1;
       const isRefused = answer.status === 403;
-      const saysWhy = holder.kind === 'service' || answer.code === 'insufficient_scope';
-      if (isOpen ? isRefused : !isRefused || !saysWhy) faults.push(describe(route, holder, answer));
+      const hasReason = holder.kind === 'service' || answer.code === 'insufficient_scope';
+      if (isGranted ? isRefused : !isRefused || !hasReason) faults.push(describe(route, holder, answer));
     }
   }
   return { answers, faults };
@@ -43,20 +43,23 @@ function attemptsOn({ access }: Route, audience: Audience): Attempt[] {
   if (access.kind === 'anyone') return [];
   if (access.kind === 'service') {
     return [
-      ...service.map((scope) => ({ holder: services(scope), isOpen: scope === access.scope })),
-      { holder: services(...userScopes.filter((scope) => scope !== access.scope)), isOpen: false },
-      { holder: thirdParty(...userScopes), isOpen: false },
-      { holder: { kind: 'first_party' }, isOpen: false },
+      ...service.map((scope) => ({ holder: services(scope), isGranted: scope === access.scope })),
+      { holder: services(...userScopes.filter((scope) => scope !== access.scope)), isGranted: false },
+      { holder: thirdParty(...userScopes), isGranted: false },
+      { holder: { kind: 'first_party' }, isGranted: false },
     ];
   }
-  const isForOthers = access.firstParty !== true;
+  const isForThirdParties = access.firstParty !== true;
   return [
-    ...userScopes.map((scope) => ({ holder: thirdParty(scope), isOpen: isForOthers && access.scopes.includes(scope) })),
-    { holder: thirdParty(), isOpen: false },
-    { holder: thirdParty(...userScopes.filter((scope) => !access.scopes.includes(scope))), isOpen: false },
-    { holder: thirdParty(...userScopes), isOpen: isForOthers },
-    { holder: { kind: 'first_party' }, isOpen: true },
-    ...[...service, ...userScopes].map((scope) => ({ holder: services(scope), isOpen: false })),
+    ...userScopes.map((scope) => ({
+      holder: thirdParty(scope),
+      isGranted: isForThirdParties && access.scopes.includes(scope),
+    })),
+    { holder: thirdParty(), isGranted: false },
+    { holder: thirdParty(...userScopes.filter((scope) => !access.scopes.includes(scope))), isGranted: false },
+    { holder: thirdParty(...userScopes), isGranted: isForThirdParties },
+    { holder: { kind: 'first_party' }, isGranted: true },
+    ...[...service, ...userScopes].map((scope) => ({ holder: services(scope), isGranted: false })),
   ];
 }
 
@@ -89,7 +92,7 @@ async function call(
   return { status: response.status, code: isProblem ? (JSON.parse(text) as { code: string }).code : '' };
 }
 
-/** A restricted holder asks for their own account; all others for a user or resource that does not exist. */
+/** A holder without the scope admin requests the admin's own account; all others request a user or resource that does not exist. */
 function idFor(holder: TokenHolder, userId: string): string {
   const isForOwn = holder.kind === 'third_party' && !holder.scopes.includes('admin');
   return isForOwn ? userId : crypto.randomUUID();

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * Takes the time that simulated work takes: of a handler, a broker, a writer. It is not for waiting until something has happened; `waitFor`, events
- * and `tick()` are.
+ * Takes the time of simulated work: of a handler, a broker or a writer. To wait until something has happened, use `waitFor`, events
+ * or `tick()` instead.
  */
 export async function simulateWork(ms: number): Promise<void> {
   await delay(ms);

@@ -10,14 +10,14 @@ export type StrangerWalk = {
   requests: Readonly<Record<string, Omit<PreparedCall, 'token'>>>;
   /** Texts that only the other user's objects contain. Responses to the stranger must not include them. */
   secrets: readonly string[];
-  /** Everything that belongs to the other user. */
+  /** Reads everything that belongs to the other user. */
   snapshot(): Promise<unknown>;
 };
 
 /**
- * Calls every operation of users as a member who has nothing to do with the objects of another user. Reports each operation on an object that doesn't
- * respond with 403 or 404, each response that contains a secret, and each that changed anything of the other user. Operations that the contract opens
- * to every user (`anyObject`) are left out.
+ * Calls every user operation as a member who is unrelated to the objects of another user. Reports each operation on an object that doesn't
+ * respond with 403 or 404, each response that contains a secret, and each operation that changed an object of the other user. Operations that the contract allows
+ * for every user (`anyObject`) are omitted.
  */
 export async function walkAsStranger(o: StrangerWalk): Promise<{ operations: number; faults: string[] }> {
   const closed = Object.values(o.routes).filter(({ access }) => access.kind === 'user' && access.anyObject !== true);
@@ -26,8 +26,8 @@ export async function walkAsStranger(o: StrangerWalk): Promise<{ operations: num
   for (const route of closed) {
     for (const fault of await faultsOf(route, o)) faults.push(`${route.operationId}: ${fault}`);
     if (JSON.stringify(await o.snapshot()) === before) continue;
-    // later operations would only repeat this
-    faults.push(`${route.operationId}: changed what belongs to another user`);
+    // later operations would only repeat this fault
+    faults.push(`${route.operationId}: changed an object of another user`);
     break;
   }
   return { operations: closed.length, faults };
@@ -42,6 +42,6 @@ async function faultsOf(route: Route, { baseUrl, requests, secrets, tokenOf }: S
   return [
     ...(isOnObject && status !== 403 && status !== 404 ? [`responded with ${status} to a stranger: ${text}`] : []),
     ...(status >= 500 || status === 401 || status === 422 ? [`responded with ${status}: ${text}`] : []),
-    ...(secrets.some((secret) => text.includes(secret)) ? [`showed a stranger ${text}`] : []),
+    ...(secrets.some((secret) => text.includes(secret)) ? [`exposed to a stranger: ${text}`] : []),
   ];
 }

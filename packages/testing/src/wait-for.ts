@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 export type WaitOptions = {
-  /** default 5000 */
+  /** The default is 5000. */
   timeoutMs?: number;
-  /** completes "Waited 5000 ms for …" */
+  /** The expected event, which completes "Waited 5000 ms for …". */
   what?: string;
 };
 
 /**
- * Checks every 20 ms until the condition returns a truthy value, and returns that value. A condition that throws is not met yet, so it may contain
+ * Checks every 20 ms until the condition returns a truthy value, and returns that value. A condition that throws counts as not met, so it may contain
  * assertions.
  * @throws after `timeoutMs`, with the last result or error of the condition.
  */
@@ -28,9 +28,9 @@ export async function waitFor<T>(
       last = { error };
     }
     if (performance.now() >= deadline) {
-      const seen = 'error' in last ? `it threw ${String(last.error)}` : `it gave ${inspect(last.value)}`;
+      const seen = 'error' in last ? `it threw ${String(last.error)}` : `it returned ${inspect(last.value)}`;
       throw new Error(
-        `Waited ${timeoutMs} ms for ${what}; at last ${seen}.`,
+        `Waited ${timeoutMs} ms for ${what}; finally ${seen}.`,
         'error' in last ? { cause: last.error } : {},
       );
     }

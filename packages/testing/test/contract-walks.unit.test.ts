@@ -35,7 +35,7 @@ type Mistake =
   | 'lets strangers drop'
   | 'shows strangers everything';
 
-describe('The walks through a contract', () => {
+describe('Walks through a contract', () => {
   let server: Server;
   let things: Thing[];
   let made: Map<string, Thing>;
@@ -108,9 +108,9 @@ describe('The walks through a contract', () => {
     expect(await strangers()).to.deep.equal({ operations: 2, faults: [] });
   });
 
-  it('find a filter that is accepted and not applied', async () => {
+  it('find a filter that is accepted but not applied', async () => {
     mistake = 'ignores the filter';
-    const faults = ['red', 'green'].map((color) => `list: color=${color} is accepted and not applied`);
+    const faults = ['red', 'green'].map((color) => `list: color=${color} is accepted but not applied`);
     expect((await filters()).faults).to.deep.equal(faults);
   });
 

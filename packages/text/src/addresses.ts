@@ -3,14 +3,14 @@ import { isTopLevelDomain } from './top-level-domain.ts';
 /** Invisible characters are removed before any matching. */
 const ignorable = /[\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
-/** Characters that read as one of these although NFKC keeps them distinct: https://www.unicode.org/Public/security/latest/confusables.txt */
+/** Characters that look like these although NFKC keeps them distinct: https://www.unicode.org/Public/security/latest/confusables.txt */
 const lookAlikes: readonly (readonly [RegExp, string])[] = [
   // full stops of other scripts; a middle dot is not included, since names contain it (Gal·la, 约翰·史密斯)
   [/\u{1d16d}|[\u3002\u06d4\u0701\u0702\ua4f8\ua60e\u2e3c\u{10a50}]/gu, '.'],
   [/[\u2044\u2215\u2571\u29f8\u3033\u4e3f]/gu, '/'],
   [/[\u2216\u29f5\u29f9]/gu, '\\'],
   [/[\u02d0\u02f8\u0589\u05c3\u0703\u0704\u16ec\u1803\u1809\u205a\u2236\ua4fd\ua789]/gu, ':'],
-  // the way people write addresses for other people: ann (at) example [dot] com
+  // addresses spelled out for human readers: ann (at) example [dot] com
   [/\s*[([{<]\s*(?:dot|punkt|punto|point|\.)\s*[)\]}>]\s*/giu, '.'],
   [/\s*[([{<]\s*(?:at|ät|@)\s*[)\]}>]\s*/giu, '@'],
   [
@@ -37,7 +37,7 @@ const port = /[\p{L}\]]:\d/u;
 const dotted = /[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*(?:\.[\p{L}\p{N}][\p{L}\p{M}\p{N}_-]*)+/gu;
 
 /**
- * Whether a single-line text contains something that reads as a web or e-mail address: `@`, a scheme, `www.`, a domain, an IP address, or look-alikes
+ * Whether a single-line text contains anything that looks like a web or e-mail address: `@`, a scheme, `www.`, a domain, an IP address, or look-alikes
  * in other characters or in words. Initials and abbreviations (`J.R.R. Tolkien`, `Mr.Smith`) do not count, unless the part after the full stop is a
  * top-level domain.
  */
@@ -61,11 +61,11 @@ export function hasTopLevelDomain(labels: readonly string[]): boolean {
 }
 
 /**
- * Whether a name is in lower case throughout, with a label of two letters or more on both sides of a full stop: for top-level domains newer than the
+ * Whether a name is entirely in lower case and has labels of at least two letters on both sides of a full stop. Detects top-level domains newer than the
  * list.
  */
 function isSpelledAsDomain(name: string, labels: readonly string[]): boolean {
   const isLong = (label: string | undefined) => (label?.match(/\p{L}/gu)?.length ?? 0) >= 2;
-  const isSmall = name === name.toLowerCase() && name !== name.toUpperCase();
-  return isSmall && labels.some((label, i) => isLong(label) && isLong(labels[i + 1]));
+  const isLowerCase = name === name.toLowerCase() && name !== name.toUpperCase();
+  return isLowerCase && labels.some((label, i) => isLong(label) && isLong(labels[i + 1]));
 }

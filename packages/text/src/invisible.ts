@@ -8,14 +8,14 @@ const invisible = String.raw`\p{Default_Ignorable_Code_Point}\u2800\u{1d159}`;
 const directions = String.raw`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069`;
 
 /**
- * Where an invisible character is part of how a name is written: a joiner or non-joiner between letters of scripts that need one (Persian, Sinhala
+ * Contexts in which a script requires an invisible character: a joiner or non-joiner between letters of scripts that need one (Persian, Sinhala
  * and others; never Latin, Greek, Cyrillic), a variation selector after the character that it varies (Japanese names), a joiner in an emoji.
  */
 const western = String.raw`\p{Script=Latin}\p{Script=Greek}\p{Script=Cyrillic}`;
-const letterOfOthers = String.raw`(?![${western}])[\p{L}\p{M}]`;
+const nonWesternLetter = String.raw`(?![${western}])[\p{L}\p{M}]`;
 const selectors = String.raw`[\ufe00-\ufe0f\u{e0100}-\u{e01ef}\u180b-\u180d\u180f]`;
 const needed = [
-  String.raw`(?<=${letterOfOthers})[\u200c\u200d](?=${letterOfOthers})`,
+  String.raw`(?<=${nonWesternLetter})[\u200c\u200d](?=${nonWesternLetter})`,
   String.raw`(?<=[\p{L}\p{M}\p{N}\p{S}\p{P}])(?<!\p{Default_Ignorable_Code_Point})${selectors}`,
   String.raw`(?<=\p{Extended_Pictographic}\ufe0f?|\p{Emoji_Modifier})\u200d(?=\p{Extended_Pictographic})`,
 ].join('|');
@@ -26,7 +26,7 @@ const anyInvisible = new RegExp(String.raw`(${needed})|[${invisible}${directions
 
 /**
  * Whether a single-line text contains a character that is invisible, breaks the line, or changes the direction of the following text. Joiners and
- * variation selectors do not count where they are part of how a word is written.
+ * variation selectors do not count where the spelling of a word requires them.
  */
 export function hasHiddenCharacter(text: string): boolean {
   return text.replaceAll(anyHidden, keepNeeded) !== text;
@@ -43,8 +43,8 @@ export function withoutInvisible(text: string): string {
 }
 
 /**
- * A key that is equal for two short texts that read the same: characters that can be written in two ways (é) are normalized (NFC), and invisible
- * characters are ignored. Case still counts, and so do characters that only look alike.
+ * A key that is equal for two short texts that look the same: characters with two encodings (é) are normalized (NFC), and invisible
+ * characters are ignored. Differences in case and between look-alike characters remain.
  */
 export function readingKey(text: string): string {
   return withoutInvisible(text.normalize('NFC')).trim();

@@ -1,7 +1,7 @@
 import { domainToASCII } from 'node:url';
 import { tlds } from '@hapi/tlds';
 
-/** Names that are not in the root zone, but are used by networks, browsers and examples: RFC 2606, 6761, 6762, 7686, 8375, and ICANN's tests. */
+/** Top-level names that are not in the root zone, but that networks, browsers and examples use: RFC 2606, 6761, 6762, 7686, 8375, and ICANN's tests. */
 const reserved: ReadonlySet<string> = new Set(
   (
     'test example invalid localhost local localdomain internal intranet lan home corp private onion alt ' +

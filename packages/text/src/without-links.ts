@@ -1,6 +1,6 @@
 import { hasTopLevelDomain } from './addresses.ts';
 
-// an ideographic full stop ends sentences; it is the dot of a domain before letters with which sentences of its scripts do not begin
+// an ideographic full stop usually ends a sentence; it counts as the dot of a domain only before letters that do not begin sentences in its scripts
 const dot = String.raw`(?:[.\uff0e\ufe52\u2024]|[\u3002\uff61](?=[\p{Script=Latin}\p{N}]))`;
 const colon = String.raw`[:\uff1a\ufe55]`;
 const label = String.raw`[\p{L}\p{M}\p{N}_-]+`;
@@ -23,7 +23,7 @@ const pathOrPort = /^(?:[/\\]|[?#][\p{L}\p{N}]|:\d)/u;
 
 /**
  * Returns the text without anything that a mail client turns into a link: `https://example.com` becomes `https[:]//example[.]com`. The change is
- * visible, because clients differ in which invisible characters they ignore, and spam filters count those against a mail. Other full stops stay:
+ * visible, because clients differ in which invisible characters they ignore, and spam filters count those against a mail. Other full stops remain:
  * `v2.0`, `report.pdf`. Remove invisible characters first (`withoutInvisible`): some clients ignore them.
  */
 export function withoutLinks(text: string): string {

@@ -65,7 +65,10 @@ describe("Auth's environment", () => {
       ['twice', [client, client]],
       ['keys or a secret, not both', [{ ...client, jwks }]],
       ['keys or a secret for client_credentials', [{ client_id: 'tasks', grants }]],
-      ['private or secret key material', [{ client_id: 'tasks', grants, jwks: { keys: [{ ...jwks.keys[0], d: 'd' }] } }]],
+      [
+        'private or secret key material',
+        [{ client_id: 'tasks', grants, jwks: { keys: [{ ...jwks.keys[0], d: 'd' }] } }],
+      ],
       ['neither a uuid nor first-party', [{ ...client, client_id: 'first-party' }]],
       ['neither a uuid nor first-party', [{ ...client, client_id: '019aa1b2-0000-7000-8000-0000000000ff' }]],
       ['redirect_uris for authorization_code', [{ ...client, grant_types: ['authorization_code'] }]],
