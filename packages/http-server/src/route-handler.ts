@@ -121,10 +121,7 @@ function parseBody({ body: schema, optionalBody, fieldHints }: Route, body: unkn
 function readIfMatch(route: Route, request: IncomingMessage): IfMatch | undefined {
   const ifMatch = parseIfMatch(headerOf(request, 'if-match'));
   if (ifMatch === undefined && route.ifMatch === 'required') {
-    throw problem(
-      'precondition_required',
-      'Send If-Match with the ETag that you read, or * to change any version.',
-    );
+    throw problem('precondition_required', 'Send If-Match with the ETag that you read, or * to change any version.');
   }
   return ifMatch;
 }

@@ -146,11 +146,11 @@ describe('Walks through a contract', () => {
   });
 
   it("find an operation by which a stranger changes another user's objects without naming one", async () => {
-    expect((await strangers(['make'])).faults).to.deep.equal(['make: changed what belongs to another user']);
+    expect((await strangers(['make'])).faults).to.deep.equal(['make: changed an object of another user']);
   });
 
   it("find a list that shows a stranger another user's objects", async () => {
     mistake = 'shows strangers everything';
-    expect((await strangers()).faults[0]).to.match(/^list: showed a stranger/);
+    expect((await strangers()).faults[0]).to.match(/^list: exposed to a stranger/);
   });
 });
