@@ -17,7 +17,7 @@ import { serviceEnv } from '../../infra/local/service-env.ts';
 import { ownPostgresUrl, suiteWiring } from '../../infra/local/wiring.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** Auth as in the suite, with production settings, and with no other service sending requests to it. */
+/** Auth as in the suite, with production settings, but without requests from other services. */
 export type AuthServer = {
   url: string;
   databaseUrl: string;
@@ -81,6 +81,6 @@ async function logIn(authUrl: string): Promise<string> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ email: person.email, password: person.password }),
   });
-  if (!response.ok) throw new Error(`the log-in was answered with ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`the log-in returned ${response.status}: ${await response.text()}`);
   return ((await response.json()) as { access_token: string }).access_token;
 }

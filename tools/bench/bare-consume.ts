@@ -12,7 +12,7 @@ const effect = { name: 'bare effect', text: 'INSERT INTO effects (id) VALUES (ge
 
 /**
  * Runs the effect of each message and then acknowledges it: no deduplication, no validation, no order, no retries.
- * @returns a function that stops it
+ * @returns a function that stops the consumer
  */
 type ConsumeBare = (servers: BenchServers, pool: Pool, onEach: () => void) => Promise<() => Promise<void>>;
 

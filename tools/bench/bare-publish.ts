@@ -3,9 +3,9 @@ import amqp from 'amqplib';
 import { eventExchange } from '@taskwire/contracts';
 import type { BenchServers } from './servers.ts';
 
-/** Publishes followed by one wait for all their confirms, as most programs do. */
+/** Publishes a batch and then waits for all its confirms, as most programs do. */
 export const bareBatch = 500;
-/** The relay's maximum in flight, which is also the most that this client and broker can handle. */
+/** The relay's maximum number of messages in flight, which is also the most that this client and broker can handle. */
 export const bareInFlight = 2_000;
 
 /** Publishes an event with the size and properties of the relay's events. */

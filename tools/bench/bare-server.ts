@@ -6,8 +6,8 @@ import { creationStatements } from '../../services/tasks/src/postgres/create.ts'
 import { performerSql } from '../../services/tasks/src/postgres/performer-sql.ts';
 
 /**
- * The ceiling of the write path: node:http and a pg pool that run the statement of Tasks' POST, with nothing around it (no token, no validation, no
- * rules, no logs, no metrics, no relay beside it). Started as a separate process; prints its port on stdout.
+ * The ceiling of the write path: node:http and a pg pool that run the statement of Tasks' POST and nothing else (no token, no validation, no rules,
+ * no logs, no metrics, no relay). Started as a separate process; prints its port on stdout.
  */
 const [databaseUrl, creatorId] = process.argv.slice(2);
 if (databaseUrl === undefined || creatorId === undefined)

@@ -30,7 +30,7 @@ const benchmarks: Readonly<Record<string, Benchmark>> = {
   consume: { about: 'inbox and a one-row effect; 1 minute', run: measureConsume },
   cost: { about: 'CPU time per operation and process, at saturation; 2 minutes', run: measureCost },
   mixed: { about: 'response times of mixed traffic at fixed rates; 1 minute', run: measureMixed },
-  tokens: { about: 'token endpoint, checking of tokens, log-ins; 3 minutes', run: measureTokens },
+  tokens: { about: 'token endpoint, verification of tokens, log-ins; 3 minutes', run: measureTokens },
 };
 
 const names = process.argv.slice(2);

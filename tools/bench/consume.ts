@@ -12,7 +12,7 @@ import { startBenchServers, type BenchServers } from './servers.ts';
 
 const events = 20_000;
 const rounds = 3;
-/** The peer handles a few hundred a second. */
+/** The peer handles a few hundred messages a second. */
 const peerEvents = 2_000;
 
 /** Measures events through the inbox with a one-row effect, against bare consumers that run the effect and acknowledge. */

@@ -6,17 +6,17 @@ import { startSuiteWorld, type SuiteWorld } from './suite-world.ts';
 /** Enough to keep two cores busy; more only queue. */
 const connections = 32;
 const secondsPerOperation = 8;
-/** Each is mailed; so many take some seconds. */
+/** Each one is mailed, so a large number takes some seconds. */
 const assignedTasks = 1_500;
-/** A page of a list, and more than one page of tasks and notifications to choose from. */
+/** Fills one page of a list, and leaves more than one page of tasks and notifications to choose from. */
 const existingTasks = 200;
 
 /** An operation at saturation. `whole` includes everything that it causes afterwards: events, notifications, mails. */
 type Operation = { name: string; aim: number; whole?: true; load: Partial<autocannon.Options> };
 
 /**
- * Measures the CPU time that one operation costs in each process of the suite, at saturation, through the gateway. CPU time holds on a machine with
- * other work, where throughput does not. The load generator is not counted.
+ * Measures the CPU time that one operation costs in each process of the suite, at saturation, through the gateway. Unlike throughput, CPU time hardly
+ * depends on other work of the machine. The load generator is not counted.
  */
 export async function measureCost(): Promise<void> {
   console.log(
@@ -43,7 +43,7 @@ export async function measureCost(): Promise<void> {
       ]);
     }
     printFigures(
-      'resident memory after it (aim: below 120 MB for tasks and notifications)',
+      'resident memory afterwards (aim: below 120 MB for tasks and notifications)',
       ['auth', 'tasks', 'notifications'].map((name) => {
         return { what: name, value: `${Math.round(residentMegabytes(roots.get(name) ?? 0))} MB` };
       }),

@@ -19,8 +19,8 @@ const probeRate = 100;
 const undisturbedSeconds = 15;
 
 /**
- * Measures filling an empty directory by paging through a running Auth, like `npm run taskwire -- directory rebuild`, while others use Auth. The ceiling
- * copies the same rows in the same pages from table to table: no HTTP, no token, no validation, no stored progress.
+ * Measures filling an empty directory by paging through a running Auth, like `npm run taskwire -- directory rebuild`, while other callers use Auth.
+ * The ceiling copies the same rows in the same pages from table to table: no HTTP, no token, no validation, no stored progress.
  */
 export async function measureDirectory(): Promise<void> {
   console.log(`directory: ${users.toLocaleString('en-US')} users, ${probeRate} other requests/s to Auth`);
@@ -62,7 +62,7 @@ async function addUsers({ databaseUrl }: AuthServer): Promise<void> {
   await client.end();
 }
 
-/** Fills the directory, and empties it again. */
+/** Fills the directory, and then empties it again. */
 async function copyBare({ databaseUrl, consumerDatabaseUrl }: AuthServer): Promise<void> {
   const from = new pg.Client({ connectionString: databaseUrl });
   const to = new pg.Client({ connectionString: consumerDatabaseUrl });

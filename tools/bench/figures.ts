@@ -1,7 +1,7 @@
-/** A line of a result: what was measured, its value, and its share of the ceiling if there is one. */
+/** A line of a result: the name of the measurement, its value, and its share of the ceiling if there is one. */
 export type Figure = { what: string; value: string; ratio?: number };
 
-/** Prints a table; only ratios, not absolute figures, are comparable between machines. */
+/** Prints results as a table. Only ratios, not absolute figures, are comparable between machines. */
 export function printFigures(title: string, figures: readonly Figure[]): void {
   const width = Math.max(...figures.map(({ what }) => what.length));
   const values = Math.max(...figures.map(({ value }) => value.length));
@@ -12,23 +12,23 @@ export function printFigures(title: string, figures: readonly Figure[]): void {
   }
 }
 
-/** A rate as text, without meaningless digits. */
+/** Formats a rate, rounded to whole numbers. */
 export function perSecond(rate: number, unit: string): string {
   return `${Math.round(rate).toLocaleString('en-US')} ${unit}/s`;
 }
 
-/** The rate in events per second, and its share of the ceiling. */
+/** A rate in events per second, with its share of the ceiling. */
 export function against(ceiling: number, rate: number): Pick<Figure, 'value' | 'ratio'> {
   return { value: perSecond(rate, 'events'), ratio: rate / ceiling };
 }
 
-/** The value below which this share of the samples lies; samples need not be sorted. */
+/** The value that this share of the samples does not exceed. The samples need not be sorted. */
 export function percentile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
 }
 
-/** The median of several runs; a single run on a shared machine says little. */
+/** The median of several runs, since a single run on a shared machine says little. */
 export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5);
 }

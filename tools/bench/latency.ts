@@ -28,14 +28,14 @@ const warmUp = 500;
 /** An event that has not arrived this long after the last event was sent is considered lost. */
 const patienceMs = 30_000;
 
-/** The entry point for events with `sent_at`, which travel to the receiver passed to `OpenWay`. */
-type Way = { send(payload: ReturnType<typeof benchPayload>): void; close(): Promise<void> };
-type OpenWay = (onArrival: (sentAt: number) => void) => Promise<Way>;
+/** A route of events with `sent_at` to the receiver that was passed to `OpenRoute`. */
+type Route = { send(payload: ReturnType<typeof benchPayload>): void; close(): Promise<void> };
+type OpenRoute = (onArrival: (sentAt: number) => void) => Promise<Route>;
 
 /**
  * Measures the time from appending an event, including the commit of its transaction, to the call of its handler: outbox, relay, RabbitMQ, inbox, at
  * a steady rate. The ceiling is the broker alone: the same messages from publish to a bare consumer. Writer, relay and consumer are one process here,
- * with separate connections, so that one clock measures; separate processes interfere with each other less.
+ * with separate connections, so that one clock measures all of them. Separate processes interfere with each other less.
  */
 export async function measureLatency(): Promise<void> {
   console.log(`latency: ${rounds} × ${seconds} s at ${rate} events/s, quorum queue, synchronous commits`);
@@ -76,7 +76,7 @@ function figuresOf(what: string, runs: readonly number[][]): Figure[] {
 }
 
 /** The latency of each event, in milliseconds. */
-async function measure(perSecond: number, open: OpenWay): Promise<number[]> {
+async function measure(perSecond: number, open: OpenRoute): Promise<number[]> {
   const samples: number[] = [];
   const way = await open((sentAt) => void samples.push(performance.now() - sentAt));
   const total = perSecond * seconds + warmUp;
@@ -96,7 +96,7 @@ async function measure(perSecond: number, open: OpenWay): Promise<number[]> {
   return samples.slice(warmUp);
 }
 
-function throughSuite(bench: MessagingBench, databaseUrl: string): OpenWay {
+function throughSuite(bench: MessagingBench, databaseUrl: string): OpenRoute {
   const { db, rabbit, telemetry } = bench;
   return async (onArrival) => {
     const relay = createRelay({ databaseUrl, publisher: rabbit.publisher(), telemetry, appId: 'bench' });
@@ -118,7 +118,7 @@ function throughSuite(bench: MessagingBench, databaseUrl: string): OpenWay {
   };
 }
 
-function throughBroker(servers: BenchServers): OpenWay {
+function throughBroker(servers: BenchServers): OpenRoute {
   return async (onArrival) => {
     const consumer = await consumeBare(servers, onArrival);
     const connection = await amqp.connect(servers.amqpUrl, { noDelay: true });
@@ -136,7 +136,7 @@ function throughBroker(servers: BenchServers): OpenWay {
   };
 }
 
-function throughPeer(servers: BenchServers): OpenWay {
+function throughPeer(servers: BenchServers): OpenRoute {
   return async (onArrival) => {
     const consumer = await consumeBare(servers, onArrival);
     const relay = await relayByPeer(servers, benchEvent);

@@ -7,7 +7,7 @@ import { startSuiteWorld, type LoggedIn, type SuiteWorld } from './suite-world.t
 const rates = [300, 700];
 const secondsPerRate = 20;
 const warmUpSeconds = 3;
-/** Open tasks that members can move on before the first new ones arrive. */
+/** Open tasks that members can start or complete before the first new ones arrive. */
 const tasksAtFirst = 300;
 /** A response that takes longer counts as lost. */
 const timeoutMs = 30_000;
@@ -16,7 +16,7 @@ type Kind = 'read one' | 'list' | 'inbox' | 'create assigned' | 'transition';
 type Request = { kind: Kind; method: string; path: string; by: LoggedIn; body?: unknown };
 type Sample = { kind: Kind; ms: number };
 
-/** The kinds of 20 consecutive requests, in an order in which they mix evenly. */
+/** The kinds of 20 consecutive requests, in an order that mixes them evenly. */
 const deck: readonly Kind[] = [
   ...(['read one', 'list', 'read one', 'inbox', 'create assigned', 'read one', 'transition'] as const),
   ...(['read one', 'list', 'inbox', 'read one', 'create assigned', 'list', 'read one'] as const),
@@ -27,8 +27,8 @@ type OpenTask = { id: string; by: LoggedIn; state: 'in_progress' | 'completed' }
 
 /**
  * Measures response times through the gateway at a fixed rate: 40 % read one task, 20 % list tasks, 15 % read their inbox, 15 % create an assigned
- * task, 10 % move a task on. The loop is open: a request is sent when it is due, whether or not earlier ones have been answered, and its time counts
- * from when it was due.
+ * task, 10 % start or complete a task. The loop is open: a request is sent when it is due, whether or not earlier ones have been answered, and its
+ * time counts from when it was due.
  */
 export async function measureMixed(): Promise<void> {
   console.log(`mixed: open loop through the gateway, ${secondsPerRate} s at each rate, everything on this machine`);
@@ -107,7 +107,7 @@ async function createTraffic({ call, suite, manager, members }: SuiteWorld, agen
         };
       case 'transition': {
         const task = open.shift();
-        if (task === undefined) throw new Error('there is no open task to move on');
+        if (task === undefined) throw new Error('there is no open task to start or complete');
         if (task.state === 'in_progress') open.push({ ...task, state: 'completed' });
         return {
           kind,

@@ -6,7 +6,7 @@ import { drainPlainly } from './plain-loop.ts';
 import { eventsPerAggregate, measureCeiling } from './relay.ts';
 
 const million = 1_000_000;
-/** The number of events at the beginning or end of a long drain that is compared with the rest. */
+/** The number of events at the beginning or end of a long drain whose rate is compared with the whole. */
 const stretch = 100_000;
 /** The backlog of the plain loop while a snapshot is held; the loop slows down with each batch, and a million would take it half an hour. */
 const plainLoopBacklog = 200_000;
@@ -15,7 +15,7 @@ const plainLoopStretch = 20_000;
 /** Drains a backlog of a million rows to the end. */
 export async function measureBacklog(bench: OutboxBench): Promise<void> {
   console.log(`\nrelay, backlog of ${million.toLocaleString('en-US')} rows`);
-  // remove what an earlier measurement left in the table
+  // removes rows that an earlier measurement left in the table
   await bench.db.query('TRUNCATE outbox');
   const before = await measureCeiling(bench);
   const memory = watchMemory();
@@ -32,8 +32,8 @@ export async function measureBacklog(bench: OutboxBench): Promise<void> {
 }
 
 /**
- * The same while another connection holds a snapshot older than all deletions: until it is released, no deleted row can be removed from table or
- * index. For comparison the plain loop, which scans all of them for each batch.
+ * Does the same while another connection holds a snapshot older than all deletions: until it is released, no deleted row can be removed from table or
+ * index. The plain loop, which scans all of them for each batch, is the comparison.
  */
 export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const { servers, db, queue } = bench;
@@ -50,7 +50,7 @@ export async function measureSnapshot(bench: OutboxBench): Promise<void> {
   const last = rateOf(progress, million - stretch);
 
   console.log(`  the plain loop drains ${plainLoopBacklog.toLocaleString('en-US')}`);
-  // in a new file, without the million rows
+  // in a new file, which does not contain the million rows
   await db.query('TRUNCATE outbox');
   await fillOutbox(db, plainLoopBacklog, eventsPerAggregate);
   const plainLoop = await drainPlainly(servers);

@@ -11,7 +11,7 @@ import {
 } from '@taskwire/process-supervisor';
 import { temporaryFolder } from './temporary-folder.ts';
 
-/** Servers with production settings (everything is synced to disk), on free ports, with nothing else on them. */
+/** Servers with production settings (everything is synced to disk), on free ports, used by nothing else. */
 export type BenchServers = {
   databaseUrl: string;
   amqpUrl: string;

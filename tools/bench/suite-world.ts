@@ -21,7 +21,7 @@ export type SuiteWorld = {
 
 /** More than any benchmark can send; limits have tests of their own. */
 const unlimited = '1000000';
-/** A suite that has sent no mail and published no event for this long has lost something. */
+/** A suite that has sent no mail and published no event for this long has lost one. */
 const patienceMs = 60_000;
 const pollMs = 50;
 

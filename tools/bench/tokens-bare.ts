@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
 /**
- * The ceiling of the token endpoint: node:http and node:crypto that verify one assertion (ES256) and sign one token (ES256), with nothing around it
- * (no client lookup, no jti to store, no grants, no logs, no metrics). A separate process; prints its port on stdout, and serves the CPU seconds it
- * has used at /cpu.
+ * The ceiling of the token endpoint: node:http and node:crypto that verify one assertion (ES256), sign one token (ES256), and do nothing else (no
+ * client lookup, no jti to store, no grants, no logs, no metrics). Runs as a separate process; prints its port on stdout, and serves the CPU seconds
+ * it has used at /cpu.
  */
 const [clientKeyPem, ownKeyPem] = process.argv.slice(2);
 if (clientKeyPem === undefined || ownKeyPem === undefined) {

@@ -66,6 +66,6 @@ async function steadily(url: string, token: string): Promise<number[]> {
 async function answered(url: string, token: string, dueAt: number): Promise<number> {
   const response = await fetch(url, { headers: { authorization: `Bearer ${token}` } });
   await response.arrayBuffer();
-  if (!response.ok) throw new Error(`GET /users/me was answered with ${response.status}`);
+  if (!response.ok) throw new Error(`GET /users/me returned ${response.status}`);
   return performance.now() - dueAt;
 }

@@ -50,7 +50,7 @@ export async function startTokensWorld(): Promise<TokensWorld> {
     secrets,
     restarts: 'manual',
     people,
-    // one person logs in all the time, from one address
+    // one user logs in all the time, from one address
     env: {
       auth: {
         OIDC_CLIENTS: JSON.stringify(clients),
@@ -63,7 +63,7 @@ export async function startTokensWorld(): Promise<TokensWorld> {
   const authUrl = suite.serviceUrl('auth');
   const bare = await startBare(client.publicKey);
   const [person] = people;
-  if (person === undefined) throw new Error('there is no manager among the demo people');
+  if (person === undefined) throw new Error('there is no manager among the demo users');
   return {
     authUrl,
     issuer,

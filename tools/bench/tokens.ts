@@ -16,7 +16,7 @@ const aim = 1_200;
 
 /**
  * Measures the token endpoint of the running Auth (signatures, PostgreSQL, logs, metrics) against a bare node:http server with the same signatures,
- * in turns; the cost of a token where it is verified; and the effect of log-ins on other requests.
+ * alternately. Also measures the cost of verifying a token in a service, and the effect of log-ins on other requests.
  */
 export async function measureTokens(): Promise<void> {
   console.log(`tokens: client_credentials, ${rounds} × ${secondsPerRound} s, ${connections} connections`);
@@ -79,8 +79,8 @@ async function load(
   body: () => string,
   headers: Record<string, string> = {},
 ): Promise<Load> {
-  // created in advance, so that their signatures take no time from the server; more than any machine needs
-  const bodies = Array.from({ length: seconds * mostPerSecond }, body);
+  // created in advance, so that signing them takes no time from the server; more than any machine can use
+  const bodies = Array.from({ length: seconds * maxPerSecond }, body);
   let next = 0;
   const tokens: string[] = [];
   const before = await server.cpuSeconds();
@@ -110,4 +110,4 @@ async function load(
   };
 }
 
-const mostPerSecond = 5_000;
+const maxPerSecond = 5_000;

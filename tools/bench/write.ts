@@ -14,12 +14,12 @@ const rounds = 3;
 const secondsPerRound = 8;
 /** Enough to keep two cores busy; more only queue. */
 const connections = 32;
-/** The rate at which tail latency is of interest: a busy day, not a flood. */
+/** The rate at which tail latency matters: a busy day, not a flood. */
 const steadyRate = 500;
 
 /**
- * Measures `POST /api/v1/tasks` (token, validation, rules, outbox, logs, metrics, relay beside it) against a bare `node:http` and `pg` server that
- * runs the same statement on the same PostgreSQL, in turns.
+ * Measures `POST /api/v1/tasks` (token, validation, rules, outbox, logs, metrics, relay) against a bare `node:http` and `pg` server that runs the
+ * same statement on the same PostgreSQL, alternately.
  */
 export async function measureWrite(): Promise<void> {
   console.log(
@@ -33,7 +33,7 @@ export async function measureWrite(): Promise<void> {
     secrets: newSecrets(),
     restarts: 'manual',
     people,
-    // one person creates all the tasks
+    // one user creates all the tasks
     env: { tasks: { TASK_CREATIONS_PER_MINUTE: '1000000' } },
   });
   const bare = await startBare(suite);
@@ -98,7 +98,7 @@ async function logIn(suite: Suite): Promise<{ token: string }> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ email: person?.email, password: person?.password }),
   });
-  if (!response.ok) throw new Error(`the log-in was answered with ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`the log-in returned ${response.status}: ${await response.text()}`);
   const { access_token: token } = (await response.json()) as { access_token: string };
   return { token };
 }

@@ -8,7 +8,7 @@ export type Arguments = {
   /** The number of processes of each service. */
   replicas: 1 | 2;
   bug: BugName | undefined;
-  /** Whether to keep the folder of the suite, with its logs and data, and print its path. */
+  /** Whether to keep the suite's folder, with its logs and data, and print its path. */
   keep: boolean;
   /** A history whose faults and requests are repeated at the same times. */
   replay: string | undefined;
@@ -20,7 +20,7 @@ export const usage = `npm run chaos -- [--minutes 2] [--seed text] [--replicas 1
 npm run chaos -- --replay <history>     the same faults and requests at the same times
 npm run chaos -- --check <history>      nothing is run, the checker looks again`;
 
-/** The parsed arguments, or an error that names the fault. */
+/** The parsed arguments, or an error that names the invalid one. */
 export function readArguments(args: string[]): Arguments | Error {
   try {
     return parse(args);
@@ -44,7 +44,7 @@ function parse(args: string[]): Arguments {
   });
   const { seed, keep, replay, check } = values;
   const minutes = Number(values.minutes);
-  if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes ${values.minutes} is no number of minutes.`);
+  if (!(minutes > 0 && minutes <= 24 * 60)) throw new Error(`--minutes ${values.minutes} is not a number of minutes.`);
   if (!/^[\w.-]{1,60}$/.test(seed)) throw new Error(`--seed ${seed} cannot be the name of a file.`);
   const replicas = ([1, 2] as const).find((number) => String(number) === values.replicas);
   if (replicas === undefined) throw new Error(`--replicas ${values.replicas} is neither 1 nor 2.`);

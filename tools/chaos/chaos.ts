@@ -64,7 +64,7 @@ async function main(o: Arguments): Promise<number> {
   try {
     let epoch = performance.now();
     const now = () => performance.now() - epoch;
-    const { underTest, stage } = await startUnderTest({
+    const { underTest, known } = await startUnderTest({
       ...{ dir, say, signal: stopping.signal, bug: o.bug, replicas },
       onEvent: (event) => history.add({ line: 'event', at: now(), event }),
       onCrash: (crash) => history.add({ line: 'crash', at: now(), crash }),
@@ -73,7 +73,7 @@ async function main(o: Arguments): Promise<number> {
       say('the suite is up; traffic and faults begin');
       epoch = performance.now();
       await run({
-        ...{ underTest, stage, seed, durationMs, plan, history, replayed, now, say },
+        ...{ underTest, known, seed, durationMs, plan, history, replayed, now, say },
         signal: stopping.signal,
       });
     } finally {

@@ -4,8 +4,8 @@ import type { Intent } from './workload/intent.ts';
 import type { Consumer, Fault, PoisonForm } from './schedule.ts';
 
 /**
- * Everything that a run leaves behind, and the checker's only input. Times `at`, `began` and `ended` are milliseconds since the start of the traffic;
- * every other time is ISO 8601 with microseconds, from a database.
+ * All records of a run, which are the checker's only input. Times `at`, `began` and `ended` are milliseconds since the start of the traffic; every
+ * other time is ISO 8601 with microseconds, from a database.
  */
 export type Evidence = {
   operations: Operation[];
@@ -14,15 +14,15 @@ export type Evidence = {
   takeovers: Takeover[];
   crashes: Crash[];
   mails: Mail[];
-  /** The work that was left; empty when the suite became quiescent. */
+  /** The unfinished work; empty if the suite became quiescent. */
   unfinished: string[];
   world: World;
 };
 
-/** One try of a request. `status` null: there was no response. */
+/** One try of a request. `status` is null if no response arrived. */
 export type Attempt = { began: number; ended: number; status: number | null; problem?: string; error?: string };
 
-/** `unknown`: it may or may not have happened, or may even happen later. */
+/** `unknown`: it may or may not have happened, or may happen later. */
 export type OperationOutcome = 'acknowledged' | 'refused' | 'unknown';
 
 /** A request of the workload with all its tries (one Idempotency-Key), and its outcome. */
@@ -73,7 +73,7 @@ export type Injection =
   | { kind: 'duplicate' | 'reorder'; to: Consumer; messageIds: string[] }
   | { kind: 'poison'; to: Consumer; form: PoisonForm; messageId: string };
 
-/** After a kill of the process that did the work of a service, another process took it over this many milliseconds later. */
+/** A takeover after a kill: another process resumed the work of the killed one this many milliseconds later. */
 export type Takeover = {
   service: ServiceName;
   work: 'relay' | 'consumer';
@@ -87,7 +87,7 @@ export type Crash = { process: string; how: string; errors: string[] };
 /** `id` is the Message-ID without brackets and domain. */
 export type Mail = { id: string; to: string };
 
-/** The final state, read from outside: databases, broker, public REST API. */
+/** The final state, read from outside the services: databases, broker, public REST API. */
 export type World = {
   users: UserRow[];
   links: LinkRow[];
@@ -103,7 +103,7 @@ export type World = {
   queues: { name: string; messages: number }[];
   /** All tasks listed by GET /api/v1/tasks. */
   listedTasks: TaskAnswer[];
-  /** The notifications listed by GET /api/v1/notifications for a person. */
+  /** The notifications listed by GET /api/v1/notifications for a user. */
   listedNotifications: { userId: string; ids: string[] }[];
   /** A service's response to a deleted user's token. */
   deletedAccess: { userId: string; path: string; status: number }[];

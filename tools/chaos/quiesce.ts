@@ -8,12 +8,12 @@ import type { SuiteUnderTest } from './suite/under-test.ts';
 const timeoutMs = 150_000;
 const lookEveryMs = 400;
 const sayEveryMs = 3_000;
-/** The state must not change between this many checks: messages being handled are in no table. */
+/** The number of consecutive checks with the same state, because messages being handled are in no table. */
 const looksInARow = 3;
 
 export type Quiescence = { tookMs: number; unfinished: string[] };
 
-/** Waits until no work is left anywhere, and returns what remains if it has waited too long. */
+/** Waits until no work is left anywhere. Returns the unfinished work after a time-out. */
 export async function quiesce(o: {
   underTest: SuiteUnderTest;
   operator: Operator;
@@ -26,7 +26,7 @@ export async function quiesce(o: {
   let saidMs = -Infinity;
   let before = '';
   for (;;) {
-    const unfinished = await look(o).catch((error: unknown) => [`it could not be read: ${errorText(error)}`]);
+    const unfinished = await look(o).catch((error: unknown) => [`it could not be checked: ${errorText(error)}`]);
     const state = `${o.underTest.recorder.messages.length} ${unfinished.join('; ')}`;
     quiet = unfinished.length === 0 && state === before ? quiet + 1 : 0;
     if (quiet === looksInARow) return { tookMs: tookMs(), unfinished: [] };

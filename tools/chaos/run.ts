@@ -16,11 +16,11 @@ import { createOperator } from './suite/operator.ts';
 import type { SuiteUnderTest } from './suite/under-test.ts';
 import { driveTraffic, replayTraffic, type Drive } from './workload/drive.ts';
 import { createGenerator } from './workload/generate.ts';
-import type { Stage } from './workload/actors.ts';
+import type { KnownState } from './workload/actors.ts';
 
 export type RunOptions = {
   underTest: SuiteUnderTest;
-  stage: Stage;
+  known: KnownState;
   seed: string;
   durationMs: number;
   plan: readonly PlannedFault[];
@@ -33,12 +33,12 @@ export type RunOptions = {
   signal: AbortSignal;
 };
 
-/** A state that does not hold yet may still be reached: a violation counts only if it persists after this many further checks. */
+/** A state that does not satisfy a rule yet may still do so: a violation counts only if it persists after this many further checks. */
 const furtherLooks = 4;
 const lookAgainMs = 3_000;
 const progressMs = 10_000;
 
-/** Drives traffic and faults, waits until it is quiescent, and checks the result. */
+/** Drives traffic and faults, waits until the suite is quiescent, and checks the result. */
 export async function run(o: RunOptions): Promise<{ evidence: Evidence; violations: Violation[] }> {
   const { underTest, history, say } = o;
   const operator = createOperator(underTest.suite.amqpUrl('operator'), o.signal);
@@ -54,14 +54,14 @@ export async function run(o: RunOptions): Promise<{ evidence: Evidence; violatio
     for (let looks = 0; ; looks++) {
       await mailBox.collect();
       const [stored, queues] = [await readDatabases(underTest), await operator.queueLengths()];
-      const world = { ...stored, queues, ...(await readPublicApi(underTest.suite.url, o.stage)) };
+      const world = { ...stored, queues, ...(await readPublicApi(underTest.suite.url, o.known)) };
       const evidence = evidenceOf([...history.lines, { line: 'world', world }]);
       const violations = check(evidence);
       if (violations.length === 0 || looks === furtherLooks) {
         history.add({ line: 'world', world });
         return { evidence, violations };
       }
-      say(`${violations.length} violations; looking again, in case that something is still on its way`);
+      say(`${violations.length} violations; checking again, in case work is still in progress`);
       await delay(lookAgainMs);
     }
   } finally {
@@ -77,7 +77,7 @@ async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createO
   const ending = AbortSignal.any([time, o.signal]);
   const counts = { acknowledged: 0, refused: 0, unknown: 0 };
   const drive: Drive = {
-    caller: { url: underTest.suite.url, stage: o.stage, now, ending },
+    caller: { url: underTest.suite.url, known: o.known, now, ending },
     onOperation(operation) {
       counts[operation.outcome] += 1;
       history.add({ line: 'operation', operation });
@@ -105,7 +105,7 @@ async function breakAndUse(o: RunOptions & { operator: ReturnType<typeof createO
   const faults = Promise.all(o.plan.map((planned) => breakOne(planned).catch(() => undefined)));
   const random = createRandom(`${o.seed}/traffic`);
   try {
-    if (o.replayed === undefined) await driveTraffic(drive, createGenerator(random, o.stage), random.fork('pauses'));
+    if (o.replayed === undefined) await driveTraffic(drive, createGenerator(random, o.known), random.fork('pauses'));
     else await replayTraffic(drive, recordedRequests(o.replayed));
   } finally {
     clearInterval(progress);

@@ -15,9 +15,9 @@ export type PoisonForm = (typeof poisonForms)[number];
 export type Fault =
   /** kill -9; restarted after `downMs`. */
   | { kind: 'kill_service'; service: ServiceName | SecondReplica; downMs: number }
-  /** kill -9 of the process that currently does the work of a service, with nothing else broken: the other process has to take over. */
+  /** kill -9 of the process that currently does the work of a service, while nothing else is broken: the other process has to take over. */
   | { kind: 'takeover'; of: ServiceName }
-  /** SIGSTOP, SIGCONT: a process that still appears to be alive. */
+  /** SIGSTOP, then SIGCONT: in between, the process still appears to be alive. */
   | { kind: 'freeze_service'; service: ServiceName | SecondReplica; ms: number }
   | { kind: 'kill_broker'; downMs: number }
   | { kind: 'restart_broker'; downMs: number }
@@ -38,18 +38,21 @@ export type Fault =
 /** `at` counts from the start of the traffic. */
 export type PlannedFault = { at: number; fault: Fault };
 
-/** The gap between two faults: short enough that some overlap, long enough that most are recovered from alone. About 40 faults fill two minutes. */
-const shortestGapMs = 1_200;
-const longestGapMs = 4_000;
+/**
+ * The gap between two faults: short enough that some overlap, long enough that the suite recovers from most before the next one. About 40 faults fill
+ * two minutes.
+ */
+const minGapMs = 1_200;
+const maxGapMs = 4_000;
 /** A period without other faults, before the first fault and for each takeover, so that a slow takeover has no other cause. */
 const calmMs = 2_500;
 const takeoverMs = 6_000;
-/** A period at the end in which the last faults can pass under traffic. */
+/** A period at the end for the last faults, while the traffic continues. */
 const quietEndMs = 5_000;
 
 /**
- * The faults of a run. If each service has two processes, one takeover of each comes first. The rest comes from decks that contain every kind, each
- * shuffled, so that a run of two minutes includes nearly all. The same seed gives the same faults; a longer run begins like a shorter one.
+ * The faults of a run. If each service has two processes, the run begins with one takeover of each. The rest comes from shuffled decks that contain
+ * every kind, so that a run of two minutes includes nearly all kinds. The same seed gives the same faults; a longer run begins like a shorter one.
  */
 export function planFaults(random: Random, durationMs: number, replicas: 1 | 2): PlannedFault[] {
   const planned: PlannedFault[] = [];
@@ -59,7 +62,7 @@ export function planFaults(random: Random, durationMs: number, replicas: 1 | 2):
     at += takeoverMs;
   }
   let cards: Fault[] = [];
-  for (; at < durationMs - quietEndMs; at += random.between(shortestGapMs, longestGapMs)) {
+  for (; at < durationMs - quietEndMs; at += random.between(minGapMs, maxGapMs)) {
     if (cards.length === 0) cards = random.shuffled(deck(random, replicas));
     planned.push({ at, fault: cards.pop()! });
   }
@@ -103,28 +106,32 @@ function linkFaults(random: Random): Fault[] {
   const speaking = (...protocols: string[]) => linkNames.filter((name) => protocols.includes(links[name].speaks));
   const toAuth = linkNames.filter((name) => links[name].to === 'auth');
   const ms = () => random.between(1_500, 6_000);
-  const on = (among: readonly LinkName[], fault: LinkFault): Fault => ({
+  const onOneOf = (among: readonly LinkName[], fault: LinkFault): Fault => ({
     kind: 'link',
     link: random.pick(among),
     fault,
     ms: ms(),
   });
-  const away = (status: number): LinkFault => ({ kind: 'answer', status, retryAfterSeconds: random.between(1, 3) });
+  const unavailable = (status: number): LinkFault => ({
+    kind: 'answer',
+    status,
+    retryAfterSeconds: random.between(1, 3),
+  });
   return [
-    on(speaking('http', 'smtp'), { kind: 'cut' }),
-    on(speaking('postgres', 'amqp'), { kind: 'cut' }),
-    on(linkNames, { kind: 'delay', ms: random.between(50, 800) }),
-    on(toAuth, { kind: 'delay', ms: random.between(200, 1_500) }),
-    on(linkNames, { kind: 'throttle', bytesPerSecond: random.between(2_000, 40_000) }),
-    on(['notifications-mail'], { kind: 'delay', ms: random.between(200, 1_000) }),
-    on(speaking('postgres', 'amqp'), { kind: 'mute' }),
-    on(speaking('http'), { kind: 'mute' }),
-    on(['notifications-mail'], { kind: 'mute' }),
-    on(speaking('postgres', 'amqp'), { kind: 'half_open' }),
-    on(speaking('http', 'smtp'), { kind: 'half_open' }),
-    on(toAuth, away(503)),
-    on(toAuth, away(429)),
-    on(['notifications-tasks'], away(503)),
+    onOneOf(speaking('http', 'smtp'), { kind: 'cut' }),
+    onOneOf(speaking('postgres', 'amqp'), { kind: 'cut' }),
+    onOneOf(linkNames, { kind: 'delay', ms: random.between(50, 800) }),
+    onOneOf(toAuth, { kind: 'delay', ms: random.between(200, 1_500) }),
+    onOneOf(linkNames, { kind: 'throttle', bytesPerSecond: random.between(2_000, 40_000) }),
+    onOneOf(['notifications-mail'], { kind: 'delay', ms: random.between(200, 1_000) }),
+    onOneOf(speaking('postgres', 'amqp'), { kind: 'mute' }),
+    onOneOf(speaking('http'), { kind: 'mute' }),
+    onOneOf(['notifications-mail'], { kind: 'mute' }),
+    onOneOf(speaking('postgres', 'amqp'), { kind: 'half_open' }),
+    onOneOf(speaking('http', 'smtp'), { kind: 'half_open' }),
+    onOneOf(toAuth, unavailable(503)),
+    onOneOf(toAuth, unavailable(429)),
+    onOneOf(['notifications-tasks'], unavailable(503)),
   ];
 }
 
@@ -134,7 +141,7 @@ export function describeFault(fault: Fault): string {
     case 'kill_service':
       return `kill -9 ${fault.service}`;
     case 'takeover':
-      return `kill -9 the process that does the work of ${fault.of}, for the other to take over`;
+      return `kill -9 the process that does the work of ${fault.of}, so that the other takes over`;
     case 'freeze_service':
       return `freeze ${fault.service} for ${fault.ms} ms`;
     case 'kill_broker':
@@ -154,7 +161,7 @@ export function describeFault(fault: Fault): string {
     case 'duplicate':
       return `duplicate ${fault.count} messages to ${fault.to}`;
     case 'reorder':
-      return `reorder what goes to ${fault.to} for ${fault.ms} ms`;
+      return `reorder messages to ${fault.to} for ${fault.ms} ms`;
     case 'poison':
       return `poison for ${fault.to}: ${fault.form}`;
     case 'alarm':

@@ -15,7 +15,8 @@ export function checkBoundaries(root: string): string[] {
   const paths = globSync(pattern, { cwd: root, exclude: ['**/node_modules/**', '**/dist/**', '**/.local/**'] }).sort();
   const files = paths.map((path) => parse(path, readFileSync(`${root}/${path}`, 'utf8')));
   for (const wanted of ['packages/errors/src/index.ts', 'services/auth/src/wire.ts', 'tools/check/boundaries.ts']) {
-    if (!paths.includes(wanted)) return [`The boundary check did not find ${wanted}: it looks in the wrong place.`];
+    if (!paths.includes(wanted))
+      return [`The boundary check did not find ${wanted}: it is looking in the wrong place.`];
   }
   return [...files.flatMap(violationsOf), ...cyclesOf(files)].map(
     ({ path, line, rule, message }) => `${path}:${line}  ${rule}: ${message}`,
@@ -86,7 +87,7 @@ function isProcess(node: Expression | null): boolean {
   return node?.type === 'MemberExpression' && propertyOf(node) === 'process';
 }
 
-/** Files that import one another, be it for types only: neither can be understood without the other. Each cycle once, at its first file. */
+/** Files that import one another, even if only for types: neither can be understood without the other. Reports each cycle once, at its first file. */
 function cyclesOf(files: SourceFile[]): Violation[] {
   const edges = new Map(
     files.map(({ path, imports }) => [

@@ -1,5 +1,5 @@
 type Canary = {
-  /** the rule to be reported, exactly once; undefined: nothing may be reported */
+  /** The rule to be reported, exactly once; undefined if nothing may be reported. */
   breaks?: string;
   files: { path: string; source: string }[];
 };

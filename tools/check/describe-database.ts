@@ -51,7 +51,7 @@ const tables = `
                       LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
                      WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
                     UNION ALL
-                    -- NOT NULL stands with its column
+                    -- NOT NULL is printed with its column
                     SELECT 10000, format('CONSTRAINT %I %s', k.conname, pg_get_constraintdef(k.oid, true))
                       FROM pg_constraint k
                      WHERE k.conrelid = c.oid AND k.contype <> 'n'

@@ -1,12 +1,12 @@
 import { output, programOf, type Step } from './step.ts';
 
-/** A text with a misspelt word and a flagged one: the check has to report both, or it looks at nothing. */
+/** A text with a misspelt word and a flagged one. If the check does not report both, it checks nothing. */
 const canary = 'tools/check/spelling-canary.md';
 const canaryWords = ['recieve', 'whilst']; // cspell:disable-line
 
 /**
- * Checks the spelling of names, comments, texts and documents, and refuses the words that cspell.json flags: words that CONTRIBUTING.md asks to avoid.
- * Words that are right and unknown to the dictionaries are in tools/check/words.txt.
+ * Checks the spelling of names, comments, texts and documents, and refuses the words that cspell.json flags, which CONTRIBUTING.md asks to avoid.
+ * Correct words that the dictionaries lack are in tools/check/words.txt.
  */
 export const spellingStep: Step = {
   name: 'spelling and flagged words (canary)',

@@ -12,12 +12,12 @@ export type Step = { name: string; faults: () => Promise<string[]>; note?: () =>
 /** The faults that a step found, and its duration. */
 export type Finding = { name: string; faults: string[]; seconds: number; note: string | undefined };
 
-/** The steps whose names contain one of the words; all of them without words. */
+/** The steps whose names contain one of the words; all steps if no word is given. */
 export function chosenSteps(steps: readonly Step[], words: readonly string[]): Step[] {
   return steps.filter(({ name }) => words.length === 0 || words.some((word) => name.includes(word)));
 }
 
-/** Runs the steps in their order, at most `width` at once; reports each when it is done. An error in a step counts as its fault. */
+/** Runs the steps in their order, at most `width` at once, and reports each when it is done. An error in a step counts as its fault. */
 export async function runSteps(
   steps: readonly Step[],
   width: number,

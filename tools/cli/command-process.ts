@@ -6,7 +6,7 @@ export type CommandProcess = {
   args: readonly string[];
   env: Environment;
   stdin: Readable;
-  /** `columns`: the width of the terminal; absent for a file or a pipe */
+  /** The width of the terminal; absent for a file or a pipe. */
   stdout: Writable & { columns?: number };
   stderr: Writable;
 };

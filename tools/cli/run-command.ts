@@ -5,7 +5,7 @@ import { CommandFault, exitCodes, type CommandProcess } from './command-process.
 import { addDeadLetters } from './dead-letters/commands.ts';
 import { addDirectory } from './directory.ts';
 
-// the width of help that goes to a file or a pipe
+// the width of help that is written to a file or a pipe
 const fileWidth = 120;
 
 const environmentHelp = `

@@ -46,7 +46,7 @@ try {
 async function mainFlow(): Promise<void> {
   const stamp = new Date().toISOString().slice(11, 19);
 
-  step('1. People log in');
+  step('1. Users log in');
   const manager = await logIn('manager@taskwire.test');
   const ann = await logIn('ann@taskwire.test');
   const admin = await logIn('admin@taskwire.test');
@@ -69,7 +69,7 @@ async function mainFlow(): Promise<void> {
   await about('tasks.task.completed', task);
   await waitForNotification(manager, task, 'task.completed');
 
-  step('5. The manager has a performer chosen fairly');
+  step('5. The manager has a performer chosen at random, the least loaded first');
   const random = await request<Task>(manager, 'POST', '/api/v1/tasks', {
     title: `Water the plants (${stamp})`,
     assign: 'random',
@@ -77,7 +77,7 @@ async function mainFlow(): Promise<void> {
   await about('tasks.task.assigned', random);
   say('assigned', `to ${random.assignee?.name}`);
 
-  step('6. The admin makes a new account for Dan, and the manager gives him a task');
+  step('6. The admin creates an account for Dan, and the manager assigns him a task');
   const email = `dan-${Date.now()}@taskwire.test`;
   const account = { email, name: 'Dan', role: 'member', password: demoPassword };
   const dan = await request<User>(admin, 'POST', '/api/v1/users', account);
@@ -100,7 +100,7 @@ async function mainFlow(): Promise<void> {
   const moved = await call<Task>('GET', `/api/v1/tasks/${dans.id}`, { token: manager.access_token });
   say('assigned', `to ${moved.assignee?.name}`);
 
-  console.log(`\nAll of the main flow went through.${mailPageUrl === undefined ? '' : ` The mails: ${mailPageUrl}`}`);
+  console.log(`\nThe main flow is complete.${mailPageUrl === undefined ? '' : ` The mails: ${mailPageUrl}`}`);
 }
 
 async function logIn(email: string): Promise<Session> {
@@ -141,7 +141,7 @@ async function notified(person: Session, task: Task, type: string): Promise<void
 }
 
 async function mailed(address: string, task: Task): Promise<void> {
-  if (mailPageUrl === undefined) return say('e-mail', `${address}: through an outside SMTP server`);
+  if (mailPageUrl === undefined) return say('e-mail', `${address}: through an external SMTP server`);
   const seen = await until(`an e-mail to ${address}`, async () => {
     const mails = await mailsTo(mailPageUrl, address);
     return mails.find((mail) => `${mail.subject} ${mail.text}`.includes(task.title));
@@ -149,7 +149,7 @@ async function mailed(address: string, task: Task): Promise<void> {
   say('e-mail', `${address}: ${seen.subject}`);
 }
 
-/** Checks every 10 ms, so that the printed times are meaningful; a failed try counts as not yet. */
+/** Checks every 10 ms, so that the printed times are meaningful. A failed try counts as "not yet". */
 async function until<T>(what: string, ask: () => Promise<T | undefined>): Promise<T> {
   const deadline = performance.now() + patienceMs;
   let fault: unknown;

@@ -36,7 +36,7 @@ export async function watchEvents(amqpUrl: string, seen: (event: SeenEvent) => v
       const find = () => events.find((event) => event.key === key && matches(event.payload));
       return new Promise((resolve, reject) => {
         const timer = setTimeout(
-          () => finish(() => reject(new Error(`No ${key} came within ${patienceMs} ms.`))),
+          () => finish(() => reject(new Error(`No ${key} arrived within ${patienceMs} ms.`))),
           patienceMs,
         );
         const look = () => {

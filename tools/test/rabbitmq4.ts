@@ -41,12 +41,12 @@ await import('./run.ts');
 async function makeTree(): Promise<void> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0 || !mayMount()) {
     throw new Error(
-      'npm run test:rabbitmq4 makes a Debian 13 and mounts folders into it, for which it has to be root on a Linux that allows unshare --mount.',
+      'npm run test:rabbitmq4 creates a Debian 13 and mounts folders into it, so it must run as root on a Linux that allows unshare --mount.',
     );
   }
   if (existsSync(tree)) return;
   if (!existsSync('/usr/sbin/debootstrap')) await installSystemPackages(['debootstrap'], console.log);
-  console.log(`Debian 13 is made in ${tree}, once; this takes about two minutes …`);
+  console.log(`Creating Debian 13 in ${tree}, once; this takes about two minutes …`);
   // ends with this process, even if it is killed with -9
   await runToEnd({
     name: 'debootstrap',

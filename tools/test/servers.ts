@@ -10,7 +10,7 @@ import {
 } from '@taskwire/process-supervisor';
 
 export type TestServers = {
-  /** the variables read by @taskwire/testing */
+  /** The variables read by @taskwire/testing. */
   env: Record<string, string>;
   /** The version, as soon as RabbitMQ is ready. Tests that need it wait for it; the others need not. */
   rabbit: Promise<string>;
@@ -35,7 +35,7 @@ export async function startTestServers(dir: string): Promise<TestServers> {
     writeFileSync(rabbitReady, rabbitmq_version);
     return rabbitmq_version;
   });
-  // the code that awaits it sees the failure; until then it must not be an unhandled rejection
+  // the code that awaits this sees the failure; until then it must not be an unhandled rejection
   rabbit.catch(() => undefined);
   const startingPostgres = startPostgres({
     dir: join(dir, 'postgres'),

@@ -5,7 +5,7 @@ import { isAbsolute, relative } from 'node:path';
 export type Stage = {
   name: string;
   pattern: string;
-  /** the prerequisite: rabbitmq-server and nginx installed, or PostgreSQL and RabbitMQ running */
+  /** The prerequisite: rabbitmq-server and nginx installed, or PostgreSQL and RabbitMQ running. */
   needs: 'nothing' | 'programs' | 'servers';
   mochaArgs: string[];
   timeoutMinutes: number;
@@ -14,13 +14,13 @@ export type Stage = {
 /** Stages that run one after the other, beside the other lanes. */
 export type Lane = readonly Stage[];
 
-/** All of `npm test` is to take five minutes on two idle cores; a slower machine may take longer, and a hang is found. */
+/** All of `npm test` should take five minutes on two idle cores. The limit leaves time for a slower machine, and still detects a hang. */
 const timeoutMinutes = 8;
 
 /** The settings shared by the end-to-end tests and those of clients: one suite for all files. */
 const onOneSuite = { needs: 'programs' as const, mochaArgs: ['--require', './e2e/suite.ts'], timeoutMinutes };
 
-/** Two processes on two cores; more than four wait for PostgreSQL and RabbitMQ. */
+/** Two processes on two cores; with more than four, they would only wait for PostgreSQL and RabbitMQ. */
 const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(2, availableParallelism())))];
 
 /**

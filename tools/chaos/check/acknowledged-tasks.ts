@@ -6,11 +6,11 @@ import { broken, type Violation } from './violation.ts';
 
 type Of<K extends Intent['kind']> = Operation & { intent: Extract<Intent, { kind: K }> };
 
-/** Every acknowledged change of a task is in its activity log and in its state, once; a change without a response is there at most once. */
+/** Every acknowledged change of a task is in its activity log and in its state, once. A change without a response is in them at most once. */
 export function checkTasks(evidence: Evidence): Violation[] {
   const histories = taskHistories(evidence);
   return [
-    ...broken('an acknowledged change is there', [...histories.values()].map(storedState)),
+    ...broken('acknowledged changes persist', [...histories.values()].map(storedState)),
     ...checkAnswers(evidence, histories),
     ...checkCreations(evidence),
     ...checkEffects(evidence, histories),
@@ -26,15 +26,16 @@ function storedState({ task, versions }: TaskHistory): string | undefined {
   const [stored, logged] = [task, { version: last.version, state: last.state, assignee_id: last.assigneeId }];
   if (stored.version === logged.version && stored.state === logged.state && stored.assignee_id === logged.assignee_id)
     return undefined;
-  return `task ${task.id} is ${show(stored)}, its activity log comes to ${show(logged)}`;
+  return `task ${task.id} is ${show(stored)}, but its activity log leads to ${show(logged)}`;
 }
 
-/** Every response about a task was true at the version that it named. */
+/** Every response about a task was correct for the version that it named. */
 function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   return operations.flatMap((operation): Violation[] => {
     if (operation.outcome !== 'acknowledged' || !('task' in operation.intent)) return [];
     const answers = [operation.answer, ...operation.replays].filter((answer) => answer?.version !== undefined);
-    const rule = operation.intent.kind === 'read_task' ? 'what was read was so' : 'an acknowledged change is there';
+    const rule =
+      operation.intent.kind === 'read_task' ? 'reads return states that existed' : 'acknowledged changes persist';
     const wrong = answers.map((answer) => answer && wrongAnswer(operation, answer, histories));
     const differing = answers.find(
       (answer) => answer?.id !== answers[0]?.id || answer?.version !== answers[0]?.version,
@@ -44,7 +45,7 @@ function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHisto
       ...broken('nothing happens twice', [
         operation.intent.kind !== 'read_task' &&
           differing !== undefined &&
-          `${name(operation)} was answered with ${show(answers[0])} and, with the same Idempotency-Key, with ${show(differing)}`,
+          `${name(operation)} returned ${show(answers[0])} and, with the same Idempotency-Key, ${show(differing)}`,
       ]),
     ];
   });
@@ -52,10 +53,10 @@ function checkAnswers({ operations }: Evidence, histories: Map<string, TaskHisto
 
 function wrongAnswer(operation: Operation, answer: Answer, histories: Map<string, TaskHistory>): string | undefined {
   const history = histories.get(answer.id ?? '');
-  if (history === undefined) return `${name(operation)} was answered with task ${answer.id}, which is not there`;
+  if (history === undefined) return `${name(operation)} returned task ${answer.id}, which does not exist`;
   const version = history.versions.find((one) => one.version === answer.version);
   if (version === undefined)
-    return `${name(operation)} was answered with version ${answer.version} of task ${answer.id}, which has ${history.versions.length}`;
+    return `${name(operation)} returned version ${answer.version} of task ${answer.id}, which has ${history.versions.length}`;
   const agrees =
     version.state === answer.state &&
     version.assigneeId === answer.assignee_id &&
@@ -63,7 +64,7 @@ function wrongAnswer(operation: Operation, answer: Answer, histories: Map<string
     version.at === answer.updated_at;
   return agrees
     ? undefined
-    : `${name(operation)} was answered with ${show(answer)}; then it was ${show(shown(version))}`;
+    : `${name(operation)} returned ${show(answer)}; at that version the task was ${show(shown(version))}`;
 }
 
 /** Each acknowledged creation made one task, a creation without a response at most one, and a refused one none. */
@@ -71,11 +72,11 @@ function checkCreations({ operations, world }: Evidence): Violation[] {
   const byName = Map.groupBy(world.tasks, ({ title }) => title.split(' ')[0]);
   return operations.filter(isOf('create_task')).flatMap((operation) => {
     const count = byName.get(operation.intent.task)?.length ?? 0;
-    const text = `${name(operation)}: ${operation.outcome}, and there are ${count} tasks of it`;
+    const text = `${name(operation)}: ${operation.outcome}, and ${count} tasks result from it`;
     return [
-      ...broken('an acknowledged change is there', [operation.outcome === 'acknowledged' && count === 0 && text]),
+      ...broken('acknowledged changes persist', [operation.outcome === 'acknowledged' && count === 0 && text]),
       ...broken('nothing happens twice', [count > 1 && text]),
-      ...broken('what was refused did not happen', [operation.outcome === 'refused' && count > 0 && text]),
+      ...broken('refused requests have no effect', [operation.outcome === 'refused' && count > 0 && text]),
     ];
   });
 }
@@ -110,7 +111,10 @@ function effectOf({ intent }: Operation): Effect | undefined {
   }
 }
 
-/** For each task, person and kind of change: at least as many entries as were acknowledged, at most those plus the ones without a response. */
+/**
+ * For each task, user and kind of change: at least as many entries as were acknowledged, and at most as many more as there are requests without a
+ * response.
+ */
 function checkEffects({ operations }: Evidence, histories: Map<string, TaskHistory>): Violation[] {
   const groups = Map.groupBy(operations, (operation) => {
     const effect = effectOf(operation);
@@ -124,11 +128,11 @@ function checkEffects({ operations }: Evidence, histories: Map<string, TaskHisto
     const count = versions.filter((one) => one.actor === first.actorId && effect.matches(one)).length;
     const acknowledged = group.filter(({ outcome }) => outcome === 'acknowledged').length;
     const unknown = group.filter(({ outcome }) => outcome === 'unknown').length;
-    const text = `task ${first.subjectId}: ${effect.what} by ${first.actorId} ${acknowledged} times acknowledged, ${unknown} times without an answer, ${count} times in the activity log (${group.map(name).join(', ')})`;
+    const text = `task ${first.subjectId}: ${effect.what} by ${first.actorId} ${acknowledged} times acknowledged, ${unknown} times without a response, ${count} times in the activity log (${group.map(name).join(', ')})`;
     const refusedOnly = acknowledged + unknown === 0;
     return [
-      ...broken('an acknowledged change is there', [effect.everyTime && count < acknowledged && text]),
-      ...broken(refusedOnly ? 'what was refused did not happen' : 'nothing happens twice', [
+      ...broken('acknowledged changes persist', [effect.everyTime && count < acknowledged && text]),
+      ...broken(refusedOnly ? 'refused requests have no effect' : 'nothing happens twice', [
         count > acknowledged + unknown && text,
       ]),
     ];
@@ -145,9 +149,9 @@ function checkClaims({ operations }: Evidence): Violation[] {
   );
   const claims = Map.groupBy(changes, ({ answer }) => `${answer?.id} version ${answer?.version}`);
   return broken(
-    'an acknowledged change is there',
+    'acknowledged changes persist',
     [...claims].map(
-      ([what, group]) => group.length > 1 && `${group.map(name).join(' and ')} were all answered with task ${what}`,
+      ([what, group]) => group.length > 1 && `${group.map(name).join(' and ')} all returned task ${what}`,
     ),
   );
 }
@@ -161,9 +165,9 @@ function checkReassignments({ operations, world }: Evidence, histories: Map<stri
     .filter(({ actor }) => actor !== null && actor === reassignerId).length;
   const acknowledged = reassignments.reduce((sum, { answer }) => sum + (answer?.reassigned ?? 0), 0);
   const open = reassignments.filter(({ outcome }) => outcome === 'unknown').length;
-  const text = `${acknowledged} tasks were reassigned by what was acknowledged, ${logged} by the activity log; ${open} reassignments had no answer`;
+  const text = `${acknowledged} tasks were reassigned according to the responses, ${logged} according to the activity log; ${open} reassignments got no response`;
   return [
-    ...broken('an acknowledged change is there', [logged < acknowledged && text]),
+    ...broken('acknowledged changes persist', [logged < acknowledged && text]),
     ...broken('nothing happens twice', [open === 0 && logged > acknowledged && text]),
   ];
 }

@@ -15,29 +15,29 @@ export function checkUsers({ operations, world }: Evidence): Violation[] {
 function checkCreation({ n, intent, outcome, answer }: Operation, byEmail: Map<string, UserRow[]>): Violation[] {
   if (intent.kind !== 'register' && intent.kind !== 'create_user') return [];
   const found = byEmail.get(`${intent.user}@chaos.test`) ?? [];
-  const text = `request ${n} (${intent.kind} ${intent.user}): ${outcome}, and there are ${found.length} such users`;
+  const text = `request ${n} (${intent.kind} ${intent.user}): ${outcome}, and ${found.length} such users exist`;
   return [
-    ...broken('an acknowledged change is there', [
+    ...broken('acknowledged changes persist', [
       outcome === 'acknowledged' && !found.some(({ id }) => answer?.id === undefined || id === answer.id) && text,
     ]),
     ...broken('nothing happens twice', [found.length > 1 && text]),
-    ...broken('what was refused did not happen', [outcome === 'refused' && found.length > 0 && text]),
+    ...broken('refused requests have no effect', [outcome === 'refused' && found.length > 0 && text]),
   ];
 }
 
 function checkChange({ n, intent, outcome, answer, subjectId }: Operation, byId: Map<string, UserRow>): Violation[] {
   if (outcome !== 'acknowledged' || !isChange(intent.kind)) return [];
   const user = byId.get(subjectId ?? '');
-  const text = `request ${n} (${Object.values(intent).join(' ')}) was acknowledged, and the user is ${JSON.stringify(user)}`;
+  const text = `request ${n} (${Object.values(intent).join(' ')}) was acknowledged, but the user is ${JSON.stringify(user)}`;
   if (user === undefined || (intent.kind === 'delete_user' && !user.is_deleted))
-    return broken('an acknowledged change is there', [text]);
+    return broken('acknowledged changes persist', [text]);
   const version = answer?.version ?? 0;
   const isLast = version === user.version;
   const differs = answer?.name !== user.name || answer?.role !== user.role;
-  return broken('an acknowledged change is there', [(version > user.version || (isLast && differs)) && text]);
+  return broken('acknowledged changes persist', [(version > user.version || (isLast && differs)) && text]);
 }
 
-/** Each change is one version: no more than were requested, no fewer than were acknowledged and actually changed something. */
+/** Each change makes one version: at most as many as were requested, and at least as many as were acknowledged and changed something. */
 function checkVersions(operations: readonly Operation[], byId: Map<string, UserRow>): Violation[] {
   const changes = Map.groupBy(
     operations.filter(({ intent }) => isChange(intent.kind)),
@@ -52,7 +52,7 @@ function checkVersions(operations: readonly Operation[], byId: Map<string, UserR
     ).length;
     const text = `user ${id} has version ${user.version} after ${sure} to ${open} changes`;
     return [
-      ...broken('an acknowledged change is there', [user.version < 1 + sure && text]),
+      ...broken('acknowledged changes persist', [user.version < 1 + sure && text]),
       ...broken('nothing happens twice', [user.version > 1 + open && text]),
     ];
   });

@@ -19,7 +19,7 @@ import { checkReads } from './reads.ts';
 import { checkNotified } from './notified.ts';
 import type { Violation } from './violation.ts';
 
-/** All violations shown by the evidence; the same evidence gives the same violations. */
+/** All violations shown by the evidence. The result depends on the evidence alone. */
 export function check(evidence: Evidence): Violation[] {
   const checks = [
     checkTasks,

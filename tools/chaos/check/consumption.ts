@@ -3,7 +3,7 @@ import type { Consumer } from '../schedule.ts';
 import { firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** The events that each service handles; it ignores all others without a trace. */
+/** The events that each service handles. It ignores all others without storing anything. */
 const bindings: Record<Consumer, RegExp> = {
   tasks: /^auth\.(user\.|account\.access_ended$)/,
   notifications: /^(auth\.(user|account)\.|tasks\.task\.(assigned|unassigned|started|completed|cancelled)$)/,
@@ -25,7 +25,7 @@ export function checkConsumption({ events, injections, world }: Evidence): Viola
     );
     return [
       ...broken('every event is consumed', missing(service, wanted, rows)),
-      ...broken('an inbox has the order of the activity log', misplaced(service, wanted, rows, moved)),
+      ...broken('inboxes keep the order of the activity log', misplaced(service, wanted, rows, moved)),
     ];
   });
 }

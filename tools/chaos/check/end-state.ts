@@ -1,14 +1,14 @@
 import type { Evidence } from '../evidence.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** Every directory has every user in Auth's state; for a deleted user, only the fact of the deletion. */
+/** Every directory has every user in Auth's state. Of a deleted user, it needs to know only the deletion. */
 export function checkDirectories({ world }: Evidence): Violation[] {
   const services = ['tasks', 'notifications'] as const;
   return services.flatMap((service) => {
     const rows = new Map(world.directory.filter((row) => row.service === service).map((row) => [row.id, row]));
-    const strangers = [...rows.keys()].filter((id) => !world.users.some((user) => user.id === id));
+    const unknownUsers = [...rows.keys()].filter((id) => !world.users.some((user) => user.id === id));
     return broken('directories equal the users of Auth', [
-      ...strangers.map((id) => `${service} knows a user ${id}, whom Auth never had`),
+      ...unknownUsers.map((id) => `${service} knows a user ${id}, who never existed in Auth`),
       ...world.users.map((user) => {
         const row = rows.get(user.id);
         const text = `${service} has ${JSON.stringify(row)}, Auth has ${JSON.stringify(user)}`;
@@ -22,7 +22,7 @@ export function checkDirectories({ world }: Evidence): Violation[] {
   });
 }
 
-/** Every assignee of an open task can carry it out; a draft waiting for a performer waits only while no one is eligible. */
+/** Every assignee of an open task can carry it out. A draft awaits a performer only while no user is eligible. */
 export function checkPerformers({ world }: Evidence): Violation[] {
   const performers = new Set(
     world.users.filter((user) => user.role === 'member' && !user.is_deleted).map(({ id }) => id),
@@ -39,14 +39,14 @@ export function checkPerformers({ world }: Evidence): Violation[] {
       ({ id, title, awaiting_performer }) =>
         awaiting_performer &&
         performers.size > 0 &&
-        `task ${id} (${title}) waits for a performer, and there are ${performers.size}`,
+        `task ${id} (${title}) awaits a performer, although ${performers.size} exist`,
     ),
   ]);
 }
 
 /** The suite is quiescent: outboxes and queues are empty, nothing is waiting for a retry. */
 export function checkLeftovers({ unfinished, world }: Evidence): Violation[] {
-  return broken('nothing is left over', [
+  return broken('no work is left over', [
     ...unfinished,
     ...Object.entries(world.outbox).map(([service, rows]) => rows > 0 && `${rows} rows in the outbox of ${service}`),
     ...world.queues.map(({ name, messages }) => messages > 0 && `${messages} messages in the queue ${name}`),
@@ -59,11 +59,11 @@ export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
   const idless = poison.filter(({ form }) => form === 'no_message_id');
   const injected = new Set(poison.filter(({ form }) => form !== 'no_message_id').map(({ messageId }) => messageId));
   const isIdless = (reason: string) => reason === 'bad_message_id';
-  const buried = new Set(world.deadLetters.map(({ message_id }) => message_id));
-  const idlessBuried = world.deadLetters.filter(({ reason }) => isIdless(reason)).length;
+  const deadLettered = new Set(world.deadLetters.map(({ message_id }) => message_id));
+  const idlessDeadLetters = world.deadLetters.filter(({ reason }) => isIdless(reason)).length;
   return [
     ...broken(
-      'no dead letter that was not injected',
+      'only injected messages become dead letters',
       world.deadLetters.map(
         ({ service, message_id, type, reason, error }) =>
           !injected.has(message_id ?? '') &&
@@ -71,14 +71,14 @@ export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
           `${service}: ${type} (message ${message_id}) is dead: ${reason}, ${error}`,
       ),
     ),
-    ...broken('no dead letter that was not injected', [
-      idlessBuried > idless.length &&
-        `${idlessBuried} dead letters without a message id, ${idless.length} were injected`,
+    ...broken('only injected messages become dead letters', [
+      idlessDeadLetters > idless.length &&
+        `${idlessDeadLetters} dead letters without a message id, ${idless.length} were injected`,
     ]),
     ...broken('every event is consumed', [
-      ...[...injected].map((id) => !buried.has(id) && `poison ${id} is no dead letter`),
-      idlessBuried < idless.length &&
-        `${idless.length} messages without an id were injected, ${idlessBuried} are dead letters`,
+      ...[...injected].map((id) => !deadLettered.has(id) && `poison ${id} is not a dead letter`),
+      idlessDeadLetters < idless.length &&
+        `${idless.length} messages without an id were injected, ${idlessDeadLetters} are dead letters`,
     ]),
   ];
 }
@@ -86,10 +86,8 @@ export function checkDeadLetters({ injections, world }: Evidence): Violation[] {
 /** A deleted user's token is rejected, although it has not expired. */
 export function checkAccess({ world }: Evidence): Violation[] {
   return broken(
-    'the deleted have no access',
-    world.deletedAccess.map(
-      ({ userId, path, status }) => status !== 401 && `${userId} was answered with ${status} at ${path}`,
-    ),
+    'deleted users have no access',
+    world.deletedAccess.map(({ userId, path, status }) => status !== 401 && `${userId} got ${status} at ${path}`),
   );
 }
 
@@ -101,7 +99,7 @@ export function checkListings({ world }: Evidence): Violation[] {
   const listed = world.listedTasks.map(view);
   const listedOnce = new Set(listed);
   const byUser = Map.groupBy(world.notifications, ({ user_id }) => user_id);
-  return broken('the API shows what is stored', [
+  return broken('the API shows the stored state', [
     ...[...stored].map((task) => !listedOnce.has(task) && `GET /tasks does not list ${task}`),
     ...[...listedOnce].map((task) => !stored.has(task) && `GET /tasks lists ${task}, which is not stored`),
     listed.length !== listedOnce.size && `GET /tasks lists ${listed.length - listedOnce.size} tasks twice`,
@@ -117,21 +115,21 @@ export function checkListings({ world }: Evidence): Violation[] {
   ]);
 }
 
-const longestTakeoverMs = 5_000;
+const maxTakeoverMs = 5_000;
 
-/** With nothing else broken, the second process takes over the work of a killed one. */
+/** While nothing else is broken, the second process takes over the work of a killed one. */
 export function checkTakeovers({ takeovers }: Evidence): Violation[] {
   return broken(
     'a standby takes over within 5 s',
     takeovers.map(
       ({ service, work, killed, ms }) =>
-        ms > longestTakeoverMs &&
-        `after ${killed} was killed no process was the ${work} of ${service} for ${Math.round(ms)} ms`,
+        ms > maxTakeoverMs &&
+        `after ${killed} was killed, no process was the ${work} of ${service} for ${Math.round(ms)} ms`,
     ),
   );
 }
 
-/** No service crashes, whatever happens around it. */
+/** No service crashes, whatever fault is injected. */
 export function checkCrashes({ crashes }: Evidence): Violation[] {
   return broken(
     'no process ends by itself',

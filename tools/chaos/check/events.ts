@@ -17,12 +17,12 @@ export function checkEvents(evidence: Evidence): Violation[] {
   });
   const published = Map.groupBy(others, ({ aggregateId }) => aggregateId);
   const known = new Set([...world.tasks, ...world.users, ...world.links].map(({ id }) => id));
-  const strangers = [...published.keys()].filter((id) => !known.has(id));
+  const unknownAggregates = [...published.keys()].filter((id) => !known.has(id));
   return [
     ...broken('every change is published once', changedCopies(evidence.events)),
     ...broken(
       'every change is published once',
-      strangers.map((id) => `events name ${id}, which does not exist`),
+      unknownAggregates.map((id) => `events name ${id}, which does not exist`),
     ),
     ...[...taskHistories(evidence).values()].flatMap((history) =>
       checkTask(history, published.get(history.task.id) ?? []),
@@ -44,13 +44,14 @@ export function checkEvents(evidence: Evidence): Violation[] {
 function changedCopies(events: readonly RecordedEvent[]): (string | false)[] {
   return [...Map.groupBy(events, ({ messageId }) => messageId)].map(
     ([id, copies]) =>
-      new Set(copies.map((copy) => JSON.stringify(copy))).size > 1 && `message ${id} was published with two contents`,
+      new Set(copies.map((copy) => JSON.stringify(copy))).size > 1 &&
+      `message ${id} was published with two different contents`,
   );
 }
 
 function outOfOrder([id, events]: [string, RecordedEvent[]]): string | false {
   const at = events.findIndex(({ timestamp }, index) => index > 0 && timestamp <= events[index - 1]!.timestamp);
-  return at > 0 && `of ${id}, ${label(events[at]!)} was published after ${label(events[at - 1]!)}`;
+  return at > 0 && `${id}: ${label(events[at]!)} was published after ${label(events[at - 1]!)}`;
 }
 
 /** Compares the events by their times with those that the activity log requires. */
@@ -70,7 +71,8 @@ function checkTask({ task, versions }: TaskHistory, published: readonly Recorded
   }
   const apart = expected.findIndex(({ at }, i) => Math.abs(Date.parse(actual[i]!.timestamp) - Date.parse(at)) > 1);
   return broken('every change is published once', [
-    apart >= 0 && `task ${task.id}: ${label(actual[apart]!)} is not of the time of its change (${expected[apart]!.at})`,
+    apart >= 0 &&
+      `task ${task.id}: ${label(actual[apart]!)} does not have the time of its change (${expected[apart]!.at})`,
   ]);
 }
 
@@ -87,22 +89,22 @@ function checkUser(user: UserRow, published: readonly RecordedEvent[]): Violatio
     got.join() !== expected.join() && text,
     got.join() === expected.join() &&
       actual.at(-1)!.timestamp !== user.updated_at &&
-      `${text}; the last is of another time`,
+      `${text}; the last has another time`,
   ]);
 }
 
-/** An end of access is announced once, at its time; for a deletion, the deletion announces it. */
+/** An end of access is announced once, with its time; for a deletion, the event of the deletion announces it. */
 function unannouncedEnd(user: UserRow, ends: readonly RecordedEvent[]): string | false {
   const times = ends.filter(({ named }) => named === user.id).map(({ timestamp }) => timestamp);
   const last = times.toSorted(compare).at(-1) ?? null;
   const isAnnounced = (user.is_deleted || last === user.tokens_valid_after) && new Set(times).size === times.length;
   return (
     !isAnnounced &&
-    `user ${user.id}: access ended at ${user.tokens_valid_after}; announced are ${times.join(', ') || 'none'}`
+    `user ${user.id}: access ended at ${user.tokens_valid_after}; the announced times are ${times.join(', ') || 'none'}`
   );
 }
 
-/** A deletion has one event that notifies the former owner, and each such event has the time of a change of its user. */
+/** A deletion has one event that notifies the former owner, and each event about an account has the time of a change of its user. */
 function faultyNotices(
   users: readonly UserRow[],
   notices: readonly RecordedEvent[],
@@ -112,7 +114,7 @@ function faultyNotices(
   const ofUser = Map.groupBy(notices, ({ named }) => named ?? '');
   return [
     ...notices.map((notice) => {
-      if (!known.has(notice.named ?? '')) return `${label(notice)} notifies ${notice.named}, who is not there`;
+      if (!known.has(notice.named ?? '')) return `${label(notice)} notifies ${notice.named}, who does not exist`;
       const same = notices.filter(({ type, named, timestamp }) => {
         return type === notice.type && named === notice.named && timestamp === notice.timestamp;
       });

@@ -4,7 +4,7 @@ import { broken, type Violation } from './violation.ts';
 
 type DatedNotification = NotificationRow & { happenedAt: string };
 
-/** The mails to each person about each task, in the order in which the events happened. */
+/** The mails to each user about each task, in the order of their events. */
 export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][] {
   const mailed = new Set(
     world.deliveries.flatMap(({ channel, notification_id: id }) => (channel === 'email' ? [id] : [])),
@@ -21,7 +21,7 @@ export function mailedOfTasks({ events, world }: Evidence): DatedNotification[][
   );
 }
 
-/** Mails to a person about a task arrive in the order in which the events happened, except mails that arrived although no response confirmed them. */
+/** Mails to a user about a task arrive in the order of their events, except mails that arrived although no response confirmed them. */
 export function checkMailOrder(evidence: Evidence): Violation[] {
   const { mails, world } = evidence;
   const arrivedAt = new Map(mails.map(({ id }, index) => [id, index] as const).toReversed());
@@ -29,18 +29,20 @@ export function checkMailOrder(evidence: Evidence): Violation[] {
     world.deliveries.flatMap(({ notification_id: id, unknown_outcomes }) => (unknown_outcomes > 0 ? [id] : [])),
   );
   return broken(
-    'mails about a task arrive in its order',
+    'mails about a task arrive in order',
     mailedOfTasks(evidence).map((list) => {
       const arrived = list.filter(({ id }) => arrivedAt.has(id) && !isDoubtful.has(id));
       const at = arrived.findIndex(({ id }, i) => i > 0 && arrivedAt.get(id)! < arrivedAt.get(arrived[i - 1]!.id)!);
       return (
-        at > 0 && `notification ${arrived[at]!.id} was mailed before ${arrived[at - 1]!.id}, which happened before it`
+        at > 0 && `notification ${arrived[at]!.id} was mailed before ${arrived[at - 1]!.id}, whose event is earlier`
       );
     }),
   );
 }
 
-/** Notifications whose mail may have been omitted: a later event about the task was to be mailed, or nothing in the notification is still true. */
+/**
+ * Notifications whose mail may have been omitted: a later event about the task was to be mailed, or the notification no longer describes the task.
+ */
 export function overtaken(evidence: Evidence): Set<string> {
   const tasks = new Map(evidence.world.tasks.map((task) => [task.id, task]));
   return new Set(

@@ -15,12 +15,12 @@ export function checkMails(evidence: Evidence): Violation[] {
   const hasVoidLink = new Set(world.links.flatMap((link) => (link.is_void ? [link.user_id] : [])));
   const known = new Set(deliveries.map(({ notification_id }) => notification_id));
   const strays = [...arrived.keys()].filter((id) => !known.has(id));
-  // a notification being sent has not yet counted an attempt whose process died
-  return broken('mails are not doubled', [
+  // the attempt of a process that died while sending is not counted yet
+  return broken('mails are not duplicated', [
     ...strays.map((id) => `a mail with the Message-ID ${id} belongs to no delivery`),
     ...deliveries.map(({ notification_id: id, user_id, state, unknown_outcomes, last_error }) => {
       const count = arrived.get(id)?.length ?? 0;
-      const text = `notification ${id}: ${count} mails, ${state}, ${unknown_outcomes} attempts with an unknown end`;
+      const text = `notification ${id}: ${count} mails, ${state}, ${unknown_outcomes} attempts with an unknown outcome`;
       if (count > 1 + unknown_outcomes) return text;
       if (state === 'sent' && count === 0) return text;
       if (state === 'failed' && !deleted.has(user_id)) return `${text}; ${last_error}`;

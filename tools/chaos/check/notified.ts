@@ -2,14 +2,14 @@ import type { Evidence, NotificationRow, RecordedEvent } from '../evidence.ts';
 import { compare, firstOccurrences, label } from './event-order.ts';
 import { broken, type Violation } from './violation.ts';
 
-/** `may`: there are circumstances in which no notification is needed. */
+/** `may`: the notification may be missing, depending on circumstances. */
 type Expected = { type: string; userId: string; need: 'must' | 'may' };
 
 type Audience = 'named' | 'creator';
 
 /**
- * The recipients of each event's notification. If the task was deleted before they could be notified, some notifications no longer matter: those
- * about work to be done, and everything about a task that no one had been notified of before.
+ * The recipients of each event's notification. If the task was deleted before they could be notified, some notifications are no longer needed: those
+ * about work to be done, and everything about a task of which no user had been notified before.
  */
 export const taskNotices: Record<string, { audience: Audience[]; ofDeletedToo: Audience[] }> = {
   'tasks.task.assigned': { audience: ['named'], ofDeletedToo: [] },
@@ -46,7 +46,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
   const receivedAt = new Map(world.inbox.map((row) => [`${row.service} ${row.message_id}`, row.received_at]));
   const notifiedOf = Map.groupBy(world.notifications, ({ task_id }) => task_id);
 
-  /** Whether anyone had been notified of the task by the time the event was received. */
+  /** Whether any user had been notified of the task by the time the event was received. */
   function isKnown(event: RecordedEvent): boolean {
     const received = receivedAt.get(`notifications ${event.messageId}`) ?? '';
     return (notifiedOf.get(event.aggregateId) ?? []).some(({ created_at }) => created_at < received);
@@ -94,7 +94,7 @@ export function checkNotified({ events, injections, world }: Evidence): Violatio
       ),
     ),
     ...broken(
-      'an inbox has the order of the activity log',
+      'inboxes keep the order of the activity log',
       outOfOrder(published, world.notifications, movedBy(injections)),
     ),
   ];
@@ -116,7 +116,7 @@ function compareNotified(
       const isRight = found === 1 || (found === 0 && need === 'may');
       return !isRight && `${userId} was notified ${found} times (${type}) of ${label(event)}`;
     }),
-    ...uncalledFor.map((one) => `${one.user_id} should not be notified (${one.type}) of ${label(event)}`),
+    ...uncalledFor.map((one) => `${one.user_id} must not be notified (${one.type}) of ${label(event)}`),
   ];
 }
 
@@ -126,7 +126,7 @@ function movedBy(injections: Evidence['injections']): Set<string> {
   );
 }
 
-/** Describes where the order of a person's notifications about one task differs from the order of the events. */
+/** Describes where the order of a user's notifications about one task differs from the order of the events. */
 function outOfOrder(
   published: readonly RecordedEvent[],
   notifications: readonly NotificationRow[],

@@ -3,20 +3,20 @@ import { broken, type Violation } from './violation.ts';
 
 type Seen = { n: number; began: number; ended: number; version: number };
 
-/** Once a response has returned a version of a task, no later request gets an older one: tasks are read where they are written. */
+/** Once a response has returned a version of a task, no later request gets an older one, because tasks are read where they are written. */
 export function checkReads({ operations }: Evidence): Violation[] {
   const seen = operations.flatMap(({ n, intent, outcome, answer, attempts }) => {
-    // of two concurrent tries, the other may have been refused, and earlier
+    // of two concurrent tries, the other one may have been refused earlier
     const answered = attempts.find(({ status }) => status !== null && status >= 200 && status < 300);
     if (outcome !== 'acknowledged' || answer?.version === undefined || answered === undefined) return [];
     if (!('task' in intent)) return [];
-    // the response to a repeated request is that of its first try, which may predate the question
+    // the response to a repeated request is that of its first try, which may predate the other response
     const began = attempts.length === 1 ? answered.began : Infinity;
     return [{ task: answer.id, n, began, ended: answered.ended, version: answer.version }];
   });
   return [...Map.groupBy(seen, ({ task }) => task)].flatMap(([task, answers]) =>
     broken(
-      'what was read was so',
+      'reads return states that existed',
       staleAnswers(answers).map((text) => `task ${task}: ${text}`),
     ),
   );
@@ -33,7 +33,7 @@ function staleAnswers(answers: readonly Seen[]): string[] {
     }
     if (newest !== undefined && asked.version < newest.version)
       stale.push(
-        `request ${asked.n} was answered with version ${asked.version} after request ${newest.n} was answered with ${newest.version}`,
+        `request ${asked.n} returned version ${asked.version} after request ${newest.n} had returned ${newest.version}`,
       );
   }
   return stale;

@@ -3,7 +3,7 @@ import type { ActivityRow, Evidence, TaskRow } from '../evidence.ts';
 /** An event required by a change. */
 export type ExpectedEvent = { type: string; named: string | null };
 
-/** A task at one of its versions, and the change that produced it. */
+/** A task at one of its versions, and the change that produced that version. */
 export type TaskVersion = {
   version: number;
   /** The time of the change. */

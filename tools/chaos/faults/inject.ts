@@ -16,11 +16,11 @@ import { killWorker } from './takeover.ts';
 export type FaultTools = {
   underTest: SuiteUnderTest;
   operator: Operator;
-  /** Random numbers drawn while a fault happens; the schedule does not depend on them. */
+  /** Random numbers drawn during a fault; the schedule does not depend on them. */
   random: Random;
   onInjection(injection: Injection): void;
   onTakeover(takeover: Takeover): void;
-  /** Aborted when the traffic ends: faults end sooner, but are repaired all the same. */
+  /** Aborted when the traffic ends: faults then end sooner, but are still repaired. */
   ending: AbortSignal;
   /** Aborted when the run is cancelled. */
   signal: AbortSignal;
@@ -39,7 +39,7 @@ export function createInject(tools: FaultTools): Inject {
   const current = new Map<LinkName, object>();
   const wait = (ms: number) => delay(ms, undefined, { signal: ending }).catch(() => undefined);
 
-  /** Two faults of one process happen one after the other: a process that is down cannot be killed. */
+  /** Faults of one process happen one after the other, because a process that is down cannot be killed. */
   const bringDown = (name: ProcessName, how: 'kill' | 'stop', downMs: number) =>
     inTurn(name, async () => {
       await underTest.process(name)[how]();
@@ -64,7 +64,7 @@ export function createInject(tools: FaultTools): Inject {
 
   async function takeover(of: ServiceName): Promise<string | undefined> {
     const killed = await killWorker(underTest, of, signal);
-    if (killed === undefined) throw new Error('no process does the work');
+    if (killed === undefined) throw new Error('no process was doing the work');
     onTakeover(killed);
     return await startAgain(killed.killed);
   }
@@ -74,7 +74,7 @@ export function createInject(tools: FaultTools): Inject {
     current.set(link, mine);
     proxies[link].set(fault);
     await wait(ms);
-    // unless another fault has replaced it
+    // unless another fault has replaced this one
     if (current.get(link) === mine) proxies[link].heal();
   }
 
@@ -91,7 +91,7 @@ export function createInject(tools: FaultTools): Inject {
   /** The management plugin lists a connection some seconds after it was opened. */
   async function closeBrokerConnections(of: string): Promise<string> {
     const management = rabbitManagement(suite.managementUrl);
-    for (let tries = 0; tries < longestTries && !ending.aborted; tries++) {
+    for (let tries = 0; tries < maxTries && !ending.aborted; tries++) {
       const open = await management.call<{ name: string; user: string }[]>('GET', '/connections').catch(() => []);
       const theirs = open.filter(({ user }) => user === of);
       await Promise.all(
@@ -144,22 +144,22 @@ export function createInject(tools: FaultTools): Inject {
       return `${messages.length} messages`;
     });
 
-  /** Repeats clearing the alarm until it succeeds: otherwise it would persist. A broker that is down has forgotten it by the time that it returns. */
+  /** Repeats clearing the alarm until that succeeds; otherwise it would persist. A broker that was down starts without the alarm. */
   async function alarm({ of, ms }: Extract<Fault, { kind: 'alarm' }>): Promise<string> {
     const { command, low, usual } = alarms[of];
     let isOn = false;
-    for (let tries = 0; tries < longestTries && !isOn && !ending.aborted; tries++) {
+    for (let tries = 0; tries < maxTries && !isOn && !ending.aborted; tries++) {
       isOn = (await succeeds(brokerCommand(underTest, command, low))) && (await isAlarmed());
       if (!isOn) await wait(betweenTriesMs);
     }
     if (isOn) await wait(ms);
-    for (let tries = 0; tries < longestTries * 3; tries++) {
+    for (let tries = 0; tries < maxTries * 3; tries++) {
       if (await succeeds(brokerCommand(underTest, command, usual))) break;
       signal.throwIfAborted();
       await delay(betweenTriesMs);
     }
     if (!isOn) throw new Error('no alarm went off');
-    return 'the broker says so';
+    return 'the broker reports the alarm';
   }
 
   /** The health check responds with 503 while there is an alarm. */
@@ -220,10 +220,10 @@ export function createInject(tools: FaultTools): Inject {
 }
 
 /** The target of a fault may be down for another reason, for a few seconds. */
-const longestTries = 10;
+const maxTries = 10;
 const betweenTriesMs = 700;
 
-/** `low`: the limit that triggers the alarm, because so little is allowed, or so much has to be free. */
+/** `low`: the limit that triggers the alarm, because it allows very little, or requires very much free space. */
 const alarms = {
   memory: { command: 'set_vm_memory_high_watermark', low: '0.00001', usual: '0.4' },
   disk: { command: 'set_disk_free_limit', low: '100000GB', usual: '50MB' },

@@ -4,16 +4,16 @@ import type { ServiceName } from '../../../infra/local/secrets.ts';
 import type { Takeover } from '../evidence.ts';
 import type { Replica, SuiteUnderTest } from '../suite/under-test.ts';
 
-/** The work of each service that one process does for both: publishing from the outbox, or consuming the queue. */
+/** The work of each service that only one of its two processes does: publishing from the outbox, or consuming the queue. */
 const work: Record<ServiceName, Takeover['work']> = { auth: 'relay', tasks: 'relay', notifications: 'consumer' };
 
 const lookEveryMs = 50;
-/** Longer than any takeover may take; after that, the work counts as not taken over. */
-const longestMs = 15_000;
+/** Longer than any takeover may take. After that, the work counts as not taken over. */
+const takeoverTimeoutMs = 15_000;
 
 /**
- * Kills the process that does the work of a service, and returns how long it took until another process did it. Undefined when no process did it
- * before. The killed process is down when this resolves.
+ * Kills the process that does the work of a service, and returns the time until the other process did it. Undefined if no process did it before. The
+ * killed process is still down when this resolves.
  */
 export async function killWorker(
   underTest: SuiteUnderTest,
@@ -35,7 +35,7 @@ export async function killWorker(
   for (;;) {
     const isDone = await takenOver().catch(() => false);
     const ms = performance.now() - killedAt;
-    if (isDone || ms > longestMs) return { service, work: work[service], killed: worker.name, ms };
+    if (isDone || ms > takeoverTimeoutMs) return { service, work: work[service], killed: worker.name, ms };
     await delay(lookEveryMs, undefined, { signal });
   }
 }
@@ -47,7 +47,7 @@ async function findWorker(
   signal: AbortSignal,
 ): Promise<Replica | undefined> {
   const first = await Promise.all(replicas.map(deliveries));
-  for (const began = performance.now(); performance.now() - began < longestMs;) {
+  for (const began = performance.now(); performance.now() - began < takeoverTimeoutMs;) {
     for (const [index, replica] of replicas.entries()) {
       const does = what === 'relay' ? await isOwner(replica) : (await deliveries(replica)) > first[index]!;
       if (does) return replica;

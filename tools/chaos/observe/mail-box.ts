@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Mail } from '../evidence.ts';
 
-/** Keeps emptying the mail catcher while it runs, since it keeps only a limited number. */
+/** Empties the mail catcher continuously, because the catcher stores only a limited number of mails. */
 export type MailBox = {
   /** Fetches the mails currently there. */
   collect(): Promise<void>;

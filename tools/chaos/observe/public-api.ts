@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { World } from '../evidence.ts';
-import { admin, type Actor, type Stage } from '../workload/actors.ts';
+import { admin, type Actor, type KnownState } from '../workload/actors.ts';
 
 type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess'>;
 
@@ -8,9 +8,9 @@ type Listed = Pick<World, 'listedTasks' | 'listedNotifications' | 'deletedAccess
 const openPaths = ['/api/v1/users/me', '/api/v1/tasks?limit=1', '/api/v1/notifications?limit=1'];
 
 /** The final state as users see it through the gateway. */
-export async function readPublicApi(url: string, stage: Stage): Promise<Listed> {
-  const users = [...stage.users.values()];
-  const boss = stage.users.get(admin)!;
+export async function readPublicApi(url: string, known: KnownState): Promise<Listed> {
+  const users = [...known.users.values()];
+  const boss = known.users.get(admin)!;
   const listedNotifications: World['listedNotifications'] = [];
   for (const user of users) {
     if (user.isDeleted || user.id === undefined || !(await logIn(url, user))) continue;
@@ -44,7 +44,7 @@ async function readPages<T>(url: string, user: Actor, path: string): Promise<T[]
   return items;
 }
 
-/** False for a user who cannot log in: they requested the deletion of their account, and got no response. */
+/** False for a user who cannot log in because they requested the deletion of their account and got no response. */
 async function logIn(url: string, user: Actor): Promise<boolean> {
   if (user.token !== undefined && (await request(url, user, '/api/v1/users/me')).status === 200) return true;
   const { email, password, ip } = user;

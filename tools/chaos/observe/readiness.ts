@@ -66,8 +66,8 @@ async function lackOf(url: string): Promise<string | undefined> {
 }
 
 /**
- * The time between the end of a fault and the last process becoming ready again, in milliseconds. An outage is attributed to the fault that began
- * last before it, although another fault may still be active.
+ * The time from the end of a fault until the last process is ready again, in milliseconds. An outage is attributed to the last fault that began
+ * before it, although an earlier fault may still be active.
  */
 export function recoveredAfter(
   fault: { began: number; ended: number },

@@ -13,7 +13,8 @@ registerHooks({
     if (wanted.length === 0) return loaded;
     let source = String(loaded.source);
     for (const { file, find, put } of wanted) {
-      if (source.split(find).length !== 2) throw new Error(`The bug ${name} does not find its place in ${file} once.`);
+      if (source.split(find).length !== 2)
+        throw new Error(`The text that the bug ${name} replaces does not occur exactly once in ${file}.`);
       source = source.replace(find, () => put);
     }
     return { ...loaded, source };

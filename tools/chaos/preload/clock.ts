@@ -13,7 +13,7 @@ const trueNow = Date.now.bind(Date);
 const now = () => trueNow() + offsetMs;
 Date.now = now;
 
-// the prototype stays the same, so dates are dates, wherever they were created
+// the prototype stays the same, so `instanceof Date` is true for every date
 const moved: DateConstructor = new Proxy(Date, {
   construct: (target, parts: unknown[], made) =>
     Reflect.construct(target, parts.length === 0 ? [now()] : parts, made === moved ? target : made) as Date,

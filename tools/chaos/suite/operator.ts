@@ -5,7 +5,7 @@ import { eventExchange, publisherOf, subscriptions } from '@taskwire/contracts';
 import type { Consumer, PoisonForm } from '../schedule.ts';
 import type { RawMessage } from './raw-message.ts';
 
-/** The operator's actions on queues. Each is retried until the broker confirms it, whatever happens to the broker in the meantime. */
+/** The operator's actions on queues. Each is retried until the broker confirms it, because faults may interrupt the broker. */
 export type Operator = {
   /** Puts messages into a service's queue, in this order. */
   deliver(to: Consumer, messages: readonly RawMessage[]): Promise<void>;
@@ -24,7 +24,7 @@ export const bindingKeys: Record<Consumer, readonly string[]> = {
 const consumers = Object.keys(bindingKeys) as Consumer[];
 const againAfterMs = 300;
 
-/** `signal` ends the retries, with the last failure. */
+/** `signal` ends the retries; the action then fails with its last error. */
 export function createOperator(url: string, signal: AbortSignal): Operator {
   /** One connection per action: there are few, and each may meet a broker that is just stopping. */
   async function once<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {

@@ -27,7 +27,7 @@ export async function stopProxies(proxies: Proxies): Promise<void> {
 
 const preload = (name: string) => fileURLToPath(new URL(`../preload/${name}.ts`, import.meta.url));
 
-/** A few people do in minutes what many do in weeks, and every mail must be accounted for. */
+/** The few users of a run do in minutes what many do in weeks, and every mail must be accounted for. */
 const withoutBudgets = {
   MAILS_PER_RECIPIENT: '1000000',
   ACCOUNT_MAILS_PER_RECIPIENT: '1000000',
@@ -52,7 +52,7 @@ export function proxiedEnv(
     ...{ secrets, ports },
     publicUrl: `http://localhost:${ports.gateway}`,
     databaseUrl: () => databaseUrl(`postgres://127.0.0.1:${port('postgres')}/`, login),
-    // direct: this link is for operators, and the links under test are those used by the services' work
+    // direct: this connection is the operators' own, and only those that the services use for their work are under test
     managementUrl: `http://127.0.0.1:${ports.management}`,
     amqpUrl: () => `amqp://${service}:${secrets.amqp[service]}@127.0.0.1:${port('rabbitmq')}/taskwire`,
     smtpUrl: `smtp://127.0.0.1:${proxies['notifications-mail'].port}`,
@@ -62,7 +62,7 @@ export function proxiedEnv(
     ...serviceEnv(service, wiring),
     ...withoutBudgets,
     ...(service !== 'auth' && { AUTH_INTERNAL_URL: http('auth') }),
-    // the few people of a run do what many would; a refusal that depends on the pace would make a replay differ
+    // the few users of a run do as much as many; a refusal that depends on the pace would make a replay differ
     ...(service === 'tasks' && { TASK_CREATIONS_PER_MINUTE: '1000000', SHUFFLES_PER_MINUTE: '1000000' }),
     ...(service === 'notifications' && { TASKS_INTERNAL_URL: http('tasks') }),
     NODE_OPTIONS: imports.map((file) => `--import=${file}`).join(' '),

@@ -7,8 +7,8 @@ import { bindingKeys } from './operator.ts';
 import type { RawMessage } from './raw-message.ts';
 
 /**
- * The operator's own queue of all events, which records what was published, whatever the services report. Like their queues, it survives restarts of
- * the broker.
+ * The operator's own queue of all events, which records everything published, whatever the services report. Like the services' queues, it survives
+ * restarts of the broker.
  */
 export type Recorder = {
   /** All messages so far, in the order of arrival; may contain the same message more than once. */
@@ -48,7 +48,7 @@ export function startRecorder(o: {
       await channel.bindQueue(recorderQueue, eventExchange, '#');
       await channel.prefetch(500);
       await channel.consume(recorderQueue, (message) => {
-        // the queue was deleted: that is a fault of its own, and shows as missing events
+        // the queue was deleted, which is a fault of its own and shows as missing events
         if (message === null) return;
         take(message);
         channel.ack(message);

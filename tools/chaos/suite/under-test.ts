@@ -7,7 +7,7 @@ import { startSuite, type Suite } from '../../../infra/local/suite.ts';
 import type { ProcessEvent, SupervisedProcess } from '../../../infra/local/supervised-process.ts';
 import type { BugName } from '../bugs.ts';
 import type { Crash, RecordedEvent } from '../evidence.ts';
-import { admin, createStage, reassigner, type Stage } from '../workload/actors.ts';
+import { admin, createKnownState, reassigner, type KnownState } from '../workload/actors.ts';
 import { clockFile, setClock } from './clock.ts';
 import { proxiedEnv, startProxies, stopProxies, type Proxies } from './proxied.ts';
 import { startRecorder, type Recorder } from './recorder.ts';
@@ -47,8 +47,8 @@ export type UnderTestOptions = {
   signal: AbortSignal;
 };
 
-/** Starts the suite in `dir`, with the accounts of the operator's people on stage. */
-export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: SuiteUnderTest; stage: Stage }> {
+/** Starts the suite in `dir`, and creates the accounts of the operator's users. */
+export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: SuiteUnderTest; known: KnownState }> {
   const [ports, secondPorts, secrets] = [await freeSuitePorts(), await freeSuitePorts(), newSecrets()];
   const servicePorts = mapServices((service) => [ports[service], secondPorts[service]].slice(0, o.replicas));
   const proxies = await startProxies(ports, servicePorts);
@@ -57,7 +57,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
   const env = (service: ServiceName) =>
     proxiedEnv(service, { proxies, ports, secrets, clockFile: fileOf(service), bug: o.bug });
 
-  // creating accounts by command publishes events too, which wait for the recorder
+  // creating these accounts publishes events too, which must not precede the recorder
   proxies['auth-rabbitmq'].set({ kind: 'cut' });
   const recorder = startRecorder({
     url: `amqp://taskwire:${secrets.amqp.operator}@127.0.0.1:${ports.amqp}/taskwire`,
@@ -67,8 +67,8 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
   const logFile = (name: string) => join(o.dir, 'logs', `${name}.log`);
   const seconds =
     o.replicas === 2 ? secondReplicas({ ports: secondPorts, env, logFile, onEvent: onProcessEvent }) : undefined;
-  const stage = createStage();
-  const people = [stage.addUser(admin, 'admin'), stage.addUser(reassigner, 'manager')];
+  const known = createKnownState();
+  const people = [known.addUser(admin, 'admin'), known.addUser(reassigner, 'manager')];
   let suite: Suite | undefined;
   const processNamed = (name: ProcessName) => seconds?.[name as SecondReplica] ?? suite?.process(name);
 
@@ -129,7 +129,7 @@ export async function startUnderTest(o: UnderTestOptions): Promise<{ underTest: 
       setClock: (service, offsetMs) => setClock(fileOf(service), offsetMs),
       brokerDir: join(o.dir, 'rabbitmq'),
     };
-    return { underTest, stage };
+    return { underTest, known };
   } catch (error) {
     await stop();
     throw error;
@@ -155,7 +155,7 @@ function gatewayOptions(proxies: Proxies) {
       tasks: upstream('tasks'),
       notifications: upstream('notifications'),
     },
-    // every person has a separate address
+    // every user has a separate address
     trustedProxy: '127.0.0.1',
     loginsPerMinute: 6_000,
     loginBurst: 1_000,

@@ -9,7 +9,7 @@ describe('the checker of chaos runs, on requests', () => {
   });
 
   describe('on acknowledged changes', () => {
-    const rule = 'an acknowledged change is there';
+    const rule = 'acknowledged changes persist';
 
     it('finds a lost task', () => {
       const rules = brokenBy(({ world }) => {
@@ -48,7 +48,7 @@ describe('the checker of chaos runs, on requests', () => {
       expect(rules).include(rule);
     });
 
-    it('finds two requests that were answered with one change', () => {
+    it('finds two requests whose responses claim the same change', () => {
       const rules = brokenBy(({ operations }) => void operations.push({ ...operations[2]!, n: 9 }));
       expect(rules).include(rule);
     });
@@ -71,7 +71,7 @@ describe('the checker of chaos runs, on requests', () => {
     expect(rules).include('nothing happens twice');
   });
 
-  it('accepts a creation without an answer, whether or not it was carried out', () => {
+  it('accepts a creation without a response, whether or not it was carried out', () => {
     const unanswered = (run: Evidence) => {
       const { answer: _none, ...rest } = run.operations[1]!;
       run.operations[1] = { ...rest, outcome: 'unknown' };
@@ -100,7 +100,7 @@ describe('the checker of chaos runs, on requests', () => {
     expect(rules).include('nothing happens twice');
   });
 
-  it('finds a repeated request that was answered with something else', () => {
+  it('finds a repeated request whose response differs', () => {
     const rules = brokenBy(
       ({ operations }) => void operations[1]!.replays.push({ ...operations[1]!.answer, id: 'task-2' }),
     );
@@ -112,25 +112,25 @@ describe('the checker of chaos runs, on requests', () => {
       const { answer: _none, ...rest } = operations[1]!;
       operations[1] = { ...rest, outcome: 'refused' };
     });
-    expect(rules).include('what was refused did not happen');
+    expect(rules).include('refused requests have no effect');
   });
 
   it('finds a read of a state that never existed', () => {
     const rules = brokenBy(
       ({ operations }) => void (operations[3]!.answer = { ...operations[3]!.answer, state: 'completed' }),
     );
-    expect(rules).deep.equal(['what was read was so']);
+    expect(rules).deep.equal(['reads return states that existed']);
   });
 
-  it('finds an old version that was read after a newer one had been answered', () => {
+  it('finds an old version that was read after a response had returned a newer one', () => {
     const rules = brokenBy(({ operations }) => {
       const [, created, , read] = operations;
       read!.answer = created!.answer!;
     });
-    expect(rules).deep.equal(['what was read was so']);
+    expect(rules).deep.equal(['reads return states that existed']);
   });
 
-  it('accepts a read before the answer, when the same request was refused earlier at the other process', () => {
+  it('accepts a read before the response, when the same request was refused earlier at the other process', () => {
     const rules = brokenBy(({ operations }) => {
       const [, created, started, read] = operations;
       const refused = { began: 300, ended: 305, status: 403 };

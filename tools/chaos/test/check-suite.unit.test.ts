@@ -25,7 +25,7 @@ function withLink(run: Evidence): void {
 }
 
 describe('the checker of chaos runs, on mailed links', () => {
-  it('accepts a link that was mailed, and is in no list of the app', () => {
+  it('accepts a link that was mailed and is not shown in the app', () => {
     const run = smallRun();
     withLink(run);
     expect(check(run)).deep.equal([]);
@@ -52,7 +52,7 @@ describe('the checker of chaos runs, on mailed links', () => {
         run.world.deliveries.at(-1)!.state = 'skipped';
         run.world.links[0]!.is_void = isVoid;
       });
-    expect(skipped(false)).deep.equal(['mails are not doubled']);
+    expect(skipped(false)).deep.equal(['mails are not duplicated']);
     expect(skipped(true)).deep.equal([]);
   });
 });

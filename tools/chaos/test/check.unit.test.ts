@@ -64,10 +64,10 @@ describe('the checker of chaos runs', () => {
     };
 
     it('finds two events of one task in the wrong order', () => {
-      expect(brokenBy(swap)).deep.equal(['an inbox has the order of the activity log']);
+      expect(brokenBy(swap)).deep.equal(['inboxes keep the order of the activity log']);
     });
 
-    it('accepts an order that the operator itself has made', () => {
+    it('accepts an order that the operator itself caused', () => {
       const rules = brokenBy((run) => {
         swap(run);
         run.injections.push({ kind: 'reorder', to: 'notifications', messageIds: [ids.started] });
@@ -154,12 +154,12 @@ describe('the checker of chaos runs', () => {
         world.notifications[3]!.user_id = ann;
         world.notifications[3]!.created_at = '2026-11-20T10:00:03.500000Z';
       });
-      expect(rules).include('an inbox has the order of the activity log');
+      expect(rules).include('inboxes keep the order of the activity log');
     });
   });
 
   describe('on mails', () => {
-    const rule = 'mails are not doubled';
+    const rule = 'mails are not duplicated';
 
     it('finds a second mail that no unknown outcome explains', () => {
       expect(brokenBy(({ mails }) => void mails.push({ ...mails[0]! }))).deep.equal([rule]);
@@ -173,7 +173,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([]);
     });
 
-    it('finds a mail that counts as sent and has not arrived', () => {
+    it('finds a mail that is recorded as sent and has not arrived', () => {
       expect(brokenBy((run) => void (run.mails = []))).deep.equal([rule]);
     });
 
@@ -185,7 +185,7 @@ describe('the checker of chaos runs', () => {
       expect(rules).deep.equal([rule]);
     });
 
-    /** The task is later taken from Ann, who is notified of that, too. */
+    /** The task is later unassigned from Ann, who is notified of that, too. */
     function takeFromAnn({ events, world, mails }: Evidence): void {
       const at = '2026-11-20T10:00:05.000000Z';
       events.push({
@@ -226,7 +226,7 @@ describe('the checker of chaos runs', () => {
     });
 
     it('finds a mail that overtook another about the same task', () => {
-      const order = 'mails about a task arrive in its order';
+      const order = 'mails about a task arrive in order';
       expect(brokenBy(takeFromAnn)).not.include(order);
       const turn = (run: Evidence) => {
         takeFromAnn(run);
@@ -256,12 +256,12 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(({ world }) => void (world.directory[1]!.role = 'manager'))).deep.equal([rule]);
     });
 
-    it('finds a deleted user who is still active there', () => {
+    it('finds a deleted user who is still active in a directory', () => {
       const rules = brokenBy(({ world }) => void (world.users[0]!.is_deleted = true));
       expect(rules).include(rule);
     });
 
-    it('finds a user who is still to be fetched', () => {
+    it('finds a user whose state is not fetched yet', () => {
       expect(brokenBy(({ world }) => void (world.directory[0]!.is_stale = true))).deep.equal([rule]);
     });
   });
@@ -273,13 +273,13 @@ describe('the checker of chaos runs', () => {
     expect(rules).deep.equal(['open tasks have performers']);
   });
 
-  it('finds a draft that waits although there is a performer', () => {
+  it('finds a draft that awaits a performer although one exists', () => {
     const rules = brokenBy(({ world }) => void (world.tasks[0]!.awaiting_performer = true));
     expect(rules).deep.equal(['open tasks have performers']);
   });
 
   it('finds rows left in an outbox, messages left in a queue, and unfinished work', () => {
-    const rule = ['nothing is left over'];
+    const rule = ['no work is left over'];
     expect(brokenBy(({ world }) => void (world.outbox['auth'] = 1))).deep.equal(rule);
     expect(brokenBy(({ world }) => void (world.queues[0]!.messages = 1))).deep.equal(rule);
     expect(brokenBy(({ unfinished }) => void unfinished.push('tasks: 1 messages to try again'))).deep.equal(rule);
@@ -291,7 +291,7 @@ describe('the checker of chaos runs', () => {
 
     it('finds a dead letter that was not injected', () => {
       expect(brokenBy(({ world }) => void world.deadLetters.push(dead))).deep.equal([
-        'no dead letter that was not injected',
+        'only injected messages become dead letters',
       ]);
     });
 
@@ -311,7 +311,7 @@ describe('the checker of chaos runs', () => {
       const rules = brokenBy(({ world }) => {
         world.deadLetters.push({ ...dead, message_id: null, reason: 'bad_message_id' });
       });
-      expect(rules).deep.equal(['no dead letter that was not injected']);
+      expect(rules).deep.equal(['only injected messages become dead letters']);
     });
   });
 
@@ -319,11 +319,11 @@ describe('the checker of chaos runs', () => {
     const rules = brokenBy(({ world }) => {
       world.deletedAccess.push({ userId: ann, path: '/api/v1/tasks', status: 200 });
     });
-    expect(rules).deep.equal(['the deleted have no access']);
+    expect(rules).deep.equal(['deleted users have no access']);
   });
 
   it('finds lists that do not show what is stored', () => {
-    const rule = ['the API shows what is stored'];
+    const rule = ['the API shows the stored state'];
     expect(brokenBy(({ world }) => void (world.listedTasks = []))).deep.equal(rule);
     expect(brokenBy(({ world }) => void world.listedTasks.push(world.listedTasks[0]!))).deep.equal(rule);
     expect(brokenBy(({ world }) => void (world.listedNotifications[0]!.ids = [task]))).deep.equal(rule);

@@ -10,8 +10,8 @@ const attempt = (status: number | null, problem?: string) => ({
   ...(status === 201 && { body: { id: 'made' } }),
 });
 
-describe('how a request ended', () => {
-  it('is acknowledged by the first answer of success, however many tries had none', () => {
+describe('the outcome of a request', () => {
+  it('is acknowledged after the first successful response, however many tries got none', () => {
     const { outcome, answer, replays } = conclude(create, [attempt(null), attempt(503), attempt(201), attempt(201)]);
     expect({ outcome, answer, replays }).deep.equal({
       ...{ outcome: 'acknowledged', answer: { id: 'made' } },
@@ -19,11 +19,11 @@ describe('how a request ended', () => {
     });
   });
 
-  it('is refused only when every try was', () => {
+  it('is refused only if every try was refused', () => {
     expect(conclude(create, [attempt(429), attempt(403)]).outcome).equal('refused');
   });
 
-  it('is unknown as soon as one try had no answer, or an answer that promises nothing, even if another was refused', () => {
+  it('is unknown as soon as one try got no response, or one that guarantees nothing, even if another was refused', () => {
     expect(conclude(create, [attempt(null), attempt(403)]).outcome).equal('unknown');
     expect(conclude(create, [attempt(502)]).outcome).equal('unknown');
     expect(conclude(create, [attempt(409, 'idempotency_in_progress')]).outcome).equal('unknown');
@@ -36,7 +36,7 @@ describe('how a request ended', () => {
     expect(conclude(create, [attempt(404)]).outcome).equal('refused');
   });
 
-  it('is acknowledged for an account whose address is taken after a try without an answer', () => {
+  it('is acknowledged for an account whose address is taken after a try without a response', () => {
     expect(conclude(register, [attempt(null), attempt(409, 'email_taken')]).outcome).equal('acknowledged');
     expect(conclude(register, [attempt(409, 'email_taken')]).outcome).equal('refused');
   });

@@ -12,7 +12,7 @@ describe('the schedule of faults', () => {
     expect(plan('a', 5)).not.deep.equal(plan('b', 5));
   });
 
-  it('starts the same, however long the run is', () => {
+  it('begins with the same faults, however long the run is', () => {
     const short = plan('a', 1);
     expect(plan('a', 10).slice(0, short.length)).deep.equal(short);
   });
@@ -23,7 +23,7 @@ describe('the schedule of faults', () => {
       expect(new Set(plan(seed, 5).map(({ fault }) => faultLabel(fault)))).deep.equal(kinds);
   });
 
-  it('begins with a takeover of each service, with nothing else broken', () => {
+  it('begins with a takeover of each service, while nothing else is broken', () => {
     for (const seed of ['a', 'b', 'c', 'd']) {
       const first = plan(seed, 2).slice(0, 4);
       const of = first.map(({ fault }) => fault.kind === 'takeover' && fault.of);
@@ -32,7 +32,7 @@ describe('the schedule of faults', () => {
     }
   });
 
-  it('breaks no second process where none exists', () => {
+  it('kills no second process if there is only one', () => {
     expect(JSON.stringify(plan('a', 10, 1))).not.match(/second|takeover/);
     expect(JSON.stringify(plan('a', 10, 2))).match(/second/);
   });

@@ -19,7 +19,7 @@ export const ids = {
   started: 'message-started',
 };
 
-/** A complete history of a few requests, created for each caller to break. */
+/** A complete history of a few requests, created separately for each caller to modify. */
 export function smallRun(): Evidence {
   const users = [
     {

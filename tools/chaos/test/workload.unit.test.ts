@@ -1,35 +1,35 @@
 import { expect } from 'chai';
 import { createRandom } from '../random.ts';
-import { admin, createStage, reassigner, type Stage } from '../workload/actors.ts';
+import { admin, createKnownState, reassigner, type KnownState } from '../workload/actors.ts';
 import { createGenerator } from '../workload/generate.ts';
 import { observe } from '../workload/observe.ts';
 import { requestOf } from '../workload/requests.ts';
 import type { Operation } from '../evidence.ts';
 import type { Intent } from '../workload/intent.ts';
 
-function newStage(): Stage {
-  const stage = createStage();
-  stage.addUser(admin, 'admin');
-  stage.addUser(reassigner, 'manager');
-  return stage;
+function newKnownState(): KnownState {
+  const known = createKnownState();
+  known.addUser(admin, 'admin');
+  known.addUser(reassigner, 'manager');
+  return known;
 }
 
-function stageWithAdmin(): Stage {
-  const stage = newStage();
-  stage.users.get(admin)!.token = 'token';
-  return stage;
+function stateWithAdmin(): KnownState {
+  const known = newKnownState();
+  known.users.get(admin)!.token = 'token';
+  return known;
 }
 
 /** The response of a suite without faults. */
-function answerTo(stage: Stage, n: number, intent: Intent): Operation {
-  const user = 'user' in intent ? (stage.users.get(intent.user) ?? stage.addUser(intent.user, 'member')) : undefined;
-  const known = 'task' in intent ? stage.tasks.get(intent.task) : undefined;
-  const id = user?.id ?? known?.id ?? `id-${n}`;
+function answerTo(known: KnownState, n: number, intent: Intent): Operation {
+  const user = 'user' in intent ? (known.users.get(intent.user) ?? known.addUser(intent.user, 'member')) : undefined;
+  const task = 'task' in intent ? known.tasks.get(intent.task) : undefined;
+  const id = user?.id ?? task?.id ?? `id-${n}`;
   const role = 'role' in intent ? intent.role : user?.role;
   const answer =
     intent.kind === 'login'
       ? { access_token: 'token', user: { id, role } }
-      : { id, version: (known?.version ?? 0) + 1, state: 'assigned', creator_id: 'id-1', assignee_id: null, role };
+      : { id, version: (task?.version ?? 0) + 1, state: 'assigned', creator_id: 'id-1', assignee_id: null, role };
   const attempts = [{ began: n, ended: n, status: 200 }];
   const body = answer as NonNullable<Operation['answer']>;
   return {
@@ -42,17 +42,17 @@ function answerTo(stage: Stage, n: number, intent: Intent): Operation {
 }
 
 function firstIntents(seed: string, count: number): Intent[] {
-  const stage = newStage();
-  const generate = createGenerator(createRandom(seed), stage);
+  const known = newKnownState();
+  const generate = createGenerator(createRandom(seed), known);
   return Array.from({ length: count }, (_, n) => {
     const { intent } = generate(n);
-    observe(stage, answerTo(stage, n, intent), n);
+    observe(known, answerTo(known, n, intent), n);
     return intent;
   });
 }
 
 describe('the traffic', () => {
-  it('is the same for the same seed and the same answers', () => {
+  it('is the same for the same seed and the same responses', () => {
     expect(firstIntents('a', 300)).deep.equal(firstIntents('a', 300));
     expect(firstIntents('a', 300)).not.deep.equal(firstIntents('b', 300));
   });
@@ -78,19 +78,19 @@ describe('the traffic', () => {
   });
 
   it('lets only logged-in users act', () => {
-    const stage = newStage();
-    const generate = createGenerator(createRandom('a'), stage);
+    const known = newKnownState();
+    const generate = createGenerator(createRandom('a'), known);
     for (let n = 0; n < 500; n++) {
       const { intent } = generate(n);
-      if ('actor' in intent) expect(stage.users.get(intent.actor)?.token, intent.kind).equal('token');
-      observe(stage, answerTo(stage, n, intent), n);
+      if ('actor' in intent) expect(known.users.get(intent.actor)?.token, intent.kind).equal('token');
+      observe(known, answerTo(known, n, intent), n);
     }
   });
 
   it('gives every change of tasks by POST an Idempotency-Key, and every other change a precondition', () => {
-    const stage = stageWithAdmin();
-    stage.tasks.set('t1', { name: 't1', id: 'x', version: 3, state: 'draft', creatorId: 'y', assigneeId: null });
-    const headersOf = (intent: Intent) => Object.keys(requestOf(intent, stage)?.headers ?? {});
+    const known = stateWithAdmin();
+    known.tasks.set('t1', { name: 't1', id: 'x', version: 3, state: 'draft', creatorId: 'y', assigneeId: null });
+    const headersOf = (intent: Intent) => Object.keys(requestOf(intent, known)?.headers ?? {});
     expect(headersOf({ kind: 'create_task', actor: admin, task: 't2' })).deep.equal(['idempotency-key']);
     expect(headersOf({ kind: 'assign', actor: admin, task: 't1', to: 'random' })).deep.equal(['idempotency-key']);
     expect(headersOf({ kind: 'edit_task', actor: admin, task: 't1', title: 'new' })).deep.equal(['if-match']);
@@ -98,8 +98,8 @@ describe('the traffic', () => {
   });
 
   it('makes no request for an unknown task, user or actor', () => {
-    expect(requestOf({ kind: 'read_task', actor: admin, task: 't9' }, stageWithAdmin())).equal(undefined);
-    expect(requestOf({ kind: 'rename_user', actor: admin, user: 'u9', name: 'x' }, stageWithAdmin())).equal(undefined);
-    expect(requestOf({ kind: 'list_tasks', actor: admin }, newStage())).equal(undefined);
+    expect(requestOf({ kind: 'read_task', actor: admin, task: 't9' }, stateWithAdmin())).equal(undefined);
+    expect(requestOf({ kind: 'rename_user', actor: admin, user: 'u9', name: 'x' }, stateWithAdmin())).equal(undefined);
+    expect(requestOf({ kind: 'list_tasks', actor: admin }, newKnownState())).equal(undefined);
   });
 });

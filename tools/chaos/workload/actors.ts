@@ -1,11 +1,11 @@
 import type { Role } from './intent.ts';
 
-/** A user as known to the workload. Others change users too, so this may be wrong; requests are then refused. */
+/** A user as known to the workload. Other users change them too, so this may be outdated; requests are then refused. */
 export type Actor = {
   name: string;
   email: string;
   password: string;
-  /** The source address of their requests, so that limits per address affect no one. */
+  /** The source address of their requests. Each user has a separate one, so that limits per address affect none of them. */
   ip: string;
   id?: string;
   role: Role;
@@ -26,7 +26,7 @@ export type KnownTask = {
 };
 
 /** The users and tasks known so far from responses. */
-export type Stage = {
+export type KnownState = {
   users: Map<string, Actor>;
   tasks: Map<string, KnownTask>;
   userById(id: string | null): Actor | undefined;
@@ -35,10 +35,10 @@ export type Stage = {
 
 /** The admin; created by the operator before the traffic starts, and never changed. */
 export const admin = 'admin';
-/** A manager who only reassigns all tasks, so that the effects can be distinguished from everything else. */
+/** A manager who only reassigns all tasks, so that the effects can be distinguished from all others. */
 export const reassigner = 'reassigner';
 
-export function createStage(): Stage {
+export function createKnownState(): KnownState {
   const users = new Map<string, Actor>();
   return {
     users,

@@ -6,16 +6,14 @@ import type { Intent } from './intent.ts';
 import { observe } from './observe.ts';
 import { perform, type Caller } from './perform.ts';
 
-/**
- * The number of people acting concurrently. With their pauses that makes about 60 requests a second: enough for every fault to hit some in flight.
- */
+/** The number of users acting concurrently. With their pauses, they send about 60 requests a second: enough for every fault to hit some in flight. */
 const people = 12;
-const shortestPauseMs = 20;
-const longestPauseMs = 280;
+const minPauseMs = 20;
+const maxPauseMs = 280;
 
 export type Drive = { caller: Caller; onOperation(operation: Operation): void };
 
-/** Lets people act until `ending`. A person's next request may depend on how the last ones ended, so two runs differ. */
+/** Lets users act until `ending`. A user's next request may depend on how the last ones ended, so two runs differ. */
 export async function driveTraffic(
   { caller, onOperation }: Drive,
   generate: (now: number) => Generated,
@@ -27,17 +25,17 @@ export async function driveTraffic(
       const { intent, twist } = generate(caller.now());
       const operation = await perform(caller, ++n, intent, twist);
       if (operation !== undefined) {
-        observe(caller.stage, operation, caller.now());
+        observe(caller.known, operation, caller.now());
         onOperation(withoutToken(operation));
       }
-      const pause = random.between(shortestPauseMs, longestPauseMs);
+      const pause = random.between(minPauseMs, maxPauseMs);
       await delay(pause, undefined, { signal: caller.ending }).catch(() => undefined);
     }
   }
   await Promise.all(Array.from({ length: people }, actOn));
 }
 
-/** Repeats the requests of another run, at the same times. Requests that depend on something missing this time are skipped. */
+/** Repeats the requests of another run, at the same times. Skips requests whose task or user does not exist this time. */
 export async function replayTraffic(
   { caller, onOperation }: Drive,
   recorded: readonly { n: number; at: number; intent: Intent }[],
@@ -49,7 +47,7 @@ export async function replayTraffic(
     const one = perform(caller, n, intent, { kind: 'none' })
       .then((operation) => {
         if (operation === undefined) return;
-        observe(caller.stage, operation, caller.now());
+        observe(caller.known, operation, caller.now());
         onOperation(withoutToken(operation));
       })
       .finally(() => running.delete(one));

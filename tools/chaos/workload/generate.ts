@@ -1,30 +1,30 @@
 import type { Random } from '../random.ts';
-import { admin, reassigner, type Actor, type KnownTask, type Stage } from './actors.ts';
+import { admin, reassigner, type Actor, type KnownTask, type KnownState } from './actors.ts';
 import type { Intent, Twist } from './intent.ts';
 
-/** Enough people to give random assignment a choice, few enough that each has work. */
-const fewestMembers = 6;
-const mostMembers = 14;
-const fewestManagers = 2;
+/** Enough users to give random assignment a choice, few enough that each has work. */
+const minMembers = 6;
+const maxMembers = 14;
+const minManagers = 2;
 
 export type Generated = { intent: Intent; twist: Twist };
 
 /**
- * Generates people's next actions: mostly work on tasks, occasionally changes that unsettle it. `now` in milliseconds since the start of the traffic.
+ * Generates users' next actions: mostly work on tasks, occasionally changes that disturb it. `now` is in milliseconds since the start of the traffic.
  */
-export function createGenerator(random: Random, stage: Stage): (now: number) => Generated {
+export function createGenerator(random: Random, known: KnownState): (now: number) => Generated {
   let number = 0;
-  const living = () => [...stage.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
+  const living = () => [...known.users.values()].filter((user) => !user.isDeleted && user.id !== undefined);
   const ordinary = () => living().filter((user) => user.name !== admin && user.name !== reassigner);
   const members = () => ordinary().filter((user) => user.role === 'member');
   const managers = () => ordinary().filter((user) => user.role === 'manager');
-  const tasks = (...states: string[]) => [...stage.tasks.values()].filter((task) => states.includes(task.state));
+  const tasks = (...states: string[]) => [...known.tasks.values()].filter((task) => states.includes(task.state));
   const pick = <T>(list: readonly T[]): T | undefined => (list.length === 0 ? undefined : random.pick(list));
   const newName = (letter: string) => `${letter}${++number}`;
 
   function leaderOf(task: KnownTask): Actor | undefined {
-    const creator = stage.userById(task.creatorId);
-    const leader = pick(managers()) ?? stage.users.get(admin);
+    const creator = known.userById(task.creatorId);
+    const leader = pick(managers()) ?? known.users.get(admin);
     return creator !== undefined && !creator.isDeleted && random.chance(0.5) ? creator : leader;
   }
 
@@ -66,11 +66,11 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
     { weight: 3, make: () => byAnyone((actor) => ({ kind: 'list_tasks', actor })) },
     { weight: 4, make: () => byAnyone((actor) => ({ kind: 'read_notifications', actor })) },
     { weight: 0.15, make: () => ({ kind: 'shuffle', actor: reassigner }) },
-    { weight: 2, make: () => (members().length < mostMembers ? register() : undefined) },
+    { weight: 2, make: () => (members().length < maxMembers ? register() : undefined) },
     {
       weight: 0.5,
       make: () =>
-        managers().length < fewestManagers + 2
+        managers().length < minManagers + 2
           ? { kind: 'create_user', actor: admin, user: newName('u'), role: 'manager' }
           : undefined,
     },
@@ -87,7 +87,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
 
   /** Finds out whether a registration without a response was carried out: if so, logging in works. */
   function findOut(): Intent | undefined {
-    const user = pick([...stage.users.values()].filter(({ id, isDeleted }) => id === undefined && !isDeleted));
+    const user = pick([...known.users.values()].filter(({ id, isDeleted }) => id === undefined && !isDeleted));
     return user && { kind: 'login', user: user.name };
   }
 
@@ -115,14 +115,14 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
   /** The assignee starts the task, and completes it. */
   function work(): Intent | undefined {
     const task = pick(tasks('assigned', 'in_progress'));
-    const assignee = stage.userById(task?.assigneeId ?? null);
+    const assignee = known.userById(task?.assigneeId ?? null);
     if (task === undefined || assignee === undefined || assignee.isDeleted) return undefined;
     const state = task.state === 'assigned' ? 'in_progress' : 'completed';
     return { kind: 'transition', actor: assignee.name, task: task.name, state };
   }
 
   function readTask(): Intent | undefined {
-    const task = pick([...stage.tasks.values()]);
+    const task = pick([...known.tasks.values()]);
     return task && byAnyone((actor) => ({ kind: 'read_task', actor, task: task.name }));
   }
 
@@ -133,22 +133,22 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
   }
 
   function changeRole(): Intent | undefined {
-    const demoted = managers().length > fewestManagers ? pick(managers()) : undefined;
+    const demoted = managers().length > minManagers ? pick(managers()) : undefined;
     if (demoted !== undefined && random.chance(0.6)) {
       return { kind: 'change_role', actor: admin, user: demoted.name, role: 'member' };
     }
-    const promoted = members().length > fewestMembers ? pick(members()) : undefined;
+    const promoted = members().length > minMembers ? pick(members()) : undefined;
     return promoted && { kind: 'change_role', actor: admin, user: promoted.name, role: 'manager' };
   }
 
   function deleteUser(): Intent | undefined {
-    const user = members().length > fewestMembers ? pick(members()) : undefined;
+    const user = members().length > minMembers ? pick(members()) : undefined;
     const actor = random.chance(0.3) ? user?.name : admin;
     return user && actor ? { kind: 'delete_user', actor, user: user.name } : undefined;
   }
 
   function drawIntent(): Intent {
-    if (members().length < fewestMembers) return register();
+    if (members().length < minMembers) return register();
     for (;;) {
       let left = random.next() * total;
       const kind = kinds.find(({ weight }) => (left -= weight) < 0);
@@ -167,7 +167,7 @@ export function createGenerator(random: Random, stage: Stage): (now: number) => 
 
   return (now) => {
     const [intent, twist] = [drawIntent(), drawTwist()];
-    const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
+    const actor = 'actor' in intent ? known.users.get(intent.actor) : undefined;
     if (actor === undefined || actor.token !== undefined) return { intent, twist };
     // a user who is not logged in logs in first; a user whose log-in just failed lets others act first
     if (actor.loginAfter > now) return { intent: { kind: 'read_notifications', actor: admin }, twist };

@@ -1,4 +1,4 @@
-/** A person's intended action. Users and tasks have names that are the same in a replay (`u3`, `t17`); their ids are not known before they exist. */
+/** A user's intended action. Users and tasks have names that are the same in a replay (`u3`, `t17`); their ids are not known before they exist. */
 export type Intent =
   | { kind: 'register'; user: string }
   | { kind: 'login'; user: string }
@@ -19,7 +19,7 @@ export type Intent =
 
 export type Role = 'admin' | 'manager' | 'member';
 
-/** A variation of the request, to make outcomes unknown or to send it twice. */
+/** A variation of the request that makes its outcome unknown or sends it twice. */
 export type Twist =
   | { kind: 'none' }
   /** The caller abandons the first try after this many milliseconds. */

@@ -1,21 +1,21 @@
 import type { Operation } from '../evidence.ts';
-import type { Actor, Stage } from './actors.ts';
+import type { Actor, KnownState } from './actors.ts';
 import type { Role } from './intent.ts';
 
 /** The pause after a failed log-in; Auth may be unavailable, or the account deleted. */
 const loginPauseMs = 1_500;
 
-/** Updates the stage from the result of an operation. */
-export function observe(stage: Stage, operation: Operation, now: number): void {
+/** Updates the known state from the result of an operation. */
+export function observe(known: KnownState, operation: Operation, now: number): void {
   const { intent, outcome } = operation;
-  const actor = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
+  const actor = 'actor' in intent ? known.users.get(intent.actor) : undefined;
   // access has been revoked, or the token is too old: log in again
   if (actor !== undefined && operation.attempts.at(-1)?.status === 401) delete actor.token;
-  if ('user' in intent) observeUser(stage.users.get(intent.user), operation, now);
-  if ('task' in intent) observeTask(stage, intent.task, operation);
+  if ('user' in intent) observeUser(known.users.get(intent.user), operation, now);
+  if ('task' in intent) observeTask(known, intent.task, operation);
   if (outcome === 'acknowledged' && intent.kind === 'shuffle') {
     // the new assignees become known only from refusals and reads
-    for (const task of stage.tasks.values()) if (task.state === 'in_progress') task.state = 'assigned';
+    for (const task of known.tasks.values()) if (task.state === 'in_progress') task.state = 'assigned';
   }
 }
 
@@ -38,14 +38,14 @@ function observeUser(user: Actor | undefined, { intent, outcome, answer, attempt
   if (answer?.role !== undefined) user.role = answer.role as Role;
 }
 
-function observeTask(stage: Stage, name: string, { intent, outcome, answer, attempts }: Operation): void {
-  const known = stage.tasks.get(name);
+function observeTask(known: KnownState, name: string, { intent, outcome, answer, attempts }: Operation): void {
+  const previous = known.tasks.get(name);
   if (attempts.at(-1)?.status === 404 || (intent.kind === 'delete_task' && outcome === 'acknowledged')) {
-    stage.tasks.delete(name);
+    known.tasks.delete(name);
     return;
   }
   const { id, state, version, creator_id: creatorId, assignee_id: assigneeId } = answer ?? {};
   if (id === undefined || state === undefined || version === undefined || creatorId === undefined) return;
-  if (known !== undefined && known.version > version) return;
-  stage.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null });
+  if (previous !== undefined && previous.version > version) return;
+  known.tasks.set(name, { name, id, state, version, creatorId, assigneeId: assigneeId ?? null });
 }

@@ -3,30 +3,30 @@ import { errorText } from '@taskwire/errors';
 import type { Answer, Attempt, Operation } from '../evidence.ts';
 import type { Intent, Twist } from './intent.ts';
 import { requestOf, type WireRequest } from './requests.ts';
-import type { Stage } from './actors.ts';
+import type { KnownState } from './actors.ts';
 
 /** The result of one try, with the response body if there was one. */
 type Try = Attempt & { body?: Answer };
 
 export type Caller = {
-  /** the gateway's URL */
+  /** The gateway's URL. */
   url: string;
-  stage: Stage;
+  known: KnownState;
   /** Milliseconds since the start of the traffic. */
   now(): number;
   /** Aborted when no further tries are to be made. */
   ending: AbortSignal;
 };
 
-/** People wait about this long, and a link that swallows traffic is noticed within a run. */
+/** About as long as users wait. A link that swallows traffic is noticed within a run. */
 const patienceMs = 4_000;
-/** A person waiting for an unavailable service does nothing else. */
-const mostTries = 4;
+/** A user waiting for an unavailable service does nothing else. */
+const maxTries = 4;
 const pausesMs = [150, 500, 1_500];
 
 /** Carries an intent out, with retries until its outcome is known, and returns the outcome. Undefined when the intent is not possible (any more). */
 export async function perform(caller: Caller, n: number, intent: Intent, twist: Twist): Promise<Operation | undefined> {
-  const request = requestOf(intent, caller.stage);
+  const request = requestOf(intent, caller.known);
   if (request === undefined) return undefined;
   const at = caller.now();
   const tries: Try[] = [];
@@ -35,7 +35,7 @@ export async function perform(caller: Caller, n: number, intent: Intent, twist: 
     tries.push(...(await Promise.all([send(caller, request), send(caller, request)])));
   } else tries.push(await send(caller, request, firstPatience));
 
-  while (wantsAnother(request, tries) && tries.length < mostTries && !caller.ending.aborted) {
+  while (wantsAnother(request, tries) && tries.length < maxTries && !caller.ending.aborted) {
     await delay(pausesMs[tries.length - 1], undefined, { signal: caller.ending }).catch(() => undefined);
     tries.push(await send(caller, request));
   }
@@ -57,7 +57,7 @@ export function conclude(
     return { attempts, outcome: 'acknowledged', ...(first.body && { answer: first.body }), replays };
   }
   const isUnknown = tries.some(isOpen);
-  // the address is taken: only by the earlier try that got no response
+  // the address is taken: only the earlier try that got no response can have taken it
   const makesUser = intent.kind === 'register' || intent.kind === 'create_user';
   if (isUnknown && makesUser && tries.some(({ problem }) => problem === 'email_taken')) {
     return { attempts, outcome: 'acknowledged', replays: [] };
@@ -110,7 +110,7 @@ async function send({ url, now }: Caller, request: WireRequest, patience = patie
 const kept = ['id', 'title', 'state', 'creator_id', 'assignee_id', 'version', 'updated_at', 'email', 'name', 'role'];
 const alsoKept = ['open', 'reassigned', 'access_token', 'user'];
 
-/** The ids of a list, or for any other body the fields that the checker and the stage read. */
+/** The ids of a list, or for any other body the fields that the checker and the workload read. */
 function trimmed(body: Record<string, unknown>): Answer {
   const { data } = body;
   if (Array.isArray(data)) return { ids: data.map((item: { id: string }) => item.id) };

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Actor, Stage } from './actors.ts';
+import type { Actor, KnownState } from './actors.ts';
 import type { Intent } from './intent.ts';
 
 /** A request sent through the gateway. */
@@ -16,8 +16,8 @@ export type WireRequest = {
 };
 
 /** The request for an intent; undefined when a user or task in it is not known (any more), or the actor is not logged in. */
-export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined {
-  const as = 'actor' in intent ? stage.users.get(intent.actor) : undefined;
+export function requestOf(intent: Intent, known: KnownState): WireRequest | undefined {
+  const as = 'actor' in intent ? known.users.get(intent.actor) : undefined;
   if ('actor' in intent && as?.token === undefined) return undefined;
   const get = (path: string): WireRequest => ({ ...base(as), method: 'GET', path, repeatable: true });
   const once = (path: string, body?: object): WireRequest => ({
@@ -26,14 +26,14 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
     ...(body !== undefined && { body }),
     headers: { 'idempotency-key': randomUUID() },
   });
-  const task = 'task' in intent ? stage.tasks.get(intent.task) : undefined;
-  const user = 'user' in intent ? stage.users.get(intent.user) : undefined;
+  const task = 'task' in intent ? known.tasks.get(intent.task) : undefined;
+  const user = 'user' in intent ? known.users.get(intent.user) : undefined;
   // a log-in may be too old for these, or appear so after the clock of a service has jumped
   const proof = as === undefined ? {} : { current_password: as.password };
 
   switch (intent.kind) {
     case 'register': {
-      const { email, password, name, ip } = user ?? stage.addUser(intent.user, 'member');
+      const { email, password, name, ip } = user ?? known.addUser(intent.user, 'member');
       // a repeated request finds the address taken
       return {
         ...base(undefined),
@@ -47,7 +47,7 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
     case 'login':
       return user && loginRequest(user);
     case 'create_user': {
-      const { email, password, name, role } = user ?? stage.addUser(intent.user, intent.role);
+      const { email, password, name, role } = user ?? known.addUser(intent.user, intent.role);
       return {
         ...base(as),
         method: 'POST',
@@ -63,11 +63,11 @@ export function requestOf(intent: Intent, stage: Stage): WireRequest | undefined
     case 'delete_user':
       return user?.id === undefined ? undefined : onUser(as, user.id, 'DELETE', proof);
     case 'create_task': {
-      const whom = assignment(intent.to, stage);
+      const whom = assignment(intent.to, known);
       return whom && once('/api/v1/tasks', { title: intent.task, ...whom });
     }
     case 'assign': {
-      const whom = assignment(intent.to, stage);
+      const whom = assignment(intent.to, known);
       return task && whom && { ...once(`/api/v1/tasks/${task.id}/assign`, whom), subjectId: task.id };
     }
     case 'transition':
@@ -127,9 +127,9 @@ function onTask(
   };
 }
 
-function assignment(to: string | undefined, stage: Stage): object | undefined {
+function assignment(to: string | undefined, known: KnownState): object | undefined {
   if (to === undefined) return {};
   if (to === 'random') return { assign: 'random' };
-  const id = stage.users.get(to)?.id;
+  const id = known.users.get(to)?.id;
   return id === undefined ? undefined : { assignee_id: id };
 }

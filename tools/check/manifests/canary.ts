@@ -37,7 +37,7 @@ const brokenCompose: { seenAs: RegExp; text: string }[] = [
   { seenAs: /secret in the file/, text: compose({ environment: { DATABASE_URL: 'postgres://a:${PASSWORD:-b}@c/d' } }) },
 ];
 
-/** The faults above that the validators miss, and the faults that they report where nothing is wrong. */
+/** The faults above that the validators miss, and the faults that they report although nothing is wrong. */
 export async function checkValidators(): Promise<string[]> {
   // one call for all, because building the types takes most of the time
   const seen = await faultsOfObjects(broken.map(({ object }) => object));
@@ -48,7 +48,9 @@ export async function checkValidators(): Promise<string[]> {
     ...(faultsOfReferences([deployment({})]).length >= 4 ? [] : [{ seenAs: /unguarded pod/ }]),
   ];
   return [
-    ...blind.map(({ seenAs }) => `Canary: the validators no longer see ${seenAs.source}`),
-    ...[...fine, ...faultsOfCompose(compose({}))].map((fault) => `Canary: nothing is wrong, yet: ${fault}`),
+    ...blind.map(({ seenAs }) => `Canary: the validators no longer detect ${seenAs.source}`),
+    ...[...fine, ...faultsOfCompose(compose({}))].map(
+      (fault) => `Canary: nothing is wrong, but reported was: ${fault}`,
+    ),
   ];
 }

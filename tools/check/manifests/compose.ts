@@ -37,7 +37,7 @@ function faultsOfService(name: string, service: ComposeService, compose: Compose
   return [
     ...waits
       .filter(([other]) => !(other in compose.services))
-      .map(([other]) => `depends on ${other}, which is not there`),
+      .map(([other]) => `depends on ${other}, which does not exist`),
     ...waits
       .filter(([other, { condition }]) => condition === 'service_healthy' && !hasHealthCheck(compose.services[other]))
       .map(([other]) => `waits for ${other} to be healthy, which has no health check`),

@@ -93,7 +93,7 @@ function faultsOfPod(pod: PodSpec): string[] {
         : [`container ${name} may gain privileges or write to its image`]),
       ...volumeMounts
         .filter((mount) => !volumes.has(mount.name))
-        .map((mount) => `container ${name} mounts ${mount.name}, which is no volume`),
+        .map((mount) => `container ${name} mounts ${mount.name}, which is not a volume`),
     ]),
     ...pod.containers
       .filter(({ readinessProbe, livenessProbe }) => !readinessProbe || !livenessProbe)

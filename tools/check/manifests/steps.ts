@@ -18,7 +18,7 @@ export const clusterStep: Step = {
     if (dead.length > 0) return dead;
     if (!(await hasKustomize())) return await withoutKustomize();
     const overlays = globSync('k8s/overlays/*/kustomization.yaml', { cwd: root }).map(dirname).sort();
-    if (overlays.length === 0) return ['k8s/overlays has no overlay: the check looks in the wrong place'];
+    if (overlays.length === 0) return ['k8s/overlays has no overlay: the check is looking in the wrong place'];
     const found = await Promise.all(
       overlays.map(async (overlay) => {
         const objects = await buildWithKustomize(join(root, overlay));

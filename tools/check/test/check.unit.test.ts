@@ -11,7 +11,7 @@ describe('the check of import boundaries', () => {
     expect(checkCanary()).to.deep.equal([]);
   });
 
-  it('has a canary that breaks each rule and one beside it that does not', () => {
+  it('has a canary that breaks each rule and a similar one that does not', () => {
     const rules = new Set(canary.map(({ breaks }) => breaks));
     for (const rule of [
       'domain',
@@ -66,7 +66,7 @@ describe('the steps of the check', () => {
     expect(names(['nothing'])).to.deep.equal([]);
   });
 
-  it('all run, although one of them finds something and one throws', async () => {
+  it('all run, although one of them reports a finding and one throws', async () => {
     const steps: Step[] = [
       { name: 'finds', faults: () => Promise.resolve(['a fault']) },
       { name: 'throws', faults: () => Promise.reject(new Error('broken')) },
@@ -79,7 +79,7 @@ describe('the steps of the check', () => {
     expect(faults).to.deep.equal({ finds: ['a fault'], throws: ['broken'], fine: [] });
   });
 
-  it('run no more at once than there is room for', async () => {
+  it('run at most as many at once as the width allows', async () => {
     let running = 0;
     let most = 0;
     const step: Step = {

@@ -4,11 +4,11 @@ import { faultsOfCompose } from '../manifests/compose.ts';
 import { faultsOfReferences } from '../manifests/kubernetes-references.ts';
 
 describe('the validation of manifests', () => {
-  it('sees each fault of the canary, and none where nothing is wrong', async () => {
+  it('detects each fault of the canary, and none where nothing is wrong', async () => {
     expect(await checkValidators()).to.deep.equal([]);
   }).timeout(60_000);
 
-  it('sees references to what is not there and selectors that select nothing', () => {
+  it('detects references to missing objects, and selectors that select nothing', () => {
     const faults = faultsOfReferences([
       {
         apiVersion: 'v1',
@@ -36,7 +36,7 @@ describe('the validation of manifests', () => {
     ]);
   });
 
-  it('lets no secret and no default for one into the compose file', () => {
+  it('rejects a compose file with a secret, or with a default for one', () => {
     const withValue = (value: string) =>
       JSON.stringify({
         services: { one: { image: 'i', environment: { DATABASE_URL: value, CLIENT_SECRET: '${SECRET:?make one}' } } },

@@ -18,7 +18,7 @@ describe('The statements of a service', () => {
     }
   });
 
-  it('are a fault when no service has any: the check would look in the wrong place', () => {
+  it('are a fault when no service has any: the check would be looking in the wrong place', () => {
     expect(staleFiles(new Map(), () => '')).to.have.length(1);
   });
 });

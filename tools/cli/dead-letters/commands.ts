@@ -34,9 +34,7 @@ export function addDeadLetters(program: Command, process: CommandProcess): void 
   addWaiting(group, process);
   addShow(group, process);
   addResolution(
-    subcommand(group, 'replay', 'has messages tried again, in the order in which they arrived').addOption(
-      reasonOption(),
-    ),
+    subcommand(group, 'replay', 'retries messages, in the order in which they arrived').addOption(reasonOption()),
     process,
     replay,
   );

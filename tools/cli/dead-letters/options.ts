@@ -18,7 +18,7 @@ const placeholders: Readonly<Record<Criterion, string>> = {
   until: '<time>',
 };
 
-/** Adds an option for each criterion, named and described as in the REST API. Without a list, for all criteria. */
+/** Adds an option for each criterion, named and described as in the REST API; for all criteria if no list is given. */
 export function addFilter(command: Command, names: readonly Criterion[] = criteria): Command {
   for (const name of names) {
     const schema = deadLetterFilter.shape[name];

@@ -34,7 +34,7 @@ function nextAttempt({ state, next_attempt_at }: WaitingMessage): string {
   return next_attempt_at === null ? 'after an earlier one' : withoutFraction(next_attempt_at);
 }
 
-/** `width`: that of the terminal; undefined for a file or a pipe, in which lines are complete. */
+/** `width` is the width of the terminal; undefined for a file or a pipe, where lines are not shortened. */
 export function pageLines(page: DeadLetterPage, width: number | undefined): string[] {
   return tableLines(page, letterColumns, width);
 }
