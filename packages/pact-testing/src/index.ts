@@ -6,5 +6,6 @@ export {
   type ProvidedMessage,
   type Verification,
 } from './pacts.ts';
-export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth, type AuthConsumer } from './auth-pact.ts';
+export { authConsumer, readAsConsumer } from './auth-consumer.ts';
+export { exampleClientSecret, exampleInstant, exampleUserId, expectAuth } from './auth-pact.ts';
 export { expectEvent, toProvidedMessage, type ExampleMessage } from './event-pact.ts';

@@ -140,7 +140,7 @@ describe('E-mails with account links', () => {
     const { loopAt, notify, delivery, outcomes, makeDue } = harness;
 
     it('are tried again within ten seconds while Auth is unavailable, however often they have been', async () => {
-      harness.link = async () => ({ kind: 'unavailable', detail: 'auth did not respond' });
+      harness.link = async () => ({ kind: 'unavailable', reason: 'network', detail: 'auth did not respond' });
       const id = await notify('security.verify_email');
       for (let attempt = 1; attempt <= 8; attempt++) {
         await loopAt(harness.mail.url).tick();
@@ -155,7 +155,12 @@ describe('E-mails with account links', () => {
 
     it('wait while Auth is unavailable, as long as it requests', async () => {
       const id = await notify('security.verify_email');
-      harness.link = async () => ({ kind: 'unavailable', detail: 'auth answered 503', retryAfterMs: 60_000 });
+      harness.link = async () => ({
+        kind: 'unavailable',
+        reason: 'network',
+        detail: 'auth answered 503',
+        retryAfterMs: 60_000,
+      });
       await loopAt(harness.smtp.url).tick();
       const waiting = await delivery(id);
       expect(waiting).to.include({ state: 'pending', last_error: 'auth answered 503' });

@@ -2,6 +2,7 @@ import { MatchersV3 as is } from '@pact-foundation/pact';
 import { expect } from 'chai';
 import { createTelemetry } from '@taskwire/telemetry';
 import {
+  authConsumer,
   describePact,
   exampleInstant,
   exampleProblem,
@@ -9,12 +10,15 @@ import {
   expectAuth,
   expectEvent,
   exampleUserId as id,
+  readAsConsumer,
 } from '@taskwire/pact-testing';
 import { silent, waitFor } from '@taskwire/testing';
-import { askForLink, authConsumer, exampleDeliveryId } from './support/auth-consumer.ts';
+import { findLink } from '../src/clients/links.ts';
+import { targetsOf } from '../src/wire/clients.ts';
 import { startPactHarness, type PactHarness } from './support/pact-harness.ts';
 
 const linkId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f70';
+const deliveryId = '019a9d5e-a4dd-7e6f-9a7b-2b3c4d5e6f71';
 
 describePact('notifications', 'auth', (pact, formPact) => {
   expectAuth({
@@ -27,10 +31,15 @@ describePact('notifications', 'auth', (pact, formPact) => {
 
   describe('for links to be mailed', () => {
     const link = 'http://localhost:8080/oidc/account/verify?token=twl_x';
-    const headers = { authorization: `Bearer ${exampleToken}`, 'idempotency-key': exampleDeliveryId };
+    const headers = { authorization: `Bearer ${exampleToken}`, 'idempotency-key': deliveryId };
     const path = is.fromProviderState('/account_links/${id}', `/account_links/${linkId}`);
     const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
-    const ask = async (baseUrl: string) => await askForLink(baseUrl, linkId, telemetry);
+    const ask = async (baseUrl: string) =>
+      await readAsConsumer(
+        targetsOf({ AUTH_INTERNAL_URL: baseUrl, TASKS_INTERNAL_URL: baseUrl }).authLinks,
+        telemetry,
+        async (client) => await findLink(client)(linkId, { deliveryId, signal: AbortSignal.timeout(5_000) }),
+      );
 
     it('reads a link with its address and expiry', async () => {
       await pact()

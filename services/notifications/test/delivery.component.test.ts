@@ -186,7 +186,7 @@ describe('Delivery by e-mail', () => {
 
   it('waits as long as Auth requests while the address is unknown and Auth is unavailable', async () => {
     const id = await notify('task.assigned');
-    harness.user = { kind: 'unavailable', detail: 'auth failed too often', retryAfterMs: 60_000 };
+    harness.user = { kind: 'unavailable', reason: 'network', detail: 'auth failed too often', retryAfterMs: 60_000 };
     await loopAt(harness.smtp.url).tick();
     const waiting = await delivery(id);
     expect(waiting.state).to.equal('pending');

@@ -121,7 +121,7 @@ describe('The task cache', () => {
   });
 
   it('stores nothing while Tasks is unavailable', async () => {
-    answer = { kind: 'unavailable', detail: 'tasks is down', retryAfterMs: 500 };
+    answer = { kind: 'unavailable', reason: 'network', detail: 'tasks is down', retryAfterMs: 500 };
     expect(await find(id, at(1), never)).to.deep.equal(answer);
     answer = { kind: 'not_found' };
     expect(await find(id, at(1), never)).to.deep.equal({ kind: 'not_found' });
@@ -154,7 +154,7 @@ describe('The task cache', () => {
     it('stores the response for an outage of Tasks', async () => {
       answer = { kind: 'ok', value: state(2, 'Paint it black', at(2)) };
       await now(id, asking);
-      answer = { kind: 'unavailable', detail: 'tasks is down' };
+      answer = { kind: 'unavailable', reason: 'network', detail: 'tasks is down' };
       expect(await now(id, asking)).to.deep.equal({ now: open('Paint it black'), uncertainty: 'tasks is down' });
       answer = { kind: 'not_found' };
       expect(await now(id, asking)).to.deep.equal({
@@ -164,7 +164,7 @@ describe('The task cache', () => {
     });
 
     it('returns nothing for an unknown task while Tasks is unavailable', async () => {
-      answer = { kind: 'unavailable', detail: 'tasks is down' };
+      answer = { kind: 'unavailable', reason: 'network', detail: 'tasks is down' };
       expect(await now(id, asking)).to.deep.equal({ now: undefined, uncertainty: 'tasks is down' });
     });
 
@@ -181,7 +181,7 @@ describe('The task cache', () => {
       answer = { kind: 'ok', value: state(1, 'Paint', at(1)) };
       await find(id, at(1), never);
       await query(database.db.pool, 'UPDATE task_cache SET version = 2 WHERE id = $1', [id]);
-      answer = { kind: 'unavailable', detail: 'tasks is down' };
+      answer = { kind: 'unavailable', reason: 'network', detail: 'tasks is down' };
       expect(await now(id, { ...asking, recentMs: 60_000 })).to.deep.equal({
         now: undefined,
         uncertainty: 'tasks is down',

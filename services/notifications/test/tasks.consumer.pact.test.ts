@@ -1,11 +1,11 @@
 import { MatchersV3 as is } from '@pact-foundation/pact';
-import { createServiceClient } from '@taskwire/http-client';
 import { createTelemetry } from '@taskwire/telemetry';
-import { describePact, exampleInstant, exampleToken, expectEvent } from '@taskwire/pact-testing';
+import { describePact, exampleInstant, exampleToken, expectEvent, readAsConsumer } from '@taskwire/pact-testing';
 import { silent, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
 import type { FetchTask } from '../src/app/find-task.ts';
 import { fetchTask } from '../src/clients/tasks.ts';
+import { targetsOf } from '../src/wire/clients.ts';
 import { startPactHarness, type PactHarness } from './support/pact-harness.ts';
 
 const taskId = '019a9d5e-71aa-7b3c-8d4e-5f6a7b8c9d0e';
@@ -17,22 +17,12 @@ const headers = { authorization: `Bearer ${exampleToken}` };
 describePact('notifications', 'tasks', (pact) => {
   const telemetry = createTelemetry({ service: 'notifications', stream: silent() });
 
-  /** The same client for Tasks as in wire/clients.ts. */
-  async function ask(baseUrl: string): ReturnType<FetchTask> {
-    const client = createServiceClient({
-      name: 'tasks',
-      baseUrl,
-      audience: 'urn:taskwire:tasks',
-      scope: 'tasks:read',
-      tokens: { get: async () => exampleToken, invalidate: () => undefined, close: async () => undefined },
+  const ask = async (baseUrl: string): ReturnType<FetchTask> =>
+    await readAsConsumer(
+      targetsOf({ AUTH_INTERNAL_URL: baseUrl, TASKS_INTERNAL_URL: baseUrl }).tasks,
       telemetry,
-    });
-    try {
-      return await fetchTask(client)(taskId, AbortSignal.timeout(5_000));
-    } finally {
-      await client.close();
-    }
-  }
+      async (client) => await fetchTask(client)(taskId, AbortSignal.timeout(5_000)),
+    );
 
   const path = is.fromProviderState('/tasks/${id}', `/tasks/${taskId}`);
 

@@ -1,10 +1,16 @@
 import { MatchersV3 as is } from '@pact-foundation/pact';
 import { createRabbit, publishOnlyTopology, type Rabbit } from '@taskwire/rabbit';
 import { createTelemetry } from '@taskwire/telemetry';
-import { describePact, exampleInstant, expectAuth, expectEvent, exampleUserId as id } from '@taskwire/pact-testing';
+import {
+  authConsumer,
+  describePact,
+  exampleInstant,
+  expectAuth,
+  expectEvent,
+  exampleUserId as id,
+} from '@taskwire/pact-testing';
 import { silent, waitFor } from '@taskwire/testing';
 import { expect } from 'chai';
-import { authConsumer } from './support/auth-consumer.ts';
 import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
 describePact('tasks', 'auth', (pact, formPact) => {

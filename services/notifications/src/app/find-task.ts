@@ -1,4 +1,5 @@
-import type { FindTask, FindTaskNow, TaskLookup, TaskNow, Unavailable } from './ports.ts';
+import type { Unavailable } from '@taskwire/http-client';
+import type { FindTask, FindTaskNow, TaskLookup, TaskNow } from './ports.ts';
 
 /** A task as Tasks returns it. */
 export type FetchedTask = {

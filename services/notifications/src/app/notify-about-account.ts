@@ -1,6 +1,7 @@
+import type { Unavailable } from '@taskwire/http-client';
 import type { BuildNotification } from './build-notification.ts';
 import type { TemplateData, NotificationType } from './notification-types.ts';
-import type { FindAccountHolder, FindUser, Plan, Unavailable } from './ports.ts';
+import type { FindAccountHolder, FindUser, Plan } from './ports.ts';
 import { retryLater } from './retry-later.ts';
 import type { AccountDetails } from './notifications/definition.ts';
 import { reachesDeletedUsers } from './notifications/definitions.ts';

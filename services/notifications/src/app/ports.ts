@@ -1,7 +1,5 @@
+import type { Unavailable } from '@taskwire/http-client';
 import type { DeliveryPolicy, TemplateData, NotificationType } from './notification-types.ts';
-
-/** Another service can't be queried at the moment. */
-export type Unavailable = { kind: 'unavailable'; detail: string; retryAfterMs?: number | undefined };
 
 /** A task, at least as recent as requested. */
 export type TaskLookup =

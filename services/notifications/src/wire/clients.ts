@@ -2,7 +2,7 @@ import { authUsers } from '@taskwire/service';
 import type { Env } from '../env.ts';
 
 /** The services that Notifications calls. */
-export function targetsOf(env: Env) {
+export function targetsOf(env: Pick<Env, 'AUTH_INTERNAL_URL' | 'TASKS_INTERNAL_URL'>) {
   const auth = authUsers(env);
   return {
     auth,

@@ -1,9 +1,10 @@
+import type { Unavailable } from '@taskwire/http-client';
 import { backOffMs, type BackOff } from '@taskwire/lifecycle';
 import { createTransport } from 'nodemailer';
 import addressparser from 'nodemailer/lib/addressparser';
 import type { SendingChannel, Delivery, Handoff, AttemptResult } from '../../app/channel.ts';
 import { warnings, type Counted, type MailBudget } from '../../app/mail-budget.ts';
-import type { FindAccountHolder, FindLink, FindUser, User, Unavailable } from '../../app/ports.ts';
+import type { FindAccountHolder, FindLink, FindUser, User } from '../../app/ports.ts';
 import { harmless, layOut } from './layout.ts';
 import { definitions, reachesDeletedUsers } from '../../app/notifications/definitions.ts';
 import type { NotificationDefinition } from '../../app/notifications/definition.ts';
@@ -120,7 +121,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       case 'not_found':
         return { kind: 'refused', detail: 'Auth does not know the user' };
       case 'unavailable':
-        return retryLater(user);
+        return retryWhenAvailable(user);
     }
   }
 
@@ -138,7 +139,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
     switch (response.kind) {
       case 'link': {
         const user = await recipientIn(delivery);
-        if (user.kind === 'unavailable') return retryLater(user);
+        if (user.kind === 'unavailable') return retryWhenAvailable(user);
         const to = recipientOf(response.email, user);
         // a warning with a link goes to an address that the account has, or had until the change that it warns about
         const isVerified = to.isVerified || warnings.includes(definitions[delivery.type].mailKind);
@@ -147,7 +148,7 @@ export function email(options: EmailOptions): SendingChannel & { close(): void }
       case 'ended':
         return { kind: 'skipped', detail: response.reason };
       case 'unavailable':
-        return retryLater(response);
+        return retryWhenAvailable(response);
     }
   }
 
@@ -193,7 +194,7 @@ function overText({ whose, limit }: Extract<Counted, { kind: 'over' }>): string 
  */
 const unavailablePause: BackOff = { baseMs: 10_000, capMs: 10_000, jitter: 'equal' };
 
-function retryLater({ detail, retryAfterMs }: Unavailable): AttemptResult {
+function retryWhenAvailable({ detail, retryAfterMs }: Unavailable): AttemptResult {
   return { kind: 'retry', detail, afterMs: retryAfterMs ?? backOffMs(1, unavailablePause) };
 }
 
