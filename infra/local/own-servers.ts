@@ -23,7 +23,7 @@ export async function startService(
 ): Promise<ManagedProcess> {
   const { port, ...rest } = o;
   if (!(await isPortFree(port)))
-    throw new StartError(`${name} cannot have port ${port}: another program listens on it.`);
+    throw new StartError(`${name} cannot use port ${port}: another program listens on it.`);
   return startProcess({
     ...rest,
     name,

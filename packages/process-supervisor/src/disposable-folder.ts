@@ -5,12 +5,12 @@ import { join } from 'node:path';
 const inMemory = '/dev/shm';
 // A whole test run writes about 2 GB. Containers often have 64 MB here.
 const roomBytes = 4 * 1024 ** 3;
-// what is left then is for the programs
+// the programs need the rest of the memory
 const memoryBytes = 6 * 1024 ** 3;
 
 /**
- * Creates a folder for files that need not survive a crash of the machine: in memory where there is room for them, which halves the time of servers
- * that create and delete many files, otherwise among the system's temporary files.
+ * Creates a folder for files that need not survive a crash of the machine. It is in memory if there is enough room, which halves the time of servers
+ * that create and delete many files; otherwise it is among the system's temporary files.
  */
 export function disposableFolder(prefix: string): string {
   const dir = mkdtempSync(join(hasRoom() ? inMemory : tmpdir(), prefix));
@@ -24,7 +24,7 @@ function hasRoom(): boolean {
     const { bavail, bsize } = statfsSync(inMemory);
     return bavail * bsize >= roomBytes && process.availableMemory() >= memoryBytes;
   } catch {
-    // there is no such folder, as on macOS
+    // the folder does not exist, for example on macOS
     return false;
   }
 }

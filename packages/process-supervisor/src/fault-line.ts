@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 
-/** A fault of a link. */
+/** A fault of a network link. */
 export type LinkFault =
   /** Connections are reset, including new ones. */
   | { kind: 'cut' }
@@ -9,12 +9,12 @@ export type LinkFault =
   /** At most this much arrives in each direction. */
   | { kind: 'throttle'; bytesPerSecond: number }
   /**
-   * Bytes vanish in both directions without notice: no FIN, no RST. New connections are accepted and lead nowhere. Affected connections stay dead
+   * Bytes are dropped in both directions without notice: no FIN, no RST. New connections are accepted, but reach no server. Affected connections stay dead
    * when the link heals: for the client permanently, for the server until then (a server's own keep-alive would have detected it by that time, but
    * those probes end at this proxy).
    */
   | { kind: 'half_open' }
-  /** The client's requests arrive and are executed; the responses vanish. Affected connections are reset when the link heals. */
+  /** The client's requests arrive and are executed; the responses are dropped. Affected connections are reset when the link heals. */
   | { kind: 'mute' }
   /** For HTTP: the proxy responds to every request itself. Open connections are reset first. */
   | { kind: 'answer'; status: number; retryAfterSeconds?: number };
@@ -27,7 +27,7 @@ type Parcel = { bytes: Buffer | undefined; due: number };
 /** The sender has to wait while more than this is in transit, as with a congested network. */
 const longestQueueBytes = 1024 * 1024;
 
-/** Carries bytes, and the end of the stream, from one socket to the other, as fast and as late as the fault allows. */
+/** Forwards bytes, and the end of the stream, from one socket to the other, with the delay and throughput of the fault. */
 export function openLine(from: Socket, to: Socket): Line {
   const queue: Parcel[] = [];
   let queuedBytes = 0;
@@ -61,12 +61,12 @@ export function openLine(from: Socket, to: Socket): Line {
         return;
       }
       queue.shift();
-      hand(parcel.bytes);
+      forward(parcel.bytes);
     }
     if (queuedBytes <= longestQueueBytes && !to.writableNeedDrain) from.resume();
   }
 
-  function hand(bytes: Buffer | undefined): void {
+  function forward(bytes: Buffer | undefined): void {
     if (bytes === undefined) return void to.end();
     queuedBytes -= bytes.length;
     if (!to.destroyed && !to.write(bytes)) from.pause();
@@ -85,7 +85,7 @@ export function openLine(from: Socket, to: Socket): Line {
       queue.length = 0;
       queuedBytes = 0;
       clearTimeout(timer);
-      // resume what was held up, so that it is swallowed
+      // read what is still waiting, so that it is dropped
       from.resume();
     },
   };

@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type Server as HttpServer } from 'nod
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { openLine, type Line, type LinkFault } from './fault-line.ts';
 
-/** A TCP proxy on 127.0.0.1 whose link can be broken. */
+/** A TCP proxy on 127.0.0.1 that can inject faults into its link. */
 export type FaultProxy = {
   port: number;
   /** Applies this fault to the link, replacing any other fault. */
@@ -35,7 +35,7 @@ type Connection = {
   muted: boolean;
 };
 
-/** Starts a proxy with a healthy link. @throws when the port is taken */
+/** Starts a proxy with a healthy link. @throws if the port is in use. */
 export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOptions): Promise<FaultProxy> {
   const targets = typeof targetPort === 'number' ? [targetPort] : targetPort;
   let turn = 0;
@@ -45,7 +45,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
   const answering = answeringServer(() => fault);
 
   const listener = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
-    // every error on a socket is followed by its close
+    // a socket always closes after an error, and only its close is handled
     client.on('error', () => undefined);
     if (fault?.kind === 'cut') return void client.resetAndDestroy();
     client.setNoDelay(true);
@@ -60,7 +60,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     client.once('close', () => {
       // the server behind a half-open link is not notified
       if (!connection.lost) destroy(connection.server);
-      forget(connection);
+      removeIfClosed(connection);
     });
     if (fault?.kind !== 'answer' && !connection.lost) return join(connection, targets.length);
     client.resume();
@@ -83,22 +83,22 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
     server.once('close', () => {
       if (!isConnected && !connection.lost && tries > 1 && !client.destroyed) return join(connection, tries - 1);
       if (!connection.lost) reset(client);
-      // only a socket being read reports its end
+      // a socket reports its end only while it is being read
       else if (!isConnected) client.resume();
-      forget(connection);
+      removeIfClosed(connection);
     });
   }
 
   function applyTo(connection: Connection): void {
     const [toServer, toClient] = connection.lines;
     if (fault?.kind === 'mute') connection.muted = true;
-    const gone: LinkFault = { kind: 'half_open' };
-    const flowing = fault?.kind === 'mute' ? undefined : fault;
-    toServer?.set(connection.lost ? gone : flowing);
-    toClient?.set(connection.lost || connection.muted ? gone : flowing);
+    const dropping: LinkFault = { kind: 'half_open' };
+    const current = fault?.kind === 'mute' ? undefined : fault;
+    toServer?.set(connection.lost ? dropping : current);
+    toClient?.set(connection.lost || connection.muted ? dropping : current);
   }
 
-  function forget(connection: Connection): void {
+  function removeIfClosed(connection: Connection): void {
     if (connection.client.destroyed && connection.server?.destroyed !== false) connections.delete(connection);
   }
 
@@ -128,7 +128,7 @@ export async function startFaultProxy({ targetPort, port = 0 }: FaultProxyOption
       fault = undefined;
       for (const { client, server, lost, muted } of connections) {
         if (lost) reset(server);
-        // a part of the stream is missing
+        // part of the stream is missing
         else if (muted) [client, server].forEach(reset);
       }
       apply();
@@ -147,18 +147,18 @@ const resetting = new WeakSet<Socket>();
 
 function reset(socket: Socket | undefined): void {
   if (socket === undefined || resetting.has(socket)) return;
-  // a connecting socket cannot send a RST, and a socket that has ended its stream cannot undo that with one
+  // a connecting socket cannot send a RST, and a socket that has ended its stream no longer sends one
   if (socket.connecting || socket.writableEnded) return void socket.destroy();
   resetting.add(socket);
   socket.resetAndDestroy();
 }
 
-/** A socket destroyed in the middle of its reset stays open, and keeps the process from ending: Node forgets to close the handle. */
+/** Destroys a socket unless it is being reset: Node would not close the handle of such a socket, which would keep the process running. */
 function destroy(socket: Socket | undefined): void {
   if (socket !== undefined && !resetting.has(socket)) socket.destroy();
 }
 
-/** A server that does not listen: it is handed connections. */
+/** A server that does not listen. The proxy passes connections to it. */
 function answeringServer(fault: () => LinkFault | undefined): HttpServer {
   return createHttpServer((request, response) => {
     request.resume();
@@ -167,7 +167,7 @@ function answeringServer(fault: () => LinkFault | undefined): HttpServer {
     const { status, retryAfterSeconds } = answer;
     response.writeHead(status, {
       'content-type': 'application/problem+json',
-      // the next request must take the path that the link has by then
+      // the next request must be subject to the fault that the link has at that time
       connection: 'close',
       ...(retryAfterSeconds !== undefined && { 'retry-after': String(retryAfterSeconds) }),
     });

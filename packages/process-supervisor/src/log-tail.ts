@@ -3,7 +3,7 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 // enough for the last stack trace or RabbitMQ's boxed boot error
 const tailBytes = 8192;
 
-/** The last lines of a log file, for error messages; an empty string when there is no file yet. */
+/** The last lines of a log file, for error messages; an empty string if the file does not exist yet. */
 export function lastLines(file: string, count = 15): string {
   let fd: number;
   try {

@@ -8,7 +8,7 @@ import { lastLines } from './log-tail.ts';
 export type Exit = {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** true if stop() was called first */
+  /** Whether `stop` was called before the exit. */
   expected: boolean;
   lastLines: string;
 };
@@ -20,7 +20,7 @@ export type ManagedProcess = {
   logFile: string;
   /** Resolves, never rejects, once the process has ended. */
   exited: Promise<Exit>;
-  /** Resolves once the process and its group have ended: first asked to stop, killed after the stop timeout. May be called more than once. */
+  /** Sends the stop signal, kills the process after the stop timeout, and resolves once it and its group have ended. May be called more than once. */
   stop(): Promise<void>;
   /** Kills the process (not its whole group) at once, like `kill -9`; `exited` resolves when it has ended. */
   kill(signal?: NodeJS.Signals): void;
@@ -37,9 +37,9 @@ export type ProcessOptions = {
   uid?: number;
   gid?: number;
   stopSignal?: NodeJS.Signals;
-  /** milliseconds between the stop signal and KILL */
+  /** The time between the stop signal and KILL, in milliseconds. */
   stopTimeoutMs?: number;
-  /** Whether the process accepts requests; an error counts as not yet. */
+  /** Whether the process accepts requests; an error counts as false. */
   ready: () => Promise<boolean>;
   readyTimeoutMs: number;
   /** Aborts the start; has no effect once the process is ready. */
@@ -51,14 +51,14 @@ export class StartError extends Error {
   override name = 'StartError';
 }
 
-const passedOn =
+const inheritedNames =
   /^(PATH|HOME|USER|LOGNAME|SHELL|TMPDIR|TZ|LANG|LC_.*|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|NODE_COMPILE_CACHE|OTEL_.*)$/;
 
 /**
- * The variables of our own environment that a child may see: the locations of programs and the home folder, locale and Node's own settings, no secrets.
+ * The variables of this process's environment that a child may see: the locations of programs and the home folder, locale and Node's own settings; no secrets.
  */
 export function inheritedEnv(source: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(source).filter(([name]) => passedOn.test(name)));
+  return Object.fromEntries(Object.entries(source).filter(([name]) => inheritedNames.test(name)));
 }
 
 /**
@@ -70,7 +70,7 @@ export async function startProcess(o: ProcessOptions): Promise<ManagedProcess> {
   const deadline = performance.now() + o.readyTimeoutMs;
   let exit: Exit | undefined;
   void child.exited.then((found) => (exit = found));
-  while (!(await within(o.ready(), o.signal))) {
+  while (!(await unlessAborted(o.ready(), o.signal))) {
     if (o.signal?.aborted) {
       await child.stop();
       throw new StartError(`The start of ${o.name} was interrupted.`);
@@ -82,14 +82,14 @@ export async function startProcess(o: ProcessOptions): Promise<ManagedProcess> {
     }
     await Promise.race([delay(50), child.exited]);
   }
-  // another program on the same port can answer a probe although our process has already exited
+  // another program on the same port can respond to the probe although this process has already exited
   await Promise.race([child.exited, delay(0)]);
   if (exit) throw startError(o, `ended ${describeExit(exit)} while starting`);
   return child;
 }
 
-/** The result of a probe, or false once the start is aborted: a server that is starting may leave a probe unanswered for long. */
-async function within(probe: Promise<boolean>, signal: AbortSignal | undefined): Promise<boolean> {
+/** The result of a probe, or false once the start is aborted, because a starting server may not respond to a probe for a long time. */
+async function unlessAborted(probe: Promise<boolean>, signal: AbortSignal | undefined): Promise<boolean> {
   const answer = probe.catch(() => false);
   if (signal === undefined) return answer;
   if (signal.aborted) return false;
@@ -140,7 +140,7 @@ async function spawnProcess(o: Omit<ProcessOptions, 'ready' | 'readyTimeoutMs'>)
   mkdirSync(dirname(o.logFile), { recursive: true });
   const log = openSync(o.logFile, 'a', 0o600);
   const { stopSignal = 'SIGTERM', stopTimeoutMs = 8000 } = o;
-  // output goes straight to the file: it survives even a kill of this process, and costs it nothing
+  // the child writes directly to the file, so that its output survives a kill of this process
   const spawned = spawn(o.command, o.args, {
     env: o.env,
     stdio: ['ignore', log, log],

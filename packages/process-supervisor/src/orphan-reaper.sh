@@ -1,5 +1,5 @@
-# Outlives its parent for a moment, to leave nothing behind when the parent is killed with -9.
-# stdin is a pipe that only the parent holds: end of file means that the parent has ended, for whatever reason.
+# Outlives its parent briefly, to clean up after a parent that was killed with -9.
+# stdin is a pipe that only the parent holds, so end of file means that the parent has ended, for any reason.
 #   add <pid> <signal>   a process group to end, first with this signal, five seconds later with KILL
 #   remove <pid>         this group has ended
 #   dir <path>           a folder to delete at the end

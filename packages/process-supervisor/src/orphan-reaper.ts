@@ -7,7 +7,7 @@ let reaper: ChildProcess | undefined;
 const registered = new Map<string, string>();
 
 // One small shell for the whole process holds the far end of a pipe. PR_SET_PDEATHSIG exists only on Linux; the end of a pipe works on macOS too, and
-// cannot be missed, because the kernel closes the pipe however this process ends.
+// is always noticed, because the kernel closes the pipe however this process ends.
 function send(line: string): void {
   if (!reaper) {
     const started = spawn('/bin/sh', [script], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
@@ -19,7 +19,7 @@ function send(line: string): void {
     // the reaper was killed: a new one takes over everything that is still registered
     started.once('exit', () => {
       reaper = undefined;
-      for (const again of registered.values()) send(again);
+      for (const entry of registered.values()) send(entry);
     });
   }
   reaper.stdin?.write(`${line}\n`);

@@ -3,13 +3,13 @@ import { connect, createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 
-// Below the ports that Linux (32768…) and macOS (49152…) assign to outgoing connections, so that none of those takes a port between our check and the
+// Below the ports that Linux (32768…) and macOS (49152…) assign to outgoing connections, so that no connection takes a port between the check and the
 // server's bind.
 const lowest = 20_000;
 const count = 12_000;
 
 const reservations = join(tmpdir(), `taskwire-ports-${userInfo().uid}`);
-const mine = new Set<number>();
+const reserved = new Set<number>();
 
 /**
  * Finds `n` unused ports on 127.0.0.1. They stay reserved against other processes that use this function until this process ends, so suites that
@@ -18,10 +18,10 @@ const mine = new Set<number>();
 export async function freePorts(n: number): Promise<number[]> {
   const found: number[] = [];
   let port = lowest + Math.floor(Math.random() * count);
-  for (let looked = 0; found.length < n; looked++) {
-    if (looked > count) throw new Error(`No ${n} free ports between ${lowest} and ${lowest + count}.`);
+  for (let checked = 0; found.length < n; checked++) {
+    if (checked > count) throw new Error(`No ${n} free ports between ${lowest} and ${lowest + count}.`);
     port = port + 1 >= lowest + count ? lowest : port + 1;
-    if (!mine.has(port) && reserve(port)) {
+    if (!reserved.has(port) && reserve(port)) {
       if (await isPortFree(port)) found.push(port);
       else release(port);
     }
@@ -31,7 +31,7 @@ export async function freePorts(n: number): Promise<number[]> {
 
 /** Whether a server can bind the port on 127.0.0.1 and nothing accepts connections on it. */
 export async function isPortFree(port: number): Promise<boolean> {
-  // on macOS a bind to 127.0.0.1 succeeds beside a server on all addresses, so a connection is tried too
+  // on macOS a bind to 127.0.0.1 succeeds although another server listens on all addresses, so a connection is tried too
   return (await canBind(port)) && !(await answers(port));
 }
 
@@ -65,10 +65,10 @@ function reserve(port: number): boolean {
   } catch {
     if (isAlive(ownerOf(file))) return false;
     release(port);
-    return false; // the next attempt finds it free, unless another process was faster
+    return false; // a later attempt can reserve the port, unless another process is faster
   }
-  if (mine.size === 0) process.once('exit', () => [...mine].forEach(release));
-  mine.add(port);
+  if (reserved.size === 0) process.once('exit', () => [...reserved].forEach(release));
+  reserved.add(port);
   return true;
 }
 
@@ -81,7 +81,7 @@ function ownerOf(file: string): number {
 }
 
 function release(port: number): void {
-  mine.delete(port);
+  reserved.delete(port);
   try {
     unlinkSync(join(reservations, String(port)));
   } catch {

@@ -23,7 +23,7 @@ describe('the fault proxy', () => {
     await new Promise((resolve) => echo.close(resolve));
   });
 
-  it('carries a megabyte both ways unchanged, and the end of a stream', async () => {
+  it('forwards megabytes in both directions unchanged, and the end of a stream', async () => {
     const sent = Buffer.alloc(3 * 1024 * 1024, 'abcdefg');
     const client = await open(proxy);
     const received: Buffer[] = [];
@@ -33,7 +33,7 @@ describe('the fault proxy', () => {
     expect(Buffer.concat(received).equals(sent)).equal(true);
   });
 
-  it('resets open connections and new ones while the link is cut, and lets new ones through when it is healed', async () => {
+  it('resets open and new connections while the link is cut, and accepts new ones after it has healed', async () => {
     const before = await open(proxy);
     await echoed(before, 'hello');
     proxy.set({ kind: 'cut' });
@@ -57,7 +57,7 @@ describe('the fault proxy', () => {
     proxy.set({ kind: 'delay', ms: 60 });
     const answer = read(client, 'late, early');
     client.write('late, ');
-    // the proxy has it by the time that it has carried something for another connection
+    // once the proxy has forwarded bytes of another connection, it has received these
     await echoed(await open(proxy), 'hello');
     client.write('early');
     proxy.heal();
@@ -75,7 +75,7 @@ describe('the fault proxy', () => {
     expect(performance.now() - began).above(180);
   });
 
-  it('swallows both directions of a half-open link without notifying either side', async () => {
+  it('drops both directions of a half-open link without notifying either side', async () => {
     const client = await open(proxy);
     await echoed(client, 'hello');
     const server = accepted[0]!;
@@ -88,7 +88,7 @@ describe('the fault proxy', () => {
     const late = await open(proxy);
     late.write('into the dark');
     late.on('data', () => events.push('late data'));
-    // a healthy proxy beside it has carried bytes there and back by the time that this one has not
+    // a healthy proxy forwards bytes in both directions during the time in which this one forwards none
     const healthy = await startFaultProxy({ targetPort: (echo.address() as AddressInfo).port });
     await echoed(await open(healthy), 'hello');
     await healthy.stop();
@@ -103,7 +103,7 @@ describe('the fault proxy', () => {
     client.destroy();
   });
 
-  it('carries what the client sends over a mute link, but no answer, and resets such connections in the end', async () => {
+  it('forwards requests but no responses over a mute link, and resets its connections when it heals', async () => {
     const client = await open(proxy);
     await echoed(client, 'hello');
     proxy.set({ kind: 'mute' });
@@ -122,7 +122,7 @@ describe('the fault proxy', () => {
     await echoed(await open(proxy), 'new ones work');
   });
 
-  it('answers HTTP requests itself, to connections that were kept alive too, until it is healed', async () => {
+  it('responds to HTTP requests itself, even on connections that were kept alive, until it heals', async () => {
     const server = createHttpServer((_request, response) => response.end('fine'));
     const http = await startFaultProxy({ targetPort: await listening(server) });
     const url = `http://127.0.0.1:${http.port}/`;

@@ -22,7 +22,7 @@ describe('A local mail catcher', function () {
     return one;
   };
   before(async () => {
-    // as an older version left it
+    // as an earlier version created it
     mkdirSync(join(scratch.dir, 'first'), { mode: 0o755 });
     ports = await freePorts(2);
     catcher = await start('first', ports);
@@ -34,7 +34,7 @@ describe('A local mail catcher', function () {
 
   const caught = async (by: MailCatcher) => (await (await fetch(`${by.webUrl}/api/email`)).json()) as Caught[];
 
-  it('keeps its mails in its own folder, readable only by its own user', async () => {
+  it('keeps its e-mails in its own folder, readable only by its own user', async () => {
     await send(catcher, 'Reset your password');
     expect((await caught(catcher)).map(({ subject }) => subject)).to.deep.equal(['Reset your password']);
     const dir = join(scratch.dir, 'first');
@@ -44,7 +44,7 @@ describe('A local mail catcher', function () {
     for (const file of messages) expect(statSync(join(dir, 'messages', file)).mode & 0o077).to.equal(0);
   });
 
-  it('leaves the mails of another one alone', async () => {
+  it('keeps its e-mails separate from those of another mail catcher', async () => {
     const other = await start('second', await freePorts(2));
     await send(other, 'Of the second');
     await fetch(`${other.webUrl}/api/email/all`, { method: 'DELETE' });
@@ -54,13 +54,13 @@ describe('A local mail catcher', function () {
     expect(await (await fetch(`${catcher.webUrl}/api/email/${id}/source`)).text()).to.include('Reset your password');
   });
 
-  it('has its mails again after a restart', async () => {
+  it('keeps its e-mails over a restart', async () => {
     await catcher.stop();
     catcher = await start('first', ports);
     expect((await caught(catcher)).map(({ subject }) => subject)).to.deep.equal(['Reset your password']);
   });
 
-  /** Sends a request with the headers that a browser adds when a page of another site leads it here. */
+  /** Sends a request with the headers that a browser adds to requests of another site's page. */
   const ask = (
     headers: Record<string, string>,
     method = 'GET',
@@ -74,7 +74,7 @@ describe('A local mail catcher', function () {
       sent.end();
     });
 
-  it('answers under its own addresses, to programs and to its own page', async () => {
+  it('accepts requests to its own addresses, from programs and from its own page', async () => {
     for (const address of ['localhost', '127.0.0.1', 'LOCALHOST']) {
       const host = `${address}:${ports[1]}`;
       expect(await ask({ host }), host).to.have.property('status', 200);
@@ -83,7 +83,7 @@ describe('A local mail catcher', function () {
     expect((await ask({ host: `localhost:${ports[1]}`, accept: 'text/html' }, 'GET', '/')).body).to.include('<html');
   });
 
-  it('answers under no other name, which is how a stranger’s DNS would reach it', async () => {
+  it("rejects requests under any other name, such as one in an attacker's DNS", async () => {
     for (const host of [
       'evil.example',
       `evil.example:${ports[1]}`,
@@ -99,7 +99,7 @@ describe('A local mail catcher', function () {
     }
   });
 
-  it('answers no page of another origin, also not over a WebSocket', async () => {
+  it('rejects pages of another origin, also over a WebSocket', async () => {
     const host = `localhost:${ports[1]}`;
     for (const origin of [
       'https://evil.example',

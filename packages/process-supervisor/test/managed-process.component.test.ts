@@ -38,7 +38,7 @@ describe('A managed process', () => {
     expect(await child.exited).to.include({ signal: 'SIGKILL', expected: true });
   });
 
-  it('takes its children with it when it ends', async () => {
+  it('ends its children when it ends', async () => {
     const child = await startProcess(shell('sleep 300 & echo $!; wait'));
     const grandchild = await childOf(child.logFile);
     child.kill();
@@ -86,7 +86,7 @@ describe('A managed process', () => {
     expect(PATH).to.equal(process.env.PATH);
   });
 
-  it('fails by its exit code when it runs to its end', async () => {
+  it('fails if it ends with another exit code than 0', async () => {
     await runToEnd({ ...shell('exit 0'), timeoutMs: 5000 });
     const failing = runToEnd({ ...shell('exit 4'), timeoutMs: 5000 });
     const error = await failing.then(

@@ -69,7 +69,7 @@ describe('A local PostgreSQL', function () {
     expect(await query(second.url, 'select 1 as one')).to.deep.equal([{ one: 1 }]);
   });
 
-  it('names the port that is taken', async () => {
+  it('names a port that is in use', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(port, '127.0.0.1', resolve));
     const error = await start().then(
@@ -77,7 +77,7 @@ describe('A local PostgreSQL', function () {
       (thrown: unknown) => thrown,
     );
     await new Promise((resolve) => stranger.close(resolve));
-    expect(String(error)).to.include(`PostgreSQL cannot have port ${port}`);
+    expect(String(error)).to.include(`PostgreSQL cannot use port ${port}`);
   });
 
   it('names the fault of a data folder that does not start', async () => {
@@ -112,7 +112,7 @@ describe('A local PostgreSQL', function () {
     expect(await query(url, "select rolname from pg_roles where rolname = 'tasks'")).to.deep.equal([]);
   });
 
-  it('fills a template once for all who need it at the same time, and copies it with its owner', async () => {
+  it('fills a template once for concurrent callers, and copies it with its owner', async () => {
     const { url } = await start();
     const template = { database: 'template_things', login: 'things', password: 't' };
     let filled = 0;
@@ -130,7 +130,7 @@ describe('A local PostgreSQL', function () {
     expect(await query(databaseUrl(url, template), 'select * from things')).to.deep.equal([{ id: 1 }]);
   });
 
-  it('leaves no template behind that could not be filled', async () => {
+  it('leaves no template behind if it could not be filled', async () => {
     const { url } = await start();
     const template = { database: 'template_broken', login: 'broken', password: 't' };
     const failing = createTemplate(url, template, () => Promise.reject(new Error('a migration fails')));

@@ -29,7 +29,7 @@ describe('A local RabbitMQ', function () {
     scratch.remove();
   });
 
-  it('has the users, permissions and policies of its topology, and keeps its data over -9', async () => {
+  it('has the users, permissions and policies of its topology, and keeps its data after a kill with -9', async () => {
     const first = await start();
     const queue = '/queues/taskwire/tasks.events';
     await first.management.call('PUT', queue, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
@@ -43,7 +43,7 @@ describe('A local RabbitMQ', function () {
     expect(policy).to.include({ pattern: '^tasks\\.events$', priority: 10 });
     expect(policy.definition).to.include({ 'delivery-limit': 5, 'dead-letter-exchange': 'taskwire.dead' });
     const ofDead = await management.call<{ definition: object }>('GET', '/policies/taskwire/tasks.events.dead');
-    // RabbitMQ 4 would drop for good what comes back 20 times
+    // otherwise RabbitMQ 4 would drop messages that are returned 20 times
     expect(ofDead.definition).to.deep.equal({ 'delivery-limit': 1_000_000, overflow: 'reject-publish' });
     const [permission] = await management.call<{ write: string }[]>('GET', '/users/tasks/permissions');
     expect('tasks.events').to.match(new RegExp(permission?.write ?? ''));
@@ -58,7 +58,7 @@ describe('A local RabbitMQ', function () {
     const isWhole = async () =>
       (await names('/exchanges/taskwire')).includes('taskwire.events') &&
       (await names('/policies/taskwire')).includes('tasks.events.dead');
-    // the policy without a queue: after a kill RabbitMQ 3.10 may take more than 30 s for one that a quorum queue has
+    // a policy that applies to no queue: after a kill, RabbitMQ 3.10 may take more than 30 s to delete the policy of a quorum queue
     const deletions = [
       '/exchanges/taskwire/taskwire.events',
       '/policies/taskwire/tasks.events.dead',
@@ -84,7 +84,7 @@ describe('A local RabbitMQ', function () {
     expect(await isPortFree(ports.epmdPort)).to.equal(true);
   });
 
-  it('names the port that is taken', async () => {
+  it('names a port that is in use', async () => {
     const stranger = createServer();
     await new Promise<void>((resolve) => stranger.listen(ports.amqpPort, '127.0.0.1', resolve));
     const error = await start().then(
@@ -92,6 +92,6 @@ describe('A local RabbitMQ', function () {
       (thrown: unknown) => thrown,
     );
     await new Promise((resolve) => stranger.close(resolve));
-    expect(String(error)).to.include(`RabbitMQ cannot have port ${ports.amqpPort}`);
+    expect(String(error)).to.include(`RabbitMQ cannot use port ${ports.amqpPort}`);
   });
 });

@@ -1,5 +1,5 @@
 // node mail-catcher-program.ts <SMTP port> <web port> <folder>
-// Runs maildev on 127.0.0.1 and keeps its mails in the folder, which only the owner of the process can read.
+// Runs maildev on 127.0.0.1 and stores e-mails in the folder, which only the owner of the process can read.
 import { Server, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { createLogger, createOrchestrator, getDefaultConfig, setupShutdownHandlers } from 'maildev';
@@ -7,7 +7,8 @@ import { isOwnRequest } from '../own-request.ts';
 
 const [smtp, web] = process.argv.slice(2, 4).map(Number);
 const [, , , , mailDirectory] = process.argv;
-if (smtp === undefined || web === undefined || mailDirectory === undefined) throw new Error('Two ports and a folder.');
+if (smtp === undefined || web === undefined || mailDirectory === undefined)
+  throw new Error('usage: mail-catcher-program.ts <SMTP port> <web port> <folder>');
 
 // maildev creates world-readable files and folders
 process.umask(0o077);
@@ -15,7 +16,7 @@ guardServers(web);
 const logger = createLogger({ verbose: false, silent: false });
 const loopback = { ip: '127.0.0.1', webIp: '127.0.0.1' };
 const orchestrator = createOrchestrator({
-  // the last thousand mails are enough for a developer, and keep the page fast
+  // the last thousand e-mails are enough for a developer, and keep the page fast
   config: { ...getDefaultConfig(), ...loopback, smtp, web, mailDirectory, maxEmails: 1_000 },
   logger,
 });
@@ -24,13 +25,13 @@ await orchestrator.start();
 
 /**
  * Restricts requests to the page's own origin and to programs on this machine. maildev itself responds to any request, and lets every origin read the
- * responses: a web page could read the mails of a developer who visits it, including links that set passwords.
+ * responses: a web page could read the e-mails of a developer who visits it, including links that set passwords.
  */
 function guardServers(port: number): void {
   const emit = Server.prototype.emit as (this: Server, event: string | symbol, ...args: unknown[]) => boolean;
   Server.prototype.emit = function (this: Server, event: string | symbol, ...args: unknown[]): boolean {
-    const isAsking = event === 'request' || event === 'upgrade' || event === 'connect';
-    if (isAsking && !isOwnRequest((args[0] as IncomingMessage).headers, port)) {
+    const isRequest = event === 'request' || event === 'upgrade' || event === 'connect';
+    if (isRequest && !isOwnRequest((args[0] as IncomingMessage).headers, port)) {
       refuse(event, args[1] as ServerResponse & Duplex, port);
       return true;
     }
@@ -40,7 +41,5 @@ function guardServers(port: number): void {
 
 function refuse(event: string, answer: ServerResponse & Duplex, port: number): void {
   if (event === 'request') answer.writeHead(403, { 'content-type': 'text/plain' });
-  answer.end(
-    event === 'request' ? `Use http://localhost:${port}, and no other page.\n` : 'HTTP/1.1 403 Forbidden\r\n\r\n',
-  );
+  answer.end(event === 'request' ? `Use http://localhost:${port} directly.\n` : 'HTTP/1.1 403 Forbidden\r\n\r\n');
 }

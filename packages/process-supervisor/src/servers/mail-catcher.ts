@@ -5,7 +5,7 @@ import { inheritedEnv, startProcess, StartError, type ManagedProcess } from '../
 import { answers, isPortFree } from '../ports.ts';
 
 export type MailCatcherOptions = {
-  /** Holds the mails, and the log unless `logFile` is given. */
+  /** Contains the e-mails, and the log unless `logFile` is given. */
   dir: string;
   smtpPort: number;
   webPort: number;
@@ -16,21 +16,21 @@ export type MailCatcherOptions = {
 
 export type MailCatcher = ManagedProcess & {
   smtpUrl: string;
-  /** the page's URL; its API is under `/api` */
+  /** The URL of the page; its API is under `/api`. */
   webUrl: string;
 };
 
 const program = fileURLToPath(new URL('mail-catcher-program.ts', import.meta.url));
 
 /**
- * Starts maildev on 127.0.0.1: accepts every mail, keeps the last 1000 in `dir`, which only its owner can read, across restarts, and shows them on a
+ * Starts maildev on 127.0.0.1. It accepts every e-mail, keeps the last 1000 across restarts in `dir`, which only its owner can read, and shows them on a
  * web page. The page accepts only requests to its own address and from its own origin.
  */
 export async function startMailCatcher(o: MailCatcherOptions): Promise<MailCatcher> {
   const dir = resolve(o.dir);
   for (const port of [o.smtpPort, o.webPort]) {
     if (!(await isPortFree(port))) {
-      throw new StartError(`The mail catcher cannot have port ${port}: another program listens on it.`);
+      throw new StartError(`The mail catcher cannot use port ${port}: another program listens on it.`);
     }
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });

@@ -11,9 +11,9 @@ const run = promisify(execFile);
 export type NginxOptions = {
   /** nginx's prefix; the configuration is written here as nginx.conf. */
   dir: string;
-  /** the whole configuration, without a `daemon` directive */
+  /** The whole configuration, without a `daemon` directive. */
   conf: string;
-  /** the port on which the configuration listens */
+  /** The port on which the configuration listens. */
   port: number;
   logFile?: string;
   /** Aborts the start. */
@@ -30,15 +30,15 @@ export async function startNginx(o: NginxOptions): Promise<NginxServer> {
   const dir = resolve(o.dir);
   const command = findNginx();
   if (command === undefined) throw new StartError('nginx is not installed.');
-  if (!(await isPortFree(o.port))) throw new StartError(`nginx cannot have port ${o.port}: another program uses it.`);
+  if (!(await isPortFree(o.port))) throw new StartError(`nginx cannot use port ${o.port}: another program uses it.`);
   mkdirSync(dir, { recursive: true });
   const conf = join(dir, 'nginx.conf');
   writeFileSync(conf, o.conf);
-  // -e: nginx's output before it has read its configuration would otherwise go to /var/log
+  // -e: otherwise nginx writes to /var/log until it has read its configuration
   const args = ['-e', 'stderr', '-p', dir, '-c', conf];
   await run(command, [...args, '-q', '-t']).catch((error: unknown) => {
     const { stderr } = error as { stderr?: string };
-    throw new StartError(`nginx refuses its configuration ${conf}: ${stderr?.trim()}`, { cause: error });
+    throw new StartError(`nginx rejects its configuration ${conf}: ${stderr?.trim()}`, { cause: error });
   });
   const child = await startProcess({
     name: 'nginx',

@@ -6,7 +6,7 @@ import { postgresAccount } from './postgres-account.ts';
 import { findProgram } from '../programs.ts';
 
 export type PgbouncerOptions = {
-  /** Holds its configuration. */
+  /** Contains the configuration. */
   dir: string;
   port: number;
   /** The server's URL, with the login that the pooler uses for all clients. */

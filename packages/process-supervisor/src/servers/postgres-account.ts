@@ -2,13 +2,13 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, statSync } from 'node:fs';
 
 /**
- * The account for running PostgreSQL's programs. PostgreSQL refuses to run as root, so root lends it another account: the owner of the existing data
+ * The account for running PostgreSQL's programs. PostgreSQL refuses to run as root, so root starts it under another account: the owner of the existing data
  * folder, else `postgres`, else `nobody`. No account is created on the machine.
  */
 export type Account = {
-  /** the account to start them as */
+  /** The account to start them with. */
   user?: { uid: number; gid: number };
-  /** prepended to the command line */
+  /** Prepended to the command line. */
   prefix: string[];
 };
 
@@ -16,17 +16,15 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
   if (process.getuid?.() !== 0) return { prefix: [] };
   const account = ownerOf(dataDir) ?? accountNamed('postgres') ?? accountNamed('nobody');
   if (!account)
-    throw new Error(
-      'PostgreSQL does not run as root and there is neither a user postgres nor a user nobody to lend it to.',
-    );
+    throw new Error('PostgreSQL does not run as root, and neither a user postgres nor a user nobody exists to run it.');
   // a data folder copied by root belongs to root
   if (existsSync(dataDir)) execFileSync('chown', ['-R', `${account.uid}:${account.gid}`, dataDir]);
   chownSync(dir, account.uid, account.gid);
   if (canReach(account, [dir, ...programs])) return { user: account, prefix: [] };
-  // The folder is out of that account's reach: `.local` is accessible only to its owner, and the clone may be under /root. On Linux the capability to
-  // pass is granted to it as well, instead of moving programs and data to another place.
-  for (const capability of passing) {
-    const prefix = lending(account, capability);
+  // The account has no access to the folder: `.local` is accessible only to its owner, and the clone may be under /root. On Linux the capability to
+  // traverse folders is granted to the account, instead of moving programs and data to another place.
+  for (const capability of traversalCapabilities) {
+    const prefix = setprivCommand(account, capability);
     if (spawnSync(prefix[0], [...prefix.slice(1), 'test', '-w', dir]).status === 0) return { prefix };
   }
   throw new Error(
@@ -38,9 +36,9 @@ export function postgresAccount(dir: string, dataDir: string, programs: string[]
  * Capabilities that let an account traverse the folders of others, the weakest first: to search and read them, which Docker containers lack, or to
  * write them too.
  */
-const passing = ['dac_read_search', 'dac_override'];
+const traversalCapabilities = ['dac_read_search', 'dac_override'];
 
-function lending({ uid, gid }: { uid: number; gid: number }, capability: string): [string, ...string[]] {
+function setprivCommand({ uid, gid }: { uid: number; gid: number }, capability: string): [string, ...string[]] {
   return [
     'setpriv',
     `--reuid=${uid}`,

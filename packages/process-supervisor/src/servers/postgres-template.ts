@@ -2,7 +2,7 @@ import pg from 'pg';
 import { databaseUrl, provisionDatabase, type DatabaseLogin } from './postgres-provision.ts';
 
 /**
- * Creates a database to be copied, unless the server has one of that name, and lets `fill` write into it. Processes that need the same template at the
+ * Creates a database to be copied, unless the server has one of that name, and fills it with `fill`. Processes that need the same template at the
  * same time wait for the first of them.
  * @param url a superuser's URL
  */
@@ -17,7 +17,7 @@ export async function createTemplate(
     await client.query('select pg_advisory_lock(hashtextextended($1, 0))', [template.database]);
     const { rowCount } = await client.query('select from pg_database where datname = $1', [template.database]);
     if (rowCount) return;
-    // filled under another name, so that a template is complete as soon as it has its own
+    // filled under a temporary name, so that a database with the template's name is always complete
     const unfinished = `${template.database}_unfinished`;
     const [from, to] = [unfinished, template.database].map((name) => pg.escapeIdentifier(name));
     await client.query(`drop database if exists ${from} with (force)`);
@@ -42,7 +42,7 @@ export async function copyDatabase(
   await client.connect();
   try {
     const [name, owner, source] = [database, login, template].map((identifier) => pg.escapeIdentifier(identifier));
-    // half as long as the default strategy, which writes every block to the log as well
+    // takes half as long as the default strategy, which also writes every block to the log
     await client.query(`create database ${name} owner ${owner} template ${source} strategy file_copy`);
   } finally {
     await client.end();

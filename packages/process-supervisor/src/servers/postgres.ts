@@ -13,10 +13,10 @@ import { postgresAccount, type Account } from './postgres-account.ts';
 const run = promisify(execFile);
 
 export type PostgresOptions = {
-  /** Holds the data folder; created when missing. Its log is beside it unless `logFile` is given. */
+  /** Contains the data folder, and the log unless `logFile` is given; created if missing. */
   dir: string;
   port: number;
-  /** the password of the superuser `postgres`; fixed when the data folder is created */
+  /** The password of the superuser `postgres`; fixed when the data folder is created. */
   password: string;
   logFile?: string;
   settings?: Record<string, string>;
@@ -25,7 +25,7 @@ export type PostgresOptions = {
 };
 
 export type PostgresServer = ManagedProcess & {
-  /** the superuser's URL of the database `postgres` */
+  /** The superuser's URL of the database `postgres`. */
   url: string;
 };
 
@@ -61,9 +61,9 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
   const programs = await postgresPrograms();
   const account = postgresAccount(dir, dataDir, [programs.initdb, programs.postgres]);
   if (!existsSync(dataDir)) await initialise(programs.initdb, dir, dataDir, o.password, account);
-  await clearLeftover(dataDir);
+  await stopEarlierServer(dataDir);
   if (!(await isPortFree(o.port)))
-    throw new StartError(`PostgreSQL cannot have port ${o.port}: another program listens on it.`);
+    throw new StartError(`PostgreSQL cannot use port ${o.port}: another program listens on it.`);
 
   const url = `postgres://postgres:${encodeURIComponent(o.password)}@127.0.0.1:${o.port}/postgres`;
   const settings = { ...defaultSettings, ...o.settings };
@@ -88,20 +88,20 @@ export async function startPostgres(o: PostgresOptions): Promise<PostgresServer>
       // fast shutdown: clients are disconnected, a checkpoint is written
       stopSignal: 'SIGINT',
       stopTimeoutMs: 3000,
-      ready: () => serves(url),
+      ready: () => acceptsQueries(url),
       readyTimeoutMs,
       ...(o.signal && { signal: o.signal }),
     });
     return { ...child, url };
   } catch (error) {
     throw new StartError(
-      `${error instanceof StartError ? error.message : errorText(error)}\nIf its data in ${dataDir} is broken for good, start afresh without it.`,
+      `${error instanceof StartError ? error.message : errorText(error)}\nIf the data in ${dataDir} cannot be recovered, delete it and start again.`,
       { cause: error },
     );
   }
 }
 
-async function serves(url: string): Promise<boolean> {
+async function acceptsQueries(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
   client.on('error', () => undefined);
   try {
@@ -139,15 +139,15 @@ async function initialise(
   password: string,
   account: Account,
 ): Promise<void> {
-  // created beside its final place and moved there when complete, so that an interrupted start leaves nothing that looks like data
-  const making = join(dir, 'data.new');
+  // created next to its final location and moved there when complete, so that an interrupted start leaves no incomplete data folder
+  const unfinishedDir = join(dir, 'data.new');
   const passwordFile = join(dir, 'password.new');
-  rmSync(making, { recursive: true, force: true });
+  rmSync(unfinishedDir, { recursive: true, force: true });
   writeFileSync(passwordFile, password, { mode: 0o600 });
   const [command, ...args] = [
     ...account.prefix,
     initdb,
-    `--pgdata=${making}`,
+    `--pgdata=${unfinishedDir}`,
     '--username=postgres',
     `--pwfile=${passwordFile}`,
     '--auth=scram-sha-256',
@@ -160,12 +160,12 @@ async function initialise(
   if (account.user) chownSync(passwordFile, account.user.uid, account.user.gid);
   try {
     await run(command, args, { env: programEnv(), cwd: '/', ...account.user });
-    renameSync(making, dataDir);
+    renameSync(unfinishedDir, dataDir);
   } catch (error) {
-    rmSync(making, { recursive: true, force: true });
+    rmSync(unfinishedDir, { recursive: true, force: true });
     const { stderr } = error as { stderr?: string };
     throw new StartError(
-      `PostgreSQL's data folder could not be made in ${dir}: ${stderr?.trim() ? stderr.trim() : errorText(error)}`,
+      `PostgreSQL's data folder could not be created in ${dir}: ${stderr?.trim() ? stderr.trim() : errorText(error)}`,
       {
         cause: error,
       },
@@ -177,7 +177,7 @@ async function initialise(
 
 // A server killed by -9 leaves postmaster.pid. PostgreSQL removes it by itself unless another process has that id by now, as happens after a restart
 // of the machine or of a container.
-async function clearLeftover(dataDir: string): Promise<void> {
+async function stopEarlierServer(dataDir: string): Promise<void> {
   const pidFile = join(dataDir, 'postmaster.pid');
   if (!existsSync(pidFile)) return;
   const pid = Number(readFileSync(pidFile, 'utf8').split('\n', 1)[0]);

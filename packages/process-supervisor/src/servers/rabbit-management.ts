@@ -2,16 +2,16 @@ import { errorText } from '@taskwire/errors';
 
 /** RabbitMQ's management API with a login. */
 export type RabbitManagement = {
-  /** The JSON response, undefined for an empty body. @throws when the status is not 2xx or the response takes longer than 10 s */
+  /** Returns the JSON response; undefined for an empty body. @throws if the status is not 2xx, or the response takes longer than 10 s. */
   call<T = unknown>(method: Method, path: string, body?: unknown): Promise<T>;
-  /** the address of the page, without the login */
+  /** The address of the page, without the login. */
   url: string;
 };
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
 // importing the first definitions on a busy machine takes about a second
-const answerTimeoutMs = 10_000;
+const responseTimeoutMs = 10_000;
 
 /** @param url as `http://login:password@host:port` */
 export function rabbitManagement(url: string): RabbitManagement {
@@ -24,15 +24,15 @@ export function rabbitManagement(url: string): RabbitManagement {
         method,
         headers: { authorization: `Basic ${login}`, 'content-type': 'application/json' },
         ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(answerTimeoutMs),
+        signal: AbortSignal.timeout(responseTimeoutMs),
       }).catch((error: unknown) => {
-        throw new Error(`RabbitMQ's management API did not answer ${method} ${path}: ${errorText(error)}`, {
+        throw new Error(`RabbitMQ's management API did not respond to ${method} ${path}: ${errorText(error)}`, {
           cause: error,
         });
       });
       const text = await response.text();
       if (!response.ok) {
-        throw new Error(`RabbitMQ's management API answered ${method} ${path} with ${response.status}: ${text}`);
+        throw new Error(`RabbitMQ's management API responded to ${method} ${path} with ${response.status}: ${text}`);
       }
       return (text === '' ? undefined : JSON.parse(text)) as T;
     },

@@ -10,12 +10,12 @@ import { keepTopology } from './rabbit-keeper.ts';
 import { rabbitManagement, type RabbitManagement } from './rabbit-management.ts';
 
 export type RabbitOptions = {
-  /** Holds everything of the node: data, cookie, configuration, and its log unless `logFile` is given. */
+  /** Contains all files of the node: data, cookie, configuration, and its log unless `logFile` is given. */
   dir: string;
   amqpPort: number;
   managementPort: number;
   epmdPort: number;
-  /** the port of the Erlang distribution, on 127.0.0.1 */
+  /** The port of the Erlang distribution, on 127.0.0.1. */
   distPort: number;
   topology: RabbitTopology;
   logFile?: string;
@@ -24,7 +24,7 @@ export type RabbitOptions = {
 };
 
 export type RabbitServer = ManagedProcess & {
-  /** the AMQP URL of a user of the topology, by its name; without a name, the operator's */
+  /** The AMQP URL of a user of the topology, by its name; without a name, the operator's. */
   url(user?: string): string;
   management: RabbitManagement;
 };
@@ -32,8 +32,8 @@ export type RabbitServer = ManagedProcess & {
 // 5 s on an idle machine; several suites starting on two cores at once take five times that
 const readyTimeoutMs = 120_000;
 
-// On SIGTERM RabbitMQ 3.10 closes its connections and stores within a moment, and then waits 5 s for itself: the statistics handler of the management
-// plugin calls the process that is terminating it. Nothing is written by then, and quorum queues survive a kill anyway.
+// On SIGTERM RabbitMQ 3.10 closes its connections and stores almost at once, and then waits 5 s for itself: the statistics handler of the management
+// plugin calls the process that is terminating it. Nothing is written during this wait, and quorum queues survive a kill anyway.
 const stopTimeoutMs = 2000;
 
 /**
@@ -49,13 +49,13 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
   if (!program) throw new StartError('rabbitmq-server is not installed.');
   for (const port of [o.amqpPort, o.managementPort, o.epmdPort, o.distPort]) {
     if (!(await isPortFree(port)))
-      throw new StartError(`RabbitMQ cannot have port ${port}: another program listens on it.`);
+      throw new StartError(`RabbitMQ cannot use port ${port}: another program listens on it.`);
   }
   prepareFolder(dir, o);
 
   const epmd = await startProcess({
     name: 'epmd',
-    // RabbitMQ would start epmd as a daemon that outlives everything; here it is a child process like the others
+    // RabbitMQ would start epmd as a daemon that is never stopped; here it is a child process like the others
     command: epmdProgram(),
     args: ['-port', String(o.epmdPort), '-address', '127.0.0.1'],
     env: inheritedEnv(),
@@ -84,7 +84,7 @@ export async function startRabbit(o: RabbitOptions): Promise<RabbitServer> {
     const keeper = keepTopology(management, o.topology);
     return {
       ...child,
-      // resolves after its epmd has ended too, so that the next start finds all ports free
+      // resolves after epmd has ended too, so that all ports are free for the next start
       exited: child.exited.then(async (exit) => {
         await keeper.stop();
         await epmd.stop();
@@ -113,7 +113,7 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
   const cookie = join(dir, '.erlang.cookie');
   if (!existsSync(cookie)) writeFileSync(cookie, randomBytes(20).toString('hex'), { mode: 0o400 });
   chmodSync(cookie, 0o400);
-  // a node's data is tied to its name, so the name is chosen once and stays when ports or the path of the folder change
+  // a node's data is tied to its name, so the name is chosen once and kept when ports or the path of the folder change
   const nameFile = join(dir, 'node-name');
   if (!existsSync(nameFile)) writeFileSync(nameFile, `taskwire-${randomBytes(4).toString('hex')}@localhost`);
   writeFileSync(join(dir, 'enabled_plugins'), '[rabbitmq_management].\n');
@@ -162,7 +162,7 @@ function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
 
 /**
  * The path of the RabbitMQ start script, if installed.
- * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: falling back to another version than requested would be of no use.
+ * @throws StartError when TASKWIRE_RABBITMQ_PROGRAMS names a folder without one: a fallback could start a different version than requested.
  */
 export function findRabbit(): string | undefined {
   const chosen = chosenProgram('rabbitmq-server');
