@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { schemasOfServices } from './schema.ts';
-import { statementsOfServices } from './statements.ts';
+import { statementsOfServices, unlistedStatements } from './statements.ts';
 import { output, root, type Step } from './step.ts';
 
 const remedy = 'run `npm run generate` and commit what it writes';
@@ -34,10 +34,10 @@ export const schemasStep: Step = {
   faults: async () => staleFiles(await schemasOfServices(), readCommitted),
 };
 
-/** Checks that services/<name>/statements.sql has the prepared statements as they run. */
+/** Checks that services/<name>/statements.sql has the prepared statements as they run, and all of them. */
 export const statementsStep: Step = {
   name: 'generated statements',
-  faults: async () => staleFiles(await statementsOfServices(), readCommitted),
+  faults: async () => [...staleFiles(await statementsOfServices(), readCommitted), ...(await unlistedStatements())],
 };
 
 /** Names the generated files that differ from those that `read` finds. Generating nothing is also a fault. */

@@ -1,4 +1,4 @@
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { root } from './step.ts';
@@ -22,6 +22,28 @@ export async function statementsOfServices(): Promise<Map<string, string>> {
     }),
   );
   return new Map(files);
+}
+
+/** Names the prepared statements in a service's `src/postgres` that its `hotStatements` lack, so that no test would explain them. */
+export async function unlistedStatements(): Promise<string[]> {
+  const modules = globSync('services/*/src/postgres/statements.ts', { cwd: root });
+  const faults = await Promise.all(
+    modules.map(async (module) => {
+      const { hotStatements } = (await import(pathToFileURL(join(root, module)).href)) as {
+        hotStatements: readonly Statement[];
+      };
+      const sources = globSync(join(dirname(module), '*.ts'), { cwd: root });
+      const text = sources.map((source) => readFileSync(join(root, source), 'utf8')).join('\n');
+      return unlisted(text, hotStatements).map((name) => `${name} is missing in hotStatements of ${module}`);
+    }),
+  );
+  return faults.flat().sort();
+}
+
+/** The names of statements in source text that no statement of the list has. A name with a variable part is compared up to that part. */
+export function unlisted(source: string, listed: readonly Statement[]): string[] {
+  const names = source.matchAll(/\b(?:name: |prepared\()['`](\w+\.\w+)/g);
+  return [...names].map(([, name = '']) => name).filter((name) => !listed.some((one) => one.name.startsWith(name)));
 }
 
 /** The statements as SQL that a session on the service's database can run, to explain them. */

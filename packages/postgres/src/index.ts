@@ -1,4 +1,5 @@
 export { claimDue, type ClaimDue } from './claim-due.ts';
+export { composeLists } from './compose-lists.ts';
 export { createDatabase, type DatabaseOptions } from './database.ts';
 export { deleteInBatches } from './delete-in-batches.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';

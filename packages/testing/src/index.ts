@@ -11,7 +11,14 @@ export { walkAsStranger, type StrangerWalk } from './stranger-walk.ts';
 export { walkFilters, type FilterWalk } from './filter-walk.ts';
 export { deadLetterFilterValues, insertDeadLetters } from './dead-letter-rows.ts';
 export type { PreparedCall } from './contract-call.ts';
-export { recordStatements, tablesScanned, type RanStatement, type StatementLog } from './plans.ts';
+export {
+  fillTables,
+  largeTableScans,
+  recordStatements,
+  tablesScanned,
+  type RanStatement,
+  type StatementLog,
+} from './plans.ts';
 export { faultRounds, propertyRuns, propertyTimeoutMs } from './property-runs.ts';
 export { simulateWork } from './simulate-work.ts';
 export { publishRaw } from './publish-raw.ts';

@@ -1,4 +1,6 @@
-import type { Pool, PoolClient, QueryConfig } from 'pg';
+import pg, { type Pool, type PoolClient, type QueryConfig } from 'pg';
+import type { TestDatabase } from './database.ts';
+import { fromRunner } from './environment.ts';
 
 /** An executed statement. Prepared statements have a name. */
 export type RanStatement = { name: string | undefined; text: string; values: readonly unknown[] };
@@ -28,6 +30,28 @@ export function recordStatements(pool: Pool): StatementLog {
   return { statements: () => [...ran.values()], clear: () => ran.clear() };
 }
 
+/**
+ * Runs INSERTs that fill large tables, each with the same values, and then analyzes all tables, as autovacuum would do later. Foreign keys aren't
+ * checked, since that takes most of the time of a large INSERT, and no statement timeout applies.
+ */
+export async function fillTables(
+  { url }: Pick<TestDatabase, 'url'>,
+  inserts: readonly string[],
+  values: readonly unknown[],
+): Promise<void> {
+  const administrators = new URL(fromRunner('TASKWIRE_TEST_POSTGRES_URL'));
+  administrators.pathname = new URL(url).pathname;
+  const client = new pg.Client({ connectionString: administrators.href });
+  await client.connect();
+  try {
+    await client.query('SET session_replication_role = replica');
+    for (const text of inserts) await client.query(text, [...values]);
+    await client.query('VACUUM ANALYZE');
+  } finally {
+    await client.end();
+  }
+}
+
 type PlanNode = { 'Node Type': string; 'Relation Name'?: string; Plans?: PlanNode[] };
 
 /**
@@ -39,6 +63,28 @@ export async function tablesScanned(pool: Pool, { name, text, values }: RanState
   if (name !== undefined) plans.push(await explain(pool, `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${text}`, []));
   return [...new Set(plans.flatMap(scannedIn))];
 }
+
+/** PostgreSQL rightly reads a table of at most this size whole, such as the users of a small installation. */
+const smallRows = 1_500;
+/** Statements that EXPLAIN accepts; BEGIN and COMMIT have no plan. */
+const planned = /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)\b/i;
+
+/**
+ * The sequential scans of large tables by any of the statements that have a plan, each as `table: statement`. A table's size is what the last ANALYZE
+ * found.
+ */
+export async function largeTableScans(pool: Pool, ran: readonly RanStatement[]): Promise<string[]> {
+  const { rows } = await pool.query<{ name: string }>(largeTables, [smallRows]);
+  const large = rows.map(({ name }) => name);
+  const found: string[] = [];
+  for (const statement of ran.filter(({ text }) => planned.test(text))) {
+    const scanned = await tablesScanned(pool, statement);
+    found.push(...scanned.filter((name) => large.includes(name)).map((name) => `${name}: ${statement.text}`));
+  }
+  return found;
+}
+
+const largeTables = "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND reltuples > $1";
 
 async function explain(pool: Pool, text: string, values: readonly unknown[]): Promise<PlanNode> {
   const { rows } = await pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>(text, [...values]);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { staleFiles } from '../generated.ts';
-import { printStatements } from '../statements.ts';
+import { printStatements, unlisted, unlistedStatements } from '../statements.ts';
 
 describe('The statements of a service', () => {
   it('are printed as they run, so that a session can prepare and explain them', () => {
@@ -16,6 +16,14 @@ describe('The statements of a service', () => {
       const faults = staleFiles(made, () => committed);
       expect(faults).to.deep.equal(['a.sql is out of date; run `npm run generate` and commit what it writes']);
     }
+  });
+
+  it('are all listed; one whose name the sources have and the list lacks is reported (canary)', async () => {
+    expect(await unlistedStatements()).to.deep.equal([]);
+    const source =
+      "const a = { name: 'tasks.read' }; list.prepared('tasks.list'); const b = { name: `tasks.claim_${n}` };";
+    const listed = ['tasks.read', 'tasks.claim_5'].map((name) => ({ name, text: '' }));
+    expect(unlisted(source, listed)).to.deep.equal(['tasks.list']);
   });
 
   it('are a fault when no service has any: the check would be looking in the wrong place', () => {

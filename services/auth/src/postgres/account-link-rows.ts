@@ -97,7 +97,7 @@ type LinkRow = Omit<AccountLink, 'requested' | 'unverifiedSince'> & {
 } & Pick<LinkRequest, 'network' | 'browser'>;
 
 export async function findLink(db: Queryable, id: string): Promise<AccountLink | undefined> {
-  const [row] = await query<LinkRow>(db, { name: 'account_links.find', text: selectLink, values: [id] });
+  const [row] = await query<LinkRow>(db, { ...selectLink, values: [id] });
   if (row === undefined) return undefined;
   const { requestedBy: by, network, browser, unverifiedSince, ...link } = row;
   return {
@@ -108,16 +108,19 @@ export async function findLink(db: Queryable, id: string): Promise<AccountLink |
 }
 
 // a deleted user can be restored, and an undo link with them: deletion is therefore read from the user, not recorded in the link
-const selectLink = `
-  SELECT account_links.id, user_id AS "userId", purpose, account_links.email,
-    ${isoMicros('account_links.expires_at')} AS "expiresAt",
-    ${isoMicros('account_links.created_at')} AS "createdAt",
-    requested_by AS "requestedBy", requested_network AS network, requested_browser AS browser,
-    CASE WHEN users.self_registered AND NOT users.email_verified AND users.role = 'member'
-      THEN ${isoMicros('users.created_at')} END AS "unverifiedSince",
-    CASE WHEN used_at IS NOT NULL THEN 'used'
-      WHEN users.deleted_at IS NOT NULL THEN 'user_deleted'
-      WHEN revoked_at IS NOT NULL THEN revoke_reason
-      WHEN expires_at <= clock_timestamp() THEN 'expired'
-    END AS "end"
-  FROM account_links JOIN users ON users.id = account_links.user_id WHERE account_links.id = $1`;
+export const selectLink = {
+  name: 'account_links.find',
+  text: `
+    SELECT account_links.id, user_id AS "userId", purpose, account_links.email,
+      ${isoMicros('account_links.expires_at')} AS "expiresAt",
+      ${isoMicros('account_links.created_at')} AS "createdAt",
+      requested_by AS "requestedBy", requested_network AS network, requested_browser AS browser,
+      CASE WHEN users.self_registered AND NOT users.email_verified AND users.role = 'member'
+        THEN ${isoMicros('users.created_at')} END AS "unverifiedSince",
+      CASE WHEN used_at IS NOT NULL THEN 'used'
+        WHEN users.deleted_at IS NOT NULL THEN 'user_deleted'
+        WHEN revoked_at IS NOT NULL THEN revoke_reason
+        WHEN expires_at <= clock_timestamp() THEN 'expired'
+      END AS "end"
+    FROM account_links JOIN users ON users.id = account_links.user_id WHERE account_links.id = $1`,
+};

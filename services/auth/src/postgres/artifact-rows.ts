@@ -37,27 +37,18 @@ export function artifactAdapter(
     async find(id) {
       // the INSERT detects whether a jti was used
       if (kind === 'ReplayDetection') return undefined;
-      const [row] = await query<Row>(db.pool, {
-        name: 'oidc_artifacts.find',
-        text: findArtifact('oidc_artifacts.hash = $2'),
-        values: [kind, hashToken(id)],
-      });
+      const [row] = await query<Row>(db.pool, { ...findArtifact, values: [kind, hashToken(id)] });
       return row && withId(toPayload(row), id);
     },
     async findByUid(uid) {
-      const [row] = await query<Row>(
-        db.pool,
-        `${findArtifact('oidc_artifacts.uid = $2')} ORDER BY created_at DESC LIMIT 1`,
-        [kind, uid],
-      );
+      const [row] = await query<Row>(db.pool, { ...findArtifactByUid, values: [kind, uid] });
       return row && toPayload(row);
     },
     findByUserCode: async () => await Promise.reject(new Error('there is no device flow')),
     async upsert(id, payload, expiresIn) {
       if (kind === 'Session') await recordLogin(db, payload, expiresIn, request.origin());
       const saved = await query(db.pool, {
-        name: `oidc_artifacts.${kind === 'ReplayDetection' ? 'insert' : 'save'}`,
-        text: save,
+        ...save,
         values: [
           kind,
           hashToken(id),
@@ -73,10 +64,10 @@ export function artifactAdapter(
     },
     async consume(id) {
       const isFirst = await db.transaction(async (tx) => {
-        const [consumed] = await query<Consumed>(tx, consumeArtifact, [kind, hashToken(id)]);
+        const [consumed] = await query<Consumed>(tx, { ...consumeArtifact, values: [kind, hashToken(id)] });
         if (consumed === undefined) return false;
         if (kind === 'AuthorizationCode') {
-          await query(tx, useGrant, [consumed.session_id]);
+          await query(tx, { ...useGrant, values: [consumed.session_id] });
           await appendAudit(tx, exchanged(consumed, request.origin()));
         }
         return true;
@@ -158,7 +149,7 @@ function withId(payload: AdapterPayload, id: string): AdapterPayload {
 }
 
 // not found: artifacts of an ended grant, of a deleted user, of a log-in before access ended, or of a browser log-in that was ended
-const findArtifact = (condition: string) => `
+const findArtifactWhere = (condition: string) => `
   SELECT payload, extract(epoch FROM consumed_at)::float8 AS consumed FROM oidc_artifacts
   WHERE kind = $1 AND ${condition} AND expires_at > clock_timestamp()
     AND (session_id IS NULL OR EXISTS (
@@ -170,28 +161,49 @@ const findArtifact = (condition: string) => `
     ))
     AND NOT EXISTS (SELECT FROM browser_logins WHERE browser_logins.uid = oidc_artifacts.uid AND ended_at IS NOT NULL)`;
 
-const insertArtifact = `
-  INSERT INTO oidc_artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
-  VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
-  ON CONFLICT (kind, hash) DO NOTHING
-  RETURNING kind`;
+export const findArtifact = {
+  name: 'oidc_artifacts.find',
+  text: findArtifactWhere('oidc_artifacts.hash = $2'),
+};
+export const findArtifactByUid = {
+  name: 'oidc_artifacts.find_by_uid',
+  text: `${findArtifactWhere('oidc_artifacts.uid = $2')} ORDER BY created_at DESC LIMIT 1`,
+};
+
+export const insertArtifact = {
+  name: 'oidc_artifacts.insert',
+  text: `
+    INSERT INTO oidc_artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
+    VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
+    ON CONFLICT (kind, hash) DO NOTHING
+    RETURNING kind`,
+};
 
 // a consumed artifact stays consumed
-const saveArtifact = `
-  INSERT INTO oidc_artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
-  VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
-  ON CONFLICT (kind, hash) DO UPDATE SET
-    payload = excluded.payload, session_id = excluded.session_id, user_id = excluded.user_id,
-    authenticated_at = excluded.authenticated_at, uid = excluded.uid, expires_at = excluded.expires_at
-    WHERE oidc_artifacts.consumed_at IS NULL
-  RETURNING kind`;
+export const saveArtifact = {
+  name: 'oidc_artifacts.save',
+  text: `
+    INSERT INTO oidc_artifacts (kind, hash, payload, session_id, user_id, authenticated_at, uid, expires_at)
+    VALUES ($1, $2, $3, $4, $5, to_timestamp($6::float8), $7, clock_timestamp() + make_interval(secs => $8))
+    ON CONFLICT (kind, hash) DO UPDATE SET
+      payload = excluded.payload, session_id = excluded.session_id, user_id = excluded.user_id,
+      authenticated_at = excluded.authenticated_at, uid = excluded.uid, expires_at = excluded.expires_at
+      WHERE oidc_artifacts.consumed_at IS NULL
+    RETURNING kind`,
+};
 
 const deleteArtifact = 'DELETE FROM oidc_artifacts WHERE kind = $1 AND hash = $2 RETURNING user_id, uid';
 
 // the expiry is left unchanged
-const consumeArtifact = `
-  UPDATE oidc_artifacts SET consumed_at = clock_timestamp()
-  WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()
-  RETURNING user_id, payload->>'clientId' AS client_id, session_id`;
+export const consumeArtifact = {
+  name: 'oidc_artifacts.consume',
+  text: `
+    UPDATE oidc_artifacts SET consumed_at = clock_timestamp()
+    WHERE kind = $1 AND hash = $2 AND consumed_at IS NULL AND expires_at > clock_timestamp()
+    RETURNING user_id, payload->>'clientId' AS client_id, session_id`,
+};
 
-const useGrant = 'UPDATE sessions SET last_used_at = clock_timestamp() WHERE id = $1 AND ended_at IS NULL';
+export const useGrant = {
+  name: 'sessions.use_grant',
+  text: `UPDATE sessions SET last_used_at = clock_timestamp() WHERE id = $1 AND ended_at IS NULL`,
+};

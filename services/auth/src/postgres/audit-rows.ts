@@ -13,8 +13,7 @@ const maxUserAgentLength = 300;
 export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1): Promise<void> {
   const { actor, subject, origin } = entry;
   await query(tx, {
-    name: 'audit_log.append',
-    text: insertEntry,
+    ...insertEntry,
     values: [
       actor?.kind ?? null,
       idOf(actor),
@@ -33,11 +32,14 @@ export async function appendAudit(tx: Queryable, entry: NewAuditEntry, count = 1
   });
 }
 
-const insertEntry = `
-  INSERT INTO audit_log
-    (actor_kind, actor_id, action, subject_kind, subject_id, outcome, reason, count, ip, user_agent, request_id, client_id,
-     client_request_id)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`;
+export const insertEntry = {
+  name: 'audit_log.append',
+  text: `
+    INSERT INTO audit_log
+      (actor_kind, actor_id, action, subject_kind, subject_id, outcome, reason, count, ip, user_agent, request_id, client_id,
+       client_request_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+};
 
 function idOf(actor: AuditActor | null): string | null {
   return actor !== null && 'id' in actor ? actor.id : null;

@@ -17,22 +17,24 @@ type SavedLogin = {
 export async function saveBrowserLogin(db: Queryable, login: SavedLogin): Promise<void> {
   const { ip, userAgent } = login.origin;
   await query(db, {
-    name: 'browser_logins.save',
-    text: saveLogin,
+    ...saveLogin,
     values: [login.uid, login.userId, login.loggedInAt, login.expiresInSeconds, toInet(ip), programOf(userAgent)],
   });
 }
 
-const saveLogin = `
-  INSERT INTO browser_logins (uid, user_id, created_at, expires_at, ip, user_agent)
-  VALUES ($1, $2, to_timestamp($3::float8), clock_timestamp() + make_interval(secs => $4), $5, $6)
-  ON CONFLICT (uid) DO UPDATE SET
-    user_id = excluded.user_id, created_at = excluded.created_at, last_used_at = clock_timestamp(),
-    expires_at = excluded.expires_at,
-    ip = CASE WHEN (browser_logins.user_id, browser_logins.created_at) = (excluded.user_id, excluded.created_at)
-      THEN browser_logins.ip ELSE excluded.ip END,
-    user_agent = CASE WHEN (browser_logins.user_id, browser_logins.created_at) = (excluded.user_id, excluded.created_at)
-      THEN browser_logins.user_agent ELSE excluded.user_agent END`;
+export const saveLogin = {
+  name: 'browser_logins.save',
+  text: `
+    INSERT INTO browser_logins (uid, user_id, created_at, expires_at, ip, user_agent)
+    VALUES ($1, $2, to_timestamp($3::float8), clock_timestamp() + make_interval(secs => $4), $5, $6)
+    ON CONFLICT (uid) DO UPDATE SET
+      user_id = excluded.user_id, created_at = excluded.created_at, last_used_at = clock_timestamp(),
+      expires_at = excluded.expires_at,
+      ip = CASE WHEN (browser_logins.user_id, browser_logins.created_at) = (excluded.user_id, excluded.created_at)
+        THEN browser_logins.ip ELSE excluded.ip END,
+      user_agent = CASE WHEN (browser_logins.user_id, browser_logins.created_at) = (excluded.user_id, excluded.created_at)
+        THEN browser_logins.user_agent ELSE excluded.user_agent END`,
+};
 
 /** Records that a user logged out in the browser itself. The provider has already ended everything that belongs to the log-in. */
 export async function recordBrowserLogout(tx: Tx, uid: string): Promise<void> {

@@ -26,11 +26,7 @@ export function createStoredClients(db: Pick<Database, 'pool' | 'transaction'>):
     async find(id) {
       // PostgreSQL rejects NUL, and no id is longer
       if (!/^[\x21-\x7e]{1,100}$/.test(id)) return undefined;
-      const [row] = await query<Row>(db.pool, {
-        name: 'clients.find',
-        text: 'SELECT settings FROM clients WHERE client_id = $1',
-        values: [id],
-      });
+      const [row] = await query<Row>(db.pool, { ...findClient, values: [id] });
       return row?.settings;
     },
     async list() {
@@ -64,6 +60,8 @@ function changedFields(before: RegisteredClient, after: RegisteredClient): strin
 }
 
 type Row = { settings: RegisteredClient };
+
+export const findClient = { name: 'clients.find', text: 'SELECT settings FROM clients WHERE client_id = $1' };
 
 const insertClient =
   'INSERT INTO clients (client_id, settings) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING client_id';

@@ -59,9 +59,11 @@ export function createInvitations({ db, lifetimeSeconds }: InvitationsOptions): 
     },
 
     async list({ state }, place) {
-      const { condition, orderAndLimit, values } = keyset(latestFirst, place, 2);
-      const text = `${selectInvitations} WHERE ($1::text IS NULL OR ${currentState} = $1) AND ${condition} ${orderAndLimit}`;
-      const found = await query<Invitation>(db.pool, text, [state ?? null, ...values]);
+      const filters = state === undefined ? [] : [state];
+      const { condition, orderAndLimit, values } = keyset(latestFirst, place, filters.length + 1);
+      const where = [condition, ...(state === undefined ? [] : inState[state])].join(' AND ');
+      const text = `${selectInvitations} WHERE ${where} ${orderAndLimit}`;
+      const found = await query<Invitation>(db.pool, text, [...filters, ...values]);
       return pageOf(found, latestFirst, place.limit);
     },
 
@@ -104,6 +106,14 @@ const currentState = `
     WHEN invitations.expires_at <= clock_timestamp() THEN 'expired'
     WHEN NOT ${mayInvite} THEN 'revoked'
     ELSE 'open' END`;
+
+/** The conditions of each state, which is `$1`. The open ones have an index. */
+const inState = {
+  open: ['invitations.end_reason IS NULL', `${currentState} = $1`],
+  used: [`${currentState} = $1`],
+  revoked: [`${currentState} = $1`],
+  expired: [`${currentState} = $1`],
+};
 
 const selectInvitations = `
   SELECT invitations.id, invitations.email, invitations.name, ${currentState} AS state, invitations.invited_by,

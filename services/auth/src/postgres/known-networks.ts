@@ -19,21 +19,25 @@ export function createKnownNetworks(db: Queryable, key: Buffer, lifetimeSeconds:
 
   return {
     async has(period, ip) {
-      const found = await query(db, {
-        name: 'known_networks.find',
-        text: 'SELECT FROM known_networks WHERE hash = $1 AND expires_at > clock_timestamp()',
-        values: [hashOf(period, ip)],
-      });
+      const found = await query(db, { ...findNetwork, values: [hashOf(period, ip)] });
       return found.length > 0;
     },
     async add(period, ip) {
-      await query(db, { name: 'known_networks.add', text: addNetwork, values: [hashOf(period, ip), lifetimeSeconds] });
+      await query(db, { ...addNetwork, values: [hashOf(period, ip), lifetimeSeconds] });
     },
   };
 }
 
+export const findNetwork = {
+  name: 'known_networks.find',
+  text: 'SELECT FROM known_networks WHERE hash = $1 AND expires_at > clock_timestamp()',
+};
+
 // written at most once a day, although users log in more often
-const addNetwork = `
-  INSERT INTO known_networks (hash, expires_at) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
-  ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at
-    WHERE known_networks.expires_at < excluded.expires_at - interval '1 day'`;
+export const addNetwork = {
+  name: 'known_networks.add',
+  text: `
+    INSERT INTO known_networks (hash, expires_at) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+    ON CONFLICT (hash) DO UPDATE SET expires_at = excluded.expires_at
+      WHERE known_networks.expires_at < excluded.expires_at - interval '1 day'`,
+};

@@ -103,18 +103,14 @@ function grantAdapter(options: ProviderAdapterOptions): Adapter {
   return {
     ...findOnly(async (id) => {
       if (!uuid.safeParse(id).success) return undefined;
-      const [row] = await query<{ payload: AdapterPayload }>(db.pool, {
-        name: 'sessions.find_grant',
-        text: findGrant,
-        values: [id],
-      });
+      const [row] = await query<{ payload: AdapterPayload }>(db.pool, { ...findGrant, values: [id] });
       return row && { ...row.payload, jti: id };
     }),
     async upsert(id, payload, expiresIn) {
       const { jti: _, ...kept } = payload;
       const { accountId, clientId } = payload;
       await db.transaction(async (tx) => {
-        const saved = await query(tx, saveGrant, [id, accountId, clientId, kept, expiresIn]);
+        const saved = await query(tx, { ...saveGrant, values: [id, accountId, clientId, kept, expiresIn] });
         if (saved.length === 0) throw new errors.AccessDenied('access of the account has ended');
         await appendAudit(tx, {
           actor: byUser(String(accountId)),
@@ -130,26 +126,31 @@ function grantAdapter(options: ProviderAdapterOptions): Adapter {
   };
 }
 
-const findGrant = `
-  SELECT payload FROM sessions WHERE id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND expires_at > clock_timestamp()`;
+export const findGrant = {
+  name: 'sessions.find_grant',
+  text: `
+    SELECT payload FROM sessions WHERE id = $1 AND payload IS NOT NULL AND ended_at IS NULL AND expires_at > clock_timestamp()`,
+};
 
 // FOR SHARE: a concurrent deletion either waits and then ends this one too, or is visible to it. The time at which it ends is set once.
-const saveGrant = `
-  WITH account AS (SELECT id FROM users WHERE id = $2 AND deleted_at IS NULL FOR SHARE)
-  INSERT INTO sessions (id, user_id, client_id, payload, created_at, expires_at)
-  SELECT $1, account.id, $3, $4, stamp.at, stamp.at + make_interval(secs => $5)
-  FROM account, (SELECT clock_timestamp() AS at) stamp
-  ON CONFLICT (id) DO UPDATE SET payload = excluded.payload
-    WHERE sessions.ended_at IS NULL AND sessions.user_id = excluded.user_id AND sessions.client_id = excluded.client_id
-  RETURNING id`;
+export const saveGrant = {
+  name: 'sessions.save_grant',
+  text: `
+    WITH account AS (SELECT id FROM users WHERE id = $2 AND deleted_at IS NULL FOR SHARE)
+    INSERT INTO sessions (id, user_id, client_id, payload, created_at, expires_at)
+    SELECT $1, account.id, $3, $4, stamp.at, stamp.at + make_interval(secs => $5)
+    FROM account, (SELECT clock_timestamp() AS at) stamp
+    ON CONFLICT (id) DO UPDATE SET payload = excluded.payload
+      WHERE sessions.ended_at IS NULL AND sessions.user_id = excluded.user_id AND sessions.client_id = excluded.client_id
+    RETURNING id`,
+};
 
 function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request }: ProviderAdapterOptions): Adapter {
   const hashes = (token: string) => [hashToken(token), hashToken(refreshTokens.successorOf(token))];
   return {
     ...findOnly(async (token) => {
       const [row] = await query<{ payload: AdapterPayload; consumed: number | null }>(db.pool, {
-        name: 'refresh_tokens.find',
-        text: findRefreshToken,
+        ...findRefreshToken,
         values: [...hashes(token), graceSeconds],
       });
       if (row === undefined) return undefined;
@@ -157,7 +158,8 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
     }),
     async upsert(token, payload, expiresIn) {
       const { jti: _, ...kept } = payload;
-      const saved = await query(db.pool, saveRefreshToken, [hashToken(token), payload.grantId, kept, expiresIn]);
+      const values = [hashToken(token), payload.grantId, kept, expiresIn];
+      const saved = await query(db.pool, { ...saveRefreshToken, values });
       // the token was presented again within the grace period, but its successor has been used in the meantime
       if (saved.length === 0) throw new errors.InvalidGrant('refresh token already used');
     },
@@ -165,7 +167,7 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
       const isFirst = await db.transaction(async (tx) => {
         const origin = request.origin();
         const values = [...hashes(token), graceSeconds, false];
-        const [claimed] = await query<{ session_id: string } & Ended>(tx, claimToken, values);
+        const [claimed] = await query<{ session_id: string } & Ended>(tx, { ...claimToken, values });
         if (claimed !== undefined) {
           const subject = byUser(claimed.user_id);
           const actor = byClient(claimed.client_id);
@@ -187,19 +189,25 @@ function refreshTokenAdapter({ db, refreshTokens, graceSeconds, onReuse, request
 }
 
 // treats the token as unused while it may be presented again for its successor ($2)
-const findRefreshToken = `
-  SELECT token.payload, CASE WHEN token.used_at IS NOT NULL AND NOT (
-      token.used_at > clock_timestamp() - make_interval(secs => $3)
-      AND NOT EXISTS (SELECT FROM refresh_tokens next WHERE next.hash = $2 AND next.used_at IS NOT NULL)
-    ) THEN extract(epoch FROM token.used_at)::float8 END AS consumed
-  FROM refresh_tokens token
-  JOIN sessions ON sessions.id = token.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
-  JOIN users ON users.id = sessions.user_id AND users.deleted_at IS NULL
-  WHERE token.hash = $1 AND token.payload IS NOT NULL AND token.expires_at > clock_timestamp()`;
+export const findRefreshToken = {
+  name: 'refresh_tokens.find',
+  text: `
+    SELECT token.payload, CASE WHEN token.used_at IS NOT NULL AND NOT (
+        token.used_at > clock_timestamp() - make_interval(secs => $3)
+        AND NOT EXISTS (SELECT FROM refresh_tokens next WHERE next.hash = $2 AND next.used_at IS NOT NULL)
+      ) THEN extract(epoch FROM token.used_at)::float8 END AS consumed
+    FROM refresh_tokens token
+    JOIN sessions ON sessions.id = token.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
+    JOIN users ON users.id = sessions.user_id AND users.deleted_at IS NULL
+    WHERE token.hash = $1 AND token.payload IS NOT NULL AND token.expires_at > clock_timestamp()`,
+};
 
-const saveRefreshToken = `
-  INSERT INTO refresh_tokens (hash, session_id, payload, created_at, expires_at)
-  SELECT $1, sessions.id, $3, stamp.at, least(stamp.at + make_interval(secs => $4), sessions.expires_at)
-  FROM sessions, (SELECT clock_timestamp() AS at) stamp WHERE sessions.id = $2
-  ON CONFLICT (hash) DO UPDATE SET payload = excluded.payload WHERE refresh_tokens.used_at IS NULL
-  RETURNING session_id`;
+export const saveRefreshToken = {
+  name: 'refresh_tokens.save',
+  text: `
+    INSERT INTO refresh_tokens (hash, session_id, payload, created_at, expires_at)
+    SELECT $1, sessions.id, $3, stamp.at, least(stamp.at + make_interval(secs => $4), sessions.expires_at)
+    FROM sessions, (SELECT clock_timestamp() AS at) stamp WHERE sessions.id = $2
+    ON CONFLICT (hash) DO UPDATE SET payload = excluded.payload WHERE refresh_tokens.used_at IS NULL
+    RETURNING session_id`,
+};

@@ -13,17 +13,20 @@ export const isOfPresentLogin =
  * The row lock serialises concurrent uses. $3 is the grace period in seconds; $4 distinguishes tokens of the JSON API (true) from those of the
  * provider's clients, which must not use each other's.
  */
-export const claimToken = `
-  UPDATE refresh_tokens SET used_at = coalesce(refresh_tokens.used_at, clock_timestamp())
-  FROM sessions
-  WHERE refresh_tokens.hash = $1 AND refresh_tokens.expires_at > clock_timestamp()
-    AND sessions.id = refresh_tokens.session_id AND (sessions.payload IS NULL) = $4 AND ${isOfPresentLogin}
-    AND (
-      refresh_tokens.used_at IS NULL
-      OR refresh_tokens.used_at > clock_timestamp() - make_interval(secs => $3)
-        AND NOT EXISTS (SELECT FROM refresh_tokens next WHERE next.hash = $2 AND next.used_at IS NOT NULL)
-    )
-  RETURNING refresh_tokens.session_id, sessions.user_id, sessions.client_id`;
+export const claimToken = {
+  name: 'refresh_tokens.claim',
+  text: `
+    UPDATE refresh_tokens SET used_at = coalesce(refresh_tokens.used_at, clock_timestamp())
+    FROM sessions
+    WHERE refresh_tokens.hash = $1 AND refresh_tokens.expires_at > clock_timestamp()
+      AND sessions.id = refresh_tokens.session_id AND (sessions.payload IS NULL) = $4 AND ${isOfPresentLogin}
+      AND (
+        refresh_tokens.used_at IS NULL
+        OR refresh_tokens.used_at > clock_timestamp() - make_interval(secs => $3)
+          AND NOT EXISTS (SELECT FROM refresh_tokens next WHERE next.hash = $2 AND next.used_at IS NOT NULL)
+      )
+    RETURNING refresh_tokens.session_id, sessions.user_id, sessions.client_id`,
+};
 
 /** Ends the session of a used token that was presented again. */
 export const endReused = `

@@ -24,8 +24,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
       const sessionId = randomUUIDv7();
       return await db.transaction(async (tx) => {
         const [row] = await query<GrantRow>(tx, {
-          name: 'sessions.open',
-          text: openSession,
+          ...openSession,
           values: [
             ...[userId, tokensValidAfter, sessionId, refreshTokenHash, ...days(lifetimes)],
             ...[toInet(origin.ip), programOf(origin.userAgent)],
@@ -81,8 +80,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
 
     async subject(userId) {
       const [row] = await query<Omit<GrantRow, 'session_id' | 'authenticated_at'>>(db.pool, {
-        name: 'sessions.find_subject',
-        text: findSubject,
+        ...findSubject,
         values: [userId],
       });
       if (row === undefined) return undefined;
@@ -93,8 +91,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     async checkAccess({ userId, sessionId, issuedAt }) {
       if (!uuid.safeParse(sessionId).success) return 'revoked';
       const [access] = await query<{ role: Role; emailVerified: boolean }>(db.pool, {
-        name: 'sessions.check_access',
-        text: checkAccess,
+        ...checkAccess,
         values: [userId, sessionId, issuedAt.getTime() / 1000],
       });
       return access ?? 'revoked';
@@ -104,14 +101,12 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
   /** Undefined if the token is not valid (any more). */
   async function rotate(tx: Tx, { used, next }: { used: Buffer; next: Buffer }): Promise<SessionGrant | undefined> {
     const [claimed] = await query<{ session_id: string }>(tx, {
-      name: 'refresh_tokens.claim',
-      text: claimToken,
+      ...claimToken,
       values: [used, next, lifetimes.graceSeconds, true],
     });
     if (claimed === undefined) return undefined;
     const [row] = await query<GrantRow>(tx, {
-      name: 'sessions.continue',
-      text: continueSession,
+      ...continueSession,
       values: [claimed.session_id, next, lifetimes.refreshTokenDays, used],
     });
     return row && toGrant(row);
@@ -139,22 +134,25 @@ function authenticatedAt(sessions: string): string {
 }
 
 // FOR SHARE: a concurrent demotion or deletion either waits for this log-in and then ends its session, or is visible to it.
-const openSession = `
-  WITH account AS (
-    SELECT * FROM users
-    WHERE id = $1 AND deleted_at IS NULL AND tokens_valid_after IS NOT DISTINCT FROM $2::timestamptz
-    FOR SHARE
-  ), opened AS (
-    INSERT INTO sessions (id, user_id, created_at, expires_at, ip, user_agent)
-    SELECT $3, account.id, stamp.at, stamp.at + make_interval(days => $6), $7, $8
-    FROM account, (SELECT clock_timestamp() AS at) stamp
-    RETURNING *
-  ), token AS (
-    INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
-    SELECT $4, id, created_at, least(created_at + make_interval(days => $5), expires_at) FROM opened
-  )
-  SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('opened')}
-  FROM account AS users, opened`;
+export const openSession = {
+  name: 'sessions.open',
+  text: `
+    WITH account AS (
+      SELECT * FROM users
+      WHERE id = $1 AND deleted_at IS NULL AND tokens_valid_after IS NOT DISTINCT FROM $2::timestamptz
+      FOR SHARE
+    ), opened AS (
+      INSERT INTO sessions (id, user_id, created_at, expires_at, ip, user_agent)
+      SELECT $3, account.id, stamp.at, stamp.at + make_interval(days => $6), $7, $8
+      FROM account, (SELECT clock_timestamp() AS at) stamp
+      RETURNING *
+    ), token AS (
+      INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
+      SELECT $4, id, created_at, least(created_at + make_interval(days => $5), expires_at) FROM opened
+    )
+    SELECT ${userColumns}, opened.id AS session_id, ${secondsNow} AS issued_at, ${authenticatedAt('opened')}
+    FROM account AS users, opened`,
+};
 
 // Concurrent refreshes of the session either wait or have already finished, so their tokens are older than the new log-in.
 const lockSession = `
@@ -175,32 +173,41 @@ const renewSession = `
   FROM session JOIN users ON users.id = session.user_id`;
 
 // An existing successor (the token was presented again within the grace period) is returned again, unless it has been used in the meantime.
-const continueSession = `
-  WITH account AS (
-    SELECT users.*, sessions.id AS session_id, sessions.expires_at, ${authenticatedAt('sessions')}
-    FROM sessions JOIN users ON users.id = sessions.user_id
-    WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
-      AND users.deleted_at IS NULL
-      AND EXISTS (SELECT FROM refresh_tokens WHERE hash = $4 AND ${isOfPresentLogin})
-    FOR SHARE OF users, sessions
-  ), token AS (
-    INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
-    SELECT $2, session_id, stamp.at, least(stamp.at + make_interval(days => $3), expires_at)
-    FROM account, (SELECT clock_timestamp() AS at) stamp
-    ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash WHERE refresh_tokens.used_at IS NULL
-    RETURNING hash
-  )
-  SELECT ${userColumns}, users.session_id, ${secondsNow} AS issued_at, users.authenticated_at FROM account AS users, token`;
+export const continueSession = {
+  name: 'sessions.continue',
+  text: `
+    WITH account AS (
+      SELECT users.*, sessions.id AS session_id, sessions.expires_at, ${authenticatedAt('sessions')}
+      FROM sessions JOIN users ON users.id = sessions.user_id
+      WHERE sessions.id = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()
+        AND users.deleted_at IS NULL
+        AND EXISTS (SELECT FROM refresh_tokens WHERE hash = $4 AND ${isOfPresentLogin})
+      FOR SHARE OF users, sessions
+    ), token AS (
+      INSERT INTO refresh_tokens (hash, session_id, created_at, expires_at)
+      SELECT $2, session_id, stamp.at, least(stamp.at + make_interval(days => $3), expires_at)
+      FROM account, (SELECT clock_timestamp() AS at) stamp
+      ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash WHERE refresh_tokens.used_at IS NULL
+      RETURNING hash
+    )
+    SELECT ${userColumns}, users.session_id, ${secondsNow} AS issued_at, users.authenticated_at FROM account AS users, token`,
+};
 
-const findSubject = `
-  SELECT ${userColumns}, ${secondsNow} AS issued_at FROM users WHERE id = $1 AND deleted_at IS NULL`;
+export const findSubject = {
+  name: 'sessions.find_subject',
+  text: `
+    SELECT ${userColumns}, ${secondsNow} AS issued_at FROM users WHERE id = $1 AND deleted_at IS NULL`,
+};
 
 const endSession = `
   UPDATE sessions SET ended_at = clock_timestamp(), end_reason = 'logout' WHERE id = $1 AND ended_at IS NULL
   RETURNING user_id`;
 
-const checkAccess = `
-  SELECT users.role, users.email_verified AS "emailVerified" FROM users JOIN sessions ON sessions.user_id = users.id
-  WHERE users.id = $1 AND users.deleted_at IS NULL
-    AND (users.tokens_valid_after IS NULL OR users.tokens_valid_after <= to_timestamp($3::float8))
-    AND sessions.id = $2 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()`;
+export const checkAccess = {
+  name: 'sessions.check_access',
+  text: `
+    SELECT users.role, users.email_verified AS "emailVerified" FROM users JOIN sessions ON sessions.user_id = users.id
+    WHERE users.id = $1 AND users.deleted_at IS NULL
+      AND (users.tokens_valid_after IS NULL OR users.tokens_valid_after <= to_timestamp($3::float8))
+      AND sessions.id = $2 AND sessions.ended_at IS NULL AND sessions.expires_at > clock_timestamp()`,
+};

@@ -12,7 +12,11 @@ import { appendAudit } from './audit-rows.ts';
 import { revokeUndoLinksSince, requireUnreserved } from './undo-links.ts';
 import { restorableUntil, storedUserColumns } from './user-rows.ts';
 
-export const findUser = `SELECT ${storedUserColumns} FROM users WHERE users.id = $1`;
+export const findUser = {
+  name: 'users.find',
+  text: `
+    SELECT ${storedUserColumns} FROM users WHERE users.id = $1`,
+};
 
 export type UserRowChange = {
   id: string;
@@ -29,7 +33,7 @@ export async function changeUserRow(
   tx: Tx,
   { id, context, decide, ...settings }: UserRowChange,
 ): Promise<StoredUser | undefined> {
-  const [user] = await query<StoredUser>(tx, `${findUser} FOR NO KEY UPDATE`, [id]);
+  const [user] = await query<StoredUser>(tx, `${findUser.text} FOR NO KEY UPDATE`, [id]);
   if (user === undefined) return undefined;
   const change = await decide(user, async () => await isThereAnotherAdmin(tx, id));
   if (change === undefined || Object.keys(change).length === 0) return user;

@@ -71,7 +71,7 @@ export function createUsers(db: Database, settings: UserSettings): Users {
     },
 
     async find(id) {
-      const [user] = await query<StoredUser>(db.pool, { name: 'users.find', text: findUser, values: [id] });
+      const [user] = await query<StoredUser>(db.pool, { ...findUser, values: [id] });
       return user;
     },
 
@@ -82,7 +82,7 @@ export function createUsers(db: Database, settings: UserSettings): Users {
     },
 
     async findCredentials(email) {
-      const [found] = await query<Credentials>(db.pool, findCredentials, [foldEmail(email)]);
+      const [found] = await query<Credentials>(db.pool, { ...findCredentials, values: [foldEmail(email)] });
       return found;
     },
 
@@ -157,7 +157,10 @@ const findRestorable = `
   WHERE ${foldedEmail} = $1 AND deleted_at IS NOT NULL AND ${isRestorable}
   ORDER BY users.deleted_at DESC LIMIT 1`;
 
-const findCredentials = `
-  SELECT users.id AS "userId", users.password_hash AS "passwordHash",
-    ${isoMicros('users.tokens_valid_after')} AS "tokensValidAfter", ${secondsNow} AS at
-  FROM users WHERE ${foldedEmail} = $1 AND users.deleted_at IS NULL`;
+export const findCredentials = {
+  name: 'users.find_credentials',
+  text: `
+    SELECT users.id AS "userId", users.password_hash AS "passwordHash",
+      ${isoMicros('users.tokens_valid_after')} AS "tokensValidAfter", ${secondsNow} AS at
+    FROM users WHERE ${foldedEmail} = $1 AND users.deleted_at IS NULL`,
+};

@@ -14,88 +14,103 @@ const laterExists = `
 // The condition uses `now()` because an index can't serve the volatile `clock_timestamp()`. Arrays and a limit in the
 // text replace joins and a parameter: a plan for any limit expects a tenth of all due rows and reads whole tables for
 // it.
-const claim = (limit: number) => `
-  WITH held_back AS (
-    SELECT waiting.id
-    FROM deliveries sending
-    JOIN notifications first ON first.id = sending.notification_id
-    JOIN notifications n ON n.task_id = first.task_id AND n.user_id = first.user_id AND n.happened_at IS NOT NULL
-    JOIN deliveries waiting ON waiting.notification_id = n.id AND waiting.channel = sending.channel
-    WHERE sending.channel = $1 AND sending.state = 'sending' AND first.happened_at IS NOT NULL
-      AND waiting.state IN ('pending', 'unknown') AND waiting.next_attempt_at IS NOT NULL
-  ), due AS (
-    SELECT id FROM deliveries
-    WHERE channel = $1 AND state IN ('pending', 'unknown') AND next_attempt_at <= now()
-      AND id <> ALL (ARRAY(SELECT id FROM held_back))
-    ORDER BY next_attempt_at LIMIT ${limit}
-    FOR UPDATE SKIP LOCKED
-  ), taken AS (
-    UPDATE deliveries d
-    SET attempts = d.attempts + 1, lease_id = gen_random_uuid(), next_attempt_at = clock_timestamp() + $2 * interval '1 ms',
-      updated_at = clock_timestamp()
-    WHERE id = ANY (ARRAY(SELECT id FROM due))
-    RETURNING d.*
-  ), abandoned AS (
-    UPDATE delivery_attempts a
-    SET ended_at = clock_timestamp(), outcome = 'abandoned', detail = 'the process ended before the handoff'
-    FROM taken WHERE a.delivery_id = taken.id AND a.ended_at IS NULL
-  ), logged AS (
-    INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
-  )
-  SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
-    (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy",
-    (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') AS retries,
-    EXISTS (${laterExists}) AS "isSuperseded"
-  FROM taken t JOIN notifications n ON n.id = t.notification_id`;
+export const claimDueDeliveries = (limit: number) => ({
+  name: `deliveries.claim_due_${limit}`,
+  text: `
+    WITH held_back AS (
+      SELECT waiting.id
+      FROM deliveries sending
+      JOIN notifications first ON first.id = sending.notification_id
+      JOIN notifications n ON n.task_id = first.task_id AND n.user_id = first.user_id AND n.happened_at IS NOT NULL
+      JOIN deliveries waiting ON waiting.notification_id = n.id AND waiting.channel = sending.channel
+      WHERE sending.channel = $1 AND sending.state = 'sending' AND first.happened_at IS NOT NULL
+        AND waiting.state IN ('pending', 'unknown') AND waiting.next_attempt_at IS NOT NULL
+    ), due AS (
+      SELECT id FROM deliveries
+      WHERE channel = $1 AND state IN ('pending', 'unknown') AND next_attempt_at <= now()
+        AND id <> ALL (ARRAY(SELECT id FROM held_back))
+      ORDER BY next_attempt_at LIMIT ${limit}
+      FOR UPDATE SKIP LOCKED
+    ), taken AS (
+      UPDATE deliveries d
+      SET attempts = d.attempts + 1, lease_id = gen_random_uuid(), next_attempt_at = clock_timestamp() + $2 * interval '1 ms',
+        updated_at = clock_timestamp()
+      WHERE id = ANY (ARRAY(SELECT id FROM due))
+      RETURNING d.*
+    ), abandoned AS (
+      UPDATE delivery_attempts a
+      SET ended_at = clock_timestamp(), outcome = 'abandoned', detail = 'the process ended before the handoff'
+      FROM taken WHERE a.delivery_id = taken.id AND a.ended_at IS NULL
+    ), logged AS (
+      INSERT INTO delivery_attempts (delivery_id, number) SELECT id, attempts FROM taken
+    )
+    SELECT t.id, t.notification_id AS "notificationId", n.user_id AS "userId", n.type, n.actor_id AS "actorId", n.template_data AS "templateData", t.attempts AS attempt, t.lease_id AS "leaseId",
+      (extract(epoch FROM t.created_at) * 1000)::float8 AS "createdAt", t.unknown_outcomes AS "unknownOutcomes", t.delivery_policy AS "deliveryPolicy",
+      (SELECT count(*)::int FROM delivery_attempts a WHERE a.delivery_id = t.id AND a.outcome = 'retry') AS retries,
+      EXISTS (${laterExists}) AS "isSuperseded"
+    FROM taken t JOIN notifications n ON n.id = t.notification_id`,
+});
 
 // Rows locked by another transaction are skipped until the next heartbeat. Waiting for one while holding other locks could deadlock with a
 // transaction that plans a notification and supersedes these deliveries.
-const renew = `
-  UPDATE deliveries SET next_attempt_at = clock_timestamp() + $3 * interval '1 ms'
-  WHERE id IN (
-    SELECT d.id FROM unnest($1::uuid[], $2::uuid[]) AS held (id, lease_id) JOIN deliveries d ON d.id = held.id AND d.lease_id = held.lease_id
-    WHERE d.state IN ('pending', 'unknown', 'sending') AND d.next_attempt_at > clock_timestamp()
-    FOR UPDATE OF d SKIP LOCKED
-  )`;
+export const renewLeases = {
+  name: 'deliveries.renew_leases',
+  text: `
+    UPDATE deliveries SET next_attempt_at = clock_timestamp() + $3 * interval '1 ms'
+    WHERE id IN (
+      SELECT d.id FROM unnest($1::uuid[], $2::uuid[]) AS held (id, lease_id) JOIN deliveries d ON d.id = held.id AND d.lease_id = held.lease_id
+      WHERE d.state IN ('pending', 'unknown', 'sending') AND d.next_attempt_at > clock_timestamp()
+      FOR UPDATE OF d SKIP LOCKED
+    )`,
+};
 
-const beginSending = `
-  WITH d AS (
-    UPDATE deliveries
-    SET state = 'sending', next_attempt_at = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
-    WHERE id = $1 AND lease_id = $2 AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp()
-    RETURNING id, attempts
-  )
-  UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
-  FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
-  RETURNING a.number`;
+export const beginSending = {
+  name: 'deliveries.begin_sending',
+  text: `
+    WITH d AS (
+      UPDATE deliveries
+      SET state = 'sending', next_attempt_at = clock_timestamp() + $3 * interval '1 ms', updated_at = clock_timestamp()
+      WHERE id = $1 AND lease_id = $2 AND state IN ('pending', 'unknown') AND next_attempt_at > clock_timestamp()
+      RETURNING id, attempts
+    )
+    UPDATE delivery_attempts a SET handed_off_at = clock_timestamp()
+    FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
+    RETURNING a.number`,
+};
 
 // A result that arrives after the delivery was marked as unknown still counts, unless another worker has claimed it.
-const record = `
-  WITH d AS (
-    UPDATE deliveries
-    SET state = $3, next_attempt_at = clock_timestamp() + $6::float8 * interval '1 ms',
-      unknown_outcomes = unknown_outcomes + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
-      last_error = CASE $4 WHEN 'sent' THEN NULL ELSE $5 END, updated_at = clock_timestamp()
-    WHERE id = $1 AND lease_id = $2 AND state NOT IN ('sent', 'failed', 'skipped')
-    RETURNING id, attempts
-  )
-  UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = $4, detail = $5
-  FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
-  RETURNING a.number`;
-
-const markLost = `
-  WITH lost AS (
-    UPDATE deliveries
-    SET state = 'unknown', unknown_outcomes = unknown_outcomes + 1, updated_at = clock_timestamp(), last_error = $3,
-      next_attempt_at = CASE WHEN delivery_policy = 'resend_once' AND unknown_outcomes = 0 THEN clock_timestamp() + $2 * interval '1 ms' END
-    WHERE id IN (
-      SELECT id FROM deliveries WHERE channel = $1 AND state = 'sending' AND next_attempt_at <= now() FOR UPDATE SKIP LOCKED
+export const recordAttempt = {
+  name: 'deliveries.record_attempt',
+  text: `
+    WITH d AS (
+      UPDATE deliveries
+      SET state = $3, next_attempt_at = clock_timestamp() + $6::float8 * interval '1 ms',
+        unknown_outcomes = unknown_outcomes + CASE $4 WHEN 'unknown' THEN 1 ELSE 0 END,
+        last_error = CASE $4 WHEN 'sent' THEN NULL ELSE $5 END, updated_at = clock_timestamp()
+      WHERE id = $1 AND lease_id = $2 AND state NOT IN ('sent', 'failed', 'skipped')
+      RETURNING id, attempts
     )
-    RETURNING id, attempts
-  )
-  UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
-  FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
-  RETURNING a.number`;
+    UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = $4, detail = $5
+    FROM d WHERE a.delivery_id = d.id AND a.number = d.attempts
+    RETURNING a.number`,
+};
+
+export const markLost = {
+  name: 'deliveries.mark_lost',
+  text: `
+    WITH lost AS (
+      UPDATE deliveries
+      SET state = 'unknown', unknown_outcomes = unknown_outcomes + 1, updated_at = clock_timestamp(), last_error = $3,
+        next_attempt_at = CASE WHEN delivery_policy = 'resend_once' AND unknown_outcomes = 0 THEN clock_timestamp() + $2 * interval '1 ms' END
+      WHERE id IN (
+        SELECT id FROM deliveries WHERE channel = $1 AND state = 'sending' AND next_attempt_at <= now() FOR UPDATE SKIP LOCKED
+      )
+      RETURNING id, attempts
+    )
+    UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'unknown', detail = $3
+    FROM lost WHERE a.delivery_id = lost.id AND a.number = lost.attempts
+    RETURNING a.number`,
+};
 
 // excludes finished deliveries, so that a scrape never counts everything that was ever sent
 const readOpen = `
@@ -116,28 +131,24 @@ export async function readOpenDeliveries(db: Queryable): Promise<OpenDeliveries[
 export function deliveryLog(db: Queryable): DeliveryLog {
   return {
     async claim(channel, limit, leaseMs) {
-      return await query<ClaimedDelivery>(db, {
-        name: `deliveries.claim_due_${limit}`,
-        text: claim(limit),
-        values: [channel, leaseMs],
-      });
+      return await query<ClaimedDelivery>(db, { ...claimDueDeliveries(limit), values: [channel, leaseMs] });
     },
     async renew(claimed, leaseMs) {
       const values = [claimed.map(({ id }) => id), claimed.map(({ leaseId }) => leaseId), leaseMs];
-      await query(db, { name: 'deliveries.renew_leases', text: renew, values });
+      await query(db, { ...renewLeases, values });
     },
     async beginSending(claimed, leaseMs) {
       const values = [claimed.id, claimed.leaseId, leaseMs];
-      return (await query(db, { name: 'deliveries.begin_sending', text: beginSending, values })).length > 0;
+      return (await query(db, { ...beginSending, values })).length > 0;
     },
     async record(claimed, { state, outcome, detail, nextAttemptInMs }) {
       const values = [claimed.id, claimed.leaseId, state, outcome, detail, nextAttemptInMs];
-      return (await query(db, { name: 'deliveries.record_attempt', text: record, values })).length > 0;
+      return (await query(db, { ...recordAttempt, values })).length > 0;
     },
     async markLost(channel, resendAfterMs) {
       const detail = 'the process ended between the handoff and the response';
       const values = [channel, resendAfterMs, detail];
-      return (await query(db, { name: 'deliveries.mark_lost', text: markLost, values })).length;
+      return (await query(db, { ...markLost, values })).length;
     },
   };
 }

@@ -30,7 +30,7 @@ async function rewrite(tx: Queryable, rows: readonly Row[], content: ContentOf):
     const templateData = { ...before, actor: placeholder };
     return { id, template_data: templateData, ...(content(type, templateData) ?? { title: null, body: null }) };
   });
-  return await query(tx, updateContent, [JSON.stringify(rewritten)]);
+  return await query(tx, updateContent, [JSON.stringify(rewritten), rows.map(({ id }) => id)]);
 }
 
 const findOfActors = `
@@ -42,9 +42,9 @@ const findOfActors = `
   LIMIT $1
   FOR UPDATE OF notifications SKIP LOCKED`;
 
-// clearing the actor keeps the row from being found again
+// clearing the actor keeps the row from being found again; the ids say how few the rows are, so that the index is used
 const updateContent = `
   UPDATE notifications SET template_data = rewritten.template_data, title = rewritten.title, body = rewritten.body, actor_id = NULL
   FROM jsonb_to_recordset($1::jsonb) AS rewritten(id uuid, template_data jsonb, title text, body text)
-  WHERE notifications.id = rewritten.id
+  WHERE notifications.id = rewritten.id AND notifications.id = ANY ($2::uuid[])
   RETURNING notifications.id`;

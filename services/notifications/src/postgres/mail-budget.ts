@@ -19,11 +19,8 @@ export function mailBudget(db: Database, { perRecipient, perCaller, windowMs }: 
       const counts = await db.transaction(async (tx) => {
         await query(tx, lockBudgets, [locks.sort()]);
         // a separate statement, so that its snapshot includes what was counted while this one waited
-        const [row] = await query<Counts>(tx, {
-          name: 'mail_budget.count_mail',
-          text: countMail,
-          values: [mail.deliveryId, recipient, mail.callerId, windowMs, limit, perCaller],
-        });
+        const values = [mail.deliveryId, recipient, mail.callerId, windowMs, limit, perCaller];
+        const [row] = await query<Counts>(tx, { ...countMail, values });
         return row;
       });
       if (counts === undefined) throw new Error('a mail of no delivery');
@@ -45,22 +42,25 @@ const lockBudgets = 'SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM
 // Mails may be counted in a different order than planned, so the window extends to both sides of a mail. Reading stops
 // at the limit. A delivery that was skipped after it was counted, because a later mail superseded it before its
 // handoff, takes no place: nothing of it was sent.
-const countMail = `
-  WITH mail AS (
-    SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
-      EXISTS (SELECT FROM mail_counts WHERE delivery_id = $1) AS is_counted
-    FROM deliveries WHERE id = $1
-  ), used AS (
-    SELECT ${isUsedUp('recipient = $2', '$5')} AS is_recipient_over, ${isUsedUp('caller_id = $3::uuid', '$6')} AS is_caller_over
-    FROM mail
-  ), added AS (
-    INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
-    SELECT mail.id, $2, $3, mail.created_at FROM mail, used
-    WHERE NOT (mail.is_counted OR used.is_recipient_over OR used.is_caller_over)
-    RETURNING delivery_id
-  )
-  SELECT mail.is_counted OR EXISTS (SELECT FROM added) AS "isCounted", used.is_recipient_over AS "isRecipientOver"
-  FROM mail, used`;
+export const countMail = {
+  name: 'mail_budget.count_mail',
+  text: `
+    WITH mail AS (
+      SELECT id, created_at, $4::float8 * interval '1 ms' AS span,
+        EXISTS (SELECT FROM mail_counts WHERE delivery_id = $1) AS is_counted
+      FROM deliveries WHERE id = $1
+    ), used AS (
+      SELECT ${isUsedUp('recipient = $2', '$5')} AS is_recipient_over, ${isUsedUp('caller_id = $3::uuid', '$6')} AS is_caller_over
+      FROM mail
+    ), added AS (
+      INSERT INTO mail_counts (delivery_id, recipient, caller_id, planned_at)
+      SELECT mail.id, $2, $3, mail.created_at FROM mail, used
+      WHERE NOT (mail.is_counted OR used.is_recipient_over OR used.is_caller_over)
+      RETURNING delivery_id
+    )
+    SELECT mail.is_counted OR EXISTS (SELECT FROM added) AS "isCounted", used.is_recipient_over AS "isRecipientOver"
+    FROM mail, used`,
+};
 
 function isUsedUp(whose: string, limit: string): string {
   return `(

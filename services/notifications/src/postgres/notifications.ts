@@ -10,49 +10,60 @@ import { notificationEntity } from './entities.ts';
 // Waiting deliveries to the same user about the same task are superseded: the later one reports the current state. They
 // are locked in every state that may lead to another attempt. The next step of a worker with one therefore either
 // completes before this statement or sees its result. A delivery being sent is left to its result.
+// Earlier notifications are looked up for each given one: OFFSET 0 keeps the subquery from becoming a join. PostgreSQL
+// expects 100 rows of each jsonb_to_recordset, and would join 10,000 rows to the whole table.
 // A channel without a worker delivers with the commit, and its attempt is logged like any other.
-const writeAll = `
-  WITH given AS (
-    SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
-      event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
-      delivery_policy text, channels jsonb)
-  ), inserted AS (
-    INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
-    SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), template_data, title, body FROM given
-    ON CONFLICT DO NOTHING
-    RETURNING id, event_id, user_id, type
-  ), planned AS (
-    INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at)
-    SELECT inserted.id, c.name, given.delivery_policy, c.state,
-      CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
-      CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
-    FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
-      AND given.user_id IS NOT DISTINCT FROM inserted.user_id
-    CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
-    RETURNING id, state
-  ), earlier AS (
-    SELECT d.id, d.state, d.next_attempt_at, d.unknown_outcomes
-    FROM given
-    CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
-    JOIN notifications n
-      ON n.task_id = given.task_id AND n.user_id = given.user_id AND n.happened_at < least(given.happened_at, clock_timestamp())
-    JOIN deliveries d ON d.notification_id = n.id AND d.channel = c.name
-    WHERE d.state IN ('pending', 'sending', 'unknown')
-    ORDER BY d.id
-    FOR NO KEY UPDATE OF d
-  ), superseded AS (
-    UPDATE deliveries d
-    SET state = CASE WHEN d.unknown_outcomes > 0 THEN 'unknown' ELSE 'skipped' END, next_attempt_at = NULL, last_error = $2, updated_at = clock_timestamp()
-    FROM earlier WHERE d.id = earlier.id AND earlier.state <> 'sending' AND earlier.next_attempt_at IS NOT NULL
-    RETURNING d.id
-  ), ended AS (
-    UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'skipped', detail = $2
-    FROM superseded WHERE a.delivery_id = superseded.id AND a.ended_at IS NULL
-  ), logged AS (
-    INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
-    SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
-  )
-  SELECT id FROM inserted`;
+export const insertWithDeliveries = {
+  name: 'notifications.insert_with_deliveries',
+  text: `
+    WITH given AS (
+      SELECT * FROM jsonb_to_recordset($1::jsonb) AS g(
+        event_id uuid, user_id uuid, type text, task_id uuid, actor_id uuid, happened_at timestamptz, template_data jsonb, title text, body text,
+        delivery_policy text, channels jsonb)
+    ), inserted AS (
+      INSERT INTO notifications (event_id, user_id, type, task_id, actor_id, happened_at, template_data, title, body)
+      SELECT event_id, user_id, type, task_id, actor_id, least(happened_at, clock_timestamp()), template_data, title, body FROM given
+      ON CONFLICT DO NOTHING
+      RETURNING id, event_id, user_id, type
+    ), planned AS (
+      INSERT INTO deliveries (notification_id, channel, delivery_policy, state, attempts, next_attempt_at)
+      SELECT inserted.id, c.name, given.delivery_policy, c.state,
+        CASE c.state WHEN 'sent' THEN 1 ELSE 0 END,
+        CASE c.state WHEN 'sent' THEN NULL ELSE clock_timestamp() END
+      FROM inserted JOIN given ON given.event_id = inserted.event_id AND given.type = inserted.type
+        AND given.user_id IS NOT DISTINCT FROM inserted.user_id
+      CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
+      RETURNING id, state
+    ), earlier AS (
+      SELECT d.id, d.state, d.next_attempt_at, d.unknown_outcomes
+      FROM deliveries d
+      WHERE d.state IN ('pending', 'sending', 'unknown') AND d.id = ANY (ARRAY(
+        SELECT previous.id
+        FROM given
+        CROSS JOIN LATERAL jsonb_to_recordset(given.channels) AS c(name text, state text)
+        CROSS JOIN LATERAL (
+          SELECT planned.id FROM notifications n JOIN deliveries planned ON planned.notification_id = n.id AND planned.channel = c.name
+          WHERE n.task_id = given.task_id AND n.user_id = given.user_id
+            AND n.happened_at < least(given.happened_at, clock_timestamp())
+          OFFSET 0
+        ) AS previous
+      ))
+      ORDER BY d.id
+      FOR NO KEY UPDATE OF d
+    ), superseded AS (
+      UPDATE deliveries d
+      SET state = CASE WHEN d.unknown_outcomes > 0 THEN 'unknown' ELSE 'skipped' END, next_attempt_at = NULL, last_error = $2, updated_at = clock_timestamp()
+      FROM earlier WHERE d.id = earlier.id AND earlier.state <> 'sending' AND earlier.next_attempt_at IS NOT NULL
+      RETURNING d.id
+    ), ended AS (
+      UPDATE delivery_attempts a SET ended_at = clock_timestamp(), outcome = 'skipped', detail = $2
+      FROM superseded WHERE a.delivery_id = superseded.id AND a.ended_at IS NULL
+    ), logged AS (
+      INSERT INTO delivery_attempts (delivery_id, number, ended_at, outcome, detail)
+      SELECT id, 1, clock_timestamp(), 'sent', 'with the commit' FROM planned WHERE state = 'sent'
+    )
+    SELECT id FROM inserted`,
+};
 
 /** Writes notifications, and wakes their delivery once they are committed. */
 export function notificationWriter(wakeDelivery: () => void) {
@@ -81,11 +92,7 @@ export async function writeNotifications(db: Queryable, notifications: readonly 
     delivery_policy: one.deliveryPolicy,
     channels: one.channels,
   }));
-  const inserted = await query(db, {
-    name: 'notifications.insert_with_deliveries',
-    text: writeAll,
-    values: [JSON.stringify(given), superseded],
-  });
+  const inserted = await query(db, { ...insertWithDeliveries, values: [JSON.stringify(given), superseded] });
   return inserted.length;
 }
 
@@ -102,13 +109,13 @@ const newestFirst = {
   },
 } as const satisfies Keyset;
 
-const countUnread = {
+export const countUnread = {
   name: 'notifications.count_unread',
   text: 'SELECT count(*)::int AS unread FROM notifications WHERE user_id = $1 AND read_at IS NULL AND title IS NOT NULL',
 };
 
 // the first time is kept, no matter how often the request is repeated
-const read = {
+export const markRead = {
   name: 'notifications.mark_read',
   text: `
     UPDATE notifications
@@ -146,7 +153,7 @@ export function notificationInbox(db: Pick<Database, 'query' | 'list'>): Inbox {
       return row?.unread ?? 0;
     },
     async read(userId, id) {
-      const [row] = await db.query<NotificationView>({ ...read, values: [id, userId] });
+      const [row] = await db.query<NotificationView>({ ...markRead, values: [id, userId] });
       return row;
     },
     async readAll(userId) {

@@ -4,8 +4,11 @@ import type { TaskLookup, TaskNow } from '../app/ports.ts';
 
 type Row = { title: string | null; creator_id: string | null; is_deleted: boolean };
 
-const readFresh = `
-  SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz`;
+export const readFresh = {
+  name: 'task_cache.read_fresh',
+  text: `
+    SELECT title, creator_id, is_deleted FROM task_cache WHERE id = $1 AND fresh_as_of >= $2::timestamptz`,
+};
 
 /**
  * The time up to which a response proves the cache to be fresh, at most the current time. An event dated in the future
@@ -17,21 +20,24 @@ function claimed(parameter: string): string {
 
 // The fetched version is compared here rather than in the service, because two workers may have fetched concurrently. A
 // state from before a deletion doesn't bring the task back; one from after it (a restored task) does.
-const storeFetched = `
-  INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version)
-  VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}), $7, $8, $4)
-  ON CONFLICT (id) DO UPDATE SET
-    title = excluded.title,
-    creator_id = excluded.creator_id,
-    version = excluded.version,
-    is_deleted = false,
-    state = excluded.state,
-    assignee_id = excluded.assignee_id,
-    progress_version = excluded.progress_version,
-    fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
-    fetched_at = clock_timestamp()
-  WHERE (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
-    AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz)`;
+export const storeFetched = {
+  name: 'task_cache.store_fetched',
+  text: `
+    INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, state, assignee_id, progress_version)
+    VALUES ($1, $2, $3, $4, false, greatest($5::timestamptz, ${claimed('$6')}), $7, $8, $4)
+    ON CONFLICT (id) DO UPDATE SET
+      title = excluded.title,
+      creator_id = excluded.creator_id,
+      version = excluded.version,
+      is_deleted = false,
+      state = excluded.state,
+      assignee_id = excluded.assignee_id,
+      progress_version = excluded.progress_version,
+      fresh_as_of = greatest(task_cache.fresh_as_of, excluded.fresh_as_of),
+      fetched_at = clock_timestamp()
+    WHERE (task_cache.version < excluded.version OR (task_cache.version = excluded.version AND NOT task_cache.is_deleted))
+      AND (NOT task_cache.is_deleted OR task_cache.fresh_as_of < $5::timestamptz)`,
+};
 
 const storeTombstone = `
   INSERT INTO task_cache (id, version, is_deleted, fresh_as_of) VALUES ($1, 0, true, ${claimed('$2')})
@@ -48,22 +54,25 @@ type LastRow = {
   ageMs: number;
 };
 
-const readLast = `
-  SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
-    (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
-  FROM task_cache WHERE id = $1`;
+export const readLast = {
+  name: 'task_cache.read_last',
+  text: `
+    SELECT title, is_deleted AS "isDeleted", CASE WHEN progress_version = version THEN state END AS state, assignee_id AS "assigneeId",
+      (extract(epoch FROM clock_timestamp() - fetched_at) * 1000)::float8 AS "ageMs"
+    FROM task_cache WHERE id = $1`,
+};
 
 /** The PostgreSQL cache of tasks. */
 export function taskCache(db: Queryable): TaskCache {
   return {
     async read(id, asOf) {
-      const [row] = await query<Row>(db, { name: 'task_cache.read_fresh', text: readFresh, values: [id, asOf] });
+      const [row] = await query<Row>(db, { ...readFresh, values: [id, asOf] });
       return row && toLookup(id, row);
     },
     async store(task, asOf) {
       const { id, title, creatorId, version, updatedAt, state, assigneeId } = task;
       const values = [id, title, creatorId, version, updatedAt, asOf, state, assigneeId];
-      await query(db, { name: 'task_cache.store_fetched', text: storeFetched, values });
+      await query(db, { ...storeFetched, values });
     },
     async storeDeleted(id, asOf) {
       await query(db, storeTombstone, [id, asOf]);
@@ -71,7 +80,7 @@ export function taskCache(db: Queryable): TaskCache {
       return { kind: 'deleted', id, title: row?.title ?? null, creatorId: row?.creator_id ?? null };
     },
     async readLast(id) {
-      const [row] = await query<LastRow>(db, { name: 'task_cache.read_last', text: readLast, values: [id] });
+      const [row] = await query<LastRow>(db, { ...readLast, values: [id] });
       const now = row && toNow(row);
       return row && now && { now, ageMs: row.ageMs };
     },

@@ -1,0 +1,33 @@
+import { composeLists } from '@taskwire/postgres';
+import { beginSending, claimDueDeliveries, markLost, recordAttempt, renewLeases } from './deliveries.ts';
+import { notificationEntity } from './entities.ts';
+import { countMail } from './mail-budget.ts';
+import { countUnread, insertWithDeliveries, markRead, notificationInbox } from './notifications.ts';
+import { readFresh, readLast, storeFetched } from './task-cache.ts';
+
+/** As many deliveries as an idle worker claims at once, by the default of SMTP_CONNECTIONS. Fewer places are claimed by the same statement. */
+const places = 5;
+
+const lists = await composeLists([notificationEntity], async (db) => {
+  const { list } = notificationInbox(db);
+  for (const after of [undefined, ['', '']]) {
+    for (const unread of [undefined, true, false]) await list({ userId: '', unread }, { after, limit: 1 });
+  }
+});
+
+/** The prepared statements, for `statements.sql`. A test compares them with those that run. */
+export const hotStatements: readonly { name: string; text: string }[] = [
+  insertWithDeliveries,
+  claimDueDeliveries(places),
+  renewLeases,
+  beginSending,
+  recordAttempt,
+  markLost,
+  countMail,
+  ...lists.map(({ name = '', text }) => ({ name, text })),
+  countUnread,
+  markRead,
+  readFresh,
+  storeFetched,
+  readLast,
+];
