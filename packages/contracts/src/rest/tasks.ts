@@ -30,7 +30,10 @@ export const tasksRoutes = {
       state: taskState.optional(),
       assignee: z
         // without `abort` a union reports the fault of its only text format instead of its own message
-        .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], 'must be the id of a user, me for the caller, or none for unassigned tasks')
+        .union([z.guid({ abort: true }).toLowerCase(), z.enum(['me', 'none'])], {
+          error: ({ input }) =>
+            `must be the id of a user, me for the caller, or none for unassigned tasks${Array.isArray(input) ? ', given once' : ''}`,
+        })
         .optional()
         .describe('the id of the assignee, me for the caller, or none for unassigned tasks'),
       creator: uuid.optional().describe('the id of the user who created the task'),
