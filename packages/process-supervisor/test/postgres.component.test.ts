@@ -89,7 +89,7 @@ describe('A local PostgreSQL', function () {
       () => undefined,
       (thrown: unknown) => thrown,
     );
-    expect(String(error)).to.match(/PostgreSQL ended with exit code \d[^]*\n {2}\| .*\n[^]*start afresh without it/);
+    expect(String(error)).to.match(/PostgreSQL ended with exit code \d[^]*\n {2}\| .*\n[^]*delete it and start again/);
   });
 
   it('gives each login its own database and no other', async () => {
