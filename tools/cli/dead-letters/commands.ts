@@ -39,7 +39,7 @@ export function addDeadLetters(program: Command, process: CommandProcess): void 
     replay,
   );
   addResolution(
-    subcommand(group, 'drop', 'drops messages for good; their rows stay readable').addOption(
+    subcommand(group, 'drop', 'drops messages permanently; their rows stay readable').addOption(
       reasonOption().makeOptionMandatory(),
     ),
     process,
