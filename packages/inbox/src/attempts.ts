@@ -9,7 +9,7 @@ import { failureOf, type Effect, type Outcome } from './outcome.ts';
 import type { HandlerRunner } from './run-handler.ts';
 
 /**
- * Where a job came from, which stores what was decided about it: the queue (message-receiver.ts) or a row of inbox_pending (pending-worker.ts). Each
+ * The origin of a job, which stores the decision about it: the queue (message-receiver.ts) or a row of inbox_pending (pending-worker.ts). Each
  * operation resolves when its result is stored. It waits while the database is down.
  */
 export type JobSource = {
@@ -17,7 +17,7 @@ export type JobSource = {
   attempts: Attempts;
   /**
    * Commits the effect together with the completion.
-   * @returns `taken_over` if nothing was committed because the message is recorded elsewhere by now: by another process, or behind an earlier message.
+   * @returns `taken_over` if nothing was committed because the message has been recorded elsewhere in the meantime: by another process, or behind an earlier message.
    */
   complete(effect: Effect | undefined): Promise<'completed' | 'taken_over'>;
   retry(decision: RetryDecision): Promise<void>;

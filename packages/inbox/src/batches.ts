@@ -21,7 +21,7 @@ export function createBatches<I, R>(options: {
         const results = await options.run(batch.map(({ item }) => item));
         for (const [place, { resolve, reject }] of batch.entries()) {
           const result = results[place];
-          if (result === undefined) reject(new Error('the batch gave no result for this item'));
+          if (result === undefined) reject(new Error('the batch returned no result for this item'));
           else resolve(result);
         }
       } catch (error) {

@@ -25,15 +25,15 @@ export type Handler = {
   /** A routing key, a binding pattern (`*` matches one word, `#` any number of words), or a list of these. */
   type: string | readonly string[];
   /**
-   * Identifies the handler among others of the same messages, for as long as messages are remembered: renaming a handler forgets its messages.
-   * Default: `type`, if that is a single one.
+   * Identifies the handler in the deduplication records of its messages. After a rename, the handler no longer recognises messages that it has handled.
+   * Default: `type`, if that is a single type.
    */
   name?: string;
   schema: z.ZodType;
   order: Order;
   /**
-   * Decides the outcome of a message, outside any transaction, so that it may make network calls. It may run more than once for a message. An error
-   * that it throws is a retry.
+   * Decides the outcome of a message, outside any transaction, so that it may make network calls. It may run more than once for a message. If it throws,
+   * the message is retried.
    */
   handle(event: unknown, context: HandlerContext): Promise<Outcome>;
 };
@@ -63,7 +63,7 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
   const named = new Map<string, NamedHandler>();
   for (const handler of handlers) {
     const name = nameOf(handler);
-    if (named.has(name)) throw new Error(`two handlers are named ${name}: give one of them a name of its own`);
+    if (named.has(name)) throw new Error(`two handlers are named ${name}: rename one of them`);
     named.set(name, { ...handler, name });
   }
   const candidates = [...named.values()].map((handler) => ({ handler, matches: typeMatcher([handler.type].flat()) }));
@@ -73,7 +73,7 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
       let found = byType.get(type);
       if (found === undefined) {
         found = candidates.filter(({ matches }) => matches(type)).map(({ handler }) => handler);
-        // there are few types, but arbitrary types that others publish under a pattern must not fill the memory
+        // there are few types, but arbitrary types published under a pattern must not fill the memory
         if (byType.size < 1_000) byType.set(type, found);
       }
       return found;
@@ -86,5 +86,5 @@ export function indexHandlers(handlers: readonly Handler[]): Handlers {
 function nameOf({ name, type }: Handler): string {
   if (name !== undefined) return name;
   if (typeof type === 'string') return type;
-  throw new Error(`the handler of ${type.join(', ')} has no name: give it one that stays when its types change`);
+  throw new Error(`the handler of ${type.join(', ')} has no name: give it a name that does not depend on its types`);
 }

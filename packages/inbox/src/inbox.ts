@@ -39,7 +39,7 @@ export type InboxOptions = {
    * without a row or a dead letter. Any other message without a handler becomes a dead letter.
    */
   ignore?: readonly string[];
-  /** The senders whose events are trusted. Default: logins named like the service, and messages that the broker's topic permissions vouch for. */
+  /** The senders whose events are trusted. Default: logins named like the service, and messages that have passed the broker's topic permissions. */
   senders?: SenderRules;
   telemetry: Telemetry;
   /** Checked before recorded messages are claimed. Return false while a dependency of the handlers is known to be unavailable (an open breaker). */

@@ -13,15 +13,15 @@ export type InboxLimits = {
   /** How long a recorded message stays leased to a process that died. A live process renews its leases four times in this period. */
   leaseMs: number;
   /**
-   * The maximum number of attempts before a message becomes a dead letter. With the back-off below, the last attempt comes 13 minutes after the first
-   * on average, and 27 minutes at most: longer than a deploy. Outages of dependencies are covered by `claimWhile` and `unavailable`.
+   * The maximum number of attempts before a message becomes a dead letter. With the back-off below, the last attempt is made on average 13 minutes
+   * after the first, and at most 27 minutes after it: longer than a deploy. Outages of dependencies are covered by `claimWhile` and `unavailable`.
    */
   maxAttempts: number;
   /**
-   * How long a message may find a dependency unavailable before it becomes a dead letter, to be replayed. Longer than operators let an outage last.
+   * How long a message may find a dependency unavailable before it becomes a dead letter, to be replayed. Longer than any outage that operators tolerate.
    */
   maxUnavailableMs: number;
-  /** How many processes may die while handling a message. Beyond a deploy, an eviction and an accident, the message is the likely cause. */
+  /** How many processes may die while handling a message. After more deaths than a deploy, an eviction and an accident explain, the message is the likely cause. */
   maxCrashes: number;
   backOff: BackOff;
   /** A message redelivered this often is recorded before it is attempted. Every lost connection causes one redelivery; the queue's limit is 5. */

@@ -25,7 +25,7 @@ import type { SenderRules } from './sender.ts';
 export type MessageReceiverOptions = {
   db: Database;
   handlers: Handlers;
-  /** Whether a type without a matching handler is acknowledged without a trace. */
+  /** Whether a type without a matching handler is acknowledged without a row. */
   ignores: (type: string) => boolean;
   senders: SenderRules;
   attempts: AttemptRunner;
@@ -73,7 +73,7 @@ export function createMessageReceiver(options: MessageReceiverOptions): (deliver
       async complete(effect) {
         const result = await outage.retryWhileDatabaseIsDown(() => commit(job, effect), signal);
         if (result === 'committed') return 'completed';
-        // another process has the message, or recorded an earlier one of its key that now blocks it; recording it shows which
+        // another process has the message, or recorded an earlier one of its key that now blocks it; the attempt to record it shows which
         await recordUnattempted(job, 'waiting', signal);
         return 'taken_over';
       },
@@ -116,7 +116,7 @@ export function createMessageReceiver(options: MessageReceiverOptions): (deliver
       wanted.map((handler) => {
         const job = jobFor(message, handler);
         const run = (): Promise<void> =>
-          // after repeated deliveries this message may be what kills the process, so it is recorded before it is attempted
+          // after repeated deliveries this message may be the one that kills the process, so it is recorded before it is attempted
           isSuspect ? recordUnattempted(job, 'suspect', signal) : handle(job, handler, signal);
         return job.orderKey === undefined ? run() : chains.after(`${handler.name} ${job.orderKey}`, run, signal);
       }),

@@ -3,7 +3,7 @@ import type { NamedHandler } from './handler.ts';
 import { provenanceOf, senderFault, type Provenance, type SenderRules } from './sender.ts';
 import { storable } from './storable.ts';
 
-/** A message in its stored form. Every field fits its column, whatever was sent. */
+/** A message in its stored form. Every field fits its column, regardless of the received value. */
 export type Message = {
   /** As received; a lower-case UUID unless the message is invalid. */
   id: string | undefined;
@@ -93,7 +93,7 @@ export function checkMessage(
 ): Invalid | undefined {
   const { id, type, payload } = message;
   if (!isMessageId(id)) return invalid('bad_message_id', 'the message id is not a uuid');
-  if (handlerCount === 0) return invalid('unknown_type', `no handler takes ${type}`);
+  if (handlerCount === 0) return invalid('unknown_type', `no handler matches ${type}`);
   const { appId, provenance } = message;
   const fault = provenance && senderFault({ type, appId, provenance }, senders);
   if (fault !== undefined) return invalid('wrong_sender', fault);

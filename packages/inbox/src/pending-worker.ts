@@ -25,7 +25,7 @@ export type PendingWorkerOptions = {
   db: Database;
   handlers: Handlers;
   senders: SenderRules;
-  /** Its handlers run apart from those of new messages, so that claimed messages run at once: in a shared queue their leases would expire. */
+  /** Runs handlers separately from those of new messages, so that claimed messages run at once: in a shared queue their leases would expire. */
   attempts: AttemptRunner;
   deadLetter: DeadLetterWriter;
   outage: DatabaseOutage;
@@ -36,7 +36,7 @@ export type PendingWorkerOptions = {
 };
 
 const pollMs = 1_000;
-/** The places are kept empty no longer than this for a suspect: other messages may be due and can use them. */
+/** The maximum time for which places stay empty for a suspect: other messages may be due and can use the places. */
 const suspectPauseMs = 1_000;
 
 /**
@@ -98,7 +98,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
     return true;
   }
 
-  /** Never rejects: the result of one message says nothing about others. */
+  /** Never rejects: the result of one message is no evidence about others. */
   async function attemptClaimed(claimed: Claim, signal: AbortSignal): Promise<void> {
     try {
       await attempt(claimed, signal);
@@ -125,7 +125,7 @@ export function createPendingWorker(options: PendingWorkerOptions): Loop {
     if (claimed.crashCount >= limits.maxCrashes)
       return await attempts.refuse(source, {
         reason: 'crashed',
-        error: `${claimed.crashCount} processes died or hung over this message`,
+        error: `${claimed.crashCount} processes died or hung while handling this message`,
       });
     // a message from the dead-letter queue was recorded without being read
     const { message } = claimed;

@@ -99,7 +99,7 @@ export async function recordPending(tx: Tx, job: Job, pending: PendingMessage): 
   return true;
 }
 
-/** Records a message that failed permanently when it came from the queue. Does nothing if the message is already done or recorded. */
+/** Records a message that failed permanently on receipt from the queue. Does nothing if the message is already done or recorded. */
 export async function deadLetterReceived(
   db: Database,
   deadLetter: DeadLetterWriter,

@@ -9,7 +9,7 @@ import { notAttempted, recordPending } from './received-jobs.ts';
 import type { SenderRules } from './sender.ts';
 import { readMessageColumns, toMessage, type MessageRow } from './stored-message.ts';
 
-/** The same interval as the poll for recorded messages; no one waits for a replay with a stopwatch. */
+/** The same interval as the poll for recorded messages; a replay is not urgent. */
 const pollMs = 1_000;
 
 const findUnroutedSql = 'SELECT FROM dead_letters WHERE needs_routing LIMIT 1';

@@ -5,7 +5,7 @@ import { deadExchange, loginsOf, type Delivery, type EventLogins } from '@taskwi
 export type SenderRules = {
   logins: EventLogins;
   /**
-   * `accept`: an event without `user_id` is trusted if the broker's topic permissions have vouched for it. `refuse`: it is never trusted; for a
+   * `accept`: an event without `user_id` is trusted if it has passed the broker's topic permissions. `refuse`: it is never trusted; for a
    * broker without topic permissions.
    */
   withoutUserId: 'accept' | 'refuse';
@@ -17,7 +17,7 @@ export const defaultSenderRules: SenderRules = { logins: {}, withoutUserId: 'acc
 export type Provenance = { userId: string | undefined; exchange: string | undefined; routingKey: string | undefined };
 
 /**
- * For a message that its own queue dead-lettered, the broker records where it came from. Any other history means that the message was rerouted, so
+ * The broker records the origin of a message that its own queue dead-lettered. Any other history means that the message was rerouted, so
  * its exchange and routing key prove nothing.
  */
 export function provenanceOf({ userId, exchange, routingKey, deaths }: Delivery): Provenance {
@@ -32,7 +32,7 @@ export function provenanceOf({ userId, exchange, routingKey, deaths }: Delivery)
  * Returns why an event cannot be attributed to its publisher; undefined if it can.
  *
  * The broker has verified that a `user_id` is the login of the publisher. A message without one is trusted if it was published to the event exchange
- * under the routing key of its type and came straight from there: the broker's topic permissions have then admitted its publisher. A login could
+ * under the routing key of its type and came directly from there: the broker's topic permissions have then admitted its publisher. A login could
  * bypass them by routing a message through its own exchange or queue, or under a second routing key (header `CC`); the message then has another
  * exchange, another routing key, or a dead-letter history.
  */
@@ -50,5 +50,5 @@ export function senderFault(
       : `the login ${userId} published it, but only ${publisher} publishes ${type} (EVENT_LOGINS)`;
   if (withoutUserId === 'refuse') return 'it has no user_id (EVENTS_WITHOUT_USER_ID)';
   if (exchange === eventExchange && routingKey === type) return undefined;
-  return `it has no user_id, and came neither straight from ${eventExchange} nor under the routing key ${type}`;
+  return `it has no user_id, and did not come directly from ${eventExchange} under the routing key ${type}`;
 }

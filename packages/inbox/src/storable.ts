@@ -1,6 +1,6 @@
 /**
  * Makes text storable in PostgreSQL: without NUL, and without unpaired surrogates, which jsonb rejects (truncating an error message may split a
- * pair). The length is bounded, since no one reads more.
+ * pair). The length is bounded, because longer texts are of no use.
  */
 export function storable(text: string, maxLength?: number): string;
 export function storable(text: string | undefined): string | undefined;

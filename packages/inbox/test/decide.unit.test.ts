@@ -31,13 +31,13 @@ describe('decision after an attempt', () => {
       { kind: 'retry', waitMs: 8_000, isFree: true, error: 'no' },
     ],
     [
-      'waits as long as the handler asks for',
+      'waits as long as the handler requests',
       retry('no', 20_000),
       first,
       { kind: 'retry', waitMs: 20_000, isFree: false, error: 'no' },
     ],
     [
-      'waits for the back-off if the handler asks for less',
+      'waits for the back-off if the handler requests less',
       retry('no', 10),
       first,
       { kind: 'retry', waitMs: 1_000, isFree: false, error: 'no' },
@@ -87,7 +87,7 @@ describe('decision after an attempt', () => {
         const attempts = { counted: 0, free: 0, pendingForMs: 0 };
         const counted = outcomes.filter((outcome) => !('isFree' in outcome)).length;
         const diedAt = outcomes.findIndex((outcome) => {
-          // as the claim counts it, and its release takes it back
+          // the claim counts the attempt, and a free release subtracts it again
           attempts.counted += 1;
           const decision = decide(outcome, attempts, inboxLimits);
           if (decision.kind === 'dead_letter') return true;
@@ -103,7 +103,7 @@ describe('decision after an attempt', () => {
     );
   });
 
-  it('never waits longer than the cap or the delay that the handler asked for, whichever is longer', () => {
+  it('never waits longer than the cap or the requested delay, whichever is longer', () => {
     const natural = fc.nat({ max: 1_000_000_000 });
     fc.assert(
       fc.property(natural, natural, fc.option(natural, { nil: undefined }), (counted, free, afterMs) => {

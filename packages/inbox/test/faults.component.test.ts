@@ -21,7 +21,7 @@ describe('inbox during faults', () => {
     const nul = { body: Buffer.from('\0'), correlationId: 'a\0b', headers: { aggregate_id: 'x\0', other: '\0' } };
     const reasons: Record<string, Outcome> = {
       nul: dead('a\0b'),
-      // the limit of a reason cuts the character in two
+      // the length limit of a reason splits the character
       half: dead(`${'x'.repeat(1_999)}😀`),
       retry: retry('\0'),
       effect: done(() => Promise.reject(new Error('\0'))),
@@ -32,7 +32,7 @@ describe('inbox during faults', () => {
     const longKey = String.fromCharCode(...Array.from({ length: 2_000 }, () => 0x4e00 + Math.random() * 20_000));
     const events = [
       testEvent(nul),
-      // a parser's error shows half of the character
+      // the parser's error message contains half of the character
       testEvent({ body: Buffer.from('😀') }),
       testEvent({ aggregateId: longKey }),
       testEvent({ timestamp: 1_763_000_000_000_000 }),
@@ -193,7 +193,7 @@ describe('inbox during faults', () => {
 
   it('claims one suspect at a time, also when the statistics show a table of one row', async () => {
     const { pool } = harness.database.db;
-    // the state after processes died over them
+    // the state after processes died while handling them
     const leave = (count: number) =>
       query(
         pool,

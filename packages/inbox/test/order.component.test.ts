@@ -21,7 +21,7 @@ import {
 describe('order of the messages of one aggregate', () => {
   const harness = useInboxHarness();
 
-  /** Fails the first message until the test ends that. */
+  /** Returns a `decide` that fails for the first message, and records the effect of every other one. */
   function failing(first: () => string | undefined, failure: () => ReturnType<Decide>): Decide {
     return (context) => (context.messageId === first() ? failure() : recordEffect(context));
   }

@@ -166,7 +166,7 @@ describe('poison messages', () => {
     ]);
     await waitFor(async () => (await harness.effects()).length === 6, { timeoutMs: 10_000 });
     const effects = (await harness.effects()).filter((id, place, all) => all.indexOf(id) === place);
-    // of three aggregates: no order among them is promised
+    // events of three aggregates, whose relative order is not guaranteed
     expect(effects).to.have.members(events.map(({ messageId }) => messageId));
   });
 

@@ -11,7 +11,7 @@ describe('an event in the name of another service', function () {
   this.timeout(30_000);
   const harness = useInboxHarness();
 
-  /** Works as a login of the broker. Returns the code with which the broker refused it, if it did. */
+  /** Runs operations with a login of the broker. Returns the code with which the broker rejected them, if it did. */
   async function as(
     login: TestService | undefined,
     work: (channel: ConfirmChannel) => Promise<void>,
@@ -80,7 +80,7 @@ describe('an event in the name of another service', function () {
     expect(dead.map(({ reason }) => reason)).to.deep.equal(['wrong_sender', 'wrong_sender']);
   });
 
-  it('is an event of an unlisted login, and the logins can be configured', async () => {
+  it('includes any event of an unlisted login, and the logins can be configured', async () => {
     await start({ senders: { logins: { auth: ['identity', 'identity-next'] }, withoutUserId: 'accept' } });
     const ids = [await send({ userId: 'identity' }), await send({ userId: 'identity-next' })];
     await send({ userId: 'auth' });
@@ -89,7 +89,7 @@ describe('an event in the name of another service', function () {
     expect(dead).to.have.length(1);
   });
 
-  it('cannot be recognised without user_id, so such an event is trusted only if it came straight from the exchange', async () => {
+  it('cannot be recognised without user_id, so such an event is trusted only if it came directly from the exchange', async () => {
     await start();
     const straight = await send();
     await send({ type: deletion }, 'auth.user.changed');
@@ -98,7 +98,7 @@ describe('an event in the name of another service', function () {
     expect(dead[0]).to.include({ reason: 'wrong_sender' });
   });
 
-  // each gets an event of Auth into the queue of Notifications with the login of Tasks, past the topic permissions of the broker
+  // each of these routes an event of Auth to the queue of Notifications with the login of Tasks, bypassing the broker's topic permissions
   const detours: [string, (channel: ConfirmChannel) => Promise<unknown>][] = [
     [
       'by an exchange of its own with an alternate exchange',
@@ -143,7 +143,7 @@ describe('an event in the name of another service', function () {
     for (const forged of ['', ' and claims that its own queue dead-lettered it'] as const) {
       it(`is rejected when a service sends it ${way}${forged}`, async () => {
         await start();
-        // of another queue: what names the queue that it is routed to next, the broker drops as going in a circle
+        // names another queue, because the broker drops a message whose history contains the queue that it is routed to next
         const death = { count: 1, reason: 'delivery_limit', queue: 'tasks.events', exchange };
         const headers = forged === '' ? {} : { 'x-death': [{ ...death, 'routing-keys': [deletion] }] };
         const refused = await as('tasks', async (channel) => {
@@ -152,7 +152,7 @@ describe('an event in the name of another service', function () {
             plain(to, key, content, { ...options, headers: { ...(options?.headers as object), ...headers } });
           await take(channel);
         });
-        // RabbitMQ 4 looks at the second routing key too
+        // RabbitMQ 4 also checks the second routing key
         if (refused !== undefined) return expect(refused).to.equal(403);
         const { effects, dead } = await processed(1);
         expect(effects).to.deep.equal([]);
@@ -191,7 +191,7 @@ describe('an event in the name of another service', function () {
   });
 
   it('is not assumed of a message from the dead-letter queue whose consumer died', async () => {
-    // recorded, with the provenance that the broker remembers, and good for a replay
+    // it is stored with the provenance that the broker recorded, and can be replayed
     const { content, options } = anEvent();
     await as(undefined, async (channel) => {
       await channel.assertQueue('notifications.events', {

@@ -11,7 +11,7 @@ import {
   type InboxHarness,
 } from '@taskwire/testing';
 
-/** A fault in which a database serves reads and refuses writes, and its repair. */
+/** A fault in which a database accepts reads and rejects writes, and its repair. */
 type Fault = { break(harness: InboxHarness): Promise<void>; heal(harness: InboxHarness): Promise<void> };
 
 function refusing(table: string, state: string): Fault {
@@ -60,10 +60,10 @@ function locked(table: string): Fault {
 
 const faults: Record<string, Fault> = {
   'is read-only': readOnly(),
-  'has no room for what the inbox remembers': refusing('inbox', '53100'),
-  'has no room for the effect': refusing('effects', '53100'),
+  'has no disk space for the deduplication rows': refusing('inbox', '53100'),
+  'has no disk space for the effect': refusing('effects', '53100'),
   'has no memory for the effect': refusing('effects', '53200'),
-  'cannot read its disk at the effect': refusing('effects', '58030'),
+  'has an I/O error during the effect': refusing('effects', '58030'),
   'keeps the table of the effect locked': locked('effects'),
 };
 
@@ -86,7 +86,7 @@ describe('inbox whose database responds but accepts no writes', () => {
       await fault.break(harness);
       const events = testEvents(5);
       await harness.publish(...events);
-      // an attempt failed, or nothing was accepted yet
+      // an attempt has failed, or no message has been accepted yet
       await waitFor(async () => refused > 0 || (await waitingFor(harness)));
       await fault.heal(harness);
       await waitFor(

@@ -8,7 +8,7 @@ import { createReader } from './reader.ts';
 import { createWindow } from './window.ts';
 
 export type RelayLimits = {
-  /** The maximum number of rows in memory: enough for the better part of a second at full speed. */
+  /** The maximum number of rows in memory: enough for most of a second at full speed. */
   window: number;
   /**
    * Nothing more is read while the payloads in memory have this many bytes. That is 64 MiB, plus the batch that was read last, if all payloads have

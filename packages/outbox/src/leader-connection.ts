@@ -53,7 +53,7 @@ export async function openLeaderConnection(options: {
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 1_000,
-    // our own socket, so that it can be destroyed: pg only closes it gracefully, and a dead peer never answers
+    // our own socket, so that it can be destroyed: pg only closes it gracefully, and a dead peer never responds
     stream: () => socket,
     options: Object.entries({ ...deadPeerSettings, ...planSettings })
       .map(([name, value]) => `-c ${name}=${value}`)
@@ -73,7 +73,7 @@ export async function openLeaderConnection(options: {
   ): Promise<R[]> {
     if (lost.signal.aborted) throw lost.signal.reason;
     const timer = setTimeout(
-      () => destroy(new Error(`no answer within ${statementTimeoutMs} ms: ${name}`)),
+      () => destroy(new Error(`no response within ${statementTimeoutMs} ms: ${name}`)),
       statementTimeoutMs,
     );
     try {

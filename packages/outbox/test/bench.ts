@@ -9,9 +9,9 @@ export type Bench = {
   database: TestDatabase;
   /** Not started. */
   relay(publisher: Publisher, limits?: Partial<RelayLimits>, databaseUrl?: string): Relay;
-  /** The rows that are left. */
+  /** The rows that remain in the outbox. */
   rows(): Promise<Record<string, unknown>[]>;
-  /** Ends the database connections of all relays, as a failover of PostgreSQL does. Resolves to their number. */
+  /** Ends the database connections of all relays, as a failover of PostgreSQL does. Resolves to the number of connections. */
   killLeaderConnections(): Promise<number>;
   drop(): Promise<void>;
 };

@@ -66,11 +66,11 @@ export type TransactionOptions = {
 
 /** A list of an entity's rows. Conditions and expressions name columns as `alias.property`, and values as `:name`. */
 export type List<R extends object> = {
-  /** Leaves only these columns in the rows. */
+  /** Restricts the rows to these columns. */
   only<K extends keyof R & string>(...names: readonly K[]): List<Pick<R, K>>;
   /** Adds a value to each row. */
   select<N extends string, V>(name: N, expression: string, values?: Values): List<R & Record<N, V>>;
-  /** Adds a condition, unless one of its values is undefined: then the caller didn't ask for this filter. */
+  /** Adds a condition, unless one of its values is undefined, which means that the caller omitted this filter. */
   where(condition: string, values?: Values): List<R>;
   /**
    * Prepares the statement under this name, followed by a hash of its text: for lists that are read often and have few combinations of filters. One

@@ -51,7 +51,7 @@ export function followsSql({ direction, columns }: Keyset, placeholders: readonl
   return `(${keys.map(({ sql }) => sql).join(', ')}) ${direction === 'ASC' ? '>' : '<'} (${position.join(', ')})`;
 }
 
-/** Makes a page of `limit` rows and one more, which shows whether another page follows. */
+/** Creates a page from `limit` rows and a surplus row, which shows whether another page follows. */
 export function pageOf<R extends object>(
   rows: readonly R[],
   { columns }: Pick<Keyset, 'columns'>,

@@ -71,7 +71,7 @@ const retryAfterSeconds = '5';
  */
 export function asProblem(error: unknown): unknown {
   if (error instanceof Problem || outageOf(error) === undefined) return error;
-  return problem('unavailable', 'The database cannot answer now. Try again in a few seconds.', {
+  return problem('unavailable', 'The database is unavailable right now. Try again in a few seconds.', {
     headers: { 'Retry-After': retryAfterSeconds },
     cause: error,
   });

@@ -47,7 +47,7 @@ export function closeUnresponsiveConnections(
     for (const entry of watched) {
       if (entry.socket.bytesRead === entry.readAtCheck) continue;
       entry.readAtCheck = entry.socket.bytesRead;
-      // the bytes may have arrived any time since the previous check; closing a sound connection too many costs less than keeping a dead one
+      // the bytes may have arrived any time since the previous check; closing a healthy connection costs less than keeping a dead one
       entry.receivedAt = checkedAt;
     }
     checkedAt = now;

@@ -71,7 +71,7 @@ describe('migrations', () => {
     const waiting = `SELECT FROM pg_stat_activity
       WHERE datname = current_database() AND query LIKE 'ALTER TABLE things%' AND wait_event_type = 'Lock'`;
     await waitFor(async () => (await query(test.db.pool, waiting)).length > 0);
-    // behind the migration in the line for the table
+    // queued for the table behind the migration
     await query(test.db.pool, 'SELECT FROM things');
     await long.query('COMMIT');
     long.release();
@@ -191,7 +191,7 @@ describe('a database that stops responding without closing a socket', () => {
     const telemetry = createTelemetry({ service: 'test', stream: silent() });
     const db = await createDatabase({ url: url.href, poolSize: 4, applicationName: 'test', telemetry });
     try {
-      // several connections, of which each would have to find out for itself
+      // several connections, each of which would otherwise have to detect the failure by itself
       await Promise.all([1, 2, 3, 4].map(async () => await query(db.pool, 'SELECT pg_sleep(0.05)')));
       proxy.set({ kind: 'half_open' });
       const began = performance.now();

@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 export type OpenChannel<C extends amqp.Channel = amqp.Channel> = { channel: C; ended: AbortSignal };
 
 /** Declaring a quorum queue waits for an election; if anything takes longer than this, the broker hangs. */
-const answerTimeoutMs = 10_000;
+const responseTimeoutMs = 10_000;
 
 export async function openChannel(connection: Connection): Promise<OpenChannel> {
   return await open(connection, (opened) => connection.amqp.createChannel(opened));
@@ -24,15 +24,15 @@ export async function closeChannel(connection: Connection, channel: amqp.Channel
 export type Answer<T> = (error: Error | null, ok: T) => void;
 
 /**
- * Makes one request to the broker. If it is not answered in time, nothing on this connection can be trusted any more: the connection is destroyed,
+ * Makes one request to the broker. If the broker does not respond in time, the connection can no longer be trusted, so it is destroyed,
  * and its users reconnect.
  */
 export async function answer<T>(connection: Connection, what: string, run: (done: Answer<T>) => void): Promise<T> {
   const { ended } = connection;
   ended.throwIfAborted();
   const timer = setTimeout(() => {
-    connection.destroy(new Error(`RabbitMQ did not answer within ${answerTimeoutMs} ms: ${what}`));
-  }, answerTimeoutMs);
+    connection.destroy(new Error(`RabbitMQ did not respond within ${responseTimeoutMs} ms: ${what}`));
+  }, responseTimeoutMs);
   try {
     // `run` throws if the channel or the connection has just closed, which rejects the promise
     const answered = new Promise<T>((resolve, reject) => {

@@ -10,7 +10,7 @@ export type Connection = {
   onBlockedChange(listener: (blocked: boolean) => void): void;
   /** Ends the connection at once, without notifying the broker. */
   destroy(reason: Error): void;
-  /** Closes the connection gracefully. If the broker does not answer within 2 s, the connection is destroyed. */
+  /** Closes the connection gracefully. If the broker does not respond within 2 s, the connection is destroyed. */
   close(): Promise<void>;
 };
 
@@ -37,15 +37,15 @@ export function openConnection({ url, name, signal }: ConnectionOptions): Promis
   return new Promise((resolve, reject) => {
     // net.connect destroys its socket on abort, which is the only way to close a socket that hangs or is half open
     const socket = new AbortController();
-    const giveUp = (error: unknown): void => {
+    const fail = (error: unknown): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
       reject(error);
       socket.abort();
     };
-    const onAbort = (): void => giveUp(signal.reason);
+    const onAbort = (): void => fail(signal.reason);
     const timer = setTimeout(
-      () => giveUp(new Error(`RabbitMQ did not answer within ${connectTimeoutMs} ms`)),
+      () => fail(new Error(`RabbitMQ did not respond within ${connectTimeoutMs} ms`)),
       connectTimeoutMs,
     );
     if (signal.aborted) return onAbort();
@@ -58,14 +58,14 @@ export function openConnection({ url, name, signal }: ConnectionOptions): Promis
     };
     try {
       amqp.connect(withHeartbeat(url), options, (error: Error | null, connection) => {
-        if (error !== null) return giveUp(error);
+        if (error !== null) return fail(error);
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
         resolve(established(connection, socket));
       });
     } catch (error) {
       // the URL is invalid
-      giveUp(error);
+      fail(error);
     }
   });
 }

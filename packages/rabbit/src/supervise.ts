@@ -31,7 +31,7 @@ export function supervise({ what, session, logger, onLost }: Supervised): { stop
       } catch (error) {
         if (signal.aborted) return;
         failures = performance.now() - startedAt > soundAfterMs ? 1 : failures + 1;
-        logger.warn(`RabbitMQ: ${what} lost, will try again`, { failures, error: errorText(error) });
+        logger.warn(`RabbitMQ: ${what} lost; will retry`, { failures, error: errorText(error) });
         onLost?.();
         await delay(backOffMs(failures, backOff), undefined, { signal }).catch(() => undefined);
       }
@@ -61,9 +61,9 @@ export async function endingInTime(
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const onAbort = (): void => {
-    const giveUp = (): void =>
-      connection.destroy(new Error(`RabbitMQ did not answer within ${endTimeoutMs} ms of a stop`));
-    timer = setTimeout(giveUp, endTimeoutMs);
+    const destroyConnection = (): void =>
+      connection.destroy(new Error(`RabbitMQ did not respond within ${endTimeoutMs} ms of a stop`));
+    timer = setTimeout(destroyConnection, endTimeoutMs);
   };
   signal.addEventListener('abort', onAbort);
   try {

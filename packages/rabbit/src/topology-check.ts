@@ -37,11 +37,11 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
   const metrics = rabbitMetrics(telemetry.metrics);
   const policyGaps = new Map<string, string>();
   let fault: string | undefined;
-  let cannotAsk: string | undefined;
+  let queryFault: string | undefined;
   /** When all bindings were last known to exist. Bindings missing before the first time may be new in this version. */
   let completeAt: Date | undefined;
 
-  async function lookAtPolicies(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<void> {
+  async function checkPolicies(plan: TopologyPlan, api: Management, signal: AbortSignal): Promise<void> {
     const policies = await api.policies(signal);
     for (const queue of plan) {
       const missing = missingPolicyKeys(queue, policies);
@@ -71,25 +71,25 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
   }
 
   /** Returns the bindings that are missing before the topology is declared again; undefined if they cannot be queried. */
-  async function lookAtBroker(signal: AbortSignal): Promise<Missing[] | undefined> {
+  async function queryBroker(signal: AbortSignal): Promise<Missing[] | undefined> {
     const plan = await options.plan;
     if (plan.length === 0) return undefined;
     if (management === undefined) {
-      if (cannotAsk === undefined) logger.warn(`${unseen}: RABBITMQ_MANAGEMENT_URL is not set`);
-      cannotAsk = 'not set';
+      if (queryFault === undefined) logger.warn(`${unseen}: RABBITMQ_MANAGEMENT_URL is not set`);
+      queryFault = 'not set';
       return undefined;
     }
     try {
-      await lookAtPolicies(plan, management, signal);
+      await checkPolicies(plan, management, signal);
       const missing = await missingBindings(plan, management, signal);
-      if (cannotAsk !== undefined) logger.info("RabbitMQ's management API answers again");
-      cannotAsk = undefined;
+      if (queryFault !== undefined) logger.info("RabbitMQ's management API is available again");
+      queryFault = undefined;
       return missing;
     } catch (error) {
       if (signal.aborted) throw error;
       const reason = errorText(error);
-      if (reason !== cannotAsk) logger.warn(unseen, { error: reason });
-      cannotAsk = reason;
+      if (reason !== queryFault) logger.warn(unseen, { error: reason });
+      queryFault = reason;
       policyGaps.clear();
       for (const { name } of plan) metrics.missingPolicyKeys.set({ queue: name }, Number.NaN);
       return undefined;
@@ -119,7 +119,7 @@ export function createTopologyCheck(options: TopologyCheckOptions): TopologyChec
       const connection = await options.connection(signal);
       // the broker reads nothing from a connection that it has blocked, and the missing response would end the connection
       if (connection === undefined || connection.blocked()) return 'idle';
-      const missing = await lookAtBroker(signal);
+      const missing = await queryBroker(signal);
       const lookedAt = new Date();
       try {
         // a hanging broker must not delay a stop; a queue that exists is left alone, because it may be deleted at this moment (see `cancellationMs`)

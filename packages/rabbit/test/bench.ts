@@ -16,11 +16,11 @@ export type Bench = {
   rabbit(
     options?: Partial<Omit<RabbitOptions, 'url'>> & {
       heartbeatSeconds?: number;
-      /** Whose login is used instead of the operator's. */
+      /** The service whose login is used instead of the operator's. */
       login?: TestService;
     },
   ): Promise<Rabbit>;
-  /** Closes the connections of the vhost as an operator would; gives their number. */
+  /** Closes the connections of the vhost as an operator would; returns their number. */
   closeConnections(): Promise<number>;
   drop(): Promise<void>;
 };

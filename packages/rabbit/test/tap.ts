@@ -1,9 +1,9 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** A proxy to the broker that can cut the broker's bytes at any place, and insert bytes. */
+/** A proxy to the broker that can end the broker's stream at any byte, and insert bytes into it. */
 export type Tap = {
   port: number;
-  /** Ends each new connection after this many bytes of the broker; undefined: none. */
+  /** Ends each new connection after this many bytes from the broker; no connection if undefined. */
   cutAfter(bytes: number | undefined): void;
   /** How many connections `cutAfter` has ended. */
   cutOff(): number;

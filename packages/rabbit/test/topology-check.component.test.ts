@@ -31,7 +31,7 @@ describe('a consumer whose topology is changed while it runs', function () {
       }),
     });
     seen = collector();
-    // does not look after the topology within the time of a test
+    // does not verify the topology during a test
     publishing = await bench.rabbit({ verifyEveryMs: 3_600_000 });
   });
   afterEach(async () => await bench.drop());

@@ -22,7 +22,7 @@ describe('a message with unreadable headers', () => {
       ...{ exchange: 'taskwire.events', routingKey: 'auth.user.created', messageId, nestedHeaders },
       ...{ appId: 'auth', body: Buffer.from('{"n":1}') },
     });
-    // answered only after the publish was taken
+    // the response arrives only after the broker has accepted the publish
     await channel.checkExchange('taskwire.events');
     await connection.close();
     return messageId;
@@ -45,7 +45,7 @@ describe('a message with unreadable headers', () => {
       const rabbit = await bench.rabbit({ telemetry });
       const seen = collector();
       const held: Delivery[] = [];
-      // held all the while: a lost connection would deliver it again
+      // remains unacknowledged during the test: after a lost connection, it would be delivered again
       const gate = Promise.withResolvers<void>();
       rabbit.consume({
         queue,

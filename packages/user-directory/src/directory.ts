@@ -23,7 +23,7 @@ export type UserDirectoryOptions = {
   telemetry: Telemetry;
   /**
    * Called in the transaction that changed a user, with their row locked; only when something changed that services act on. Also called for each user
-   * of the first fill (without `before`), so it is not the place to greet new users.
+   * of the first fill (without `before`), so do not use it to welcome new users.
    */
   onApplied?: OnApplied;
   /**
@@ -47,9 +47,9 @@ export type UserDirectory = {
   introduced(tx: Tx, userId: string): Promise<void>;
   /** The stored user, at most half a second old; `undefined` for a user not known (yet). */
   get(id: string): Promise<DirectoryUser | undefined>;
-  /** The same, but queries Auth about an unknown user. */
+  /** Like `get`, but queries Auth about an unknown user. */
   readThrough(id: string): Promise<ReadThrough>;
-  /** The same, with the name and address of a user who was deleted (`deletedAt`, ISO 8601) before the directory knew them. */
+  /** Like `readThrough`, with the name and address of a user who was deleted (`deletedAt`, ISO 8601) before the directory knew them. */
   readFormer(id: string, deletedAt: string): Promise<ReadThrough>;
   /** For `jwtAuthenticator`: checks a token against the directory. */
   checkUser: ReturnType<typeof createCheckUser>;

@@ -60,7 +60,7 @@ const giveBack = `
  * Stops fetching a user unknown to Auth, unless an event was received since the claim: the row then becomes due when its lease ends. The stored state
  * is unchanged. A known user whose deletion an event claims is fetched until Auth confirms or denies it.
  */
-const giveUpUnknown = `
+const stopFetchingUnknown = `
   UPDATE directory_users
   SET stale_since = NULL, next_fetch_at = NULL, attempts = 0, last_error = $4, deletion_claimed_at = NULL
   WHERE id = $1 AND stale_since IS NOT NULL AND event_count = $2 AND event_at IS NOT DISTINCT FROM $3::timestamptz
@@ -71,7 +71,7 @@ const giveUpUnknown = `
  * Records in the caller's transaction the result of fetching a claimed row:
  * - a state: applied if it is newer. If an even newer event was received during the fetch, the row is fetched again after the gap. If the state is
  *   older than the event that caused the fetch (a read replica lags), it is fetched again with back-off; after `behindTries` it is accepted as
- *   final, which denies the claims of events; a reconciliation decides in the end
+ *   final, which denies the claims of events; a later reconciliation has the final decision
  * - 410: a tombstone, which confirms a deletion
  * - 404: retried with back-off, because the row of a new user may lag behind its event; not retried after `unknownTries` until another event or a
  *   reconciliation mentions the user. A known user stays unchanged: "not found" is not "deleted"
@@ -108,7 +108,7 @@ export async function finishFetch(
     case 'not_found': {
       const error = 'unknown to Auth';
       const givenUp =
-        attempts < tuning.unknownTries ? [] : await query(tx, giveUpUnknown, [id, eventCount, eventAt, error]);
+        attempts < tuning.unknownTries ? [] : await query(tx, stopFetchingUnknown, [id, eventCount, eventAt, error]);
       if (givenUp.length === 0) await query(tx, giveBack, [id, backOff, attempts, error]);
       return { outcome: 'unknown', applied: undefined };
     }

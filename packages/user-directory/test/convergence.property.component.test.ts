@@ -68,7 +68,7 @@ const rareOrders: Step[][] = [
     { do: 'take the page', which: 0 },
     { do: 'take the page', which: 0 },
   ],
-  // a forged end of access, dated in an hour, is heard before the user is deleted and restored
+  // a forged end of access, dated one hour ahead, arrives before the user is deleted and restored
   [
     { do: 'create', user: 1 },
     { do: 'forge an end of access', user: 1, which: 1 },
@@ -115,7 +115,7 @@ describe('a user directory with events, fetches and reconciliations in any order
   });
   after(async () => await database.drop());
 
-  it("reaches Auth's state without reconciliation when every event arrives in the end", async () => {
+  it("reaches Auth's state without reconciliation when every event arrives eventually", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60, size: 'max' }), async (steps) => {
         const world = await createWorld();
@@ -193,7 +193,7 @@ describe('a user directory with events, fetches and reconciliations in any order
     }
 
     async function claim(): Promise<void> {
-      // leases that end at once: a row may be fetched by two at the same time
+      // leases expire at once, so that two processes may fetch a row concurrently
       for (const claimed of await claimStale(db.pool, 10, 0)) fetches.push({ claimed, answer: auth.read(claimed.id) });
     }
 
@@ -268,7 +268,7 @@ describe('a user directory with events, fetches and reconciliations in any order
       },
       /** Fetches until nothing is stale. Auth does not change during this, so a few rounds are enough. */
       async settle() {
-        // a state that is older than its event is asked for three times before it is final
+        // a state that is older than its event is fetched three times before it is final
         for (let round = 0; round < 20; round++) {
           await query(
             db.pool,

@@ -71,7 +71,7 @@ describe('a user directory', () => {
   it('claims no more users than its limit, even when the planner expects one row', async () => {
     const { auth, db, directory } = world;
     await world.deliver(auth.create(id));
-    // for a table of one row PostgreSQL likes other plans than for one of many
+    // PostgreSQL prefers a different plan for a table of one row
     await query(db.pool, 'VACUUM ANALYZE directory_users');
     await world.deliver(...Array.from({ length: 20 }, () => auth.create(randomUUID())));
     await directory.refresher.tick();
@@ -107,7 +107,7 @@ describe('a user directory', () => {
     await world.deliver(...events);
     await world.skipBackOff();
     await directory.refresher.tick();
-    // no state is held that an event could be older than, so Auth has the last word again
+    // without a stored state, no event counts as old, so Auth is queried again
     expect(auth.asked).to.deep.equal([id, id]);
     expect(await directory.get(id)).to.include({ isDeleted: true });
   });

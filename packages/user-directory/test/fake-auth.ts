@@ -23,10 +23,10 @@ export type FakeAuth = {
   states(): UserState[];
   /** GET /users/{id} as it is now. */
   read(id: string): Answer<UserState>;
-  /** Ids and places that were asked for, oldest first. */
+  /** The ids and list positions that were requested, oldest first. */
   asked: string[];
   listed: { updatedSince: string | null; cursor: string | null }[];
-  /** Replaces the answers to GET /users/{id}; without one they are real again. */
+  /** Replaces the responses to GET /users/{id}; without an argument, restores the real ones. */
   answer(by?: GetAnswer): void;
   answerList(by?: () => Answer<UsersPage>): void;
   setOpen(open: boolean): void;

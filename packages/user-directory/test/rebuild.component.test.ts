@@ -56,7 +56,7 @@ describe('the rebuild of a user directory', () => {
     expect(await directory.reconciler.rebuild()).to.deep.equal({ users: 1, changed: 1, missing: 1 });
     expect(await directory.get(id)).to.include({ name: 'Ann', version: 1 });
     await directory.refresher.tick();
-    expect(auth.asked, 'who was not listed is asked for').to.deep.equal([never]);
+    expect(auth.asked, 'a user who was not listed is fetched').to.deep.equal([never]);
     expect((await world().row(never))?.last_error).to.equal('unknown to Auth');
   });
 
