@@ -38,14 +38,14 @@ export function operations(
   return router;
 }
 
-async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unknown; warning?: string }> {
+async function run(check: ReadinessCheck): Promise<{ ok: boolean; detail?: unknown; warning?: string | undefined }> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new Error(`no result within ${checkTimeoutMs} ms`)), checkTimeoutMs);
   });
   try {
     const result = await Promise.race([check(), late]);
-    return { ok: true, ...(result ? { warning: String(redact(result.warning)) } : {}) };
+    return { ok: true, warning: result ? String(redact(result.warning)) : undefined };
   } catch (error) {
     return { ok: false, detail: redact(errorText(error)) };
   } finally {

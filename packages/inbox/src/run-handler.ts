@@ -97,10 +97,11 @@ async function inContextOf<T>(message: Message, handler: NamedHandler, fn: () =>
 
 function traceOf({ headers }: Message): TraceCarrier {
   const { traceparent, tracestate } = JSON.parse(headers) as Record<string, unknown>;
-  return {
-    ...(typeof traceparent === 'string' ? { traceparent } : {}),
-    ...(typeof tracestate === 'string' ? { tracestate } : {}),
-  };
+  return { traceparent: textOf(traceparent), tracestate: textOf(tracestate) };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function withStorableReason(outcome: Outcome): Outcome {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Fields that are added to every log line of one piece of work. */
+/** Fields that are added to every log line of one piece of work. None is undefined: it would hide the field of the same name that a line has itself. */
 export type LogFields = {
   request_id?: string;
   /** The caller's own id of its request, unverified. */

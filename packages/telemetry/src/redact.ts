@@ -48,9 +48,9 @@ function redactError(error: Error, depth: number): unknown {
   return {
     name: error.name,
     message: redact(error.message, depth + 1),
-    ...(code === undefined ? {} : { code: redact(code, depth + 1) }),
+    code: redact(code, depth + 1),
     stack: redact(error.stack, depth + 1),
-    ...(error.cause === undefined ? {} : { cause: redact(error.cause, depth + 1) }),
+    cause: redact(error.cause, depth + 1),
   };
 }
 

@@ -11,10 +11,10 @@ export function faultRounds({ drill }: { drill: number }): number {
 /**
  * How often fast-check runs a property: a few times in `npm test`, often in `npm run drills`. A drill prints its seed; TASKWIRE_TEST_SEED repeats it.
  */
-export function propertyRuns({ test, drill }: { test: number; drill: number }): { numRuns: number; seed?: number } {
+export function propertyRuns({ test, drill }: { test: number; drill: number }): { numRuns: number; seed: number } {
   const given = process.env['TASKWIRE_TEST_SEED'];
-  if (!isDrill) return { numRuns: test, ...(given === undefined ? {} : { seed: Number(given) }) };
   const seed = given === undefined ? Math.trunc(Math.random() * 2 ** 31) : Number(given);
+  if (!isDrill) return { numRuns: test, seed };
   console.log(`    ${drill} runs with TASKWIRE_TEST_SEED=${seed}`);
   return { numRuns: drill, seed };
 }

@@ -85,7 +85,7 @@ async function call(
       ...(route.ifMatch === undefined ? {} : { 'if-match': '*' }),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    body: body === undefined ? null : JSON.stringify(body),
   });
   const text = await response.text();
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json') === true;

@@ -25,7 +25,8 @@ export function listSessions({ access }: { access: OwnAccess }) {
     const { items, next } = await access.sessions(caller.id, place);
     const shown = items.map((session) => ({
       ...session,
-      ...(caller.isFirstParty ? {} : { ip: null, user_agent: null }),
+      ip: caller.isFirstParty ? session.ip : null,
+      user_agent: caller.isFirstParty ? session.user_agent : null,
       current: session.id === caller.sessionId,
     }));
     return { items: shown, next };

@@ -99,6 +99,5 @@ export function toUser({ is_deleted: _, tokens_valid_after: __, pending_email: _
 
 /** The fields of a user that the public API shows to the user and to admins. */
 export function toOwnUser(user: StoredUser): User {
-  const { pending_email: pending } = user;
-  return { ...toUser(user), ...(pending === null ? {} : { pending_email: pending }) };
+  return { ...toUser(user), pending_email: user.pending_email ?? undefined };
 }

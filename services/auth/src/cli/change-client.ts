@@ -48,19 +48,20 @@ function changedClient(
       `${client.client_id} acts for itself: its scopes are those of --grant. Add another client for users.`,
     );
   }
-  const { secret_hash: secretHash, ...rest } = client;
   const isForItself = client.grant_types.includes('client_credentials') || given['own-grant'] !== undefined;
   return checkedSettings(
     {
-      ...rest,
-      ...(given.name === undefined ? {} : { client_name: given.name }),
-      ...(jwks === undefined ? (secretHash === undefined ? {} : { secret_hash: secretHash }) : { jwks }),
+      ...client,
+      client_name: given.name ?? client.client_name,
+      jwks: jwks ?? client.jwks,
+      // a key replaces the secret
+      secret_hash: jwks === undefined ? client.secret_hash : undefined,
       grant_types: [
         ...client.grant_types.filter((type) => type !== 'client_credentials'),
         ...(isForItself ? (['client_credentials'] as const) : []),
       ],
       grants: changedGrants(client.grants, given),
-      ...(given.introspect === undefined ? {} : { introspects: given.introspect }),
+      introspects: given.introspect ?? client.introspects,
       redirect_uris: given['redirect-uri'] ?? client.redirect_uris,
       post_logout_redirect_uris: given['post-logout-redirect-uri'] ?? client.post_logout_redirect_uris,
       application_type: given.native === true ? 'native' : client.application_type,

@@ -29,8 +29,8 @@ ${scopeTable()}`,
         {
           client_id: given.id,
           client_name: given.name,
-          ...(secret === undefined ? {} : { secret_hash: hashOf(secret) }),
-          ...(given.jwks === undefined ? {} : { jwks: readJwks(given.jwks) }),
+          secret_hash: secret === undefined ? undefined : hashOf(secret),
+          jwks: given.jwks === undefined ? undefined : readJwks(given.jwks),
           grant_types: [
             ...(isInteractive ? ['authorization_code', 'refresh_token'] : []),
             ...(isForItself ? ['client_credentials'] : []),

@@ -27,15 +27,15 @@ export type TemplateData = {
   /** The actor's name; null for the system itself, and for account changes made on the command line. */
   actor: string | null;
   /** Whether the recipient is the actor. Only account changes are also reported to their actor, as confirmation. */
-  isOwnAct?: boolean;
+  isOwnAct?: boolean | undefined;
   /** The name of the other user that the notification is about. */
-  subject?: string;
+  subject?: string | undefined;
   /** The recipient's current role. */
-  role?: string;
+  role?: string | undefined;
   /** The time until which a deletion can be undone; null if it can't be. */
-  restorableUntil?: string | null;
+  restorableUntil?: string | null | undefined;
   /** The recipient's name; empty for a recipient without an account. */
   recipient: string;
   /** The id of a link that is created when the mail is sent; never the link itself. */
-  linkId?: string;
+  linkId?: string | undefined;
 };

@@ -45,11 +45,8 @@ export function notifyAboutAccount({ findUser, findAccountHolder, buildNotificat
       task: null,
       actor: typeof actorId === 'string' ? await actorName(actorId) : null,
       recipient,
-      ...(actorId === userId ? { isOwnAct: true } : {}),
-      ...(subject === undefined ? {} : { subject }),
-      ...(linkId === undefined ? {} : { linkId }),
-      ...(role === undefined ? {} : { role }),
-      ...(restorableUntil === undefined ? {} : { restorableUntil }),
+      isOwnAct: actorId === userId ? true : undefined,
+      ...{ subject, linkId, role, restorableUntil },
     };
     // counts against no user's budget: an actor who causes many of these must not thereby suppress later ones
     return {
