@@ -20,7 +20,7 @@ describe('The gateway with limits on rates and sizes', () => {
       type: '/docs/problems#rate_limited',
       title: 'Too many requests',
       status: 429,
-      detail: 'Wait as long as Retry-After says, then go on.',
+      detail: 'Wait as long as Retry-After says, then try again.',
       code: 'rate_limited',
       request_id: refused[0]?.headers['x-request-id'],
     });

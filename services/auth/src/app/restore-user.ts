@@ -10,7 +10,7 @@ import type { StepUp } from './step-up.ts';
 type Parts = { users: Users; passwords: Passwords };
 
 /**
- * Restores a deleted user with everything except the password. The new password is unknown to anyone, and a link for choosing another one is mailed
+ * Restores a deleted user with everything except the password. No one knows the new password, and a link for choosing another one is mailed
  * to the address. A user who isn't deleted is left unchanged.
  * @throws Problem `not_found`; `gone` if the restore period is over; `email_taken` if another account has the address.
  */

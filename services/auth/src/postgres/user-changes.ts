@@ -120,7 +120,7 @@ async function followUp(tx: Tx, changed: Changed): Promise<void> {
   await followRole(tx, changed);
 }
 
-/** Links to the old address end. It can take the account back for some time, unless the change was made by the old address itself. */
+/** Ends links to the old address, which can take the account back for some time unless it made the change itself. */
 async function moveLinks(tx: Tx, { before, change, after: { id, email }, context, lifetimes }: Changed): Promise<void> {
   await requireUnreserved(tx, email, id);
   await revokeLinks(tx, id, ['verify_email', 'reset_password', 'confirm_email'], 'email_changed');

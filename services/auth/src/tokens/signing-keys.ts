@@ -11,7 +11,7 @@ const freshMs = 10_000;
 type Key = { kid: string; publicJwk: PublicJwk; privateKey: KeyObject; verifier: CryptoKey; signsAt: number };
 
 export type SigningKeys = KeySource & {
-  /** Returns the same object as long as the keys and the one that signs are unchanged. */
+  /** Returns the same object until the keys or the active one change. */
   ring(): Promise<KeyRing>;
 };
 

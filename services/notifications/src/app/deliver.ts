@@ -92,7 +92,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     return await log.claim(channel.name, isUnavailable ? 1 : places, lease.ms);
   }
 
-  /** Marks deliveries as unknown whose process died during the handoff: they may or may not have arrived. */
+  /** Marks deliveries whose process died during the handoff as unknown: they may or may not have arrived. */
   async function markLost(): Promise<void> {
     const lost = await log.markLost(channel.name, resendAfterMs);
     if (lost > 0) logger.warn('deliveries have an unknown outcome', { channel: channel.name, count: lost });
