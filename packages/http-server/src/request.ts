@@ -6,7 +6,7 @@ import { openExtractedTrace, withLogContext, type Telemetry, type TraceCarrier }
 import { Histogram } from 'prom-client';
 import { problemDocument, toProblem } from './problem-response.ts';
 
-/** Short, and safe in log lines and headers; the gateway has the same pattern. */
+/** Ids that are short, and safe in log lines and headers; the gateway uses the same pattern. */
 const validRequestId = /^[A-Za-z0-9][\w.:-]{0,63}$/;
 
 /** The ids by which a request can be found. */
@@ -20,7 +20,7 @@ export type RequestIds = {
 /** Whether an address is that of a proxy whose headers are trusted. */
 export type IsTrusted = (address: string, hop: number) => boolean;
 
-/** The pipeline's state of a request. */
+/** The state of a request while it is being served. */
 export type RequestState = RequestIds & {
   route: string;
   /** Milliseconds of this process's monotonic clock. */
@@ -32,7 +32,7 @@ const states = new WeakMap<IncomingMessage, RequestState>();
 /** The state of a request that passed through `observeRequests`. */
 export function stateOf(request: IncomingMessage): RequestState {
   const state = states.get(request);
-  if (state === undefined) throw new Error('the request did not go through observeRequests');
+  if (state === undefined) throw new Error('the request did not pass through observeRequests');
   return state;
 }
 
@@ -79,7 +79,7 @@ export function observeRequests(telemetry: Telemetry, isTrusted: IsTrusted) {
   };
 }
 
-/** For protocol handlers that read the request themselves. */
+/** Returns the ids of a request, for protocol handlers that read the request themselves. */
 export function requestIds(request: IncomingMessage): RequestIds {
   const { requestId, clientRequestId } = stateOf(request);
   return { requestId, clientRequestId };
@@ -95,7 +95,7 @@ function readRequestIds(request: IncomingMessage, isTrusted: IsTrusted): Request
   return { requestId: given ?? randomUUID(), clientRequestId: validId(request, 'x-client-request-id') };
 }
 
-/** The value of a header; Node joins those of a repeated one with commas. */
+/** The value of a header; Node joins the values of a repeated header with commas. */
 export function headerOf({ headers }: IncomingMessage, name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : undefined;

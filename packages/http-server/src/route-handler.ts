@@ -27,7 +27,7 @@ export type RouteHandler = (request: IncomingMessage, response: ServerResponse, 
 
 type PathParams = Readonly<Record<string, string>>;
 
-/** A request on its way through the steps. */
+/** A request with the results of the steps so far. */
 type Received = { request: IncomingMessage; params: PathParams; actor: Actor | undefined; body: unknown };
 
 /** The steps of one operation, in the order in which their faults are reported: authentication, authorization, validation, execution. */
@@ -41,7 +41,7 @@ export function routeHandler({ route, handle }: BoundRoute, parts: RouteParts): 
 
   return async (request, response, params) => {
     stateOf(request).route = route.path;
-    // also on refusals, on 304, and where a token is optional: a cache must never serve one caller's response to another
+    // also for errors, 304 and optional tokens: a cache must never serve one caller's response to another
     if (isPersonal) response.setHeader('Vary', 'Authorization');
     let actor: Actor | undefined;
     try {

@@ -17,8 +17,8 @@ export function createRouter<R extends { route: Route }>(routes: readonly R[]) {
   const resources = byPath(routes);
 
   /**
-   * Undefined for a path that no route has.
-   * @throws Problem `bad_request` when a parameter cannot be decoded; `method_not_allowed` for a path that has no such method.
+   * Returns undefined for a path that no route has.
+   * @throws Problem `bad_request` when a parameter cannot be decoded; `method_not_allowed` for a path without a route for the method.
    */
   return (method: string, path: string): Match<R> | undefined => {
     for (const { pattern, byMethod, allow } of resources) {

@@ -68,7 +68,7 @@ const closeIdleEveryMs = 50;
 
 /**
  * Serves the routes of a contract: authentication, authorization, validation and problem documents in one place, so that a handler deals only with
- * valid requests. `stop` ends listening, lets running requests finish, then resolves.
+ * valid requests. `stop` closes the listener, lets running requests finish, then resolves.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const { telemetry } = options;
@@ -107,8 +107,8 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 }
 
 /**
- * Serves each request: the routes of the contract by our own router, and everything else (probes, protocols, unknown paths) by Express. What comes
- * before either is the same for both.
+ * Serves each request: the routes of the contract by this package's router, and everything else (probes, protocols, unknown paths) by Express. The steps
+ * before routing are the same for both.
  */
 function requestListener(options: HttpServerOptions, isStopping: () => boolean): RequestListener {
   const { telemetry, authenticator } = options;
@@ -144,7 +144,7 @@ function requestListener(options: HttpServerOptions, isStopping: () => boolean):
   };
 }
 
-/** @throws Problem `bad_request` for a target that is no URL. */
+/** @throws Problem `bad_request` for a request target that is not a URL. */
 function pathOf(request: IncomingMessage): string {
   try {
     return parseUrl(request)?.pathname ?? '';

@@ -65,7 +65,7 @@ describe('Routes of the HTTP server', () => {
       });
     }
 
-    it('answer a target that is no URL with 400', async () => {
+    it('answer a target that is not a URL with 400', async () => {
       const socket = connect(Number(new URL(server.url()).port), '127.0.0.1');
       socket.write('GET http://[bad/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
       expect(await text(socket)).to.match(/^HTTP\/1\.1 400 .*"code":"bad_request"/s);
@@ -139,7 +139,7 @@ describe('Routes of the HTTP server', () => {
     }
   });
 
-  it('have the same security headers as other paths, and none that names the server', async () => {
+  it('have the same security headers as other paths, and no header that names the server', async () => {
     const [own, raw, unknown] = await Promise.all(
       ['/api/v1/things/abc', '/raw/abc', '/nothing'].map(async (path) => (await server.call('GET', path)).headers),
     );

@@ -187,7 +187,7 @@ describe('poison messages', () => {
     expect(await harness.rows('dead_letters')).to.deep.equal([]);
   });
 
-  it('exclude messages whose handler takes several types, whatever its name', async () => {
+  it('exclude messages whose handler handles several types, regardless of its name', async () => {
     const handler = { ...testHandler({ name: 'some' }), type: ['tasks.task.created', 'auth.user.*'] };
     await harness.start([handler]);
     const events = [testEvent(), testEvent({ routingKey: 'auth.user.created' })];

@@ -13,7 +13,7 @@ const notifiers = new WeakMap<Database, () => void>();
 const noNotifier = (): void => undefined;
 
 /**
- * Returns the hint for `Tx.afterCommit` that wakes the relay of this database in whichever process it runs. `appendEvents` registers it by itself;
+ * Returns the hint for `Tx.afterCommit` that wakes the relay of this database, even if it runs in another process. `appendEvents` registers the hint by itself;
  * statements that write to the outbox directly pass it to `Database.run`. Without a notifier, as on the command line, the relay's poll finds the events.
  */
 export function relayHint(database: Database): () => void {

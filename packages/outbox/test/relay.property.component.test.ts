@@ -106,7 +106,7 @@ describe('several relays with concurrent writers', () => {
       expect(actual.get(id)).to.deep.equal(Array.from({ length: version }, (_, i) => i + 1));
   }
 
-  it('publish every committed event and no other, in order within each aggregate, whatever the broker answers and whichever relay dies', async function () {
+  it('publish every committed event and no other, in order within each aggregate, for any responses of the broker and any death of a relay', async function () {
     this.timeout(propertyTimeoutMs);
     await fc.assert(fc.asyncProperty(program, run), {
       ...propertyRuns({ test: 10, drill: 500 }),

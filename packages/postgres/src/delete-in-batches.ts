@@ -2,7 +2,7 @@ import type { Queryable } from './handles.ts';
 import { query } from './query.ts';
 import type { RetentionRule } from './retention.ts';
 
-/** Rows that have no further use. All parts but `values` are SQL. */
+/** Selects the rows to delete. All parts except `values` are SQL. */
 export type Deletion = {
   table: string;
   /** The condition, with the placeholders `$1` to `$n`. */
@@ -24,7 +24,7 @@ export type Deletion = {
  *   the subquery for each row of the table, finds other rows each time, and so deletes more than the limit.
  * - After a full batch, the next one starts at its last row. The index keeps entries of deleted rows until they are vacuumed; scanning them again
  *   from the start would make each batch slower than the one before. Rows that were locked are found when the rule starts over.
- * - Rows are addressed by `ctid`, whatever their key is. A row that another transaction updates at the same moment is left for a later round.
+ * - Rows are addressed by `ctid`, which works with any primary key. A row that another transaction updates at the same moment is left for a later round.
  */
 export function deleteInBatches(db: Queryable, deletion: Deletion): RetentionRule {
   const { table, batch, onDeleted } = deletion;

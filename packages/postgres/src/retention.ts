@@ -2,11 +2,11 @@ import { createLoop, type Loop, type Progress } from '@taskwire/lifecycle';
 import type { Logger } from '@taskwire/telemetry';
 import { outageOf } from './unavailable.ts';
 
-/** The end of one kind of data, such as the deletion of expired rows. */
+/** A rule that ends one kind of data, such as the deletion of expired rows. */
 export type RetentionRule = {
   /** Names the data in errors. */
   name: string;
-  /** Processes one batch of the data whose time is over. Returns whether there may be more. Other processes may run the same rule. */
+  /** Processes one batch of the data whose retention has ended. Returns whether more may be left. Other processes may run the same rule. */
   run(): Promise<Progress>;
 };
 
@@ -17,7 +17,7 @@ export type RetentionRule = {
 export function createRetention(options: {
   name?: string;
   rules: readonly RetentionRule[];
-  /** The longest pause after a round that left nothing to do. */
+  /** The longest pause after a round that processed all due data. */
   intervalMs: number;
   logger: Logger;
 }): Loop {

@@ -15,7 +15,7 @@ const deepest = 16;
 /**
  * Makes a connection survive a message whose headers amqplib cannot decode. They may be nested so deeply that amqplib's recursion overflows the stack
  * (a few thousand levels; a frame has room for 20,000), or contain an unknown type. amqplib would close the connection, with all its consumers, and
- * would do so again each time the broker redelivers the message, in whatever queue it ends up. Instead, the message is delivered without its headers.
+ * would do so again each time the broker redelivers the message, in any queue that it reaches. Instead, the message is delivered without its headers.
  */
 export function tolerateUnreadableHeaders(connection: amqp.Connection): void {
   const reader = connection.connection as unknown as FrameReader;

@@ -3,7 +3,7 @@ import { createM2mTokens, createServiceClient, privateKeyJwt, type ServiceClient
 import type { Component } from '@taskwire/lifecycle';
 import type { Telemetry } from '@taskwire/telemetry';
 
-/** The other side of a client: a service's internal API, and the token that it requires. */
+/** The target of a client: a service's internal API, and the token that it requires. */
 export type ServiceTarget = {
   /** Named in logs and metrics. */
   name: string;
@@ -41,7 +41,7 @@ export function serviceClients<N extends string>(
     clients: Object.fromEntries(entries) as Record<N, ServiceClient>,
     component: {
       name: 'clients',
-      // open from the start; has to be closed at the end
+      // opened here, so it must be closed with the service
       start: async () => undefined,
       async stop() {
         await Promise.all(entries.map(async ([, client]) => await client.close()));

@@ -3,7 +3,7 @@ import type { Telemetry } from '@taskwire/telemetry';
 
 type CheckUser = Parameters<typeof jwtAuthenticator>[0]['checkUser'];
 
-/** Accepts access tokens that Auth issued for an audience. The keys come from Auth and outlive its outages. */
+/** Accepts access tokens that Auth issued for an audience. The keys are fetched from Auth, and stay usable through its outages. */
 export function remoteAuthenticator(
   env: { ISSUER: string; AUTH_INTERNAL_URL: string },
   { audience, telemetry, checkUser }: { audience: string; telemetry: Telemetry; checkUser: NonNullable<CheckUser> },

@@ -3,7 +3,7 @@ import { migrate, type MigrationSource } from '@taskwire/postgres';
 
 type Process = Parameters<typeof readEnvOrExit>[1] & { stdout: Pick<NodeJS.WriteStream, 'write'> };
 
-/** Migrates a service's database, as its `migrate.ts`: prints what was applied, and ends the process with code 78 if DATABASE_URL is unusable. */
+/** The program of a service's `migrate.ts`: migrates the database and prints the applied migrations. Exits with code 78 if DATABASE_URL is invalid. */
 export async function runMigrations(
   service: string,
   migrations: readonly MigrationSource[],

@@ -21,7 +21,7 @@ export type ServiceOptions = {
   env: Env;
   migrations: readonly MigrationSource[];
   entities: readonly Entity<object>[];
-  /** Replaces the service's own, for tests. */
+  /** Replaces the service's telemetry in tests. */
   telemetry?: Telemetry | undefined;
 };
 
@@ -47,7 +47,7 @@ export type ServeOptions = Pick<HttpServerOptions, 'routes' | 'rawRoutes' | 'aut
   readiness?: HttpServerOptions['readiness'];
 };
 
-/** Opens what every service has. Nothing runs until its components are started. */
+/** Creates the parts that all services share. Nothing runs until the components are started. */
 export async function openService({ name, env, migrations, entities, ...options }: ServiceOptions): Promise<Service> {
   const telemetry = options.telemetry ?? createTelemetry({ service: name, level: env.LOG_LEVEL });
   const db = await createDatabase({

@@ -28,7 +28,7 @@ describe('a service', () => {
       telemetry: createTelemetry({ service: 'test', stream: silent() }),
     });
 
-  /** What a process with a role serves, and the checks of its readiness while the broker is unreachable. */
+  /** Returns what a process with a role serves, and the results of its readiness checks while the broker is unreachable. */
   async function started(role: 'all' | 'api' | 'worker') {
     const service = await open(role);
     const http = service.serve({
