@@ -2,6 +2,7 @@ import { authRoutes } from '../src/rest/auth.ts';
 import { notificationsRoutes } from '../src/rest/notifications.ts';
 import type { Route } from '../src/rest/route.ts';
 import { tasksRoutes } from '../src/rest/tasks.ts';
+import { permissionsDocument } from './access-text.ts';
 import { asyncApiDocument, eventSchema, eventTypes } from './events.ts';
 import { openApiDocument } from './openapi.ts';
 
@@ -21,6 +22,7 @@ export type Document = { path: string; content: unknown };
 export function allDocuments(): Document[] {
   return [
     ...Object.entries(services).flatMap(([name, service]) => openApiDocuments(name, service)),
+    { path: 'permissions.md', content: permissionsDocument({ Auth: authRoutes, Tasks: tasksRoutes, Notifications: notificationsRoutes }) },
     { path: 'asyncapi.yaml', content: asyncApiDocument() },
     ...eventTypes.map((type) => ({ path: `events/${type}.schema.json`, content: eventSchema(type) })),
   ];

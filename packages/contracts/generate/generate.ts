@@ -1,4 +1,4 @@
-// generate.ts <folder>: writes OpenAPI, AsyncAPI and the JSON Schemas of events into the folder. It removes documents that are no
+// generate.ts <folder>: writes OpenAPI, AsyncAPI, the JSON Schemas of events and the table of permissions into the folder. It removes documents that are no
 // longer generated, and leaves all other files.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -17,6 +17,7 @@ for (const document of documents) {
 }
 
 function textOf({ path, content }: Document): string {
+  if (typeof content === 'string') return content;
   if (path.endsWith('.yaml')) return stringify(content, { lineWidth: 0, aliasDuplicateObjects: false });
   return `${JSON.stringify(content, null, 2)}\n`;
 }

@@ -1,3 +1,4 @@
+import { accessSentences } from './access-text.ts';
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
 import { bodyLimitOf, type Route } from '../src/rest/route.ts';
 import { exampleOf } from './example.ts';
@@ -58,13 +59,9 @@ function listed(name: string, items: readonly Json[]): Json {
 
 // ---- access ---------------------------------------------------------------------------------------------------------------------
 
-/** The description, with the conditions that OpenAPI's security requirements cannot express. */
+/** The description, after who may call the operation and under which conditions. */
 function description(route: Route): Json {
-  const isFirstParty = route.access.kind === 'user' && route.access.firstParty === true;
-  const sentences = [
-    ...(route.description === undefined ? [] : [route.description]),
-    ...(isFirstParty ? ['Requires a token of `POST /api/v1/auth/login`: no scope lets another application do this.'] : []),
-  ];
+  const sentences = [...accessSentences(route.access), ...(route.description === undefined ? [] : [route.description])];
   return sentences.length === 0 ? {} : { description: sentences.join(' ') };
 }
 

@@ -1,11 +1,14 @@
 export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
 export {
   audiences,
+  casesOf,
   firstPartyClient,
   serviceScopes,
   userScopes,
   type Access,
   type Audience,
+  type ObjectRule,
+  type Party,
   type Role,
   type ServiceScope,
   type UserAccess,

@@ -17,7 +17,22 @@ const userRoutes: UserRoute[] = Object.entries(services).flatMap(([audience, rou
 
 const operations = (matches: (route: UserRoute) => boolean) => userRoutes.filter(matches).map(({ operation }) => operation);
 
+/** The operations with an id in their path that don't say who may act on the object. */
+function undeclared(routes: readonly Route[]): string[] {
+  return routes
+    .filter(({ path, access }) => path.includes('{') && access.kind === 'user' && access.roles === undefined && access.objects === undefined)
+    .map(({ operationId }) => operationId);
+}
+
 describe('The access rules of the contracts', () => {
+  it('declare who may act on the object of every operation on one', () => {
+    const routes = userRoutes.map(({ route }) => route);
+    expect(routes.filter(({ path }) => path.includes('{'))).to.have.length.above(15);
+    expect(undeclared(routes)).to.deep.equal([]);
+    const open = { ...authRoutes.deleteUser, access: { kind: 'user', scopes: ['admin'] } } as const satisfies Route;
+    expect(undeclared([open]), 'canary').to.deep.equal(['deleteUser']);
+  });
+
   it('require scopes of the same service for every user operation', () => {
     expect(userRoutes).to.have.length.above(30);
     for (const { audience, operation, access } of userRoutes) {

@@ -1,4 +1,4 @@
-import type { Route } from '@taskwire/contracts';
+import { casesOf, type Route } from '@taskwire/contracts';
 import { callRoute, type PreparedCall } from './contract-call.ts';
 
 export type StrangerWalk = {
@@ -6,7 +6,10 @@ export type StrangerWalk = {
   routes: Readonly<Record<string, Route>>;
   /** Creates a new token of the stranger each time, for a session that no earlier operation has ended. */
   tokenOf(): Promise<string>;
-  /** The other user's object and a valid body, by operation id. An operation on an object, or with a required body, without an entry is a fault. */
+  /**
+   * The other user's object and a valid body, by operation id; for an operation whose rule has cases, by operation id and case, such as
+   * `transitionTask cancelled`. An operation on an object, or with a required body, without an entry is a fault.
+   */
   requests: Readonly<Record<string, Omit<PreparedCall, 'token'>>>;
   /** Texts that only the other user's objects contain. Responses to the stranger must not include them. */
   secrets: readonly string[];
@@ -16,25 +19,38 @@ export type StrangerWalk = {
 
 /**
  * Calls every user operation as a member who is unrelated to the objects of another user. Reports each operation on an object that doesn't
- * respond with 403 or 404, each response that contains a secret, and each operation that changed an object of the other user. Operations that the contract allows
- * for every user (`anyObject`) are omitted.
+ * respond with 403 or 404, each response that contains a secret, and each operation that changed an object of the other user. The cases of a rule are
+ * called one by one. Operations and cases whose rule includes everyone are omitted.
  */
 export async function walkAsStranger(o: StrangerWalk): Promise<{ operations: number; faults: string[] }> {
-  const closed = Object.values(o.routes).filter(({ access }) => access.kind === 'user' && access.anyObject !== true);
+  const closed = Object.values(o.routes).flatMap(closedCases);
   const before = JSON.stringify(await o.snapshot());
   const faults: string[] = [];
-  for (const route of closed) {
-    for (const fault of await faultsOf(route, o)) faults.push(`${route.operationId}: ${fault}`);
+  for (const { id, route } of closed) {
+    for (const fault of await faultsOf(id, route, o)) faults.push(`${id}: ${fault}`);
     if (JSON.stringify(await o.snapshot()) === before) continue;
     // later operations would only repeat this fault
-    faults.push(`${route.operationId}: changed an object of another user`);
+    faults.push(`${id}: changed an object of another user`);
     break;
   }
   return { operations: closed.length, faults };
 }
 
-async function faultsOf(route: Route, { baseUrl, requests, secrets, tokenOf }: StrangerWalk): Promise<string[]> {
-  const request = requests[route.operationId];
+/** The cases of an operation that are closed to a stranger, by the id of their request. */
+function closedCases(route: Route): { id: string; route: Route }[] {
+  const { access, operationId } = route;
+  if (access.kind !== 'user') return [];
+  return casesOf(access.objects ?? [])
+    .filter(([, parties]) => !parties.includes('everyone'))
+    .map(([name]) => ({ id: name === '' ? operationId : `${operationId} ${name}`, route }));
+}
+
+async function faultsOf(
+  id: string,
+  route: Route,
+  { baseUrl, requests, secrets, tokenOf }: StrangerWalk,
+): Promise<string[]> {
+  const request = requests[id];
   const isOnObject = route.path.includes('{');
   const needsBody = route.body !== undefined && route.optionalBody !== true;
   if (request === undefined && (isOnObject || needsBody)) return ['no request is prepared'];

@@ -18,6 +18,13 @@ const routes = {
     body: z.strictObject({}),
     responses: { 201: thing },
   }),
+  paint: defineRoute({
+    ...{ ...usual, method: 'post', path: '/things/{id}/paint', operationId: 'paint' },
+    access: { ...usual.access, objects: { red: ['everyone'], green: ['creator'], blue: ['creator'] } },
+    params: schemas.idParams,
+    body: z.strictObject({ color: z.string() }),
+    responses: { 204: null },
+  }),
   drop: defineRoute({
     ...{ ...usual, method: 'delete', path: '/things/{id}', operationId: 'drop' },
     params: schemas.idParams,
@@ -33,6 +40,7 @@ type Mistake =
   | 'ignores the key'
   | 'writes on replay'
   | 'lets strangers drop'
+  | 'lets strangers paint'
   | 'shows strangers everything';
 
 describe('Walks through a contract', () => {
@@ -62,6 +70,7 @@ describe('Walks through a contract', () => {
 
   function reply({ method, url = '/', headers }: IncomingMessage, caller: 'owner' | 'stranger'): Reply {
     const { pathname, searchParams } = new URL(url, 'http://test');
+    if (pathname.endsWith('/paint')) return { status: mistake === 'lets strangers paint' ? 204 : 403 };
     if (method === 'POST') return make(String(headers['idempotency-key']));
     if (method === 'GET') return list(searchParams, caller);
     if (caller === 'stranger' && mistake !== 'lets strangers drop') return { status: 403 };
@@ -95,11 +104,16 @@ describe('Walks through a contract', () => {
     const prepare = { make: async () => ({ token: 'owner', body: {} }) };
     return await walkReplays({ baseUrl: baseUrl(), routes, snapshot, prepare });
   };
-  const strangers = async (names: readonly (keyof typeof routes)[] = ['list', 'drop']) =>
+  const strangers = async (names: readonly (keyof typeof routes)[] = ['list', 'drop'], more = {}) =>
     await walkAsStranger({
       ...{ baseUrl: baseUrl(), snapshot, tokenOf: async () => 'stranger', secrets: ['"a"'] },
       routes: Object.fromEntries(names.map((name) => [name, routes[name]])),
-      requests: { drop: { params: { id: 'a' } }, make: { body: {} } },
+      requests: {
+        drop: { params: { id: 'a' } },
+        make: { body: {} },
+        'paint green': { params: { id: 'a' }, body: { color: 'green' } },
+        ...more,
+      },
     });
 
   it('find no fault with a server that keeps its contract', async () => {
@@ -143,6 +157,15 @@ describe('Walks through a contract', () => {
   it("find an operation that a stranger may apply to another user's object", async () => {
     mistake = 'lets strangers drop';
     expect((await strangers()).faults).to.include('drop: responded with 204 to a stranger: ');
+  });
+
+  it('call each case of a rule that is closed to strangers, and find the one that is open or has no request', async () => {
+    mistake = 'lets strangers paint';
+    const faults = ['paint green: responded with 204 to a stranger: ', 'paint blue: no request is prepared'];
+    expect(await strangers(['paint'])).to.deep.equal({ operations: 2, faults });
+    mistake = undefined;
+    const blue = { 'paint blue': { params: { id: 'a' }, body: { color: 'blue' } } };
+    expect(await strangers(['paint'], blue)).to.deep.equal({ operations: 2, faults: [] });
   });
 
   it("find an operation by which a stranger changes another user's objects without naming one", async () => {

@@ -60,7 +60,9 @@ describe('The contract of Auth', () => {
       ],
       requests: {
         getUser: { params },
-        changeUser: { params, body: { name: 'Mine' } },
+        'changeUser name': { params, body: { name: 'Mine' } },
+        'changeUser email': { params, body: { email: 'mine@example.org' } },
+        'changeUser role': { params, body: { role: 'member' } },
         deleteUser: { params },
         restoreUser: { params },
         createUser: { body: { email: 'new@example.org', password, name: 'New', role: 'member' } },
@@ -73,7 +75,7 @@ describe('The contract of Auth', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(19);
+    expect(operations).to.equal(21);
   });
 
   it('applies every parameter of every list', async () => {

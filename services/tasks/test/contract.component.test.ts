@@ -62,7 +62,9 @@ describe('The contract of Tasks', () => {
         changeTask: { params, body: { title: 'Mine' } },
         deleteTask: { params },
         assignTask: { params, body: { assignee_id: ben.id } },
-        transitionTask: { params, body: { state: 'in_progress' } },
+        'transitionTask in_progress': { params, body: { state: 'in_progress' } },
+        'transitionTask completed': { params, body: { state: 'completed' } },
+        'transitionTask cancelled': { params, body: { state: 'cancelled' } },
         getTasksDeadLetter: { params },
         replayTasksDeadLetter: { params },
         replayTasksDeadLetters: { body: { filter: {} } },
@@ -70,13 +72,16 @@ describe('The contract of Tasks', () => {
       },
     });
     expect(faults).to.deep.equal([]);
-    expect(operations).to.equal(11);
+    expect(operations).to.equal(13);
     // canary: the assignee may start the task, so walking as the assignee must report a fault
     const assignee = await walkAsStranger({
       ...{ baseUrl, routes: { transitionTask: tasksRoutes.transitionTask }, snapshot, secrets: [] },
-      ...{ tokenOf: async () => ann.token, requests: { transitionTask: { params, body: { state: 'in_progress' } } } },
+      ...{
+        tokenOf: async () => ann.token,
+        requests: { 'transitionTask in_progress': { params, body: { state: 'in_progress' } } },
+      },
     });
-    expect(assignee.faults[0]).to.match(/^transitionTask: responded with 200 to a stranger/);
+    expect(assignee.faults[0]).to.match(/^transitionTask in_progress: responded with 200 to a stranger/);
   });
 
   it('publishes the events that follow from the activity entries of every operation, one for one', async () => {

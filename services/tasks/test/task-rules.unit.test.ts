@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { tasksRoutes, type Party } from '@taskwire/contracts';
 import { Problem } from '@taskwire/errors';
 import { assign, awaitPerformer } from '../src/domain/assignment.ts';
 import { edit, remove } from '../src/domain/content.ts';
@@ -97,15 +98,17 @@ describe('The permissions', () => {
     assignee: { id: 'ann', role: 'member' },
     'other member': { id: 'otto', role: 'member' },
   };
-  const table: Record<Action, string[]> = {
-    change: ['admin', 'manager', 'creator'],
-    delete: ['admin', 'manager', 'creator'],
-    assign: ['admin', 'manager'],
-    start: ['assignee'],
-    complete: ['assignee'],
-    cancel: ['admin', 'manager', 'creator'],
+  const { objects: transition } = tasksRoutes.transitionTask.access;
+  // those of the contract: from them, the descriptions and contracts/permissions.md are generated
+  const table: Record<Action, readonly Party[]> = {
+    change: tasksRoutes.changeTask.access.objects,
+    delete: tasksRoutes.deleteTask.access.objects,
+    assign: tasksRoutes.assignTask.access.roles,
+    start: transition.in_progress,
+    complete: transition.completed,
+    cancel: transition.cancelled,
   };
-  for (const [action, allowed] of Object.entries(table) as [Action, string[]][]) {
+  for (const [action, allowed] of Object.entries(table) as [Action, readonly Party[]][]) {
     it(`let only ${allowed.join(', ')} ${action} a task`, () => {
       const task = inState('assigned');
       const found = Object.keys(people).filter((who) => isAllowed(action, people[who] as Actor, task));

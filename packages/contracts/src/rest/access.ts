@@ -38,6 +38,24 @@ export const firstPartyClient = 'first-party';
 /** The role of a user. */
 export type Role = 'admin' | 'manager' | 'member';
 
+/**
+ * A user who may act on an object: by their role, or by what they are to the object. `self` is the user whom the object describes; `owner`, whose log-in
+ * or consent it is.
+ */
+export type Party = Role | 'creator' | 'assignee' | 'self' | 'owner' | 'recipient' | 'inviter' | 'everyone';
+
+/** The parties for the whole operation, or for each of its cases: a value of the body's main field, or the field that is changed. */
+export type ObjectRule = readonly Party[] | Readonly<Record<string, readonly Party[]>>;
+
+/** The rule by case. A rule for the whole operation has one case, with an empty name. */
+export function casesOf(rule: ObjectRule): [name: string, parties: readonly Party[]][] {
+  return isList(rule) ? [['', rule]] : Object.entries(rule);
+}
+
+function isList(rule: ObjectRule): rule is readonly Party[] {
+  return Array.isArray(rule);
+}
+
 /** The access requirements for a logged-in user. */
 export type UserAccess = {
   kind: 'user';
@@ -52,10 +70,11 @@ export type UserAccess = {
   /** Open to accounts with an unverified address, although the service requires verified addresses. */
   unverified?: true;
   /**
-   * Every user may apply the operation to every object. Without this flag, a member who is unrelated to an object gets 403 or 404; a test calls all
-   * operations as such a member.
+   * Who may act on which object, beyond `roles`. Every operation with an id in its path has `objects` or `roles`, and a user who is none of
+   * the parties gets 403 or 404; a test calls all operations as such a stranger. The descriptions of OpenAPI and `contracts/permissions.md` are generated
+   * from it.
    */
-  anyObject?: true;
+  objects?: ObjectRule;
 };
 
 /**

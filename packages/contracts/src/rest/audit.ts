@@ -91,7 +91,7 @@ export const auditRoutes = {
     path: '/api/v1/admin/audit',
     operationId: 'listAudit',
     summary: 'Search the audit log, latest first',
-    description: 'For admins. Entries are never changed. The address and user agent are erased after a retention period, and the entry itself after a longer one. Each search is recorded as an entry.',
+    description: 'Entries are never changed. The address and user agent are erased after a retention period, and the entry itself after a longer one. Each search is recorded as an entry.',
     tag: 'Audit',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     query: z.strictObject({

@@ -162,7 +162,7 @@ export const authRoutes = {
     path: '/api/v1/users',
     operationId: 'listUsers',
     summary: 'List users',
-    description: 'For admins and managers. Users are sorted by a field that never changes, so changes do not shift pages.',
+    description: 'Users are sorted by a field that never changes, so changes do not shift pages.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin', 'manager'] },
     query: z.strictObject({
@@ -188,7 +188,7 @@ export const authRoutes = {
     path: '/api/v1/users',
     operationId: 'createUser',
     summary: 'Create a user with a role',
-    description: 'For admins. Creating an admin or manager requires a log-in within the last five minutes, or `current_password`.',
+    description: 'Creating an admin or manager requires a log-in within the last five minutes, or `current_password`.',
     tag: 'Users',
     access: { kind: 'user', scopes: ['admin'], roles: ['admin'] },
     body: z.strictObject({ email, password: newPassword, name: personName, role, ...stepUp }),
@@ -202,9 +202,9 @@ export const authRoutes = {
     path: '/api/v1/users/{id}',
     operationId: 'getUser',
     summary: 'Read a user',
-    description: 'Users can read themselves (scope account:read); admins and managers can read any user (scope admin).',
+    description: 'Reading oneself requires the scope account:read, reading another user the scope admin.',
     tag: 'Users',
-    access: { kind: 'user', scopes: ['account:read', 'admin'], unverified: true },
+    access: { kind: 'user', scopes: ['account:read', 'admin'], unverified: true, objects: ['admin', 'manager', 'self'] },
     params: idParams,
     responses: { 200: user },
     etag: true,
@@ -216,9 +216,12 @@ export const authRoutes = {
     operationId: 'changeUser',
     summary: 'Change a user',
     description:
-      "Users can change themselves (scope account:write); admins can change any user (scope admin). Only admins can change roles, with the scope admin. Third-party applications cannot change e-mail addresses. A new `email` does not take effect at once: it is shown as `pending_email` until the link sent to it is used, and a newer request replaces an older one. Changing one's own address requires `current_password`; a wrong one counts as a failed log-in. Sending the present `email` cancels a pending change. Changing a role or another user's address requires a log-in within the last five minutes, or `current_password`.",
+      "Changing oneself requires the scope account:write, changing another user or a role the scope admin. Third-party applications cannot change e-mail addresses. A new `email` does not take effect at once: it is shown as `pending_email` until the link sent to it is used, and a newer request replaces an older one. Changing one's own address requires `current_password`; a wrong one counts as a failed log-in. Sending the present `email` cancels a pending change. Changing a role or another user's address requires a log-in within the last five minutes, or `current_password`.",
     tag: 'Users',
-    access: { kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
+    access: {
+      ...{ kind: 'user', scopes: ['account:write', 'admin'], unverified: true },
+      objects: { name: ['admin', 'self'], email: ['admin', 'self'], role: ['admin'] },
+    },
     params: idParams,
     body: z
       .strictObject({ name: personName.optional(), email: email.optional(), role: role.optional(), ...stepUp })
@@ -246,9 +249,9 @@ export const authRoutes = {
     operationId: 'deleteUser',
     summary: 'Delete a user',
     description:
-      'Users can delete themselves; admins can delete any user. Requires a log-in within the last five minutes, or `current_password`. An admin can restore the account within seven days. A third-party application cannot delete the account of its own user.',
+      'Requires a log-in within the last five minutes, or `current_password`. An admin can restore the account within seven days. A third-party application cannot delete the account of its own user.',
     tag: 'Users',
-    access: { kind: 'user', scopes: ['admin'], unverified: true },
+    access: { kind: 'user', scopes: ['admin'], unverified: true, objects: ['admin', 'self'] },
     params: idParams,
     body: z.strictObject(stepUp),
     optionalBody: true,

@@ -31,7 +31,7 @@ export const notificationsRoutes = {
     operationId: 'readNotification',
     summary: 'Mark a notification as read',
     tag: 'Notifications',
-    access: { kind: 'user', scopes: ['notifications:write'] },
+    access: { kind: 'user', scopes: ['notifications:write'], objects: ['recipient'] },
     params: idParams,
     responses: { 200: notification },
     problems: ['not_found'],

@@ -33,7 +33,7 @@ export const consent = z.object({
 
 const tag = 'Sessions';
 const read = { kind: 'user', scopes: ['account:read'], unverified: true } as const;
-const end = { kind: 'user', scopes: ['account:write'], firstParty: true, unverified: true } as const;
+const end = { kind: 'user', scopes: ['account:write'], firstParty: true, unverified: true, objects: ['owner'] } as const;
 
 /** Operations on a user's own sessions and consents. */
 export const sessionRoutes = {

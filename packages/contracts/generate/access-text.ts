@@ -1,0 +1,66 @@
+import { casesOf, type Access, type Party, type UserAccess } from '../src/rest/access.ts';
+import type { Route } from '../src/rest/route.ts';
+
+const parties: Readonly<Record<Party, string>> = {
+  admin: 'admins',
+  manager: 'managers',
+  member: 'members',
+  creator: 'the creator',
+  assignee: 'the assignee',
+  self: 'the user concerned',
+  owner: 'the owner',
+  recipient: 'the recipient',
+  inviter: 'the inviter',
+  everyone: 'every user',
+};
+
+/** The sentences on who may call an operation, and under which conditions that OpenAPI's security requirements cannot express. */
+export function accessSentences(access: Access): string[] {
+  if (access.kind !== 'user') return [];
+  return [`For ${allowed(access).join('; for ')}.`, ...conditions(access)];
+}
+
+/** The parties, each group with the cases that it is for. */
+function allowed({ roles, objects }: UserAccess): string[] {
+  if (objects === undefined) return [series(roles ?? ['everyone'])];
+  const byParties = Map.groupBy(casesOf(objects), ([, listed]) => series(listed));
+  return [...byParties].map(([text, cases]) => {
+    const names = cases.flatMap(([name]) => (name === '' ? [] : [`\`${name}\``]));
+    return names.length === 0 ? text : `${text} (${names.join(', ')})`;
+  });
+}
+
+function conditions({ firstParty, recentLogin }: UserAccess): string[] {
+  return [
+    ...(firstParty === true ? ['Requires a token of `POST /api/v1/auth/login`: no scope lets another application do this.'] : []),
+    ...(recentLogin === true ? ['Requires a log-in within the last five minutes.'] : []),
+  ];
+}
+
+function series(listed: readonly Party[]): string {
+  const texts = listed.map((party) => parties[party]);
+  return [texts.slice(0, -1).join(', '), ...texts.slice(-1)].filter((text) => text !== '').join(' and ');
+}
+
+/** A table of all operations of users, with who may call them, as Markdown. */
+export function permissionsDocument(services: Readonly<Record<string, Readonly<Record<string, Route>>>>): string {
+  const sections = Object.entries(services).map(([title, routes]) => {
+    const rows = Object.values(routes).flatMap(({ method, path, summary, access }) =>
+      access.kind === 'user'
+        ? [`| \`${method.toUpperCase()} ${path}\` | ${summary} | ${allowed(access).join('; ')} | ${scopesOf(access)} | ${conditions(access).join(' ')} |`]
+        : [],
+    );
+    return [`## ${title}`, '', '| operation | summary | for | one of the scopes | condition |', '| --- | --- | --- | --- | --- |', ...rows].join('\n');
+  });
+  return `${[head, ...sections].join('\n\n')}\n`;
+}
+
+const head = `# Permissions
+
+Who may call which operation on which object. Generated from \`access\` in packages/contracts by \`npm run generate\`. Anyone else gets 403, or 404 where
+the existence of the object is private. Operations without a row need no user. An account whose address is not verified can call only the operations on
+itself, unless the installation doesn't require verified addresses.`;
+
+function scopesOf({ scopes }: UserAccess): string {
+  return scopes.map((scope) => `\`${scope}\``).join(', ');
+}
