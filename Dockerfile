@@ -4,31 +4,31 @@
 #   docker build --target gateway -t taskwire/gateway .
 #
 # The services run from their TypeScript sources: Node strips the types, but not under node_modules, so the workspace is
-# copied as it is (`pnpm deploy` would put our packages under node_modules). Node is that of the base image: the `node`
-# package of the workspace's root is for machines that have an older one.
+# copied as it is (`pnpm deploy` would put our packages under node_modules). The base image supplies Node: the `node`
+# package of the workspace's root is for machines with an older version.
 
 ARG BASE_IMAGE=node:26-bookworm-slim
 ARG NGINX_IMAGE=nginx:1.29-alpine
 
-# ---- what every build stage has: the manifests, so that dependencies are installed again only when one of them changes ----
+# ---- common to all build stages: the manifests, so that dependencies are installed again only when one of them changes ----
 FROM ${BASE_IMAGE} AS workspace
 WORKDIR /app
 COPY package.json pnpm-lock.yaml pnpm-workspace.yaml ./
 COPY infra/local/pinned-pnpm.mjs infra/local/pinned-pnpm.mjs
 COPY packages packages
 
-# ---- one service with what it needs at run time -------------------------------------------------------------------------
+# ---- one service with its run-time dependencies -------------------------------------------------------------------------
 FROM workspace AS service-build
 ARG SERVICE
 RUN test -n "${SERVICE}" || { echo "Say which service: --build-arg SERVICE=auth (or tasks, notifications)"; exit 1; }
 COPY services/${SERVICE}/package.json services/${SERVICE}/package.json
-# -prod: not what only tests need, such as a PostgreSQL; no package that runs in a service has to build itself
+# -prod: without the dependencies of tests, such as PostgreSQL; no package that runs in a service needs a build
 RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
     node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..." \
     && rm -r infra
 COPY services/${SERVICE} services/${SERVICE}
-# Loads every module once and ends by naming the environment that is missing: the compile cache that this leaves makes starts
-# faster, and a module that is not there fails the build. The cache belongs to the user id that it was made under.
+# Loads every module once, and ends by naming the missing environment. The compile cache from this run makes starts faster,
+# and a missing module fails the build. The cache is valid only for the user id that created it.
 RUN mkdir .compile-cache && chown 10001:10001 .compile-cache
 USER 10001:10001
 RUN NODE_COMPILE_CACHE=/app/.compile-cache node services/${SERVICE}/src/main.ts 2>&1 | grep --max-count 1 DATABASE_URL
@@ -46,8 +46,8 @@ FROM ${NGINX_IMAGE} AS gateway
 COPY --from=docs-build /docs /usr/share/taskwire/docs
 COPY infra/gateway/nginx.conf.template /etc/nginx/templates/nginx.conf.template
 COPY --chmod=755 infra/gateway/container/15-cors-origins.envsh infra/gateway/container/16-resolver.envsh /docker-entrypoint.d/
-# What may differ, with its default; the upstreams have none. README.md in infra/gateway says what they mean.
-# /run/taskwire holds the filled in configuration and temporary files: a tmpfs when the root is read-only.
+# The settings with their defaults; the upstreams have none. infra/gateway/README.md explains them.
+# /run/taskwire contains the rendered configuration and temporary files: a tmpfs if the root is read-only.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/run/taskwire \
     NGINX_ENVSUBST_FILTER=^GATEWAY_ \
     NGINX_ENTRYPOINT_LOCAL_RESOLVERS=1 \
@@ -90,7 +90,7 @@ ENV NODE_ENV=production \
 USER 10001:10001
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-# ready also means that the database and the broker answer; 503 then keeps traffic away without a restart
+# readiness includes the database and the broker; a 503 stops traffic without a restart
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/ready',{signal:AbortSignal.timeout(4000)}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
 # migrations: the same image with `node src/migrate.ts`

@@ -1,7 +1,7 @@
 // node infra/local/bootstrap.mjs <script.ts> [arguments]
 //
-// Runs on whatever Node (20 or later) the machine has: installs the dependencies when they are not in step with the lockfile, then
-// runs the script with the Node that is among them. Plain JavaScript without dependencies, since nothing is there yet.
+// Runs on any Node from version 20: installs the dependencies when they do not match the lockfile, then runs the script with the Node
+// among them. Plain JavaScript without dependencies, since nothing is installed yet.
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,7 +21,7 @@ if (script === undefined) fail('Usage: node infra/local/bootstrap.mjs <script> [
 
 let child;
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-// in a terminal Ctrl-C has reached the child already; it takes the second one for the same wish
+// in a terminal, Ctrl-C has also reached the child, which ignores the second signal
 for (const signal of signals) process.on(signal, () => child?.kill(signal) ?? process.exit(1));
 if (process.env.npm_lifecycle_event !== undefined) watchNpm();
 
@@ -32,7 +32,7 @@ const { code, signal } = await run(node, [join(root, script), ...args], {
   stdio: 'inherit',
   cwd: root,
   env: {
-    // every process of the suite starts a quarter faster from the second time on
+    // makes every process of the suite start a quarter faster from the second time on
     NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compiled'),
     ...process.env,
     TASKWIRE_BOOTSTRAP: String(process.pid),
@@ -54,7 +54,7 @@ function watchNpm() {
 
 function parentOf(pid) {
   try {
-    // Linux; the second field is the name in parentheses, which may hold anything
+    // Linux; the second field is the name in parentheses, which may contain any character
     return readFileSync(`/proc/${pid}/stat`, 'utf8').split(')').at(-1).split(' ')[2];
   } catch {
     return process.platform === 'linux' ? undefined : ask('ps', ['-o', 'ppid=', '-p', String(pid)]);
@@ -149,7 +149,7 @@ function ownFolder(folder) {
   try {
     chmodSync(folder, 0o700);
   } catch {
-    // another user owns it; code that needs it reports the error
+    // another user owns it; the code that needs it reports the error
   }
 }
 
@@ -165,7 +165,7 @@ function take(lock) {
 
 function isHeld(lock) {
   try {
-    // empty for a moment between its making and its writing
+    // empty for a moment, between its creation and its first write
     const holder = Number(readFileSync(lock, 'utf8'));
     if (holder === 0) return Date.now() - statSync(lock).mtimeMs < 5000;
     process.kill(holder, 0);

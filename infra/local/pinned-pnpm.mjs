@@ -1,4 +1,4 @@
-// The pnpm that package.json names, and no other. Plain JavaScript without dependencies, since nothing is there yet.
+// Runs the pnpm that package.json names, and no other. Plain JavaScript without dependencies, since nothing is installed yet.
 //   node infra/local/pinned-pnpm.mjs <folder> <arguments of pnpm>     for machines without bootstrap.mjs, such as image builds
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -10,8 +10,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * pnpm is a native program since version 12. These packages hold it, with the SHA-512 of their tarballs. On other machines (macOS, musl) the
- * package pnpm is taken, by the hash in package.json; it fetches its program itself and checks npm's signature on it.
+ * pnpm is a native program since version 12. These packages contain it, listed with the SHA-512 of their tarballs. Other machines (macOS, musl)
+ * use the package pnpm, by the hash in package.json; it fetches its program itself and checks npm's signature on it.
  */
 const programs = {
   version: '12.21.0',
@@ -28,9 +28,9 @@ const programs = {
 };
 
 /**
- * The command that runs the pinned pnpm, as its program and first arguments. It is fetched with npm into `folder` when it is not there, and run only
- * if the hash is right.
- * @throws when npm cannot fetch it or gave something else, with nothing of it left.
+ * The command that runs the pinned pnpm, as its program and first arguments. It is fetched with npm into `folder` if missing, and run only if the
+ * hash is correct.
+ * @throws when npm cannot fetch it or supplies something else, of which nothing is kept.
  */
 export async function pinnedPnpm(folder, { packageJson = ownPackageJson(), machine = thisMachine() } = {}) {
   const pinned = pinOf(packageJson, machine);

@@ -1,4 +1,4 @@
-// Plain JavaScript, because bootstrap.mjs needs it before there is a Node that strips types.
+// Plain JavaScript, because bootstrap.mjs needs it before a Node that strips types is installed.
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
@@ -6,8 +6,8 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * Installs packages of the system: Debian's with apt, as root or with a sudo that asks nothing; on macOS those of Homebrew, under the names
- * in `brewNames`. Services that come with them are not left running.
+ * Installs system packages: with apt on Debian, as root or with a sudo that needs no password; with Homebrew on macOS, under the names in
+ * `brewNames`. Services that these packages install are not left running.
  */
 export async function installSystemPackages(names, say, brewNames = {}) {
   const install = findInstaller();
@@ -39,8 +39,8 @@ async function installWithBrew(names, brewNames) {
   await attempt('brew', ['install', ...names.map((name) => brewNames[name] ?? name)]);
 }
 
-// Debian starts a service as soon as its package is installed, unless policy-rc.d says no. Where systemd runs, it would start again
-// with the machine, so it is disabled as well.
+// Debian starts a service as soon as its package is installed, unless policy-rc.d forbids it. Under systemd, the service would also
+// start with the machine, so it is disabled as well.
 const policy = '/usr/sbin/policy-rc.d';
 
 async function installWithApt(sudo, names) {
@@ -57,7 +57,7 @@ async function installWithApt(sudo, names) {
     if (ownPolicy) await asRoot('rm', '-f', policy);
   }
   if (!existsSync('/run/systemd/system')) return;
-  // a package without a service of its name is no fault
+  // a package need not have a service of its name
   for (const name of names) await asRoot('systemctl', 'disable', '--now', name).catch(() => undefined);
 }
 

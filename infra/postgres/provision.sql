@@ -1,4 +1,4 @@
--- One database and one login for each service. A login owns its own database and can reach no other.
+-- One database and one login for each service. Each login owns its database and has no access to the others.
 --
 -- With the official image: mount it in /docker-entrypoint-initdb.d and set the three passwords. By hand:
 --   AUTH_DATABASE_PASSWORD=… TASKS_DATABASE_PASSWORD=… NOTIFICATIONS_DATABASE_PASSWORD=… psql -f infra/postgres/provision.sql <superuser's URL>
