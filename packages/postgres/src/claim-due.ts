@@ -20,6 +20,8 @@ export type ClaimDue = {
  *
  * The rows are selected in an ARRAY, which is evaluated once. PostgreSQL may turn `IN (SELECT … LIMIT … FOR UPDATE SKIP LOCKED)` into a join that
  * repeats the subquery for each row of the table, finds other rows each time, and so claims more than the limit.
+ *
+ * Tables whose due time is also the end of the lease have a claim of their own: stale rows of the user directory, and deliveries.
  */
 export function claimDue({ table, key, where, order, limit, leaseId, leaseMs, set }: ClaimDue): string {
   return `

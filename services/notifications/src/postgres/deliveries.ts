@@ -6,6 +6,8 @@ const laterExists = `
   SELECT FROM notifications later JOIN deliveries d ON d.notification_id = later.id AND d.channel = $1
   WHERE later.task_id = n.task_id AND later.user_id = n.user_id AND later.happened_at > n.happened_at`;
 
+// No `claimDue`: `next_attempt_at` is the end of the lease and of the handoff too, so that one index finds what is due,
+// abandoned or lost. The lease id is the same fence.
 // Sends one delivery at a time per user and task: the few rows being sent identify the few that have to wait. Planning
 // a later delivery has marked earlier waiting ones as `skipped` (notifications.ts). The exception is one that was being
 // sent at that moment and has to be retried: it is found to be superseded here.
