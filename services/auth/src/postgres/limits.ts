@@ -1,3 +1,4 @@
+import type { Problem } from '@taskwire/errors';
 import type { Database } from '@taskwire/postgres';
 import { networkOf } from '../domain/network.ts';
 import type { DeviceCookies } from '../app/device-cookies.ts';
@@ -5,7 +6,15 @@ import { knownCallerTurn } from '../app/hash-new-password.ts';
 import type { HashTurn, Passwords } from '../app/ports/passwords.ts';
 import type { Limits, Visitor } from '../app/ports/limits.ts';
 import { foldEmail } from '../domain/email-address.ts';
-import { createLimiter, rateLimited } from './keyed-limiter.ts';
+import {
+  chargeOfEveryLogin,
+  chargesOfAccount,
+  hasAlternatives,
+  subjectOf,
+  type Charge,
+  type LoginBudget,
+} from '../domain/login-budget.ts';
+import { createLimiter, rateLimited, type Limiter } from './keyed-limiter.ts';
 import type { KnownNetworks } from './known-networks.ts';
 
 /** Numbers of attempts within a period. */
@@ -53,17 +62,18 @@ const repeatWindowMs = 3_600_000;
 
 /**
  * Limits shared by all replicas. A log-in is counted before it is checked, so that concurrent guesses don't all pass, and is refunded if it was
- * correct. The limits of an account over all addresses exclude known devices and networks (OWASP's device cookies), since otherwise anyone could lock
- * the owner out. See docs/adr/0020-guessing.md.
+ * correct. `domain/login-budget.ts` decides which budgets it counts against. See docs/adr/0020-guessing.md.
  */
 export function createLimits(options: LimitsOptions): Limits {
   const { pool, key, settings, knownNetworks, deviceCookies, lookUp } = options;
   const limiter = (name: string, points: number, windowMs: number) =>
     createLimiter({ pool, key, name, points, windowMs });
-  const perAccountAndIp = limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs);
-  const devices = limiter('login-devices', settings.failuresPerAccountAndIp, settings.failureWindowMs);
-  const perIp = limiter('login-ip', settings.failuresPerIp, settings.failureWindowMs);
-  const unknownDevices = limiter('login-strangers', settings.failuresPerAccount, settings.accountWindowMs);
+  const logins: Record<LoginBudget, Limiter> = {
+    network: limiter('login-ip', settings.failuresPerIp, settings.failureWindowMs),
+    account_and_network: limiter('login-account', settings.failuresPerAccountAndIp, settings.failureWindowMs),
+    known_devices: limiter('login-devices', settings.failuresPerAccountAndIp, settings.failureWindowMs),
+    unknown_callers: limiter('login-strangers', settings.failuresPerAccount, settings.accountWindowMs),
+  };
   const registrations = limiter('register-ip', settings.registrationsPerIp, settings.registrationWindowMs);
   const invitations = limiter('invite', settings.invitationsPerInviter, settings.invitationWindowMs);
   const mailsPerIp = limiter('mail-ip', settings.mailsPerIp, settings.mailWindowMs);
@@ -73,27 +83,23 @@ export function createLimits(options: LimitsOptions): Limits {
   const mailsPerCaller = limiter('mail-caller', settings.mailsPerCaller, settings.mailWindowMs);
   const renames = limiter('rename', settings.renamesPerAccount, settings.renameWindowMs);
 
-  /** Counts a log-in against its account; returns a function that refunds it. */
-  async function countForAccount({
-    email,
-    ip,
-    isKnownDevice,
-    isKnownNetwork,
-  }: Visitor): Promise<() => Promise<unknown>> {
-    const account = foldEmail(email);
-    const place = `${account} ${networkOf(ip)}`;
-    if (isKnownDevice) {
-      const seconds = await devices.tryConsume(account);
-      // only one attempt is refunded: the others of this budget may be a thief's
-      if (seconds === undefined) return async () => await devices.refund(account);
-      // a thief with a device's cookie uses up the budget of all devices, but not that of the owner's network
-      if (!isKnownNetwork) throw rateLimited(seconds, alternatives);
+  /** Counts a log-in against these budgets in turn. Returns the refusal of the first that is used up. */
+  async function charge(visitor: Visitor, charges: readonly Charge[]): Promise<Problem | undefined> {
+    for (const { budget } of charges) {
+      const seconds = await logins[budget].tryConsume(subjectOf(budget, visitor));
+      if (seconds !== undefined) return rateLimited(seconds, hasAlternatives(budget) ? alternatives : undefined);
     }
-    await perAccountAndIp.consume(place);
-    if (isKnownNetwork) return async () => await perAccountAndIp.clear(place);
-    await unknownDevices.consume(account, alternatives);
-    // other addresses keep their failures
-    return async () => await Promise.all([perAccountAndIp.clear(place), unknownDevices.refund(account)]);
+    return undefined;
+  }
+
+  /** Counts a log-in against the first alternative that has room, and returns it. */
+  async function chargeAny(visitor: Visitor, options: readonly (readonly Charge[])[]): Promise<readonly Charge[]> {
+    let refusal: Problem | undefined;
+    for (const charges of options) {
+      refusal = await charge(visitor, charges);
+      if (refusal === undefined) return charges;
+    }
+    throw refusal ?? new Error('a log-in without a budget');
   }
 
   return {
@@ -110,12 +116,15 @@ export function createLimits(options: LimitsOptions): Limits {
       });
     },
     async login(visitor) {
-      const network = networkOf(visitor.ip);
-      await perIp.consume(network);
-      const refundAccount = await countForAccount(visitor);
+      const charged = [
+        ...(await chargeAny(visitor, [[chargeOfEveryLogin]])),
+        ...(await chargeAny(visitor, chargesOfAccount(visitor))),
+      ];
       return {
         async refund() {
-          await Promise.all([perIp.refund(network), refundAccount()]);
+          await Promise.all(
+            charged.map(async ({ budget, onSuccess }) => await logins[budget][onSuccess](subjectOf(budget, visitor))),
+          );
         },
       };
     },

@@ -1,6 +1,7 @@
 import type { AccessPeriod } from '../../domain/access-period.ts';
 import type { TokenPurpose } from '../../domain/account-link.ts';
 import type { AuditContext, RequestOrigin } from '../../domain/audit-context.ts';
+import type { LoginCaller } from '../../domain/login-budget.ts';
 import type { HashTurn } from './passwords.ts';
 
 /** An attempt counted against a limit. */
@@ -9,17 +10,8 @@ export type Attempt = {
   refund(): Promise<void>;
 };
 
-/** A caller who tries to log in, and whether the account knows their device or network. */
-export type Visitor = {
-  /** The address of the account as typed. */
-  email: string;
-  ip: string;
-  /** Whether the user logged in on this device in the account's current access period. */
-  isKnownDevice: boolean;
-  /** The same for the network. */
-  isKnownNetwork: boolean;
-  turn: HashTurn;
-};
+/** A caller who tries to log in, with their place in the queue. */
+export type Visitor = LoginCaller & { turn: HashTurn };
 
 /** Limits on how often something may be attempted. @throws Problem `rate_limited` with Retry-After. */
 export type Limits = {
