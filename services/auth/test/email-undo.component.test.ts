@@ -1,26 +1,16 @@
 import { expect } from 'chai';
-import { accountHarness, newPassword, type AccountHarness } from './support/account-harness.ts';
+import { newPassword, type AccountHarness } from './support/account-harness.ts';
 import { expectProblem } from './support/api.ts';
 import { loggedIn, password } from './support/auth-harness.ts';
-import { emailChanges, mover, type Mover } from './support/email-changes.ts';
+import { mover, useMover, type Mover } from './support/email-changes.ts';
 
 describe('undoing a change of address', () => {
+  const given = useMover({ MAIL_REQUESTS_PER_IP: '1000' });
+  const { request, tokenFor, confirm, undo, me, move, logInAs, detailOf, fresh } = given;
   let harness: AccountHarness;
   let person: Mover;
-  before(async () => {
-    harness = await accountHarness({ MAIL_REQUESTS_PER_IP: '1000' });
-  });
-  after(async () => {
-    await harness.stop();
-  });
-  beforeEach(async () => {
-    person = await mover(harness);
-  });
+  beforeEach(() => ({ harness, person } = given));
 
-  const { request, tokenFor, confirm, undo, me, move } = emailChanges(() => harness);
-  const logInAs = async (email: string, wanted = password) => (await harness.logIn(email, wanted)).status;
-  const detailOf = (answer: Parameters<typeof expectProblem>[0]) => expectProblem(answer, 'link_not_valid').detail;
-  const fresh = (name: string) => `${name}-of-${person.id}@example.org`;
   const emailOf = async (id: string) =>
     (await harness.rows<{ email: string }>('SELECT email FROM users WHERE id = $1', [id]))[0]?.email;
   const register = async (email: string) =>

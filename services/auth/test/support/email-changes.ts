@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { User } from '../../src/app/ports/users.ts';
-import type { AccountHarness, ReadableLink } from './account-harness.ts';
-import type { Answer } from './api.ts';
+import { accountHarness, type AccountHarness, type ReadableLink } from './account-harness.ts';
+import { expectProblem, type Answer } from './api.ts';
 import { logIn, password } from './auth-harness.ts';
 
 /** A logged-in user whose address will change. */
@@ -58,5 +58,31 @@ export function emailChanges(harness: () => AccountHarness) {
       expect(answer.status, answer.text).to.equal(204);
       return await tokenFor(person.id, 'undo_email', before);
     },
+  };
+}
+
+/** Starts Auth for the tests of the enclosing describe, with a new user for each test who is about to change the address. */
+export function useMover(settings: Record<string, string>) {
+  let harness: AccountHarness;
+  let person: Mover;
+  before(async () => {
+    harness = await accountHarness(settings);
+  });
+  after(async () => await harness.stop());
+  beforeEach(async () => {
+    person = await mover(harness);
+  });
+  return {
+    get harness() {
+      return harness;
+    },
+    get person() {
+      return person;
+    },
+    ...emailChanges(() => harness),
+    logInAs: async (email: string, wanted = password) => (await harness.logIn(email, wanted)).status,
+    detailOf: (answer: Answer) => expectProblem(answer, 'link_not_valid').detail,
+    /** An address that no other test uses. */
+    fresh: (name: string) => `${name}-of-${person.id}@example.org`,
   };
 }
