@@ -2,13 +2,14 @@ import type { Writable } from 'node:stream';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import winston from 'winston';
 import { logContext } from './log-context.ts';
+import { createLogOutput } from './log-output.ts';
 import { redact } from './redact.ts';
 import { registerTracing, traceId } from './tracing.ts';
 
 export type Logger = winston.Logger;
 
-/** The key under which winston's transports find the text of a line: https://github.com/winstonjs/triple-beam */
-const MESSAGE = Symbol.for('message');
+/** Levels whose lines are never held back. */
+const urgent: ReadonlySet<string> = new Set(['error', 'warn']);
 
 /** The logs, metrics and traces of one service. */
 export type Telemetry = {
@@ -22,27 +23,30 @@ export type Telemetry = {
 
 /**
  * Creates a logger that writes one JSON object per line, with the service, the fields of the current work (`withLogContext`) and the trace id, and
- * without secrets. `stream` (default stdout) is for tests. One process may contain several telemetries; each has its own registry.
+ * without secrets. One process may contain several telemetries; each has its own registry.
+ *
+ * Errors and warnings are written at once, after all lines before them. Other lines are written in batches, up to 10 ms later, and at the end of the
+ * process; only a kill loses them. `stream` is for tests and commands, which get every line at once; the default is stdout.
  */
 export function createTelemetry(options: { service: string; level?: string; stream?: Writable }): Telemetry {
   registerTracing();
   const { service } = options;
-  const line = winston.format((info) => {
+  const output = createLogOutput(options.stream ?? process.stdout);
+  const isBatched = options.stream === undefined;
+  const logger = winston.createLogger({ level: options.level ?? 'info' });
+
+  // all of winston's methods end here. Its streams (a transform, a pipe, a transport) would cost more than making the line
+  logger.write = (info: winston.Logform.TransformableInfo): boolean => {
     const { level, message, ...fields } = info;
+    if (!logger.isLevelEnabled(level)) return true;
     const head = { timestamp: new Date().toISOString(), level, service, message: redact(message) };
     // redact has made a copy without cycles, bigints or deep nesting, so plain JSON.stringify is sufficient, and much faster
-    info[MESSAGE] = JSON.stringify({ ...head, ...(redact(fields) as object), ...logContext(), trace_id: traceId() });
-    return info;
-  });
-  const logger = winston.createLogger({
-    level: options.level ?? 'info',
-    format: line(),
-    transports: [
-      options.stream === undefined
-        ? new winston.transports.Console()
-        : new winston.transports.Stream({ stream: options.stream }),
-    ],
-  });
+    const line = JSON.stringify({ ...head, ...(redact(fields) as object), ...logContext(), trace_id: traceId() });
+    if (isBatched && !urgent.has(level)) output.batch(line);
+    else output.write(line);
+    return true;
+  };
+
   const metrics = new Registry();
   metrics.setDefaultLabels({ service });
   collectDefaultMetrics({ register: metrics });
@@ -50,10 +54,6 @@ export function createTelemetry(options: { service: string; level?: string; stre
     service,
     logger,
     metrics,
-    shutdown: async () => {
-      const finished = new Promise<void>((resolve) => logger.once('finish', () => resolve()));
-      logger.end();
-      await finished;
-    },
+    shutdown: output.flushed,
   };
 }

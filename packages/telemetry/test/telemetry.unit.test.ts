@@ -58,6 +58,15 @@ describe('a log line', () => {
     expect(JSON.stringify(line)).to.contain('cannot reach amqp://tasks:[redacted]@host/');
   });
 
+  it('is written if its level is enabled', async () => {
+    const written = await lines(async ({ logger }) => {
+      logger.debug('a detail');
+      logger.log('debug', 'another detail', { n: 1 });
+      logger.log('info', 'news', { n: 1 });
+    });
+    expect(written.map(({ message }) => message)).to.deep.equal(['news']);
+  });
+
   it('has a bounded size, whatever is logged', () => {
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
