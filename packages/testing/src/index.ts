@@ -4,6 +4,8 @@ export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailResponse } from './mail.ts';
 export { programEnv } from './environment.ts';
 export { runInProcess } from './command-line.ts';
+export { gone, notFound, startFakeService, type FakeResponse } from './fake-service.ts';
+export { createTokenIssuer, type TokenIssuer, type TokenOverrides } from './token-issuer.ts';
 export { waitFor, type WaitOptions } from './wait-for.ts';
 export { walkScopes, type TokenHolder, type WalkOptions } from './scope-walk.ts';
 export { walkReplays, type ReplayWalk } from './replay-walk.ts';

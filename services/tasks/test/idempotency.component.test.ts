@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { codeOf, type Answer, type Task } from './support/api.ts';
-import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
+import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('A request with an Idempotency-Key', () => {
   let harness: TasksHarness;
@@ -9,12 +9,7 @@ describe('A request with an Idempotency-Key', () => {
   let ann: Person;
   let ben: Person;
 
-  before(async () => {
-    harness = await tasksHarness();
-    manager = await harness.join('Mona', 'manager');
-    ann = await harness.join('Ann', 'member');
-    ben = await harness.join('Ben', 'member');
-  });
+  before(async () => ({ harness, manager, ann, ben } = await tasksTeam()));
   after(async () => await harness.stop());
 
   const create = async (key: string, body: Record<string, unknown>, person = manager) =>

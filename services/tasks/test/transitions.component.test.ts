@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { codeOf, type Task } from './support/api.ts';
-import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
+import { tasksTeam, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
 describe('Transitions', () => {
   let harness: TasksHarness;
@@ -8,12 +8,7 @@ describe('Transitions', () => {
   let ann: Person;
   let ben: Person;
 
-  before(async () => {
-    harness = await tasksHarness();
-    manager = await harness.join('Mona', 'manager');
-    ann = await harness.join('Ann', 'member');
-    ben = await harness.join('Ben', 'member');
-  });
+  before(async () => ({ harness, manager, ann, ben } = await tasksTeam()));
   after(async () => await harness.stop());
 
   const transition = async (actor: Person, task: { id: string }, state: string, headers: Record<string, string> = {}) =>

@@ -1,10 +1,15 @@
 import { randomUUIDv7 } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Role } from '@taskwire/contracts';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import {
+  createTokenIssuer,
+  gone,
+  notFound,
+  startFakeService,
+  type FakeResponse,
+  type TokenIssuer,
+  type TokenOverrides,
+} from '@taskwire/testing';
 
-export const issuer = 'http://auth.test/oidc';
 export const audience = 'urn:taskwire:notifications';
 
 export type FakeUser = {
@@ -36,16 +41,8 @@ export type FakeLink = {
   deleted_unless_verified_by?: string;
 };
 
-/** `loggedInAgo`: seconds since the user logged in. */
-type TokenOverrides = {
-  audience?: string;
-  expiresIn?: number;
-  emailVerified?: boolean;
-  loggedInAgo?: number;
-  application?: { clientId: string; scopes: readonly string[] };
-};
-
 export type FakeServices = {
+  issuer: string;
   authUrl: string;
   tasksUrl: string;
   users: Map<string, FakeUser>;
@@ -58,74 +55,52 @@ export type FakeServices = {
   requests: string[];
   addUser(name: string, role?: Role): FakeUser;
   addTask(creator: FakeUser, title: string): FakeTask;
-  userToken(user: { id: string; role: Role }, overrides?: TokenOverrides): Promise<string>;
+  userToken: TokenIssuer['userToken'];
   serviceToken(overrides?: TokenOverrides): Promise<string>;
   stop(): Promise<void>;
 };
 
 /** Fakes the parts of Auth and Tasks that this service uses: keys, service tokens, `GET /users`, `GET /tasks/{id}`. */
 export async function startFakeServices(): Promise<FakeServices> {
-  const { publicKey, privateKey } = await generateKeyPair('ES256');
-  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
+  const { issuer, jwks, userToken, serviceToken } = await createTokenIssuer(audience);
   const users: FakeServices['users'] = new Map();
   const tasks: FakeServices['tasks'] = new Map();
   const links: FakeServices['links'] = new Map();
   const down: FakeServices['down'] = new Set();
   const requests: string[] = [];
 
-  async function token(claims: Record<string, unknown>, { audience: aud = audience, expiresIn = 600 }: TokenOverrides) {
-    const now = Math.floor(Date.now() / 1000);
-    return await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'at+jwt' })
-      .setIssuer(issuer)
-      .setAudience(aud)
-      .setIssuedAt(now)
-      .setExpirationTime(now + expiresIn)
-      .setJti(randomUUIDv7())
-      .sign(privateKey);
-  }
-
-  async function auth(path: string): Promise<[number, unknown]> {
+  async function auth(path: string): Promise<FakeResponse> {
     if (path === '/oidc/jwks') return [200, jwks];
     if (down.has('auth')) return [503, {}];
     if (path === '/oidc/token') {
-      const access_token = await token({ sub: 'notifications', client_id: 'notifications', scope: 'any' }, {});
+      const access_token = await serviceToken({ clientId: 'notifications', scope: 'any' });
       return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'any' }];
     }
     if (path === '/users') return [200, { data: [...users.values()].map(shownUser), next_cursor: null }];
     if (path.startsWith('/account_links/')) return linkAnswer(links.get(path.replace('/account_links/', '')));
     const user = users.get(path.replace('/users/', ''));
-    if (user === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
-    return user.isDeleted ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shownUser(user)];
+    if (user === undefined) return notFound;
+    return user.isDeleted ? gone : [200, shownUser(user)];
   }
 
-  async function tasksAnswer(path: string): Promise<[number, unknown]> {
+  async function tasksAnswer(path: string): Promise<FakeResponse> {
     if (down.has('tasks')) return [503, {}];
     const task = tasks.get(path.replace('/tasks/', ''));
-    if (task === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
-    return task === 'deleted' ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shownTask(task)];
+    if (task === undefined) return notFound;
+    return task === 'deleted' ? gone : [200, shownTask(task)];
   }
 
-  async function serve(answer: (path: string) => Promise<[number, unknown]>) {
-    const server = createServer((request, response) => {
-      const { pathname } = new URL(request.url ?? '/', 'http://other.test');
-      requests.push(`${request.method} ${pathname}`);
-      void answer(pathname).then(([status, body]) => {
-        response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
-        response.end(JSON.stringify(body));
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as AddressInfo;
-    const stop = async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    };
-    return { url: `http://127.0.0.1:${port}`, stop };
-  }
+  const recorded = (respond: (path: string) => Promise<FakeResponse>) => async (path: string, method: string) => {
+    requests.push(`${method} ${path}`);
+    return await respond(path);
+  };
 
-  const [authServer, tasksServer] = [await serve(auth), await serve(tasksAnswer)];
+  const [authServer, tasksServer] = [
+    await startFakeService(recorded(auth)),
+    await startFakeService(recorded(tasksAnswer)),
+  ];
   return {
+    issuer,
     authUrl: authServer.url,
     tasksUrl: tasksServer.url,
     users,
@@ -151,13 +126,10 @@ export async function startFakeServices(): Promise<FakeServices> {
       tasks.set(task.id, task);
       return task;
     },
-    userToken: async ({ id, role }, { emailVerified = true, ...overrides } = {}) => {
-      const claims = { sub: id, role, email_verified: emailVerified, sid: id };
-      return await token({ ...claims, ...heldBy(overrides) }, overrides);
-    },
+    userToken,
     serviceToken: async (overrides = {}) => {
       const scope = overrides.application?.scopes.join(' ') ?? 'any';
-      return await token({ sub: 'tasks', client_id: 'tasks', scope }, overrides);
+      return await serviceToken({ clientId: 'tasks', scope }, overrides);
     },
     async stop() {
       await Promise.all([authServer.stop(), tasksServer.stop()]);
@@ -165,14 +137,8 @@ export async function startFakeServices(): Promise<FakeServices> {
   };
 }
 
-/** The claims about the client that holds a token: our own front end, or another application. */
-function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedInAgo = 0 }: TokenOverrides) {
-  const { clientId, scopes } = application;
-  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
-}
-
-function linkAnswer(link: FakeLink | { ended: string } | undefined): [number, unknown] {
-  if (link === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
+function linkAnswer(link: FakeLink | { ended: string } | undefined): FakeResponse {
+  if (link === undefined) return notFound;
   return 'ended' in link ? [410, { code: 'gone', detail: link.ended }] : [200, link];
 }
 

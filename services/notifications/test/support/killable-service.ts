@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { query } from '@taskwire/postgres';
 import { programEnv } from '@taskwire/testing';
-import { issuer } from './fake-services.ts';
 import { startSurroundings, type Surroundings } from './running-service.ts';
 import { scriptedSmtp, type ScriptedSmtp } from './scripted-smtp.ts';
 
@@ -39,7 +38,7 @@ export function useKillableService() {
         PORT: '0',
         DATABASE_URL: around.database.url,
         AMQP_URL: around.broker.url('notifications'),
-        ISSUER: issuer,
+        ISSUER: around.others.issuer,
         AUTH_INTERNAL_URL: around.others.authUrl,
         TASKS_INTERNAL_URL: around.others.tasksUrl,
         CLIENT_ID: 'notifications',

@@ -7,7 +7,7 @@ import { entities } from '../../src/postgres/entities.ts';
 import { env, type Env } from '../../src/env.ts';
 import { migrations } from '../../src/migrations.ts';
 import { wire } from '../../src/wire.ts';
-import { issuer, startFakeServices, type FakeServices } from './fake-services.ts';
+import { startFakeServices, type FakeServices } from './fake-services.ts';
 
 export type Answer = { status: number; headers: Headers; body: unknown };
 
@@ -89,7 +89,7 @@ export async function startService(
     PORT: '0',
     DATABASE_URL: database.url,
     AMQP_URL: broker.url('notifications'),
-    ISSUER: issuer,
+    ISSUER: others.issuer,
     AUTH_INTERNAL_URL: others.authUrl,
     TASKS_INTERNAL_URL: others.tasksUrl,
     CLIENT_ID: 'notifications',

@@ -1,9 +1,14 @@
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import type { Role } from '@taskwire/contracts';
+import {
+  createTokenIssuer,
+  gone,
+  notFound,
+  startFakeService,
+  type FakeResponse,
+  type TokenIssuer,
+  type TokenOverrides,
+} from '@taskwire/testing';
 
-const issuer = 'http://auth.test/oidc';
 export const audience = 'urn:taskwire:tasks';
 
 export type FakeUser = {
@@ -26,39 +31,17 @@ export type FakeAuth = {
   /** The status of every response except the signing keys; undefined to serve normally. */
   outage: number | undefined;
   /** An access token of a user. */
-  userToken(user: { id: string; role: Role }, overrides?: TokenOverrides): Promise<string>;
+  userToken: TokenIssuer['userToken'];
   /** An access token of a service. */
   serviceToken(scope: string, overrides?: TokenOverrides): Promise<string>;
   stop(): Promise<void>;
 };
 
-/** `loggedInAgo`: seconds since the user logged in. */
-type TokenOverrides = {
-  audience?: string;
-  expiresIn?: number;
-  emailVerified?: boolean;
-  loggedInAgo?: number;
-  application?: { clientId: string; scopes: readonly string[] };
-};
-
 /** Fakes the parts of Auth that Tasks uses: signing keys, service tokens and users. */
 export async function startFakeAuth(): Promise<FakeAuth> {
-  const { publicKey, privateKey } = await generateKeyPair('ES256');
-  const jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'key', alg: 'ES256', use: 'sig' }] };
+  const { issuer, jwks, userToken, serviceToken } = await createTokenIssuer(audience);
   const users = new Map<string, FakeUser>();
   const fake = { outage: undefined as number | undefined };
-
-  async function token(claims: Record<string, unknown>, { audience: aud = audience, expiresIn = 600 }: TokenOverrides) {
-    const now = Math.floor(Date.now() / 1000);
-    return await new SignJWT(claims)
-      .setProtectedHeader({ alg: 'ES256', kid: 'key', typ: 'at+jwt' })
-      .setIssuer(issuer)
-      .setAudience(aud)
-      .setIssuedAt(now)
-      .setExpirationTime(now + expiresIn)
-      .setJti(crypto.randomUUID())
-      .sign(privateKey);
-  }
 
   const shown = (user: FakeUser) => ({
     email_verified: true,
@@ -69,31 +52,22 @@ export async function startFakeAuth(): Promise<FakeAuth> {
     updated_at: changedAt(user),
   });
 
-  async function answer(path: string): Promise<[number, unknown]> {
+  async function respond(path: string): Promise<FakeResponse> {
     if (path === '/oidc/jwks') return [200, jwks];
     if (fake.outage !== undefined) return [fake.outage, {}];
     if (path === '/oidc/token') {
-      const access_token = await token({ sub: 'tasks', client_id: 'tasks', scope: 'users:read' }, {});
+      const access_token = await serviceToken({ clientId: 'tasks', scope: 'users:read' });
       return [200, { access_token, token_type: 'Bearer', expires_in: 600, scope: 'users:read' }];
     }
     if (path === '/users') return [200, { data: [...users.values()].map(shown), next_cursor: null }];
     const user = users.get(path.replace('/users/', ''));
-    if (user === undefined) return [404, { code: 'not_found', detail: 'Resource not found.' }];
-    return user.is_deleted ? [410, { code: 'gone', detail: 'It was deleted.' }] : [200, shown(user)];
+    if (user === undefined) return notFound;
+    return user.is_deleted ? gone : [200, shown(user)];
   }
 
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://auth.test');
-    void answer(pathname).then(([status, body]) => {
-      response.writeHead(status, { 'content-type': status < 400 ? 'application/json' : 'application/problem+json' });
-      response.end(JSON.stringify(body));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-
+  const { url, stop } = await startFakeService(respond);
   return Object.assign(fake, {
-    url: `http://127.0.0.1:${port}`,
+    url,
     issuer,
     users,
     change: (id: string, change: Partial<FakeUser>) => {
@@ -103,31 +77,11 @@ export async function startFakeAuth(): Promise<FakeAuth> {
       users.set(id, user);
       return changedAt(user);
     },
-    userToken: async (
-      user: { id: string; role: Role },
-      { emailVerified = true, ...overrides }: TokenOverrides = {},
-    ) => {
-      const claims = {
-        sub: user.id,
-        role: user.role,
-        email_verified: emailVerified,
-        sid: user.id,
-      };
-      return await token({ ...claims, ...heldBy(overrides) }, overrides);
-    },
-    serviceToken: async (scope: string, overrides: TokenOverrides = {}) =>
-      await token({ sub: 'notifications', client_id: 'notifications', scope }, overrides),
-    stop: async () => {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
+    userToken,
+    serviceToken: async (scope: string, overrides?: TokenOverrides) =>
+      await serviceToken({ clientId: 'notifications', scope }, overrides),
+    stop,
   });
-}
-
-/** The claims about the client that holds a token: our own front end, or another application. */
-function heldBy({ application = { clientId: 'first-party', scopes: [] }, loggedInAgo = 0 }: TokenOverrides) {
-  const { clientId, scopes } = application;
-  return { client_id: clientId, scope: scopes.join(' '), auth_time: Math.floor(Date.now() / 1000) - loggedInAgo };
 }
 
 /** Each version is one second later than the one before. */

@@ -41,6 +41,17 @@ export type TasksHarness = {
   stop(): Promise<void>;
 };
 
+/** The harness with a manager and two performers. */
+export async function tasksTeam(): Promise<{ harness: TasksHarness; manager: Person; ann: Person; ben: Person }> {
+  const harness = await tasksHarness();
+  return {
+    harness,
+    manager: await harness.join('Mona', 'manager'),
+    ann: await harness.join('Ann', 'member'),
+    ben: await harness.join('Ben', 'member'),
+  };
+}
+
 export async function tasksHarness(settings: Record<string, string> = {}): Promise<TasksHarness> {
   const [database, broker] = await Promise.all([testDatabase(migrations), testBroker()]);
   const auth = await startFakeAuth();
