@@ -139,7 +139,7 @@ describe('inbox during faults', () => {
     const event = testEvent();
     await harness.publish(event);
     await waitFor(async () => {
-      const committing = `SELECT FROM pg_stat_activity WHERE application_name = 'consumer' AND query ILIKE 'COMMIT%' AND state = 'active'`;
+      const committing = `SELECT FROM pg_stat_activity WHERE application_name LIKE 'consumer %' AND query ILIKE 'COMMIT%' AND state = 'active'`;
       cut = (await query(harness.database.db.pool, committing)).length > 0;
       return cut;
     });

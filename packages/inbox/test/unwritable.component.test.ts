@@ -35,7 +35,7 @@ function readOnly(): Fault {
       await query(
         database.db.pool,
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'consumer'`,
+         WHERE datname = current_database() AND application_name LIKE 'consumer %'`,
       );
     };
   };
@@ -105,6 +105,6 @@ describe('inbox whose database responds but accepts no writes', () => {
 /** Whether the consumer has met the fault before any handler ran. */
 async function waitingFor({ database }: InboxHarness): Promise<boolean> {
   const sql = `SELECT FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = 'consumer' AND query LIKE '%write_probe%'`;
+    WHERE datname = current_database() AND application_name LIKE 'consumer %' AND query LIKE '%write_probe%'`;
   return (await query(database.db.pool, sql)).length > 0;
 }

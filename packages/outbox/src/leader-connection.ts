@@ -1,5 +1,5 @@
 import { Socket } from 'node:net';
-import { pinSession } from '@taskwire/postgres';
+import { pinSession, sessionName } from '@taskwire/postgres';
 import pg from 'pg';
 import { notifyChannel } from './notifier.ts';
 
@@ -49,7 +49,7 @@ export async function openLeaderConnection(options: {
   const lost = new AbortController();
   const client = new pg.Client({
     connectionString: options.url,
-    application_name: options.name,
+    application_name: sessionName(options.name),
     connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 1_000,

@@ -62,7 +62,7 @@ export function createRelay({ databaseUrl, publisher, telemetry, appId, limits }
 
   async function connect(): Promise<LeaderConnection> {
     if (connection !== undefined) return connection;
-    const opened = await openLeaderConnection({ url: databaseUrl, name: `${appId} relay`, onNotify: wake });
+    const opened = await openLeaderConnection({ url: databaseUrl, name: `taskwire ${appId} relay`, onNotify: wake });
     // An abort that happened before the listener was added is never delivered: check the signal immediately before relying on it.
     opened.lost.throwIfAborted();
     connection = opened;

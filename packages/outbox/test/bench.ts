@@ -42,7 +42,7 @@ export async function createBench(): Promise<Bench> {
       const killed = await query(
         db.pool,
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-         WHERE datname = current_database() AND application_name = 'tasks relay'`,
+         WHERE datname = current_database() AND application_name LIKE 'taskwire tasks relay %'`,
       );
       return killed.length;
     },

@@ -9,6 +9,7 @@ import type { Database, Statement } from './handles.ts';
 import { createList } from './list.ts';
 import { isSharedBetweenTransactions } from './pooler.ts';
 import { observeErrors, query } from './query.ts';
+import { sessionName } from './release.ts';
 import { pinSession } from './session.ts';
 import { sqlStateOf } from './sql.ts';
 import { runHint, runTransaction } from './transaction.ts';
@@ -20,7 +21,7 @@ export type DatabaseOptions = {
   url: string;
   /** The maximum number of connections of this process. */
   poolSize: number;
-  /** Shown in `pg_stat_activity`. */
+  /** Shown in `pg_stat_activity`, followed by the release. */
   applicationName: string;
   /** The entities of `list`. */
   entities?: readonly Entity<object>[];
@@ -51,7 +52,7 @@ export async function createDatabase(options: DatabaseOptions): Promise<Database
     type: 'postgres',
     url,
     entities: (options.entities ?? []).map(({ schema }) => schema),
-    applicationName: options.applicationName,
+    applicationName: sessionName(options.applicationName),
     poolSize: options.poolSize,
     connectTimeoutMS: connectionTimeoutMs,
     // a broken idle connection (the server restarts) is an event of the pool, not of a query; the pool replaces it

@@ -5,16 +5,11 @@ export { deleteInBatches } from './delete-in-batches.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
 export type { Database, LastWork, List, Queryable, Statement, Tx } from './handles.ts';
 export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
-export {
-  migrate,
-  migrationStatus,
-  refuseNewerDatabase,
-  requireMigrated,
-  type Applied,
-  type MigrationSource,
-  type MigrationStatus,
-} from './migrate.ts';
+export { migrate, type Applied } from './migrate.ts';
+export { readSources, type Migration, type MigrationMode, type MigrationSource } from './migration-files.ts';
+export { migrationStatus, refuseNewerDatabase, requireMigrated, type MigrationStatus } from './migration-status.ts';
 export { query } from './query.ts';
+export { compareReleases, isRelease, release, sessionName } from './release.ts';
 export { createRetention, type RetentionRule } from './retention.ts';
 export { pinSession } from './session.ts';
 export { isoMicros, isSqlState, nextTimestamp, sqlState } from './sql.ts';

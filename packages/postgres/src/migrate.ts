@@ -1,33 +1,19 @@
-import { createHash } from 'node:crypto';
-import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { Queryable } from './handles.ts';
-import { query } from './query.ts';
+import { keyOf, labelOf, readSources, type Migration, type MigrationSource } from './migration-files.ts';
+import { isTooNew, readApplied, refuseTooNew, unknownOf } from './migration-status.ts';
+import { compareReleases, isRelease, sessionName } from './release.ts';
 import { pinSession } from './session.ts';
 import { isSqlState, sqlState } from './sql.ts';
 import { createProbeTable } from './writable.ts';
 
-/**
- * The migrations of one owner (a service, or a package with its own tables): files `NNNN_name.sql` in a directory, numbered from 0001 without gaps.
- */
-export type MigrationSource = { name: string; directory: URL };
-
-type Migration = { source: string; version: number; name: string; sql: string; checksum: string };
-
 /** The name of an applied migration, such as `outbox/0001_outbox`. */
 export type Applied = string;
 
-/** The difference between a database and the migrations of this build. */
-export type MigrationStatus = {
-  /** Migrations that this build knows and the database lacks. */
-  pending: string[];
-  /** Migrations that the database has and this build does not know: the database is newer, and this build must not run on it. */
-  unknown: string[];
-};
-
 /** One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at the same time take turns. */
 const migrationLock = '8386110886542668389';
+/** The lock is polled. A statement that waits for it would hold a snapshot, for which CREATE INDEX CONCURRENTLY would wait in turn. */
+const lockPollMs = 100;
 
 /**
  * How long a migration waits for a table that a long transaction uses. Other statements for that table queue behind the migration, so the wait is
@@ -38,42 +24,49 @@ const lockWaitMs = 1_000;
 const lockPauseMs = 1_000;
 const lockTries = 60;
 
+/** Pauses between the batches of a backfill, as long as the batch took: the migration then takes at most half of the database's time. */
+const backfillDuty = 1;
+
 const createTable = `
   CREATE TABLE IF NOT EXISTS schema_migrations (
-    source     text        NOT NULL,
-    version    integer     NOT NULL,
-    name       text        NOT NULL,
-    checksum   text        NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT now(),
+    source      text        NOT NULL,
+    version     integer     NOT NULL,
+    name        text        NOT NULL,
+    checksum    text        NOT NULL,
+    applied_at  timestamptz NOT NULL DEFAULT now(),
+    min_version text        NOT NULL DEFAULT '0.1.0',
     PRIMARY KEY (source, version)
-  )`;
+  );
+  ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS min_version text NOT NULL DEFAULT '0.1.0'`;
 
 /**
- * Migrates a database forward to this build, with one transaction per file, and returns the applied migrations. Safe to call from several processes
- * at once, and while a service is running: it blocks others for at most a second at a time. Migrations are forward-only:
- * https://martinfowler.com/articles/evodb.html
- * @throws if a file was changed after it ran, or if the database is newer than this build.
+ * Migrates a database forward to this build and returns the applied migrations. Safe to call from several processes at once, and while services run,
+ * of this release and of the one before: each file records the oldest release that works on its result (`min_version`, ADR 36). Blocks others for at
+ * most a second at a time. A file that was interrupted runs again. Migrations are forward-only: https://martinfowler.com/articles/evodb.html
+ * @throws if a file was changed after it ran, if the database is newer than this release can work on, or while a process is connected whose release
+ * cannot work on the result of a pending file.
  */
 export async function migrate(url: string, sources: readonly MigrationSource[]): Promise<Applied[]> {
-  const client = new pg.Client({ connectionString: url, application_name: 'taskwire migrate' });
+  const client = new pg.Client({ connectionString: url, application_name: sessionName('taskwire migrate') });
   await client.connect();
   try {
     await pinSession(client);
-    await client.query('SELECT pg_advisory_lock($1::bigint)', [migrationLock]);
+    await lock(client);
     await client.query(createTable);
     await client.query(createProbeTable);
     const known = await readSources(sources);
     const applied = await readApplied(client);
-    refuseNewer(unknownOf(known, applied));
+    refuseTooNew(unknownOf(known, applied).filter(isTooNew).map(labelOf));
     const done: Applied[] = [];
     for (const migration of known) {
-      const before = applied.get(key(migration));
+      const before = applied.get(keyOf(migration));
       if (before === undefined) {
+        await refuseOldSessions(client, migration);
         await apply(client, migration);
-        done.push(label(migration));
+        done.push(labelOf(migration));
       } else if (before.checksum !== migration.checksum) {
         throw new Error(
-          `${label(migration)} was changed after it ran; undo the change and add a new migration instead`,
+          `${labelOf(migration)} was changed after it ran; undo the change and add a new migration instead`,
         );
       }
     }
@@ -83,59 +76,99 @@ export async function migrate(url: string, sources: readonly MigrationSource[]):
   }
 }
 
-/** Compares the database with this build, without changing anything. */
-export async function migrationStatus(db: Queryable, sources: readonly MigrationSource[]): Promise<MigrationStatus> {
-  const known = await readSources(sources);
-  const applied = await readApplied(db);
-  return {
-    pending: known.filter((migration) => !applied.has(key(migration))).map(label),
-    unknown: unknownOf(known, applied),
-  };
+async function lock(client: pg.Client): Promise<void> {
+  const attempt = async () =>
+    (await client.query<{ locked: boolean }>('SELECT pg_try_advisory_lock($1::bigint) AS locked', [migrationLock]))
+      .rows[0]?.locked === true;
+  while (!(await attempt())) await delay(lockPollMs);
 }
 
-/** The readiness check of a service: rejects while migrations are missing. */
-export async function requireMigrated(db: Queryable, sources: readonly MigrationSource[]): Promise<void> {
-  const { pending } = await migrationStatus(db, sources);
-  if (pending.length > 0)
-    throw new Error(`the database lacks ${pending.join(', ')}; run the service's migrate command`);
+/** A check at the start of a service does not stop a process that is running, so the sessions are checked too. */
+async function refuseOldSessions(client: pg.Client, migration: Migration): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT DISTINCT application_name AS name FROM pg_stat_activity
+     WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name LIKE 'taskwire %' ORDER BY 1`,
+  );
+  const old = rows.map(({ name }) => name).filter((name) => compareReleases(releaseOf(name), migration.minVersion) < 0);
+  if (old.length === 0) return;
+  throw new Error(
+    `${labelOf(migration)} needs every process to have release ${migration.minVersion} or later, and ${old.join(', ')} still has a session; stop it and migrate again`,
+  );
 }
 
-/**
- * The check before a service starts. Rejects if the database is newer than this build, since this build may misread a newer schema. Not for
- * readiness: replicas of the previous version continue to work while a deploy migrates their database.
- */
-export async function refuseNewerDatabase(db: Queryable, sources: readonly MigrationSource[]): Promise<void> {
-  refuseNewer((await migrationStatus(db, sources)).unknown);
-}
-
-function refuseNewer(unknown: string[]): void {
-  if (unknown.length > 0) throw new Error(`the database is newer than this build: it has ${unknown.join(', ')}`);
+/** Sessions of the first release do not name it. */
+function releaseOf(session: string): string {
+  const last = session.split(' ').at(-1) ?? '';
+  return isRelease(last) ? last : '0.1.0';
 }
 
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  switch (migration.mode) {
+    case 'transaction':
+      return await retried(client, migration, migration.sql);
+    case 'outside transaction':
+      return await applyOutsideTransaction(client, migration);
+    case 'backfill':
+      return await backfill(client, migration);
+  }
+}
+
+async function retried(client: pg.Client, migration: Migration, sql: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      return await tryApplying(client, migration);
+      return await inTransaction(client, async () => {
+        await client.query(sql);
+        await record(client, migration);
+      });
     } catch (error) {
       if (!isSqlState(error, sqlState.lockNotAvailable) || tries === lockTries) {
-        throw new Error(`${label(migration)} failed and was rolled back`, { cause: error });
+        throw new Error(`${labelOf(migration)} failed and was rolled back`, { cause: error });
       }
       await delay(lockPauseMs);
     }
   }
 }
 
-async function tryApplying(client: pg.Client, migration: Migration): Promise<void> {
+/**
+ * Runs one statement that waits for older transactions without blocking others, so it has no lock timeout. An index that an interrupted attempt left
+ * is not valid, would be found by IF NOT EXISTS, and is therefore dropped first.
+ */
+async function applyOutsideTransaction(client: pg.Client, migration: Migration): Promise<void> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT indexrelid::regclass::text AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+     WHERE NOT indisvalid AND relnamespace = 'public'::regnamespace`,
+  );
+  for (const { name } of rows) await client.query(`DROP INDEX CONCURRENTLY IF EXISTS ${name}`);
+  try {
+    await client.query(migration.sql);
+  } catch (error) {
+    throw new Error(`${labelOf(migration)} failed; it runs again from its start`, { cause: error });
+  }
+  await record(client, migration);
+}
+
+/** Repeats the statement, one transaction for each batch, until it changes no row. An interrupted backfill continues with the rows that are left. */
+async function backfill(client: pg.Client, migration: Migration): Promise<void> {
+  for (let changed = 1; changed > 0;) {
+    const began = performance.now();
+    try {
+      await inTransaction(client, async () => {
+        changed = (await client.query(migration.sql)).rowCount ?? 0;
+      });
+    } catch (error) {
+      if (!isSqlState(error, sqlState.lockNotAvailable))
+        throw new Error(`${labelOf(migration)} failed; it continues where it ended`, { cause: error });
+    }
+    if (changed > 0) await delay(backfillDuty * (performance.now() - began));
+  }
+  await record(client, migration);
+}
+
+async function inTransaction(client: pg.Client, work: () => Promise<void>): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query(`SET LOCAL lock_timeout = ${lockWaitMs}`);
-    await client.query(migration.sql);
-    await client.query('INSERT INTO schema_migrations (source, version, name, checksum) VALUES ($1, $2, $3, $4)', [
-      migration.source,
-      migration.version,
-      migration.name,
-      migration.checksum,
-    ]);
+    await work();
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK');
@@ -143,47 +176,9 @@ async function tryApplying(client: pg.Client, migration: Migration): Promise<voi
   }
 }
 
-type AppliedRow = { source: string; version: number; name: string; checksum: string };
-
-async function readApplied(db: Queryable | pg.Client): Promise<Map<string, AppliedRow>> {
-  const [table] = await rows<{ found: boolean }>(db, "SELECT to_regclass('schema_migrations') IS NOT NULL AS found");
-  if (table?.found !== true) return new Map();
-  const applied = await rows<AppliedRow>(db, 'SELECT source, version, name, checksum FROM schema_migrations');
-  return new Map(applied.map((row) => [key(row), row]));
-}
-
-async function rows<R extends object>(db: Queryable | pg.Client, text: string): Promise<R[]> {
-  return db instanceof pg.Client ? (await db.query<R>(text)).rows : await query<R>(db, text);
-}
-
-async function readSources(sources: readonly MigrationSource[]): Promise<Migration[]> {
-  return (await Promise.all(sources.map(readSource))).flat();
-}
-
-async function readSource({ name: source, directory }: MigrationSource): Promise<Migration[]> {
-  const files = (await readdir(directory)).filter((file) => file.endsWith('.sql')).sort();
-  return await Promise.all(
-    files.map(async (file, index) => {
-      const match = /^(\d{4})_([a-z0-9_]+)\.sql$/.exec(file);
-      const version = Number(match?.[1]);
-      if (match?.[2] === undefined || version !== index + 1) {
-        throw new Error(`${source}: ${file} must be named ${String(index + 1).padStart(4, '0')}_<name>.sql`);
-      }
-      const sql = await readFile(new URL(file, directory), 'utf8');
-      return { source, version, name: match[2], sql, checksum: createHash('sha256').update(sql).digest('hex') };
-    }),
+async function record(client: pg.Client, { source, version, name, checksum, minVersion }: Migration): Promise<void> {
+  await client.query(
+    'INSERT INTO schema_migrations (source, version, name, checksum, min_version) VALUES ($1, $2, $3, $4, $5)',
+    [source, version, name, checksum, minVersion],
   );
-}
-
-function unknownOf(known: readonly Migration[], applied: Map<string, AppliedRow>): string[] {
-  const keys = new Set(known.map(key));
-  return [...applied.values()].filter((row) => !keys.has(key(row))).map(label);
-}
-
-function key(migration: { source: string; version: number }): string {
-  return `${migration.source}/${migration.version}`;
-}
-
-function label(migration: { source: string; version: number; name: string }): string {
-  return `${migration.source}/${String(migration.version).padStart(4, '0')}_${migration.name}`;
 }

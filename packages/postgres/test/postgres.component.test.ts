@@ -1,23 +1,8 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { startFaultProxy } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
 import { silent, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
-import {
-  createDatabase,
-  isoMicros,
-  isSqlState,
-  migrate,
-  migrationStatus,
-  query,
-  refuseNewerDatabase,
-  requireMigrated,
-  sqlState,
-  type MigrationSource,
-} from '../src/index.ts';
+import { createDatabase, isoMicros, isSqlState, query, sqlState } from '../src/index.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {
   return await promise.then(
@@ -25,93 +10,6 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
     (error: unknown) => error,
   );
 }
-
-describe('migrations', () => {
-  let folder: string;
-  let test: TestDatabase;
-  let source: MigrationSource;
-
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'taskwire-migrations-'));
-    source = { name: 'things', directory: pathToFileURL(`${folder}/`) };
-    await writeFile(join(folder, '0001_things.sql'), 'CREATE TABLE things (id integer PRIMARY KEY);');
-    test = await testDatabase([]);
-  });
-
-  afterEach(async () => {
-    await test.drop();
-    await rm(folder, { recursive: true });
-  });
-
-  it('run once, in order, even when replicas start at the same time', async () => {
-    await writeFile(join(folder, '0002_more.sql'), 'ALTER TABLE things ADD title text; INSERT INTO things VALUES (1);');
-    const all = await Promise.all([1, 2, 3].map(async () => await migrate(test.url, [source])));
-    expect(all.flat().toSorted()).to.deep.equal(['things/0001_things', 'things/0002_more']);
-    expect(await query(test.db.pool, 'SELECT id FROM things')).to.have.length(1);
-  });
-
-  it('roll back a file that fails, and keep the earlier ones', async () => {
-    await writeFile(join(folder, '0002_bad.sql'), 'CREATE TABLE half (id integer); SELECT nonsense;');
-    expect(String(await failureOf(migrate(test.url, [source])))).to.contain(
-      'things/0002_bad failed and was rolled back',
-    );
-    const tables = await query<{ half: string | null; things: string | null }>(
-      test.db.pool,
-      "SELECT to_regclass('half')::text AS half, to_regclass('things')::text AS things",
-    );
-    expect(tables).to.deep.equal([{ half: null, things: 'things' }]);
-  });
-
-  it('do not block other statements while they wait for a long transaction', async () => {
-    await migrate(test.url, [source]);
-    await writeFile(join(folder, '0002_more.sql'), 'ALTER TABLE things ADD title text;');
-    const long = await test.db.pool.connect();
-    await long.query('BEGIN; SELECT FROM things');
-    const migrated = migrate(test.url, [source]);
-    const waiting = `SELECT FROM pg_stat_activity
-      WHERE datname = current_database() AND query LIKE 'ALTER TABLE things%' AND wait_event_type = 'Lock'`;
-    await waitFor(async () => (await query(test.db.pool, waiting)).length > 0);
-    // queued for the table behind the migration
-    await query(test.db.pool, 'SELECT FROM things');
-    await long.query('COMMIT');
-    long.release();
-    expect(await migrated).to.deep.equal(['things/0002_more']);
-  });
-
-  it('reject a file that was changed after it ran', async () => {
-    await migrate(test.url, [source]);
-    await writeFile(join(folder, '0001_things.sql'), 'CREATE TABLE other (id integer);');
-    expect(String(await failureOf(migrate(test.url, [source])))).to.contain('was changed after it ran');
-  });
-
-  it('reject a database that is newer than the build', async () => {
-    const newer = await mkdtemp(join(tmpdir(), 'taskwire-migrations-'));
-    await cp(folder, newer, { recursive: true });
-    await writeFile(join(newer, '0002_newer.sql'), 'SELECT 1;');
-    await migrate(test.url, [{ ...source, directory: pathToFileURL(`${newer}/`) }]);
-    await rm(newer, { recursive: true });
-    expect(String(await failureOf(migrate(test.url, [source])))).to.contain('newer than this build');
-    expect(String(await failureOf(refuseNewerDatabase(test.db.pool, [source])))).to.contain('things/0002_newer');
-    await requireMigrated(test.db.pool, [source]);
-  });
-
-  it('fail the readiness check while one is missing', async () => {
-    expect(await migrationStatus(test.db.pool, [source])).to.deep.equal({
-      pending: ['things/0001_things'],
-      unknown: [],
-    });
-    expect(String(await failureOf(requireMigrated(test.db.pool, [source])))).to.contain('lacks things/0001_things');
-    await migrate(test.url, [source]);
-    await requireMigrated(test.db.pool, [source]);
-  });
-
-  it('must be numbered without gaps', async () => {
-    await writeFile(join(folder, '0003_gap.sql'), 'SELECT 1;');
-    expect(String(await failureOf(migrate(test.url, [source])))).to.contain(
-      '0003_gap.sql must be named 0002_<name>.sql',
-    );
-  });
-});
 
 describe('the database', () => {
   let test: TestDatabase;

@@ -28,7 +28,7 @@ export type ServiceOptions = {
 export type Service = {
   telemetry: Telemetry;
   db: Database;
-  /** Refuses to start on a database that is newer than this build. Closes the connections when it stops. */
+  /** Refuses to start on a database whose migrations need a newer release. Closes the connections when it stops. */
   database: Component;
   /** Returns parts of the public API if this process serves it, and otherwise none. */
   serving<T>(parts: readonly T[]): readonly T[];

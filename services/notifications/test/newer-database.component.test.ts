@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { startService, startSurroundings, type Surroundings } from './support/running-service.ts';
 
-describe('Notifications on a newer database', () => {
+describe('Notifications on a database whose migrations need a newer release', () => {
   let around: Surroundings;
   before(async () => (around = await startSurroundings()));
   after(async () => await around.stop());
@@ -12,7 +12,7 @@ describe('Notifications on a newer database', () => {
     const service = await startService(around, { SMTP_URL: 'smtp://127.0.0.1:9' });
     await query(
       around.database.db.pool,
-      `INSERT INTO schema_migrations (source, version, name, checksum) VALUES ('notifications', 9999, 'from_tomorrow', 'x')`,
+      `INSERT INTO schema_migrations (source, version, name, checksum, min_version) VALUES ('notifications', 9999, 'from_tomorrow', 'x', '999.0.0')`,
     );
     // the first step of a process
     const [first] = service.parts.components;

@@ -3,7 +3,7 @@ import { query } from '@taskwire/postgres';
 import { waitFor } from '@taskwire/testing';
 import { tasksHarness, type TasksHarness } from './support/tasks-harness.ts';
 
-describe('Tasks on a database with newer migrations', () => {
+describe('Tasks on a database whose migrations need a newer release', () => {
   let harness: TasksHarness;
   before(async () => (harness = await tasksHarness()));
   after(async () => await harness.stop());
@@ -11,7 +11,7 @@ describe('Tasks on a database with newer migrations', () => {
   it('does not start, but continues to serve where it is already running', async () => {
     await query(
       harness.database.db.pool,
-      `INSERT INTO schema_migrations (source, version, name, checksum) VALUES ('tasks', 9999, 'from_tomorrow', 'x')`,
+      `INSERT INTO schema_migrations (source, version, name, checksum, min_version) VALUES ('tasks', 9999, 'from_tomorrow', 'x', '999.0.0')`,
     );
     // the first step of a process
     const [first] = harness.service.components;
