@@ -195,6 +195,7 @@ CREATE TABLE schema_migrations (
   name text NOT NULL,
   checksum text NOT NULL,
   applied_at timestamp with time zone NOT NULL DEFAULT now(),
+  min_version text NOT NULL DEFAULT '0.1.0'::text,
   CONSTRAINT schema_migrations_pkey PRIMARY KEY (source, version)
 );
 
