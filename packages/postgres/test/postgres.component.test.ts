@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { startFaultProxy } from '@taskwire/process-supervisor';
 import { createTelemetry } from '@taskwire/telemetry';
-import { silent, testDatabase, waitFor, type TestDatabase } from '@taskwire/testing';
+import { silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createDatabase, isoMicros, isSqlState, query, sqlState } from '../src/index.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { request as send } from 'node:http';
 import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { defineRoute, type Route } from '@taskwire/contracts';
 import { createTelemetry } from '@taskwire/telemetry';
@@ -10,7 +11,7 @@ const shown = z.object({ route: z.string(), params: z.unknown(), query: z.unknow
 
 function route(method: Route['method'], path: string, rest: Partial<Route> = {}) {
   const base = { method, path, operationId: `${method} ${path}`, summary: '', tag: '', responses: { 200: shown } };
-  return defineRoute({ ...base, access: { kind: 'anyone' }, ...rest } as Route);
+  return defineRoute({ ...base, access: { kind: 'anyone' }, ...rest });
 }
 
 const id = { params: z.object({ id: z.string() }) };
@@ -80,10 +81,11 @@ export async function startRoutingServer() {
       const answer = await new Promise<Omit<Answer, 'logged'>>((resolve, reject) => {
         const { hostname: host, port } = new URL(server.url());
         const headers = { 'x-request-id': requestId, ...o.headers };
-        const request = send({ host, port, method, path, headers }, async (incoming) => {
-          let body = '';
-          for await (const chunk of incoming) body += String(chunk);
-          resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body });
+        const request = send({ host, port, method, path, headers }, (incoming) => {
+          text(incoming).then(
+            (body) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body }),
+            reject,
+          );
         });
         request.on('error', reject).end(o.body);
       });
