@@ -1,4 +1,5 @@
 export { eventExchange, events, eventSchemaVersion, instant, uuid, type EventPayload, type EventType } from './events/events.ts';
+export { jsonText, type JsonText } from './rest/json-text.ts';
 export {
   audiences,
   casesOf,

@@ -1,4 +1,4 @@
-import type { Route } from '@taskwire/contracts';
+import type { JsonText, Route } from '@taskwire/contracts';
 import type { z } from 'zod';
 import type { ServiceActor, UserActor } from './access/actor.ts';
 import { requireCallersOfIdempotentRoute, type IdempotentRequest } from './idempotency.ts';
@@ -36,13 +36,13 @@ export type RequestOf<R extends Route> = {
 };
 
 /**
- * A body that is already JSON text, as produced by the database; sent unchanged. `schema` describes the text, and must be the schema of the response.
+ * A body that is already JSON text, as produced by the database; sent unchanged. `schema` is that of the response, and the type of the text names it.
  * Nothing checks the text at run time, so a test has to parse it with the schema.
  */
 export class PreserializedJson<S extends z.ZodType = z.ZodType> {
   readonly schema: S;
-  readonly text: string;
-  constructor(schema: S, text: string) {
+  readonly text: JsonText<S>;
+  constructor(schema: S, text: JsonText<S>) {
     this.schema = schema;
     this.text = text;
   }

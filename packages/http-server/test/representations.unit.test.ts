@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { z } from 'zod';
-import { defineRoute, schemas } from '@taskwire/contracts';
+import { defineRoute, jsonText, schemas } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { response, bind, PreserializedJson, type HttpServer } from '../src/index.ts';
 import { quietServer } from './support/quiet-server.ts';
@@ -96,7 +96,14 @@ describe('The HTTP server', () => {
       routes: [
         bind(routes.read, async ({ params }) => response(200, { id: params.id, title }, { etag: 7 })),
         bind(routes.me, async ({ actor }) =>
-          response(200, new PreserializedJson(routes.me.responses[200], `{"id":"${actor.id}"}`), { etag: 1 }),
+          response(
+            200,
+            new PreserializedJson(
+              routes.me.responses[200],
+              jsonText(routes.me.responses[200], { id: actor.id, title }),
+            ),
+            { etag: 1 },
+          ),
         ),
         bind(routes.first, async ({ actor }) => response(200, { id: actor.id, title: 'first' })),
         bind(routes.change, async ({ ifMatch }) => response(200, { ifMatch })),

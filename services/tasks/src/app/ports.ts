@@ -1,14 +1,20 @@
+import type { JsonText, schemas } from '@taskwire/contracts';
 import type { Page, Place, Tx } from '@taskwire/postgres';
+import type { z } from 'zod';
 import type { Change } from '../domain/change.ts';
 import type { Choice } from '../domain/fairness.ts';
 import type { Eligibility } from '../domain/performer.ts';
 import type { Task, TaskFields, TaskState } from '../domain/task.ts';
 
 /** JSON text as the database built it, sent unchanged. `etag` is the version of the resource, if it has one. */
-export type Document = { text: string; etag?: number | undefined };
+export type Document<S extends z.ZodType = TaskSchema> = { text: JsonText<S>; etag?: number | undefined };
+
+export type TaskSchema = typeof schemas.task;
+export type TaskJson = JsonText<TaskSchema>;
+export type ActivityJson = JsonText<typeof schemas.activity>;
 
 /** The response to a write. `replayed` is true for the saved response to an earlier request with the same Idempotency-Key. */
-export type WriteResult = Document & { replayed: boolean };
+export type WriteResult<S extends z.ZodType = TaskSchema> = Document<S> & { replayed: boolean };
 
 /** A request to be carried out at most once. */
 export type IdempotentRequest = {
@@ -48,9 +54,9 @@ export type TaskReads = {
   /** Includes deleted tasks; `isDeleted` marks them. */
   readTask(id: string): Promise<(Document & { isDeleted: boolean }) | undefined>;
   /** Newest first. */
-  listTasks(filter: TaskFilter, place: Place): Promise<Page<string>>;
+  listTasks(filter: TaskFilter, place: Place): Promise<Page<TaskJson>>;
   /** Oldest first; undefined when the task doesn't exist. */
-  listActivity(taskId: string, place: Place): Promise<Page<string> | undefined>;
+  listActivity(taskId: string, place: Place): Promise<Page<ActivityJson> | undefined>;
   /** Whether an open task has lost its performer, or a draft awaits one while a performer exists. Takes no locks. */
   needReassignment(): Promise<boolean>;
 };
@@ -96,7 +102,10 @@ export type TaskWrites = {
    * @throws Problem `idempotency_key_reused` for a different request under the same key, `idempotency_in_progress` when
    * the first request doesn't finish in time.
    */
-  once(request: IdempotentRequest | undefined, work: (tx: Tx) => Promise<Document>): Promise<WriteResult>;
+  once<S extends z.ZodType = TaskSchema>(
+    request: IdempotentRequest | undefined,
+    work: (tx: Tx) => Promise<Document<S>>,
+  ): Promise<WriteResult<S>>;
   /**
    * Stores a new task with its events and activity entries, in one statement. Returns `ineligible` and stores nothing
    * when the assignee is unknown or not a performer.

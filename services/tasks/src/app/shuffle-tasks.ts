@@ -1,3 +1,4 @@
+import { jsonText, tasksRoutes } from '@taskwire/contracts';
 import { assign } from '../domain/assignment.ts';
 import type { Change } from '../domain/change.ts';
 import { distribute } from '../domain/fairness.ts';
@@ -6,11 +7,16 @@ import { noPerformers } from './eligibility.ts';
 import type { IdempotentRequest, OpenTask, TaskStore, WriteResult } from './ports.ts';
 import type { UserLimit } from './user-limit.ts';
 
+const shuffled = tasksRoutes.shuffleTasks.responses[200];
+
 type Ports = { tasks: TaskStore; shuffles: UserLimit };
 type Command = { actor: Actor; request: IdempotentRequest | undefined };
 
 /** Redistributes all open tasks evenly among the performers. A task that falls to its current assignee is left unchanged. */
-export async function shuffleTasks({ tasks, shuffles }: Ports, { actor, request }: Command): Promise<WriteResult> {
+export async function shuffleTasks(
+  { tasks, shuffles }: Ports,
+  { actor, request }: Command,
+): Promise<WriteResult<typeof shuffled>> {
   shuffles.take(actor.id);
   return await tasks.once(request, async (tx) => {
     await tasks.lockAssignments(tx);
@@ -22,6 +28,6 @@ export async function shuffleTasks({ tasks, shuffles }: Ports, { actor, request 
       .filter(([task, performerId]) => task.assignee_id !== performerId)
       .map(([task, performerId]): [OpenTask, Change] => [task, assign(task, performerId, reason)]);
     await tasks.applyChanges(tx, moves, actor.id);
-    return { text: JSON.stringify({ open: open.length, reassigned: moves.length }) };
+    return { text: jsonText(shuffled, { open: open.length, reassigned: moves.length }) };
   });
 }

@@ -1,4 +1,4 @@
-import { tasksRoutes } from '@taskwire/contracts';
+import { tasksRoutes, type JsonText } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { response, bind, listCursors, PreserializedJson, type BoundRoute, type Cursors } from '@taskwire/http-server';
 import type { Page } from '@taskwire/postgres';
@@ -48,11 +48,16 @@ export function readRoutes(tasks: TaskReads): BoundRoute[] {
   ];
 }
 
+/** The schema of the items of a list. */
+type ItemOf<S> =
+  S extends z.ZodObject<{ data: z.ZodArray<infer I extends z.ZodType>; next_cursor: z.ZodType }> ? I : never;
+
 function pageBody<S extends z.ZodType>(
   schema: S,
-  { items, next }: Page<string>,
+  { items, next }: Page<JsonText<ItemOf<S>>>,
   cursors: Cursors,
 ): PreserializedJson<S> {
   const cursor = next === undefined ? null : cursors.encode(next);
-  return new PreserializedJson(schema, `{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`);
+  const text = `{"data":[${items.join(',')}],"next_cursor":${JSON.stringify(cursor)}}`;
+  return new PreserializedJson(schema, text as JsonText<S>);
 }

@@ -10,7 +10,7 @@ type StatusOf<R extends Route> = {
 type BodyOf<R extends Route, S extends StatusOf<R>> = Extract<R['responses'][S], z.ZodType>;
 
 /** Sends JSON text from the database as the route's response body, and the version as its ETag. */
-export function respond<R extends Route, S extends StatusOf<R>, D extends Document>(
+export function respond<R extends Route, S extends StatusOf<R>, D extends Document<BodyOf<R, S>>>(
   route: R,
   status: S,
   { text, ...rest }: D,

@@ -1,6 +1,6 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
 import { nextTimestamp, type Tx } from '@taskwire/postgres';
-import type { Document } from '../app/ports.ts';
+import type { Document, TaskJson } from '../app/ports.ts';
 import type { Change } from '../domain/change.ts';
 import { changeSpan, recordChangeSql } from './record-change.ts';
 import { joinUsers, taskJson } from './task-json.ts';
@@ -33,7 +33,7 @@ export const applyOne = {
 const applyMany = `WITH ${changedPart('')} SELECT count(*) FROM stored`;
 
 type Locked = { id: string };
-type Row = { version: number; json: string };
+type Row = { version: number; json: TaskJson };
 
 export const readUnchanged = {
   name: 'tasks.read_unchanged',

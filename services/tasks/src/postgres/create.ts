@@ -1,6 +1,6 @@
 import { eventHeaders, runWithEvents } from '@taskwire/outbox';
 import type { Database, Statement, Tx } from '@taskwire/postgres';
-import type { Document, IdempotentRequest, NewTask } from '../app/ports.ts';
+import type { Document, IdempotentRequest, NewTask, TaskJson } from '../app/ports.ts';
 import { creation } from '../domain/creation.ts';
 import type { PerformerSql } from './performer-sql.ts';
 import { recordChangeSql } from './record-change.ts';
@@ -23,7 +23,7 @@ type CreateTask = (db: Database | Tx, task: NewTask, details: Details) => Promis
 export function creatingTasks(performer: PerformerSql): CreateTask {
   const statementFor = creationStatements(performer);
   return async (db, task, details) => {
-    const [row] = await runWithEvents<{ json: string }>(db, statementFor(task, details));
+    const [row] = await runWithEvents<{ json: TaskJson }>(db, statementFor(task, details));
     return row && { text: row.json, etag: 1 };
   };
 }

@@ -1,5 +1,7 @@
+import type { JsonText } from '@taskwire/contracts';
 import { problem } from '@taskwire/errors';
 import { isSqlState, query, sqlState, type Queryable } from '@taskwire/postgres';
+import type { z } from 'zod';
 import type { Document, IdempotentRequest, WriteResult } from '../app/ports.ts';
 
 /**
@@ -8,7 +10,10 @@ import type { Document, IdempotentRequest, WriteResult } from '../app/ports.ts';
  * end.
  * @throws Problem `idempotency_in_progress` when it doesn't end in time.
  */
-export async function claimKey(tx: Queryable, request: IdempotentRequest): Promise<WriteResult | undefined> {
+export async function claimKey<S extends z.ZodType>(
+  tx: Queryable,
+  request: IdempotentRequest,
+): Promise<WriteResult<S> | undefined> {
   try {
     const claimed = await query(
       tx,
@@ -28,7 +33,11 @@ export async function claimKey(tx: Queryable, request: IdempotentRequest): Promi
 }
 
 /** Stores the response under the key that this transaction claimed. */
-export async function saveResponse(tx: Queryable, request: IdempotentRequest, response: Document): Promise<void> {
+export async function saveResponse(
+  tx: Queryable,
+  request: IdempotentRequest,
+  response: Document<z.ZodType>,
+): Promise<void> {
   await query(tx, 'UPDATE idempotency_keys SET response_body = $3, etag = $4 WHERE actor_id = $1 AND key = $2', [
     request.actorId,
     request.key,
@@ -37,9 +46,14 @@ export async function saveResponse(tx: Queryable, request: IdempotentRequest, re
   ]);
 }
 
-/** The response saved under this key, if any. @throws Problem `idempotency_key_reused` for a different request. */
-export async function savedResponse(db: Queryable, request: IdempotentRequest): Promise<WriteResult | undefined> {
-  const [saved] = await query<{ fingerprint: Buffer; response_body: string; etag: number | null }>(
+/**
+ * The response saved under this key, if any. The fingerprint covers the operation, so the response has the shape of this operation's. @throws Problem `idempotency_key_reused` for a different request.
+ */
+export async function savedResponse<S extends z.ZodType>(
+  db: Queryable,
+  request: IdempotentRequest,
+): Promise<WriteResult<S> | undefined> {
+  const [saved] = await query<{ fingerprint: Buffer; response_body: JsonText<S>; etag: number | null }>(
     db,
     'SELECT fingerprint, response_body, etag FROM idempotency_keys WHERE actor_id = $1 AND key = $2',
     [request.actorId, request.key],

@@ -1,12 +1,12 @@
 import { keyset, pageOf, query, type Keyset, type Page, type Queryable } from '@taskwire/postgres';
-import type { TaskFilter, TaskReads } from '../app/ports.ts';
+import type { ActivityJson, TaskFilter, TaskJson, TaskReads } from '../app/ports.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
 /** The read queries on tasks. */
 export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
   return {
     readTask: async (id) => {
-      const [row] = await query<{ json: string; version: number; is_deleted: boolean }>(db, {
+      const [row] = await query<{ json: TaskJson; version: number; is_deleted: boolean }>(db, {
         ...readTask,
         values: [id],
       });
@@ -17,23 +17,23 @@ export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
       const { conditions, values } = conditionsOf(filter);
       const page = keyset(latestFirst, place, values.length + 1);
       const text = listSql([...conditions, page.condition], page.orderAndLimit);
-      return toPage(await query<Item>(db, text, [...values, ...page.values]), latestFirst, place.limit);
+      return toPage(await query<Item<TaskJson>>(db, text, [...values, ...page.values]), latestFirst, place.limit);
     },
 
     listActivity: async (taskId, { after, limit }) => {
       const values = [taskId, after?.[0] ?? '0', limit + 1];
-      const rows = await query<Item | { json: null }>(db, listActivity, values);
+      const rows = await query<Item<ActivityJson> | { json: null }>(db, listActivity, values);
       return rows.length === 0 ? undefined : toPage(rows.filter(isEntry), oldestFirst, limit);
     },
   };
 }
 
-type Item = { json: string; id: string };
+type Item<J> = { json: J; id: string };
 
 const latestFirst: Keyset = { direction: 'DESC', columns: { id: { sql: 'task.id', type: 'uuid' } } };
 const oldestFirst: Keyset = { direction: 'ASC', columns: { id: { sql: 'entry.seq', type: 'bigint' } } };
 
-function toPage(rows: readonly Item[], order: Keyset, limit: number): Page<string> {
+function toPage<J>(rows: readonly Item<J>[], order: Keyset, limit: number): Page<J> {
   const { items, next } = pageOf(rows, order, limit);
   return { items: items.map(({ json }) => json), next };
 }
@@ -84,6 +84,6 @@ const listActivity = `
   WHERE task.id = $1 AND task.deleted_at IS NULL
   ORDER BY entry.seq`;
 
-function isEntry(row: Item | { json: null }): row is Item {
+function isEntry(row: Item<ActivityJson> | { json: null }): row is Item<ActivityJson> {
   return row.json !== null;
 }

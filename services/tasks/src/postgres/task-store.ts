@@ -1,6 +1,7 @@
 import { problem, type Problem } from '@taskwire/errors';
 import { isSqlState, sqlState, type Database, type Tx } from '@taskwire/postgres';
-import type { TaskStore } from '../app/ports.ts';
+import type { z } from 'zod';
+import type { Document, IdempotentRequest, TaskSchema, TaskStore } from '../app/ports.ts';
 import type { PerformerPolicy } from '../domain/performer.ts';
 import { applyChange, applyChanges } from './apply.ts';
 import { creatingTasks } from './create.ts';
@@ -40,9 +41,9 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
     ...{ applyChange, applyChanges, transaction },
     needReassignment: async () => await needReassignment(db.pool),
 
-    once: async (request, work) =>
+    once: async <S extends z.ZodType>(request: IdempotentRequest | undefined, work: (tx: Tx) => Promise<Document<S>>) =>
       await transaction(async (tx) => {
-        const saved = request && (await claimKey(tx, request));
+        const saved = request && (await claimKey<S>(tx, request));
         if (saved !== undefined) return saved;
         const response = await work(tx);
         if (request !== undefined) await saveResponse(tx, request, response);
@@ -55,7 +56,7 @@ export function createTaskStore(db: Database, policy: PerformerPolicy = { requir
         throw isSqlState(error, sqlState.queryCanceled) ? busy(error) : error;
       });
       if (created !== undefined) return { ...created, replayed: false };
-      return (request && (await savedResponse(db.pool, request))) ?? 'ineligible';
+      return (request && (await savedResponse<TaskSchema>(db.pool, request))) ?? 'ineligible';
     },
 
     async insertTask(tx, task, reason) {
