@@ -1,6 +1,6 @@
 import manifest from '../package.json' with { type: 'json' };
 
-/** The release of this build, such as `0.2.0`: the one that it is, or the one that it will become. `npm run release` sets it. */
+/** The release of this build, such as `0.2.0`, or the last one before it. `npm run release` sets it. */
 export const release: string = manifest.version;
 
 /** Returns the name of a session in `pg_stat_activity`, which ends with the release: `taskwire tasks 0.2.0`. */
