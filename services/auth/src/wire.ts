@@ -14,6 +14,7 @@ import { migrations } from './migrations.ts';
 import { readWordLists } from './passwords/strength.ts';
 import { createStoredClients } from './postgres/client-rows.ts';
 import { wireAccount } from './wire/account.ts';
+import { wireAccountLoops } from './wire/account-loops.ts';
 import { clientDirectory, wireAccess } from './wire/clients.ts';
 import { wireAuthenticator } from './wire/authenticator.ts';
 import { wireKeys } from './wire/signing-keys.ts';
@@ -62,7 +63,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   });
 
   const { retention, keySchedule, refusalFlush } = loops;
-  const { mailRequests, accountSchedule } = account;
+  const { mailRequests, accountSchedule } = wireAccountLoops(env, base);
   const wordLists: Component = { name: 'word lists', start: async () => readWordLists(), stop: async () => undefined };
   const components: Component[] = [
     ...[database, outboxNotifier],

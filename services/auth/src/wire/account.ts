@@ -1,6 +1,4 @@
-import { createLoop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
-import type { Logger } from '@taskwire/telemetry';
 import { usableLink } from '../app/account-links.ts';
 import { requestMail } from '../app/request-mail.ts';
 import type { Audit } from '../app/ports/audit.ts';
@@ -20,21 +18,15 @@ import { undoEmailChange } from '../app/undo-email-change.ts';
 import { verifyEmail } from '../app/verify-email.ts';
 import type { Env } from '../env.ts';
 import type { AccountUseCases } from '../http/account-routes.ts';
-import { keepAccountSchedule } from '../postgres/account-schedule.ts';
 import { createAccountLinks } from '../postgres/account-links.ts';
 import { createLinkReadings } from '../postgres/link-readings.ts';
-import { processMailRequests, createMailRequests } from '../postgres/mail-requests.ts';
+import { createMailRequests } from '../postgres/mail-requests.ts';
 import { accountPages } from '../oidc/account-pages.ts';
 import { browserUser } from '../oidc/browser-user.ts';
 import type { Providers } from '../oidc/provider.ts';
 import { derivedKey } from '../tokens/derived-keys.ts';
 import type { RegistrationParts } from './registration.ts';
 import { userSettings } from './storage.ts';
-
-/** The requester is waiting for the mail. Nothing wakes this worker: work directly after a request would let its sender measure the time. */
-const mailRequestIntervalMs = 1_000;
-/** Work that is due after a day or a month needs no precision of minutes. */
-const accountScheduleIntervalMs = 600_000;
 
 export type AccountParts = {
   db: Database;
@@ -47,14 +39,12 @@ export type AccountParts = {
   startSession: StartSession;
   checkPassword: CheckPassword;
   registration: RegistrationParts;
-  logger: Logger;
 };
 
 /** Wires everything that happens to an existing account: verification, passwords, ending all sessions. */
 export function wireAccount(env: Env, parts: AccountParts) {
-  const { db, logger } = parts;
+  const { db } = parts;
   const settings = userSettings(env);
-  const { lifetimes } = settings;
   const links = createAccountLinks({ db, ...settings });
   const { linkTokens, invitations } = parts.registration;
   const isHolder = createIsHolder(parts);
@@ -75,23 +65,6 @@ export function wireAccount(env: Env, parts: AccountParts) {
       unverifiedAccountDays: env.UNVERIFIED_ACCOUNT_DAYS,
     }),
   };
-  const mailRequests = createLoop({
-    name: 'mail requests',
-    tick: async () => await processMailRequests({ db, lifetimes }),
-    intervalMs: mailRequestIntervalMs,
-    logger,
-  });
-  const accountSchedule = createLoop({
-    name: 'account schedule',
-    tick: async () =>
-      await keepAccountSchedule({
-        ...{ db, ...settings },
-        unverifiedDays: env.UNVERIFIED_ACCOUNT_DAYS,
-        keepUnverified: env.AUTH_REQUIRE_VERIFIED_EMAIL ? 'none' : 'logged_in',
-      }),
-    intervalMs: accountScheduleIntervalMs,
-    logger,
-  });
   const pages = accountPages({
     issuer: env.ISSUER,
     formKey: derivedKey(env.KEY_ENCRYPTION_SECRET, 'forms'),
@@ -99,5 +72,5 @@ export function wireAccount(env: Env, parts: AccountParts) {
     browserUser: browserUser(parts.providers),
     others: [parts.registration.page],
   });
-  return { useCases, pages, mailRequests, accountSchedule };
+  return { useCases, pages };
 }
