@@ -47,7 +47,7 @@ describe('names of users', () => {
         ['evil。com', 'contains_address', /web or e-mail address/],
         ['ann＠evil', 'contains_address', /web or e-mail address/],
         ['\u202emoc.live', 'hidden_character', /type it instead/],
-        ['\u3164', 'nothing_visible', /can be seen/],
+        ['\u3164', 'nothing_visible', /visible character/],
       ] as const) {
         const answer = await withName(name);
         expect(answer.status, name).to.equal(422);
