@@ -309,7 +309,7 @@ describe('The life cycle of an account, by mail and in Chromium', function () {
         Buffer.from(token.slice(4), 'base64url').subarray(0, 16),
         Buffer.from(token.slice(4), 'base64url').subarray(16),
       ];
-      // the id is no secret, so this search must find it
+      // the id is not a secret, so this search must find it
       const uuid = id.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
       for (const place of ['auth.account_links', 'notifications.notifications', 'the queue']) {
         expect(kept.get(place)?.includes(uuid), `${place} names the link`).to.equal(true);

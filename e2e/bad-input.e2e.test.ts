@@ -75,7 +75,7 @@ describe('Bad input, at every public endpoint', () => {
         });
         it('refuses malformed JSON', async () =>
           expectProblem(await call(route, sent('{"title":')), 400, 'malformed_json'));
-        it('refuses another media type', async () =>
+        it('refuses an unsupported media type', async () =>
           expectProblem(
             await call(route, sent('<a/>', { 'content-type': 'application/xml' })),
             415,

@@ -55,7 +55,7 @@ describe('A compromised service', function () {
     expect(await statusOf(ann)).to.equal(200);
   });
 
-  it('cannot lock a user out permanently or move their tasks, even in the name of Auth', async () => {
+  it('cannot lock a user out permanently or move their tasks, even if it impersonates Auth', async () => {
     const [manager, ann] = [await demoPerson(suite(), 'manager'), await newMember(suite(), 'Ann Accused')];
     const task = await waitFor(async () => {
       const body = { title: 'Feed the cat', assignee_id: ann.user.id };

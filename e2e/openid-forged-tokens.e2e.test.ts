@@ -23,7 +23,7 @@ const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString('ba
 const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const inAMinute = () => Math.floor(Date.now() / 1000) + 60;
 
-describe('Forged access tokens, at every service, through the gateway and past it', () => {
+describe('Forged access tokens, at every service, through the gateway and directly', () => {
   const suite = useSuite();
   const asked: string[] = [];
   const evilSite = createServer((request, response) => {

@@ -14,7 +14,7 @@ declare const ready: Promise<void>;
 
 type Renewed = Pick<User, 'access_token' | 'refresh_token' | 'scope' | 'profile'>;
 
-describe('A single-page application of another origin, with oidc-client-ts in Chromium', () => {
+describe('A single-page application from another origin, with oidc-client-ts in Chromium', () => {
   const suite = useSuite();
   let chromium: TestBrowser;
   let site: ClientSite;
@@ -149,7 +149,7 @@ describe('A single-page application of another origin, with oidc-client-ts in Ch
   });
 });
 
-describe('A page of CORS_ORIGINS in Chromium', () => {
+describe('A page from an origin in CORS_ORIGINS in Chromium', () => {
   const suite = useSuite();
   let chromium: TestBrowser;
   let site: ClientSite;

@@ -28,7 +28,7 @@ describe('Client libraries of the operating system, used as in docs/clients.md',
     expect((await send(suite().url, 'GET', '/api/v1/tasks?limit=1', { token })).status).to.equal(200);
   }
 
-  it('mod_auth_openidc knows the logged-in user, and has a token for the API', async () => {
+  it('mod_auth_openidc identifies the logged-in user, and has a token for the API', async () => {
     const [port] = await freePorts(1);
     const origin = `http://127.0.0.1:${port}`;
     const client = await register('apache', `${origin}/protected/callback`);

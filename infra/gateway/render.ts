@@ -70,7 +70,7 @@ export function variables(options: GatewayOptions): Record<string, string> {
   }
   for (const origin of o.corsOrigins ?? []) {
     if (!fields.origins.safeParse(origin).success || origin.includes(',')) {
-      throw new Error(`${origin} is no origin (scheme://host[:port])`);
+      throw new Error(`${origin} is not an origin (scheme://host[:port])`);
     }
   }
   return {

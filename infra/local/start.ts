@@ -142,6 +142,6 @@ function dropData(): void {
 
 function readArguments(args: string[]): { fresh: boolean; logs: boolean } {
   const unknown = args.filter((arg) => arg !== '--fresh' && arg !== '--logs');
-  if (unknown.length > 0) throw new Error(`There is no ${unknown.join(' ')}; npm start knows --fresh and --logs.`);
+  if (unknown.length > 0) throw new Error(`There is no ${unknown.join(' ')}; npm start accepts --fresh and --logs.`);
   return { fresh: args.includes('--fresh'), logs: args.includes('--logs') };
 }

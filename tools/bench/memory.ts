@@ -17,8 +17,8 @@ setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
 /**
- * The first and last values are measured right after a garbage collection, so that their difference is retained memory. The difference to the peak is
- * mostly garbage.
+ * The first and last values are measured right after a garbage collection, so that their difference is retained memory. The difference from the peak
+ * is mostly garbage.
  */
 export function watchMemory(): MemoryWatch {
   let before: Sample | undefined;

@@ -6,7 +6,9 @@ import type { TokensWorld } from './tokens-world.ts';
 /** How often one token is repeated in the second part. */
 const repeats = 100_000;
 
-/** Measures a service's cost of authenticating callers, with its own authenticator: for new tokens, and for repeated ones. */
+/**
+ * Measures what it costs a service to authenticate callers, with the authenticator that services use: first with new tokens, then with repeated ones.
+ */
 export async function measureVerification(world: TokensWorld, tokens: readonly string[]): Promise<void> {
   const telemetry = createTelemetry({ service: 'bench', level: 'error' });
   const authenticator = jwtAuthenticator({

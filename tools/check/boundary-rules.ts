@@ -108,8 +108,7 @@ function packageRule(from: Place, entry: Import): Broken {
   const name = /^@taskwire\/([^/]+)(\/.*)?$/.exec(specifier);
   // the operators' commands include those of Auth, through the entry that its package declares
   if (specifier === '@taskwire/service-auth/cli' && from.root === 'tools/cli') return undefined;
-  if (name?.[2] !== undefined)
-    return { rule: 'package-door', message: `${specifier} goes past the package's index.ts` };
+  if (name?.[2] !== undefined) return { rule: 'package-door', message: `${specifier} bypasses the package's index.ts` };
   const target = name?.[1] ?? '';
   if (target.startsWith('tool-'))
     return { rule: 'tools-apart', message: `nothing imports a tool, such as ${specifier}` };

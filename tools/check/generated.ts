@@ -34,7 +34,7 @@ export const schemasStep: Step = {
   faults: async () => staleFiles(await schemasOfServices(), readCommitted),
 };
 
-/** Checks that services/<name>/statements.sql has the prepared statements as they run, and all of them. */
+/** Checks that services/<name>/statements.sql contains every prepared statement, exactly as it runs. */
 export const statementsStep: Step = {
   name: 'generated statements',
   faults: async () => [...staleFiles(await statementsOfServices(), readCommitted), ...(await unlistedStatements())],

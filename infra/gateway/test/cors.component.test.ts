@@ -3,7 +3,7 @@ import { startGateway, type Answer, type TestGateway } from './gateway-harness.t
 
 const origin = 'https://app.example.com';
 
-describe('The gateway for browsers of other origins', () => {
+describe('The gateway for pages from other origins', () => {
   let gateway: TestGateway;
   before(
     async () =>
@@ -111,7 +111,7 @@ describe('The gateway for browsers of other origins', () => {
   });
 });
 
-describe('The gateway for browsers of other origins, at the provider', () => {
+describe('The gateway for pages from other origins, at the provider', () => {
   let gateway: TestGateway;
   afterEach(() => gateway.stop());
 

@@ -80,7 +80,7 @@ describe('The configuration of the gateway', () => {
       'https://*.example.com',
       'https://a.example,https://b.example',
     ]) {
-      expect(() => renderGateway({ ...options, corsOrigins: [origin] }), origin).to.throw(/is no origin/);
+      expect(() => renderGateway({ ...options, corsOrigins: [origin] }), origin).to.throw(/is not an origin/);
     }
   });
 

@@ -15,8 +15,8 @@ export const serviceFields = {
     .default('loopback')
     .transform((list) => list.split(',').map((proxy) => proxy.trim())),
   /**
-   * Whether an account with an unverified address can access only its own data, and is no performer. All services have this setting and need the same
-   * value.
+   * Whether an account with an unverified address can access only its own data, and is not a performer. All services have this setting and need the
+   * same value.
    */
   AUTH_REQUIRE_VERIFIED_EMAIL: fields.flag.default(true),
   /** Kubernetes grants 30 s, docker compose 10 s. */

@@ -66,17 +66,17 @@ describe('An idempotent route', () => {
     expect(received).to.deep.equal([undefined]);
   });
 
-  it('reports a replayed response in Idempotency-Replayed, and no other', async () => {
+  it('sends Idempotency-Replayed with a replayed response, and only with one', async () => {
     expect([await send(), await send()]).to.deep.equal([null, 'true']);
   });
 
-  it('has the same fingerprint for the same request in another notation', async () => {
+  it('has the same fingerprint for the same request in a different notation', async () => {
     await send({ body: { title: 'a' } });
     await send({ body: { color: 'red', title: ' a ' } });
     expect(fingerprints().size).to.equal(1);
   });
 
-  it('has a different fingerprint for another body, path or operation', async () => {
+  it('has a different fingerprint for a different body, path or operation', async () => {
     await send();
     await send({ body: { title: 'b' } });
     await send({ path: rename.path.replace('{id}', otherId) });

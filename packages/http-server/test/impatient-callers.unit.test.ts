@@ -62,7 +62,7 @@ describe('A request whose caller stops waiting', () => {
     });
   }
 
-  it('is not handled after the caller hung up, or after its time limit passed', async () => {
+  it('is not handled once the caller has hung up or its time limit has passed', async () => {
     const caller = new AbortController();
     const asked = call('held', { signal: caller.signal });
     const late = call('held', { waitsMs: '1' });

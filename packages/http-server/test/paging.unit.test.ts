@@ -14,7 +14,7 @@ describe('cursors of a list', () => {
     expect(cursors.decode(undefined)).to.equal(undefined);
   });
 
-  it('encode a position of one column as that value, as cursors of earlier versions do', () => {
+  it('encode the position in a single-column order as the bare value, as earlier versions did', () => {
     const byId = listCursors('id', { name: 'things', filter });
     const [, position] = JSON.parse(Buffer.from(byId.encode([id]), 'base64url').toString()) as [string, unknown];
     expect(position).to.equal(id);

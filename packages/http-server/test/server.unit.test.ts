@@ -93,12 +93,12 @@ describe('the HTTP server', () => {
       });
     const json = { 'content-type': 'application/json' };
 
-    it('accepts a request with and without one', async () => {
+    it('accepts a request with or without a body', async () => {
       expect((await drop()).body).to.deep.equal({ body: null });
       expect((await drop({ body: '{"reason":"old"}', headers: json })).body).to.deep.equal({ body: { reason: 'old' } });
     });
 
-    it('rejects one that breaks the contract', async () => {
+    it('rejects a body that breaks the contract', async () => {
       const answers = [
         await drop({ body: '{"reason":1}', headers: json }),
         await drop({ body: '{"other":1}', headers: json }),

@@ -58,7 +58,7 @@ export function createDatabaseOutage(options: {
         const outage = outageOf(error);
         probing ??= untilBack().finally(() => (probing = undefined));
         if (await raceAbort(probing, signal)) failures = 0;
-        // the probe passed, but the work met an outage: one that affects only its table, or one that has ended since
+        // the probe passed, but the work failed in an outage: one that affects only its table, or one that has ended since
         else if (outage !== undefined && outages.includes(outage))
           await delay(backOffMs(tries, probe), undefined, { signal });
         else if (failures >= maxFailures) throw error;

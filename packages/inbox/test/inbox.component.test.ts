@@ -25,7 +25,7 @@ describe('inbox', () => {
     expect(await harness.effects()).to.deep.equal([event.messageId, last.messageId]);
   });
 
-  it('applies it once for each handler of the message, and a retrying handler delays no other', async () => {
+  it('applies the effect of each handler of a message once, and a retrying handler delays no other handler', async () => {
     const welcome = testHandler({
       type: 'auth.user.created',
       name: 'welcome',

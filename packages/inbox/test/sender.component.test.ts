@@ -7,7 +7,7 @@ import { testHandler, type TestService, useInboxHarness, waitFor, type InboxHarn
 const exchange = 'taskwire.events';
 const deletion = 'auth.user.deleted';
 
-describe('an event in the name of another service', function () {
+describe('an event that impersonates another service', function () {
   this.timeout(30_000);
   const harness = useInboxHarness();
 
@@ -180,7 +180,7 @@ describe('an event in the name of another service', function () {
     expect(dead.map(({ reason }) => reason)).to.deep.equal(['wrong_sender', 'wrong_sender']);
   });
 
-  it('is not assumed of a message stored before user_id was checked: its replay takes effect', async () => {
+  it('does not include a message stored before user_id was checked: its replay takes effect', async () => {
     await start();
     const id = await send({ type: 'auth.unknown' });
     const [letter] = (await processed(1)).dead;
@@ -190,7 +190,7 @@ describe('an event in the name of another service', function () {
     expect((await processed(2)).effects).to.deep.equal([id]);
   });
 
-  it('is not assumed of a message from the dead-letter queue whose consumer died', async () => {
+  it('does not include a message from the dead-letter queue whose consumer died', async () => {
     // it is stored with the provenance that the broker recorded, and can be replayed
     const { content, options } = anEvent();
     await as(undefined, async (channel) => {

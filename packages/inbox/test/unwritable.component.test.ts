@@ -102,7 +102,7 @@ describe('inbox whose database responds but accepts no writes', () => {
   }
 });
 
-/** Whether the consumer has met the fault before any handler ran. */
+/** Whether the consumer has detected the fault before any handler ran. */
 async function waitingFor({ database }: InboxHarness): Promise<boolean> {
   const sql = `SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND application_name LIKE 'consumer %' AND query LIKE '%write_probe%'`;

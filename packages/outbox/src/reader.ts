@@ -42,7 +42,7 @@ export type Reader = {
   expectLateCommits(): void;
   /** Whether rows below the cursor may be waiting to be found. */
   rescanDue(): boolean;
-  /** Sets whether rows may be blocked in the database, so that reads must check. */
+  /** Sets whether the database may contain blocked rows, which reads must then check for. */
   setBlockedExist(exist: boolean): void;
   position(): { lowWatermark: number; cursor: number };
   /** Returns the last id that was handed out. */

@@ -59,8 +59,8 @@ export type WindowOptions = {
 };
 
 /**
- * A lost channel is usually not caused by a row, and its rows are sent again. A row that meets this many losses in succession may be the cause (the
- * broker may close the channel because of it), so it is blocked to let others through.
+ * A lost channel is usually not caused by a row, and its rows are sent again. A row in flight during this many losses in succession may be the cause
+ * (the broker may close the channel because of it), so it is blocked to let others through.
  */
 const maxUnknown = 5;
 /** The publisher itself waits for its channel. This delay only prevents a busy loop when the publisher rejects at once. */

@@ -15,11 +15,11 @@ export type ClaimDue = {
 };
 
 /**
- * Returns an UPDATE that leases due rows to one process, to which the caller adds RETURNING. Of several processes that run it at the same time, each
- * gets other rows. The table has the columns `lease_id` and `lease_expires_at`.
+ * Returns an UPDATE that leases due rows to one process, to which the caller adds RETURNING. Processes that run it at the same time get different
+ * rows. The table has the columns `lease_id` and `lease_expires_at`.
  *
  * The rows are selected in an ARRAY, which is evaluated once. PostgreSQL may turn `IN (SELECT … LIMIT … FOR UPDATE SKIP LOCKED)` into a join that
- * repeats the subquery for each row of the table, finds other rows each time, and so claims more than the limit.
+ * repeats the subquery for each row of the table, finds different rows each time, and so claims more than the limit.
  *
  * Tables whose due time is also the end of the lease have a claim of their own: stale rows of the user directory, and deliveries.
  */

@@ -18,10 +18,11 @@ export type Deletion = {
 };
 
 /**
- * Returns a rule that deletes rows in batches, each with one statement. Any number of processes may run it at the same time: each gets other rows.
+ * Returns a rule that deletes rows in batches, each with one statement. Any number of processes may run it at the same time: each gets different
+ * rows.
  *
  * - The rows are selected once, in a materialised CTE. PostgreSQL may turn `IN (SELECT … LIMIT … FOR UPDATE SKIP LOCKED)` into a join that repeats
- *   the subquery for each row of the table, finds other rows each time, and so deletes more than the limit.
+ *   the subquery for each row of the table, finds different rows each time, and so deletes more than the limit.
  * - After a full batch, the next one starts at its last row. The index keeps entries of deleted rows until they are vacuumed; scanning them again
  *   from the start would make each batch slower than the one before. Rows that were locked are found when the rule starts over.
  * - Rows are addressed by `ctid`, which works with any primary key. A row that another transaction updates at the same moment is left for a later round.

@@ -12,7 +12,10 @@ export type Applied = string;
 
 /** One lock for all migrations of a database (the bytes of "taskwire" as a bigint), so that replicas that start at the same time take turns. */
 const migrationLock = '8386110886542668389';
-/** The lock is polled. A statement that waits for it would hold a snapshot, for which CREATE INDEX CONCURRENTLY would wait in turn. */
+/**
+ * The lock is polled, because a statement that waits for it would hold a snapshot. CREATE INDEX CONCURRENTLY, run by the holder of the lock, would
+ * wait for that snapshot.
+ */
 const lockPollMs = 100;
 
 /**
@@ -83,7 +86,7 @@ async function lock(client: pg.Client): Promise<void> {
   while (!(await attempt())) await delay(lockPollMs);
 }
 
-/** A check at the start of a service does not stop a process that is running, so the sessions are checked too. */
+/** Services check the schema only when they start, so processes that are already running are found by their sessions. */
 async function refuseOldSessions(client: pg.Client, migration: Migration): Promise<void> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT DISTINCT application_name AS name FROM pg_stat_activity

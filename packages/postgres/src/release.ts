@@ -20,6 +20,6 @@ export function isRelease(text: string): boolean {
 }
 
 function partsOf(text: string): number[] {
-  if (!isRelease(text)) throw new Error(`"${text}" is no release; a release is written as 1.2.3`);
+  if (!isRelease(text)) throw new Error(`"${text}" is not a release; a release is written as 1.2.3`);
   return text.split('.').map(Number);
 }

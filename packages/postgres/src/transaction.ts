@@ -53,7 +53,7 @@ function beginSql({ lockTimeoutMs }: TransactionOptions): string {
   return lockTimeoutMs === undefined ? begin : `${begin}; SET LOCAL lock_timeout = ${Math.ceil(lockTimeoutMs)}`;
 }
 
-/** Also runs works that are registered while others run. */
+/** Also runs callbacks that are registered while others run. */
 async function runInOrder(tx: Tx, works: ReadonlySet<LastWork>): Promise<void> {
   const done = new Set<LastWork>();
   for (;;) {

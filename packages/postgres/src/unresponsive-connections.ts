@@ -31,7 +31,7 @@ export function closeUnresponsiveConnections(
     };
     const write = socket.write.bind(socket);
     socket.write = ((...args: Parameters<Socket['write']>) => {
-      // only the first of several writes without a response in between counts
+      // when several writes get no response in between, the first one counts
       if (entry.readAtWrite !== socket.bytesRead) {
         entry.readAtWrite = socket.bytesRead;
         entry.wroteAt = performance.now();
@@ -73,7 +73,7 @@ function isAwaitingResponse({ socket, readAtWrite }: Watched): boolean {
 
 /**
  * Returns the socket (TLS or not) of a connected pg client. pg has no public name for it; failing to start is better than running without the watch.
- * (pg's option `stream` accepts a socket of ours, but with TLS requests are written past that socket, and a request must be distinguished from a response.)
+ * (pg's option `stream` accepts our own socket, but with TLS requests bypass that socket, and a request must be distinguished from a response.)
  */
 function socketOf(client: object): Socket {
   const connection: unknown = Reflect.get(client, 'connection');

@@ -3,7 +3,10 @@ import { isUnseenByProbe, outageText } from './unavailable.ts';
 
 /** How long a probe may wait for a table, in milliseconds: probes of orchestrators time out after a second or two. */
 const lockWaitMs = 1_000;
-/** How long an outage that a statement met, and that a probe cannot detect, is remembered. Consumers and loops then retry, and meet it again. */
+/**
+ * How long an outage that made a statement fail, and that a probe cannot detect, is remembered. Consumers and loops then retry, and encounter it
+ * again.
+ */
 const rememberedMs = 5_000;
 
 /**
@@ -31,7 +34,7 @@ export const createProbeTable =
 export type Writability = {
   /** Resolves if the database accepts writes. @throws the reason why it does not. Concurrent callers share one probe. */
   check(): Promise<void>;
-  /** Records an error that a statement met. */
+  /** Records an error with which a statement failed. */
   note(error: unknown): void;
 };
 

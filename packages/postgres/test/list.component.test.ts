@@ -57,7 +57,7 @@ describe('a list of an entity', () => {
   });
 
   for (const direction of ['ASC', 'DESC'] as const) {
-    it(`returns each row once over its pages, although many are of one microsecond (${direction})`, async () => {
+    it(`returns each row once across its pages, although many share a microsecond (${direction})`, async () => {
       const found = list().where('thing.label LIKE :pattern', { pattern: 'thing 11%' });
       const all = await pages(found, order(direction), 7);
       expect(all).to.have.length(1_111);

@@ -57,7 +57,7 @@ describe('retention', () => {
     }
   });
 
-  it('starts a batch at the last row of a full one, and then over, so that skipped rows are found again', async () => {
+  it('starts each batch at the last row of the full one before it, and finally starts over, so that skipped rows are found', async () => {
     const log = recordStatements(db.pool);
     const retention = retentionOf(oldThings('n'));
     const other = await db.pool.connect();
@@ -76,7 +76,7 @@ describe('retention', () => {
     expect(await left()).to.deep.equal([11]);
   });
 
-  it('gives each of several processes other rows', async () => {
+  it('gives each of several processes different rows', async () => {
     await query(db.pool, `INSERT INTO things SELECT -n, now() FROM generate_series(1, 500) n`);
     let deleted = 0;
     const loops = [1, 2, 3].map(() =>

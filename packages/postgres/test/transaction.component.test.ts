@@ -105,7 +105,7 @@ describe('a transaction', () => {
     await proxy.stop();
   });
 
-  it('runs each `beforeCommit` work once, in order, including works registered by another', async () => {
+  it('runs each `beforeCommit` callback once, in order, including callbacks that another one registers', async () => {
     const ran: string[] = [];
     const work = (name: string, order: number, then?: LastWork): LastWork => ({
       order,
@@ -127,7 +127,7 @@ describe('a transaction', () => {
     expect(await isStored(id + 3)).to.equal(true);
   });
 
-  it('rolls back when a `beforeCommit` work fails', async () => {
+  it('rolls back when a `beforeCommit` callback fails', async () => {
     await failureOf(
       db.transaction(async (tx) => {
         await tx.query(insert, [id]);

@@ -71,7 +71,7 @@ describe('a database that responds but accepts no writes', () => {
     ['too little memory', '53200'],
     ['a broken disk', '58030'],
   ] as const) {
-    it(`is not writable after a statement met ${what}, which a probe of another table cannot detect`, async () => {
+    it(`is not writable after a statement has failed because of ${what}, which a probe of another table cannot detect`, async () => {
       await query(
         test.db.pool,
         `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS

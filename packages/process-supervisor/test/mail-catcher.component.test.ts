@@ -54,7 +54,7 @@ describe('A local mail catcher', function () {
     expect(await (await fetch(`${catcher.webUrl}/api/email/${id}/source`)).text()).to.include('Reset your password');
   });
 
-  it('keeps its e-mails over a restart', async () => {
+  it('keeps its e-mails across a restart', async () => {
     await catcher.stop();
     catcher = await start('first', ports);
     expect((await caught(catcher)).map(({ subject }) => subject)).to.deep.equal(['Reset your password']);
@@ -99,7 +99,7 @@ describe('A local mail catcher', function () {
     }
   });
 
-  it('rejects pages of another origin, also over a WebSocket', async () => {
+  it('rejects pages from another origin, also over a WebSocket', async () => {
     const host = `localhost:${ports[1]}`;
     for (const origin of [
       'https://evil.example',

@@ -46,7 +46,7 @@ describe('A managed process', () => {
     await untilGone(grandchild);
   });
 
-  it('fails to start with the last lines of its log when it ends before it is ready', async () => {
+  it('reports the last lines of its log when it ends before it is ready', async () => {
     const failing = startProcess({ ...shell('echo the reason; exit 3'), ready: () => Promise.resolve(false) });
     const error = await failing.then(
       () => undefined,
@@ -69,7 +69,7 @@ describe('A managed process', () => {
     expect(String(error)).to.match(/was not ready within/);
   });
 
-  it('fails to start with the reason when its program cannot be run', async () => {
+  it('reports the reason when its program cannot be run', async () => {
     const missing = startProcess({ ...shell(''), command: '/nowhere/program' });
     const error = await missing.then(
       () => undefined,
@@ -86,7 +86,7 @@ describe('A managed process', () => {
     expect(PATH).to.equal(process.env.PATH);
   });
 
-  it('fails if it ends with another exit code than 0', async () => {
+  it('fails if it ends with an exit code other than 0', async () => {
     await runToEnd({ ...shell('exit 0'), timeoutMs: 5000 });
     const failing = runToEnd({ ...shell('exit 4'), timeoutMs: 5000 });
     const error = await failing.then(

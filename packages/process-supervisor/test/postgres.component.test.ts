@@ -35,7 +35,7 @@ describe('A local PostgreSQL', function () {
   });
   after(() => scratch.remove());
 
-  it('serves version 18 and keeps its data over a restart', async () => {
+  it('serves version 18 and keeps its data across a restart', async () => {
     const first = await start();
     await query(first.url, 'create table kept (id int)');
     await first.stop();

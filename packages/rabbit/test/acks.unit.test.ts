@@ -11,7 +11,7 @@ function channelOf(count: number) {
   const settle = (message: { fields: { deliveryTag: number } }, allUpTo = false): void => {
     const { deliveryTag } = message.fields;
     frames += 1;
-    // RabbitMQ closes the channel for a tag that it does not know (any more)
+    // RabbitMQ closes the channel for a tag that is unknown or already settled
     if (!unsettled.has(deliveryTag)) throw new Error(`406: unknown delivery tag ${deliveryTag}`);
     for (const tag of [...unsettled]) if (tag === deliveryTag || (allUpTo && tag < deliveryTag)) unsettled.delete(tag);
   };

@@ -89,7 +89,7 @@ describe('publisher', () => {
     expect(new Set(outcomes.slice(200))).to.deep.equal(new Set(['confirmed']));
   });
 
-  it('reconnects after an operator closed its connections', async () => {
+  it('reconnects after an operator has closed its connections', async () => {
     const publisher = (await bench.rabbit()).publisher();
     await publisher.publish(aMessage());
     // the management plugin lists a connection some seconds after it was made

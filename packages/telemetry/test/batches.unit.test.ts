@@ -19,7 +19,7 @@ async function run(scene: string): Promise<{ messages: string[]; code: number | 
   return { messages: messagesOf(output), code, signal };
 }
 
-/** The messages of complete lines; fails on a line that is no JSON. */
+/** The messages of complete lines; fails on a line that is not JSON. */
 function messagesOf(output: string): string[] {
   expect(output === '' || output.endsWith('\n')).to.equal(true);
   return output
@@ -57,7 +57,7 @@ describe('Log lines that are written in batches', () => {
     expect(await run('terminated')).to.deep.equal({ messages: ['first', 'last'], code: 0, signal: null });
   });
 
-  it('neither block the process nor get lost while nobody reads them', async () => {
+  it('neither block the process nor get lost while no one reads them', async () => {
     const child = start('floods');
     const ended = once(child, 'close');
     await once(child, 'message');

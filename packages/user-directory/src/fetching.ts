@@ -30,8 +30,8 @@ export type FetchTuning = {
  * The claim applied `next_fetch_at` by the lease: if the process dies, the row becomes due again. With ARRAY the rows are chosen once; an
  * `IN (SELECT …)` may be planned as a join that chooses again for each row of the table, and so exceeds the limit.
  *
- * It is no `claimDue`, because it needs no fence: a fetch that ends after its lease applies the fetched state by version, as any other would. Lease
- * columns would only make each stale row larger.
+ * It does not use `claimDue`, because it needs no fence: a fetch that ends after its lease applies the fetched state by version, as any other would.
+ * Lease columns would only make each stale row larger.
  */
 const claim = `
   UPDATE directory_users

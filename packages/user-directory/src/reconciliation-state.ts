@@ -4,8 +4,8 @@ import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
  * Why users are being listed:
  * - `fill`: the directory has never been complete
  * - `catch_up`: changes since the last reconciliation, in case an event was lost
- * - `full`: all users, in case something was lost before
- * - `rebuild`: all users, and stored rows are repaired too
+ * - `full`: all users, in case earlier reconciliations missed something
+ * - `rebuild`: all users, also to repair stored rows
  */
 export type ReconciliationKind = 'fill' | 'catch_up' | 'full' | 'rebuild';
 

@@ -98,7 +98,7 @@ describe('a user directory', () => {
     expect((await world.row(id))?.stale_since).to.equal(null);
   });
 
-  it('inserts a tombstone for a deletion that arrives first, which an older event received later does not revive', async () => {
+  it('inserts a tombstone for a deletion that arrives first, and an older event received later does not revive the user', async () => {
     const { auth, directory } = world;
     const events = [auth.create(id), auth.change(id)];
     await world.deliver(auth.remove(id), ...events);

@@ -75,7 +75,7 @@ export const clientSettings = z
     for (const { path, message } of scopeFaults(client)) context.addIssue({ code: 'custom', path, message });
   });
 
-/** The settings that a client registered by an older version has but can't use: where they are, and what to write instead. */
+/** Lists the settings that a client registered by an older version has but can't use: the path of each, and what to write instead. */
 export function clientFaults(client: ClientScopes & { jwks?: unknown }) {
   const keys = client.jwks === undefined ? undefined : fields.clientJwks.safeParse(client.jwks);
   const keyFaults = keys?.error?.issues ?? [];

@@ -53,7 +53,7 @@ describe('the end of access', () => {
     expectProblem(await harness.api.call('login', { body: { email: member.email, password } }), 'invalid_credentials');
   });
 
-  it("doesn't follow a promotion, whose role takes effect at once", async () => {
+  it("doesn't follow a promotion; the new role takes effect at once", async () => {
     await change(admin.token, member.id, { role: 'manager' });
     expect((await harness.api.call('listUsers', { token: member.token })).status).to.equal(200);
   });

@@ -334,7 +334,7 @@ describe('mailed account links', () => {
     expect(tables).to.have.length.above(8);
     for (const token of [verification, first, second]) {
       const bytes = Buffer.from(token.slice(4), 'base64url');
-      // the id of the link is no secret; the part after it is
+      // the id of the link is not a secret; the part after it is
       const secrets = [token.slice(-40), bytes.subarray(16).toString('hex'), bytes.subarray(16).toString('base64')];
       for (const { name } of tables) {
         for (const secret of secrets) {

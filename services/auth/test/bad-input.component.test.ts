@@ -34,7 +34,7 @@ describe('bad input to Auth', () => {
       const fields = Object.keys(body);
       const mayBeEmpty = contract(operation).optionalBody === true;
 
-      it(`of ${operation} is rejected with 400 if it is not JSON`, async () => {
+      it(`sent to ${operation} is rejected with 400 if it is not JSON`, async () => {
         for (const broken of ['{', '{"a":}', 'name=x', '{"name":"\u0001"}']) {
           const answer = await send(operation, { body: broken });
           expect(answer.status).to.equal(400, broken);
@@ -43,13 +43,13 @@ describe('bad input to Auth', () => {
         if (!mayBeEmpty) expect((await send(operation, {})).status).to.equal(400);
       });
 
-      it(`of ${operation} is rejected with 422 if the JSON is not an object, or is empty`, async () => {
+      it(`sent to ${operation} is rejected with 422 if the JSON is not an object, or is empty`, async () => {
         for (const shape of ['null', '[]', '"text"', '1', 'true', ...(mayBeEmpty ? [] : ['{}'])]) {
           expectProblem(await send(operation, { body: shape }), 'invalid_input');
         }
       });
 
-      it(`of ${operation} is rejected with 422 and the field's name for a wrong type, an empty or a far too long text`, async () => {
+      it(`sent to ${operation} is rejected with 422 and the field's name for a wrong type, an empty or a far too long text`, async () => {
         for (const field of fields) {
           for (const wrong of [null, 1, true, {}, [], '', 'x'.repeat(5_000)]) {
             const answer = await send(operation, { body: JSON.stringify({ ...body, [field]: wrong }) });
@@ -60,14 +60,14 @@ describe('bad input to Auth', () => {
         }
       });
 
-      it(`of ${operation} is rejected with 422 for an unknown field, including names with a meaning in JavaScript`, async () => {
+      it(`sent to ${operation} is rejected with 422 for an unknown field, including names with a meaning in JavaScript`, async () => {
         for (const field of ['is_admin', '__proto__', 'constructor', 'toString']) {
           const text = `{${JSON.stringify(body).slice(1, -1)},${JSON.stringify(field)}:{"role":"admin"}}`;
           expectProblem(await send(operation, { body: text }), 'invalid_input');
         }
       });
 
-      it(`of ${operation} is rejected with 415 for another media type`, async () => {
+      it(`sent to ${operation} is rejected with 415 for an unsupported media type`, async () => {
         for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
           const answer = await send(operation, { body: JSON.stringify(body), headers: { 'content-type': type } });
           expect(answer.status).to.equal(415, type);
@@ -77,7 +77,7 @@ describe('bad input to Auth', () => {
         expectProblem(zipped, 'unsupported_media_type');
       });
 
-      it(`of ${operation} is rejected with 413 beyond a mebibyte`, async () => {
+      it(`sent to ${operation} is rejected with 413 beyond a mebibyte`, async () => {
         const answer = await send(operation, { body: JSON.stringify({ ...body, name: 'x'.repeat(1_100_000) }) });
         expect(answer.status).to.equal(413);
         expectProblem(answer, 'payload_too_large');
@@ -118,7 +118,7 @@ describe('bad input to Auth', () => {
 
   describe('in a URL', () => {
     for (const operation of withId) {
-      it(`of ${operation} is rejected with 422 for an id that is not a UUID`, async () => {
+      it(`sent to ${operation} is rejected with 422 for an id that is not a UUID`, async () => {
         for (const id of ['1', 'null', `${admin().id}0`, 'x'.repeat(36), '%27%20OR%201', '%00']) {
           const body = goodBodies[operation];
           const answer = await send(operation, { id, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
@@ -132,7 +132,7 @@ describe('bad input to Auth', () => {
     }
 
     for (const operation of lists) {
-      it(`of ${operation} is rejected with 400 for an invalid cursor`, async () => {
+      it(`sent to ${operation} is rejected with 400 for an invalid cursor`, async () => {
         const made = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
         const foreign = [made([1]), made(['x']), made({}), made([['a']]), made(null), made(['2020-01-01', admin().id])];
         for (const cursor of ['x', '%00', 'ä', '..', ...foreign]) {
@@ -142,7 +142,7 @@ describe('bad input to Auth', () => {
         }
       });
 
-      it(`of ${operation} is rejected with 422 for a query parameter that is invalid, unknown or repeated`, async () => {
+      it(`sent to ${operation} is rejected with 422 for a query parameter that is invalid, unknown or repeated`, async () => {
         const wrong = ['limit=0', 'limit=101', 'limit=-1', 'limit=1.5', 'limit=x', 'limit=', 'limit=1e1', 'cursor='];
         for (const query of [...wrong, `cursor=${'x'.repeat(1_001)}`, 'page=2', 'limit=1&limit=2', 'limit[a]=1']) {
           expectProblem(await send(operation, { query: `?${query}` }), 'invalid_input');
@@ -150,19 +150,19 @@ describe('bad input to Auth', () => {
       });
     }
 
-    it('of listUsers is rejected with 422 for an impossible role or search', async () => {
+    it('sent to listUsers is rejected with 422 for an impossible role or search', async () => {
       for (const query of ['role=boss', 'role=', 'q=', `q=${'x'.repeat(101)}`, 'q=%00', 'q=%20']) {
         expectProblem(await send('listUsers', { query: `?${query}` }), 'invalid_input');
       }
     });
 
-    it('of listInternalUsers is rejected with 422 for an invalid time', async () => {
+    it('sent to listInternalUsers is rejected with 422 for an invalid time', async () => {
       for (const time of ['yesterday', '2020-01-01', '2020-02-30T00:00:00Z', '2020-01-01T00:00:00', '1', '']) {
         expectProblem(await send('listInternalUsers', { query: `?updated_since=${time}` }), 'invalid_input');
       }
     });
 
-    it('is rejected with 404 for an unknown path and 405 for another method', async () => {
+    it('is rejected with 404 for an unknown path and 405 for an unsupported method', async () => {
       expectProblem(await harness().api.raw('/api/v1/nothing'), 'not_found');
       const answer = await harness().api.raw('/api/v1/users/me', { method: 'PUT' });
       expect(answer.status).to.equal(405);
@@ -173,7 +173,7 @@ describe('bad input to Auth', () => {
 
   describe('in If-Match', () => {
     for (const operation of ['changeUser', 'deleteUser'] as const) {
-      it(`of ${operation} is rejected with 400 if it is not an entity tag`, async () => {
+      it(`sent to ${operation} is rejected with 400 if it is not an entity tag`, async () => {
         for (const tag of ['1', '"1', 'W/1', 'x'.repeat(2_000)]) {
           const body = goodBodies[operation];
           const answer = await send(operation, {

@@ -97,7 +97,7 @@ describe('the command client change', () => {
     });
   });
 
-  it('gives a client keys in place of its keys or its secret', async () => {
+  it("replaces a client's keys or secret with new keys", async () => {
     const portal = await added('keyed');
     const { publicKey, privateKey } = generateKeyPairSync('ed25519');
     const file = join(dir, 'keyed.jwks.json');

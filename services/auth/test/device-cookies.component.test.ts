@@ -90,7 +90,7 @@ describe('known devices and networks of an account', () => {
     });
   });
 
-  it('share one budget of guesses over all devices of one caller, and leave the owner access at home', async () => {
+  it('share one budget of guesses across all devices of one caller, and leave the owner access at home', async () => {
     const owner = await addUser(harness, 'member');
     const home = harness.freshIp();
     const cookies: string[] = [];

@@ -88,7 +88,7 @@ describe('the link that confirms a change of e-mail address', () => {
     expect((await confirm(token, { cookie })).status).to.equal(204);
   });
 
-  it('ends without further detail if another account was faster', async () => {
+  it('ends without further detail if another account has taken the address', async () => {
     const wanted = fresh('raced');
     await request(person, wanted);
     const token = await tokenFor(person.id, 'confirm_email', wanted);

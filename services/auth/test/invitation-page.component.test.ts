@@ -3,7 +3,7 @@ import { addUser, logIn } from './support/auth-harness.ts';
 import { createBrowser, type Page } from './support/browser.ts';
 import { invitationsHarness, type InvitationsHarness } from './support/invitations-harness.ts';
 
-describe('the page of an invitation', () => {
+describe('the invitation page', () => {
   let harness: InvitationsHarness;
   before(async () => {
     harness = await invitationsHarness();
@@ -77,7 +77,7 @@ describe('the page of an invitation', () => {
     expect((await visitor.submit(page, { name: 'Rosa', password: chosen }, asBrowser)).status).to.equal(200);
   });
 
-  it('rejects the form of another site or another browser', async () => {
+  it('rejects a form submitted from another site or another browser', async () => {
     const email = harness.freshEmail();
     const { id } = await harness.invited(harness.admin, email);
     const link = await harness.linkOf(id);

@@ -100,7 +100,7 @@ describe('invitations', () => {
     expect(Object.keys(event?.payload ?? {})).to.have.members(['link_id', 'invited_by', 'timestamp']);
   });
 
-  it('are not valid with an altered token or one of another purpose', async () => {
+  it('are not valid with an altered token or a token for another purpose', async () => {
     const email = harness.freshEmail();
     const { id } = await harness.invited(harness.admin, email);
     const token = await harness.tokenOf(id);

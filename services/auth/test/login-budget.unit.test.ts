@@ -29,7 +29,7 @@ describe('The budgets of a log-in', () => {
     expect(subjectOf('unknown_callers', caller(false, false))).to.equal('ann@example.org');
   });
 
-  it('leave known devices and networks as alternatives to the budgets of an account over all networks', () => {
+  it('leave known devices and networks as alternatives to the budgets of an account across all networks', () => {
     const budgets = ['network', 'account_and_network', 'known_devices', 'unknown_callers'] as const;
     expect(budgets.filter(hasAlternatives)).to.deep.equal(['known_devices', 'unknown_callers']);
   });

@@ -35,7 +35,7 @@ describe('mails caused by one caller', () => {
     expect((await register(other)).status).to.equal(201);
   });
 
-  it("share one budget over all addresses of a customer's IPv6 network", async () => {
+  it("share one budget across all addresses of a customer's IPv6 network", async () => {
     for (let n = 1; n <= 4; n++) expect((await register(`2001:db8:1:2::${n}`)).status).to.equal(201);
     expect((await register('2001:db8:1:2:ffff::5')).status).to.equal(429);
   });

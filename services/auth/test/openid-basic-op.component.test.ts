@@ -236,7 +236,7 @@ describe('the Basic OP profile of OpenID Connect', () => {
     expect((await userinfo(tokens.access_token)).status).to.equal(401);
   });
 
-  it('oidcc-ensure-registered-redirect-uri: reports another one to the user, not to the URI (Core section 3.1.2.1)', async () => {
+  it('oidcc-ensure-registered-redirect-uri: reports an unregistered URI to the user, and does not redirect to it (Core section 3.1.2.1)', async () => {
     const page = await open({ redirect_uri: 'https://portal.example.org/unknown' });
     expect(page.status).to.equal(400);
     expect(page.url).to.contain(issuer);

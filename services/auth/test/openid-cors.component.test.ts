@@ -4,7 +4,7 @@ import { desktop, oidcHarness, portal, spa, type OidcHarness } from './support/o
 
 const listed = 'https://app.example.com';
 
-describe('pages of other origins at the provider', () => {
+describe('pages from other origins at the provider', () => {
   let harness: OidcHarness;
   before(async () => (harness = await oidcHarness({ CORS_ORIGINS: `${listed},http://localhost:5173` })));
   after(async () => await harness.stop());

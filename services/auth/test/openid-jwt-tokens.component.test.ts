@@ -150,7 +150,7 @@ describe('JWT access tokens', () => {
       });
     }
 
-    it('are not reported as inactive during a fault, whose response reveals no internals', async () => {
+    it('are not reported as inactive during a fault, and the error response reveals no internals', async () => {
       const { access_token: token } = await harness.tokens({ parameters });
       const rename = async (from: string, to: string) =>
         await harness.database.db.pool.query(`ALTER TABLE ${from} RENAME TO ${to}`);
@@ -166,7 +166,7 @@ describe('JWT access tokens', () => {
       expect(await introspect(token)).to.include({ active: true });
     });
 
-    it('are inactive if they are not ours, were altered, or are no access tokens', async () => {
+    it('are inactive if they are not ours, were altered, or are not access tokens', async () => {
       const tokens = await harness.tokens({ parameters });
       const claims = decodeJwt(tokens.access_token);
       const [header = '', payload = '', signature = ''] = tokens.access_token.split('.');

@@ -54,7 +54,7 @@ describe('the Basic OP profile of OpenID Connect, for users', () => {
       expect((await open({ prompt: 'consent' }, browser)).text).to.contain('value="allow"');
     });
 
-    it('prompt=none combined with another is invalid', async () => {
+    it('prompt=none combined with another value is invalid', async () => {
       expect(answerOf(await open({ prompt: 'none login' }))).to.include({ error: 'invalid_request' });
     });
 

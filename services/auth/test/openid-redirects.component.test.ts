@@ -6,7 +6,7 @@ import { desktop, oidcHarness, portal, type OidcHarness } from './support/oidc-h
 const asBrowser = { origin: 'http://localhost:8080', 'sec-fetch-dest': 'document' };
 const challenge = 'x'.repeat(43);
 
-describe('the redirect after a form of the provider', () => {
+describe("the redirect after a form on one of the provider's pages", () => {
   let harness: OidcHarness;
   before(async () => (harness = await oidcHarness()));
   after(async () => await harness.stop());
@@ -23,7 +23,7 @@ describe('the redirect after a form of the provider', () => {
     return await browser.submit(page, { ...(await harness.person()), decision: 'log_in' }, asBrowser);
   }
 
-  it('is a page of ours that opens the application by GET, so form-action contains no redirect of the application', async () => {
+  it('is one of our own pages, which opens the application with a GET, so form-action contains no redirect of the application', async () => {
     for (const decision of ['allow', 'cancel']) {
       const browser = harness.browser();
       const consent = await logIn(browser, await begin(browser));
@@ -46,7 +46,7 @@ describe('the redirect after a form of the provider', () => {
     expect(headers.get('content-security-policy')).to.include("form-action 'self' https://portal.example.org;");
   });
 
-  it('goes straight to an app with a custom scheme, which mobile browsers open only after a button was pressed', async () => {
+  it('goes straight to an app with a custom scheme, which mobile browsers open only directly after a button press', async () => {
     const browser = harness.browser();
     const at = { client_id: desktop.client_id, redirect_uri: 'org.example.desktop:/done' };
     const loggedIn = await logIn(browser, await begin(browser, at));
@@ -97,7 +97,7 @@ describe('the redirect after a form of the provider', () => {
       expect(await userinfo()).to.equal(200);
     });
 
-    it('ends the log-in with everything obtained through it, and then continues from a page of ours', async () => {
+    it('ends the log-in with everything obtained through it, and then continues from one of our own pages', async () => {
       const { browser, ask, silent, userinfo } = await loggedIn();
       const page = await browser.submit(await ask(), { logout: 'yes' }, asBrowser);
       expect(page.status).to.equal(200);

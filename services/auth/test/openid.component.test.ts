@@ -152,7 +152,7 @@ describe('the OpenID provider', () => {
     expect(again.text).to.contain('<h1>Log in</h1>');
   });
 
-  it("logs out after the user confirmed it, ends the browser's grants, and returns to the client's registered URI", async () => {
+  it("logs the user out after confirmation, ends the browser's grants, and returns to the client's registered URI", async () => {
     const browser = harness.browser();
     const person = await harness.person();
     const tokens = await harness.tokens({ browser, person });

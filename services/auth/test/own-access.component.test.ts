@@ -314,7 +314,7 @@ describe("a user's own sessions and consents", () => {
       expect(page.text).to.contain('value="allow"');
     });
 
-    it('are no sessions, and sessions are no consents', async () => {
+    it('are not sessions, and sessions are not consents', async () => {
       const person = await harness.person();
       const { access_token: token } = await open(person);
       const { access_token: allowed } = await harness.tokens({ person, parameters: offline });

@@ -83,7 +83,7 @@ describe('protection of accounts', () => {
     expect(answers.filter(({ status }) => status === 429)).to.have.length(17);
   });
 
-  it('limits failures of one address over all accounts and all replicas', async () => {
+  it('limits failures of one address across all accounts and all replicas', async () => {
     const ip = freshIp();
     const second = await harness.replica();
     for (let count = 0; count < 10; count++) {

@@ -102,7 +102,7 @@ describe('a fresh log-in', () => {
       expect((await refresh(after.refresh_token)).status).to.equal(200);
     });
 
-    it('gives the thief none in a race either', async () => {
+    it('gives the thief no fresh log-in in a race either', async () => {
       for (let round = 0; round < 10; round++) {
         const before = await loggedInLongAgo();
         const [renewed, stolen] = await Promise.all([
@@ -119,7 +119,7 @@ describe('a fresh log-in', () => {
       }
     });
 
-    it('gives none to a refresh that began before, and waits for it', async () => {
+    it('gives no fresh log-in to a concurrent refresh, which waits for it', async () => {
       const before = await loggedInLongAgo();
       const waiting = async (count: number) =>
         await waitFor(async () => {

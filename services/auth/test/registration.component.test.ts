@@ -116,7 +116,7 @@ describe('registration', () => {
       return await api.call('changeUser', { token, params: { id }, body: { email, ...own } });
     }
 
-    it('never leaves the domains, verified or not, and another spelling of the same address is no change', async () => {
+    it('never leaves the domains, verified or not, and another spelling of the same address is not a change', async () => {
       for (const emailVerified of [false, true]) {
         const email = `leaving-${emailVerified}@elsewhere.example`;
         const user = await addUser(harness, 'member', { email, emailVerified });

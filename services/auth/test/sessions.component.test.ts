@@ -203,7 +203,7 @@ describe('sessions of Auth', () => {
       expect((await refresh(successor ?? '')).status).to.equal(200);
     });
 
-    it('gives a reused token no successor that has been used, within the grace period or not', async () => {
+    it('never gives a reused token a successor that has itself been used, not even within the grace period', async () => {
       const user = await loggedIn(harness, 'member');
       const next = (await refresh(user.refreshToken)).body as Session;
       const last = (await refresh(next.refresh_token)).body as Session;

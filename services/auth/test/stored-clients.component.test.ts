@@ -47,7 +47,7 @@ describe('clients registered by command', () => {
     redirect_uris: ['https://both.example.org/'],
   };
 
-  it('get no scope of users in their own name, whatever their row contains', async () => {
+  it('get no scope of users on their own behalf, whatever their row contains', async () => {
     await store('greedy', {
       grant_types: itself,
       grants: [{ audience: auth, scopes: ['users:read', 'admin', 'account:read', 'everything'] }],

@@ -70,7 +70,7 @@ describe('an account whose address is not verified', () => {
     expectProblem(answer, 'email_not_verified');
   });
 
-  it('gets full access with the same token once it is verified, and loses it if that is reverted', async () => {
+  it('gets full access with the same token once it is verified, and loses the access if the verification is withdrawn', async () => {
     const user = await addUser(harness, 'manager');
     const { access_token: token } = await logIn(harness, user.email);
     await setVerified(user.id, true);

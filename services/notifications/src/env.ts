@@ -28,7 +28,7 @@ export const env = databaseEnv.extend({
   // a manager may assign a few hundred tasks at once
   MAILS_PER_CALLER: fields.integer(1, 1_000_000).default(1_000),
   MAIL_WINDOW_MS: fields.milliseconds.default(3_600_000),
-  // a year: for older events, the task's activity log remains
+  // a year; the task's activity log still has older events
   NOTIFICATION_DAYS: fields.integer(1, 3_650).default(365),
   MAIL_FROM: mailFrom.describe('who e-mails come from, such as Taskwire <no-reply@example.com>'),
   /** The public address of the suite, and the base URL of links in e-mails. */

@@ -139,7 +139,7 @@ describe('E-mails with account links', () => {
     const harness = deliveryHarness();
     const { loopAt, notify, delivery, outcomes, makeDue } = harness;
 
-    it('are tried again within ten seconds while Auth is unavailable, however often they have been', async () => {
+    it('are retried within ten seconds while Auth is unavailable, however often they have been retried', async () => {
       harness.link = async () => ({ kind: 'unavailable', reason: 'network', detail: 'auth did not respond' });
       const id = await notify('security.verify_email');
       for (let attempt = 1; attempt <= 8; attempt++) {
@@ -199,7 +199,7 @@ describe('E-mails with account links', () => {
       expect(await outcomes(id)).to.deep.equal(['unknown', 'sent']);
     });
 
-    it('stay unknown if the link is no longer valid by then: it may have been used', async () => {
+    it('stay unknown if the link is no longer valid at the retry: the link may have been used', async () => {
       const id = await notify('security.verify_email');
       harness.smtp.follow({ end: () => 'cut' });
       const loop = loopAt(harness.smtp.url);

@@ -22,7 +22,7 @@ describe('The definitions of notifications', () => {
     expect(unbound.map(([type]) => type)).to.deep.equal([]);
   });
 
-  it('include at most one for each task event, whose handler plans only one', () => {
+  it('include at most one for each task event, because the handler of an event plans only one', () => {
     const taskEvents = all.flatMap(([, one]) => (one.about === 'task' ? [one.event] : []));
     expect(taskEvents).to.have.length(new Set(taskEvents).size);
   });

@@ -25,7 +25,7 @@ describe('Notifying users during faults', () => {
     expect(mailsTo(o.ann)).to.have.length(1);
   });
 
-  it('creates one notification for an event that arrives again after the inbox deleted its row', async () => {
+  it('creates one notification for an event that arrives again after the inbox has deleted its row', async () => {
     const payload = assigned();
     const id = await o.around.publish('tasks.task.assigned', payload);
     await mailed(({ to }) => to.includes(o.ann.email));

@@ -74,7 +74,7 @@ describe('Invalid requests to Tasks', () => {
       }
     });
 
-    it('get 403 when a service calls a public path, or a user or another scope an internal path', async () => {
+    it('get 403 when a service calls a public path, or when a user or a service without the scope calls an internal path', async () => {
       const service = await harness.auth.serviceToken('tasks:read');
       for (const operation of publicOperations) {
         await expectRefusal(operation, { ...good(operation), token: service }, 403, 'forbidden');
@@ -108,7 +108,7 @@ describe('Invalid requests to Tasks', () => {
         await expectRefusal(operation, { ...call, body, headers: { ...call.headers, ...headers } }, status, code);
       };
 
-      it(`get 400 for malformed JSON, 415 for another media type, 413 for a body that is too large (${operation})`, async () => {
+      it(`get 400 for malformed JSON, 415 for an unsupported media type, 413 for a body that is too large (${operation})`, async () => {
         await refused('{"title": ', 400, 'malformed_json');
         await refused('', 400, 'malformed_json');
         await refused('title=x', 415, 'unsupported_media_type', {
@@ -118,7 +118,7 @@ describe('Invalid requests to Tasks', () => {
         await refused({ title: 'x'.repeat(1024 * 1024) }, 413, 'payload_too_large');
       });
 
-      it(`get 422 for JSON of another shape and for unknown fields (${operation})`, async () => {
+      it(`get 422 for JSON of the wrong shape and for unknown fields (${operation})`, async () => {
         for (const body of ['null', '[]', '"text"', '7', '{}', [withBody[operation]]]) {
           await refused(body, 422, 'invalid_input');
         }

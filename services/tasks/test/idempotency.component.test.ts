@@ -59,7 +59,7 @@ describe('A request with an Idempotency-Key', () => {
     expectReplay(first, await create(`"${key}"`, { title, labels: ['a'] }));
   });
 
-  it('is rejected when the key was used with another body, path or operation', async () => {
+  it('is rejected when the key was used with a different body, path or operation', async () => {
     const key = crypto.randomUUID();
     const headers = { 'idempotency-key': key };
     const [task, other] = [await harness.createTask(manager), await harness.createTask(manager)];

@@ -5,7 +5,7 @@ import { assign as assignTo } from '../src/domain/assignment.ts';
 import { createTaskStore } from '../src/postgres/task-store.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
-describe('Reassignment after a performer was deleted or lost the role', () => {
+describe('Reassignment when a performer is deleted or loses the role', () => {
   let harness: TasksHarness;
   let manager: Person;
   let ann: Person;

@@ -19,7 +19,7 @@ describe('A rate limit per user', () => {
     return { made: count };
   }
 
-  it('accepts the allowance of a minute as a burst, and then names the time to the next attempt', () => {
+  it("accepts a minute's allowance as a burst, and then states how long to wait", () => {
     for (const perMinute of [1, 3, 7, 60, 1_200]) {
       const { made, ...refusal } = attempts(limit(perMinute), 'ann', perMinute + 1);
       expect(made).to.equal(perMinute);
@@ -28,7 +28,7 @@ describe('A rate limit per user', () => {
     }
   });
 
-  it('accepts the next attempt after that time, and no more than the rate in any later minute', () => {
+  it('accepts the next attempt after the stated wait, and no more than the rate in any later minute', () => {
     const six = limit(6);
     const { wait = 0 } = attempts(six, 'ann', 7);
     time += wait * 1000;

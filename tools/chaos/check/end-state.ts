@@ -33,7 +33,7 @@ export function checkPerformers({ world }: Evidence): Violation[] {
       ({ id, title, state, assignee_id }) =>
         (state === 'assigned' || state === 'in_progress') &&
         !performers.has(assignee_id ?? '') &&
-        `task ${id} (${title}) is ${state}, and ${assignee_id} is no performer`,
+        `task ${id} (${title}) is ${state}, and ${assignee_id} is not a performer`,
     ),
     ...living.map(
       ({ id, title, awaiting_performer }) =>

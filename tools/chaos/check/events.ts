@@ -104,7 +104,7 @@ function unannouncedEnd(user: UserRow, ends: readonly RecordedEvent[]): string |
   );
 }
 
-/** A deletion has one event that notifies the former owner, and each event about an account has the time of a change of its user. */
+/** Each event about an account has the time of a change to its user. Each deletion has exactly one event that notifies the former owner. */
 function faultyNotices(
   users: readonly UserRow[],
   notices: readonly RecordedEvent[],

@@ -26,7 +26,7 @@ const againAfterMs = 300;
 
 /** `signal` ends the retries; the action then fails with its last error. */
 export function createOperator(url: string, signal: AbortSignal): Operator {
-  /** One connection per action: there are few, and each may meet a broker that is just stopping. */
+  /** One connection per action: there are few, and each may find a broker that is just stopping. */
   async function once<T>(work: (channel: ConfirmChannel) => Promise<T>): Promise<T> {
     const connection = await amqp.connect(`${url}?heartbeat=5`, { timeout: 5_000 });
     connection.on('error', () => undefined);

@@ -11,7 +11,7 @@ export type Proxies = Record<LinkName, FaultProxy>;
 /** The ports of all processes of each service. */
 export type ServicePorts = Record<ServiceName, readonly number[]>;
 
-/** Starts a proxy with a healthy link for each link between two processes; a proxy to a service distributes connections over its processes. */
+/** Starts a proxy with a healthy link for each link between two processes; a proxy to a service distributes connections across its processes. */
 export async function startProxies(ports: SuitePorts, servicePorts: ServicePorts): Promise<Proxies> {
   const { amqp: rabbitmq, smtp: mail, postgres } = ports;
   const portOf = { ...servicePorts, postgres, rabbitmq, mail };

@@ -75,7 +75,7 @@ describe('the checker of chaos runs, on ends of access', () => {
     expect(brokenBy(ending(at))).deep.equal([]);
   });
 
-  it('finds an end of access without an event, or with an event of another time', () => {
+  it('finds an end of access without an event, or whose event has a different time', () => {
     expect(brokenBy(ending(null))).deep.equal(['every change is published once']);
     expect(brokenBy(ending('2026-11-20T10:00:04.000000Z'))).deep.equal(['every change is published once']);
   });

@@ -252,7 +252,7 @@ describe('the checker of chaos runs', () => {
       expect(brokenBy(({ world }) => void world.directory.pop())).deep.equal([rule]);
     });
 
-    it('finds a user with another role', () => {
+    it('finds a user with the wrong role', () => {
       expect(brokenBy(({ world }) => void (world.directory[1]!.role = 'manager'))).deep.equal([rule]);
     });
 

@@ -24,7 +24,10 @@ const patienceMs = 4_000;
 const maxTries = 4;
 const pausesMs = [150, 500, 1_500];
 
-/** Carries an intent out, with retries until its outcome is known, and returns the outcome. Undefined when the intent is not possible (any more). */
+/**
+ * Carries an intent out, with retries until its outcome is known, and returns the outcome. Undefined when the intent is not possible, or no longer
+ * possible.
+ */
 export async function perform(caller: Caller, n: number, intent: Intent, twist: Twist): Promise<Operation | undefined> {
   const request = requestOf(intent, caller.known);
   if (request === undefined) return undefined;

@@ -15,7 +15,7 @@ export type WireRequest = {
   repeatable: boolean;
 };
 
-/** The request for an intent; undefined when a user or task in it is not known (any more), or the actor is not logged in. */
+/** The request for an intent; undefined when it names a user or task that is not known or no longer known, or when the actor is not logged in. */
 export function requestOf(intent: Intent, known: KnownState): WireRequest | undefined {
   const as = 'actor' in intent ? known.users.get(intent.actor) : undefined;
   if ('actor' in intent && as?.token === undefined) return undefined;

@@ -46,7 +46,7 @@ function withAsciiDomain(text: string): string {
   const domain = text.slice(at + 1);
   // an ASCII domain stays as it was written
   if (at < 1 || /^[\x20-\x7e]*$/.test(domain)) return text;
-  // the parser of a URL's host uses the same algorithm (UTS 46); text that contains other parts of a URL is excluded
+  // the URL parser converts a host as e-mail domains are converted (UTS 46); text with characters of other URL parts is excluded
   if (/[\s/?#:@\\[\]%]/u.test(domain)) return text;
   const host = URL.parse(`https://${domain}/`)?.hostname;
   return host === undefined || host === '' ? text : `${text.slice(0, at)}@${host}`;

@@ -55,8 +55,8 @@ type Checked =
   { matches: false; account: Credentials | undefined } | { matches: true; account: Credentials; outdated: boolean };
 
 /**
- * Authenticates a user; the response is the same whatever was wrong. Failures are recorded in the audit log here; a success is recorded by whatever
- * it starts.
+ * Authenticates a user; the response is the same whatever was wrong. Failures are recorded in the audit log here. A success is recorded with what it
+ * starts: a session, or a log-in at the provider.
  */
 export function authenticate({ audit, ...parts }: Parts) {
   const { users, passwords } = parts;

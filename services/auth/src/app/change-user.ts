@@ -35,8 +35,8 @@ type UserInput = {
 type ChangeParts = { users: Users; limits: Limits; audit: Audit; stepUp: StepUp; policy: RegistrationPolicy };
 
 /**
- * Changes a user: oneself, or any user for admins. A change that has no effect creates neither a version nor an event. Changing a role or another
- * user's address requires step-up; changing one's own address requires the password.
+ * Changes a user. Users may change themselves; admins may change any user. A change that has no effect creates neither a version nor an event.
+ * Changing a role or another user's address requires step-up; changing one's own address requires the password.
  */
 export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts) {
   /**
@@ -103,7 +103,7 @@ export function changeUser({ users, limits, audit, stepUp, policy }: ChangeParts
   };
 }
 
-/** Deletes a user: oneself, or any user for admins. Both require step-up. A tombstone remains. */
+/** Deletes a user. Users may delete themselves; admins may delete any user. Both require step-up. A tombstone remains. */
 export function deleteUser({ users, stepUp }: { users: Users; stepUp: StepUp }) {
   return async (
     caller: Caller,

@@ -78,7 +78,7 @@ export function invite({ invitations, users, limits, audit, policy }: Parts) {
   };
 }
 
-/** Revokes an open invitation: any for admins, their own for managers. @throws Problem `not_found`, `forbidden`, `gone`. */
+/** Revokes an open invitation. Admins may revoke any, managers only their own. @throws Problem `not_found`, `forbidden`, `gone`. */
 export function revokeInvitation({ invitations }: Pick<Parts, 'invitations'>) {
   return async (caller: Caller, id: string): Promise<void> => {
     const invitation = await invitations.find(id);

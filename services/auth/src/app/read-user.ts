@@ -29,7 +29,7 @@ export function contextOf({ id, origin }: Caller): AuditContext {
   return { actor: { kind: 'user', id }, origin };
 }
 
-/** Reads a user: oneself, or any user for admins and managers. */
+/** Reads a user. Users may read themselves; admins and managers may read any user. */
 export function readUser({ users }: { users: Users }) {
   return async (caller: Caller, id: string): Promise<User> => {
     requireAccount(caller, id, { own: 'account:read', roles: ['admin', 'manager'] });
@@ -39,7 +39,7 @@ export function readUser({ users }: { users: Users }) {
 }
 
 /**
- * Requires access to an account: the caller's own with the scope for that, any other with the scope `admin` and one of these roles.
+ * Requires access to an account. The caller's own account requires the scope given as `own`; any other requires the scope `admin` and one of `roles`.
  * @throws Problem `insufficient_scope`, `email_not_verified`, `forbidden`.
  */
 export function requireAccount(

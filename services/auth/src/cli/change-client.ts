@@ -70,7 +70,7 @@ function changedClient(
   );
 }
 
-/** The scopes that users consent to and those that the client uses in its own name are replaced independently. */
+/** The scopes that users consent to and those that the client uses on its own behalf are replaced independently. */
 function changedGrants(grants: readonly Grant[], { grant, 'own-grant': own }: Given): readonly Grant[] {
   const given = readGrants(grant ?? [], own ?? [], 'own_scopes');
   const people = grant === undefined ? grants : given;

@@ -37,7 +37,7 @@ function optionOf({ grants }: { grants: readonly Grant[] }, path: readonly Prope
 
 export type Grant = { audience: string; scopes: readonly string[]; own_scopes?: readonly string[] | undefined };
 
-/** `ownField`: the field for scopes that the client uses in its own name. */
+/** `ownField`: the field for scopes that the client uses on its own behalf. */
 export function readGrants(
   grants: readonly string[],
   own: readonly string[],

@@ -9,7 +9,7 @@ export type RequestablePurpose = 'verify_email' | 'reset_password';
 /** The purpose of a mailed token: that of an account link, or an invitation to create an account. */
 export type TokenPurpose = LinkPurpose | 'invitation';
 
-/** Why a link is not valid (any more). */
+/** Why a link is not valid, or no longer valid. */
 export type LinkEnd =
   | 'used'
   | 'expired'

@@ -4,8 +4,8 @@ import { shownNetwork } from './network.ts';
 import { browserOf } from './user-agent.ts';
 
 /**
- * The part of a request's origin that a mail may show: the network without the part that identifies a household, and the browser by a name of ours.
- * The header itself is caller-controlled text and never reaches a mailbox.
+ * The part of a request's origin that a mail may show: the network without the part that identifies a household, and the browser by our own name for
+ * it. The header itself is caller-controlled text and never reaches a mailbox.
  */
 export function shownOrigin({ ip, userAgent }: Pick<RequestOrigin, 'ip' | 'userAgent'>): {
   network: string | null;

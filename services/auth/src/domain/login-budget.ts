@@ -37,7 +37,7 @@ export const chargeOfEveryLogin = network;
 
 /**
  * Decides how a log-in counts against its account. Each entry is an alternative: the first whose budgets all have room applies, and the last decides
- * about the refusal. The budgets over all networks exclude known devices and networks, since otherwise anyone could lock the owner out.
+ * about the refusal. The budgets across all networks exclude known devices and networks, since otherwise anyone could lock the owner out.
  *
  * | device  | network | counts against                                                                                                    |
  * | ------- | ------- | ----------------------------------------------------------------------------------------------------------------- |

@@ -5,7 +5,7 @@ import { networkOf } from './network.ts';
 export type RefusalSettings = {
   /** Refusals from one network per period. */
   perNetwork: number;
-  /** All refusals per period; the counts of the rest add at most as many entries. */
+  /** Refusals from all networks per period. The others are only counted; their counts add about as many entries at most. */
   perPeriod: number;
 };
 

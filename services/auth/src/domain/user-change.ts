@@ -40,7 +40,7 @@ export function pendingEmailAfter(
   return ends ? null : user.pending_email;
 }
 
-/** Why a change cancels the pending address, as the reason why its link ends. */
+/** Returns the reason with which the confirmation link ends when a change cancels the pending address. */
 export function pendingEmailEnd({
   passwordHash,
   endsSessions,

@@ -31,7 +31,7 @@ type Token = { kind: string; grantId?: string | undefined; scope?: string | unde
 /**
  * Adds the claims that services read to a user's access token: the OpenID Connect scopes granted beside the service's scopes, the role, whether the
  * address is verified, the session (the grant that the token comes from), the time of the log-in, and an `iat` that is never before
- * `tokens_valid_after`. Tokens that a client obtains in its own name are left unchanged.
+ * `tokens_valid_after`. Tokens that a client obtains on its own behalf are left unchanged.
  */
 export function completeAccessToken(ctx: KoaContextWithOIDC, token: Token, { payload }: JWTStructured): void {
   if (token.kind !== 'AccessToken') return;

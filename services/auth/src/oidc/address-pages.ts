@@ -27,7 +27,7 @@ type Options = {
   base: string;
 };
 
-/** The pages of links about the address of an account: verify it, replace it, or restore the old one. */
+/** The pages opened by links about an account's address: verify it, replace it, or restore the old one. */
 export function addressPages(options: Options): Page[] {
   return [verificationPage(options), confirmationPage(options), undoPage(options)];
 }

@@ -24,8 +24,8 @@ export async function recordRefusal(audit: Audit, ctx: KoaContextWithOIDC, why: 
 }
 
 /**
- * Records the tokens that clients obtain in their own name, once a day for each client and set of scopes: services request a token every few minutes.
- * If this fails, the first token of the day is not issued.
+ * Records the tokens that clients obtain on their own behalf, once a day for each client and set of scopes: services request a token every few
+ * minutes. If this fails, the first token of the day is not issued.
  */
 export function recordOwnTokens(audit: Audit) {
   let day = '';

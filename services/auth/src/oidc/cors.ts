@@ -14,7 +14,7 @@ export function clientBasedCors(options: { issuer: string; corsOrigins: readonly
     if (!isAllowed) {
       // the page's own console only says that the response can't be read
       options.logger.warn(
-        'a page was refused: its origin is neither in CORS_ORIGINS nor that of a redirect URI of the client',
+        "a page was refused: its origin is neither in CORS_ORIGINS nor the origin of one of the client's redirect URIs",
         {
           ...{ origin: origin.slice(0, 300), client: client.clientId },
         },

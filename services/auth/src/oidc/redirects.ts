@@ -7,9 +7,9 @@ import { onwardPage } from './pages/continue-page.ts';
 const afterForms = ['resume', 'end_session_confirm'];
 
 /**
- * Sends a browser back to an application through a page of ours, not through a redirect. Chromium applies the page's `form-action` to every redirect
- * that follows a form, including the application's redirects after its redirect URI, which this service can't know: the browser would stop there. The
- * page ends the chain of redirects and opens the URL with a GET of its own, so `form-action` stays narrow.
+ * Sends a browser back to an application through one of our own pages, not through a redirect. Chromium applies the page's `form-action` to every
+ * redirect that follows a form, including the application's redirects after its redirect URI, which this service can't know: the browser would stop
+ * there. The page ends the chain of redirects and opens the URL with a GET of its own, so `form-action` stays narrow.
  */
 export function continueByPage(ctx: KoaContextWithOIDC): void {
   if (ctx.status !== 303 || !afterForms.includes(ctx.oidc.route)) return;
@@ -29,8 +29,8 @@ export function redirectOn(request: IncomingMessage, response: ServerResponse, t
 
 /**
  * Browsers declare that they open a document (Fetch Metadata); other programs follow a redirect and wouldn't open the page. A custom scheme of an app
- * ends the chain, and is listed in `form-action`: mobile browsers open apps only directly after a button was pressed, and a page in between would
- * prevent that.
+ * ends the chain, and is listed in `form-action`: mobile browsers open apps only directly after a button press, and a page in between would prevent
+ * that.
  */
 function needsPage(request: IncomingMessage, to: string): boolean {
   return request.headers['sec-fetch-dest'] === 'document' && /^https?:/i.test(to);

@@ -54,7 +54,7 @@ export function createAccountLinks({ db, lifetimes, restoreDays }: AccountLinksO
     return typeof result === 'string' ? result : 'done';
   }
 
-  /** Another account was faster: the change can't succeed any more, and the link reports that from then on. */
+  /** Ends a link, and cancels the pending change, after another account has taken the address. Later uses of the link report `email_taken`. */
   async function endTaken(id: string, origin: RequestOrigin): Promise<void> {
     const link = await findLink(db.pool, id);
     if (link === undefined) return;

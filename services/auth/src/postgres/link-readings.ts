@@ -38,7 +38,7 @@ async function read(
   const { id, purpose } = link;
   const table = purpose === 'invitation' ? 'invitations' : 'account_links';
   const [marked] = await query<{ again: boolean }>(tx, marks[table], [id, client, delivery ?? null]);
-  // an unauthorised reader may have obtained the link before the right one did: the link must not be used any more
+  // an unauthorised reader may have obtained the link before the right one did: the link must no longer be used
   if (marked === undefined && delivery !== undefined) await query(tx, ends[table], [id]);
   const entry = { ...context, action: 'account_link.read', subject: linkSubject(link) } as const;
   if (marked === undefined) await appendAudit(tx, { ...entry, outcome: 'failure', reason: 'read_before' });

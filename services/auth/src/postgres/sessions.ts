@@ -98,7 +98,7 @@ export function createSessions(db: Database, lifetimes: SessionLifetimes): Sessi
     },
   };
 
-  /** Undefined if the token is not valid (any more). */
+  /** Undefined if the token is not valid, or no longer valid. */
   async function rotate(tx: Tx, { used, next }: { used: Buffer; next: Buffer }): Promise<SessionGrant | undefined> {
     const [claimed] = await query<{ session_id: string }>(tx, {
       ...claimToken,

@@ -56,7 +56,7 @@ export function wireLimits(env: Env, pool: Database['pool'], metrics: Registry) 
   return { limits, deviceCookies };
 }
 
-/** Password hashing at OWASP's cost. */
+/** Password hashing at the cost that OWASP recommends. */
 export function wirePasswords(env: Env, metrics: Registry) {
   const { PASSWORD_HASH_CONCURRENCY: concurrency, PASSWORD_HASH_QUEUE: queue } = env;
   return createPasswords({ cost: owaspCost, concurrency, queue, metrics });

@@ -71,7 +71,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
     claim: async (places) => await steadiness.during(async () => await claim(places)),
     async run(claimed, stopping) {
       const result = await deliverOne(claimed, stopping);
-      // a skipped delivery never reached the channel: it says nothing about the channel's availability, and is no reason to pause
+      // a skipped delivery never reached the channel: it says nothing about the channel's availability, and is not a reason to pause
       if (result.kind !== 'skipped') isUnavailable = result.kind === 'channel_unavailable';
       if (result.kind === 'channel_unavailable') throw new Error(`${channel.name} is unavailable`);
     },

@@ -10,7 +10,7 @@ const bindings = subscriptions.notifications;
 /** Acknowledge and ignore subscribed events that notify no one, and event types this build doesn't know yet. */
 const ignore = bindings;
 
-/** The broker, and the inbox with its handlers. */
+/** Wires the broker, and the inbox with its handlers. */
 export function wireEvents(
   env: Env,
   needs: {

@@ -83,8 +83,8 @@ export type Assignment = {
    */
   lockAssignments(tx: Tx): Promise<void>;
   /**
-   * The performer with the fewest open tasks, ties broken at random, locked against losing the role. The task `taskId`,
-   * which is being reassigned, doesn't count. Requires the assignment lock.
+   * The performer with the fewest open tasks (ties are broken at random), locked so that they can't lose the role. The task `taskId`, which is being
+   * reassigned, doesn't count. Requires the assignment lock.
    */
   pickLeastLoaded(tx: Tx, taskId: string | null): Promise<Choice | undefined>;
   /** All performers, locked in the same way, ordered by id to avoid deadlocks between concurrent calls. */

@@ -11,7 +11,7 @@ const service = 'tasks';
 
 type EventParts = { db: Database; telemetry: Telemetry; handlers: readonly Handler[] };
 
-/** The broker, and the events on both sides of it. */
+/** Wires the broker, the relay that publishes events, and the inbox that consumes them. */
 export function wireEvents(env: Env, { db, telemetry, handlers }: EventParts) {
   const rabbit = createRabbit({
     ...{ name: service, telemetry, url: env.AMQP_URL, managementUrl: env.RABBITMQ_MANAGEMENT_URL },

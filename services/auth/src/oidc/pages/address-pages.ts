@@ -3,7 +3,7 @@ import type { AccountForm } from './account-pages.ts';
 import { describedBy, errorText, linkFields, newPasswordField, usernameField } from './fields.ts';
 import { html, page, type Html } from './html.ts';
 
-/** The form of a link also contains the link's token. */
+/** A form opened by a link also contains the link's token. */
 export type LinkForm = AccountForm & { token: string };
 
 /** Opening the page does nothing, since mail scanners open links too; only the button acts. */
@@ -55,7 +55,10 @@ export function confirmEmailPage(
   );
 }
 
-/** Shows the user name that will apply from then on. Readers of the new address's mails must not see the present address. */
+/**
+ * Shows the new address as the user name, because it replaces the current one when the form is submitted. Someone who can read the new mailbox must
+ * not see the current address.
+ */
 function passwordForm(form: LinkForm & { email: string }, error: string | undefined): Html {
   return html`<form method="post" action="${form.action}">
     ${linkFields(form)} ${usernameField(form.email)}

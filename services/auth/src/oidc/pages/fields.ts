@@ -31,7 +31,7 @@ export function newPasswordField(given: { rule: string; error: string | undefine
     />`;
 }
 
-/** The hidden fields that every form of a mailed link sends back. */
+/** The hidden fields that every form opened by a mailed link sends back. */
 export function linkFields({ formToken, token }: { formToken: string; token: string }): Html {
   return html`<input type="hidden" name="form_token" value="${formToken}" />
     <input type="hidden" name="token" value="${token}" />`;

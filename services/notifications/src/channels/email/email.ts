@@ -36,8 +36,7 @@ const greetingMs = 8_000;
  */
 const silenceMs = 60_000;
 /**
- * Below the limit that servers set for idle sessions (Postfix: 5 min), so that a message rarely meets a connection
- * closed by the other side.
+ * Below the limit that servers set for idle sessions (Postfix: 5 min), so that a message rarely finds its connection closed by the server.
  */
 const idleMs = 30_000;
 
