@@ -47,6 +47,11 @@ export type DrainOptions = {
 
 /** A row is deleted at most this long after its confirm. All rows confirmed since then are deleted in the same statement. */
 const deleteAfterMs = 10;
+/**
+ * While publishes are in flight, rows are read at most this often, so that busy writers do not cause one statement for each commit. Confirms take a
+ * few milliseconds as well, and a lone event is read at once.
+ */
+const gatherMs = 5;
 /** How often due retries, late rows and gauges are checked, even under load. */
 const pollEveryMs = 1_000;
 /** How long a stop waits for confirms. A row confirmed later is published again by the next leader, with the same id. */
@@ -62,7 +67,10 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   const blockedRows = createBlockedRows(connection);
   let blockedOnRead: number[] = [];
   let more = true;
+  let readAt = -Infinity;
+  let wasFull = true;
   let polledAt = -Infinity;
+  let woken = false;
   let lastId = 0;
   let interruptSleep: (() => void) | undefined;
 
@@ -75,8 +83,17 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     return count >= limits.batch || (count > 0 && now() - since >= deleteAfterMs);
   }
 
-  function readDue(): boolean {
+  function readWanted(): boolean {
     return (more && capacity() >= limits.batch) || (reader.rescanDue() && capacity() > 0);
+  }
+
+  /** When the next read may start. A backlog is read without pauses. */
+  function gatheredAt(): number {
+    return wasFull || window.inFlight() === 0 ? -Infinity : readAt + gatherMs;
+  }
+
+  function readDue(): boolean {
+    return readWanted() && now() >= gatheredAt();
   }
 
   function wakeIfDue(): void {
@@ -133,8 +150,9 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
   }
 
   async function read(): Promise<void> {
+    readAt = now();
     const found = await reader.read(Math.min(limits.batch, capacity()));
-    more = found.more;
+    more = wasFull = found.more;
     const fresh = found.rows.filter((row) => !row.isBlocked);
     blockedOnRead.push(...found.rows.filter((row) => row.isBlocked).map((row) => row.id));
     window.add(fresh);
@@ -176,6 +194,7 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
     const waits = [polledAt + pollEveryMs - now()];
     const { count, since } = window.confirmed();
     if (count > 0) waits.push(since + deleteAfterMs - now());
+    if (readWanted()) waits.push(gatheredAt() - now());
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, Math.max(0, Math.min(...waits)));
       interruptSleep = () => {
@@ -205,7 +224,9 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
       const onAbort = (): void => interruptSleep?.();
       signal.addEventListener('abort', onAbort);
       try {
-        polledAt = -Infinity;
+        // a wake-up announces rows, which a read finds; what only a poll finds may wait for the next one that is due
+        if (!woken) polledAt = -Infinity;
+        woken = false;
         for (;;) {
           connection.lost.throwIfAborted();
           if (signal.aborted) return await finish();
@@ -222,9 +243,10 @@ export function createDrain({ connection, publisher, appId, limits, telemetry }:
       }
     },
     wake() {
+      woken = true;
       more = true;
       reader.expectLateCommits();
-      interruptSleep?.();
+      wakeIfDue();
     },
     stats,
     close: window.close,
