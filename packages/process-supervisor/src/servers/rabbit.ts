@@ -136,6 +136,9 @@ function prepareFolder(dir: string, o: RabbitOptions): void {
   writeFileSync(join(dir, 'empty.conf'), '');
 }
 
+/** Idle schedulers would spin, and take processor time from the services beside them: https://www.rabbitmq.com/docs/runtime#busy-waiting */
+const noBusyWaiting = '+sbwt none +sbwtdcpu none +sbwtdio none';
+
 function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
   return {
     ...inheritedEnv(),
@@ -151,7 +154,7 @@ function nodeEnv(dir: string, o: RabbitOptions): NodeJS.ProcessEnv {
     RABBITMQ_LOGS: '-',
     RABBITMQ_GENERATED_CONFIG_DIR: join(dir, 'generated'),
     RABBITMQ_DIST_PORT: String(o.distPort),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: `-kernel inet_dist_use_interface {127,0,0,1} ${noBusyWaiting}`,
     ERL_EPMD_PORT: String(o.epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     ERL_CRASH_DUMP: join(dir, 'erl_crash.dump'),
