@@ -30,7 +30,7 @@ describe('inbox of processes that are killed by a message', () => {
     const others = Array.from({ length: 30 }, (_, i) => testEvent({ aggregateId: `a${i}` }));
     // the queue must exist before anything is published
     const declaring = await harness.start([testHandler()]);
-    await waitFor(() => harness.isConsuming());
+    await harness.consuming();
     await declaring.stop();
     await harness.publish(...others.slice(0, 15), killer, ...others.slice(15));
     run();

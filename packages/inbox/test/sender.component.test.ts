@@ -45,7 +45,7 @@ describe('an event that impersonates another service', function () {
 
   async function start(senders?: Parameters<InboxHarness['start']>[1]): Promise<void> {
     await harness.start([testHandler({ type: 'auth.#' })], senders);
-    await waitFor(() => harness.isConsuming());
+    await harness.consuming();
   }
 
   /** Waits for this number of effects and dead letters. */

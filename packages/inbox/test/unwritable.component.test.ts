@@ -82,7 +82,7 @@ describe('inbox whose database responds but accepts no writes', () => {
       const inbox = await harness.start([testHandler({ decide })], {
         limits: { ...retryAtOnce, maxAttempts: 1, maxCrashes: 1 },
       });
-      await waitFor(async () => await harness.isConsuming());
+      await harness.consuming();
       await fault.break(harness);
       const events = testEvents(5);
       await harness.publish(...events);

@@ -33,8 +33,8 @@ export type InboxHarness = {
   /** Message ids in the order of their effects. */
   effects(): Promise<string[]>;
   rows(table: 'inbox' | 'inbox_pending' | 'dead_letters'): Promise<Record<string, unknown>[]>;
-  /** Whether a process is consuming, so that the queues and bindings exist. */
-  isConsuming(): Promise<boolean>;
+  /** Resolves when a process is consuming, so that the queues and bindings exist. */
+  consuming(): Promise<void>;
   /** Makes every message that awaits a retry due now. */
   makeDue(): Promise<void>;
   drop(): Promise<void>;
@@ -125,9 +125,9 @@ async function createInboxHarness(): Promise<InboxHarness> {
       return (await query<{ message_id: string }>(pool, sql)).map((row) => row.message_id);
     },
     rows: async (table) => await query(pool, `SELECT * FROM ${table}`),
-    isConsuming: async () => {
-      await latest?.ping();
-      return latest !== undefined;
+    async consuming() {
+      // a consumer that has failed a few times pauses for up to 5 s
+      await waitFor(async () => latest !== undefined && (await latest.ping().then(() => true)), { timeoutMs: 20_000 });
     },
     async makeDue() {
       await query(pool, `UPDATE inbox_pending SET next_attempt_at = now() WHERE state = 'retry'`);

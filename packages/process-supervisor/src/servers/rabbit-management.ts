@@ -2,7 +2,7 @@ import { errorText } from '@taskwire/errors';
 
 /** RabbitMQ's management API with a login. */
 export type RabbitManagement = {
-  /** Returns the JSON response; undefined for an empty body. @throws if the status is not 2xx, or the response takes longer than 10 s. */
+  /** Returns the JSON response; undefined for an empty body. @throws if the status is not 2xx, or the response takes longer than 30 s. */
   call<T = unknown>(method: Method, path: string, body?: unknown): Promise<T>;
   /** The address of the page, without the login. */
   url: string;
@@ -10,8 +10,8 @@ export type RabbitManagement = {
 
 type Method = 'GET' | 'PUT' | 'POST' | 'DELETE';
 
-// importing the first definitions on a busy machine takes about a second
-const responseTimeoutMs = 10_000;
+// importing definitions or deleting a vhost takes a second, and over ten seconds while all processors are busy and other vhosts come and go
+const responseTimeoutMs = 30_000;
 
 /** @param url as `http://login:password@host:port` */
 export function rabbitManagement(url: string): RabbitManagement {
