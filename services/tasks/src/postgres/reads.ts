@@ -1,4 +1,5 @@
-import { keyset, pageOf, query, type Keyset, type Page, type Queryable } from '@taskwire/postgres';
+import { hash } from 'node:crypto';
+import { keyset, pageOf, query, type Keyset, type Page, type Place, type Queryable } from '@taskwire/postgres';
 import type { ActivityJson, TaskFilter, TaskJson, TaskReads } from '../app/ports.ts';
 import { activityJson, joinUsers, joinUser, taskJson } from './task-json.ts';
 
@@ -13,12 +14,8 @@ export function taskReads(db: Queryable): Omit<TaskReads, 'needReassignment'> {
       return row && { text: row.json, etag: row.version, isDeleted: row.is_deleted };
     },
 
-    listTasks: async (filter, place) => {
-      const { conditions, values } = conditionsOf(filter);
-      const page = keyset(latestFirst, place, values.length + 1);
-      const text = listSql([...conditions, page.condition], page.orderAndLimit);
-      return toPage(await query<Item<TaskJson>>(db, text, [...values, ...page.values]), latestFirst, place.limit);
-    },
+    listTasks: async (filter, place) =>
+      toPage(await query<Item<TaskJson>>(db, listTasks(filter, place)), latestFirst, place.limit),
 
     listActivity: async (taskId, { after, limit }) => {
       const values = [taskId, after?.[0] ?? '0', limit + 1];
@@ -46,7 +43,17 @@ export const readTask = {
   WHERE task.id = $1`,
 };
 
-/** Not prepared: one plan for all values of a filter would be wrong for some of them. */
+/**
+ * The statement of a list, prepared for each shape of filter (72 at most). PostgreSQL plans the first calls for their own values, and then keeps one plan
+ * for all values only if it expects that to cost no more. Unprepared, planning is most of a list: 1.2 to 7 times the CPU time (ADR 35).
+ */
+export function listTasks(filter: TaskFilter, place: Place) {
+  const { conditions, values } = conditionsOf(filter);
+  const page = keyset(latestFirst, place, values.length + 1);
+  const text = listSql([...conditions, page.condition], page.orderAndLimit);
+  return { name: `tasks.list_${hash('sha1', text).slice(0, 8)}`, text, values: [...values, ...page.values] };
+}
+
 function listSql(conditions: readonly string[], orderAndLimit: string): string {
   return `
     WITH page AS MATERIALIZED (
