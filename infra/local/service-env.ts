@@ -40,9 +40,15 @@ export function chosenOrigins(env: NodeJS.ProcessEnv): string[] {
 /** Limits for each user's expensive operations; the services' defaults apply unless the environment of `npm start` sets them. */
 const userLimits = ['TASK_CREATIONS_PER_MINUTE', 'SHUFFLES_PER_MINUTE'];
 
+/** How long services keep old data, of docs/retention.md; the services' defaults apply unless the environment of `npm start` sets them. */
+const retentionPeriods = [
+  ...['AUDIT_ENTRY_DAYS', 'AUDIT_ORIGIN_DAYS', 'ERASE_DELETED_USERS_DAYS'],
+  ...['DELETED_TASK_DAYS', 'NOTIFICATION_DAYS', 'DEAD_LETTER_DAYS', 'DEAD_LETTER_AUDIT_DAYS'],
+];
+
 /** The development settings, overridden by the environment of `npm start`. */
 export function chosenSettings(env: NodeJS.ProcessEnv): Record<string, string> {
-  const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS', ...userLimits];
+  const names = [...Object.keys(developmentSettings), 'REGISTRATION_DOMAINS', ...userLimits, ...retentionPeriods];
   const given = names.flatMap((name) => (env[name] ? [[name, env[name]]] : []));
   return { ...developmentSettings, ...(Object.fromEntries(given) as Record<string, string>) };
 }

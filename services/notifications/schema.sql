@@ -228,6 +228,7 @@ CREATE INDEX dead_letters_by_message ON dead_letters USING btree (message_id);
 CREATE INDEX dead_letters_by_time ON dead_letters USING btree (dead_at, id);
 CREATE INDEX dead_letters_needs_routing ON dead_letters USING btree (id) WHERE needs_routing;
 CREATE INDEX dead_letters_open ON dead_letters USING btree (type, reason, dead_at) WHERE state = 'dead'::text;
+CREATE INDEX dead_letters_resolved ON dead_letters USING btree (resolved_at) WHERE resolved_at IS NOT NULL;
 
 CREATE INDEX deliveries_due ON deliveries USING btree (channel, next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_sending ON deliveries USING btree (channel) WHERE state = 'sending'::text;
@@ -261,7 +262,29 @@ CREATE OR REPLACE FUNCTION public.refuse_dead_letter_audit_change()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+  IF TG_OP = 'DELETE' AND current_setting('taskwire.retains_dead_letter_audit', true) = 'on' THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation', HINT = 'Only retain_dead_letter_audit() deletes entries, by age.';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.retain_dead_letter_audit(entries_for interval, batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  removed integer;
+BEGIN
+  PERFORM set_config('taskwire.retains_dead_letter_audit', 'on', true);
+  -- ids are UUIDv7, so they sort by time; an ARRAY is evaluated once
+  DELETE FROM dead_letter_audit WHERE id = ANY (ARRAY(
+    SELECT id FROM dead_letter_audit WHERE id < (SELECT uuidv7(-entries_for)) ORDER BY id LIMIT batch FOR UPDATE SKIP LOCKED
+  ));
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  PERFORM set_config('taskwire.retains_dead_letter_audit', 'off', true);
+  RETURN removed;
 END
 $function$;
 

@@ -210,6 +210,7 @@ CREATE INDEX dead_letters_by_message ON dead_letters USING btree (message_id);
 CREATE INDEX dead_letters_by_time ON dead_letters USING btree (dead_at, id);
 CREATE INDEX dead_letters_needs_routing ON dead_letters USING btree (id) WHERE needs_routing;
 CREATE INDEX dead_letters_open ON dead_letters USING btree (type, reason, dead_at) WHERE state = 'dead'::text;
+CREATE INDEX dead_letters_resolved ON dead_letters USING btree (resolved_at) WHERE resolved_at IS NOT NULL;
 
 CREATE INDEX directory_users_by_role ON directory_users USING btree (role) WHERE NOT is_deleted;
 CREATE INDEX directory_users_to_fetch ON directory_users USING btree (next_fetch_at) WHERE stale_since IS NOT NULL;
@@ -229,6 +230,7 @@ CREATE INDEX tasks_awaiting ON tasks USING btree (id) WHERE awaiting_performer;
 CREATE INDEX tasks_by_assignee ON tasks USING btree (assignee_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_creator ON tasks USING btree (creator_id, id) WHERE deleted_at IS NULL;
 CREATE INDEX tasks_by_state ON tasks USING btree (state, id) WHERE deleted_at IS NULL;
+CREATE INDEX tasks_deleted ON tasks USING btree (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX tasks_open ON tasks USING btree (assignee_id, id) WHERE (state = ANY (ARRAY['assigned'::text, 'in_progress'::text])) AND deleted_at IS NULL;
 
 CREATE OR REPLACE FUNCTION public.refuse_change()
@@ -236,7 +238,11 @@ CREATE OR REPLACE FUNCTION public.refuse_change()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+  IF TG_OP = 'DELETE' AND current_setting('taskwire.removes_tasks', true) = 'on' THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation', HINT = 'Only remove_deleted_tasks() deletes entries, with their task.';
 END
 $function$;
 
@@ -245,7 +251,46 @@ CREATE OR REPLACE FUNCTION public.refuse_dead_letter_audit_change()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
+  IF TG_OP = 'DELETE' AND current_setting('taskwire.retains_dead_letter_audit', true) = 'on' THEN
+    RETURN NULL;
+  END IF;
+  RAISE EXCEPTION '% is append-only', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation', HINT = 'Only retain_dead_letter_audit() deletes entries, by age.';
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.remove_deleted_tasks(deleted_for interval, batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  removed uuid[] := ARRAY(
+    SELECT id FROM tasks WHERE deleted_at < clock_timestamp() - deleted_for ORDER BY deleted_at LIMIT batch FOR UPDATE SKIP LOCKED
+  );
+BEGIN
+  PERFORM set_config('taskwire.removes_tasks', 'on', true);
+  DELETE FROM task_activity WHERE task_id = ANY (removed);
+  PERFORM set_config('taskwire.removes_tasks', 'off', true);
+  DELETE FROM tasks WHERE id = ANY (removed);
+  RETURN cardinality(removed);
+END
+$function$;
+
+CREATE OR REPLACE FUNCTION public.retain_dead_letter_audit(entries_for interval, batch integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  removed integer;
+BEGIN
+  PERFORM set_config('taskwire.retains_dead_letter_audit', 'on', true);
+  -- ids are UUIDv7, so they sort by time; an ARRAY is evaluated once
+  DELETE FROM dead_letter_audit WHERE id = ANY (ARRAY(
+    SELECT id FROM dead_letter_audit WHERE id < (SELECT uuidv7(-entries_for)) ORDER BY id LIMIT batch FOR UPDATE SKIP LOCKED
+  ));
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  PERFORM set_config('taskwire.retains_dead_letter_audit', 'off', true);
+  RETURN removed;
 END
 $function$;
 

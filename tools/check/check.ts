@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { clusterStep, composeStep } from './manifests/steps.ts';
 import { checkBoundaries } from './boundaries.ts';
-import { contractsStep, schemasStep, statementsStep } from './generated.ts';
+import { contractsStep, retentionStep, schemasStep, statementsStep } from './generated.ts';
 import { lintStep } from './lint.ts';
 import { spellingStep } from './spelling.ts';
 import { chosenSteps, root, runSteps, tool, type Step } from './step.ts';
@@ -46,6 +46,7 @@ const steps: Step[] = [
   tool('unused exports and dependencies', 'knip', ['--no-config-hints', '--no-progress']),
   contractsStep,
   statementsStep,
+  retentionStep,
   composeStep,
   { name: 'import boundaries (canary first)', faults: () => Promise.resolve(checkBoundaries(root)) },
 ];

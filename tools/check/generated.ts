@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { retentionFaults, retentionPage, tablesOfServices } from './retention.ts';
 import { schemasOfServices } from './schema.ts';
 import { statementsOfServices, unlistedStatements } from './statements.ts';
 import { output, root, type Step } from './step.ts';
@@ -38,6 +39,18 @@ export const schemasStep: Step = {
 export const statementsStep: Step = {
   name: 'generated statements',
   faults: async () => [...staleFiles(await statementsOfServices(), readCommitted), ...(await unlistedStatements())],
+};
+
+/** Checks that docs/retention.md equals the services' rules, and that every table has a rule or a reason to have none. */
+export const retentionStep: Step = {
+  name: 'generated retention',
+  faults: async () => {
+    const services = await tablesOfServices();
+    return [
+      ...retentionFaults(services),
+      ...staleFiles(new Map([['docs/retention.md', retentionPage(services)]]), readCommitted),
+    ];
+  },
 };
 
 /** Names the generated files that differ from those that `read` finds. Generating nothing is also a fault. */

@@ -52,6 +52,7 @@ describe('The configuration of npm start', () => {
     const strict = { REGISTRATION: 'domains', REGISTRATION_DOMAINS: 'example.org', AUTH_REQUIRE_VERIFIED_EMAIL: 'on' };
     expect(chosenSettings({ ...strict, SECRET: 'x' })).to.deep.equal(strict);
     expect(chosenSettings({ SHUFFLES_PER_MINUTE: '3' })).to.include({ SHUFFLES_PER_MINUTE: '3' });
+    expect(chosenSettings({ NOTIFICATION_DAYS: '7' })).to.include({ NOTIFICATION_DAYS: '7' });
     expect(chosenSettings({ REGISTRATION: '' })).to.include({ REGISTRATION: 'open' });
   });
 

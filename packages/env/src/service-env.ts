@@ -37,6 +37,10 @@ export const consumerFields = {
   /** Queried with the credentials of AMQP_URL for facts that AMQP doesn't expose: queue policies and lost bindings. */
   RABBITMQ_MANAGEMENT_URL: fields.httpUrl.optional(),
   EVENTS_WITHOUT_USER_ID: fields.eventsWithoutUserId,
+  /** Dead letters that were replayed or dropped: longer than an incident is investigated. */
+  DEAD_LETTER_DAYS: fields.integer(1, 3_650).default(90),
+  /** A year, and the time that its audit takes. */
+  DEAD_LETTER_AUDIT_DAYS: fields.integer(1, 3_650).default(400),
 };
 
 const serviceEnv = databaseEnv.extend(serviceFields);

@@ -81,7 +81,7 @@ export function createInbox(options: InboxOptions): Inbox {
   const loops = [
     worker,
     routing,
-    createInboxRetention({ db, retentionMs: limits.retentionMs, metrics, logger }),
+    createInboxRetention({ db, periods: limits, telemetry }),
     createGauges({ db, metrics, logger }),
   ];
   const receive = createMessageReceiver({

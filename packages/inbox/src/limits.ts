@@ -31,6 +31,10 @@ export type InboxLimits = {
    * leaves one down.
    */
   retentionMs: number;
+  /** How many days a dead letter is kept after it was replayed or dropped: longer than an incident is investigated. */
+  resolvedDeadLetterDays: number;
+  /** How many days the audit of dead letters is kept: a year, and the time that its audit takes. */
+  deadLetterAuditDays: number;
 };
 
 export const inboxLimits: InboxLimits = {
@@ -44,4 +48,6 @@ export const inboxLimits: InboxLimits = {
   backOff: { baseMs: 1_000, capMs: 600_000 },
   suspectAfterDeliveries: 2,
   retentionMs: 7 * 24 * 3_600_000,
+  resolvedDeadLetterDays: 90,
+  deadLetterAuditDays: 400,
 };

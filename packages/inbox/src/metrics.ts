@@ -38,10 +38,5 @@ export const inboxMetrics = metricsOnce((registry) => {
       help: 'Dead letters that are not resolved, counted up to 10,000. Alert when it rises.',
       registers,
     }),
-    expired: new Counter({
-      name: 'inbox_expired_total',
-      help: 'Message ids deleted because of their age.',
-      registers,
-    }),
   };
 });

@@ -4,6 +4,7 @@ import {
   type MigrationSource,
   type Queryable,
   type Statement,
+  type TableRetention,
   type Tx,
 } from '@taskwire/postgres';
 import { injectTrace, logContext } from '@taskwire/telemetry';
@@ -13,6 +14,11 @@ export const outboxMigrations: MigrationSource = {
   name: 'outbox',
   directory: new URL('../migrations/', import.meta.url),
 };
+
+export const outboxRetention = {
+  rules: [],
+  kept: { outbox: 'an event leaves when the broker has confirmed it' },
+} as const satisfies TableRetention;
 
 /** An event to be published once the caller's transaction commits. */
 export type NewEvent = {

@@ -4,6 +4,7 @@ export {
   insertEvents,
   outboxInsertSql,
   outboxMigrations,
+  outboxRetention,
   runWithEvents,
   type NewEvent,
 } from './append.ts';

@@ -1,20 +1,26 @@
 import type { Queryable } from './handles.ts';
 import { query } from './query.ts';
-import type { RetentionRule } from './retention.ts';
+import type { RetentionRule } from './retention-rule.ts';
 
-/** Selects the rows to delete. All parts except `values` are SQL. */
+/** Selects the rows to delete, and says why. */
 export type Deletion = {
   table: string;
-  /** The condition, with the placeholders `$1` to `$n`. */
+  /** Default: the table. Needed if a table has several rules. */
+  name?: string;
+  /** How long the rows are kept, for operators: "90 days after it was resolved (DEAD_LETTER_DAYS)". */
+  keeps: string;
+  /** Why no longer, and why so long. */
+  because: string;
+  /** The condition in SQL, with the placeholders `$1` to `$n`. */
   where: string;
   /** The values of the placeholders, computed for each batch. */
   values?: () => readonly unknown[];
   /** The column by which the oldest rows are deleted first. It has an index that serves the condition. Without it, any matching rows are deleted. */
   orderBy?: string;
+  /** The time in SQL at which a matching row should have been deleted. Placeholders are those of `where`. */
+  dueAt: string;
   /** Rows per batch. Bounds the duration of each statement and the number of its locks. */
   batch: number;
-  /** Called after each batch with the number of deleted rows, for metrics. */
-  onDeleted?: (count: number) => void;
 };
 
 /**
@@ -27,20 +33,20 @@ export type Deletion = {
  *   from the start would make each batch slower than the one before. Rows that were locked are found when the rule starts over.
  * - Rows are addressed by `ctid`, which works with any primary key. A row that another transaction updates at the same moment is left for a later round.
  */
-export function deleteInBatches(db: Queryable, deletion: Deletion): RetentionRule {
-  const { table, batch, onDeleted } = deletion;
+export function deleteInBatches(deletion: Deletion): RetentionRule {
+  const { table, name = table, keeps, because, batch } = deletion;
   let after: string | undefined;
   return {
-    name: table,
-    async run() {
+    ...{ name, table, keeps, because },
+    async run({ pool }) {
       const { text, values } = statementOf(deletion, after);
-      const [row] = await query<Batch>(db, text, values);
+      const [row] = await query<Batch>(pool, text, values);
       if (row === undefined) throw new Error('an aggregate returns a row');
-      onDeleted?.(row.deleted);
       const isFull = row.found === batch;
       after = isFull ? (row.last ?? undefined) : undefined;
-      return isFull ? 'more' : 'idle';
+      return { rows: row.deleted, progress: isFull ? 'more' : 'idle' };
     },
+    overdueSeconds: async ({ pool }) => await overdueSeconds(pool, deletion),
   };
 }
 
@@ -61,4 +67,21 @@ function statementOf({ table, where, orderBy, values = () => [], batch }: Deleti
     SELECT (SELECT count(*)::integer FROM batch) AS found, (SELECT count(*)::integer FROM deleted) AS deleted,
       (SELECT position::text FROM batch ORDER BY position DESC LIMIT 1) AS last`;
   return { text, values: hasStart ? [...given, after] : given };
+}
+
+/** The part of a rule that says how late it is. */
+export type DueRows = Pick<Deletion, 'table' | 'where' | 'values' | 'orderBy' | 'dueAt'>;
+
+/** The seconds since the first row that a condition matches became due; 0 if it matches none. Reads one row, by the index that orders the rows. */
+export async function overdueSeconds(
+  db: Queryable,
+  { table, where, values = () => [], orderBy, dueAt }: DueRows,
+): Promise<number> {
+  const first = `SELECT ${dueAt} AS due_at FROM ${table} WHERE (${where}) ${orderBy === undefined ? '' : `ORDER BY ${orderBy} `}LIMIT 1`;
+  const [row] = await query<{ overdue: number }>(
+    db,
+    `SELECT greatest(extract(epoch FROM clock_timestamp() - due_at), 0)::float8 AS overdue FROM (${first}) AS first`,
+    values(),
+  );
+  return row?.overdue ?? 0;
 }

@@ -1,7 +1,7 @@
 export { claimDue, type ClaimDue } from './claim-due.ts';
 export { composeLists } from './compose-lists.ts';
 export { createDatabase, type DatabaseOptions } from './database.ts';
-export { deleteInBatches } from './delete-in-batches.ts';
+export { deleteInBatches, overdueSeconds } from './delete-in-batches.ts';
 export { defineEntity, type ColumnDefinition, type Entity } from './entity.ts';
 export type { Database, LastWork, List, Queryable, Statement, Tx } from './handles.ts';
 export { keyset, pageOf, type Keyset, type Page, type Place } from './keyset.ts';
@@ -10,7 +10,8 @@ export { readSources, type Migration, type MigrationMode, type MigrationSource }
 export { migrationStatus, refuseNewerDatabase, requireMigrated, type MigrationStatus } from './migration-status.ts';
 export { query } from './query.ts';
 export { compareReleases, isRelease, release, sessionName } from './release.ts';
-export { createRetention, type RetentionRule } from './retention.ts';
+export type { RetentionRule, TableRetention } from './retention-rule.ts';
+export { createRetention, postgresRetention } from './retention.ts';
 export { pinSession } from './session.ts';
 export { isoMicros, isSqlState, nextTimestamp, sqlState } from './sql.ts';
 export { outageOf, outageText, type Outage } from './unavailable.ts';

@@ -1,45 +1,53 @@
 import { createLoop, type Loop, type Progress } from '@taskwire/lifecycle';
-import type { Logger } from '@taskwire/telemetry';
+import type { Telemetry } from '@taskwire/telemetry';
+import type { Database } from './handles.ts';
+import { observeRetention } from './retention-metrics.ts';
+import type { RetentionRule, TableRetention } from './retention-rule.ts';
 import { outageOf } from './unavailable.ts';
 
-/** A rule that ends one kind of data, such as the deletion of expired rows. */
-export type RetentionRule = {
-  /** Names the data in errors. */
-  name: string;
-  /** Processes one batch of the data whose retention has ended. Returns whether more may be left. Other processes may run the same rule. */
-  run(): Promise<Progress>;
-};
+/** The tables that migrations create. */
+export const postgresRetention = {
+  rules: [],
+  kept: {
+    schema_migrations: 'one row for each migration; a start compares them with the build',
+    write_probe: 'one row, overwritten by each check of whether the database accepts writes',
+  },
+} as const satisfies TableRetention;
 
 /**
  * Creates the loop that applies rules, one batch of each in turn, so that a backlog of one delays no other. A rule that fails doesn't keep the
  * others from running; in an outage of the database, all wait.
  */
 export function createRetention(options: {
+  db: Database;
   name?: string;
   rules: readonly RetentionRule[];
   /** The longest pause after a round that processed all due data. */
   intervalMs: number;
-  logger: Logger;
+  telemetry: Telemetry;
 }): Loop {
-  const { name = 'retention', rules, intervalMs, logger } = options;
+  const { db, name = 'retention', rules, intervalMs, telemetry } = options;
+  const { processed } = observeRetention(telemetry, { db, rules });
   return createLoop({
     name,
     intervalMs,
-    logger,
+    logger: telemetry.logger,
     async tick(signal) {
-      let progress: Progress = 'idle';
+      let all: Progress = 'idle';
       const failures: Error[] = [];
       for (const rule of rules) {
         if (signal.aborted) break;
         try {
-          if ((await rule.run()) === 'more') progress = 'more';
+          const { rows, progress } = await rule.run(db);
+          processed.inc({ rule: rule.name }, rows);
+          if (progress === 'more') all = 'more';
         } catch (error) {
           if (outageOf(error) === 'unavailable') throw error;
           failures.push(new Error(`the retention of ${rule.name} failed`, { cause: error }));
         }
       }
       if (failures.length > 0) throw new AggregateError(failures);
-      return progress;
+      return all;
     },
   });
 }

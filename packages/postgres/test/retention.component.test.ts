@@ -1,17 +1,23 @@
 import { expect } from 'chai';
-import { createTelemetry } from '@taskwire/telemetry';
+import { createTelemetry, type Telemetry } from '@taskwire/telemetry';
 import { recordStatements, silent, testDatabase, type TestDatabase } from '@taskwire/testing';
 import { createRetention, deleteInBatches, query, type Database, type RetentionRule } from '../src/index.ts';
 
 describe('retention', () => {
   let test: TestDatabase;
   let db: Database;
-  const { logger } = createTelemetry({ service: 'test', stream: silent() });
-  const retentionOf = (...rules: RetentionRule[]) => createRetention({ rules, intervalMs: 60_000, logger });
+  const things = { table: 'things', keeps: 'until they are old', because: 'it is a test', dueAt: 'at' };
+  let telemetry: Telemetry;
+  const retentionOf = (...rules: RetentionRule[]) => createRetention({ db, rules, intervalMs: 60_000, telemetry });
   const left = async () => (await query<{ n: number }>(db.pool, 'SELECT n FROM things ORDER BY n')).map(({ n }) => n);
+  const metric = async (name: string, rule: string) => {
+    const lines = (await telemetry.metrics.metrics()).split('\n');
+    const line = lines.find((one) => one.startsWith(`${name}{`) && one.includes(`rule="${rule}"`));
+    return line === undefined ? undefined : Number(line.split(' ').at(-1));
+  };
   const oldThings = (orderBy?: string) =>
-    deleteInBatches(db.pool, {
-      table: 'things',
+    deleteInBatches({
+      ...things,
       where: 'n <= $1 OR n = $2',
       values: () => [10, 12],
       ...(orderBy === undefined ? {} : { orderBy }),
@@ -24,6 +30,7 @@ describe('retention', () => {
     await query(db.pool, 'CREATE TABLE things (n integer PRIMARY KEY, at timestamptz NOT NULL)');
   });
   beforeEach(async () => {
+    telemetry = createTelemetry({ service: 'test', stream: silent() });
     await query(db.pool, 'TRUNCATE things');
     await query(
       db.pool,
@@ -33,19 +40,15 @@ describe('retention', () => {
   after(async () => await test.drop());
 
   it('deletes the oldest rows in batches until none is left, and no others', async () => {
-    const counts: number[] = [];
     const retention = retentionOf(
-      deleteInBatches(db.pool, {
-        ...{ table: 'things', where: 'n <= $1', values: () => [10], orderBy: 'at', batch: 4 },
-        onDeleted: (count) => counts.push(count),
-      }),
+      deleteInBatches({ ...things, where: 'n <= $1', values: () => [10], orderBy: 'at', batch: 4 }),
     );
     expect(await retention.tick()).to.equal('more');
     expect(await left()).to.deep.equal([5, 6, 7, 8, 9, 10, 11, 12]);
     expect(await retention.tick()).to.equal('more');
     expect(await retention.tick()).to.equal('idle');
     expect(await left()).to.deep.equal([11, 12]);
-    expect(counts).to.deep.equal([4, 4, 2]);
+    expect(await metric('retention_rows_total', 'things')).to.equal(10);
   });
 
   it('works without an order, and keeps to a condition of several parts', async () => {
@@ -78,30 +81,42 @@ describe('retention', () => {
 
   it('gives each of several processes different rows', async () => {
     await query(db.pool, `INSERT INTO things SELECT -n, now() FROM generate_series(1, 500) n`);
-    let deleted = 0;
     const loops = [1, 2, 3].map(() =>
-      retentionOf(
-        deleteInBatches(db.pool, {
-          ...{ table: 'things', where: 'n <= 10', orderBy: 'n', batch: 20 },
-          onDeleted: (count) => (deleted += count),
-        }),
-      ),
+      retentionOf(deleteInBatches({ ...things, where: 'n <= 10', orderBy: 'n', batch: 20 })),
     );
     await Promise.all(
       loops.map(async (loop) => {
         while ((await loop.tick()) === 'more');
       }),
     );
-    expect([await left(), deleted]).to.deep.equal([[11, 12], 510]);
+    expect(await left()).to.deep.equal([11, 12]);
+    expect(await metric('retention_rows_total', 'things')).to.equal(510);
   });
 
   it('applies the other rules if one fails, and reports the failure', async () => {
-    const broken = deleteInBatches(db.pool, { table: 'nothing', where: 'true', batch: 1 });
+    const broken = deleteInBatches({ ...things, table: 'nothing', where: 'true', batch: 1 });
     const failure: unknown = await retentionOf(broken, oldThings('n'))
       .tick()
       .catch((error: unknown) => error);
     expect(failure).to.be.instanceOf(AggregateError);
     expect((failure as AggregateError).errors.map(String)).to.deep.equal(['Error: the retention of nothing failed']);
     expect(await left()).to.have.length(8);
+  });
+
+  it('counts every rule from 0, and measures how long the oldest row that is left has been due', async () => {
+    await query(db.pool, "UPDATE things SET at = now() - interval '1 hour' WHERE n = 3");
+    const rule = (name: string, where: string) => deleteInBatches({ ...things, name, where, orderBy: 'at', batch: 4 });
+    retentionOf(rule('late', 'n = 3'), rule('nothing due', 'n > 12'), rule('not yet due', 'n = 4'));
+    await query(db.pool, "UPDATE things SET at = now() + interval '1 hour' WHERE n = 4");
+    expect(await metric('retention_rows_total', 'late')).to.equal(0);
+    expect(await metric('retention_overdue_seconds', 'late')).to.be.within(3_600, 3_660);
+    expect(await metric('retention_overdue_seconds', 'nothing due')).to.equal(0);
+    expect(await metric('retention_overdue_seconds', 'not yet due'), 'clocks may differ').to.equal(0);
+  });
+
+  it('measures nothing while the database is unavailable, and leaves other metrics readable', async () => {
+    retentionOf(deleteInBatches({ ...things, table: 'nothing', where: 'true', batch: 1 }));
+    expect(await metric('retention_rows_total', 'nothing')).to.equal(0);
+    expect(await metric('retention_overdue_seconds', 'nothing')).to.equal(undefined);
   });
 });

@@ -44,7 +44,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; passwor
   const registration = wireRegistration(env, base);
   const account = wireAccount(env, { ...base, ...identity, registration, providers: oidc.providers });
   const useCases = wireUseCases({ ...base, ...identity, registration });
-  const loops = wireLoops(env, { ...base, rotation });
+  const loops = wireLoops(env, { ...base, rotation, telemetry });
 
   const outboxNotifier = createNotifier({ db, logger, relay: working([relay])[0] });
   const api = [

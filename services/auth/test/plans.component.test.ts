@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { SignJWT } from 'jose';
 import { query } from '@taskwire/postgres';
 import { fillTables, largeTableScans, recordStatements } from '@taskwire/testing';
+import { defaultRetention } from '../src/wire/retention.ts';
 import type { AuditFilter } from '../src/app/ports/audit.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
 import { listAudit } from '../src/postgres/audit-rows.ts';
@@ -44,6 +45,8 @@ describe("The plans of Auth's statements", () => {
     await useAsService();
     await readLists();
     const { retention, accountSchedule, mailRequests, refusalFlush } = harness.service;
+    const { db } = harness.service;
+    for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
     for (const loop of [retention, accountSchedule, mailRequests, refusalFlush]) await loop.tick();
   }
 

@@ -187,7 +187,7 @@ describe("the provider's storage", () => {
        FROM generate_series(1, 2600) n`,
     );
     const days = { usersAfterDays: 30, auditOriginDays: 90, auditEntryDays: 400 };
-    const retention = authRetention(database.db, days, createTelemetry({ service: 'auth', stream: silent() }).logger);
+    const retention = authRetention(database.db, days, createTelemetry({ service: 'auth', stream: silent() }));
     const rounds = [];
     do rounds.push(await retention.tick());
     while (rounds.at(-1) === 'more');

@@ -23,6 +23,7 @@ import { taskCache } from './postgres/task-cache.ts';
 import { targetsOf } from './wire/clients.ts';
 import { wireChannels, wireDelivery } from './wire/delivery.ts';
 import { wireEvents } from './wire/events.ts';
+import { retentionPeriods } from './wire/retention.ts';
 
 /** The audience of access tokens for this service. */
 const audience = 'urn:taskwire:notifications';
@@ -65,8 +66,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry; verifyE
     handlers: [...directory.handlers, ...planned],
     claimWhile: () => !clients.auth.open && !clients.tasks.open,
   });
-  const kept = { notificationDays: env.NOTIFICATION_DAYS, content: contentInApp };
-  const retention = notificationRetention(db, kept, telemetry.logger);
+  const retention = notificationRetention(db, retentionPeriods(env), telemetry);
 
   const http = service.serve({
     routes: routes({ inbox: notificationInbox(db), deadLetters: createDeadLetters({ db }) }),

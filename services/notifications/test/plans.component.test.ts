@@ -8,6 +8,7 @@ import { notificationInbox } from '../src/postgres/notifications.ts';
 import { notificationRetention } from '../src/postgres/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
 import { taskCache } from '../src/postgres/task-cache.ts';
+import { defaultRetention } from '../src/wire/retention.ts';
 import { serviceHarness } from './support/service-harness.ts';
 
 describe("The plans of Notifications' statements", () => {
@@ -30,7 +31,8 @@ describe("The plans of Notifications' statements", () => {
     await useDeliveries();
     await useInbox();
     await readOpenDeliveries(db.pool);
-    await notificationRetention(db, { notificationDays: 365, content: contentInApp }, telemetry.logger).tick();
+    await notificationRetention(db, { notificationDays: 365, content: contentInApp }, telemetry).tick();
+    for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
   }
 
   async function useDeliveries(): Promise<void> {

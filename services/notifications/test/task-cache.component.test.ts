@@ -6,6 +6,7 @@ import { findTask, findTaskNow, type FetchTask, type FetchedTask } from '../src/
 import type { FindTask, FindTaskNow } from '../src/app/ports.ts';
 import { migrations } from '../src/migrations.ts';
 import { taskCache } from '../src/postgres/task-cache.ts';
+import { retentionOf } from './support/retention.ts';
 
 const at = (second: number, micros = 0) =>
   `2026-11-20T10:00:${String(second).padStart(2, '0')}.${String(micros).padStart(6, '0')}Z`;
@@ -187,5 +188,19 @@ describe('The task cache', () => {
         uncertainty: 'tasks is down',
       });
     });
+  });
+
+  it('is kept as long as notifications, since it was last fetched', async () => {
+    const [old, inUse, young] = ['400 days', '400 days', '300 days'];
+    const insert = `
+      INSERT INTO task_cache (id, title, creator_id, version, is_deleted, fresh_as_of, fetched_at)
+      SELECT uuidv7(- $2::interval), $1, $3, 1, false, now(), now() - $4::interval`;
+    await query(database.db.pool, 'TRUNCATE task_cache');
+    await query(database.db.pool, insert, ['old', old, creatorId, old]);
+    await query(database.db.pool, insert, ['in use', inUse, creatorId, '1 day']);
+    await query(database.db.pool, insert, ['young', young, creatorId, young]);
+    await retentionOf(database.db).tick();
+    const left = await query(database.db.pool, 'SELECT title FROM task_cache ORDER BY id');
+    expect(left).to.deep.equal([{ title: 'in use' }, { title: 'young' }]);
   });
 });

@@ -21,6 +21,8 @@ export const env = databaseEnv.extend({
    * Per user and process. A shuffle locks and rewrites every open task, which takes seconds with 100,000 open tasks.
    */
   SHUFFLES_PER_MINUTE: fields.integer(1, 1_000_000).default(20),
+  /** As long as a notification about the task is kept by default (NOTIFICATION_DAYS), so that it can say that the task is deleted. */
+  DELETED_TASK_DAYS: fields.integer(1, 3_650).default(365),
 });
 
 export type Env = z.output<typeof env>;

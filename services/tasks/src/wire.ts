@@ -18,6 +18,7 @@ import { observeAwaitingReassignment } from './postgres/reassignment-gauge.ts';
 import { taskRetention } from './postgres/retention.ts';
 import { createTaskStore } from './postgres/task-store.ts';
 import { wireEvents } from './wire/events.ts';
+import { retentionPeriods } from './wire/retention.ts';
 
 /** The audience of access tokens for Tasks. */
 const audience = 'urn:taskwire:tasks';
@@ -44,7 +45,7 @@ export async function wire(env: Env, overrides: { telemetry?: Telemetry } = {}) 
   });
   const { countAwaitingReassignment } = reassignmentQueries(performerSql(policy));
   observeAwaitingReassignment(async () => await countAwaitingReassignment(db.pool), telemetry);
-  const retention = taskRetention(db.pool, logger);
+  const retention = taskRetention(db, retentionPeriods(env), telemetry);
 
   const { clients, component: openClients } = serviceClients(env, telemetry, { auth: authUsers(env) });
   const directory = createUserDirectory({

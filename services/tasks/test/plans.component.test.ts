@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { query } from '@taskwire/postgres';
 import { largeTableScans, recordStatements } from '@taskwire/testing';
+import { defaultRetention } from '../src/wire/retention.ts';
 import { hotStatements } from '../src/postgres/statements.ts';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
@@ -65,6 +66,8 @@ describe("The plans of Tasks' statements", () => {
     await harness.service.reassigner.tick();
     await harness.become(ben, 'member');
     await harness.service.retention.tick();
+    const { db } = harness.service;
+    for (const { rules } of defaultRetention) for (const rule of rules) await rule.overdueSeconds(db);
     await harness.service.directory.reconciler.tick();
   }
 

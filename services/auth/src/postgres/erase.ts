@@ -1,4 +1,4 @@
-import { nextTimestamp, query, type Database, type Queryable, type RetentionRule } from '@taskwire/postgres';
+import { nextTimestamp, overdueSeconds, query, type RetentionRule } from '@taskwire/postgres';
 import { systemContext } from '../domain/audit-context.ts';
 import { appendAudit } from './audit-rows.ts';
 
@@ -19,10 +19,14 @@ export type ErasureSettings = {
  *
  * The tombstone of a deleted user remains, with a new version: services with a copy of the user find it in their next reconciliation, and erase theirs too.
  */
-export function eraseDeletedUsers(db: Database, { usersAfterDays }: ErasureSettings): RetentionRule {
+export function eraseDeletedUsers({ usersAfterDays }: ErasureSettings): RetentionRule {
   return {
     name: 'deleted users',
-    async run() {
+    table: 'users',
+    keeps: `name and address ${usersAfterDays} days after the deletion (ERASE_DELETED_USERS_DAYS); the rest of the row for good`,
+    because:
+      'time to notice a mistake, or to answer questions; ids stay, so that the audit log and the copies of other services can refer to them',
+    async run(db) {
       const erased = await db.transaction(async (tx) => {
         const rows = await query<{ id: string }>(tx, eraseUsers, [usersAfterDays, batch]);
         // includes links configured to be valid for weeks
@@ -40,23 +44,53 @@ export function eraseDeletedUsers(db: Database, { usersAfterDays }: ErasureSetti
         }
         return ids;
       });
-      return erased.length === batch ? 'more' : 'idle';
+      return { rows: erased.length, progress: erased.length === batch ? 'more' : 'idle' };
     },
+    overdueSeconds: async ({ pool }) =>
+      await overdueSeconds(pool, {
+        table: 'users',
+        where: 'erased_at IS NULL AND deleted_at < now() - make_interval(days => $1::integer)',
+        values: () => [usersAfterDays],
+        orderBy: 'deleted_at',
+        dueAt: 'deleted_at + make_interval(days => $1::integer)',
+      }),
   };
 }
 
 /** Erases old addresses and user agents from the audit log, and deletes old entries. The log is append-only, so a function of the database does both. */
-export function retainAudit(db: Queryable, { auditOriginDays, auditEntryDays }: ErasureSettings): RetentionRule {
+export function retainAudit({ auditOriginDays, auditEntryDays }: ErasureSettings): RetentionRule {
   return {
-    name: 'the audit log',
-    async run() {
+    name: 'audit_log',
+    table: 'audit_log',
+    keeps: `${auditEntryDays} days (AUDIT_ENTRY_DAYS); network address and user agent ${auditOriginDays} days (AUDIT_ORIGIN_DAYS)`,
+    because:
+      'a year, and the time that its audit takes; addresses and user agents are personal data, and attacks are investigated within weeks',
+    async run({ pool }) {
       const [row] = await query<{ touched: number }>(
-        db,
+        pool,
         'SELECT retain_audit_log(make_interval(days => $1), make_interval(days => $2), $3) AS touched',
         [auditOriginDays, auditEntryDays, batch],
       );
-      return (row?.touched ?? 0) >= batch ? 'more' : 'idle';
+      const rows = row?.touched ?? 0;
+      return { rows, progress: rows >= batch ? 'more' : 'idle' };
     },
+    async overdueSeconds({ pool }) {
+      const [entries, origins] = await Promise.all([
+        overdueSeconds(pool, olderEntries('true', auditEntryDays)),
+        overdueSeconds(pool, olderEntries('(ip IS NOT NULL OR user_agent IS NOT NULL)', auditOriginDays)),
+      ]);
+      return Math.max(entries, origins);
+    },
+  };
+}
+
+function olderEntries(kind: string, days: number) {
+  return {
+    table: 'audit_log',
+    where: `${kind} AND at < now() - make_interval(days => $1::integer)`,
+    values: () => [days],
+    orderBy: 'at',
+    dueAt: 'at + make_interval(days => $1::integer)',
   };
 }
 

@@ -1,6 +1,13 @@
 import type { Loop } from '@taskwire/lifecycle';
-import { createRetention, deleteInBatches, type Database } from '@taskwire/postgres';
-import type { Logger } from '@taskwire/telemetry';
+import { outboxRetention } from '@taskwire/outbox';
+import {
+  createRetention,
+  deleteInBatches,
+  postgresRetention,
+  type Database,
+  type TableRetention,
+} from '@taskwire/postgres';
+import type { Telemetry } from '@taskwire/telemetry';
 import { eraseDeletedUsers, retainAudit, type ErasureSettings } from './erase.ts';
 
 /** Rows per batch, so that no statement runs long or holds many locks. */
@@ -9,35 +16,78 @@ const batch = 1_000;
 const intervalMs = 600_000;
 
 // now() and not clock_timestamp(), which can't use an index: each batch would read the index to its end
-const expired = 'expires_at < now()';
-const expiredForWeek = "expires_at < now() - interval '7 days'";
-const oldestFirst = { orderBy: 'expires_at', batch };
+const expired = {
+  keeps: 'until it expires',
+  where: 'expires_at < now()',
+  dueAt: 'expires_at',
+  orderBy: 'expires_at',
+  batch,
+};
+const expiredForWeek = {
+  ...expired,
+  keeps: '7 days after it expires',
+  where: "expires_at < now() - interval '7 days'",
+  dueAt: "expires_at + interval '7 days'",
+};
+
+/** The retention of Auth's own tables. */
+function ownRetention(settings: ErasureSettings): TableRetention {
+  const noEvidence = 'reuse of an expired token or code is no evidence of theft';
+  return {
+    rules: [
+      deleteInBatches({ table: 'refresh_tokens', because: noEvidence, ...expired }),
+      deleteInBatches({ table: 'oidc_artifacts', because: noEvidence, ...expired }),
+      deleteInBatches({
+        ...{ table: 'sessions', because: 'users and support ask about the end of a session within days' },
+        ...expiredForWeek,
+      }),
+      deleteInBatches({
+        table: 'account_links',
+        because:
+          'a mail is retried for four days (RFC 5321 section 4.5.4.1), and until then its sender must be able to read that the link has ended',
+        ...expiredForWeek,
+      }),
+      deleteInBatches({
+        ...expired,
+        table: 'invitations',
+        keeps: '30 days after it ended, and until it expires',
+        because: 'the inviter checks on an invitation for some weeks; after that the address has no use',
+        where: `least(ended_at, expires_at) < now() - interval '30 days' AND ${expired.where}`,
+        dueAt: "greatest(least(ended_at, expires_at) + interval '30 days', expires_at)",
+      }),
+      deleteInBatches({ table: 'browser_logins', because: 'an expired cookie logs no one in', ...expired }),
+      deleteInBatches({
+        ...{ table: 'known_networks', because: 'the account has not logged in from that network for a long time' },
+        ...expired,
+        keeps: 'LOGIN_KNOWN_DAYS after the last log-in from it',
+      }),
+      deleteInBatches({
+        table: 'rate_limits',
+        keeps: 'until its period is over',
+        because: 'it counts attempts of a period that is over',
+        where: 'expire < $1',
+        values: () => [Date.now()],
+        orderBy: 'expire',
+        dueAt: 'to_timestamp(expire / 1000.0)',
+        batch,
+      }),
+      eraseDeletedUsers(settings),
+      retainAudit(settings),
+    ],
+    kept: {
+      clients: 'registered and removed by operators',
+      mail_requests: 'a queue; a request leaves when its mail is planned',
+      signing_keys: 'the rotation removes a key KEY_RETIRED_DAYS after its successor signs',
+    },
+  };
+}
+
+/** The retention of every table in Auth's database. */
+export function tableRetention(settings: ErasureSettings): TableRetention[] {
+  return [ownRetention(settings), outboxRetention, postgresRetention];
+}
 
 /** Deletes or erases what Auth keeps for a limited time. */
-export function authRetention(db: Database, settings: ErasureSettings, logger: Logger): Loop {
-  const rules = [
-    // reuse of an expired token or code is no evidence of theft
-    deleteInBatches(db.pool, { table: 'refresh_tokens', where: expired, ...oldestFirst }),
-    deleteInBatches(db.pool, { table: 'oidc_artifacts', where: expired, ...oldestFirst }),
-    deleteInBatches(db.pool, { table: 'sessions', where: expiredForWeek, ...oldestFirst }),
-    // a mail is retried for four days (RFC 5321 section 4.5.4.1), and until then its sender must be able to read that the link has ended
-    deleteInBatches(db.pool, { table: 'account_links', where: expiredForWeek, ...oldestFirst }),
-    // the inviter checks on an invitation for some weeks; after that the address has no use
-    deleteInBatches(db.pool, {
-      table: 'invitations',
-      where: `least(ended_at, expires_at) < now() - interval '30 days' AND ${expired}`,
-      ...oldestFirst,
-    }),
-    deleteInBatches(db.pool, { table: 'browser_logins', where: expired, ...oldestFirst }),
-    // networks from which the account has not logged in for a long time
-    deleteInBatches(db.pool, { table: 'known_networks', where: expired, ...oldestFirst }),
-    // counts of attempts whose period is over
-    deleteInBatches(db.pool, {
-      ...{ table: 'rate_limits', where: 'expire < $1', orderBy: 'expire', batch },
-      values: () => [Date.now()],
-    }),
-    eraseDeletedUsers(db, settings),
-    retainAudit(db.pool, settings),
-  ];
-  return createRetention({ rules, intervalMs, logger });
+export function authRetention(db: Database, settings: ErasureSettings, telemetry: Telemetry): Loop {
+  return createRetention({ db, rules: ownRetention(settings).rules, intervalMs, telemetry });
 }

@@ -1,9 +1,10 @@
 import { createLoop, type Component, type Loop } from '@taskwire/lifecycle';
 import type { Database } from '@taskwire/postgres';
-import type { Logger } from '@taskwire/telemetry';
+import type { Logger, Telemetry } from '@taskwire/telemetry';
 import type { Env } from '../env.ts';
 import type { RecordedAudit } from '../postgres/audit.ts';
 import { authRetention } from '../postgres/retention.ts';
+import { retentionPeriods } from './retention.ts';
 import type { KeyRotation } from '../tokens/signing-keys.ts';
 
 /** Rotation periods are days; a replica that was down for a while is late by no more than this. */
@@ -11,20 +12,13 @@ const keyScheduleIntervalMs = 60_000;
 /** Short, so that a flood appears in the log while it lasts. */
 const refusalFlushMs = 60_000;
 
-type Parts = { db: Database; audit: RecordedAudit; rotation: KeyRotation; logger: Logger };
+type Parts = { db: Database; audit: RecordedAudit; rotation: KeyRotation; telemetry: Telemetry };
 
 /** The scheduled work that concerns no single account. */
-export function wireLoops(env: Env, { db, audit, rotation, logger }: Parts) {
+export function wireLoops(env: Env, { db, audit, rotation, telemetry }: Parts) {
+  const { logger } = telemetry;
   return {
-    retention: authRetention(
-      db,
-      {
-        usersAfterDays: env.ERASE_DELETED_USERS_DAYS,
-        auditOriginDays: env.AUDIT_ORIGIN_DAYS,
-        auditEntryDays: env.AUDIT_ENTRY_DAYS,
-      },
-      logger,
-    ),
+    retention: authRetention(db, retentionPeriods(env), telemetry),
     keySchedule: createLoop({
       name: 'key schedule',
       async tick() {

@@ -1,5 +1,5 @@
 import { schemas } from '@taskwire/contracts';
-import { query, type Database, type Queryable, type RetentionRule } from '@taskwire/postgres';
+import { query, type Queryable, type RetentionRule } from '@taskwire/postgres';
 import type { ContentOf } from '../app/build-notification.ts';
 import type { TemplateData, NotificationType } from '../app/notification-types.ts';
 
@@ -12,15 +12,22 @@ export const isErased = "is_deleted AND email = ''";
 type Row = { id: string; type: NotificationType; templateData: TemplateData; placeholder: string };
 
 /** Rewrites notifications about the actions of erased users, with the placeholder that Auth has set as their name. */
-export function eraseActors(db: Database, content: ContentOf): RetentionRule {
+export function eraseActors(content: ContentOf): RetentionRule {
   return {
     name: 'names of erased users',
-    async run() {
+    table: 'notifications',
+    keeps: 'the name of its actor until Auth has erased them',
+    because: 'deleted users are erased wherever they are named',
+    async run(db) {
       const rewritten = await db.transaction(async (tx) => {
         const rows = await query<Row>(tx, findOfActors, [batch, schemas.notificationTypes]);
         return await rewrite(tx, rows, content);
       });
-      return rewritten.length === batch ? 'more' : 'idle';
+      return { rows: rewritten.length, progress: rewritten.length === batch ? 'more' : 'idle' };
+    },
+    async overdueSeconds({ pool }) {
+      const [row] = await query<{ overdue: number }>(pool, overdueActors, [schemas.notificationTypes]);
+      return row?.overdue ?? 0;
     },
   };
 }
@@ -41,6 +48,12 @@ const findOfActors = `
     AND notifications.type = ANY ($2)
   LIMIT $1
   FOR UPDATE OF notifications SKIP LOCKED`;
+
+const overdueActors = `
+  SELECT greatest(extract(epoch FROM clock_timestamp() - erased.updated_at), 0)::float8 AS overdue
+  FROM directory_users erased JOIN notifications ON notifications.actor_id = erased.id
+  WHERE ${isErased} AND notifications.type = ANY ($1)
+  LIMIT 1`;
 
 // clearing the actor keeps the row from being found again; the ids say how few the rows are, so that the index is used
 const updateContent = `

@@ -36,6 +36,7 @@ export function wireEvents(
     queue: eventQueue(service),
     handlers,
     senders: { logins: env.EVENT_LOGINS, withoutUserId: env.EVENTS_WITHOUT_USER_ID },
+    limits: { resolvedDeadLetterDays: env.DEAD_LETTER_DAYS, deadLetterAuditDays: env.DEAD_LETTER_AUDIT_DAYS },
     telemetry,
     ignore,
     claimWhile,

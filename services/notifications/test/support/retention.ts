@@ -7,6 +7,6 @@ import { notificationRetention } from '../../src/postgres/retention.ts';
 
 /** The retention loop with the default periods, to run by hand. */
 export function retentionOf(db: Database): Loop {
-  const { logger } = createTelemetry({ service: 'test', stream: silent() });
-  return notificationRetention(db, { notificationDays: 365, content: contentInApp }, logger);
+  const telemetry = createTelemetry({ service: 'test', stream: silent() });
+  return notificationRetention(db, { notificationDays: 365, content: contentInApp }, telemetry);
 }

@@ -1,18 +1,77 @@
+import { inboxRetention, type InboxPeriods } from '@taskwire/inbox';
 import type { Loop } from '@taskwire/lifecycle';
-import { createRetention, deleteInBatches, type Queryable } from '@taskwire/postgres';
-import type { Logger } from '@taskwire/telemetry';
+import { outboxRetention } from '@taskwire/outbox';
+import {
+  createRetention,
+  deleteInBatches,
+  overdueSeconds,
+  postgresRetention,
+  query,
+  type Database,
+  type RetentionRule,
+  type TableRetention,
+} from '@taskwire/postgres';
+import type { Telemetry } from '@taskwire/telemetry';
+import { userDirectoryRetention } from '@taskwire/user-directory';
 
-/** Responses to requests with an Idempotency-Key are kept for a day, so a delay of ten minutes doesn't matter. */
+/** The shortest period is a day, so a delay of ten minutes doesn't matter. */
 const intervalMs = 600_000;
+/** Tasks per batch. Bounds the duration of a statement: each task takes its activity along. */
+const taskBatch = 100;
 
-/** Deletes what Tasks keeps for a limited time. */
-export function taskRetention(db: Queryable, logger: Logger): Loop {
-  const responses = deleteInBatches(db, {
+export type TaskPeriods = {
+  /** Days that a deleted task is kept. */
+  deletedTaskDays: number;
+};
+
+/** The retention of Tasks' own tables. */
+function ownRetention({ deletedTaskDays }: TaskPeriods): TableRetention {
+  const responses = deleteInBatches({
     table: 'idempotency_keys',
+    keeps: '24 hours',
+    because: 'the API promises a repeated response for a day',
     where: "created_at < now() - interval '24 hours'",
     orderBy: 'created_at',
+    dueAt: "created_at + interval '24 hours'",
     // about 10 ms of work
     batch: 1_000,
   });
-  return createRetention({ rules: [responses], intervalMs, logger });
+  return {
+    rules: [responses, removeDeletedTasks(deletedTaskDays)],
+    kept: { task_activity: 'the history of a task, which the API shows; it leaves with its task (rule `tasks`)' },
+  };
+}
+
+function removeDeletedTasks(days: number): RetentionRule {
+  return {
+    name: 'tasks',
+    table: 'tasks',
+    keeps: `${days} days after it was deleted (DELETED_TASK_DAYS), with its activity; for as long as it is not deleted`,
+    because:
+      'services ask for the task of an old notification, and learn that it is deleted; other tasks belong to their users',
+    async run({ pool }) {
+      const text = 'SELECT remove_deleted_tasks(make_interval(days => $1), $2) AS rows';
+      const [row] = await query<{ rows: number }>(pool, text, [days, taskBatch]);
+      const rows = row?.rows ?? 0;
+      return { rows, progress: rows === taskBatch ? 'more' : 'idle' };
+    },
+    overdueSeconds: async ({ pool }) =>
+      await overdueSeconds(pool, {
+        table: 'tasks',
+        where: 'deleted_at < now() - make_interval(days => $1::integer)',
+        values: () => [days],
+        orderBy: 'deleted_at',
+        dueAt: 'deleted_at + make_interval(days => $1::integer)',
+      }),
+  };
+}
+
+/** The retention of every table in Tasks' database. */
+export function tableRetention(periods: TaskPeriods & InboxPeriods): TableRetention[] {
+  return [ownRetention(periods), inboxRetention(periods), outboxRetention, userDirectoryRetention, postgresRetention];
+}
+
+/** Deletes what Tasks keeps for a limited time. */
+export function taskRetention(db: Database, periods: TaskPeriods, telemetry: Telemetry): Loop {
+  return createRetention({ db, rules: ownRetention(periods).rules, intervalMs, telemetry });
 }

@@ -22,6 +22,7 @@ export function wireEvents(env: Env, { db, telemetry, handlers }: EventParts) {
   const inbox = createInbox({
     ...{ db, rabbit, queue: eventQueue(service), handlers, telemetry },
     senders: { logins: env.EVENT_LOGINS, withoutUserId: env.EVENTS_WITHOUT_USER_ID },
+    limits: { resolvedDeadLetterDays: env.DEAD_LETTER_DAYS, deadLetterAuditDays: env.DEAD_LETTER_AUDIT_DAYS },
   });
   return { rabbit, relay, inbox };
 }

@@ -1,0 +1,20 @@
+import { inboxLimits } from '@taskwire/inbox';
+import { z } from 'zod';
+import { env, type Env } from '../env.ts';
+import { tableRetention } from '../postgres/retention.ts';
+
+const { DELETED_TASK_DAYS, DEAD_LETTER_DAYS, DEAD_LETTER_AUDIT_DAYS } = env.shape;
+const periodsEnv = z.object({ DELETED_TASK_DAYS, DEAD_LETTER_DAYS, DEAD_LETTER_AUDIT_DAYS });
+
+/** The periods that operators can set, and that of message ids. */
+export function retentionPeriods(given: Pick<Env, keyof typeof periodsEnv.shape>) {
+  return {
+    deletedTaskDays: given.DELETED_TASK_DAYS,
+    resolvedDeadLetterDays: given.DEAD_LETTER_DAYS,
+    deadLetterAuditDays: given.DEAD_LETTER_AUDIT_DAYS,
+    retentionMs: inboxLimits.retentionMs,
+  };
+}
+
+/** The retention of every table with the default periods; docs/retention.md is generated from it. */
+export const defaultRetention = tableRetention(retentionPeriods(periodsEnv.parse({})));
