@@ -1,14 +1,18 @@
 # syntax=docker/dockerfile:1
 #
-#   docker build --build-arg SERVICE=auth -t taskwire/auth .                 (or tasks, notifications)
-#   docker build --target gateway -t taskwire/gateway .
+#   docker build --build-arg SERVICE=auth -t taskwire/auth:local .           (or tasks, notifications)
+#   docker build --target gateway -t taskwire/gateway:local .
+#
+# podman builds it too. Health checks are in docker-compose.yml and k8s/, because images in the OCI format have none.
 #
 # The services run from their TypeScript sources: Node strips the types, but not under node_modules, so the workspace is
 # copied as it is (`pnpm deploy` would put our packages under node_modules). The base image supplies Node: the `node`
 # package of the workspace's root is for machines with an older version.
 
-ARG BASE_IMAGE=node:26-bookworm-slim
-ARG NGINX_IMAGE=nginx:1.29-alpine
+# Exact versions; the version of Node is that of package.json (npm run check compares them). To pin a base to its contents as well, append the digest
+# that your registry has: --build-arg BASE_IMAGE=node:26.10.0-bookworm-slim@sha256:…
+ARG BASE_IMAGE=node:26.10.0-bookworm-slim
+ARG NGINX_IMAGE=nginx:1.30.5-alpine
 
 # ---- common to all build stages: the manifests, so that dependencies are installed again only when one of them changes ----
 FROM ${BASE_IMAGE} AS workspace
@@ -22,16 +26,22 @@ FROM workspace AS service-build
 ARG SERVICE
 RUN test -n "${SERVICE}" || { echo "Say which service: --build-arg SERVICE=auth (or tasks, notifications)"; exit 1; }
 COPY services/${SERVICE}/package.json services/${SERVICE}/package.json
+COPY tools/cli/package.json tools/cli/package.json
 # -prod: without the dependencies of tests, such as PostgreSQL; no package that runs in a service needs a build
 RUN --mount=type=cache,id=taskwire-pnpm,target=/pnpm \
-    node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..." \
-    && rm -r infra
+    node infra/local/pinned-pnpm.mjs /pnpm/program install --prod --frozen-lockfile --ignore-scripts --store-dir /pnpm --filter-prod "@taskwire/service-${SERVICE}..." --filter-prod "@taskwire/tool-cli..." \
+    && rm -r infra packages/process-supervisor
 COPY services/${SERVICE} services/${SERVICE}
+# the operators' commands, and what they import from infra
+COPY tools/cli tools/cli
+COPY infra/local/external-servers.ts infra/local/running-file.ts infra/local/
+COPY infra/container/health.ts infra/container/health.ts
 # Loads every module once, and ends by naming the missing environment. The compile cache from this run makes starts faster,
 # and a missing module fails the build. The cache is valid only for the user id that created it.
 RUN mkdir .compile-cache && chown 10001:10001 .compile-cache
 USER 10001:10001
-RUN NODE_COMPILE_CACHE=/app/.compile-cache node services/${SERVICE}/src/main.ts 2>&1 | grep --max-count 1 DATABASE_URL
+RUN NODE_COMPILE_CACHE=/app/.compile-cache node services/${SERVICE}/src/main.ts 2>&1 | grep --max-count 1 DATABASE_URL \
+    && NODE_COMPILE_CACHE=/app/.compile-cache node tools/cli/image.ts directory --help
 
 # ---- API reference for the gateway ----------------------------------------------------------------------------------------
 FROM workspace AS docs-build
@@ -46,6 +56,7 @@ FROM ${NGINX_IMAGE} AS gateway
 COPY --from=docs-build /docs /usr/share/taskwire/docs
 COPY infra/gateway/nginx.conf.template /etc/nginx/templates/nginx.conf.template
 COPY --chmod=755 infra/gateway/container/15-cors-origins.envsh infra/gateway/container/16-resolver.envsh /docker-entrypoint.d/
+COPY --chmod=755 infra/gateway/container/health.sh /usr/local/bin/gateway-health
 # The settings with their defaults; the upstreams have none. infra/gateway/README.md explains them.
 # /run/taskwire contains the rendered configuration and temporary files: a tmpfs if the root is read-only.
 ENV NGINX_ENVSUBST_OUTPUT_DIR=/run/taskwire \
@@ -75,23 +86,24 @@ RUN mkdir -p /run/taskwire && chown 101:101 /run/taskwire
 USER 101:101
 EXPOSE 8080
 STOPSIGNAL SIGQUIT
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"]
 CMD ["nginx", "-e", "stderr", "-c", "/run/taskwire/nginx.conf", "-g", "daemon off;"]
 
 # ---- the default target: a service ------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS service
 ARG SERVICE
+# npm and yarn install programs, and nothing at run time uses them
+RUN rm -rf /usr/local/lib/node_modules /opt/yarn-* \
+    && rm -f /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/yarn /usr/local/bin/yarnpkg /usr/local/bin/corepack
+COPY --chmod=755 infra/container/taskwire /usr/local/bin/taskwire
 COPY --from=service-build /app /app
 WORKDIR /app/services/${SERVICE}
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/.compile-cache \
+    TASKWIRE_SERVICE=${SERVICE} \
     HOST=0.0.0.0 \
     PORT=3000
 USER 10001:10001
 EXPOSE 3000
 STOPSIGNAL SIGTERM
-# readiness includes the database and the broker; a 503 stops traffic without a restart
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:'+process.env.PORT+'/ready',{signal:AbortSignal.timeout(4000)}).then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
-# migrations: the same image with `node src/migrate.ts`
+# migrations: the same image with `node src/migrate.ts`; operators' commands: `taskwire --help`
 CMD ["node", "src/main.ts"]

@@ -19,6 +19,7 @@ const quoted = (json: string) => `'${json}'`;
 const variables = {
   POSTGRES_PASSWORD: secret(),
   ...Object.fromEntries(services.map((service) => [`${service.toUpperCase()}_DATABASE_PASSWORD`, secret()])),
+  ...Object.fromEntries(services.map((service) => [`${service.toUpperCase()}_DATABASE_OWNER_PASSWORD`, secret()])),
   ...Object.fromEntries([...amqp].map(([service, password]) => [`${service.toUpperCase()}_AMQP_PASSWORD`, password])),
   RABBITMQ_OPERATOR_PASSWORD: operatorPassword,
   KEY_ENCRYPTION_SECRET: randomBytes(32).toString('base64'),

@@ -2,7 +2,6 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isAlive } from '@taskwire/process-supervisor';
 
 /** The file that a running start keeps in its folder. It is the lock against a second start, and says how other commands reach the suite. */
 export type Running = {
@@ -73,7 +72,6 @@ export function unlockFolder(file: string): void {
 
 // the id of a killed process may have been reused by another program
 function isLauncher(pid: number): boolean {
-  if (!isAlive(pid)) return false;
   try {
     return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).includes(
       'infra/local/start',

@@ -1,12 +1,5 @@
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { externalServers } from '../../infra/local/external-servers.ts';
-import { configuredPorts } from '../../infra/local/ports.ts';
-import { localFolder } from '../../infra/local/running-file.ts';
-import { keptSecrets } from '../../infra/local/secrets.ts';
-import { serviceEnv } from '../../infra/local/service-env.ts';
-import { suiteWiring } from '../../infra/local/wiring.ts';
-import type { CommandProcess } from './command-process.ts';
+import { CommandFault, type CommandProcess } from './command-process.ts';
 import type { Environment } from './suite-environment.ts';
 
 /** Adds Auth's own command line, with the environment that npm start gives Auth. */
@@ -20,21 +13,31 @@ export function addAuth(program: Command, process: CommandProcess, exit: (code: 
     .passThroughOptions()
     .helpOption(false)
     .action(async (args: string[]) => {
-      // loaded only here: the other commands start faster without Auth's code
-      const { runCommand } = await import('@taskwire/service-auth/cli');
+      const runCommand = await authCommand();
       exit(
-        await runCommand({ ...process, args, env: authEnvironment(process.env), program: 'npm run taskwire -- auth' }),
+        await runCommand({
+          ...process,
+          args,
+          env: await authEnvironment(process.env),
+          program: `${process.program} auth`,
+        }),
       );
     });
 }
 
-function authEnvironment(env: Environment): Environment {
+/** Loads Auth's code, which the other commands start faster without, and which only the image of Auth contains. */
+async function authCommand() {
+  try {
+    return (await import('@taskwire/service-auth/cli')).runCommand;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
+    throw new CommandFault("Auth's commands are not installed here. Run them in the image of Auth.");
+  }
+}
+
+async function authEnvironment(env: Environment): Promise<Environment> {
   if (env['DATABASE_URL'] !== undefined) return env;
-  const wiring = suiteWiring({
-    ports: configuredPorts(env['TASKWIRE_PORT_BASE']),
-    secrets: keptSecrets(join(localFolder(env), 'secrets.json')),
-    external: externalServers(env),
-    logLevel: undefined,
-  });
-  return serviceEnv('auth', wiring);
+  // an image does not contain the code that starts a suite
+  const { suiteAuthEnvironment } = await import('./suite-auth-environment.ts');
+  return suiteAuthEnvironment(env);
 }

@@ -3,6 +3,8 @@ import type { Environment } from './suite-environment.ts';
 
 /** The parts of a process that a command uses; tests pass their own. */
 export type CommandProcess = {
+  /** The command line that starts the program, for help and usage. */
+  program: string;
   args: readonly string[];
   env: Environment;
   stdin: Readable;

@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 not done or not completely, 2 wrong arguments.`;
  */
 export async function runCommand(process: CommandProcess): Promise<number> {
   let exitCode: number = exitCodes.done;
-  const program = new Command('npm run taskwire --')
+  const program = new Command(process.program)
     .description("Operates Taskwire's services from the command line.")
     .addHelpText('after', environmentHelp)
     // options after `auth` belong to Auth's own commands

@@ -91,4 +91,33 @@ describe('The routing of the gateway', () => {
     const answer = await gateway.send({ path: '/health' });
     expect(answer).to.include({ status: 200, text: '{"status":"ok"}' });
   });
+
+  for (const service of ['auth', 'tasks', 'notifications']) {
+    it(`asks ${service} for its health, for a health check from the same machine`, async () => {
+      const seen = await gateway.seen({ path: `/.upstream/${service}` });
+      expect(seen).to.include({ service, path: '/health', method: 'GET' });
+    });
+  }
+
+  it('reports a service that cannot be reached', async () => {
+    const broken = await startGateway({ services: { tasks: (request) => request.socket.destroy() } });
+    try {
+      const statuses = ['auth', 'tasks', 'notifications'].map(
+        async (service) => (await broken.send({ path: `/.upstream/${service}` })).status,
+      );
+      expect(await Promise.all(statuses)).to.deep.equal([200, 502, 200]);
+    } finally {
+      await broken.stop();
+    }
+  });
+
+  it('hides the health of services from callers at other addresses', async () => {
+    const behindProxy = await startGateway({ trustedProxy: '127.0.0.1' });
+    try {
+      const headers = { 'x-forwarded-for': '192.0.2.7' };
+      expect((await behindProxy.send({ path: '/.upstream/auth', headers })).status).to.equal(404);
+    } finally {
+      await behindProxy.stop();
+    }
+  });
 });

@@ -2,7 +2,7 @@ export { testDatabase, type TestDatabase } from './database.ts';
 export { describeEntities } from './entities.ts';
 export { testBroker, type TestBroker, type TestService } from './broker.ts';
 export { testMail, type TestMail, type Mail, type MailResponse } from './mail.ts';
-export { programEnv } from './environment.ts';
+export { fromRunner, programEnv } from './environment.ts';
 export { runInProcess } from './command-line.ts';
 export { gone, notFound, startFakeService, type FakeResponse } from './fake-service.ts';
 export { createTokenIssuer, type TokenIssuer, type TokenOverrides } from './token-issuer.ts';

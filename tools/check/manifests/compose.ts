@@ -2,20 +2,21 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Ajv2019 } from 'ajv/dist/2019.js';
 import { parse } from 'yaml';
+import { faultsOfContainer, type RunningContainer } from './container-rules.ts';
 
-type ComposeService = {
+type ComposeService = RunningContainer & {
   depends_on?: Record<string, { condition: string }>;
-  healthcheck?: { disable?: boolean };
   build?: { target?: string };
-  image?: string;
-  networks?: string[];
   volumes?: string[];
   ports?: string[];
-  environment?: Record<string, unknown>;
 };
-type Compose = { services: Record<string, ComposeService>; networks?: object; volumes?: object };
+type Compose = {
+  services: Record<string, ComposeService>;
+  networks?: Record<string, { internal?: boolean } | null>;
+  volumes?: object;
+};
 
-/** Third-party services whose image includes a health check that a condition can wait for. */
+/** Services that may publish a port. */
 const published = ['gateway', 'mail'];
 
 /** The faults of a compose file: against the compose specification's schema, and between its parts. */
@@ -34,7 +35,10 @@ export function faultsOfCompose(text: string): string[] {
 
 function faultsOfService(name: string, service: ComposeService, compose: Compose): string[] {
   const waits = Object.entries(service.depends_on ?? {});
+  const networks = Object.entries(compose.networks ?? {});
+  const internal = new Set(networks.filter(([, network]) => network?.internal === true).map(([network]) => network));
   return [
+    ...faultsOfContainer(service, internal),
     ...waits
       .filter(([other]) => !(other in compose.services))
       .map(([other]) => `depends on ${other}, which does not exist`),
@@ -60,12 +64,8 @@ function faultsOfService(name: string, service: ComposeService, compose: Compose
   ];
 }
 
-/** Our own images have a health check in the Dockerfile. */
 function hasHealthCheck(service: ComposeService | undefined): boolean {
-  return (
-    service?.healthcheck?.disable !== true &&
-    (service?.healthcheck !== undefined || service?.image?.startsWith('taskwire/') === true)
-  );
+  return service?.healthcheck !== undefined && service.healthcheck.disable !== true;
 }
 
 /** Whether a value contains a secret in clear text: a password of a URL, or a whole value that is a secret, must come from a required variable. */

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { root, type Step } from '../step.ts';
 import { checkValidators } from './canary.ts';
 import { faultsOfCompose } from './compose.ts';
+import { faultsOfDockerfile } from './dockerfile.ts';
 import { faultsOfObjects } from './kubernetes-objects.ts';
 import { faultsOfReferences } from './kubernetes-references.ts';
 import { buildWithKustomize, hasKustomize, readPlainObjects } from './kustomize.ts';
@@ -31,9 +32,27 @@ export const clusterStep: Step = {
 };
 
 export const composeStep: Step = {
-  name: 'docker-compose.yml',
-  faults: () => Promise.resolve(faultsOfCompose(readFileSync(join(root, 'docker-compose.yml'), 'utf8'))),
+  name: 'docker-compose.yml, Dockerfile',
+  faults() {
+    const read = (file: string) => readFileSync(join(root, file), 'utf8');
+    const compose = read('docker-compose.yml');
+    const { dependencies } = JSON.parse(read('package.json')) as { dependencies: { node: string } };
+    return Promise.resolve([
+      ...faultsOfCompose(compose),
+      ...faultsOfDockerfile(read('Dockerfile'), { node: dependencies.node }).map((fault) => `Dockerfile: ${fault}`),
+      ...faultsOfMailCatcher(compose, read('pnpm-lock.yaml')),
+    ]);
+  },
 };
+
+/** The mail catcher of containers is the one of npm start. */
+function faultsOfMailCatcher(compose: string, lockfile: string): string[] {
+  const image = /maildev\/maildev:([\d.]+)/.exec(compose)?.[1];
+  const installed = /^ {2}maildev@([\d.]+):/m.exec(lockfile)?.[1];
+  return image !== undefined && image === installed
+    ? []
+    : [`maildev is ${image ?? 'missing'} in docker-compose.yml, and ${installed ?? 'missing'} in pnpm-lock.yaml`];
+}
 
 /** Validates the complete objects in the files of the base against the API; objects completed by patches cannot be validated this way. */
 async function withoutKustomize(): Promise<string[]> {

@@ -37,9 +37,11 @@ describe('the validation of manifests', () => {
   });
 
   it('rejects a compose file with a secret, or with a default for one', () => {
+    const logging = { options: { 'max-size': '1m', 'max-file': '2' } };
+    const limited = { image: 'postgres:18.6', mem_limit: '64m', cpus: 1, pids_limit: 64, logging };
     const withValue = (value: string) =>
       JSON.stringify({
-        services: { one: { image: 'i', environment: { DATABASE_URL: value, CLIENT_SECRET: '${SECRET:?make one}' } } },
+        services: { one: { ...limited, environment: { DATABASE_URL: value, CLIENT_SECRET: '${SECRET:?make one}' } } },
       });
     expect(faultsOfCompose(withValue('postgres://a:${PASSWORD:?make one}@db/a'))).to.deep.equal([]);
     for (const value of ['postgres://a:b@db/a', 'postgres://a:${PASSWORD}@db/a', 'postgres://a:${PASSWORD:-b}@db/a']) {

@@ -9,5 +9,8 @@ export const emptyFolder = mkdtempSync(join(tmpdir(), 'taskwire-cli-'));
 
 /** Runs a command in this process, as on a machine where no suite runs. */
 export async function runTaskwire(args: string[], env: Record<string, string> = {}) {
-  return await runInProcess(runCommand, { args, env: { TASKWIRE_LOCAL_DIR: emptyFolder, ...env } });
+  return await runInProcess((process) => runCommand({ program: 'npm run taskwire --', ...process }), {
+    args,
+    env: { TASKWIRE_LOCAL_DIR: emptyFolder, ...env },
+  });
 }

@@ -1,0 +1,10 @@
+import type { Environment } from './suite-environment.ts';
+
+/**
+ * Adds the database of the service whose container this is, under the name that the commands read. The image sets TASKWIRE_SERVICE, and the
+ * container has the service's DATABASE_URL.
+ */
+export function imageEnvironment(env: Environment): Environment {
+  const { TASKWIRE_SERVICE: service, DATABASE_URL: url } = env;
+  return service === undefined || url === undefined ? env : { ...env, [`${service.toUpperCase()}_DATABASE_URL`]: url };
+}
