@@ -2,7 +2,7 @@ import { scopeFaults, type ClientScopes } from '@taskwire/contracts';
 import { databaseEnv, fields, serviceFields } from '@taskwire/env';
 import { z } from 'zod';
 
-const secret32 = z
+export const secret32 = z
   .string()
   .refine(
     (text) => /^[A-Za-z0-9+/]{43}=$/.test(text),

@@ -45,6 +45,7 @@ export const auditActions = [
   'client.rotate_secret',
   'client.remove',
   'keys.rotate',
+  'keys.reseal',
   'audit.read',
 ] as const;
 

@@ -17,6 +17,7 @@ import { createUsers } from '../postgres/users.ts';
 import { isNative } from '../oidc/native-clients.ts';
 import { rotationSchedule } from '../wire/signing-keys.ts';
 import { userSettings } from '../wire/storage.ts';
+import { resealKeys } from '../tokens/reseal-keys.ts';
 import { rotateKeys } from '../tokens/signing-keys.ts';
 
 export type Commands = Awaited<ReturnType<typeof wireCommands>>;
@@ -64,6 +65,8 @@ export async function wireCommands(env: CommandEnv, logs: Writable) {
     },
     listKeys: sealedKeys.all,
     rotateKeys: (secret: Buffer) => rotateKeys(sealedKeys, secret, rotationSchedule(env)).addNext(commandLineContext),
+    resealKeys: async (secrets: { from: Buffer; to: Buffer }) =>
+      await resealKeys(sealedKeys, secrets, commandLineContext),
     close: db.close,
   };
 }

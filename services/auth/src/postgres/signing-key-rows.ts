@@ -48,6 +48,21 @@ export function createSealedKeys(db: Pick<Database, 'pool' | 'transaction'>): Se
         return true;
       });
     },
+    async replaceSealed(reseal, context) {
+      return await locked(async (tx) => {
+        const rows = await query<{ kid: string; sealed: Buffer }>(tx, selectSealed);
+        const resealed = rows.flatMap((row) => {
+          const sealed = reseal(row);
+          return sealed === undefined ? [] : [{ kid: row.kid, sealed }];
+        });
+        for (const { kid, sealed } of resealed) {
+          await query(tx, 'UPDATE signing_keys SET private_key = $2 WHERE kid = $1', [kid, sealed]);
+          const subject = { kind: 'key', id: kid } as const;
+          await appendAudit(tx, { ...context, action: 'keys.reseal', subject, outcome: 'success' });
+        }
+        return resealed.length;
+      });
+    },
     async removeRetired(retiredForSeconds) {
       const removed = await query<{ kid: string }>(db.pool, deleteRetired, [retiredForSeconds]);
       return removed.map(({ kid }) => kid);
@@ -61,6 +76,9 @@ const selectKeys = `
   SELECT kid, public_jwk, private_key,
     (extract(epoch FROM signs_from - clock_timestamp()) * 1000)::float8 AS signs_in_ms
   FROM signing_keys ORDER BY signs_from DESC`;
+
+// a key that is being removed is waited for, and not written
+const selectSealed = 'SELECT kid, private_key AS sealed FROM signing_keys ORDER BY signs_from FOR UPDATE';
 
 const insertKey = 'INSERT INTO signing_keys (kid, public_jwk, private_key, signs_from) SELECT $1, $2, $3,';
 

@@ -29,6 +29,14 @@ export type SealedKeys = {
   addFirst(key: Omit<SealedKey, 'signsInMs'>): Promise<void>;
   /** Adds a key that starts signing after this many seconds. Returns false, without adding one, while another key is waiting to start. */
   addNext(key: Omit<SealedKey, 'signsInMs'>, afterSeconds: number, context: AuditContext): Promise<boolean>;
+  /**
+   * Replaces the sealed private parts with those that `reseal` returns; undefined leaves a key as it is. No key is added or replaced while it runs.
+   * If it throws, nothing changes. Returns the number of replaced keys.
+   */
+  replaceSealed(
+    reseal: (key: { kid: string; sealed: Buffer }) => Buffer | undefined,
+    context: AuditContext,
+  ): Promise<number>;
   /** Removes keys whose successor has been signing for longer than this. Returns their ids. */
   removeRetired(retiredForSeconds: number): Promise<string[]>;
 };
