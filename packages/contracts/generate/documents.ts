@@ -6,8 +6,8 @@ import { permissionsDocument } from './access-text.ts';
 import { asyncApiDocument, eventSchema, eventTypes } from './events.ts';
 import { openApiDocument } from './openapi.ts';
 
-const services: Readonly<Record<string, { title: string; port: number; routes: Readonly<Record<string, Route>> }>> = {
-  auth: { title: 'Taskwire Auth', port: 3001, routes: authRoutes },
+const services: Readonly<Record<string, { title: string; version?: string; port: number; routes: Readonly<Record<string, Route>> }>> = {
+  auth: { title: 'Taskwire Auth', version: '1.1.0', port: 3001, routes: authRoutes },
   tasks: { title: 'Taskwire Tasks', port: 3002, routes: tasksRoutes },
   notifications: { title: 'Taskwire Notifications', port: 3003, routes: notificationsRoutes },
 };
@@ -28,12 +28,13 @@ export function allDocuments(): Document[] {
   ];
 }
 
-function openApiDocuments(name: string, { title, port, routes }: (typeof services)[string]): Document[] {
+function openApiDocuments(name: string, { title, version, port, routes }: (typeof services)[string]): Document[] {
   const isInternal = (route: Route) => route.access.kind === 'service';
   const publicRoutes = Object.values(routes).filter((route) => !isInternal(route));
   const internalRoutes = Object.values(routes).filter(isInternal);
   const open = openApiDocument({
     title,
+    ...(version === undefined ? {} : { version }),
     description: 'JSON with names in snake_case and times in ISO 8601 UTC. Lists are paginated by cursor. Errors are problem documents (RFC 9457).',
     serverUrl: '/',
     routes: publicRoutes,
@@ -41,6 +42,7 @@ function openApiDocuments(name: string, { title, port, routes }: (typeof service
   if (internalRoutes.length === 0) return [{ path: `openapi/${name}.json`, content: open }];
   const internal = openApiDocument({
     title: `${title}, for services`,
+    ...(version === undefined ? {} : { version }),
     description: 'These operations require machine-to-machine tokens. The gateway does not route them.',
     serverUrl: `http://127.0.0.1:${port}`,
     routes: internalRoutes,

@@ -14,6 +14,7 @@ export function eventSchema(type: EventType): JsonSchema {
     $id: `urn:taskwire:event:${type}:${eventSchemaVersion}`,
     title: type,
     ...outputSchema(events[type]),
+    examples: [exampleOf(outputSchema(events[type]))],
   };
 }
 
@@ -49,7 +50,8 @@ export function asyncApiDocument(): Json {
     asyncapi: '3.0.0',
     info: {
       title: 'Taskwire events',
-      version: '1.0.0',
+      // raised by every change that breaks a consumer
+      version: '1.1.0',
       description: `Events, published to the topic exchange \`${eventExchange}\` after their change is committed.\n\n${properties}`,
       license: { name: 'MIT' },
     },

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import * as schemas from '../src/rest/schemas.ts';
-import { tokenResponse } from '../src/rest/oauth.ts';
+import { auditEntry } from '../src/rest/audit.ts';
+import { invitation } from '../src/rest/invitations.ts';
+import { tokenError, tokenResponse } from '../src/rest/oauth.ts';
 import { consent, openSession } from '../src/rest/sessions.ts';
 import { deadLetter, deadLetterDetail } from '../src/rest/dead-letters.ts';
 
@@ -9,6 +11,9 @@ export type JsonSchema = { [keyword: string]: unknown };
 
 /** Schemas that documents define once, under these names. */
 const shared: Readonly<Record<string, z.ZodType>> = {
+  Role: schemas.role,
+  TaskState: schemas.taskState,
+  Priority: schemas.priority,
   User: schemas.user,
   ListedUser: schemas.listedUser,
   InternalUser: schemas.internalUser,
@@ -20,6 +25,9 @@ const shared: Readonly<Record<string, z.ZodType>> = {
   Session: openSession,
   Consent: consent,
   TokenResponse: tokenResponse,
+  Invitation: invitation,
+  AuditEntry: auditEntry,
+  OAuthError: tokenError,
   FieldError: schemas.fieldError,
   Problem: schemas.problem,
 };
@@ -27,6 +35,7 @@ const shared: Readonly<Record<string, z.ZodType>> = {
 type Names = ReadonlyMap<unknown, string>;
 
 const nameOf: Names = new Map(Object.entries(shared).map(([name, schema]) => [schema, name]));
+const enumNames: Names = new Map([...nameOf].filter(([schema]) => schema instanceof z.ZodEnum));
 
 /** The JSON Schema of values that callers send, before defaults and transforms. */
 export function inputSchema(schema: z.ZodType): JsonSchema {
@@ -38,16 +47,25 @@ export function outputSchema(schema: z.ZodType): JsonSchema {
   return convert(schema, 'output');
 }
 
-/** The same as `outputSchema`, with references to `#/components/schemas/…` for shared schemas. */
+/** The same as `outputSchema`, with references to `#/components/schemas/…` for the shared schemas in it. */
 export function referringSchema(schema: z.ZodType): JsonSchema {
-  const name = nameOf.get(schema);
-  return name === undefined ? convert(schema, 'output', nameOf) : reference(name);
+  return convert(schema, 'output', nameOf);
 }
 
-/** The shared schemas that a document refers to, directly or through one another, by name. */
-export function componentsOf(document: unknown): Record<string, JsonSchema> {
-  const components: Record<string, JsonSchema> = {};
-  const queue = referencesIn(document);
+/** The same as `inputSchema`, with such references. Only enums are the same for what is sent and what is received. */
+export function referringInputSchema(schema: z.ZodType): JsonSchema {
+  return convert(schema, 'input', enumNames);
+}
+
+/** The name of a shared schema. */
+export function sharedNameOf(schema: z.ZodType): string | undefined {
+  return nameOf.get(schema);
+}
+
+/** The schemas that a document defines: its own, and the shared ones that it refers to, directly or through one another, by name. */
+export function componentsOf(document: unknown, own: Readonly<Record<string, JsonSchema>>): Record<string, JsonSchema> {
+  const components: Record<string, JsonSchema> = { ...own };
+  const queue = referencesIn([document, own]);
   for (const name of queue) {
     const schema = shared[name];
     if (schema === undefined || name in components) continue;
@@ -61,7 +79,8 @@ function referencesIn(value: unknown): string[] {
   return [...JSON.stringify(value).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name ?? '');
 }
 
-function reference(name: string): JsonSchema {
+/** A reference to a schema of the components. */
+export function schemaReference(name: string): JsonSchema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
@@ -74,7 +93,7 @@ function convert(schema: z.ZodType, io: 'input' | 'output', names: Names = new M
       const name = path.length > 0 ? names.get(zodSchema) : undefined;
       if (name !== undefined) {
         for (const keyword of Object.keys(jsonSchema)) Reflect.deleteProperty(jsonSchema, keyword);
-        Object.assign(jsonSchema, reference(name));
+        Object.assign(jsonSchema, schemaReference(name));
         return;
       }
       // zod marks every object schema as closed; only a strictObject is meant to be

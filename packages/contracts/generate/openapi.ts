@@ -2,7 +2,8 @@ import { accessSentences } from './access-text.ts';
 import { problemTypes, type ProblemCode } from '@taskwire/errors';
 import { bodyLimitOf, type Route } from '../src/rest/route.ts';
 import { exampleOf } from './example.ts';
-import { componentsOf, inputSchema, outputSchema, referringSchema, type JsonSchema } from './json-schema.ts';
+import { componentsOf, inputSchema, outputSchema, schemaReference, type JsonSchema } from './json-schema.ts';
+import { bodyNameOf, namedSchemas, responseNameOf } from './schema-names.ts';
 import { problemExample, problemsByStatus } from './problems.ts';
 
 type Json = { [key: string]: unknown };
@@ -12,29 +13,32 @@ const tagExample = '"3-aJ0C1kgWqZQpUeF2hQ8s1w7Yb9E"';
 export type OpenApiOptions = {
   title: string;
   description: string;
+  /** The version of the document, raised by every change that breaks a caller. */
+  version?: string;
   /** The base URL of the paths; `/` is the origin from which the document was read. */
   serverUrl: string;
   routes: readonly Route[];
 };
 
 /** An OpenAPI 3.1 document of these routes. The same routes produce the same document, key by key. */
-export function openApiDocument({ title, description, serverUrl, routes }: OpenApiOptions): Json {
+export function openApiDocument({ title, description, version = '1.0.0', serverUrl, routes }: OpenApiOptions): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) (paths[route.path] ??= {})[route.method] = operation(route);
   const problem = { $ref: '#/components/schemas/Problem' };
+  const named = namedSchemas(routes);
   return {
     openapi: '3.1.1',
-    info: { title, version: '1.0.0', description, license: { name: 'MIT', identifier: 'MIT' } },
+    info: { title, version, description, license: { name: 'MIT', identifier: 'MIT' } },
     servers: [{ url: serverUrl }],
     tags: [...new Set(routes.map((route) => route.tag))].map((name) => ({ name })),
     paths,
     components: {
-      schemas: componentsOf([paths, problem]),
+      schemas: componentsOf([paths, problem], named),
       responses: sharedResponses(routes),
       examples: Object.fromEntries(
         codesOf(routes).map((code) => [code, { summary: problemTypes[code].title, value: problemExample(code) }]),
       ),
-      headers,
+      headers: headersFor(routes),
       securitySchemes: securitySchemes(routes),
     },
   };
@@ -46,7 +50,8 @@ function operation(route: Route): Json {
     summary: route.summary,
     ...description(route),
     tags: [route.tag],
-    ...security(route),
+    ...deprecation(route),
+    security: security(route),
     ...listed('parameters', [...parametersIn('path', route.params), ...parametersIn('query', route.query), ...headersOf(route)]),
     ...requestBody(route),
     responses: { ...successes(route), ...notModified(route), ...problems(route) },
@@ -65,13 +70,19 @@ function description(route: Route): Json {
   return sentences.length === 0 ? {} : { description: sentences.join(' ') };
 }
 
-function security(route: Route): Json {
+function deprecation({ deprecated }: Route): Json {
+  return deprecated === undefined ? {} : { deprecated: true, 'x-deprecated': deprecated.since, 'x-sunset': deprecated.sunset };
+}
+
+/** The alternative requirements; an empty list for an operation that is open to anyone. */
+function security(route: Route): Json[] {
   // one scope suffices, so each is a requirement of its own
-  if (route.access.kind === 'user') return { security: route.access.scopes.map((scope) => ({ user: [scope] })) };
-  if (route.access.kind === 'service') return { security: [{ service: [route.access.scope] }] };
-  if (route.access.user === 'optional') return { security: [{}, { user: [] }] };
-  // the only form is OAuth's token endpoint, where the client may also be identified in the body
-  return route.bodyType === undefined ? {} : { security: [{ client: [] }, {}] };
+  if (route.access.kind === 'user') return route.access.scopes.map((scope) => ({ user: [scope] }));
+  if (route.access.kind === 'service') return [{ service: [route.access.scope] }];
+  if (route.access.user === 'optional') return [{}, { user: [] }];
+  if (route.opaqueTokenScope !== undefined) return [{ user: [route.opaqueTokenScope] }];
+  // forms are for OAuth's endpoints, where the client may also be identified in the body
+  return route.bodyType === undefined ? [] : [{ client: [] }, {}];
 }
 
 function securitySchemes(routes: readonly Route[]): Json {
@@ -175,7 +186,7 @@ function requestBody(route: Route): Json {
     requestBody: {
       description: `At most ${bodyLimitOf(route)} bytes.`,
       required: route.optionalBody !== true,
-      content: { [mediaType]: { schema, example: exampleOf(schema) } },
+      content: { [mediaType]: { schema: schemaReference(bodyNameOf(route)), example: exampleOf(schema) } },
     },
   };
 }
@@ -199,11 +210,19 @@ const headers: Json = {
   },
   'Retry-After': { description: 'Seconds to wait before trying again.', schema: { type: 'integer' } },
   'WWW-Authenticate': { description: 'The kind of token that is missing, or the fault of the given one; the challenge of RFC 9470 if the log-in is too old.', schema: { type: 'string' } },
+  Deprecation: { description: 'When the operation was deprecated (RFC 9745).', schema: { type: 'string' } },
+  Sunset: { description: 'When the operation may be removed (RFC 8594).', schema: { type: 'string' } },
   'Idempotency-Replayed': {
     description: '`true` if this is the response to an earlier request with the same Idempotency-Key.',
     schema: { type: 'string', enum: ['true'] },
   },
 };
+
+/** Headers of deprecated operations are documented where there are any. */
+function headersFor(routes: readonly Route[]): Json {
+  const { Deprecation, Sunset, ...usual } = headers;
+  return routes.some(({ deprecated }) => deprecated !== undefined) ? { ...usual, Deprecation, Sunset } : usual;
+}
 
 const statusDescriptions: Readonly<Record<number, string>> = { 200: 'OK', 201: 'Created', 202: 'Accepted', 204: 'Done; no content' };
 
@@ -217,9 +236,10 @@ function successes(route: Route): Json {
           'X-Request-Id': header('X-Request-Id'),
           ...(status === '201' && route.location !== undefined ? { Location: header('Location') } : {}),
           ...(route.etag === true ? { ETag: header('ETag') } : {}),
+          ...(route.deprecated === undefined ? {} : { Deprecation: header('Deprecation'), Sunset: header('Sunset') }),
           ...(route.idempotent === true ? { 'Idempotency-Replayed': header('Idempotency-Replayed') } : {}),
         },
-        ...(schema === null ? {} : { content: { 'application/json': { schema: referringSchema(schema) } } }),
+        ...(schema === null ? {} : { content: { 'application/json': { schema: schemaReference(responseNameOf(route, schema)) } } }),
       },
     ]),
   );

@@ -134,6 +134,7 @@ function send(
   const { headers = {}, etag: version, body } = answer;
   response.statusCode = Number(answer.status);
   response.setHeader('Cache-Control', route.storable === true ? 'private, no-cache' : 'no-store');
+  if (route.deprecated !== undefined) sendDeprecation(response, route.deprecated);
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   if (answer.replayed === true) response.setHeader('Idempotency-Replayed', 'true');
   if (body === undefined) return void response.end();
@@ -154,6 +155,12 @@ function send(
 }
 
 /** The path of the created resource. @throws when the body has no id, which is a fault of the contract. */
+/** RFC 9745 has seconds since 1970, RFC 8594 an HTTP date. */
+function sendDeprecation(response: ServerResponse, { since, sunset }: NonNullable<Route['deprecated']>): void {
+  response.setHeader('Deprecation', `@${Date.parse(since) / 1000}`);
+  response.setHeader('Sunset', new Date(sunset).toUTCString());
+}
+
 function locationOf(path: string, text: string): string {
   const { id } = JSON.parse(text) as { id?: unknown };
   if (typeof id !== 'string') throw new Error(`the response with the Location ${path} has no id`);

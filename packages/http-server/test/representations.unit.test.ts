@@ -70,6 +70,15 @@ const routes = {
     access: { kind: 'anyone' },
     responses: { 204: null },
   }),
+  old: defineRoute({
+    ...described,
+    method: 'get',
+    path: '/api/v1/old',
+    operationId: 'old',
+    access: { kind: 'anyone' },
+    deprecated: { since: '2027-01-01', sunset: '2027-05-01' },
+    responses: { 204: null },
+  }),
   limited: defineRoute({
     ...described,
     method: 'get',
@@ -111,6 +120,7 @@ describe('The HTTP server', () => {
         bind(routes.broken, async () => {
           throw new Error('the inside of the service');
         }),
+        bind(routes.old, async () => response(204)),
         bind(routes.limited, async () => {
           throw problem('rate_limited', 'Slow down.');
         }),
@@ -129,6 +139,13 @@ describe('The HTTP server', () => {
     const body = await response.text();
     return { status: response.status, headers: response.headers, body: body === '' ? undefined : JSON.parse(body) };
   }
+
+  it('announces when a deprecated operation may be removed', async () => {
+    const { headers } = await call('/api/v1/old');
+    expect(headers.get('deprecation')).to.equal('@1798761600');
+    expect(headers.get('sunset')).to.equal('Sat, 01 May 2027 00:00:00 GMT');
+    expect((await call('/api/v1/things/me')).headers.has('sunset')).to.equal(false);
+  });
 
   describe('with entity tags', () => {
     const path = `/api/v1/things/${userId}`;

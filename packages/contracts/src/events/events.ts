@@ -33,7 +33,6 @@ const taskEventFields = {
 
 const taskEvent = z.object(taskEventFields);
 const assigneeEvent = z.object({ ...taskEventFields, assigned_to: uuid.nullable().describe('the last assignee, if any') });
-const dueEvent = z.object({ ...taskEventFields, assigned_to: uuid.nullable(), due_at: instant });
 
 /**
  * Every event of the suite by its routing key. Consumers drop unknown fields instead of rejecting them: within a version, events only gain
@@ -100,11 +99,6 @@ export const events = {
   'tasks.task.started': assigneeEvent.describe('The assignee started a task.'),
   'tasks.task.completed': assigneeEvent.describe('The assignee completed a task.'),
   'tasks.task.cancelled': assigneeEvent.describe('A task was cancelled.'),
-  'tasks.task.due_soon': dueEvent.describe('A task is due soon.'),
-  'tasks.task.overdue': dueEvent.describe('A task is past its due date.'),
-  'tasks.comment.added': z
-    .object({ ...taskEventFields, comment_uuid: uuid, author: uuid, mentions: z.array(uuid) })
-    .describe('A user commented on a task.'),
 } as const;
 
 /** The routing key of an event, which is also its AMQP `type`. */

@@ -6,7 +6,7 @@ import { email, idParams, listOf, page, personName } from './schemas.ts';
 const invitationStates = ['open', 'used', 'revoked', 'expired'] as const;
 
 /** An invitation as shown to admins and managers. Its link is sent only to the invited person. */
-const invitation = z.object({
+export const invitation = z.object({
   id: uuid,
   email: z.string(),
   name: z.string().nullable().describe('the name that the page of the link suggests'),

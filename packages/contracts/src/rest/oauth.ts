@@ -12,7 +12,7 @@ export const tokenResponse = z.object({
 });
 
 /** The OAuth 2.0 error response (RFC 6749 section 5.2), which is not a problem document. */
-const tokenError = z.object({ error: z.string(), error_description: z.string().optional() });
+export const tokenError = z.object({ error: z.string(), error_description: z.string().optional() });
 
 const formField = z.string().optional();
 
@@ -110,6 +110,7 @@ export const oauthRoutes = {
     description: 'Requires a token with the scope openid and no resource. The scopes profile and email add their claims.',
     tag: 'OAuth',
     access: { kind: 'anyone' },
+    opaqueTokenScope: 'openid',
     responses: { 200: z.looseObject({ sub: z.uuid() }), 401: tokenError },
   }),
 };

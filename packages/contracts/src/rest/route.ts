@@ -17,6 +17,12 @@ export type Route = {
   description?: string;
   tag: string;
   access: Access;
+  /**
+   * The scope that the access token must have, for an operation whose token is opaque: the OAuth server checks it, not `access`, which is `anyone`.
+   */
+  opaqueTokenScope?: string;
+  /** The dates from which the operation is deprecated and may be removed, sent as Deprecation (RFC 9745) and Sunset (RFC 8594): at least 90 days apart. */
+  deprecated?: { since: string; sunset: string };
   params?: z.ZodObject;
   query?: z.ZodObject;
   body?: z.ZodType;

@@ -149,6 +149,14 @@ export const session = z.object({
   user,
 });
 
+/**
+ * Text with the values that this version sends. Readers must expect others, so that a new value breaks none of them; a new value of a `z.enum` does. Documented
+ * as `x-extensible-enum`.
+ */
+function openEnum(values: readonly string[]) {
+  return z.string().meta({ description: 'more values may be added', 'x-extensible-enum': values });
+}
+
 const person = z.object({ id: uuid, name: z.string() });
 
 export const task = z.object({
@@ -171,7 +179,7 @@ export const task = z.object({
 export const activity = z.object({
   id: uuid,
   task_id: uuid,
-  action: z.string().describe('for example created, changed, assigned, unassigned, started, completed, cancelled'),
+  action: openEnum(['created', 'changed', 'assigned', 'unassigned', 'started', 'completed', 'cancelled', 'deleted']),
   actor: person.nullable().describe('null for the system'),
   field: z.string().nullable(),
   from: z.unknown(),
@@ -203,7 +211,7 @@ export const notificationTypes = [
 
 export const notification = z.object({
   id: uuid,
-  type: z.string().describe(`for example ${notificationTypes.join(', ')}`),
+  type: openEnum(notificationTypes),
   title: z.string(),
   body: z.string(),
   task_id: uuid.nullable(),
