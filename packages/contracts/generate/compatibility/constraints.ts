@@ -1,6 +1,6 @@
 import { breaking, note, type Finding } from './finding.ts';
 import type { Json } from './json.ts';
-import type { Direction } from './schema.ts';
+import type { Direction } from './direction.ts';
 
 /** A stricter rule fails callers who send values; a looser one fails readers of values. */
 function judge(where: string, what: string, change: 'stricter' | 'looser', direction: Direction): Finding {

@@ -1,6 +1,7 @@
 import { breaking, note, type Finding } from './finding.ts';
 import { object, resolve, same, unjudged, type Json } from './json.ts';
-import { schemaComparison, type Compare } from './schema.ts';
+import type { Compare } from './direction.ts';
+import { schemaComparison } from './schema.ts';
 
 const judgedKeys = {
   document: new Set(['asyncapi', 'id', 'info', 'channels', 'operations', 'components', 'defaultContentType']),

@@ -1,7 +1,8 @@
 import { breaking, note, type Finding } from './finding.ts';
 import { array, object, resolve, same, strings, unjudged, type Json } from './json.ts';
 import { responseFindings } from './responses.ts';
-import { schemaComparison, type Compare } from './schema.ts';
+import type { Compare } from './direction.ts';
+import { schemaComparison } from './schema.ts';
 import { schemeFindings, securityFindings } from './security.ts';
 
 const judgedKeys = {

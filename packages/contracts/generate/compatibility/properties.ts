@@ -1,6 +1,6 @@
 import { breaking, note, type Finding } from './finding.ts';
 import { object, strings, type Json } from './json.ts';
-import type { Compare, Direction } from './schema.ts';
+import type { Compare, Direction } from './direction.ts';
 
 /** The fields of an object: those that came and went, those that became required or optional, and the schemas of the rest. */
 export function propertyFindings(where: string, before: Json, after: Json, direction: Direction, compare: Compare): Finding[] {

@@ -1,6 +1,6 @@
 import { breaking, note, type Finding } from './finding.ts';
 import { object, resolve, unjudged, type Json } from './json.ts';
-import type { Compare } from './schema.ts';
+import type { Compare } from './direction.ts';
 
 type Context = { before: Json; after: Json; compare: Compare };
 

@@ -1,13 +1,8 @@
 import { boundFindings, shapeFindings, valueFindings } from './constraints.ts';
 import { breaking, note, type Finding } from './finding.ts';
 import { object, resolve, strings, unjudged, type Json } from './json.ts';
+import type { Compare, Direction } from './direction.ts';
 import { propertyFindings } from './properties.ts';
-
-/** The direction of a value: a request must not demand more of callers, and a response must not offer them less. */
-export type Direction = 'request' | 'response';
-
-/** Compares two schemas, each within its document. */
-export type Compare = (where: string, before: unknown, after: unknown, direction: Direction) => Finding[];
 
 const judged = new Set([
   ...['$ref', '$schema', '$id', '$comment', 'title', 'description', 'example', 'examples', 'anyOf', 'oneOf', 'allOf'],
