@@ -7,10 +7,10 @@ import type { UserState } from './user.ts';
  * are locked in the order of their ids, so two of these statements never deadlock.
  *
  * A tombstone whose version is unknown (a 410 has none) accepts an active state of the same or a higher version, but only from a query ($3) sent
- * after Auth had returned 410: an earlier answer may show the user as they were before the deletion.
+ * after Auth had returned 410: an earlier response may show the user as they were before the deletion.
  *
- * A rebuild ($4) also accepts an equal version, which repairs a damaged row, and a lower version if ours predates the query: Auth was restored from a
- * backup.
+ * A rebuild ($4) also accepts an equal version, which repairs a damaged row, but not over such a tombstone; and any version if ours predates the query:
+ * Auth was restored from a backup.
  *
  * A build older than email_verified leaves the column null or outdated while a deployment replaces it. The same version may therefore also update
  * email_verified, which does not count as drift.
@@ -41,9 +41,9 @@ const upsertStates = `
       WHEN stored.is_deleted AND stored.deletion_version IS NULL AND NOT excluded.is_deleted
         THEN stored.version <= excluded.version AND $3::timestamptz > coalesce(stored.gone_at, stored.event_at, '-infinity')
       ELSE stored.version < excluded.version
-        OR (stored.version = excluded.version AND stored.email_verified IS DISTINCT FROM excluded.email_verified)
+        OR (stored.version = excluded.version AND ($4::boolean OR stored.email_verified IS DISTINCT FROM excluded.email_verified))
     END
-    OR ($4::boolean AND (stored.version = excluded.version OR greatest(stored.fetched_at, stored.gone_at) < $3::timestamptz))
+    OR ($4::boolean AND greatest(stored.fetched_at, stored.gone_at) < $3::timestamptz)
   RETURNING ${oldAndNew},
     coalesce(new.event_at < new.updated_at, true) AND NOT (old.is_deleted IS TRUE AND new.is_deleted)
       AND old.version IS DISTINCT FROM new.version

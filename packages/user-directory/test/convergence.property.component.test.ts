@@ -68,6 +68,21 @@ const rareOrders: Step[][] = [
     { do: 'take the page', which: 0 },
     { do: 'take the page', which: 0 },
   ],
+  // a page of a rebuild from before the deletion has the version of a row that a fetch has found deleted
+  [
+    { do: 'create', user: 2 },
+    { do: 'deliver', which: 0 },
+    { do: 'read a page for a rebuild' },
+    { do: 'read a page for a rebuild' },
+    { do: 'change', user: 2 },
+    { do: 'take the page', which: 0 },
+    { do: 'deliver', which: 0 },
+    { do: 'remove', user: 2 },
+    { do: 'claim' },
+    { do: 'finish', which: 0 },
+    { do: 'take the page', which: 0 },
+    { do: 'deliver', which: 0 },
+  ],
   // a forged end of access, dated one hour ahead, arrives before the user is deleted and restored
   [
     { do: 'create', user: 1 },
