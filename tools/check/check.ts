@@ -8,6 +8,7 @@ import { clusterStep, composeStep } from './manifests/steps.ts';
 import { checkBoundaries } from './boundaries.ts';
 import { contractsStep, retentionStep, schemasStep, statementsStep } from './generated.ts';
 import { lintStep } from './lint.ts';
+import { runbooksStep } from './runbooks.ts';
 import { spellingStep } from './spelling.ts';
 import { chosenSteps, root, runSteps, tool, type Step } from './step.ts';
 
@@ -47,6 +48,7 @@ const steps: Step[] = [
   contractsStep,
   statementsStep,
   retentionStep,
+  runbooksStep,
   composeStep,
   { name: 'import boundaries (canary first)', faults: () => Promise.resolve(checkBoundaries(root)) },
 ];
