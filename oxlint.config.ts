@@ -120,8 +120,8 @@ export default defineConfig({
       rules: { 'no-restricted-imports': ['error', sleepingByImport] },
     },
     {
-      // they pause between two checks of a condition, and simulate work
-      files: ['packages/testing/src/{wait-for,simulate-work}.ts'],
+      // they pause between two checks of a condition, simulate work, and are a process that other tests observe while it runs
+      files: ['packages/testing/src/{wait-for,simulate-work}.ts', 'packages/telemetry/test/support/logging-child.ts'],
       rules: { 'no-restricted-imports': 'off' },
     },
     {
@@ -130,7 +130,7 @@ export default defineConfig({
         'infra/**',
         'tools/**',
         'services/*/src/{migrate,cli,command}.ts',
-        'packages/*/scripts/**',
+        'packages/*/{scripts,generate}/**',
         'packages/{testing,pact-testing}/**',
         'e2e/**',
       ],

@@ -55,7 +55,7 @@ describe('Golden messages', () => {
   }
 
   it('are rejected without a field that consumers read (canary)', () => {
-    const [{ payload }] = now['tasks.task.assigned']?.examples as [{ payload: object }];
+    const [{ payload }] = now['tasks.task.assigned']!.examples as [{ payload: object }];
     const broken = { 'tasks.task.assigned': { examples: [{ payload: { ...payload, assigned_to: undefined } }] } };
     expect(rejected(broken, events)).to.deep.equal(['tasks.task.assigned']);
   });
