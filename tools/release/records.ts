@@ -43,7 +43,11 @@ export function lastRelease(root: string): ReleaseRecord {
 }
 
 /** Reads a file of a release from git. Returns undefined if the release has no such file. @throws if the clone lacks the commit. */
-export function fileOfRelease(root: string, { version, commit }: ReleaseRecord, path: string): string | undefined {
+export function fileOfRelease(
+  root: string,
+  { version, commit }: Pick<ReleaseRecord, 'version' | 'commit'>,
+  path: string,
+): string | undefined {
   requireCommit(root, { version, commit });
   try {
     return git(root, 'show', `${commit}:${path}`);
@@ -53,7 +57,11 @@ export function fileOfRelease(root: string, { version, commit }: ReleaseRecord, 
 }
 
 /** Lists the files of a release under a folder. @throws if the clone lacks the commit. */
-export function filesOfRelease(root: string, { version, commit }: ReleaseRecord, folder: string): string[] {
+export function filesOfRelease(
+  root: string,
+  { version, commit }: Pick<ReleaseRecord, 'version' | 'commit'>,
+  folder: string,
+): string[] {
   requireCommit(root, { version, commit });
   return git(root, 'ls-tree', '-r', '--name-only', commit, folder).split('\n').filter(Boolean);
 }

@@ -1,0 +1,152 @@
+// npm run fuzz -- --requests <n> --seed <s>
+//
+// Starts a suite of its own, and sends it random sequences of valid and invalid requests, made from the contracts. Exits with 1 for a response that
+// violates its contract, after shrinking the sequence and printing it as curl commands.
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { errorText } from '@taskwire/errors';
+import { disposableFolder, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
+import { rmSync } from 'node:fs';
+import fc from 'fast-check';
+import { demoPeople } from '../../infra/local/people.ts';
+import { freeSuitePorts } from '../../infra/local/ports.ts';
+import { newSecrets } from '../../infra/local/secrets.ts';
+import { onStopSignal } from '../../infra/local/stop-signal.ts';
+import { startSuite, type Suite } from '../../infra/local/suite.ts';
+import { watchCauses } from './causes.ts';
+import { publicOperations } from './operations.ts';
+import { curlOf, play, sequences, type Actors, type Exchange } from './sequence.ts';
+
+/** Limits have tests of their own; here they would answer most requests. */
+const unlimited = '1000000';
+/** A request that takes longer has found a fault of its own. */
+const requestTimeoutMs = 30_000;
+/** What shrinking a failed sequence may take; most need a few dozen. */
+const shrinkingRequests = 500;
+/** The relay publishes within milliseconds; this is ample on a loaded machine. */
+const settlingMs = 3_000;
+/** Access tokens live ten minutes, and some operations need a log-in of the last five. */
+const logInEveryMs = 4 * 60_000;
+
+const { values } = parseArgs({ options: { requests: { type: 'string', default: '10000' }, seed: { type: 'string' } } });
+const requests = Number(values.requests);
+const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed);
+if (!Number.isSafeInteger(requests) || requests < 1 || !Number.isSafeInteger(seed))
+  throw new Error('usage: npm run fuzz -- --requests <n> --seed <s>');
+
+const dir = disposableFolder('taskwire-fuzz-');
+reapFolderIfOrphaned(dir);
+const stopping = new AbortController();
+onStopSignal(() => stopping.abort());
+console.log(`seed ${seed}, ${requests} requests`);
+try {
+  const suite = await startSuite({
+    dir,
+    ports: await freeSuitePorts(),
+    secrets: newSecrets(),
+    restarts: 'manual',
+    people: demoPeople,
+    signal: stopping.signal,
+    env: {
+      tasks: { TASK_CREATIONS_PER_MINUTE: unlimited },
+      notifications: Object.fromEntries(
+        ['MAILS_PER_RECIPIENT', 'ACCOUNT_MAILS_PER_RECIPIENT', 'MAILS_PER_CALLER'].map((name) => [name, unlimited]),
+      ),
+    },
+    gateway: { requestsPerSecond: 20_000, burst: 20_000, loginsPerMinute: 6_000, loginBurst: 1_000 },
+  });
+  try {
+    await fuzz(suite);
+  } finally {
+    await suite.stop();
+  }
+} catch (error) {
+  console.error(errorText(error));
+  process.exitCode = 1;
+} finally {
+  rmSync(dir, { recursive: true, force: true });
+  releaseFolder(dir);
+}
+
+async function fuzz(suite: Suite): Promise<void> {
+  const causes = await watchCauses(suite.amqpUrl('operator'));
+  const operations = publicOperations(new URL('../../contracts/', import.meta.url));
+  const names = [...demoPeople.map(({ email }) => email), 'nobody'];
+  const refused = new Map<string, Exchange>();
+  const counts = new Map<number, number>();
+  let [sent, loggedInAt, most] = [0, Number.NEGATIVE_INFINITY, requests];
+  let actors: Actors = {};
+  let last: Exchange[] = [];
+
+  const result = await fc.check(
+    fc.asyncProperty(sequences(operations, names), async (planned) => {
+      if (stopping.signal.aborted || sent >= most) return;
+      if (performance.now() - loggedInAt > logInEveryMs)
+        [actors, loggedInAt] = [await logIn(suite.url), performance.now()];
+      last = [];
+      const faults = await play(
+        {
+          actors,
+          async send(method, url, { headers, body }) {
+            const response = await fetch(`${suite.url}${url}`, {
+              method,
+              headers,
+              body: body ?? null,
+              signal: AbortSignal.timeout(requestTimeoutMs),
+            });
+            return { status: response.status, headers: response.headers, text: await response.text() };
+          },
+          sent(exchange) {
+            const { status, headers } = exchange.response;
+            sent += 1;
+            last.push(exchange);
+            counts.set(status, (counts.get(status) ?? 0) + 1);
+            if (status >= 400) refused.set(headers.get('x-request-id') ?? '', exchange);
+          },
+        },
+        planned,
+      );
+      if (faults.length === 0) return;
+      if (most === requests) most = sent + shrinkingRequests;
+      throw new Error(faults.join('\n'));
+    }),
+    { seed, numRuns: requests, endOnFailure: false },
+  );
+
+  await delay(settlingMs);
+  const effects = [...refused].filter(([id]) => causes.seen.has(id));
+  await causes.close();
+  console.log(
+    `${sent} requests: ${[...counts]
+      .toSorted(([a], [b]) => a - b)
+      .map(([status, count]) => `${count} × ${status}`)
+      .join(', ')}`,
+  );
+  console.log(
+    `${refused.size} refused requests, ${effects.length} of them with an event; ${causes.seen.size} requests caused events`,
+  );
+  if (result.failed) {
+    console.error(`${errorText(result.errorInstance)}\nafter ${result.numShrinks} shrinks:`);
+    for (const exchange of last) console.error(curlOf(exchange, suite.url));
+  }
+  for (const [id, exchange] of effects)
+    console.error(`request ${id} was refused, but published an event:\n${curlOf(exchange, suite.url)}`);
+  if (result.failed || effects.length > 0) process.exitCode = 1;
+  if (causes.seen.size === 0)
+    throw new Error('no request caused an event, so that the check of refused requests means nothing');
+}
+
+async function logIn(url: string): Promise<Actors> {
+  const sessions = demoPeople.map(async ({ email, password }) => {
+    const response = await fetch(`${url}/api/v1/auth/login`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email, password }),
+    });
+    if (!response.ok) throw new Error(`${email} cannot log in: ${response.status} ${await response.text()}`);
+    const session = (await response.json()) as { access_token: string; user: { id: string } };
+    return [email, { token: session.access_token, id: session.user.id }] as const;
+  });
+  return Object.fromEntries(await Promise.all(sessions));
+}

@@ -1,0 +1,76 @@
+import fc from 'fast-check';
+import type { Json } from './operations.ts';
+
+/** Values that a schema accepts. Rules that no schema expresses (a name without an address) may still refuse them. */
+export function valid(schema: Json): fc.Arbitrary<unknown> {
+  if (schema['const'] !== undefined) return fc.constant(schema['const']);
+  if (Array.isArray(schema['enum'])) return fc.constantFrom(...(schema['enum'] as unknown[]));
+  if (Array.isArray(schema['anyOf'])) return fc.oneof(...(schema['anyOf'] as Json[]).map(valid));
+  const { type } = schema;
+  if (Array.isArray(type)) return fc.oneof(...type.map((each: unknown) => valid({ ...schema, type: each })));
+  switch (type) {
+    case 'object':
+      return validObject(schema);
+    case 'array':
+      return fc.array(valid((schema['items'] ?? {}) as Json), {
+        maxLength: Math.min(4, number(schema['maxItems'], 4)),
+      });
+    case 'integer':
+    case 'number':
+      return fc.integer({ min: number(schema['minimum'], -1000), max: number(schema['maximum'], 1000) });
+    case 'boolean':
+      return fc.boolean();
+    case 'null':
+      return fc.constant(null);
+  }
+  return validText(schema);
+}
+
+function validText(schema: Json): fc.Arbitrary<string> {
+  if (schema['format'] === 'uuid') return fc.uuid();
+  if (schema['format'] === 'date-time')
+    return fc
+      .date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })
+      .map((date) => date.toISOString());
+  const [minLength, maxLength] = [number(schema['minLength'], 0), number(schema['maxLength'], 300)];
+  const lengths = { minLength, maxLength: Math.max(minLength, Math.min(maxLength, 300)) };
+  return fc.oneof(
+    {
+      weight: 3,
+      arbitrary: fc
+        .stringMatching(/^[a-z][a-z .,-]{0,30}[a-z]$/)
+        .filter((text) => text.length >= minLength && text.length <= maxLength),
+    },
+    fc.string({ ...lengths, unit: 'grapheme' }).map((text) => text.slice(0, maxLength)),
+  );
+}
+
+function validObject(schema: Json): fc.Arbitrary<unknown> {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Json>);
+  const required = (schema['required'] ?? []) as string[];
+  return fc.record(Object.fromEntries(properties.map(([name, property]) => [name, valid(property)])), {
+    requiredKeys: required.filter((name) => properties.some(([known]) => known === name)),
+  });
+}
+
+function number(value: unknown, otherwise: number): number {
+  return typeof value === 'number' ? value : otherwise;
+}
+
+/** Bodies that the schema rejects: a valid one with a single fault. */
+export function invalid(schema: Json): fc.Arbitrary<unknown> {
+  const properties = Object.entries((schema['properties'] ?? {}) as Record<string, Json>);
+  const required = (schema['required'] ?? []) as string[];
+  const faults: ((body: Json) => unknown)[] = [() => [], () => 'text', () => null, () => 7];
+  if (schema['additionalProperties'] === false) faults.push((body) => ({ ...body, surplus: 1 }));
+  for (const name of required) faults.push((body) => ({ ...body, [name]: undefined }));
+  for (const [name, property] of properties) {
+    faults.push((body) => ({ ...body, [name]: { not: 'this' } }));
+    if (typeof property['maxLength'] === 'number') {
+      const length = property['maxLength'] + 1;
+      faults.push((body) => ({ ...body, [name]: 'x'.repeat(length) }));
+    }
+    if (Array.isArray(property['enum'])) faults.push((body) => ({ ...body, [name]: 'no such value' }));
+  }
+  return fc.tuple(valid(schema), fc.constantFrom(...faults)).map(([body, fault]) => fault(body as Json));
+}
