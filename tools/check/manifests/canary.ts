@@ -1,3 +1,4 @@
+import { checkClusterRules } from './cluster-canary.ts';
 import { faultsOfCompose } from './compose.ts';
 import { faultsOfDockerfile } from './dockerfile.ts';
 import { faultsOfObjects, type KubernetesObject } from './kubernetes-objects.ts';
@@ -23,6 +24,33 @@ const broken: { seenAs: RegExp; object: KubernetesObject }[] = [
     object: deployment({ template: pod({ ports: [{ containerPort: 'http' }] }) }),
   },
   { seenAs: /selector/, object: deployment({ selector: undefined }) },
+  {
+    seenAs: /RabbitmqCluster canary: .*"additionalProperty":"replica"/,
+    object: {
+      apiVersion: 'rabbitmq.com/v1beta1',
+      kind: 'RabbitmqCluster',
+      metadata: { name: 'canary' },
+      spec: { replica: 3 },
+    },
+  },
+  {
+    seenAs: /Cluster canary: \/spec\/instances must be integer/,
+    object: {
+      apiVersion: 'postgresql.cnpg.io/v1',
+      kind: 'Cluster',
+      metadata: { name: 'canary' },
+      spec: { instances: '3' },
+    },
+  },
+  {
+    seenAs: /HTTPRoute canary: .*'"hostname"' does not exist/,
+    object: {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      metadata: { name: 'canary' },
+      spec: { hostname: ['a'] },
+    },
+  },
   { seenAs: /has no Deployment of apps\/v2/, object: { ...deployment({}), apiVersion: 'apps/v2' } },
 ];
 
@@ -95,6 +123,7 @@ export async function checkValidators(): Promise<string[]> {
     ...(faultsOfReferences([deployment({})]).length >= 4 ? [] : [{ seenAs: /unguarded pod/ }]),
   ];
   return [
+    ...checkClusterRules(),
     ...blind.map(({ seenAs }) => `Canary: the validators no longer detect ${seenAs.source}`),
     ...[
       ...fine,

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { output, programOf } from '../step.ts';
+import { customValidator } from './custom-resources.ts';
 
 /** An object in a manifest. */
 export type KubernetesObject = {
@@ -13,7 +14,14 @@ export type KubernetesObject = {
 
 type Model = new (data: object) => { validate(): void };
 
-const modelsFolder = dirname(createRequire(import.meta.url).resolve('kubernetes-models/package.json'));
+/** The npm package that has the models of a group of the API. */
+const packages: Record<string, string> = {
+  'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
+  'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
+};
+const modelsOf = ({ apiVersion }: KubernetesObject) =>
+  packages[apiVersion.split('/', 1)[0] ?? ''] ?? 'kubernetes-models';
+const folderOf = (name: string) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
 
 /**
  * The faults for which the Kubernetes API would reject these objects: values of a wrong type or form (JSON Schemas of the API, from
@@ -22,11 +30,18 @@ const modelsFolder = dirname(createRequire(import.meta.url).resolve('kubernetes-
  */
 export async function faultsOfObjects(objects: readonly KubernetesObject[]): Promise<string[]> {
   const wrong = await Promise.all(objects.map(faultsBySchema));
-  return [...wrong.flat(), ...(await faultsByType(objects))];
+  return [...wrong.flat(), ...(await faultsByType(objects.filter((object) => customValidator(object) === undefined)))];
 }
 
 async function faultsBySchema(object: KubernetesObject): Promise<string[]> {
-  const module = `kubernetes-models/${object.apiVersion}/${object.kind}`;
+  const validate = customValidator(object);
+  if (validate !== undefined) {
+    if (validate(object)) return [];
+    return (validate.errors ?? []).map(
+      ({ instancePath, message, params }) => `${nameOf(object)}: ${instancePath} ${message} ${JSON.stringify(params)}`,
+    );
+  }
+  const module = `${modelsOf(object)}/${object.apiVersion}/${object.kind}`;
   const found = (await import(module).catch(() => ({}))) as Record<string, Model>;
   const KindModel = found[object.kind];
   if (KindModel === undefined) return [`${nameOf(object)}: Kubernetes has no ${object.kind} of ${object.apiVersion}`];
@@ -45,7 +60,7 @@ async function faultsByType(objects: readonly KubernetesObject[]): Promise<strin
     const files = objects.map((_, index) => `object-${index}.ts`);
     await Promise.all(
       objects.map(async (object, index) => {
-        const type = `import('${modelsFolder}/${object.apiVersion}/${object.kind}').I${object.kind}`;
+        const type = `import('${folderOf(modelsOf(object))}/${object.apiVersion}/${object.kind}').I${object.kind}`;
         await writeFile(join(folder, `object-${index}.ts`), `export const o: ${type} = ${JSON.stringify(object)};\n`);
       }),
     );

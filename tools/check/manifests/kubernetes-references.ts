@@ -3,7 +3,7 @@ import { nameOf, type KubernetesObject } from './kubernetes-objects.ts';
 type Labels = Record<string, string>;
 type Container = {
   name: string;
-  envFrom?: { configMapRef?: { name: string } }[];
+  envFrom?: { configMapRef?: { name: string }; secretRef?: { name: string } }[];
   volumeMounts?: { name: string }[];
   ports?: { name?: string; containerPort: number }[];
   resources?: { requests?: object; limits?: object };
@@ -33,8 +33,7 @@ type Scaler = KubernetesObject & { spec: { scaleTargetRef: { kind: string; name:
 
 /**
  * Finds faults that are invisible in a single object but would keep the objects from working together or from being as secure as required: references
- * to missing objects, selectors that select nothing, containers without limits, probes or a closed security context. Secrets are provided from
- * outside and not checked.
+ * to missing objects, selectors that select nothing, containers without limits, probes or a closed security context.
  */
 export function faultsOfReferences(objects: readonly KubernetesObject[]): string[] {
   const names = new Set(objects.map(nameOf));
@@ -57,7 +56,10 @@ export function faultsOfReferences(objects: readonly KubernetesObject[]): string
         ...(serviceAccountName === undefined ? [] : missing(workload, `ServiceAccount ${serviceAccountName}`)),
         ...containersOf(template.spec)
           .flatMap(({ envFrom = [] }) => envFrom)
-          .flatMap(({ configMapRef }) => (configMapRef ? missing(workload, `ConfigMap ${configMapRef.name}`) : [])),
+          .flatMap(({ configMapRef, secretRef }) => [
+            ...(configMapRef ? missing(workload, `ConfigMap ${configMapRef.name}`) : []),
+            ...(secretRef ? missing(workload, `Secret ${secretRef.name}`) : []),
+          ]),
       ];
     }),
     ...ofKind<Service>('Service').flatMap((service) => {
@@ -68,14 +70,21 @@ export function faultsOfReferences(objects: readonly KubernetesObject[]): string
       const shut = service.spec.ports.filter(({ port, targetPort }) => !open.has(targetPort ?? port));
       return shut.map(({ port, targetPort }) => `${nameOf(service)}: no container has the port ${targetPort ?? port}`);
     }),
-    ...ofKind<Selecting>('PodDisruptionBudget').flatMap((budget) =>
-      selects(budget.spec.selector.matchLabels).length === 0 ? [`${nameOf(budget)}: selects no pod`] : [],
-    ),
+    ...ofKind<Selecting>('PodDisruptionBudget').flatMap((budget) => {
+      const { matchLabels } = budget.spec.selector;
+      const isOperators = ofKind('RabbitmqCluster').some(({ metadata }) => fits(podLabels(metadata.name), matchLabels));
+      return isOperators || selects(matchLabels).length > 0 ? [] : [`${nameOf(budget)}: selects no pod`];
+    }),
     ...ofKind<Scaler>('HorizontalPodAutoscaler').flatMap((scaler) => {
       const { kind, name } = scaler.spec.scaleTargetRef;
       return missing(scaler, `${kind} ${name}`);
     }),
   ];
+}
+
+/** The labels that the operator of RabbitMQ gives the pods of a cluster. */
+function podLabels(cluster: string): Labels {
+  return { 'app.kubernetes.io/name': cluster };
 }
 
 function faultsOfPod(pod: PodSpec): string[] {

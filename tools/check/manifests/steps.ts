@@ -1,12 +1,14 @@
-import { globSync, readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { root, type Step } from '../step.ts';
 import { checkValidators } from './canary.ts';
 import { faultsOfCompose } from './compose.ts';
 import { faultsOfDockerfile } from './dockerfile.ts';
 import { faultsOfObjects } from './kubernetes-objects.ts';
 import { faultsOfReferences } from './kubernetes-references.ts';
-import { buildWithKustomize, hasKustomize, readPlainObjects } from './kustomize.ts';
+import { faultsOfRules } from './kubernetes-rules.ts';
+import { hasKustomize, readPlainObjects } from './kustomize.ts';
+import { buildOverlays } from './overlays.ts';
 
 let plain = false;
 
@@ -18,12 +20,15 @@ export const clusterStep: Step = {
     const dead = await checkValidators();
     if (dead.length > 0) return dead;
     if (!(await hasKustomize())) return await withoutKustomize();
-    const overlays = globSync('k8s/overlays/*/kustomization.yaml', { cwd: root }).map(dirname).sort();
-    if (overlays.length === 0) return ['k8s/overlays has no overlay: the check is looking in the wrong place'];
+    const overlays = await buildOverlays(root);
+    if (!overlays.has('production')) return ['k8s/overlays has no production: the check is looking in the wrong place'];
     const found = await Promise.all(
-      overlays.map(async (overlay) => {
-        const objects = await buildWithKustomize(join(root, overlay));
-        const faults = [...(await faultsOfObjects(objects)), ...faultsOfReferences(objects)];
+      [...overlays].map(async ([overlay, objects]) => {
+        const faults = [
+          ...(await faultsOfObjects(objects)),
+          ...faultsOfReferences(objects),
+          ...faultsOfRules(objects, { isProduction: overlay === 'production' }),
+        ];
         return faults.map((fault) => `${overlay}: ${fault}`);
       }),
     );
