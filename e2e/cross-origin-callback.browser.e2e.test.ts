@@ -115,7 +115,7 @@ describe('An application whose callback redirects to another origin, in Chromium
     }
   });
 
-  it('gets a state of 3,000 characters back, also when the request was a form', async () => {
+  it('gets a state of 3,000 characters back, even when the request was a form', async () => {
     const state = 'x'.repeat(3_000);
     await page.goto(await address({ state }));
     await logIn();

@@ -136,7 +136,7 @@ describe('A public client, with oauth4webapi and Chromium', () => {
     expect(await refusalOf(tokens.refresh_token)).to.equal('invalid_grant');
   });
 
-  it('logs the user out of the browser (RP-Initiated Logout 1.0), also with a form', async () => {
+  it('logs the user out of the browser (RP-Initiated Logout 1.0), including with a form', async () => {
     const { id_token: hint = '' } = await logIn();
     const fields = { id_token_hint: hint, post_logout_redirect_uri: `${site.origin}/bye`, state: 'gone' };
     const inputs = Object.entries(fields).map(([name, value]) => `<input name="${name}" value="${value}">`);

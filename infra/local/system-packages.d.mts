@@ -1,5 +1,5 @@
 /**
- * Installs packages of the system: Debian's with apt, as root or with a sudo that asks nothing; on macOS those of Homebrew, under the names
+ * Installs system packages: Debian's with apt, as root or with a sudo that asks nothing; on macOS those of Homebrew, under the names
  * in `brewNames`. Services that come with them are not left running.
  * @throws with what to do by hand when neither works.
  */

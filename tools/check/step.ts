@@ -45,7 +45,7 @@ export function tool(name: string, packageName: string, args: string[]): Step {
   return { name, faults: () => output(process.execPath, [programOf(packageName), ...args]) };
 }
 
-/** Runs a program of this repository to its end: returns nothing on success, otherwise its output. */
+/** Runs a program from this repository to completion: returns nothing on success, otherwise its output. */
 export function output(command: string, args: string[], env: NodeJS.ProcessEnv = process.env): Promise<string[]> {
   return new Promise((resolve) => {
     // colours are for terminals, and those of oxlint and knip would hide the lines from editors that search for them
@@ -61,13 +61,13 @@ export function output(command: string, args: string[], env: NodeJS.ProcessEnv =
   });
 }
 
-/** The path of the program of an installed package. */
+/** The path of an installed package's executable. */
 export function programOf(packageName: string): string {
   const folder = join(root, 'node_modules', packageName);
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     bin: string | Record<string, string>;
   };
   const file = typeof bin === 'string' ? bin : bin[packageName === 'typescript' ? 'tsc' : packageName];
-  if (file === undefined) throw new Error(`${packageName} has no program of its name`);
+  if (file === undefined) throw new Error(`${packageName} has no executable with its own name`);
   return join(folder, file);
 }

@@ -87,7 +87,7 @@ describe('provision.sql', () => {
   });
 });
 
-/** Runs the file as psql does: variables, \\gexec and \\connect. The packages of npm include no psql. */
+/** Runs the file as psql does: variables, \\gexec and \\connect. No npm package provides psql. */
 async function provision(): Promise<void> {
   const text = file
     .replaceAll(/^--.*$/gm, '')

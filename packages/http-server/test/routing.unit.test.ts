@@ -16,7 +16,7 @@ describe('Routes of the HTTP server', () => {
   };
   const one = '/api/v1/things/{id}';
 
-  describe('of a contract', () => {
+  describe('defined by a contract', () => {
     const found: [string, string, unknown][] = [
       ['regardless of letter case, which parameters keep', '/API/v1/Things/AbC', 'AbC'],
       ['with one trailing slash', '/api/v1/things/abc/', 'abc'],
@@ -32,7 +32,7 @@ describe('Routes of the HTTP server', () => {
       ['in absolute form (RFC 9112 section 3.2.2)', 'http://elsewhere/api/v1/things/abc%20d?x=1', 'abc d'],
     ];
     for (const [how, path, id] of found) {
-      it(`are found by a path ${how}`, async () => {
+      it(`match a path ${how}`, async () => {
         expect(await shown(path)).to.deep.include({ status: 200, params: { id }, logged: one });
       });
     }

@@ -191,7 +191,7 @@ describe('inbox during faults', () => {
     ]);
   });
 
-  it('claims one suspect at a time, also when the statistics show a table of one row', async () => {
+  it('claims one suspect at a time, even when the statistics show a table of one row', async () => {
     const { pool } = harness.database.db;
     // the state after processes died while handling them
     const leave = (count: number) =>

@@ -67,7 +67,7 @@ describe('a list of an entity', () => {
     });
   }
 
-  it('ends with the last row, also if that fills its page', async () => {
+  it('ends with the last row, even if that fills its page', async () => {
     const found = list().where('thing.label IN (:a, :b)', { a: 'thing 1', b: 'thing 2' });
     expect((await found.page(order('ASC'), { after: undefined, limit: 2 })).next).to.equal(undefined);
     expect((await found.page(order('ASC'), { after: undefined, limit: 1 })).next).to.have.length(2);

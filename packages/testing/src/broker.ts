@@ -8,7 +8,7 @@ export type TestBroker = {
   vhost: string;
   /** The AMQP URL of a service's user, with that service's permissions; without a name, that of a user with all permissions. */
   url(service?: TestService): string;
-  /** Uses the broker's administrator. Paths contain the vhost in encoded form: `/queues/${encodeURIComponent(vhost)}`. */
+  /** Logged in as the broker's administrator. Paths contain the vhost in encoded form: `/queues/${encodeURIComponent(vhost)}`. */
   management: RabbitManagement;
   /** Imports the definitions again, as the operator does when exchanges, permissions, policies or the vhost are missing. */
   restore(): Promise<void>;

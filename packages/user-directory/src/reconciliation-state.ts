@@ -5,7 +5,7 @@ import { isoMicros, query, type Queryable, type Tx } from '@taskwire/postgres';
  * - `fill`: the directory has never been complete
  * - `catch_up`: changes since the last reconciliation, in case an event was lost
  * - `full`: all users, in case earlier reconciliations missed something
- * - `rebuild`: all users, also to repair stored rows
+ * - `rebuild`: all users, to repair stored rows as well
  */
 export type ReconciliationKind = 'fill' | 'catch_up' | 'full' | 'rebuild';
 

@@ -78,7 +78,7 @@ describe('known devices and networks of an account', () => {
       await expectWorthless(owner, password);
     });
 
-    it('forgets them after the deletion, also for a later account with the same address', async () => {
+    it('forgets them after the deletion, even for a later account with the same address', async () => {
       const owner = await attacked();
       const { id, email, token } = owner;
       expect((await harness.api.call('deleteUser', { token, params: { id } })).status).to.equal(204);

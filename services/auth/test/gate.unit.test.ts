@@ -18,7 +18,7 @@ function work() {
 const settled = async () => await new Promise((resolve) => setImmediate(resolve));
 
 describe('the gate before password hashes', () => {
-  it('runs and queues limited numbers of calls, and refuses the next at once', async () => {
+  it('runs a limited number of calls, queues a limited number, and refuses the next at once', async () => {
     const gate = createGate({ concurrency: 2, queue: 2 });
     const works = Array.from({ length: 5 }, work);
     const results = works.map(({ run }) => gate.run(run));

@@ -61,7 +61,7 @@ describe('names of users', () => {
     });
   }
 
-  it('that predate the rule stay valid, also when another field changes', async () => {
+  it('that predate the rule stay valid, even when another field changes', async () => {
     await query(harness.database.db.pool, "UPDATE users SET name = 'Old evil.com' WHERE id = $1", [member.id]);
     const params = { id: member.id };
     const promoted = await harness.api.call('changeUser', { token: admin.token, params, body: { role: 'manager' } });

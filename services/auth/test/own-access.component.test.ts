@@ -147,7 +147,7 @@ describe("a user's own sessions and consents", () => {
       expectProblem(await harness.api.call('listSessions', { token, query: { cursor: 'x' } }), 'bad_cursor');
     });
 
-    it('are readable by an application with account:read, without addresses, and ended by our own front end only', async () => {
+    it('can be read, without addresses, by an application with account:read, and can be ended only by our own front end', async () => {
       const person = await harness.person();
       await open(person);
       const parameters = { scope: 'account:read account:write', resource: auth };

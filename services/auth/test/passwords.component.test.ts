@@ -119,7 +119,7 @@ describe('passwords', () => {
       expect(types).to.deep.equal(['auth.user.changed', 'auth.account.access_ended', 'auth.account.password_changed']);
     });
 
-    it('succeeds for one of a hundred concurrent uses', async () => {
+    it('succeeds for only one of a hundred concurrent uses', async () => {
       const user = await addUser(harness, 'member');
       const token = await harness.resetToken(user);
       const answers = await Promise.all(

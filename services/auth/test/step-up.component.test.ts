@@ -180,7 +180,7 @@ describe('step-up', () => {
     }
   });
 
-  it('refuses each of them with a wrong password, also after a recent log-in', async () => {
+  it('refuses each of them with a wrong password, even after a recent log-in', async () => {
     for (const case_ of sensitive) {
       for (const secondsAgo of [0, 301]) {
         const { answer, hasChanged } = await attempt({ case_, secondsAgo, sentPassword: 'not the password' });

@@ -209,7 +209,7 @@ describe('users of Auth', () => {
       expect((await get(admin.token, member.id)).body).to.include({ name: 'New', version: 2 });
     });
 
-    it('succeeds for one of many concurrent changes of the same version', async () => {
+    it('succeeds for only one of many concurrent requests with the same version', async () => {
       const answers = await Promise.all(
         Array.from(
           { length: 10 },

@@ -164,7 +164,7 @@ describe('E-mails to one user about one task', () => {
     });
   }
 
-  it('end with the latest event, also if an earlier one is handled after it', async () => {
+  it('end with the latest event, even if an earlier one is handled after it', async () => {
     const last = await next('task.unassigned', { happenedAt: at(40) });
     const loop = loopAt(harness.smtp.url);
     await loop.tick();

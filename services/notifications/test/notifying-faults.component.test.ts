@@ -118,7 +118,7 @@ describe('Notifying users during faults', () => {
     for (const performer of performers) expect(await typesOf(performer)).to.deep.equal(['task.assigned']);
   });
 
-  it('shows the events of a task in their order, also if the first one had to wait', async () => {
+  it('shows the events of a task in their order, even if the first one had to wait', async () => {
     o.around.others.down.add('tasks');
     const first = await o.around.publish('tasks.task.started', { ...fact(o.ann), assigned_to: o.ann.id });
     await eventually(async () => (await retried(first)) > 0);

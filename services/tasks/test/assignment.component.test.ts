@@ -90,7 +90,7 @@ describe('Assigning', () => {
       expect(missing.status).to.equal(404);
     });
 
-    it('queries Auth for a user whom the directory does not know yet, also for a new task', async () => {
+    it('queries Auth for a user whom the directory does not know yet, including for a new task', async () => {
       for (const name of ['Fay', 'Gil']) {
         const id = crypto.randomUUID();
         harness.auth.users.set(id, { id, name, role: 'member', version: 1, is_deleted: false });

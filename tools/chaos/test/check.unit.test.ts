@@ -88,11 +88,11 @@ describe('the checker of chaos runs', () => {
       expect(rules).include(rule);
     });
 
-    it('finds a notification of a user whom it does not concern', () => {
+    it('finds a notification to a user whom it does not concern', () => {
       expect(brokenBy(({ world }) => void (world.notifications[2]!.user_id = mia))).include(rule);
     });
 
-    it('finds a notification of the actor', () => {
+    it('finds a notification to the actor', () => {
       const rules = brokenBy(({ world }) => {
         world.notifications.push({ ...world.notifications[3]!, id: 'again', user_id: ann });
       });
@@ -134,14 +134,14 @@ describe('the checker of chaos runs', () => {
       if (leftOut === undefined) world.notifications.push({ ...added, is_in_app: false });
     };
 
-    it('finds a deletion without a notification of the former owner, or without an event', () => {
+    it('finds a deletion without a notification to the former owner, or without an event', () => {
       expect(brokenBy(deletion())).not.include(rule);
       expect(brokenBy(deletion('notification'))).include(rule);
       expect(brokenBy(deletion())).not.include('every change is published once');
       expect(brokenBy(deletion('event'))).include('every change is published once');
     });
 
-    it('finds a notification of a change of role that did not happen', () => {
+    it('finds a notification about a role change that did not happen', () => {
       const rules = brokenBy(({ events }) => {
         const notice = { type: 'auth.account.role_changed', aggregateId: 'notice', actor: mia, named: ann };
         events.push({ ...notice, messageId: 'notice', timestamp: '2026-11-20T10:00:09.000000Z' });

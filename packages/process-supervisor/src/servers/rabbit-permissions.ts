@@ -6,8 +6,8 @@ export type Permissions = { configure: string; write: string; read: string };
 /**
  * The permissions of a service's login.
  *
- * - configure: queues of its own name. Not exchanges, which only the operator creates, changes and deletes.
- * - write: publish events, and bind its own queues. Neither `taskwire.dead` (a policy publishes there, not a login) nor the default exchange,
+ * - configure: queues whose names start with the service's name. Only the operator creates, changes and deletes exchanges.
+ * - write: publish events, and bind its own queues. A login cannot publish to `taskwire.dead` (a policy does that) or to the default exchange,
  *   through which a message could be put into any queue by name.
  * - read: consume its own queues, and bind them to the exchanges.
  */

@@ -13,7 +13,7 @@ export type UserChange = {
   pendingEmail?: string | null;
   name?: string;
   role?: Role;
-  /** By a link mailed to the address. */
+  /** Set when a link mailed to the address is used. */
   emailVerified?: true;
 } & (
   | { endsSessions?: AccessEnd; passwordHash?: undefined; deleted?: undefined; restored?: undefined }

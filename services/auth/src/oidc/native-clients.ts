@@ -27,7 +27,7 @@ export function isNative(client: RegisteredClient): boolean {
 /** Prompts for consent to each request of a public client with a loopback address, even if the client can't be registered as native. */
 export const machineAddressCheck = new Check(
   'machine_address_prompt',
-  'public clients with an address of the machine require End-User interaction',
+  'public clients with a loopback address require End-User interaction',
   'interaction_required',
   ({ oidc: { client, result } }) => {
     const isAtMachine = client?.clientAuthMethod === 'none' && client.redirectUris?.some(isLoopback) === true;

@@ -12,7 +12,7 @@ export async function lockAdmins(tx: Tx): Promise<void> {
 }
 
 /**
- * Requests a notification of a user about their account. The event has an aggregate of its own, as those of links do: an event that is never consumed
+ * Requests that a user be notified about their account. The event has an aggregate of its own, as those of links do: an event that is never consumed
  * must not block the user's events.
  */
 export async function appendAccountEvent<T extends AccountEventType>(
@@ -23,7 +23,7 @@ export async function appendAccountEvent<T extends AccountEventType>(
   await appendEvents(tx, [{ type, aggregateId: randomUUIDv7(), payload }]);
 }
 
-/** Requests a notification of every other admin about a new one: all admins that this database knows at commit, each with an event of their own. */
+/** Requests that every other admin be notified about a new one: all admins that this database knows at commit, each with an event of their own. */
 export async function appendAdminAdded(
   tx: Tx,
   { admin_id, ...fact }: Omit<EventPayload<'auth.account.admin_added'>, 'user_id'>,

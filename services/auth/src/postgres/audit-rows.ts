@@ -65,7 +65,7 @@ const findSame = (since: keyof typeof starts) => `
   WHERE actor_id = $1 AND action = $2 AND reason IS NOT DISTINCT FROM $3 AND client_id IS NOT DISTINCT FROM $4
     AND at >= ${starts[since]} LIMIT 1`;
 
-/** Converts to an address that PostgreSQL accepts: without a zone, and IPv4-mapped addresses as IPv4. */
+/** Converts an address to a form that PostgreSQL accepts: without a zone, and IPv4-mapped addresses as IPv4. */
 export function toInet(ip: string | null): string | null {
   const address = ip?.split('%')[0]?.replace(/^::ffff:(?=\d+\.)/i, '') ?? '';
   return isIP(address) === 0 ? null : address;

@@ -10,7 +10,7 @@ export type ErasureSettings = {
   usersAfterDays: number;
   /** Days that the audit log keeps addresses and user agents. */
   auditOriginDays: number;
-  /** Days that the audit log keeps an entry at all. */
+  /** Days after which the audit log deletes the whole entry. */
   auditEntryDays: number;
 };
 

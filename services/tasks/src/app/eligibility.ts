@@ -19,9 +19,9 @@ export function requireEligible(eligibility: Eligibility): void {
 }
 
 export function ineligible(): Problem {
-  return problem('ineligible_assignee', 'Only users with the role member can be assigned tasks.');
+  return problem('ineligible_assignee', 'Only users with the member role can be assigned tasks.');
 }
 
 export function noPerformers(): Problem {
-  return problem('no_performers', 'There is no user with the role member who can be assigned tasks.');
+  return problem('no_performers', 'There are no users with the member role who can be assigned tasks.');
 }

@@ -35,7 +35,7 @@ type Named = { assigned_to: string | null } | { unassigned_from: string };
 /** The users who may be notified about a task: the user named in the event, or the task's creator. Never the actor. */
 export type Audience = 'named' | 'creator';
 
-/** Notifies of an event of a task. */
+/** A notification about a task event. */
 export type TaskNotification = Delivery &
   Texts & {
     about: 'task';
@@ -73,7 +73,7 @@ export type AccountEventType = {
   [T in EventType]: EventPayload<T> extends { user_id: string } ? T : never;
 }[EventType];
 
-/** Notifies of an event of an account. */
+/** A notification about an account event. */
 export type AccountNotification = Delivery &
   Texts & {
     about: 'account';
@@ -101,7 +101,7 @@ export function defineTaskNotification(
   return { about: 'task', deliveryPolicy: 'keep_unknown', mailKind: 'task', ...definition };
 }
 
-/** Defines the notification of the user named in an event. */
+/** Defines a notification to the user named in an event. */
 export function defineAccountNotification<T extends AccountEventType>(
   definition: AccountTexts &
     Omit<ReadEvent, 'event' | 'read'> & { event: T; read(event: EventPayload<T>): AccountDetails },

@@ -44,7 +44,7 @@ export function layOut(mail: Mail, { publicUrl, greeted }: LayoutOptions): LaidO
 }
 
 /**
- * Returns user-written text as one line, without invisible characters and anything that a mail client turns into a
+ * Returns user-written text as one line, without invisible characters or anything that a mail client turns into a
  * link.
  */
 export function harmless(text: string): string {
