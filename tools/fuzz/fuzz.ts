@@ -77,7 +77,7 @@ async function fuzz(suite: Suite): Promise<void> {
   const counts = new Map<number, number>();
   let [sent, loggedInAt, most] = [0, Number.NEGATIVE_INFINITY, requests];
   let actors: Actors = {};
-  let last: Exchange[] = [];
+  let [last, failed]: [Exchange[], Exchange[]] = [[], []];
 
   const result = await fc.check(
     fc.asyncProperty(sequences(operations, names), async (planned) => {
@@ -109,6 +109,7 @@ async function fuzz(suite: Suite): Promise<void> {
       );
       if (faults.length === 0) return;
       if (most === requests) most = sent + shrinkingRequests;
+      failed = last;
       throw new Error(faults.join('\n'));
     }),
     { seed, numRuns: requests, endOnFailure: false },
@@ -128,7 +129,7 @@ async function fuzz(suite: Suite): Promise<void> {
   );
   if (result.failed) {
     console.error(`${errorText(result.errorInstance)}\nafter ${result.numShrinks} shrinks:`);
-    for (const exchange of last) console.error(curlOf(exchange, suite.url));
+    for (const exchange of failed) console.error(curlOf(exchange, suite.url));
   }
   for (const [id, exchange] of effects)
     console.error(`request ${id} was refused, but published an event:\n${curlOf(exchange, suite.url)}`);

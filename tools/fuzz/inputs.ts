@@ -33,6 +33,7 @@ function validText(schema: Json): fc.Arbitrary<string> {
       .date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true })
       .map((date) => date.toISOString());
   const [minLength, maxLength] = [number(schema['minLength'], 0), number(schema['maxLength'], 300)];
+  const pattern = new RegExp(typeof schema['pattern'] === 'string' ? schema['pattern'] : '', 'u');
   const lengths = { minLength, maxLength: Math.max(minLength, Math.min(maxLength, 300)) };
   return fc.oneof(
     {
@@ -41,7 +42,10 @@ function validText(schema: Json): fc.Arbitrary<string> {
         .stringMatching(/^[a-z][a-z .,-]{0,30}[a-z]$/)
         .filter((text) => text.length >= minLength && text.length <= maxLength),
     },
-    fc.string({ ...lengths, unit: 'grapheme' }).map((text) => text.slice(0, maxLength)),
+    fc
+      .string({ ...lengths, unit: 'grapheme' })
+      .map((text) => text.slice(0, maxLength))
+      .filter((text) => pattern.test(text) && text.length >= minLength),
   );
 }
 

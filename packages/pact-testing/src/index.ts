@@ -2,6 +2,7 @@ export {
   describePact,
   exampleProblem,
   exampleToken,
+  exampleUserToken,
   verifyPacts,
   type ProvidedMessage,
   type Verification,

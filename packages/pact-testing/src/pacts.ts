@@ -123,12 +123,22 @@ export type Verification = {
   messages: Readonly<Record<string, () => Promise<ProvidedMessage>>>;
   /** The access token that replaces `exampleToken` in requests. */
   token: () => Promise<string>;
+  /** The access tokens of users that replace `exampleUserToken(role)`: for pacts of front ends about the public API. */
+  userTokens?: Readonly<Partial<Record<Role, () => Promise<string>>>>;
   /** Pact files to use instead of those of `contracts/pacts` or the broker. */
   pactUrls?: string[];
 };
 
 /** The access token that consumers send in their tests. */
 export const exampleToken = 'a-token-of-this-service';
+
+/** The role of a user in a consumer's test. */
+type Role = 'admin' | 'manager' | 'member';
+
+/** The access token that consumers send on behalf of a user with this role. */
+export function exampleUserToken(role: Role): string {
+  return `a-token-of-a-user-with-role-${role}`;
+}
 
 /**
  * Verifies a running provider against all its pacts: those in `contracts/pacts` or, if PACT_BROKER_BASE_URL is set, the broker's pacts for this
@@ -140,7 +150,10 @@ export async function verifyPacts(verification: Verification): Promise<void> {
   const { provider, baseUrl, states, messages, token } = verification;
   const { Verifier } = await import('@pact-foundation/pact');
   const faults: string[] = [];
-  const access = await token();
+  const tokens = new Map([[exampleToken, await token()]]);
+  for (const [role, userToken] of Object.entries(verification.userTokens ?? {})) {
+    tokens.set(exampleUserToken(role as Role), await userToken());
+  }
 
   /** Runs a handler of the provider's test by name; a failed or missing handler is a fault, however Pact treats it. */
   async function run<T>(what: string, handler: (() => Promise<T>) | undefined): Promise<T> {
@@ -167,7 +180,8 @@ export async function verifyPacts(verification: Verification): Promise<void> {
     messageProviders,
     requestFilter: (request, _response, next) => {
       const { headers } = request;
-      if (headers.authorization === `Bearer ${exampleToken}`) headers.authorization = `Bearer ${access}`;
+      const real = tokens.get(/^Bearer (.*)$/.exec(headers.authorization ?? '')?.[1] ?? '');
+      if (real !== undefined) headers.authorization = `Bearer ${real}`;
       // Pact's proxy parses a form, and would forward it as JSON
       if (request.is(formType) !== false) request.body = Buffer.from(new URLSearchParams(request.body).toString());
       next();

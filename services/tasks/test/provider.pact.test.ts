@@ -1,4 +1,7 @@
-import { toProvidedMessage, verifyPacts, type ProvidedMessage } from '@taskwire/pact-testing';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { exampleUserToken, toProvidedMessage, verifyPacts, type ProvidedMessage } from '@taskwire/pact-testing';
 import { waitFor } from '@taskwire/testing';
 import { tasksHarness, type Person, type TasksHarness } from './support/tasks-harness.ts';
 
@@ -11,6 +14,17 @@ describe('Tasks, as a provider', () => {
     manager = await harness.join('Mia', 'manager');
   });
   after(async () => await harness.stop());
+
+  const provider = () => ({
+    provider: 'tasks',
+    baseUrl: harness.service.http.url(),
+    token: async () => await harness.auth.serviceToken('tasks:read'),
+    userTokens: {
+      admin: async () => (await harness.join('Ada', 'admin')).token,
+      manager: async () => manager.token,
+      member: async () => (await harness.join('Ben', 'member')).token,
+    },
+  });
 
   /** The message about this task as the broker delivered it, after outbox and relay. */
   async function published(type: string, taskId: string): Promise<ProvidedMessage> {
@@ -39,11 +53,35 @@ describe('Tasks, as a provider', () => {
     return task.id;
   }
 
+  it('verifies the pact of a front end with the token of the role that the pact names', async () => {
+    const pactOf = (role: 'manager' | 'member') => ({
+      consumer: { name: 'board' },
+      provider: { name: 'tasks' },
+      interactions: [
+        {
+          type: 'Synchronous/HTTP',
+          description: `a request for shuffling by a ${role}`,
+          request: {
+            method: 'POST',
+            path: '/api/v1/tasks/shuffle',
+            headers: { authorization: [`Bearer ${exampleUserToken(role)}`] },
+          },
+          response: { status: role === 'manager' ? 200 : 403 },
+        },
+      ],
+      metadata: { pactSpecification: { version: '4.0' } },
+    });
+    for (const role of ['manager', 'member'] as const) {
+      const file = join(mkdtempSync(join(tmpdir(), 'taskwire-pact-')), 'board-tasks.json');
+      writeFileSync(file, JSON.stringify(pactOf(role)));
+      await verifyPacts({ ...provider(), states: {}, messages: {}, pactUrls: [file] });
+      rmSync(dirname(file), { recursive: true });
+    }
+  }).timeout(120_000);
+
   it('keeps its pacts', async () => {
     await verifyPacts({
-      provider: 'tasks',
-      baseUrl: harness.service.http.url(),
-      token: async () => await harness.auth.serviceToken('tasks:read'),
+      ...provider(),
       states: {
         'a task': async () => ({ id: (await harness.createTask(manager)).id }),
         'a task that is assigned': async () => ({ id: (await assigned()).task.id }),

@@ -5,8 +5,8 @@ import type { Access } from './access.ts';
 export type IfMatch = 'optional' | 'required';
 
 /**
- * One operation of a REST API: the source of validation, documentation and types. An absent part is not accepted: a route without `query` rejects
- * query parameters, one without `body` rejects a body.
+ * One operation of a REST API: the source of validation, documentation and types. An absent part is ignored: a route without `query` does
+ * not read query parameters, one without `body` does not read a body.
  */
 export type Route = {
   method: 'get' | 'post' | 'patch' | 'delete';
