@@ -91,9 +91,9 @@ CMD ["nginx", "-e", "stderr", "-c", "/run/taskwire/nginx.conf", "-g", "daemon of
 # ---- the default target: a service ------------------------------------------------------------------------------------------
 FROM ${BASE_IMAGE} AS service
 ARG SERVICE
-# npm and yarn install programs, and nothing at run time uses them
-RUN rm -rf /usr/local/lib/node_modules /opt/yarn-* \
-    && rm -f /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/yarn /usr/local/bin/yarnpkg /usr/local/bin/corepack
+# the package managers of the base, and the links to them: nothing at run time installs anything
+RUN find /usr/local/bin -type l \( -lname '*/node_modules/*' -o -lname '/opt/yarn-*' \) -delete \
+    && rm -rf /usr/local/lib/node_modules /opt/yarn-*
 COPY --chmod=755 infra/container/taskwire /usr/local/bin/taskwire
 COPY --from=service-build /app /app
 WORKDIR /app/services/${SERVICE}

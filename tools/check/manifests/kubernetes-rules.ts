@@ -37,7 +37,7 @@ export function faultsOfRules(
   const budgets = ofKind<Budget>('PodDisruptionBudget');
   return [
     ...ofKind<Deployment>('Deployment').flatMap((deployment) =>
-      faultsOfDeployment(deployment, budgets, isProduction).map((fault) => `${nameOf(deployment)}: ${fault}`),
+      faultsOfDeployment(deployment, { budgets, isProduction }).map((fault) => `${nameOf(deployment)}: ${fault}`),
     ),
     ...faultsOfPolicies(ofKind<NetworkPolicy>('NetworkPolicy')),
     ...ofKind('Ingress').map((ingress) => `${nameOf(ingress)}: ingress-nginx is retired; use the Gateway API`),
@@ -50,7 +50,10 @@ export function faultsOfRules(
   ];
 }
 
-function faultsOfDeployment({ spec }: Deployment, budgets: readonly Budget[], isProduction: boolean): string[] {
+function faultsOfDeployment(
+  { spec }: Deployment,
+  { budgets, isProduction }: { budgets: readonly Budget[]; isProduction: boolean },
+): string[] {
   const { metadata, spec: pod } = spec.template;
   const { initContainers = [], containers, topologySpreadConstraints: spread = [] } = pod;
   const secretsOf = (list: readonly Container[]) =>
