@@ -18,6 +18,7 @@ type Model = new (data: object) => { validate(): void };
 const packages: Record<string, string> = {
   'gateway.networking.k8s.io': '@kubernetes-models/gateway-api',
   'monitoring.coreos.com': '@kubernetes-models/prometheus-operator',
+  'postgresql.cnpg.io': '@kubernetes-models/cloudnative-pg',
 };
 const modelsOf = ({ apiVersion }: KubernetesObject) =>
   packages[apiVersion.split('/', 1)[0] ?? ''] ?? 'kubernetes-models';
