@@ -72,7 +72,7 @@ try {
 async function fuzz(suite: Suite): Promise<void> {
   const causes = await watchCauses(suite.amqpUrl('operator'));
   const operations = publicOperations(new URL('../../contracts/', import.meta.url));
-  const names = [...demoPeople.map(({ email }) => email), 'nobody'];
+  const names = [...demoPeople.map(({ email }) => email), 'stranger'];
   const refused = new Map<string, Exchange>();
   const counts = new Map<number, number>();
   let [sent, loggedInAt, most] = [0, Number.NEGATIVE_INFINITY, requests];

@@ -56,7 +56,7 @@ describe('Fuzzing', () => {
     };
     const step: Step = {
       operation: named('createTask'),
-      actor: 'nobody',
+      actor: 'stranger',
       isBad: false,
       body: { title: 'x' },
       query: {},
