@@ -11,13 +11,13 @@ addFormats.default(ajv);
 /** Headers that a documented response may lack: they depend on the request, or on the part that answers. */
 const conditional = new Set(['Idempotency-Replayed', 'WWW-Authenticate', 'Retry-After', 'ETag']);
 
-/** Everything in which a response differs from the contract of its operation. `isBad` says that the request violated its contract. */
-export function responseFaults(operation: Operation, response: Received, isBad: boolean): string[] {
+/** Everything in which the response to a valid or to a bad request differs from the contract of the operation. */
+export function responseFaults(operation: Operation, response: Received, request: 'valid' | 'bad'): string[] {
   const { status, headers, text } = response;
   const declared = operation.responses[String(status)];
   const faults: string[] = [];
   if (status >= 500) faults.push(`answered ${status}`);
-  if (isBad && status < 300) faults.push(`accepted a bad request with ${status}`);
+  if (request === 'bad' && status < 300) faults.push(`accepted a bad request with ${status}`);
   if (declared === undefined) return [...faults, `the status ${status} is not declared`];
   const mustHave = declared.headers.filter((name) => !conditional.has(name) || (name === 'ETag' && status < 400));
   faults.push(...mustHave.filter((name) => !headers.has(name)).map((name) => `${status} lacks the header ${name}`));

@@ -107,7 +107,7 @@ export async function play(run: Run, planned: readonly Step[]): Promise<string[]
       return response;
     };
     const response = await exchange();
-    const faults = responseFaults(operation, response, step.isBad);
+    const faults = responseFaults(operation, response, step.isBad ? 'bad' : 'valid');
     if (operation.method === 'GET') faults.push(...tagFaults(seen, `${step.actor} ${url}`, response));
     if (request.headers['idempotency-key'] !== undefined && response.status < 300)
       faults.push(...repeatFaults(response, await exchange()));

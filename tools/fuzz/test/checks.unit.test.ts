@@ -15,7 +15,7 @@ const received = (status: number, body: unknown, headers: Record<string, string>
   headers: new Headers({ 'content-type': 'application/json', 'x-request-id': 'r', ...headers }),
   text: JSON.stringify(body),
 });
-const count = (body: unknown, status = 200) => responseFaults(named('countUnread'), received(status, body), false);
+const count = (body: unknown, status = 200) => responseFaults(named('countUnread'), received(status, body), 'valid');
 
 describe('Fuzzing', () => {
   it('finds nothing in a response that fits its contract', () => {
@@ -30,8 +30,10 @@ describe('Fuzzing', () => {
       ...received(200, { unread_count: 1 }),
       headers: new Headers({ 'content-type': 'application/json' }),
     };
-    expect(responseFaults(named('countUnread'), bare, false)).to.deep.equal(['200 lacks the header X-Request-Id']);
-    expect(responseFaults(named('countUnread'), received(200, { unread_count: 1 }), true)[0]).to.include('bad request');
+    expect(responseFaults(named('countUnread'), bare, 'valid')).to.deep.equal(['200 lacks the header X-Request-Id']);
+    expect(responseFaults(named('countUnread'), received(200, { unread_count: 1 }), 'bad')[0]).to.include(
+      'bad request',
+    );
   });
 
   it('finds an ETag that does not follow the body (canary)', () => {
