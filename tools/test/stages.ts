@@ -20,8 +20,8 @@ const timeoutMinutes = 15;
 /** The settings shared by the end-to-end tests and those of clients: one suite for all files. */
 const onOneSuite = { needs: 'programs' as const, mochaArgs: ['--require', './e2e/suite.ts'], timeoutMinutes };
 
-/** Three processes on two cores, because each spends most of its time waiting for the servers; more than four keep the servers too busy. */
-const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(3, availableParallelism())))];
+/** Two processes on two cores; with three, a run takes as long, and the servers keep some tests waiting too long. More than four never pay. */
+const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(2, availableParallelism())))];
 
 /**
  * Component tests share only the servers: each file has its own databases and vhosts, so several run at once. The stages of the other lanes mostly

@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inspect } from 'node:util';
 
 export type WaitOptions = {
-  /** The default is 5000. */
+  /** The default is 15,000: three times the longest pause of a loop or a reconnection, on a busy machine. */
   timeoutMs?: number;
-  /** The expected event, which completes "Waited 5000 ms for …". */
+  /** The expected event, which completes "Waited 15000 ms for …". */
   what?: string;
 };
 
@@ -15,7 +15,7 @@ export type WaitOptions = {
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 5000, what = condition.toString() }: WaitOptions = {},
+  { timeoutMs = 15_000, what = condition.toString() }: WaitOptions = {},
 ): Promise<Exclude<Awaited<T>, false | null | undefined | 0 | ''>> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
