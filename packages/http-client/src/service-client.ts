@@ -37,8 +37,8 @@ export type GetOptions = {
   /** The total time of the call in milliseconds, including waiting for a slot, retries and their pauses. */
   timeoutMs?: number | undefined;
   /**
-   * For a resource that the service returns to only one reader: it repeats the response for the same key, and rejects any other key. All retries of the
-   * call use the same key.
+   * Set it to read a resource that the service returns to one reader only. The service repeats the response for the same key, and rejects any other key.
+   * Retries of the call use the same key.
    */
   idempotencyKey?: string | undefined;
 };

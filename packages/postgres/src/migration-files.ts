@@ -24,7 +24,7 @@ export type Migration = {
   mode: MigrationMode;
 };
 
-/** What the files before release 0.1.0 declare by having no header. They are checksummed, and cannot get one. */
+/** The `min_version` of files without a header. They are older than the header, and their checksums forbid adding one. */
 const firstRelease = '0.1.0';
 
 /** Reads the migrations of each source, in their order. @throws with the file and the remedy if a name or a header is wrong. */

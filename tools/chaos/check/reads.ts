@@ -6,7 +6,7 @@ type Seen = { n: number; began: number; ended: number; version: number };
 /** Once a response has returned a version of a task, no later request gets an older one, because tasks are read where they are written. */
 export function checkReads({ operations }: Evidence): Violation[] {
   const seen = operations.flatMap(({ n, intent, outcome, answer, attempts }) => {
-    // of two concurrent tries, the other one may have been refused earlier
+    // the other of two concurrent attempts may have been refused earlier
     const answered = attempts.find(({ status }) => status !== null && status >= 200 && status < 300);
     if (outcome !== 'acknowledged' || answer?.version === undefined || answered === undefined) return [];
     if (!('task' in intent)) return [];

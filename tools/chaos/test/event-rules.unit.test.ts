@@ -17,7 +17,7 @@ function rules(): [string, string][] {
     .map(([rule, proofs]) => [rule.slice(2).trim(), proofs.replace(/\s*\|$/, '')]);
 }
 
-/** What is wrong with a proof such as `` `tasks/test/tasks`: the title of a test ``. */
+/** Returns the fault of a proof such as `` `tasks/test/tasks`: the title of a test ``. */
 function faultOf(proof: string): string | undefined {
   const [, file = '', title = ''] = /^`([^`]+)`: (.+)$/.exec(proof) ?? [];
   const path = files.find((one) => one.split('/').slice(1).join('/').startsWith(`${file}.`));

@@ -62,7 +62,7 @@ function exclusivity(where: string, before: Json, after: Json, direction: Direct
   return [direction === stricter ? breaking(where, what) : note(where, what)];
 }
 
-/** For a union: callers may still send every old branch, and can read only the old branches. */
+/** Compares unions: callers may still send every old branch, and can read only the old branches. */
 function unionFindings(where: string, was: Json[], is: Json[], direction: Direction, compare: Compare): Finding[] {
   const compared = (before: Json, after: Json) => compare(where, before, after, direction);
   const isFit = (findings: Finding[]) => findings.every(({ judgement }) => judgement === 'note');

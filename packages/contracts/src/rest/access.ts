@@ -70,7 +70,7 @@ export type UserAccess = {
   /** Open to accounts with an unverified address, although the service requires verified addresses. */
   unverified?: true;
   /**
-   * Who may act on which object, beyond `roles`. Every operation with an id in its path has `objects` or `roles`, and a user who is none of
+   * Declares who may act on which object, beyond `roles`. Every operation with an id in its path has `objects` or `roles`, and a user who is none of
    * the parties gets 403 or 404; a test calls all operations as such a stranger. The descriptions of OpenAPI and `contracts/permissions.md` are generated
    * from it.
    */

@@ -31,7 +31,7 @@ export type MailRequestOptions = {
   lifetimes: LinkLifetimes;
 };
 
-/** For each stored request, looks up the account and triggers the e-mail. Any number of replicas may run this concurrently. */
+/** Looks up the account of each stored request, and triggers the e-mail. Any number of replicas may run this concurrently. */
 export async function processMailRequests({ db, lifetimes }: MailRequestOptions): Promise<'more' | 'idle'> {
   for (let count = 0; count < batch; count++) {
     const isAnswered = await db.transaction(async (tx) => {
