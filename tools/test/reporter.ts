@@ -3,8 +3,8 @@ import Mocha from 'mocha';
 import type { TestTime } from './run-stage.ts';
 
 /**
- * Prints mocha's `spec` on the terminal, and writes the counts and the slowest ten tests and hooks to the file named by TASKWIRE_TEST_RESULT, from which run.ts sums up its stages. When
- * a process of a parallel run crashes, mocha ends without an end event; the counts so far are then written as incomplete.
+ * Prints mocha's `spec` on the terminal, and writes the counts, the slowest ten tests and hooks and the duration of each file to the file named by
+ * TASKWIRE_TEST_RESULT, from which run.ts sums up its stages. When a process of a parallel run crashes, mocha ends without an end event; the counts so far are then written as incomplete.
  */
 export default class StageReporter extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
@@ -14,16 +14,38 @@ export default class StageReporter extends Mocha.reporters.Spec {
     const time = (title: string, ms = 0) => {
       if (ms > (slowest[9]?.ms ?? 0)) slowest = [...slowest, { title, ms }].sort((a, b) => b.ms - a.ms).slice(0, 10);
     };
+    const durations = new Map<string, number>();
+    let [lastFile, before] = ['', 0];
+    const spend = (file: string, ms: number) => durations.set(file, (durations.get(file) ?? 0) + ms);
     const write = (complete: boolean) => {
       const file = process.env.TASKWIRE_TEST_RESULT;
       if (file !== undefined)
-        writeFileSync(file, JSON.stringify({ complete, passed: this.stats.passes, failed, slowest }));
+        writeFileSync(
+          file,
+          JSON.stringify({
+            complete,
+            passed: this.stats.passes,
+            failed,
+            slowest,
+            durations: Object.fromEntries(durations),
+          }),
+        );
     };
     const writeIncomplete = () => write(false);
     process.once('exit', writeIncomplete);
     runner.on(Mocha.Runner.constants.EVENT_TEST_FAIL, (test) => failed.push(test.fullTitle()));
-    runner.on(Mocha.Runner.constants.EVENT_TEST_END, (test) => time(test.fullTitle(), test.duration));
-    runner.on(Mocha.Runner.constants.EVENT_HOOK_END, (hook) => time(hook.fullTitle(), hook.duration));
+    runner.on(Mocha.Runner.constants.EVENT_TEST_END, (test) => {
+      time(test.fullTitle(), test.duration);
+      lastFile = test.file ?? lastFile;
+      spend(lastFile, before + (test.duration ?? 0));
+      before = 0;
+    });
+    runner.on(Mocha.Runner.constants.EVENT_HOOK_END, (hook) => {
+      time(hook.fullTitle(), hook.duration);
+      // a parallel run reports file after file, and hooks without their file: what runs before a test is of the next one's file
+      if (hook.title.startsWith('"before')) before += hook.duration ?? 0;
+      else spend(lastFile, hook.duration ?? 0);
+    });
     runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
       process.removeListener('exit', writeIncomplete);
       write(true);

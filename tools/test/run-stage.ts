@@ -8,8 +8,13 @@ import type { Stage } from './stages.ts';
 
 export type TestTime = { title: string; ms: number };
 
-/** `slowest`: up to ten, the slowest first. */
-export type StageResult = { passed: number; failed: string[]; slowest: TestTime[] };
+/** `slowest`: up to ten, the slowest first. `durations`: milliseconds by the absolute path of a file. */
+export type StageResult = {
+  passed: number;
+  failed: string[];
+  slowest: TestTime[];
+  durations: Readonly<Record<string, number>>;
+};
 
 // mocha ends by itself once nothing is left to do; a test that leaves a timer or a connection behind would keep it running indefinitely
 const leakTimeoutMs = 15_000;
@@ -54,6 +59,9 @@ export async function runStage(
         'TASKWIRE_RABBITMQ_PROGRAMS',
         'TASKWIRE_TEST_DRILLS',
         'TASKWIRE_TEST_SEED',
+        // measuring coverage
+        'NODE_V8_COVERAGE',
+        'NODE_DISABLE_COMPILE_CACHE',
       ]),
       ...o.env,
       TASKWIRE_TEST_DIR: o.dir,
@@ -86,13 +94,18 @@ export async function runStage(
     passed: 0,
     failed: [],
     slowest: [],
+    durations: {},
   };
   // mocha's exit code is the number of failures
   if (end.code !== 0 && result.failed.length === 0) fault ??= `ended ${describeExit(end)}`;
   if (result.complete === false) fault ??= 'ended early, because one of its processes crashed (see above)';
   if (fault === undefined && result.passed + result.failed.length === 0) fault = 'ran no test';
-  const { passed, failed, slowest } = result;
-  return { passed, failed: fault === undefined ? failed : [...failed, `the stage ${fault}`], slowest };
+  return {
+    passed: result.passed,
+    failed: fault === undefined ? result.failed : [...result.failed, `the stage ${fault}`],
+    slowest: result.slowest,
+    durations: result.durations,
+  };
 }
 
 function resultOf(file: string): (StageResult & { complete: boolean }) | undefined {

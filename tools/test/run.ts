@@ -1,16 +1,18 @@
-// npm test [-- <part of a path> …] [-- --grep <text>]
-import { rmSync } from 'node:fs';
+// npm test [-- <part of a path> …] [-- --grep <text>] [-- --shard 1/4] [-- --record-durations]
+import { rmSync, writeFileSync } from 'node:fs';
+import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { errorText } from '@taskwire/errors';
 import { disposableFolder, reapFolderIfOrphaned, releaseFolder } from '@taskwire/process-supervisor';
 import { installBrowser, installPooler, installPrograms } from '../../infra/local/install-programs.ts';
 import { onStopSignal } from '../../infra/local/stop-signal.ts';
 import { runStage, type StageResult } from './run-stage.ts';
+import { durationsFile, lanesOfShard, parseShard, readDurations, type Shard } from './shards.ts';
 import { startTestServers, type TestServers } from './servers.ts';
-import { clientLanes, drillLanes, filesOf, lanes, needsBrowser, needsPooler, type Stage } from './stages.ts';
+import { filesOf, lanesFor, needsBrowser, needsPooler, type Stage } from './stages.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const { filters, mochaArgs } = readArguments(process.argv.slice(2));
+const { filters, mochaArgs, shard, isRecording } = readArguments(process.argv.slice(2));
 const began = performance.now();
 const say = (text: string) => console.log(`[${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s] ${text}`);
 
@@ -25,7 +27,7 @@ let isOver = false;
 try {
   await runAll();
 } catch (error) {
-  results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)], slowest: [] });
+  results.push({ stage: 'setting up', passed: 0, failed: [errorText(error)], slowest: [], durations: {} });
 } finally {
   isOver = true;
   await servers?.then((started) => started.stop()).catch(() => undefined);
@@ -36,12 +38,10 @@ try {
 report();
 
 async function runAll(): Promise<void> {
-  const plannedLanes = (
-    { clients: clientLanes, drills: drillLanes, rabbitmq4: [...lanes, ...drillLanes] }[
-      process.env['TASKWIRE_TEST_STAGES'] ?? ''
-    ] ?? lanes
-  )
-    .map((lane) => lane.map((stage) => ({ stage, files: filesOf(stage, root, filters) })))
+  const all = lanesFor(process.env['TASKWIRE_TEST_STAGES']).map((lane) =>
+    lane.map((stage) => ({ stage, files: filesOf(stage, root, filters) })),
+  );
+  const plannedLanes = (shard === undefined ? all : lanesOfShard(all, shard, readDurations()))
     .map((lane) => lane.filter((o) => o.files.length > 0))
     .filter((lane) => lane.length > 0);
   const planned = plannedLanes.flat();
@@ -69,7 +69,7 @@ function sayWhenReady({ rabbit }: TestServers): void {
     (error: unknown) => {
       // tests without a broker may end before it is ready
       if (isOver) return;
-      results.push({ stage: 'RabbitMQ', passed: 0, failed: [errorText(error)], slowest: [] });
+      results.push({ stage: 'RabbitMQ', passed: 0, failed: [errorText(error)], slowest: [], durations: {} });
       stopping.abort();
     },
   );
@@ -95,6 +95,7 @@ function report(): void {
       .map(({ title, ms }) => `  ${(ms / 1000).toFixed(1)} s  ${title}`);
     if (lines.length > 0) console.log(`\nSlowest of ${stage}:\n${lines.join('\n')}`);
   }
+  if (isRecording) recordDurations();
   console.log('');
   for (const { stage, passed: ok, failed } of results) say(`${stage}: ${ok} passed, ${failed.length} failed`);
   if (failures.length > 0) console.log(`\nFailed:\n${failures.join('\n')}\n`);
@@ -102,16 +103,30 @@ function report(): void {
   console.log(`${passed} passed, ${failures.length} failed`);
 }
 
+/** Adds the measured durations to those of the files that did not run, for `--shard`. */
+function recordDurations(): void {
+  const measured = results.flatMap(({ durations }) =>
+    Object.entries(durations).map(([file, ms]) => [relative(root, file), Math.round(ms)] as const),
+  );
+  const merged = { ...readDurations(), ...Object.fromEntries(measured) };
+  const sorted = Object.fromEntries(Object.entries(merged).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  writeFileSync(durationsFile, `${JSON.stringify(sorted, null, 2)}\n`);
+  say(`${measured.length} durations are recorded`);
+}
+
+type Arguments = { filters: string[]; mochaArgs: string[]; shard: Shard | undefined; isRecording: boolean };
+
 // options that narrow mocha's run; everything else is part of a path
-function readArguments(args: string[]): { filters: string[]; mochaArgs: string[] } {
+function readArguments(args: string[]): Arguments {
   const narrowing = new Set(['--grep', '-g', '--fgrep', '-f']);
-  const paths: string[] = [];
-  const passed: string[] = [];
+  const result: Arguments = { filters: [], mochaArgs: [], shard: undefined, isRecording: false };
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
-    if (narrowing.has(arg)) passed.push(arg, args[++i] ?? '');
-    else if (arg.startsWith('-')) passed.push(arg);
-    else paths.push(arg);
+    if (narrowing.has(arg)) result.mochaArgs.push(arg, args[++i] ?? '');
+    else if (arg === '--shard') result.shard = parseShard(args[++i] ?? '');
+    else if (arg === '--record-durations') result.isRecording = true;
+    else if (arg.startsWith('-')) result.mochaArgs.push(arg);
+    else result.filters.push(arg);
   }
-  return { filters: paths, mochaArgs: passed };
+  return result;
 }

@@ -9,6 +9,8 @@ export type Stage = {
   needs: 'nothing' | 'programs' | 'servers';
   mochaArgs: string[];
   timeoutMinutes: number;
+  /** Whether its files depend on each other, so that one machine must run them all. */
+  isUndivided?: true;
 };
 
 /** Stages that run one after the other, beside the other lanes. */
@@ -28,7 +30,7 @@ const parallel = ['--parallel', '--jobs', String(Math.min(4, Math.max(2, availab
  * wait, and the end-to-end tests and the launcher's have servers of their own. Pact files are written by several test files, and the end-to-end tests
  * stop and start processes of one suite, so those run sequentially.
  */
-export const lanes: Lane[] = [
+const lanes: Lane[] = [
   [
     {
       name: 'component',
@@ -41,16 +43,16 @@ export const lanes: Lane[] = [
   [{ name: 'end to end', pattern: '*.e2e.test.ts', ...onOneSuite }],
   [
     { name: 'unit', pattern: '*.unit.test.ts', needs: 'nothing', mochaArgs: [], timeoutMinutes },
-    { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes },
+    { name: 'pact', pattern: '*.pact.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes, isUndivided: true },
     { name: 'launcher', pattern: '*.launcher.test.ts', needs: 'programs', mochaArgs: [], timeoutMinutes },
   ],
 ];
 
 /** The stages of `npm run clients`: clients that need system programs besides those of the suite. */
-export const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }]];
+const clientLanes: Lane[] = [[{ name: 'clients', pattern: '*.client.test.ts', ...onOneSuite }]];
 
 /** The stages of `npm run drills`: tests that take long, or measure time and therefore run alone; and the properties, with many runs. */
-export const drillLanes: Lane[] = [
+const drillLanes: Lane[] = [
   [
     { name: 'drills', pattern: '*.drill.test.ts', needs: 'servers', mochaArgs: [], timeoutMinutes: 20 },
     { name: 'end to end', pattern: '{faults.e2e,*.e2e-drill}.test.ts', ...onOneSuite, timeoutMinutes: 20 },
@@ -63,6 +65,19 @@ export const drillLanes: Lane[] = [
     },
   ],
 ];
+
+/** The lanes of one of the commands that run tests; `npm test` is the one without a name. */
+export function lanesFor(command = ''): readonly Lane[] {
+  const [component, , others] = lanes;
+  const named: Readonly<Record<string, readonly Lane[]>> = {
+    clients: clientLanes,
+    drills: drillLanes,
+    rabbitmq4: [...lanes, ...drillLanes],
+    // what end-to-end tests run as well is to be covered by tests that say what they cover
+    coverage: [component ?? [], (others ?? []).filter(({ name }) => name === 'unit')],
+  };
+  return named[command] ?? lanes;
+}
 
 const folders = '{packages/*/test,services/*/test,infra/*/test,tools/*/test,e2e}';
 
