@@ -11,6 +11,7 @@ import { lintStep } from './lint.ts';
 import { runbooksStep } from './runbooks.ts';
 import { spellingStep } from './spelling.ts';
 import { chosenSteps, root, runSteps, tool, type Step } from './step.ts';
+import { workflowsStep } from './workflows.ts';
 
 /** Seven similar lines in two files are a coincidence; about fifteen are a copy. */
 const duplicates = [
@@ -50,6 +51,7 @@ const steps: Step[] = [
   retentionStep,
   runbooksStep,
   composeStep,
+  workflowsStep,
   { name: 'import boundaries (canary first)', faults: () => Promise.resolve(checkBoundaries(root)) },
 ];
 
