@@ -5,6 +5,6 @@ export type Verdict = { exitCode: 0 | 1 | 2; text: string };
 export function verdictOf({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }): Verdict {
   const output = `${stdout}\n${stderr}`.trim();
   if (code === 0) return { exitCode: 0, text: output };
-  if (/\d+ vulnerabilit(y|ies) found/.test(stdout)) return { exitCode: 1, text: output };
+  if (/\d+ (vulnerability|vulnerabilities) found/.test(stdout)) return { exitCode: 1, text: output };
   return { exitCode: 2, text: `It is unknown whether there are vulnerabilities; the registry did not say.\n${output}` };
 }

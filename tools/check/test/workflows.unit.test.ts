@@ -34,7 +34,7 @@ describe('The check of workflows', () => {
     ['permissions: { contents: read }', 'permissions: write-all', 'its permissions'],
     ['contents: read', 'contents: write', 'its permissions'],
     ['    timeout-minutes: 5', '    timeout-minutes: 5\n    permissions: write-all', 'has all permissions of a kind'],
-    ['npm run check', 'npm run chekc', 'there is no npm script chekc'],
+    ['npm run check', 'npm run nothing', 'there is no npm script nothing'],
     ['npm run check', 'npm run check -- ${{ github.event.issue.title }}', 'an expression of the event'],
     ['npm run check', 'npm run check -- ${{ inputs.release }}', 'an expression of the event'],
   ];
