@@ -39,4 +39,19 @@ describe('The limits of one user', () => {
     expect((await harness.call('createTask', { token: mona.token, body: { title: 'Too much' } })).status).to.equal(429);
     expect(await count()).to.equal(before);
   });
+
+  it('repeat the first response of a shuffle by its key, although the limit is used up', async () => {
+    const { token } = await harness.join('Mia', 'manager');
+    const shuffle = async (key: string) =>
+      await harness.call('shuffleTasks', { token, headers: { 'idempotency-key': key } });
+    const first = await shuffle('one');
+    expect([first.status, (await shuffle('two')).status, (await shuffle('three')).status]).to.deep.equal([
+      200, 200, 429,
+    ]);
+    const repeated = await shuffle('one');
+    expect([repeated.status, repeated.body]).to.deep.equal([200, first.body]);
+    // a refusal leaves its key free, and a request without a key is refused as before
+    expect((await shuffle('three')).status).to.equal(429);
+    expect((await harness.call('shuffleTasks', { token })).status).to.equal(429);
+  });
 });

@@ -17,8 +17,9 @@ export async function shuffleTasks(
   { tasks, shuffles }: Ports,
   { actor, request }: Command,
 ): Promise<WriteResult<typeof shuffled>> {
-  shuffles.take(actor.id);
   return await tasks.once(request, async (tx) => {
+    // in here, because a repeated key gets its first response, whatever the limit
+    shuffles.take(actor.id);
     await tasks.lockAssignments(tx);
     const open = await tasks.lockOpenTasks(tx);
     const performers = await tasks.lockPerformers(tx);
