@@ -70,7 +70,7 @@ describe('relay', () => {
       expect(blocker?.['last_error']).to.be.a('string');
       expect(blocked).to.have.length(9);
 
-      // later events of the aggregate wait behind them, also with a relay that has none of them in memory
+      // later events of the aggregate wait behind them, even in a relay that has none of them in memory
       await append(4, () => 'broken', 40);
       await relay.stop();
       broken = false;

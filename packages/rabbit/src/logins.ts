@@ -1,6 +1,6 @@
 /**
- * The logins that publish each service's events. A service that is not listed publishes with a login of its own name. A service has several logins
- * while one is being replaced by another.
+ * The broker logins that may publish each service's events. A service that is not listed uses the login of its own name. A service has two logins
+ * only while one replaces the other.
  */
 export type EventLogins = Readonly<Record<string, readonly string[]>>;
 

@@ -103,7 +103,7 @@ describe('the link that confirms a change of e-mail address', () => {
     expect(await logInAs(person.email)).to.equal(200);
   });
 
-  it('works for one of two accounts that wait for the same address', async () => {
+  it('works for only one of two accounts that wait for the same address', async () => {
     const wanted = fresh('shared');
     const rival = await mover(harness);
     await request(person, wanted);

@@ -184,7 +184,7 @@ describe('passwords', () => {
       expect(entry).to.deep.equal({ reason: 'wrong_password', outcome: 'failure' });
     });
 
-    it('succeeds for one of several concurrent requests', async () => {
+    it('succeeds for exactly one of several concurrent requests', async () => {
       const user = await loggedIn(harness, 'member');
       const answers: Answer[] = await Promise.all(
         Array.from({ length: 3 }, async (_, index) => await change(user.token, { wanted: `${newPassword} ${index}` })),

@@ -66,7 +66,7 @@ const visibleLine = (most: number) => line.min(1, { abort: true }).max(most, { a
 export const reasonText = visibleLine(500);
 
 /**
- * A person's name as others read it, also in e-mails. It has a visible character, none that hides or reorders text, and no web or e-mail address:
+ * A person's name, as other users and e-mails show it. It has a visible character, no character that hides or reorders text, and no web or e-mail address:
  * e-mails send names to people who never asked for them. The length is checked first and a failure ends validation, so that no long text is searched.
  */
 export const personName = visibleLine(100)

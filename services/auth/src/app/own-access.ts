@@ -51,7 +51,7 @@ export function listConsents({ access, clientName }: { access: OwnAccess; client
 /** Returns a client's name, or its id if it has no name. */
 export type ClientName = (id: string) => Promise<string>;
 
-/** Ends a session of the caller. @throws Problem `not_found`, also for another user's session. */
+/** Ends a session of the caller. @throws Problem `not_found` if the session is unknown or another user's. */
 export function endSession({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
     if (await access.endSession(caller.id, id, contextOf(caller))) return;
@@ -59,7 +59,7 @@ export function endSession({ access }: { access: OwnAccess }) {
   };
 }
 
-/** Ends a consent that the caller gave a client. @throws Problem `not_found`, also for another user's consent. */
+/** Ends a consent that the caller gave a client. @throws Problem `not_found` if the consent is unknown or another user's. */
 export function endConsent({ access }: { access: OwnAccess }) {
   return async (caller: Caller, id: string): Promise<void> => {
     if (await access.endConsent(caller.id, id, contextOf(caller))) return;

@@ -81,7 +81,7 @@ export function deliveryLoop({ log, channel, recheck, concurrency, intervalMs, t
 
   async function claim(places: number): Promise<ClaimedDelivery[]> {
     const isBusy = pool.running().length > 0;
-    // one at a time, also after a skipped delivery
+    // while the mail server is unavailable, one delivery at a time tries it, even after a skipped one
     if (isUnavailable && isBusy) return [];
     const now = performance.now();
     // a busy pool claims with the end of each attempt, which is more often than leases expire

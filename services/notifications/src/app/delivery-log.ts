@@ -37,7 +37,7 @@ export type DeliveryLog = {
    * workers. Skips a delivery about a task while another one to the same user about the same task is being sent.
    */
   claim(channel: string, limit: number, leaseMs: number): Promise<ClaimedDelivery[]>;
-  /** Renews leases for another `leaseMs`, also while the deliveries are being sent. Lost leases stay lost. */
+  /** Renews leases for another `leaseMs`, even while the deliveries are being sent. Lost leases stay lost. */
   renew(claimed: readonly ClaimedDelivery[], leaseMs: number): Promise<void>;
   /**
    * Commits the state `sending`; a lease that expires in this state counts as unknown. Returns false if the lease was
