@@ -84,6 +84,7 @@ const brokenCompose: { seenAs: RegExp; text: string }[] = [
   { seenAs: /is not an exact version/, text: compose({ image: '${RABBITMQ_IMAGE:-rabbitmq:4-management}' }) },
   { seenAs: /no limit for memory/, text: compose({ mem_limit: undefined }) },
   { seenAs: /no limit for memory/, text: compose({ cpus: undefined }) },
+  { seenAs: /keeps it from a machine/, text: compose({ cpus: 3 }) },
   { seenAs: /no limit for memory/, text: compose({ pids_limit: undefined }) },
   { seenAs: /logs without a limit/, text: compose({ logging: { options: { 'max-size': '10m' } } }) },
   { seenAs: /podman refuses the owner/, text: compose({ tmpfs: ['/run/taskwire:uid=101,gid=101,mode=0700'] }) },
