@@ -22,7 +22,7 @@ import { curlOf, play, sequences, type Actors, type Exchange } from './sequence.
 const unlimited = '1000000';
 /** A request that takes longer has found a fault of its own. */
 const requestTimeoutMs = 30_000;
-/** What shrinking a failed sequence may take; most need a few dozen. */
+/** The most requests that shrinking a failed sequence may send; a few dozen are usually enough. */
 const shrinkingRequests = 500;
 /** The relay publishes within milliseconds; this is ample on a loaded machine. */
 const settlingMs = 3_000;

@@ -7,7 +7,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { disposableFolder, releaseFolder } from '@taskwire/process-supervisor';
 import { codeLines, coveredLines, percent, sharesOf, type FileCoverage, type ScriptCoverage } from './line-coverage.ts';
 
-/** What the project promises; well below today's share, so that one untested adapter is no reason to fail. */
+/** The share that the project promises. It is well below today's, so that one untested adapter does not fail the run. */
 const leastPercent = 85;
 
 const root = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,7 +1,7 @@
 import { stripTypeScriptTypes } from 'node:module';
 import { parseSync } from 'oxc-parser';
 
-/** What V8 reports about a script: functions with nested ranges, the inner ones more exact. Offsets are those of the source, because Node replaces types by spaces. */
+/** V8's report about a script: functions with nested ranges, the inner ones more exact. Offsets are those of the source, because Node replaces types by spaces. */
 export type ScriptCoverage = {
   url: string;
   functions: readonly {

@@ -12,7 +12,7 @@ import { startTestServers, type TestServers } from './servers.ts';
 import { filesOf, lanesFor, needsBrowser, needsPooler, type Stage } from './stages.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const { filters, mochaArgs, shard, isRecording } = readArguments(process.argv.slice(2));
+const { filters, mochaArgs, shard, isRecording } = argumentsOrExit();
 const began = performance.now();
 const say = (text: string) => console.log(`[${((performance.now() - began) / 1000).toFixed(1).padStart(5)} s] ${text}`);
 
@@ -116,6 +116,15 @@ function recordDurations(): void {
 
 type Arguments = { filters: string[]; mochaArgs: string[]; shard: Shard | undefined; isRecording: boolean };
 
+function argumentsOrExit(): Arguments {
+  try {
+    return readArguments(process.argv.slice(2));
+  } catch (error) {
+    console.error(errorText(error));
+    process.exit(2);
+  }
+}
+
 // options that narrow mocha's run; everything else is part of a path
 function readArguments(args: string[]): Arguments {
   const narrowing = new Set(['--grep', '-g', '--fgrep', '-f']);
@@ -123,6 +132,7 @@ function readArguments(args: string[]): Arguments {
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
     if (narrowing.has(arg)) result.mochaArgs.push(arg, args[++i] ?? '');
+    else if (arg.startsWith('--shard=')) result.shard = parseShard(arg.slice('--shard='.length));
     else if (arg === '--shard') result.shard = parseShard(args[++i] ?? '');
     else if (arg === '--record-durations') result.isRecording = true;
     else if (arg.startsWith('-')) result.mochaArgs.push(arg);
